@@ -1,0 +1,152 @@
+"""Every setting, in one frozen object that is read in a `__main__` and passed down.
+
+Sources, first wins: arguments to `load`, environment (`VERBATIM_KAFKA__BOOTSTRAP=…`), the TOML file named
+by `VERBATIM_CONFIG` (default `verbatim.toml` in the working folder, if there is one), defaults.
+A server whose address is set here is external: `./verbatim up` does not start it.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+CONFIG_FILE_VARIABLE = "VERBATIM_CONFIG"
+DEFAULT_CONFIG_FILE = "verbatim.toml"
+
+
+class SettingsError(Exception):
+    """A setting is unknown, missing or wrong. The message names it, its source and what is expected."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class KafkaSettings(_Section):
+    """Where the log is. `bootstrap` empty: the local stack starts a broker and fills it in."""
+
+    bootstrap: str = ""
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
+    sasl_username: str | None = None
+    sasl_password: SecretStr | None = None
+    ssl_ca_file: Path | None = None
+    replication_factor: int = Field(default=1, ge=1, le=10)
+    token_chunk_partitions: int = Field(default=1, ge=1, le=1024)
+    keyed_partitions: int = Field(default=2, ge=1, le=1024)
+
+    def client_properties(self) -> dict[str, str]:
+        """What every librdkafka client needs to reach and trust the brokers. Holds secrets: never log it."""
+        wanted = {
+            "bootstrap.servers": self.bootstrap,
+            "security.protocol": self.security_protocol,
+            "sasl.mechanism": self.sasl_mechanism,
+            "sasl.username": self.sasl_username,
+            "sasl.password": self.sasl_password.get_secret_value() if self.sasl_password else None,
+            "ssl.ca.location": str(self.ssl_ca_file) if self.ssl_ca_file else None,
+        }
+        return {name: value for name, value in wanted.items() if value is not None}
+
+
+class CassandraSettings(_Section):
+    """Where the projections are. `contact_points` empty: the local stack starts a node and fills it in."""
+
+    contact_points: tuple[str, ...] = ()
+    port: int = Field(default=9042, ge=1, le=65535)
+    keyspace: str = Field(default="verbatim", pattern=r"^[a-z][a-z0-9_]{0,47}$")
+    username: str | None = None
+    password: SecretStr | None = None
+    ssl_ca_file: Path | None = None
+    local_dc: str = "datacenter1"
+    replication_factor: int = Field(default=1, ge=1, le=10)
+
+
+class RedisSettings(_Section):
+    """Where what may be lost is. `url` empty: the local stack starts a server and fills it in."""
+
+    url: SecretStr = SecretStr("")
+
+
+class TritonSettings(_Section):
+    """The Triton server of models that name no address of their own. `grpc` empty: started locally."""
+
+    grpc: str = ""
+
+
+class ApiSettings(_Section):
+    host: str = "127.0.0.1"
+    port: int = Field(default=8080, ge=0, le=65535)
+    max_body_bytes: int = Field(default=4 * 1024 * 1024, ge=1024, le=7 * 1024 * 1024)
+    requests_per_minute: int = Field(default=6000, ge=1)
+    heartbeat_s: float = Field(default=15.0, gt=0, le=120)
+    disconnect_grace_s: float = Field(default=2.0, ge=0, le=60)
+    read_wait_s: float = Field(default=5.0, gt=0, le=30)
+    produce_timeout_s: float = Field(default=10.0, gt=0, le=60)
+
+
+class WorkerSettings(_Section):
+    pool: str = Field(default="default", pattern=r"^[a-z0-9-]{1,40}$")
+    slots: int = Field(default=128, ge=1, le=4096)
+    coalesce_ms: float = Field(default=25.0, ge=0, le=1000)
+
+
+class Settings(BaseSettings):
+    """All settings. Frozen; unknown names are refused, so that a typing error never goes unnoticed."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="VERBATIM_",
+        env_nested_delimiter="__",
+        frozen=True,
+        extra="forbid",
+        nested_model_default_partial_update=True,
+    )
+
+    state: Path = Path(".verbatim")
+    models: tuple[Path, ...] = ()
+    policy: Path | None = None
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    kafka: KafkaSettings = KafkaSettings()
+    cassandra: CassandraSettings = CassandraSettings()
+    redis: RedisSettings = RedisSettings()
+    triton: TritonSettings = TritonSettings()
+    api: ApiSettings = ApiSettings()
+    worker: WorkerSettings = WorkerSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        file = os.environ.get(CONFIG_FILE_VARIABLE, DEFAULT_CONFIG_FILE)
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, toml_file=file)
+
+
+def load(**overrides: Any) -> Settings:
+    """Read the settings.
+
+    Raises SettingsError with one line a mistake: the setting's name and what is expected of it.
+    """
+    named = os.environ.get(CONFIG_FILE_VARIABLE)
+    if named and not Path(named).is_file():
+        raise SettingsError(f"{CONFIG_FILE_VARIABLE} names {named}, which is not a file")
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        lines = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_input=False)]
+        raise SettingsError("wrong settings: " + "; ".join(lines)) from None
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{named or DEFAULT_CONFIG_FILE} is not TOML: {error}") from None

@@ -1,0 +1,154 @@
+"""conversation-events: what users did. Key: conversation_id."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from schemas.envelope import Content, Envelope, Position, TimestampMicros
+
+Role = Literal["system", "developer", "user", "assistant", "tool"]
+TurnKind = Literal["chat", "stateless"]
+ServiceClass = Literal["interactive", "background"]
+
+
+@dataclass(frozen=True, slots=True)
+class ChatMessage:
+    """One message of a context, as the engines see it."""
+
+    role: str
+    content: Content
+    name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file a prompt refers to."""
+
+    file_id: str
+    name: str
+    media_type: str
+    size_bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How to sample. None: the model's default."""
+
+    max_tokens: int | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    stop: tuple[str, ...] = ()
+    seed: int | None = None
+    frequency_penalty: float | None = None
+    presence_penalty: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationStarted:
+    envelope: Envelope
+    conversation_id: str
+    user_id: str
+    title: Content | None
+    model: str | None
+    system_prompt: Content | None
+
+
+@dataclass(frozen=True, slots=True)
+class PromptSubmitted:
+    """A prompt to be answered by generation `generation_id`.
+
+    `kind` chat: `content` is the prompt and `parent_message_id` the message it follows (None: the first).
+    `kind` stateless: `messages` is the whole context and nothing is read or listed.
+    `tail` is a lower bound of the generation's records in token-chunks.
+    """
+
+    envelope: Envelope
+    conversation_id: str
+    user_id: str
+    message_id: str
+    generation_id: str
+    parent_message_id: str | None
+    kind: TurnKind
+    content: Content | None
+    messages: tuple[ChatMessage, ...]
+    attachments: tuple[Attachment, ...]
+    model: str
+    sampling: Sampling
+    service_class: ServiceClass
+    tier: str
+    tail: Position
+    request_hash: str
+    idempotency_key: str | None
+    deadline_at_us: TimestampMicros
+
+
+@dataclass(frozen=True, slots=True)
+class RegenerateRequested:
+    """Another answer to the prompt `prompt_message_id`, as a branch beside the earlier ones."""
+
+    envelope: Envelope
+    conversation_id: str
+    user_id: str
+    message_id: str
+    generation_id: str
+    prompt_message_id: str
+    model: str
+    sampling: Sampling
+    service_class: ServiceClass
+    tier: str
+    tail: Position
+    request_hash: str
+    idempotency_key: str | None
+    deadline_at_us: TimestampMicros
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationRenamed:
+    envelope: Envelope
+    conversation_id: str
+    user_id: str
+    title: Content
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationShared:
+    """A link to the conversation up to a message was made, or (`revoked`) taken back."""
+
+    envelope: Envelope
+    conversation_id: str
+    user_id: str
+    share_id: str
+    up_to_message_id: str | None
+    revoked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FeedbackGiven:
+    envelope: Envelope
+    conversation_id: str
+    user_id: str
+    message_id: str
+    rating: Literal["up", "down", "none"]
+    comment: Content | None
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationDeleted:
+    """Final: nothing brings the conversation back."""
+
+    envelope: Envelope
+    conversation_id: str
+    user_id: str
+
+
+ConversationEvent = (
+    ConversationStarted
+    | PromptSubmitted
+    | RegenerateRequested
+    | ConversationRenamed
+    | ConversationShared
+    | FeedbackGiven
+    | ConversationDeleted
+)

@@ -1,0 +1,29 @@
+"""dead-letters: records a consumer could not take, whole, with where and why. Key: the source record's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from schemas.envelope import Envelope
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    name: str
+    value: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """`value` None: the source record was a tombstone or too large to carry (`reason` says which)."""
+
+    envelope: Envelope
+    topic: str
+    partition: int
+    offset: int
+    consumer: str
+    error_type: str
+    reason: str
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[Header, ...]

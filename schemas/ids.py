@@ -1,0 +1,41 @@
+"""Every derived id. Ids are derived, not drawn, wherever a retry is possible: the same cause gives the same id.
+
+A UUIDv5 (RFC 9562 §5.5) in the project's own namespace over the parts joined by a separator that no part holds.
+"""
+
+from __future__ import annotations
+
+from uuid import NAMESPACE_URL, uuid5
+
+_NAMESPACE = uuid5(NAMESPACE_URL, "urn:verbatim:ids")
+_SEPARATOR = "\x1f"
+
+
+def _derive(kind: str, *parts: str) -> str:
+    escaped = (part.replace("\\", "\\\\").replace(_SEPARATOR, "\\u") for part in parts)
+    return str(uuid5(_NAMESPACE, _SEPARATOR.join((kind, *escaped))))
+
+
+def conversation_id(user_id: str, idempotency_key: str) -> str:
+    """The conversation that a first command without one begins."""
+    return _derive("conversation", user_id, idempotency_key)
+
+
+def message_id(user_id: str, conversation: str, idempotency_key: str) -> str:
+    """The message a command makes."""
+    return _derive("message", user_id, conversation, idempotency_key)
+
+
+def generation_id(message: str) -> str:
+    """The generation that a command's message causes; also the answer's message id."""
+    return _derive("generation", message)
+
+
+def event_id(cause_id: str, event_type: str, n: int = 0) -> str:
+    """The `n`-th event of a type that one cause brings about."""
+    return _derive("event", cause_id, event_type, str(n))
+
+
+def user_id(name: str) -> str:
+    """A user made by an operator under a unique name."""
+    return _derive("user", name)

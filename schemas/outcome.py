@@ -1,0 +1,96 @@
+"""generation-outcomes: how each generation ended, once. Written by the recorder alone. Key: conversation_id.
+
+The four types share their fields, so that a finished stream can be served again from any of them, byte for byte.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from schemas.envelope import Content, Envelope, Position, TimestampMicros
+from schemas.generation import Failure, Turn, Usage
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkMark:
+    """Where chunk `index + 1` ended and when: `length` in code points of the text, `tokens`, time."""
+
+    length: int
+    tokens: int
+    at_us: TimestampMicros
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationCompleted:
+    """The model finished: `finish_reason` is stop, length, tool_calls or content_filter."""
+
+    envelope: Envelope
+    turn: Turn
+    text: Content
+    chunks: tuple[ChunkMark, ...]
+    started_at_us: TimestampMicros | None
+    ended_at_us: TimestampMicros
+    attempts: int
+    usage: Usage
+    cost_micros: int
+    sha256: str
+    end: Position
+    finish_reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationFailed:
+    """The turn ended without a whole answer; what had been accepted is kept in `text`."""
+
+    envelope: Envelope
+    turn: Turn
+    text: Content
+    chunks: tuple[ChunkMark, ...]
+    started_at_us: TimestampMicros | None
+    ended_at_us: TimestampMicros
+    attempts: int
+    usage: Usage
+    cost_micros: int
+    sha256: str
+    end: Position
+    failure: Failure
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationCancelled:
+    """Somebody ended it: `reason` is cancelled or deleted. What had been accepted is kept and billed."""
+
+    envelope: Envelope
+    turn: Turn
+    text: Content
+    chunks: tuple[ChunkMark, ...]
+    started_at_us: TimestampMicros | None
+    ended_at_us: TimestampMicros
+    attempts: int
+    usage: Usage
+    cost_micros: int
+    sha256: str
+    end: Position
+    reason: str
+    seen: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationRefused:
+    """A policy refused it; no engine saw the prompt (or, later, the rest of the answer)."""
+
+    envelope: Envelope
+    turn: Turn
+    text: Content
+    chunks: tuple[ChunkMark, ...]
+    started_at_us: TimestampMicros | None
+    ended_at_us: TimestampMicros
+    attempts: int
+    usage: Usage
+    cost_micros: int
+    sha256: str
+    end: Position
+    failure: Failure
+
+
+Outcome = GenerationCompleted | GenerationFailed | GenerationCancelled | GenerationRefused

@@ -1,0 +1,94 @@
+"""The committed index of schemas: id -> subject, version, schema. No process needs a registry to start or encode.
+
+`avro/ids.json` is append-only: an id, once given, means its schema for ever.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from types import MappingProxyType
+from typing import Any
+
+from schemas.account import ApiKeyCreated, ApiKeyRevoked, UserCreated
+from schemas.control import CancelRequested
+from schemas.conversation import (
+    ConversationDeleted,
+    ConversationRenamed,
+    ConversationShared,
+    ConversationStarted,
+    FeedbackGiven,
+    PromptSubmitted,
+    RegenerateRequested,
+)
+from schemas.dead_letter import DeadLetter
+from schemas.generation import AttemptEnded, AttemptStarted, GenerationEnded, GenerationRequested, TokenChunk
+from schemas.moderation import ModerationVerdict, ReviewDecided
+from schemas.outcome import GenerationCancelled, GenerationCompleted, GenerationFailed, GenerationRefused
+from schemas.usage import UsageRecorded
+
+RECORD_TYPES: tuple[type, ...] = (
+    ConversationStarted,
+    PromptSubmitted,
+    RegenerateRequested,
+    ConversationRenamed,
+    ConversationShared,
+    FeedbackGiven,
+    ConversationDeleted,
+    GenerationRequested,
+    AttemptStarted,
+    TokenChunk,
+    AttemptEnded,
+    GenerationEnded,
+    GenerationCompleted,
+    GenerationFailed,
+    GenerationCancelled,
+    GenerationRefused,
+    ModerationVerdict,
+    ReviewDecided,
+    UsageRecorded,
+    CancelRequested,
+    UserCreated,
+    ApiKeyCreated,
+    ApiKeyRevoked,
+    DeadLetter,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RegisteredSchema:
+    """One version of one record type. `subject` is the record's full name (Confluent RecordNameStrategy)."""
+
+    id: int
+    subject: str
+    version: int
+    definition: Mapping[str, Any]
+
+    @property
+    def record_name(self) -> str:
+        return self.subject.rpartition(".")[2]
+
+
+@cache
+def registered_schemas() -> Mapping[int, RegisteredSchema]:
+    """Every schema ever published, by id."""
+    folder = files("schemas") / "avro"
+    index = json.loads((folder / "ids.json").read_text("utf-8"))
+    found = {}
+    for entry in index["schemas"]:
+        definition = json.loads((folder / entry["file"]).read_text("utf-8"))
+        found[entry["id"]] = RegisteredSchema(entry["id"], entry["subject"], entry["version"], definition)
+    return MappingProxyType(found)
+
+
+@cache
+def current_schema(record_type: type) -> RegisteredSchema:
+    """The newest version of a record type's schema; the one it is written with. Raises KeyError if there is none."""
+    name = record_type.__name__
+    versions = [schema for schema in registered_schemas().values() if schema.record_name == name]
+    if not versions:
+        raise KeyError(f"no schema is registered for {name}")
+    return max(versions, key=lambda schema: schema.version)

@@ -1,0 +1,18 @@
+"""Old records in today's shape: one function a step vN -> vN+1, applied in order. None is needed yet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+Step = Callable[[dict[str, Any]], dict[str, Any]]
+
+STEPS: Mapping[tuple[str, int], Step] = {}
+"""(record name, version it takes) -> the record's fields in the next version."""
+
+
+def upcast(name: str, version: int, newest: int, fields: dict[str, Any]) -> dict[str, Any]:
+    """Fields as version `newest` has them. Raises KeyError when a step is missing: never a half-understood record."""
+    for step in range(version, newest):
+        fields = STEPS[name, step](fields)
+    return fields

@@ -1,0 +1,83 @@
+"""Reading the log in batches: a blocking poll, then whatever else is there at once (`consume(n, 0)`)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from confluent_kafka import Consumer, KafkaError, Message
+
+from topics.errors import FatalLogError
+
+LAZY: Mapping[str, str] = {"fetch.min.bytes": str(1024 * 1024), "fetch.wait.max.ms": "50"}
+"""For readers of token-chunks that need no latency: every produce otherwise answers their fetch at once."""
+
+_BASE: Mapping[str, str] = {
+    "enable.auto.commit": "false",
+    "enable.partition.eof": "false",
+    "auto.offset.reset": "error",
+    "fetch.message.max.bytes": str(9 * 1024 * 1024),
+    "queued.max.messages.kbytes": "65536",
+}
+_REPAIRABLE = {
+    KafkaError._ALL_BROKERS_DOWN,
+    KafkaError._TRANSPORT,
+    KafkaError._TIMED_OUT,
+    KafkaError._RESOLVE,
+    KafkaError._MAX_POLL_EXCEEDED,
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+    KafkaError.COORDINATOR_NOT_AVAILABLE,
+    KafkaError.NOT_COORDINATOR,
+    KafkaError.REBALANCE_IN_PROGRESS,
+}
+
+
+def assigned_consumer(properties: Mapping[str, str], *, lazy: bool = False) -> Consumer:
+    """A consumer that belongs to no group: partitions are assigned by hand, nothing is committed."""
+    return Consumer({**_BASE, **properties, "group.id": "verbatim-ungrouped", **(LAZY if lazy else {})})
+
+
+def group_consumer(
+    properties: Mapping[str, str],
+    group: str,
+    instance: str | None,
+    *,
+    lazy: bool = False,
+    reset: str = "earliest",
+) -> Consumer:
+    """A member of a consumer group, as research "takeover" §7 found best: classic protocol, static membership."""
+    member = {"group.instance.id": f"{group}-{instance}"} if instance else {}
+    return Consumer(
+        {
+            **_BASE,
+            **properties,
+            "group.id": group,
+            "group.protocol": "classic",
+            "partition.assignment.strategy": "cooperative-sticky",
+            "session.timeout.ms": "3000",
+            "heartbeat.interval.ms": "500",
+            "auto.offset.reset": reset,
+            **member,
+            **(LAZY if lazy else {}),
+        }
+    )
+
+
+def next_batch(consumer: Consumer, most: int, wait_s: float) -> list[Message]:
+    """Up to `most` records, as soon as there is one; [] after `wait_s` without any.
+
+    Broker trouble that repairs itself is passed over. Raises FatalLogError for what does not.
+    """
+    first = consumer.poll(wait_s)
+    if first is None:
+        return []
+    batch = [first, *consumer.consume(most - 1, 0)] if first.error() is None else [first]
+    good = []
+    for message in batch:
+        error = message.error()
+        if error is None:
+            good.append(message)
+        elif error.fatal() or error.code() not in _REPAIRABLE:
+            raise FatalLogError(f"reading the log failed: {error.str()}")
+    return good

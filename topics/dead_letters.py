@@ -1,0 +1,69 @@
+"""Where records go that a consumer cannot take: whole, with topic, partition, offset and reason."""
+
+from __future__ import annotations
+
+from confluent_kafka import Message
+
+from schemas import ids
+from schemas.dead_letter import DeadLetter, Header
+from schemas.envelope import Envelope
+
+MAX_VALUE_BYTES = 7 * 1024 * 1024
+
+
+def dead_letter(message: Message, consumer: str, error: Exception, at_us: int) -> DeadLetter:
+    """The dead letter of a record. Its ids are derived, so parking the same record twice gives the same letter."""
+    return dead_letter_of(
+        message.topic() or "",
+        message.partition() or 0,
+        message.offset() or 0,
+        _bytes(message.key()),
+        _bytes(message.value()),
+        _headers(message),
+        consumer=consumer,
+        error=error,
+        at_us=at_us,
+    )
+
+
+def dead_letter_of(
+    topic: str,
+    partition: int,
+    offset: int,
+    key: bytes | None,
+    value: bytes | None,
+    headers: list[tuple[str, bytes]],
+    *,
+    consumer: str,
+    error: Exception,
+    at_us: int,
+) -> DeadLetter:
+    """As `dead_letter`, for consumers whose client has other message types (Faust)."""
+    reason = str(error)
+    if value is not None and len(value) > MAX_VALUE_BYTES:
+        reason += f" (the value, {len(value)} bytes, is too large to be carried here: read it at its place)"
+        value = None
+    cause = f"{topic}/{partition}/{offset}"
+    event_id = ids.event_id(cause, f"DeadLetter/{consumer}")
+    return DeadLetter(
+        envelope=Envelope(event_id, at_us, None, cause, f"system:{consumer}"),
+        topic=topic,
+        partition=partition,
+        offset=offset,
+        consumer=consumer,
+        error_type=type(error).__name__,
+        reason=reason,
+        key=key,
+        value=value,
+        headers=tuple(Header(name, value) for name, value in headers),
+    )
+
+
+def _headers(message: Message) -> list[tuple[str, bytes]]:
+    headers = message.headers()
+    pairs = headers.items() if isinstance(headers, dict) else headers or []
+    return [(name, _bytes(value) or b"") for name, value in pairs]
+
+
+def _bytes(value: str | bytes | None) -> bytes | None:
+    return value.encode() if isinstance(value, str) else value

@@ -1,0 +1,34 @@
+"""What can go wrong with the log, by what a caller can do about it.
+
+LogError
+├── LogUnavailable        the broker is away or slow: retry; a produce that timed out may have been accepted
+├── FatalLogError         this client can go on no more (fenced, wrong settings): end the process
+├── OutOfRange            the offsets asked for are not in the log (any more)
+└── TopicMismatch         a topic stands there with other settings than the catalogue's: an operator must decide
+"""
+
+from __future__ import annotations
+
+
+class LogError(Exception):
+    """Root of all errors of this package."""
+
+
+class LogUnavailable(LogError):
+    """The broker did not answer in time. What was being produced may or may not be in the log."""
+
+
+class FatalLogError(LogError):
+    """The client is beyond repair: fenced, or refused by the broker. End the process, the supervisor decides."""
+
+
+class OutOfRange(LogError):
+    """Offsets that the partition does not hold."""
+
+    def __init__(self, topic: str, partition: int, asked: int, low: int, high: int) -> None:
+        super().__init__(f"{topic}[{partition}] holds offsets {low} to {high - 1}, {asked} was asked for")
+        self.low, self.high = low, high
+
+
+class TopicMismatch(LogError):
+    """A topic exists with settings other than the catalogue's."""
