@@ -7,8 +7,10 @@ A server whose address is set here is external: `./verbatim up` does not start i
 
 from __future__ import annotations
 
+import difflib
 import os
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,6 +24,11 @@ from pydantic_settings import (
 
 CONFIG_FILE_VARIABLE = "VERBATIM_CONFIG"
 DEFAULT_CONFIG_FILE = "verbatim.toml"
+PREFIX = "VERBATIM_"
+# Names of the environment that are no settings: where to look, and what a supervisor tells its children.
+OTHER_NAMES = frozenset(
+    {CONFIG_FILE_VARIABLE, "VERBATIM_CACHE", "VERBATIM_INSTANCE", "VERBATIM_LIFESIGN", "VERBATIM_STACK_ID"}
+)
 
 
 class SettingsError(Exception):
@@ -140,6 +147,7 @@ def load(**overrides: Any) -> Settings:
 
     Raises SettingsError with one line a mistake: the setting's name and what is expected of it.
     """
+    _refuse_unknown_names(os.environ)
     named = os.environ.get(CONFIG_FILE_VARIABLE)
     if named and not Path(named).is_file():
         raise SettingsError(f"{CONFIG_FILE_VARIABLE} names {named}, which is not a file")
@@ -150,3 +158,23 @@ def load(**overrides: Any) -> Settings:
         raise SettingsError("wrong settings: " + "; ".join(lines)) from None
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{named or DEFAULT_CONFIG_FILE} is not TOML: {error}") from None
+
+
+def setting_names() -> frozenset[str]:
+    """The names of all settings as environment variables; a section as a whole (JSON) is one too."""
+    names: set[str] = set()
+    for name, field in Settings.model_fields.items():
+        names.add(f"{PREFIX}{name.upper()}")
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            names |= {f"{PREFIX}{name.upper()}__{inner.upper()}" for inner in field.annotation.model_fields}
+    return frozenset(names)
+
+
+def _refuse_unknown_names(environment: Mapping[str, str]) -> None:
+    """pydantic ignores variables it does not know; a typing error must not silently mean "the default"."""
+    known = setting_names() | OTHER_NAMES
+    for name in environment:
+        if name.upper().startswith(PREFIX) and name.upper() not in known:
+            close = difflib.get_close_matches(name.upper(), known, n=1)
+            hint = f"; did you mean {close[0]}?" if close else ""
+            raise SettingsError(f"{name} in the environment is no setting{hint}")

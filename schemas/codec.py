@@ -1,6 +1,7 @@
 """Records to bytes and back: Avro in Confluent framing (a zero byte, a 4-byte big-endian schema id, the body).
 
-`decode` understands every schema ever registered: older versions pass through `upcast` step by step.
+`decode` understands every schema ever registered: older versions pass through `upcast` step by step. TokenChunk, the
+one record written an event a token, has a way of its own (`chunk_codec`); fastavro takes what that leaves.
 """
 
 from __future__ import annotations
@@ -15,10 +16,11 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from fastavro import parse_schema, schemaless_reader, schemaless_writer
 
+from schemas.chunk_codec import CHUNK_VERSION, decode_chunk, encode_chunk
 from schemas.envelope import Content, Sealed
 from schemas.generation import TokenChunk
 from schemas.registry import RECORD_TYPES, current_schema, registered_schemas
-from schemas.upcast import upcast
+from schemas.upcast import missing_steps, upcast
 
 _FRAME = Struct(">bI")
 FRAME_BYTES = _FRAME.size
@@ -28,6 +30,10 @@ Converter = Callable[[Any], Any]
 
 class UndecodableRecord(Exception):
     """Bytes that are no record of ours: no frame, an unknown schema id, or a body its schema does not fit."""
+
+
+class UnencodableRecord(ValueError):
+    """A record whose values its schema does not allow. The message holds no content."""
 
 
 def _without_logical_types(schema: Any) -> Any:
@@ -122,39 +128,11 @@ def _record_from_wire(record_type: type) -> Converter:
     return from_wire
 
 
-def _chunk_to_wire(chunk: TokenChunk) -> dict[str, Any]:
-    # The one record written an event a token: spelled out, it costs a third of the general way.
-    delta = chunk.delta
-    return {
-        "generation_id": chunk.generation_id,
-        "attempt_id": chunk.attempt_id,
-        "seq": chunk.seq,
-        "at_us": chunk.at_us,
-        "tokens": chunk.tokens,
-        "delta": {"body": delta} if isinstance(delta, str) else _content_to_wire(delta),
-        "token_ids": chunk.token_ids and list(chunk.token_ids),
-    }
-
-
-def _chunk_from_wire(wire: dict[str, Any]) -> TokenChunk:
-    body = wire["delta"]["body"]
-    ids = wire["token_ids"]
-    return TokenChunk(
-        wire["generation_id"],
-        wire["attempt_id"],
-        wire["seq"],
-        wire["at_us"],
-        wire["tokens"],
-        body if isinstance(body, str) else _sealed_from_wire(body),
-        ids if ids is None else tuple(ids),
-    )
-
-
 def _encoder(record_type: type) -> Callable[[Any], bytes]:
     registered = current_schema(record_type)
     schema = parse_schema(_without_logical_types(dict(registered.definition)))
     frame = _FRAME.pack(0, registered.id)
-    to_wire = _chunk_to_wire if record_type is TokenChunk else _record_to_wire(record_type)
+    to_wire = _record_to_wire(record_type)
 
     def encode_record(record: Any) -> bytes:
         buffer = BytesIO()
@@ -162,7 +140,11 @@ def _encoder(record_type: type) -> Callable[[Any], bytes]:
         schemaless_writer(buffer, schema, to_wire(record))
         return buffer.getvalue()
 
-    return encode_record
+    if record_type is not TokenChunk:
+        return encode_record
+    if registered.version != CHUNK_VERSION:
+        raise RuntimeError(f"chunk_codec writes TokenChunk version {CHUNK_VERSION}, not {registered.version}")
+    return lambda chunk: encode_chunk(frame, chunk) or encode_record(chunk)
 
 
 def _decoder(schema_id: int) -> Callable[[BytesIO], Any]:
@@ -170,14 +152,23 @@ def _decoder(schema_id: int) -> Callable[[BytesIO], Any]:
     schema = parse_schema(_without_logical_types(dict(registered.definition)))
     record_type = _TYPES_BY_NAME[registered.record_name]
     newest = current_schema(record_type)
-    from_wire = _chunk_from_wire if record_type is TokenChunk else _record_from_wire(record_type)
+    from_wire = _record_from_wire(record_type)
     if registered.version == newest.version:
         return lambda body: from_wire(schemaless_reader(body, schema, None))
     name, version = registered.record_name, registered.version
+    if missing := missing_steps(name, version, newest.version):
+        # Found out here and not at the first old record, which would look like damage and end in dead-letters.
+        raise RuntimeError(f"schemas/upcast.py has no step for {name} from version {missing[0]}")
     return lambda body: from_wire(upcast(name, version, newest.version, schemaless_reader(body, schema, None)))
 
 
 _TYPES_BY_NAME = {record_type.__name__: record_type for record_type in RECORD_TYPES}
+_CHUNK_ID = next(
+    schema.id
+    for schema in registered_schemas().values()
+    if (schema.record_name, schema.version) == (TokenChunk.__name__, CHUNK_VERSION)
+)
+_CHUNK_FRAME = _FRAME.pack(0, _CHUNK_ID)
 _ENCODERS = {record_type: _encoder(record_type) for record_type in RECORD_TYPES}
 _DECODERS = {schema_id: _decoder(schema_id) for schema_id in registered_schemas()}
 
@@ -185,9 +176,16 @@ _DECODERS = {schema_id: _decoder(schema_id) for schema_id in registered_schemas(
 def encode(record: Any) -> bytes:
     """A record's bytes under the newest schema of its type.
 
-    Raises KeyError for a type that is no record type, ValueError or TypeError for values its schema does not allow.
+    Raises KeyError for a type that is no record type; UnencodableRecord for values its schema does not allow: wrong
+    types, integers beyond 64 bits, text with lone surrogates.
     """
-    return _ENCODERS[type(record)](record)
+    encoder = _ENCODERS[type(record)]
+    try:
+        return encoder(record)
+    except Exception as error:  # as in decode: whatever the values lead to; no IO happens here
+        what = "text with a lone surrogate" if isinstance(error, UnicodeEncodeError) else type(error).__name__
+        # The cause quotes values of the record, so it goes no further.
+        raise UnencodableRecord(f"{type(record).__name__} does not fit its schema: {what}") from None
 
 
 def decode(value: bytes | None) -> Any:
@@ -197,11 +195,17 @@ def decode(value: bytes | None) -> Any:
     """
     if value is None:
         raise UndecodableRecord("a tombstone (null value)")
+    if value.startswith(_CHUNK_FRAME):
+        try:
+            if (chunk := decode_chunk(value)) is not None:
+                return chunk
+        except UnicodeDecodeError as error:
+            raise _misfit(_CHUNK_ID, error) from error
     if len(value) < FRAME_BYTES:
         raise UndecodableRecord(f"{len(value)} bytes are too short for a frame")
     magic, schema_id = _FRAME.unpack_from(value)
     if magic != 0:
-        raise UndecodableRecord(f"first byte is {magic}, not 0: not in Confluent framing")
+        raise UndecodableRecord(f"first byte is {value[0]}, not 0: not in Confluent framing")
     decoder = _DECODERS.get(schema_id)
     if decoder is None:
         raise UndecodableRecord(f"schema id {schema_id} is not in the index: written by a newer version?")
@@ -210,14 +214,16 @@ def decode(value: bytes | None) -> Any:
     try:
         record = decoder(body)
     except Exception as error:  # fastavro raises whatever the damage leads to; no IO happens here
-        name = registered_schemas()[schema_id].record_name
-        raise UndecodableRecord(
-            f"the body does not fit {name} (schema id {schema_id}): {type(error).__name__}"
-        ) from error
+        raise _misfit(schema_id, error) from error
     if body.tell() != len(value):
         name = registered_schemas()[schema_id].record_name
         raise UndecodableRecord(f"{len(value) - body.tell()} bytes are left over after {name} (schema id {schema_id})")
     return record
+
+
+def _misfit(schema_id: int, error: Exception) -> UndecodableRecord:
+    name = registered_schemas()[schema_id].record_name
+    return UndecodableRecord(f"the body does not fit {name} (schema id {schema_id}): {type(error).__name__}")
 
 
 def record_type_of(value: bytes | None) -> type | None:

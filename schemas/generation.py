@@ -95,7 +95,10 @@ class GenerationRequested:
 
 @dataclass(frozen=True, slots=True)
 class AttemptStarted:
-    """Attempt `number` (from 1) of a generation. Frame 0 is attempt 1's."""
+    """Attempt `number` (from 1) of a generation. Frame 0 is attempt 1's.
+
+    `prompt_tokens`: of the prompt alone, without what earlier attempts had published.
+    """
 
     envelope: Envelope
     turn: Turn
@@ -124,6 +127,7 @@ class AttemptEnded:
     """The owning attempt's last word. Valid only if its attempt owns the generation and the fold agrees.
 
     `last_seq`: seq of the generation's last chunk (0: none). `sha256`: hex digest of the whole text so far in UTF-8.
+    `usage`: of the whole generation, over all its attempts.
     `finish_reason` handed_over: the attempt stops, the generation goes on with the next attempt.
     """
 

@@ -11,6 +11,11 @@ STEPS: Mapping[tuple[str, int], Step] = {}
 """(record name, version it takes) -> the record's fields in the next version."""
 
 
+def missing_steps(name: str, version: int, newest: int) -> list[int]:
+    """The versions between `version` and `newest` that no step takes on; [] if the way is whole."""
+    return [step for step in range(version, newest) if (name, step) not in STEPS]
+
+
 def upcast(name: str, version: int, newest: int, fields: dict[str, Any]) -> dict[str, Any]:
     """Fields as version `newest` has them. Raises KeyError when a step is missing: never a half-understood record."""
     for step in range(version, newest):

@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 @dataclass(slots=True)
 class _Partition:
     epoch: int
-    open: deque[int] = field(default_factory=deque)
-    finished: set[int] = field(default_factory=set)
-    committed: int | None = None
+    received: deque[int] = field(default_factory=deque)
+    """Offsets from the commit on, in order."""
+    unfinished: set[int] = field(default_factory=set)
+    newest: int = -1
 
 
 class CommitTracker:
@@ -45,34 +46,37 @@ class CommitTracker:
         return self._epoch
 
     def received(self, topic: str, partition: int, offset: int) -> int | None:
-        """A record came; returns the epoch its result must be reported under, None if the partition is not ours."""
+        """A record came; returns the epoch its result must be reported under, None if the partition is not ours.
+
+        One that came before under this epoch (a seek back) changes nothing: a commit never goes backwards.
+        """
         state = self._partitions.get((topic, partition))
         if state is None:
             return None
-        if not state.open or offset > state.open[-1]:
-            state.open.append(offset)
+        if offset > state.newest:
+            state.newest = offset
+            state.received.append(offset)
+            state.unfinished.add(offset)
         return state.epoch
 
     def finished(self, topic: str, partition: int, offset: int, epoch: int) -> None:
-        """Work on a record is done. A result from an older epoch is forgotten."""
+        """Work on a record is done. A result from an older epoch, or of what was never received, is forgotten."""
         state = self._partitions.get((topic, partition))
         if state is not None and state.epoch == epoch:
-            state.finished.add(offset)
+            state.unfinished.discard(offset)
 
     def unfinished(self, topic: str, partition: int) -> int:
         """How many records stand between the commit and the newest one received."""
         state = self._partitions.get((topic, partition))
-        return 0 if state is None else len(state.open)
+        return 0 if state is None else len(state.received)
 
     def committable(self) -> dict[tuple[str, int], int]:
         """Per partition the offset to commit (the next to be read), where it has moved since the last call."""
         moved = {}
         for key, state in self._partitions.items():
             done: int | None = None
-            while state.open and state.open[0] in state.finished:
-                done = state.open.popleft()
-                state.finished.discard(done)
-            if done is not None and done + 1 != state.committed:
-                state.committed = done + 1
-                moved[key] = state.committed
+            while state.received and state.received[0] not in state.unfinished:
+                done = state.received.popleft()
+            if done is not None:
+                moved[key] = done + 1
         return moved

@@ -46,17 +46,20 @@ def group_consumer(
     lazy: bool = False,
     reset: str = "earliest",
 ) -> Consumer:
-    """A member of a consumer group, as research "takeover" §7 found best: classic protocol, static membership."""
+    """A member of a consumer group, as research "takeover" §7 found best: classic protocol, static membership.
+
+    `properties` may carry other session and heartbeat times, for a broker that does not allow sessions this short.
+    """
     member = {"group.instance.id": f"{group}-{instance}"} if instance else {}
     return Consumer(
         {
             **_BASE,
+            "session.timeout.ms": "3000",
+            "heartbeat.interval.ms": "500",
             **properties,
             "group.id": group,
             "group.protocol": "classic",
             "partition.assignment.strategy": "cooperative-sticky",
-            "session.timeout.ms": "3000",
-            "heartbeat.interval.ms": "500",
             "auto.offset.reset": reset,
             **member,
             **(LAZY if lazy else {}),

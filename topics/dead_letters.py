@@ -9,6 +9,8 @@ from schemas.dead_letter import DeadLetter, Header
 from schemas.envelope import Envelope
 
 MAX_VALUE_BYTES = 7 * 1024 * 1024
+MAX_HEADER_BYTES = 256 * 1024
+MAX_REASON_CHARACTERS = 2000
 
 
 def dead_letter(message: Message, consumer: str, error: Exception, at_us: int) -> DeadLetter:
@@ -39,7 +41,11 @@ def dead_letter_of(
     at_us: int,
 ) -> DeadLetter:
     """As `dead_letter`, for consumers whose client has other message types (Faust)."""
-    reason = str(error)
+    # A lone surrogate or endless text in an error's message must not keep its record from being parked.
+    reason = str(error)[:MAX_REASON_CHARACTERS].encode("utf-8", "replace").decode()
+    if sum(len(name) + len(content) for name, content in headers) > MAX_HEADER_BYTES:
+        reason += " (its headers are too large to be carried here)"
+        headers = []
     if value is not None and len(value) > MAX_VALUE_BYTES:
         reason += f" (the value, {len(value)} bytes, is too large to be carried here: read it at its place)"
         value = None

@@ -2,6 +2,7 @@
 
 LogError
 ├── LogUnavailable        the broker is away or slow: retry; a produce that timed out may have been accepted
+├── RecordRefused         the broker will never take this record (too large): retrying is no use
 ├── FatalLogError         this client can go on no more (fenced, wrong settings): end the process
 ├── OutOfRange            the offsets asked for are not in the log (any more)
 └── TopicMismatch         a topic stands there with other settings than the catalogue's: an operator must decide
@@ -16,6 +17,10 @@ class LogError(Exception):
 
 class LogUnavailable(LogError):
     """The broker did not answer in time. What was being produced may or may not be in the log."""
+
+
+class RecordRefused(LogError):
+    """A record that its topic does not take, however often it is sent: too large, or damaged. It is not in the log."""
 
 
 class FatalLogError(LogError):

@@ -64,6 +64,7 @@ class GenerationFold:
 
         Returns the seq of the frame it is: 0 for the start, n for a chunk, last + 1 for the end. None: it is no frame,
         because it does not count or (a further attempt's start, a hand-over) only changes who may go on.
+        Raises SealedContent, and changes nothing, for a chunk that is the next and sealed.
         """
         if self.end is not None:
             return None
@@ -85,11 +86,12 @@ class GenerationFold:
         if chunk.attempt_id != self.attempt_id or chunk.seq != self.last_seq + 1:
             return None
         delta = plain(chunk.delta)
+        utf8 = delta.encode()  # whatever can fail has been done before anything is changed
         self.last_seq = chunk.seq
         self.completion_tokens += chunk.tokens
         self.marks.append(ChunkMark(len(delta), chunk.tokens, chunk.at_us))
         self._deltas.append(delta)
-        self._digest.update(delta.encode())
+        self._digest.update(utf8)
         return chunk.seq
 
     def _started(self, started: AttemptStarted) -> int | None:
@@ -98,9 +100,10 @@ class GenerationFold:
             return None
         self.number = started.number
         self.attempt_id = started.attempt_id
-        self.prompt_tokens = started.prompt_tokens
         if not first:
             return None
+        # The first attempt's count is the prompt's; a later one's may hold the text it resumes from.
+        self.prompt_tokens = started.prompt_tokens
         self.turn = started.turn
         self.start = started
         return 0
@@ -134,7 +137,8 @@ class GenerationFold:
 
     @property
     def usage(self) -> Usage:
-        """Tokens to be billed: the engine's own count where it ended the generation, else those accepted."""
+        """Tokens to be billed: the engine's own count (over all attempts) where it ended the generation, else those
+        accepted."""
         if isinstance(self.end, AttemptEnded):
             return self.end.usage
         return Usage(self.prompt_tokens, self.completion_tokens)

@@ -13,10 +13,16 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from schemas.codec import encode
 from schemas.envelope import Position
 from topics.catalogue import Catalogue
-from topics.errors import FatalLogError, LogUnavailable
+from topics.errors import FatalLogError, LogError, LogUnavailable, RecordRefused
 
 Acknowledged = Callable[[KafkaError | None, int], None]
 """Called on the loop with (error or None, offset; -1 on error)."""
+
+_POLL_S = 0.2
+"""How long the end of a producer may have to wait for its thread; acknowledgements wake it at once."""
+_BATCH_OVERHEAD_BYTES = 256
+"""What a topic's limit must hold besides key and value: the head of a batch and of a record."""
+_REFUSALS = {KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.RECORD_LIST_TOO_LARGE, KafkaError.INVALID_RECORD}
 
 
 class LogProducer:
@@ -32,6 +38,7 @@ class LogProducer:
         *,
         linger_ms: float = 0,
         timeout_s: float = 10.0,
+        max_queued: int = 200_000,
         client_id: str = "verbatim",
     ) -> None:
         self._topics = topics
@@ -50,7 +57,7 @@ class LogProducer:
                 "linger.ms": str(linger_ms),
                 "message.timeout.ms": str(int(timeout_s * 1000)),
                 "message.max.bytes": str(9 * 1024 * 1024),
-                "queue.buffering.max.messages": "200000",
+                "queue.buffering.max.messages": str(max_queued),
                 "queue.buffering.max.kbytes": "262144",
                 "compression.type": "none",
             }
@@ -72,8 +79,12 @@ class LogProducer:
     def fire(self, topic: str, key: str, value: bytes, acknowledged: Acknowledged | None = None) -> None:
         """Produce without waiting. `acknowledged` runs on the loop, once, in the partition's order.
 
-        Raises LogUnavailable when the bounded queue to the broker is full; nothing was produced then.
+        Raises LogUnavailable when the bounded queue to the broker is full, RecordRefused for a record above its
+        topic's limit, KeyError for a topic that is not in the catalogue; nothing was produced then.
         """
+        limit = self._topics[topic].max_record_bytes
+        if len(value) + 4 * len(key) + _BATCH_OVERHEAD_BYTES > limit:
+            raise RecordRefused(f"a record of {len(value)} bytes is too large for {topic}, which takes {limit}")
         partition = self._topics.partition(topic, key)
 
         def delivered(error: KafkaError | None, message: Message) -> None:
@@ -85,13 +96,14 @@ class LogProducer:
         except BufferError:
             raise LogUnavailable("the queue to the broker is full") from None
         except KafkaException as error:
-            raise _translate(error.args[0]) from error
+            raise log_error(error.args[0]) from error
         self.in_flight += 1
 
     async def send(self, topic: str, key: str, record: Any) -> Position:
         """Produce one record and wait for its acknowledgement; returns where it stands.
 
-        Raises LogUnavailable: it may or may not have been accepted; send it again with the same ids.
+        Raises LogUnavailable: it may or may not have been accepted; send it again with the same ids. RecordRefused,
+        FatalLogError: it was not accepted and never will be, by this client.
         """
         assert self._loop is not None, "start() comes first"  # noqa: S101 - a programming error
         future: asyncio.Future[int] = self._loop.create_future()
@@ -102,7 +114,7 @@ class LogProducer:
             if error is None:
                 future.set_result(offset)
             else:
-                future.set_exception(_translate(error))
+                future.set_exception(log_error(error))
 
         self.fire(topic, key, encode(record), acknowledged)
         try:
@@ -130,7 +142,7 @@ class LogProducer:
     def _poll(self) -> None:
         # Delivery reports run here, in this thread; they only append. One wake-up of the loop takes a whole burst.
         while not self._closing.is_set():
-            self._producer.poll(0.5)
+            self._producer.poll(_POLL_S)
             if self._acknowledged and not self._armed and self._loop is not None:
                 self._armed = True
                 try:
@@ -143,14 +155,22 @@ class LogProducer:
         while self._acknowledged:
             acknowledged, error, offset = self._acknowledged.popleft()
             self.in_flight -= 1
-            acknowledged(error, offset)
+            try:
+                acknowledged(error, offset)
+            except Exception as failure:  # one caller's mistake must not keep the others from their answers
+                asyncio.get_running_loop().call_exception_handler(
+                    {"message": "a produce callback raised", "exception": failure}
+                )
 
 
 def _ignore(error: KafkaError | None, offset: int) -> None:
     """For records whose loss is harmless (doorbells)."""
 
 
-def _translate(error: KafkaError) -> LogUnavailable | FatalLogError:
+def log_error(error: KafkaError) -> LogError:
+    """What a failed delivery means to the one who produced."""
     if error.fatal():
         return FatalLogError(f"the producer was refused for good: {error.str()}")
+    if error.code() in _REFUSALS:
+        return RecordRefused(f"not accepted: {error.str()}")
     return LogUnavailable(f"not acknowledged: {error.str()}")

@@ -5,26 +5,33 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 
-from confluent_kafka import KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
 from schemas.codec import UndecodableRecord, decode
 from schemas.envelope import Position
 from schemas.generation import AttemptEnded, AttemptStarted, GenerationEnded, TokenChunk
 from topics.consumer import assigned_consumer, next_batch
-from topics.errors import LogUnavailable, OutOfRange
+from topics.errors import FatalLogError, LogUnavailable, OutOfRange
 from topics.generation_fold import GenerationFold
+
+_MOST = 5000
 
 
 def watermarks(properties: Mapping[str, str], topic: str, partition: int, timeout_s: float = 10.0) -> tuple[int, int]:
     """(first offset held, end offset) of a partition. Raises LogUnavailable."""
     consumer = assigned_consumer(properties)
     try:
-        low, high = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=timeout_s)
-        return low, high
-    except KafkaException as error:
-        raise LogUnavailable(f"{topic}[{partition}] does not answer: {error}") from error
+        return _bounds(consumer, topic, partition, timeout_s)
     finally:
         consumer.close()
+
+
+def _bounds(consumer: Consumer, topic: str, partition: int, timeout_s: float) -> tuple[int, int]:
+    try:
+        low, high = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=timeout_s)
+    except KafkaException as error:
+        raise LogUnavailable(f"{topic}[{partition}] does not answer: {error}") from error
+    return low, high
 
 
 def scan(
@@ -44,24 +51,29 @@ def scan(
         return
     consumer = assigned_consumer(properties)
     try:
-        try:
-            low, high = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=timeout_s)
-        except KafkaException as error:
-            raise LogUnavailable(f"{topic}[{partition}] does not answer: {error}") from error
+        low, high = _bounds(consumer, topic, partition, timeout_s)
         if start < low or stop > high:
             raise OutOfRange(topic, partition, start if start < low else stop - 1, low, high)
         consumer.assign([TopicPartition(topic, partition, start)])
         quiet_until = time.monotonic() + timeout_s
+        following = start
         while True:
-            batch = next_batch(consumer, 5000, 0.5)
+            try:
+                batch = next_batch(consumer, _MOST, 0.5)
+            except FatalLogError:
+                low, high = _bounds(consumer, topic, partition, timeout_s)
+                if following < low:  # retention took them while we were reading
+                    raise OutOfRange(topic, partition, following, low, high) from None
+                raise
             if not batch and time.monotonic() > quiet_until:
-                raise LogUnavailable(f"{topic}[{partition}] sent nothing for {timeout_s:.0f} s at offset {start}")
+                raise LogUnavailable(f"{topic}[{partition}] sent nothing for {timeout_s:.0f} s at offset {following}")
             for message in batch:
                 offset = message.offset()
                 if offset is None or offset >= stop:
                     return
                 yield message
-                if offset == stop - 1:
+                following = offset + 1
+                if following == stop:
                     return
             if batch:
                 quiet_until = time.monotonic() + timeout_s
@@ -95,8 +107,8 @@ def fold_generation(
     return fold
 
 
-def generation_of(record: AttemptStarted | TokenChunk | AttemptEnded | GenerationEnded) -> str:
-    """The generation a record of token-chunks belongs to."""
+def generation_of(record: object) -> str:
+    """The generation a record of token-chunks belongs to; "" for a record that has no business there."""
     if isinstance(record, TokenChunk | AttemptEnded):
         return record.generation_id
-    return record.turn.generation_id
+    return record.turn.generation_id if isinstance(record, AttemptStarted | GenerationEnded) else ""

@@ -13,12 +13,14 @@ from topics.errors import LogError, LogUnavailable
 
 OnBatch = Callable[[list[Message]], None]
 _MOST = 2000
+_CONTACT_S = 10.0
 
 
 class Tail:
     """One ungrouped consumer in a thread of its own; `on_batch` runs on the loop, once a drain.
 
-    The hand-over is bounded: while the loop has not taken a batch, at most two more are read.
+    The hand-over is bounded: while the loop has not taken a batch, at most two more are read. Broker trouble that
+    repairs itself is waited out. What does not, and anything `on_batch` raises, ends the tail: see `failed`.
     """
 
     def __init__(self, properties: Mapping[str, str], topic: str, on_batch: OnBatch, *, lazy: bool = False) -> None:
@@ -56,14 +58,14 @@ class Tail:
         self._stop.set()
         if self._thread.is_alive():
             await asyncio.to_thread(self._thread.join, 5.0)
-        self._consumer.close()
+        await asyncio.to_thread(self._consumer.close)
 
     def _assign(self, partitions: list[int], offsets: dict[int, int]) -> dict[int, int]:
         try:
             for partition in partitions:
                 if partition not in offsets:
                     place = TopicPartition(self._topic, partition)
-                    offsets[partition] = self._consumer.get_watermark_offsets(place, timeout=10.0)[1]
+                    offsets[partition] = self._consumer.get_watermark_offsets(place, timeout=_CONTACT_S)[1]
             self._consumer.assign([TopicPartition(self._topic, p, offsets[p]) for p in partitions])
         except KafkaException as error:
             raise LogUnavailable(f"{self._topic} cannot be tailed: {error}") from error
@@ -87,7 +89,14 @@ class Tail:
 
     def _deliver(self, batch: list[Message]) -> None:
         self._slots.release()
-        self._on_batch(batch)
+        if self._stop.is_set():
+            return
+        try:
+            self._on_batch(batch)
+        except Exception as error:  # whoever waits for the tail gets it; going on would be a silent gap
+            self._stop.set()
+            self._fail(error)
+            return
         for message in batch:
             self._next[message.partition() or 0] = (message.offset() or 0) + 1
 

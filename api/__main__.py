@@ -1,0 +1,168 @@
+"""The API process: `python -m api`. Connects, serves, and stops in the reverse order."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import sys
+from collections.abc import AsyncIterator
+from typing import Protocol
+
+import uvicorn
+import uvloop
+from confluent_kafka.admin import AdminClient
+from projections.facade import Projections
+
+from api.app import create_app
+from api.chunk_log import KafkaChunkLog
+from api.key_cache import KeyCache
+from api.own_writes import OwnWrites
+from api.parts import Parts
+from api.rate_limit import RedisLimiter
+from api.readers import Readers
+from api.readiness import Readiness
+from api.tail_hub import TailHub
+from infra import logging
+from infra.cassandra import StoreError
+from infra.clock import now_us
+from infra.lifesign import LifeSign
+from infra.models import ModelCatalogue, ModelsFileError
+from infra.redis import RedisScripts
+from infra.settings import Settings, SettingsError, load
+from topics.catalogue import ACCOUNT_EVENTS, TOKEN_CHUNKS, catalogue
+from topics.errors import LogError
+from topics.producer import LogProducer
+from topics.tail import Tail
+
+GRACE_S = 10
+"""How long running answers may still flow after a stop was asked for; then their clients resume elsewhere."""
+BACKLOG = 2048
+
+
+class Failing(Protocol):
+    async def failed(self) -> None:
+        """Raises once it can go on no more."""
+
+
+class CannotListen(Exception):
+    """The address to serve at cannot be had."""
+
+
+@contextlib.asynccontextmanager
+async def connected(settings: Settings) -> AsyncIterator[tuple[Parts, list[Failing]]]:
+    """The parts, connected, and the tails without which they are worth nothing."""
+    models = ModelCatalogue.load(settings.models)
+    properties = settings.kafka.client_properties()
+    topics = catalogue(
+        models.pools,
+        keyed_partitions=settings.kafka.keyed_partitions,
+        token_chunk_partitions=settings.kafka.token_chunk_partitions,
+    )
+    async with contextlib.AsyncExitStack() as stack:
+        reads = await Projections.connect(settings.cassandra)
+        stack.push_async_callback(reads.aclose)
+        scripts = RedisScripts(settings.redis.url.get_secret_value())
+        stack.push_async_callback(scripts.aclose)
+        limiter = RedisLimiter(scripts, settings.api.requests_per_minute)
+        await limiter.start()
+        log = LogProducer(properties, topics, timeout_s=settings.api.produce_timeout_s, client_id="verbatim-api")
+        await log.start()
+        stack.push_async_callback(log.aclose)
+        readers = Readers(settings.api.heartbeat_s)
+        keys = KeyCache(reads, readers.revoke)
+        accounts = Tail(properties, ACCOUNT_EVENTS, keys.on_batch)
+        await accounts.start(list(range(topics[ACCOUNT_EVENTS].partitions)))
+        stack.push_async_callback(accounts.aclose)
+        chunks = KafkaChunkLog(properties, topics)
+        hub = TailHub(topics, chunks)
+        await chunks.start(hub.on_batch)
+        stack.push_async_callback(chunks.aclose)
+        admin = AdminClient(dict(properties))
+
+        async def ask_log() -> None:
+            await asyncio.to_thread(admin.list_topics, TOKEN_CHUNKS, 2.0)
+
+        readiness = Readiness({"log": ask_log, "projections": reads.ping})
+        yield (
+            Parts(
+                settings.api,
+                models,
+                log,
+                reads,
+                limiter,
+                keys,
+                hub,
+                readers,
+                OwnWrites(),
+                readiness,
+                now_us(),
+            ),
+            [chunks, accounts],
+        )
+
+
+async def serve(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT."""
+    with listening(settings.api.host, settings.api.port) as listener:
+        async with connected(settings) as (parts, tails):
+            config = uvicorn.Config(
+                create_app(parts),
+                lifespan="off",
+                access_log=False,
+                log_config=None,
+                server_header=False,
+                proxy_headers=False,
+                backlog=BACKLOG,
+                timeout_graceful_shutdown=GRACE_S,
+                http="httptools",
+            )
+            server = uvicorn.Server(config)
+            stop = asyncio.Event()
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(LifeSign.from_env().run_beats(stop))
+                forever = [tasks.create_task(tail.failed()) for tail in tails]
+                forever.append(tasks.create_task(parts.readers.run_ticks()))
+                await server.serve([listener])
+                stop.set()
+                for task in forever:
+                    task.cancel()
+
+
+def listening(host: str, port: int) -> socket.socket:
+    """A listening socket, had before anything is connected. Raises CannotListen with one line that says why."""
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.set_inheritable(False)
+    except OSError as error:
+        raise CannotListen(f"cannot listen on {host}:{port}: {error.strerror}") from None
+    return listener
+
+
+def main() -> int:
+    errors: list[Exception] = []
+    try:
+        settings = load()
+        logging.configure("api", settings.log_level)
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(serve(settings))
+    except* (SettingsError, ModelsFileError, LogError, StoreError, CannotListen) as group:
+        errors += _leaves(group)
+    for error in errors:
+        print(f"api: {error}", file=sys.stderr)
+    return 1 if errors else 0
+
+
+def _leaves(group: ExceptionGroup[Exception]) -> list[Exception]:
+    return [
+        leaf
+        for error in group.exceptions
+        for leaf in (_leaves(error) if isinstance(error, ExceptionGroup) else [error])
+    ]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

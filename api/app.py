@@ -1,0 +1,68 @@
+"""The ASGI application, put together from its parts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from api import conversations, generations, keys, messages, operations
+from api.answers import ERROR_SCHEMA
+from api.errors import ApiError, as_api_error, bad_request
+from api.middleware import AnswerHeaders
+from api.openai import chat, models
+from api.parts import Parts
+from infra.cassandra import StoreUnavailable
+from infra.models import ModelNotFound
+from schemas.envelope import SealedContent
+from topics.errors import LogUnavailable
+
+_ERRORS: dict[int | str, dict[str, Any]] = {
+    status: {"description": meaning, "content": {"application/json": {"schema": ERROR_SCHEMA}}}
+    for status, meaning in {
+        400: "The request is wrong; `param` names where.",
+        401: "The key is missing, wrong or revoked.",
+        404: "It does not exist, or it is not yours.",
+        409: "Something it builds on is still running.",
+        413: "The body is too large.",
+        415: "The body is not plain JSON.",
+        422: "The Idempotency-Key was used with another body.",
+        429: "Too many requests; Retry-After tells when to try again.",
+        503: "A server behind this one is away; retry with the same Idempotency-Key.",
+    }.items()
+}
+
+
+def create_app(parts: Parts) -> FastAPI:
+    """The application; it opens and closes nothing itself."""
+    app = FastAPI(
+        title="Verbatim",
+        version="1",
+        description="A self-hosted chat platform in which the log is the truth.",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/openapi.json",
+        redirect_slashes=False,
+    )
+    app.state.parts = parts
+    for router in (conversations.router, messages.router, generations.router, keys.router, chat.router, models.router):
+        app.include_router(router, responses=_ERRORS)
+    app.include_router(operations.router)
+    for kind in (ApiError, HTTPException, LogUnavailable, StoreUnavailable, ModelNotFound, SealedContent):
+        app.add_exception_handler(kind, _answer_error)
+    app.add_exception_handler(RequestValidationError, _answer_wrong_parameter)
+    app.add_middleware(AnswerHeaders)
+    return app
+
+
+async def _answer_error(request: Request, error: Exception) -> Response:
+    return as_api_error(error).response()
+
+
+async def _answer_wrong_parameter(request: Request, error: Exception) -> Response:
+    """A path or query parameter that does not fit; bodies are checked by api.bodies."""
+    first = error.errors()[0] if isinstance(error, RequestValidationError) else {}
+    param = str(first.get("loc", ("", "?"))[-1])
+    return bad_request(f"Invalid value for '{param}': {first.get('msg', 'wrong')}.", param=param).response()

@@ -1,0 +1,140 @@
+"""/api/v1/conversations: begin, list, read, rename, delete."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import Field
+
+from api.answers import iso, json_answer, openapi_body
+from api.auth import Caller
+from api.bodies import ApiBody, read_body
+from api.commanding import REPLAYED_HEADER, envelope, idempotency_key, send
+from api.errors import bad_request
+from api.parts import parts_of
+from api.position_tokens import HEADER
+from api.reading import catch_up, conversation_of, token_from
+from projections.conversations.queries import ConversationRow
+from schemas import ids
+from schemas.conversation import ConversationDeleted, ConversationRenamed, ConversationStarted
+from schemas.envelope import plain
+from topics.catalogue import CONVERSATION_EVENTS
+
+router = APIRouter(prefix="/api/v1/conversations", tags=["conversations"])
+
+MOST_TITLE_CHARACTERS = 200
+MOST_SYSTEM_PROMPT_CHARACTERS = 100_000
+MOST_LISTED = 100
+
+Limit = Annotated[int, Query(ge=1, le=MOST_LISTED)]
+Cursor = Annotated[str | None, Query(max_length=500)]
+
+
+class StartConversation(ApiBody):
+    title: str | None = Field(default=None, min_length=1, max_length=MOST_TITLE_CHARACTERS)
+    model: str | None = Field(default=None, min_length=1, max_length=200)
+    system_prompt: str | None = Field(default=None, min_length=1, max_length=MOST_SYSTEM_PROMPT_CHARACTERS)
+
+
+class RenameConversation(ApiBody):
+    title: str = Field(min_length=1, max_length=MOST_TITLE_CHARACTERS)
+
+
+@router.post("", status_code=201, openapi_extra=openapi_body(StartConversation))
+async def start_conversation(request: Request, caller: Caller) -> Response:
+    """Begin a conversation. With an Idempotency-Key, a retry finds the same one."""
+    parts = parts_of(request)
+    body = await read_body(request, StartConversation, parts.settings.max_body_bytes)
+    if body.model is not None:
+        parts.models.get(body.model)
+    key = idempotency_key(request)
+    # The line break keeps these ids apart from those of stateless prompts under the same key: no key holds one.
+    conversation_id = ids.conversation_id(caller.user_id, f"POST /api/v1/conversations\n{key.value}")
+    if key.given and (known := await parts.reads.conversation(conversation_id)) is not None:
+        return json_answer(conversation_json(known), 201, {REPLAYED_HEADER: "true"})
+    event = ConversationStarted(
+        envelope(request, caller, conversation_id, "ConversationStarted"),
+        conversation_id,
+        caller.user_id,
+        body.title,
+        body.model,
+        body.system_prompt,
+    )
+    at = await send(parts, CONVERSATION_EVENTS, conversation_id, event, key)
+    token = parts.own_writes.started(conversation_id, caller.user_id, body.model, at)
+    when = iso(event.envelope.occurred_at_us)
+    answer = {
+        "id": conversation_id,
+        "title": body.title,
+        "preview": None,
+        "model": body.model,
+        "systemPrompt": body.system_prompt,
+        "createdAt": when,
+        "updatedAt": when,
+    }
+    return json_answer(answer, 201, {HEADER: str(token)})
+
+
+@router.get("")
+async def list_conversations(request: Request, caller: Caller, limit: Limit = 20, cursor: Cursor = None) -> Response:
+    """The caller's conversations, newest first (by their last prompt)."""
+    parts = parts_of(request)
+    await catch_up(request, parts, token_from(request))
+    try:
+        page = await parts.reads.conversations(caller.user_id, cursor, limit)
+    except ValueError:
+        raise bad_request("Invalid value for 'cursor': take it from nextCursor.", param="cursor") from None
+    return json_answer({"data": [conversation_json(row) for row in page.rows], "nextCursor": page.next_cursor})
+
+
+@router.get("/{conversation_id}")
+async def get_conversation(request: Request, caller: Caller, conversation_id: str) -> Response:
+    found = await conversation_of(request, parts_of(request), caller, conversation_id)
+    assert found.row is not None  # noqa: S101 - it was asked for
+    return json_answer(conversation_json(found.row))
+
+
+@router.patch("/{conversation_id}", openapi_extra=openapi_body(RenameConversation))
+async def rename_conversation(request: Request, caller: Caller, conversation_id: str) -> Response:
+    """Give it another title."""
+    parts = parts_of(request)
+    found = await conversation_of(request, parts, caller, conversation_id)
+    body = await read_body(request, RenameConversation, parts.settings.max_body_bytes)
+    key = idempotency_key(request)
+    event = ConversationRenamed(
+        envelope(request, caller, f"{conversation_id}/{key.value}", "ConversationRenamed"),
+        conversation_id,
+        caller.user_id,
+        body.title,
+    )
+    at = await send(parts, CONVERSATION_EVENTS, conversation_id, event, key)
+    token = parts.own_writes.wrote(conversation_id, caller.user_id, at)
+    assert found.row is not None  # noqa: S101 - it was asked for
+    return json_answer({**conversation_json(found.row), "title": body.title}, 200, {HEADER: str(token)})
+
+
+@router.delete("/{conversation_id}", status_code=204)
+async def delete_conversation(request: Request, caller: Caller, conversation_id: str) -> Response:
+    """Final: what still runs in it is ended, and it is gone from every read."""
+    parts = parts_of(request)
+    await conversation_of(request, parts, caller, conversation_id, row_needed=False)
+    key = idempotency_key(request)
+    event = ConversationDeleted(
+        envelope(request, caller, conversation_id, "ConversationDeleted"), conversation_id, caller.user_id
+    )
+    at = await send(parts, CONVERSATION_EVENTS, conversation_id, event, key)
+    token = parts.own_writes.deleted(conversation_id, caller.user_id, at)
+    return Response(status_code=204, headers={HEADER: str(token)})
+
+
+def conversation_json(row: ConversationRow) -> dict[str, Any]:
+    return {
+        "id": row.conversation_id,
+        "title": None if row.title is None else plain(row.title),
+        "preview": row.preview,
+        "model": row.model,
+        "systemPrompt": None if row.system_prompt is None else plain(row.system_prompt),
+        "createdAt": iso(row.created_at_us),
+        "updatedAt": iso(row.updated_at_us),
+    }

@@ -1,0 +1,18 @@
+"""What this process counts. No label ever holds a user, a key or a conversation."""
+
+from __future__ import annotations
+
+from prometheus_client import Counter, Gauge, Histogram
+
+REQUESTS = Counter("verbatim_api_requests_total", "Answers given.", ("route", "method", "status"))
+FIRST_FRAME_SECONDS = Histogram(
+    "verbatim_api_first_token_seconds",
+    "From a prompt's arrival to the write of its first text.",
+    buckets=(0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60),
+)
+ACTIVE_STREAMS = Gauge("verbatim_api_active_streams", "Clients that read a stream now.")
+DROPPED_READERS = Counter("verbatim_api_dropped_readers_total", "Streams ended by us before their end.", ("reason",))
+PRODUCE_FAILURES = Counter("verbatim_api_produce_failures_total", "Commands the log did not acknowledge.")
+LIMITED = Counter("verbatim_api_rate_limited_total", "Requests refused for their rate.")
+LIMITER_OPEN = Counter("verbatim_api_rate_limit_unavailable_total", "Requests let through because Redis was away.")
+READS_BEHIND = Counter("verbatim_api_reads_behind_total", "Reads answered behind the position they asked for.")

@@ -1,0 +1,182 @@
+"""POST /v1/chat/completions: a command like any other, with its context inline; the stream in OpenAI's shape."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from fastapi import APIRouter, Request, Response
+from starlette.types import Receive, Scope, Send
+
+from api.answers import openapi_body
+from api.auth import Caller
+from api.bodies import read_body
+from api.cancelling import cancel
+from api.commanding import REPLAYED_HEADER, envelope, idempotency_key
+from api.endings import Ending
+from api.errors import ApiError, as_api_error, of_failure
+from api.key_cache import Principal
+from api.metrics import FIRST_FRAME_SECONDS
+from api.openai.requests import ChatCompletionRequest, check_supported, messages_of, sampling_of, stated
+from api.openai.shapes import CANCELLED, ChunkFrames, completion
+from api.openings import Command, Opened, begin, ended_within, find_repeat
+from api.parts import Parts, parts_of
+from api.prompting import SERVICE_CLASS, TIER, check_context, deadline_us
+from api.readers import Reader
+from api.request_hash import request_hash
+from api.sources import text_of
+from api.sse import EventStream, watched
+from infra.clock import monotonic_s
+from schemas import ids
+from schemas.conversation import PromptSubmitted
+from schemas.envelope import Position
+from topics.errors import LogUnavailable
+
+router = APIRouter(prefix="/v1", tags=["openai"])
+
+
+@router.post("/chat/completions", openapi_extra=openapi_body(ChatCompletionRequest))
+async def create_chat_completion(request: Request, caller: Caller) -> Response:
+    """OpenAI's Chat Completions, streamed or whole."""
+    arrived_s = monotonic_s()
+    parts = parts_of(request)
+    body = await read_body(request, ChatCompletionRequest, parts.settings.max_body_bytes)
+    check_supported(body)
+    sampling, messages = sampling_of(body), messages_of(body)
+    key = idempotency_key(request)
+    conversation_id = ids.conversation_id(caller.user_id, key.value)
+    message_id = ids.message_id(caller.user_id, conversation_id, key.value)
+    generation_id = ids.generation_id(message_id)
+    asked = request_hash("chat.completions", stated(body))
+    opened = await find_repeat(parts, caller, generation_id, asked) if key.given else None
+    if opened is None:
+        spec = parts.models.get(body.model)
+        await check_context(spec, messages, "messages")
+
+        def prompt(tail: Position) -> Command:
+            return PromptSubmitted(
+                envelope(request, caller, message_id, "PromptSubmitted"),
+                conversation_id,
+                caller.user_id,
+                message_id,
+                generation_id,
+                None,
+                "stateless",
+                None,
+                messages,
+                (),
+                spec.id,
+                sampling,
+                SERVICE_CLASS,
+                TIER,
+                tail,
+                asked,
+                key.value if key.given else None,
+                deadline_us(spec),
+            )
+
+        opened = await begin(
+            parts, prompt, generation_id, conversation_id, caller.user_id, spec.price, key.value, keyed=key.given
+        )
+    headers = {REPLAYED_HEADER: "true"} if opened.replayed else {}
+    on_leave = _abandon(request, parts, caller, opened)
+    if not body.stream:
+        return WholeCompletion(parts, caller, opened, on_leave, headers, arrived_s)
+    return EventStream(
+        opened.source,
+        ChunkFrames(include_usage=body.include_usage),
+        parts.readers,
+        caller.key_sha256,
+        opened.release,
+        head_at_text=True,
+        refuse=_refusal,
+        on_leave=on_leave,
+        headers=headers,
+        arrived_s=arrived_s,
+    )
+
+
+class WholeCompletion(Response):
+    """Waits for the generation's end, then answers all of it."""
+
+    def __init__(
+        self,
+        parts: Parts,
+        caller: Principal,
+        opened: Opened,
+        on_leave: Callable[[], Awaitable[None]],
+        headers: dict[str, str],
+        arrived_s: float,
+    ) -> None:
+        super().__init__()
+        self._parts = parts
+        self._caller = caller
+        self._opened = opened
+        self._on_leave = on_leave
+        self._answer_headers = headers
+        self._arrived_s = arrived_s
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        readers, source = self._parts.readers, self._opened.source
+        reader = readers.enter(self._caller.key_sha256)
+        source.listen(reader)
+        answer: Response | None = None
+        try:
+            async with watched(receive, reader):
+                answer = await self._wait(reader)
+            if answer is not None:
+                await answer(scope, receive, send)
+        finally:
+            source.leave(reader)
+            readers.exit(reader)
+            try:
+                if reader.gone == "disconnected" and source.ending is None:
+                    await self._on_leave()
+            finally:
+                self._opened.release()
+
+    async def _wait(self, reader: Reader) -> Response | None:
+        """The answer, once there is one; None for a client that left."""
+        source = self._opened.source
+        while reader.gone is None:
+            ending, turn = source.ending, source.turn
+            if source.lost is not None:
+                return as_api_error(source.lost).response()
+            if ending is not None and turn is not None:
+                refused = _refusal(ending)
+                if refused is not None:
+                    return refused.response()
+                FIRST_FRAME_SECONDS.observe(monotonic_s() - self._arrived_s)
+                content = completion(turn, source.started_at_us, text_of(source), ending)
+                return Response(content, 200, self._answer_headers, "application/json")
+            reader.beat = False
+            reader.sent_at_s = monotonic_s()
+            await reader.wait()
+        if reader.gone == "disconnected":
+            return None
+        return ApiError(503, "The stream was ended by the server. Please retry.", code=reader.gone).response()
+
+
+def _refusal(ending: Ending) -> ApiError | None:
+    """The error to answer for an ending, where nothing of it has been sent yet."""
+    if ending.status == "failed" and ending.failure is not None:
+        return of_failure(ending.failure)
+    if ending.status == "cancelled":
+        return ApiError(409, CANCELLED, code=ending.finish_reason, headers={"x-should-retry": "false"})
+    return None
+
+
+def _abandon(request: Request, parts: Parts, caller: Principal, opened: Opened) -> Callable[[], Awaitable[None]]:
+    """What is done when the client leaves before the end: after a moment of grace the generation is cancelled,
+    unless somebody else reads it."""
+
+    async def abandon() -> None:
+        try:
+            if await ended_within(opened.source, parts.settings.disconnect_grace_s) is not None:
+                return
+            feed = parts.hub.by_generation(opened.turn.generation_id)
+            if feed is None or not feed.watched:
+                await cancel(request, parts, caller, opened, None)
+        except LogUnavailable:
+            return  # nobody is there to be told; the deadline ends it
+
+    return abandon

@@ -1,0 +1,199 @@
+"""What POST /v1/chat/completions may ask for, and what it means here. Pure."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, StringConstraints, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from api.bodies import StrictBody
+from api.errors import ApiError, bad_request
+from schemas.conversation import ChatMessage, Sampling
+
+MOST_MESSAGES = 10_000
+MOST_TOKENS = 2**31 - 1
+MOST_STOPS = 4
+
+
+class TextPart(StrictBody):
+    type: Literal["text"]
+    text: str
+
+
+def _parts(value: Any) -> Any:
+    """A string is the one part of its content. Unions would make every mistake a mistake of the other type."""
+    if isinstance(value, str):
+        return [TextPart(type="text", text=value)]
+    if value is None or isinstance(value, list):
+        return value
+    raise PydanticCustomError("content_type", "expected a string or a list of text parts")
+
+
+def _several(value: Any) -> Any:
+    if isinstance(value, str):
+        return [value]
+    if value is None or isinstance(value, list):
+        return value
+    raise PydanticCustomError("stop_type", "expected a string or a list of strings")
+
+
+Content = Annotated[
+    list[TextPart] | None,
+    BeforeValidator(_parts),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": TextPart.model_json_schema()}]}),
+]
+Stops = Annotated[
+    list[Annotated[str, StringConstraints(min_length=1, max_length=256)]],
+    Field(max_length=MOST_STOPS),
+]
+Stop = Annotated[
+    Stops | None,
+    BeforeValidator(_several),
+    WithJsonSchema(
+        {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "maxItems": MOST_STOPS}]}
+    ),
+]
+
+
+class RequestMessage(StrictBody):
+    role: Literal["system", "developer", "user", "assistant"]
+    content: Content = None
+    name: str | None = Field(default=None, max_length=64)
+    refusal: str | None = None
+    tool_calls: None = None
+    function_call: None = None
+    audio: None = None
+    annotations: list[Any] | None = None
+
+
+class StreamOptions(StrictBody):
+    include_usage: bool | None = None
+    include_obfuscation: bool | None = None
+
+
+class ChatCompletionRequest(StrictBody):
+    """Fields that change the answer and that no engine here honours are refused; those that change nothing are not."""
+
+    model: str = Field(min_length=1, max_length=200)
+    messages: list[RequestMessage] = Field(min_length=1, max_length=MOST_MESSAGES)
+    stream: bool | None = None
+    stream_options: StreamOptions | None = None
+    max_tokens: int | None = Field(default=None, ge=1, le=MOST_TOKENS)
+    max_completion_tokens: int | None = Field(default=None, ge=1, le=MOST_TOKENS)
+    temperature: float | None = Field(default=None, ge=0, le=2)
+    top_p: float | None = Field(default=None, ge=0, le=1)
+    frequency_penalty: float | None = Field(default=None, ge=-2, le=2)
+    presence_penalty: float | None = Field(default=None, ge=-2, le=2)
+    seed: int | None = Field(default=None, ge=-(2**63), le=2**63 - 1)
+    stop: Stop = None
+    n: int | None = None
+
+    # Accepted and without effect on the text.
+    metadata: dict[str, str] | None = None
+    parallel_tool_calls: bool | None = None
+    prompt_cache_key: str | None = None
+    prompt_cache_retention: str | None = None
+    reasoning_effort: str | None = None
+    safety_identifier: str | None = None
+    service_tier: str | None = None
+    store: bool | None = None
+    top_logprobs: int | None = None
+    user: str | None = None
+    verbosity: str | None = None
+
+    # Refused unless they say what is so anyway.
+    audio: Any = None
+    function_call: Any = None
+    functions: Any = None
+    logit_bias: Any = None
+    logprobs: Any = None
+    modalities: Any = None
+    moderation: Any = None
+    prediction: Any = None
+    response_format: Any = None
+    tool_choice: Any = None
+    tools: Any = None
+    web_search_options: Any = None
+
+    @property
+    def include_usage(self) -> bool:
+        return bool(self.stream_options is not None and self.stream_options.include_usage)
+
+
+_HARMLESS: dict[str, tuple[Any, ...]] = {
+    "function_call": ("none", "auto"),
+    "functions": ([],),
+    "logit_bias": ({},),
+    "logprobs": (False,),
+    "modalities": (["text"],),
+    "response_format": ({"type": "text"},),
+    "tool_choice": ("none", "auto"),
+    "tools": ([],),
+}
+_REFUSABLE = (
+    *_HARMLESS,
+    "audio",
+    "moderation",
+    "prediction",
+    "web_search_options",
+)
+
+
+def check_supported(request: ChatCompletionRequest) -> None:
+    """Raises ApiError 400 for what was asked and cannot be done."""
+    if request.n not in (None, 1):
+        raise _unsupported("n", "Only n=1 is supported.")
+    for name in _REFUSABLE:
+        value = getattr(request, name)
+        if value is not None and value not in _HARMLESS.get(name, ()):
+            raise _unsupported(name, f"'{name}' is not supported by this server.")
+    if request.stream_options is not None and not request.stream:
+        raise bad_request(
+            "The 'stream_options' parameter is only allowed when 'stream' is true.", param="stream_options"
+        )
+
+
+def sampling_of(request: ChatCompletionRequest) -> Sampling:
+    """Raises ApiError 400 when both names of the token limit are given and differ."""
+    newer, older = request.max_completion_tokens, request.max_tokens
+    if newer is not None and older is not None and newer != older:
+        raise bad_request("Send max_completion_tokens or max_tokens, not both.", param="max_tokens")
+    return Sampling(
+        max_tokens=older if newer is None else newer,
+        temperature=request.temperature,
+        top_p=request.top_p,
+        stop=tuple(request.stop or ()),
+        seed=request.seed,
+        frequency_penalty=request.frequency_penalty,
+        presence_penalty=request.presence_penalty,
+    )
+
+
+def messages_of(request: ChatCompletionRequest) -> tuple[ChatMessage, ...]:
+    """The context, inline; `developer` is today's name of `system`.
+
+    Raises ApiError 400 for a message without content.
+    """
+    messages = []
+    for index, message in enumerate(request.messages):
+        content = message.content
+        if content is None:
+            raise bad_request(
+                f"Invalid value for 'messages[{index}].content': expected a string, got null.",
+                code="invalid_type",
+                param=f"messages[{index}].content",
+            )
+        text = "".join(part.text for part in content)
+        role = "system" if message.role == "developer" else message.role
+        messages.append(ChatMessage(role, text, message.name))
+    return tuple(messages)
+
+
+def stated(request: ChatCompletionRequest) -> dict[str, Any]:
+    """What the caller asked for, without how it is delivered."""
+    return request.model_dump(exclude_none=True, exclude={"stream", "stream_options"})
+
+
+def _unsupported(param: str, message: str) -> ApiError:
+    return bad_request(message, code="unsupported_parameter", param=param)

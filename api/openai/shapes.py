@@ -1,0 +1,103 @@
+"""The byte shapes of OpenAI's Chat Completions: chunks, the whole completion, usage, models. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+
+from api.endings import Ending
+from infra.models import ModelSpec
+from schemas.generation import Turn, Usage
+
+DONE = b"data: [DONE]\n\n"
+CANCELLED = "The generation was cancelled before it had finished."
+
+
+def completion_id(generation_id: str) -> str:
+    return "chatcmpl-" + generation_id.replace("-", "")
+
+
+def usage_of(usage: Usage) -> dict[str, Any]:
+    return {
+        "prompt_tokens": usage.prompt_tokens,
+        "completion_tokens": usage.completion_tokens,
+        "total_tokens": usage.prompt_tokens + usage.completion_tokens,
+        "prompt_tokens_details": {"cached_tokens": usage.cached_tokens, "audio_tokens": 0},
+        "completion_tokens_details": {
+            "reasoning_tokens": 0,
+            "audio_tokens": 0,
+            "accepted_prediction_tokens": 0,
+            "rejected_prediction_tokens": 0,
+        },
+    }
+
+
+def finish_reason_of(ending: Ending) -> str:
+    """OpenAI's word for an ending that is not an error."""
+    return "content_filter" if ending.status == "refused" else ending.finish_reason
+
+
+def model_object(spec: ModelSpec, created_s: int) -> dict[str, Any]:
+    return {"id": spec.id, "object": "model", "created": created_s, "owned_by": spec.owned_by}
+
+
+def completion(turn: Turn, started_at_us: int, text: str, ending: Ending) -> bytes:
+    """The answer of a request that does not stream."""
+    refusal = ending.failure.message if ending.status == "refused" and ending.failure else None
+    message = {"role": "assistant", "content": text if text or refusal is None else None, "refusal": refusal}
+    choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": finish_reason_of(ending)}
+    return orjson.dumps(
+        {
+            "id": completion_id(turn.generation_id),
+            "object": "chat.completion",
+            "created": started_at_us // 1_000_000,
+            "model": turn.model,
+            "choices": [choice],
+            "usage": usage_of(ending.usage),
+        }
+    )
+
+
+class ChunkFrames:
+    """The dialect of a streamed completion: bare `data:` lines; with `include_usage` a last chunk holds the usage."""
+
+    def __init__(self, *, include_usage: bool) -> None:
+        self._include_usage = include_usage
+
+    def start(self, turn: Turn, started_at_us: int) -> bytes:
+        head = {
+            "id": completion_id(turn.generation_id),
+            "object": "chat.completion.chunk",
+            "created": started_at_us // 1_000_000,
+            "model": turn.model,
+        }
+        self._head = b"data: " + orjson.dumps(head)[:-1] + b',"choices":['
+        self._tail = b'],"usage":null}\n\n' if self._include_usage else b"]}\n\n"
+        self._prefix = self._head + b'{"index":0,"delta":{"content":'
+        self._suffix = b'},"logprobs":null,"finish_reason":null}' + self._tail
+        return self._choice({"role": "assistant", "content": ""}, None)
+
+    def chunks(self, pieces: Sequence[bytes], first: int, stop: int) -> list[bytes]:
+        prefix, suffix = self._prefix, self._suffix
+        return [prefix + piece + suffix for piece in pieces[first:stop]]
+
+    def end(self, ending: Ending, seq: int) -> bytes:
+        if ending.status == "failed" and ending.failure is not None:
+            return _error(ending.failure.message, ending.failure.code)
+        if ending.status == "cancelled":
+            return _error(CANCELLED, ending.finish_reason)
+        last = self._choice({}, finish_reason_of(ending))
+        if self._include_usage:
+            last += self._head + b'],"usage":' + orjson.dumps(usage_of(ending.usage)) + b"}\n\n"
+        return last + DONE
+
+    def _choice(self, delta: dict[str, str], finish_reason: str | None) -> bytes:
+        choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish_reason}
+        return self._head + orjson.dumps(choice) + self._tail
+
+
+def _error(message: str, code: str) -> bytes:
+    error = {"message": message, "type": "server_error", "param": None, "code": code}
+    return b"data: " + orjson.dumps({"error": error}) + b"\n\n"

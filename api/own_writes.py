@@ -1,0 +1,70 @@
+"""What this process wrote lately, so that its own clients never see less than that, with or without a position token.
+
+A cache, bounded and lossy: tokens are what reads may rely on. It spares a client who does not send them the surprise
+of a conversation that is not there yet, a deleted one that still is, or a prompt answered without its last turn.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass, replace
+
+from api.position_tokens import PositionToken, join, token_of
+from schemas.envelope import Position
+from topics.catalogue import CONVERSATION_EVENTS
+
+MOST_CONVERSATIONS = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """`started`: it was begun here, by `user_id`, with this model. `seen`: what a read of it should show."""
+
+    user_id: str
+    seen: PositionToken
+    started: bool = False
+    deleted: bool = False
+    model: str | None = None
+
+
+class OwnWrites:
+    """By conversation; the least recently written is forgotten first."""
+
+    def __init__(self, most: int = MOST_CONVERSATIONS) -> None:
+        self._most = most
+        self._written: OrderedDict[str, Written] = OrderedDict()
+
+    def find(self, conversation_id: str) -> Written | None:
+        return self._written.get(conversation_id)
+
+    def seen(self, conversation_id: str) -> PositionToken:
+        written = self._written.get(conversation_id)
+        return PositionToken() if written is None else written.seen
+
+    def started(self, conversation_id: str, user_id: str, model: str | None, at: Position) -> PositionToken:
+        return self._note(conversation_id, Written(user_id, PositionToken(), started=True, model=model), at)
+
+    def wrote(self, conversation_id: str, user_id: str, at: Position) -> PositionToken:
+        """A command of the conversation stands at `at`. Returns the token to answer."""
+        return self._note(conversation_id, self._of(conversation_id, user_id), at)
+
+    def deleted(self, conversation_id: str, user_id: str, at: Position) -> PositionToken:
+        return self._note(conversation_id, replace(self._of(conversation_id, user_id), deleted=True), at)
+
+    def finished(self, conversation_id: str, generation_id: str) -> None:
+        """An answer of the conversation was seen to end: its outcome is to be waited for."""
+        written = self._written.get(conversation_id)
+        if written is not None:
+            newest = PositionToken(written.seen.offsets, (generation_id,))
+            self._written[conversation_id] = replace(written, seen=newest)
+
+    def _of(self, conversation_id: str, user_id: str) -> Written:
+        return self._written.get(conversation_id) or Written(user_id, PositionToken())
+
+    def _note(self, conversation_id: str, written: Written, at: Position) -> PositionToken:
+        token = token_of([(CONVERSATION_EVENTS, at.partition, at.offset)])
+        self._written[conversation_id] = replace(written, seen=join(written.seen, token))
+        self._written.move_to_end(conversation_id)
+        if len(self._written) > self._most:
+            self._written.popitem(last=False)
+        return token

@@ -1,0 +1,81 @@
+"""What a prompt follows: `parent_message_id` is explicit in every event, so a stale tab makes a branch."""
+
+from __future__ import annotations
+
+import asyncio
+
+from fastapi import Request
+
+from api.errors import ApiError, bad_request, not_found
+from api.parts import Parts
+from api.position_tokens import join
+from api.reading import Conversation, catch_up, checked_id, token_from
+from infra.clock import monotonic_s
+from projections.messages.rows import MessageRow
+
+ROOT = "root"
+_POLL_S = 0.05
+
+
+async def parent_of(request: Request, parts: Parts, conversation: Conversation, asked: str | None) -> str | None:
+    """The id of the complete answer that a prompt follows; None at the root.
+
+    `asked` None: the newest answer. Waits, bounded, until its row is complete. Raises ApiError 400 for a message that
+    is none of the conversation's answers, 409 while the parent still runs.
+    """
+    if asked == ROOT:
+        return None
+    if asked is not None:
+        checked_id("message", asked, "parent_message_id")
+    row = await _complete(request, parts, conversation, asked)
+    if row is None and asked is None:
+        return None
+    if row is None or row.role != "assistant":
+        raise bad_request(
+            "Invalid value for 'parent_message_id': no answer of this conversation has this id.",
+            param="parent_message_id",
+        )
+    return row.message_id
+
+
+async def settled_message(request: Request, parts: Parts, conversation: Conversation, message_id: str) -> MessageRow:
+    """A message of the conversation, waited for if its row may still be on its way. Raises ApiError 404."""
+    checked_id("message", message_id)
+    await _seen(request, parts, conversation)
+    row = await parts.reads.message(conversation.conversation_id, message_id)
+    if row is None:
+        raise not_found("message")
+    return row
+
+
+async def _complete(request: Request, parts: Parts, conversation: Conversation, asked: str | None) -> MessageRow | None:
+    """The parent's row, finished. None if it is not there within the bounded wait."""
+    await _seen(request, parts, conversation)
+    until_s = monotonic_s() + parts.settings.read_wait_s
+    while True:
+        if asked is None:
+            row = await parts.reads.leaf(conversation.conversation_id)
+        else:
+            row = await parts.reads.message(conversation.conversation_id, asked)
+        if row is not None and row.status != "running":
+            return row
+        if row is None and asked is None:
+            return None
+        # A generation known to run here will not be complete in a moment; a row that lags will.
+        live = None if row is None else parts.hub.by_generation(row.message_id)
+        if (live is not None and live.ending is None) or monotonic_s() >= until_s:
+            if row is None:
+                return None
+            raise ApiError(
+                409,
+                "The message this one follows is still being written. Wait for its end, or cancel it.",
+                code="parent_running",
+                param="parent_message_id",
+                headers={"x-should-retry": "true", "Retry-After": "1"},
+            )
+        await asyncio.sleep(_POLL_S)
+
+
+async def _seen(request: Request, parts: Parts, conversation: Conversation) -> None:
+    own = parts.own_writes.seen(conversation.conversation_id)
+    await catch_up(request, parts, join(token_from(request), own), conversation.conversation_id)

@@ -1,0 +1,39 @@
+"""The parts an app is made of, built in `__main__` (or by a test) and passed down."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fastapi import Request
+
+from api.key_cache import KeyCache
+from api.own_writes import OwnWrites
+from api.ports import Limiter, Log, Reads
+from api.readers import Readers
+from api.readiness import Readiness
+from api.tail_hub import TailHub
+from infra.models import ModelCatalogue
+from infra.settings import ApiSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """`started_at_us`: when the process began; the `created` of the models it lists."""
+
+    settings: ApiSettings
+    models: ModelCatalogue
+    log: Log
+    reads: Reads
+    limiter: Limiter
+    keys: KeyCache
+    hub: TailHub
+    readers: Readers
+    own_writes: OwnWrites
+    readiness: Readiness
+    started_at_us: int
+
+
+def parts_of(request: Request) -> Parts:
+    """The parts of the app that serves `request`."""
+    parts: Parts = request.app.state.parts
+    return parts

@@ -1,0 +1,89 @@
+"""What the api needs of the log, of the projections and of the limiter: narrow, so that fakes can be held to them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from projections.accounts.queries import ApiKeyRow
+from projections.conversation_lists.queries import ConversationPage
+from projections.conversations.queries import ConversationRow
+from projections.generations.queries import GenerationRow
+from projections.messages.queries import MessagePage
+from projections.messages.rows import MessageRow
+from schemas.envelope import Position
+from schemas.outcome import Outcome
+
+
+class Log(Protocol):
+    """Writing to the log."""
+
+    async def send(self, topic: str, key: str, record: Any) -> Position:
+        """Produce one record; returns its place once acknowledged. Raises LogUnavailable."""
+
+    def fire(self, topic: str, key: str, value: bytes) -> None:
+        """Produce a framed record whose loss is harmless. Raises LogUnavailable when the queue is full."""
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """What the limiter says of one request. Durations in seconds; `limited` False where Redis could not be asked."""
+
+    allowed: bool
+    limit: int
+    remaining: int
+    reset_s: float
+    retry_after_s: float
+    limited: bool = True
+
+
+class Limiter(Protocol):
+    async def admit(self, key_id: str) -> Admission:
+        """Take one token of the key's bucket. Never raises for a limiter that is away."""
+
+
+class AccountReads(Protocol):
+    async def api_key(self, key_sha256: str) -> ApiKeyRow | None:
+        """The key with this hash; None if there is none (yet)."""
+
+    async def keys(self, user_id: str) -> Sequence[ApiKeyRow]:
+        """A user's keys, revoked ones too."""
+
+
+class Reads(AccountReads, Protocol):
+    """The projections. Every method raises StoreUnavailable when they cannot be asked."""
+
+    async def conversation(self, conversation_id: str) -> ConversationRow | None:
+        """None also for a deleted one."""
+
+    async def conversations(self, user_id: str, cursor: str | None, limit: int) -> ConversationPage:
+        """Raises BadCursor for a cursor that no page had."""
+
+    async def messages(self, conversation_id: str, cursor: str | None, limit: int) -> MessagePage:
+        """Oldest first, a prompt before its answers. Raises BadCursor."""
+
+    async def message(self, conversation_id: str, message_id: str) -> MessageRow | None:
+        """An answer's id is its generation's; it is `running` as long as it has no outcome."""
+
+    async def leaf(self, conversation_id: str) -> MessageRow | None:
+        """The newest message; None in a conversation without any."""
+
+    async def generation(self, generation_id: str) -> GenerationRow | None:
+        """The generation as its first command asked for it. None in a deleted conversation."""
+
+    async def outcome(self, generation_id: str) -> Outcome | None:
+        """The recorder's own record; None: still running, or not here yet."""
+
+    async def wait_for(
+        self,
+        offsets: Mapping[tuple[str, int], int],
+        generations: Sequence[str],
+        timeout_s: float,
+        *,
+        conversation_id: str | None = None,
+    ) -> bool:
+        """Wait until reads show at least this; False if they do not within the time.
+
+        With `conversation_id`, offsets of conversation-events are of that conversation's records.
+        """

@@ -1,0 +1,243 @@
+"""One attempt at one generation: look back if need be, start, stream, end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from inference_workers.attempts import Answer, EndOnly, NothingToDo, Plan, owns, plan
+from inference_workers.custody import Interrupt, Job
+from inference_workers.lookback import Lookback, Past
+from inference_workers.ports import Delta, Engine, EngineError, EngineRequest, Finish
+from inference_workers.publishing import AttemptWriter, Outlet
+from infra.clock import now_us
+from infra.ids import draw_attempt_id
+from infra.logging import get_logger
+from infra.models import Deadlines, ModelCatalogue, ModelNotFound, ModelSpec
+from schemas import ids
+from schemas.conversation import Sampling
+from schemas.envelope import Envelope, Position, SealedContent
+from schemas.generation import AttemptStarted, Failure, GenerationRequested, Usage
+from topics.errors import LogError, LogUnavailable
+
+MAX_STARTS = 5
+"""How often a start may lose its number to another worker's before the job is taken up again later."""
+HAND_OVER_WAIT_S = 2.0
+
+EXPIRED = Failure("deadline_exceeded", "The answer was not ready in time. Please try again.", True)
+BROKEN = Failure("internal_error", "The worker failed at this request. Please try again.", True)
+_log = get_logger(__name__)
+
+
+class NotOwner(Exception):
+    """The job is another worker's by now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What all attempts of a worker share."""
+
+    engine: Engine
+    models: ModelCatalogue
+    lookback: Lookback
+    outlet: Outlet
+    worker: str
+    still_owner: Callable[[Job], bool]
+
+
+class Attempt:
+    """`run` returns when the generation has an end in the log that this worker wrote or found.
+
+    Interrupted, it leaves by asyncio.CancelledError, after a hand-over if that is the reason. Raises LogError when the
+    log does not take or give what is needed, NotOwner when the job is not ours to answer.
+    """
+
+    def __init__(self, bench: Bench, job: Job, job_position: Position) -> None:
+        self._bench = bench
+        self._job = job
+        self._position = job_position
+        self._request: GenerationRequested = job.request
+        self._writer: AttemptWriter | None = None
+        self._started: asyncio.Future[int] | None = None
+        self._prefix_tokens = 0
+        self.already_ended = False
+
+    async def run(self) -> None:
+        model, failure = self._model()
+        sampling = self._sampling(model)
+        try:
+            if not self._job.old:
+                step: Plan = Answer(1)
+                writer = self._begin(1)
+            else:
+                found = await self._begin_after_others(model, sampling)
+                if found is None:
+                    self.already_ended = True
+                    return
+                writer, step = found
+            if failure is None and self._remaining_s() <= 0:
+                failure = EXPIRED
+            if isinstance(step, EndOnly):
+                await self._end(writer, failure or step.failure)
+            elif failure is not None or model is None or not isinstance(step, Answer):
+                await self._end(writer, failure or BROKEN)
+            else:
+                await self._answer(writer, model, sampling, step)
+        except asyncio.CancelledError:
+            if self._job.interrupt is Interrupt.HANDED_OVER and self._writer is not None:
+                await self._hand_over(self._writer)
+            raise
+        finally:
+            if self._writer is not None:
+                self._writer.close()
+
+    async def _answer(self, writer: AttemptWriter, model: ModelSpec, sampling: Sampling, step: Answer) -> None:
+        limits = model.deadlines
+        left_s = max(self._remaining_s(), 0.001)
+        call = EngineRequest(
+            request_id=f"{self._request.turn.generation_id}:{step.number}:{writer.attempt_id}",
+            model=model,
+            messages=self._request.messages,
+            sampling=replace(sampling, max_tokens=(sampling.max_tokens or 1) - step.prefix_tokens),
+            deadlines=Deadlines(
+                first_token_s=min(self._request.first_token_timeout_ms / 1000 or limits.first_token_s, left_s),
+                inter_token_s=min(self._request.inter_token_timeout_ms / 1000 or limits.inter_token_s, left_s),
+                total_s=min(limits.total_s, left_s),
+            ),
+            prefix=step.prefix,
+        )
+        finish: Finish | None = None
+        try:
+            async with contextlib.aclosing(self._bench.engine.generate(call)) as events:
+                async for event in events:
+                    if type(event) is Delta:
+                        writer.put(event.text, event.tokens)
+                    elif isinstance(event, Finish):
+                        finish = event
+        except EngineError as error:
+            await self._end(writer, Failure(error.code, error.message, error.retryable))
+            return
+        except SealedContent:
+            await self._end(writer, Failure("content_sealed", "The conversation cannot be read any more.", False))
+            return
+        except Exception as error:
+            # A fault of ours or of an adapter: this job ends, the worker and all other jobs go on.
+            # Where it happened, not what it says: messages of strangers may quote prompts.
+            where = "".join(traceback.format_tb(error.__traceback__)[-3:])
+            _log.error("an engine adapter failed", error=type(error).__name__, where=where)
+            await self._end(writer, BROKEN)
+            return
+        if finish is None:
+            await self._end(writer, BROKEN)
+            return
+        await self._acknowledged_start()
+        await writer.end(finish.reason, self._usage(writer, finish, resumed=bool(step.prefix)))
+
+    async def _end(self, writer: AttemptWriter, failure: Failure | None) -> None:
+        """The end without an engine's finish: by a failure, or at the length that was reached before."""
+        await self._acknowledged_start()
+        await writer.end("failed" if failure else "length", self._usage(writer), failure)
+
+    async def _hand_over(self, writer: AttemptWriter) -> None:
+        """Tell the log that the next attempt may begin; bounded, since that attempt fences us anyway."""
+        with contextlib.suppress(LogError, TimeoutError):
+            async with asyncio.timeout(HAND_OVER_WAIT_S):
+                await self._acknowledged_start()
+                await writer.end("handed_over", self._usage(writer))
+
+    async def _begin_after_others(
+        self, model: ModelSpec | None, sampling: Sampling
+    ) -> tuple[AttemptWriter, Plan] | None:
+        """The writer of an attempt that owns the generation, and what is left to do; None if it has its end."""
+        bench, turn = self._bench, self._request.turn
+        continues = model is not None and bench.engine.continues(model)
+        past = await bench.lookback.past(turn)
+        for _ in range(MAX_STARTS):
+            step = self._plan(past, sampling, continues=continues)
+            if isinstance(step, NothingToDo):
+                return None
+            if not bench.still_owner(self._job):
+                raise NotOwner
+            writer = self._begin(step.number)
+            await bench.lookback.read_on(past, await self._acknowledged_start() + 1)
+            if owns(past.fold, writer.attempt_id):
+                # The attempt before ours may have gone on until our start: what is there now counts.
+                step = self._plan(past, sampling, continues=continues)
+                if isinstance(step, Answer | EndOnly):
+                    self._prefix_tokens = step.prefix_tokens
+                    writer.resume_at(step.first_seq, step.prefix)
+                    writer.open()
+                return writer, step
+        raise LogUnavailable(f"{MAX_STARTS} attempts in a row were overtaken by others")
+
+    def _plan(self, past: Past, sampling: Sampling, *, continues: bool) -> Plan:
+        return plan(past.fold, max_tokens=sampling.max_tokens or 1, continues=continues)
+
+    def _begin(self, number: int) -> AttemptWriter:
+        """Publish the start of a new attempt. Its chunks leave once it is acknowledged (a look back opens later)."""
+        bench, request = self._bench, self._request
+        attempt_id = draw_attempt_id()
+        writer = AttemptWriter(
+            bench.outlet,
+            request.turn,
+            attempt_id,
+            on_broken=lambda _: self._job.stop(Interrupt.BROKEN),
+        )
+        at_us, cause = now_us(), request.envelope
+        started = AttemptStarted(
+            envelope=Envelope(
+                event_id=ids.event_id(attempt_id, "AttemptStarted"),
+                occurred_at_us=at_us,
+                causation_id=cause.event_id,
+                correlation_id=cause.correlation_id,
+                actor="system:worker",
+            ),
+            turn=request.turn,
+            attempt_id=attempt_id,
+            number=number,
+            prompt_tokens=request.prompt_tokens,
+            worker=bench.worker,
+            job=self._position,
+        )
+        if self._writer is not None:
+            self._writer.close()
+        self._writer = writer
+        self._started = writer.begin(started, open_when_acknowledged=not self._job.old)
+        return writer
+
+    async def _acknowledged_start(self) -> int:
+        if self._started is None:
+            raise LogUnavailable("the attempt was never begun")
+        # Shielded: an interrupt must not cancel what the hand-over waits for again.
+        return await asyncio.shield(self._started)
+
+    def _usage(self, writer: AttemptWriter, finish: Finish | None = None, *, resumed: bool = False) -> Usage:
+        """Over all attempts. A resumed attempt's prompt held answer text, so the first count of the prompt stands."""
+        prompt, completion, cached = self._request.prompt_tokens, writer.tokens, 0
+        if finish is not None:
+            if finish.completion_tokens is not None:
+                completion = finish.completion_tokens
+            if finish.prompt_tokens is not None and not resumed:
+                prompt = finish.prompt_tokens
+                cached = min(finish.cached_tokens or 0, prompt)
+        return Usage(prompt, self._prefix_tokens + completion, cached)
+
+    def _model(self) -> tuple[ModelSpec | None, Failure | None]:
+        try:
+            return self._bench.models.get(self._request.turn.model), None
+        except ModelNotFound as error:
+            return None, Failure("model_not_found", str(error), False)
+
+    def _sampling(self, model: ModelSpec | None) -> Sampling:
+        """With the model's defaults, and no more tokens than its context has left."""
+        if model is None:
+            return replace(self._request.sampling, max_tokens=self._request.sampling.max_tokens or 1)
+        sampling = model.sampling(self._request.sampling)
+        room = max(model.context_tokens - self._request.prompt_tokens, 1)
+        return replace(sampling, max_tokens=min(sampling.max_tokens or room, room))
+
+    def _remaining_s(self) -> float:
+        return (self._request.deadline_at_us - now_us()) / 1e6

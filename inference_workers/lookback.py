@@ -1,0 +1,114 @@
+"""What token-chunks already says of generations whose jobs may not be new. One scan serves all of a partition."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from confluent_kafka import Message
+
+from schemas.codec import UndecodableRecord, decode
+from schemas.envelope import Position
+from schemas.generation import Turn
+from topics.catalogue import TOKEN_CHUNKS
+from topics.errors import LogError, OutOfRange
+from topics.generation_fold import GenerationFold
+from topics.scan import generation_of, scan, watermarks
+
+SCAN_TIMEOUT_S = 15.0
+MAX_CONCURRENT_READS = 4
+
+
+@dataclass(slots=True)
+class Past:
+    """One generation's fold, and how far it has read: offsets below `upto`."""
+
+    turn: Turn
+    fold: GenerationFold = field(default_factory=GenerationFold)
+    upto: int = 0
+
+
+@dataclass(slots=True)
+class _Wanted:
+    past: Past
+    done: asyncio.Future[Past]
+
+
+class Lookback:
+    """Reads back in threads, bounded. `run` must run beside whoever asks."""
+
+    def __init__(self, properties: Mapping[str, str]) -> None:
+        self._properties = properties
+        self._wanted: list[_Wanted] = []
+        self._asked = asyncio.Event()
+        self._reads = asyncio.Semaphore(MAX_CONCURRENT_READS)
+
+    async def past(self, turn: Turn) -> Past:
+        """The generation up to now. Raises LogError."""
+        wanted = _Wanted(Past(turn), asyncio.get_running_loop().create_future())
+        self._wanted.append(wanted)
+        self._asked.set()
+        return await wanted.done
+
+    async def read_on(self, past: Past, upto: int) -> None:
+        """Fold on up to offset `upto` (excluded). Raises LogError."""
+        async with self._reads:
+            await asyncio.to_thread(self._fold, past.turn.tail.partition, past.upto, upto, [past])
+
+    async def run(self) -> None:
+        """Serve `past` until cancelled."""
+        while True:
+            await self._asked.wait()
+            self._asked.clear()
+            by_partition: dict[int, list[_Wanted]] = defaultdict(list)
+            for wanted in self._wanted:
+                by_partition[wanted.past.turn.tail.partition].append(wanted)
+            self._wanted = []
+            for partition, group in by_partition.items():
+                await self._serve(partition, [wanted for wanted in group if not wanted.done.done()])
+
+    async def _serve(self, partition: int, group: list[_Wanted]) -> None:
+        pasts = [wanted.past for wanted in group]
+        try:
+            async with self._reads:
+                await asyncio.to_thread(self._fold_to_end, partition, pasts)
+        except LogError as error:
+            for wanted in group:
+                if not wanted.done.done():
+                    wanted.done.set_exception(error)
+            return
+        for wanted in group:
+            if not wanted.done.done():
+                wanted.done.set_result(wanted.past)
+
+    def _fold_to_end(self, partition: int, pasts: list[Past]) -> None:
+        if not pasts:
+            return
+        low, high = watermarks(self._properties, TOKEN_CHUNKS, partition, SCAN_TIMEOUT_S)
+        start = max(low, min(past.turn.tail.offset for past in pasts))
+        try:
+            self._fold(partition, start, high, pasts)
+        except OutOfRange as moved:
+            # Retention took the beginning away meanwhile: what is left is all there is.
+            self._fold(partition, moved.low, high, pasts)
+
+    def _fold(self, partition: int, start: int, stop: int, pasts: Iterable[Past]) -> None:
+        by_id = {past.turn.generation_id: past for past in pasts}
+        keys = {past.turn.conversation_id.encode() for past in by_id.values()}
+        for message in scan(self._properties, TOKEN_CHUNKS, partition, start, stop, timeout_s=SCAN_TIMEOUT_S):
+            if message.key() in keys:
+                _apply(message, by_id)
+        for past in by_id.values():
+            past.upto = max(stop, start)
+
+
+def _apply(message: Message, by_id: Mapping[str, Past]) -> None:
+    try:
+        record = decode(message.value() or b"")
+    except UndecodableRecord:
+        return  # no reader counts it
+    past = by_id.get(generation_of(record))
+    if past is not None:
+        past.fold.apply(record, Position(past.turn.tail.epoch, message.partition() or 0, message.offset() or 0))

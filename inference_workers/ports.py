@@ -1,0 +1,141 @@
+"""What a worker asks of an engine, and what an engine may answer.
+
+    async with contextlib.aclosing(engine.generate(request)) as events:
+        async for event in events: ...
+
+`generate` yields any number of `Delta` and then exactly one `Finish`, or raises an EngineError:
+
+    EngineError              code, message (no prompt text, no keys), retryable
+    ├── EngineUnavailable    not reachable, went away, draining              retryable
+    ├── EngineOverloaded     refuses for load; `retry_after_s`               retryable
+    ├── EngineTimeout        first_token, inter_token or total deadline      retryable
+    ├── EngineRejected       this request, or our configuration, is wrong    not retryable
+    └── EngineFailed         broke while computing                           as the engine says
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from infra.models import Deadlines, ModelSpec
+from schemas.conversation import ChatMessage, Sampling
+
+FinishReason = Literal["stop", "length", "content_filter", "tool_calls"]
+Deadline = Literal["first_token", "inter_token", "total"]
+
+
+@dataclass(frozen=True, slots=True)
+class EngineRequest:
+    """One call of an engine. `request_id` is unique per attempt: engines mix up requests that share one.
+
+    `sampling.max_tokens` is set. `prefix` is the beginning of the answer, to be continued and not repeated.
+    """
+
+    request_id: str
+    model: ModelSpec
+    messages: tuple[ChatMessage, ...]
+    sampling: Sampling
+    deadlines: Deadlines
+    prefix: str = ""
+
+    @property
+    def max_tokens(self) -> int:
+        """The most tokens that may be generated."""
+        return self.sampling.max_tokens or self.model.max_output_tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """Text that follows what came before. All tokens that arrived in one read are one Delta.
+
+    Whole characters only. `token_ids` where the engine tells them: exactly the ids of this text.
+    """
+
+    text: str
+    tokens: int
+    token_ids: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """The normal end. Counts are None where the engine does not tell: count the deltas' tokens then."""
+
+    reason: FinishReason
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    cached_tokens: int | None = None
+
+
+EngineEvent = Delta | Finish
+
+
+class Engine(Protocol):
+    """Computes answers for some models. Safe for many concurrent `generate` calls of one event loop."""
+
+    def generate(self, request: EngineRequest) -> AsyncGenerator[EngineEvent, None]:
+        """Answer. Closing the generator stops the work upstream at once. Raises EngineError."""
+        ...
+
+    def continues(self, model: ModelSpec) -> bool:
+        """Whether `prefix` is honoured for this model."""
+        ...
+
+    async def check(self) -> None:
+        """Return when every model can be served now; else raise the EngineError that says why not."""
+        ...
+
+    async def aclose(self) -> None:
+        """End all calls and connections. May be called twice."""
+        ...
+
+
+class EngineError(Exception):
+    """An engine did not answer. `message` is for users and logs: it holds no prompt text and no key."""
+
+    code = "engine_error"
+    retryable = False
+
+    def __init__(self, message: str, *, code: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        if code is not None:
+            self.code = code
+
+
+class EngineUnavailable(EngineError):
+    code = "engine_unavailable"
+    retryable = True
+
+
+class EngineOverloaded(EngineError):
+    """`retry_after_s`: when to try again, bounded; None if the engine did not say."""
+
+    code = "engine_overloaded"
+    retryable = True
+
+    def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class EngineTimeout(EngineError):
+    """The engine was silent for longer than `deadline` allows."""
+
+    code = "engine_timeout"
+    retryable = True
+
+    def __init__(self, deadline: Deadline, limit_s: float) -> None:
+        said = {"first_token": "sent no token", "inter_token": "stopped sending tokens", "total": "did not finish"}
+        super().__init__(f"the model {said[deadline]} within {limit_s:g} s")
+        self.deadline = deadline
+
+
+class EngineRejected(EngineError):
+    code = "engine_rejected"
+
+
+class EngineFailed(EngineError):
+    code = "engine_failed"
+    retryable = True

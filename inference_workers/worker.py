@@ -1,0 +1,375 @@
+"""The worker: takes jobs from its pool's topics, streams answers into token-chunks, commits what has its outcome.
+
+    waiting ──slot──▶ running ──end acknowledged──▶ awaiting its outcome ──seen──▶ committable
+       ▲                 │
+       └── again, later ─┘   the log was away, or the outcome never came
+
+Everything here runs on one event loop; threads only read and produce.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Mapping
+
+from confluent_kafka import Message
+
+from inference_workers.attempt import Attempt, Bench, NotOwner
+from inference_workers.custody import Custody, Delivery, Interrupt, Job
+from inference_workers.job_reader import JobReader, Partition
+from inference_workers.scheduling import FairQueue
+from infra.clock import monotonic_s, now_us
+from infra.logging import get_logger
+from schemas.codec import UndecodableRecord, decode
+from schemas.control import CancelRequested
+from schemas.envelope import Position
+from schemas.generation import GenerationRequested
+from topics.catalogue import DEAD_LETTERS, Catalogue
+from topics.commits import CommitTracker
+from topics.dead_letters import dead_letter
+from topics.errors import FatalLogError, LogError
+from topics.producer import LogProducer
+
+COMMIT_EVERY_S = 0.1
+SWEEP_EVERY_S = 1.0
+OUTCOME_WAIT_S = 5.0
+"""After this long without an outcome, the log itself is asked whether the generation has an end."""
+RETRY_S = 1.0
+MAX_UNCOMMITTED = 5000
+"""Jobs in custody, most of them ended and awaiting their outcome, at which reading stops: the recorder is away."""
+MAX_DOORBELLS = 10_000
+MAX_CHECKS_A_SWEEP = 64
+
+_log = get_logger(__name__)
+
+
+class Worker:
+    """One worker process' work. `slots`: engine calls at once.
+
+    Wire `on_control` and `on_outcomes` to the tails, give it its reader by `attach`, then `run` it.
+    """
+
+    def __init__(self, bench: Bench, topics: Catalogue, letters: LogProducer, *, slots: int) -> None:
+        self._bench = bench
+        self._topics = topics
+        self._letters = letters
+        self._slots = slots
+        # Some slots are always out of one user's reach, so that another's first job finds one soon.
+        self._queue: FairQueue[Job] = FairQueue(window=4 * slots, user_limit=max(1, slots - max(1, slots // 8)))
+        self._custody = Custody()
+        self._tracker = CommitTracker()
+        self._old_below: dict[Partition, int] = {}
+        self._doorbells: OrderedDict[str, None] = OrderedDict()
+        self._running = 0
+        self._draining = False
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._tasks: asyncio.TaskGroup | None = None
+        self._reader: JobReader | None = None
+        self._failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def attach(self, reader: JobReader) -> None:
+        self._reader = reader
+
+    def still_owner(self, job: Job) -> bool:
+        """Whether an attempt may be begun: the job's partition is ours and the group has heard of us lately."""
+        reader = self._reader
+        return bool(job.deliveries) and reader is not None and reader.in_touch
+
+    # -- work ------------------------------------------------------------------------------------------------------
+
+    async def run(self, stop: asyncio.Event, *, grace_s: float) -> None:
+        """Work until `stop`; then let running answers end within `grace_s` and hand over the rest.
+
+        Raises LogError when the log will never take or give anything to this process again.
+        """
+        async with asyncio.TaskGroup() as tasks:
+            self._tasks = tasks
+            helpers = [
+                tasks.create_task(self._bench.lookback.run()),
+                tasks.create_task(self._run_commits()),
+                tasks.create_task(self._run_sweeps()),
+                tasks.create_task(self._fail_with(self._failure)),
+            ]
+            await stop.wait()
+            await self._drain(grace_s)
+            for helper in helpers:
+                helper.cancel()
+
+    async def _drain(self, grace_s: float) -> None:
+        self._draining = True
+        self._pace()
+        try:
+            async with asyncio.timeout(grace_s):
+                await self._idle.wait()
+        except TimeoutError:
+            _log.info("handing over", running=self._running)
+        for job in self._custody:
+            job.stop(Interrupt.HANDED_OVER)
+        await self._idle.wait()
+        self._commit()
+
+    async def _fail_with(self, failure: asyncio.Future[None]) -> None:
+        await failure
+
+    def _pace(self) -> None:
+        """Read on, or stop reading: the window bounds what waits, MAX_UNCOMMITTED what has ended."""
+        if self._reader is not None:
+            self._reader.pause(self._draining or self._queue.full or len(self._custody) >= MAX_UNCOMMITTED)
+
+    def _start_waiting(self) -> None:
+        while self._running < self._slots and not self._draining and self._tasks is not None:
+            job = self._queue.next()
+            if job is None:
+                break
+            self._running += 1
+            self._idle.clear()
+            job.task = self._tasks.create_task(self._run_job(job))
+        self._pace()
+
+    async def _run_job(self, job: Job) -> None:
+        again = False
+        try:
+            again = await self._attempt(job)
+        finally:
+            job.task = None
+            self._running -= 1
+            self._queue.finished(job.request.turn.user_id)
+            if not self._running:
+                self._idle.set()
+            if again and not self._draining:
+                self._again_later(job)
+            self._start_waiting()
+
+    async def _attempt(self, job: Job) -> bool:
+        """One attempt. True: the job is to be taken up again."""
+        if job.generation_id in self._doorbells:
+            job.old = True  # something ended it before it came: the log knows
+        first = job.deliveries[0]
+        position = Position(self._topics[first.topic].epoch, first.partition, first.offset)
+        attempt = Attempt(self._bench, job, position)
+        try:
+            await attempt.run()
+        except asyncio.CancelledError:
+            return self._interrupted(job)
+        except NotOwner:
+            self._custody.release(job)
+            return False
+        except FatalLogError as error:
+            self._fail(error)
+            return False
+        except LogError as error:
+            _log.warning("the log failed an attempt", generation=job.generation_id, reason=str(error))
+            job.interrupt = None
+            return True
+        self._ended(job, committable=attempt.already_ended)
+        return False
+
+    def _interrupted(self, job: Job) -> bool:
+        """What becomes of a job that was stopped from outside. True: it is to be taken up again."""
+        why, job.interrupt = job.interrupt, None
+        match why:
+            case None:
+                raise asyncio.CancelledError
+            case Interrupt.CANCELLED:
+                self._ended(job, committable=False)
+                return False
+            case Interrupt.HANDED_OVER | Interrupt.LOST:
+                self._custody.release(job)
+                return False
+            case Interrupt.BROKEN:
+                return True
+
+    def _ended(self, job: Job, *, committable: bool) -> None:
+        """The generation has its end; the job is finished once its outcome is seen (or was, by a look back)."""
+        if committable or job.outcome_seen:
+            self._finish(job)
+        else:
+            job.ended_at_s = monotonic_s()
+
+    def _finish(self, job: Job) -> None:
+        for delivery in job.deliveries:
+            self._tracker.finished(delivery.topic, delivery.partition, delivery.offset, delivery.epoch)
+        self._custody.release(job)
+
+    def _again_later(self, job: Job) -> None:
+        asyncio.get_running_loop().call_later(RETRY_S, self._again, job)
+
+    def _again(self, job: Job) -> None:
+        """Take a job up again, looking back first."""
+        if self._custody.get(job.generation_id) is job and job.deliveries and not self._draining:
+            job.old, job.ended_at_s = True, None
+            self._enqueue(job)
+            self._start_waiting()
+
+    def _enqueue(self, job: Job) -> None:
+        request = job.request
+        self._queue.add(job, user_id=request.turn.user_id, service_class=request.service_class, tier=request.tier)
+
+    # -- what the reader tells (JobHandler) --------------------------------------------------------------------------
+
+    def partitions_assigned(self, ends: Mapping[Partition, int]) -> None:
+        self._tracker.assigned(list(ends))
+        self._old_below.update(ends)
+
+    def jobs_arrived(self, messages: list[Message]) -> None:
+        for message in messages:
+            self._arrived(message)
+        self._start_waiting()
+
+    def _arrived(self, message: Message) -> None:
+        topic, partition, offset = message.topic() or "", message.partition() or 0, message.offset() or 0
+        epoch = self._tracker.received(topic, partition, offset)
+        if epoch is None:
+            return
+        delivery = Delivery(topic, partition, offset, epoch)
+        try:
+            request = decode(message.value() or b"")
+            if not isinstance(request, GenerationRequested):
+                raise UndecodableRecord(f"{type(request).__name__} does not belong in {topic}")
+        except UndecodableRecord as error:
+            self._bury(message, delivery, error)
+            return
+        known = self._custody.get(request.turn.generation_id)
+        if known is not None:
+            known.deliveries.append(delivery)
+            return
+        old = request.maybe_repeat or offset < self._old_below.get((topic, partition), 0)
+        job = Job(request, [delivery], old)
+        self._custody.take(job)
+        self._enqueue(job)
+
+    async def partitions_revoked(self, partitions: list[Partition]) -> Mapping[Partition, int]:
+        offsets = self._tracker.committable()
+        await self._give_up(partitions, Interrupt.HANDED_OVER)
+        self._tracker.lost(partitions)
+        return offsets
+
+    def partitions_lost(self, partitions: list[Partition]) -> None:
+        self._tracker.lost(partitions)
+        self._forget(partitions, Interrupt.LOST)
+
+    async def _give_up(self, partitions: list[Partition], why: Interrupt) -> None:
+        running = self._forget(partitions, why)
+        tasks = [job.task for job in running if job.task is not None]
+        if tasks:
+            await asyncio.wait(tasks)
+
+    def _forget(self, partitions: list[Partition], why: Interrupt) -> list[Job]:
+        """Drop these partitions' deliveries and the jobs that have no other; returns those that still stop."""
+        gone, stopping, waiting = set(partitions), [], set()
+        for job in self._custody:
+            job.deliveries[:] = [d for d in job.deliveries if (d.topic, d.partition) not in gone]
+            if job.deliveries:
+                continue
+            if job.task is not None:
+                job.stop(why)
+                stopping.append(job)
+            else:
+                waiting.add(id(job))
+                self._custody.release(job)
+        self._queue.remove(waiting)
+        self._pace()
+        return stopping
+
+    # -- what the tails tell -----------------------------------------------------------------------------------------
+
+    def on_control(self, messages: list[Message]) -> None:
+        """Doorbells: stop what has been ended from outside, remember what has not come yet."""
+        for message in messages:
+            try:
+                bell = decode(message.value() or b"")
+            except UndecodableRecord:
+                continue  # the truth is in token-chunks; a damaged doorbell costs time alone
+            if not isinstance(bell, CancelRequested):
+                continue
+            job = self._custody.get(bell.generation_id)
+            if job is not None:
+                job.old = True
+                job.stop(Interrupt.CANCELLED)
+            else:
+                self._doorbells[bell.generation_id] = None
+                if len(self._doorbells) > MAX_DOORBELLS:
+                    self._doorbells.popitem(last=False)
+
+    def on_outcomes(self, messages: list[Message]) -> None:
+        """Outcomes of generations: those of our jobs make them committable."""
+        for message in messages:
+            key = message.key()
+            if not isinstance(key, bytes) or not self._custody.has_conversation(key):
+                continue
+            try:
+                outcome = decode(message.value() or b"")
+            except UndecodableRecord:
+                continue  # no outcome of ours; the sweep asks the log itself
+            job = self._custody.get(outcome.turn.generation_id)
+            if job is None:
+                continue
+            job.outcome_seen = True
+            if job.task is not None:
+                job.stop(Interrupt.CANCELLED)
+            elif job.ended_at_s is not None:
+                self._finish(job)
+            else:
+                job.old = True  # it waits for a slot: its look back will find the end
+
+    # -- upkeep ------------------------------------------------------------------------------------------------------
+
+    async def _run_commits(self) -> None:
+        while True:
+            await asyncio.sleep(COMMIT_EVERY_S)
+            self._commit()
+
+    def _commit(self) -> None:
+        offsets = self._tracker.committable()
+        if offsets and self._reader is not None:
+            self._reader.commit(offsets)
+            self._pace()
+
+    async def _run_sweeps(self) -> None:
+        """Ask the log about ended jobs whose outcome does not come: superseded by a zombie, they need a new attempt."""
+        while True:
+            await asyncio.sleep(SWEEP_EVERY_S)
+            late_before = monotonic_s() - OUTCOME_WAIT_S
+            late = [job for job in self._custody if job.ended_at_s is not None and job.ended_at_s < late_before]
+            await asyncio.gather(*(self._look_after(job) for job in late[:MAX_CHECKS_A_SWEEP]))
+
+    async def _look_after(self, job: Job) -> None:
+        try:
+            past = await self._bench.lookback.past(job.request.turn)
+        except LogError as error:
+            _log.warning("an ended job cannot be verified", generation=job.generation_id, reason=str(error))
+            return
+        if job.ended_at_s is None or self._custody.get(job.generation_id) is not job:
+            return
+        if past.fold.finished:
+            self._finish(job)
+        else:
+            _log.warning("an end was not accepted, trying again", generation=job.generation_id)
+            self._again(job)
+
+    def _bury(self, message: Message, delivery: Delivery, error: Exception) -> None:
+        """A record that is no job goes to the dead letters; the partition moves on once it is there."""
+        _log.error("a record is no job", topic=delivery.topic, partition=delivery.partition, offset=delivery.offset)
+        if self._tasks is not None:
+            self._tasks.create_task(self._send_letter(message, delivery, error))
+
+    async def _send_letter(self, message: Message, delivery: Delivery, error: Exception) -> None:
+        letter, raw = dead_letter(message, "worker", error, now_us()), message.key()
+        key = raw.decode("utf-8", "replace") if isinstance(raw, bytes) else ""
+        while True:
+            try:
+                await self._letters.send(DEAD_LETTERS, key, letter)
+                break
+            except FatalLogError as failure:
+                self._fail(failure)
+                return
+            except LogError as failure:
+                _log.warning("a dead letter was not taken, trying again", reason=str(failure))
+                await asyncio.sleep(RETRY_S)
+        self._tracker.finished(delivery.topic, delivery.partition, delivery.offset, delivery.epoch)
+
+    def _fail(self, error: Exception) -> None:
+        if not self._failure.done():
+            self._failure.set_exception(error)

@@ -1,0 +1,209 @@
+"""`./verbatim bench`: how fast this machine streams, as a table."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from infra.cli.terminal import UserError, complain
+
+if TYPE_CHECKING:
+    from infra.cli.bench_figures import Row
+    from infra.cli.bench_load import Load
+    from infra.cli.bench_stack import Bench
+
+MOST_STREAMS = 1000
+MOST_TOKENS = 4000
+MOST_FOREIGN_SHARE = 0.5
+_WARM_STREAMS, _WARM_REQUESTS, _WARM_TOKENS = 8, 10, 5
+_LOOK_S = 1.0
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the command line."""
+    app.command()(bench)
+
+
+def bench(
+    streams: Annotated[str, typer.Option("--streams", metavar="N,N…", help="How many at a time.")] = "1,16,100",
+    tokens: Annotated[
+        int | None,
+        typer.Option("--tokens", min=1, max=MOST_TOKENS, help="Tokens an answer; else 5 for one stream, 100 for more."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of a table.")] = False,
+    use_running: Annotated[
+        str | None,
+        typer.Option("--use-running", metavar="MODEL", help="Measure the running stack's MODEL; needs --upstream."),
+    ] = None,
+    upstream: Annotated[
+        str | None, typer.Option("--upstream", metavar="URL", help="The stamping upstream MODEL points at, up to /v1.")
+    ] = None,
+    upstream_model: Annotated[
+        str, typer.Option("--upstream-model", metavar="NAME", help="The model's name at that upstream.")
+    ] = "paced-20",
+    state: Annotated[
+        Path | None, typer.Option("--state", metavar="DIR", help="State folder for --use-running.")
+    ] = None,
+) -> None:
+    """Measure first token, added latency a token, throughput and CPU, through a stack and directly.
+
+    Starts a stack of its own in a temporary folder, with an upstream that sends a stamped token every 20 ms, and takes
+    both down again. The running stack, if there is one, is not touched.
+    """
+    try:
+        counts = streams_of(streams)
+        if (use_running is None) != (upstream is None):
+            raise UserError("--use-running and --upstream belong together")
+        if upstream is not None and not upstream.startswith("http://"):
+            raise UserError("--upstream wants the base URL of a server on this machine, like http://127.0.0.1:30001/v1")
+        with _interrupts_as_exceptions():
+            rows = _measure(counts, tokens, use_running, upstream, upstream_model, state)
+    except UserError as error:
+        complain(error)
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
+    _show(rows, as_json)
+    if any(sum(row.errors.values()) for row in rows):
+        raise SystemExit(1)
+
+
+def streams_of(text: str) -> list[int]:
+    """The numbers of a list like "1,16,100". Raises UserError."""
+    try:
+        counts = [int(part) for part in text.split(",")]
+    except ValueError:
+        counts = []
+    if not counts or not all(1 <= count <= MOST_STREAMS for count in counts):
+        raise UserError(f"--streams wants numbers from 1 to {MOST_STREAMS}, like 1,16,100")
+    return list(dict.fromkeys(counts))
+
+
+def load_for(streams: int, tokens: int | None) -> Load:
+    """The load of the project's reference measurements: 50 short answers one by one, else at least 48 long ones."""
+    from infra.cli.bench_load import Load
+
+    if streams == 1:
+        return Load(1, 50, tokens or 5, 0)
+    return Load(streams, max(2, -(-48 // streams)), tokens or 100, min(2.0, streams * 0.02))
+
+
+def _measure(
+    counts: list[int],
+    tokens: int | None,
+    model: str | None,
+    upstream: str | None,
+    upstream_model: str,
+    state: Path | None,
+) -> list[Row]:
+    import asyncio
+
+    import uvloop
+
+    from infra.cli.bench_stack import own_stack, refuse_without_memory, users_stack
+    from infra.cli.stack_file import state_folder
+
+    place: AbstractContextManager[Bench]
+    if model is None:
+        refuse_without_memory()
+        _refuse_busy_machine()
+        _say("starting a stack to measure (about half a minute) …")
+        place = own_stack()
+    else:
+        place = nullcontext(users_stack(state_folder(state), model, upstream or "", upstream_model))
+    with place as found, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(_run(found, [load_for(count, tokens) for count in counts]))
+
+
+async def _run(bench: Bench, loads: list[Load]) -> list[Row]:
+    from infra.cli.bench_figures import row_of
+    from infra.cli.bench_load import Load, run_load
+    from infra.cli.bench_stack import Usage
+
+    _say("warming up …")
+    warm = await run_load(bench.via, Load(_WARM_STREAMS, _WARM_REQUESTS, _WARM_TOKENS, 0))
+    if not warm.tokens:
+        raise UserError(f"no stamped token came through the stack: {warm.errors[0] if warm.errors else 'no answer'}")
+    await run_load(bench.direct, Load(_WARM_STREAMS, 1, _WARM_TOKENS, 0))
+    rows = []
+    for load in loads:
+        _say(f"{load.streams} streams: {load.streams * load.requests} answers of {load.tokens} tokens …")
+        direct = await run_load(bench.direct, load)
+        if not direct.tokens:
+            raise UserError(
+                f"the upstream sends no stamped tokens: {direct.errors[0] if direct.errors else 'no stamped token'}"
+            )
+        before = Usage.now(bench)
+        via = await run_load(bench.via, load)
+        after = Usage.now(bench)
+        rows.append(row_of(load, via, direct, after.roles_since(before), *after.shares_since(before)))
+    return rows
+
+
+def _refuse_busy_machine() -> None:
+    """Raises UserError if other programs leave no room to measure anything."""
+    import time
+
+    from infra.cli.bench_cpu import machine_time
+
+    before = machine_time()
+    time.sleep(_LOOK_S)
+    busy = machine_time().busy_share_since(before)
+    if busy > MOST_FOREIGN_SHARE:
+        raise UserError(
+            f"other programs use {busy:.0%} of the machine: figures would say nothing. Wait until they are done"
+        )
+
+
+def _show(rows: list[Row], as_json: bool) -> None:
+    import json
+    import os
+    import platform
+
+    from infra.cli.bench_cpu import cpu_model, total_bytes
+    from infra.cli.bench_figures import notes_of, object_of, table_of
+
+    machine = {
+        "processor": cpu_model(),
+        "cores": len(os.sched_getaffinity(0)),
+        "memory_gb": round(total_bytes() / 1e9, 1),
+        "kernel": platform.release(),
+        "python": platform.python_version(),
+    }
+    if as_json:
+        print(json.dumps({"machine": machine, "rows": [object_of(row) for row in rows], "notes": notes_of(rows)}))
+        return
+    from rich.console import Console
+
+    console = Console(width=None if sys.stdout.isatty() else 120)
+    console.print(
+        f"{machine['processor']}, {machine['cores']} cores, {machine['memory_gb']} GB; Linux {machine['kernel']}, "
+        f"Python {machine['python']}; load, upstream and stack on this machine; a token every 20 ms a stream"
+    )
+    console.print(table_of(rows))
+    for note in notes_of(rows):
+        console.print(note, markup=False)
+
+
+def _say(what: str) -> None:
+    print(what, file=sys.stderr, flush=True)
+
+
+@contextmanager
+def _interrupts_as_exceptions() -> Iterator[None]:
+    """SIGTERM unwinds the block as Ctrl-C does, so that the stack it started is taken down."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

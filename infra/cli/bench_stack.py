@@ -1,0 +1,199 @@
+"""What a measurement runs on: the upstream, and a stack of its own that is gone afterwards."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import infra
+from infra.cli.bench_cpu import available_bytes, cpu_ns, machine_time
+from infra.cli.bench_load import Target
+from infra.cli.stack_file import RunningStack, running_stack
+from infra.cli.terminal import UserError, one_line
+from infra.ids import draw_id
+from infra.stack.layout import Layout
+from infra.stack.ports import choose
+
+MODEL = "bench-paced-20"
+UPSTREAM_MODEL = "paced-20"
+NEEDED_BYTES = 3_500_000_000
+UP_TIMEOUT_S = 300
+DOWN_TIMEOUT_S = 60
+UPSTREAM_TIMEOUT_S = 15
+_SOURCES = Path(infra.__file__).parent.parent
+
+_MODELS = """\
+[[model]]
+id = "{model}"
+description = "Tokens that say when they were sent, every 20 ms."
+engine = "openai"
+address = "{address}"
+upstream_model = "{upstream_model}"
+context_tokens = 4096
+max_output_tokens = 4096
+price = {{ input = 0, output = 0 }}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """`via` and `direct`: the same upstream through the stack and straight. `upstream_pid` 0: not ours."""
+
+    stack: RunningStack
+    supervisor_pid: int
+    via: Target
+    direct: Target
+    upstream_pid: int
+
+    def cpu_ns_by_role(self) -> dict[str, int]:
+        """CPU time so far of every process of the stack, by role."""
+        pids: dict[str, list[int]] = {"supervisor": [self.supervisor_pid]}
+        for child in self.stack.children:
+            pids.setdefault(child.role, []).append(child.pid)
+        # Every child descends from the supervisor, so that one is counted without them.
+        others = sum(cpu_ns(found) for role, found in pids.items() if role != "supervisor")
+        by_role = {role: cpu_ns(found) for role, found in pids.items()}
+        by_role["supervisor"] = max(by_role["supervisor"] - others, 0)
+        return by_role
+
+
+def refuse_without_memory() -> None:
+    """Raises UserError if a second stack would not fit."""
+    if (free := available_bytes()) < NEEDED_BYTES:
+        raise UserError(
+            f"{free / 1e9:.1f} GB of memory are free, a stack to measure needs {NEEDED_BYTES / 1e9:.1f} GB: "
+            "stop the running stack (./verbatim down), or measure it with --use-running"
+        )
+
+
+@contextmanager
+def own_stack() -> Iterator[Bench]:
+    """A stack in a temporary folder with a model at an upstream of its own; both end with the block.
+
+    Raises UserError if they do not come up in time.
+    """
+    with upstream() as (address, upstream_pid), tempfile.TemporaryDirectory(prefix="verbatim-bench-") as folder:
+        state = Path(folder) / "state"
+        models = Path(folder) / "models.toml"
+        models.write_text(_MODELS.format(model=MODEL, address=address, upstream_model=UPSTREAM_MODEL))
+        environment = _environment(Path(folder))
+        port = choose(["api"], {}, draw_id())["api"]
+        arguments = ["up", "--detach", "--state", str(state), "--models", str(models), "--port", str(port)]
+        try:
+            _verbatim(arguments, environment, UP_TIMEOUT_S)
+            stack = running_stack(state)
+            via = Target(f"{stack.api_url}/v1", stack.api_key, MODEL)
+            direct = Target(address, "", UPSTREAM_MODEL)
+            yield Bench(stack, Layout.at(state).supervisor_pid() or 0, via, direct, upstream_pid)
+        finally:
+            if Layout.at(state).supervisor_pid() is not None:
+                _verbatim(["down", "--state", str(state)], environment, DOWN_TIMEOUT_S)
+
+
+def users_stack(state: Path, model: str, address: str, upstream_model: str) -> Bench:
+    """A running stack whose `model` points at a stamping upstream at `address`. Raises UserError."""
+    stack = running_stack(state)
+    via = Target(f"{stack.api_url}/v1", stack.api_key, model)
+    supervisor = Layout.at(state).supervisor_pid() or 0
+    return Bench(stack, supervisor, via, Target(address.rstrip("/"), "", upstream_model), 0)
+
+
+@contextmanager
+def upstream() -> Iterator[tuple[str, int]]:
+    """Run the stamping upstream in a process of its own: its base URL and its pid. Raises UserError."""
+    child = subprocess.Popen(
+        [sys.executable, "-m", "infra.cli.bench_upstream"],
+        cwd=_SOURCES,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        line = child.stdout.readline() if child.stdout else ""
+        if not line.strip().isdigit():
+            raise UserError("the upstream to measure against did not start")
+        yield f"http://127.0.0.1:{int(line)}/v1", child.pid
+    finally:
+        # It ends when its stdin closes, also when this process dies without coming here.
+        if child.stdin:
+            child.stdin.close()
+        try:
+            child.wait(UPSTREAM_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
+        if child.stdout:
+            child.stdout.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """CPU used so far: by the stack's roles, by us and the upstream, and by the whole machine."""
+
+    by_role: Mapping[str, int]
+    load_ns: int
+    busy_s: float
+    total_s: float
+
+    @classmethod
+    def now(cls, bench: Bench) -> Usage:
+        machine = machine_time()
+        upstream_ns = cpu_ns([bench.upstream_pid]) if bench.upstream_pid else 0
+        return cls(bench.cpu_ns_by_role(), cpu_ns_of_self() + upstream_ns, machine.busy_s, machine.total_s)
+
+    def roles_since(self, before: Usage) -> dict[str, int]:
+        return {role: max(ns - before.by_role.get(role, 0), 0) for role, ns in self.by_role.items()}
+
+    def shares_since(self, before: Usage) -> tuple[float, float]:
+        """Share of the machine that was busy, and that programs other than these used."""
+        total_s = self.total_s - before.total_s
+        if total_s <= 0:
+            return 0.0, 0.0
+        known_s = (sum(self.roles_since(before).values()) + self.load_ns - before.load_ns) / 1e9
+        busy_s = self.busy_s - before.busy_s
+        return busy_s / total_s, (busy_s - known_s) / total_s
+
+
+def cpu_ns_of_self() -> int:
+    """CPU time of this process alone, without its children."""
+    return time.process_time_ns()
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    """Ours without the user's settings: the stack to measure must touch no server of theirs."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("VERBATIM_")}
+    if cache := os.environ.get("VERBATIM_CACHE"):
+        kept["VERBATIM_CACHE"] = cache
+    settings = folder / "verbatim.toml"
+    settings.write_text("[api]\nrequests_per_minute = 1000000\n")
+    return kept | {"VERBATIM_CONFIG": str(settings)}
+
+
+def _verbatim(arguments: list[str], environment: Mapping[str, str], timeout_s: float) -> None:
+    """Run a command of ours. Raises UserError with its last line if it fails or takes too long."""
+    command = [sys.executable, "-m", "infra.cli", *arguments]
+    try:
+        done = subprocess.run(
+            command,
+            cwd=_SOURCES,
+            env=dict(environment),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=timeout_s,
+            text=True,
+            errors="replace",
+        )
+    except subprocess.TimeoutExpired:
+        raise UserError(f"./verbatim {arguments[0]} did not end within {timeout_s:.0f} s") from None
+    if done.returncode:
+        lines = [line for line in map(one_line, done.stdout.splitlines()) if line]
+        raise UserError(f"the stack to measure failed: {lines[-1] if lines else f'exit code {done.returncode}'}")

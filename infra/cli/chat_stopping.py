@@ -1,0 +1,62 @@
+"""While an answer is being written: Ctrl-C or a typed /stop ends it, other typed lines wait for their turn."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from types import TracebackType
+
+from infra.cli.chat_lines import Stop, command_of
+
+MOST_TYPED_AHEAD = 20
+
+
+class Stopping:
+    """For the length of a `with` block on the running loop.
+
+    `asked` is set by the first Ctrl-C or /stop; a second one ends the wait at once. `begun` is set by whoever reads
+    the answer; `patience` is the time limit around that reading.
+    """
+
+    def __init__(self, listens_to_keys: bool, typed_ahead: list[str]) -> None:
+        """`listens_to_keys`: stdin is a terminal. `typed_ahead`: where lines go that are no /stop."""
+        self.asked = asyncio.Event()
+        self.begun = asyncio.Event()
+        self.patience: asyncio.Timeout = asyncio.timeout(None)
+        self._loop = asyncio.get_running_loop()
+        self._listens_to_keys = listens_to_keys
+        self._typed_ahead = typed_ahead
+
+    def __enter__(self) -> Stopping:
+        self._loop.add_signal_handler(signal.SIGINT, self._ask)
+        if self._listens_to_keys:
+            self._loop.add_reader(sys.stdin.fileno(), self._typed)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._loop.remove_signal_handler(signal.SIGINT)
+        if self._listens_to_keys:
+            self._loop.remove_reader(sys.stdin.fileno())
+
+    def wait_at_most(self, wait_s: float) -> None:
+        """End the reading in `wait_s` from now."""
+        self.patience.reschedule(self._loop.time() + wait_s)
+
+    def _ask(self) -> None:
+        if self.asked.is_set():
+            self.wait_at_most(0)
+        self.asked.set()
+
+    def _typed(self) -> None:
+        # A terminal in its usual mode hands over one whole line a read.
+        line = os.read(sys.stdin.fileno(), 65536).decode(errors="replace")
+        if not line:
+            self._loop.remove_reader(sys.stdin.fileno())
+        elif command_of(line) == Stop():
+            self._ask()
+        elif line.strip() and len(self._typed_ahead) < MOST_TYPED_AHEAD:
+            self._typed_ahead.append(line)

@@ -1,0 +1,44 @@
+"""Composition root of the conversation process: the agent, and the history it reads from the projections.
+
+`faust -A infra.cli.conversation_app worker`. streams may not know projections, so the two meet here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from infra.cassandra import StoreUnavailable
+from infra.models import ModelCatalogue, ModelNotFound
+from infra.settings import load
+from projections.facade import Projections
+from projections.history import ProjectedHistory
+from schemas.generation import Price
+from streams.conversation.agent import make_conversation_app
+from streams.conversation.ports import HistoryPort
+from streams.conversation.reactor import UNKNOWN_PRICE
+from streams.moderation.policy_file import load_policy
+
+_settings = load()
+_models = ModelCatalogue.load(_settings.models)
+
+
+def _price_of(model: str) -> Price:
+    try:
+        return _models.get(model).price
+    except ModelNotFound:
+        return UNKNOWN_PRICE
+
+
+@asynccontextmanager
+async def _open_history() -> AsyncIterator[HistoryPort]:
+    projections = await Projections.connect(_settings.cassandra)
+    try:
+        yield ProjectedHistory(projections, _price_of)
+    finally:
+        await projections.aclose()
+
+
+app = make_conversation_app(
+    _settings, _models, load_policy(_settings.policy), _open_history, retry_on=(StoreUnavailable,)
+)

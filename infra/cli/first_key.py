@@ -1,0 +1,22 @@
+"""The first user's key, so that a stack that has just come up can be talked to."""
+
+from __future__ import annotations
+
+from infra.settings import Settings
+
+FIRST_USER = "admin"
+FIRST_LABEL = "first key"
+
+
+async def ensure_first_key(settings: Settings, existing: str | None) -> str:
+    """A key that opens the API: `existing` (of an earlier run) if it still does, else a new one for FIRST_USER.
+
+    Needs the log and a running projector. Raises what `Accounts.create_key` raises.
+    """
+    # Drivers take long to import: `up` imports this module before it knows whether it will get this far.
+    from infra.cli.keys_accounts import connected_accounts
+
+    async with connected_accounts(settings) as accounts:
+        if existing and await accounts.is_valid(existing):
+            return existing
+        return (await accounts.create_key(FIRST_USER, FIRST_LABEL)).secret

@@ -1,0 +1,27 @@
+"""How users and keys may be called. Pure."""
+
+from __future__ import annotations
+
+import re
+
+from infra.cli.terminal import UserError, printable
+
+MOST_LABEL_CHARACTERS = 64
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}")
+
+
+def checked_user(name: str) -> str:
+    """`name`, if users may be called so. Raises UserError."""
+    if not _NAME.fullmatch(name):
+        raise UserError(
+            f"{printable(name)[:80]!r} is no user name: 1 to 64 letters, digits and ._@+- are, "
+            "beginning with a letter or digit"
+        )
+    return name
+
+
+def checked_label(label: str) -> str:
+    """`label`, if keys may be labelled so. Raises UserError."""
+    if len(label) > MOST_LABEL_CHARACTERS or not label.isprintable():
+        raise UserError(f"a label has at most {MOST_LABEL_CHARACTERS} characters and no line breaks or control codes")
+    return label

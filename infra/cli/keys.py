@@ -1,0 +1,144 @@
+"""`./verbatim key`: API keys made, listed and revoked."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+import typer
+
+from infra.cli.key_names import checked_label, checked_user
+from infra.cli.terminal import UserError, complain, printable
+
+if TYPE_CHECKING:
+    from infra.cli.keys_accounts import Accounts, NewKey
+    from infra.settings import Settings
+    from projections.accounts.queries import ApiKeyRow, UserRow
+
+app = typer.Typer(name="key", help="Make, list and revoke API keys.", no_args_is_help=True, add_completion=False)
+
+State = Annotated[Path | None, typer.Option("--state", metavar="DIR", help="The stack's state folder.")]
+T = TypeVar("T")
+
+
+def register(parent: typer.Typer) -> None:
+    """Add the command group to the command line."""
+    parent.add_typer(app)
+
+
+@app.command()
+def create(
+    user: Annotated[str, typer.Option("--user", metavar="NAME", help="Whose key; made if there is none.")] = "admin",
+    label: Annotated[str, typer.Option("--label", help="What the key is for, in your words.")] = "",
+    state: State = None,
+) -> None:
+    """Make a key. It is printed once, alone on stdout; only its hash is stored."""
+
+    def announce(key: NewKey) -> None:
+        print(f"key {key.key_id} of user {key.user}; keep it, it is not shown again:", file=sys.stderr, flush=True)
+        print(key.secret, flush=True)
+
+    async def run(accounts: Accounts) -> None:
+        await accounts.create_key(user, label, announce)
+
+    try:
+        checked_user(user)
+        checked_label(label)
+    except UserError as error:
+        complain(error)
+    _with_accounts(state, run)
+
+
+@app.command("list")
+def list_keys(
+    as_json: Annotated[bool, typer.Option("--json", help="A JSON array of objects.")] = False,
+    state: State = None,
+) -> None:
+    """Show every key: id, user, label, last characters, since when, and whether it is revoked."""
+
+    async def run(accounts: Accounts) -> list[tuple[UserRow, ApiKeyRow]]:
+        return await accounts.all_keys()
+
+    keys = _with_accounts(state, run)
+    if as_json:
+        print(json.dumps([_as_object(user, key) for user, key in keys], indent=2))
+        return
+    rows = [("KEY ID", "USER", "LABEL", "ENDS IN", "CREATED", "STATE")]
+    rows += [
+        (
+            key.key_id,
+            printable(user.name),
+            printable(key.label),
+            key.hint,
+            _when(key.created_at_us),
+            "revoked" if key.revoked else "valid",
+        )
+        for user, key in keys
+    ]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+@app.command()
+def revoke(
+    key_id: Annotated[str, typer.Argument(metavar="KEY_ID", help="The key's id, or enough of its beginning.")],
+    state: State = None,
+) -> None:
+    """Revoke a key: it opens nothing any more, for good."""
+
+    async def run(accounts: Accounts) -> tuple[UserRow, ApiKeyRow, bool]:
+        return await accounts.revoke(key_id)
+
+    user, key, revoked_now = _with_accounts(state, run)
+    done = "revoked" if revoked_now else "was revoked already"
+    print(f"key {key.key_id} of user {printable(user.name)} (ends in {key.hint}) {done}")
+
+
+def _with_accounts(state: Path | None, run: Callable[[Accounts], Awaitable[T]]) -> T:
+    """What `run` returns over the running stack's accounts. User mistakes become one line and exit code 1."""
+    from infra.cli.stack_file import connected_settings
+
+    try:
+        return _connected(connected_settings(state), run)
+    except UserError as error:
+        complain(error)
+
+
+def _connected(settings: Settings, run: Callable[[Accounts], Awaitable[T]]) -> T:
+    # The drivers take long to import: mistakes that can be told without them come first.
+    from infra.cassandra import StoreError
+    from infra.cli.keys_accounts import connected_accounts
+    from topics.errors import LogError
+
+    async def connected() -> T:
+        async with connected_accounts(settings) as accounts:
+            return await run(accounts)
+
+    try:
+        return asyncio.run(connected())
+    except LogError as error:
+        raise UserError(f"{error}. Is the stack well? ./verbatim status tells") from None
+    except StoreError as error:
+        raise UserError(f"the projections cannot be read: {error}. ./verbatim status tells how they are") from None
+
+
+def _when(at_us: int) -> str:
+    return datetime.fromtimestamp(at_us / 1e6, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _as_object(user: UserRow, key: ApiKeyRow) -> dict[str, str | bool]:
+    return {
+        "key_id": key.key_id,
+        "user_id": user.user_id,
+        "user": user.name,
+        "label": key.label,
+        "hint": key.hint,
+        "created_at": _when(key.created_at_us),
+        "revoked": key.revoked,
+    }

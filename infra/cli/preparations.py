@@ -1,0 +1,71 @@
+"""The composition root of `up`: what the stack needs from rooms that infra itself may not know.
+
+Everything is imported inside the steps: `up` shows its first line before any driver is loaded.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from infra.settings import Settings
+from infra.stack.errors import StackError
+from infra.stack.prepare import Preparation, Preparations
+
+
+def preparations() -> Preparations:
+    """Topics and tables before our processes start; the first user and key once they run."""
+    return Preparations(
+        before=(
+            Preparation("making topics", _make_topics),
+            Preparation("making tables", _make_tables),
+        ),
+        first_key=_first_key,
+    )
+
+
+def check_models(settings: Settings) -> None:
+    """Read every models file. Raises StackError naming the file and line that is wrong."""
+    from infra.model_spec import ModelsFileError
+    from infra.models import ModelCatalogue
+
+    try:
+        ModelCatalogue.load(settings.models)
+    except ModelsFileError as error:
+        raise StackError(str(error)) from None
+
+
+def _make_topics(settings: Settings) -> None:
+    from infra.models import ModelCatalogue
+    from topics.admin import create_topics
+    from topics.catalogue import catalogue
+    from topics.errors import LogError
+
+    kafka = settings.kafka
+    topics = catalogue(
+        ModelCatalogue.load(settings.models).pools,
+        keyed_partitions=kafka.keyed_partitions,
+        token_chunk_partitions=kafka.token_chunk_partitions,
+    )
+    try:
+        create_topics(kafka.client_properties(), topics, kafka.replication_factor)
+    except LogError as error:
+        raise StackError(str(error)) from None
+
+
+def _make_tables(settings: Settings) -> None:
+    import projections
+
+    _in_a_loop_if_needed(projections.migrate, settings)
+
+
+def _in_a_loop_if_needed(step: Callable[[Settings], object], settings: Settings) -> None:
+    result = step(settings)
+    if asyncio.iscoroutine(result):
+        asyncio.run(result)
+
+
+async def _first_key(settings: Settings, known: str | None) -> str:
+    from infra.cli.first_key import ensure_first_key
+
+    return await ensure_first_key(settings, known)

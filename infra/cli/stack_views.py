@@ -1,0 +1,187 @@
+"""`./verbatim status`, `logs`, `doctor`: looking without touching."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any, BinaryIO
+
+import typer
+
+from infra.cli.stack_file import state_folder
+from infra.cli.terminal import complain, end_quietly
+from infra.clock import utc_now
+from infra.stack.layout import Layout
+from infra.stack.snapshot import ChildView, Snapshot, read_snapshot
+
+FOLLOW_POLL_S = 0.2
+TAIL_BLOCK_BYTES = 64 * 1024
+
+State = Annotated[Path | None, typer.Option("--state", metavar="DIR", help="The state folder (default .verbatim).")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the command line."""
+    app.command()(status)
+    app.command()(logs)
+    app.command()(doctor)
+
+
+def status(
+    state: State = None, as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False
+) -> None:
+    """What runs: name, role, pid, state, restarts, uptime, memory. Exit code 1 when nothing does."""
+    layout = Layout.at(state_folder(state))
+    pid = layout.supervisor_pid()
+    snapshot = read_snapshot(layout.status_file) if pid is not None else None
+    rows = [_row(child) for child in snapshot.children] if snapshot is not None else []
+    if as_json:
+        document = {
+            "running": pid is not None,
+            "supervisor_pid": pid,
+            "phase": snapshot.phase if snapshot is not None else "stopped",
+            "api_url": snapshot.api_url if snapshot is not None else None,
+            "children": rows,
+        }
+        print(json.dumps(document, indent=2))
+    elif snapshot is None:
+        print(f"Nothing is running in {layout.root}." if pid is None else "Starting.")
+    else:
+        _print_table(snapshot, rows)
+    if pid is None:
+        raise typer.Exit(1)
+
+
+def _row(child: ChildView) -> dict[str, Any]:
+    uptime_s = None
+    if child.pid is not None and child.started_at:
+        uptime_s = max(0, int((utc_now() - datetime.fromisoformat(child.started_at)).total_seconds()))
+    rss = group_rss_bytes(child.pid) if child.pid is not None else None
+    return asdict(child) | {"uptime_s": uptime_s, "rss_bytes": rss}
+
+
+def group_rss_bytes(leader: int) -> int:
+    """Resident memory of a child and of what it started (same process group), in bytes."""
+    page = os.sysconf("SC_PAGE_SIZE")
+    total = 0
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            # the name in parentheses may hold spaces: fields are counted from behind it
+            fields = (entry / "stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[2]) == leader:
+            total += int(fields[21]) * page
+    return total
+
+
+def _print_table(snapshot: Snapshot, rows: list[dict[str, Any]]) -> None:
+    lines = [("NAME", "ROLE", "PID", "STATE", "RESTARTS", "UPTIME", "MEMORY", "")]
+    for row in rows:
+        memory = f"{row['rss_bytes'] / 2**20:.0f} MiB" if row["rss_bytes"] else "-"
+        lines.append(
+            (
+                row["name"],
+                row["role"],
+                str(row["pid"] or "-"),
+                row["state"],
+                str(row["restarts"]),
+                _duration(row["uptime_s"]),
+                memory,
+                row["detail"],
+            )
+        )
+    widths = [max(len(line[column]) for line in lines) for column in range(7)]
+    for line in lines:
+        print("  ".join([*(cell.ljust(width) for cell, width in zip(line, widths, strict=False)), line[7]]).rstrip())
+    total = sum(row["rss_bytes"] or 0 for row in rows)
+    print(f"{snapshot.phase}; {snapshot.api_url}; {total / 2**20:.0f} MiB in all")
+
+
+def _duration(seconds: int | None) -> str:
+    if seconds is None:
+        return "-"
+    if seconds < 120:
+        return f"{seconds} s"
+    if seconds < 7200:
+        return f"{seconds // 60} min"
+    return f"{seconds // 3600} h"
+
+
+def logs(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A child's name, or supervisor.")],
+    state: State = None,
+    follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on as lines are written.")] = False,
+    lines: Annotated[int, typer.Option("-n", "--lines", min=0, max=100_000, help="How many last lines.")] = 50,
+) -> None:
+    """Print the log of one child."""
+    layout = Layout.at(state_folder(state))
+    known = sorted(file.stem for file in layout.logs.glob("*.log")) if layout.logs.is_dir() else []
+    if not known:
+        complain(f"no logs in {layout.root}: nothing was started there yet")
+    if name not in known:
+        raise typer.BadParameter(f"no log of {name!r}; there are: {', '.join(known)}", param_hint="NAME")
+    try:
+        with layout.log_of(name).open("rb") as file:
+            for line in last_lines(file, lines):
+                print(line)
+            if follow:
+                _follow(file)
+    except KeyboardInterrupt:
+        return
+    except BrokenPipeError:
+        end_quietly()
+
+
+def last_lines(file: BinaryIO, count: int) -> list[str]:
+    """The last `count` lines; the file is left at its end."""
+    end = position = file.seek(0, os.SEEK_END)
+    data = b""
+    while position > 0 and data.count(b"\n") <= count:
+        step = min(TAIL_BLOCK_BYTES, position)
+        position -= step
+        file.seek(position)
+        data = file.read(step) + data
+    file.seek(end)
+    wanted = data.decode("utf-8", "replace").splitlines()
+    return wanted[-count:] if count else []
+
+
+def _follow(file: BinaryIO) -> None:
+    while True:
+        chunk = file.read()
+        if chunk:
+            print(chunk.decode("utf-8", "replace"), end="", flush=True)
+        elif os.fstat(file.fileno()).st_size < file.tell():
+            # emptied because it had grown too long
+            file.seek(0)
+        else:
+            time.sleep(FOLLOW_POLL_S)
+
+
+def doctor(state: State = None) -> None:
+    """Whether this host can run Verbatim: a line for each thing it needs, and what to do about problems."""
+    from infra.settings import SettingsError, load
+    from infra.stack.addresses import external_servers
+    from infra.stack.host import gather, judge
+
+    try:
+        settings = load(**({"state": state} if state is not None else {}))
+    except SettingsError as error:
+        complain(error)
+    layout = Layout.at(settings.state)
+    findings = judge(gather(settings, layout), external_servers(settings))
+    if layout.supervisor_pid() is not None:
+        # Its own API holds the port, and its own servers the memory.
+        findings = [finding for finding in findings if finding.what not in ("port", "memory")]
+    for finding in findings:
+        mark = "ok     " if not finding.advice else "PROBLEM"
+        print(f"{mark}  {finding.what}: {finding.found}{'; ' + finding.advice if finding.advice else ''}")
+    if any(finding.advice for finding in findings):
+        raise typer.Exit(1)

@@ -1,0 +1,184 @@
+"""A record of the log as a line for people, or as a JSON object for programmes. Pure."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from dataclasses import dataclass, fields, is_dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from schemas.codec import FRAME_BYTES, UndecodableRecord, decode, record_type_of
+from schemas.envelope import Position, Sealed
+from schemas.generation import Failure, Usage
+
+_BARE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@-]*")
+# What json.dumps leaves as it is although it ends a line or steers a terminal for somebody, and lone surrogates.
+_UNSAFE = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_MOST_TEXT = 72
+
+MAIN_FIELDS = {
+    "ConversationStarted": "user_id title model",
+    "PromptSubmitted": "user_id generation_id parent_message_id kind model content messages",
+    "RegenerateRequested": "user_id generation_id prompt_message_id model",
+    "ConversationRenamed": "user_id title",
+    "ConversationShared": "user_id share_id revoked",
+    "FeedbackGiven": "user_id message_id rating comment",
+    "ConversationDeleted": "user_id",
+    "GenerationRequested": "turn.generation_id turn.model prompt_tokens service_class maybe_repeat messages",
+    "AttemptStarted": "turn.generation_id attempt_id number prompt_tokens worker",
+    "TokenChunk": "generation_id attempt_id seq tokens delta",
+    "AttemptEnded": "generation_id attempt_id last_seq finish_reason usage failure",
+    "GenerationEnded": "turn.generation_id reason seen failure",
+    "GenerationCompleted": "turn.generation_id finish_reason chunks usage cost_micros text",
+    "GenerationFailed": "turn.generation_id failure chunks usage cost_micros text",
+    "GenerationCancelled": "turn.generation_id reason seen chunks usage cost_micros text",
+    "GenerationRefused": "turn.generation_id failure",
+    "ModerationVerdict": "generation_id stage decision categories policy_version rule",
+    "ReviewDecided": "message_id reviewer decision note",
+    "UsageRecorded": "generation_id model outcome_type usage cost_micros currency price_version",
+    "CancelRequested": "conversation_id reason",
+    "UserCreated": "name",
+    "ApiKeyCreated": "key_id label hint",
+    "ApiKeyRevoked": "key_id",
+    "DeadLetter": "topic partition offset consumer error_type reason",
+}
+"""What a line for people shows of each record type, as dotted paths."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A record as it stands in the log. `timestamp_ms`: when the broker appended it."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp_ms: int
+    key: bytes | None
+    value: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A record decoded: `record`, or None and what was wrong with it."""
+
+    seen: Seen
+    type: str | None
+    schema_id: int | None
+    record: Any
+    error: str
+
+
+def read(seen: Seen) -> Read:
+    """Decode what was seen. Never fails: undecodable records are told as such."""
+    value = seen.value
+    known = record_type_of(value)
+    schema_id = int.from_bytes(value[1:FRAME_BYTES], "big") if value and len(value) >= FRAME_BYTES else None
+    if schema_id is not None and value is not None and value[0] != 0:
+        schema_id = None
+    try:
+        record, error = decode(value), ""
+    except UndecodableRecord as undecodable:
+        record, error = None, str(undecodable)
+    return Read(seen, known.__name__ if known else None, schema_id, record, error)
+
+
+def conversation_of(read: Read) -> str | None:
+    """The conversation a record says it belongs to, if it says so."""
+    record = read.record
+    found = getattr(record, "conversation_id", None) or getattr(getattr(record, "turn", None), "conversation_id", None)
+    return found if isinstance(found, str) else None
+
+
+def as_json(read: Read) -> str:
+    """One JSON object on one line. Bytes are base64; an undecodable record has "record": null and an "error"."""
+    seen = read.seen
+    document = {
+        "topic": seen.topic,
+        "partition": seen.partition,
+        "offset": seen.offset,
+        "timestamp": _iso(seen.timestamp_ms),
+        "type": read.type,
+        "schema_id": read.schema_id,
+        "key": _key(seen.key),
+        "record": _plain(read.record),
+    }
+    if read.error:
+        document["error"] = read.error
+    return _UNSAFE.sub(_escape, json.dumps(document, ensure_ascii=False))
+
+
+def as_line(read: Read) -> str:
+    """One line: time, topic[partition]@offset, type, key, main fields. Holds no control characters."""
+    seen = read.seen
+    head = (
+        f"{_iso(seen.timestamp_ms)} {seen.topic}[{seen.partition}]@{seen.offset} "
+        f"{read.type or '?'} key={_word(_key(seen.key))}"
+    )
+    if read.record is None:
+        return f"{head} UNDECODABLE ({read.error}; {len(seen.value or b'')} bytes)"
+    said = [head]
+    for path in MAIN_FIELDS[read.type or ""].split():
+        value = read.record
+        for name in path.split("."):
+            value = getattr(value, name)
+        if value is not None and value != ():
+            said.append(f"{path.rpartition('.')[2]}={_word(value)}")
+    return " ".join(said)
+
+
+def _word(value: Any) -> str:
+    match value:
+        case str():
+            return value if _BARE.fullmatch(value) else _quoted(value)
+        case Sealed():
+            return f"sealed({_quoted(value.key_id)[1:-1]}, {len(value.ciphertext)} bytes)"
+        case Failure():
+            return f"{value.code}({_quoted(value.message)})"
+        case Usage():
+            return f"{value.prompt_tokens}+{value.completion_tokens}"
+        case Position():
+            return f"{value.epoch}/{value.partition}/{value.offset}"
+        case tuple() if all(isinstance(item, str) for item in value):
+            return ",".join(map(_word, value))
+        case tuple():
+            return str(len(value))
+        case None:
+            return "-"
+        case bool():
+            return str(value).lower()
+        case _:
+            return str(value)
+
+
+def _quoted(text: str) -> str:
+    """In JSON's quotes, cut to what fits a line; every control character is escaped."""
+    shown = text if len(text) <= _MOST_TEXT else text[: _MOST_TEXT - 1] + "…"
+    return _UNSAFE.sub(_escape, json.dumps(shown, ensure_ascii=False))
+
+
+def _escape(found: re.Match[str]) -> str:
+    return f"\\u{ord(found[0]):04x}"
+
+
+def _plain(value: Any) -> Any:
+    """What json can write."""
+    if isinstance(value, Sealed):
+        return {"sealed": {"key_id": value.key_id, "ciphertext_bytes": len(value.ciphertext)}}
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, tuple | list):
+        return [_plain(item) for item in value]
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
+    return value
+
+
+def _key(key: bytes | None) -> str | None:
+    return None if key is None else key.decode(errors="replace")
+
+
+def _iso(at_ms: int) -> str:
+    # LogAppendTime always has one; a record without is of another making and shown as of 1970.
+    return datetime.fromtimestamp(max(at_ms, 0) / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

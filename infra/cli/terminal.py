@@ -1,0 +1,37 @@
+"""Talking to a terminal or a pipe: one line for a mistake, and no control codes from other people's text."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from typing import NoReturn
+
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+class UserError(Exception):
+    """Something the user can mend. The message is one line that says what to do."""
+
+
+def complain(message: object) -> NoReturn:
+    """Say in one line on stderr what is wrong and exit with 1."""
+    print(f"verbatim: {one_line(str(message))}", file=sys.stderr)
+    raise SystemExit(1)
+
+
+def printable(text: str) -> str:
+    """`text` without control characters (newline and tab stay), so that nothing in it can steer a terminal."""
+    return _CONTROLS.sub("", text)
+
+
+def one_line(text: str) -> str:
+    """`text` without control characters, its white space joined to single spaces."""
+    return " ".join(printable(text).split())
+
+
+def end_quietly() -> NoReturn:
+    """Exit with 0 after whoever read our output has gone (`| head`)."""
+    # The interpreter flushes stdout once more at exit and would complain about the closed pipe.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    raise SystemExit(0)

@@ -1,0 +1,169 @@
+"""Many answers streamed by one thread: a heap of who is due when. Idle, it sleeps without a time-out."""
+
+from __future__ import annotations
+
+import heapq
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from infra.local_model.answers import answer
+from infra.local_model.prompts import Vocabulary, read_prompt
+
+DEFAULT_TICK_US = 12_000
+CANCEL_POLL_S = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Knobs:
+    """How a request behaves, for tests: the `sim_*` parameters of an inference request."""
+
+    tick_us: int = DEFAULT_TICK_US
+    first_delay_us: int = 0
+    tokens_per_response: int = 1
+    fail_at: int = -1
+    stall_at: int = -1
+    empty_final: int = 1
+
+    @classmethod
+    def of(cls, parameters: Mapping[str, object]) -> Knobs:
+        """From a request's parameters; what is not a whole number is passed over."""
+
+        def number(name: str, default: int) -> int:
+            value = parameters.get(f"sim_{name}", default)
+            return value if isinstance(value, int) else default
+
+        return cls(
+            tick_us=max(0, number("tick_us", DEFAULT_TICK_US)),
+            first_delay_us=max(0, number("first_delay_us", 0)),
+            tokens_per_response=max(1, number("tokens_per_response", 1)),
+            fail_at=number("fail_at", -1),
+            stall_at=number("stall_at", -1),
+            empty_final=number("empty_final", 1),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole answer before it is streamed: its tokens as bytes, and why it ends."""
+
+    tokens: tuple[bytes, ...]
+    prompt_tokens: int
+    finish_reason: str
+
+
+def compute(
+    vocabulary: Vocabulary,
+    prompt: str,
+    *,
+    max_tokens: int,
+    stops: list[str],
+    seed: int | None,
+    keep_stop: bool,
+) -> Answer:
+    """What the model answers. `keep_stop`: the stop string itself is sent too, as TensorRT-LLM's engine does."""
+    messages, begun = read_prompt(prompt)
+    text = answer(messages, seed)
+    text = text[len(begun) :] if text.startswith(begun) else text
+    reason = "stop"
+    cuts = [(at, len(stop)) for stop in stops if stop and (at := text.find(stop)) >= 0]
+    if cuts:
+        at, length = min(cuts)
+        text = text[: at + length] if keep_stop else text[:at]
+    tokens = vocabulary.cut(text)
+    if len(tokens) > max_tokens:
+        tokens, reason = tokens[:max_tokens], "length"
+    return Answer(tuple(tokens), vocabulary.count(prompt), reason)
+
+
+class Sink(Protocol):
+    """Where one answer goes. Called from the scheduler's thread alone."""
+
+    def send(self, tokens: tuple[bytes, ...], *, last: bool) -> None:
+        """The next tokens; `last` exactly once, with the final ones (possibly none)."""
+        ...
+
+    def fail(self, message: str) -> None:
+        """The end, by an error."""
+        ...
+
+    def cancelled(self) -> bool:
+        """Whether nobody wants the rest. Expensive (about 75 µs in Triton): asked every CANCEL_POLL_S at most."""
+        ...
+
+
+class Scheduler:
+    """Streams answers to sinks, each at its own pace. `start` before use, `close` after."""
+
+    def __init__(self) -> None:
+        self._wake = threading.Condition()
+        self._due: list[tuple[float, int, Iterator[float]]] = []
+        self._count = 0
+        self._closed = False
+        self._thread = threading.Thread(target=self._run, name="local-model", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def submit(self, compute_answer: Callable[[], Answer], sink: Sink, knobs: Knobs) -> None:
+        """Begin a stream. `compute_answer` runs in the scheduler's thread, so that this returns at once."""
+        with self._wake:
+            self._push(time.monotonic(), _stream(compute_answer, sink, knobs))
+            self._wake.notify()
+
+    def close(self) -> None:
+        """End the thread; streams that still run get no end."""
+        with self._wake:
+            self._closed = True
+            self._wake.notify()
+        self._thread.join(5)
+
+    def _push(self, at: float, stream: Iterator[float]) -> None:
+        self._count += 1
+        heapq.heappush(self._due, (at, self._count, stream))
+
+    def _run(self) -> None:
+        while True:
+            with self._wake:
+                while not self._closed and (not self._due or self._due[0][0] > time.monotonic()):
+                    self._wake.wait(self._due[0][0] - time.monotonic() if self._due else None)
+                if self._closed:
+                    return
+                _, _, stream = heapq.heappop(self._due)
+            again = next(stream, None)
+            if again is not None:
+                with self._wake:
+                    self._push(again, stream)
+
+
+def _stream(compute_answer: Callable[[], Answer], sink: Sink, knobs: Knobs) -> Iterator[float]:
+    """One answer's life: yields the time it wants to be called again."""
+    ready = compute_answer()
+    tick_s, sent = knobs.tick_us / 1e6, 0
+    due = time.monotonic() + max(tick_s, knobs.first_delay_us / 1e6)
+    looked = time.monotonic()
+    while True:
+        now = time.monotonic()
+        if now - looked >= CANCEL_POLL_S:
+            looked = now
+            if sink.cancelled():
+                sink.fail("the request was cancelled")
+                return
+        if now < due or sent == knobs.stall_at:
+            yield (
+                min(max(due, now + 0.001), looked + CANCEL_POLL_S) if sent != knobs.stall_at else looked + CANCEL_POLL_S
+            )
+            continue
+        if 0 <= knobs.fail_at <= sent:
+            sink.fail("simulated engine failure")
+            return
+        tokens = ready.tokens[sent : sent + knobs.tokens_per_response]
+        sent += len(tokens)
+        last = sent >= len(ready.tokens)
+        sink.send(tokens, last=last)
+        if last:
+            return
+        due = now + tick_s
+        yield due

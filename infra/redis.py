@@ -1,0 +1,70 @@
+"""Redis for what may be lost: short time-outs, scripts by their SHA, and no waiting for a server that is away."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from hashlib import sha1
+from typing import Any
+
+import redis.asyncio
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import NoScriptError, RedisError
+
+from infra.clock import monotonic_s
+
+
+class RedisUnavailable(Exception):
+    """Redis did not answer in time, or has not a moment ago."""
+
+
+class RedisScripts:
+    """Runs Lua scripts. After a failure, calls fail at once for `pause_s`; then one call tries again."""
+
+    def __init__(self, url: str, *, timeout_s: float = 0.25, pause_s: float = 1.0, most_connections: int = 64) -> None:
+        self._client = redis.asyncio.Redis.from_url(
+            url,
+            socket_timeout=timeout_s,
+            socket_connect_timeout=timeout_s,
+            max_connections=most_connections,
+            retry=Retry(NoBackoff(), 0),
+            decode_responses=False,
+        )
+        self._timeout_s = timeout_s
+        self._pause_s = pause_s
+        self._away_until_s = 0.0
+
+    async def load(self, script: str) -> str:
+        """Make the server know a script; returns its SHA. A server that is away learns it at the first `run`."""
+        digest = sha1(script.encode(), usedforsecurity=False).hexdigest()
+        try:
+            await self._guarded(self._client.script_load(script))
+        except RedisUnavailable:
+            return digest
+        return digest
+
+    async def run(self, digest: str, script: str, keys: Sequence[str], arguments: Sequence[str | int | float]) -> Any:
+        """The script's answer. Raises RedisUnavailable."""
+        try:
+            return await self._guarded(self._client.evalsha(digest, len(keys), *keys, *map(str, arguments)))
+        except NoScriptError:
+            await self._guarded(self._client.script_load(script))
+            return await self._guarded(self._client.evalsha(digest, len(keys), *keys, *map(str, arguments)))
+
+    async def aclose(self) -> None:
+        await self._client.aclose()
+
+    async def _guarded(self, call: Any) -> Any:
+        now = monotonic_s()
+        if now < self._away_until_s:
+            call.close()
+            raise RedisUnavailable("Redis is given a moment to come back")
+        try:
+            async with asyncio.timeout(self._timeout_s * 2):
+                return await call
+        except NoScriptError:
+            raise
+        except (RedisError, OSError, TimeoutError) as error:
+            self._away_until_s = monotonic_s() + self._pause_s
+            raise RedisUnavailable(f"Redis did not answer: {type(error).__name__}") from error

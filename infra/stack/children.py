@@ -1,0 +1,125 @@
+"""Our own processes, in one list: what runs, under which name, and when it counts as ready."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from infra.lifesign import LIFESIGN_VARIABLE
+from infra.settings import PREFIX, Settings
+from infra.stack.addresses import settings_env
+from infra.stack.child import ChildSpec, Health
+from infra.stack.health import ApiHealth
+from infra.stack.layout import Layout
+
+REPO_ROOT = Path(__file__).parents[2]
+INSTANCE_VARIABLE = "VERBATIM_INSTANCE"
+MOST_OF_A_ROLE = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """A kind of process. `arguments(layout, name)` follow `python -m`; `most` bounds `up --scale`."""
+
+    name: str
+    arguments: Callable[[Layout, str], tuple[str, ...]]
+    health: Callable[[Settings], Health] | None = None
+    most: int = MOST_OF_A_ROLE
+    stop_grace_s: float = 8.0
+
+
+def _module(name: str) -> Callable[[Layout, str], tuple[str, ...]]:
+    return lambda _layout, _name: (name,)
+
+
+def _faust(app: str) -> Callable[[Layout, str], tuple[str, ...]]:
+    """A Faust worker. `--without-web`: two workers on one host would fight for a port, and nobody asks them."""
+
+    def arguments(layout: Layout, name: str) -> tuple[str, ...]:
+        data = str(layout.root / "faust" / name)
+        return (
+            "faust",
+            "-L",
+            "uvloop",
+            "--datadir",
+            data,
+            "-A",
+            app,
+            "worker",
+            "--without-web",
+            "-l",
+            "warn",
+        )
+
+    return arguments
+
+
+# In the order in which they are shown; they start together, and the api, where requests enter, stops first.
+ROLES: tuple[Role, ...] = (
+    Role("recorder", _module("streams.recorder")),
+    Role("worker", _module("inference_workers")),
+    Role("conversation", _faust("infra.cli.conversation_app")),
+    Role("metering", _faust("streams.metering.main")),
+    Role("watchdog", _faust("streams.watchdog.main")),
+    Role("projector", _faust("projections.main")),
+    Role("api", _module("api"), lambda settings: ApiHealth(settings.api), most=1, stop_grace_s=5.0),
+)
+
+
+def own_children(
+    settings: Settings,
+    layout: Layout,
+    scale: Mapping[str, int],
+    environment: Mapping[str, str],
+    roles: tuple[Role, ...] = ROLES,
+) -> tuple[ChildSpec, ...]:
+    """Every process to run, named ROLE-ORDINAL. `settings` hold the addresses of running servers.
+
+    `scale` gives counts other than one; `environment` is what the children inherit, less our own variables.
+    """
+    return tuple(
+        _spec(role, f"{role.name}-{ordinal}", settings, layout, environment)
+        for role in roles
+        for ordinal in range(scale.get(role.name, 1))
+    )
+
+
+def _spec(role: Role, name: str, settings: Settings, layout: Layout, environment: Mapping[str, str]) -> ChildSpec:
+    inherited = {key: value for key, value in environment.items() if not key.startswith(PREFIX)}
+    # Compiled modules halve the start of a process; the variable is a developer's for other purposes.
+    inherited.pop("PYTHONDONTWRITEBYTECODE", None)
+    own = {
+        "PYTHONPATH": str(REPO_ROOT),
+        "PYTHONUNBUFFERED": "1",
+        INSTANCE_VARIABLE: name,
+        LIFESIGN_VARIABLE: str(layout.sign_of(name)),
+    }
+    return ChildSpec(
+        name=name,
+        role=role.name,
+        argv=(sys.executable, "-m", *role.arguments(layout, name)),
+        env={**inherited, **settings_env(settings), **own},
+        # Not the caller's folder: a settings file lying there must not be read again.
+        cwd=layout.run,
+        health=role.health(settings) if role.health is not None else None,
+        stop_grace_s=role.stop_grace_s,
+    )
+
+
+def inherited_environment() -> dict[str, str]:
+    """The environment that our processes inherit from the one who called."""
+    return dict(os.environ)
+
+
+def scale_problem(scale: Mapping[str, int], roles: tuple[Role, ...] = ROLES) -> str | None:
+    """What is wrong with the counts, in one line, or None."""
+    most = {role.name: role.most for role in roles}
+    for name, count in scale.items():
+        if name not in most:
+            return f"no role is called {name}: choose from {', '.join(sorted(most))}"
+        if not 0 <= count <= most[name]:
+            return f"{name}={count}: from 0 to {most[name]} are possible"
+    return None

@@ -1,0 +1,192 @@
+"""Health of the servers as real queries, the same for local servers and external ones."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from http import HTTPStatus
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+
+from infra.settings import ApiSettings, CassandraSettings, KafkaSettings, RedisSettings, TritonSettings
+
+QUERY_TIMEOUT_S = 5.0
+
+
+class Unwell(Exception):
+    """The server does not do its work; the message says what it answered."""
+
+
+class KafkaHealth:
+    """Lists the cluster's metadata and wants a controller in it."""
+
+    def __init__(self, kafka: KafkaSettings) -> None:
+        self._kafka = kafka
+        self._admin: Any = None
+
+    async def check(self) -> None:
+        await asyncio.to_thread(self._query)
+
+    def _query(self) -> None:
+        from confluent_kafka.admin import AdminClient
+
+        if self._admin is None:
+            quiet = logging.getLogger("infra.stack.health.librdkafka")
+            quiet.setLevel(logging.CRITICAL)
+            config: dict[str, str | int | float | bool] = {
+                **self._kafka.client_properties(),
+                "reconnect.backoff.ms": 50,
+                "reconnect.backoff.max.ms": 200,
+                "log_level": 0,
+            }
+            self._admin = AdminClient(config, logger=quiet)
+        metadata = self._admin.list_topics(timeout=QUERY_TIMEOUT_S)
+        if not metadata.brokers or metadata.controller_id < 0:
+            raise Unwell("Kafka answers without a controller")
+
+    def close(self) -> None:
+        self._admin = None
+
+
+class CassandraHealth:
+    """Selects from the node's own table over CQL."""
+
+    def __init__(self, cassandra: CassandraSettings) -> None:
+        self._cassandra = cassandra
+        self._cluster: Any = None
+        self._session: Any = None
+
+    async def check(self) -> None:
+        # The driver waits long and logs much for a node that is not there yet: knock first.
+        async with asyncio.timeout(QUERY_TIMEOUT_S):
+            host = self._cassandra.contact_points[0]
+            _, writer = await asyncio.open_connection(host, self._cassandra.port)
+            writer.close()
+        try:
+            await asyncio.to_thread(self._query)
+        except BaseException:
+            await asyncio.to_thread(self.close)
+            raise
+
+    def _query(self) -> None:
+        if self._session is None:
+            self._connect()
+        rows = self._session.execute("SELECT release_version FROM system.local", timeout=QUERY_TIMEOUT_S)
+        if rows.one() is None:
+            raise Unwell("Cassandra answers without a row about itself")
+
+    def _connect(self) -> None:
+        from cassandra.auth import PlainTextAuthProvider
+        from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile
+        from cassandra.policies import DCAwareRoundRobinPolicy
+
+        logging.getLogger("cassandra").setLevel(logging.CRITICAL)
+        wanted = self._cassandra
+        auth = None
+        if wanted.username is not None and wanted.password is not None:
+            auth = PlainTextAuthProvider(wanted.username, wanted.password.get_secret_value())
+        profile = ExecutionProfile(load_balancing_policy=DCAwareRoundRobinPolicy(wanted.local_dc))
+        self._cluster = Cluster(
+            list(wanted.contact_points),
+            port=wanted.port,
+            auth_provider=auth,
+            ssl_context=_tls(wanted.ssl_ca_file),
+            protocol_version=5,
+            connect_timeout=QUERY_TIMEOUT_S,
+            control_connection_timeout=QUERY_TIMEOUT_S,
+            execution_profiles={EXEC_PROFILE_DEFAULT: profile},
+            schema_metadata_enabled=False,
+            token_metadata_enabled=False,
+            executor_threads=1,
+        )
+        self._session = self._cluster.connect()
+
+    def close(self) -> None:
+        cluster, self._cluster, self._session = self._cluster, None, None
+        if cluster is not None:
+            cluster.shutdown()
+
+
+def _tls(ca_file: Path | None) -> Any:
+    if ca_file is None:
+        return None
+    import ssl
+
+    return ssl.create_default_context(cafile=str(ca_file))
+
+
+class RedisHealth:
+    """Pings, and writes a key that expires by itself."""
+
+    def __init__(self, redis: RedisSettings) -> None:
+        self._redis = redis
+        self._client: Any = None
+
+    async def check(self) -> None:
+        if self._client is None:
+            from redis.asyncio import Redis
+
+            self._client = Redis.from_url(
+                self._redis.url.get_secret_value(),
+                socket_timeout=QUERY_TIMEOUT_S,
+                socket_connect_timeout=QUERY_TIMEOUT_S,
+            )
+        if not await self._client.ping() or not await self._client.set("verbatim:health", b"1", ex=60):
+            raise Unwell("Redis does not take writes")
+
+    def close(self) -> None:
+        # its sockets belong to the event loop, which closes with the process
+        self._client = None
+
+
+class TritonHealth:
+    """Asks whether the server and each of its models are ready, which a loaded model process answers for."""
+
+    def __init__(self, triton: TritonSettings, models: tuple[str, ...] = ()) -> None:
+        self._triton = triton
+        self._models = models
+        self._client: Any = None
+
+    async def check(self) -> None:
+        await asyncio.to_thread(self._query)
+
+    def _query(self) -> None:
+        from tritonclient.grpc import InferenceServerClient
+
+        if self._client is None:
+            self._client = InferenceServerClient(self._triton.grpc)
+        if not self._client.is_server_ready(client_timeout=QUERY_TIMEOUT_S):
+            raise Unwell("Triton is not ready")
+        for model in self._models:
+            if not self._client.is_model_ready(model, client_timeout=QUERY_TIMEOUT_S):
+                raise Unwell(f"Triton's model {model} is not ready")
+
+    def close(self) -> None:
+        client, self._client = self._client, None
+        if client is not None:
+            client.close()
+
+
+class ApiHealth:
+    """GETs /health, which answers 200 when the API can serve."""
+
+    def __init__(self, api: ApiSettings) -> None:
+        host = "127.0.0.1" if api.host in ("0.0.0.0", "::", "") else api.host
+        self._host, self._port = host, api.port
+
+    async def check(self) -> None:
+        await asyncio.to_thread(self._query)
+
+    def _query(self) -> None:
+        connection = HTTPConnection(self._host, self._port, timeout=QUERY_TIMEOUT_S)
+        try:
+            connection.request("GET", "/health")
+            status = connection.getresponse().status
+        finally:
+            connection.close()
+        if status != HTTPStatus.OK:
+            raise Unwell(f"GET /health answers {status}")
+
+    def close(self) -> None:
+        """Every query has a connection of its own."""

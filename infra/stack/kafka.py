@@ -1,0 +1,116 @@
+"""The local Kafka broker: one KRaft node that is broker and controller, on loopback."""
+
+from __future__ import annotations
+
+import base64
+import subprocess
+from pathlib import Path
+
+from infra.stack.child import ChildSpec, Health
+from infra.stack.errors import ChildFailed
+from infra.stack.java import java_argv
+from infra.stack.layout import Layout
+
+MAX_RECORD_BYTES = 8 * 1024 * 1024
+# Room for headers and batch framing around a record of the full size.
+MAX_BATCH_BYTES = MAX_RECORD_BYTES + 64 * 1024
+FORMAT_TIMEOUT_S = 60
+
+JVM_OPTIONS = (
+    "-Xms256m",
+    "-Xmx512m",
+    "-XX:+UseG1GC",
+    "-XX:MaxGCPauseMillis=20",
+    "-XX:+ExplicitGCInvokesConcurrent",
+    "-XX:MaxMetaspaceSize=160m",
+    "-XX:+ExitOnOutOfMemoryError",
+    "-XX:-UsePerfData",
+    "-Djava.awt.headless=true",
+    "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+    "-Dorg.slf4j.simpleLogger.log.kafka.server.KafkaRaftServer=info",
+    "-Dorg.slf4j.simpleLogger.showDateTime=true",
+    "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd'T'HH:mm:ss.SSSZ",
+    # one broker is its own controller: the moments in which it looks for itself are no news
+    "-Dorg.slf4j.simpleLogger.log.org.apache.kafka.clients.NetworkClient=error",
+)
+
+
+def properties(port: int, controller_port: int, data: Path) -> str:
+    """server.properties."""
+    settings = {
+        "process.roles": "broker,controller",
+        "node.id": "1",
+        "controller.quorum.voters": f"1@127.0.0.1:{controller_port}",
+        "listeners": f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}",
+        "advertised.listeners": f"PLAINTEXT://127.0.0.1:{port}",
+        "controller.listener.names": "CONTROLLER",
+        "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+        "log.dirs": str(data),
+        "auto.create.topics.enable": "false",
+        "message.max.bytes": str(MAX_BATCH_BYTES),
+        "replica.fetch.max.bytes": str(MAX_BATCH_BYTES),
+        # one broker: internal topics cannot have more replicas, and few partitions load fast
+        "offsets.topic.replication.factor": "1",
+        "offsets.topic.num.partitions": "4",
+        "transaction.state.log.replication.factor": "1",
+        "transaction.state.log.min.isr": "1",
+        "transaction.state.log.num.partitions": "2",
+        "share.coordinator.state.topic.replication.factor": "1",
+        "share.coordinator.state.topic.min.isr": "1",
+        "share.coordinator.state.topic.num.partitions": "2",
+        # takeover in well under a second (static members) and about 3 s (dynamic ones)
+        "group.min.session.timeout.ms": "1000",
+        "group.initial.rebalance.delay.ms": "0",
+        # the default (128 MiB) would be a quarter of the heap
+        "log.cleaner.dedupe.buffer.size": str(16 * 1024 * 1024),
+        "num.network.threads": "2",
+        "num.io.threads": "4",
+        "queued.max.requests": "200",
+        "num.recovery.threads.per.data.dir": "2",
+        "background.threads": "4",
+    }
+    return "".join(f"{name}={value}\n" for name, value in settings.items())
+
+
+def spec(layout: Layout, ports: dict[str, int], class_path: str, health: Health) -> ChildSpec:
+    """The broker as a child. Writes its configuration and, at the first start, formats its log folder.
+
+    Blocking (the format takes about two seconds). Raises ChildFailed when formatting fails.
+    """
+    folder = layout.data_of("kafka")
+    data = folder / "data"
+    data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    config = folder / "server.properties"
+    config.write_text(properties(ports["kafka"], ports["kafka_controller"], data))
+    if not (data / "meta.properties").is_file():
+        _format(layout, folder, config, class_path)
+    return ChildSpec(
+        name="kafka",
+        role="kafka",
+        argv=java_argv(folder, JVM_OPTIONS, class_path, "kafka.Kafka", [str(config)]),
+        env={"LANG": "C.UTF-8"},
+        cwd=folder,
+        health=health,
+        start_timeout_s=90,
+        stop_grace_s=10,
+        is_server=True,
+    )
+
+
+def _format(layout: Layout, folder: Path, config: Path, class_path: str) -> None:
+    cluster_id = base64.urlsafe_b64encode(bytes.fromhex(layout.stack_id())).rstrip(b"=").decode()
+    argv = java_argv(
+        folder,
+        ("-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData", *JVM_OPTIONS[-4:]),
+        class_path,
+        "kafka.tools.StorageTool",
+        ["format", "-t", cluster_id, "-c", str(config)],
+    )
+    try:
+        done = subprocess.run(argv, cwd=folder, capture_output=True, text=True, timeout=FORMAT_TIMEOUT_S, env={})
+    except subprocess.TimeoutExpired:
+        raise ChildFailed("kafka", "formatting its log folder took too long", str(layout.log_of("kafka"))) from None
+    with layout.log_of("kafka").open("a") as log:
+        log.write(done.stdout + done.stderr)
+    if done.returncode != 0:
+        raise ChildFailed("kafka", "its log folder could not be formatted", str(layout.log_of("kafka")))

@@ -1,0 +1,82 @@
+"""Starting, watching and ending one operating-system process with everything it started itself."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+SHIM = Path(__file__).parent / "shim.py"
+
+
+class Process:
+    """A child in a session and process group of its own. Made by `start`."""
+
+    def __init__(self, popen: subprocess.Popen[bytes]) -> None:
+        self._popen = popen
+        self._pidfd = os.pidfd_open(popen.pid)
+        self._ended = asyncio.Event()
+        asyncio.get_running_loop().add_reader(self._pidfd, self._on_end)
+
+    @classmethod
+    def start(cls, argv: Sequence[str], env: Mapping[str, str], cwd: Path, log: Path) -> Process:
+        """Start `argv`; its output is appended to `log`. Call from the main thread (see shim.py)."""
+        with log.open("ab") as output:
+            popen = subprocess.Popen(
+                [sys.executable, "-I", "-S", str(SHIM), str(os.getpid()), *argv],
+                env=dict(env),
+                cwd=cwd,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        return cls(popen)
+
+    @property
+    def pid(self) -> int:
+        return self._popen.pid
+
+    @property
+    def ended(self) -> bool:
+        return self._ended.is_set()
+
+    def _on_end(self) -> None:
+        asyncio.get_running_loop().remove_reader(self._pidfd)
+        os.close(self._pidfd)
+        # What the child started (Triton's model processes, say) must not outlive it. Before the child is reaped,
+        # so that its number cannot yet mean another group.
+        self._signal_group(signal.SIGKILL)
+        self._popen.wait()
+        self._ended.set()
+
+    async def wait(self) -> str:
+        """Wait for the end; says how it ended, in words."""
+        await self._ended.wait()
+        code = self._popen.returncode
+        if code < 0:
+            return f"killed by {signal.Signals(-code).name}"
+        return f"exited with code {code}"
+
+    async def stop(self, grace_s: float) -> None:
+        """Ask it to end, wait up to `grace_s` seconds, then kill it."""
+        if not self.ended:
+            self._popen.send_signal(signal.SIGTERM)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._ended.wait(), grace_s)
+        await self.kill()
+
+    async def kill(self) -> None:
+        """End it at once, with everything in its process group."""
+        if not self.ended:
+            self._signal_group(signal.SIGKILL)
+            await self._ended.wait()
+
+    def _signal_group(self, number: int) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._popen.pid, number)

@@ -1,0 +1,58 @@
+"""One stack from its settings to its end: the library behind `./verbatim up`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Protocol
+
+from infra.settings import Settings
+from infra.stack.addresses import PORT_NAMES, external_servers, with_local_addresses
+from infra.stack.children import inherited_environment, own_children
+from infra.stack.host import gather, judge, require
+from infra.stack.layout import Layout
+from infra.stack.ports import assign
+from infra.stack.prepare import Preparations
+from infra.stack.server_plan import plan_servers
+from infra.stack.snapshot import Snapshot
+from infra.stack.supervisor import Supervisor
+
+
+class Watcher(Protocol):
+    """Whoever shows what happens. Called from the event loop's thread; must not block for long."""
+
+    def show(self, snapshot: Snapshot) -> None: ...
+
+    def ready(self, settings: Settings, key: str) -> None: ...
+
+
+def resolve(settings: Settings, layout: Layout) -> tuple[Settings, dict[str, int]]:
+    """Settings with every address that will be used, and the ports behind the local ones."""
+    names = PORT_NAMES if settings.api.port else (*PORT_NAMES, "api")
+    ports = assign(names, layout.ports_file, layout.stack_id())
+    resolved = with_local_addresses(settings, ports)
+    api = resolved.api.model_copy(update={"port": ports.get("api", settings.api.port)})
+    return resolved.model_copy(update={"api": api}), ports
+
+
+async def run_stack(
+    settings: Settings,
+    layout: Layout,
+    scale: Mapping[str, int],
+    preparations: Preparations,
+    stop: asyncio.Event,
+    watcher: Watcher,
+) -> None:
+    """Run a stack until `stop` is set. Call from the main thread.
+
+    Raises AlreadyRunning, CannotStart (nothing was started) or another StackError (everything was stopped again).
+    """
+    layout.create()
+    with layout.held():
+        external = external_servers(settings)
+        require(judge(gather(settings, layout), external))
+        resolved, ports = resolve(settings, layout)
+        children = own_children(resolved, layout, scale, inherited_environment())
+        supervisor = Supervisor(resolved, layout, children, preparations, watcher.show)
+        servers = plan_servers(resolved, layout, ports, supervisor.downloading, external=external)
+        await supervisor.run(servers, stop, lambda key: watcher.ready(resolved, key))

@@ -1,0 +1,65 @@
+"""Which servers this stack needs: those to start here, and those that are elsewhere and only asked for health."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from infra.settings import Settings
+from infra.stack import cassandra, kafka, redis, triton
+from infra.stack.addresses import external_servers
+from infra.stack.child import ChildSpec, Health
+from infra.stack.health import CassandraHealth, KafkaHealth, RedisHealth, TritonHealth
+from infra.stack.jars import ProgressOfJars, cache_dir, class_path
+from infra.stack.layout import Layout
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A server of the stack. `describe` downloads and configures (blocking); None: it runs elsewhere."""
+
+    name: str
+    health: Health
+    describe: Callable[[], ChildSpec] | None
+
+
+def model_names(models: Path) -> tuple[str, ...]:
+    """The models of a Triton model repository."""
+    return tuple(sorted(config.parent.name for config in models.glob("*/config.pbtxt")))
+
+
+def plan_servers(
+    settings: Settings,
+    layout: Layout,
+    ports: dict[str, int],
+    progress: ProgressOfJars,
+    models: Path = triton.MODELS,
+    external: frozenset[str] | None = None,
+) -> tuple[Server, ...]:
+    """The four servers. `settings` already holds their addresses; `external` names those not to start."""
+    elsewhere = external_servers(settings) if external is None else external
+    healths: dict[str, Health] = {
+        "cassandra": CassandraHealth(settings.cassandra),
+        "kafka": KafkaHealth(settings.kafka),
+        "triton": TritonHealth(settings.triton, () if "triton" in elsewhere else model_names(models)),
+        "redis": RedisHealth(settings.redis),
+    }
+
+    def describe_cassandra() -> ChildSpec:
+        jars = class_path("cassandra", cache_dir(), progress)
+        return cassandra.spec(layout, ports, jars, healths["cassandra"])
+
+    def describe_kafka() -> ChildSpec:
+        jars = class_path("kafka", cache_dir(), progress)
+        return kafka.spec(layout, ports, jars, healths["kafka"])
+
+    describe: dict[str, Callable[[], ChildSpec]] = {
+        "cassandra": describe_cassandra,
+        "kafka": describe_kafka,
+        "triton": lambda: triton.spec(layout, ports, models, healths["triton"]),
+        "redis": lambda: redis.spec(layout, ports, healths["redis"]),
+    }
+    return tuple(
+        Server(name, health, None if name in elsewhere else describe[name]) for name, health in healths.items()
+    )

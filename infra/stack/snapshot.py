@@ -1,0 +1,50 @@
+"""What a supervisor is doing, as plain data: written to status.json, drawn by `up`, printed by `status`."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from infra.stack.layout import write_private
+
+Phase = Literal["starting", "running", "stopping", "stopped", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class ChildView:
+    name: str
+    role: str
+    state: str
+    detail: str
+    pid: int | None
+    restarts: int
+    started_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """`error` is one line, set when `phase` is failed; `doing` is what `up` waits for, in words."""
+
+    phase: Phase
+    doing: str
+    error: str
+    api_url: str
+    started_at: str
+    children: tuple[ChildView, ...]
+
+
+def write_snapshot(path: Path, snapshot: Snapshot) -> None:
+    """Replace status.json at once."""
+    write_private(path, json.dumps(asdict(snapshot)) + "\n")
+
+
+def read_snapshot(path: Path) -> Snapshot | None:
+    """The last snapshot written, or None when there is none that can be read."""
+    try:
+        data: dict[str, Any] = json.loads(path.read_text())
+        children = tuple(ChildView(**child) for child in data.pop("children"))
+        return Snapshot(**data, children=children)
+    except (OSError, ValueError, TypeError, KeyError):
+        return None

@@ -1,0 +1,49 @@
+"""stack.json: where everything listens, for clients; kept current, readable by its owner alone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from infra.settings import Settings
+from infra.stack.layout import write_private
+
+
+@dataclass(frozen=True, slots=True)
+class RunningChild:
+    name: str
+    role: str
+    pid: int
+
+
+def stack_document(settings: Settings, key: str, children: Iterable[RunningChild]) -> dict[str, Any]:
+    """What stack.json says. `settings` hold the addresses in use; `key` is the first user's, or empty."""
+    host = "127.0.0.1" if settings.api.host in ("0.0.0.0", "") else settings.api.host
+    return {
+        "api": {"url": f"http://{host}:{settings.api.port}", "key": key},
+        "kafka": {"bootstrap": settings.kafka.bootstrap},
+        "cassandra": {
+            "host": settings.cassandra.contact_points[0],
+            "port": settings.cassandra.port,
+            "keyspace": settings.cassandra.keyspace,
+        },
+        "redis": {"url": settings.redis.url.get_secret_value()},
+        "triton": {"grpc": settings.triton.grpc},
+        "children": [{"name": c.name, "role": c.role, "pid": c.pid} for c in children],
+    }
+
+
+def write_stack_file(path: Path, document: dict[str, Any]) -> None:
+    """Replace stack.json at once, mode 0600."""
+    write_private(path, json.dumps(document, indent=2) + "\n")
+
+
+def known_key(path: Path) -> str:
+    """The key in an existing stack.json, or empty: it is printed once and kept here for the next start."""
+    try:
+        return str(json.loads(path.read_text())["api"]["key"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""

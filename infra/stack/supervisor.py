@@ -1,0 +1,210 @@
+"""Runs one stack: servers in parallel, preparations, our processes; keeps all alive; stops in reverse order."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import shutil
+from collections.abc import Callable, Coroutine, Sequence
+from pathlib import Path
+from typing import Any
+
+from infra.clock import utc_now
+from infra.logging import get_logger
+from infra.settings import Settings
+from infra.stack.backoff import Backoff
+from infra.stack.child import STACK_ID_VARIABLE, ChildSpec
+from infra.stack.errors import ChildFailed, StackError
+from infra.stack.keeper import Keeper, one_line
+from infra.stack.layout import Layout
+from infra.stack.leftovers import end_marked
+from infra.stack.prepare import Preparations, call
+from infra.stack.server_plan import Server
+from infra.stack.snapshot import ChildView, Phase, Snapshot, write_snapshot
+from infra.stack.stack_file import RunningChild, known_key, stack_document, write_stack_file
+
+LOG_LIMIT_BYTES = 16 * 1024 * 1024
+TICK_S = 5.0
+
+log = get_logger(__name__)
+
+
+class Supervisor:
+    """`run` once, from the main thread, while the layout is held."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        layout: Layout,
+        children: Sequence[ChildSpec],
+        preparations: Preparations,
+        show: Callable[[Snapshot], None] | None = None,
+    ) -> None:
+        self._settings = settings
+        self._layout = layout
+        self._children = children
+        self._preparations = preparations
+        self._show = show
+        self._stack_id = layout.stack_id()
+        self._keepers: list[Keeper] = []
+        self._phase: Phase = "starting"
+        self._doing = ""
+        self._error = ""
+        self._key = known_key(layout.stack_file)
+        self._started_at = utc_now().isoformat(timespec="seconds")
+        self._written: dict[str, Any] = {}
+
+    async def run(self, servers: Sequence[Server], stop: asyncio.Event, ready: Callable[[str], None]) -> None:
+        """Start everything, call `ready(key)`, and return after `stop` is set and everything has ended.
+
+        Raises StackError when something does not start; what was started has then been stopped.
+        """
+        failure: StackError | None = None
+        cleared = await asyncio.to_thread(end_marked, self._stack_id)
+        if cleared:
+            log.warning("ended what an earlier supervisor left behind", processes=cleared)
+        async with asyncio.TaskGroup() as tasks:
+            tick = tasks.create_task(self._tick())
+            start = tasks.create_task(self._start(servers, tasks))
+            stopped = tasks.create_task(stop.wait())
+            await asyncio.wait({start, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            if start.done():
+                failure = start.result()
+                if failure is None:
+                    self._phase = "running"
+                    self.changed()
+                    ready(self._key)
+                    await stop.wait()
+            start.cancel()
+            stopped.cancel()
+            self._error = "" if failure is None else str(failure)
+            self._phase = "stopping"
+            await self._stop()
+            tick.cancel()
+        self._phase = "stopped" if failure is None else "failed"
+        self.changed()
+        if failure is not None:
+            raise failure
+
+    def downloading(self, server: str, done: int, total: int) -> None:
+        """Show a download's progress. Called from other threads; a torn read would only blur one picture."""
+        self._doing = f"downloading {server}: {done} of {total} jars"
+
+    def snapshot(self) -> Snapshot:
+        views = tuple(
+            ChildView(k.spec.name, k.spec.role, k.state, k.detail, k.pid, k.restarts, k.started_at)
+            for k in self._keepers
+        )
+        url = stack_document(self._settings, "", ())["api"]["url"]
+        return Snapshot(self._phase, self._doing, self._error, url, self._started_at, views)
+
+    def changed(self) -> None:
+        """Bring status.json, stack.json and the picture up to date."""
+        snapshot = self.snapshot()
+        try:
+            write_snapshot(self._layout.status_file, snapshot)
+            running = [RunningChild(c.name, c.role, c.pid) for c in snapshot.children if c.pid is not None]
+            document = stack_document(self._settings, self._key, running)
+            if document != self._written:
+                write_stack_file(self._layout.stack_file, document)
+                self._written = document
+        except OSError as error:
+            # A full disk must not take the running stack down with it.
+            log.error("cannot write the state files", reason=one_line(error))
+        if self._show is not None:
+            self._show(snapshot)
+
+    async def _start(self, servers: Sequence[Server], tasks: asyncio.TaskGroup) -> StackError | None:
+        try:
+            await _all([self._start_server(server, tasks) for server in servers])
+            for step in self._preparations.before:
+                await self._prepare(step.title, step.run, self._settings)
+            await _all([self._keep(child, tasks) for child in self._children])
+            if self._preparations.first_key is not None:
+                make_key, known = self._preparations.first_key, self._key or None
+                self._key = await self._prepare("making the first key", make_key, self._settings, known)
+        except StackError as error:
+            return error
+        self._doing = ""
+        return None
+
+    async def _prepare(self, title: str, step: Callable[..., Any], *arguments: object) -> Any:
+        self._doing = title
+        self.changed()
+        try:
+            return await call(step, *arguments)
+        except StackError:
+            raise
+        except Exception as error:  # whatever a step raises stops the start; its message is for the user
+            log.exception("preparation failed", step=title)
+            raise StackError(f"{title} failed: {one_line(error)}") from error
+
+    async def _start_server(self, server: Server, tasks: asyncio.TaskGroup) -> None:
+        if server.describe is None:
+            try:
+                await server.health.check()
+            except Exception as error:  # every way not to answer is the user's news
+                raise StackError(f"the external {server.name} does not answer: {one_line(error)}") from error
+            finally:
+                await asyncio.to_thread(server.health.close)
+            return
+        try:
+            spec = await asyncio.to_thread(server.describe)
+        except OSError as error:
+            raise StackError(f"cannot prepare {server.name}: {one_line(error)}") from error
+        await self._keep(spec, tasks)
+
+    async def _keep(self, spec: ChildSpec, tasks: asyncio.TaskGroup) -> None:
+        marked = dataclasses.replace(spec, env={**spec.env, STACK_ID_VARIABLE: self._stack_id})
+        keeper = Keeper(marked, self._layout, self.changed, Backoff())
+        self._keepers.append(keeper)
+        tasks.create_task(keeper.run())
+        reason = await keeper.until_ready()
+        if reason is not None:
+            raise ChildFailed(spec.name, reason, str(self._layout.log_of(spec.name)))
+
+    async def _stop(self) -> None:
+        """Our processes first, the newest group first; then the servers. Each group ends together, within its grace."""
+        ours = [k for k in self._keepers if not k.spec.is_server]
+        edge = [k for k in ours if k.spec.role == "api"]
+        inner = [k for k in ours if k.spec.role != "api"]
+        for group in (edge, inner, [k for k in self._keepers if k.spec.is_server]):
+            self._doing = "stopping " + ", ".join(k.spec.name for k in group)
+            self.changed()
+            await _all([keeper.stop() for keeper in group])
+        self._doing = ""
+        await asyncio.to_thread(end_marked, self._stack_id)
+
+    async def _tick(self) -> None:
+        """Now and then: bound the log files, show downloads."""
+        while True:
+            for file in self._layout.logs.glob("*.log"):
+                await asyncio.to_thread(bound_log, file, LOG_LIMIT_BYTES)
+            for _ in range(10):
+                await asyncio.sleep(TICK_S / 10)
+                if self._phase == "starting":
+                    self.changed()
+
+
+def bound_log(file: Path, limit: int) -> None:
+    """Copy a log over `limit` bytes to `.1` and empty it: the writer appends, so it needs no reopening."""
+    try:
+        if file.stat().st_size > limit:
+            shutil.copyfile(file, file.with_name(f"{file.name}.1"))
+            with file.open("r+b") as open_file:
+                open_file.truncate(0)
+    except OSError as error:
+        log.error("cannot bound a log file", file=file.name, reason=one_line(error))
+
+
+async def _all(jobs: Sequence[Coroutine[Any, Any, None]]) -> None:
+    """Run jobs together; the first StackError of any ends them all and is raised as itself."""
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            for job in jobs:
+                tasks.create_task(job)
+    except* StackError as group:
+        first: BaseException = group
+        while isinstance(first, BaseExceptionGroup):
+            first = first.exceptions[0]
+        raise first from None

@@ -1,0 +1,54 @@
+"""conversation-events -> conversations. Pure."""
+
+from __future__ import annotations
+
+from projections.content import excerpt, to_cell, to_optional_cell
+from projections.conversations.table import CONVERSATIONS
+from projections.order import AFTER_ERASURE, ERASED, first_wins, last_wins, order_key
+from projections.rows import Erase, Put, RowChange
+from schemas.conversation import (
+    ConversationDeleted,
+    ConversationEvent,
+    ConversationRenamed,
+    ConversationStarted,
+    PromptSubmitted,
+    RegenerateRequested,
+)
+from schemas.envelope import Position
+
+
+def fold(record: ConversationEvent, position: Position) -> tuple[RowChange, ...]:
+    """What a record changes. `changed` names the newest record the row shows; it moves with every one of them."""
+    key = (record.conversation_id,)
+    first, last = first_wins(position), last_wins(position)
+    changed = {"changed": order_key(position)}
+    at_us = record.envelope.occurred_at_us
+    born = {"user_id": record.user_id, "created_at_us": at_us}
+    match record:
+        case PromptSubmitted(kind="stateless"):
+            return ()
+        case PromptSubmitted(content=content, model=model):
+            text = excerpt(content)
+            newest = {"model": model, "preview": text, "last_at_us": at_us, **changed}
+            return (
+                Put(CONVERSATIONS, key, {**born, "first_excerpt": text}, first),
+                Put(CONVERSATIONS, key, newest, last),
+            )
+        case ConversationStarted(title=title, system_prompt=system_prompt, model=started_model):
+            said = {"first_title": to_optional_cell(title), "system_prompt": to_optional_cell(system_prompt)}
+            model_cell = {} if started_model is None else {"model": started_model}
+            return (
+                Put(CONVERSATIONS, key, {**born, **said}, first),
+                Put(CONVERSATIONS, key, {**model_cell, "last_at_us": at_us, **changed}, last),
+            )
+        case ConversationRenamed(title=new_title):
+            return (Put(CONVERSATIONS, key, {"title": to_cell(new_title), **changed}, last),)
+        case RegenerateRequested(model=asked_model):
+            return (Put(CONVERSATIONS, key, {"model": asked_model, **changed}, last),)
+        case ConversationDeleted():
+            return (
+                Erase(CONVERSATIONS, key, ERASED),
+                Put(CONVERSATIONS, key, {"deleted": True}, AFTER_ERASURE),
+            )
+        case _:
+            return (Put(CONVERSATIONS, key, changed, last),)

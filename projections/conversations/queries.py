@@ -1,0 +1,80 @@
+"""What readers ask about conversations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from infra.cassandra import Row
+from projections.content import from_optional_cell
+from projections.reading import Tables
+from schemas.envelope import Content
+
+_NAME = "conversations"
+_COLUMNS = (
+    "conversation_id, user_id, created_at_us, first_title, system_prompt, first_excerpt, title, model, preview,"
+    " last_at_us, changed, deleted"
+)
+_ONE = f"SELECT {_COLUMNS} FROM {{conversations}} WHERE conversation_id = ?"  # noqa: S608 - our own columns
+_SOME = f"SELECT {_COLUMNS} FROM {{conversations}} WHERE conversation_id IN ?"  # noqa: S608
+_CHANGED = "SELECT changed, deleted FROM {conversations} WHERE conversation_id = ?"
+MOST_AT_ONCE = 50
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationRow:
+    """A conversation. `title`: as named, else the beginning of its first prompt, else None.
+
+    `preview`: the beginning of the last prompt, None before the first. Times are microseconds since 1970 UTC;
+    `updated_at_us` is the last prompt's.
+    """
+
+    conversation_id: str
+    user_id: str
+    created_at_us: int
+    title: Content | None
+    system_prompt: Content | None
+    model: str | None
+    preview: str | None
+    updated_at_us: int
+
+
+def _row(values: Row) -> ConversationRow | None:
+    key, user, created, first_title, system_prompt, first_excerpt, title, model, preview, last, _, deleted = values
+    # Without a first record seen there is no owner, and so nothing to show.
+    if deleted or user is None:
+        return None
+    return ConversationRow(
+        conversation_id=key,
+        user_id=user,
+        created_at_us=created,
+        title=from_optional_cell(title) or from_optional_cell(first_title) or first_excerpt or None,
+        system_prompt=from_optional_cell(system_prompt),
+        model=model,
+        preview=preview or None,
+        updated_at_us=created if last is None else last,
+    )
+
+
+async def conversation(tables: Tables, conversation_id: str) -> ConversationRow | None:
+    """The conversation; None if there is none, or it is deleted."""
+    values = await tables.one(_NAME, _ONE, (conversation_id,))
+    return None if values is None else _row(values)
+
+
+async def standing(tables: Tables, conversation_id: str) -> tuple[ConversationRow | None, bool]:
+    """The conversation, and whether it is deleted (then there is none)."""
+    values = await tables.one(_NAME, _ONE, (conversation_id,))
+    return (None, False) if values is None else (_row(values), bool(values[-1]))
+
+
+async def conversations(tables: Tables, conversation_ids: Sequence[str]) -> dict[str, ConversationRow]:
+    """Those of at most MOST_AT_ONCE conversations that are there."""
+    rows = await tables.select(_NAME, _SOME, (list(conversation_ids),))
+    return {row.conversation_id: row for values in rows if (row := _row(values)) is not None}
+
+
+async def changed(tables: Tables, conversation_id: str) -> tuple[int | None, bool]:
+    """Order key of the newest record its rows show (None: none), and whether it is deleted."""
+    values = await tables.one(_NAME, _CHANGED, (conversation_id,))
+    return (None, False) if values is None else (values[0], bool(values[1]))

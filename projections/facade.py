@@ -1,0 +1,179 @@
+"""Everything that may be asked of the projections, in one object. Reads come from Cassandra alone."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+from infra.cassandra import CassandraSession
+from infra.clock import monotonic_s
+from infra.settings import CassandraSettings
+from projections.accounts import queries as accounts
+from projections.accounts.queries import ApiKeyRow, UserRow
+from projections.conversation_lists.queries import ConversationPage, conversation_page
+from projections.conversations import queries as conversations
+from projections.conversations.queries import ConversationRow
+from projections.generations import queries as generations
+from projections.generations.queries import GenerationRow
+from projections.messages import queries as messages
+from projections.messages.queries import MessagePage
+from projections.messages.rows import MessageRow
+from projections.order import order_key, place
+from projections.reading import Tables
+from projections.usage import queries as usage
+from projections.usage.queries import UsageRow
+from projections.watermarks import LIVE, WATERMARKS
+from schemas.outcome import Outcome
+from topics.catalogue import ACCOUNT_EVENTS, CONVERSATION_EVENTS, GENERATION_OUTCOMES, USAGE_RECORDS
+
+_FIRST_PAUSE_S = 0.005
+_LONGEST_PAUSE_S = 0.04
+# One write serves all projections of a topic, so any of them tells how far it has come.
+_WAITED_FOR = {
+    CONVERSATION_EVENTS: "conversation_lists",
+    GENERATION_OUTCOMES: "messages",
+    USAGE_RECORDS: "usage",
+    ACCOUNT_EVENTS: "accounts",
+}
+_WATERMARKS = (
+    f"SELECT topic, partition, next FROM {{{WATERMARKS.name}}} WHERE scope = ? AND projection = ? AND version = ?"  # noqa: S608
+)
+
+
+class Projections:
+    """Reads for one event loop. Every method may raise StoreUnavailable or StoreRefused.
+
+    What belongs to a deleted conversation is not there, except what is said to be.
+    """
+
+    def __init__(self, session: CassandraSession, keyspace: str) -> None:
+        self._session = session
+        self.tables = Tables(session, keyspace)
+
+    @classmethod
+    async def connect(cls, settings: CassandraSettings) -> Projections:
+        """Connect. Raises StoreUnavailable if no contact point answers, StoreRefused if the credentials are wrong."""
+        return cls(await CassandraSession.connect(settings), settings.keyspace)
+
+    async def aclose(self) -> None:
+        await self._session.aclose()
+
+    async def ping(self) -> None:
+        """Return if the tables can be read. Raises StoreUnavailable, StoreRefused."""
+        await self.watermarks("conversations")
+
+    async def conversation(self, conversation_id: str) -> ConversationRow | None:
+        """The conversation, or None. Whose it is, the caller compares."""
+        return await conversations.conversation(self.tables, conversation_id)
+
+    async def is_deleted(self, conversation_id: str) -> bool:
+        """Whether the conversation's end is seen."""
+        return (await conversations.changed(self.tables, conversation_id))[1]
+
+    async def conversations(self, user_id: str, cursor: str | None = None, limit: int = 30) -> ConversationPage:
+        """A page of the user's conversations, the one last spoken to first. Raises BadCursor."""
+        return await conversation_page(self.tables, user_id, cursor, limit)
+
+    async def messages(self, conversation_id: str, cursor: str | None = None, limit: int = 100) -> MessagePage:
+        """A page of the conversation's messages, oldest first. Raises BadCursor."""
+        return await messages.messages(self.tables, conversation_id, cursor, limit)
+
+    async def message(self, conversation_id: str, message_id: str) -> MessageRow | None:
+        """A message of the conversation; an answer's id is its generation's."""
+        return await messages.message(self.tables, conversation_id, message_id)
+
+    async def leaf(self, conversation_id: str) -> MessageRow | None:
+        """The newest message: the answer (perhaps still running) to the last command."""
+        return await messages.leaf(self.tables, conversation_id)
+
+    async def generation(self, generation_id: str) -> GenerationRow | None:
+        """The generation as it was asked for."""
+        row = await generations.generation(self.tables, generation_id)
+        if row is not None and row.kind != "stateless" and await self.is_deleted(row.conversation_id):
+            return None
+        return row
+
+    async def outcome(self, generation_id: str) -> Outcome | None:
+        """How the generation ended: the recorder's own record. None: it is unknown, still running, or erased."""
+        row = await generations.generation(self.tables, generation_id)
+        return None if row is None else await self.outcome_of(row)
+
+    async def outcome_of(self, row: GenerationRow) -> Outcome | None:
+        """As `outcome`, for a generation whose row is known."""
+        return await messages.outcome(self.tables, row.conversation_id, order_key(row.cause))
+
+    async def open_generations(self, conversation_id: str) -> list[GenerationRow]:
+        """Generations of the conversation without an outcome, also after the conversation's end."""
+        return await generations.generations(self.tables, await messages.open_generations(self.tables, conversation_id))
+
+    async def api_key(self, key_sha256: str) -> ApiKeyRow | None:
+        """The valid key of this hash; None for a revoked one."""
+        return await accounts.api_key(self.tables, key_sha256)
+
+    async def keys(self, user_id: str) -> list[ApiKeyRow]:
+        """All keys of a user, also revoked ones, oldest first."""
+        return await accounts.keys(self.tables, user_id)
+
+    async def users(self) -> list[UserRow]:
+        """All users, oldest first."""
+        return await accounts.users(self.tables)
+
+    async def user(self, user_id: str) -> UserRow | None:
+        return await accounts.user(self.tables, user_id)
+
+    async def usage(self, user_id: str, since_us: int, until_us: int) -> list[UsageRow]:
+        """The user's ledger from `since_us` to `until_us` (excluded), newest first."""
+        return await usage.usage(self.tables, user_id, since_us, until_us)
+
+    async def watermarks(self, projection: str) -> dict[tuple[str, int], int]:
+        """Per (topic, partition) the offset below which everything is in the projection's live tables."""
+        version = await self.tables.live(projection)
+        rows = await self.tables.select_unversioned(WATERMARKS.name, _WATERMARKS, (LIVE, projection, version))
+        return {(topic, partition): place(key)[1] for topic, partition, key in rows}
+
+    async def wait_for(
+        self,
+        offsets: Mapping[tuple[str, int], int],
+        generations: Sequence[str],
+        timeout_s: float,
+        *,
+        conversation_id: str | None = None,
+    ) -> bool:
+        """Wait until the record at each (topic, partition)'s offset is in the tables, and each generation's outcome.
+
+        False: not within `timeout_s`. The watermarks answer; with `conversation_id`, and of conversation-events, that
+        conversation's own row as well, sooner: whoever gives it reads nothing but that conversation.
+        """
+        deadline_s = monotonic_s() + timeout_s
+        pause_s = _FIRST_PAUSE_S
+        left, running = dict(offsets), list(generations)
+        while True:
+            left = await self._not_reached(left, conversation_id)
+            running = [key for key in running if not await self._has_ended(key)]
+            if not left and not running:
+                return True
+            if monotonic_s() + pause_s > deadline_s:
+                return False
+            await asyncio.sleep(pause_s)
+            pause_s = min(pause_s * 1.5, _LONGEST_PAUSE_S)
+
+    async def _not_reached(
+        self, offsets: dict[tuple[str, int], int], conversation_id: str | None
+    ) -> dict[tuple[str, int], int]:
+        left = offsets
+        if conversation_id is not None:
+            key, deleted = await conversations.changed(self.tables, conversation_id)
+            shown = -1 if key is None else place(key)[1]
+            left = {p: at for p, at in left.items() if p[0] != CONVERSATION_EVENTS or (at > shown and not deleted)}
+        for projection in {_WAITED_FOR[topic] for topic, _ in left if topic in _WAITED_FOR}:
+            reached = await self.watermarks(projection)
+            left = {p: at for p, at in left.items() if at >= reached.get(p, 0)}
+        return left
+
+    async def _has_ended(self, generation_id: str) -> bool:
+        row = await generations.generation(self.tables, generation_id)
+        if row is None:
+            return False
+        if await messages.has_ended(self.tables, row.conversation_id, order_key(row.cause)):
+            return True
+        return row.kind != "stateless" and await self.is_deleted(row.conversation_id)

@@ -1,0 +1,38 @@
+"""conversation-events -> generations. Pure."""
+
+from __future__ import annotations
+
+from projections.generations.table import GENERATIONS
+from projections.order import first_wins
+from projections.rows import Put, RowChange
+from schemas.conversation import ConversationEvent, PromptSubmitted, RegenerateRequested
+from schemas.envelope import Position
+
+
+def fold(record: ConversationEvent, position: Position) -> tuple[RowChange, ...]:
+    """What a record changes: the first command of a generation makes its row, a repeated one nothing."""
+    match record:
+        case PromptSubmitted(message_id=prompt_message_id, kind=kind):
+            pass
+        case RegenerateRequested(prompt_message_id=prompt_message_id):
+            kind = "chat"
+        case _:
+            return ()
+    cells = {
+        "user_id": record.user_id,
+        "conversation_id": record.conversation_id,
+        "message_id": record.message_id,
+        "prompt_message_id": prompt_message_id,
+        "kind": kind,
+        "model": record.model,
+        "request_hash": record.request_hash,
+        "asked_at_us": record.envelope.occurred_at_us,
+        "deadline_at_us": record.deadline_at_us,
+        "cause_epoch": position.epoch,
+        "cause_partition": position.partition,
+        "cause_offset": position.offset,
+        "tail_epoch": record.tail.epoch,
+        "tail_partition": record.tail.partition,
+        "tail_offset": record.tail.offset,
+    }
+    return (Put(GENERATIONS, (record.generation_id,), cells, first_wins(position)),)

@@ -1,0 +1,77 @@
+"""What readers ask about generations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from infra.cassandra import Row
+from projections.reading import Tables
+from schemas.conversation import TurnKind
+from schemas.envelope import Position
+from schemas.generation import Price, Turn
+
+_NAME = "generations"
+_COLUMNS = (
+    "generation_id, user_id, conversation_id, message_id, prompt_message_id, kind, model, request_hash, asked_at_us,"
+    " deadline_at_us, cause_epoch, cause_partition, cause_offset, tail_epoch, tail_partition, tail_offset"
+)
+_ONE = f"SELECT {_COLUMNS} FROM {{generations}} WHERE generation_id = ?"  # noqa: S608 - our own columns
+_SOME = f"SELECT {_COLUMNS} FROM {{generations}} WHERE generation_id IN ?"  # noqa: S608
+_AT_ONCE = 50
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationRow:
+    """A generation as its first command asked for it. `tail`: a lower bound of its records in token-chunks."""
+
+    generation_id: str
+    user_id: str
+    conversation_id: str
+    message_id: str
+    prompt_message_id: str
+    kind: TurnKind
+    model: str
+    request_hash: str
+    asked_at_us: int
+    deadline_at_us: int
+    cause: Position
+    tail: Position
+
+    def turn(self, price: Price) -> Turn:
+        """The turn, at a price: what a model costs is no part of a command."""
+        return Turn(
+            generation_id=self.generation_id,
+            conversation_id=self.conversation_id,
+            user_id=self.user_id,
+            message_id=self.message_id,
+            prompt_message_id=self.prompt_message_id,
+            kind=self.kind,
+            model=self.model,
+            price=price,
+            request_hash=self.request_hash,
+            cause=self.cause,
+            tail=self.tail,
+        )
+
+
+def _row(values: Row) -> GenerationRow:
+    row = dict(zip(_COLUMNS.split(", "), values, strict=True))
+    cause = Position(row.pop("cause_epoch"), row.pop("cause_partition"), row.pop("cause_offset"))
+    tail = Position(row.pop("tail_epoch"), row.pop("tail_partition"), row.pop("tail_offset"))
+    return GenerationRow(**row, cause=cause, tail=tail)
+
+
+async def generation(tables: Tables, generation_id: str) -> GenerationRow | None:
+    """The generation, also one of a deleted conversation: whoever shows it asks for the conversation as well."""
+    values = await tables.one(_NAME, _ONE, (generation_id,))
+    return None if values is None else _row(values)
+
+
+async def generations(tables: Tables, generation_ids: Sequence[str]) -> list[GenerationRow]:
+    """Those of the generations that are there."""
+    found = []
+    for start in range(0, len(generation_ids), _AT_ONCE):
+        some = list(generation_ids[start : start + _AT_ONCE])
+        found += [_row(values) for values in await tables.select(_NAME, _SOME, (some,))]
+    return found

@@ -1,0 +1,27 @@
+"""One row a generation: whose it is, what it belongs to and where its records stand. No content."""
+
+from __future__ import annotations
+
+from projections.rows import Table
+
+GENERATIONS = Table(
+    name="generations",
+    partition_key={"generation_id": "text"},
+    cells={
+        "user_id": "text",
+        "conversation_id": "text",
+        "message_id": "text",
+        "prompt_message_id": "text",
+        "kind": "text",
+        "model": "text",
+        "request_hash": "text",
+        "asked_at_us": "bigint",
+        "deadline_at_us": "bigint",
+        "cause_epoch": "int",
+        "cause_partition": "int",
+        "cause_offset": "bigint",
+        "tail_epoch": "int",
+        "tail_partition": "int",
+        "tail_offset": "bigint",
+    },
+)

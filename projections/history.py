@@ -1,0 +1,108 @@
+"""What the conversation agent asks of the projections: the messages a prompt follows, and what still runs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from infra.cassandra import side_by_side
+from infra.clock import monotonic_s
+from projections.conversations import queries as conversations
+from projections.conversations.queries import ConversationRow
+from projections.facade import Projections
+from projections.messages import queries as messages
+from projections.messages.chain import Chain
+from schemas.conversation import ChatMessage
+from schemas.envelope import Content
+from schemas.generation import Price, Turn
+
+_PAGE_TURNS = 50
+_END_WITHIN_S = 3.0
+_PAUSE_S = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectedContext:
+    """`messages`: the chain to the leaf, oldest first, each complete; of a deleted conversation there are none."""
+
+    messages: tuple[ChatMessage, ...] = ()
+    system_prompt: Content | None = None
+    deleted: bool = False
+
+
+class ProjectedHistory:
+    """The conversation agent's HistoryPort over the projections."""
+
+    def __init__(self, projections: Projections, price_of: Callable[[str], Price]) -> None:
+        """`price_of`: what a model costs today; commands do not say."""
+        self._projections = projections
+        self._tables = projections.tables
+        self._price_of = price_of
+
+    async def context(
+        self, conversation_id: str, leaf_message_id: str | None, max_messages: int
+    ) -> ProjectedContext | None:
+        """The newest `max_messages` of the chain that ends with the leaf (None: no messages).
+
+        None: the conversation or a message of the chain is not there (yet), or an answer in it is still running. What
+        a policy refused is no part of it. Raises StoreUnavailable, StoreRefused.
+        """
+        if leaf_message_id is None:
+            conversation, deleted = await conversations.standing(self._tables, conversation_id)
+            messages: tuple[ChatMessage, ...] | None = ()
+        else:
+            (conversation, deleted), messages = await self._both(conversation_id, leaf_message_id, max_messages)
+        if deleted:
+            return ProjectedContext(deleted=True)
+        if conversation is None or messages is None:
+            return None
+        return ProjectedContext(messages, conversation.system_prompt)
+
+    async def open_turns(self, conversation_id: str) -> tuple[Turn, ...]:
+        """Turns asked for and without an outcome, also of a conversation that has been deleted.
+
+        Whoever asks has seen the conversation's end: what was asked for before it is waited for, bounded.
+        """
+        until_s = monotonic_s() + _END_WITHIN_S
+        while True:
+            if await self._projections.is_deleted(conversation_id) or monotonic_s() >= until_s:
+                break
+            await asyncio.sleep(_PAUSE_S)
+        rows = await self._projections.open_generations(conversation_id)
+        return tuple(row.turn(self._price_of(row.model)) for row in rows)
+
+    async def _both(
+        self, conversation_id: str, leaf_message_id: str, most: int
+    ) -> tuple[tuple[ConversationRow | None, bool], tuple[ChatMessage, ...] | None]:
+        standing: Any
+        messages: Any
+        standing, messages = await side_by_side(
+            conversations.standing(self._tables, conversation_id), self._chain(conversation_id, leaf_message_id, most)
+        )
+        return standing, messages
+
+    async def _chain(self, conversation_id: str, leaf_message_id: str, most: int) -> tuple[ChatMessage, ...] | None:
+        chain = await self._walk(conversation_id, leaf_message_id, most)
+        return None if chain is None or chain.is_open else chain.messages
+
+    async def _walk(self, conversation_id: str, leaf_message_id: str, most: int) -> Chain | None:
+        chain = Chain(leaf_message_id, most)
+        before: int | None = None
+        sought: str | None = None
+        while True:
+            async for turns in messages.older_turns(self._tables, conversation_id, before, _PAGE_TURNS):
+                found = chain.take(turns)
+                if chain.finished:
+                    return chain
+                if not found:
+                    break
+            # Not next to the turns before it: a branch from long ago, or not there at all.
+            wanted = chain.wanted
+            if wanted is None or wanted == sought:
+                return None
+            order = await messages.order_of(self._tables, conversation_id, wanted)
+            if order is None or (chain.reached is not None and order >= chain.reached):
+                return None
+            before, sought = order + 1, wanted

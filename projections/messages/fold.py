@@ -1,0 +1,126 @@
+"""conversation-events and generation-outcomes -> messages, message_places. Pure.
+
+Both topics write the same rows, never the same cells.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+from projections.content import to_cell, to_optional_cell
+from projections.messages.table import MESSAGE_PLACES, MESSAGES
+from projections.order import ERASED, first_wins, last_wins, order_key
+from projections.rows import Erase, Put, RowChange
+from schemas.codec import encode
+from schemas.conversation import (
+    Attachment,
+    ConversationDeleted,
+    ConversationEvent,
+    PromptSubmitted,
+    RegenerateRequested,
+)
+from schemas.envelope import Position, Sealed
+from schemas.generation import Failure
+from schemas.outcome import (
+    GenerationCancelled,
+    GenerationCompleted,
+    GenerationFailed,
+    GenerationRefused,
+    Outcome,
+)
+
+_NO_FAILURE = Failure("", "", False)
+STATUS = {
+    GenerationCompleted: "completed",
+    GenerationFailed: "failed",
+    GenerationCancelled: "cancelled",
+    GenerationRefused: "refused",
+}
+
+
+def fold(record: ConversationEvent | Outcome, position: Position) -> tuple[RowChange, ...]:
+    """What a record changes."""
+    match record:
+        case PromptSubmitted(kind="stateless"):
+            return ()
+        case PromptSubmitted():
+            return _prompt(record, position)
+        case RegenerateRequested():
+            return _regeneration(record, position)
+        case ConversationDeleted(conversation_id=conversation_id):
+            return (Erase(MESSAGES, (conversation_id,), ERASED),)
+        case GenerationCompleted() | GenerationFailed() | GenerationCancelled() | GenerationRefused():
+            return _outcome(record, position)
+        case _:
+            return ()
+
+
+def _prompt(prompt: PromptSubmitted, position: Position) -> tuple[RowChange, ...]:
+    conversation, cause = prompt.conversation_id, order_key(position)
+    first = first_wins(position)
+    cells = {
+        "kind": "prompt",
+        "message_id": prompt.message_id,
+        "generation_id": prompt.generation_id,
+        "prompt_message_id": prompt.message_id,
+        "parent_message_id": prompt.parent_message_id or "",
+        "content": to_optional_cell(prompt.content),
+        "attachments": _attachments(prompt.attachments),
+        "model": prompt.model,
+        "asked_at_us": prompt.envelope.occurred_at_us,
+    }
+    return (
+        Put(MESSAGES, (conversation, cause), cells, last_wins(position)),
+        Put(MESSAGE_PLACES, (conversation, prompt.message_id), {"cause": cause, "role": "user"}, first),
+        Put(MESSAGE_PLACES, (conversation, prompt.generation_id), {"cause": cause, "role": "assistant"}, first),
+    )
+
+
+def _regeneration(wish: RegenerateRequested, position: Position) -> tuple[RowChange, ...]:
+    conversation, cause = wish.conversation_id, order_key(position)
+    cells = {
+        "kind": "regenerate",
+        "message_id": wish.message_id,
+        "generation_id": wish.generation_id,
+        "prompt_message_id": wish.prompt_message_id,
+        "model": wish.model,
+        "asked_at_us": wish.envelope.occurred_at_us,
+    }
+    placed = {"cause": cause, "role": "assistant"}
+    return (
+        Put(MESSAGES, (conversation, cause), cells, last_wins(position)),
+        Put(MESSAGE_PLACES, (conversation, wish.generation_id), placed, first_wins(position)),
+    )
+
+
+def _outcome(outcome: Outcome, position: Position) -> tuple[RowChange, ...]:
+    turn, first = outcome.turn, first_wins(position)
+    failure = outcome.failure if isinstance(outcome, GenerationFailed | GenerationRefused) else _NO_FAILURE
+    # The text stands beside the record, for readers who want no more; sealed text stays in it as well.
+    rest = outcome if isinstance(outcome.text, Sealed) else replace(outcome, text="")
+    cells = {
+        "status": STATUS[type(outcome)],
+        "answer": to_cell(outcome.text),
+        "finish_reason": outcome.finish_reason if isinstance(outcome, GenerationCompleted) else "",
+        "failure_code": failure.code,
+        "failure_message": failure.message,
+        "failure_retryable": failure.retryable,
+        "prompt_tokens": outcome.usage.prompt_tokens,
+        "completion_tokens": outcome.usage.completion_tokens,
+        "cached_tokens": outcome.usage.cached_tokens,
+        "cost_micros": outcome.cost_micros,
+        "currency": turn.price.currency,
+        "ended_at_us": outcome.ended_at_us,
+        "outcome": encode(rest),
+    }
+    row = Put(MESSAGES, (turn.conversation_id, order_key(turn.cause)), cells, first)
+    if turn.kind == "stateless":
+        return (row,)
+    return row, Put(MESSAGE_PLACES, (turn.conversation_id, turn.generation_id), {"ended": True}, first)
+
+
+def _attachments(attachments: tuple[Attachment, ...]) -> str:
+    if not attachments:
+        return ""
+    return json.dumps([[a.file_id, a.name, a.media_type, a.size_bytes, a.sha256] for a in attachments])

@@ -1,0 +1,144 @@
+"""What readers ask about messages. A deleted conversation has none."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from infra.cassandra import Row
+from projections.cursors import BadCursor, decode_cursor, encode_cursor
+from projections.messages.rows import TURN_COLUMNS, MessageRow, TurnRow, counting, messages_of, outcome_of, turn_of
+from projections.reading import Tables
+from schemas.outcome import Outcome
+
+_NAME = "messages"
+_TURNS_BEFORE = f"SELECT {TURN_COLUMNS} FROM {{messages}} WHERE conversation_id = ? AND cause < ? LIMIT ?"  # noqa: S608
+_TURNS_AFTER = (
+    f"SELECT {TURN_COLUMNS} FROM {{messages}} WHERE conversation_id = ? AND cause > ?"  # noqa: S608
+    " ORDER BY cause ASC LIMIT ?"
+)
+_TURN = f"SELECT {TURN_COLUMNS} FROM {{messages}} WHERE conversation_id = ? AND cause = ?"  # noqa: S608
+_PLACES = "SELECT message_id, cause FROM {message_places} WHERE conversation_id = ? AND message_id IN ?"
+_PLACE = "SELECT cause FROM {message_places} WHERE conversation_id = ? AND message_id = ?"
+_STANDING = (
+    "SELECT message_id, cause, role, ended FROM {message_places} WHERE conversation_id = ? AND message_id > ? LIMIT ?"
+)
+_OUTCOME = "SELECT answer, outcome FROM {messages} WHERE conversation_id = ? AND cause = ?"
+_STATUS = "SELECT status FROM {messages} WHERE conversation_id = ? AND cause = ?"
+_NEWEST = 2**62
+_PAGE_TURNS = 100
+_PLACES_AT_ONCE = 1000
+MOST_MESSAGES = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class MessagePage:
+    """Messages in the conversation's order. `next_cursor` None: nothing comes after them."""
+
+    rows: tuple[MessageRow, ...]
+    next_cursor: str | None
+
+
+async def older_turns(
+    tables: Tables, conversation_id: str, before: int | None = None, page_turns: int = _PAGE_TURNS
+) -> AsyncIterator[list[TurnRow]]:
+    """Pages of turns before an order key (None: from the newest), newest first, until the conversation's beginning.
+
+    Turns of repeated commands are left out.
+    """
+    key = _NEWEST if before is None else before
+    while True:
+        turns = await _turns(tables, _TURNS_BEFORE, conversation_id, key, page_turns)
+        if turns:
+            yield await _counting(tables, conversation_id, turns)
+        if len(turns) < page_turns:
+            return
+        key = turns[-1].cause
+
+
+async def messages(tables: Tables, conversation_id: str, cursor: str | None, limit: int) -> MessagePage:
+    """At most `limit` (and MOST_MESSAGES) messages after `cursor`, oldest first. Raises BadCursor."""
+    order, role = (-1, "") if cursor is None else decode_cursor(cursor)
+    if cursor is not None and role not in ("user", "assistant"):
+        raise BadCursor
+    # After a prompt the page begins with the same turn's answer.
+    from_order = order - 1 if role == "user" else order
+    limit = max(1, min(limit, MOST_MESSAGES))
+    shown: list[MessageRow] = []
+    while True:
+        turns = await _turns(tables, _TURNS_AFTER, conversation_id, from_order, limit)
+        found = messages_of(await _counting(tables, conversation_id, turns))
+        shown += [m for m in found if not (role == "user" and m.order == order and m.role == "user")]
+        if len(shown) > limit:
+            last = shown[limit - 1]
+            return MessagePage(tuple(shown[:limit]), encode_cursor(last.order, last.role))
+        if len(turns) < limit:
+            return MessagePage(tuple(shown), None)
+        from_order = turns[-1].cause
+
+
+async def leaf(tables: Tables, conversation_id: str) -> MessageRow | None:
+    """The newest message: the answer to the last command. None: no turn yet."""
+    async for turns in older_turns(tables, conversation_id, page_turns=4):
+        for turn in turns:
+            return turn.reply
+    return None
+
+
+async def message(tables: Tables, conversation_id: str, message_id: str) -> MessageRow | None:
+    """The message of this id in this conversation, or None."""
+    cause = await order_of(tables, conversation_id, message_id)
+    if cause is None:
+        return None
+    values = await tables.one(_NAME, _TURN, (conversation_id, cause))
+    turn = None if values is None else turn_of(conversation_id, values)
+    found = [] if turn is None else [m for m in messages_of([turn]) if m.message_id == message_id]
+    return found[0] if found else None
+
+
+async def order_of(tables: Tables, conversation_id: str, message_id: str) -> int | None:
+    """The order key of a message's turn, or None."""
+    values = await tables.one(_NAME, _PLACE, (conversation_id, message_id))
+    return None if values is None else values[0]
+
+
+async def outcome(tables: Tables, conversation_id: str, cause: int) -> Outcome | None:
+    """How the generation of this command ended: the recorder's own record. None: it has not, or it is erased."""
+    values = await tables.one(_NAME, _OUTCOME, (conversation_id, cause))
+    return None if values is None or values[1] is None else outcome_of(values[0] or "", values[1])
+
+
+async def has_ended(tables: Tables, conversation_id: str, cause: int) -> bool:
+    """Whether the outcome of this command's generation is there."""
+    values = await tables.one(_NAME, _STATUS, (conversation_id, cause))
+    return values is not None and values[0] is not None
+
+
+async def open_generations(tables: Tables, conversation_id: str) -> list[str]:
+    """Generations asked for and without an outcome, also those of a conversation that has been deleted."""
+    standing: list[str] = []
+    last = ""
+    while True:
+        rows: list[Row] = await tables.select(_NAME, _STANDING, (conversation_id, last, _PLACES_AT_ONCE))
+        standing += [key for key, cause, role, ended in rows if cause is not None and role == "assistant" and not ended]
+        if len(rows) < _PLACES_AT_ONCE:
+            return standing
+        last = rows[-1][0]
+
+
+async def _turns(tables: Tables, cql: str, conversation_id: str, key: int, limit: int) -> list[TurnRow]:
+    turns: list[TurnRow] = []
+    while (wanted := limit - len(turns)) > 0:
+        rows = await tables.select(_NAME, cql, (conversation_id, key, wanted))
+        turns += [turn for values in rows if (turn := turn_of(conversation_id, values)) is not None]
+        if len(rows) < wanted:
+            break
+        key = rows[-1][0]
+    return turns
+
+
+async def _counting(tables: Tables, conversation_id: str, turns: list[TurnRow]) -> list[TurnRow]:
+    if not turns:
+        return turns
+    rows = await tables.select(_NAME, _PLACES, (conversation_id, [turn.generation_id for turn in turns]))
+    return counting(turns, {key: cause for key, cause in rows if cause is not None})

@@ -1,0 +1,53 @@
+"""A conversation's turns in order, and where each message stands."""
+
+from __future__ import annotations
+
+from projections.rows import Table
+
+MESSAGES = Table(
+    # One row a turn: the prompt (or the wish for another answer) and the answer. `cause`: the command's order key.
+    name="messages",
+    partition_key={"conversation_id": "text"},
+    clustering={"cause": "bigint"},
+    descending=frozenset({"cause"}),
+    cells={
+        # From conversation-events.
+        "kind": "text",
+        "message_id": "text",
+        "generation_id": "text",
+        "prompt_message_id": "text",
+        "parent_message_id": "text",
+        "content": "text",
+        "attachments": "text",
+        "model": "text",
+        "asked_at_us": "bigint",
+        # From generation-outcomes.
+        "status": "text",
+        "answer": "text",
+        "finish_reason": "text",
+        "failure_code": "text",
+        "failure_message": "text",
+        "failure_retryable": "boolean",
+        "prompt_tokens": "bigint",
+        "completion_tokens": "bigint",
+        "cached_tokens": "bigint",
+        "cost_micros": "bigint",
+        "currency": "text",
+        "ended_at_us": "bigint",
+        "outcome": "blob",
+    },
+)
+
+MESSAGE_PLACES = Table(
+    # Ids alone, and so not erased: a repeated command has a turn of its own, and this says which one counts.
+    name="message_places",
+    partition_key={"conversation_id": "text"},
+    clustering={"message_id": "text"},
+    cells={
+        # From conversation-events.
+        "cause": "bigint",
+        "role": "text",
+        # From generation-outcomes.
+        "ended": "boolean",
+    },
+)

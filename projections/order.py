@@ -1,0 +1,56 @@
+"""Log positions as numbers: the order of rows, and the timestamps under which Cassandra keeps or drops a cell. Pure.
+
+Cassandra keeps, a cell at a time, the value with the greatest timestamp. With timestamps made of log positions a
+write may come twice, late or out of order, and the cell is the same in the end. Four bands, one above the other:
+
+    0 … 2^60         last_wins: grows with the position
+    2^60 … 2^61      first_wins: shrinks as the position grows
+    ERASED           deletes of what a ConversationDeleted makes go: above every write, whenever that write comes
+    AFTER_ERASURE    what says so
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from schemas.envelope import Position
+
+_OFFSET_BITS: Final = 40
+_NTH_BITS: Final = 8
+_EPOCHS: Final = 1 << 12
+_FIRST_WINS_TOP: Final = 1 << 61
+ERASED: Final = _FIRST_WINS_TOP + 1
+AFTER_ERASURE: Final = _FIRST_WINS_TOP + 2
+
+
+class ImpossiblePosition(ValueError):
+    """An epoch or offset that no topic of ours can have."""
+
+    def __init__(self, epoch: int, offset: int) -> None:
+        super().__init__(f"epoch {epoch}, offset {offset} is no position in a topic")
+
+
+def order_key(position: Position) -> int:
+    """Where a record stands among those of its key: rows sort by it. Raises ImpossiblePosition."""
+    epoch, offset = position.epoch, position.offset
+    if not (0 <= epoch < _EPOCHS and 0 <= offset < 1 << _OFFSET_BITS):
+        raise ImpossiblePosition(epoch, offset)
+    return epoch << _OFFSET_BITS | offset
+
+
+def place(key: int) -> tuple[int, int]:
+    """Epoch and offset of an `order_key`."""
+    return key >> _OFFSET_BITS, key & ((1 << _OFFSET_BITS) - 1)
+
+
+def last_wins(position: Position, nth: int = 0) -> int:
+    """The timestamp of a cell that shows the newest record. `nth` (< 256): which write of the record it is.
+
+    Raises ImpossiblePosition.
+    """
+    return order_key(position) << _NTH_BITS | nth
+
+
+def first_wins(position: Position, nth: int = 0) -> int:
+    """The timestamp of a cell that keeps what the oldest record said. Raises ImpossiblePosition."""
+    return _FIRST_WINS_TOP - last_wins(position, nth)

@@ -1,0 +1,147 @@
+"""Group commit: records are folded as they come, and what waits is written together.
+
+While one write is under way the next gathers, so that load makes batches and calm makes none. Watermarks follow the
+rows, seldom; a record is done when both are durable, so that a restart never leaves a watermark behind for good.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from infra.cassandra import StoreUnavailable
+from infra.clock import monotonic_s
+from infra.logging import get_logger
+from projections.order import order_key
+from projections.registry import Projection, fold_all
+from projections.rows import RowChange, size_of
+from projections.watermarks import LogPlace, watermark_rows
+from schemas.envelope import Position
+
+WATERMARK_INTERVAL_S = 0.04
+# Records of one fetch arrive within this; nothing here is in a hurry.
+GATHER_S = 0.003
+MOST_WAITING = 2000
+MOST_WAITING_BYTES = 16 * 1024 * 1024
+FIRST_PAUSE_S = 0.1
+LONGEST_PAUSE_S = 5.0
+GIVE_UP_S = 300.0
+
+_log = get_logger(__name__)
+
+
+class Writer(Protocol):
+    """Where rows go. RowWriter is one."""
+
+    async def write(self, changes: Iterable[tuple[int, RowChange]]) -> None:
+        """Return when all changes are durable. Raises StoreUnavailable: repeat all; StoreRefused."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    changes: list[tuple[int, RowChange]]
+    topic: str
+    position: Position
+    size: int
+    done: Callable[[], None]
+
+
+class Projector:
+    """Takes records in, in the order of their partitions, and calls each one's `done` when its rows and watermark are
+    durable."""
+
+    def __init__(self, writer: Writer, projections: tuple[Projection, ...], epochs: dict[str, int]) -> None:
+        """`epochs`: the epoch of each topic that records come from."""
+        self._writer = writer
+        self._projections = projections
+        self._by_topic = {topic: tuple(p for p in projections if topic in p.topics) for topic in epochs}
+        self._epochs = epochs
+        self._waiting: list[_Waiting] = []
+        self._waiting_bytes = 0
+        self._reached: dict[tuple[str, int], int] = {}
+        self._written: list[Callable[[], None]] = []
+        self._watermarks_due_s = 0.0
+        self._wake = asyncio.Event()
+        self._room = asyncio.Event()
+        self._room.set()
+        self._closing = False
+
+    async def take(self, record: Any, place: LogPlace, done: Callable[[], None]) -> None:
+        """Fold a record and queue its rows; waits while too much is queued.
+
+        Raises Unprojectable: no row can be made of the record, and none was.
+        """
+        position = Position(self._epochs[place.topic], place.partition, place.offset)
+        changes = fold_all(self._by_topic[place.topic], record, position)
+        await self._room.wait()
+        size = sum(size_of(change) for _, change in changes)
+        self._waiting.append(_Waiting(changes, place.topic, position, size, done))
+        self._waiting_bytes += size
+        if len(self._waiting) >= MOST_WAITING or self._waiting_bytes >= MOST_WAITING_BYTES:
+            self._room.clear()
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Write what is taken, until `close`. Raises StoreUnavailable after GIVE_UP_S of it, StoreRefused."""
+        while True:
+            await self._woken()
+            if self._waiting:
+                await self._write_waiting()
+            if self._reached and (self._closing or monotonic_s() >= self._watermarks_due_s):
+                await self._write_watermarks()
+            if self._closing and not self._waiting and not self._reached:
+                return
+
+    def close(self) -> None:
+        """Let `run` write what it has and return."""
+        self._closing = True
+        self._wake.set()
+
+    async def _woken(self) -> None:
+        if self._closing:
+            return
+        left_s = max(0.0, self._watermarks_due_s - monotonic_s()) if self._reached else None
+        try:
+            async with asyncio.timeout(left_s):
+                await self._wake.wait()
+        except TimeoutError:
+            return
+        if len(self._waiting) < MOST_WAITING and not self._closing:
+            await asyncio.sleep(GATHER_S)
+        self._wake.clear()
+
+    async def _write_waiting(self) -> None:
+        waiting, self._waiting, self._waiting_bytes = self._waiting, [], 0
+        self._room.set()
+        await self._patiently([change for item in waiting for change in item.changes])
+        for item in waiting:
+            self._written.append(item.done)
+            key = order_key(item.position) + 1
+            place = (item.topic, item.position.partition)
+            if key > self._reached.get(place, 0):
+                self._reached[place] = key
+
+    async def _write_watermarks(self) -> None:
+        reached, self._reached = self._reached, {}
+        written, self._written = self._written, []
+        await self._patiently([(0, row) for row in watermark_rows(self._projections, reached)])
+        self._watermarks_due_s = monotonic_s() + WATERMARK_INTERVAL_S
+        for done in written:
+            done()
+
+    async def _patiently(self, changes: list[tuple[int, RowChange]]) -> None:
+        if not changes:
+            return
+        began_s, pause_s = monotonic_s(), FIRST_PAUSE_S
+        while True:
+            try:
+                await self._writer.write(changes)
+                return
+            except StoreUnavailable as error:
+                if monotonic_s() - began_s > GIVE_UP_S:
+                    raise
+                _log.warning("writing rows again", changes=len(changes), error=str(error), pause_s=pause_s)
+            await asyncio.sleep(pause_s)
+            pause_s = min(pause_s * 2, LONGEST_PAUSE_S)

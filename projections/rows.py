@@ -1,0 +1,84 @@
+"""Tables and the changes that folds make to their rows. Pure: no statement, no client."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+_MOST_KEY_CHARACTERS = 512
+
+
+class Unprojectable(Exception):
+    """A record that no row can be made of: it is damaged, though it decodes."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Table:
+    """A table of a projection: columns by name with their CQL types, in order.
+
+    In Cassandra its name carries the projection's version.
+    """
+
+    name: str
+    partition_key: Mapping[str, str]
+    cells: Mapping[str, str]
+    clustering: Mapping[str, str] = field(default_factory=dict)
+    descending: frozenset[str] = frozenset()
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """Names of the primary key's columns."""
+        return (*self.partition_key, *self.clustering)
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """All columns with their types."""
+        return {**self.partition_key, **self.clustering, **self.cells}
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """Write `cells` of the row at `key`, each unless it holds a value of a greater timestamp."""
+
+    table: Table
+    key: tuple[str | int, ...]
+    cells: Mapping[str, Any]
+    timestamp: int
+
+
+@dataclass(frozen=True, slots=True)
+class Erase:
+    """Erase a whole partition: every cell of a smaller or equal timestamp, also those written later."""
+
+    table: Table
+    key: tuple[str | int, ...]
+    timestamp: int
+
+
+RowChange = Put | Erase
+
+
+def partition_of(change: RowChange) -> tuple[str | int, ...]:
+    """The values of the partition key; changes of equal ones may be written together, whatever their table."""
+    return change.key[: len(change.table.partition_key)]
+
+
+def checked(changes: Iterable[RowChange]) -> tuple[RowChange, ...]:
+    """The changes. Raises Unprojectable if a key is empty or longer than any id of ours."""
+    all_of_them = tuple(changes)
+    for change in all_of_them:
+        for part in change.key:
+            if isinstance(part, str) and not 0 < len(part) <= _MOST_KEY_CHARACTERS:
+                column = change.table.key[change.key.index(part)]
+                raise Unprojectable(f"{column} has {len(part)} characters")
+    return all_of_them
+
+
+def size_of(change: RowChange) -> int:
+    """About how many bytes a change is on its way to the store."""
+    total = 100
+    if isinstance(change, Put):
+        for value in change.cells.values():
+            total += len(value) if isinstance(value, str | bytes) else 8
+    return total

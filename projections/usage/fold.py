@@ -1,0 +1,39 @@
+"""usage-records -> usage. Pure."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from projections.order import first_wins
+from projections.rows import Put, RowChange, Unprojectable
+from projections.usage.table import USAGE
+from schemas.envelope import Position
+from schemas.usage import UsageRecorded
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def month_of(at_us: int) -> int:
+    """The month of a time, in UTC, as 202611. Raises Unprojectable for a time beyond all calendars."""
+    try:
+        at = _EPOCH + timedelta(microseconds=at_us)
+    except OverflowError:
+        raise Unprojectable(f"ended_at_us {at_us} is no time") from None
+    return at.year * 100 + at.month
+
+
+def fold(record: UsageRecorded, position: Position) -> tuple[RowChange, ...]:
+    """What a record changes. Raises Unprojectable."""
+    key = (record.user_id, month_of(record.ended_at_us), record.ended_at_us, record.generation_id)
+    cells = {
+        "conversation_id": record.conversation_id,
+        "model": record.model,
+        "outcome_type": record.outcome_type,
+        "prompt_tokens": record.usage.prompt_tokens,
+        "completion_tokens": record.usage.completion_tokens,
+        "cached_tokens": record.usage.cached_tokens,
+        "price_version": record.price_version,
+        "currency": record.currency,
+        "cost_micros": record.cost_micros,
+    }
+    return (Put(USAGE, key, cells, first_wins(position)),)

@@ -1,0 +1,23 @@
+"""The ledger by user and month: one row a generation. No content; a conversation's end does not touch it."""
+
+from __future__ import annotations
+
+from projections.rows import Table
+
+USAGE = Table(
+    name="usage",
+    partition_key={"user_id": "text", "month": "int"},
+    clustering={"at_us": "bigint", "generation_id": "text"},
+    descending=frozenset({"at_us"}),
+    cells={
+        "conversation_id": "text",
+        "model": "text",
+        "outcome_type": "text",
+        "prompt_tokens": "bigint",
+        "completion_tokens": "bigint",
+        "cached_tokens": "bigint",
+        "price_version": "text",
+        "currency": "text",
+        "cost_micros": "bigint",
+    },
+)

@@ -1,0 +1,45 @@
+"""How far each projection has come: the next offset of each partition, everything before it being in the tables.
+
+Written after the data, contiguous. All rows share one partition, so that one write moves them all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from projections.order import last_wins, place
+from projections.registry import Projection
+from projections.rows import Put, Table
+from schemas.envelope import Position
+
+WATERMARKS = Table(
+    name="watermarks",
+    partition_key={"scope": "text"},
+    clustering={"projection": "text", "version": "int", "topic": "text", "partition": "int"},
+    cells={"next": "bigint"},
+)
+LIVE = "live"
+
+
+@dataclass(frozen=True, slots=True)
+class LogPlace:
+    """A record's place, as position tokens name it."""
+
+    topic: str
+    partition: int
+    offset: int
+
+
+def watermark_rows(projections: tuple[Projection, ...], reached: Mapping[tuple[str, int], int]) -> list[Put]:
+    """The rows that say: of each (topic, partition), all below the order key `reached` is in the tables."""
+    rows = []
+    for (topic, partition), key in reached.items():
+        epoch, offset = place(key)
+        timestamp = last_wins(Position(epoch, partition, offset))
+        rows += [
+            Put(WATERMARKS, (LIVE, projection.name, projection.version, topic, partition), {"next": key}, timestamp)
+            for projection in projections
+            if topic in projection.topics
+        ]
+    return rows

@@ -1,0 +1,74 @@
+"""Row changes into Cassandra: one mutation a partition, partitions side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from infra.cassandra import CassandraSession, side_by_side
+from projections.rows import Erase, Put, RowChange, Table, partition_of, size_of
+from projections.versions import physical_name
+from projections.watermarks import WATERMARKS
+
+MAX_BATCH_BYTES = 48 * 1024
+MAX_BATCH_CHANGES = 200
+
+Shape = tuple[Table, int, tuple[str, ...] | None]
+
+
+class RowWriter:
+    """Writes row changes. Repeating a write, or writing in another order, ends in the same rows."""
+
+    def __init__(self, session: CassandraSession, keyspace: str) -> None:
+        self._session = session
+        self._keyspace = keyspace
+        self._prepared: dict[Shape, Any] = {}
+
+    async def write(self, changes: Iterable[tuple[int, RowChange]]) -> None:
+        """Apply changes, each with its tables' version; those of one partition in their order.
+
+        Returns when all are durable. Raises StoreUnavailable (some may have been applied: repeat all), StoreRefused.
+        """
+        partitions: dict[tuple[str | int, ...], list[tuple[int, RowChange]]] = {}
+        for versioned in changes:
+            partitions.setdefault(partition_of(versioned[1]), []).append(versioned)
+        if len(partitions) == 1:
+            await self._write_partition(*partitions.values())
+            return
+        await side_by_side(*(self._write_partition(of_one) for of_one in partitions.values()))
+
+    async def _write_partition(self, changes: Sequence[tuple[int, RowChange]]) -> None:
+        batch: list[Any] = []
+        size = 0
+        for version, change in changes:
+            more = size_of(change)
+            if batch and (size + more > MAX_BATCH_BYTES or len(batch) == MAX_BATCH_CHANGES):
+                await self._session.write(batch)
+                batch, size = [], 0
+            batch.append(await self._bound(version, change))
+            size += more
+        await self._session.write(batch)
+
+    async def _bound(self, version: int, change: RowChange) -> Any:
+        table = change.table
+        columns = tuple(change.cells) if isinstance(change, Put) else None
+        shape = (table, version, columns)
+        statement = self._prepared.get(shape)
+        if statement is None:
+            name = f"{self._keyspace}.{WATERMARKS.name}" if table is WATERMARKS else self._name(table, version)
+            statement = self._prepared[shape] = await self._session.prepare(_cql(name, table, columns))
+        if isinstance(change, Erase):
+            return statement.bind((change.timestamp, *change.key))
+        return statement.bind((*change.key, *change.cells.values(), change.timestamp))
+
+    def _name(self, table: Table, version: int) -> str:
+        return physical_name(self._keyspace, table, version)
+
+
+def _cql(name: str, table: Table, columns: tuple[str, ...] | None) -> str:
+    if columns is None:
+        where = " AND ".join(f"{column} = ?" for column in table.partition_key)
+        return f"DELETE FROM {name} USING TIMESTAMP ? WHERE {where}"  # noqa: S608 - names of our own tables
+    named = (*table.key, *columns)
+    marks = ", ".join("?" * len(named))
+    return f"INSERT INTO {name} ({', '.join(named)}) VALUES ({marks}) USING TIMESTAMP ?"  # noqa: S608 - as above

@@ -1,0 +1,144 @@
+"""TokenChunk's own way to bytes and back: the one record written an event a token.
+
+A plain chunk without token ids is a byte template (Avro binary, TokenChunk version 1): the ids, alike for a whole
+attempt, are laid out once, three numbers and a text follow. fastavro takes five times as long. Whatever is not exactly
+that shape (sealed content, token ids, unusual lengths, negative numbers, damage) is left to fastavro, so this module
+never decides what is valid; the tests hold it against fastavro and avro.
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from functools import lru_cache
+from struct import Struct
+
+from schemas.generation import TokenChunk
+
+CHUNK_VERSION = 1
+"""The version of TokenChunk's schema that is laid out here."""
+
+# Avro's long: zigzag, then groups of 7 bits, the lowest first, a high bit on all but the last.
+_LAST = tuple(bytes((low,)) if low < 128 else bytes((low & 127 | 128, low >> 7)) for low in range(1 << 14))
+_MORE = tuple(bytes((low & 127 | 128, low >> 7 | 128)) for low in range(1 << 14))
+_LOW_14 = (1 << 14) - 1
+
+# How chunks of ours begin: frame (5 bytes), a UUID and 16 hex characters with their lengths. Then seq.
+_UUID_LENGTH, _ATTEMPT_LENGTH = 36 << 1, 16 << 1
+_UUID_AT, _ATTEMPT_AT, _SEQ_AT = 5, 42, 59
+# After seq: the time, which is 8 bytes long from 1988 to 2112 and whose last four stay for two minutes, the tokens,
+# and which branch of the union the text is.
+_TIME_TOKENS_BRANCH = Struct("<HH4sBB")
+_DAMAGED = -1 << 62
+# The 14 bits in two bytes (as one little-endian number) that are both followed by more; _DAMAGED if they are not.
+_BITS_OF_PAIR = tuple(
+    pair & 127 | pair >> 1 & 127 << 7 if pair & 0x8080 == 0x8080 else _DAMAGED for pair in range(1 << 16)
+)
+
+
+# A frozen dataclass sets its fields by name, one look-up each: filling the slots directly takes half as long.
+_new = object.__new__
+(
+    _set_generation_id,
+    _set_attempt_id,
+    _set_seq,
+    _set_at_us,
+    _set_tokens,
+    _set_delta,
+    _set_token_ids,
+) = (getattr(TokenChunk, field.name).__set__ for field in fields(TokenChunk))
+
+
+@lru_cache(maxsize=4096)
+def _head(frame: bytes, generation_id: str, attempt_id: str) -> bytes:
+    generation, attempt = generation_id.encode(), attempt_id.encode()
+    return b"".join((frame, varint(len(generation) << 1), generation, varint(len(attempt) << 1), attempt))
+
+
+@lru_cache(maxsize=4096)
+def _ids(head: bytes) -> tuple[str, str] | None:
+    if head[_UUID_AT] != _UUID_LENGTH or head[_ATTEMPT_AT] != _ATTEMPT_LENGTH:
+        return None
+    return head[_UUID_AT + 1 : _ATTEMPT_AT].decode(), head[_ATTEMPT_AT + 1 :].decode()
+
+
+def varint(zigzag: int) -> bytes:
+    """The bytes of a number that is in zigzag form already (0 or more, below 2**64)."""
+    groups = bytearray()
+    while zigzag > 127:
+        groups.append(zigzag & 127 | 128)
+        zigzag >>= 7
+    groups.append(zigzag)
+    return bytes(groups)
+
+
+_high_bytes = lru_cache(maxsize=64)(varint)
+
+
+@lru_cache(maxsize=64)
+def _high_bits(four: bytes) -> int:
+    """The upper half of an 8-byte varint, in its place; _DAMAGED if it does not end with these four bytes."""
+    a, b, c, d = four
+    if a < 128 or b < 128 or c < 128 or d > 127:
+        return _DAMAGED
+    return (a & 127 | (b & 127) << 7 | (c & 127) << 14 | d << 21) << 28
+
+
+def encode_chunk(frame: bytes, chunk: TokenChunk) -> bytes | None:
+    """The bytes of `chunk` after `frame`; None if fastavro must write (or refuse) it."""
+    delta, seq, at, tokens = chunk.delta, chunk.seq, chunk.at_us, chunk.tokens
+    if (
+        chunk.token_ids is not None
+        or type(delta) is not str
+        or not type(seq) is type(at) is type(tokens) is int
+        or not 0 <= seq < 8192
+        or not 0 <= tokens < 8192
+        or not 1 << 40 <= at < 1 << 62
+    ):
+        return None
+    text = delta.encode()
+    if len(text) > 8191:
+        return None
+    return b"%b%b%b%b%b%b\x00%b%b\x00" % (
+        _head(frame, chunk.generation_id, chunk.attempt_id),
+        _LAST[seq << 1],
+        _MORE[at << 1 & _LOW_14],
+        _MORE[at >> 13 & _LOW_14],
+        _high_bytes(at >> 27),
+        _LAST[tokens << 1],
+        _LAST[len(text) << 1],
+        text,
+    )
+
+
+def decode_chunk(value: bytes) -> TokenChunk | None:
+    """The chunk framed in `value`; None if fastavro must read (or refuse) it. Raises UnicodeDecodeError."""
+    size = len(value)
+    if size < _SEQ_AT + 15 or (ids := _ids(value[:_SEQ_AT])) is None:
+        return None
+    at = _SEQ_AT + 1
+    seq = value[_SEQ_AT]
+    if seq > 127:
+        seq = seq & 127 | value[at] << 7
+        at += 1
+    first, second, four, tokens, branch = _TIME_TOKENS_BRANCH.unpack_from(value, at)
+    time = _BITS_OF_PAIR[first] | _BITS_OF_PAIR[second] << 14 | _high_bits(four)
+    start = at + 11
+    length = value[at + 10]
+    if length > 127:
+        length = length & 127 | value[start] << 7
+        start += 1
+    # Odd zigzag numbers are negative; the byte after the text says "no token ids", and nothing may follow it.
+    if (seq | first | tokens | length) & 1 or time < 0 or branch or tokens > 127 or seq > 16383 or length > 16383:
+        return None
+    end = start + (length >> 1)
+    if end + 1 != size or value[end]:
+        return None
+    chunk = _new(TokenChunk)
+    _set_generation_id(chunk, ids[0])
+    _set_attempt_id(chunk, ids[1])
+    _set_seq(chunk, seq >> 1)
+    _set_at_us(chunk, time >> 1)
+    _set_tokens(chunk, tokens >> 1)
+    _set_delta(chunk, value[start:end].decode())
+    _set_token_ids(chunk, None)
+    return chunk

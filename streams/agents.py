@@ -1,0 +1,192 @@
+"""The one place where records come out of Faust: decode, handle, then acknowledge.
+
+Faust acknowledges in `finally`, also when the handler raised; so streams are `noack()` here and a record is
+acknowledged only after its handler returned (research "streaming" §2, DESIGN "Pure rules, thin shells").
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Any
+
+from infra.clock import monotonic_s
+from infra.logging import get_logger
+from schemas.codec import UndecodableRecord, decode, record_type_of
+from schemas.envelope import SealedContent
+from streams.acks import OrderedAcks
+from streams.errors import GaveUp, Poison, Retry
+from streams.lanes import Lanes
+from topics.catalogue import DEAD_LETTERS
+from topics.dead_letters import dead_letter_of
+from topics.errors import LogUnavailable
+from topics.producer import LogProducer
+
+FIRST_PAUSE_S = 0.1
+LONGEST_PAUSE_S = 5.0
+GIVE_UP_S = 300.0
+MOST_POISON_IN_A_ROW = 100
+
+_log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a record stands. `maybe_repeat`: it may have been handled before, by this process or another.
+
+    `acknowledge` is for agents that hold records back (`holds=True`): call it when the record may be forgotten.
+    """
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp_us: int
+    key: bytes | None
+    maybe_repeat: bool
+    acknowledge: Callable[[], None]
+
+
+Handler = Callable[[Any, Source], Awaitable[None]]
+"""Handles one record; what it brought about is durable when it returns. Raises Poison, Retry, or what ends the
+process. It is called again with the same record after Retry, a restart or a rebalance."""
+
+OpenHandler = Callable[[LogProducer], AbstractAsyncContextManager[Handler]]
+"""Opens what a handler needs (given the process's producer) and closes it when the process stops."""
+
+
+class Consumption:
+    """One agent's way from Faust events to handled records."""
+
+    def __init__(
+        self,
+        name: str,
+        handler: Handler,
+        producer: LogProducer,
+        *,
+        records: tuple[type, ...],
+        retry_on: tuple[type[Exception], ...],
+        holds: bool,
+        acknowledge: Callable[[Any], None],
+        maybe_repeat: Callable[[str, int, int], bool],
+        stopping: Callable[[], bool],
+        give_up_s: float = GIVE_UP_S,
+    ) -> None:
+        self._consumer = f"streams.{name}"
+        self._handler = handler
+        self._producer = producer
+        self._wanted = frozenset(records)
+        self._retry_on: tuple[type[Exception], ...] = (Retry, LogUnavailable, *retry_on)
+        self._holds = holds
+        self._maybe_repeat = maybe_repeat
+        self._stopping = stopping
+        self._give_up_s = give_up_s
+        self._poison_in_a_row = 0
+        self._acks: OrderedAcks[Any] = OrderedAcks(acknowledge)
+        self.in_flight = 0
+
+    def opened(self, message: Any) -> Callable[[], None]:
+        """A message came; returns what acknowledges it once all before it are."""
+        return self._acks.opened((message.topic, message.partition), message.generation_id, message)
+
+    def is_wanted(self, value: bytes | None) -> bool:
+        """Whether a record must be decoded: it is of a wanted type, or of no type that is known."""
+        record_type = record_type_of(value)
+        return record_type is None or record_type in self._wanted
+
+    async def take(self, message: Any, acknowledge: Callable[[], None]) -> None:
+        """Handle one message to its end: handled, parked as a dead letter, or raising what ends the process."""
+        self.in_flight += 1
+        try:
+            source = Source(
+                message.topic,
+                message.partition,
+                message.offset,
+                round(message.timestamp * 1_000_000),
+                message.key,
+                self._maybe_repeat(message.topic, message.partition, message.offset),
+                acknowledge,
+            )
+            if not await self._with_retries(source, lambda: self._handle_or_park(message, source)):
+                return
+            if self._holds:
+                # Held for minutes perhaps: only the place is needed from here on.
+                message.value = None
+            else:
+                acknowledge()
+        finally:
+            self.in_flight -= 1
+
+    async def _handle_or_park(self, message: Any, source: Source) -> None:
+        try:
+            record = decode(message.value)
+            if type(record) in self._wanted:
+                await self._handler(record, source)
+            elif self._holds:
+                source.acknowledge()
+            self._poison_in_a_row = 0
+        except (UndecodableRecord, Poison, SealedContent) as error:
+            await self._park(message, source, error)
+
+    async def _park(self, message: Any, source: Source, error: Exception) -> None:
+        letter = dead_letter_of(
+            source.topic,
+            source.partition,
+            source.offset,
+            message.key,
+            message.value,
+            [(name, value or b"") for name, value in message.headers or ()],
+            consumer=self._consumer,
+            error=error,
+            at_us=source.timestamp_us,
+        )
+        await self._producer.send(DEAD_LETTERS, (message.key or b"").decode(errors="replace"), letter)
+        self._poison_in_a_row += 1
+        _log.error(
+            "parked in dead-letters", source=_place(source), error=type(error).__name__, in_a_row=self._poison_in_a_row
+        )
+        if self._poison_in_a_row >= MOST_POISON_IN_A_ROW:
+            raise GaveUp(f"{self._poison_in_a_row} records in a row were poison, the last at {_place(source)}: {error}")
+        if self._holds:
+            source.acknowledge()
+
+    async def _with_retries(self, source: Source, attempt: Callable[[], Awaitable[None]]) -> bool:
+        """Whether `attempt` came through; False if the process is stopping and the record stays for the next one."""
+        began_s = monotonic_s()
+        pause_s = FIRST_PAUSE_S
+        while True:
+            try:
+                await attempt()
+                return True
+            except self._retry_on as error:
+                waited_s = monotonic_s() - began_s
+                if waited_s > self._give_up_s:
+                    raise GaveUp(f"{_place(source)} failed for {waited_s:.0f} s, last: {error}") from error
+                if self._stopping():
+                    return False
+                _log.warning("retrying", source=_place(source), error=f"{type(error).__name__}: {error}", pause=pause_s)
+                await asyncio.sleep(pause_s)
+                pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
+
+
+def _place(source: Source) -> str:
+    return f"{source.topic}/{source.partition}/{source.offset}"
+
+
+async def consume(messages: Any, consumption: Consumption, most_in_flight: int) -> None:
+    """Take messages from an asynchronous iterator until it ends, `most_in_flight` of different keys side by side."""
+    async with asyncio.TaskGroup() as group:
+        lanes = Lanes(group, most_in_flight)
+        async for message in messages:
+            acknowledge = consumption.opened(message)
+            if not consumption.is_wanted(message.value):
+                acknowledge()
+            elif most_in_flight == 1:
+                await consumption.take(message, acknowledge)
+            else:
+                await lanes.submit(message.key, _work(consumption, message, acknowledge))
+
+
+def _work(consumption: Consumption, message: Any, acknowledge: Callable[[], None]) -> Callable[[], Awaitable[None]]:
+    return lambda: consumption.take(message, acknowledge)

@@ -1,0 +1,1 @@
+"""The conversation agent: commands -> verdicts, jobs, ends."""

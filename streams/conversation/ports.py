@@ -1,0 +1,89 @@
+"""What the conversation agent needs from others: history from the projections, models and counting from infra."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from schemas.conversation import ChatMessage, Sampling
+from schemas.envelope import Content
+from schemas.generation import Price, Turn
+
+
+class Context(Protocol):
+    """What a prompt follows: the chain from the root to the leaf (newest last), complete."""
+
+    @property
+    def messages(self) -> tuple[ChatMessage, ...]: ...
+    @property
+    def system_prompt(self) -> Content | None: ...
+    @property
+    def deleted(self) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class NoHistory:
+    """The context of what follows nothing: a stateless request, or a prompt in a deleted conversation."""
+
+    messages: tuple[ChatMessage, ...] = ()
+    system_prompt: Content | None = None
+    deleted: bool = False
+
+
+class HistoryPort(Protocol):
+    """Conversations as the projections have them."""
+
+    async def context(self, conversation_id: str, leaf_message_id: str | None, max_messages: int) -> Context | None:
+        """The chain that ends at `leaf_message_id` (None: no messages), its newest `max_messages`.
+
+        None while the conversation or a message of the chain is not there yet, or an answer in it is still open.
+        """
+        ...
+
+    async def open_turns(self, conversation_id: str) -> tuple[Turn, ...]:
+        """Turns that were begun and have no outcome yet, as far as the projections know."""
+        ...
+
+
+class TurnDeadlines(Protocol):
+    """Seconds."""
+
+    @property
+    def first_token_s(self) -> float: ...
+    @property
+    def inter_token_s(self) -> float: ...
+
+
+class Model(Protocol):
+    """What the agent must know of a model."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def pool(self) -> str: ...
+    @property
+    def context_tokens(self) -> int: ...
+    @property
+    def price(self) -> Price: ...
+    @property
+    def system_prompt(self) -> str | None: ...
+    @property
+    def deadlines(self) -> TurnDeadlines: ...
+
+    def sampling(self, asked: Sampling) -> Sampling:
+        """`asked` with the model's defaults and limits; `max_tokens` is set."""
+        ...
+
+
+class Counter(Protocol):
+    """Counts tokens as a model's tokenizer does."""
+
+    @property
+    def frame(self) -> int:
+        """Tokens a prompt has beside its messages."""
+        ...
+
+    def count_message(self, message: ChatMessage) -> int: ...
+
+    def count_messages(self, messages: Sequence[ChatMessage]) -> int: ...

@@ -1,0 +1,201 @@
+"""What follows from a command: a verdict, and a job or an end. Pure: time and ids come from the command."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from schemas import ids
+from schemas.control import CancelRequested
+from schemas.conversation import ChatMessage, ConversationDeleted, PromptSubmitted, RegenerateRequested
+from schemas.envelope import Envelope, Position, plain
+from schemas.generation import EndReason, Failure, GenerationEnded, GenerationRequested, Price, Turn
+from schemas.moderation import ModerationVerdict
+from streams.conversation.context import assemble
+from streams.conversation.ports import Context, Counter, Model
+from streams.moderation.policy import Policy
+
+Command = PromptSubmitted | RegenerateRequested
+
+UNKNOWN_PRICE = Price("unknown", "USD", 0, 0, 0)
+MIN_ANSWER_TOKENS = 16
+_ACTOR = "system:conversation"
+
+REFUSED = Failure("content_filter", "the prompt was refused by this installation's content policy", False)
+MODEL_NOT_FOUND = Failure("model_not_found", "the model is no longer offered here", False)
+TOO_LONG = Failure("context_length_exceeded", "the prompt is longer than the model's context allows", False)
+CONVERSATION_DELETED = Failure("conversation_deleted", "the conversation has been deleted", False)
+HISTORY_UNAVAILABLE = Failure("history_unavailable", "the conversation could not be read in time; try again", True)
+
+
+@dataclass(frozen=True, slots=True)
+class Out:
+    """A record to be produced. `topic` None: the job topic of `pool` and `service_class`."""
+
+    kind: str
+    key: str
+    record: Any
+    pool: str = ""
+    service_class: str = ""
+
+
+def react(
+    command: Command,
+    cause: Position,
+    context: Context | None,
+    model: Model | None,
+    counter: Counter | None,
+    policy: Policy,
+    *,
+    maybe_repeat: bool,
+) -> tuple[Out, ...]:
+    """Everything a command brings about, in the order in which it is to be produced.
+
+    `context` None: history could not be read in time. `model` None: it is not in the catalogue.
+    """
+    turn = turn_of(command, cause, model.price if model is not None else UNKNOWN_PRICE)
+    verdict = judge(command, context, policy)
+    outs = [Out("verdict", turn.conversation_id, verdict)]
+    if verdict.decision == "block":
+        return (*outs, _end(command, turn, "refused", REFUSED))
+    if context is None:
+        return (*outs, _end(command, turn, "failed", HISTORY_UNAVAILABLE))
+    if context.deleted:
+        return (*outs, _end(command, turn, "failed", CONVERSATION_DELETED))
+    if model is None or counter is None:
+        return (*outs, _end(command, turn, "failed", MODEL_NOT_FOUND))
+    job = _job(command, turn, context, model, counter, maybe_repeat)
+    if job is None:
+        return (*outs, _end(command, turn, "failed", TOO_LONG))
+    return (*outs, Out("job", turn.conversation_id, job, model.pool, command.service_class))
+
+
+def react_to_deletion(deleted: ConversationDeleted, turns: tuple[Turn, ...]) -> tuple[Out, ...]:
+    """The ends of what still runs in a deleted conversation, and the doorbells that stop it."""
+    outs = []
+    for turn in turns:
+        envelope = _envelope(deleted.envelope, turn.generation_id, "GenerationEnded/deleted")
+        ended = GenerationEnded(envelope, turn, "deleted", None, CONVERSATION_DELETED)
+        outs.append(Out("end", turn.conversation_id, ended))
+        bell = _envelope(deleted.envelope, turn.generation_id, "CancelRequested/deleted")
+        cancel = CancelRequested(bell, turn.generation_id, turn.conversation_id, "deleted")
+        outs.append(Out("doorbell", turn.generation_id, cancel))
+    return tuple(outs)
+
+
+def too_large(command: Command, cause: Position) -> Out:
+    """The end of a turn whose job is more than a record can hold."""
+    return _end(command, turn_of(command, cause, UNKNOWN_PRICE), "failed", TOO_LONG)
+
+
+def turn_of(command: Command, cause: Position, price: Price) -> Turn:
+    """The turn a command begins. `cause` is its place in conversation-events."""
+    if isinstance(command, PromptSubmitted):
+        prompt_message_id, kind = command.message_id, command.kind
+    else:
+        prompt_message_id, kind = command.prompt_message_id, "chat"
+    return Turn(
+        generation_id=command.generation_id,
+        conversation_id=command.conversation_id,
+        user_id=command.user_id,
+        message_id=command.message_id,
+        prompt_message_id=prompt_message_id,
+        kind=kind,
+        model=command.model,
+        price=price,
+        request_hash=command.request_hash,
+        cause=cause,
+        tail=command.tail,
+    )
+
+
+def judge(command: Command, context: Context | None, policy: Policy) -> ModerationVerdict:
+    """The verdict on what the user wrote: the prompt, or all that a stateless request brings."""
+    ruling = policy.judge(_texts(command, context))
+    return ModerationVerdict(
+        envelope=_envelope(command.envelope, command.generation_id, "ModerationVerdict/prompt"),
+        conversation_id=command.conversation_id,
+        user_id=command.user_id,
+        message_id=command.message_id,
+        generation_id=command.generation_id,
+        stage="prompt",
+        decision=ruling.decision,
+        categories=ruling.categories,
+        policy_version=policy.version,
+        rule=ruling.rule,
+    )
+
+
+def _texts(command: Command, context: Context | None) -> tuple[str, ...]:
+    if isinstance(command, PromptSubmitted):
+        own = () if command.content is None else (plain(command.content),)
+        inline = tuple(plain(message.content) for message in command.messages if message.role != "assistant")
+        return own + inline
+    prompt = context.messages[-1:] if context is not None else ()
+    return tuple(plain(message.content) for message in prompt)
+
+
+def _job(
+    command: Command, turn: Turn, context: Context, model: Model, counter: Counter, maybe_repeat: bool
+) -> GenerationRequested | None:
+    sampling = model.sampling(command.sampling)
+    messages = _conversation(command, context)
+    if not messages:
+        return None
+    system = [message for message in messages if message.role in ("system", "developer")]
+    if not system and (own := context.system_prompt or model.system_prompt):
+        system = [ChatMessage("system", own)]
+    if turn.kind == "stateless":
+        # Nothing is trimmed: the API has refused what does not fit.
+        whole = tuple(messages) if messages[0].role in ("system", "developer") else (*system[:1], *messages)
+        tokens = counter.count_messages(whole)
+    else:
+        asked = command.sampling.max_tokens
+        reserve = asked if asked is not None else min(sampling.max_tokens or 0, model.context_tokens // 4)
+        rest = [message for message in messages if message.role not in ("system", "developer")]
+        budget = max(model.context_tokens - max(reserve, MIN_ANSWER_TOKENS), 0)
+        found = assemble(system, rest[:-1], rest[-1], budget, counter) if rest else None
+        if found is None:
+            return None
+        whole, tokens = found.messages, found.prompt_tokens
+    left = model.context_tokens - tokens
+    if left < 1:
+        return None
+    deadlines = model.deadlines
+    return GenerationRequested(
+        envelope=_envelope(command.envelope, command.generation_id, "GenerationRequested"),
+        turn=turn,
+        messages=whole,
+        prompt_tokens=tokens,
+        sampling=replace(sampling, max_tokens=min(sampling.max_tokens or left, left)),
+        service_class=command.service_class,
+        tier=command.tier,
+        maybe_repeat=maybe_repeat,
+        first_token_timeout_ms=int(deadlines.first_token_s * 1000),
+        inter_token_timeout_ms=int(deadlines.inter_token_s * 1000),
+        deadline_at_us=command.deadline_at_us,
+    )
+
+
+def _conversation(command: Command, context: Context) -> list[ChatMessage]:
+    """History and prompt, in order."""
+    if not isinstance(command, PromptSubmitted):
+        return list(context.messages)
+    if command.kind == "stateless":
+        return list(command.messages)
+    return [*context.messages, ChatMessage("user", command.content or "")]
+
+
+def _end(command: Command, turn: Turn, reason: EndReason, failure: Failure) -> Out:
+    envelope = _envelope(command.envelope, turn.generation_id, f"GenerationEnded/{reason}")
+    return Out("end", turn.conversation_id, GenerationEnded(envelope, turn, reason, None, failure))
+
+
+def _envelope(cause: Envelope, generation_id: str, event_type: str) -> Envelope:
+    return Envelope(
+        event_id=ids.event_id(f"{cause.event_id}/{generation_id}", event_type),
+        occurred_at_us=cause.occurred_at_us,
+        causation_id=cause.event_id,
+        correlation_id=cause.correlation_id,
+        actor=_ACTOR,
+    )

@@ -1,0 +1,65 @@
+"""The metering agent: generation-outcomes -> usage-records, through Faust."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+from infra.settings import Settings
+from schemas.envelope import Position
+from schemas.outcome import (
+    GenerationCancelled,
+    GenerationCompleted,
+    GenerationFailed,
+    GenerationRefused,
+    Outcome,
+)
+from streams.app import Handler, Source, StreamApp, make_app, run_agent
+from streams.metering.reactor import usage_of
+from topics.catalogue import GENERATION_OUTCOMES, USAGE_RECORDS
+from topics.producer import LogProducer
+
+REMEMBERED = 100_000
+LAZY_MS = 50
+MOST_IN_FLIGHT = 64
+_OUTCOMES = (GenerationCompleted, GenerationFailed, GenerationCancelled, GenerationRefused)
+
+
+class Metering:
+    """Produces one usage record a generation. A repeated outcome within the last REMEMBERED is not billed again;
+
+    one from before a restart gives the identical record, which readers of the ledger drop by its event id.
+    """
+
+    def __init__(self, producer: LogProducer, epoch: int) -> None:
+        self._producer = producer
+        self._epoch = epoch
+        self._billed: OrderedDict[str, None] = OrderedDict()
+
+    async def handle(self, outcome: Outcome, source: Source) -> None:
+        """Bill one outcome; returns when its record is acknowledged. Raises LogUnavailable."""
+        generation = outcome.turn.generation_id
+        if generation in self._billed:
+            return
+        record = usage_of(outcome, Position(self._epoch, source.partition, source.offset))
+        await self._producer.send(USAGE_RECORDS, record.user_id, record)
+        self._billed[generation] = None
+        if len(self._billed) > REMEMBERED:
+            self._billed.popitem(last=False)
+
+
+def make_metering_app(settings: Settings, pools: tuple[str, ...] = ("default",)) -> StreamApp:
+    """The Faust application of the metering process. Raises SettingsError without a broker."""
+    app = make_app("metering", settings, pools=pools, lazy_ms=LAZY_MS)
+    epoch = app.topics_catalogue[GENERATION_OUTCOMES].epoch
+
+    @asynccontextmanager
+    async def opened(producer: LogProducer) -> AsyncIterator[Handler]:
+        yield Metering(producer, epoch).handle
+
+    def open_handler(producer: LogProducer) -> AbstractAsyncContextManager[Handler]:
+        return opened(producer)
+
+    run_agent(app, (GENERATION_OUTCOMES,), _OUTCOMES, open_handler, most_in_flight=MOST_IN_FLIGHT)
+    return app

@@ -1,0 +1,38 @@
+"""An outcome -> its one usage record. Pure: the same outcome, however often it comes, gives the same record."""
+
+from __future__ import annotations
+
+from schemas import ids
+from schemas.envelope import Envelope, Position
+from schemas.outcome import Outcome
+from schemas.usage import UsageRecorded
+
+_ACTOR = "system:metering"
+
+
+def usage_of(outcome: Outcome, position: Position) -> UsageRecorded:
+    """What `outcome`, which stands at `position` in generation-outcomes, costs its user.
+
+    The record's event id comes from the generation alone, so whoever reads the ledger drops what it has seen.
+    """
+    turn = outcome.turn
+    return UsageRecorded(
+        envelope=Envelope(
+            ids.event_id(turn.generation_id, "UsageRecorded"),
+            outcome.ended_at_us,
+            outcome.envelope.event_id,
+            outcome.envelope.correlation_id,
+            _ACTOR,
+        ),
+        user_id=turn.user_id,
+        conversation_id=turn.conversation_id,
+        generation_id=turn.generation_id,
+        model=turn.model,
+        outcome_type=type(outcome).__name__,
+        usage=outcome.usage,
+        price_version=turn.price.version,
+        currency=turn.price.currency,
+        cost_micros=outcome.cost_micros,
+        outcome=position,
+        ended_at_us=outcome.ended_at_us,
+    )

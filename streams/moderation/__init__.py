@@ -1,0 +1,1 @@
+"""Moderation: what may be asked and answered."""

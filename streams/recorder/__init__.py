@@ -1,0 +1,1 @@
+"""The recorder: token-chunks -> one outcome a generation."""

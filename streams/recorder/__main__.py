@@ -1,0 +1,46 @@
+"""`python -m streams.recorder`: composition root of the recorder process."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+
+from infra.lifesign import LifeSign
+from infra.logging import configure, get_logger
+from infra.models import ModelCatalogue
+from infra.settings import SettingsError, load
+from streams.recorder.shell import Recorder
+from topics.catalogue import catalogue
+from topics.errors import LogError
+
+
+def main() -> int:
+    """Record until SIGTERM; 1 when the log went away for good, 2 for wrong settings."""
+    try:
+        settings = load()
+    except SettingsError as error:
+        print(error, file=sys.stderr)
+        return 2
+    configure("streams.recorder", settings.log_level)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    kafka = settings.kafka
+    topics = catalogue(
+        ModelCatalogue.load(settings.models).pools,
+        keyed_partitions=kafka.keyed_partitions,
+        token_chunk_partitions=kafka.token_chunk_partitions,
+    )
+    recorder = Recorder(kafka.client_properties(), topics, os.environ.get("VERBATIM_INSTANCE"))
+    try:
+        recorder.run(stop, LifeSign.from_env())
+    except LogError as error:
+        get_logger(__name__).critical("ending", error=str(error))
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,122 @@
+"""What the recorder holds of one partition of token-chunks: open generations, and how far it may commit. Pure."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from enum import Enum
+
+from schemas.envelope import Position
+from schemas.generation import AttemptEnded, AttemptStarted, GenerationEnded, GenerationRecord, TokenChunk
+from topics.generation_fold import GenerationFold
+
+REMEMBERED = 100_000
+
+
+@dataclass(slots=True)
+class OpenGeneration:
+    """A generation without a recorded end. `first_offset`: where a restart must begin to see all of it."""
+
+    fold: GenerationFold
+    first_offset: int
+
+
+class Doubt(Enum):
+    """DOUBT: whether an end is the first one lies before what this reader has seen: look back in the log."""
+
+    DOUBT = "doubt"
+
+
+DOUBT = Doubt.DOUBT
+
+
+class PartitionState:
+    """Folds the records of a partition from offset `begin` on."""
+
+    def __init__(self, epoch: int, partition: int, begin: int) -> None:
+        self._epoch = epoch
+        self._partition = partition
+        self._known_from = begin
+        self._next = begin
+        self._open: dict[str, OpenGeneration] = {}
+        self._unacknowledged: dict[int, int] = {}
+        self._finished: OrderedDict[str, int] = OrderedDict()
+
+    def apply(self, record: GenerationRecord, offset: int) -> GenerationFold | Doubt | None:
+        """Take the record at `offset`. Returns the fold of the generation it ended, if it did.
+
+        DOUBT for an end of a generation that is not open and may have ended before `begin`: see `resolve`.
+        """
+        self._next = offset + 1
+        if isinstance(record, TokenChunk):
+            known = self._open.get(record.generation_id)
+            if known is not None:
+                known.fold.apply(record)
+            return None
+        if isinstance(record, AttemptStarted):
+            self._started(record, offset)
+            return None
+        generation = record.generation_id if isinstance(record, AttemptEnded) else record.turn.generation_id
+        known = self._open.get(generation)
+        if known is None:
+            return self._ended_unopened(record, generation, offset)
+        return self._end(generation, known.fold, record, known.first_offset, offset)
+
+    def resolve(self, fold: GenerationFold, record: GenerationEnded, offset: int) -> GenerationFold | None:
+        """After DOUBT: `fold` is what the log holds of the generation before `offset`."""
+        if fold.finished:
+            return None
+        return self._end(record.turn.generation_id, fold, record, offset, offset)
+
+    def recorded(self, offset: int) -> None:
+        """The outcome (or dead letter) made of the record at `offset` is acknowledged."""
+        self._unacknowledged.pop(offset, None)
+
+    def parked(self, offset: int) -> None:
+        """The record at `offset` is on its way to dead-letters: nothing past it is committed before `recorded`."""
+        self._next = offset + 1
+        self._unacknowledged[offset] = offset
+
+    @property
+    def committable(self) -> int:
+        """The offset from which a restart must read: below every open or unacknowledged generation."""
+        # Open ones are in the order of their first offsets: the first is the oldest.
+        oldest_open = next((known.first_offset for known in self._open.values()), self._next)
+        return min(oldest_open, min(self._unacknowledged.values(), default=self._next))
+
+    @property
+    def open_count(self) -> int:
+        return len(self._open)
+
+    def _started(self, record: AttemptStarted, offset: int) -> None:
+        generation = record.turn.generation_id
+        if generation in self._finished:
+            return
+        known = self._open.get(generation)
+        if known is None:
+            if record.number != 1:
+                return  # records of a generation whose first attempt was not seen are void
+            known = self._open[generation] = OpenGeneration(GenerationFold(), offset)
+        known.fold.apply(record)
+
+    def _ended_unopened(
+        self, record: AttemptEnded | GenerationEnded, generation: str, offset: int
+    ) -> GenerationFold | Doubt | None:
+        if isinstance(record, AttemptEnded) or generation in self._finished:
+            return None
+        if record.turn.tail.offset < self._known_from:
+            return DOUBT
+        return self._end(generation, GenerationFold(), record, offset, offset)
+
+    def _end(
+        self, generation: str, fold: GenerationFold, record: GenerationRecord, first_offset: int, offset: int
+    ) -> GenerationFold | None:
+        if fold.apply(record, Position(self._epoch, self._partition, offset)) is None:
+            return None
+        self._open.pop(generation, None)
+        self._unacknowledged[offset] = first_offset
+        self._finished[generation] = offset
+        if len(self._finished) > REMEMBERED:
+            _, forgotten = self._finished.popitem(last=False)
+            self._known_from = max(self._known_from, forgotten + 1)
+        return fold

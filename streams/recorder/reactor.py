@@ -1,0 +1,68 @@
+"""From a finished generation to its outcome. Pure: times and ids come from the records, so a repeat is identical."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from schemas import ids
+from schemas.envelope import Envelope, Position
+from schemas.generation import AttemptEnded, Failure, GenerationEnded
+from schemas.outcome import (
+    GenerationCancelled,
+    GenerationCompleted,
+    GenerationFailed,
+    GenerationRefused,
+    Outcome,
+)
+from topics.generation_fold import GenerationFold
+
+UNKNOWN_FAILURE = Failure("failed", "the generation ended without saying why", True)
+_ACTOR = "system:recorder"
+
+
+def outcome_of(fold: GenerationFold) -> Outcome:
+    """The outcome of a finished generation. Raises ValueError if it has not ended or its end has no position."""
+    end, turn, position = fold.end, fold.turn, fold.end_position
+    if end is None or turn is None or position is None:
+        raise ValueError("the generation has not ended")
+    if isinstance(end, AttemptEnded):
+        ended_at_us = end.at_us
+        failure = end.failure or UNKNOWN_FAILURE
+        if end.finish_reason == "failed":
+            return GenerationFailed(**_shared(fold, GenerationFailed, ended_at_us, position), failure=failure)
+        shared = _shared(fold, GenerationCompleted, ended_at_us, position)
+        return GenerationCompleted(**shared, finish_reason=end.finish_reason)
+    ended_at_us = end.envelope.occurred_at_us
+    failure = end.failure or UNKNOWN_FAILURE
+    match end.reason:
+        case "cancelled" | "deleted":
+            shared = _shared(fold, GenerationCancelled, ended_at_us, position)
+            return GenerationCancelled(**shared, reason=end.reason, seen=end.seen)
+        case "refused":
+            return GenerationRefused(**_shared(fold, GenerationRefused, ended_at_us, position), failure=failure)
+        case "expired" | "failed":
+            return GenerationFailed(**_shared(fold, GenerationFailed, ended_at_us, position), failure=failure)
+
+
+def _shared(fold: GenerationFold, outcome_type: type, ended_at_us: int, position: Position) -> dict[str, Any]:
+    turn, end = fold.turn, fold.end
+    assert turn is not None and end is not None  # noqa: S101 - `outcome_of` has looked
+    if isinstance(end, GenerationEnded):
+        cause, correlation = end.envelope.event_id, end.envelope.correlation_id
+    else:
+        cause = ids.event_id(end.attempt_id, "AttemptEnded")
+        correlation = fold.start.envelope.correlation_id if fold.start is not None else turn.message_id
+    name = outcome_type.__name__
+    return {
+        "envelope": Envelope(ids.event_id(turn.generation_id, name), ended_at_us, cause, correlation, _ACTOR),
+        "turn": turn,
+        "text": fold.text,
+        "chunks": tuple(fold.marks),
+        "started_at_us": fold.start.envelope.occurred_at_us if fold.start is not None else None,
+        "ended_at_us": ended_at_us,
+        "attempts": fold.number,
+        "usage": fold.usage,
+        "cost_micros": fold.cost_micros,
+        "sha256": fold.sha256,
+        "end": position,
+    }

@@ -1,0 +1,10 @@
+"""`faust -A streams.watchdog.main worker`: composition root of the watchdog process."""
+
+from __future__ import annotations
+
+from infra.models import ModelCatalogue
+from infra.settings import load
+from streams.watchdog.agent import make_watchdog_app
+
+_settings = load()
+app = make_watchdog_app(_settings, ModelCatalogue.load(_settings.models))

@@ -1,0 +1,111 @@
+"""Which turns nobody has ended in time. Pure: the present comes in as an argument."""
+
+from __future__ import annotations
+
+import heapq
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from schemas import ids
+from schemas.conversation import PromptSubmitted, RegenerateRequested
+from schemas.envelope import Envelope, Position
+from schemas.generation import Failure, GenerationEnded, Price, Turn
+
+Command = PromptSubmitted | RegenerateRequested
+
+EXPIRED = Failure("timeout", "no worker finished this in time", True)
+REMEMBERED = 100_000
+_ACTOR = "system:watchdog"
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """A turn that must end by `due_us`."""
+
+    turn: Turn
+    due_us: int
+    correlation_id: str
+    causation_id: str
+
+
+class OpenTurns:
+    """Turns begun and not yet ended, by the time they are due."""
+
+    def __init__(self, margin_us: int) -> None:
+        """`margin_us`: how long after its own deadline a turn may still be ended by its worker."""
+        self._margin_us = margin_us
+        self._open: dict[str, Watched] = {}
+        self._due: list[tuple[int, str]] = []
+        self._ended: OrderedDict[str, None] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def began(self, command: Command, cause: Position, price: Price) -> bool:
+        """A command was seen. False if its turn has ended already: there is nothing to watch."""
+        generation = command.generation_id
+        if generation in self._ended or generation in self._open:
+            return False
+        due_us = command.deadline_at_us + self._margin_us
+        self._open[generation] = Watched(
+            turn_of(command, cause, price), due_us, command.envelope.correlation_id, command.envelope.event_id
+        )
+        heapq.heappush(self._due, (due_us, generation))
+        return True
+
+    def ended(self, generation_id: str) -> bool:
+        """Its outcome was seen. True if it was open."""
+        self._ended[generation_id] = None
+        if len(self._ended) > REMEMBERED:
+            self._ended.popitem(last=False)
+        return self._open.pop(generation_id, None) is not None
+
+    def due(self, now_us: int, most: int) -> list[Watched]:
+        """Up to `most` turns whose time is over. They stay open: `ended` or `later` must follow."""
+        found: list[Watched] = []
+        while self._due and self._due[0][0] <= now_us and len(found) < most:
+            _, generation = heapq.heappop(self._due)
+            watched = self._open.get(generation)
+            if watched is not None:
+                found.append(watched)
+        return found
+
+    def later(self, watched: Watched, due_us: int) -> None:
+        """Look at a turn again at `due_us`."""
+        if watched.turn.generation_id in self._open:
+            heapq.heappush(self._due, (due_us, watched.turn.generation_id))
+
+
+def turn_of(command: Command, cause: Position, price: Price) -> Turn:
+    """The turn a command began."""
+    prompt = command.message_id if isinstance(command, PromptSubmitted) else command.prompt_message_id
+    return Turn(
+        generation_id=command.generation_id,
+        conversation_id=command.conversation_id,
+        user_id=command.user_id,
+        message_id=command.message_id,
+        prompt_message_id=prompt,
+        kind=command.kind if isinstance(command, PromptSubmitted) else "chat",
+        model=command.model,
+        price=price,
+        request_hash=command.request_hash,
+        cause=cause,
+        tail=command.tail,
+    )
+
+
+def expiry(watched: Watched, now_us: int) -> GenerationEnded:
+    """The end of a turn that nobody ended."""
+    return GenerationEnded(
+        envelope=Envelope(
+            ids.event_id(watched.turn.generation_id, "GenerationEnded/expired"),
+            now_us,
+            watched.causation_id,
+            watched.correlation_id,
+            _ACTOR,
+        ),
+        turn=watched.turn,
+        reason="expired",
+        seen=None,
+        failure=EXPIRED,
+    )

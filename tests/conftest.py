@@ -1,0 +1,74 @@
+"""What every test gets: a hypothesis profile, no sockets in unit tests, and no error that only a log line knows of."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+UNIT = Path(__file__).parent / "unit"
+
+# ci: the same examples in every run, whatever else the machine does. explore: new ones, for hunting (and the night).
+settings.register_profile(
+    "ci", derandomize=True, deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.register_profile(
+    "explore", max_examples=2000, deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+
+class SocketInUnitTest(Exception):
+    """A unit test reached for the network."""
+
+
+@pytest.fixture(autouse=True)
+def no_sockets_in_unit_tests(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A test below tests/unit that connects, binds or sends fails, also if its code catches the error."""
+    if not request.path.is_relative_to(UNIT):
+        yield
+        return
+    opened: list[str] = []
+
+    def refuse(self: socket.socket, *arguments: object) -> None:
+        opened.append(repr(arguments[-1] if arguments else ""))
+        raise SocketInUnitTest(
+            f"a unit test opened a socket to {opened[-1]}: use a fake, or move the test to tests/integration"
+        )
+
+    for name in ("connect", "connect_ex", "bind", "sendto"):
+        monkeypatch.setattr(socket.socket, name, refuse)
+    yield
+    if opened:
+        pytest.fail(f"a unit test opened sockets to {', '.join(opened)}: use a fake, or move it to tests/integration")
+
+
+class _Swallowed(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.said: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.said.append(f"{record.getMessage()}: {record.exc_info[1]!r}" if record.exc_info else record.getMessage())
+
+
+@pytest.fixture(autouse=True)
+def no_swallowed_errors(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Errors that end in the event loop's log (callbacks, forgotten tasks) or in a log handler fail the test."""
+
+    def raise_it(self: logging.Handler, record: logging.LogRecord) -> None:
+        raise
+
+    monkeypatch.setattr(logging.Handler, "handleError", raise_it)
+    swallowed = _Swallowed()
+    logger = logging.getLogger("asyncio")
+    logger.addHandler(swallowed)
+    yield
+    logger.removeHandler(swallowed)
+    if swallowed.said:
+        pytest.fail("errors that nobody would have seen: " + "; ".join(swallowed.said))

@@ -1,0 +1,72 @@
+"""What a user sees when a part of the stack dies, or when a record is rubbish."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+
+from confluent_kafka import Producer
+
+from tests.e2e.client import Client, text_of
+from tests.e2e.conftest import CANARY, Stack
+from tests.eventually import eventually_sync
+
+
+def test_a_killed_worker_is_replaced(stack: Stack) -> None:
+    client = Client(stack)
+    conversation = client.new_conversation()
+    before = stack.pid("worker")
+    os.kill(before, signal.SIGKILL)
+
+    def replaced() -> None:
+        assert stack.pid("worker") != before
+
+    eventually_sync(replaced, 20)
+    frames = client.ask(conversation["id"], f"Count to 5. {CANARY}")
+    assert frames[-1].event == "message_end"
+    assert "5" in text_of(frames)
+
+
+def test_poison_is_parked_and_the_partition_moves_on(stack: Stack) -> None:
+    client = Client(stack)
+    conversation = client.new_conversation()
+    producer = Producer({"bootstrap.servers": stack.description["kafka"]["bootstrap"]})
+    for partition in (0, 1):
+        producer.produce("conversation-events", b"\x00\x7f\xff\xff\xffrubbish", b"poison", partition)
+    assert producer.flush(10) == 0
+    frames = client.ask(conversation["id"], f"What is 6 * 7? {CANARY}")
+    assert "42" in text_of(frames)
+    letters = stack.verbatim("tail", "dead-letters", "--from", "beginning", "--json", "-n", "2")
+    records = [json.loads(line)["record"] for line in letters.stdout.splitlines()]
+    assert {record["topic"] for record in records} == {"conversation-events"}
+    assert all("schema id" in record["reason"] for record in records)
+
+
+def test_a_broker_that_is_away_is_a_503_that_says_what_to_do(stack: Stack) -> None:
+    client = Client(stack)
+    conversation = client.new_conversation()
+    broker = stack.pid("kafka")
+    os.kill(broker, signal.SIGSTOP)
+    try:
+        answer = client.post(
+            f"/api/v1/conversations/{conversation['id']}/messages",
+            json={"content": f"Hello {CANARY}"},
+            headers={"Idempotency-Key": "broker-away"},
+        )
+    finally:
+        os.kill(broker, signal.SIGCONT)
+    assert answer.status_code == 503
+    assert int(answer.headers["Retry-After"]) >= 1
+    assert "same" in answer.json()["error"]["message"]
+
+    def retried() -> None:
+        again = client.post(
+            f"/api/v1/conversations/{conversation['id']}/messages",
+            json={"content": f"Hello {CANARY}"},
+            headers={"Idempotency-Key": "broker-away"},
+        )
+        assert again.status_code == 200, again.text
+        assert "message_end" in again.text
+
+    eventually_sync(retried, 45)

@@ -1,0 +1,286 @@
+"""Whole logs for projections: what users did, how the turns ended, what it cost; with repeats, damage and deletions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from hypothesis import strategies as st
+
+from schemas import ids
+from schemas.account import ApiKeyCreated, ApiKeyRevoked, UserCreated
+from schemas.conversation import (
+    ConversationDeleted,
+    ConversationRenamed,
+    ConversationStarted,
+    FeedbackGiven,
+    PromptSubmitted,
+    RegenerateRequested,
+    Sampling,
+)
+from schemas.envelope import Content, Envelope, Position
+from schemas.generation import Failure, Price, Turn, Usage
+from schemas.outcome import (
+    ChunkMark,
+    GenerationCancelled,
+    GenerationCompleted,
+    GenerationFailed,
+    GenerationRefused,
+    Outcome,
+)
+from schemas.usage import UsageRecorded
+from topics.catalogue import ACCOUNT_EVENTS, CONVERSATION_EVENTS, GENERATION_OUTCOMES, USAGE_RECORDS, catalogue
+
+AT = 1_763_700_000_000_000
+DAY_US = 86_400_000_000
+PRICE = Price("p1", "EUR", 100_000, 50_000, 200_000)
+TOPICS = catalogue()
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A record where it stands in the log."""
+
+    topic: str
+    position: Position
+    record: Any
+
+
+def envelope(cause: str, at_us: int = AT) -> Envelope:
+    return Envelope(ids.event_id(cause, "Test"), at_us, None, "request-1", "user:u")
+
+
+def started(
+    conversation: str, user: str = "ada", at_us: int = AT, title: Content | None = None, system: Content | None = None
+) -> ConversationStarted:
+    return ConversationStarted(envelope(conversation, at_us), conversation, user, title, None, system)
+
+
+def prompt(
+    conversation: str,
+    key: str,
+    user: str = "ada",
+    at_us: int = AT,
+    parent: str | None = None,
+    content: Content = "What is an event log?",
+    **others: Any,
+) -> PromptSubmitted:
+    message = ids.message_id(user, conversation, key)
+    built = PromptSubmitted(
+        envelope(message, at_us),
+        conversation,
+        user,
+        message,
+        ids.generation_id(message),
+        parent,
+        "chat",
+        content,
+        (),
+        (),
+        "local",
+        Sampling(),
+        "interactive",
+        "standard",
+        Position(0, 0, 7),
+        "hash-1",
+        key,
+        at_us + 600_000_000,
+    )
+    return replace(built, **others)
+
+
+def regenerate(
+    conversation: str, key: str, prompt_message_id: str, user: str = "ada", at_us: int = AT
+) -> RegenerateRequested:
+    message = ids.message_id(user, conversation, key)
+    return RegenerateRequested(
+        envelope(message, at_us),
+        conversation,
+        user,
+        message,
+        ids.generation_id(message),
+        prompt_message_id,
+        "local",
+        Sampling(),
+        "interactive",
+        "standard",
+        Position(0, 0, 9),
+        "hash-2",
+        key,
+        at_us + 600_000_000,
+    )
+
+
+def turn_of(command: PromptSubmitted | RegenerateRequested, cause: Position) -> Turn:
+    prompt_id = command.prompt_message_id if isinstance(command, RegenerateRequested) else command.message_id
+    kind = command.kind if isinstance(command, PromptSubmitted) else "chat"
+    return Turn(
+        command.generation_id,
+        command.conversation_id,
+        command.user_id,
+        command.message_id,
+        prompt_id,
+        kind,
+        command.model,
+        PRICE,
+        command.request_hash,
+        cause,
+        command.tail,
+    )
+
+
+def outcome(turn: Turn, how: str = "completed", text: Content = "A sequence.", at_us: int = AT) -> Outcome:
+    common = (
+        envelope(turn.generation_id, at_us),
+        turn,
+        text,
+        (ChunkMark(2, 1, at_us - 20), ChunkMark(9, 3, at_us - 10)),
+        at_us - 100,
+        at_us,
+        1,
+        Usage(12, 4, 2),
+        99,
+        "ab" * 32,
+        Position(0, 0, 40),
+    )
+    failure = Failure("engine_error", "The model did not answer.", True)
+    match how:
+        case "completed":
+            return GenerationCompleted(*common, "stop")
+        case "failed":
+            return GenerationFailed(*common, failure)
+        case "cancelled":
+            return GenerationCancelled(*common, "cancelled", 2)
+        case _:
+            return GenerationRefused(*common, failure)
+
+
+def used(ended: Outcome, position: Position) -> UsageRecorded:
+    turn = ended.turn
+    return UsageRecorded(
+        envelope(turn.generation_id, ended.ended_at_us),
+        turn.user_id,
+        turn.conversation_id,
+        turn.generation_id,
+        turn.model,
+        type(ended).__name__,
+        ended.usage,
+        turn.price.version,
+        turn.price.currency,
+        ended.cost_micros,
+        position,
+        ended.ended_at_us,
+    )
+
+
+class LogBuilder:
+    """Appends records to the partitions that their keys belong to."""
+
+    def __init__(self) -> None:
+        self.placed: list[Placed] = []
+        self._next: dict[tuple[str, int], int] = {}
+
+    def append(self, topic: str, key: str, record: Any) -> Position:
+        partition = TOPICS.partition(topic, key)
+        offset = self._next.get((topic, partition), 0)
+        self._next[topic, partition] = offset + 1
+        position = Position(TOPICS[topic].epoch, partition, offset)
+        self.placed.append(Placed(topic, position, record))
+        return position
+
+    def said(self, record: Any) -> Position:
+        """To conversation-events."""
+        return self.append(CONVERSATION_EVENTS, record.conversation_id, record)
+
+    def ended(self, ended: Outcome) -> Position:
+        """To generation-outcomes."""
+        return self.append(GENERATION_OUTCOMES, ended.turn.conversation_id, ended)
+
+    def account(self, record: Any) -> Position:
+        return self.append(ACCOUNT_EVENTS, record.user_id, record)
+
+    def recorded(self, record: UsageRecorded) -> Position:
+        return self.append(USAGE_RECORDS, record.user_id, record)
+
+
+_CONVERSATIONS = ("conv-1", "conv-2", "conv-3")
+_USERS = ("ada", "bob")
+
+
+@st.composite
+def logs(draw: st.DrawFn) -> list[Placed]:
+    """A log of a few conversations of two users."""
+    log = LogBuilder()
+    commands: list[tuple[PromptSubmitted | RegenerateRequested, Position]] = []
+    ended: list[tuple[Outcome, Position]] = []
+    at_us = AT
+    for step in range(draw(st.integers(1, 14))):
+        at_us += draw(st.sampled_from((1000, 7_200_000_000, DAY_US)))
+        user, conversation = draw(st.sampled_from(_USERS)), draw(st.sampled_from(_CONVERSATIONS))
+        match draw(st.integers(0, 10)):
+            case 0 | 1 | 2:
+                said = prompt(conversation, f"key-{step}", user, at_us, content=draw(st.text(max_size=30)))
+                if draw(st.integers(0, 4)) == 0:
+                    said = replace(said, kind="stateless", conversation_id=f"alone-{step}")
+                commands.append((said, log.said(said)))
+            case 3 if commands:
+                again, _ = draw(st.sampled_from(commands))
+                log.said(replace(again, envelope=envelope("again", at_us)))
+            case 4 if commands:
+                asked, _ = draw(st.sampled_from(commands))
+                wish = regenerate(asked.conversation_id, f"key-{step}", asked.message_id, user, at_us)
+                commands.append((wish, log.said(wish)))
+            case 5 | 6 if commands:
+                asked, cause = draw(st.sampled_from(commands))
+                first = next(c for a, c in commands if a.generation_id == asked.generation_id)
+                how = draw(st.sampled_from(("completed", "failed", "cancelled", "refused")))
+                end = outcome(turn_of(asked, min(first, cause)), how, draw(st.text(max_size=30)), at_us)
+                ended.append((end, log.ended(end)))
+            case 7 if ended:
+                log.recorded(used(*draw(st.sampled_from(ended))))
+            case 8:
+                title = draw(st.sampled_from(("one", "two")))
+                log.said(ConversationRenamed(envelope("name", at_us), conversation, user, title))
+            case 9:
+                if draw(st.booleans()):
+                    log.said(started(conversation, user, at_us, draw(st.none() | st.just("Named")), "Be brief."))
+                else:
+                    log.said(ConversationDeleted(envelope("end", at_us), conversation, user))
+            case 10:
+                digest = draw(st.sampled_from(("aa", "bb"))) * 32
+                made = ApiKeyCreated(envelope("key", at_us), user, f"key-{digest[:2]}", digest, "laptop", "wxyz")
+                revoked = ApiKeyRevoked(envelope("key", at_us), user, f"key-{digest[:2]}", digest)
+                named = UserCreated(envelope("user", at_us), user, user.title())
+                log.account(draw(st.sampled_from((made, revoked, named))))
+            case _:
+                log.said(FeedbackGiven(envelope("like", at_us), conversation, user, "m", "up", None))
+    return log.placed
+
+
+_IDS = frozenset(
+    {
+        "conversation_id",
+        "user_id",
+        "generation_id",
+        "message_id",
+        "prompt_message_id",
+        "parent_message_id",
+        "key_sha256",
+    }
+)
+
+
+def renamed(log: list[Placed], prefix: str) -> list[Placed]:
+    """The same log of other people's conversations: every id begins with `prefix`."""
+    return [replace(placed, record=_renamed(placed.record, prefix)) for placed in log]
+
+
+def _renamed(record: Any, prefix: str) -> Any:
+    changed: dict[str, Any] = {}
+    for field in fields(record):
+        value = getattr(record, field.name)
+        if field.name in _IDS and value is not None:
+            changed[field.name] = prefix + value
+        elif isinstance(value, Turn):
+            changed[field.name] = _renamed(value, prefix)
+    return replace(record, **changed)

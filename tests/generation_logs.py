@@ -1,0 +1,150 @@
+"""Records of one generation as the log holds them: short constructors, and a fold written naively on purpose."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+
+from schemas.conversation import TurnKind
+from schemas.envelope import Envelope, Position
+from schemas.generation import (
+    AttemptEnded,
+    AttemptStarted,
+    EndReason,
+    Failure,
+    FinishReason,
+    GenerationEnded,
+    GenerationRecord,
+    Price,
+    TokenChunk,
+    Turn,
+    Usage,
+)
+
+PRICE = Price("2026-01", "EUR", 1_000_000, 100_000, 3_000_000)
+PROMPT_TOKENS = 11
+ENGINE_USAGE = Usage(PROMPT_TOKENS, 1000, 3)
+KIND: TurnKind = "chat"
+TURN = Turn(
+    generation_id="generation",
+    conversation_id="conversation",
+    user_id="user",
+    message_id="message",
+    prompt_message_id="message",
+    kind=KIND,
+    model="model",
+    price=PRICE,
+    request_hash="hash",
+    cause=Position(0, 0, 7),
+    tail=Position(0, 0, 0),
+)
+
+
+def envelope(name: str = "event") -> Envelope:
+    """An envelope whose event id is `name`."""
+    return Envelope(name, 1_000, None, "request", "system:test")
+
+
+def started(attempt: str, number: int = 1, prompt_tokens: int = PROMPT_TOKENS) -> AttemptStarted:
+    """Attempt `number` begins under the id `attempt`."""
+    return AttemptStarted(envelope(attempt), TURN, attempt, number, prompt_tokens, "worker", Position(0, 0, 0))
+
+
+def chunk(attempt: str, seq: int, delta: str | None = None, tokens: int = 1) -> TokenChunk:
+    """Chunk `seq`; its delta tells where it came from unless it is given."""
+    return TokenChunk("generation", attempt, seq, 1_000 + seq, tokens, f"<{attempt}{seq}>" if delta is None else delta)
+
+
+def ended(attempt: str, last_seq: int, text: str, finish: FinishReason = "stop") -> AttemptEnded:
+    """The attempt's last word, with the digest of `text`."""
+    digest = sha256(text.encode()).hexdigest()
+    failure = Failure("engine", "it broke", True) if finish == "failed" else None
+    return AttemptEnded("generation", "conversation", attempt, 9_000, last_seq, digest, finish, ENGINE_USAGE, failure)
+
+
+def stopped(reason: EndReason = "cancelled", seen: int | None = None) -> GenerationEnded:
+    """An end from outside."""
+    return GenerationEnded(envelope(reason), TURN, reason, seen, None)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a reader makes of a log: the frames with the index of the record each one is, and the sum of it."""
+
+    frames: tuple[tuple[int, int], ...]
+    text: str
+    last_seq: int
+    number: int
+    owner: str | None
+    end: AttemptEnded | GenerationEnded | None
+    usage: Usage
+
+
+def naive_reading(log: Sequence[GenerationRecord]) -> Reading:
+    """The rules of DESIGN "A generation" word for word, each record judged anew by all that counted before it."""
+    past: list[GenerationRecord] = []
+    frames = []
+    for index, record in enumerate(log):
+        if not _counts(past, record):
+            continue
+        if isinstance(record, TokenChunk):
+            frames.append((index, record.seq))
+        elif isinstance(record, AttemptStarted):
+            frames += [(index, 0)] if record.number == 1 else []
+        elif _is_terminal(record):
+            frames.append((index, len(_chunks(past)) + 1))
+        past.append(record)
+    starts = [record for record in past if isinstance(record, AttemptStarted)]
+    ends = [record for record in past if isinstance(record, AttemptEnded | GenerationEnded) and _is_terminal(record)]
+    end = ends[0] if ends else None
+    counted = Usage(starts[0].prompt_tokens if starts else 0, sum(record.tokens for record in _chunks(past)))
+    return Reading(
+        frames=tuple(frames),
+        text=_text(past),
+        last_seq=len(_chunks(past)),
+        number=max((start.number for start in starts), default=0),
+        owner=_owner(past),
+        end=end,
+        usage=end.usage if isinstance(end, AttemptEnded) else counted,
+    )
+
+
+def _counts(past: list[GenerationRecord], record: GenerationRecord) -> bool:
+    if any(_is_terminal(earlier) for earlier in past):
+        return False
+    if isinstance(record, GenerationEnded):
+        return True
+    if isinstance(record, AttemptStarted):
+        numbers = [earlier.number for earlier in past if isinstance(earlier, AttemptStarted)]
+        return record.number > max(numbers) if numbers else record.number == 1
+    if record.attempt_id != _owner(past):
+        return False
+    if isinstance(record, TokenChunk):
+        return record.seq == len(_chunks(past)) + 1
+    return record.last_seq == len(_chunks(past)) and record.sha256 == sha256(_text(past).encode()).hexdigest()
+
+
+def _owner(past: list[GenerationRecord]) -> str | None:
+    """Who may write: the start with the newest number, unless it handed over since."""
+    owner = None
+    for record in past:
+        if isinstance(record, AttemptStarted):
+            owner = record.attempt_id
+        elif isinstance(record, AttemptEnded) and record.finish_reason == "handed_over":
+            owner = None
+    return owner
+
+
+def _chunks(past: list[GenerationRecord]) -> list[TokenChunk]:
+    return [record for record in past if isinstance(record, TokenChunk)]
+
+
+def _text(past: list[GenerationRecord]) -> str:
+    return "".join(str(record.delta) for record in _chunks(past))
+
+
+def _is_terminal(record: GenerationRecord) -> bool:
+    if isinstance(record, AttemptEnded):
+        return record.finish_reason != "handed_over"
+    return isinstance(record, GenerationEnded)

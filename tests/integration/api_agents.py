@@ -1,0 +1,209 @@
+"""Everything behind the api, small and in one process: agents that answer prompts as their text says, a recorder and
+a projector, on the real log and the real Cassandra.
+
+What a prompt says: `say N` (N chunks "w1 w2 …"), `hold` (one chunk, then silence until somebody ends it), `refuse`,
+`fail` (before the first text), `break` (after it).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Any
+
+from confluent_kafka import Message
+
+from infra.cassandra import CassandraSession
+from infra.clock import now_us
+from infra.ids import draw_attempt_id
+from infra.settings import Settings
+from projections.order import order_key
+from projections.registry import PROJECTIONS, fold_all
+from projections.watermarks import watermark_rows
+from projections.writer import RowWriter
+from schemas import ids
+from schemas.codec import decode, encode
+from schemas.conversation import PromptSubmitted, RegenerateRequested
+from schemas.envelope import Envelope, Position, plain
+from schemas.generation import (
+    AttemptEnded,
+    AttemptStarted,
+    Failure,
+    GenerationEnded,
+    Price,
+    TokenChunk,
+    Turn,
+    Usage,
+)
+from streams.recorder.reactor import outcome_of
+from topics.catalogue import ACCOUNT_EVENTS, CONVERSATION_EVENTS, GENERATION_OUTCOMES, TOKEN_CHUNKS, Catalogue
+from topics.generation_fold import GenerationFold
+from topics.producer import LogProducer
+from topics.scan import generation_of
+from topics.tail import Tail
+
+PRICE = Price("2026-11", "USD", 100_000, 50_000, 400_000)
+PROJECTED = (CONVERSATION_EVENTS, GENERATION_OUTCOMES, ACCOUNT_EVENTS)
+
+
+@dataclass
+class Agents:
+    """`pace_s`: the pause between two chunks."""
+
+    log: LogProducer
+    writer: RowWriter
+    pace_s: float = 0.0
+    _queue: asyncio.Queue[tuple[str, Message]] = field(default_factory=asyncio.Queue)
+    _folds: dict[str, GenerationFold] = field(default_factory=dict)
+    _answered: set[str] = field(default_factory=set)
+
+    def take(self, topic: str, batch: Iterable[Message]) -> None:
+        for message in batch:
+            self._queue.put_nowait((topic, message))
+
+    async def run(self) -> None:
+        async with asyncio.TaskGroup() as answers:
+            while True:
+                topic, message = await self._queue.get()
+                record = decode(message.value())
+                position = Position(0, message.partition() or 0, message.offset() or 0)
+                if topic in PROJECTED:
+                    await self._project(topic, record, position)
+                if topic == TOKEN_CHUNKS:
+                    await self._record(record, position)
+                if not isinstance(record, PromptSubmitted | RegenerateRequested):
+                    continue
+                if record.generation_id not in self._answered:
+                    self._answered.add(record.generation_id)
+                    answers.create_task(self._answer(record, position))
+
+    async def _project(self, topic: str, record: Any, position: Position) -> None:
+        concerned = tuple(projection for projection in PROJECTIONS if topic in projection.topics)
+        await self.writer.write(fold_all(concerned, record, position))
+        reached = {(topic, position.partition): order_key(position) + 1}
+        await self.writer.write([(0, row) for row in watermark_rows(PROJECTIONS, reached)])
+
+    async def _record(self, record: Any, position: Position) -> None:
+        fold = self._folds.setdefault(generation_of(record), GenerationFold())
+        if fold.apply(record, position) is not None and fold.finished and fold.turn is not None:
+            await self.log.send(GENERATION_OUTCOMES, fold.turn.conversation_id, outcome_of(fold))
+
+    async def _answer(self, command: PromptSubmitted | RegenerateRequested, cause: Position) -> None:
+        attempt = Attempt(self.log, turn_of(command, cause))
+        match said_by(command).split():
+            case ["say", count]:
+                await attempt.start()
+                for number in range(1, int(count) + 1):
+                    attempt.chunk(f"w{number} ")
+                    if self.pace_s:
+                        await asyncio.sleep(self.pace_s)
+                await attempt.end("stop")
+            case ["hold"]:
+                await attempt.start()
+                attempt.chunk("held ")
+            case ["refuse"]:
+                await attempt.end_from_outside("refused", Failure("content_filter", "Not this.", False))
+            case ["fail"]:
+                await attempt.start()
+                await attempt.end("failed", Failure("engine_unavailable", "The engine is away.", True))
+            case ["break"]:
+                await attempt.start()
+                attempt.chunk("part ")
+                await attempt.end("failed", Failure("engine_failed", "The engine broke.", False))
+
+
+def said_by(command: PromptSubmitted | RegenerateRequested) -> str:
+    """The last thing the user said."""
+    if isinstance(command, RegenerateRequested):
+        return "say 2"
+    return plain(command.messages[-1].content if command.content is None else command.content)
+
+
+def turn_of(command: PromptSubmitted | RegenerateRequested, cause: Position) -> Turn:
+    prompt = command if isinstance(command, PromptSubmitted) else None
+    return Turn(
+        command.generation_id,
+        command.conversation_id,
+        command.user_id,
+        command.message_id,
+        command.message_id if isinstance(command, PromptSubmitted) else command.prompt_message_id,
+        "chat" if prompt is None else prompt.kind,
+        command.model,
+        PRICE,
+        command.request_hash,
+        cause,
+        command.tail,
+    )
+
+
+@dataclass
+class Attempt:
+    """What a worker publishes of one generation."""
+
+    log: LogProducer
+    turn: Turn
+    attempt_id: str = field(default_factory=draw_attempt_id)
+    seq: int = 0
+    text: str = ""
+
+    async def start(self) -> None:
+        envelope = Envelope(ids.event_id(self.attempt_id, "AttemptStarted"), now_us(), None, "r", "system:worker")
+        job = Position(0, 0, 0)
+        await self._send(AttemptStarted(envelope, self.turn, self.attempt_id, 1, 7, "worker-1", job))
+
+    def chunk(self, delta: str) -> None:
+        self.seq += 1
+        self.text += delta
+        chunk = TokenChunk(self.turn.generation_id, self.attempt_id, self.seq, now_us(), 1, delta)
+        self.log.fire(TOKEN_CHUNKS, self.turn.conversation_id, encode(chunk))
+
+    async def end(self, finish: Any, failure: Failure | None = None) -> None:
+        turn, digest = self.turn, sha256(self.text.encode()).hexdigest()
+        await self._send(
+            AttemptEnded(
+                turn.generation_id,
+                turn.conversation_id,
+                self.attempt_id,
+                now_us(),
+                self.seq,
+                digest,
+                finish,
+                Usage(7, self.seq),
+                failure,
+            )
+        )
+
+    async def end_from_outside(self, reason: Any, failure: Failure | None) -> None:
+        envelope = Envelope(
+            ids.event_id(self.turn.generation_id, "GenerationEnded"), now_us(), None, "r", "system:agent"
+        )
+        await self._send(GenerationEnded(envelope, self.turn, reason, None, failure))
+
+    async def _send(self, record: Any) -> None:
+        await self.log.send(TOKEN_CHUNKS, self.turn.conversation_id, record)
+
+
+@asynccontextmanager
+async def running_agents(settings: Settings, session: CassandraSession, topics: Catalogue) -> AsyncIterator[Agents]:
+    """Agents that see everything from now on."""
+    properties = settings.kafka.client_properties()
+    log = LogProducer(properties, topics, client_id="test-agents")
+    await log.start()
+    agents = Agents(log, RowWriter(session, settings.cassandra.keyspace))
+    tails = []
+    for topic in (*PROJECTED, TOKEN_CHUNKS):
+        tail = Tail(properties, topic, lambda batch, topic=topic: agents.take(topic, batch))  # type: ignore[misc]
+        await tail.start(list(range(topics[topic].partitions)))
+        tails.append(tail)
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            running = tasks.create_task(agents.run())
+            yield agents
+            running.cancel()
+    finally:
+        for tail in tails:
+            await tail.aclose()
+        await log.aclose()

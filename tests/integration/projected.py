@@ -1,0 +1,57 @@
+"""A log projected into the real Cassandra, and what reads it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from infra.cassandra import CassandraSession
+from infra.settings import Settings
+from projections import Projections
+from projections.history import ProjectedHistory
+from projections.order import order_key
+from projections.registry import PROJECTIONS, fold_all
+from projections.watermarks import watermark_rows
+from projections.writer import RowWriter
+from tests.fakes.cassandra_rows import own_keyspace
+from tests.fakes.projection_logs import PRICE, LogBuilder, Placed
+
+
+@dataclass
+class Projected(LogBuilder):
+    """A log whose records are in the tables once `show` returned."""
+
+    settings: Settings
+    session: CassandraSession
+    reads: Projections
+    writer: RowWriter
+    shown: int = 0
+    placed: list[Placed] = field(default_factory=list)
+    _next: dict[tuple[str, int], int] = field(default_factory=dict)
+
+    @property
+    def history(self) -> ProjectedHistory:
+        return ProjectedHistory(self.reads, lambda model: PRICE)
+
+    async def show(self, *, watermarks: bool = True) -> None:
+        """Project what was appended since."""
+        new, self.shown = self.placed[self.shown :], len(self.placed)
+        changes = []
+        for placed in new:
+            concerned = tuple(p for p in PROJECTIONS if placed.topic in p.topics)
+            changes += fold_all(concerned, placed.record, placed.position)
+        await self.writer.write(changes)
+        if watermarks:
+            reached = {(p.topic, p.position.partition): order_key(p.position) + 1 for p in new}
+            await self.writer.write([(0, row) for row in watermark_rows(PROJECTIONS, reached)])
+
+
+@asynccontextmanager
+async def projected_in(servers: Settings) -> AsyncIterator[Projected]:
+    async with own_keyspace(servers) as (settings, session):
+        reads = await Projections.connect(settings.cassandra)
+        try:
+            yield Projected(settings, session, reads, RowWriter(session, settings.cassandra.keyspace))
+        finally:
+            await reads.aclose()

@@ -1,0 +1,289 @@
+"""The api process on the real Kafka, Cassandra and Redis."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import pytest_asyncio
+from pydantic import SecretStr
+
+from infra.settings import RedisSettings, Settings
+from schemas.envelope import Position
+from schemas.generation import GenerationEnded
+from tests.eventually import eventually
+from tests.fakes.cassandra_rows import own_keyspace
+from tests.integration.api_agents import Agents, running_agents
+from tests.integration.api_process import ApiEnded, ApiProcess, make_key, running_api
+from tests.unit.api.sse_text import events_of
+from topics.admin import create_topics
+from topics.catalogue import TOKEN_CHUNKS, catalogue
+from topics.scan import fold_generation, watermarks
+
+pytestmark = [pytest.mark.stack, pytest.mark.asyncio(loop_scope="module")]
+
+CHAT = "/v1/chat/completions"
+CONVERSATIONS = "/api/v1/conversations"
+
+
+@dataclass(frozen=True)
+class Running:
+    settings: Settings
+    agents: Agents
+    api: ApiProcess
+    key: str
+    other_key: str
+
+    def client(self) -> httpx.AsyncClient:
+        return self.api.client(self.key)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def running(servers: Settings, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Running]:
+    log_file: Path = tmp_path_factory.mktemp("api") / "api.log"
+    topics = catalogue()
+    await asyncio.to_thread(create_topics, servers.kafka.client_properties(), topics)
+    async with own_keyspace(servers) as (settings, session), running_agents(settings, session, topics) as agents:
+        key, other = await make_key(agents.log, "alice"), await make_key(agents.log, "bob")
+        async with running_api(settings, log_file, heartbeat_s=0.5, disconnect_grace_s=0.2) as api:
+            yield Running(settings, agents, api, key, other)
+            said = api.said
+    assert key not in said
+    assert "canary" not in said
+
+
+def chat(said: str, **fields: Any) -> dict[str, Any]:
+    return {"model": "verbatim-local", "messages": [{"role": "user", "content": said}], **fields}
+
+
+async def begun(client: httpx.AsyncClient, **body: Any) -> str:
+    answer = await client.post(CONVERSATIONS, json=body)
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()["id"])
+
+
+async def test_a_turn_is_streamed_read_and_streamed_again(running: Running) -> None:
+    async with running.client() as client:
+        conversation = await begun(client, title="canary title")
+        path = f"{CONVERSATIONS}/{conversation}/messages"
+        first = await client.post(path, json={"content": "say 50"})
+        events = events_of(first.content)
+        assert [event.id for event in events] == [str(seq) for seq in range(52)]
+        generation = events[0].json["messageId"]
+        text = "".join(event.json["delta"] for event in events[1:-1])
+        token = f"{first.headers['x-verbatim-position']},generation/{generation}"
+        read = await client.get(path, headers={"X-Verbatim-Position": token})
+        assert "x-verbatim-behind" not in read.headers
+        assert [row["content"] for row in read.json()["data"]] == ["say 50", text]
+        stream = f"/api/v1/generations/{generation}/stream"
+        assert (await client.get(stream)).content == first.content
+        second = await client.post(path, json={"content": "say 1"})
+        rows = (await client.get(path, headers={"X-Verbatim-Position": second.headers["x-verbatim-position"]})).json()
+        assert rows["data"][2]["parentMessageId"] == generation
+        listed = await client.get(CONVERSATIONS, headers={"X-Verbatim-Position": token})
+        assert listed.json()["data"][0]["id"] == conversation
+
+
+async def test_a_late_reader_joins_a_running_generation_exactly(running: Running) -> None:
+    running.agents.pace_s = 0.01
+    try:
+        async with running.client() as client, running.client() as late:
+            conversation = await begun(client)
+            path = f"{CONVERSATIONS}/{conversation}/messages"
+            async with client.stream("POST", path, json={"content": "say 40"}) as response:
+                received = b""
+                joined: asyncio.Task[httpx.Response] | None = None
+                async with asyncio.TaskGroup() as tasks:
+                    async for data in response.aiter_raw():
+                        received += data
+                        if joined is None and len(events_of(received)) > 10:
+                            generation = events_of(received)[0].json["messageId"]
+                            headers = {"Last-Event-ID": "5"}
+                            joined = tasks.create_task(
+                                late.get(f"/api/v1/generations/{generation}/stream", headers=headers)
+                            )
+            assert joined is not None
+            assert events_of(joined.result().content) == events_of(received)[6:]
+    finally:
+        running.agents.pace_s = 0.0
+
+
+async def test_a_running_generation_is_found_by_another_process(running: Running, tmp_path: Path) -> None:
+    async with (
+        running_api(running.settings, tmp_path / "second.log") as second,
+        running.client() as client,
+        second.client(running.key) as elsewhere,
+    ):
+        path = f"{CONVERSATIONS}/{await begun(client)}/messages"
+        async with client.stream("POST", path, json={"content": "hold"}) as response:
+            parts = response.aiter_raw()
+            seen = await until(parts, b"held")
+            generation = events_of(seen)[0].json["messageId"]
+            async with elsewhere.stream("GET", f"/api/v1/generations/{generation}/stream") as other:
+                assert await until(other.aiter_raw(), b"held") == seen
+            cancelled = await elsewhere.post(f"/api/v1/generations/{generation}/cancel", json={"seen": 1})
+            assert cancelled.json()["status"] == "cancelled"
+            rest = b"".join([part async for part in parts])
+    assert events_of(rest)[-1].json["finishReason"] == "cancelled"
+
+
+async def until(parts: AsyncIterator[bytes], sign: bytes) -> bytes:
+    """What came up to and with `sign`."""
+    seen = b""
+    async for part in parts:
+        seen += part
+        if sign in seen:
+            return seen
+    raise AssertionError(f"the stream ended without {sign!r}: {seen!r}")
+
+
+async def test_an_api_that_was_killed_has_lost_nothing(running: Running, tmp_path: Path) -> None:
+    received = b""
+    async with (
+        running_api(running.settings, tmp_path / "killed.log", status=-signal.SIGKILL) as killed,
+        killed.client(running.key) as client,
+    ):
+        path = f"{CONVERSATIONS}/{await begun(client)}/messages"
+        with pytest.raises(httpx.RemoteProtocolError):
+            async with client.stream("POST", path, json={"content": "hold"}) as response:
+                async for data in response.aiter_raw():
+                    received += data
+                    if b"held" in received:
+                        killed.process.send_signal(signal.SIGKILL)
+        await killed.process.wait()
+    generation = events_of(received)[0].json["messageId"]
+    async with running.client() as client:
+        await client.post(f"/api/v1/generations/{generation}/cancel")
+        again = await client.get(f"/api/v1/generations/{generation}/stream")
+    assert again.content.startswith(received)
+    assert events_of(again.content)[-1].json["finishReason"] == "cancelled"
+
+
+async def test_a_stateless_prompt_nobody_waits_for_is_cancelled(running: Running) -> None:
+    async with running.client() as client:
+        async with client.stream("POST", CHAT, json=chat("hold", stream=True)) as response:
+            head = await anext(response.aiter_lines())
+        completion = httpx.Response(200, text=head.removeprefix("data: ")).json()["id"].removeprefix("chatcmpl-")
+        generation = "-".join(completion[i:j] for i, j in ((0, 8), (8, 12), (12, 16), (16, 20), (20, 32)))
+
+        async def cancelled() -> bool:
+            answer = await client.get(f"/api/v1/generations/{generation}")
+            return answer.status_code == 200 and answer.json()["status"] == "cancelled"
+
+        await eventually(cancelled)
+        assert (await client.get(f"/api/v1/generations/{generation}")).json()["content"] == "held "
+
+
+async def test_a_conversation_goes_on_when_its_client_leaves(running: Running) -> None:
+    running.agents.pace_s = 0.02
+    try:
+        async with running.client() as client:
+            conversation = await begun(client)
+            path = f"{CONVERSATIONS}/{conversation}/messages"
+            async with client.stream("POST", path, json={"content": "say 30"}) as response:
+                await anext(response.aiter_lines())
+
+            async def whole() -> bool:
+                rows = (await client.get(path)).json()["data"]
+                return len(rows) == 2 and rows[1]["status"] == "completed" and rows[1]["content"].endswith("w30 ")
+
+            await eventually(whole)
+    finally:
+        running.agents.pace_s = 0.0
+
+
+async def test_a_silent_stream_is_kept_alive(running: Running) -> None:
+    async with running.client() as client:
+        conversation = await begun(client)
+        path = f"{CONVERSATIONS}/{conversation}/messages"
+        async with client.stream("POST", path, json={"content": "hold"}) as response:
+            await until(response.aiter_raw(), b": keep-alive\n\n: keep-alive\n\n")
+
+
+async def test_two_users_never_meet(running: Running) -> None:
+    async with running.client() as alice, running.api.client(running.other_key) as bob:
+        conversation = await begun(alice)
+        answer = await alice.post(f"{CONVERSATIONS}/{conversation}/messages", json={"content": "say 1"})
+        generation = events_of(answer.content)[0].json["messageId"]
+        for path in (f"{CONVERSATIONS}/{conversation}", f"/api/v1/generations/{generation}/stream"):
+            assert (await bob.get(path)).status_code == 404
+        assert conversation not in (await bob.get(CONVERSATIONS)).text
+
+
+async def test_a_retry_joins_its_turn_after_the_process_was_replaced(running: Running, tmp_path: Path) -> None:
+    headers = {"Idempotency-Key": "retry after restart"}
+    async with running.client() as client:
+        first = await client.post(CHAT, json=chat("say 3", stream=True), headers=headers)
+    async with running_api(running.settings, tmp_path / "next.log") as replaced, replaced.client(running.key) as client:
+        again = await client.post(CHAT, json=chat("say 3", stream=True), headers=headers)
+        assert (again.status_code, again.headers["idempotent-replayed"]) == (200, "true")
+        assert again.content == first.content
+        other = await client.post(CHAT, json=chat("say 4", stream=True), headers=headers)
+        assert other.status_code == 422
+
+
+async def test_a_revoked_key_ends_its_streams(running: Running) -> None:
+    async with running.client() as client:
+        made = (await client.post("/api/v1/keys", json={"label": "short-lived"})).json()
+        async with running.api.client(made["key"]) as other:
+            conversation = await begun(other)
+            with pytest.raises(httpx.RemoteProtocolError):
+                path = f"{CONVERSATIONS}/{conversation}/messages"
+                async with other.stream("POST", path, json={"content": "hold"}) as response:
+                    async for _ in response.aiter_raw():
+                        await client.delete(f"/api/v1/keys/{made['id']}")
+            assert (await other.get("/v1/models")).status_code == 401
+
+
+async def test_the_rate_limit_is_shared_and_told(running: Running, tmp_path: Path) -> None:
+    key = await make_key(running.agents.log, "rated")
+    async with (
+        running_api(running.settings, tmp_path / "rated.log", requests_per_minute=3) as limited,
+        limited.client(key) as client,
+    ):
+        answers = [await client.get("/v1/models") for _ in range(4)]
+    assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
+    assert [answer.headers["x-ratelimit-remaining-requests"] for answer in answers] == ["2", "1", "0", "0"]
+    assert 1 <= int(answers[-1].headers["retry-after"]) <= 20
+
+
+async def test_without_redis_requests_are_served(running: Running, tmp_path: Path) -> None:
+    nowhere = RedisSettings(url=SecretStr("redis://127.0.0.1:1/0"))
+    settings = running.settings.model_copy(update={"redis": nowhere})
+    async with running_api(settings, tmp_path / "no-redis.log") as alone, alone.client(running.key) as client:
+        answer = await client.get("/v1/models")
+        assert answer.status_code == 200
+        assert "x-ratelimit-limit-requests" not in answer.headers
+
+
+async def test_the_end_of_a_cancelled_turn_stands_once_in_the_log(running: Running) -> None:
+    async with running.client() as client:
+        conversation = await begun(client)
+        path = f"{CONVERSATIONS}/{conversation}/messages"
+        async with client.stream("POST", path, json={"content": "hold"}) as response:
+            seen = await until(response.aiter_raw(), b"held")
+            generation = events_of(seen)[0].json["messageId"]
+            answers = await asyncio.gather(
+                *(client.post(f"/api/v1/generations/{generation}/cancel", json={"seen": 1}) for _ in range(3))
+            )
+    assert {answer.json()["status"] for answer in answers} == {"cancelled"}
+    properties = running.settings.kafka.client_properties()
+    _, end = await asyncio.to_thread(watermarks, properties, TOKEN_CHUNKS, 0)
+    fold = await asyncio.to_thread(
+        fold_generation, properties, TOKEN_CHUNKS, conversation, generation, Position(0, 0, 0), end
+    )
+    assert isinstance(fold.end, GenerationEnded)
+    assert (fold.end.reason, fold.end.seen, fold.text) == ("cancelled", 1, "held ")
+
+
+async def test_a_port_that_is_taken_is_one_clear_line(running: Running, tmp_path: Path) -> None:
+    port = int(running.api.url.rpartition(":")[2])
+    with pytest.raises(ApiEnded, match=f"^api: cannot listen on 127.0.0.1:{port}: Address already in use\n$"):
+        async with running_api(running.settings, tmp_path / "taken.log", port=port):
+            pytest.fail("it serves")

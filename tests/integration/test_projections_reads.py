@@ -1,0 +1,347 @@
+"""What readers get from the real Cassandra."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import pytest
+import pytest_asyncio
+
+from infra.settings import Settings
+from projections.cursors import BadCursor
+from projections.history import ProjectedContext
+from schemas.account import ApiKeyCreated, ApiKeyRevoked, UserCreated
+from schemas.conversation import Attachment, ConversationDeleted, ConversationRenamed, PromptSubmitted
+from schemas.envelope import Position, Sealed
+from schemas.generation import Failure
+from tests.fakes.projection_logs import (
+    AT,
+    DAY_US,
+    PRICE,
+    envelope,
+    outcome,
+    prompt,
+    regenerate,
+    started,
+    turn_of,
+    used,
+)
+from tests.integration.projected import Projected, projected_in
+
+pytestmark = [
+    pytest.mark.stack,
+    pytest.mark.timeout(300),
+    pytest.mark.asyncio(loop_scope="module"),
+]
+
+_numbers = itertools.count()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def log(servers: Settings) -> AsyncIterator[Projected]:
+    async with projected_in(servers) as projected:
+        yield projected
+
+
+@pytest.fixture
+def name() -> str:
+    """An id that no other test uses."""
+    return f"n{next(_numbers)}"
+
+
+async def test_a_conversation_is_as_its_events_say(log: Projected, name: str) -> None:
+    log.said(started(name, at_us=AT, system="Be brief."))
+    await log.show()
+    row = await log.reads.conversation(name)
+    assert row is not None
+    assert (row.user_id, row.title, row.preview, row.system_prompt) == ("ada", None, None, "Be brief.")
+    log.said(prompt(name, "a", at_us=AT + 5, content="What is\nan  event log? " + "x" * 200))
+    await log.show()
+    row = await log.reads.conversation(name)
+    assert row is not None
+    assert row.title == row.preview == "What is an event log? " + "x" * 98
+    assert (row.created_at_us, row.updated_at_us, row.model) == (AT, AT + 5, "local")
+    log.said(ConversationRenamed(envelope("n"), name, "ada", "Logs"))
+    await log.show()
+    row = await log.reads.conversation(name)
+    assert row is not None
+    assert row.title == "Logs"
+    assert await log.reads.conversation("nobody") is None
+
+
+async def test_a_deleted_conversation_is_gone_from_every_read_and_stays_so(log: Projected, name: str) -> None:
+    asked = prompt(name, "a", user=name)
+    cause = log.said(asked)
+    ended = outcome(turn_of(asked, cause))
+    log.ended(ended)
+    running = prompt(name, "b", user=name, parent=asked.generation_id)
+    running_cause = log.said(running)
+    log.said(ConversationDeleted(envelope("d"), name, name))
+    await log.show()
+    late = prompt(name, "late", user=name)
+    late_cause = log.said(late)
+    log.ended(outcome(turn_of(late, late_cause)))
+    await log.show()
+    reads = log.reads
+    assert await reads.conversation(name) is None
+    assert (await reads.conversations(name)).rows == ()
+    assert (await reads.messages(name)).rows == ()
+    assert await reads.leaf(name) is None
+    for command in (asked, running, late):
+        assert await reads.message(name, command.message_id) is None
+        assert await reads.generation(command.generation_id) is None
+        assert await reads.outcome(command.generation_id) is None
+    context = await log.history.context(name, asked.generation_id, 10)
+    assert context is not None
+    assert (context.deleted, context.messages) == (True, ())
+    # What still runs is known all the same: somebody has to end it.
+    assert await log.history.open_turns(name) == (turn_of(running, running_cause),)
+
+
+@pytest.mark.parametrize("how", ["completed", "failed", "cancelled", "refused"])
+async def test_an_outcome_is_read_as_it_was_written(log: Projected, name: str, how: str) -> None:
+    for kind, text in (("chat", "\0 strange ß 👩‍👩‍👧"), ("stateless", ""), ("chat", Sealed("k", b"1", b"2"))):
+        asked = prompt(f"{name}-{kind}-{type(text).__name__}", "a", kind=kind)
+        turn = turn_of(asked, log.said(asked))
+        await log.show()
+        assert await log.reads.outcome(asked.generation_id) is None
+        generation = await log.reads.generation(asked.generation_id)
+        assert generation is not None
+        assert generation.turn(PRICE) == turn
+        assert generation.deadline_at_us == asked.deadline_at_us
+        ended = outcome(turn, how, text)
+        log.ended(ended)
+        # The recorder may say it again.
+        log.ended(ended)
+        await log.show()
+        assert await log.reads.outcome(asked.generation_id) == ended
+
+
+async def test_messages_come_in_order_with_how_they_ended(log: Projected, name: str) -> None:
+    attachment = Attachment("f1", "notes.txt", "text/plain", 12, "ab" * 32)
+    first = prompt(name, "a", attachments=(attachment,))
+    log.ended(outcome(turn_of(first, log.said(first)), text="Hello."))
+    second = prompt(name, "b", parent=first.generation_id, content="More")
+    log.ended(outcome(turn_of(second, log.said(second)), "failed", text="half"))
+    again = regenerate(name, "c", second.message_id)
+    log.said(again)
+    await log.show()
+    page = await log.reads.messages(name)
+    assert [(m.message_id, m.role, m.parent_message_id, m.content, m.status) for m in page.rows] == [
+        (first.message_id, "user", None, "What is an event log?", "completed"),
+        (first.generation_id, "assistant", first.message_id, "Hello.", "completed"),
+        (second.message_id, "user", first.generation_id, "More", "completed"),
+        (second.generation_id, "assistant", second.message_id, "half", "failed"),
+        (again.generation_id, "assistant", second.message_id, "", "running"),
+    ]
+    assert page.next_cursor is None
+    assert page.rows[0].attachments == (attachment,)
+    assert page.rows[1].finish_reason == "stop"
+    assert page.rows[1].usage is not None
+    assert page.rows[1].cost_micros == 99
+    assert page.rows[3].failure == Failure("engine_error", "The model did not answer.", True)
+    leaf = await log.reads.leaf(name)
+    assert leaf == page.rows[4]
+    for row in page.rows:
+        assert await log.reads.message(name, row.message_id) == row
+    assert await log.reads.message("another", first.message_id) is None
+
+
+async def test_a_repeated_command_shows_once(log: Projected, name: str) -> None:
+    asked = prompt(name, "a")
+    cause = log.said(asked)
+    log.ended(outcome(turn_of(asked, cause)))
+    # The retry came after the answer, and its parent was filled in anew.
+    log.said(replace(asked, parent_message_id=asked.generation_id))
+    await log.show()
+    rows = (await log.reads.messages(name)).rows
+    assert [(m.message_id, m.status) for m in rows] == [
+        (asked.message_id, "completed"),
+        (asked.generation_id, "completed"),
+    ]
+    assert await log.reads.leaf(name) == rows[1]
+    context = await log.history.context(name, asked.generation_id, 10)
+    assert context is not None
+    assert len(context.messages) == 2
+    assert await log.reads.open_generations(name) == []
+
+
+async def test_pages_of_messages_are_cut_anywhere_and_lose_nothing(log: Projected, name: str) -> None:
+    commands = [prompt(name, f"{n}", content=f"prompt {n}") for n in range(7)]
+    for command in commands:
+        log.said(command)
+    log.said(commands[3])
+    await log.show()
+    expected = [key for command in commands for key in (command.message_id, command.generation_id)]
+    for limit in (1, 2, 3, 5, 14, 100):
+        seen: list[str] = []
+        cursor: str | None = None
+        for _ in range(20):
+            page = await log.reads.messages(name, cursor, limit)
+            assert len(page.rows) <= limit
+            seen += [row.message_id for row in page.rows]
+            cursor = page.next_cursor
+            if cursor is None:
+                break
+        assert seen == expected
+    for cursor in ("garbage", "WzEsICJub2JvZHkiXQ"):
+        with pytest.raises(BadCursor):
+            await log.reads.messages(name, cursor, 10)
+
+
+async def test_a_long_conversation_is_read_in_pages_and_by_its_chain(log: Projected, name: str) -> None:
+    parent: str | None = None
+    for n in range(2500):
+        asked = prompt(name, f"{n}", parent=parent, content=f"prompt {n}")
+        log.ended(outcome(turn_of(asked, log.said(asked)), text=f"answer {n}"))
+        parent = asked.generation_id
+    await log.show()
+    seen, cursor = 0, None
+    while True:
+        page = await log.reads.messages(name, cursor, 1000)
+        seen += len(page.rows)
+        cursor = page.next_cursor
+        if cursor is None:
+            break
+    assert seen == 5000
+    assert parent is not None
+    whole = await log.history.context(name, parent, 5000)
+    assert whole is not None
+    assert len(whole.messages) == 5000
+    assert whole.messages[0].content == "prompt 0"
+    some = await log.history.context(name, parent, 40)
+    assert some is not None
+    assert len(some.messages) == 40
+    assert [m.content for m in some.messages[-2:]] == ["prompt 2499", "answer 2499"]
+    old = log.placed[-5000].record
+    assert isinstance(old, PromptSubmitted)
+    branch = prompt(name, "branch", parent=old.generation_id)
+    log.ended(outcome(turn_of(branch, log.said(branch)), text="from long ago"))
+    await log.show()
+    branched = await log.history.context(name, branch.generation_id, 100)
+    assert branched is not None
+    assert [m.content for m in branched.messages] == [
+        "prompt 0",
+        "answer 0",
+        "What is an event log?",
+        "from long ago",
+    ]
+
+
+async def test_history_is_whole_or_not_given(log: Projected, name: str) -> None:
+    first = prompt(name, "a")
+    cause = log.said(first)
+    await log.show()
+    history = log.history
+    assert await history.context(name, first.generation_id, 10) is None
+    log.ended(outcome(turn_of(first, cause)))
+    await log.show()
+    assert await history.context(name, first.generation_id, 10) is not None
+    orphan = prompt(name, "b", parent="not-there")
+    log.ended(outcome(turn_of(orphan, log.said(orphan))))
+    await log.show()
+    assert await history.context(name, orphan.generation_id, 10) is None
+    assert await history.context("no-conversation", "x", 10) is None
+    assert await history.context("no-conversation", None, 10) is None
+    assert await history.context(name, None, 10) == ProjectedContext()
+    # Another answer is wanted to a prompt whose first one is still running, or was refused.
+    asked = prompt(name, "c", parent=first.generation_id, content="Again?")
+    cause = log.said(asked)
+    await log.show()
+    for _ in range(2):
+        context = await history.context(name, asked.message_id, 10)
+        assert context is not None
+        assert [m.content for m in context.messages] == ["What is an event log?", "A sequence.", "Again?"]
+        log.ended(outcome(turn_of(asked, cause), "refused"))
+        await log.show()
+
+
+async def test_open_turns_wait_for_the_end_they_are_asked_about(log: Projected, name: str) -> None:
+    asked = prompt(name, "a")
+    turn = turn_of(asked, log.said(asked))
+    log.said(ConversationDeleted(envelope("d"), name, "ada"))
+    async with asyncio.TaskGroup() as group:
+        asking = group.create_task(log.history.open_turns(name))
+        await log.show()
+    assert asking.result() == (turn,)
+
+
+async def test_a_list_is_newest_first_and_pages_without_loss(log: Projected, name: str) -> None:
+    user = name
+    for n in range(12):
+        log.said(started(f"{name}-{n}", user, AT + n * DAY_US // 3))
+    # Spoken to again: moves to the front, from an earlier day or from the same one.
+    for place, n in enumerate((0, 7, 11)):
+        log.said(prompt(f"{name}-{n}", "a", user, AT + 5 * DAY_US + place))
+    log.said(ConversationDeleted(envelope("d"), f"{name}-5", user))
+    log.said(prompt(f"{name}-other", "a", "somebody-else", AT + 6 * DAY_US))
+    log.said(prompt(f"{name}-alone", "a", user, AT + 6 * DAY_US, kind="stateless"))
+    await log.show()
+    expected = [f"{name}-{n}" for n in (11, 7, 0, 10, 9, 8, 6, 4, 3, 2, 1)]
+    for limit in (1, 2, 3, 5, 11, 50):
+        seen: list[str] = []
+        cursor: str | None = None
+        for _ in range(20):
+            page = await log.reads.conversations(user, cursor, limit)
+            assert len(page.rows) <= limit
+            seen += [row.conversation_id for row in page.rows]
+            cursor = page.next_cursor
+            if cursor is None:
+                break
+        assert seen == expected
+    for bad in ("garbage", "WzEsIDJd", "Wy0xLCAiYSJd"):
+        with pytest.raises(BadCursor):
+            await log.reads.conversations(user, bad, 10)
+
+
+async def test_many_conversations_of_one_day_are_paged(log: Projected, name: str) -> None:
+    for n in range(120):
+        log.said(started(f"{name}-{n:03}", name, AT + n % 7))
+    await log.show()
+    seen: list[str] = []
+    cursor: str | None = None
+    while True:
+        page = await log.reads.conversations(name, cursor, 50)
+        seen += [row.conversation_id for row in page.rows]
+        cursor = page.next_cursor
+        if cursor is None:
+            break
+    assert len(seen) == len(set(seen)) == 120
+
+
+async def test_keys_open_until_they_are_revoked(log: Projected, name: str) -> None:
+    digest = name.ljust(64, "0")
+    log.account(UserCreated(envelope("u"), name, "Ada"))
+    made = ApiKeyCreated(envelope("k"), name, "key-1", digest, "laptop", "wxyz")
+    log.account(made)
+    await log.show()
+    key = await log.reads.api_key(digest)
+    assert key is not None
+    assert (key.user_id, key.key_id, key.label, key.hint, key.revoked) == (name, "key-1", "laptop", "wxyz", False)
+    assert name in [user.user_id for user in await log.reads.users()]
+    log.account(ApiKeyRevoked(envelope("r", AT + 1), name, "key-1", digest))
+    log.account(made)
+    await log.show()
+    assert await log.reads.api_key(digest) is None
+    assert [(key.key_id, key.revoked) for key in await log.reads.keys(name)] == [("key-1", True)]
+
+
+async def test_the_ledger_is_read_by_time_across_months(log: Projected, name: str) -> None:
+    days = [0, 1, 20, 45, 400]
+    for day in days:
+        asked = prompt(f"{name}-{day}", "a", name)
+        ended = outcome(turn_of(asked, Position(0, 0, 0)), at_us=AT + day * DAY_US)
+        entry = used(ended, Position(0, 0, 0))
+        log.recorded(entry)
+        log.recorded(entry)
+    await log.show()
+    rows = await log.reads.usage(name, AT, AT + 401 * DAY_US)
+    assert [(row.at_us - AT) // DAY_US for row in rows] == sorted(days, reverse=True)
+    assert sum(row.cost_micros for row in rows) == 99 * len(days)
+    assert rows[0].usage.prompt_tokens == 12
+    some = await log.reads.usage(name, AT + DAY_US, AT + 45 * DAY_US)
+    assert [(row.at_us - AT) // DAY_US for row in some] == [20, 1]
+    assert await log.reads.usage(name, AT, AT) == []

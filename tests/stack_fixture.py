@@ -1,0 +1,79 @@
+"""Real servers for integration tests: started once per test session in a folder of their own, stopped at its end.
+
+Set STACK_STATE to the state folder of running servers (`python -m infra.stack.servers --state DIR`) to use those
+instead while developing. Keep out of each other's way all the same: a topic prefix and a keyspace per test.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from infra.settings import Settings, load
+from tests.eventually import eventually_sync
+
+REPO_ROOT = Path(__file__).parents[1]
+# A cold cache also downloads about 110 MB of jars.
+START_TIMEOUT_S = 240.0
+STOP_TIMEOUT_S = 45.0
+
+
+def settings_of(state: Path) -> Settings:
+    """Settings that point at the servers of a state folder."""
+    stack: dict[str, Any] = json.loads((state / "stack.json").read_text())
+    return load(
+        state=state,
+        kafka={"bootstrap": stack["kafka"]["bootstrap"]},
+        cassandra={"contact_points": (stack["cassandra"]["host"],), "port": stack["cassandra"]["port"]},
+        redis={"url": stack["redis"]["url"]},
+        triton={"grpc": stack["triton"]["grpc"]},
+    )
+
+
+@contextmanager
+def running_servers(state: Path, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+    """The four servers over `state` for the length of the block; yields their supervisor."""
+    output = state.with_name(f"{state.name}.out")
+    with output.open("wb") as file:
+        command = [sys.executable, "-m", "infra.stack.servers", "--state", str(state), *arguments]
+        supervisor = subprocess.Popen(command, cwd=REPO_ROOT, stdout=file, stderr=subprocess.STDOUT)
+
+    def ready() -> bool:
+        said = output.read_text()
+        if supervisor.poll() is not None:
+            raise RuntimeError(f"the servers ended: {said[-2000:]}")
+        return "\nready: " in said
+
+    try:
+        _until(ready, supervisor)
+        yield supervisor
+    finally:
+        if supervisor.poll() is None:
+            supervisor.send_signal(signal.SIGTERM)
+        supervisor.wait(STOP_TIMEOUT_S)
+
+
+def _until(ready: Any, supervisor: subprocess.Popen[bytes]) -> None:
+    def ready_or_ended() -> bool:
+        return supervisor.poll() is not None or ready()
+
+    eventually_sync(ready_or_ended, START_TIMEOUT_S)
+    ready()
+
+
+def session_servers(folder: Path) -> Iterator[Settings]:
+    """What the `servers` fixture yields: settings of servers that live as long as the test session."""
+    running = os.environ.get("STACK_STATE")
+    if running:
+        yield settings_of(Path(running))
+        return
+    state = folder / "state"
+    with running_servers(state):
+        yield settings_of(state)

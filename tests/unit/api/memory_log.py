@@ -1,0 +1,179 @@
+"""A log in memory: what the api writes to and tails, and what a worker publishes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+from schemas import ids
+from schemas.codec import decode, encode
+from schemas.conversation import PromptSubmitted, RegenerateRequested
+from schemas.envelope import Envelope, Position
+from schemas.generation import AttemptEnded, AttemptStarted, Failure, GenerationEnded, Price, TokenChunk, Turn, Usage
+from topics.catalogue import TOKEN_CHUNKS, catalogue
+from topics.errors import LogUnavailable
+from topics.generation_fold import GenerationFold
+from topics.scan import generation_of
+
+AT = 1_764_000_000_000_000
+TOPICS = catalogue(token_chunk_partitions=2)
+PRICE = Price("2026-11", "USD", 100_000, 50_000, 400_000)
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryRecord:
+    """What is read of a consumed message."""
+
+    at: tuple[str, int, int]
+    key_bytes: bytes
+    value_bytes: bytes
+
+    def key(self) -> bytes:
+        return self.key_bytes
+
+    def value(self) -> bytes:
+        return self.value_bytes
+
+    def partition(self) -> int:
+        return self.at[1]
+
+    def offset(self) -> int:
+        return self.at[2]
+
+
+class MemoryLog:
+    """The Log and the ChunkLog of the api. `down`: "refuse" takes nothing, "lose_acks" takes it and says nothing."""
+
+    def __init__(self) -> None:
+        self.partitions: dict[tuple[str, int], list[MemoryRecord]] = {}
+        self.down = ""
+        self.paused = False
+        self._tails: list[tuple[str, Callable[[Iterable[MemoryRecord]], None]]] = []
+        self._held: list[tuple[Callable[[Iterable[MemoryRecord]], None], MemoryRecord]] = []
+        self._delivered: dict[tuple[str, int], int] = {}
+
+    def tail(self, topic: str, on_batch: Callable[[Iterable[MemoryRecord]], None]) -> None:
+        self._tails.append((topic, on_batch))
+
+    async def send(self, topic: str, key: str, record: Any) -> Position:
+        if self.down == "refuse":
+            raise LogUnavailable("down")
+        at = self.append(topic, key, record)
+        if self.down == "lose_acks":
+            raise LogUnavailable("no acknowledgement")
+        return at
+
+    def fire(self, topic: str, key: str, value: bytes) -> None:
+        if self.down:
+            raise LogUnavailable("down")
+        self._append(topic, key, value)
+
+    def append(self, topic: str, key: str, record: Any) -> Position:
+        return self._append(topic, key, encode(record))
+
+    def resume(self) -> None:
+        """Deliver what tails were not given while `paused`."""
+        self.paused = False
+        held, self._held = self._held, []
+        for on_batch, record in held:
+            self._deliver(on_batch, record)
+
+    def _append(self, topic: str, key: str, value: bytes) -> Position:
+        partition = TOPICS.partition(topic, key)
+        records = self.partitions.setdefault((topic, partition), [])
+        record = MemoryRecord((topic, partition, len(records)), key.encode(), value)
+        records.append(record)
+        for tailed, on_batch in self._tails:
+            if tailed == topic and self.paused:
+                self._held.append((on_batch, record))
+            elif tailed == topic:
+                self._deliver(on_batch, record)
+        return Position(0, partition, record.at[2])
+
+    def _deliver(self, on_batch: Callable[[Iterable[MemoryRecord]], None], record: MemoryRecord) -> None:
+        on_batch([record])
+        self._delivered[record.at[:2]] = record.at[2] + 1
+
+    def position(self, partition: int) -> int:
+        return self._delivered.get((TOKEN_CHUNKS, partition), 0)
+
+    async def fold(self, conversation_id: str, generation_id: str, tail: Position, stop: int) -> GenerationFold:
+        if self.down:
+            raise LogUnavailable("down")
+        fold = GenerationFold()
+        for record in self.partitions.get((TOKEN_CHUNKS, tail.partition), [])[tail.offset : stop]:
+            event = decode(record.value())
+            if record.key() == conversation_id.encode() and generation_of(event) == generation_id:
+                fold.apply(event, Position(0, tail.partition, record.offset()))
+        return fold
+
+    def all_of(self, topic: str) -> list[tuple[Any, Position]]:
+        """Every record of a topic with its place, partition after partition."""
+        return [
+            (decode(record.value()), Position(0, partition, record.offset()))
+            for (name, partition), records in sorted(self.partitions.items())
+            if name == topic
+            for record in records
+        ]
+
+
+def turn_of(command: PromptSubmitted | RegenerateRequested, cause: Position) -> Turn:
+    """The turn that a command at `cause` begins."""
+    prompt = command if isinstance(command, PromptSubmitted) else None
+    return Turn(
+        command.generation_id,
+        command.conversation_id,
+        command.user_id,
+        command.message_id,
+        command.message_id if isinstance(command, PromptSubmitted) else command.prompt_message_id,
+        "chat" if prompt is None else prompt.kind,
+        command.model,
+        PRICE,
+        command.request_hash,
+        cause,
+        command.tail,
+    )
+
+
+@dataclass(slots=True)
+class Attempt:
+    """A worker's hand: what it publishes of one generation."""
+
+    log: MemoryLog
+    turn: Turn
+    attempt_id: str = "a1"
+    number: int = 1
+    seq: int = 0
+    text: str = ""
+
+    def _append(self, record: Any) -> Position:
+        return self.log.append(TOKEN_CHUNKS, self.turn.conversation_id, record)
+
+    def start(self, prompt_tokens: int = 7) -> Attempt:
+        envelope = Envelope(ids.event_id(self.turn.generation_id, "AttemptStarted"), AT + 5, None, "r", "system:worker")
+        job = Position(0, 0, 0)
+        self._append(AttemptStarted(envelope, self.turn, self.attempt_id, self.number, prompt_tokens, "worker-1", job))
+        return self
+
+    def chunk(self, delta: str, tokens: int = 1) -> Attempt:
+        self.seq += 1
+        self.text += delta
+        at = AT + 10 + self.seq
+        self._append(TokenChunk(self.turn.generation_id, self.attempt_id, self.seq, at, tokens, delta))
+        return self
+
+    def end(self, finish: Any = "stop", failure: Failure | None = None) -> Attempt:
+        digest = sha256(self.text.encode()).hexdigest()
+        generation, conversation = self.turn.generation_id, self.turn.conversation_id
+        usage = Usage(7, self.seq, 2)
+        self._append(
+            AttemptEnded(generation, conversation, self.attempt_id, AT + 99, self.seq, digest, finish, usage, failure)
+        )
+        return self
+
+    def ended_from_outside(self, reason: Any, failure: Failure | None = None) -> Attempt:
+        envelope = Envelope(ids.event_id(self.turn.generation_id, "GenerationEnded"), AT + 98, None, "r", "system:x")
+        self._append(GenerationEnded(envelope, self.turn, reason, None, failure))
+        return self

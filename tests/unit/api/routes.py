@@ -1,0 +1,25 @@
+"""The routes an app has, however it nests them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI
+
+
+def route_objects(app: FastAPI) -> list[Any]:
+    """Every route itself, also those of included routers."""
+    found, pending = [], list[Any](app.routes)
+    while pending:
+        route = pending.pop()
+        router = getattr(route, "original_router", None)
+        if router is not None:
+            pending += router.routes
+        else:
+            found.append(route)
+    return found
+
+
+def all_routes(app: FastAPI) -> set[tuple[str, str]]:
+    """(method, path pattern) of every route, without HEAD."""
+    return {(method, route.path) for route in route_objects(app) for method in route.methods if method != "HEAD"}

@@ -1,0 +1,161 @@
+"""Who may do what: every route of the app, with every kind of caller. A new route without a row here fails."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import pytest
+
+from api.auth import admit
+from schemas.account import ApiKeyRevoked
+from tests.unit.api.routes import all_routes, route_objects
+from tests.unit.api.world import World
+from topics.catalogue import ACCOUNT_EVENTS
+
+SAY = {"content": "hi"}
+CHAT = {"model": "verbatim-local", "messages": [{"role": "user", "content": "hi"}]}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """`own`: the status for the owner of what the path names; `other`: for another user with a valid key."""
+
+    own: int
+    other: int
+    body: Any = None
+
+
+_CONVERSATION = "/api/v1/conversations/{conversation_id}"
+MATRIX: dict[tuple[str, str], Row] = {
+    ("POST", "/api/v1/conversations"): Row(201, 201, {}),
+    ("GET", "/api/v1/conversations"): Row(200, 200),
+    ("GET", _CONVERSATION): Row(200, 404),
+    ("PATCH", _CONVERSATION): Row(200, 404, {"title": "t"}),
+    ("DELETE", _CONVERSATION): Row(204, 404),
+    ("POST", _CONVERSATION + "/messages"): Row(200, 404, SAY),
+    ("GET", _CONVERSATION + "/messages"): Row(200, 404),
+    ("POST", _CONVERSATION + "/messages/{message_id}/regenerate"): Row(200, 404, {}),
+    ("POST", _CONVERSATION + "/messages/{message_id}/feedback"): Row(204, 404, {"rating": "up"}),
+    ("GET", "/api/v1/generations/{generation_id}"): Row(200, 404),
+    ("GET", "/api/v1/generations/{generation_id}/stream"): Row(200, 404),
+    ("POST", "/api/v1/generations/{generation_id}/cancel"): Row(200, 404, {}),
+    ("GET", "/api/v1/keys"): Row(200, 200),
+    ("POST", "/api/v1/keys"): Row(201, 201, {}),
+    ("DELETE", "/api/v1/keys/{key_id}"): Row(204, 404),
+    ("POST", "/v1/chat/completions"): Row(200, 200, CHAT),
+    ("GET", "/v1/models"): Row(200, 200),
+    ("GET", "/v1/models/{model_id:path}"): Row(200, 200),
+}
+PUBLIC = {("GET", path) for path in ("/health", "/metrics", "/docs", "/docs/style.css", "/openapi.json")}
+
+
+def test_every_route_has_a_row() -> None:
+    routes = all_routes(World().app)
+    assert routes - PUBLIC == set(MATRIX)
+    assert routes >= PUBLIC
+
+
+async def ids_of(alice: httpx.AsyncClient) -> dict[str, str]:
+    """What Alice has, by the names of path parameters."""
+    conversation = (await alice.post("/api/v1/conversations", json={})).json()["id"]
+    await alice.post(f"/api/v1/conversations/{conversation}/messages", json=SAY)
+    messages = (await alice.get(f"/api/v1/conversations/{conversation}/messages")).json()["data"]
+    made = (await alice.post("/api/v1/keys", json={})).json()
+    return {
+        "conversation_id": conversation,
+        "message_id": messages[1]["id"],
+        "generation_id": messages[1]["id"],
+        "key_id": made["id"],
+        "model_id:path": "verbatim-local",
+    }
+
+
+async def call(client: httpx.AsyncClient, method: str, path: str, names: dict[str, str], body: Any) -> httpx.Response:
+    for name, value in names.items():
+        path = path.replace("{" + name + "}", value)
+    return await client.request(method, path, json=body) if body is not None else await client.request(method, path)
+
+
+@pytest.mark.parametrize(("method", "path"), sorted(MATRIX))
+async def test_the_owner_and_another_user(
+    method: str, path: str, alice: httpx.AsyncClient, bob: httpx.AsyncClient
+) -> None:
+    row = MATRIX[method, path]
+    names = await ids_of(alice)
+    assert (await call(bob, method, path, names, row.body)).status_code == row.other
+    assert (await call(alice, method, path, names, row.body)).status_code == row.own
+
+
+@pytest.mark.parametrize(("method", "path"), sorted(MATRIX))
+async def test_no_key_no_answer(method: str, path: str, world: World, alice: httpx.AsyncClient) -> None:
+    names = await ids_of(alice)
+    revoked = world.add_key("carol", "c")
+    carol = next(key for key in world.reads._keys() if key.hint == "cccc")
+    envelope = world.log.all_of(ACCOUNT_EVENTS)[0][0].envelope
+    world.log.append(
+        ACCOUNT_EVENTS, carol.user_id, ApiKeyRevoked(envelope, carol.user_id, carol.key_id, carol.key_sha256)
+    )
+    for key in (None, revoked, "vk_" + "z" * 43, "vk_short", "sk-" + "a" * 43, "\u0430" * 46):
+        headers = [] if key is None else [(b"Authorization", f"Bearer {key}".encode())]
+        async with world.client(None) as client:
+            client.headers.update(headers)
+            answer = await call(client, method, path, names, MATRIX[method, path].body)
+        assert answer.status_code == 401
+        assert answer.json()["error"]["code"] == "invalid_api_key"
+        assert answer.headers["x-request-id"]
+
+
+@pytest.mark.parametrize("path", sorted(path for _, path in PUBLIC))
+async def test_public_routes_ask_for_no_key(path: str, world: World) -> None:
+    async with world.client(None) as client:
+        assert (await client.get(path)).status_code == 200
+
+
+async def test_both_ways_to_send_a_key_are_the_same(world: World) -> None:
+    key, other = world.add_key("alice", "a"), world.add_key("bob", "b")
+    async with world.client(None) as client:
+
+        async def status(**headers: str) -> int:
+            sent = {name.replace("_", "-"): value for name, value in headers.items()}
+            return (await client.get("/v1/models", headers=sent)).status_code
+
+        assert await status(authorization=f"Bearer {key}") == 200
+        assert await status(authorization=f"bearer {key}") == 200
+        assert await status(x_api_key=key) == 200
+        assert await status(authorization=f"Bearer {key}", x_api_key=key) == 200
+        assert await status(authorization=f"Bearer {key}", x_api_key=other) == 400
+        assert await status(authorization=f"Basic {key}") == 401
+        assert await status(authorization=key) == 401
+        assert await status(x_api_key=key + "\t") == 401
+        assert await status(x_api_key="") == 401
+        assert await status(x_api_key="vk_" + "a" * 1_000_000) == 401
+    assert len(set(world.admissions)) == 1
+
+
+async def test_a_key_made_here_opens_at_once_and_a_revoked_one_no_more(world: World, alice: httpx.AsyncClient) -> None:
+    made = (await alice.post("/api/v1/keys", json={"label": "ci"})).json()
+    world.reads.blind = True
+    async with world.client(made["key"]) as client:
+        assert (await client.get("/v1/models")).status_code == 200
+        world.reads.blind = False
+        listed = (await client.get("/api/v1/keys")).json()["data"]
+        assert [key["label"] for key in listed] == ["alice", "ci"]
+        assert made["key"] not in str(listed)
+        assert (await client.delete(f"/api/v1/keys/{made['id']}")).status_code == 204
+        assert (await client.get("/v1/models")).status_code == 401
+    assert (await alice.get("/v1/models")).status_code == 200
+
+
+async def test_keys_are_kept_as_hashes_alone(world: World, alice: httpx.AsyncClient) -> None:
+    made = (await alice.post("/api/v1/keys", json={})).json()["key"]
+    for records in world.log.partitions.values():
+        assert all(made.encode() not in record.value() for record in records)
+
+
+def test_every_guarded_route_goes_through_the_one_gate() -> None:
+    guarded = [route for route in route_objects(World().app) if ("GET", route.path) not in PUBLIC]
+    assert len(guarded) == len(MATRIX)
+    for route in guarded:
+        assert admit in [dependency.call for dependency in route.dependant.dependencies], route.path

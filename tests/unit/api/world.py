@@ -1,0 +1,146 @@
+"""A world in memory for tests of the api: a log, projections that read it, a worker that answers, and the app.
+
+The fakes pass the conformance suite in tests/conformance/test_api_ports.py, which the real ones pass too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+
+from api.app import create_app
+from api.auth import hash_of
+from api.key_cache import KeyCache
+from api.own_writes import OwnWrites
+from api.parts import Parts
+from api.ports import Admission
+from api.rate_limit import Bucket
+from api.readers import Readers
+from api.readiness import Readiness
+from api.tail_hub import TailHub
+from infra.models import ModelCatalogue
+from infra.settings import ApiSettings
+from schemas import ids
+from schemas.account import ApiKeyCreated
+from schemas.codec import decode
+from schemas.conversation import PromptSubmitted, RegenerateRequested
+from schemas.envelope import Envelope
+from schemas.generation import AttemptEnded, GenerationEnded
+from streams.recorder.reactor import outcome_of
+from tests.unit.api.memory_log import AT, TOPICS, Attempt, MemoryLog, MemoryRecord, turn_of
+from tests.unit.api.memory_reads import MemoryReads
+from topics.catalogue import ACCOUNT_EVENTS, CONVERSATION_EVENTS, GENERATION_OUTCOMES, TOKEN_CHUNKS
+from topics.errors import LogUnavailable
+from topics.generation_fold import GenerationFold
+from topics.scan import generation_of
+
+
+@dataclass(slots=True)
+class World:
+    """Everything an app stands on, and the app."""
+
+    settings: ApiSettings = field(default_factory=lambda: ApiSettings(read_wait_s=0.2, disconnect_grace_s=0))
+    script: Callable[[Attempt], Any] | None = None
+    log: MemoryLog = field(init=False)
+    reads: MemoryReads = field(init=False)
+    parts: Parts = field(init=False)
+    app: Any = field(init=False)
+    admissions: list[str] = field(default_factory=list)
+    allowed: int = 1_000_000
+    recorded: bool = True
+    healthy: bool = True
+
+    def __post_init__(self) -> None:
+        self.log = MemoryLog()
+        self.reads = MemoryReads(self.log)
+        hub = TailHub(TOPICS, self.log)
+        readers = Readers(self.settings.heartbeat_s)
+        keys = KeyCache(self.reads, readers.revoke)
+        self.log.tail(TOKEN_CHUNKS, hub.on_batch)
+        self.log.tail(ACCOUNT_EVENTS, keys.on_batch)
+        self.log.tail(CONVERSATION_EVENTS, self._work)
+        self.log.tail(TOKEN_CHUNKS, self._record)
+        self.parts = Parts(
+            self.settings,
+            ModelCatalogue.load(()),
+            self.log,
+            self.reads,
+            self,
+            keys,
+            hub,
+            readers,
+            OwnWrites(),
+            Readiness({"log": self._probe}),
+            AT,
+        )
+        self.app = create_app(self.parts)
+
+    async def _probe(self) -> None:
+        if not self.healthy:
+            raise LogUnavailable("down")
+
+    async def admit(self, key_id: str) -> Admission:
+        self.admissions.append(key_id)
+        left = self.allowed - len(self.admissions)
+        bucket = Bucket.per_minute(self.allowed)
+        return bucket.admission(left >= 0, (bucket.capacity - max(left, 0)) * bucket.per_token_us)
+
+    def _work(self, records: Iterable[MemoryRecord]) -> None:
+        """A worker (and the conversation agent) in no time: the first command of a generation is answered."""
+        for record in records:
+            command = decode(record.value())
+            if self.script is None or not isinstance(command, PromptSubmitted | RegenerateRequested):
+                continue
+            first = next(
+                (event, at)
+                for event, at in self.log.all_of(CONVERSATION_EVENTS)
+                if getattr(event, "generation_id", None) == command.generation_id
+            )
+            if first[1].offset == record.offset():
+                self.script(Attempt(self.log, turn_of(command, first[1])))
+
+    def _record(self, records: Iterable[MemoryRecord]) -> None:
+        """The recorder in no time."""
+        for record in records:
+            event = decode(record.value())
+            if not self.recorded or not isinstance(event, AttemptEnded | GenerationEnded):
+                continue
+            fold = GenerationFold()
+            for other, at in self.log.all_of(TOKEN_CHUNKS):
+                if generation_of(other) == generation_of(event):
+                    fold.apply(other, at)
+            known = {done.turn.generation_id for done, _ in self.log.all_of(GENERATION_OUTCOMES)}
+            if fold.finished and fold.turn is not None and fold.turn.generation_id not in known:
+                self.log.append(GENERATION_OUTCOMES, fold.turn.conversation_id, outcome_of(fold))
+
+    def add_key(self, name: str, letter: str) -> str:
+        """A user and a key; returns the key."""
+        key = "vk_" + letter * 43
+        user = ids.user_id(name)
+        envelope = Envelope(ids.event_id(key, "ApiKeyCreated"), AT, None, "r", "system:cli")
+        key_id = ids.user_id(f"key of {name} {letter}")
+        self.log.append(ACCOUNT_EVENTS, user, ApiKeyCreated(envelope, user, key_id, hash_of(key), name, key[-4:]))
+        return key
+
+    @asynccontextmanager
+    async def client(self, key: str | None) -> AsyncIterator[httpx.AsyncClient]:
+        transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        async with httpx.AsyncClient(transport=transport, base_url="http://verbatim", headers=headers) as client:
+            yield client
+
+
+def saying(*deltas: str) -> Callable[[Attempt], Any]:
+    """A script: these chunks, then the end."""
+
+    def script(attempt: Attempt) -> None:
+        attempt.start()
+        for delta in deltas:
+            attempt.chunk(delta)
+        attempt.end()
+
+    return script

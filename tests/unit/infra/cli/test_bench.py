@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import pytest
+from rich.console import Console
+
+from infra.cli.bench import load_for, streams_of
+from infra.cli.bench_figures import Row, Spread, notes_of, object_of, row_of, table_of
+from infra.cli.bench_load import Load, Sample
+from infra.cli.terminal import UserError
+
+MS = 1_000_000
+
+
+def sample(first_ms: list[int], latency_ms: list[int], wall_s: float, errors: tuple[str, ...] = ()) -> Sample:
+    return Sample([n * MS for n in first_ms], [n * MS for n in latency_ms], list(errors), int(wall_s * 1e9))
+
+
+def row(errors: tuple[str, ...] = (), foreign: float = 0.0) -> Row:
+    via, direct = sample([7, 9], [3] * 8, 2.0, errors), sample([2, 3], [1] * 8, 1.0)
+    cpu = {"api": 40_000, "worker": 80_000, "supervisor": 8_000, "kafka": 16_000, "cassandra": 24_000}
+    return row_of(Load(2, 1, 4, 0), via, direct, cpu, 0.5, foreign)
+
+
+def test_percentiles_are_nearest_ranks() -> None:
+    assert Spread.of_ns([n * MS for n in range(1, 101)]) == Spread(50, 99)
+    assert Spread.of_ns([5 * MS]) == Spread(5, 5)
+    assert Spread.of_ns([]) == Spread(0, 0)
+
+
+def test_added_is_what_remains_after_the_direct_way() -> None:
+    found = object_of(row())
+    assert found["ttft_ms"] == {"p50": 7.0, "p99": 9.0}
+    assert found["ttft_added_ms"] == {"p50": 5.0, "p99": 6.0}
+    assert found["token_added_ms"] == {"p50": 2.0, "p99": 2.0}
+    assert (found["tokens_per_s"], found["tokens_per_s_direct"]) == (4.0, 8.0)
+
+
+def test_cpu_is_counted_by_role_and_servers_apart() -> None:
+    found = object_of(row())
+    assert found["cpu_us_per_token"]["kafka"] == 2.0
+    assert found["cpu_us_per_token_own"] == 16.0
+    assert found["cpu_us_per_token_hot_path"] == 15.0
+
+
+def test_the_table_holds_every_row() -> None:
+    console = Console(width=120, record=True, file=None, quiet=False)
+    with console.capture() as captured:
+        console.print(table_of([row(), row(foreign=0.5)]))
+    assert "2 x 4" in captured.get()
+    assert "2*" in captured.get()
+
+
+def test_errors_and_other_programs_are_told() -> None:
+    notes = notes_of([row(("HTTP 503: away", "HTTP 503: away"), 0.3)])
+    assert "error, 2 times: HTTP 503: away" in notes
+    assert any("other programs used up to 30%" in note for note in notes)
+
+
+@pytest.mark.parametrize(("text", "counts"), [("1,16,100", [1, 16, 100]), ("4", [4]), (" 2 , 2 ", [2])])
+def test_numbers_of_streams(text: str, counts: list[int]) -> None:
+    assert streams_of(text) == counts
+
+
+@pytest.mark.parametrize("text", ["", "0", "1,", "x", "1001", "-1"])
+def test_other_numbers_of_streams_are_told(text: str) -> None:
+    with pytest.raises(UserError, match="--streams"):
+        streams_of(text)
+
+
+def test_loads_are_those_of_the_reference_measurements() -> None:
+    assert load_for(1, None) == Load(1, 50, 5, 0)
+    assert load_for(16, None) == Load(16, 3, 100, 0.32)
+    assert load_for(100, None) == Load(100, 2, 100, 2.0)
+    assert load_for(100, 20).tokens == 20

@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from infra.cli.tail_lines import MAIN_FIELDS, Seen, as_json, as_line, conversation_of, read
+from infra.cli.terminal import printable
+from schemas.codec import encode
+from schemas.generation import TokenChunk
+from schemas.registry import RECORD_TYPES, current_schema
+from tests.golden.samples import samples
+
+AT_MS = 1_763_692_800_123
+
+
+def seen(value: bytes | None, key: bytes | None = b"key-1") -> Seen:
+    return Seen("token-chunks", 0, 12, AT_MS, key, value)
+
+
+CASES = [
+    pytest.param(record_type, record, id=f"{record_type.__name__}-{name}")
+    for record_type in RECORD_TYPES
+    for name, record in samples(record_type).items()
+]
+
+
+def test_every_type_has_its_main_fields() -> None:
+    assert set(MAIN_FIELDS) == {record_type.__name__ for record_type in RECORD_TYPES}
+
+
+@pytest.mark.parametrize(("record_type", "record"), CASES)
+def test_every_record_is_one_line_without_control_characters(record_type: type, record: object) -> None:
+    line = as_line(read(seen(encode(record))))
+    assert len(line.splitlines()) == 1
+    assert printable(line) == line
+    assert line.startswith(f"2025-11-21T02:40:00.123Z token-chunks[0]@12 {record_type.__name__} key=key-1")
+
+
+@pytest.mark.parametrize(("record_type", "record"), CASES)
+def test_every_record_is_one_json_object(record_type: type, record: object) -> None:
+    text = as_json(read(seen(encode(record))))
+    assert len(text.splitlines()) == 1
+    assert printable(text) == text
+    found = json.loads(text)
+    assert list(found) == ["topic", "partition", "offset", "timestamp", "type", "schema_id", "key", "record"]
+    assert found["type"] == record_type.__name__
+    assert found["schema_id"] == current_schema(record_type).id
+    assert set(found["record"]) == set(current_fields(record_type))
+
+
+def current_fields(record_type: type) -> list[str]:
+    return [field["name"] for field in current_schema(record_type).definition["fields"]]
+
+
+def test_a_chunk_reads_well() -> None:
+    chunk = TokenChunk("gen-1", "00ff", 3, 1, 2, 'say "hi"\n\x1b')
+    assert as_line(read(seen(encode(chunk)))).partition("key=")[2] == (
+        'key-1 generation_id=gen-1 attempt_id=00ff seq=3 tokens=2 delta="say \\"hi\\"\\n\\u001b"'
+    )
+
+
+def test_sealed_content_is_shown_as_sealed() -> None:
+    found = read(seen(encode(samples(TokenChunk)["sealed"])))
+    assert "delta=sealed(key of delta, 6 bytes)" in as_line(found)
+    assert json.loads(as_json(found))["record"]["delta"] == {
+        "sealed": {"key_id": "key of delta", "ciphertext_bytes": 6}
+    }
+
+
+@pytest.mark.parametrize(
+    "value", [None, b"", b"\x00\x00", b"plain text", b"\x00\x7f\xff\xff\xffrubbish", b"\x00\0\0\0\1"]
+)
+def test_what_cannot_be_decoded_is_told_and_passed_over(value: bytes | None) -> None:
+    found = read(seen(value, b"\xff"))
+    line = as_line(found)
+    assert "UNDECODABLE" in line
+    assert printable(line) == line
+    document = json.loads(as_json(found))
+    assert document["record"] is None
+    assert document["error"]
+
+
+def test_a_record_without_key_is_shown() -> None:
+    assert "key=-" in as_line(read(seen(b"", None)))
+
+
+def test_records_tell_their_conversation_directly_or_by_their_turn() -> None:
+    for record_type in RECORD_TYPES:
+        record = samples(record_type)["full"]
+        said = getattr(record, "conversation_id", None) or getattr(
+            getattr(record, "turn", None), "conversation_id", None
+        )
+        assert conversation_of(read(seen(encode(record)))) == said

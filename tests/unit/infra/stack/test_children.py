@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from infra.settings import KafkaSettings, Settings
+from infra.stack.children import ROLES, own_children, scale_problem
+from infra.stack.layout import Layout
+
+LAYOUT = Layout.at(Path("/s"))
+SETTINGS = Settings(kafka=KafkaSettings(bootstrap="k:1", sasl_password=SecretStr("hunter2")))
+
+
+def test_every_role_runs_once_under_a_stable_name() -> None:
+    names = [child.name for child in own_children(SETTINGS, LAYOUT, {}, {})]
+    assert names == [f"{role.name}-0" for role in ROLES]
+
+
+def test_a_role_can_be_scaled_or_left_out() -> None:
+    names = [child.name for child in own_children(SETTINGS, LAYOUT, {"worker": 2, "metering": 0}, {})]
+    assert {"worker-0", "worker-1"} <= set(names)
+    assert "metering-0" not in names
+
+
+def test_children_are_told_who_they_are_and_where_to_beat() -> None:
+    worker = next(c for c in own_children(SETTINGS, LAYOUT, {"worker": 2}, {}) if c.name == "worker-1")
+    assert worker.env["VERBATIM_INSTANCE"] == "worker-1"
+    assert worker.env["VERBATIM_LIFESIGN"] == "/s/run/worker-1.beat"
+
+
+def test_secrets_travel_in_the_environment_never_on_a_command_line() -> None:
+    for child in own_children(SETTINGS, LAYOUT, {}, {}):
+        assert child.env["VERBATIM_KAFKA__SASL_PASSWORD"] == "hunter2"
+        assert not any("hunter2" in argument for argument in child.argv)
+        assert "hunter2" not in repr(child)
+
+
+def test_the_callers_environment_is_inherited_less_our_own_names() -> None:
+    inherited = {
+        "UPSTREAM_KEY": "u",
+        "VERBATIM_API__PORT": "1",
+        "VERBATIM_CONFIG": "/gone.toml",
+    }
+    child = own_children(SETTINGS, LAYOUT, {}, inherited)[0]
+    assert child.env["UPSTREAM_KEY"] == "u"
+    assert child.env["VERBATIM_API__PORT"] == "8080"
+    assert "VERBATIM_CONFIG" not in child.env
+
+
+@pytest.mark.parametrize(
+    ("scale", "said"),
+    [
+        ({"wroker": 1}, "no role is called wroker: choose from api, conversation, metering, projector"),
+        ({"worker": 17}, "worker=17: from 0 to 16 are possible"),
+        ({"api": 2}, "api=2: from 0 to 1 are possible"),
+    ],
+)
+def test_wrong_counts_are_said(scale: dict[str, int], said: str) -> None:
+    assert (scale_problem(scale) or "").startswith(said)
+
+
+def test_right_counts_are_no_problem() -> None:
+    assert scale_problem({"worker": 16, "api": 0}) is None

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from infra.stack.errors import CannotStart
+from infra.stack.host import GIB, Facts, judge, require
+
+WELL = Facts(
+    system="Linux x86_64",
+    python=(3, 11),
+    glibc=(2, 36),
+    memory_available=8 * GIB,
+    disk_free=50 * GIB,
+    disk_place=Path("/state"),
+    cache_free=50 * GIB,
+    cache_place=Path("/cache"),
+    jars_missing=True,
+    modules_missing=(),
+    binaries="",
+    api_port=8080,
+    api_port_free=True,
+)
+NOTHING: frozenset[str] = frozenset()
+
+
+def test_a_good_host_may_start() -> None:
+    findings = judge(WELL, NOTHING)
+    assert [finding.advice for finding in findings] == [""] * len(findings)
+    require(findings)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"api_port_free": False}, r"port: 8080 is taken; .*--port N"),
+        ({"memory_available": GIB}, r"memory: 1.0 GiB free, 2.6 GiB needed; stop other programs"),
+        ({"disk_free": GIB}, r"disk: 1.0 GiB free, 2.0 GiB needed; make room where /state lies"),
+        ({"cache_free": 1}, r"java servers: .*; make room where /cache lies, or set VERBATIM_CACHE"),
+        ({"modules_missing": ("faust-streaming",)}, r"modules: missing: faust-streaming; delete .venv"),
+        ({"glibc": (2, 31)}, r"glibc: 2.31; Triton needs glibc 2.35"),
+        ({"glibc": None}, r"glibc: none; Triton needs"),
+        ({"python": (3, 10)}, r"python: 3.10; install Python 3.11"),
+        ({"system": "Darwin arm64"}, r"system: Darwin arm64; Verbatim's servers run on Linux"),
+        (
+            {"binaries": "libpython3.11.so.1.0 is missing"},
+            r"binaries: not usable; libpython3.11.so.1.0 is missing",
+        ),
+    ],
+)
+def test_every_lack_is_one_clear_line(change: dict[str, object], said: str) -> None:
+    with pytest.raises(CannotStart, match=said) as caught:
+        require(judge(dataclasses.replace(WELL, **change), NOTHING))  # type: ignore[arg-type]
+    assert "\n" not in str(caught.value)
+
+
+def test_external_servers_need_no_memory_and_no_glibc_here() -> None:
+    facts = dataclasses.replace(WELL, memory_available=GIB, glibc=None)
+    require(judge(facts, frozenset({"kafka", "cassandra", "redis", "triton"})))
+
+
+def test_what_cannot_be_told_stops_nothing() -> None:
+    require(judge(dataclasses.replace(WELL, memory_available=None), NOTHING))
+
+
+def test_a_full_cache_does_not_matter_once_the_jars_are_there() -> None:
+    require(judge(dataclasses.replace(WELL, jars_missing=False, cache_free=1), NOTHING))

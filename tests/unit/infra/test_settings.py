@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from infra.settings import SettingsError, load
+
+
+@pytest.fixture(autouse=True)
+def empty_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        (
+            "VERBATIM_KAFKA__BOOTSRAP",
+            "x",
+            "VERBATIM_KAFKA__BOOTSRAP .* did you mean VERBATIM_KAFKA__BOOTSTRAP?",
+        ),
+        ("VERBATIM_NONSENSE", "x", "VERBATIM_NONSENSE in the environment is no setting"),
+        ("verbatim_kafak__bootstrap", "x", "did you mean VERBATIM_KAFKA__BOOTSTRAP"),
+        ("VERBATIM_API__PORT", "70000", "api.port: .*65535"),
+        ("VERBATIM_API__PORT", "eighty", "api.port: .*integer"),
+        ("VERBATIM_LOG_LEVEL", "loud", "log_level: .*'debug'"),
+        ("VERBATIM_CASSANDRA__KEYSPACE", "Ü", "cassandra.keyspace"),
+        ("VERBATIM_CONFIG", "/nowhere.toml", "VERBATIM_CONFIG names /nowhere.toml, which is not a file"),
+    ],
+)
+def test_a_mistake_in_the_environment_is_one_clear_line(
+    name: str, value: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError, match=said) as caught:
+        load()
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("[kafka]\nbootsrap = 'x'\n", "kafka.bootsrap"), ("a = ", "not TOML"), ("colour = 'red'", "colour")],
+)
+def test_a_mistake_in_the_file_is_one_clear_line(text: str, said: str, tmp_path: Path) -> None:
+    (tmp_path / "verbatim.toml").write_text(text)
+    with pytest.raises(SettingsError, match=said):
+        load()
+
+
+def test_the_environment_goes_before_the_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "verbatim.toml").write_text("[api]\nport = 1\n[kafka]\nbootstrap = 'file:1'\n")
+    monkeypatch.setenv("VERBATIM_API__PORT", "2")
+    settings = load()
+    assert (settings.api.port, settings.kafka.bootstrap) == (2, "file:1")
+
+
+def test_names_that_are_no_settings_but_ours_are_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("VERBATIM_CACHE", "VERBATIM_INSTANCE", "VERBATIM_LIFESIGN", "VERBATIM_STACK_ID"):
+        monkeypatch.setenv(name, "x")
+    assert load().api.port == 8080

@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from projections.order import AFTER_ERASURE, ERASED, ImpossiblePosition, first_wins, last_wins, order_key, place
+from schemas.envelope import Position
+
+positions = st.builds(Position, st.integers(0, 4095), st.integers(0, 3), st.integers(0, 2**40 - 1))
+
+
+@given(positions, positions)
+def test_newer_positions_win_where_the_last_wins_and_lose_where_the_first_does(one: Position, other: Position) -> None:
+    if order_key(one) < order_key(other):
+        assert last_wins(one, 255) < last_wins(other, 0)
+        assert first_wins(one, 255) > first_wins(other, 0)
+
+
+@given(positions)
+def test_the_bands_lie_one_above_the_other_and_fit_a_timestamp(position: Position) -> None:
+    assert 0 <= last_wins(position, 255) < first_wins(position, 255) < ERASED < AFTER_ERASURE < 2**63
+
+
+@given(positions)
+def test_a_key_tells_its_place(position: Position) -> None:
+    assert place(order_key(position)) == (position.epoch, position.offset)
+
+
+@pytest.mark.parametrize(
+    "position", [Position(-1, 0, 0), Position(4096, 0, 0), Position(0, 0, -1), Position(0, 0, 2**40)]
+)
+def test_impossible_positions_are_refused(position: Position) -> None:
+    with pytest.raises(ImpossiblePosition):
+        order_key(position)

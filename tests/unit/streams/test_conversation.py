@@ -1,0 +1,196 @@
+"""What follows from a command: always a verdict, then exactly one job or one end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.conversation import ChatMessage, ConversationDeleted, Sampling
+from schemas.envelope import Envelope, plain
+from schemas.generation import GenerationEnded, GenerationRequested, Price
+from schemas.moderation import ModerationVerdict
+from streams.conversation.context import assemble
+from streams.conversation.ports import Context, NoHistory
+from streams.conversation.reactor import Command, Out, react, react_to_deletion, turn_of
+from streams.moderation.policy import Policy
+from streams.moderation.policy_file import load_policy
+from tests.unit.streams.commands import CAUSE, NOW_US, prompt, regenerate, stateless
+
+POLICY = load_policy()
+PRICE = Price("v", "USD", 1, 1, 1)
+NOTHING = NoHistory()
+
+
+class Words:
+    """Counts words; a prompt's frame is 2 tokens, a message's 1."""
+
+    frame = 2
+
+    def count_message(self, message: ChatMessage) -> int:
+        return 1 + len(plain(message.content).split())
+
+    def count_messages(self, messages: Sequence[ChatMessage]) -> int:
+        return self.frame + sum(map(self.count_message, messages))
+
+
+@dataclass(frozen=True)
+class Limits:
+    first_token_s: float = 30.0
+    inter_token_s: float = 20.0
+
+
+@dataclass(frozen=True)
+class SmallModel:
+    id: str = "model"
+    pool: str = "default"
+    context_tokens: int = 100
+    price: Price = PRICE
+    system_prompt: str | None = None
+    deadlines: Limits = Limits()
+
+    def sampling(self, asked: Sampling) -> Sampling:
+        return replace(asked, max_tokens=min(asked.max_tokens or 40, 40))
+
+
+def follow(
+    command: Command, context: Context | None = NOTHING, model: Any = SmallModel(), policy: Policy = POLICY
+) -> tuple[Out, ...]:
+    return react(command, CAUSE, context, model, Words(), policy, maybe_repeat=False)
+
+
+def job_of(outs: tuple[Out, ...]) -> GenerationRequested:
+    assert [out.kind for out in outs] == ["verdict", "job"]
+    assert isinstance(outs[1].record, GenerationRequested)
+    return outs[1].record
+
+
+def end_of(outs: tuple[Out, ...]) -> GenerationEnded:
+    assert [out.kind for out in outs] == ["verdict", "end"]
+    assert isinstance(outs[1].record, GenerationEnded)
+    return outs[1].record
+
+
+def test_a_prompt_becomes_a_verdict_and_a_job() -> None:
+    outs = follow(prompt("what is up"))
+    verdict = outs[0].record
+    assert isinstance(verdict, ModerationVerdict)
+    assert (verdict.decision, verdict.policy_version) == ("allow", POLICY.version)
+    job = job_of(outs)
+    assert [(m.role, m.content) for m in job.messages] == [("user", "what is up")]
+    assert job.prompt_tokens == 2 + 1 + 3
+    assert job.turn.cause == CAUSE
+    assert job.sampling.max_tokens == 40
+    assert (outs[1].pool, outs[1].service_class) == ("default", "interactive")
+    assert job.first_token_timeout_ms == 30_000
+
+
+def test_a_blocked_prompt_reaches_no_engine() -> None:
+    end = end_of(follow(prompt("Tell me how to build a pipe bomb")))
+    assert end.reason == "refused"
+    assert end.failure is not None and (end.failure.code, end.failure.retryable) == ("content_filter", False)
+
+
+def test_a_blocked_prompt_is_refused_before_anything_else_is_looked_at() -> None:
+    end = end_of(follow(prompt("how to build a pipe bomb"), context=None, model=None))
+    assert end.reason == "refused"
+
+
+@pytest.mark.parametrize(
+    ("context", "model", "code", "retryable"),
+    [
+        (None, SmallModel(), "history_unavailable", True),
+        (NoHistory(deleted=True), SmallModel(), "conversation_deleted", False),
+        (NoHistory(), None, "model_not_found", False),
+        (NoHistory(), SmallModel(context_tokens=4), "context_length_exceeded", False),
+    ],
+)
+def test_what_cannot_be_answered_ends(context: Context | None, model: Any, code: str, retryable: bool) -> None:
+    end = end_of(follow(prompt("one two three"), context, model))
+    assert end.reason == "failed"
+    assert end.failure is not None and (end.failure.code, end.failure.retryable) == (code, retryable)
+
+
+def test_history_goes_before_the_prompt_and_the_system_prompt_first() -> None:
+    history = (ChatMessage("user", "first"), ChatMessage("assistant", "answer"))
+    job = job_of(follow(prompt("second"), NoHistory(history, "be brief")))
+    assert [(m.role, m.content) for m in job.messages] == [
+        ("system", "be brief"),
+        ("user", "first"),
+        ("assistant", "answer"),
+        ("user", "second"),
+    ]
+
+
+def test_the_models_system_prompt_is_used_where_the_conversation_has_none() -> None:
+    job = job_of(follow(prompt(), NoHistory(), SmallModel(system_prompt="house rules")))
+    assert job.messages[0] == ChatMessage("system", "house rules")
+    job = job_of(follow(prompt(), NoHistory((), "own"), SmallModel(system_prompt="house rules")))
+    assert job.messages[0] == ChatMessage("system", "own")
+
+
+def test_the_newest_history_is_kept_when_not_all_fits() -> None:
+    history = tuple(ChatMessage("user", f"m{n} " + "w " * 18) for n in range(10))
+    job = job_of(follow(prompt("now", sampling=Sampling(max_tokens=30)), NoHistory(history, "sys")))
+    assert [plain(m.content).split()[0] for m in job.messages] == ["sys", "m7", "m8", "m9", "now"]
+    assert job.prompt_tokens + 30 <= 100
+
+
+def test_a_regeneration_answers_the_prompt_at_the_end_of_its_context() -> None:
+    job = job_of(follow(regenerate(), NoHistory((ChatMessage("user", "the prompt"),))))
+    assert [m.content for m in job.messages] == ["the prompt"]
+    assert job.turn.prompt_message_id == "message"
+
+
+def test_a_regeneration_of_a_blocked_prompt_is_refused() -> None:
+    context = NoHistory((ChatMessage("user", "how to build a pipe bomb"),))
+    assert end_of(follow(regenerate(), context)).reason == "refused"
+
+
+def test_a_stateless_request_is_taken_whole() -> None:
+    messages = (ChatMessage("system", "s"), ChatMessage("user", "u"), ChatMessage("assistant", "a"))
+    job = job_of(follow(stateless(*messages, ChatMessage("user", "v"))))
+    assert job.messages == (*messages, ChatMessage("user", "v"))
+
+
+def test_max_tokens_never_passes_the_context() -> None:
+    job = job_of(follow(stateless(ChatMessage("user", "w " * 80))))
+    assert job.sampling.max_tokens == 100 - job.prompt_tokens
+
+
+def test_the_same_command_gives_the_same_records() -> None:
+    assert follow(prompt()) == follow(prompt())
+
+
+def test_deletion_ends_what_is_open_and_rings() -> None:
+    deleted = ConversationDeleted(Envelope("d", NOW_US, None, "r", "user:u"), "conversation", "u")
+    outs = react_to_deletion(deleted, (turn_of(prompt(), CAUSE, PRICE),))
+    assert [(out.kind, out.key) for out in outs] == [("end", "conversation"), ("doorbell", "generation")]
+    assert outs[0].record.reason == "deleted"
+    assert react_to_deletion(deleted, ()) == ()
+
+
+@given(
+    st.lists(st.integers(0, 30), max_size=12),
+    st.integers(0, 30),
+    st.integers(0, 30),
+    st.integers(0, 200),
+)
+def test_assembly_keeps_the_longest_tail_that_fits(sizes: list[int], system: int, asked: int, budget: int) -> None:
+    counter = Words()
+    history = [ChatMessage("user", "w " * size) for size in sizes]
+    rules = [ChatMessage("system", "s " * system)] if system else []
+    question = ChatMessage("user", "q " * asked)
+    found = assemble(rules, history, question, budget, counter)
+    if found is None:
+        assert counter.count_messages([*rules, question]) > budget
+        return
+    assert found.prompt_tokens == counter.count_messages(found.messages) <= budget
+    kept = len(found.messages) - len(rules) - 1
+    assert list(found.messages) == [*rules, *history[len(history) - kept :], question]
+    if kept < len(history):
+        assert found.prompt_tokens + counter.count_message(history[len(history) - kept - 1]) > budget
