@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import signal
 import socket
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Protocol
 
 import uvicorn
 import uvloop
 from confluent_kafka.admin import AdminClient
-from projections.facade import Projections
 
 from api.app import create_app
 from api.chunk_log import KafkaChunkLog
@@ -30,6 +30,7 @@ from infra.lifesign import LifeSign
 from infra.models import ModelCatalogue, ModelsFileError
 from infra.redis import RedisScripts
 from infra.settings import Settings, SettingsError, load
+from projections.facade import Projections
 from topics.catalogue import ACCOUNT_EVENTS, TOKEN_CHUNKS, catalogue
 from topics.errors import LogError
 from topics.producer import LogProducer
@@ -38,6 +39,21 @@ from topics.tail import Tail
 GRACE_S = 10
 """How long running answers may still flow after a stop was asked for; then their clients resume elsewhere."""
 BACKLOG = 2048
+
+
+class Server(uvicorn.Server):
+    """Ends in order on SIGTERM and SIGINT; uvicorn's own way would send the signal on to this process once more."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        try:
+            yield
+        finally:
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.remove_signal_handler(number)
 
 
 class Failing(Protocol):
@@ -117,7 +133,7 @@ async def serve(settings: Settings) -> None:
                 timeout_graceful_shutdown=GRACE_S,
                 http="httptools",
             )
-            server = uvicorn.Server(config)
+            server = Server(config)
             stop = asyncio.Event()
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(LifeSign.from_env().run_beats(stop))

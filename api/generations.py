@@ -106,13 +106,16 @@ def event_stream(
 
 
 async def _found(request: Request, parts: Parts, caller: Principal, generation_id: str) -> Opened:
-    """The caller's generation. Raises ApiError 404: the same for unknown ones and others'."""
+    """The caller's generation. Raises ApiError 404: the same for unknown ones, others' and deleted ones."""
     checked_id("generation", generation_id)
+    if parts.hub.by_generation(generation_id) is None:
+        await catch_up(request, parts, token_from(request))
     opened = await find(parts, caller, generation_id)
-    if opened is None and (token := token_from(request)):
-        await catch_up(request, parts, token)
-        opened = await find(parts, caller, generation_id)
     if opened is None:
+        raise not_found("generation")
+    written = parts.own_writes.find(opened.turn.conversation_id)
+    if written is not None and written.deleted:
+        opened.release()
         raise not_found("generation")
     return opened
 

@@ -14,7 +14,7 @@ from api.feed import Feed
 from api.key_cache import Principal
 from api.metrics import PRODUCE_FAILURES
 from api.parts import Parts
-from api.position_tokens import PositionToken
+from api.position_tokens import PositionToken, token_of
 from api.sources import FinishedSource, Source
 from infra.clock import monotonic_s
 from projections.generations.queries import GenerationRow
@@ -153,7 +153,9 @@ async def begin(
             PRODUCE_FAILURES.inc()
             raise not_accepted_for_sure(key) from error
         turn = feed.command = turn_of(command, price, at)
-        token = parts.own_writes.wrote(conversation_id, user_id, at)
+        token = token_of([(CONVERSATION_EVENTS, at.partition, at.offset)])
+        if turn.kind == "chat":
+            parts.own_writes.wrote(conversation_id, user_id, at)
         source, replayed = (await _settle(parts, feed, turn, key)) if keyed else (feed, False)
     except BaseException:
         parts.hub.close(feed)

@@ -69,18 +69,17 @@ class RedisLimiter:
         self._scripts = scripts
         self._bucket = Bucket.per_minute(requests_per_minute)
         self._prefix = prefix
-        self._digest = ""
         self._away = False
 
     async def start(self) -> None:
         """Teach the server the script."""
-        self._digest = await self._scripts.load(SCRIPT)
+        await self._scripts.load(SCRIPT)
 
     async def admit(self, key_id: str) -> Admission:
         bucket = self._bucket
         try:
             allowed, until_full_us = await self._scripts.run(
-                self._digest, SCRIPT, [self._prefix + key_id], [bucket.capacity, bucket.per_token_us]
+                SCRIPT, [self._prefix + key_id], [bucket.capacity, bucket.per_token_us]
             )
         except RedisUnavailable as error:
             LIMITER_OPEN.inc()

@@ -20,7 +20,7 @@ from inference_workers.engines import Engines
 from inference_workers.job_reader import JobReader
 from inference_workers.lookback import Lookback
 from inference_workers.ports import EngineError
-from inference_workers.publishing import Outlet
+from inference_workers.publishing import BUSY_LINGER_MS, Outlet
 from inference_workers.worker import Worker
 from infra.lifesign import LifeSign
 from infra.logging import configure, get_logger
@@ -57,7 +57,7 @@ async def run_worker(settings: Settings, models: ModelCatalogue, stop: asyncio.E
         engines = Engines(models.of_pool(pool), settings.triton.grpc)
         opened.push_async_callback(engines.aclose)
         calm = LogProducer(properties, topics, linger_ms=0, client_id="verbatim-worker-calm")
-        busy = LogProducer(properties, topics, linger_ms=float(os.environ.get("XL","1")), client_id="verbatim-worker-busy")
+        busy = LogProducer(properties, topics, linger_ms=BUSY_LINGER_MS, client_id="verbatim-worker-busy")
         for producer in (calm, busy):
             opened.push_async_callback(producer.aclose)
             await producer.start()

@@ -10,8 +10,7 @@ may not send; a linger shorter than a fifth of the acknowledgement time therefor
 
 from __future__ import annotations
 
-import os
-MAX_BURSTS = int(os.environ.get("XB","3"))
+MAX_BURSTS = 2
 
 
 class Pipe:

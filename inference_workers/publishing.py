@@ -8,8 +8,8 @@ from hashlib import sha256
 
 from confluent_kafka import KafkaError
 
-from infra.clock import now_us
 from inference_workers.coalescing import Gathered, Pipe
+from infra.clock import now_us
 from schemas.codec import encode
 from schemas.generation import (
     AttemptEnded,

@@ -52,7 +52,7 @@ def _pins(profile: str) -> str:
 
 def _make(profile: str) -> None:
     files = FILES[profile]
-    count = sum(_requirements(name) for name in files)
+    count = len(set().union(*(_packages(name) for name in files)))
     if not _fits():
         _say(f"making .venv with Python {_version()} (once) …")
         _run([sys.executable, "-m", "venv", "--clear", str(VENV)])
@@ -99,9 +99,9 @@ def _progress(text: str) -> None:
         print(f"\r\033[K{text[:78]}", end="", file=sys.stderr, flush=True)
 
 
-def _requirements(name: str) -> int:
+def _packages(name: str) -> set[str]:
     lines = (ROOT / "requirements" / name).read_text().splitlines()
-    return sum(1 for line in lines if line and not line.startswith(("#", " ", "-")))
+    return {line.partition("==")[0] for line in lines if line and not line.startswith(("#", " ", "-"))}
 
 
 def _read(path: Path) -> str:

@@ -113,6 +113,11 @@ class CassandraSession:
         session.default_fetch_size = _PAGE_ROWS
         return cls(cluster, session, where, request_timeout_s)
 
+    @property
+    def has_one_node(self) -> bool:
+        """Whether the cluster is a single node, as far as is known now."""
+        return len(self._cluster.metadata.all_hosts()) == 1
+
     async def prepare(self, cql: str) -> Any:
         """The prepared statement of `cql`, from a cache that lives as long as the session."""
         statement: Any = self._prepared.get(cql)
@@ -142,7 +147,7 @@ class CassandraSession:
         return rows
 
     async def write(self, bound: Sequence[Any]) -> None:
-        """Apply bound statements of one partition together, as one mutation. Raises as `execute`."""
+        """Apply bound statements together: those of one partition as one mutation. Raises as `execute`."""
         if len(bound) == 1:
             await self._page(bound[0], None, None)
             return

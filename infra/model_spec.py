@@ -80,12 +80,8 @@ class ModelSpec:
             top_p=own.top_p if asked.top_p is None else asked.top_p,
             stop=asked.stop or own.stop,
             seed=own.seed if asked.seed is None else asked.seed,
-            frequency_penalty=own.frequency_penalty
-            if asked.frequency_penalty is None
-            else asked.frequency_penalty,
-            presence_penalty=own.presence_penalty
-            if asked.presence_penalty is None
-            else asked.presence_penalty,
+            frequency_penalty=own.frequency_penalty if asked.frequency_penalty is None else asked.frequency_penalty,
+            presence_penalty=own.presence_penalty if asked.presence_penalty is None else asked.presence_penalty,
         )
         wanted = asked.max_tokens or own.max_tokens or self.max_output_tokens
         return replace(merged, max_tokens=min(wanted, self.max_output_tokens))

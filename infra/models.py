@@ -63,9 +63,7 @@ class ModelCatalogue:
                 files[-1] if files else SHIPPED_FILE, 1, "no model, at least one [[model]] is expected"
             )
         if default is not None and default[0] not in models:
-            raise ModelsFileError(
-                default[1], default[2], f"default_model {default[0]!r} is not the id of a model"
-            )
+            raise ModelsFileError(default[1], default[2], f"default_model {default[0]!r} is not the id of a model")
         return cls(tuple(models.values()), default[0] if default else None)
 
     @property

@@ -104,13 +104,9 @@ class _ModelTable(_Table):
     @model_validator(mode="after")
     def _fits_its_engine(self) -> _ModelTable:
         if self.engine == "openai" and not re.match(r"^https?://[^\s/]+", self.address or ""):
-            raise ValueError(
-                "address is needed, expected the base URL of the upstream, like http://127.0.0.1:8000/v1"
-            )
+            raise ValueError("address is needed, expected the base URL of the upstream, like http://127.0.0.1:8000/v1")
         if self.engine == "triton" and not re.match(r"^[^\s:/]+:\d+$", self.address or "host:1"):
-            raise ValueError(
-                f"address {self.address!r} is wrong, expected host:port of Triton's gRPC service"
-            )
+            raise ValueError(f"address {self.address!r} is wrong, expected host:port of Triton's gRPC service")
         if self.engine != "tensorrt_llm" and self.options:
             raise ValueError("options are for engine tensorrt_llm alone, expected none")
         if (self.max_output_tokens or 1) > self.context_tokens:
@@ -128,9 +124,7 @@ def read_models_file(path: Path) -> ModelsFile:
     try:
         text = path.read_bytes().decode()
     except OSError as error:
-        raise ModelsFileError(
-            path, 1, f"cannot be read ({error.strerror}), a TOML file is expected"
-        ) from None
+        raise ModelsFileError(path, 1, f"cannot be read ({error.strerror}), a TOML file is expected") from None
     except UnicodeDecodeError:
         raise ModelsFileError(path, 1, "is not UTF-8, a TOML file in UTF-8 is expected") from None
     try:
@@ -211,9 +205,15 @@ def _spec(path: Path, lines: dict[KeyPath, int], index: int, table: _ModelTable)
 def _first_mistake(
     path: Path, lines: dict[KeyPath, int], document: dict[str, Any], error: ValidationError
 ) -> ModelsFileError:
-    """The mistake that stands first in the file, as one line."""
-    mistakes = [(line_of(lines, detail["loc"]), detail) for detail in error.errors(include_url=False)]
-    line, detail = min(mistakes, key=lambda mistake: mistake[0])
+    """The first mistake of the first wrong model, as one line; a misspelt key before the one that is missing for it."""
+
+    def order(detail: ErrorDetails) -> tuple[int, bool, int]:
+        location = detail["loc"]
+        entry = location[1] if location[:1] == ("model",) and len(location) > 1 else -1
+        return (entry if isinstance(entry, int) else -1, detail["type"] == "missing", line_of(lines, location))
+
+    detail = min(error.errors(include_url=False), key=order)
+    line = line_of(lines, detail["loc"])
     location = detail["loc"]
     where = ""
     if location[:1] == ("model",) and len(location) > 1:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
+from functools import lru_cache
 from hashlib import sha1
 from typing import Any
 
@@ -17,6 +19,12 @@ from infra.clock import monotonic_s
 
 class RedisUnavailable(Exception):
     """Redis did not answer in time, or has not a moment ago."""
+
+
+@lru_cache(maxsize=64)
+def _sha1(script: str) -> str:
+    """The name a server knows a script by."""
+    return sha1(script.encode(), usedforsecurity=False).hexdigest()
 
 
 class RedisScripts:
@@ -35,22 +43,19 @@ class RedisScripts:
         self._pause_s = pause_s
         self._away_until_s = 0.0
 
-    async def load(self, script: str) -> str:
-        """Make the server know a script; returns its SHA. A server that is away learns it at the first `run`."""
-        digest = sha1(script.encode(), usedforsecurity=False).hexdigest()
-        try:
+    async def load(self, script: str) -> None:
+        """Make the server know a script. One that is away now learns it at the first `run`."""
+        with contextlib.suppress(RedisUnavailable):
             await self._guarded(self._client.script_load(script))
-        except RedisUnavailable:
-            return digest
-        return digest
 
-    async def run(self, digest: str, script: str, keys: Sequence[str], arguments: Sequence[str | int | float]) -> Any:
+    async def run(self, script: str, keys: Sequence[str], arguments: Sequence[str | int | float]) -> Any:
         """The script's answer. Raises RedisUnavailable."""
+        values = [*keys, *map(str, arguments)]
         try:
-            return await self._guarded(self._client.evalsha(digest, len(keys), *keys, *map(str, arguments)))
+            return await self._guarded(self._client.evalsha(_sha1(script), len(keys), *values))
         except NoScriptError:
             await self._guarded(self._client.script_load(script))
-            return await self._guarded(self._client.evalsha(digest, len(keys), *keys, *map(str, arguments)))
+            return await self._guarded(self._client.evalsha(_sha1(script), len(keys), *values))
 
     async def aclose(self) -> None:
         await self._client.aclose()

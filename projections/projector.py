@@ -20,9 +20,10 @@ from projections.rows import RowChange, size_of
 from projections.watermarks import LogPlace, watermark_rows
 from schemas.envelope import Position
 
-WATERMARK_INTERVAL_S = 0.04
+# At most so often; the first after a pause is written at once.
+WATERMARK_INTERVAL_S = 0.1
 # Records of one fetch arrive within this; nothing here is in a hurry.
-GATHER_S = 0.003
+GATHER_S = 0.01
 MOST_WAITING = 2000
 MOST_WAITING_BYTES = 16 * 1024 * 1024
 FIRST_PAUSE_S = 0.1

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from infra.clock import monotonic_s
@@ -108,7 +108,7 @@ class Consumption:
                 self._maybe_repeat(message.topic, message.partition, message.offset),
                 acknowledge,
             )
-            if not await self._with_retries(source, lambda: self._handle_or_park(message, source)):
+            if not await self._handled(message, source):
                 return
             if self._holds:
                 # Held for minutes perhaps: only the place is needed from here on.
@@ -151,13 +151,13 @@ class Consumption:
         if self._holds:
             source.acknowledge()
 
-    async def _with_retries(self, source: Source, attempt: Callable[[], Awaitable[None]]) -> bool:
-        """Whether `attempt` came through; False if the process is stopping and the record stays for the next one."""
+    async def _handled(self, message: Any, source: Source) -> bool:
+        """Whether the record was seen to; False if the process is stopping and the record stays for the next one."""
         began_s = monotonic_s()
         pause_s = FIRST_PAUSE_S
         while True:
             try:
-                await attempt()
+                await self._handle_or_park(message, source)
                 return True
             except self._retry_on as error:
                 waited_s = monotonic_s() - began_s
@@ -168,6 +168,8 @@ class Consumption:
                 _log.warning("retrying", source=_place(source), error=f"{type(error).__name__}: {error}", pause=pause_s)
                 await asyncio.sleep(pause_s)
                 pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
+                # What timed out may have been accepted all the same.
+                source = replace(source, maybe_repeat=True)
 
 
 def _place(source: Source) -> str:

@@ -20,9 +20,9 @@ from infra.lifesign import LifeSign
 from infra.logging import configure, get_logger
 from infra.settings import Settings, SettingsError
 from streams.agents import Consumption, Handler, OpenHandler, Source, consume
-from streams.driver import RawSchema, Transport
 from streams.errors import Poison, Retry
 from streams.health import run_beats
+from streams.transport import RawSchema, Transport
 from topics.catalogue import Catalogue, catalogue
 from topics.producer import LogProducer
 

@@ -1,4 +1,4 @@
-"""Faust on librdkafka: the transport of every agent here (docs/adr tells why).
+"""Faust's consumer on librdkafka: what every agent here reads with (docs/adr tells why).
 
 Faust's own driver runs aiokafka in a second event loop and takes about ten tasks to carry one record over: 2.0 ms of
 CPU and 4.1 ms of latency for an event that comes alone (measured, 50 events/s), and its fetch settings cannot be set.
@@ -14,13 +14,8 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
-import confluent_kafka
 from confluent_kafka import Message
-from faust.serializers.schemas import Schema as FaustSchema
-from faust.transport import base
 from faust.transport.consumer import Consumer as FaustConsumer
-from faust.transport.producer import Producer as FaustProducer
-from faust.transport.producer import ProducerBuffer
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 
@@ -32,9 +27,8 @@ from topics.errors import LogUnavailable
 _log = get_logger(__name__)
 
 
-COMMIT_ATTEMPTS = 3
-COMMIT_PAUSE_S = 0.5
 MOST_HELD = 2000
+HELD_PAUSE_S = 0.05
 
 
 class NotForAgents(Exception):
@@ -42,23 +36,6 @@ class NotForAgents(Exception):
 
     def __init__(self, what: str) -> None:
         super().__init__(f"{what} is not supported by this transport: agents keep no state in Faust")
-
-
-class _NoBuffer(ProducerBuffer):  # type: ignore[misc]  # Faust ships no types
-    async def wait_until_ebb(self) -> None:
-        """Asked before every record; there is nothing to wait for."""
-
-
-class NoProducer(FaustProducer):  # type: ignore[misc]
-    """Agents here write with topics.producer; Faust itself has nothing to send."""
-
-    def __init__(self, *arguments: Any, **settings: Any) -> None:
-        super().__init__(*arguments, **settings)
-        self.buffer = _NoBuffer(loop=self.loop, beacon=self.beacon)
-        self.buffer.app = self.app
-
-    async def flush(self) -> None:
-        """Nothing is ever buffered."""
 
 
 class GroupConsumer(FaustConsumer):  # type: ignore[misc]
@@ -79,6 +56,7 @@ class GroupConsumer(FaustConsumer):  # type: ignore[misc]
         self._read: dict[Place, int] = {}
         self._acknowledged: dict[Place, int] = {}
         self._committed: dict[Place, int] = {}
+        self._owed: dict[Place, int] = {}
         self.was_assigned = False
 
     # Service
@@ -111,7 +89,7 @@ class GroupConsumer(FaustConsumer):  # type: ignore[misc]
         self._forget(epoch)
         self._started_at = offsets
         self._untouched = True
-        self._read, self._acknowledged, self._committed = {}, {}, {}
+        self._read, self._acknowledged, self._committed, self._owed = {}, {}, {}, {}
         self._ends_at_assignment = {}
         self._assigned = {TP(*place) for place in offsets}
         self.app.consumer_generation_id = epoch
@@ -171,7 +149,7 @@ class GroupConsumer(FaustConsumer):  # type: ignore[misc]
                     async with asyncio.timeout(timeout):
                         await self._arrived.wait()
             if sum(map(len, self._held.values())) > MOST_HELD:
-                await asyncio.sleep(COMMIT_PAUSE_S / 10)
+                await asyncio.sleep(HELD_PAUSE_S)
             elif self._batches:
                 epoch, messages = self._batches.popleft()
                 self._require().free()
@@ -233,16 +211,20 @@ class GroupConsumer(FaustConsumer):  # type: ignore[misc]
         return TP(topic, partition)
 
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
-        wanted = {(tp.topic, tp.partition): offset for tp, offset in offsets.items()}
-        for attempt in range(COMMIT_ATTEMPTS):
-            if await self._require().commit(wanted):
-                self._committed.update(wanted)
-                return True
-            if self.app.rebalancing or self.app.should_stop:
-                break
-            await asyncio.sleep(COMMIT_PAUSE_S * (attempt + 1))
-        _log.warning("a commit was not taken; records may be handled again", app=self.app.conf.id)
-        return False
+        # Faust takes an offset for committed also when the commit failed, so what failed is owed until it is taken.
+        self._owed.update({(tp.topic, tp.partition): offset for tp, offset in offsets.items()})
+        return await self._pay()
+
+    async def _pay(self) -> bool:
+        owed = dict(self._owed)
+        if not owed:
+            return True
+        if not await self._require().commit(owed):
+            _log.warning("a commit was not taken; it will be tried again", app=self.app.conf.id)
+            return False
+        self._committed.update(owed)
+        self._owed = {place: offset for place, offset in self._owed.items() if offset > owed.get(place, -1)}
+        return True
 
     def assignment(self) -> set[TP]:
         return set(self._assigned)
@@ -281,7 +263,9 @@ class GroupConsumer(FaustConsumer):  # type: ignore[misc]
     # Health
 
     async def progress(self) -> dict[Place, Progress]:
-        """How far each assigned partition is. Raises LogUnavailable."""
+        """How far each assigned partition is; commits what is still owed. Raises LogUnavailable."""
+        if not self.app.rebalancing:
+            await self._pay()
         places = {(tp.topic, tp.partition) for tp in self._assigned}
         found = {}
         for place, (low, end) in (await self._require().bounds(places)).items():
@@ -303,45 +287,3 @@ class GroupConsumer(FaustConsumer):  # type: ignore[misc]
 
     def verify_event_path(self, now: float, tp: TP) -> None:
         """Nothing: streams.health watches lag and commits."""
-
-
-class RawSchema(FaustSchema):  # type: ignore[misc]
-    """Keys and values as the bytes they are; a tombstone's value is None."""
-
-    def compile(self, app: Any, **_: Any) -> Any:
-        event = app.conf.Event
-
-        async def decode(message: Any, *, propagate: bool = False) -> Any:
-            return event(app, message.key, message.value, message.headers, message)
-
-        return decode
-
-
-class Transport(base.Transport):  # type: ignore[misc]
-    """What Faust calls a transport: the classes above and librdkafka's settings."""
-
-    Consumer = GroupConsumer
-    Producer = NoProducer
-    driver_version = f"librdkafka={confluent_kafka.libversion()[0]}"
-
-    def client_properties(self) -> dict[str, str]:
-        """The settings of the group member. Holds secrets: never log it."""
-        conf, lazy_ms = self.app.conf, self.app.lazy_ms
-        lazy = {"fetch.min.bytes": str(1024 * 1024), "fetch.wait.max.ms": str(lazy_ms)} if lazy_ms else {}
-        member = {"group.instance.id": conf.consumer_group_instance_id} if conf.consumer_group_instance_id else {}
-        return {
-            **self.app.verbatim_settings.kafka.client_properties(),
-            "client.id": conf.id,
-            "group.id": conf.id,
-            "group.protocol": "classic",
-            # Faust takes every rebalance for an eager one: all is revoked, then all is assigned.
-            "partition.assignment.strategy": "range,roundrobin",
-            "session.timeout.ms": str(int(conf.broker_session_timeout * 1000)),
-            "heartbeat.interval.ms": str(int(conf.broker_heartbeat_interval * 1000)),
-            "enable.auto.commit": "false",
-            "auto.offset.reset": "earliest",
-            "fetch.message.max.bytes": str(9 * 1024 * 1024),
-            "queued.max.messages.kbytes": "32768",
-            **member,
-            **lazy,
-        }

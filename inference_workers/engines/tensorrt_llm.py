@@ -195,7 +195,6 @@ class _Child(asyncio.SubprocessProtocol):
         except TimeoutError:
             self._transport.kill()
             await self._exited.wait()
-        self._transport.close()
 
     def pipe_data_received(self, fd: int, data: bytes) -> None:
         lines = (self._rest + data).split(b"\n")
@@ -212,6 +211,8 @@ class _Child(asyncio.SubprocessProtocol):
         for call in calls.values():
             call.fail(self._dead)
         self._exited.set()
+        if self._transport is not None:
+            self._transport.close()
 
     def _send(self, message: dict[str, Any]) -> None:
         if self._transport is not None:

@@ -24,6 +24,7 @@ MOST_TOKENS = 4000
 MOST_FOREIGN_SHARE = 0.5
 _WARM_STREAMS, _WARM_REQUESTS, _WARM_TOKENS = 8, 10, 5
 _LOOK_S = 1.0
+_TABLE_WIDTH = 116
 
 
 def register(app: typer.Typer) -> None:
@@ -38,6 +39,7 @@ def bench(
         typer.Option("--tokens", min=1, max=MOST_TOKENS, help="Tokens an answer; else 5 for one stream, 100 for more."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of a table.")] = False,
+    anyway: Annotated[bool, typer.Option("--anyway", help="Measure although other programs use the machine.")] = False,
     use_running: Annotated[
         str | None,
         typer.Option("--use-running", metavar="MODEL", help="Measure the running stack's MODEL; needs --upstream."),
@@ -64,7 +66,7 @@ def bench(
         if upstream is not None and not upstream.startswith("http://"):
             raise UserError("--upstream wants the base URL of a server on this machine, like http://127.0.0.1:30001/v1")
         with _interrupts_as_exceptions():
-            rows = _measure(counts, tokens, use_running, upstream, upstream_model, state)
+            rows = _measure(counts, tokens, anyway, use_running, upstream, upstream_model, state)
     except UserError as error:
         complain(error)
     except KeyboardInterrupt:
@@ -97,6 +99,7 @@ def load_for(streams: int, tokens: int | None) -> Load:
 def _measure(
     counts: list[int],
     tokens: int | None,
+    anyway: bool,
     model: str | None,
     upstream: str | None,
     upstream_model: str,
@@ -112,7 +115,8 @@ def _measure(
     place: AbstractContextManager[Bench]
     if model is None:
         refuse_without_memory()
-        _refuse_busy_machine()
+        if not anyway:
+            _refuse_busy_machine()
         _say("starting a stack to measure (about half a minute) …")
         place = own_stack()
     else:
@@ -157,7 +161,7 @@ def _refuse_busy_machine() -> None:
     busy = machine_time().busy_share_since(before)
     if busy > MOST_FOREIGN_SHARE:
         raise UserError(
-            f"other programs use {busy:.0%} of the machine: figures would say nothing. Wait until they are done"
+            f"other programs use {busy:.0%} of the machine: figures would say little. Wait, or use --anyway"
         )
 
 
@@ -181,14 +185,15 @@ def _show(rows: list[Row], as_json: bool) -> None:
         return
     from rich.console import Console
 
-    console = Console(width=None if sys.stdout.isatty() else 120)
+    # A narrow terminal breaks the lines itself: a table whose cells are folded cannot be read.
+    console = Console(width=max(Console().width, _TABLE_WIDTH))
     console.print(
         f"{machine['processor']}, {machine['cores']} cores, {machine['memory_gb']} GB; Linux {machine['kernel']}, "
         f"Python {machine['python']}; load, upstream and stack on this machine; a token every 20 ms a stream"
     )
     console.print(table_of(rows))
     for note in notes_of(rows):
-        console.print(note, markup=False)
+        console.print(note, markup=False, highlight=False)
 
 
 def _say(what: str) -> None:

@@ -82,15 +82,24 @@ def row_of(
 
 def table_of(rows: Sequence[Row]) -> Table:
     """For people."""
+    from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    table = Table(header_style="bold", row_styles=["", "dim"])
-    table.add_column("streams", justify="right")
-    table.add_column("requests\nx tokens", justify="right")
-    for title in ("TTFT ms\np50 / p99", "added\np50 / p99", "added a token\np50 / p99 ms", "tokens/s\n(of direct)"):
-        table.add_column(title, justify="right")
-    for title in ("CPU us/token\nours", "\nKafka", "\nCassandra", "\nerrors"):
-        table.add_column(title, justify="right")
+    table = Table(box=SIMPLE_HEAD, header_style="bold", pad_edge=False, collapse_padding=True)
+    for title in (
+        "streams",
+        "requests\nx tokens",
+        "TTFT ms\np50 / p99",
+        "added\np50 / p99",
+        "added a token\np50 / p99 ms",
+        "tokens/s\n",
+        "pace\n",
+        "CPU us/token\nours",
+        "\nKafka",
+        "\nCassandra",
+        "errors\n",
+    ):
+        table.add_column(title, justify="right", no_wrap=True)
     for row in rows:
         load = row.load
         mark = "*" if row.foreign_share > MUCH_FOREIGN_SHARE else ""
@@ -100,7 +109,8 @@ def table_of(rows: Sequence[Row]) -> Table:
             _both(row.first_token, 1),
             _both(row.first_token - row.direct_first_token, 1),
             _both(row.token - row.direct_token, 2),
-            f"{row.tokens_per_s:,.0f} ({row.pace:.1%})",
+            f"{row.tokens_per_s:,.0f}",
+            f"{row.pace:.1%}",
             f"{row.own_us:,.0f}",
             f"{row.cpu_us_per_token.get('kafka', 0):,.0f}",
             f"{row.cpu_us_per_token.get('cassandra', 0):,.0f}",
@@ -112,7 +122,8 @@ def table_of(rows: Sequence[Row]) -> Table:
 def notes_of(rows: Sequence[Row]) -> list[str]:
     """What a reader of the table must know."""
     notes = [
-        "TTFT: request sent to first token received. Added: less the same measured directly at the upstream.",
+        "TTFT: request sent to first token received. Added: less the same measured directly at the upstream. "
+        "Pace: tokens/s as a share of those that come directly.",
         "CPU counts all threads of a process, requests included: with few tokens a request it says little.",
     ]
     if any(row.foreign_share > MUCH_FOREIGN_SHARE for row in rows):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -77,24 +78,41 @@ def refuse_without_memory() -> None:
 def own_stack() -> Iterator[Bench]:
     """A stack in a temporary folder with a model at an upstream of its own; both end with the block.
 
-    Raises UserError if they do not come up in time.
+    Raises UserError if they do not come up in time. After a UserError the folder stays, for its logs.
     """
-    with upstream() as (address, upstream_pid), tempfile.TemporaryDirectory(prefix="verbatim-bench-") as folder:
-        state = Path(folder) / "state"
-        models = Path(folder) / "models.toml"
-        models.write_text(_MODELS.format(model=MODEL, address=address, upstream_model=UPSTREAM_MODEL))
-        environment = _environment(Path(folder))
-        port = choose(["api"], {}, draw_id())["api"]
-        arguments = ["up", "--detach", "--state", str(state), "--models", str(models), "--port", str(port)]
-        try:
-            _verbatim(arguments, environment, UP_TIMEOUT_S)
+    folder = Path(tempfile.mkdtemp(prefix="verbatim-bench-"))
+    state = folder / "state"
+    keep = False
+    try:
+        with upstream() as (address, upstream_pid), _up(folder, state, address):
             stack = running_stack(state)
             via = Target(f"{stack.api_url}/v1", stack.api_key, MODEL)
             direct = Target(address, "", UPSTREAM_MODEL)
             yield Bench(stack, Layout.at(state).supervisor_pid() or 0, via, direct, upstream_pid)
-        finally:
-            if Layout.at(state).supervisor_pid() is not None:
-                _verbatim(["down", "--state", str(state)], environment, DOWN_TIMEOUT_S)
+    except UserError as error:
+        keep = True
+        raise UserError(f"{error}. Its logs are in {state / 'logs'}") from None
+    finally:
+        if not keep:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _up(folder: Path, state: Path, upstream_address: str) -> Iterator[None]:
+    models = folder / "models.toml"
+    models.write_text(_MODELS.format(model=MODEL, address=upstream_address, upstream_model=UPSTREAM_MODEL))
+    environment = _environment(folder)
+    port = str(choose(["api"], {}, draw_id())["api"])
+    try:
+        _verbatim(
+            ["up", "--detach", "--state", str(state), "--models", str(models), "--port", port],
+            environment,
+            UP_TIMEOUT_S,
+        )
+        yield
+    finally:
+        if Layout.at(state).supervisor_pid() is not None:
+            _verbatim(["down", "--state", str(state)], environment, DOWN_TIMEOUT_S)
 
 
 def users_stack(state: Path, model: str, address: str, upstream_model: str) -> Bench:

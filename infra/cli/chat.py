@@ -81,7 +81,7 @@ def _talk(
 
     with asyncio.Runner() as runner:
         closing = AsyncExitStack()
-        api = runner.run(closing.enter_async_context(ChatApi.connected(url, key, memory)))
+        api = runner.run(closing.enter_async_context(ChatApi.connected(url, key, memory, screen.note)))
         try:
             session = Session(api, screen, lambda found: remember(folder, found))
             runner.run(session.begin(conversation))

@@ -4,40 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
 
+from infra.cli.chat_errors import ApiAway, refusal
 from infra.cli.chat_memory import Memory
 from infra.cli.chat_wire import BadStream, FrameReader, MessageEnd, MessageStart, StreamEvent, TurnFailed, event_of
-from infra.cli.terminal import UserError, one_line
+from infra.cli.terminal import UserError
 from infra.ids import draw_id
 
 REQUEST_TIMEOUT_S = 30.0
 SILENCE_TIMEOUT_S = 60.0
 MOST_TRIES = 8
+_TOLD_AT_TRY = 3
 _FIRST_DELAY_S, _MOST_DELAY_S = 0.2, 3.0
 _MOST_ERROR_BYTES = 64 * 1024
 _POSITION = "X-Verbatim-Position"
-
-
-class ApiRefused(UserError):
-    """The API answered with an error. `str()` is one line that says what to do."""
-
-    def __init__(self, status: int, code: str, message: str) -> None:
-        super().__init__(_advice(status, code, one_line(message)))
-        self.status = status
-        self.code = code
-
-
-class ApiAway(UserError):
-    """The API does not answer, also not after the tries it is given."""
-
-    def __init__(self, url: str, reason: str) -> None:
-        super().__init__(f"the API at {url} does not answer ({one_line(reason)}): ./verbatim status tells how it is")
 
 
 class _Retry(Exception):
@@ -61,20 +46,24 @@ class Answer:
 class ChatApi:
     """One client for one key. `memory` is kept up to date with every answer's position token."""
 
-    def __init__(self, session: aiohttp.ClientSession, url: str, memory: Memory) -> None:
+    def __init__(self, session: aiohttp.ClientSession, url: str, memory: Memory, tell: Callable[[str], None]) -> None:
+        """`tell` gets a remark when an answer's connection is hard to take up again."""
         self._session = session
         self._url = url
+        self._tell = tell
         self.memory = memory
 
     @classmethod
     @contextlib.asynccontextmanager
-    async def connected(cls, url: str, key: str, memory: Memory) -> AsyncIterator[ChatApi]:
+    async def connected(
+        cls, url: str, key: str, memory: Memory, tell: Callable[[str], None] = lambda remark: None
+    ) -> AsyncIterator[ChatApi]:
         """A client for the block. Connects at the first request."""
         # Between two prompts the loop does not run, so a kept connection could die unseen: a fresh one each time.
         connector = aiohttp.TCPConnector(force_close=True)
         headers = {"Authorization": f"Bearer {key}"}
         async with aiohttp.ClientSession(connector=connector, headers=headers) as session:
-            yield cls(session, url.rstrip("/"), memory)
+            yield cls(session, url.rstrip("/"), memory, tell)
 
     async def get(self, path: str, query: Mapping[str, str] | None = None) -> dict[str, Any]:
         """A read that sees all this client wrote. Raises ApiRefused, ApiAway."""
@@ -108,6 +97,8 @@ class ChatApi:
             tries = 1 if answer.seen > before else tries + 1
             if tries >= MOST_TRIES:
                 raise failure.error
+            if tries == _TOLD_AT_TRY:
+                self._tell("the answer's connection broke, trying again …")
             await asyncio.sleep(_delay_s(tries, failure.after_s))
 
     async def cancel(self, answer: Answer) -> None:
@@ -199,42 +190,13 @@ class ChatApi:
         if response.status < 400:
             self.memory = self.memory.having_seen(response.headers.get(_POSITION))
             return
-        refusal = _refusal(response.status, await response.content.read(_MOST_ERROR_BYTES))
+        refused = refusal(response.status, await response.content.read(_MOST_ERROR_BYTES))
         if response.status in (429, 502, 503, 504):
-            raise _Retry(refusal, _seconds(response.headers.get("Retry-After")))
-        raise refusal
+            raise _Retry(refused, _seconds(response.headers.get("Retry-After")))
+        raise refused
 
     def _position(self) -> dict[str, str]:
         return {_POSITION: self.memory.position} if self.memory.position else {}
-
-
-def _refusal(status: int, body: bytes) -> ApiRefused:
-    try:
-        error = json.loads(body)["error"]
-        return ApiRefused(status, str(error.get("code") or ""), str(error["message"]))
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return ApiRefused(status, "", "no reason was given")
-
-
-def _advice(status: int, code: str, message: str) -> str:
-    said = message.rstrip(".")
-    match status, code:
-        case 401, _:
-            return f"{said}: make another key with ./verbatim key create"
-        case 404, "model_not_found":
-            return f"{said}: /model lists the models there are"
-        case 409, _:
-            return f"{said}: wait for the answer that is being written, or /stop it"
-        case 429, _:
-            return f"{said}: ask again in a minute"
-        case 503, _:
-            return f"{said}: ask again, or see ./verbatim status"
-        case _, "context_length_exceeded":
-            return f"{said}: shorten the prompt"
-        case _ if status >= 500:
-            return f"{said} (HTTP {status}): ask again; ./verbatim logs api tells more"
-        case _:
-            return f"{said} (HTTP {status})"
 
 
 def _delay_s(tries: int, after_s: float | None) -> float:

@@ -9,7 +9,8 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import Any, assert_never
 
-from infra.cli.chat_api import Answer, ApiRefused, ChatApi
+from infra.cli.chat_api import Answer, ChatApi
+from infra.cli.chat_errors import ApiRefused
 from infra.cli.chat_lines import (
     HELP,
     Command,
@@ -69,7 +70,7 @@ class Session:
             self._screen.note("The last conversation is gone; this is a new one.")
             return
         self._remember(conversation_id=conversation)
-        title = one_line(str(found.get("title") or "")) or conversation
+        title = one_line(str(found.get("title") or found.get("preview") or "")) or conversation
         self._screen.note(f"Going on with {title}. /new begins another, /help lists the commands.")
 
     async def run_line(self, line: str) -> bool:

@@ -15,7 +15,7 @@ from projections.facade import Projections
 from projections.history import ProjectedHistory
 from schemas.generation import Price
 from streams.conversation.agent import make_conversation_app
-from streams.conversation.ports import HistoryPort
+from streams.conversation.ports import HistoryPort, NoHistory
 from streams.conversation.reactor import UNKNOWN_PRICE
 from streams.moderation.policy_file import load_policy
 
@@ -30,15 +30,28 @@ def _price_of(model: str) -> Price:
         return UNKNOWN_PRICE
 
 
+class _History(ProjectedHistory):
+    """The agent's history port, of what the projections offer."""
+
+    def __init__(self, projections: Projections) -> None:
+        super().__init__(projections, _price_of)
+        self._facade = projections
+
+    async def beginning(self, conversation_id: str) -> NoHistory | None:
+        """The conversation without its messages. None while it is not there yet. Raises StoreUnavailable."""
+        conversation = await self._facade.conversation(conversation_id)
+        if conversation is not None:
+            return NoHistory(system_prompt=conversation.system_prompt)
+        return NoHistory(deleted=True) if await self._facade.is_deleted(conversation_id) else None
+
+
 @asynccontextmanager
 async def _open_history() -> AsyncIterator[HistoryPort]:
     projections = await Projections.connect(_settings.cassandra)
     try:
-        yield ProjectedHistory(projections, _price_of)
+        yield _History(projections)
     finally:
         await projections.aclose()
 
 
-app = make_conversation_app(
-    _settings, _models, load_policy(_settings.policy), _open_history, retry_on=(StoreUnavailable,)
-)
+app = make_conversation_app(_settings, _models, load_policy(_settings.policy), _open_history, (StoreUnavailable,))

@@ -13,7 +13,7 @@ from typing import Annotated, Any, BinaryIO
 import typer
 
 from infra.cli.stack_file import state_folder
-from infra.cli.terminal import complain, end_quietly
+from infra.cli.terminal import complain, end_quietly, printable
 from infra.clock import utc_now
 from infra.stack.layout import Layout
 from infra.stack.snapshot import ChildView, Snapshot, read_snapshot
@@ -130,7 +130,7 @@ def logs(
     try:
         with layout.log_of(name).open("rb") as file:
             for line in last_lines(file, lines):
-                print(line)
+                print(printable(line))
             if follow:
                 _follow(file)
     except KeyboardInterrupt:
@@ -157,7 +157,7 @@ def _follow(file: BinaryIO) -> None:
     while True:
         chunk = file.read()
         if chunk:
-            print(chunk.decode("utf-8", "replace"), end="", flush=True)
+            print(printable(chunk.decode("utf-8", "replace")), end="", flush=True)
         elif os.fstat(file.fileno()).st_size < file.tell():
             # emptied because it had grown too long
             file.seek(0)

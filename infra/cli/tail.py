@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from infra.cli.terminal import UserError, complain, end_quietly
+from infra.cli.terminal import UserError, complain, end_quietly, reader_has_left
 
 
 def register(app: typer.Typer) -> None:
@@ -77,7 +77,7 @@ def _follow(
             for batch in batches:
                 if batch:
                     quiet_since = monotonic_s()
-                elif idle_s is not None and monotonic_s() - quiet_since >= idle_s:
+                elif reader_has_left() or (idle_s is not None and monotonic_s() - quiet_since >= idle_s):
                     return
                 for seen in batch:
                     found = read(seen)

@@ -17,6 +17,8 @@ _BARE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@-]*")
 # What json.dumps leaves as it is although it ends a line or steers a terminal for somebody, and lone surrogates.
 _UNSAFE = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _MOST_TEXT = 72
+# What people and models wrote is always in quotes, ids and words of ours only where they must be.
+_WRITTEN = frozenset({"title", "content", "delta", "text", "comment", "note", "name", "label"})
 
 MAIN_FIELDS = {
     "ConversationStarted": "user_id title model",
@@ -121,10 +123,11 @@ def as_line(read: Read) -> str:
     said = [head]
     for path in MAIN_FIELDS[read.type or ""].split():
         value = read.record
-        for name in path.split("."):
-            value = getattr(value, name)
+        for part in path.split("."):
+            value = getattr(value, part)
+        name = path.rpartition(".")[2]
         if value is not None and value != ():
-            said.append(f"{path.rpartition('.')[2]}={_word(value)}")
+            said.append(f"{name}={_quoted(value) if name in _WRITTEN and isinstance(value, str) else _word(value)}")
     return " ".join(said)
 
 

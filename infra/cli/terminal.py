@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import select
 import sys
 from typing import NoReturn
 
@@ -28,6 +29,17 @@ def printable(text: str) -> str:
 def one_line(text: str) -> str:
     """`text` without control characters, its white space joined to single spaces."""
     return " ".join(printable(text).split())
+
+
+def reader_has_left() -> bool:
+    """Whether stdout is a pipe that nobody reads any more: known at once, not only at the next write."""
+    watch = select.poll()
+    try:
+        # No events are asked for: that the other end was closed is told in any case.
+        watch.register(sys.stdout.fileno(), 0)
+    except (OSError, ValueError):
+        return False
+    return any(events & select.POLLERR for _, events in watch.poll(0))
 
 
 def end_quietly() -> NoReturn:

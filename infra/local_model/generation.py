@@ -26,6 +26,7 @@ class Knobs:
     fail_at: int = -1
     stall_at: int = -1
     empty_final: int = 1
+    report_running: int = 0
 
     @classmethod
     def of(cls, parameters: Mapping[str, object]) -> Knobs:
@@ -42,6 +43,7 @@ class Knobs:
             fail_at=number("fail_at", -1),
             stall_at=number("stall_at", -1),
             empty_final=number("empty_final", 1),
+            report_running=number("report_running", 0),
         )
 
 
@@ -102,6 +104,7 @@ class Scheduler:
         self._due: list[tuple[float, int, Iterator[float]]] = []
         self._count = 0
         self._closed = False
+        self.running = 0
         self._thread = threading.Thread(target=self._run, name="local-model", daemon=True)
 
     def start(self) -> None:
@@ -110,6 +113,7 @@ class Scheduler:
     def submit(self, compute_answer: Callable[[], Answer], sink: Sink, knobs: Knobs) -> None:
         """Begin a stream. `compute_answer` runs in the scheduler's thread, so that this returns at once."""
         with self._wake:
+            self.running += 1
             self._push(time.monotonic(), _stream(compute_answer, sink, knobs))
             self._wake.notify()
 
@@ -133,8 +137,10 @@ class Scheduler:
                     return
                 _, _, stream = heapq.heappop(self._due)
             again = next(stream, None)
-            if again is not None:
-                with self._wake:
+            with self._wake:
+                if again is None:
+                    self.running -= 1
+                else:
                     self._push(again, stream)
 
 

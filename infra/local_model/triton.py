@@ -49,6 +49,10 @@ class _Model:
     def _begin(self, request: Any, sender: Any) -> None:
         raise NotImplementedError
 
+    def _report(self) -> Answer:
+        """How many other answers are running: tests see by it that a cancel has arrived."""
+        return Answer((str(self._scheduler.running - 1).encode(),), 0, "stop")
+
 
 class TrtllmEngineModel(_Model):
     """The legacy contract: a batch dimension, deltas, stop words included, an empty final response."""
@@ -59,6 +63,8 @@ class TrtllmEngineModel(_Model):
         stops, seed = _strings(request, "stop_words"), _number(request, "seed", None)
 
         def answered() -> Answer:
+            if knobs.report_running:
+                return self._report()
             return compute(self._vocabulary, prompt, max_tokens=int(max_tokens), stops=stops, seed=seed, keep_stop=True)
 
         if max_tokens is None or max_tokens <= 0:
@@ -86,16 +92,19 @@ class LlmApiModel(_Model):
         seed = _number(request, "sampling_param_seed", None)
         if max_tokens <= 0:
             raise _Refused("max_tokens must be greater than 0")
+        knobs = _knobs(request)
         sink = _LlmApiSink(request, sender, lambda: self._running.pop(request_id, None))
 
         def answered() -> Answer:
+            if knobs.report_running:
+                return self._report()
             made = compute(self._vocabulary, prompt, max_tokens=max_tokens, stops=stops, seed=seed, keep_stop=False)
             sink.reason = made.finish_reason
             return made
 
         if request_id:
             self._running[request_id] = sink
-        self._scheduler.submit(answered, sink, _knobs(request))
+        self._scheduler.submit(answered, sink, knobs)
 
     def _stop(self, request_id: str, sender: Any) -> None:
         if not request_id:

@@ -25,6 +25,8 @@ _OPENED = {
     "jdk.attach": "sun.tools.attach",
 }
 
+COLLECTOR = "-XX:+UseG1GC"
+
 LOGBACK = """\
 <configuration scan="false">
   <shutdownHook class="ch.qos.logback.core.hook.DefaultShutdownHook"/>
@@ -47,7 +49,7 @@ def jvm_options(config: Path, logback: Path, storage: Path) -> tuple[str, ...]:
         "-Xss384k",
         "-XX:MaxDirectMemorySize=256m",
         "-XX:MaxMetaspaceSize=256m",
-        "-XX:+UseG1GC",
+        COLLECTOR,
         "-XX:MaxGCPauseMillis=50",
         "-XX:+ExitOnOutOfMemoryError",
         "-XX:-UsePerfData",
@@ -121,8 +123,8 @@ cdc_enabled: false
 """
 
 
-def spec(layout: Layout, ports: dict[str, int], class_path: str, health: Health) -> ChildSpec:
-    """The node as a child. Writes its configuration."""
+def spec(layout: Layout, ports: dict[str, int], class_path: str, archive: tuple[str, ...], health: Health) -> ChildSpec:
+    """The node as a child, with the options `archive` of its class archive. Writes its configuration."""
     folder = layout.data_of("cassandra")
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     config, logback = folder / "cassandra.yaml", folder / "logback.xml"
@@ -133,7 +135,7 @@ def spec(layout: Layout, ports: dict[str, int], class_path: str, health: Health)
         role="cassandra",
         argv=java_argv(
             folder,
-            jvm_options(config, logback, folder),
+            (*jvm_options(config, logback, folder), *archive),
             class_path,
             "org.apache.cassandra.service.CassandraDaemon",
             [],

@@ -36,7 +36,9 @@ def _module(name: str) -> Callable[[Layout, str], tuple[str, ...]]:
 
 
 def _faust(app: str) -> Callable[[Layout, str], tuple[str, ...]]:
-    """A Faust worker. `--without-web`: two workers on one host would fight for a port, and nobody asks them."""
+    """A Faust worker. `-q`: no banner and no spinner in its log. `--without-web`: two workers on one host would fight
+    for a port, and nobody asks them.
+    """
 
     def arguments(layout: Layout, name: str) -> tuple[str, ...]:
         data = str(layout.root / "faust" / name)

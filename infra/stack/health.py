@@ -63,6 +63,7 @@ class CassandraHealth:
             host = self._cassandra.contact_points[0]
             _, writer = await asyncio.open_connection(host, self._cassandra.port)
             writer.close()
+            await writer.wait_closed()
         try:
             await asyncio.to_thread(self._query)
         except BaseException:
@@ -124,20 +125,24 @@ class RedisHealth:
         self._client: Any = None
 
     async def check(self) -> None:
+        await asyncio.to_thread(self._query)
+
+    def _query(self) -> None:
         if self._client is None:
-            from redis.asyncio import Redis
+            from redis import Redis
 
             self._client = Redis.from_url(
                 self._redis.url.get_secret_value(),
                 socket_timeout=QUERY_TIMEOUT_S,
                 socket_connect_timeout=QUERY_TIMEOUT_S,
             )
-        if not await self._client.ping() or not await self._client.set("verbatim:health", b"1", ex=60):
+        if not self._client.ping() or not self._client.set("verbatim:health", b"1", ex=60):
             raise Unwell("Redis does not take writes")
 
     def close(self) -> None:
-        # its sockets belong to the event loop, which closes with the process
-        self._client = None
+        client, self._client = self._client, None
+        if client is not None:
+            client.close()
 
 
 class TritonHealth:

@@ -27,7 +27,7 @@ NEEDED_GLIBC = (2, 35)
 NEEDED_MEMORY = {"kafka": 600 * MIB, "cassandra": 1100 * MIB, "redis": 80 * MIB, "triton": 200 * MIB}
 OWN_MEMORY = 700 * MIB
 NEEDED_DISK = 2 * GIB
-NEEDED_CACHE = 300 * MIB
+NEEDED_CACHE = 400 * MIB
 MODULES = (
     ("aiokafka", "aiokafka"),
     ("cassandra", "cassandra-driver"),

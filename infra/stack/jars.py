@@ -30,8 +30,8 @@ PARALLEL_DOWNLOADS = 8
 DOWNLOAD_TIMEOUT_S = 60
 DOWNLOAD_ATTEMPTS = 3
 
-ProgressOfJars = Callable[[str, int, int], None]
-"""Called with (server, jars there, jars in all) as they arrive, from any thread."""
+Say = Callable[[str], None]
+"""Told in words what takes time at the moment; called from any thread."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ def read_lock(server: str) -> tuple[Jar, ...]:
     )
 
 
-def class_path(server: str, cache: Path, progress: ProgressOfJars) -> str:
+def class_path(server: str, cache: Path, say: Say) -> str:
     """The Java class path of `server`, downloading what the cache lacks.
 
     Blocking. Safe to interrupt and to run from several processes at once. Raises DownloadFailed.
@@ -79,7 +79,7 @@ def class_path(server: str, cache: Path, progress: ProgressOfJars) -> str:
     stamp = folder / f"{server}.verified.json"
     with _exclusive(folder / "lock"):
         if not _is_verified(jars, folder, stamp):
-            _fetch_missing(server, jars, folder, progress)
+            _fetch_missing(server, jars, folder, say)
             _write_stamp(jars, folder, stamp)
     return os.pathsep.join(str(folder / jar.file_name) for jar in jars)
 
@@ -123,11 +123,11 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _fetch_missing(server: str, jars: tuple[Jar, ...], folder: Path, progress: ProgressOfJars) -> None:
+def _fetch_missing(server: str, jars: tuple[Jar, ...], folder: Path, say: Say) -> None:
     there = [j for j in jars if (folder / j.file_name).is_file() and _sha256(folder / j.file_name) == j.sha256]
     missing = [jar for jar in jars if jar not in there]
     done = len(there)
-    progress(server, done, len(jars))
+    say(f"downloading {server}: {done} of {len(jars)} jars")
     staging = Path(tempfile.mkdtemp(prefix="staging-", dir=folder))
     try:
         with ThreadPoolExecutor(PARALLEL_DOWNLOADS) as pool:
@@ -135,7 +135,7 @@ def _fetch_missing(server: str, jars: tuple[Jar, ...], folder: Path, progress: P
                 for fetched in as_completed([pool.submit(_fetch, jar, staging, folder) for jar in missing]):
                     fetched.result()
                     done += 1
-                    progress(server, done, len(jars))
+                    say(f"downloading {server}: {done} of {len(jars)} jars")
             except BaseException:
                 pool.shutdown(cancel_futures=True)
                 raise

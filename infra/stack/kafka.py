@@ -16,10 +16,11 @@ MAX_RECORD_BYTES = 8 * 1024 * 1024
 MAX_BATCH_BYTES = MAX_RECORD_BYTES + 64 * 1024
 FORMAT_TIMEOUT_S = 60
 
+COLLECTOR = "-XX:+UseG1GC"
 JVM_OPTIONS = (
     "-Xms256m",
     "-Xmx512m",
-    "-XX:+UseG1GC",
+    COLLECTOR,
     "-XX:MaxGCPauseMillis=20",
     "-XX:+ExplicitGCInvokesConcurrent",
     "-XX:MaxMetaspaceSize=160m",
@@ -72,8 +73,10 @@ def properties(port: int, controller_port: int, data: Path) -> str:
     return "".join(f"{name}={value}\n" for name, value in settings.items())
 
 
-def spec(layout: Layout, ports: dict[str, int], class_path: str, health: Health) -> ChildSpec:
-    """The broker as a child. Writes its configuration and, at the first start, formats its log folder.
+def spec(layout: Layout, ports: dict[str, int], class_path: str, archive: tuple[str, ...], health: Health) -> ChildSpec:
+    """The broker as a child, with the options `archive` of its class archive.
+
+    Writes its configuration and, at the first start, formats its log folder.
 
     Blocking (the format takes about two seconds). Raises ChildFailed when formatting fails.
     """
@@ -87,7 +90,7 @@ def spec(layout: Layout, ports: dict[str, int], class_path: str, health: Health)
     return ChildSpec(
         name="kafka",
         role="kafka",
-        argv=java_argv(folder, JVM_OPTIONS, class_path, "kafka.Kafka", [str(config)]),
+        argv=java_argv(folder, (*JVM_OPTIONS, *archive), class_path, "kafka.Kafka", [str(config)]),
         env={"LANG": "C.UTF-8"},
         cwd=folder,
         health=health,

@@ -54,5 +54,5 @@ async def run_stack(
         resolved, ports = resolve(settings, layout)
         children = own_children(resolved, layout, scale, inherited_environment())
         supervisor = Supervisor(resolved, layout, children, preparations, watcher.show)
-        servers = plan_servers(resolved, layout, ports, supervisor.downloading, external=external)
+        servers = plan_servers(resolved, layout, ports, supervisor.say, external=external)
         await supervisor.run(servers, stop, lambda key: watcher.ready(resolved, key))

@@ -10,8 +10,9 @@ from infra.settings import Settings
 from infra.stack import cassandra, kafka, redis, triton
 from infra.stack.addresses import external_servers
 from infra.stack.child import ChildSpec, Health
+from infra.stack.class_archive import archive_options
 from infra.stack.health import CassandraHealth, KafkaHealth, RedisHealth, TritonHealth
-from infra.stack.jars import ProgressOfJars, cache_dir, class_path
+from infra.stack.jars import Say, cache_dir, class_path
 from infra.stack.layout import Layout
 
 
@@ -33,7 +34,7 @@ def plan_servers(
     settings: Settings,
     layout: Layout,
     ports: dict[str, int],
-    progress: ProgressOfJars,
+    say: Say,
     models: Path = triton.MODELS,
     external: frozenset[str] | None = None,
 ) -> tuple[Server, ...]:
@@ -47,12 +48,14 @@ def plan_servers(
     }
 
     def describe_cassandra() -> ChildSpec:
-        jars = class_path("cassandra", cache_dir(), progress)
-        return cassandra.spec(layout, ports, jars, healths["cassandra"])
+        jars = class_path("cassandra", cache_dir(), say)
+        archive = archive_options("cassandra", jars, cassandra.COLLECTOR, cache_dir(), say)
+        return cassandra.spec(layout, ports, jars, archive, healths["cassandra"])
 
     def describe_kafka() -> ChildSpec:
-        jars = class_path("kafka", cache_dir(), progress)
-        return kafka.spec(layout, ports, jars, healths["kafka"])
+        jars = class_path("kafka", cache_dir(), say)
+        archive = archive_options("kafka", jars, kafka.COLLECTOR, cache_dir(), say)
+        return kafka.spec(layout, ports, jars, archive, healths["kafka"])
 
     describe: dict[str, Callable[[], ChildSpec]] = {
         "cassandra": describe_cassandra,

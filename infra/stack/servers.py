@@ -35,13 +35,13 @@ async def run_servers(settings: Settings, layout: Layout, models: Path) -> None:
         ports = assign(PORT_NAMES, layout.ports_file, layout.stack_id())
         resolved = with_local_addresses(settings, ports)
         external = external_servers(settings)
-        servers = plan_servers(resolved, layout, ports, _say_download, models, external)
+        servers = plan_servers(resolved, layout, ports, _say, models, external)
         supervisor = Supervisor(resolved, layout, (), Preparations(), _Lines().show)
         await supervisor.run(servers, stop, lambda _key: print(f"ready: {layout.stack_file}", flush=True))
 
 
-def _say_download(server: str, done: int, total: int) -> None:
-    print(f"{server}: {done} of {total} jars", flush=True)
+def _say(doing: str) -> None:
+    print(doing, flush=True)
 
 
 class _Lines:

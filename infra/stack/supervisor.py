@@ -86,9 +86,9 @@ class Supervisor:
         if failure is not None:
             raise failure
 
-    def downloading(self, server: str, done: int, total: int) -> None:
-        """Show a download's progress. Called from other threads; a torn read would only blur one picture."""
-        self._doing = f"downloading {server}: {done} of {total} jars"
+    def say(self, doing: str) -> None:
+        """Show what takes time. Called from other threads too: one assignment, drawn at the next tick."""
+        self._doing = doing
 
     def snapshot(self) -> Snapshot:
         views = tuple(

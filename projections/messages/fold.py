@@ -9,6 +9,7 @@ import json
 from dataclasses import replace
 
 from projections.content import to_cell, to_optional_cell
+from projections.messages.marks import marks_to_cell
 from projections.messages.table import MESSAGE_PLACES, MESSAGES
 from projections.order import ERASED, first_wins, last_wins, order_key
 from projections.rows import Erase, Put, RowChange
@@ -20,7 +21,7 @@ from schemas.conversation import (
     PromptSubmitted,
     RegenerateRequested,
 )
-from schemas.envelope import Position, Sealed
+from schemas.envelope import Position
 from schemas.generation import Failure
 from schemas.outcome import (
     GenerationCancelled,
@@ -97,8 +98,8 @@ def _regeneration(wish: RegenerateRequested, position: Position) -> tuple[RowCha
 def _outcome(outcome: Outcome, position: Position) -> tuple[RowChange, ...]:
     turn, first = outcome.turn, first_wins(position)
     failure = outcome.failure if isinstance(outcome, GenerationFailed | GenerationRefused) else _NO_FAILURE
-    # The text stands beside the record, for readers who want no more; sealed text stays in it as well.
-    rest = outcome if isinstance(outcome.text, Sealed) else replace(outcome, text="")
+    # Text and marks stand beside the record: readers of messages want only the one, and the other is many.
+    rest = replace(outcome, text="", chunks=())
     cells = {
         "status": STATUS[type(outcome)],
         "answer": to_cell(outcome.text),
@@ -112,6 +113,7 @@ def _outcome(outcome: Outcome, position: Position) -> tuple[RowChange, ...]:
         "cost_micros": outcome.cost_micros,
         "currency": turn.price.currency,
         "ended_at_us": outcome.ended_at_us,
+        "marks": marks_to_cell(outcome.chunks),
         "outcome": encode(rest),
     }
     row = Put(MESSAGES, (turn.conversation_id, order_key(turn.cause)), cells, first)

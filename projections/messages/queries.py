@@ -23,7 +23,7 @@ _PLACE = "SELECT cause FROM {message_places} WHERE conversation_id = ? AND messa
 _STANDING = (
     "SELECT message_id, cause, role, ended FROM {message_places} WHERE conversation_id = ? AND message_id > ? LIMIT ?"
 )
-_OUTCOME = "SELECT answer, outcome FROM {messages} WHERE conversation_id = ? AND cause = ?"
+_OUTCOME = "SELECT answer, marks, outcome FROM {messages} WHERE conversation_id = ? AND cause = ?"
 _STATUS = "SELECT status FROM {messages} WHERE conversation_id = ? AND cause = ?"
 _NEWEST = 2**62
 _PAGE_TURNS = 100
@@ -105,7 +105,8 @@ async def order_of(tables: Tables, conversation_id: str, message_id: str) -> int
 async def outcome(tables: Tables, conversation_id: str, cause: int) -> Outcome | None:
     """How the generation of this command ended: the recorder's own record. None: it has not, or it is erased."""
     values = await tables.one(_NAME, _OUTCOME, (conversation_id, cause))
-    return None if values is None or values[1] is None else outcome_of(values[0] or "", values[1])
+    # The cells of an outcome are written together; a driver may read an empty one as None.
+    return None if values is None or values[2] is None else outcome_of(values[0] or "", values[1] or b"", values[2])
 
 
 async def has_ended(tables: Tables, conversation_id: str, cause: int) -> bool:

@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from projections.content import from_cell, from_optional_cell
+from projections.messages.marks import marks_from_cell
 from schemas.codec import decode
 from schemas.conversation import Attachment
-from schemas.envelope import Content, Sealed
+from schemas.envelope import Content
 from schemas.generation import Failure, Usage
 from schemas.outcome import Outcome
 
@@ -113,10 +114,10 @@ def _ended(reply: MessageRow, row: Mapping[str, Any]) -> MessageRow:
     )
 
 
-def outcome_of(answer: str, outcome: bytes) -> Outcome:
+def outcome_of(answer: str, marks: bytes, outcome: bytes) -> Outcome:
     """The record that a row's outcome cells were made of."""
     record: Outcome = decode(outcome)
-    return record if isinstance(record.text, Sealed) else replace(record, text=from_cell(answer))
+    return replace(record, text=from_cell(answer), chunks=marks_from_cell(marks))
 
 
 def counting(turns: Iterable[TurnRow], places: Mapping[str, int]) -> list[TurnRow]:

@@ -34,6 +34,7 @@ MESSAGES = Table(
         "cost_micros": "bigint",
         "currency": "text",
         "ended_at_us": "bigint",
+        "marks": "blob",
         "outcome": "blob",
     },
 )

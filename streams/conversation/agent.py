@@ -7,36 +7,31 @@ together before the command is acknowledged.
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 from confluent_kafka import KafkaError
 
-from infra.clock import monotonic_s
+from infra.clock import monotonic_s, now_us
+from infra.logging import get_logger
 from infra.models import ModelCatalogue, ModelNotFound, ModelSpec
 from infra.settings import Settings
 from infra.tokenizers import TokenCounter
 from schemas.codec import encode
-from schemas.conversation import ConversationDeleted, PromptSubmitted, RegenerateRequested
+from schemas.conversation import ConversationDeleted, ConversationStarted, PromptSubmitted, RegenerateRequested
 from schemas.envelope import Position
 from schemas.generation import Turn
 from streams.app import Handler, Source, StreamApp, make_app, run_agent
+from streams.conversation.counting import RememberedCounts
+from streams.conversation.memory import Begun, Memory
 from streams.conversation.ports import Context, HistoryPort, NoHistory
-from streams.conversation.reactor import (
-    UNKNOWN_PRICE,
-    Command,
-    Out,
-    react,
-    react_to_deletion,
-    too_large,
-    turn_of,
-)
+from streams.conversation.reactor import Command, Out, characters, react, react_to_deletion, too_large, turn_of
 from streams.moderation.policy import Policy
 from topics.catalogue import CONTROL, CONVERSATION_EVENTS, MODERATION_VERDICTS, TOKEN_CHUNKS, jobs_topic
-from topics.errors import RecordRefused
-from topics.producer import LogProducer, log_error
+from topics.errors import FatalLogError, LogUnavailable
+from topics.producer import LogProducer
+from topics.spec import EIGHT_MIB
 
 OpenHistory = Callable[[], AbstractAsyncContextManager[HistoryPort]]
 
@@ -45,79 +40,109 @@ MOST_MESSAGES = 2000
 HISTORY_WAIT_S = 5.0
 HISTORY_FIRST_PAUSE_S = 0.01
 HISTORY_LONGEST_PAUSE_S = 0.25
-REMEMBERED = 20_000
+MOST_JOB_BYTES = EIGHT_MIB - 64 * 1024
+"""A job record's value; the rest of the topic's limit is for its key and framing."""
+INLINE_CHARACTERS = 16_384
+"""Turns with more text than this are counted in a thread, so that others need not wait for them."""
 _TOPICS = {"verdict": MODERATION_VERDICTS, "end": TOKEN_CHUNKS, "doorbell": CONTROL}
+_RECORDS = (ConversationStarted, PromptSubmitted, RegenerateRequested, ConversationDeleted)
+_log = get_logger(__name__)
 
 
 class ConversationAgent:
     """Handles the commands of conversation-events. The first command of a generation wins."""
 
     def __init__(
-        self, producer: LogProducer, models: ModelCatalogue, policy: Policy, history: HistoryPort, epoch: int
+        self,
+        producer: LogProducer,
+        models: ModelCatalogue,
+        policy: Policy,
+        history: HistoryPort,
+        epoch: int,
+        *,
+        store_errors: tuple[type[Exception], ...] = (),
+        history_wait_s: float = HISTORY_WAIT_S,
     ) -> None:
+        """`store_errors`: what `history` raises while its store is away."""
         self._producer = producer
         self._models = models
         self._policy = policy
         self._history = history
         self._epoch = epoch
-        self._begun: OrderedDict[str, Turn] = OrderedDict()
-        self._deleted: OrderedDict[str, None] = OrderedDict()
+        self._store_errors = store_errors
+        self._history_wait_s = history_wait_s
+        self._memory = Memory()
+        self._counters: dict[str, RememberedCounts] = {}
 
     async def handle(self, record: Any, source: Source) -> None:
-        """One event; returns when all it brings about is acknowledged. Raises LogUnavailable, and as history does."""
-        if isinstance(record, ConversationDeleted):
-            await self._conversation_deleted(record)
-        elif record.generation_id not in self._begun:
-            await self._begin(record, source)
+        """One event; returns when all it brings about is acknowledged.
+
+        Raises LogUnavailable, and for a deletion what history raises.
+        """
+        match record:
+            case ConversationStarted():
+                self._memory.started(record.conversation_id, record.system_prompt)
+            case ConversationDeleted():
+                await self._conversation_deleted(record)
+            case PromptSubmitted() | RegenerateRequested() if not self._memory.has_begun(record.generation_id):
+                await self._begin(record, source)
 
     async def _begin(self, command: Command, source: Source) -> None:
+        cause = Position(self._epoch, source.partition, source.offset)
         model = self._model(command.model)
-        outs = react(
-            command,
-            cause := Position(self._epoch, source.partition, source.offset),
-            await self._context(command),
-            model,
-            TokenCounter.of(model) if model is not None else None,
-            self._policy,
-            maybe_repeat=source.maybe_repeat,
-        )
-        try:
-            await self._produce(outs)
-        except RecordRefused:
-            # Fewer tokens than the model's context, more bytes than a record: no engine will ever get it.
-            await self._produce((*outs[:1], too_large(command, cause)))
-        self._begun[command.generation_id] = turn_of(command, cause, model.price if model else UNKNOWN_PRICE)
-        _bound(self._begun)
+        counter = None if model is None else self._counter(model)
+        context = await self._context(command)
+
+        def reaction() -> tuple[Out, ...]:
+            return react(command, cause, context, model, counter, self._policy, maybe_repeat=source.maybe_repeat)
+
+        large = characters(command, context) > INLINE_CHARACTERS
+        outs = await asyncio.to_thread(reaction) if large else reaction()
+        await self._produce(outs, too_large(command, cause))
+        begun = None if model is None else Begun(turn_of(command, cause, model.price), command.deadline_at_us)
+        self._memory.begun(command.generation_id, begun)
 
     async def _conversation_deleted(self, deleted: ConversationDeleted) -> None:
         conversation = deleted.conversation_id
-        self._deleted[conversation] = None
-        _bound(self._deleted)
-        turns = {turn.generation_id: turn for turn in await self._history.open_turns(conversation)}
+        self._memory.deleted(conversation)
+        turns: dict[str, Turn] = {turn.generation_id: turn for turn in await self._history.open_turns(conversation)}
         # The projections may be behind this agent's own memory; ending what has ended changes nothing.
-        turns |= {id_: turn for id_, turn in self._begun.items() if turn.conversation_id == conversation}
+        turns |= {turn.generation_id: turn for turn in self._memory.running(conversation, now_us())}
         await self._produce(react_to_deletion(deleted, tuple(turns.values())))
 
     async def _context(self, command: Command) -> Context | None:
-        if isinstance(command, PromptSubmitted):
-            if command.kind == "stateless":
-                return NoHistory()
-            leaf = command.parent_message_id
-        else:
-            leaf = command.prompt_message_id
-        if command.conversation_id in self._deleted:
-            return NoHistory(deleted=True)
-        until_s = monotonic_s() + HISTORY_WAIT_S
+        """What the command follows; None if that cannot be known in time."""
+        if isinstance(command, PromptSubmitted) and command.kind == "stateless":
+            return NoHistory()
+        known = self._memory.beginning(command.conversation_id)
+        if known is not None and known.deleted:
+            return known
+        leaf = command.parent_message_id if isinstance(command, PromptSubmitted) else command.prompt_message_id
+        if leaf is None and known is not None:
+            return known
+        until_s = monotonic_s() + self._history_wait_s
         pause_s = HISTORY_FIRST_PAUSE_S
         while True:
-            context = await self._history.context(command.conversation_id, leaf, MOST_MESSAGES)
+            try:
+                context = await self._read(command.conversation_id, leaf)
+            except self._store_errors as error:
+                _log.warning("history is away", error=f"{type(error).__name__}: {error}")
+                context = None
             if context is not None or monotonic_s() > until_s:
                 return context
             await asyncio.sleep(pause_s)
             pause_s = min(pause_s * 2, HISTORY_LONGEST_PAUSE_S)
 
-    async def _produce(self, outs: tuple[Out, ...]) -> None:
-        """Fire all in order, then wait for all. Raises LogUnavailable; a repeat produces the same ids again."""
+    async def _read(self, conversation_id: str, leaf: str | None) -> Context | None:
+        if leaf is None:
+            return await self._history.beginning(conversation_id)
+        return await self._history.context(conversation_id, leaf, MOST_MESSAGES)
+
+    async def _produce(self, outs: tuple[Out, ...], instead: Out | None = None) -> None:
+        """Fire all in order (`instead` of a job that no record can hold), then wait for all.
+
+        Raises LogUnavailable; a repeat produces the same ids again.
+        """
         if not outs:
             return
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -129,13 +154,15 @@ class ConversationAgent:
             if done.done():
                 return
             if error is not None:
-                done.set_exception(log_error(error))
+                done.set_exception(_as_log_error(error))
             elif not waiting:
                 done.set_result(None)
 
         for out in outs:
-            topic = jobs_topic(out.pool, out.service_class) if out.kind == "job" else _TOPICS[out.kind]
-            self._producer.fire(topic, out.key, encode(out.record), acknowledged)
+            topic, value = _topic(out), encode(out.record)
+            if out.kind == "job" and instead is not None and len(value) > MOST_JOB_BYTES:
+                topic, value = _topic(instead), encode(instead.record)
+            self._producer.fire(topic, out.key, value, acknowledged)
         await done
 
     def _model(self, model_id: str) -> ModelSpec | None:
@@ -144,10 +171,21 @@ class ConversationAgent:
         except ModelNotFound:
             return None
 
+    def _counter(self, model: ModelSpec) -> RememberedCounts:
+        counter = self._counters.get(model.id)
+        if counter is None:
+            counter = self._counters[model.id] = RememberedCounts(TokenCounter.of(model))
+        return counter
 
-def _bound(remembered: OrderedDict[str, Any]) -> None:
-    if len(remembered) > REMEMBERED:
-        remembered.popitem(last=False)
+
+def _topic(out: Out) -> str:
+    return jobs_topic(out.pool, out.service_class) if out.kind == "job" else _TOPICS[out.kind]
+
+
+def _as_log_error(error: KafkaError) -> LogUnavailable | FatalLogError:
+    if error.fatal():
+        return FatalLogError(f"the producer was refused for good: {error.str()}")
+    return LogUnavailable(f"not acknowledged: {error.str()}")
 
 
 def make_conversation_app(
@@ -155,9 +193,9 @@ def make_conversation_app(
     models: ModelCatalogue,
     policy: Policy,
     open_history: OpenHistory,
-    retry_on: tuple[type[Exception], ...] = (),
+    store_errors: tuple[type[Exception], ...] = (),
 ) -> StreamApp:
-    """The Faust application of the conversation process. `retry_on`: what `open_history`'s store raises when away."""
+    """The Faust application of the conversation process. `store_errors`: what the history raises while it is away."""
     app = make_app("conversation", settings, pools=models.pools)
     epoch = app.topics_catalogue[CONVERSATION_EVENTS].epoch
     for model in models:
@@ -166,11 +204,7 @@ def make_conversation_app(
     @asynccontextmanager
     async def opened(producer: LogProducer) -> AsyncIterator[Handler]:
         async with open_history() as history:
-            yield ConversationAgent(producer, models, policy, history, epoch).handle
+            yield ConversationAgent(producer, models, policy, history, epoch, store_errors=store_errors).handle
 
-    def open_handler(producer: LogProducer) -> AbstractAsyncContextManager[Handler]:
-        return opened(producer)
-
-    records = (PromptSubmitted, RegenerateRequested, ConversationDeleted)
-    run_agent(app, (CONVERSATION_EVENTS,), records, open_handler, most_in_flight=MOST_IN_FLIGHT, retry_on=retry_on)
+    run_agent(app, (CONVERSATION_EVENTS,), _RECORDS, opened, most_in_flight=MOST_IN_FLIGHT, retry_on=store_errors)
     return app

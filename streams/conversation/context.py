@@ -18,18 +18,30 @@ class Assembled:
 
 
 def assemble(
-    system: Sequence[ChatMessage], history: Sequence[ChatMessage], prompt: ChatMessage, budget: int, counter: Counter
+    system: Sequence[ChatMessage],
+    history: Sequence[ChatMessage],
+    prompt: ChatMessage,
+    counter: Counter,
+    *,
+    limit: int,
+    reserve: int,
 ) -> Assembled | None:
-    """System messages and prompt always, then the newest whole messages of `history` that fit `budget` tokens.
+    """System messages and prompt always, then the newest whole messages of `history` for which there is room.
 
-    None if system messages and prompt alone do not fit. History is never cut in the middle: the first message that
-    does not fit ends it.
+    `limit`: tokens of the model's context; None if system messages and prompt alone leave nothing of it for an answer.
+    `reserve`: what history must leave for the answer. History is never cut in the middle: the first message that does
+    not fit ends it, and it does not begin with an answer whose prompt is left out.
     """
     tokens = counter.count_messages([*system, prompt])
-    if tokens > budget:
+    if tokens >= limit:
         return None
+    costs: list[int] = []
     first = len(history)
-    while first and tokens + (cost := counter.count_message(history[first - 1])) <= budget:
+    while first and tokens + (cost := counter.count_message(history[first - 1])) <= limit - reserve:
         tokens += cost
+        costs.append(cost)
         first -= 1
+    while 0 < first < len(history) and history[first].role == "assistant":
+        tokens -= costs.pop()
+        first += 1
     return Assembled((*system, *history[first:], prompt), tokens)

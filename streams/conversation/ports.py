@@ -24,7 +24,7 @@ class Context(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class NoHistory:
-    """The context of what follows nothing: a stateless request, or a prompt in a deleted conversation."""
+    """The context of what follows nothing: a first prompt, a stateless request, a prompt in a deleted conversation."""
 
     messages: tuple[ChatMessage, ...] = ()
     system_prompt: Content | None = None
@@ -32,13 +32,17 @@ class NoHistory:
 
 
 class HistoryPort(Protocol):
-    """Conversations as the projections have them."""
+    """Conversations as the projections have them. Every method may raise what the store raises when it is away."""
 
-    async def context(self, conversation_id: str, leaf_message_id: str | None, max_messages: int) -> Context | None:
-        """The chain that ends at `leaf_message_id` (None: no messages), its newest `max_messages`.
+    async def context(self, conversation_id: str, leaf_message_id: str, max_messages: int) -> Context | None:
+        """The chain that ends at `leaf_message_id`, its newest `max_messages`.
 
         None while the conversation or a message of the chain is not there yet, or an answer in it is still open.
         """
+        ...
+
+    async def beginning(self, conversation_id: str) -> Context | None:
+        """The conversation without its messages. None while it is not there yet."""
         ...
 
     async def open_turns(self, conversation_id: str) -> tuple[Turn, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 from schemas import ids
 from schemas.control import CancelRequested
@@ -11,7 +11,7 @@ from schemas.conversation import ChatMessage, ConversationDeleted, PromptSubmitt
 from schemas.envelope import Envelope, Position, plain
 from schemas.generation import EndReason, Failure, GenerationEnded, GenerationRequested, Price, Turn
 from schemas.moderation import ModerationVerdict
-from streams.conversation.context import assemble
+from streams.conversation.context import Assembled, assemble
 from streams.conversation.ports import Context, Counter, Model
 from streams.moderation.policy import Policy
 
@@ -25,14 +25,15 @@ REFUSED = Failure("content_filter", "the prompt was refused by this installation
 MODEL_NOT_FOUND = Failure("model_not_found", "the model is no longer offered here", False)
 TOO_LONG = Failure("context_length_exceeded", "the prompt is longer than the model's context allows", False)
 CONVERSATION_DELETED = Failure("conversation_deleted", "the conversation has been deleted", False)
+PROMPT_NOT_FOUND = Failure("message_not_found", "the prompt to be answered is no part of the conversation", False)
 HISTORY_UNAVAILABLE = Failure("history_unavailable", "the conversation could not be read in time; try again", True)
 
 
 @dataclass(frozen=True, slots=True)
 class Out:
-    """A record to be produced. `topic` None: the job topic of `pool` and `service_class`."""
+    """A record to be produced, under `key`. Of a job, `pool` and `service_class` name the topic."""
 
-    kind: str
+    kind: Literal["verdict", "job", "end", "doorbell"]
     key: str
     record: Any
     pool: str = ""
@@ -64,9 +65,13 @@ def react(
         return (*outs, _end(command, turn, "failed", CONVERSATION_DELETED))
     if model is None or counter is None:
         return (*outs, _end(command, turn, "failed", MODEL_NOT_FOUND))
-    job = _job(command, turn, context, model, counter, maybe_repeat)
-    if job is None:
+    messages = _conversation(command, context)
+    if not messages or (turn.kind == "chat" and messages[-1].role == "assistant"):
+        return (*outs, _end(command, turn, "failed", PROMPT_NOT_FOUND))
+    assembled = _assembled(command, messages, context, model, counter)
+    if assembled is None:
         return (*outs, _end(command, turn, "failed", TOO_LONG))
+    job = _job(command, turn, assembled, model, maybe_repeat)
     return (*outs, Out("job", turn.conversation_id, job, model.pool, command.service_class))
 
 
@@ -126,6 +131,14 @@ def judge(command: Command, context: Context | None, policy: Policy) -> Moderati
     )
 
 
+def characters(command: Command, context: Context | None) -> int:
+    """How much text a reaction has to look at and count."""
+    own = len(plain(command.content or "")) if isinstance(command, PromptSubmitted) else 0
+    inline = command.messages if isinstance(command, PromptSubmitted) else ()
+    history = () if context is None else context.messages
+    return own + sum(len(plain(message.content)) for message in (*inline, *history))
+
+
 def _texts(command: Command, context: Context | None) -> tuple[str, ...]:
     if isinstance(command, PromptSubmitted):
         own = () if command.content is None else (plain(command.content),)
@@ -135,44 +148,46 @@ def _texts(command: Command, context: Context | None) -> tuple[str, ...]:
     return tuple(plain(message.content) for message in prompt)
 
 
-def _job(
-    command: Command, turn: Turn, context: Context, model: Model, counter: Counter, maybe_repeat: bool
-) -> GenerationRequested | None:
-    sampling = model.sampling(command.sampling)
-    messages = _conversation(command, context)
-    if not messages:
-        return None
+def _assembled(
+    command: Command, messages: list[ChatMessage], context: Context, model: Model, counter: Counter
+) -> Assembled | None:
+    """What the model is given of the conversation `messages`; None if it leaves no room for an answer."""
     system = [message for message in messages if message.role in ("system", "developer")]
-    if not system and (own := context.system_prompt or model.system_prompt):
-        system = [ChatMessage("system", own)]
-    if turn.kind == "stateless":
-        # Nothing is trimmed: the API has refused what does not fit.
-        whole = tuple(messages) if messages[0].role in ("system", "developer") else (*system[:1], *messages)
+    own = context.system_prompt or model.system_prompt
+    default = [ChatMessage("system", own)] if own and not system else []
+    if isinstance(command, PromptSubmitted) and command.kind == "stateless":
+        # Nothing is trimmed or moved: the API has refused what does not fit.
+        whole = (*default, *messages)
         tokens = counter.count_messages(whole)
-    else:
-        asked = command.sampling.max_tokens
-        reserve = asked if asked is not None else min(sampling.max_tokens or 0, model.context_tokens // 4)
-        rest = [message for message in messages if message.role not in ("system", "developer")]
-        budget = max(model.context_tokens - max(reserve, MIN_ANSWER_TOKENS), 0)
-        found = assemble(system, rest[:-1], rest[-1], budget, counter) if rest else None
-        if found is None:
-            return None
-        whole, tokens = found.messages, found.prompt_tokens
-    left = model.context_tokens - tokens
-    if left < 1:
-        return None
-    deadlines = model.deadlines
+        return Assembled(whole, tokens) if tokens < model.context_tokens else None
+    rest = [message for message in messages if message.role not in ("system", "developer")]
+    asked = command.sampling.max_tokens
+    wanted = model.sampling(command.sampling).max_tokens or 0
+    reserve = wanted if asked is not None else min(wanted, model.context_tokens // 4)
+    return assemble(
+        [*default, *system],
+        rest[:-1],
+        rest[-1],
+        counter,
+        limit=model.context_tokens,
+        reserve=max(reserve, MIN_ANSWER_TOKENS),
+    )
+
+
+def _job(command: Command, turn: Turn, assembled: Assembled, model: Model, maybe_repeat: bool) -> GenerationRequested:
+    sampling = model.sampling(command.sampling)
+    left = model.context_tokens - assembled.prompt_tokens
     return GenerationRequested(
         envelope=_envelope(command.envelope, command.generation_id, "GenerationRequested"),
         turn=turn,
-        messages=whole,
-        prompt_tokens=tokens,
+        messages=assembled.messages,
+        prompt_tokens=assembled.prompt_tokens,
         sampling=replace(sampling, max_tokens=min(sampling.max_tokens or left, left)),
         service_class=command.service_class,
         tier=command.tier,
         maybe_repeat=maybe_repeat,
-        first_token_timeout_ms=int(deadlines.first_token_s * 1000),
-        inter_token_timeout_ms=int(deadlines.inter_token_s * 1000),
+        first_token_timeout_ms=int(model.deadlines.first_token_s * 1000),
+        inter_token_timeout_ms=int(model.deadlines.inter_token_s * 1000),
         deadline_at_us=command.deadline_at_us,
     )
 

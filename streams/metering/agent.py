@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 
 from infra.settings import Settings
 from schemas.envelope import Position
@@ -21,15 +21,16 @@ from topics.catalogue import GENERATION_OUTCOMES, USAGE_RECORDS
 from topics.producer import LogProducer
 
 REMEMBERED = 100_000
-LAZY_MS = 50
+LAZY_MS = 200
 MOST_IN_FLIGHT = 64
 _OUTCOMES = (GenerationCompleted, GenerationFailed, GenerationCancelled, GenerationRefused)
 
 
 class Metering:
-    """Produces one usage record a generation. A repeated outcome within the last REMEMBERED is not billed again;
+    """Produces one usage record a generation.
 
-    one from before a restart gives the identical record, which readers of the ledger drop by its event id.
+    An outcome repeated within the last REMEMBERED is not recorded again. One from before a restart gives a record with
+    the same event id, so whoever reads the ledger drops an event id that it has seen: that makes it exactly one.
     """
 
     def __init__(self, producer: LogProducer, epoch: int) -> None:
@@ -58,8 +59,5 @@ def make_metering_app(settings: Settings, pools: tuple[str, ...] = ("default",))
     async def opened(producer: LogProducer) -> AsyncIterator[Handler]:
         yield Metering(producer, epoch).handle
 
-    def open_handler(producer: LogProducer) -> AbstractAsyncContextManager[Handler]:
-        return opened(producer)
-
-    run_agent(app, (GENERATION_OUTCOMES,), _OUTCOMES, open_handler, most_in_flight=MOST_IN_FLIGHT)
+    run_agent(app, (GENERATION_OUTCOMES,), _OUTCOMES, opened, most_in_flight=MOST_IN_FLIGHT)
     return app

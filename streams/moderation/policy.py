@@ -1,7 +1,7 @@
-"""The rule policy: words and expressions, each with a decision. Pure; its file is read in `policy_file.py`.
+"""The rule policy: phrases and expressions, each with a decision. Pure; its file is read in `policy_file.py`.
 
-Text is normalised first (NFKC, casefolded, invisible characters taken out, white space folded), so that a rule is not
-passed by a look-alike spelling.
+Text is normalised first (NFKC, casefolded, invisible characters and combining marks taken out, white space folded), so
+that a rule is not passed by a look-alike spelling.
 """
 
 from __future__ import annotations
@@ -12,21 +12,29 @@ from dataclasses import dataclass
 
 from schemas.moderation import Decision
 
-MAX_CHARS = 200_000
-"""Longer texts are looked at in pieces of this size."""
-_OVERLAP = 2_000
-_SPACE = re.compile(r"\s+")
+MAX_CHARS = 100_000
+"""Longer texts are looked at in pieces of this size, which overlap: the time is linear in the text."""
+OVERLAP = 2_000
+"""More than any rule can match."""
+_UNSEEN = frozenset({"Cf", "Mn", "Me"})
 _SEVERITY: dict[Decision, int] = {"allow": 0, "review": 1, "block": 2}
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """`pattern` is searched in normalised text."""
+    """`pattern` is searched in normalised text, if one of `needles` is in it: that is looked up ten times as fast."""
 
     id: str
     category: str
     decision: Decision
     pattern: re.Pattern[str]
+    needles: tuple[str, ...] = ()
+
+    def matches(self, text: str) -> bool:
+        """Whether normalised `text` has what this rule is about."""
+        if self.needles and not any(needle in text for needle in self.needles):
+            return False
+        return self.pattern.search(text) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +54,9 @@ class Policy:
     rules: tuple[Rule, ...]
 
     def judge(self, texts: tuple[str, ...]) -> Ruling:
-        """The ruling on all of `texts` together."""
+        """The ruling on all of `texts` together. Nothing that matched is kept."""
         pieces = [piece for text in texts for piece in _pieces(normalise(text))]
-        matched = [rule for rule in self.rules if any(rule.pattern.search(piece) for piece in pieces)]
+        matched = [rule for rule in self.rules if any(map(rule.matches, pieces))]
         if not matched:
             return Ruling("allow", (), None)
         severest = max(matched, key=lambda rule: _SEVERITY[rule.decision])
@@ -56,15 +64,16 @@ class Policy:
 
 
 def normalise(text: str) -> str:
-    """Text as rules see it."""
-    folded = text.casefold() if text.isascii() else unicodedata.normalize("NFKC", text).casefold()
-    if not folded.isascii():
-        folded = "".join(char for char in folded if unicodedata.category(char) not in ("Cf", "Mn"))
-    return _SPACE.sub(" ", folded)
+    """Text as rules see it. Applying it again changes nothing."""
+    if text.isascii():
+        return " ".join(text.lower().split())
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    # The set is small whatever the text's length.
+    unseen = {ord(char): None for char in set(folded) if unicodedata.category(char) in _UNSEEN}
+    return " ".join(unicodedata.normalize("NFKC", folded.translate(unseen) if unseen else folded).split())
 
 
 def _pieces(text: str) -> list[str]:
     if len(text) <= MAX_CHARS:
         return [text]
-    step = MAX_CHARS - _OVERLAP
-    return [text[at : at + MAX_CHARS] for at in range(0, len(text), step)]
+    return [text[at : at + MAX_CHARS] for at in range(0, len(text) - OVERLAP, MAX_CHARS - OVERLAP)]

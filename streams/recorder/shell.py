@@ -53,11 +53,15 @@ class Recorder:
             }
         )
         self._partitions: dict[int, PartitionState] = {}
+        self._committed: dict[int, int] = {}
+        self._is_member = False
         self._failure: Exception | None = None
 
     def run(self, stop: threading.Event, sign: LifeSign) -> None:
         """Record until told to stop. Raises LogError when the log cannot be read or written any more."""
-        self._consumer.subscribe([TOKEN_CHUNKS], on_revoke=self._on_revoke, on_lost=self._on_lost)
+        self._consumer.subscribe(
+            [TOKEN_CHUNKS], on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
+        )
         try:
             commit_at_s = monotonic_s() + COMMIT_EVERY_S
             while not stop.is_set():
@@ -69,7 +73,8 @@ class Recorder:
                 if monotonic_s() >= commit_at_s:
                     self._commit()
                     commit_at_s = monotonic_s() + COMMIT_EVERY_S
-                sign.beat()
+                if self._is_member:
+                    sign.beat()
             self._producer.flush(FLUSH_S)
             self._commit(wait=True)
         finally:
@@ -101,8 +106,9 @@ class Recorder:
                 self._properties, TOKEN_CHUNKS, turn.conversation_id, turn.generation_id, turn.tail, offset
             )
         except OutOfRange:
-            # It began before what the topic still holds: days past every deadline, so it has long had its outcome.
-            return None
+            # It began before what the topic still holds, days past its deadline: a second outcome changes nothing
+            # (the first one counts everywhere), and none at all would leave it open for ever.
+            fold = GenerationFold()
         return state.resolve(fold, record, offset)
 
     def _park(self, message: Message, state: PartitionState, error: Exception) -> None:
@@ -132,21 +138,27 @@ class Recorder:
                     raise self._failure from None
 
     def _commit(self, *, wait: bool = False, partitions: list[int] | None = None) -> None:
-        places = [
-            TopicPartition(TOKEN_CHUNKS, partition, state.committable)
+        wanted = {
+            partition: state.committable
             for partition, state in self._partitions.items()
-            if partitions is None or partition in partitions
-        ]
-        if not places:
+            if (partitions is None or partition in partitions) and state.committable != self._committed.get(partition)
+        }
+        if not wanted:
             return
+        places = [TopicPartition(TOKEN_CHUNKS, partition, offset) for partition, offset in wanted.items()]
         try:
             if wait:
                 self._consumer.commit(offsets=places, asynchronous=False)
             else:
                 self._consumer.commit(offsets=places, asynchronous=True)
         except KafkaException as error:
-            # Not committed: a restart reads a little more again, and says the same again.
+            # A restart reads a little more again, and says the same again.
             _log.warning("commit failed", reason=error.args[0].str())
+            return
+        self._committed |= wanted
+
+    def _on_assign(self, _: Consumer, partitions: list[TopicPartition]) -> None:
+        self._is_member = True
 
     def _on_revoke(self, _: Consumer, partitions: list[TopicPartition]) -> None:
         gone = [place.partition for place in partitions]
@@ -160,3 +172,4 @@ class Recorder:
     def _forget(self, partitions: list[int]) -> None:
         for partition in partitions:
             self._partitions.pop(partition, None)
+            self._committed.pop(partition, None)

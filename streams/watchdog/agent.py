@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from typing import Any
 
-from infra.clock import now_us
+from infra.clock import monotonic_s, now_us
 from infra.logging import get_logger
 from infra.models import ModelCatalogue, ModelNotFound
 from infra.settings import Settings
@@ -16,17 +16,20 @@ from schemas.envelope import Position
 from schemas.generation import Price
 from schemas.outcome import GenerationCancelled, GenerationCompleted, GenerationFailed, GenerationRefused
 from streams.app import Handler, Source, StreamApp, make_app, run_agent
+from streams.watchdog.held import HeldAcknowledgements
+from streams.watchdog.lookback import ended_among
 from streams.watchdog.reactor import OpenTurns, Watched, expiry
 from topics.catalogue import CONVERSATION_EVENTS, GENERATION_OUTCOMES, TOKEN_CHUNKS
-from topics.errors import LogUnavailable, OutOfRange
+from topics.errors import LogUnavailable
 from topics.producer import LogProducer
-from topics.scan import fold_generation, watermarks
 
 MARGIN_S = 5.0
 LOOK_EVERY_S = 1.0
 LOOK_AGAIN_S = 30.0
-MOST_AT_ONCE = 100
-LAZY_MS = 50
+MOST_AT_ONCE = 1000
+LAZY_MS = 200
+CAUGHT_UP_S = 2.0
+BEHIND_S = 10.0
 UNKNOWN_PRICE = Price("unknown", "USD", 0, 0, 0)
 _COMMANDS = (PromptSubmitted, RegenerateRequested)
 _OUTCOMES = (GenerationCompleted, GenerationFailed, GenerationCancelled, GenerationRefused)
@@ -34,61 +37,64 @@ _log = get_logger(__name__)
 
 
 class Watchdog:
-    """Holds a command's acknowledgement until its turn has an outcome: a restart sees every open turn again."""
+    """Sees turns begin and end. One that has not ended when it is due, and has no end in token-chunks, gets one.
 
-    def __init__(self, settings: Settings, models: ModelCatalogue, producer: LogProducer, epoch: int) -> None:
-        self._properties = settings.kafka.client_properties()
+    A command's acknowledgement is held until its turn is over, so a restart sees every open turn again.
+    """
+
+    def __init__(
+        self, properties: Mapping[str, str], models: ModelCatalogue, producer: LogProducer, epoch: int
+    ) -> None:
+        self._properties = properties
         self._models = models
         self._producer = producer
         self._epoch = epoch
         self._turns = OpenTurns(int(MARGIN_S * 1_000_000))
-        self._held: dict[str, Callable[[], None]] = {}
+        self._held = HeldAcknowledgements()
+        self._newest_us = 0
+        self._handled_s = 0.0
 
     async def handle(self, record: Any, source: Source) -> None:
         """A turn began, or ended."""
+        self._newest_us = max(self._newest_us, source.timestamp_us)
+        self._handled_s = monotonic_s()
         if isinstance(record, PromptSubmitted | RegenerateRequested):
             cause = Position(self._epoch, source.partition, source.offset)
-            if self._turns.began(record, cause, self._price(record.model)):
-                self._held[record.generation_id] = source.acknowledge
-                return
+            is_open = self._turns.began(record, cause, self._price(record.model))
+            self._held.began(
+                source.partition, source.offset, record.generation_id, source.acknowledge, ended=not is_open
+            )
         else:
-            self._ended(record.turn.generation_id)
-        source.acknowledge()
+            self._turns.ended(record.turn.generation_id)
+            self._held.ended(record.turn.generation_id, source.acknowledge)
 
     async def run(self) -> None:
         """End what is overdue, until cancelled. Trouble with the log is waited out."""
         while True:
             await asyncio.sleep(LOOK_EVERY_S)
-            for watched in self._turns.due(now_us(), MOST_AT_ONCE):
+            if self._is_behind():
+                continue
+            due = self._turns.due(now_us(), MOST_AT_ONCE)
+            if due:
                 try:
-                    await self._end(watched)
+                    await self._end(due)
                 except LogUnavailable as error:
-                    _log.warning("looking again later", generation=watched.turn.generation_id, error=str(error))
-                self._turns.later(watched, now_us() + int(LOOK_AGAIN_S * 1_000_000))
+                    _log.warning("looking again later", turns=len(due), error=str(error))
+                for watched in due:
+                    self._turns.later(watched, now_us() + int(LOOK_AGAIN_S * 1_000_000))
 
-    async def _end(self, watched: Watched) -> None:
-        turn = watched.turn
-        try:
-            ended = await asyncio.to_thread(self._has_ended, watched)
-        except OutOfRange:
-            # Token-chunks no longer holds it: days past its deadline it has an outcome, or never will.
-            self._ended(turn.generation_id)
-            return
-        if not ended:
-            _log.warning("expired", generation=turn.generation_id, model=turn.model)
-            await self._producer.send(TOKEN_CHUNKS, turn.conversation_id, expiry(watched, now_us()))
+    def _is_behind(self) -> bool:
+        """Old records are still being read: the outcomes of what seems overdue may be among them."""
+        idle_s = monotonic_s() - self._handled_s
+        return idle_s < CAUGHT_UP_S and now_us() - self._newest_us > BEHIND_S * 1_000_000
 
-    def _has_ended(self, watched: Watched) -> bool:
-        turn = watched.turn
-        _, end = watermarks(self._properties, TOKEN_CHUNKS, turn.tail.partition)
-        fold = fold_generation(self._properties, TOKEN_CHUNKS, turn.conversation_id, turn.generation_id, turn.tail, end)
-        return fold.finished
-
-    def _ended(self, generation_id: str) -> None:
-        self._turns.ended(generation_id)
-        acknowledge = self._held.pop(generation_id, None)
-        if acknowledge is not None:
-            acknowledge()
+    async def _end(self, due: list[Watched]) -> None:
+        ended = await asyncio.to_thread(ended_among, self._properties, [watched.turn for watched in due])
+        for watched in due:
+            turn = watched.turn
+            if turn.generation_id not in ended:
+                _log.warning("expired", generation=turn.generation_id, model=turn.model)
+                await self._producer.send(TOKEN_CHUNKS, turn.conversation_id, expiry(watched, now_us()))
 
     def _price(self, model: str) -> Price:
         try:
@@ -104,7 +110,7 @@ def make_watchdog_app(settings: Settings, models: ModelCatalogue) -> StreamApp:
 
     @asynccontextmanager
     async def opened(producer: LogProducer) -> AsyncIterator[Handler]:
-        watchdog = Watchdog(settings, models, producer, epoch)
+        watchdog = Watchdog(settings.kafka.client_properties(), models, producer, epoch)
         async with asyncio.TaskGroup() as tasks:
             looking = tasks.create_task(watchdog.run())
             try:
@@ -112,9 +118,6 @@ def make_watchdog_app(settings: Settings, models: ModelCatalogue) -> StreamApp:
             finally:
                 looking.cancel()
 
-    def open_handler(producer: LogProducer) -> AbstractAsyncContextManager[Handler]:
-        return opened(producer)
-
     topics = (CONVERSATION_EVENTS, GENERATION_OUTCOMES)
-    run_agent(app, topics, (*_COMMANDS, *_OUTCOMES), open_handler, holds=True)
+    run_agent(app, topics, (*_COMMANDS, *_OUTCOMES), opened, holds=True)
     return app

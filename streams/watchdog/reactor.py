@@ -44,8 +44,10 @@ class OpenTurns:
     def began(self, command: Command, cause: Position, price: Price) -> bool:
         """A command was seen. False if its turn has ended already: there is nothing to watch."""
         generation = command.generation_id
-        if generation in self._ended or generation in self._open:
+        if generation in self._ended:
             return False
+        if generation in self._open:
+            return True
         due_us = command.deadline_at_us + self._margin_us
         self._open[generation] = Watched(
             turn_of(command, cause, price), due_us, command.envelope.correlation_id, command.envelope.event_id

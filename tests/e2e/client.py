@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from tests.e2e.conftest import Stack
+from tests.e2e.stack import Stack
 
 
 @dataclass(frozen=True)

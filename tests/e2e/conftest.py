@@ -2,61 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import os
-import socket
-import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-CANARY = "zebra-canary-7c1f"
-"""Stands in every prompt of these tests; no log file may hold it."""
-
-
-@dataclass(frozen=True)
-class Stack:
-    """A running stack and its state folder."""
-
-    state: Path
-    port: int
-
-    def verbatim(self, *arguments: str, timeout_s: float = 170, **kwargs: Any) -> subprocess.CompletedProcess[str]:
-        """Run `./verbatim` with this stack's state folder; never raises for an exit code."""
-        command = [str(ROOT / "verbatim"), *arguments, "--state", str(self.state)]
-        return subprocess.run(
-            command, capture_output=True, text=True, timeout=timeout_s, check=False, cwd=self.state.parent, **kwargs
-        )
-
-    def up(self) -> subprocess.CompletedProcess[str]:
-        return self.verbatim("up", "--detach", "--port", str(self.port))
-
-    @property
-    def description(self) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads((self.state / "stack.json").read_text())
-        return found
-
-    @property
-    def url(self) -> str:
-        return str(self.description["api"]["url"])
-
-    @property
-    def key(self) -> str:
-        return str(self.description["api"]["key"])
-
-    def pid(self, role: str) -> int:
-        """The pid of the first child of a role, as stack.json says now."""
-        return next(int(child["pid"]) for child in self.description["children"] if child["role"] == role)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+from tests.e2e.client import Client
+from tests.e2e.stack import Stack, alive, free_port
 
 
 @pytest.fixture(scope="session")
@@ -71,12 +22,11 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         pids = [child["pid"] for child in running.description["children"]] if started.returncode == 0 else []
         stopped = running.verbatim("down")
         assert stopped.returncode == 0, stopped.stdout + stopped.stderr
-        assert [pid for pid in pids if _alive(pid)] == []
+        assert [pid for pid in pids if alive(pid)] == []
 
 
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
+@pytest.fixture
+def client(stack: Stack) -> Iterator[Client]:
+    """Signed in with the stack's first key."""
+    with Client(stack) as opened:
+        yield opened

@@ -9,12 +9,11 @@ import signal
 from confluent_kafka import Producer
 
 from tests.e2e.client import Client, text_of
-from tests.e2e.conftest import CANARY, Stack
+from tests.e2e.stack import CANARY, Stack
 from tests.eventually import eventually_sync
 
 
-def test_a_killed_worker_is_replaced(stack: Stack) -> None:
-    client = Client(stack)
+def test_a_killed_worker_is_replaced(stack: Stack, client: Client) -> None:
     conversation = client.new_conversation()
     before = stack.pid("worker")
     os.kill(before, signal.SIGKILL)
@@ -28,8 +27,7 @@ def test_a_killed_worker_is_replaced(stack: Stack) -> None:
     assert "5" in text_of(frames)
 
 
-def test_poison_is_parked_and_the_partition_moves_on(stack: Stack) -> None:
-    client = Client(stack)
+def test_poison_is_parked_and_the_partition_moves_on(stack: Stack, client: Client) -> None:
     conversation = client.new_conversation()
     producer = Producer({"bootstrap.servers": stack.description["kafka"]["bootstrap"]})
     for partition in (0, 1):
@@ -43,8 +41,7 @@ def test_poison_is_parked_and_the_partition_moves_on(stack: Stack) -> None:
     assert all("schema id" in record["reason"] for record in records)
 
 
-def test_a_broker_that_is_away_is_a_503_that_says_what_to_do(stack: Stack) -> None:
-    client = Client(stack)
+def test_a_broker_that_is_away_is_a_503_that_says_what_to_do(stack: Stack, client: Client) -> None:
     conversation = client.new_conversation()
     broker = stack.pid("kafka")
     os.kill(broker, signal.SIGSTOP)
@@ -58,7 +55,7 @@ def test_a_broker_that_is_away_is_a_503_that_says_what_to_do(stack: Stack) -> No
         os.kill(broker, signal.SIGCONT)
     assert answer.status_code == 503
     assert int(answer.headers["Retry-After"]) >= 1
-    assert "same" in answer.json()["error"]["message"]
+    assert "Idempotency-Key: broker-away" in answer.json()["error"]["message"]
 
     def retried() -> None:
         again = client.post(

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from tests.e2e.client import Client, text_of
-from tests.e2e.conftest import CANARY, Stack
+from tests.e2e.stack import CANARY, Stack
 from tests.eventually import eventually_sync
 
 
-def test_data_survive_down_and_up(stack: Stack) -> None:
-    client = Client(stack)
+def test_data_survive_down_and_up(stack: Stack, client: Client) -> None:
     conversation = client.new_conversation(title="Durable")
     text = text_of(client.ask(conversation["id"], f"What is 100 - 1? {CANARY}"))
     assert "99" in text
@@ -26,9 +25,9 @@ def test_data_survive_down_and_up(stack: Stack) -> None:
     assert up.returncode == 0, up.stdout + up.stderr
 
     assert stack.key == key
-    messages = Client(stack).get(f"/api/v1/conversations/{conversation['id']}/messages").json()["data"]
+    messages = client.get(f"/api/v1/conversations/{conversation['id']}/messages").json()["data"]
     assert messages[1]["content"] == text
-    assert text_of(Client(stack).ask(conversation["id"], f"Hello again {CANARY}"))
+    assert text_of(client.ask(conversation["id"], f"Hello again {CANARY}"))
 
 
 def test_logs_hold_no_prompt_and_no_key(stack: Stack) -> None:

@@ -74,7 +74,8 @@ async def running_api(
             async def healthy() -> bool:
                 return process.returncode is not None or (await client.get("/health")).status_code == 200
 
-            await eventually(healthy, timeout_s=30)
+            there: bool = await eventually(healthy, timeout_s=30)
+            assert there
         if process.returncode is not None:
             raise ApiEnded(running.said)
         yield running
@@ -84,6 +85,18 @@ async def running_api(
             async with asyncio.timeout(20):
                 await process.wait()
     assert process.returncode == status, running.said
+
+
+async def said_by_refused_api(settings: Settings, log_file: Path, **api: object) -> str:
+    """What `python -m api` says that ends by itself with status 1."""
+    own = settings.model_copy(update={"api": settings.api.model_copy(update=api)})
+    with log_file.open("ab") as output:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "api", cwd=ROOT, env={**os.environ, **settings_env(own)}, stderr=output, stdout=output
+        )
+    async with asyncio.timeout(30):
+        assert await process.wait() == 1
+    return ApiProcess("", process, log_file).said
 
 
 async def make_key(log: LogProducer, name: str) -> str:

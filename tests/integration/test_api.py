@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +17,10 @@ from infra.settings import RedisSettings, Settings
 from schemas.envelope import Position
 from schemas.generation import GenerationEnded
 from tests.eventually import eventually
-from tests.fakes.cassandra_rows import own_keyspace
-from tests.integration.api_agents import Agents, running_agents
-from tests.integration.api_process import ApiEnded, ApiProcess, make_key, running_api
+from tests.integration.api_process import free_port, make_key, running_api, said_by_refused_api
+from tests.integration.api_running import Running, whole_api
 from tests.unit.api.sse_text import events_of
-from topics.admin import create_topics
-from topics.catalogue import TOKEN_CHUNKS, catalogue
+from topics.catalogue import TOKEN_CHUNKS
 from topics.scan import fold_generation, watermarks
 
 pytestmark = [pytest.mark.stack, pytest.mark.asyncio(loop_scope="module")]
@@ -32,30 +29,10 @@ CHAT = "/v1/chat/completions"
 CONVERSATIONS = "/api/v1/conversations"
 
 
-@dataclass(frozen=True)
-class Running:
-    settings: Settings
-    agents: Agents
-    api: ApiProcess
-    key: str
-    other_key: str
-
-    def client(self) -> httpx.AsyncClient:
-        return self.api.client(self.key)
-
-
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def running(servers: Settings, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Running]:
-    log_file: Path = tmp_path_factory.mktemp("api") / "api.log"
-    topics = catalogue()
-    await asyncio.to_thread(create_topics, servers.kafka.client_properties(), topics)
-    async with own_keyspace(servers) as (settings, session), running_agents(settings, session, topics) as agents:
-        key, other = await make_key(agents.log, "alice"), await make_key(agents.log, "bob")
-        async with running_api(settings, log_file, heartbeat_s=0.5, disconnect_grace_s=0.2) as api:
-            yield Running(settings, agents, api, key, other)
-            said = api.said
-    assert key not in said
-    assert "canary" not in said
+    async with whole_api(servers, tmp_path_factory.mktemp("api") / "api.log") as running:
+        yield running
 
 
 def chat(said: str, **fields: Any) -> dict[str, Any]:
@@ -176,7 +153,8 @@ async def test_a_stateless_prompt_nobody_waits_for_is_cancelled(running: Running
             answer = await client.get(f"/api/v1/generations/{generation}")
             return answer.status_code == 200 and answer.json()["status"] == "cancelled"
 
-        await eventually(cancelled)
+        done: bool = await eventually(cancelled)
+        assert done
         assert (await client.get(f"/api/v1/generations/{generation}")).json()["content"] == "held "
 
 
@@ -193,7 +171,8 @@ async def test_a_conversation_goes_on_when_its_client_leaves(running: Running) -
                 rows = (await client.get(path)).json()["data"]
                 return len(rows) == 2 and rows[1]["status"] == "completed" and rows[1]["content"].endswith("w30 ")
 
-            await eventually(whole)
+            done: bool = await eventually(whole)
+            assert done
     finally:
         running.agents.pace_s = 0.0
 
@@ -282,8 +261,12 @@ async def test_the_end_of_a_cancelled_turn_stands_once_in_the_log(running: Runni
     assert (fold.end.reason, fold.end.seen, fold.text) == ("cancelled", 1, "held ")
 
 
-async def test_a_port_that_is_taken_is_one_clear_line(running: Running, tmp_path: Path) -> None:
+async def test_what_keeps_it_from_starting_is_one_clear_line(running: Running, tmp_path: Path) -> None:
     port = int(running.api.url.rpartition(":")[2])
-    with pytest.raises(ApiEnded, match=f"^api: cannot listen on 127.0.0.1:{port}: Address already in use\n$"):
-        async with running_api(running.settings, tmp_path / "taken.log", port=port):
-            pytest.fail("it serves")
+    said = await said_by_refused_api(running.settings, tmp_path / "taken.log", port=port)
+    assert said == f"api: cannot listen on 127.0.0.1:{port}: Address already in use\n"
+    nowhere = running.settings.kafka.model_copy(update={"bootstrap": "127.0.0.1:1"})
+    away = running.settings.model_copy(update={"kafka": nowhere})
+    said = await said_by_refused_api(away, tmp_path / "away.log", port=free_port(), produce_timeout_s=1)
+    assert "api: the broker does not answer" in said
+    assert "Traceback" not in said

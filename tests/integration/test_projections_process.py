@@ -90,16 +90,20 @@ def projector(ground: Ground) -> Iterator[subprocess.Popen[bytes]]:
         process.wait(30)
 
 
-async def shown(ground: Ground, asked: PromptSubmitted) -> bool:
-    page = await ground.reads.messages(asked.conversation_id)
-    return [row.status for row in page.rows if row.message_id == asked.generation_id] == ["completed"]
+async def until_shown(ground: Ground, asked: PromptSubmitted) -> None:
+    async def check() -> bool:
+        answer = await ground.reads.message(asked.conversation_id, asked.generation_id)
+        return answer is not None and answer.status == "completed"
+
+    answered: bool = await eventually(check, START_S)
+    assert answered
 
 
 async def test_what_is_said_is_shown_also_after_a_kill_and_a_poison_record(ground: Ground) -> None:
     user = f"user-{draw_secret(6)}"
     with projector(ground) as process:
         first = await ground.chat(user, ids.conversation_id(user, "1"), "a")
-        await eventually(lambda: shown(ground, first), START_S)
+        await until_shown(ground, first)
         process.kill()
         process.wait(10)
     conversation = ids.conversation_id(user, "2")
@@ -110,7 +114,7 @@ async def test_what_is_said_is_shown_also_after_a_kill_and_a_poison_record(groun
     turns = [await ground.chat(user, conversation, f"{n}") for n in range(20)]
     with projector(ground) as process:
         for asked in turns:
-            await eventually(lambda asked=asked: shown(ground, asked), START_S)
+            await until_shown(ground, asked)
         page = await ground.reads.conversations(user)
         assert {row.conversation_id for row in page.rows} == {first.conversation_id, conversation}
         last = await ground.producer.send(CONVERSATION_EVENTS, conversation, prompt(conversation, "last", user))

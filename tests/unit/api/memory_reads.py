@@ -33,16 +33,21 @@ from topics.catalogue import ACCOUNT_EVENTS, CONVERSATION_EVENTS, GENERATION_OUT
 
 
 class MemoryReads:
-    """The projections: read from the log itself at every call, so always current, unless `blind`."""
+    """The projections: read from the log itself at every call, so always current.
+
+    `blind` sees nothing; `unseen` is a type of event that has not arrived yet.
+    """
 
     def __init__(self, log: MemoryLog) -> None:
         self._log = log
         self.blind = False
+        self.unseen: type | None = None
         self.asked_positions: list[dict[tuple[str, int], int]] = []
         self.caught_up = True
 
     def _events(self, topic: str) -> list[tuple[Any, Position]]:
-        return [] if self.blind else self._log.all_of(topic)
+        found = [] if self.blind else self._log.all_of(topic)
+        return [(event, at) for event, at in found if self.unseen is None or not isinstance(event, self.unseen)]
 
     async def api_key(self, key_sha256: str) -> ApiKeyRow | None:
         return next((key for key in self._keys() if key.key_sha256 == key_sha256 and not key.revoked), None)
@@ -88,6 +93,10 @@ class MemoryReads:
                     return None
         return row
 
+    def _deleted(self, conversation_id: str) -> bool:
+        events = (event for event, _ in self._events(CONVERSATION_EVENTS) if isinstance(event, ConversationDeleted))
+        return any(event.conversation_id == conversation_id for event in events)
+
     async def conversations(self, user_id: str, cursor: str | None, limit: int) -> ConversationPage:
         rows = [row for name in self._conversation_ids() if (row := await self.conversation(name))]
         rows = sorted((row for row in rows if row.user_id == user_id), key=lambda row: row.updated_at_us, reverse=True)
@@ -112,6 +121,8 @@ class MemoryReads:
 
     async def _messages(self, conversation_id: str) -> list[MessageRow]:
         rows: list[MessageRow] = []
+        if self._deleted(conversation_id):
+            return rows
         for order, (event, _) in enumerate(self._events(CONVERSATION_EVENTS)):
             if not isinstance(event, PromptSubmitted | RegenerateRequested) or event.conversation_id != conversation_id:
                 continue
@@ -142,6 +153,8 @@ class MemoryReads:
     async def generation(self, generation_id: str) -> GenerationRow | None:
         for event, at in self._events(CONVERSATION_EVENTS):
             if isinstance(event, PromptSubmitted | RegenerateRequested) and event.generation_id == generation_id:
+                if self._deleted(event.conversation_id):
+                    return None
                 turn = turn_of(event, at)
                 return GenerationRow(
                     generation_id,

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from schemas import ids
-from schemas.conversation import PromptSubmitted, RegenerateRequested
+from schemas.conversation import ConversationDeleted, PromptSubmitted, RegenerateRequested
 from schemas.generation import Failure
 from tests.unit.api.memory_log import Attempt
 from tests.unit.api.sse_text import events_of
@@ -144,15 +144,20 @@ async def test_lists_are_newest_first_and_paged(alice: httpx.AsyncClient) -> Non
     assert seen == ["0", "4", "3", "2", "1"]
 
 
-async def test_a_deleted_conversation_is_gone_at_once(world: World, alice: httpx.AsyncClient) -> None:
+@pytest.mark.parametrize("lagging", [True, False])
+async def test_a_deleted_conversation_is_gone_at_once(world: World, alice: httpx.AsyncClient, lagging: bool) -> None:
     conversation = await begun(alice)
-    await said(alice, conversation, "x")
+    generation = await said(alice, conversation, "x")
+    world.reads.unseen = ConversationDeleted if lagging else None
     assert (await alice.delete(f"{PATH}/{conversation}")).status_code == 204
+    for path in ("", "/stream"):
+        assert (await alice.get(f"/api/v1/generations/{generation}{path}")).status_code == 404
+    assert (await alice.post(f"/api/v1/generations/{generation}/cancel")).status_code == 404
     assert (await alice.get(f"{PATH}/{conversation}")).status_code == 404
     assert (await alice.get(f"{PATH}/{conversation}/messages")).status_code == 404
     assert (await alice.post(f"{PATH}/{conversation}/messages", json={"content": "y"})).status_code == 404
     assert (await alice.delete(f"{PATH}/{conversation}")).status_code == 404
-    assert conversation not in str((await alice.get(PATH)).json())
+    assert lagging or conversation not in str((await alice.get(PATH)).json())
 
 
 async def test_writes_answer_their_position_and_reads_ask_for_it(world: World, alice: httpx.AsyncClient) -> None:

@@ -62,7 +62,7 @@ def test_durations_are_written_as_go_does(seconds: float, shown: str) -> None:
 
 
 async def test_headers_and_refusals(world: World, alice: httpx.AsyncClient) -> None:
-    world.allowed = 2
+    world.limiter.allow(2)
     first = await alice.get("/v1/models")
     assert first.headers["x-ratelimit-limit-requests"] == "2"
     assert first.headers["x-ratelimit-remaining-requests"] == "1"
@@ -78,10 +78,10 @@ async def test_headers_and_refusals(world: World, alice: httpx.AsyncClient) -> N
 class AwayScripts:
     """A Redis that is away."""
 
-    async def load(self, script: str) -> str:
-        return "sha"
+    async def load(self, script: str) -> None:
+        """Not now."""
 
-    async def run(self, digest: str, script: str, keys: Sequence[str], arguments: Sequence[Any]) -> Any:
+    async def run(self, script: str, keys: Sequence[str], arguments: Sequence[Any]) -> Any:
         raise RedisUnavailable("away")
 
 

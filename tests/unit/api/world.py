@@ -17,8 +17,6 @@ from api.auth import hash_of
 from api.key_cache import KeyCache
 from api.own_writes import OwnWrites
 from api.parts import Parts
-from api.ports import Admission
-from api.rate_limit import Bucket
 from api.readers import Readers
 from api.readiness import Readiness
 from api.tail_hub import TailHub
@@ -31,6 +29,7 @@ from schemas.conversation import PromptSubmitted, RegenerateRequested
 from schemas.envelope import Envelope
 from schemas.generation import AttemptEnded, GenerationEnded
 from streams.recorder.reactor import outcome_of
+from tests.unit.api.memory_limiter import MemoryLimiter
 from tests.unit.api.memory_log import AT, TOPICS, Attempt, MemoryLog, MemoryRecord, turn_of
 from tests.unit.api.memory_reads import MemoryReads
 from topics.catalogue import ACCOUNT_EVENTS, CONVERSATION_EVENTS, GENERATION_OUTCOMES, TOKEN_CHUNKS
@@ -49,8 +48,7 @@ class World:
     reads: MemoryReads = field(init=False)
     parts: Parts = field(init=False)
     app: Any = field(init=False)
-    admissions: list[str] = field(default_factory=list)
-    allowed: int = 1_000_000
+    limiter: MemoryLimiter = field(default_factory=lambda: MemoryLimiter(6_000))
     recorded: bool = True
     healthy: bool = True
 
@@ -69,7 +67,7 @@ class World:
             ModelCatalogue.load(()),
             self.log,
             self.reads,
-            self,
+            self.limiter,
             keys,
             hub,
             readers,
@@ -82,12 +80,6 @@ class World:
     async def _probe(self) -> None:
         if not self.healthy:
             raise LogUnavailable("down")
-
-    async def admit(self, key_id: str) -> Admission:
-        self.admissions.append(key_id)
-        left = self.allowed - len(self.admissions)
-        bucket = Bucket.per_minute(self.allowed)
-        return bucket.admission(left >= 0, (bucket.capacity - max(left, 0)) * bucket.per_token_us)
 
     def _work(self, records: Iterable[MemoryRecord]) -> None:
         """A worker (and the conversation agent) in no time: the first command of a generation is answered."""

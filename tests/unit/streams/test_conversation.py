@@ -16,7 +16,7 @@ from schemas.generation import GenerationEnded, GenerationRequested, Price
 from schemas.moderation import ModerationVerdict
 from streams.conversation.context import assemble
 from streams.conversation.ports import Context, NoHistory
-from streams.conversation.reactor import Command, Out, react, react_to_deletion, turn_of
+from streams.conversation.reactor import Command, Out, characters, react, react_to_deletion, turn_of
 from streams.moderation.policy import Policy
 from streams.moderation.policy_file import load_policy
 from tests.unit.streams.commands import CAUSE, NOW_US, prompt, regenerate, stateless
@@ -175,22 +175,70 @@ def test_deletion_ends_what_is_open_and_rings() -> None:
 
 
 @given(
-    st.lists(st.integers(0, 30), max_size=12),
+    st.lists(st.tuples(st.sampled_from(("user", "assistant")), st.integers(0, 30)), max_size=12),
     st.integers(0, 30),
     st.integers(0, 30),
-    st.integers(0, 200),
+    st.integers(1, 200),
+    st.integers(0, 100),
 )
-def test_assembly_keeps_the_longest_tail_that_fits(sizes: list[int], system: int, asked: int, budget: int) -> None:
+def test_assembly_keeps_the_longest_tail_that_fits(
+    turns: list[tuple[str, int]], system: int, asked: int, limit: int, reserve: int
+) -> None:
     counter = Words()
-    history = [ChatMessage("user", "w " * size) for size in sizes]
+    history = [ChatMessage(role, "w " * size) for role, size in turns]
     rules = [ChatMessage("system", "s " * system)] if system else []
     question = ChatMessage("user", "q " * asked)
-    found = assemble(rules, history, question, budget, counter)
+    fixed = counter.count_messages([*rules, question])
+    found = assemble(rules, history, question, counter, limit=limit, reserve=reserve)
     if found is None:
-        assert counter.count_messages([*rules, question]) > budget
+        assert fixed >= limit
         return
-    assert found.prompt_tokens == counter.count_messages(found.messages) <= budget
+    assert found.prompt_tokens == counter.count_messages(found.messages) < limit
+    assert found.prompt_tokens <= max(limit - reserve, fixed)
     kept = len(found.messages) - len(rules) - 1
     assert list(found.messages) == [*rules, *history[len(history) - kept :], question]
     if kept < len(history):
-        assert found.prompt_tokens + counter.count_message(history[len(history) - kept - 1]) > budget
+        # What was left out does not fit, or is an answer whose prompt does not fit.
+        left_out = history[: len(history) - kept]
+        more = counter.count_message(left_out[-1])
+        while left_out and left_out[-1].role == "assistant":
+            left_out.pop()
+            more += counter.count_message(left_out[-1]) if left_out else limit
+        assert found.prompt_tokens + more > limit - reserve
+        assert not kept or history[len(history) - kept].role != "assistant"
+
+
+def test_a_prompt_longer_than_what_history_must_leave_is_still_answered() -> None:
+    job = job_of(follow(prompt("w " * 80, sampling=Sampling(max_tokens=40))))
+    assert job.sampling.max_tokens == 100 - job.prompt_tokens
+
+
+def test_a_stateless_request_keeps_its_own_order_of_messages() -> None:
+    messages = (ChatMessage("user", "u"), ChatMessage("system", "late rules"), ChatMessage("user", "v"))
+    assert job_of(follow(stateless(*messages), model=SmallModel(system_prompt="house"))).messages == messages
+
+
+def test_a_stateless_request_over_the_context_ends() -> None:
+    end = end_of(follow(stateless(ChatMessage("user", "w " * 99))))
+    assert end.failure is not None and end.failure.code == "context_length_exceeded"
+
+
+@pytest.mark.parametrize("messages", [(), (ChatMessage("user", "earlier"), ChatMessage("assistant", "answer"))])
+def test_a_regeneration_whose_prompt_is_no_part_of_the_conversation_ends(messages: tuple[ChatMessage, ...]) -> None:
+    end = end_of(follow(regenerate(), NoHistory(messages)))
+    assert end.failure is not None and end.failure.code == "message_not_found"
+
+
+def test_a_repeat_is_marked_in_the_job_alone() -> None:
+    first = react(prompt(), CAUSE, NOTHING, SmallModel(), Words(), POLICY, maybe_repeat=False)
+    again = react(prompt(), CAUSE, NOTHING, SmallModel(), Words(), POLICY, maybe_repeat=True)
+    assert first[0] == again[0]
+    assert job_of(again) == replace(job_of(first), maybe_repeat=True)
+
+
+def test_the_characters_of_a_reaction_are_those_it_looks_at() -> None:
+    history = NoHistory((ChatMessage("user", "12345"),))
+    assert characters(prompt("123"), history) == 8
+    assert characters(stateless(ChatMessage("user", "1234")), NOTHING) == 4
+    assert characters(regenerate(), history) == 5
+    assert characters(regenerate(), None) == 0

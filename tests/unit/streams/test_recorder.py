@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from schemas.codec import encode
 from schemas.envelope import Position
-from schemas.generation import EndReason, GenerationEnded, GenerationRecord, Usage
+from schemas.generation import AttemptStarted, EndReason, GenerationEnded, GenerationRecord, Usage
 from schemas.outcome import (
     GenerationCancelled,
     GenerationCompleted,
@@ -26,16 +26,17 @@ from topics.generation_fold import GenerationFold
 
 def of(generation: str, record: GenerationRecord) -> GenerationRecord:
     """The same record, of another generation."""
-    if hasattr(record, "turn"):
+    if isinstance(record, AttemptStarted | GenerationEnded):
         return replace(record, turn=replace(record.turn, generation_id=generation))
-    return replace(record, generation_id=generation)  # type: ignore[call-arg]
+    return replace(record, generation_id=generation)
 
 
 def whole(generation: str, chunks: int = 2) -> list[GenerationRecord]:
     """Every record of an undisturbed generation."""
     deltas = [chunk("a", seq) for seq in range(1, chunks + 1)]
     text = "".join(str(each.delta) for each in deltas)
-    return [of(generation, record) for record in (started("a"), *deltas, ended("a", chunks, text))]
+    records: list[GenerationRecord] = [started("a"), *deltas, ended("a", chunks, text)]
+    return [of(generation, record) for record in records]
 
 
 def outcomes(log: list[GenerationRecord], begin: int = 0, state: PartitionState | None = None) -> list[Outcome]:
@@ -99,7 +100,8 @@ def test_an_end_that_may_be_the_second_one_is_looked_up() -> None:
     assert late.turn.tail.offset < 4
     assert state.apply(late, 4) is DOUBT
     finished = GenerationFold()
-    for offset, record in enumerate([started("a"), chunk("a", 1), ended("a", 1, "<a1>")]):
+    records: list[GenerationRecord] = [started("a"), chunk("a", 1), ended("a", 1, "<a1>")]
+    for offset, record in enumerate(records):
         finished.apply(record, Position(0, 0, offset))
     assert state.resolve(finished, late, 4) is None
     queued = state.resolve(GenerationFold(), late, 4)

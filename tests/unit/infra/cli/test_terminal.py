@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import os
+
 import pytest
 
-from infra.cli.terminal import complain, one_line, printable
+from infra.cli.terminal import complain, one_line, printable, reader_has_left
 
 
 def test_text_of_others_cannot_steer_the_terminal() -> None:
@@ -18,3 +20,13 @@ def test_a_complaint_is_one_line_on_stderr_and_exit_code_1(capsys: pytest.Captur
         complain("it is\nwrong")
     assert ended.value.code == 1
     assert capsys.readouterr() == ("", "verbatim: it is wrong\n")
+
+
+def test_a_pipe_without_a_reader_is_known_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    reading, writing = os.pipe()
+    with os.fdopen(writing, "w") as stdout:
+        monkeypatch.setattr("sys.stdout", stdout)
+        assert not reader_has_left()
+        os.close(reading)
+        assert reader_has_left()
+        monkeypatch.undo()

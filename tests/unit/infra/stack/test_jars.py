@@ -42,7 +42,7 @@ def source(monkeypatch: pytest.MonkeyPatch) -> Source:
     return made
 
 
-def nobody(server: str, done: int, total: int) -> None:
+def nobody(doing: str) -> None:
     pass
 
 

@@ -1,0 +1,36 @@
+"""Token counts remembered by message: a conversation's history is counted once, not with every prompt."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from hashlib import blake2b
+
+from schemas.conversation import ChatMessage
+from schemas.envelope import plain
+from streams.conversation.memory import Bounded
+from streams.conversation.ports import Counter
+
+REMEMBERED = 50_000
+_Key = tuple[str, str | None, bytes]
+
+
+class RememberedCounts:
+    """A Counter in front of another one. Holds digests, no content."""
+
+    def __init__(self, counter: Counter, most: int = REMEMBERED) -> None:
+        self._counter = counter
+        self._counts: Bounded[_Key, int] = Bounded(most)
+
+    @property
+    def frame(self) -> int:
+        return self._counter.frame
+
+    def count_message(self, message: ChatMessage) -> int:
+        key = (message.role, message.name, blake2b(plain(message.content).encode(), digest_size=16).digest())
+        known = self._counts.get(key)
+        if known is None:
+            known = self._counts[key] = self._counter.count_message(message)
+        return known
+
+    def count_messages(self, messages: Sequence[ChatMessage]) -> int:
+        return self.frame + sum(map(self.count_message, messages))

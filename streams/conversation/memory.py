@@ -1,0 +1,89 @@
+"""What the conversation agent remembers of what it has read. Pure, bounded; a restart forgets it without harm.
+
+The agent reads conversation-events in order, so what it remembers of a conversation is newer than any projection.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from schemas.envelope import Content
+from schemas.generation import Turn
+from streams.conversation.ports import NoHistory
+
+CONVERSATIONS = 20_000
+TURNS = 20_000
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class Bounded(Generic[K, V]):
+    """A mapping of at most `most` entries that forgets the one written longest ago."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._entries: OrderedDict[K, V] = OrderedDict()
+
+    def __setitem__(self, key: K, value: V) -> None:
+        self._entries[key] = value
+        self._entries.move_to_end(key)
+        if len(self._entries) > self._most:
+            self._entries.popitem(last=False)
+
+    def __contains__(self, key: K) -> bool:
+        return key in self._entries
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def get(self, key: K) -> V | None:
+        return self._entries.get(key)
+
+    def values(self) -> tuple[V, ...]:
+        return tuple(self._entries.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A turn this process has begun. After `deadline_at_us` nothing of it can still run."""
+
+    turn: Turn
+    deadline_at_us: int
+
+
+class Memory:
+    """Conversations started and deleted, and turns begun."""
+
+    def __init__(self, conversations: int = CONVERSATIONS, turns: int = TURNS) -> None:
+        self._conversations: Bounded[str, NoHistory] = Bounded(conversations)
+        self._begun: Bounded[str, Begun | None] = Bounded(turns)
+
+    def started(self, conversation_id: str, system_prompt: Content | None) -> None:
+        """A conversation began. A deleted one stays deleted."""
+        if conversation_id not in self._conversations:
+            self._conversations[conversation_id] = NoHistory(system_prompt=system_prompt)
+
+    def deleted(self, conversation_id: str) -> None:
+        self._conversations[conversation_id] = NoHistory(deleted=True)
+
+    def beginning(self, conversation_id: str) -> NoHistory | None:
+        """What is known of a conversation; None if nothing is."""
+        return self._conversations.get(conversation_id)
+
+    def begun(self, generation_id: str, begun: Begun | None) -> None:
+        """All that a command brings about is durable. None: it reached no worker."""
+        self._begun[generation_id] = begun
+
+    def has_begun(self, generation_id: str) -> bool:
+        return generation_id in self._begun
+
+    def running(self, conversation_id: str, now_us: int) -> tuple[Turn, ...]:
+        """Turns of a conversation that may still run."""
+        return tuple(
+            begun.turn
+            for begun in self._begun.values()
+            if begun is not None and begun.turn.conversation_id == conversation_id and begun.deadline_at_us > now_us
+        )

@@ -1,0 +1,57 @@
+"""What token-chunks says of turns that are overdue: one scan a partition serves all of them. Blocking."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from schemas.codec import UndecodableRecord, decode
+from schemas.envelope import Position, SealedContent
+from schemas.generation import Turn
+from topics.catalogue import TOKEN_CHUNKS
+from topics.errors import OutOfRange
+from topics.generation_fold import GenerationFold
+from topics.scan import generation_of, scan, watermarks
+
+
+def ended_among(properties: Mapping[str, str], turns: Sequence[Turn]) -> set[str]:
+    """Ids of those generations that have an end in the log as it is now. Raises LogUnavailable.
+
+    A turn that began before what the topic still holds counts as not ended: days past its deadline a second end
+    changes nothing, and none at all would leave it open for ever.
+    """
+    ended: set[str] = set()
+    for partition in {turn.tail.partition for turn in turns}:
+        here = [turn for turn in turns if turn.tail.partition == partition]
+        low, end = watermarks(properties, TOKEN_CHUNKS, partition)
+        ended |= _ended_in(properties, partition, [turn for turn in here if turn.tail.offset >= low], end)
+    return ended
+
+
+def _ended_in(properties: Mapping[str, str], partition: int, turns: Sequence[Turn], end: int) -> set[str]:
+    if not turns:
+        return set()
+    keys = {turn.conversation_id.encode() for turn in turns}
+    open_folds = {turn.generation_id: GenerationFold() for turn in turns}
+    epoch, start = turns[0].tail.epoch, min(turn.tail.offset for turn in turns)
+    ended = set()
+    try:
+        for message in scan(properties, TOKEN_CHUNKS, partition, start, end):
+            if message.key() not in keys:
+                continue
+            try:
+                record = decode(message.value())
+                generation = generation_of(record)
+                fold = open_folds.get(generation)
+                if fold is not None:
+                    fold.apply(record, Position(epoch, partition, message.offset() or 0))
+            except (UndecodableRecord, SealedContent):
+                continue
+            if fold is not None and fold.finished:
+                del open_folds[generation]
+                ended.add(generation)
+                if not open_folds:
+                    break
+    except OutOfRange:
+        # Retention took the beginning between the two looks; the next look sees that.
+        return ended
+    return ended

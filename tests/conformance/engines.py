@@ -1,0 +1,89 @@
+"""What the engine suite needs of an engine under test, and how to call it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from inference_workers.ports import Delta, Engine, EngineRequest, Finish
+from infra.models import Deadlines, ModelSpec
+from schemas.conversation import ChatMessage, Sampling
+from tests.eventually import eventually
+
+Behaviour = Literal["echo", "stall", "sleep", "die"]
+
+
+@dataclass
+class EngineUnderTest:
+    """An engine, and how it is made to repeat a text, be silent, or die in the middle.
+
+    `prepare` gives the engine and the message for a behaviour; `idle` tells that nothing runs upstream any more.
+    """
+
+    model: ModelSpec
+    prepare: Callable[[Behaviour, str], tuple[Engine, str]]
+    idle: Callable[[], Awaitable[bool] | bool]
+    counts_usage: bool = True
+    ids_told: bool = False
+
+
+@dataclass
+class Answer:
+    """What an engine sent."""
+
+    deltas: list[Delta] = field(default_factory=list)
+    finish: Finish | None = None
+
+    @property
+    def text(self) -> str:
+        return "".join(delta.text for delta in self.deltas)
+
+    @property
+    def tokens(self) -> int:
+        return sum(delta.tokens for delta in self.deltas)
+
+
+async def until(check: Callable[[], Awaitable[bool] | bool], timeout_s: float) -> None:
+    """Wait for `check`, plain or async, to say True without raising."""
+
+    async def checked() -> bool:
+        result = check()
+        return result if isinstance(result, bool) else await result
+
+    _: bool = await eventually(checked, timeout_s)
+
+
+_calls = iter(range(10**9))
+
+
+def call(
+    model: ModelSpec,
+    message: str,
+    sampling: Sampling | None = None,
+    deadlines: Deadlines | None = None,
+    prefix: str = "",
+) -> EngineRequest:
+    """A request with an id of its own."""
+    return EngineRequest(
+        request_id=f"generation:1:{next(_calls)}",
+        model=model,
+        messages=(ChatMessage("system", "Be exact."), ChatMessage("user", message)),
+        sampling=replace(sampling or Sampling(), max_tokens=(sampling and sampling.max_tokens) or 200),
+        deadlines=deadlines or Deadlines(10, 10, 20),
+        prefix=prefix,
+    )
+
+
+async def answer(engine: Engine, request: EngineRequest, into: Answer | None = None) -> Answer:
+    """Everything the engine sends, also what came before an error if `into` is given."""
+    got = into or Answer()
+    async with contextlib.aclosing(engine.generate(request)) as events:
+        async for event in events:
+            assert got.finish is None, "nothing follows the Finish"
+            if isinstance(event, Delta):
+                got.deltas.append(event)
+            else:
+                got.finish = event
+    return got

@@ -1,0 +1,262 @@
+"""What the api reads, asked of the projections in memory and of the real ones in Cassandra: the same answers."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from api.ports import Reads
+from infra.cassandra import CassandraSession
+from infra.settings import Settings
+from projections import Projections
+from projections.order import order_key
+from projections.registry import PROJECTIONS, fold_all
+from projections.watermarks import watermark_rows
+from projections.writer import RowWriter
+from schemas import ids
+from schemas.account import ApiKeyCreated, ApiKeyRevoked
+from schemas.conversation import ConversationDeleted, ConversationRenamed, ConversationStarted, PromptSubmitted
+from schemas.envelope import Envelope, Position
+from streams.recorder.reactor import outcome_of
+from tests.fakes.cassandra_rows import own_keyspace
+from tests.unit.api.memory_log import AT, Attempt, MemoryLog, turn_of
+from tests.unit.api.memory_reads import MemoryReads
+from tests.unit.api.prompts import prompt
+from topics.catalogue import ACCOUNT_EVENTS, CONVERSATION_EVENTS, GENERATION_OUTCOMES, TOKEN_CHUNKS
+from topics.generation_fold import GenerationFold
+
+USER = ids.user_id("alice")
+ONE, TWO = ids.conversation_id(USER, "1"), ids.conversation_id(USER, "2")
+
+
+@dataclass
+class ReadsUnderTest:
+    """A log, and what reads it. `show` makes everything appended so far readable."""
+
+    log: MemoryLog
+    reads: Reads
+    writer: RowWriter | None = None
+    shown: int = 0
+
+    async def show(self) -> None:
+        if self.writer is None:
+            return
+        for topic in (ACCOUNT_EVENTS, CONVERSATION_EVENTS, GENERATION_OUTCOMES):
+            concerned = tuple(projection for projection in PROJECTIONS if topic in projection.topics)
+            reached: dict[tuple[str, int], int] = {}
+            for record, at in self.log.all_of(topic):
+                await self.writer.write(fold_all(concerned, record, at))
+                reached[topic, at.partition] = order_key(at) + 1
+            await self.writer.write([(0, row) for row in watermark_rows(PROJECTIONS, reached)])
+
+
+Open = Callable[[], AbstractAsyncContextManager[ReadsUnderTest]]
+
+
+@asynccontextmanager
+async def memory_reads() -> AsyncIterator[ReadsUnderTest]:
+    log = MemoryLog()
+    yield ReadsUnderTest(log, MemoryReads(log))
+
+
+@asynccontextmanager
+async def real_reads(servers: Settings) -> AsyncIterator[ReadsUnderTest]:
+    async with own_keyspace(servers) as (settings, session):
+        reads = await Projections.connect(settings.cassandra)
+        try:
+            yield ReadsUnderTest(MemoryLog(), reads, writer_of(session, settings))
+        finally:
+            await reads.aclose()
+
+
+def writer_of(session: CassandraSession, settings: Settings) -> RowWriter:
+    return RowWriter(session, settings.cassandra.keyspace)
+
+
+@pytest.fixture(params=["memory", pytest.param("cassandra", marks=pytest.mark.stack)])
+def opened(request: pytest.FixtureRequest) -> Open:
+    if request.param == "memory":
+        return memory_reads
+    settings: Settings = request.getfixturevalue("servers")
+    return lambda: real_reads(settings)
+
+
+def envelope(cause: str, after_us: int = 0) -> Envelope:
+    return Envelope(ids.event_id(cause, "Test"), AT + after_us, None, "r", "user:alice")
+
+
+def append(log: MemoryLog, record: Any) -> Position:
+    return log.append(CONVERSATION_EVENTS, record.conversation_id, record)
+
+
+def started(conversation: str, after_us: int = 0, **fields: Any) -> ConversationStarted:
+    parts = {"title": None, "model": None, "system_prompt": None, **fields}
+    return ConversationStarted(envelope(conversation, after_us), conversation, USER, **parts)
+
+
+def answered(log: MemoryLog, command: PromptSubmitted, cause: Position, *deltas: str, end: str = "stop") -> None:
+    """The command's answer and its outcome."""
+    attempt = Attempt(log, turn_of(command, cause)).start()
+    for delta in deltas:
+        attempt.chunk(delta)
+    attempt.end(end)
+    fold = GenerationFold()
+    for record, at in log.all_of(TOKEN_CHUNKS):
+        if getattr(record, "generation_id", command.generation_id) == command.generation_id:
+            fold.apply(record, at)
+    log.append(GENERATION_OUTCOMES, command.conversation_id, outcome_of(fold))
+
+
+async def test_a_conversation(opened: Open) -> None:
+    async with opened() as under_test:
+        assert await under_test.reads.conversation(ONE) is None
+        append(under_test.log, started(ONE, title="First", model="m", system_prompt="s"))
+        await under_test.show()
+        row = await under_test.reads.conversation(ONE)
+        assert row is not None
+        assert (row.user_id, row.title, row.model, row.system_prompt, row.preview) == (USER, "First", "m", "s", None)
+        assert row.created_at_us == row.updated_at_us == AT
+        append(under_test.log, ConversationRenamed(envelope("r"), ONE, USER, "Second"))
+        append(under_test.log, prompt(ONE, "hi", after_us=7))
+        await under_test.show()
+        row = await under_test.reads.conversation(ONE)
+        assert row is not None
+        assert (row.title, row.preview, row.updated_at_us) == ("Second", "hi", AT + 7)
+
+
+async def test_messages_and_their_states(opened: Open) -> None:
+    async with opened() as under_test:
+        log, reads = under_test.log, under_test.reads
+        append(log, started(ONE))
+        await under_test.show()
+        assert await reads.leaf(ONE) is None
+        first = prompt(ONE, "one")
+        cause = append(log, first)
+        await under_test.show()
+        running = await reads.leaf(ONE)
+        assert running is not None
+        assert (running.message_id, running.status) == (first.generation_id, "running")
+        assert await reads.outcome(first.generation_id) is None
+        answered(log, first, cause, "a", "b")
+        second = prompt(ONE, "two", parent=first.generation_id)
+        append(log, second)
+        await under_test.show()
+        page = await reads.messages(ONE, None, 100)
+        assert [(row.role, row.content, row.status) for row in page.rows] == [
+            ("user", "one", "completed"),
+            ("assistant", "ab", "completed"),
+            ("user", "two", "completed"),
+            ("assistant", "", "running"),
+        ]
+        assert [row.parent_message_id for row in page.rows] == [
+            None,
+            first.message_id,
+            first.generation_id,
+            second.message_id,
+        ]
+        reply = await reads.message(ONE, first.generation_id)
+        assert reply is not None
+        assert (reply.finish_reason, reply.usage, reply.failure) == ("stop", page.rows[1].usage, None)
+        assert await reads.message(TWO, first.generation_id) is None
+        outcome = await reads.outcome(first.generation_id)
+        assert outcome is not None
+        assert (outcome.text, len(outcome.chunks), outcome.turn.cause) == ("ab", 2, cause)
+
+
+async def test_pages_of_messages(opened: Open) -> None:
+    async with opened() as under_test:
+        append(under_test.log, started(ONE))
+        for number in range(3):
+            append(under_test.log, prompt(ONE, str(number)))
+        await under_test.show()
+        seen: list[str] = []
+        cursor: str | None = None
+        while True:
+            page = await under_test.reads.messages(ONE, cursor, 2)
+            seen += [row.message_id for row in page.rows]
+            cursor = page.next_cursor
+            if cursor is None:
+                break
+        assert len(seen) == len(set(seen)) == 6
+        with pytest.raises(ValueError, match="cursor"):
+            await under_test.reads.messages(ONE, "?", 2)
+
+
+async def test_the_first_command_of_a_generation_counts(opened: Open) -> None:
+    async with opened() as under_test:
+        append(under_test.log, started(ONE))
+        command = prompt(ONE, "x")
+        cause = append(under_test.log, command)
+        append(under_test.log, command)
+        await under_test.show()
+        row = await under_test.reads.generation(command.generation_id)
+        assert row is not None
+        assert (row.cause, row.request_hash, row.user_id, row.tail) == (cause, "hash", USER, command.tail)
+        assert [message.role for message in (await under_test.reads.messages(ONE, None, 9)).rows] == [
+            "user",
+            "assistant",
+        ]
+
+
+async def test_lists_are_newest_first(opened: Open) -> None:
+    async with opened() as under_test:
+        append(under_test.log, started(ONE))
+        append(under_test.log, started(TWO, 1))
+        append(under_test.log, prompt(ONE, "hi", after_us=5))
+        await under_test.show()
+        first = await under_test.reads.conversations(USER, None, 1)
+        assert [row.conversation_id for row in first.rows] == [ONE]
+        assert first.next_cursor is not None
+        rest = await under_test.reads.conversations(USER, first.next_cursor, 5)
+        assert [row.conversation_id for row in rest.rows] == [TWO]
+        assert rest.next_cursor is None
+        assert (await under_test.reads.conversations("nobody", None, 5)).rows == ()
+        with pytest.raises(ValueError, match="cursor"):
+            await under_test.reads.conversations(USER, "?", 1)
+
+
+async def test_a_deleted_conversation_is_gone(opened: Open) -> None:
+    async with opened() as under_test:
+        append(under_test.log, started(ONE))
+        command = prompt(ONE, "x")
+        append(under_test.log, command)
+        append(under_test.log, ConversationDeleted(envelope("d"), ONE, USER))
+        await under_test.show()
+        assert await under_test.reads.conversation(ONE) is None
+        assert await under_test.reads.generation(command.generation_id) is None
+        assert await under_test.reads.leaf(ONE) is None
+        assert (await under_test.reads.messages(ONE, None, 9)).rows == ()
+        assert (await under_test.reads.conversations(USER, None, 9)).rows == ()
+
+
+async def test_keys(opened: Open) -> None:
+    async with opened() as under_test:
+        log, reads = under_test.log, under_test.reads
+        for number in (1, 2):
+            key_id, digest = ids.user_id(f"key {number}"), f"{number}" * 64
+            created = ApiKeyCreated(envelope(key_id, number), USER, key_id, digest, f"l{number}", "abcd")
+            log.append(ACCOUNT_EVENTS, USER, created)
+        log.append(ACCOUNT_EVENTS, USER, ApiKeyRevoked(envelope("x"), USER, ids.user_id("key 2"), "2" * 64))
+        await under_test.show()
+        row = await reads.api_key("1" * 64)
+        assert row is not None
+        assert (row.user_id, row.key_sha256, row.label, row.hint, row.revoked) == (USER, "1" * 64, "l1", "abcd", False)
+        assert await reads.api_key("2" * 64) is None
+        assert await reads.api_key("3" * 64) is None
+        assert [(row.label, row.revoked) for row in await reads.keys(USER)] == [("l1", False), ("l2", True)]
+
+
+async def test_waiting_for_what_is_there(opened: Open) -> None:
+    async with opened() as under_test:
+        append(under_test.log, started(ONE))
+        command = prompt(ONE, "x")
+        cause = append(under_test.log, command)
+        answered(under_test.log, command, cause, "a")
+        await under_test.show()
+        offsets = {(CONVERSATION_EVENTS, cause.partition): cause.offset}
+        assert await under_test.reads.wait_for(offsets, [command.generation_id], 5.0)
+        assert await under_test.reads.wait_for(offsets, [], 5.0, conversation_id=ONE)

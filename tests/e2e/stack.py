@@ -1,0 +1,65 @@
+"""The whole product as a user runs it: `./verbatim` with a state folder of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+CANARY = "zebra-canary-7c1f"
+"""Stands in every prompt of these tests; no log file may hold it."""
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A running stack and its state folder."""
+
+    state: Path
+    port: int
+
+    def verbatim(self, *arguments: str, timeout_s: float = 170, **kwargs: Any) -> subprocess.CompletedProcess[str]:
+        """Run `./verbatim` with this stack's state folder; never raises for an exit code."""
+        command = [str(ROOT / "verbatim"), *arguments, "--state", str(self.state)]
+        return subprocess.run(
+            command, capture_output=True, text=True, timeout=timeout_s, check=False, cwd=self.state.parent, **kwargs
+        )
+
+    def up(self) -> subprocess.CompletedProcess[str]:
+        return self.verbatim("up", "--detach", "--port", str(self.port))
+
+    @property
+    def description(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads((self.state / "stack.json").read_text())
+        return found
+
+    @property
+    def url(self) -> str:
+        return str(self.description["api"]["url"])
+
+    @property
+    def key(self) -> str:
+        return str(self.description["api"]["key"])
+
+    def pid(self, role: str) -> int:
+        """The pid of the first child of a role, as stack.json says now."""
+        return next(int(child["pid"]) for child in self.description["children"] if child["role"] == role)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def alive(pid: int) -> bool:
+    """Whether a process with this pid is there."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True

@@ -1,0 +1,57 @@
+"""The conversation agent's history port, in memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from schemas.generation import Turn
+from streams.conversation.ports import NoHistory
+
+
+class HistoryAway(Exception):
+    """The store does not answer."""
+
+
+@dataclass
+class MemoryHistory:
+    """Conversations as a test sets them up. Every read is noted in `reads`.
+
+    `away`: how many reads fail before the store answers; `behind`: how many then find nothing yet.
+    """
+
+    conversations: dict[str, NoHistory] = field(default_factory=dict)
+    chains: dict[tuple[str, str], NoHistory] = field(default_factory=dict)
+    turns: dict[str, tuple[Turn, ...]] = field(default_factory=dict)
+    away: int = 0
+    behind: int = 0
+    reads: list[tuple[str, ...]] = field(default_factory=list)
+
+    async def context(self, conversation_id: str, leaf_message_id: str, max_messages: int) -> NoHistory | None:
+        """The newest `max_messages` of the chain. Raises HistoryAway."""
+        if not self._answers("context", conversation_id, leaf_message_id):
+            return None
+        found = self.chains.get((conversation_id, leaf_message_id))
+        if found is None:
+            return None
+        return NoHistory(found.messages[-max_messages:], found.system_prompt, found.deleted)
+
+    async def beginning(self, conversation_id: str) -> NoHistory | None:
+        """The conversation without its messages. Raises HistoryAway."""
+        if not self._answers("beginning", conversation_id):
+            return None
+        return self.conversations.get(conversation_id)
+
+    async def open_turns(self, conversation_id: str) -> tuple[Turn, ...]:
+        """Raises HistoryAway."""
+        self._answers("open_turns", conversation_id)
+        return self.turns.get(conversation_id, ())
+
+    def _answers(self, *read: str) -> bool:
+        self.reads.append(read)
+        if self.away:
+            self.away -= 1
+            raise HistoryAway
+        if self.behind:
+            self.behind -= 1
+            return False
+        return True

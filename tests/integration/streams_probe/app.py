@@ -1,0 +1,63 @@
+"""`faust -A tests.integration.streams_probe.app worker`: notes every handled record in a file.
+
+A record's `name` says what happens: `crash-once:X` ends the handler with an error the first time, `poison` is given up,
+`retry:N` asks for N more attempts, `slow:S` takes S seconds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from infra.settings import load
+from schemas.account import UserCreated
+from streams.app import Handler, Poison, Retry, Source, make_app, run_agent
+from topics.producer import LogProducer
+
+TOPIC = os.environ["PROBE_TOPIC"]
+NOTES = Path(os.environ["PROBE_NOTES"])
+MOST_IN_FLIGHT = int(os.environ.get("PROBE_IN_FLIGHT", "1"))
+
+
+class _Wrong(Exception):
+    """An error nobody expects."""
+
+
+def _note(line: str) -> None:
+    with NOTES.open("a") as file:
+        file.write(f"{line}\n")
+
+
+@asynccontextmanager
+async def _opened(_: LogProducer) -> AsyncIterator[Handler]:
+    attempts: Counter[str] = Counter()
+
+    async def handle(record: UserCreated, source: Source) -> None:
+        what, _, argument = record.name.partition(":")
+        attempts[record.user_id] += 1
+        match what:
+            case "crash-once":
+                marker = NOTES.with_name(argument)
+                if not marker.exists():
+                    marker.touch()
+                    raise _Wrong("as the record says")
+            case "poison":
+                raise Poison("as the record says")
+            case "retry" if attempts[record.user_id] <= int(argument):
+                raise Retry("as the record says")
+            case "slow":
+                await asyncio.sleep(float(argument))
+        _note(f"{record.user_id} {source.partition}/{source.offset} {source.maybe_repeat}")
+
+    try:
+        yield handle
+    finally:
+        _note("closed")
+
+
+app = make_app(os.environ["PROBE_NAME"], load())
+run_agent(app, (TOPIC,), (UserCreated,), _opened, most_in_flight=MOST_IN_FLIGHT)

@@ -1,0 +1,183 @@
+"""The official `openai` client against the api process: shapes, errors as its exceptions, retries."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx2
+import openai
+import pytest
+import pytest_asyncio
+
+from infra.settings import Settings
+from tests.integration.api_process import make_key, running_api
+from tests.integration.api_running import Running, whole_api
+
+pytestmark = [pytest.mark.stack, pytest.mark.asyncio(loop_scope="module")]
+
+MODEL = "verbatim-local"
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def running(servers: Settings, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Running]:
+    async with whole_api(servers, tmp_path_factory.mktemp("api") / "api.log") as running:
+        yield running
+
+
+class Counting(httpx2.AsyncBaseTransport):
+    """A transport that remembers the status of every answer."""
+
+    def __init__(self) -> None:
+        self._inner = httpx2.AsyncHTTPTransport()
+        self.statuses: list[int] = []
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        response = await self._inner.handle_async_request(request)
+        self.statuses.append(response.status_code)
+        return response
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()
+
+
+def client_of(url: str, key: str, transport: Counting | None = None, **more: Any) -> openai.AsyncOpenAI:
+    http = httpx2.AsyncClient(transport=transport or Counting())
+    return openai.AsyncOpenAI(base_url=f"{url}/v1", api_key=key, http_client=http, **more)
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def client(running: Running) -> AsyncIterator[openai.AsyncOpenAI]:
+    async with client_of(running.api.url, running.key, max_retries=0) as client:
+        yield client
+
+
+async def test_models(client: openai.AsyncOpenAI) -> None:
+    models = [model async for model in client.models.list()]
+    assert {model.id for model in models} >= {MODEL}
+    model = await client.models.retrieve(MODEL)
+    assert (model.id, model.object, model.owned_by) == (MODEL, "model", "verbatim")
+    with pytest.raises(openai.NotFoundError) as refused:
+        await client.models.retrieve("no/such")
+    assert refused.value.code == "model_not_found"
+
+
+async def test_a_whole_completion(client: openai.AsyncOpenAI) -> None:
+    answer = await client.chat.completions.create(model=MODEL, messages=[{"role": "user", "content": "say 3"}])
+    assert answer.id.startswith("chatcmpl-")
+    assert answer.object == "chat.completion"
+    assert answer.choices[0].message.content == "w1 w2 w3 "
+    assert answer.choices[0].finish_reason == "stop"
+    assert answer.usage is not None
+    assert (answer.usage.prompt_tokens, answer.usage.completion_tokens, answer.usage.total_tokens) == (7, 3, 10)
+    assert answer._request_id
+
+
+async def test_a_stream(client: openai.AsyncOpenAI) -> None:
+    stream = await client.chat.completions.create(
+        model=MODEL,
+        messages=[{"role": "developer", "content": "Be brief."}, {"role": "user", "content": "say 100"}],
+        stream=True,
+        stream_options={"include_usage": True},
+        max_completion_tokens=100,
+        temperature=0.5,
+        stop=["x"],
+        seed=1,
+    )
+    chunks = [chunk async for chunk in stream]
+    assert chunks[0].choices[0].delta.role == "assistant"
+    assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks[:-1]) == "".join(
+        f"w{n} " for n in range(1, 101)
+    )
+    assert [chunk.choices[0].finish_reason for chunk in chunks[-3:-1]] == [None, "stop"]
+    assert chunks[-1].choices == []
+    assert chunks[-1].usage is not None
+    assert chunks[-1].usage.completion_tokens == 100
+    assert all(chunk.usage is None for chunk in chunks[:-1])
+    assert len({(chunk.id, chunk.created, chunk.model) for chunk in chunks}) == 1
+
+
+async def test_the_clients_own_accumulation(client: openai.AsyncOpenAI) -> None:
+    async with client.chat.completions.stream(model=MODEL, messages=[{"role": "user", "content": "say 5"}]) as stream:
+        final = await stream.get_final_completion()
+    assert final.choices[0].message.content == "w1 w2 w3 w4 w5 "
+
+
+async def test_raw_answers_carry_headers(client: openai.AsyncOpenAI) -> None:
+    raw = await client.chat.completions.with_raw_response.create(
+        model=MODEL, messages=[{"role": "user", "content": "say 1"}]
+    )
+    assert raw.headers["x-request-id"]
+    assert int(raw.headers["x-ratelimit-limit-requests"]) == 6000
+    assert raw.headers["x-ratelimit-reset-requests"].endswith("ms")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "kind", "code"),
+    [
+        ({"model": "nope"}, openai.NotFoundError, "model_not_found"),
+        ({"messages": []}, openai.BadRequestError, "array_below_min_length"),
+        ({"temperature": 3}, openai.BadRequestError, "number_above_max_value"),
+        ({"n": 2}, openai.BadRequestError, "unsupported_parameter"),
+        ({"extra_body": {"nonsense": 1}}, openai.BadRequestError, "unknown_parameter"),
+        (
+            {"messages": [{"role": "user", "content": "word " * 20_000}]},
+            openai.BadRequestError,
+            "context_length_exceeded",
+        ),
+        ({"messages": [{"role": "user", "content": "fail"}]}, openai.InternalServerError, "engine_unavailable"),
+    ],
+)
+async def test_errors_become_its_exceptions(
+    client: openai.AsyncOpenAI, wrong: dict[str, Any], kind: type[openai.APIStatusError], code: str
+) -> None:
+    asked: dict[str, Any] = {"model": MODEL, "messages": [{"role": "user", "content": "say 1"}], **wrong}
+    for stream in (False, True):
+        with pytest.raises(kind) as refused:
+            await client.chat.completions.create(**asked, stream=stream)
+        assert refused.value.code == code
+        assert refused.value.request_id
+
+
+async def test_a_wrong_key(running: Running) -> None:
+    async with client_of(running.api.url, "vk_" + "x" * 43) as stranger:
+        with pytest.raises(openai.AuthenticationError) as refused:
+            await stranger.models.list()
+    assert refused.value.code == "invalid_api_key"
+
+
+async def test_a_stream_that_breaks_raises(client: openai.AsyncOpenAI) -> None:
+    stream = await client.chat.completions.create(
+        model=MODEL, messages=[{"role": "user", "content": "break"}], stream=True
+    )
+    seen = ""
+    with pytest.raises(openai.APIError, match="The engine broke"):
+        async for chunk in stream:
+            seen += chunk.choices[0].delta.content or ""
+    assert seen == "part "
+
+
+async def test_a_refusal(client: openai.AsyncOpenAI) -> None:
+    answer = await client.chat.completions.create(model=MODEL, messages=[{"role": "user", "content": "refuse"}])
+    assert (answer.choices[0].finish_reason, answer.choices[0].message.refusal) == ("content_filter", "Not this.")
+
+
+async def test_what_may_be_retried_is_retried(running: Running) -> None:
+    transport = Counting()
+    async with client_of(running.api.url, running.key, transport, max_retries=1) as client:
+        with pytest.raises(openai.InternalServerError):
+            await client.chat.completions.create(model=MODEL, messages=[{"role": "user", "content": "fail"}])
+    assert transport.statuses == [503, 503]
+
+
+async def test_a_rate_limit_is_waited_for(running: Running, tmp_path: Any) -> None:
+    key = await make_key(running.agents.log, "patient")
+    transport = Counting()
+    async with (
+        running_api(running.settings, tmp_path / "rated.log", requests_per_minute=60) as limited,
+        client_of(limited.url, key, transport, max_retries=3) as client,
+    ):
+        for _ in range(61):
+            await client.models.list()
+    assert transport.statuses.count(200) == 61
+    assert 1 <= transport.statuses.count(429) <= 3

@@ -1,0 +1,100 @@
+"""Whose a key is, between what the projections say and what the log has said since."""
+
+from __future__ import annotations
+
+import pytest
+
+from api.auth import hash_of
+from api.key_cache import KeyCache
+from infra.cassandra import StoreUnavailable
+from projections.accounts.queries import ApiKeyRow
+from schemas import ids
+from schemas.account import ApiKeyCreated, ApiKeyRevoked
+from schemas.codec import encode
+from schemas.envelope import Envelope
+from tests.unit.api.memory_log import AT, MemoryLog, MemoryRecord
+from tests.unit.api.memory_reads import MemoryReads
+from topics.catalogue import ACCOUNT_EVENTS
+
+DIGEST = hash_of("vk_" + "a" * 43)
+USER = ids.user_id("alice")
+KEY = ids.user_id("a key")
+ENVELOPE = Envelope(ids.event_id(KEY, "Test"), AT, None, "r", "system:test")
+CREATED = ApiKeyCreated(ENVELOPE, USER, KEY, DIGEST, "", "aaaa")
+REVOKED = ApiKeyRevoked(ENVELOPE, USER, KEY, DIGEST)
+
+
+class CountingReads(MemoryReads):
+    asked = 0
+    away = False
+
+    async def api_key(self, key_sha256: str) -> ApiKeyRow | None:
+        self.asked += 1
+        if self.away:
+            raise StoreUnavailable("away")
+        return await super().api_key(key_sha256)
+
+
+class Scene:
+    def __init__(self, ttl_s: float = 5.0) -> None:
+        self.log = MemoryLog()
+        self.reads = CountingReads(self.log)
+        self.ended: list[str] = []
+        self.cache = KeyCache(self.reads, self.ended.append, ttl_s)
+
+    async def holder(self) -> str | None:
+        principal = await self.cache.principal(DIGEST)
+        return None if principal is None else principal.user_id
+
+
+async def test_the_projections_are_asked_once_in_a_while() -> None:
+    scene = Scene()
+    scene.log.append(ACCOUNT_EVENTS, USER, CREATED)
+    assert [await scene.holder() for _ in range(3)] == [USER] * 3
+    assert scene.reads.asked == 1
+
+
+async def test_an_answer_grows_old() -> None:
+    scene = Scene(ttl_s=0)
+    scene.log.append(ACCOUNT_EVENTS, USER, CREATED)
+    assert [await scene.holder() for _ in range(3)] == [USER] * 3
+    assert scene.reads.asked == 3
+
+
+async def test_a_revoked_key_opens_nothing_whatever_the_projections_say() -> None:
+    scene = Scene()
+    scene.log.append(ACCOUNT_EVENTS, USER, CREATED)
+    assert await scene.holder() == USER
+    scene.cache.on_batch([MemoryRecord((ACCOUNT_EVENTS, 0, 1), b"", encode(REVOKED))])
+    assert await scene.holder() is None
+    assert scene.ended == [DIGEST]
+    scene.cache.created(CREATED)
+    assert await scene.holder() is None
+
+
+async def test_a_key_opens_before_the_projections_know_it() -> None:
+    scene = Scene()
+    scene.cache.on_batch([MemoryRecord((ACCOUNT_EVENTS, 0, 0), b"", encode(CREATED))])
+    assert await scene.holder() == USER
+    assert scene.reads.asked == 0
+
+
+async def test_guesses_are_not_remembered() -> None:
+    scene = Scene()
+    assert await scene.holder() is None
+    scene.log.append(ACCOUNT_EVENTS, USER, CREATED)
+    assert await scene.holder() == USER
+
+
+async def test_nobody_is_let_in_while_nobody_can_be_asked() -> None:
+    scene = Scene()
+    scene.log.append(ACCOUNT_EVENTS, USER, CREATED)
+    scene.reads.away = True
+    with pytest.raises(StoreUnavailable):
+        await scene.holder()
+
+
+async def test_damaged_records_are_passed_over() -> None:
+    scene = Scene()
+    scene.cache.on_batch([MemoryRecord((ACCOUNT_EVENTS, 0, 0), b"", b"garbage")])
+    assert await scene.holder() is None

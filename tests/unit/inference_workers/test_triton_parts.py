@@ -1,0 +1,192 @@
+"""Both tensor contracts, their responses, and what Triton's errors mean."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import grpc
+import pytest
+
+from inference_workers.engines.triton_dialects import (
+    Contract,
+    contract_of,
+    derived_finish,
+    looks_cumulative,
+    request_tensors,
+    told_finish,
+)
+from inference_workers.engines.triton_errors import engine_error
+from inference_workers.engines.triton_responses import ResponseReader
+from inference_workers.ports import (
+    Delta,
+    EngineError,
+    EngineFailed,
+    EngineOverloaded,
+    EngineRejected,
+    EngineRequest,
+    EngineTimeout,
+    EngineUnavailable,
+    Finish,
+)
+from infra.model_spec import TextMode
+from infra.models import Deadlines, ModelCatalogue
+from schemas.conversation import ChatMessage, Sampling
+
+MODELS = ModelCatalogue.load()
+LEGACY = contract_of(
+    ["text_input", "max_tokens", "stream", "stop_words", "temperature", "seed", "exclude_input_in_output"],
+    ["text_output", "num_input_tokens", "num_output_tokens", "cum_log_probs"],
+)
+LLMAPI = contract_of(
+    [
+        "text_input",
+        "streaming",
+        "sampling_param_max_tokens",
+        "sampling_param_stop",
+        "sampling_param_seed",
+        "sampling_param_top_p",
+        "return_finish_reason",
+    ],
+    ["text_output", "finish_reason"],
+)
+
+
+def request(sampling: Sampling, text_mode: TextMode = "delta") -> EngineRequest:
+    model = replace(MODELS.get("verbatim-local"), text_mode=text_mode)
+    return EngineRequest("r", model, (ChatMessage("user", "q"),), sampling, Deadlines())
+
+
+def shapes(contract: Contract, sampling: Sampling) -> dict[str, tuple[tuple[int, ...], str, Any]]:
+    tensors = request_tensors(contract, request(sampling), "prompt")
+    return {tensor.name: (tensor.data.shape, tensor.datatype, tensor.data.reshape(-1).tolist()) for tensor in tensors}
+
+
+def test_the_legacy_contract_has_a_batch_dimension() -> None:
+    sent = shapes(LEGACY, Sampling(max_tokens=5, temperature=0.0, top_p=0.5, stop=("a", "é"), seed=-1))
+    assert sent == {
+        "text_input": ((1, 1), "BYTES", [b"prompt"]),
+        "max_tokens": ((1, 1), "INT32", [5]),
+        "stream": ((1, 1), "BOOL", [True]),
+        "stop_words": ((1, 2), "BYTES", [b"a", "é".encode()]),
+        "exclude_input_in_output": ((1, 1), "BOOL", [True]),
+        "temperature": ((1, 1), "FP32", [0.0]),
+        "seed": ((1, 1), "UINT64", [2**64 - 1]),
+    }
+
+
+def test_the_llmapi_contract_has_none_and_other_names() -> None:
+    sent = shapes(LLMAPI, Sampling(max_tokens=5, temperature=0.0, top_p=0.5, stop=("a",), seed=3))
+    assert sent == {
+        "text_input": ((1,), "BYTES", [b"prompt"]),
+        "sampling_param_max_tokens": ((1,), "INT32", [5]),
+        "streaming": ((1,), "BOOL", [True]),
+        "return_finish_reason": ((1,), "BOOL", [True]),
+        "sampling_param_stop": ((1,), "BYTES", [b"a"]),
+        "sampling_param_top_p": ((1,), "FP32", [0.5]),
+        "sampling_param_seed": ((1,), "UINT64", [3]),
+    }
+
+
+def test_only_useful_outputs_are_asked_for() -> None:
+    assert LEGACY.wanted_outputs == ("text_output", "num_input_tokens", "num_output_tokens")
+    assert LLMAPI.wanted_outputs == ("text_output", "finish_reason")
+
+
+def test_what_is_no_text_generator_is_refused() -> None:
+    with pytest.raises(EngineRejected):
+        contract_of(["image"], ["boxes"])
+    with pytest.raises(EngineRejected):
+        contract_of(["text_input"], ["text_output"])
+
+
+def test_finish_reasons() -> None:
+    assert told_finish(b"stop") == "stop"
+    assert told_finish(b"None") is None
+    with pytest.raises(EngineFailed):
+        told_finish(b"cancelled")
+    assert derived_finish(stopped=False, tokens=5, max_tokens=5) == "length"
+    assert derived_finish(stopped=True, tokens=5, max_tokens=5) == "stop"
+    assert derived_finish(stopped=False, tokens=4, max_tokens=5) == "stop"
+
+
+def test_probe() -> None:
+    assert looks_cumulative(["1", "1,", "1, 2"]) is True
+    assert looks_cumulative(["1", ",", " 2"]) is False
+    assert looks_cumulative(["", "1"]) is None
+
+
+@dataclass
+class Output:
+    name: str
+
+
+@dataclass
+class Response:
+    outputs: list[Output] = field(default_factory=list)
+    raw_output_contents: list[bytes] = field(default_factory=list)
+
+
+def response(text: bytes, **more: bytes | int) -> Response:
+    made = Response([Output("text_output")], [len(text).to_bytes(4, "little") + text])
+    for name, value in more.items():
+        made.outputs.append(Output(name))
+        raw = value.to_bytes(4, "little") if isinstance(value, int) else len(value).to_bytes(4, "little") + value
+        made.raw_output_contents.append(raw)
+    return made
+
+
+def test_half_characters_and_stop_words_in_deltas() -> None:
+    reader = ResponseReader(LEGACY, request(Sampling(max_tokens=9, stop=("ST",))))
+    euro = "€".encode()
+    assert reader.feed(response(euro[:1], num_input_tokens=4, num_output_tokens=1)) is None
+    assert reader.feed(response(euro[1:] + b"S", num_input_tokens=4, num_output_tokens=1)) == Delta("€", 2)
+    assert reader.feed(response(b"To", num_input_tokens=4, num_output_tokens=1)) is None
+    assert reader.ended
+    assert reader.feed(Response()) is None
+    assert reader.finish() == (None, Finish("stop", 4, 3))
+
+
+def test_growing_text_with_a_told_reason() -> None:
+    reader = ResponseReader(LLMAPI, request(Sampling(max_tokens=9), "cumulative"))
+    assert reader.feed(response(b"a", finish_reason=b"None")) == Delta("a", 1)
+    assert reader.feed(response("a\ufffd".encode(), finish_reason=b"None")) is None
+    assert reader.feed(response("aé!".encode(), finish_reason=b"length")) == Delta("é!", 2)
+    assert reader.finish() == (None, Finish("length"))
+
+
+def test_what_was_held_back_comes_at_the_end() -> None:
+    reader = ResponseReader(LEGACY, request(Sampling(max_tokens=2, stop=("stop",))))
+    assert reader.feed(response(b"a st")) == Delta("a ", 1)
+    assert reader.feed(response(b"o\xe2")) is None
+    assert reader.finish() == (Delta("sto\ufffd", 1), Finish("length"))
+
+
+def test_no_response_is_a_failure_and_a_wrong_text_mode_is_told() -> None:
+    with pytest.raises(EngineFailed, match="without a response"):
+        ResponseReader(LEGACY, request(Sampling(max_tokens=2))).finish()
+    reader = ResponseReader(LEGACY, request(Sampling(max_tokens=2), "cumulative"))
+    reader.feed(response(b"one"))
+    with pytest.raises(EngineFailed, match="text_mode"):
+        reader.feed(response(b"two"))
+
+
+@pytest.mark.parametrize(
+    ("status", "text", "kind"),
+    [
+        (grpc.StatusCode.UNAVAILABLE, "failed to connect to all addresses", EngineUnavailable),
+        (grpc.StatusCode.UNAVAILABLE, "Request for unknown model: 'x' has no available versions", EngineUnavailable),
+        (grpc.StatusCode.UNAVAILABLE, "[request id: x] Exceeds maximum queue size", EngineOverloaded),
+        (grpc.StatusCode.INTERNAL, "simulated engine failure", EngineFailed),
+        (grpc.StatusCode.INVALID_ARGUMENT, "unexpected shape for input 'max_tokens'", EngineRejected),
+        (grpc.StatusCode.NOT_FOUND, "Request for unknown model: 'x' is not found", EngineRejected),
+        (grpc.StatusCode.DEADLINE_EXCEEDED, "Deadline Exceeded", EngineTimeout),
+        (None, "[request id: x] unexpected shape for input 'a'", EngineRejected),
+        (None, "my secret prompt", EngineFailed),
+    ],
+)
+def test_errors(status: grpc.StatusCode | None, text: str, kind: type[EngineError]) -> None:
+    error = engine_error(status, text, 3.0)
+    assert type(error) is kind
+    assert "secret" not in error.message
+    assert error.retryable == (kind is not EngineRejected)

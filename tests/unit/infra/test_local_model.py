@@ -1,0 +1,140 @@
+"""The model without weights: honest, deterministic, and cut into the shipped tokenizer's tokens."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from infra.chat_templates import render_prompt
+from infra.local_model.answers import Message, answer
+from infra.local_model.arithmetic import results_in
+from infra.local_model.generation import Answer, Knobs, Scheduler, compute
+from infra.local_model.prompts import Vocabulary, read_prompt
+from infra.models import ModelCatalogue
+from schemas.conversation import ChatMessage
+from tests.eventually import eventually_sync
+
+VOCABULARY = Vocabulary()
+SPEC = ModelCatalogue.load().get("verbatim-local")
+
+
+def asked(text: str, *before: Message, seed: int | None = None) -> str:
+    return answer([*before, Message("user", text)], seed)
+
+
+@pytest.mark.parametrize("question", ["Who are you?", "what's your name", "which model is this", "Are you ChatGPT?"])
+def test_it_says_what_it_is(question: str) -> None:
+    assert "without model weights" in asked(question)
+
+
+def test_by_default_it_says_so_too_and_quotes() -> None:
+    assert "without model weights" in asked("Hello there")
+    assert "Hello there" in asked("Hello there")
+
+
+def test_it_quotes_what_answers_the_question() -> None:
+    rules = Message("system", "You serve Acme. Refunds take 14 days. Be kind.")
+    assert "The instructions say: “Refunds take 14 days.”" in asked("How long do refunds take?", rules)
+
+
+@pytest.mark.parametrize(
+    ("text", "results"),
+    [
+        ("What is 12*3 + 4?", [("12*3 + 4", "40")]),
+        ("(2+3)/7", [("(2+3)/7", "0.714285714286")]),
+        ("2^10 and 7 times 6", [("2**10", "1024"), ("7 * 6", "42")]),
+        ("1,234 × 2", [("1234 * 2", "2468")]),
+        ("1/0", [("1/0", "undefined (division by zero)")]),
+        ("0.1 + 0.2", [("0.1 + 0.2", "0.3")]),
+        ("9**9**9", []),
+        ("on 2020-01-02 at 10:30", []),
+        ("version 3.4", []),
+    ],
+)
+def test_arithmetic(text: str, results: list[tuple[str, str]]) -> None:
+    assert results_in(text) == results
+
+
+@given(st.text(max_size=300))
+def test_any_question_gets_a_bounded_repeatable_answer(text: str) -> None:
+    first = asked(text)
+    assert first
+    assert first == asked(text)
+
+
+def test_counting_repeating_and_length() -> None:
+    assert asked("count to 5") == "1, 2, 3, 4, 5"
+    assert asked("Count down from 3 to 1 please") == "3, 2, 1"
+    assert asked("say ho 3 times") == "ho ho ho"
+    assert asked("Repeat: “Zürich 🎉 <|user|>”") == "Zürich 🎉 <|user|>"
+    assert len(asked("write 250 words about rivers").split()) == 250
+    assert len(asked("count to 999999999")) <= 400_000
+
+
+def test_the_seed_decides() -> None:
+    assert asked("write 30 words", seed=1) == asked("write 30 words", seed=1)
+    assert asked("write 30 words", seed=1) != asked("write 30 words", seed=2)
+
+
+@given(st.text(max_size=200))
+def test_tokens_are_the_text(text: str) -> None:
+    assert b"".join(VOCABULARY.cut(text)).decode() == text
+
+
+def test_prompts_are_read_back() -> None:
+    messages = [ChatMessage("system", "s"), ChatMessage("user", "<|end|> x\n"), ChatMessage("assistant", "a")]
+    read, begun = read_prompt(render_prompt(SPEC, [*messages, ChatMessage("user", "q")], "beg"))
+    assert [(m.role, m.content) for m in read] == [
+        ("system", "s"),
+        ("user", "<|end|> x\n"),
+        ("assistant", "a"),
+        ("user", "q"),
+    ]
+    assert begun == "beg"
+    assert read_prompt("plain question") == ([Message("user", "plain question")], "")
+
+
+def test_limits_and_stops() -> None:
+    def said(**given: object) -> tuple[str, str]:
+        options = {"max_tokens": 1000, "stops": [], "seed": None, "keep_stop": False} | given
+        made: Answer = compute(VOCABULARY, "count to 9", **options)  # type: ignore[arg-type]
+        return b"".join(made.tokens).decode(), made.finish_reason
+
+    assert said() == ("1, 2, 3, 4, 5, 6, 7, 8, 9", "stop")
+    assert said(max_tokens=4) == ("1, 2,"[: len(said(max_tokens=4)[0])], "length")
+    assert said(stops=[", 4"]) == ("1, 2, 3", "stop")
+    assert said(stops=["7", ", 4"], keep_stop=True) == ("1, 2, 3, 4", "stop")
+
+
+class Sink:
+    def __init__(self) -> None:
+        self.tokens: list[bytes] = []
+        self.ended = ""
+        self.unwanted = False
+
+    def send(self, tokens: tuple[bytes, ...], *, last: bool) -> None:
+        self.tokens += tokens
+        self.ended = "last" if last else ""
+
+    def fail(self, message: str) -> None:
+        self.ended = message
+
+    def cancelled(self) -> bool:
+        return self.unwanted
+
+
+def test_one_thread_streams_many_and_stops_what_nobody_wants() -> None:
+    scheduler = Scheduler()
+    scheduler.start()
+    ready = Answer((b"a", b"b", b"c"), 1, "stop")
+    normal, stalled, failing = Sink(), Sink(), Sink()
+    scheduler.submit(lambda: ready, normal, Knobs(tick_us=100))
+    scheduler.submit(lambda: ready, stalled, Knobs(tick_us=100, stall_at=2))
+    scheduler.submit(lambda: ready, failing, Knobs.of({"sim_fail_at": 1, "sim_tick_us": 0}))
+    eventually_sync(lambda: normal.ended == "last" and failing.ended == "simulated engine failure")
+    eventually_sync(lambda: len(stalled.tokens) == 2)
+    stalled.unwanted = True
+    eventually_sync(lambda: stalled.ended == "the request was cancelled", 2)
+    assert normal.tokens == [b"a", b"b", b"c"]
+    scheduler.close()

@@ -1,0 +1,178 @@
+"""models.toml: what is right becomes exact frozen objects, what is wrong names its file and line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from infra.models import ModelCatalogue, ModelNotFound, ModelsFileError
+from infra.toml_lines import key_lines, line_of
+from schemas.conversation import Sampling
+from schemas.generation import Usage
+
+GOOD = """\
+[[model]]
+id = "one"
+engine = "openai"
+address = "http://127.0.0.1:1/v1"
+context_tokens = 1000
+price = { input = "0.15", output = 0.6 }
+"""
+
+
+def write(folder: Path, text: str, name: str = "models.toml") -> Path:
+    file = folder / name
+    file.write_text(text)
+    return file
+
+
+def mistake(folder: Path, text: str) -> str:
+    """What is said about a file: its message without the file's name."""
+    file = write(folder, text)
+    with pytest.raises(ModelsFileError) as raised:
+        ModelCatalogue.load([file], shipped=False)
+    said = str(raised.value)
+    assert said.startswith(f"{file}:")
+    assert "\n" not in said
+    return said.removeprefix(f"{file}:")
+
+
+def test_the_shipped_file_has_both_dialects() -> None:
+    catalogue = ModelCatalogue.load()
+    assert [spec.id for spec in catalogue] == ["verbatim-local", "verbatim-local-llmapi"]
+    assert catalogue.default_model.id == "verbatim-local"
+    assert catalogue.get("verbatim-local").dialect == "trtllm_engine"
+    assert catalogue.get("verbatim-local-llmapi").text_mode == "cumulative"
+    assert catalogue.pools == ("default",)
+
+
+def test_files_add_up_in_order_and_the_last_default_counts(tmp_path: Path) -> None:
+    catalogue = ModelCatalogue.load([write(tmp_path, 'default_model = "one"\n' + GOOD)])
+    assert [spec.id for spec in catalogue][-1] == "one"
+    assert catalogue.default_model.id == "one"
+    assert "one" in catalogue
+    assert len(catalogue) == 3
+
+
+def test_unknown_model() -> None:
+    with pytest.raises(ModelNotFound, match="'nonesuch' does not exist"):
+        ModelCatalogue.load().get("nonesuch")
+
+
+@pytest.mark.parametrize(
+    ("written", "micros"),
+    [("0.15", 150_000), ('"0.15"', 150_000), ("3", 3_000_000), ("0.1000000", 100_000), ("0.000001", 1), ("0", 0)],
+)
+def test_prices_are_exact(tmp_path: Path, written: str, micros: int) -> None:
+    text = GOOD.replace('"0.15"', written)
+    price = ModelCatalogue.load([write(tmp_path, text)], shipped=False).get("one").price
+    assert price.input_micros_per_million == micros
+    assert price.cached_input_micros_per_million == micros
+    assert price.cost_micros(Usage(1_000_000, 0)) == micros
+
+
+def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
+    (tmp_path / "t").mkdir()
+    (tmp_path / "t" / "tokenizer.json").write_text("{}")
+    spec = ModelCatalogue.load([write(tmp_path, GOOD + 'tokenizer = "t/tokenizer.json"\n')], shipped=False).get("one")
+    assert spec.tokenizer == tmp_path / "t" / "tokenizer.json"
+
+
+def test_defaults_fill_what_a_request_leaves_out(tmp_path: Path) -> None:
+    text = GOOD + "max_output_tokens = 50\ndefaults = { temperature = 0.5, stop = ['x'], max_tokens = 20 }\n"
+    spec = ModelCatalogue.load([write(tmp_path, text)], shipped=False).get("one")
+    assert spec.sampling(Sampling()) == Sampling(max_tokens=20, temperature=0.5, stop=("x",))
+    assert spec.sampling(Sampling(max_tokens=900, temperature=0.0)).max_tokens == 50
+    assert spec.sampling(Sampling(temperature=0.0)).temperature == 0.0
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (
+            ("context_tokens = 1000", "contxt_tokens = 1000"),
+            "5: model 'one': unknown key 'contxt_tokens', did you mean",
+        ),
+        (("context_tokens = 1000", 'context_tokens = "many"'), "5: model 'one': context_tokens = 'many' is wrong"),
+        (
+            ("context_tokens = 1000", "context_tokens = 0"),
+            "5: model 'one': context_tokens = 0 is wrong, expected: great",
+        ),
+        (("context_tokens = 1000\n", ""), "1: model 'one': the key 'context_tokens' is missing"),
+        (('engine = "openai"', 'engine = "vllm"'), "3: model 'one': engine = 'vllm' is wrong, expected: 'triton', 'op"),
+        (('address = "http://127.0.0.1:1/v1"\n', ""), "1: model 'one': address is needed, expected the base URL"),
+        (('"0.15"', '"-1"'), "6: model 'one': input: -1 is out of range, expected a price"),
+        (('"0.15"', "true"), "6: model 'one': input: True is no price"),
+        (('"0.15"', '"cheap"'), "6: model 'one': input: 'cheap' is no price"),
+        (('"0.15"', "0.00000015"), "6: model 'one': input: 1.5E-7 has too many decimals"),
+        (('"0.15"', "nan"), "6: model 'one': input: NaN is out of range"),
+        (("output = 0.6", "outputs = 0.6"), "6: model 'one': unknown key 'outputs', did you mean 'output'?"),
+        (('engine = "openai"', 'engine = "triton"\ndialect = "trt"'), "4: model 'one': dialect = 'trt' is wrong"),
+        (
+            ('"http://127.0.0.1:1/v1"', '"http://127.0.0.1:1/v1"\ntokenizer = "no.json"'),
+            "5: tokenizer 'no.json' is not a",
+        ),
+        (('id = "one"', 'id = "one two"'), "2: model 'one two': id = 'one two' is wrong"),
+        (('id = "one"', "id = "), "2: Invalid value, valid TOML is expected"),
+        (("[[model]]", "[model]"), "1: model = {"),
+        (("[[model]]", 'default_model = "two"\n[[model]]'), "1: default_model 'two' is not the id of a model"),
+    ],
+)
+def test_a_wrong_entry_names_its_line(tmp_path: Path, change: tuple[str, str], said: str) -> None:
+    assert change[0] in GOOD
+    assert mistake(tmp_path, GOOD.replace(*change)).startswith(said)
+
+
+def test_the_first_mistake_of_the_right_model_is_told(tmp_path: Path) -> None:
+    second = GOOD.replace('"one"', '"two"').replace("1000", "-5").replace("engine", "# a remark\nengine")
+    assert mistake(tmp_path, GOOD + second).startswith("12: model 'two': context_tokens = -5 is wrong")
+
+
+def test_duplicates_are_errors_in_a_file_and_across_files(tmp_path: Path) -> None:
+    assert mistake(tmp_path, GOOD + GOOD).startswith("8: the model id 'one' is already declared at")
+    first, second = write(tmp_path, GOOD, "a.toml"), write(tmp_path, GOOD, "b.toml")
+    with pytest.raises(ModelsFileError, match=rf"b\.toml:2: the model id 'one' is already declared at {first}:2"):
+        ModelCatalogue.load([first, second])
+
+
+def test_no_model_no_file_no_text(tmp_path: Path) -> None:
+    assert "at least one [[model]]" in mistake(tmp_path, "# nothing\n")
+    with pytest.raises(ModelsFileError, match="No such file"):
+        ModelCatalogue.load([tmp_path / "none.toml"])
+    binary = tmp_path / "b.toml"
+    binary.write_bytes(b"\xff\xfe")
+    with pytest.raises(ModelsFileError, match=r"b\.toml:1: is not UTF-8"):
+        ModelCatalogue.load([binary])
+
+
+def test_lines_are_found_behind_long_values_and_in_sub_tables() -> None:
+    text = '''\
+title = """
+[[model]]
+id = 3
+""" # not a table
+list = [
+  "a", # ]
+  "[[model]]",
+]
+[[model]]
+id = "a"
+[model.price]
+input = 1
+[[model]]
+id = 'b'
+price.input = 2
+"quoted key" = { x = "]" }
+after = 1
+'''
+    lines = key_lines(text)
+    assert lines[("list",)] == 5
+    assert lines[("model", 0)] == 9
+    assert lines[("model", 0, "price", "input")] == 12
+    assert lines[("model", 1, "id")] == 14
+    assert lines[("model", 1, "price", "input")] == 15
+    assert lines[("model", 1, "quoted key")] == 16
+    assert lines[("model", 1, "after")] == 17
+    assert line_of(lines, ("model", 1, "nothing")) == 13
+    assert line_of(lines, ("nothing",)) == 1

@@ -1,0 +1,233 @@
+"""Every record is handled, parked or left for the next process; nothing is acknowledged before."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from schemas.account import ApiKeyRevoked, UserCreated
+from schemas.codec import encode
+from schemas.dead_letter import DeadLetter
+from schemas.envelope import Envelope, SealedContent
+from streams import agents
+from streams.agents import Consumption, Source, consume
+from streams.errors import GaveUp, Poison, Retry
+from topics.errors import LogUnavailable
+
+ENVELOPE = Envelope("e", 1, None, "c", "a")
+USER = UserCreated(ENVELOPE, "u", "somebody")
+OTHER = ApiKeyRevoked(ENVELOPE, "u", "k", "hash")
+FUTURE = b"\x00\x00\x00\xff\xffwhatever"
+
+
+@dataclass
+class Message:
+    """As Faust's, as far as it is used."""
+
+    offset: int
+    value: bytes | None
+    key: bytes | None = b"u"
+    topic: str = "topic"
+    partition: int = 0
+    timestamp: float = 12.5
+    generation_id: int = 1
+    headers: list[tuple[str, bytes | None]] = field(default_factory=list)
+
+
+class FlakyLog:
+    """A producer that takes records after `failures` refusals."""
+
+    def __init__(self, failures: int = 0) -> None:
+        self.failures = failures
+        self.sent: list[tuple[str, str, Any]] = []
+
+    async def send(self, topic: str, key: str, record: Any) -> None:
+        if self.failures:
+            self.failures -= 1
+            raise LogUnavailable("away")
+        self.sent.append((topic, key, record))
+
+
+class Agent:
+    """A Consumption with everything around it in memory."""
+
+    def __init__(
+        self,
+        handler: Callable[[Any, Source], Any] | None = None,
+        *,
+        holds: bool = False,
+        log: FlakyLog | None = None,
+        retry_on: tuple[type[Exception], ...] = (),
+        give_up_s: float = 300.0,
+    ) -> None:
+        self.acknowledged: list[int] = []
+        self.handled: list[tuple[Any, Source]] = []
+        self.log = log or FlakyLog()
+        self.stopping = False
+        self._handler = handler
+        self.consumption = Consumption(
+            "agent",
+            self._handle,
+            self.log,  # type: ignore[arg-type]
+            records=(UserCreated,),
+            retry_on=retry_on,
+            holds=holds,
+            acknowledge=lambda message: self.acknowledged.append(message.offset),
+            maybe_repeat=lambda topic, partition, offset: offset < 2,
+            stopping=lambda: self.stopping,
+            give_up_s=give_up_s,
+        )
+
+    async def _handle(self, record: Any, source: Source) -> None:
+        self.handled.append((record, source))
+        if self._handler is not None:
+            await self._handler(record, source)
+
+    async def take(self, *messages: Message, most_in_flight: int = 1) -> None:
+        async def stream() -> AsyncIterator[Message]:
+            for message in messages:
+                yield message
+
+        await consume(stream(), self.consumption, most_in_flight)
+
+
+@pytest.fixture(autouse=True)
+def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(agents, "FIRST_PAUSE_S", 0.0)
+
+
+def failing(*errors: Exception) -> Callable[[Any, Source], Any]:
+    """A handler that raises these errors, one a call, then none."""
+    left = list(errors)
+
+    async def handle(record: Any, source: Source) -> None:
+        if left:
+            raise left.pop(0)
+
+    return handle
+
+
+async def test_a_wanted_record_is_handled_with_its_source_then_acknowledged() -> None:
+    agent = Agent()
+    await agent.take(Message(1, encode(USER)), Message(2, encode(USER), key=None))
+    (record, source), (_, later) = agent.handled
+    assert record == USER
+    assert (source.topic, source.partition, source.offset, source.key) == ("topic", 0, 1, b"u")
+    assert (source.timestamp_us, source.maybe_repeat, later.maybe_repeat) == (12_500_000, True, False)
+    assert agent.acknowledged == [1, 2]
+
+
+async def test_other_types_are_acknowledged_undecoded() -> None:
+    agent = Agent()
+    damaged = encode(OTHER)[:7]
+    await agent.take(Message(1, damaged), Message(2, encode(OTHER)))
+    assert (agent.handled, agent.acknowledged, agent.log.sent) == ([], [1, 2], [])
+
+
+@pytest.mark.parametrize(
+    ("value", "error"),
+    [(FUTURE, None), (b"", None), (None, None), (encode(USER)[:-1], None), (encode(USER), Poison("hopeless"))],
+)
+async def test_hopeless_records_are_parked_whole_and_then_acknowledged(
+    value: bytes | None, error: Exception | None
+) -> None:
+    agent = Agent(failing(error) if error else None)
+    await agent.take(Message(7, value, headers=[("h", b"v"), ("empty", None)]), Message(8, encode(USER)))
+    ((topic, key, letter),) = agent.log.sent
+    assert isinstance(letter, DeadLetter)
+    assert (topic, key) == ("dead-letters", "u")
+    assert (letter.topic, letter.partition, letter.offset, letter.consumer) == ("topic", 0, 7, "streams.agent")
+    assert letter.value == value
+    assert [(header.name, header.value) for header in letter.headers] == [("h", b"v"), ("empty", b"")]
+    assert agent.acknowledged == [7, 8]
+
+
+async def test_parking_the_same_record_again_gives_the_same_letter() -> None:
+    first, again = Agent(), Agent()
+    await first.take(Message(7, FUTURE))
+    await again.take(Message(7, FUTURE))
+    assert encode(first.log.sent[0][2]) == encode(again.log.sent[0][2])
+
+
+async def test_sealed_content_without_its_key_is_parked() -> None:
+    agent = Agent(failing(SealedContent("key")))
+    await agent.take(Message(1, encode(USER)))
+    assert len(agent.log.sent) == 1 and agent.acknowledged == [1]
+
+
+async def test_what_is_away_is_tried_again_and_counts_as_a_repeat() -> None:
+    agent = Agent(failing(Retry("away"), LogUnavailable("away"), OSError("away")), retry_on=(OSError,))
+    await agent.take(Message(5, encode(USER)))
+    assert [source.maybe_repeat for _, source in agent.handled] == [False, True, True, True]
+    assert agent.acknowledged == [5]
+
+
+async def test_a_dead_letter_that_is_not_taken_is_tried_again() -> None:
+    agent = Agent(log=FlakyLog(failures=2))
+    await agent.take(Message(5, FUTURE))
+    assert len(agent.log.sent) == 1 and agent.acknowledged == [5]
+
+
+async def test_what_stays_away_ends_the_process_unacknowledged() -> None:
+    agent = Agent(failing(*[Retry("away")] * 3), give_up_s=-1.0)
+    with pytest.raises(BaseExceptionGroup) as raised:
+        await agent.take(Message(5, encode(USER)))
+    assert raised.group_contains(GaveUp, match="topic/0/5")
+    assert agent.acknowledged == []
+
+
+async def test_an_unforeseen_error_ends_the_process_unacknowledged() -> None:
+    agent = Agent(failing(ValueError("a bug")))
+    with pytest.raises(BaseExceptionGroup) as raised:
+        await agent.take(Message(5, encode(USER)), Message(6, encode(USER)))
+    assert raised.group_contains(ValueError)
+    assert agent.acknowledged == [] and len(agent.handled) == 1
+
+
+async def test_while_stopping_nothing_is_tried_again_and_nothing_lost() -> None:
+    agent = Agent(failing(Retry("away")))
+    agent.stopping = True
+    await agent.take(Message(5, encode(USER)), Message(6, encode(USER)))
+    assert len(agent.handled) == 2
+    assert agent.acknowledged == []  # 6 is done, but 5 stands before it
+
+
+async def test_a_flood_of_poison_ends_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(agents, "MOST_POISON_IN_A_ROW", 3)
+    agent = Agent()
+    await agent.take(Message(1, FUTURE), Message(2, FUTURE), Message(3, encode(USER)), Message(4, FUTURE))
+    with pytest.raises(BaseExceptionGroup) as raised:
+        await agent.take(Message(5, FUTURE), Message(6, FUTURE))
+    assert raised.group_contains(GaveUp, match="3 records in a row")
+    assert agent.acknowledged == [1, 2, 3, 4, 5]
+
+
+async def test_side_by_side_the_slow_one_holds_back_the_acknowledgements() -> None:
+    slow = asyncio.Event()
+    handled_others = asyncio.Event()
+
+    async def handle(record: Any, source: Source) -> None:
+        if source.offset == 1:
+            await handled_others.wait()
+            assert agent.acknowledged == []
+            slow.set()
+        elif source.offset == 3:
+            handled_others.set()
+
+    agent = Agent(handle)
+    messages = [Message(offset, encode(USER), key=str(offset).encode()) for offset in (1, 2, 3)]
+    await agent.take(*messages, most_in_flight=3)
+    assert slow.is_set() and agent.acknowledged == [1, 2, 3]
+
+
+async def test_holding_agents_acknowledge_themselves_and_keep_no_payload() -> None:
+    agent = Agent(holds=True)
+    message = Message(1, encode(USER))
+    await agent.take(message, Message(2, encode(OTHER)), Message(3, FUTURE))
+    assert agent.acknowledged == [] and message.value is None
+    agent.handled[0][1].acknowledge()
+    assert agent.acknowledged == [1, 2, 3]

@@ -1,0 +1,204 @@
+"""The agent's shell: what it reads, what it waits for, and that it acknowledges nothing that is not durable."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from confluent_kafka import KafkaError
+
+from infra.models import ModelCatalogue
+from schemas.codec import decode
+from schemas.control import CancelRequested
+from schemas.conversation import ChatMessage, ConversationDeleted, ConversationStarted
+from schemas.envelope import Envelope
+from schemas.generation import GenerationEnded, GenerationRequested
+from schemas.moderation import ModerationVerdict
+from streams.app import Source
+from streams.conversation import agent as agent_module
+from streams.conversation.agent import ConversationAgent
+from streams.conversation.ports import NoHistory
+from streams.conversation.reactor import turn_of
+from streams.moderation.policy_file import load_policy
+from tests.fakes.history import HistoryAway, MemoryHistory
+from tests.unit.streams.commands import CAUSE, NOW_US, prompt, regenerate, stateless
+from topics.errors import LogUnavailable
+
+MODELS = ModelCatalogue.load()
+MODEL = MODELS.default_model
+POLICY = load_policy()
+SOURCE = Source("conversation-events", 1, 77, NOW_US, b"conversation", False, lambda: None)
+STARTED = ConversationStarted(Envelope("s", NOW_US, None, "r", "user:u"), "conversation", "u", None, None, "be brief")
+DELETED = ConversationDeleted(Envelope("d", NOW_US, None, "r", "user:u"), "conversation", "u")
+PROMPT = prompt(model=MODEL.id, deadline_at_us=NOW_US * 2)
+
+
+class MemoryProducer:
+    """Acknowledges each record in the loop's next turn, or refuses it."""
+
+    def __init__(self) -> None:
+        self.fired: list[tuple[str, str, Any]] = []
+        self.refusals: list[KafkaError] = []
+
+    def fire(self, topic: str, key: str, value: bytes, acknowledged: Callable[[KafkaError | None, int], None]) -> None:
+        self.fired.append((topic, key, decode(value)))
+        error = self.refusals.pop(0) if self.refusals else None
+        asyncio.get_running_loop().call_soon(acknowledged, error, len(self.fired))
+
+    def topics(self) -> list[str]:
+        return [topic for topic, _, _ in self.fired]
+
+
+class World:
+    """An agent between a producer and a history of memory."""
+
+    def __init__(self, wait_s: float = 5.0) -> None:
+        self.producer = MemoryProducer()
+        self.history = MemoryHistory()
+        self.agent = ConversationAgent(
+            self.producer,  # type: ignore[arg-type]
+            MODELS,
+            POLICY,
+            self.history,
+            0,
+            store_errors=(HistoryAway,),
+            history_wait_s=wait_s,
+        )
+
+    async def see(self, *records: Any, source: Source = SOURCE) -> list[Any]:
+        """What the agent produces for these records."""
+        before = len(self.producer.fired)
+        for record in records:
+            await self.agent.handle(record, source)
+        return [record for _, _, record in self.producer.fired[before:]]
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+@pytest.fixture(autouse=True)
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(agent_module, "HISTORY_FIRST_PAUSE_S", 0.0)
+
+
+async def test_a_first_prompt_needs_no_read_when_its_conversation_was_seen_to_begin(world: World) -> None:
+    verdict, job = await world.see(STARTED, PROMPT)
+    assert isinstance(verdict, ModerationVerdict) and isinstance(job, GenerationRequested)
+    assert job.messages == (ChatMessage("system", "be brief"), ChatMessage("user", "hello"))
+    assert world.history.reads == []
+    assert world.producer.topics() == ["moderation-verdicts", "generation-jobs.default.interactive"]
+    assert {key for _, key, _ in world.producer.fired} == {"conversation"}
+    assert job.turn.price == MODEL.price
+
+
+async def test_after_a_restart_the_conversation_is_read(world: World) -> None:
+    world.history.conversations["conversation"] = NoHistory(system_prompt="be brief")
+    _, job = await world.see(PROMPT)
+    assert job.messages[0] == ChatMessage("system", "be brief")
+    assert world.history.reads == [("beginning", "conversation")]
+
+
+async def test_a_later_prompt_is_answered_with_its_history_once_that_is_there(world: World) -> None:
+    history = (ChatMessage("user", "one"), ChatMessage("assistant", "two"))
+    world.history.chains["conversation", "leaf"] = NoHistory(history, "be brief")
+    world.history.away, world.history.behind = 2, 2
+    _, job = await world.see(replace(PROMPT, parent_message_id="leaf"))
+    assert [message.content for message in job.messages] == ["be brief", "one", "two", "hello"]
+    assert len(world.history.reads) == 5
+
+
+async def test_history_that_does_not_come_in_time_ends_the_turn_retryable() -> None:
+    world = World(wait_s=-1.0)
+    world.history.away = 1
+    _, end = await world.see(replace(PROMPT, parent_message_id="leaf"))
+    assert isinstance(end, GenerationEnded) and end.failure is not None
+    assert (end.failure.code, end.failure.retryable) == ("history_unavailable", True)
+    assert world.producer.topics()[1] == "token-chunks"
+
+
+async def test_a_regeneration_reads_the_chain_of_its_prompt(world: World) -> None:
+    world.history.chains["conversation", "message"] = NoHistory((ChatMessage("user", "the prompt"),))
+    _, job = await world.see(regenerate(model=MODEL.id))
+    assert [message.content for message in job.messages] == ["the prompt"]
+
+
+async def test_a_stateless_request_reads_nothing(world: World) -> None:
+    _, job = await world.see(stateless(ChatMessage("user", "hi"), model=MODEL.id))
+    assert job.messages == (ChatMessage("user", "hi"),)
+    assert world.history.reads == []
+
+
+async def test_a_large_request_is_counted_beside_the_loop(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    threads: list[Any] = []
+    in_thread = asyncio.to_thread
+
+    async def noted(work: Any, *arguments: Any) -> Any:
+        threads.append(work)
+        return await in_thread(work, *arguments)
+
+    monkeypatch.setattr(asyncio, "to_thread", noted)
+    _, job = await world.see(stateless(ChatMessage("user", "word " * 4000), model=MODEL.id))
+    assert len(threads) == 1 and isinstance(job, GenerationRequested)
+
+
+async def test_the_same_command_again_brings_nothing_about(world: World) -> None:
+    await world.see(STARTED, PROMPT)
+    assert await world.see(PROMPT) == []
+
+
+async def test_a_refused_acknowledgement_is_no_success_and_the_next_attempt_says_the_same(world: World) -> None:
+    world.producer.refusals = [KafkaError(KafkaError._MSG_TIMED_OUT)]
+    with pytest.raises(LogUnavailable):
+        await world.see(STARTED, PROMPT)
+    first = [record for _, _, record in world.producer.fired]
+    again = await world.see(PROMPT, source=replace(SOURCE, maybe_repeat=True))
+    assert again[0] == first[0]
+    assert again[1] == replace(first[1], maybe_repeat=True)
+
+
+async def test_an_unknown_model_ends_the_turn(world: World) -> None:
+    _, end = await world.see(STARTED, replace(PROMPT, model="gone"))
+    assert isinstance(end, GenerationEnded) and end.failure is not None and end.failure.code == "model_not_found"
+    assert await world.see(replace(PROMPT, model="gone")) == []
+
+
+async def test_a_job_that_no_record_can_hold_ends_the_turn(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(agent_module, "MOST_JOB_BYTES", 100)
+    verdict, end = await world.see(STARTED, PROMPT)
+    assert isinstance(verdict, ModerationVerdict)
+    assert isinstance(end, GenerationEnded) and end.failure is not None
+    assert end.failure.code == "context_length_exceeded"
+    assert world.producer.topics()[1] == "token-chunks"
+
+
+async def test_deletion_ends_what_this_agent_began_and_what_the_projections_know(world: World) -> None:
+    known = turn_of(prompt(generation_id="projected"), CAUSE, MODEL.price)
+    world.history.turns["conversation"] = (known,)
+    await world.see(STARTED, PROMPT, replace(PROMPT, generation_id="other", conversation_id="elsewhere"))
+    records = await world.see(DELETED)
+    ends = [record for record in records if isinstance(record, GenerationEnded)]
+    bells = [record for record in records if isinstance(record, CancelRequested)]
+    assert {end.turn.generation_id for end in ends} == {"projected", "generation"}
+    assert {bell.generation_id for bell in bells} == {"projected", "generation"}
+    assert all(end.reason == "deleted" for end in ends)
+
+
+async def test_a_prompt_after_the_deletion_is_told_so_without_a_read(world: World) -> None:
+    await world.see(STARTED, DELETED)
+    world.history.reads.clear()
+    _, end = await world.see(replace(PROMPT, parent_message_id="leaf"))
+    assert isinstance(end, GenerationEnded) and end.failure is not None
+    assert end.failure.code == "conversation_deleted"
+    assert world.history.reads == []
+
+
+async def test_a_deletion_waits_for_a_store_that_is_away(world: World) -> None:
+    world.history.away = 1
+    with pytest.raises(HistoryAway):
+        await world.see(DELETED)
+    assert await world.see(DELETED) == []
