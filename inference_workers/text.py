@@ -66,6 +66,10 @@ class GrowingText:
         self._sent = settled
         return new
 
+    def cut_back(self, whole: str) -> bool:
+        """Whether `whole` is less than what already left: the end of a text whose stop string was cut off."""
+        return len(whole) < len(self._sent) and self._sent.startswith(whole)
+
     def flush(self) -> str:
         """What waited at the end: replacement characters that stayed."""
         rest, self._sent = self._whole[len(self._sent) :], self._whole

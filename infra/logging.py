@@ -53,7 +53,9 @@ def configure(process: str, level: str = "info", stream: TextIO | None = None) -
         withhold,
     ]
     last: structlog.typing.Processor = (
-        structlog.dev.ConsoleRenderer() if output.isatty() else structlog.processors.JSONRenderer()
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+        if output.isatty()
+        else structlog.processors.JSONRenderer()
     )
     handler = logging.StreamHandler(output)
     handler.setFormatter(

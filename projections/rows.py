@@ -76,9 +76,11 @@ def checked(changes: Iterable[RowChange]) -> tuple[RowChange, ...]:
 
 
 def size_of(change: RowChange) -> int:
-    """About how many bytes a change is on its way to the store."""
-    total = 100
-    if isinstance(change, Put):
-        for value in change.cells.values():
-            total += len(value) if isinstance(value, str | bytes) else 8
+    """About how many bytes a change is to the store, timestamps and all. Rather more than less."""
+    if isinstance(change, Erase):
+        return 100
+    total = 100 + 24 * len(change.cells)
+    for value in change.cells.values():
+        if isinstance(value, str | bytes):
+            total += len(value)
     return total

@@ -11,6 +11,9 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from infra.settings import Settings
+from tests.stack_fixture import session_servers
+
 UNIT = Path(__file__).parent / "unit"
 
 # ci: the same examples in every run, whatever else the machine does. explore: new ones, for hunting (and the night).
@@ -72,3 +75,9 @@ def no_swallowed_errors(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     logger.removeHandler(swallowed)
     if swallowed.said:
         pytest.fail("errors that nobody would have seen: " + "; ".join(swallowed.said))
+
+
+@pytest.fixture(scope="session")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    """Settings that point at a real Kafka, Cassandra, Redis and Triton, started once for the whole session."""
+    yield from session_servers(tmp_path_factory.mktemp("servers"))

@@ -16,7 +16,8 @@ from typing import Any, BinaryIO
 
 import orjson
 
-from inference_workers.text import GrowingText, TextChanged
+from inference_workers.stops import StopScanner
+from inference_workers.text import GrowingText
 
 MAX_LINE_BYTES = 64 * 1024 * 1024
 
@@ -55,7 +56,7 @@ class _EngineProcess:
             return
         self._running[request_id] = result
         try:
-            await self._stream(request_id, result)
+            await self._stream(request_id, result, sampling["stop"] or [])
         except Exception:
             self.tell({"id": request_id, "error": "failed"})
         finally:
@@ -63,22 +64,24 @@ class _EngineProcess:
             del self._running[request_id]
             result.abort()
 
-    async def _stream(self, request_id: str, result: Any) -> None:
-        growing, reason, seen = GrowingText(), "", 0
+    async def _stream(self, request_id: str, result: Any, stops: list[str]) -> None:
+        """Tell text as it settles. The engine cuts a stop string off after parts of it came: those are held back."""
+        growing, scanner, reason = GrowingText(), StopScanner(stops), ""
+        told, seen = 0, 0
         async for step in result:
             output = step.outputs[0]
-            ids = [int(token) for token in output.token_ids[seen:]]
-            seen += len(ids)
-            try:
-                text = growing.feed(output.text)
-            except TextChanged:
-                self.tell({"id": request_id, "error": "failed"})
-                return
-            reason = output.finish_reason or reason
-            if reason:
-                text += growing.flush()
-            if ids or text:
+            reason, seen = output.finish_reason or reason, len(output.token_ids)
+            cut_off = reason == "stop" and growing.cut_back(output.text)
+            text = "" if cut_off else scanner.feed(growing.feed(output.text))
+            if reason and not cut_off:
+                text += scanner.feed(growing.flush()) + scanner.flush()
+            if text:
+                ids = [int(token) for token in output.token_ids[told:seen]]
                 self.tell({"id": request_id, "text": text, "tokens": len(ids), "ids": ids})
+                told = seen
+            if scanner.stopped:
+                reason = "stop"
+                break
         if reason not in ("stop", "length"):
             self.tell({"id": request_id, "error": "failed"})
             return
