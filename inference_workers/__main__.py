@@ -69,6 +69,7 @@ async def run_worker(settings: Settings, models: ModelCatalogue, stop: asyncio.E
             outlet=Outlet(calm, busy, topics, settings.worker.coalesce_ms / 1000),
             worker=instance or f"{socket.gethostname()}:{os.getpid()}",
             still_owner=lambda job: worker.still_owner(job),
+            pool=pool,
         )
         worker = Worker(bench, topics, calm, slots=settings.worker.slots)
         control = Tail(properties, CONTROL, worker.on_control)

@@ -29,6 +29,9 @@ HAND_OVER_WAIT_S = 2.0
 
 EXPIRED = Failure("deadline_exceeded", "The answer was not ready in time. Please try again.", True)
 BROKEN = Failure("internal_error", "The worker failed at this request. Please try again.", True)
+MOVED = Failure("model_moved", "The model is served by other workers now. Please try again.", True)
+MAX_ENGINE_CALLS = 4
+"""How often one worker begins a generation whose records the log does not take, before it ends it."""
 _log = get_logger(__name__)
 
 
@@ -46,6 +49,7 @@ class Bench:
     outlet: Outlet
     worker: str
     still_owner: Callable[[Job], bool]
+    pool: str
 
 
 class Attempt:
@@ -80,6 +84,8 @@ class Attempt:
                 writer, step = found
             if failure is None and self._remaining_s() <= 0:
                 failure = EXPIRED
+            if failure is None and self._job.engine_calls >= MAX_ENGINE_CALLS:
+                failure = BROKEN
             if isinstance(step, EndOnly):
                 await self._end(writer, failure or step.failure)
             elif failure is not None or model is None or not isinstance(step, Answer):
@@ -110,6 +116,7 @@ class Attempt:
             prefix=step.prefix,
         )
         finish: Finish | None = None
+        self._job.engine_calls += 1
         try:
             async with contextlib.aclosing(self._bench.engine.generate(call)) as events:
                 async for event in events:
@@ -227,9 +234,10 @@ class Attempt:
 
     def _model(self) -> tuple[ModelSpec | None, Failure | None]:
         try:
-            return self._bench.models.get(self._request.turn.model), None
+            model = self._bench.models.get(self._request.turn.model)
         except ModelNotFound as error:
             return None, Failure("model_not_found", str(error), False)
+        return (model, None) if model.pool == self._bench.pool else (None, MOVED)
 
     def _sampling(self, model: ModelSpec | None) -> Sampling:
         """With the model's defaults, and no more tokens than its context has left."""

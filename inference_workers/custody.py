@@ -40,6 +40,7 @@ class Job:
     interrupt: Interrupt | None = None
     ended_at_s: float | None = None
     outcome_seen: bool = False
+    engine_calls: int = 0
 
     @property
     def generation_id(self) -> str:

@@ -10,7 +10,7 @@ from confluent_kafka import KafkaError
 
 from inference_workers.coalescing import Gathered, Pipe
 from infra.clock import now_us
-from schemas.codec import encode
+from schemas.codec import UnencodableRecord, encode
 from schemas.generation import (
     AttemptEnded,
     AttemptStarted,
@@ -22,7 +22,7 @@ from schemas.generation import (
     Usage,
 )
 from topics.catalogue import TOKEN_CHUNKS, Catalogue
-from topics.errors import LogError, LogUnavailable
+from topics.errors import LogError, LogUnavailable, RecordRefused
 from topics.producer import Acknowledged, LogProducer
 
 BUSY_LINGER_MS = 1.0
@@ -215,6 +215,9 @@ class AttemptWriter:
             self._gate.fire(turn.conversation_id, chunk, taken, alone=alone)
         except LogError as error:
             self._break(error)
+            return 0
+        except UnencodableRecord as error:
+            self._break(RecordRefused(str(error)))
             return 0
         return 1
 

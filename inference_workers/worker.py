@@ -10,6 +10,7 @@ Everything here runs on one event loop; threads only read and produce.
 from __future__ import annotations
 
 import asyncio
+import traceback
 from collections import OrderedDict
 from collections.abc import Mapping
 
@@ -25,6 +26,7 @@ from schemas.codec import UndecodableRecord, decode
 from schemas.control import CancelRequested
 from schemas.envelope import Position
 from schemas.generation import GenerationRequested
+from schemas.outcome import Outcome
 from topics.catalogue import DEAD_LETTERS, Catalogue
 from topics.commits import CommitTracker
 from topics.dead_letters import dead_letter
@@ -56,7 +58,9 @@ class Worker:
         self._letters = letters
         self._slots = slots
         # Some slots are always out of one user's reach, so that another's first job finds one soon.
-        self._queue: FairQueue[Job] = FairQueue(window=4 * slots, user_limit=max(1, slots - max(1, slots // 8)))
+        self._queue: FairQueue[Job] = FairQueue(
+            window=max(64, 2 * slots), user_limit=max(1, slots - max(1, slots // 8))
+        )
         self._custody = Custody()
         self._tracker = CommitTracker()
         self._old_below: dict[Partition, int] = {}
@@ -161,6 +165,13 @@ class Worker:
             return False
         except LogError as error:
             _log.warning("the log failed an attempt", generation=job.generation_id, reason=str(error))
+            job.interrupt = None
+            return True
+        except Exception as error:
+            # A fault of ours must not end the other jobs with this one, nor come back for ever by a restart: this job
+            # is tried again, in vain perhaps, until its deadline, when the watchdog ends it.
+            where = "".join(traceback.format_tb(error.__traceback__)[-3:])
+            _log.error("an attempt failed", generation=job.generation_id, error=type(error).__name__, where=where)
             job.interrupt = None
             return True
         self._ended(job, committable=attempt.already_ended)
@@ -303,7 +314,7 @@ class Worker:
                 outcome = decode(message.value() or b"")
             except UndecodableRecord:
                 continue  # no outcome of ours; the sweep asks the log itself
-            job = self._custody.get(outcome.turn.generation_id)
+            job = self._custody.get(outcome.turn.generation_id) if isinstance(outcome, Outcome) else None
             if job is None:
                 continue
             job.outcome_seen = True

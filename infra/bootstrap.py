@@ -1,7 +1,7 @@
 """Makes .venv from the pinned requirements: `python bootstrap.py PROFILE`, run by `./verbatim` when they changed.
 
 PROFILE is run or dev. A stamp in .venv for each profile holds the sha256 of the pins it was made from. Runs on the
-standard library of any Python from 3.11 on. Safe to interrupt (stamps come last) and to run twice at once (a lock).
+standard library of Python 3.11 or 3.12. Safe to interrupt (stamps come last) and to run twice at once (a lock).
 """
 
 from __future__ import annotations

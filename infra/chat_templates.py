@@ -44,9 +44,7 @@ def render_prompt(
     try:
         rendered = _template(path).render(messages=shown, add_generation_prompt=add_generation_prompt)
     except jinja2.TemplateError as error:
-        raise TemplateError(
-            f"the chat template {path.name} refuses the messages: {type(error).__name__}"
-        ) from None
+        raise TemplateError(f"the chat template {path.name} refuses the messages: {type(error).__name__}") from None
     return rendered + neutralise(prefix, tokens)
 
 

@@ -56,7 +56,5 @@ def _broken_pattern(tokens: frozenset[str]) -> re.Pattern[str] | None:
 def _pattern(tokens: frozenset[str], shape: str) -> re.Pattern[str] | None:
     """One-character tokens cannot be broken and are left alone."""
     breakable = sorted(token for token in tokens if len(token) > 1)
-    parts = [
-        shape.format(first=re.escape(t[0]), rest=re.escape(t[1:]), joiner=WORD_JOINER) for t in breakable
-    ]
+    parts = [shape.format(first=re.escape(t[0]), rest=re.escape(t[1:]), joiner=WORD_JOINER) for t in breakable]
     return re.compile("|".join(parts)) if parts else None

@@ -81,6 +81,8 @@ def size_of(change: RowChange) -> int:
         return 100
     total = 100 + 24 * len(change.cells)
     for value in change.cells.values():
-        if isinstance(value, str | bytes):
+        if isinstance(value, bytes):
             total += len(value)
+        elif isinstance(value, str):
+            total += len(value) if value.isascii() else 4 * len(value)
     return total

@@ -45,7 +45,9 @@ def joined(partitions: list[list[Versioned]]) -> list[list[Versioned]]:
 class RowWriter:
     """Writes row changes. Repeating a write, or writing in another order, ends in the same rows."""
 
-    def __init__(self, session: CassandraSession, keyspace: str) -> None:
+    def __init__(self, session: CassandraSession, keyspace: str, *, join: bool | None = None) -> None:
+        """`join`: whether small partitions go together in one request; None: if the cluster is a single node."""
+        self._join = join
         self._session = session
         self._keyspace = keyspace
         self._prepared: dict[Shape, Any] = {}
@@ -59,7 +61,7 @@ class RowWriter:
         for versioned in changes:
             partitions.setdefault(partition_of(versioned[1]), []).append(versioned)
         requests = list(partitions.values())
-        if len(requests) > 1 and self._session.has_one_node:
+        if len(requests) > 1 and (self._session.has_one_node if self._join is None else self._join):
             requests = joined(requests)
         if len(requests) == 1:
             await self._write_in_order(requests[0])

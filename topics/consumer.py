@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 
-from confluent_kafka import Consumer, KafkaError, Message
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from topics.errors import FatalLogError
+from topics.errors import FatalLogError, LogUnavailable
 
 LAZY: Mapping[str, str] = {"fetch.min.bytes": str(1024 * 1024), "fetch.wait.max.ms": "50"}
 """For readers of token-chunks that need no latency: every produce otherwise answers their fetch at once."""
@@ -30,6 +31,7 @@ _REPAIRABLE = {
     KafkaError.COORDINATOR_NOT_AVAILABLE,
     KafkaError.NOT_COORDINATOR,
     KafkaError.REBALANCE_IN_PROGRESS,
+    KafkaError._UNKNOWN_PARTITION,
 }
 
 
@@ -65,6 +67,23 @@ def group_consumer(
             **(LAZY if lazy else {}),
         }
     )
+
+
+def bounds(consumer: Consumer, topic: str, partition: int, timeout_s: float) -> tuple[int, int]:
+    """(first offset held, end offset) of a partition, asked of the broker. Waits out trouble that repairs itself.
+
+    Raises LogUnavailable if there is no answer within `timeout_s`.
+    """
+    until_s = time.monotonic() + timeout_s
+    while True:
+        left_s = max(until_s - time.monotonic(), 0.1)
+        try:
+            low, high = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=left_s)
+            return low, high
+        except KafkaException as error:
+            if error.args[0].code() not in _REPAIRABLE or time.monotonic() >= until_s:
+                raise LogUnavailable(f"{topic}[{partition}] does not answer: {error}") from error
+            time.sleep(0.1)
 
 
 def next_batch(consumer: Consumer, most: int, wait_s: float) -> list[Message]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 
-from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
+from confluent_kafka import Message, TopicPartition
 
 from schemas.codec import UndecodableRecord, decode
 from schemas.envelope import Position
 from schemas.generation import AttemptEnded, AttemptStarted, GenerationEnded, TokenChunk
-from topics.consumer import assigned_consumer, next_batch
+from topics.consumer import assigned_consumer, bounds, next_batch
 from topics.errors import FatalLogError, LogUnavailable, OutOfRange
 from topics.generation_fold import GenerationFold
 
@@ -21,17 +21,9 @@ def watermarks(properties: Mapping[str, str], topic: str, partition: int, timeou
     """(first offset held, end offset) of a partition. Raises LogUnavailable."""
     consumer = assigned_consumer(properties)
     try:
-        return _bounds(consumer, topic, partition, timeout_s)
+        return bounds(consumer, topic, partition, timeout_s)
     finally:
         consumer.close()
-
-
-def _bounds(consumer: Consumer, topic: str, partition: int, timeout_s: float) -> tuple[int, int]:
-    try:
-        low, high = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=timeout_s)
-    except KafkaException as error:
-        raise LogUnavailable(f"{topic}[{partition}] does not answer: {error}") from error
-    return low, high
 
 
 def scan(
@@ -51,7 +43,7 @@ def scan(
         return
     consumer = assigned_consumer(properties)
     try:
-        low, high = _bounds(consumer, topic, partition, timeout_s)
+        low, high = bounds(consumer, topic, partition, timeout_s)
         if start < low or stop > high:
             raise OutOfRange(topic, partition, start if start < low else stop - 1, low, high)
         consumer.assign([TopicPartition(topic, partition, start)])
@@ -61,7 +53,7 @@ def scan(
             try:
                 batch = next_batch(consumer, _MOST, 0.5)
             except FatalLogError:
-                low, high = _bounds(consumer, topic, partition, timeout_s)
+                low, high = bounds(consumer, topic, partition, timeout_s)
                 if following < low:  # retention took them while we were reading
                     raise OutOfRange(topic, partition, following, low, high) from None
                 raise

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
-from topics.consumer import assigned_consumer, next_batch
+from topics.consumer import assigned_consumer, bounds, next_batch
 from topics.errors import LogError, LogUnavailable
 
 OnBatch = Callable[[list[Message]], None]
@@ -64,8 +64,7 @@ class Tail:
         try:
             for partition in partitions:
                 if partition not in offsets:
-                    place = TopicPartition(self._topic, partition)
-                    offsets[partition] = self._consumer.get_watermark_offsets(place, timeout=_CONTACT_S)[1]
+                    offsets[partition] = bounds(self._consumer, self._topic, partition, _CONTACT_S)[1]
             self._consumer.assign([TopicPartition(self._topic, p, offsets[p]) for p in partitions])
         except KafkaException as error:
             raise LogUnavailable(f"{self._topic} cannot be tailed: {error}") from error

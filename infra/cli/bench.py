@@ -24,7 +24,7 @@ MOST_TOKENS = 4000
 MOST_FOREIGN_SHARE = 0.5
 _WARM_STREAMS, _WARM_REQUESTS, _WARM_TOKENS = 8, 10, 5
 _LOOK_S = 1.0
-_TABLE_WIDTH = 116
+_TABLE_WIDTH = 140
 
 
 def register(app: typer.Typer) -> None:
@@ -189,11 +189,12 @@ def _show(rows: list[Row], as_json: bool) -> None:
     console = Console(width=max(Console().width, _TABLE_WIDTH))
     console.print(
         f"{machine['processor']}, {machine['cores']} cores, {machine['memory_gb']} GB; Linux {machine['kernel']}, "
-        f"Python {machine['python']}; load, upstream and stack on this machine; a token every 20 ms a stream"
+        f"Python {machine['python']}; load, upstream and stack on this machine; a token every 20 ms a stream",
+        soft_wrap=True,
     )
     console.print(table_of(rows))
     for note in notes_of(rows):
-        console.print(note, markup=False, highlight=False)
+        console.print(note, markup=False, highlight=False, soft_wrap=True)
 
 
 def _say(what: str) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from infra.settings import ApiSettings, CassandraSettings, KafkaSettings, RedisSettings, TritonSettings
+from infra.stack import triton_probe
 
 QUERY_TIMEOUT_S = 5.0
 
@@ -146,12 +147,13 @@ class RedisHealth:
 
 
 class TritonHealth:
-    """Asks whether the server and each of its models are ready, which a loaded model process answers for."""
+    """Asks whether the server and its models are ready, and at first lets the local model write a token."""
 
     def __init__(self, triton: TritonSettings, models: tuple[str, ...] = ()) -> None:
         self._triton = triton
         self._models = models
         self._client: Any = None
+        self._has_written = False
 
     async def check(self) -> None:
         await asyncio.to_thread(self._query)
@@ -166,9 +168,13 @@ class TritonHealth:
         for model in self._models:
             if not self._client.is_model_ready(model, client_timeout=QUERY_TIMEOUT_S):
                 raise Unwell(f"Triton's model {model} is not ready")
+        if triton_probe.MODEL in self._models and not self._has_written:
+            triton_probe.generate_one_token(self._client)
+            self._has_written = True
 
     def close(self) -> None:
         client, self._client = self._client, None
+        self._has_written = False
         if client is not None:
             client.close()
 

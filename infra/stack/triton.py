@@ -9,6 +9,7 @@ import shutil
 import sys
 import sysconfig
 from collections.abc import Mapping
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -40,8 +41,20 @@ def stub_binary() -> Path:
     """The python-backend stub for the running Python. Raises CannotStart when the wheel has none."""
     stub = wheel_folder() / "python_backend_stubs" / VERSION / "triton_python_backend_stub"
     if not stub.is_file():
-        raise CannotStart(f"Triton's Python backend does not know Python {VERSION}: use 3.11, 3.12 or 3.13")
+        raise CannotStart(f"Triton's Python backend does not know Python {VERSION}: use 3.11 or 3.12")
     return stub
+
+
+def require_numpy_1() -> None:
+    """Raise CannotStart for a numpy with which the models would crash at their first request.
+
+    The stubs are built against numpy 1 and read the item sizes of numpy 2 as 0: every input arrives garbled.
+    """
+    found = version("numpy")
+    if not found.startswith("1."):
+        raise CannotStart(
+            f"numpy {found} is installed, Triton's Python models need 1.26: delete .venv and run ./verbatim"
+        )
 
 
 def libpython_folder() -> Path | None:

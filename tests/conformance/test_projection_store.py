@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -18,11 +19,14 @@ from projections.conversations.table import CONVERSATIONS
 from projections.messages.table import MESSAGES
 from projections.order import AFTER_ERASURE, ERASED
 from projections.registry import PROJECTIONS, fold_all
-from projections.rows import Erase, Put, RowChange
+from projections.registry import TOPICS as PROJECTED
+from projections.rows import Erase, Put, RowChange, Unprojectable
 from projections.writer import MAX_BATCH_BYTES, RowWriter
+from schemas.envelope import Position
 from tests.fakes.cassandra_rows import dump, own_keyspace
-from tests.fakes.projection_logs import Placed, logs, renamed
+from tests.fakes.projection_logs import TOPICS, Placed, logs, renamed
 from tests.fakes.row_store import Dump, MemoryRowStore
+from tests.record_strategies import records
 from tests.stack_fixture import session_servers
 
 pytestmark = pytest.mark.timeout(300)
@@ -66,7 +70,14 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     yield from session_servers(tmp_path_factory.mktemp("servers"))
 
 
-@pytest.fixture(scope="module", params=["memory", pytest.param("cassandra", marks=pytest.mark.stack)])
+STORES = [
+    "memory",
+    pytest.param("cassandra", marks=pytest.mark.stack),
+    pytest.param("cassandra, partitions apart", marks=pytest.mark.stack),
+]
+
+
+@pytest.fixture(scope="module", params=STORES)
 def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
     with asyncio.Runner() as runner:
         if request.param == "memory":
@@ -75,7 +86,9 @@ def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
         keyspace = own_keyspace(request.getfixturevalue("servers"))
         own, session = runner.run(keyspace.__aenter__())
         name = own.cassandra.keyspace
-        yield Bench(CassandraRowStore(RowWriter(session, name), session, name), runner.run)
+        yield Bench(
+            CassandraRowStore(RowWriter(session, name, join=request.param == "cassandra"), session, name), runner.run
+        )
         runner.run(keyspace.__aexit__(None, None, None))
 
 
@@ -156,6 +169,26 @@ def test_a_shuffled_log_with_repeats_ends_in_the_rows_of_the_plain_one(
     there = bench.dump()
     for table, rows in expected.items():
         assert {key: there[table].get(key) for key in rows} == rows
+
+
+ANY_RECORD = st.one_of(
+    [
+        st.tuples(st.just(topic), st.one_of([records(record_type) for record_type in TOPICS[topic].record_types]))
+        for topic in PROJECTED
+    ]
+)
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(st.lists(ANY_RECORD, min_size=1, max_size=6))
+def test_whatever_decodes_is_stored_or_told_apart_before_the_store_sees_it(
+    bench: Bench, said: list[tuple[str, Any]]
+) -> None:
+    changes: list[tuple[int, RowChange]] = []
+    for topic, record in said:
+        with contextlib.suppress(Unprojectable):
+            changes += changes_of(Placed(topic, Position(0, 0, next(_numbers)), record))
+    bench.run(bench.store.write(changes))
 
 
 def changes_of(placed: Placed) -> list[tuple[int, RowChange]]:

@@ -8,9 +8,13 @@ import signal
 
 from confluent_kafka import Producer
 
+import pytest
+
 from tests.e2e.client import Client, text_of
 from tests.e2e.stack import CANARY, Stack
 from tests.eventually import eventually_sync
+
+pytestmark = pytest.mark.timeout(240)
 
 
 def test_a_killed_worker_is_replaced(stack: Stack, client: Client) -> None:

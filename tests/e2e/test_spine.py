@@ -6,11 +6,15 @@ import hashlib
 import json
 import time
 
+import pytest
+
 from tests.e2e.client import Client, text_of
 from tests.e2e.stack import CANARY, Stack
 from tests.eventually import eventually_sync
 
 PROMPT = f"Count to 12. ({CANARY})"
+
+pytestmark = pytest.mark.timeout(240)
 
 
 def test_an_answer_streams_and_reads_back_byte_for_byte(stack: Stack, client: Client) -> None:
@@ -113,7 +117,8 @@ def test_each_answer_is_billed_once(stack: Stack, client: Client) -> None:
     usage = stack.verbatim("tail", "usage-records", "--from", "beginning", "--json", "-n", "200", "--idle", "3")
     records = [json.loads(line)["record"] for line in usage.stdout.splitlines()]
     mine = [record for record in records if record["generation_id"] == end["messageId"]]
-    assert len(mine) == 1
+    # At least once, first wins: a repeat after a crash would carry the same event id.
+    assert len({record["envelope"]["event_id"] for record in mine}) == 1
     assert mine[0]["cost_micros"] == end["costMicros"]
     assert mine[0]["usage"]["completion_tokens"] == end["usage"]["completionTokens"]
 

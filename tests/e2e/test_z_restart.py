@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.e2e.client import Client, text_of
 from tests.e2e.stack import CANARY, Stack
 from tests.eventually import eventually_sync
+
+pytestmark = pytest.mark.timeout(240)
 
 
 def test_data_survive_down_and_up(stack: Stack, client: Client) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 
 import pytest
@@ -155,3 +156,12 @@ async def test_an_unmigrated_keyspace_and_an_absent_server_are_told_in_a_line(se
     away = servers.cassandra.model_copy(update={"port": 1})
     with pytest.raises(StoreUnavailable, match=r"^no node of Cassandra answers \(127\.0\.0\.1 port 1\)"):
         await Projections.connect(away)
+
+
+async def test_readers_that_leave_give_their_places_back(log: Projected) -> None:
+    select = await log.session.prepare("SELECT key FROM system.local")
+    for _ in range(300):
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(0):
+                await log.session.execute(select)
+    assert await log.session.execute(select) == [("local",)]
