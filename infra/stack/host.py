@@ -18,7 +18,7 @@ from infra.stack.jars import cache_dir, is_cached
 from infra.stack.java import java_binary
 from infra.stack.layout import Layout
 from infra.stack.ports import is_free
-from infra.stack.triton import libpython_folder, stub_binary
+from infra.stack.triton import libpython_folder, require_numpy_1, stub_binary
 
 GIB = 1024**3
 MIB = 1024**2
@@ -197,6 +197,7 @@ def _binary_problem(external: frozenset[str]) -> str:
         if not {"kafka", "cassandra"} <= external:
             java_binary()
         if "triton" not in external:
+            require_numpy_1()
             stub_binary()
             libpython_folder()
     except CannotStart as error:

@@ -100,8 +100,17 @@ def spec(layout: Layout, ports: dict[str, int], class_path: str, archive: tuple[
     )
 
 
+def cluster_id_of(stack_id: str) -> str:
+    """The stack's id (32 hex digits) in the form Kafka writes ids: 22 base64url characters, the first never a dash.
+
+    A leading dash would be taken for an option by Kafka's own tools.
+    """
+    encoded = base64.urlsafe_b64encode(bytes.fromhex(stack_id)).rstrip(b"=").decode()
+    return "A" + encoded[1:] if encoded[0] == "-" else encoded
+
+
 def _format(layout: Layout, folder: Path, config: Path, class_path: str) -> None:
-    cluster_id = base64.urlsafe_b64encode(bytes.fromhex(layout.stack_id())).rstrip(b"=").decode()
+    cluster_id = cluster_id_of(layout.stack_id())
     argv = java_argv(
         folder,
         ("-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData", *JVM_OPTIONS[-4:]),

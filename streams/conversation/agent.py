@@ -26,7 +26,16 @@ from streams.app import Handler, Source, StreamApp, make_app, run_agent
 from streams.conversation.counting import RememberedCounts
 from streams.conversation.memory import Begun, Memory
 from streams.conversation.ports import Context, HistoryPort, NoHistory
-from streams.conversation.reactor import Command, Out, characters, react, react_to_deletion, too_large, turn_of
+from streams.conversation.reactor import (
+    UNKNOWN_PRICE,
+    Command,
+    Out,
+    characters,
+    react,
+    react_to_deletion,
+    too_large,
+    turn_of,
+)
 from streams.moderation.policy import Policy
 from topics.catalogue import CONTROL, CONVERSATION_EVENTS, MODERATION_VERDICTS, TOKEN_CHUNKS, jobs_topic
 from topics.errors import FatalLogError, LogUnavailable
@@ -88,18 +97,19 @@ class ConversationAgent:
                 await self._begin(record, source)
 
     async def _begin(self, command: Command, source: Source) -> None:
-        cause = Position(self._epoch, source.partition, source.offset)
         model = self._model(command.model)
         counter = None if model is None else self._counter(model)
+        price = UNKNOWN_PRICE if model is None else model.price
+        turn = turn_of(command, Position(self._epoch, source.partition, source.offset), price)
         context = await self._context(command)
 
         def reaction() -> tuple[Out, ...]:
-            return react(command, cause, context, model, counter, self._policy, maybe_repeat=source.maybe_repeat)
+            return react(command, turn, context, model, counter, self._policy, maybe_repeat=source.maybe_repeat)
 
         large = characters(command, context) > INLINE_CHARACTERS
         outs = await asyncio.to_thread(reaction) if large else reaction()
-        await self._produce(outs, too_large(command, cause))
-        begun = None if model is None else Begun(turn_of(command, cause, model.price), command.deadline_at_us)
+        await self._produce(outs, lambda: too_large(command, turn))
+        begun = Begun(turn, command.deadline_at_us) if outs[0].kind == "job" else None
         self._memory.begun(command.generation_id, begun)
 
     async def _conversation_deleted(self, deleted: ConversationDeleted) -> None:
@@ -138,8 +148,8 @@ class ConversationAgent:
             return await self._history.beginning(conversation_id)
         return await self._history.context(conversation_id, leaf, MOST_MESSAGES)
 
-    async def _produce(self, outs: tuple[Out, ...], instead: Out | None = None) -> None:
-        """Fire all in order (`instead` of a job that no record can hold), then wait for all.
+    async def _produce(self, outs: tuple[Out, ...], instead: Callable[[], Out] | None = None) -> None:
+        """Fire all in order (`instead()` for a job that no record can hold), then wait for all.
 
         Raises LogUnavailable; a repeat produces the same ids again.
         """
@@ -161,7 +171,8 @@ class ConversationAgent:
         for out in outs:
             topic, value = _topic(out), encode(out.record)
             if out.kind == "job" and instead is not None and len(value) > MOST_JOB_BYTES:
-                topic, value = _topic(instead), encode(instead.record)
+                smaller = instead()
+                topic, value = _topic(smaller), encode(smaller.record)
             self._producer.fire(topic, out.key, value, acknowledged)
         await done
 

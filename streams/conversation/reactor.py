@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from schemas import ids
 from schemas.control import CancelRequested
-from schemas.conversation import ChatMessage, ConversationDeleted, PromptSubmitted, RegenerateRequested
+from schemas.conversation import ChatMessage, ConversationDeleted, PromptSubmitted, RegenerateRequested, Sampling
 from schemas.envelope import Envelope, Position, plain
 from schemas.generation import EndReason, Failure, GenerationEnded, GenerationRequested, Price, Turn
 from schemas.moderation import ModerationVerdict
@@ -42,37 +42,50 @@ class Out:
 
 def react(
     command: Command,
-    cause: Position,
+    turn: Turn,
     context: Context | None,
     model: Model | None,
     counter: Counter | None,
     policy: Policy,
     *,
     maybe_repeat: bool,
-) -> tuple[Out, ...]:
-    """Everything a command brings about, in the order in which it is to be produced.
+) -> tuple[Out, Out]:
+    """What a command that began `turn` brings about: its job or its end, and the verdict on it.
 
+    In the order in which they are to be produced: the worker waits for the job, nobody for the verdict.
     `context` None: history could not be read in time. `model` None: it is not in the catalogue.
     """
-    turn = turn_of(command, cause, model.price if model is not None else UNKNOWN_PRICE)
     verdict = judge(command, context, policy)
-    outs = [Out("verdict", turn.conversation_id, verdict)]
     if verdict.decision == "block":
-        return (*outs, _end(command, turn, "refused", REFUSED))
+        first = _end(command, turn, "refused", REFUSED)
+    else:
+        first = _job_or_end(command, turn, context, model, counter, maybe_repeat)
+    return first, Out("verdict", turn.conversation_id, verdict)
+
+
+def _job_or_end(
+    command: Command,
+    turn: Turn,
+    context: Context | None,
+    model: Model | None,
+    counter: Counter | None,
+    maybe_repeat: bool,
+) -> Out:
     if context is None:
-        return (*outs, _end(command, turn, "failed", HISTORY_UNAVAILABLE))
+        return _end(command, turn, "failed", HISTORY_UNAVAILABLE)
     if context.deleted:
-        return (*outs, _end(command, turn, "failed", CONVERSATION_DELETED))
+        return _end(command, turn, "failed", CONVERSATION_DELETED)
     if model is None or counter is None:
-        return (*outs, _end(command, turn, "failed", MODEL_NOT_FOUND))
+        return _end(command, turn, "failed", MODEL_NOT_FOUND)
     messages = _conversation(command, context)
     if not messages or (turn.kind == "chat" and messages[-1].role == "assistant"):
-        return (*outs, _end(command, turn, "failed", PROMPT_NOT_FOUND))
-    assembled = _assembled(command, messages, context, model, counter)
+        return _end(command, turn, "failed", PROMPT_NOT_FOUND)
+    sampling = model.sampling(command.sampling)
+    assembled = _assembled(command, messages, context, model, sampling, counter)
     if assembled is None:
-        return (*outs, _end(command, turn, "failed", TOO_LONG))
-    job = _job(command, turn, assembled, model, maybe_repeat)
-    return (*outs, Out("job", turn.conversation_id, job, model.pool, command.service_class))
+        return too_large(command, turn)
+    job = _job(command, turn, assembled, model, sampling, maybe_repeat)
+    return Out("job", turn.conversation_id, job, model.pool, command.service_class)
 
 
 def react_to_deletion(deleted: ConversationDeleted, turns: tuple[Turn, ...]) -> tuple[Out, ...]:
@@ -88,9 +101,9 @@ def react_to_deletion(deleted: ConversationDeleted, turns: tuple[Turn, ...]) -> 
     return tuple(outs)
 
 
-def too_large(command: Command, cause: Position) -> Out:
-    """The end of a turn whose job is more than a record can hold."""
-    return _end(command, turn_of(command, cause, UNKNOWN_PRICE), "failed", TOO_LONG)
+def too_large(command: Command, turn: Turn) -> Out:
+    """The end of a turn whose prompt is more than the model's context, or its job more than a record, can hold."""
+    return _end(command, turn, "failed", TOO_LONG)
 
 
 def turn_of(command: Command, cause: Position, price: Price) -> Turn:
@@ -149,7 +162,12 @@ def _texts(command: Command, context: Context | None) -> tuple[str, ...]:
 
 
 def _assembled(
-    command: Command, messages: list[ChatMessage], context: Context, model: Model, counter: Counter
+    command: Command,
+    messages: list[ChatMessage],
+    context: Context,
+    model: Model,
+    sampling: Sampling,
+    counter: Counter,
 ) -> Assembled | None:
     """What the model is given of the conversation `messages`; None if it leaves no room for an answer."""
     system = [message for message in messages if message.role in ("system", "developer")]
@@ -161,9 +179,8 @@ def _assembled(
         tokens = counter.count_messages(whole)
         return Assembled(whole, tokens) if tokens < model.context_tokens else None
     rest = [message for message in messages if message.role not in ("system", "developer")]
-    asked = command.sampling.max_tokens
-    wanted = model.sampling(command.sampling).max_tokens or 0
-    reserve = wanted if asked is not None else min(wanted, model.context_tokens // 4)
+    wanted = sampling.max_tokens or 0
+    reserve = min(wanted, model.context_tokens // 4) if command.sampling.max_tokens is None else wanted
     return assemble(
         [*default, *system],
         rest[:-1],
@@ -174,8 +191,9 @@ def _assembled(
     )
 
 
-def _job(command: Command, turn: Turn, assembled: Assembled, model: Model, maybe_repeat: bool) -> GenerationRequested:
-    sampling = model.sampling(command.sampling)
+def _job(
+    command: Command, turn: Turn, assembled: Assembled, model: Model, sampling: Sampling, maybe_repeat: bool
+) -> GenerationRequested:
     left = model.context_tokens - assembled.prompt_tokens
     return GenerationRequested(
         envelope=_envelope(command.envelope, command.generation_id, "GenerationRequested"),

@@ -6,9 +6,8 @@ import json
 import os
 import signal
 
-from confluent_kafka import Producer
-
 import pytest
+from confluent_kafka import Producer
 
 from tests.e2e.client import Client, text_of
 from tests.e2e.stack import CANARY, Stack

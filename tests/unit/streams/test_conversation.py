@@ -60,24 +60,24 @@ class SmallModel:
 def follow(
     command: Command, context: Context | None = NOTHING, model: Any = SmallModel(), policy: Policy = POLICY
 ) -> tuple[Out, ...]:
-    return react(command, CAUSE, context, model, Words(), policy, maybe_repeat=False)
+    return react(command, turn_of(command, CAUSE, PRICE), context, model, Words(), policy, maybe_repeat=False)
 
 
 def job_of(outs: tuple[Out, ...]) -> GenerationRequested:
-    assert [out.kind for out in outs] == ["verdict", "job"]
-    assert isinstance(outs[1].record, GenerationRequested)
-    return outs[1].record
+    assert [out.kind for out in outs] == ["job", "verdict"]
+    assert isinstance(outs[0].record, GenerationRequested)
+    return outs[0].record
 
 
 def end_of(outs: tuple[Out, ...]) -> GenerationEnded:
-    assert [out.kind for out in outs] == ["verdict", "end"]
-    assert isinstance(outs[1].record, GenerationEnded)
-    return outs[1].record
+    assert [out.kind for out in outs] == ["end", "verdict"]
+    assert isinstance(outs[0].record, GenerationEnded)
+    return outs[0].record
 
 
 def test_a_prompt_becomes_a_verdict_and_a_job() -> None:
     outs = follow(prompt("what is up"))
-    verdict = outs[0].record
+    verdict = outs[1].record
     assert isinstance(verdict, ModerationVerdict)
     assert (verdict.decision, verdict.policy_version) == ("allow", POLICY.version)
     job = job_of(outs)
@@ -85,7 +85,7 @@ def test_a_prompt_becomes_a_verdict_and_a_job() -> None:
     assert job.prompt_tokens == 2 + 1 + 3
     assert job.turn.cause == CAUSE
     assert job.sampling.max_tokens == 40
-    assert (outs[1].pool, outs[1].service_class) == ("default", "interactive")
+    assert (outs[0].pool, outs[0].service_class) == ("default", "interactive")
     assert job.first_token_timeout_ms == 30_000
 
 
@@ -230,9 +230,10 @@ def test_a_regeneration_whose_prompt_is_no_part_of_the_conversation_ends(message
 
 
 def test_a_repeat_is_marked_in_the_job_alone() -> None:
-    first = react(prompt(), CAUSE, NOTHING, SmallModel(), Words(), POLICY, maybe_repeat=False)
-    again = react(prompt(), CAUSE, NOTHING, SmallModel(), Words(), POLICY, maybe_repeat=True)
-    assert first[0] == again[0]
+    turn = turn_of(prompt(), CAUSE, PRICE)
+    first = react(prompt(), turn, NOTHING, SmallModel(), Words(), POLICY, maybe_repeat=False)
+    again = react(prompt(), turn, NOTHING, SmallModel(), Words(), POLICY, maybe_repeat=True)
+    assert first[1] == again[1]
     assert job_of(again) == replace(job_of(first), maybe_repeat=True)
 
 

@@ -42,7 +42,8 @@ def test_a_good_host_may_start() -> None:
         ({"modules_missing": ("faust-streaming",)}, r"modules: missing: faust-streaming; delete .venv"),
         ({"glibc": (2, 31)}, r"glibc: 2.31; Triton needs glibc 2.35"),
         ({"glibc": None}, r"glibc: none; Triton needs"),
-        ({"python": (3, 10)}, r"python: 3.10; install Python 3.11"),
+        ({"python": (3, 10)}, r"python: 3.10; install Python 3.11 or 3.12"),
+        ({"python": (3, 13)}, r"python: 3.13; install Python 3.11 or 3.12"),
         ({"system": "Darwin arm64"}, r"system: Darwin arm64; Verbatim's servers run on Linux"),
         (
             {"binaries": "libpython3.11.so.1.0 is missing"},
