@@ -7,6 +7,7 @@ member of its group.
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import socket
@@ -66,7 +67,7 @@ async def run_worker(settings: Settings, models: ModelCatalogue, stop: asyncio.E
             engine=engines,
             models=models,
             lookback=lookback,
-            outlet=Outlet(calm, busy, topics, settings.worker.coalesce_ms / 1000),
+            outlet=Outlet(calm, busy, topics),
             worker=instance or f"{socket.gethostname()}:{os.getpid()}",
             still_owner=lambda job: worker.still_owner(job),
             pool=pool,
@@ -134,6 +135,9 @@ def main() -> int:
         print(error, file=sys.stderr)
         return 2
     configure("worker", settings.log_level)
+    # What was imported lives as long as the process: a collection need not look at it again and again.
+    gc.collect()
+    gc.freeze()
     try:
         uvloop.run(_main(settings, models))
     except LogError as error:

@@ -16,8 +16,8 @@ from typing import Protocol
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from infra.logging import get_logger
-from topics.consumer import group_consumer, next_batch
-from topics.errors import FatalLogError, LogError
+from topics.consumer import bounds, group_consumer, next_batch
+from topics.errors import FatalLogError, LogUnavailable
 
 Partition = tuple[str, int]
 
@@ -25,6 +25,9 @@ BATCH = 50
 POLL_S = 0.1
 HAND_OVER_S = 1.0
 """How long a rebalance waits for running jobs to be handed over; whoever is late is fenced by the next attempt."""
+
+ENDS_S = 2.0
+EVERY_JOB = 1 << 62
 
 IN_TOUCH_S = 3.0
 """A member that did not poll for a session's length may have been replaced without having noticed."""
@@ -122,7 +125,7 @@ class JobReader:
                 if batch and self._take():
                     self._loop.call_soon_threadsafe(self._deliver, batch)
             self._commit_due(wait=True)
-        except (LogError, KafkaException) as error:
+        except Exception as error:  # whatever it is: a worker whose thread died silently would look alive and idle
             self._tell_failure(error)
         finally:
             consumer.close()
@@ -172,7 +175,11 @@ class JobReader:
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         ends = {}
         for place in partitions:
-            high = consumer.get_watermark_offsets(place, timeout=5.0)[1]
+            try:
+                high = bounds(consumer, place.topic, place.partition, ENDS_S)[1]
+            except LogUnavailable:
+                # Not knowing where the partition ends, every job in it may have been delivered before.
+                high = EVERY_JOB
             ends[(place.topic, place.partition)] = high
         self._loop.call_soon_threadsafe(self._handler.partitions_assigned, ends)
         self._loop.call_soon_threadsafe(self._assigned.set)

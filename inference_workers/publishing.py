@@ -36,78 +36,72 @@ class Outlet:
     `calm` has no linger, for records that are alone; `busy` has BUSY_LINGER_MS, which makes a burst one request.
     """
 
-    def __init__(self, calm: LogProducer, busy: LogProducer, topics: Catalogue, coalesce_s: float) -> None:
+    def __init__(self, calm: LogProducer, busy: LogProducer, topics: Catalogue) -> None:
         self._calm = calm
         self._busy = busy
         self._topics = topics
-        self._coalesce_s = coalesce_s
         self._gates: dict[int, Gate] = {}
 
     def gate(self, conversation_id: str) -> Gate:
         """The gate of this conversation's partition."""
         partition = self._topics.partition(TOKEN_CHUNKS, conversation_id)
         if partition not in self._gates:
-            self._gates[partition] = Gate(self._calm, self._busy, self._coalesce_s)
+            self._gates[partition] = Gate(self._calm, self._busy)
         return self._gates[partition]
 
 
 class Gate:
     """One partition: what is ready leaves in bursts, as `coalescing.Pipe` rules.
 
-    The two producers are unordered among themselves: the change is made only while nothing is under way.
+    The two producers are unordered among themselves; a burst leaves while nothing is under way, so it may take either.
     """
 
-    def __init__(self, calm: LogProducer, busy: LogProducer, coalesce_s: float) -> None:
+    def __init__(self, calm: LogProducer, busy: LogProducer) -> None:
         self._calm = calm
         self._busy = busy
-        self._producer = calm
-        self._pipe = Pipe(coalesce_s)
+        self._pipe = Pipe()
         self._ready: list[AttemptWriter] = []
         self._loop = asyncio.get_running_loop()
         self._called = False
-        self._timer: asyncio.TimerHandle | None = None
-
-    def fire(self, key: str, record: GenerationRecord, acknowledged: Acknowledged, *, alone: bool = True) -> None:
-        """Produce now, in order with all that was produced through this gate. Raises LogError: then it was not."""
-        if self._pipe.calm:
-            self._producer = self._calm if alone else self._busy
-
-        def taken(error: KafkaError | None, offset: int) -> None:
-            self._pipe.in_flight -= 1
-            acknowledged(error, offset)
-
-        self._producer.fire(TOKEN_CHUNKS, key, encode(record), taken)
-        self._pipe.in_flight += 1
 
     def ready(self, writer: AttemptWriter) -> None:
-        """This attempt has text that may leave: `flush` will be called once, with the next burst."""
+        """This attempt has something to say: it will be asked for it once, with the next burst."""
         self._ready.append(writer)
-        if self._called:
-            return
-        if self._pipe.arrived(self._loop.time()):
+        if self._pipe.arrived() and not self._called:
             # Soon, not now: what else arrives in this turn of the loop belongs to the same burst.
             self._called = True
             self._loop.call_soon(self._burst)
-        elif self._timer is None and (due := self._pipe.due_s()) is not None:
-            self._timer = self._loop.call_at(due, self._burst)
 
     def _burst(self) -> None:
         self._called = False
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        ready, self._ready = self._ready, []
-        alone, left = len(ready) == 1, 0
+        writers, self._ready = self._ready, []
+        outgoing = [(writer, *said) for writer in writers for said in writer.outgoing()]
+        producer = self._calm if len(outgoing) == 1 else self._busy
+        sent = 0
+        for writer, record, acknowledged in outgoing:
+            sent += self._fire(producer, writer, record, acknowledged)
+        self._pipe.sent(sent)
 
-        def one_acknowledged() -> None:
-            nonlocal left
-            left -= 1
-            if not left and self._pipe.burst_acknowledged() and not self._called:
+    def _fire(
+        self, producer: LogProducer, writer: AttemptWriter, record: GenerationRecord, acknowledged: Acknowledged
+    ) -> bool:
+        """Whether the record is under way. Nothing follows a record of an attempt that was not taken."""
+
+        def taken(error: KafkaError | None, offset: int) -> None:
+            acknowledged(error, offset)
+            if self._pipe.acknowledged() and not self._called:
                 self._burst()
 
-        for writer in ready:
-            left += writer.flush(one_acknowledged, alone=alone)
-        self._pipe.sent(left)
+        if writer.broken is None:
+            try:
+                producer.fire(TOKEN_CHUNKS, writer.key, encode(record), taken)
+                return True
+            except LogError as error:
+                writer.break_off(error)
+            except UnencodableRecord as error:
+                writer.break_off(RecordRefused(str(error)))
+        self._loop.call_soon(acknowledged, KafkaError(KafkaError._FAIL, str(writer.broken)), -1)
+        return False
 
 
 class AttemptWriter:
@@ -117,16 +111,18 @@ class AttemptWriter:
     """
 
     def __init__(self, outlet: Outlet, turn: Turn, attempt_id: str, on_broken: Callable[[LogError], None]) -> None:
+        self.key = turn.conversation_id
+        self.attempt_id = attempt_id
+        self.broken: LogError | None = None
+        self.tokens = 0
         self._gate = outlet.gate(turn.conversation_id)
         self._turn = turn
-        self.attempt_id = attempt_id
         self._on_broken = on_broken
         self._gathered = Gathered()
+        self._outgoing: list[tuple[GenerationRecord, Acknowledged]] = []
         self._queued = False
         self._digest = sha256()
         self._seq = 0
-        self.broken: LogError | None = None
-        self.tokens = 0
 
     def begin(self, started: AttemptStarted, *, open_when_acknowledged: bool) -> asyncio.Future[int]:
         """Publish the start; the future has its offset. No chunk leaves before `open`."""
@@ -144,7 +140,7 @@ class AttemptWriter:
             self._offer()
 
     def put(self, text: str, tokens: int) -> None:
-        """Text of the answer. Leaves in this turn of the loop, or within the coalescing time."""
+        """Text of the answer. Leaves with the next burst."""
         self.tokens += tokens
         self._gathered.put(text, tokens)
         if not self._queued and self._gathered.opened:
@@ -155,10 +151,9 @@ class AttemptWriter:
 
         Call after `open`. Raises LogError if the attempt is broken already.
         """
-        if self._gathered and self.broken is None:
-            self._produce(_nothing, alone=True)
         if self.broken is not None:
             raise self.broken
+        self._cut_chunks()
         return self._awaited(
             AttemptEnded(
                 generation_id=self._turn.generation_id,
@@ -177,49 +172,42 @@ class AttemptWriter:
         """Produce nothing more; what has not left is dropped."""
         self.broken = self.broken or LogUnavailable("the attempt is closed")
 
-    def flush(self, acknowledged: Callable[[], None], *, alone: bool) -> int:
-        """Produce what waits; `acknowledged` is called for each of the records under way, whose number is returned."""
+    def break_off(self, error: LogError) -> None:
+        """The log did not take a record: end the attempt, once."""
+        if self.broken is None:
+            self.broken = error
+            self._on_broken(error)
+
+    def outgoing(self) -> list[tuple[GenerationRecord, Acknowledged]]:
+        """What leaves now. For the gate."""
         self._queued = False
-        if not self._gathered or self.broken is not None:
-            return 0
-        return self._produce(acknowledged, alone=alone)
+        if self._gathered.opened and self._gathered:
+            self._cut_chunks()
+        said, self._outgoing = self._outgoing, []
+        return said
 
     def _offer(self) -> None:
-        self._queued = True
-        self._gate.ready(self)
+        if not self._queued:
+            self._queued = True
+            self._gate.ready(self)
 
-    def _produce(self, acknowledged: Callable[[], None], *, alone: bool) -> int:
+    def _cut_chunks(self) -> None:
+        """Turn the text that waits into records."""
+        if not self._gathered:
+            return
         text, tokens = self._gathered.take()
-        if len(text) <= MAX_CHUNK_CHARS:
-            return self._chunk(text, tokens, acknowledged, alone=alone)
-        sent = 0
-        for at in range(0, len(text), MAX_CHUNK_CHARS):
-            sent += self._chunk(text[at : at + MAX_CHUNK_CHARS], tokens, acknowledged, alone=False)
-            tokens = 0
-        return sent
-
-    def _chunk(self, text: str, tokens: int, acknowledged: Callable[[], None], *, alone: bool) -> int:
-        if self.broken is not None:
-            return 0
-        self._seq += 1
-        self._digest.update(text.encode())
         turn = self._turn
+        for at in range(0, len(text), MAX_CHUNK_CHARS):
+            part = text[at : at + MAX_CHUNK_CHARS] if len(text) > MAX_CHUNK_CHARS else text
+            self._seq += 1
+            self._digest.update(part.encode("utf-8", "replace"))
+            chunk = TokenChunk(turn.generation_id, self.attempt_id, self._seq, now_us(), tokens, part)
+            self._outgoing.append((chunk, self._chunk_taken))
+            tokens = 0
 
-        def taken(error: KafkaError | None, _: int) -> None:
-            if error is not None:
-                self._break(LogUnavailable(f"not acknowledged: {error.str()}"))
-            acknowledged()
-
-        chunk = TokenChunk(turn.generation_id, self.attempt_id, self._seq, now_us(), tokens, text)
-        try:
-            self._gate.fire(turn.conversation_id, chunk, taken, alone=alone)
-        except LogError as error:
-            self._break(error)
-            return 0
-        except UnencodableRecord as error:
-            self._break(RecordRefused(str(error)))
-            return 0
-        return 1
+    def _chunk_taken(self, error: KafkaError | None, _: int) -> None:
+        if error is not None:
+            self.break_off(LogUnavailable(f"not acknowledged: {error.str()}"))
 
     def _awaited(self, record: GenerationRecord, then: Callable[[], None] | None = None) -> asyncio.Future[int]:
         future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
@@ -227,7 +215,7 @@ class AttemptWriter:
 
         def taken(error: KafkaError | None, offset: int) -> None:
             if error is not None:
-                self._break(LogUnavailable(f"not acknowledged: {error.str()}"))
+                self.break_off(LogUnavailable(f"not acknowledged: {error.str()}"))
             elif then is not None:
                 then()
             if future.done():
@@ -237,21 +225,9 @@ class AttemptWriter:
             else:
                 future.set_exception(self.broken or LogUnavailable("not acknowledged"))
 
-        try:
-            self._gate.fire(self._turn.conversation_id, record, taken)
-        except LogError as error:
-            self._break(error)
-            future.set_exception(error)
+        self._outgoing.append((record, taken))
+        self._offer()
         return future
-
-    def _break(self, error: LogError) -> None:
-        if self.broken is None:
-            self.broken = error
-            self._on_broken(error)
-
-
-def _nothing() -> None:
-    """For records that belong to no burst."""
 
 
 def _looked_at(future: asyncio.Future[int]) -> None:

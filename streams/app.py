@@ -29,6 +29,7 @@ from topics.producer import LogProducer
 __all__ = ["Handler", "OpenHandler", "Poison", "Retry", "Source", "StreamApp", "make_app", "run_agent"]
 
 INSTANCE_VARIABLE = "VERBATIM_INSTANCE"
+LAZY_LINGER_MS = 5
 DRAIN_S = 6.0
 EXIT_S = 12.0
 """A process that has been told to end, or crashed, is gone after this, come what may."""
@@ -181,7 +182,12 @@ async def _run(
     holds: bool,
 ) -> None:
     settings = app.verbatim_settings
-    producer = LogProducer(settings.kafka.client_properties(), app.topics_catalogue, client_id=app.conf.id)
+    producer = LogProducer(
+        settings.kafka.client_properties(),
+        app.topics_catalogue,
+        linger_ms=0 if app.lazy_ms is None else LAZY_LINGER_MS,
+        client_id=app.conf.id,
+    )
     await producer.start()
     try:
         async with open_handler(producer) as handler, asyncio.TaskGroup() as group:

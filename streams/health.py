@@ -63,17 +63,22 @@ class Health:
 
 
 async def run_beats(app: StreamState, busy: Callable[[], bool], sign: LifeSign) -> None:
-    """Beat until cancelled, from the first assignment on, while there is nothing to complain of."""
+    """Beat until cancelled, from the first assignment on, while there is nothing to complain of.
+
+    A look waits for the broker's answer; the beats do not wait for the look.
+    """
     health: Health | None = None
+    looking: asyncio.Task[None] | None = None
     looked_s = 0.0
-    while True:
-        consumer = app.consumer
-        if health is None and consumer.was_assigned:
-            health = Health(consumer)
-        if health is not None:
-            if monotonic_s() - looked_s >= LOOK_S:
-                await health.look(busy(), app.rebalancing)
-                looked_s = monotonic_s()
-            if not health.complaints:
-                sign.beat()
-        await asyncio.sleep(BEAT_INTERVAL_S)
+    async with asyncio.TaskGroup() as tasks:
+        while True:
+            consumer = app.consumer
+            if health is None and consumer.was_assigned:
+                health = Health(consumer)
+            if health is not None:
+                if (looking is None or looking.done()) and monotonic_s() - looked_s >= LOOK_S:
+                    looked_s = monotonic_s()
+                    looking = tasks.create_task(health.look(busy(), app.rebalancing))
+                if not health.complaints:
+                    sign.beat()
+            await asyncio.sleep(BEAT_INTERVAL_S)

@@ -156,7 +156,7 @@ class Poller:
                     self._hand_over(epoch, batch)
                 elif batch:
                     self._read_again()
-        except (LogError, KafkaException) as error:
+        except Exception as error:  # whatever it is: a thread that died silently would look like a quiet topic
             self._tell(self._receiver.failed, error)
         finally:
             self._ended = True

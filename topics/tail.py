@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
 from topics.consumer import assigned_consumer, bounds, next_batch
-from topics.errors import LogError, LogUnavailable
+from topics.errors import LogUnavailable
 
 OnBatch = Callable[[list[Message]], None]
 _MOST = 2000
@@ -81,10 +81,9 @@ class Tail:
                     if self._stop.is_set():
                         return
                 self._loop.call_soon_threadsafe(self._deliver, batch)
-        except (LogError, KafkaException) as error:
-            self._loop.call_soon_threadsafe(self._fail, error)
-        except RuntimeError:
-            return  # the loop has been closed
+        except Exception as error:  # whatever it is: a thread that died silently would look like a quiet topic
+            if not self._loop.is_closed():
+                self._loop.call_soon_threadsafe(self._fail, error)
 
     def _deliver(self, batch: list[Message]) -> None:
         self._slots.release()

@@ -17,10 +17,12 @@ from schemas.generation import Price
 from streams.conversation.agent import make_conversation_app
 from streams.conversation.ports import HistoryPort, NoHistory
 from streams.conversation.reactor import UNKNOWN_PRICE
+from streams.mistakes import explained
 from streams.moderation.policy_file import load_policy
 
-_settings = load()
-_models = ModelCatalogue.load(_settings.models)
+with explained():
+    _settings = load()
+    _models = ModelCatalogue.load(_settings.models)
 
 
 def _price_of(model: str) -> Price:
@@ -54,4 +56,5 @@ async def _open_history() -> AsyncIterator[HistoryPort]:
         await projections.aclose()
 
 
-app = make_conversation_app(_settings, _models, load_policy(_settings.policy), _open_history, (StoreUnavailable,))
+with explained():
+    app = make_conversation_app(_settings, _models, load_policy(_settings.policy), _open_history, (StoreUnavailable,))

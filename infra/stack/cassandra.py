@@ -104,6 +104,9 @@ commitlog_sync_period: 1000ms
 # half a segment bounds a mutation, and an answer may fill a record of 8 MiB
 commitlog_segment_size: 32MiB
 commitlog_total_space: 256MiB
+# On one node the projector joins the rows of several small partitions in one batch of up to 16 KiB.
+batch_size_warn_threshold: 64KiB
+batch_size_fail_threshold: 640KiB
 memtable_heap_space: 96MiB
 memtable_offheap_space: 64MiB
 file_cache_size: 32MiB

@@ -5,6 +5,8 @@ from __future__ import annotations
 from infra.models import ModelCatalogue
 from infra.settings import load
 from streams.metering.agent import make_metering_app
+from streams.mistakes import explained
 
-_settings = load()
-app = make_metering_app(_settings, ModelCatalogue.load(_settings.models).pools)
+with explained():
+    _settings = load()
+    app = make_metering_app(_settings, ModelCatalogue.load(_settings.models).pools)

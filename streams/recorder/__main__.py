@@ -10,7 +10,8 @@ import threading
 from infra.lifesign import LifeSign
 from infra.logging import configure, get_logger
 from infra.models import ModelCatalogue
-from infra.settings import SettingsError, load
+from infra.settings import load
+from streams.mistakes import explained
 from streams.recorder.shell import Recorder
 from topics.catalogue import catalogue
 from topics.errors import LogError
@@ -18,18 +19,16 @@ from topics.errors import LogError
 
 def main() -> int:
     """Record until SIGTERM; 1 when the log went away for good, 2 for wrong settings."""
-    try:
+    with explained():
         settings = load()
-    except SettingsError as error:
-        print(error, file=sys.stderr)
-        return 2
+        pools = ModelCatalogue.load(settings.models).pools
     configure("streams.recorder", settings.log_level)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     kafka = settings.kafka
     topics = catalogue(
-        ModelCatalogue.load(settings.models).pools,
+        pools,
         keyed_partitions=kafka.keyed_partitions,
         token_chunk_partitions=kafka.token_chunk_partitions,
     )

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from infra.models import ModelCatalogue
 from infra.settings import load
+from streams.mistakes import explained
 from streams.watchdog.agent import make_watchdog_app
 
-_settings = load()
-app = make_watchdog_app(_settings, ModelCatalogue.load(_settings.models))
+with explained():
+    _settings = load()
+    app = make_watchdog_app(_settings, ModelCatalogue.load(_settings.models))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -49,7 +50,10 @@ def test_what_must_fail_fails_and_says_why(tmp_path: Path) -> None:
     for name, text in TRIES.items():
         (tmp_path / "unit" / f"test_{name}.py").write_text(text, "utf-8")
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:asyncio", str(tmp_path)]
-    run = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False, timeout=50)
+    environment = {**os.environ, "PYTHONPATH": str(CONFTEST.parents[1])}
+    run = subprocess.run(
+        command, capture_output=True, text=True, cwd=tmp_path, check=False, timeout=50, env=environment
+    )
     assert run.returncode == pytest.ExitCode.TESTS_FAILED, run.stdout + run.stderr
     assert "a unit test opened a socket to ('127.0.0.1', 9): use a fake" in run.stdout
     assert "a unit test opened sockets to ('127.0.0.1', 0)" in run.stdout

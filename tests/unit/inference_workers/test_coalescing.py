@@ -1,36 +1,53 @@
-"""What leaves when: at once when calm, together when busy, never later than the limit."""
+"""What leaves when: at once when calm, all together when busy."""
 
 from __future__ import annotations
 
-from inference_workers.coalescing import MAX_BURSTS, Gathered, Pipe
+from hypothesis import given
+from hypothesis import strategies as st
+
+from inference_workers.coalescing import Gathered, Pipe
 
 
-def test_the_first_leaves_at_once() -> None:
-    pipe = Pipe(0.025)
-    assert pipe.arrived(1.0)
-    assert pipe.due_s() == 1.025
+def test_the_first_leaves_at_once_and_the_rest_with_its_acknowledgement() -> None:
+    pipe = Pipe()
+    assert pipe.arrived()
     pipe.sent(1)
-    assert pipe.due_s() is None
-
-
-def test_while_bursts_are_under_way_the_rest_waits_for_one_to_be_acknowledged() -> None:
-    pipe = Pipe(0.025)
-    for _ in range(MAX_BURSTS):
-        assert pipe.arrived(1.0)
-        pipe.sent(3)
-    assert not pipe.arrived(1.001)
-    assert not pipe.arrived(1.002)
-    assert pipe.due_s() == 1.001 + 0.025  # from the first that waits
-    assert pipe.burst_acknowledged()
+    assert not pipe.arrived()
+    assert not pipe.arrived()
+    assert pipe.acknowledged()
     pipe.sent(2)
-    assert not pipe.burst_acknowledged()  # nothing waits
+    assert not pipe.acknowledged()  # one of two
+    assert not pipe.acknowledged()  # nothing waits
+    assert pipe.arrived()
 
 
-def test_an_empty_burst_is_none() -> None:
-    pipe = Pipe(0.025)
-    for _ in range(10):
-        assert pipe.arrived(1.0)
-        pipe.sent(0)
+def test_a_burst_of_nothing_closes_nothing() -> None:
+    pipe = Pipe()
+    assert pipe.arrived()
+    pipe.sent(0)
+    assert pipe.arrived()
+
+
+@given(st.lists(st.sampled_from(["arrive", "acknowledge"]), max_size=60))
+def test_nothing_is_sent_while_anything_is_under_way_and_nothing_is_left_behind(steps: list[str]) -> None:
+    pipe, waiting, under_way = Pipe(), 0, 0
+
+    def burst() -> None:
+        nonlocal waiting, under_way
+        assert under_way == 0
+        pipe.sent(waiting)
+        waiting, under_way = 0, waiting
+
+    for step in [*steps, *["acknowledge"] * 200]:
+        if step == "arrive":
+            waiting += 1
+            if pipe.arrived():
+                burst()
+        elif under_way:
+            under_way -= 1
+            if pipe.acknowledged():
+                burst()
+    assert (waiting, under_way) == (0, 0)
 
 
 def test_text_gathers_into_one_record() -> None:
