@@ -69,9 +69,14 @@ class Jobs:
     @contextmanager
     def tailing(self, output: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
         with output.open("w") as file:
-            process = subprocess.Popen(
-                self.command(*arguments), cwd=ROOT, env=self.environment(), stdout=file, stderr=file, text=True
-            )
+            # A test run in the background ignores SIGINT, and its children would inherit that.
+            before = signal.signal(signal.SIGINT, signal.default_int_handler)
+            try:
+                process = subprocess.Popen(
+                    self.command(*arguments), cwd=ROOT, env=self.environment(), stdout=file, stderr=file, text=True
+                )
+            finally:
+                signal.signal(signal.SIGINT, before)
             try:
                 yield process
             finally:
