@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import codecs
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
 
@@ -26,7 +27,7 @@ class _Refused(Exception):
     """The request breaks the contract; the message goes to the client."""
 
 
-class _Model:
+class _Model(ABC):
     """What both contracts share. Triton calls initialize, execute and finalize."""
 
     def initialize(self, args: dict[str, str]) -> None:
@@ -46,8 +47,9 @@ class _Model:
     def finalize(self) -> None:
         self._scheduler.close()
 
+    @abstractmethod
     def _begin(self, request: Any, sender: Any) -> None:
-        raise NotImplementedError
+        """Read one request and hand it to the scheduler. Raises _Refused."""
 
     def _report(self) -> Answer:
         """How many other answers are running: tests see by it that a cancel has arrived."""
