@@ -73,29 +73,30 @@ async def run_worker(settings: Settings, models: ModelCatalogue, stop: asyncio.E
             pool=pool,
         )
         worker = Worker(bench, topics, calm, slots=settings.worker.slots)
-        control = Tail(properties, CONTROL, worker.on_control)
-        outcomes = Tail(properties, GENERATION_OUTCOMES, worker.on_outcomes, lazy=True)
+        control = Tail(properties, CONTROL, worker.signals.on_control)
+        outcomes = Tail(properties, GENERATION_OUTCOMES, worker.signals.on_outcomes, lazy=True)
         for tail, topic in ((control, CONTROL), (outcomes, GENERATION_OUTCOMES)):
             await tail.start(list(range(topics[topic].partitions)))
             opened.push_async_callback(tail.aclose)
-        await _check(engines)
         # Last: every doorbell rung from here on is heard, and what is older is scanned.
         jobs = [jobs_topic(pool, service_class) for service_class in SERVICE_CLASSES]
         reader = JobReader(properties, jobs, f"verbatim-workers-{pool}", instance, worker)
         worker.attach(reader)
         reader.start()
         opened.push_async_callback(reader.aclose)
-        await _work(worker, reader, [control, outcomes], stop)
+        await _work(worker, reader, [control, outcomes], engines, stop)
 
 
-async def _work(worker: Worker, reader: JobReader, tails: list[Tail], stop: asyncio.Event) -> None:
+async def _work(worker: Worker, reader: JobReader, tails: list[Tail], engines: Engines, stop: asyncio.Event) -> None:
     """The worker beside everything whose failure ends the process."""
     async with asyncio.TaskGroup() as tasks:
         watched = [tasks.create_task(tail.failed()) for tail in tails]
         watched.append(tasks.create_task(reader.failed()))
-        beats = tasks.create_task(_beats(reader, stop))
+        watched.append(tasks.create_task(_beats(reader, stop)))
+        # Beside the work: a server that does not answer must not hold up the models of the others.
+        watched.append(tasks.create_task(_check(engines)))
         await worker.run(stop, grace_s=GRACE_S)
-        for task in (*watched, beats):
+        for task in watched:
             task.cancel()
 
 

@@ -36,7 +36,7 @@ class Job:
     request: GenerationRequested
     deliveries: list[Delivery]
     old: bool
-    task: asyncio.Task[None] | None = None
+    task: asyncio.Task[bool] | None = None
     interrupt: Interrupt | None = None
     ended_at_s: float | None = None
     outcome_seen: bool = False

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import asyncio
 import traceback
-from collections import OrderedDict
 from collections.abc import Mapping
+from functools import partial
 
 from confluent_kafka import Message
 
@@ -20,28 +20,23 @@ from inference_workers.attempt import Attempt, Bench, NotOwner
 from inference_workers.custody import Custody, Delivery, Interrupt, Job
 from inference_workers.job_reader import JobReader, Partition
 from inference_workers.scheduling import FairQueue
+from inference_workers.signals import Signals
+from inference_workers.verification import Verification
 from infra.clock import monotonic_s, now_us
 from infra.logging import get_logger
 from schemas.codec import UndecodableRecord, decode
-from schemas.control import CancelRequested
 from schemas.envelope import Position
 from schemas.generation import GenerationRequested
-from schemas.outcome import Outcome
 from topics.catalogue import DEAD_LETTERS, Catalogue
 from topics.commits import CommitTracker
 from topics.dead_letters import dead_letter
-from topics.errors import FatalLogError, LogError
+from topics.errors import FatalLogError, LogError, RecordRefused
 from topics.producer import LogProducer
 
 COMMIT_EVERY_S = 0.1
-SWEEP_EVERY_S = 1.0
-OUTCOME_WAIT_S = 5.0
-"""After this long without an outcome, the log itself is asked whether the generation has an end."""
 RETRY_S = 1.0
 MAX_UNCOMMITTED = 5000
 """Jobs in custody, most of them ended and awaiting their outcome, at which reading stops: the recorder is away."""
-MAX_DOORBELLS = 10_000
-MAX_CHECKS_A_SWEEP = 64
 
 _log = get_logger(__name__)
 
@@ -49,7 +44,7 @@ _log = get_logger(__name__)
 class Worker:
     """One worker process' work. `slots`: engine calls at once.
 
-    Wire `on_control` and `on_outcomes` to the tails, give it its reader by `attach`, then `run` it.
+    Wire `signals` to the tails of control and outcomes, give it its reader by `attach`, then `run` it.
     """
 
     def __init__(self, bench: Bench, topics: Catalogue, letters: LogProducer, *, slots: int) -> None:
@@ -64,7 +59,7 @@ class Worker:
         self._custody = Custody()
         self._tracker = CommitTracker()
         self._old_below: dict[Partition, int] = {}
-        self._doorbells: OrderedDict[str, None] = OrderedDict()
+        self.signals = Signals(self._custody, self._finish)
         self._running = 0
         self._draining = False
         self._idle = asyncio.Event()
@@ -88,12 +83,13 @@ class Worker:
 
         Raises LogError when the log will never take or give anything to this process again.
         """
+        verification = Verification(self._custody, self._bench.lookback, self._finish, self._again)
         async with asyncio.TaskGroup() as tasks:
             self._tasks = tasks
             helpers = [
                 tasks.create_task(self._bench.lookback.run()),
                 tasks.create_task(self._run_commits()),
-                tasks.create_task(self._run_sweeps()),
+                tasks.create_task(verification.run()),
                 tasks.create_task(self._fail_with(self._failure)),
             ]
             await stop.wait()
@@ -129,34 +125,34 @@ class Worker:
                 break
             self._running += 1
             self._idle.clear()
-            job.task = self._tasks.create_task(self._run_job(job))
+            job.task = task = self._tasks.create_task(self._attempt(job))
+            task.add_done_callback(partial(self._job_done, job))
         self._pace()
 
-    async def _run_job(self, job: Job) -> None:
-        again = False
-        try:
-            again = await self._attempt(job)
-        finally:
-            job.task = None
-            self._running -= 1
-            self._queue.finished(job.request.turn.user_id)
-            if not self._running:
-                self._idle.set()
-            if again and not self._draining:
-                self._again_later(job)
-            self._start_waiting()
+    def _job_done(self, job: Job, task: asyncio.Task[bool]) -> None:
+        """Free the slot. Not in the task itself: one that is cancelled before its first step runs none of its code."""
+        job.task = None
+        self._running -= 1
+        self._queue.finished(job.request.turn.user_id)
+        if not self._running:
+            self._idle.set()
+        if task.cancelled():
+            again = job.interrupt is not None and self._interrupted(job, job.interrupt)
+        else:
+            again = task.exception() is None and task.result()
+        if again and not self._draining:
+            asyncio.get_running_loop().call_later(RETRY_S, self._again, job)
+        self._start_waiting()
 
     async def _attempt(self, job: Job) -> bool:
         """One attempt. True: the job is to be taken up again."""
-        if job.generation_id in self._doorbells:
+        if self.signals.rung(job.generation_id):
             job.old = True  # something ended it before it came: the log knows
         first = job.deliveries[0]
         position = Position(self._topics[first.topic].epoch, first.partition, first.offset)
         attempt = Attempt(self._bench, job, position)
         try:
             await attempt.run()
-        except asyncio.CancelledError:
-            return self._interrupted(job)
         except NotOwner:
             self._custody.release(job)
             return False
@@ -177,20 +173,17 @@ class Worker:
         self._ended(job, committable=attempt.already_ended)
         return False
 
-    def _interrupted(self, job: Job) -> bool:
+    def _interrupted(self, job: Job, why: Interrupt) -> bool:
         """What becomes of a job that was stopped from outside. True: it is to be taken up again."""
-        why, job.interrupt = job.interrupt, None
+        job.interrupt = None
         match why:
-            case None:
-                raise asyncio.CancelledError
             case Interrupt.CANCELLED:
                 self._ended(job, committable=False)
-                return False
             case Interrupt.HANDED_OVER | Interrupt.LOST:
                 self._custody.release(job)
-                return False
             case Interrupt.BROKEN:
                 return True
+        return False
 
     def _ended(self, job: Job, *, committable: bool) -> None:
         """The generation has its end; the job is finished once its outcome is seen (or was, by a look back)."""
@@ -203,9 +196,6 @@ class Worker:
         for delivery in job.deliveries:
             self._tracker.finished(delivery.topic, delivery.partition, delivery.offset, delivery.epoch)
         self._custody.release(job)
-
-    def _again_later(self, job: Job) -> None:
-        asyncio.get_running_loop().call_later(RETRY_S, self._again, job)
 
     def _again(self, job: Job) -> None:
         """Take a job up again, looking back first."""
@@ -284,47 +274,6 @@ class Worker:
         self._pace()
         return stopping
 
-    # -- what the tails tell -----------------------------------------------------------------------------------------
-
-    def on_control(self, messages: list[Message]) -> None:
-        """Doorbells: stop what has been ended from outside, remember what has not come yet."""
-        for message in messages:
-            try:
-                bell = decode(message.value() or b"")
-            except UndecodableRecord:
-                continue  # the truth is in token-chunks; a damaged doorbell costs time alone
-            if not isinstance(bell, CancelRequested):
-                continue
-            job = self._custody.get(bell.generation_id)
-            if job is not None:
-                job.old = True
-                job.stop(Interrupt.CANCELLED)
-            else:
-                self._doorbells[bell.generation_id] = None
-                if len(self._doorbells) > MAX_DOORBELLS:
-                    self._doorbells.popitem(last=False)
-
-    def on_outcomes(self, messages: list[Message]) -> None:
-        """Outcomes of generations: those of our jobs make them committable."""
-        for message in messages:
-            key = message.key()
-            if not isinstance(key, bytes) or not self._custody.has_conversation(key):
-                continue
-            try:
-                outcome = decode(message.value() or b"")
-            except UndecodableRecord:
-                continue  # no outcome of ours; the sweep asks the log itself
-            job = self._custody.get(outcome.turn.generation_id) if isinstance(outcome, Outcome) else None
-            if job is None:
-                continue
-            job.outcome_seen = True
-            if job.task is not None:
-                job.stop(Interrupt.CANCELLED)
-            elif job.ended_at_s is not None:
-                self._finish(job)
-            else:
-                job.old = True  # it waits for a slot: its look back will find the end
-
     # -- upkeep ------------------------------------------------------------------------------------------------------
 
     async def _run_commits(self) -> None:
@@ -337,28 +286,6 @@ class Worker:
         if offsets and self._reader is not None:
             self._reader.commit(offsets)
             self._pace()
-
-    async def _run_sweeps(self) -> None:
-        """Ask the log about ended jobs whose outcome does not come: superseded by a zombie, they need a new attempt."""
-        while True:
-            await asyncio.sleep(SWEEP_EVERY_S)
-            late_before = monotonic_s() - OUTCOME_WAIT_S
-            late = [job for job in self._custody if job.ended_at_s is not None and job.ended_at_s < late_before]
-            await asyncio.gather(*(self._look_after(job) for job in late[:MAX_CHECKS_A_SWEEP]))
-
-    async def _look_after(self, job: Job) -> None:
-        try:
-            past = await self._bench.lookback.past(job.request.turn)
-        except LogError as error:
-            _log.warning("an ended job cannot be verified", generation=job.generation_id, reason=str(error))
-            return
-        if job.ended_at_s is None or self._custody.get(job.generation_id) is not job:
-            return
-        if past.fold.finished:
-            self._finish(job)
-        else:
-            _log.warning("an end was not accepted, trying again", generation=job.generation_id)
-            self._again(job)
 
     def _bury(self, message: Message, delivery: Delivery, error: Exception) -> None:
         """A record that is no job goes to the dead letters; the partition moves on once it is there."""
@@ -376,6 +303,9 @@ class Worker:
             except FatalLogError as failure:
                 self._fail(failure)
                 return
+            except RecordRefused as failure:
+                _log.error("a dead letter was refused, only this line knows of it", reason=str(failure))
+                break
             except LogError as failure:
                 _log.warning("a dead letter was not taken, trying again", reason=str(failure))
                 await asyncio.sleep(RETRY_S)

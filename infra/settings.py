@@ -104,7 +104,6 @@ class ApiSettings(_Section):
 class WorkerSettings(_Section):
     pool: str = Field(default="default", pattern=r"^[a-z0-9-]{1,40}$")
     slots: int = Field(default=128, ge=1, le=4096)
-    coalesce_ms: float = Field(default=25.0, ge=0, le=1000)
 
 
 class Settings(BaseSettings):

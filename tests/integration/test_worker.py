@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -41,7 +42,7 @@ async def world(servers: Settings, tmp_path: Path, upstream: OpenAIUpstream) -> 
 
 
 async def test_an_answer_and_its_commit(world: WorkerWorld) -> None:
-    with world.worker() as worker:
+    with await world.worker() as worker:
         generation = await world.job("Zürich 🎉 <|user|>")
         await eventually(world.finished(generation), 20)
         records, fold = world.chunks(generation), world.fold(generation)
@@ -59,7 +60,7 @@ async def test_an_answer_and_its_commit(world: WorkerWorld) -> None:
 
 
 async def test_failures_are_told_and_the_worker_goes_on(world: WorkerWorld) -> None:
-    with world.worker():
+    with await world.worker():
         broken, unknown = await world.job("ERROR abcdef"), await world.job("hi", "nonesuch")
         long = await world.job("abcdef", sampling=Sampling(max_tokens=2))
         for generation in (broken, unknown, long):
@@ -77,7 +78,7 @@ async def test_failures_are_told_and_the_worker_goes_on(world: WorkerWorld) -> N
 
 
 async def test_a_doorbell_frees_the_slot_within_a_second(world: WorkerWorld, upstream: OpenAIUpstream) -> None:
-    with world.worker():
+    with await world.worker():
         generation = await world.job("STALL abcdef")
         await eventually(lambda: upstream.running == 1 and world.fold(generation).text == "abc", 20)
         turn = world.jobs[generation].turn
@@ -101,18 +102,18 @@ async def test_a_job_whose_generation_has_ended_reaches_no_engine(world: WorkerW
     turn = world.jobs[generation].turn
     envelope = Envelope(draw_id(), now_us(), None, "request", "user:user")
     await world.producer.send(TOKEN_CHUNKS, turn.conversation_id, GenerationEnded(envelope, turn, "cancelled", 0, None))
-    with world.worker():
+    with await world.worker():
         await eventually(lambda: world.uncommitted() == 0, 20)
         assert len(world.chunks(generation)) == 1
         assert upstream.requests == []
 
 
 async def test_a_killed_worker_is_resumed_where_it_was(world: WorkerWorld) -> None:
-    with world.worker() as first:
+    with await world.worker() as first:
         generation = await world.job("count to 100", "local")
         await eventually(lambda: world.fold(generation).last_seq > 20, 20)
         first.kill()
-    with world.worker():
+    with await world.worker():
         await eventually(world.finished(generation), 30)
     fold = world.fold(generation)
     assert fold.text == ", ".join(map(str, range(1, 101)))
@@ -123,25 +124,25 @@ async def test_a_killed_worker_is_resumed_where_it_was(world: WorkerWorld) -> No
 
 
 async def test_a_stopped_worker_hands_over(world: WorkerWorld) -> None:
-    with world.worker() as first:
+    with await world.worker() as first:
         generation = await world.job("count to 120", "local")
         await eventually(lambda: world.fold(generation).last_seq > 20, 20)
         assert await asyncio.to_thread(first.stop) == 0
     said = [record for record in world.chunks(generation) if isinstance(record, AttemptEnded)]
     assert [end.finish_reason for end in said] == ["handed_over"]
     assert said[0].last_seq == world.fold(generation).last_seq
-    with world.worker("worker-0"):
+    with await world.worker("worker-0"):
         await eventually(world.finished(generation), 30)
     assert world.fold(generation).text == ", ".join(map(str, range(1, 121)))
     assert world.fold(generation).number == 2
 
 
 async def test_what_cannot_be_continued_fails_and_keeps_its_text(world: WorkerWorld) -> None:
-    with world.worker() as first:
+    with await world.worker() as first:
         generation = await world.job("STALL abcdef")
         await eventually(lambda: world.fold(generation).text == "abc", 20)
         first.kill()
-    with world.worker():
+    with await world.worker():
         await eventually(world.finished(generation), 30)
     fold = world.fold(generation)
     assert fold.text == "abc"
@@ -151,7 +152,7 @@ async def test_what_cannot_be_continued_fails_and_keeps_its_text(world: WorkerWo
 
 
 async def test_repeated_jobs_change_nothing(world: WorkerWorld, upstream: OpenAIUpstream) -> None:
-    with world.worker():
+    with await world.worker():
         generation = await world.job("hello", old=True)
         await world.send(generation)
         await eventually(world.finished(generation), 20)
@@ -171,7 +172,7 @@ async def test_poison_is_parked_and_the_partition_moves_on(world: WorkerWorld) -
     poison = b"\x00\x00\x00\xff\xffnonsense"
     world.producer.fire(world.topic, "key", poison, lambda _, offset: poisoned.append(offset))
     await eventually(lambda: bool(poisoned))
-    with world.worker():
+    with await world.worker():
         generation = await world.job("hello")
         await eventually(world.finished(generation), 20)
         await world.outcome(generation)
@@ -186,10 +187,34 @@ async def test_poison_is_parked_and_the_partition_moves_on(world: WorkerWorld) -
 
 
 async def test_one_users_backlog_does_not_hold_up_another(world: WorkerWorld, upstream: OpenAIUpstream) -> None:
-    with world.worker(VERBATIM_WORKER__SLOTS="2"):
+    with await world.worker(VERBATIM_WORKER__SLOTS="2"):
         stuck = [await world.job("STALL abcdef") for _ in range(6)]
         await eventually(lambda: world.fold(stuck[0]).text == "abc", 20)
         assert upstream.running == 1  # the user's limit leaves a slot free
         other = await world.job("quick", user="other")
         await eventually(world.finished(other), 20)
         assert world.chunks(stuck[-1]) == []
+
+
+async def test_more_workers_take_over_some_jobs_and_spoil_none(world: WorkerWorld) -> None:
+    expected = ", ".join(map(str, range(1, 201)))
+    with contextlib.ExitStack() as workers:
+        workers.enter_context(await world.worker("worker-0"))
+        generations = [await world.job("count to 200", "local", user=f"user-{n}") for n in range(8)]
+        await eventually(lambda: world.fold(generations[-1]).last_seq > 5, 20)
+        # Four workers share four partitions: at least one with running jobs moves.
+        for number in (1, 2, 3):
+            workers.enter_context(await world.worker(f"worker-{number}"))
+        for generation in generations:
+            await eventually(world.finished(generation), 60)
+            await world.outcome(generation)
+        await eventually(lambda: world.uncommitted() == 0, 20)
+    assert [world.fold(generation).text for generation in generations] == [expected] * 8
+    handed_over = [
+        record
+        for generation in generations
+        for record in world.chunks(generation)
+        if isinstance(record, AttemptEnded) and record.finish_reason == "handed_over"
+    ]
+    assert handed_over
+    assert max(world.fold(generation).number for generation in generations) >= 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -72,7 +73,7 @@ class WorkerWorld:
         start = watermarks(properties, TOKEN_CHUNKS, 0)[1]
         return cls(settings, folder, pool, producer, ModelCatalogue.load([file]), start)
 
-    def worker(self, name: str = "worker-0", **env: str) -> StreamProcess:
+    async def worker(self, name: str = "worker-0", **env: str) -> StreamProcess:
         """A worker process of the pool, ready to take jobs."""
         command = [sys.executable, "-m", "inference_workers"]
         given = {
@@ -81,7 +82,9 @@ class WorkerWorld:
             "VERBATIM_MODELS": f'["{self.folder / "models.toml"}"]',
             "VERBATIM_TRITON__GRPC": self.settings.triton.grpc,
         }
-        return StreamProcess(command, self.settings, self.folder, name, given | env).ready()
+        made = StreamProcess(command, self.settings, self.folder, name, given | env)
+        # In a thread, because the fake upstream answers on this loop.
+        return await asyncio.to_thread(made.ready)
 
     async def job(
         self,

@@ -1,0 +1,69 @@
+"""What the tails tell a worker: doorbells (something was ended from outside) and outcomes (a job may be committed)."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+
+from confluent_kafka import Message
+
+from inference_workers.custody import Custody, Interrupt, Job
+from schemas.codec import UndecodableRecord, decode
+from schemas.control import CancelRequested
+from schemas.outcome import Outcome
+
+MAX_DOORBELLS = 10_000
+
+
+class Signals:
+    """`finish` is called with each job that has its end and its outcome."""
+
+    def __init__(self, custody: Custody, finish: Callable[[Job], None]) -> None:
+        self._custody = custody
+        self._finish = finish
+        self._doorbells: OrderedDict[str, None] = OrderedDict()
+
+    def rung(self, generation_id: str) -> bool:
+        """Whether a doorbell for this generation came before its job: the log knows more."""
+        return generation_id in self._doorbells
+
+    def on_control(self, messages: list[Message]) -> None:
+        """Doorbells: stop what has been ended from outside, remember (boundedly) what has not come yet."""
+        for message in messages:
+            try:
+                bell = decode(message.value() or b"")
+            except UndecodableRecord:
+                continue  # the truth is in token-chunks; a damaged doorbell costs time alone
+            if not isinstance(bell, CancelRequested):
+                continue
+            job = self._custody.get(bell.generation_id)
+            if job is not None:
+                job.old = True
+                job.stop(Interrupt.CANCELLED)
+                continue
+            self._doorbells[bell.generation_id] = None
+            if len(self._doorbells) > MAX_DOORBELLS:
+                self._doorbells.popitem(last=False)
+
+    def on_outcomes(self, messages: list[Message]) -> None:
+        """Outcomes of generations. Only those of conversations that have a job here are decoded."""
+        for message in messages:
+            key = message.key()
+            if not isinstance(key, bytes) or not self._custody.has_conversation(key):
+                continue
+            try:
+                outcome = decode(message.value() or b"")
+            except UndecodableRecord:
+                continue  # no outcome of ours; the sweep asks the log itself
+            job = self._custody.get(outcome.turn.generation_id) if isinstance(outcome, Outcome) else None
+            if job is not None:
+                self._seen(job)
+
+    def _seen(self, job: Job) -> None:
+        job.outcome_seen = True
+        if job.task is not None:
+            job.stop(Interrupt.CANCELLED)
+        elif job.ended_at_s is not None:
+            self._finish(job)
+        else:
+            job.old = True  # it waits for a slot: its look back will find the end
