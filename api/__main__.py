@@ -16,7 +16,9 @@ from confluent_kafka.admin import AdminClient
 
 from api.app import create_app
 from api.chunk_log import KafkaChunkLog
+from api.http_protocol import BoundedHttp
 from api.key_cache import KeyCache
+from api.log_ends import KafkaEnds
 from api.own_writes import OwnWrites
 from api.parts import Parts
 from api.rate_limit import RedisLimiter
@@ -38,6 +40,8 @@ from topics.tail import Tail
 
 GRACE_S = 10
 """How long running answers may still flow after a stop was asked for; then their clients resume elsewhere."""
+ENDED_BY_S = 60.0
+"""How long after its deadline a generation surely has its end; a stream that goes on longer is cut."""
 BACKLOG = 2048
 
 
@@ -82,10 +86,12 @@ async def connected(settings: Settings) -> AsyncIterator[tuple[Parts, list[Faili
         stack.push_async_callback(scripts.aclose)
         limiter = RedisLimiter(scripts, settings.api.requests_per_minute)
         await limiter.start()
+        admin = AdminClient(dict(properties))
         log = LogProducer(properties, topics, timeout_s=settings.api.produce_timeout_s, client_id="verbatim-api")
         await log.start()
         stack.push_async_callback(log.aclose)
-        readers = Readers(settings.api.heartbeat_s)
+        longest_s = max(model.deadlines.total_s for model in models)
+        readers = Readers(settings.api.heartbeat_s, most_s=longest_s + ENDED_BY_S)
         keys = KeyCache(reads, readers.revoke)
         accounts = Tail(properties, ACCOUNT_EVENTS, keys.on_batch)
         await accounts.start(list(range(topics[ACCOUNT_EVENTS].partitions)))
@@ -94,7 +100,6 @@ async def connected(settings: Settings) -> AsyncIterator[tuple[Parts, list[Faili
         hub = TailHub(topics, chunks)
         await chunks.start(hub.on_batch)
         stack.push_async_callback(chunks.aclose)
-        admin = AdminClient(dict(properties))
 
         async def ask_log() -> None:
             await asyncio.to_thread(admin.list_topics, TOKEN_CHUNKS, 2.0)
@@ -105,6 +110,7 @@ async def connected(settings: Settings) -> AsyncIterator[tuple[Parts, list[Faili
                 settings.api,
                 models,
                 log,
+                KafkaEnds(admin, topics),
                 reads,
                 limiter,
                 keys,
@@ -131,7 +137,7 @@ async def serve(settings: Settings) -> None:
                 proxy_headers=False,
                 backlog=BACKLOG,
                 timeout_graceful_shutdown=GRACE_S,
-                http="httptools",
+                http=BoundedHttp,
             )
             server = Server(config)
             stop = asyncio.Event()

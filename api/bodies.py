@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Sequence
 from typing import Any, TypeVar
@@ -14,6 +15,9 @@ from starlette.requests import ClientDisconnect, Request
 from api.errors import ApiError, bad_request, of_validation
 
 Body = TypeVar("Body", bound=BaseModel)
+
+ARRIVE_S = 60.0
+"""How long a body may take to arrive."""
 
 
 class StrictBody(BaseModel):
@@ -28,8 +32,21 @@ class ApiBody(StrictBody):
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
 
 
+class CommandBody(ApiBody):
+    """A body that may carry its idempotency key itself; it is no part of what is asked for."""
+
+    request_id: str | None = None
+
+    def asked(self) -> dict[str, Any]:
+        """What the caller asks for."""
+        return self.model_dump(exclude={"request_id"})
+
+
 async def read_body(request: Request, model: type[Body], most_bytes: int, *, empty_is_object: bool = False) -> Body:
-    """The request's JSON body as `model`; with `empty_is_object` no body is `{}`. Raises ApiError 400, 413 or 415."""
+    """The request's JSON body as `model`; with `empty_is_object` no body is `{}`.
+
+    Raises ApiError 400, 408, 413 or 415.
+    """
     raw = await _read(request, most_bytes)
     if not raw and empty_is_object:
         return model.model_validate({})
@@ -82,11 +99,19 @@ async def _read(request: Request, most_bytes: int) -> bytes:
     parts: list[bytes] = []
     size = 0
     try:
-        async for part in request.stream():
-            size += len(part)
-            if size > most_bytes:
-                raise too_large
-            parts.append(part)
+        async with asyncio.timeout(ARRIVE_S):
+            async for part in request.stream():
+                size += len(part)
+                if size > most_bytes:
+                    raise too_large
+                parts.append(part)
+    except TimeoutError:
+        raise ApiError(
+            408,
+            f"The body did not arrive within {ARRIVE_S:.0f} s.",
+            code="request_timeout",
+            headers={"connection": "close"},
+        ) from None
     except ClientDisconnect:
         raise bad_request("The client left before its body had arrived.", code="invalid_json") from None
     return b"".join(parts)

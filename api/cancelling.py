@@ -10,6 +10,7 @@ from api.commanding import envelope
 from api.key_cache import Principal
 from api.openings import Opened
 from api.parts import Parts
+from infra.crash_points import crash_point
 from schemas.codec import encode
 from schemas.control import CancelRequested
 from schemas.generation import GenerationEnded
@@ -22,7 +23,9 @@ async def cancel(request: Request, parts: Parts, caller: Principal, opened: Open
     turn = opened.source.turn or opened.turn
     cause = turn.generation_id
     ended = GenerationEnded(envelope(request, caller, cause, "GenerationEnded"), turn, "cancelled", seen, None)
+    crash_point("api.before_cancel")
     await parts.log.send(TOKEN_CHUNKS, turn.conversation_id, ended)
+    crash_point("api.after_cancel")
     doorbell = CancelRequested(
         envelope(request, caller, cause, "CancelRequested"), turn.generation_id, turn.conversation_id, "cancelled"
     )

@@ -11,6 +11,9 @@ from topics.generation_fold import GenerationFold
 from topics.scan import fold_generation
 from topics.tail import OnBatch, Tail
 
+SILENCE_S = 5.0
+"""How long the broker may say nothing while the log is read back: a thread that waits is one less for the others."""
+
 
 class KafkaChunkLog:
     """The ChunkLog of api.tail_hub. All partitions are tailed: locally they are few; a replica behind an ingress that
@@ -32,7 +35,14 @@ class KafkaChunkLog:
 
     async def fold(self, conversation_id: str, generation_id: str, tail: Position, stop: int) -> GenerationFold:
         return await asyncio.to_thread(
-            fold_generation, self._properties, TOKEN_CHUNKS, conversation_id, generation_id, tail, stop
+            fold_generation,
+            self._properties,
+            TOKEN_CHUNKS,
+            conversation_id,
+            generation_id,
+            tail,
+            stop,
+            timeout_s=SILENCE_S,
         )
 
     async def failed(self) -> None:

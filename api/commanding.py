@@ -30,17 +30,25 @@ class IdempotencyKey:
     given: bool
 
 
-def idempotency_key(request: Request) -> IdempotencyKey:
-    """The request's key, or a fresh one. Raises ApiError 400 for one that is too long or not printable ASCII."""
+def idempotency_key(request: Request, request_id: str | None = None) -> IdempotencyKey:
+    """The request's key, from its header or (`request_id`) its body, or a fresh one.
+
+    Raises ApiError 400 for one that is too long or not printable ASCII, and for two.
+    """
     given = request.headers.getlist(KEY_HEADER)
-    if not given:
+    if not given and request_id is None:
         return IdempotencyKey(draw_id(), False)
-    value = given[0]
+    value = given[0] if given else str(request_id)
+    param = KEY_HEADER if given else "request_id"
     if len(given) > 1 or not 0 < len(value) <= MOST_KEY_CHARACTERS or not (value.isascii() and value.isprintable()):
         raise bad_request(
-            f"{KEY_HEADER} must be 1 to {MOST_KEY_CHARACTERS} printable ASCII characters, once.",
+            f"{param} must be 1 to {MOST_KEY_CHARACTERS} printable ASCII characters, once.",
             code="invalid_idempotency_key",
-            param=KEY_HEADER,
+            param=param,
+        )
+    if request_id is not None and value != request_id:
+        raise bad_request(
+            f"{KEY_HEADER} and request_id differ; send one.", code="invalid_idempotency_key", param="request_id"
         )
     return IdempotencyKey(value, True)
 

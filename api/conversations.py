@@ -9,9 +9,9 @@ from pydantic import Field
 
 from api.answers import iso, json_answer, openapi_body
 from api.auth import Caller
-from api.bodies import ApiBody, read_body
+from api.bodies import ApiBody, CommandBody, read_body
 from api.commanding import REPLAYED_HEADER, envelope, idempotency_key, send
-from api.errors import bad_request
+from api.errors import KeyReused, bad_request
 from api.parts import parts_of
 from api.position_tokens import HEADER
 from api.reading import catch_up, conversation_of, token_from
@@ -31,7 +31,7 @@ Limit = Annotated[int, Query(ge=1, le=MOST_LISTED)]
 Cursor = Annotated[str | None, Query(max_length=500)]
 
 
-class StartConversation(ApiBody):
+class StartConversation(CommandBody):
     title: str | None = Field(default=None, min_length=1, max_length=MOST_TITLE_CHARACTERS)
     model: str | None = Field(default=None, min_length=1, max_length=200)
     system_prompt: str | None = Field(default=None, min_length=1, max_length=MOST_SYSTEM_PROMPT_CHARACTERS)
@@ -48,10 +48,12 @@ async def start_conversation(request: Request, caller: Caller) -> Response:
     body = await read_body(request, StartConversation, parts.settings.max_body_bytes)
     if body.model is not None:
         parts.models.get(body.model)
-    key = idempotency_key(request)
+    key = idempotency_key(request, body.request_id)
     # The line break keeps these ids apart from those of stateless prompts under the same key: no key holds one.
     conversation_id = ids.conversation_id(caller.user_id, f"POST /api/v1/conversations\n{key.value}")
     if key.given and (known := await parts.reads.conversation(conversation_id)) is not None:
+        if body.system_prompt != (None if known.system_prompt is None else plain(known.system_prompt)):
+            raise KeyReused
         return json_answer(conversation_json(known), 201, {REPLAYED_HEADER: "true"})
     event = ConversationStarted(
         envelope(request, caller, conversation_id, "ConversationStarted"),

@@ -53,6 +53,18 @@ class ApiError(Exception):
         return Response(orjson.dumps(self.body), self.status, self.headers, "application/json")
 
 
+class KeyReused(ApiError):
+    """A key that came with another body before."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            422,
+            "This Idempotency-Key was used with another request body. Use a new key for a new request.",
+            code="idempotency_key_reused",
+            param="Idempotency-Key",
+        )
+
+
 def bad_request(message: str, *, code: str | None = "invalid_value", param: str | None = None) -> ApiError:
     return ApiError(400, message, code=code, param=param)
 
@@ -74,6 +86,15 @@ def unauthorised(message: str) -> ApiError:
 
 def unavailable(message: str, *, code: str = "unavailable", headers: Mapping[str, str] | None = None) -> ApiError:
     return ApiError(503, message, code=code, headers={"Retry-After": str(RETRY_AFTER_S), **(headers or {})})
+
+
+def behind() -> ApiError:
+    """For what is not there in projections that have not reached the position that was asked for: it may well be."""
+    return unavailable(
+        "The projections have not reached the position this request asks for, so what it names may not be there yet. "
+        "Nothing was done. Please retry.",
+        code="projections_behind",
+    )
 
 
 def not_accepted_for_sure(idempotency_key: str) -> ApiError:

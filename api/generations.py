@@ -12,18 +12,19 @@ from api.auth import Caller
 from api.bodies import ApiBody, read_body
 from api.cancelling import cancel
 from api.commanding import REPLAYED_HEADER
-from api.errors import bad_request, not_found
+from api.errors import bad_request, behind, not_found
 from api.frames import EventFrames, usage_of
 from api.key_cache import Principal
 from api.openings import Opened, ended_within, find, grown_within
 from api.parts import Parts, parts_of
 from api.position_tokens import HEADER
-from api.reading import catch_up, checked_id, token_from
+from api.reading import catch_up, checked_id, token_from, up_to_date
 from api.sources import Source, text_of
 from api.sse import EventStream
 
 router = APIRouter(prefix="/api/v1/generations/{generation_id}", tags=["generations"])
 
+_LAST_EVENT_ID = "Last-Event-ID"
 _MOST_DIGITS = 9
 
 
@@ -35,14 +36,11 @@ class CancelGeneration(ApiBody):
 
 @router.get("/stream")
 async def resume_stream(
-    request: Request, caller: Caller, generation_id: str, after: Annotated[str | None, Query(max_length=50)] = None
+    request: Request, caller: Caller, generation_id: str, after: Annotated[str | None, Query()] = None
 ) -> Response:
     """The frames after `Last-Event-ID` (or `?after=`), then live ones, to the end: the same bytes at any age."""
     parts = parts_of(request)
-    given = request.headers.get("last-event-id")
-    if given is not None and after is not None and given != after:
-        raise bad_request("Last-Event-ID and after differ; send one.", param="after")
-    position = given if given is not None else after
+    position = _asked_position(request)
     opened = await _found(request, parts, caller, generation_id)
     try:
         return event_stream(parts, caller, opened, after=await _position(parts, opened.source, position))
@@ -82,11 +80,13 @@ def event_stream(
 ) -> EventStream:
     """The generation in the dialect of /api/v1; it goes on when the client leaves."""
     headers = {}
+    source, turn = opened.source, opened.turn
     if opened.position is not None:
         headers[HEADER] = str(opened.position)
+    elif source.ending is not None:
+        headers[HEADER] = f"generation/{turn.generation_id}"
     if opened.replayed:
         headers[REPLAYED_HEADER] = "true"
-    source, turn = opened.source, opened.turn
 
     def release() -> None:
         if source.ending is not None:
@@ -108,11 +108,16 @@ def event_stream(
 async def _found(request: Request, parts: Parts, caller: Principal, generation_id: str) -> Opened:
     """The caller's generation. Raises ApiError 404: the same for unknown ones, others' and deleted ones."""
     checked_id("generation", generation_id)
+    shown = True
     if parts.hub.by_generation(generation_id) is None:
-        await catch_up(request, parts, token_from(request))
+        shown = await catch_up(request, parts, token_from(request))
     opened = await find(parts, caller, generation_id)
     if opened is None:
-        raise not_found("generation")
+        # It may have begun a moment ago, in a process that is gone.
+        shown = shown and await up_to_date(request, parts)
+        opened = await find(parts, caller, generation_id)
+    if opened is None:
+        raise not_found("generation") if shown else behind()
     written = parts.own_writes.find(opened.turn.conversation_id)
     if written is not None and written.deleted:
         opened.release()
@@ -120,21 +125,32 @@ async def _found(request: Request, parts: Parts, caller: Principal, generation_i
     return opened
 
 
+def _asked_position(request: Request) -> str | None:
+    """The one position a request states, by header or query; None: it states none. Raises ApiError 400 for several."""
+    by_header, by_query = request.headers.getlist(_LAST_EVENT_ID), request.query_params.getlist("after")
+    given = {*by_header, *by_query}
+    if len(by_header) > 1 or len(by_query) > 1 or len(given) > 1:
+        raise bad_request(
+            f"Send one position, once: {_LAST_EVENT_ID} or after.", code="invalid_position", param=_LAST_EVENT_ID
+        )
+    return given.pop() if given else None
+
+
 async def _position(parts: Parts, source: Source, given: str | None) -> int:
     """The frame a client saw last; -1: none. Raises ApiError 400 with the range there is."""
     if given is None:
-        return -1
-    if given == "-1":
         return -1
     after = int(given) if given.isascii() and given.isdigit() and len(given) <= _MOST_DIGITS else None
     if after is not None and after > _newest(source):
         # Another process of ours may have shown a frame that is still on its way to this one.
         await grown_within(source, parts.settings.read_wait_s, lambda: _newest(source) >= after)
     if after is None or after > _newest(source):
+        newest = _newest(source)
+        there = f"0 to {newest} can be resumed from" if newest >= 0 else "nothing of it is there yet"
         raise bad_request(
-            f"There is no such position in this stream: -1 (the beginning) to {_newest(source)} can be resumed from.",
+            f"There is no such position in this stream: {there}; without a position all of it comes.",
             code="invalid_position",
-            param="Last-Event-ID",
+            param=_LAST_EVENT_ID,
         )
     return after
 

@@ -11,7 +11,7 @@ from api.answers import iso, json_answer, openapi_body
 from api.auth import KEY_PREFIX, Caller, hash_of
 from api.bodies import ApiBody, read_body
 from api.commanding import envelope, idempotency_key, send
-from api.errors import not_found
+from api.errors import behind, not_found
 from api.parts import parts_of
 from api.position_tokens import HEADER, token_of
 from api.reading import catch_up, checked_id, token_from
@@ -63,10 +63,10 @@ async def revoke_key(request: Request, caller: Caller, key_id: str) -> Response:
     """From now on it opens nothing, and its open streams end."""
     parts = parts_of(request)
     checked_id("key", key_id)
-    await catch_up(request, parts, token_from(request))
+    shown = await catch_up(request, parts, token_from(request))
     row = next((row for row in await parts.reads.keys(caller.user_id) if row.key_id == key_id), None)
     if row is None:
-        raise not_found("key")
+        raise not_found("key") if shown else behind()
     event = ApiKeyRevoked(envelope(request, caller, key_id, "ApiKeyRevoked"), caller.user_id, key_id, row.key_sha256)
     at = await send(parts, ACCOUNT_EVENTS, caller.user_id, event, idempotency_key(request))
     parts.keys.revoked(row.key_sha256)

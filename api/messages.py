@@ -10,7 +10,7 @@ from pydantic import Field
 
 from api.answers import iso, json_answer, openapi_body
 from api.auth import Caller
-from api.bodies import ApiBody, read_body
+from api.bodies import ApiBody, CommandBody, read_body
 from api.commanding import IdempotencyKey, envelope, idempotency_key, send
 from api.conversations import Cursor, Limit
 from api.errors import bad_request, not_found
@@ -35,7 +35,7 @@ from topics.catalogue import CONVERSATION_EVENTS
 router = APIRouter(prefix="/api/v1/conversations/{conversation_id}/messages", tags=["messages"])
 
 
-class SendMessage(ApiBody):
+class SendMessage(CommandBody):
     """`parent_message_id`: the answer this prompt follows; left out: the newest; "root": none, a new beginning."""
 
     content: str
@@ -43,7 +43,7 @@ class SendMessage(ApiBody):
     model: str | None = Field(default=None, min_length=1, max_length=200)
 
 
-class Regenerate(ApiBody):
+class Regenerate(CommandBody):
     model: str | None = Field(default=None, min_length=1, max_length=200)
 
 
@@ -60,10 +60,10 @@ async def send_message(request: Request, caller: Caller, conversation_id: str) -
     parts = parts_of(request)
     body = await read_body(request, SendMessage, parts.settings.max_body_bytes)
     required_text(body.content, "content")
-    key = idempotency_key(request)
+    key = idempotency_key(request, body.request_id)
     conversation = await conversation_of(request, parts, caller, conversation_id, row_needed=False)
     message_id = ids.message_id(caller.user_id, conversation_id, key.value)
-    asked = request_hash("message", body.model_dump())
+    asked = request_hash("message", body.asked())
     known = await _repeat(parts, caller, message_id, asked, key)
     if known is not None:
         return event_stream(parts, caller, known)
@@ -102,10 +102,10 @@ async def regenerate(request: Request, caller: Caller, conversation_id: str, mes
     arrived_s = monotonic_s()
     parts = parts_of(request)
     body = await read_body(request, Regenerate, parts.settings.max_body_bytes, empty_is_object=True)
-    key = idempotency_key(request)
+    key = idempotency_key(request, body.request_id)
     conversation = await conversation_of(request, parts, caller, conversation_id, row_needed=False)
     command_id = ids.message_id(caller.user_id, conversation_id, key.value)
-    asked = request_hash("regenerate", {"message_id": message_id, **body.model_dump()})
+    asked = request_hash("regenerate", {"message_id": message_id, **body.asked()})
     known = await _repeat(parts, caller, command_id, asked, key)
     if known is not None:
         return event_stream(parts, caller, known)

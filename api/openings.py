@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import chain, repeat
 
 from api.endings import Ending
-from api.errors import ApiError, not_accepted_for_sure, unavailable
+from api.errors import KeyReused, not_accepted_for_sure, unavailable
 from api.feed import Feed
 from api.key_cache import Principal
 from api.metrics import PRODUCE_FAILURES
@@ -17,6 +17,7 @@ from api.parts import Parts
 from api.position_tokens import PositionToken, token_of
 from api.sources import FinishedSource, Source
 from infra.clock import monotonic_s
+from infra.crash_points import crash_point
 from projections.generations.queries import GenerationRow
 from schemas.conversation import PromptSubmitted, RegenerateRequested
 from schemas.envelope import Position
@@ -40,16 +41,6 @@ class Opened:
     release: Callable[[], None]
     position: PositionToken | None
     replayed: bool
-
-
-class KeyReused(ApiError):
-    def __init__(self) -> None:
-        super().__init__(
-            422,
-            "This Idempotency-Key was used with another request body. Use a new key for a new request.",
-            code="idempotency_key_reused",
-            param="Idempotency-Key",
-        )
 
 
 def turn_of(command: Command, price: Price, cause: Position) -> Turn:
@@ -148,11 +139,16 @@ async def begin(
     try:
         command = make(feed.since)
         try:
+            crash_point("api.before_command")
             at = await parts.log.send(CONVERSATION_EVENTS, conversation_id, command)
+            crash_point("api.after_command")
         except LogUnavailable as error:
             PRODUCE_FAILURES.inc()
             raise not_accepted_for_sure(key) from error
-        turn = feed.command = turn_of(command, price, at)
+        turn = turn_of(command, price, at)
+        if not keyed:
+            # One with a key may be a second one: whoever joins or cancels meanwhile waits for _settle.
+            feed.command = turn
         token = token_of([(CONVERSATION_EVENTS, at.partition, at.offset)])
         if turn.kind == "chat":
             parts.own_writes.wrote(conversation_id, user_id, at)
@@ -173,9 +169,9 @@ async def _settle(parts: Parts, feed: Feed, ours: Turn, key: str) -> tuple[Sourc
         )
     if first.request_hash != ours.request_hash:
         raise KeyReused
+    feed.command = first
     if first.cause == ours.cause:
         return feed, False
-    feed.command = first
     outcome = await parts.reads.outcome(feed.generation_id)
     if outcome is not None:
         return FinishedSource(outcome), True

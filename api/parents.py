@@ -6,10 +6,10 @@ import asyncio
 
 from fastapi import Request
 
-from api.errors import ApiError, bad_request, not_found
+from api.errors import ApiError, bad_request, behind, not_found
 from api.parts import Parts
 from api.position_tokens import join
-from api.reading import Conversation, catch_up, checked_id, token_from
+from api.reading import Conversation, catch_up, checked_id, token_from, up_to_date
 from infra.clock import monotonic_s
 from projections.messages.rows import MessageRow
 
@@ -21,7 +21,8 @@ async def parent_of(request: Request, parts: Parts, conversation: Conversation, 
     """The id of the complete answer that a prompt follows; None at the root.
 
     `asked` None: the newest answer. Waits, bounded, until its row is complete. Raises ApiError 400 for a message that
-    is none of the conversation's answers, 409 while the parent still runs.
+    is none of the conversation's answers, 409 while the parent still runs, 503 where the projections are behind: a
+    parent is never guessed.
     """
     if asked == ROOT:
         return None
@@ -39,18 +40,26 @@ async def parent_of(request: Request, parts: Parts, conversation: Conversation, 
 
 
 async def settled_message(request: Request, parts: Parts, conversation: Conversation, message_id: str) -> MessageRow:
-    """A message of the conversation, waited for if its row may still be on its way. Raises ApiError 404."""
+    """A message of the conversation, waited for if its row may still be on its way. Raises ApiError 404; 503 where the
+    projections are behind and it may yet come."""
     checked_id("message", message_id)
-    await _seen(request, parts, conversation)
+    shown = await _seen(request, parts, conversation)
     row = await parts.reads.message(conversation.conversation_id, message_id)
     if row is None:
-        raise not_found("message")
+        shown = shown and await up_to_date(request, parts, conversation.conversation_id)
+        row = await parts.reads.message(conversation.conversation_id, message_id)
+    if row is None:
+        raise not_found("message") if shown else behind()
     return row
 
 
 async def _complete(request: Request, parts: Parts, conversation: Conversation, asked: str | None) -> MessageRow | None:
     """The parent's row, finished. None if it is not there within the bounded wait."""
-    await _seen(request, parts, conversation)
+    shown = await _seen(request, parts, conversation)
+    if asked is None and shown and not _is_known(request, parts, conversation):
+        shown = await up_to_date(request, parts, conversation.conversation_id)
+    if asked is None and not shown:
+        raise behind()  # an older answer would be found, and the newest would be missing from the context
     until_s = monotonic_s() + parts.settings.read_wait_s
     while True:
         if asked is None:
@@ -64,6 +73,8 @@ async def _complete(request: Request, parts: Parts, conversation: Conversation, 
         # A generation known to run here will not be complete in a moment; a row that lags will.
         live = None if row is None else parts.hub.by_generation(row.message_id)
         if (live is not None and live.ending is None) or monotonic_s() >= until_s:
+            if row is None and not shown:
+                raise behind()
             if row is None:
                 return None
             raise ApiError(
@@ -76,6 +87,11 @@ async def _complete(request: Request, parts: Parts, conversation: Conversation, 
         await asyncio.sleep(_POLL_S)
 
 
-async def _seen(request: Request, parts: Parts, conversation: Conversation) -> None:
+def _is_known(request: Request, parts: Parts, conversation: Conversation) -> bool:
+    """Whether caller or process says how far the conversation has come; if not, the log must be asked."""
+    return bool(token_from(request)) or parts.own_writes.find(conversation.conversation_id) is not None
+
+
+async def _seen(request: Request, parts: Parts, conversation: Conversation) -> bool:
     own = parts.own_writes.seen(conversation.conversation_id)
-    await catch_up(request, parts, join(token_from(request), own), conversation.conversation_id)
+    return await catch_up(request, parts, join(token_from(request), own), conversation.conversation_id)

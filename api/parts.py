@@ -8,7 +8,7 @@ from fastapi import Request
 
 from api.key_cache import KeyCache
 from api.own_writes import OwnWrites
-from api.ports import Limiter, Log, Reads
+from api.ports import Ends, Limiter, Log, Reads
 from api.readers import Readers
 from api.readiness import Readiness
 from api.tail_hub import TailHub
@@ -23,6 +23,7 @@ class Parts:
     settings: ApiSettings
     models: ModelCatalogue
     log: Log
+    ends: Ends
     reads: Reads
     limiter: Limiter
     keys: KeyCache

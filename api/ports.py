@@ -26,6 +26,16 @@ class Log(Protocol):
         """Produce a framed record whose loss is harmless. Raises LogUnavailable when the queue is full."""
 
 
+class Ends(Protocol):
+    """How far the log goes now."""
+
+    async def newest(self, topic: str, key: str | None = None) -> Mapping[tuple[str, int], int]:
+        """The newest offset by (topic, partition), of the key's partition or of all; empty ones are left out.
+
+        Raises LogUnavailable.
+        """
+
+
 @dataclass(frozen=True, slots=True)
 class Admission:
     """What the limiter says of one request. Durations in seconds; `limited` False where Redis could not be asked."""

@@ -9,18 +9,19 @@ from infra.clock import monotonic_s
 
 STALL_S = 60.0
 """A client whose socket takes nothing for so long is dropped; it resumes at its last event id."""
+MOST_S = 3600.0
 
 
 class Reader:
     """One client. `wake` is cheap and may be called at any time; the state tells what to do."""
 
-    __slots__ = ("_task", "_waiting", "beat", "gone", "key_sha256", "sending_since_s", "sent_at_s")
+    __slots__ = ("_task", "_waiting", "beat", "entered_s", "gone", "key_sha256", "sending_since_s", "sent_at_s")
 
     def __init__(self, key_sha256: str) -> None:
         self.key_sha256 = key_sha256
         self.gone: str | None = None
         self.beat = False
-        self.sent_at_s = monotonic_s()
+        self.entered_s = self.sent_at_s = monotonic_s()
         self.sending_since_s: float | None = None
         self._waiting: asyncio.Future[None] | None = None
         self._task = asyncio.current_task()
@@ -39,7 +40,7 @@ class Reader:
             self._waiting = None
 
     def leave(self, reason: str) -> None:
-        """It shall read no more: `reason` is disconnected, stalled or revoked."""
+        """It shall read no more: `reason` is disconnected, stalled, revoked or overdue."""
         if self.gone is None:
             self.gone = reason
             self.wake()
@@ -50,9 +51,11 @@ class Reader:
 class Readers:
     """All readers of this process."""
 
-    def __init__(self, heartbeat_s: float, stall_s: float = STALL_S) -> None:
+    def __init__(self, heartbeat_s: float, stall_s: float = STALL_S, most_s: float = MOST_S) -> None:
+        """`most_s`: how long anybody may read one stream; more than any generation may last."""
         self._heartbeat_s = heartbeat_s
         self._stall_s = stall_s
+        self._most_s = most_s
         self._readers: set[Reader] = set()
 
     def __len__(self) -> int:
@@ -86,6 +89,8 @@ class Readers:
             since = reader.sending_since_s
             if since is not None and now_s - since > self._stall_s:
                 self._drop(reader, "stalled")
+            elif now_s - reader.entered_s > self._most_s:
+                self._drop(reader, "overdue")
             elif since is None and now_s - reader.sent_at_s >= self._heartbeat_s:
                 reader.beat = True
                 reader.wake()

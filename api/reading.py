@@ -7,12 +7,14 @@ from uuid import UUID
 
 from fastapi import Request
 
-from api.errors import bad_request, not_found
+from api.errors import bad_request, behind, not_found
 from api.key_cache import Principal
 from api.metrics import READS_BEHIND
 from api.parts import Parts
 from api.position_tokens import BEHIND_HEADER, HEADER, BadPositionToken, PositionToken, join, parse
 from projections.conversations.queries import ConversationRow
+from topics.catalogue import CONVERSATION_EVENTS
+from topics.errors import LogUnavailable
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,22 +29,40 @@ class Conversation:
 def token_from(request: Request) -> PositionToken:
     """The position a request asks to see. Raises ApiError 400."""
     try:
-        return parse(request.headers.get(HEADER))
+        return parse(",".join(request.headers.getlist(HEADER)))
     except BadPositionToken as error:
         raise bad_request(f"{HEADER}: {error}.", code="invalid_position", param=HEADER) from None
 
 
-async def catch_up(request: Request, parts: Parts, token: PositionToken, conversation_id: str | None = None) -> None:
-    """Wait, bounded, until reads (of one conversation) show what `token` asks for; else the answer will say that it
-    is behind."""
+async def catch_up(request: Request, parts: Parts, token: PositionToken, conversation_id: str | None = None) -> bool:
+    """Wait, bounded and once a request, until reads (of one conversation) show what `token` asks for.
+
+    False: they do not, and the answer will say that it is behind.
+    """
     if not token:
-        return
+        return True
+    headers = request.scope["state"]["answer_headers"]
+    if BEHIND_HEADER in headers:
+        return False
     shown = await parts.reads.wait_for(
         dict(token.offsets), token.generations, parts.settings.read_wait_s, conversation_id=conversation_id
     )
     if not shown:
         READS_BEHIND.inc()
-        request.scope["state"]["answer_headers"][BEHIND_HEADER] = "true"
+        headers[BEHIND_HEADER] = "true"
+    return shown
+
+
+async def up_to_date(request: Request, parts: Parts, conversation_id: str | None = None) -> bool:
+    """Wait, bounded, until reads show all that conversation-events (the partition of one conversation) holds now.
+
+    For what seems not to be there, and for whoever brings no position. False: they do not.
+    """
+    try:
+        newest = await parts.ends.newest(CONVERSATION_EVENTS, conversation_id)
+    except LogUnavailable:
+        return False
+    return await catch_up(request, parts, PositionToken(tuple(newest.items())))
 
 
 def checked_id(what: str, value: str, param: str | None = None) -> str:
@@ -60,7 +80,8 @@ def checked_id(what: str, value: str, param: str | None = None) -> str:
 async def conversation_of(
     request: Request, parts: Parts, principal: Principal, conversation_id: str, *, row_needed: bool = True
 ) -> Conversation:
-    """The caller's conversation. Raises ApiError 404: the same for unknown, deleted and others'.
+    """The caller's conversation. Raises ApiError 404: the same for unknown, deleted and others'; 503 where the
+    projections are behind and it may yet come.
 
     Without `row_needed`, one that was begun here a moment ago is found without waiting for the projections.
     """
@@ -72,8 +93,14 @@ async def conversation_of(
         if written.started and not row_needed:
             return Conversation(conversation_id, written.model, None)
     token = join(token_from(request), parts.own_writes.seen(conversation_id))
-    await catch_up(request, parts, token, conversation_id)
+    shown = await catch_up(request, parts, token, conversation_id)
     row = await parts.reads.conversation(conversation_id)
+    if row is None or row.user_id != principal.user_id:
+        # Another process may have begun it a moment ago. What is somebody else's takes as long as what is not there.
+        shown = shown and await up_to_date(request, parts, conversation_id)
+        row = await parts.reads.conversation(conversation_id)
+    if row is None and not shown:
+        raise behind()
     if row is None or row.user_id != principal.user_id:
         raise not_found("conversation")
     return Conversation(conversation_id, row.model, row)

@@ -3,7 +3,7 @@
 How a stream ends:
 
     terminal frame sent ──▶ the response is complete
-    client gone / stalled / key revoked / process ends ──▶ cut without a terminal; the client resumes at its last id
+    client gone / stalled / revoked / overdue / process ends ──▶ cut without a terminal; it resumes at its last id
     source lost (the log is away) ──▶ before the head: 503; after it: cut
 
 Raw ASGI on purpose: one task a stream, all frames that wait in one write, no middleware between.

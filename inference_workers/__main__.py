@@ -1,7 +1,8 @@
 """The worker process: `python -m inference_workers`. Read from top to bottom: settings, connections, work, stop.
 
 VERBATIM_INSTANCE names the worker stably over restarts (static group membership); without it the worker is a dynamic
-member of its group.
+member of its group. With `--spare` it is named later, by a line on its standard input, and waits for that line with
+everything ready but its place in the group (see inference_workers.spare).
 """
 
 from __future__ import annotations
@@ -18,10 +19,12 @@ import uvloop
 
 from inference_workers.attempt import Bench
 from inference_workers.engines import Engines
+from inference_workers.engines.persevering import PerseveringEngine
 from inference_workers.job_reader import JobReader
 from inference_workers.lookback import Lookback
-from inference_workers.ports import EngineError
+from inference_workers.ports import Engine, EngineError
 from inference_workers.publishing import BUSY_LINGER_MS, Outlet
+from inference_workers.spare import NotOrders, Orders, move_output, wait_for_orders
 from inference_workers.worker import Worker
 from infra.lifesign import LifeSign
 from infra.logging import configure, get_logger
@@ -45,8 +48,13 @@ FIRST_ASSIGNMENT_S = 15.0
 _log = get_logger(__name__)
 
 
-async def run_worker(settings: Settings, models: ModelCatalogue, stop: asyncio.Event) -> None:
-    """Serve the pool's jobs until `stop`. Raises LogError when the log is away at the start or for good."""
+async def run_worker(
+    settings: Settings, models: ModelCatalogue, stop: asyncio.Event, *, as_spare: bool = False
+) -> None:
+    """Serve the pool's jobs until `stop`, as a spare once it has its orders.
+
+    Raises LogError when the log is away at the start or for good, NotOrders when a spare is told nonsense.
+    """
     properties, pool = settings.kafka.client_properties(), settings.worker.pool
     topics = catalogue(
         tuple(dict.fromkeys((*models.pools, pool))),
@@ -55,7 +63,7 @@ async def run_worker(settings: Settings, models: ModelCatalogue, stop: asyncio.E
     )
     instance = os.environ.get(INSTANCE_VARIABLE)
     async with AsyncExitStack() as opened:
-        engines = Engines(models.of_pool(pool), settings.triton.grpc)
+        engines = PerseveringEngine(Engines(models.of_pool(pool), settings.triton.grpc))
         opened.push_async_callback(engines.aclose)
         calm = LogProducer(properties, topics, linger_ms=0, client_id="verbatim-worker-calm")
         busy = LogProducer(properties, topics, linger_ms=BUSY_LINGER_MS, client_id="verbatim-worker-busy")
@@ -78,30 +86,46 @@ async def run_worker(settings: Settings, models: ModelCatalogue, stop: asyncio.E
         for tail, topic in ((control, CONTROL), (outcomes, GENERATION_OUTCOMES)):
             await tail.start(list(range(topics[topic].partitions)))
             opened.push_async_callback(tail.aclose)
-        # Last: every doorbell rung from here on is heard, and what is older is scanned.
-        jobs = [jobs_topic(pool, service_class) for service_class in SERVICE_CLASSES]
-        reader = JobReader(properties, jobs, f"verbatim-workers-{pool}", instance, worker)
-        worker.attach(reader)
-        reader.start()
-        opened.push_async_callback(reader.aclose)
-        await _work(worker, reader, [control, outcomes], engines, stop)
+        orders: Orders | None = None
+        async with asyncio.TaskGroup() as tasks:
+            # Beside the work: a server that does not answer must not hold up the models of the others.
+            watched = [tasks.create_task(tail.failed()) for tail in (control, outcomes)]
+            watched.append(tasks.create_task(_check(engines)))
+            if as_spare:
+                orders = await _named_later(stop)
+            if orders is not None or not as_spare:
+                # Last: every doorbell rung from here on is heard, and what is older is scanned.
+                name = orders.instance if orders is not None else instance
+                jobs = [jobs_topic(pool, service_class) for service_class in SERVICE_CLASSES]
+                reader = JobReader(properties, jobs, f"verbatim-workers-{pool}", name, worker)
+                worker.attach(reader, name)
+                reader.start()
+                opened.push_async_callback(reader.aclose)
+                watched.append(tasks.create_task(reader.failed()))
+                watched.append(tasks.create_task(_beats(reader, stop, orders)))
+                await worker.run(stop, grace_s=GRACE_S)
+            for task in watched:
+                task.cancel()
 
 
-async def _work(worker: Worker, reader: JobReader, tails: list[Tail], engines: Engines, stop: asyncio.Event) -> None:
-    """The worker beside everything whose failure ends the process."""
-    async with asyncio.TaskGroup() as tasks:
-        watched = [tasks.create_task(tail.failed()) for tail in tails]
-        watched.append(tasks.create_task(reader.failed()))
-        watched.append(tasks.create_task(_beats(reader, stop)))
-        # Beside the work: a server that does not answer must not hold up the models of the others.
-        watched.append(tasks.create_task(_check(engines)))
-        await worker.run(stop, grace_s=GRACE_S)
-        for task in watched:
-            task.cancel()
+async def _named_later(stop: asyncio.Event) -> Orders | None:
+    """A spare's wait. None: told to stop before it was needed."""
+    _log.info("waiting to stand in")
+    orders = await wait_for_orders(stop)
+    if orders is not None:
+        os.environ[INSTANCE_VARIABLE] = orders.instance
+        move_output(orders.log)
+        _log.info("standing in", instance=orders.instance)
+    return orders
 
 
-async def _beats(reader: JobReader, stop: asyncio.Event) -> None:
-    """The first beat says ready: it waits for the first assignment, but not for ever."""
+async def _beats(reader: JobReader, stop: asyncio.Event, orders: Orders | None) -> None:
+    """The first beat says ready: it waits for the first assignment, but not for ever. A stand-in, which has beaten all
+    the time, goes on at once: its supervisor waits for the sign that it has heard.
+    """
+    if orders is not None:
+        await LifeSign(orders.lifesign).run_beats(stop)
+        return
     try:
         async with asyncio.timeout(FIRST_ASSIGNMENT_S):
             await reader.assigned()
@@ -111,7 +135,7 @@ async def _beats(reader: JobReader, stop: asyncio.Event) -> None:
     await LifeSign.from_env().run_beats(stop)
 
 
-async def _check(engines: Engines) -> None:
+async def _check(engines: Engine) -> None:
     """Say what cannot be served now. The worker serves the rest, and this too once it is back."""
     try:
         await engines.check()
@@ -119,16 +143,20 @@ async def _check(engines: Engines) -> None:
         _log.warning("an engine is not ready", code=error.code, reason=error.message)
 
 
-async def _main(settings: Settings, models: ModelCatalogue) -> None:
+async def _main(settings: Settings, models: ModelCatalogue, as_spare: bool) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for signum in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signum, stop.set)
-    await run_worker(settings, models, stop)
+    await run_worker(settings, models, stop, as_spare=as_spare)
 
 
 def main() -> int:
-    """Exit status 0 after a stop, 1 when the log ended the work, 2 for wrong settings."""
+    """Exit status 0 after a stop, 1 when the log ended the work, 2 for wrong settings or arguments."""
+    as_spare = sys.argv[1:] == ["--spare"]
+    if sys.argv[1:] and not as_spare:
+        print("usage: python -m inference_workers [--spare]", file=sys.stderr)
+        return 2
     try:
         settings = load()
         models = ModelCatalogue.load(settings.models)
@@ -140,11 +168,11 @@ def main() -> int:
     gc.collect()
     gc.freeze()
     try:
-        uvloop.run(_main(settings, models))
+        uvloop.run(_main(settings, models, as_spare))
     except LogError as error:
         return _ended_by(error)
     except BaseExceptionGroup as group:
-        expected, rest = group.split(LogError)
+        expected, rest = group.split((LogError, NotOrders))
         if rest is not None or expected is None:
             raise
         return _ended_by(*_leaves(expected))
@@ -153,11 +181,11 @@ def main() -> int:
 
 def _ended_by(*errors: Exception) -> int:
     for error in errors:
-        _log.error("the log ended the work", reason=str(error))
+        _log.error("the work ended", reason=str(error))
     return 1
 
 
-def _leaves(group: BaseExceptionGroup[LogError]) -> list[Exception]:
+def _leaves(group: BaseExceptionGroup[Exception]) -> list[Exception]:
     found: list[Exception] = []
     for error in group.exceptions:
         found += _leaves(error) if isinstance(error, BaseExceptionGroup) else [error]

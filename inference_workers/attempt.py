@@ -14,6 +14,7 @@ from inference_workers.lookback import Lookback, Past
 from inference_workers.ports import Delta, Engine, EngineError, EngineRequest, Finish
 from inference_workers.publishing import AttemptWriter, Outlet
 from infra.clock import now_us
+from infra.crash_points import crash_point
 from infra.ids import draw_attempt_id
 from infra.logging import get_logger
 from infra.models import Deadlines, ModelCatalogue, ModelNotFound, ModelSpec
@@ -122,6 +123,7 @@ class Attempt:
                 async for event in events:
                     if type(event) is Delta:
                         writer.put(event.text, event.tokens)
+                        crash_point("worker.mid_stream")
                     elif isinstance(event, Finish):
                         finish = event
         except EngineError as error:
@@ -141,7 +143,9 @@ class Attempt:
             await self._end(writer, BROKEN)
             return
         await self._acknowledged_start()
+        crash_point("worker.before_attempt_ended")
         await writer.end(finish.reason, self._usage(writer, finish, resumed=bool(step.prefix)))
+        crash_point("worker.after_attempt_ended")
 
     async def _end(self, writer: AttemptWriter, failure: Failure | None) -> None:
         """The end without an engine's finish: by a failure, or at the length that was reached before."""
@@ -212,6 +216,7 @@ class Attempt:
         if self._writer is not None:
             self._writer.close()
         self._writer = writer
+        crash_point("worker.before_attempt_started")
         self._started = writer.begin(started, open_when_acknowledged=not self._job.old)
         return writer
 

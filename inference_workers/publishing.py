@@ -10,6 +10,7 @@ from confluent_kafka import KafkaError
 
 from inference_workers.coalescing import Gathered, Pipe
 from infra.clock import now_us
+from infra.crash_points import crash_point
 from schemas.codec import UnencodableRecord, encode
 from schemas.generation import (
     AttemptEnded,
@@ -23,6 +24,7 @@ from schemas.generation import (
 )
 from topics.catalogue import TOKEN_CHUNKS, Catalogue
 from topics.errors import LogError, LogUnavailable, RecordRefused
+from topics.headers import headers_of
 from topics.producer import Acknowledged, LogProducer
 
 BUSY_LINGER_MS = 1.0
@@ -94,7 +96,9 @@ class Gate:
 
         if writer.broken is None:
             try:
-                producer.fire(TOKEN_CHUNKS, writer.key, encode(record), taken)
+                headers = None if type(record) is TokenChunk else headers_of(record)
+                producer.fire(TOKEN_CHUNKS, writer.key, encode(record), taken, headers)
+                crash_point("worker.after_record_fired")
                 return True
             except LogError as error:
                 writer.break_off(error)
@@ -135,6 +139,7 @@ class AttemptWriter:
 
     def open(self) -> None:
         """Chunks may leave: our start is acknowledged, so it comes before them for every reader."""
+        crash_point("worker.after_start_acknowledged")
         self._gathered.opened = True
         if self._gathered:
             self._offer()

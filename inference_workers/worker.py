@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import traceback
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 
 from confluent_kafka import Message
@@ -23,6 +24,7 @@ from inference_workers.scheduling import FairQueue
 from inference_workers.signals import Signals
 from inference_workers.verification import Verification
 from infra.clock import monotonic_s, now_us
+from infra.crash_points import crash_point
 from infra.logging import get_logger
 from schemas.codec import UndecodableRecord, decode
 from schemas.envelope import Position
@@ -68,8 +70,11 @@ class Worker:
         self._reader: JobReader | None = None
         self._failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-    def attach(self, reader: JobReader) -> None:
+    def attach(self, reader: JobReader, name: str | None = None) -> None:
+        """The reader jobs come from; `name` is the worker's own from now on, if it was not known before."""
         self._reader = reader
+        if name is not None:
+            self._bench = replace(self._bench, worker=name)
 
     def still_owner(self, job: Job) -> bool:
         """Whether an attempt may be begun: the job's partition is ours and the group has heard of us lately."""
@@ -92,7 +97,10 @@ class Worker:
                 tasks.create_task(verification.run()),
                 tasks.create_task(self._fail_with(self._failure)),
             ]
-            await stop.wait()
+            try:
+                await stop.wait()
+            finally:
+                self._draining = True  # however the work ends: a slot that comes free begins nothing new
             await self._drain(grace_s)
             for helper in helpers:
                 helper.cancel()
@@ -284,6 +292,7 @@ class Worker:
     def _commit(self) -> None:
         offsets = self._tracker.committable()
         if offsets and self._reader is not None:
+            crash_point("worker.before_commit")
             self._reader.commit(offsets)
             self._pace()
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from infra.clock import monotonic_s
 
 LIFESIGN_VARIABLE = "VERBATIM_LIFESIGN"
-BEAT_INTERVAL_S = 1.0
+BEAT_INTERVAL_S = 0.5
 
 
 class LifeSign:

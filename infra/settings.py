@@ -22,12 +22,22 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from infra.planted import CLOCK_SKEW_VARIABLE, CRASHPOINT_VARIABLE
+
 CONFIG_FILE_VARIABLE = "VERBATIM_CONFIG"
 DEFAULT_CONFIG_FILE = "verbatim.toml"
 PREFIX = "VERBATIM_"
 # Names of the environment that are no settings: where to look, and what a supervisor tells its children.
 OTHER_NAMES = frozenset(
-    {CONFIG_FILE_VARIABLE, "VERBATIM_CACHE", "VERBATIM_INSTANCE", "VERBATIM_LIFESIGN", "VERBATIM_STACK_ID"}
+    {
+        CONFIG_FILE_VARIABLE,
+        CRASHPOINT_VARIABLE,
+        CLOCK_SKEW_VARIABLE,
+        "VERBATIM_CACHE",
+        "VERBATIM_INSTANCE",
+        "VERBATIM_LIFESIGN",
+        "VERBATIM_STACK_ID",
+    }
 )
 
 
@@ -104,6 +114,7 @@ class ApiSettings(_Section):
 class WorkerSettings(_Section):
     pool: str = Field(default="default", pattern=r"^[a-z0-9-]{1,40}$")
     slots: int = Field(default=128, ge=1, le=4096)
+    spare: bool = True
 
 
 class Settings(BaseSettings):

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from infra.cassandra import StoreUnavailable
 from infra.clock import monotonic_s
+from infra.crash_points import crash_point
 from infra.logging import get_logger
 from projections.order import order_key
 from projections.registry import Projection, fold_all
@@ -116,7 +117,9 @@ class Projector:
     async def _write_waiting(self) -> None:
         waiting, self._waiting, self._waiting_bytes = self._waiting, [], 0
         self._room.set()
+        crash_point("projector.before_write")
         await self._patiently([change for item in waiting for change in item.changes])
+        crash_point("projector.after_write")
         for item in waiting:
             self._written.append(item.done)
             key = order_key(item.position) + 1
@@ -129,6 +132,7 @@ class Projector:
         written, self._written = self._written, []
         await self._patiently([(0, row) for row in watermark_rows(self._projections, reached)])
         self._watermarks_due_s = monotonic_s() + WATERMARK_INTERVAL_S
+        crash_point("projector.after_watermarks")
         for done in written:
             done()
 

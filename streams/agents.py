@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from infra.clock import monotonic_s
+from infra.crash_points import crash_point
 from infra.logging import get_logger
 from schemas.codec import UndecodableRecord, decode, record_type_of
 from schemas.envelope import SealedContent
@@ -114,6 +115,7 @@ class Consumption:
                 # Held for minutes perhaps: only the place is needed from here on.
                 message.value = None
             else:
+                crash_point("stream.before_acknowledge")
                 acknowledge()
         finally:
             self.in_flight -= 1

@@ -19,6 +19,7 @@ from faust.transport.consumer import Consumer as FaustConsumer
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 
+from infra.crash_points import crash_point
 from infra.logging import get_logger
 from streams.poller import Poller
 from streams.progress import Offsets, Place, Progress
@@ -219,9 +220,11 @@ class GroupConsumer(FaustConsumer):  # type: ignore[misc]
         owed = dict(self._owed)
         if not owed:
             return True
+        crash_point("stream.before_commit")
         if not await self._require().commit(owed):
             _log.warning("a commit was not taken; it will be tried again", app=self.app.conf.id)
             return False
+        crash_point("stream.after_commit")
         self._committed.update(owed)
         self._owed = {place: offset for place, offset in self._owed.items() if offset > owed.get(place, -1)}
         return True

@@ -135,6 +135,9 @@ class Poller:
                 for place, answer in answers.items()
             }
         except KafkaException as error:
+            # What a client has learned of the partitions' leaders it believes for minutes, also after a restart of the
+            # broker, which then refuses every question (FENCED_LEADER_EPOCH): a new client learns anew.
+            self._admin = None
             raise LogUnavailable(f"offsets: {error}") from error
 
     async def aclose(self) -> None:

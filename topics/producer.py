@@ -14,6 +14,7 @@ from schemas.codec import encode
 from schemas.envelope import Position
 from topics.catalogue import Catalogue
 from topics.errors import FatalLogError, LogError, LogUnavailable, RecordRefused
+from topics.headers import Headers, headers_of, size_of
 
 Acknowledged = Callable[[KafkaError | None, int], None]
 """Called on the loop with (error or None, offset; -1 on error)."""
@@ -76,14 +77,21 @@ class LogProducer:
         except KafkaException as error:
             raise LogUnavailable(f"the broker does not answer: {error}") from error
 
-    def fire(self, topic: str, key: str, value: bytes, acknowledged: Acknowledged | None = None) -> None:
+    def fire(
+        self,
+        topic: str,
+        key: str,
+        value: bytes,
+        acknowledged: Acknowledged | None = None,
+        headers: Headers | None = None,
+    ) -> None:
         """Produce without waiting. `acknowledged` runs on the loop, once, in the partition's order.
 
         Raises LogUnavailable when the bounded queue to the broker is full, RecordRefused for a record above its
         topic's limit, KeyError for a topic that is not in the catalogue; nothing was produced then.
         """
         limit = self._topics[topic].max_record_bytes
-        if len(value) + 4 * len(key) + _BATCH_OVERHEAD_BYTES > limit:
+        if len(value) + 4 * len(key) + size_of(headers) + _BATCH_OVERHEAD_BYTES > limit:
             raise RecordRefused(f"a record of {len(value)} bytes is too large for {topic}, which takes {limit}")
         partition = self._topics.partition(topic, key)
 
@@ -92,7 +100,10 @@ class LogProducer:
             self._acknowledged.append((acknowledged or _ignore, error, -1 if offset is None else offset))
 
         try:
-            self._producer.produce(topic, value, key.encode(), partition, on_delivery=delivered)
+            if headers is None:
+                self._producer.produce(topic, value, key.encode(), partition, on_delivery=delivered)
+            else:
+                self._producer.produce(topic, value, key.encode(), partition, on_delivery=delivered, headers=headers)
         except BufferError:
             raise LogUnavailable("the queue to the broker is full") from None
         except KafkaException as error:
@@ -100,7 +111,7 @@ class LogProducer:
         self.in_flight += 1
 
     async def send(self, topic: str, key: str, record: Any) -> Position:
-        """Produce one record and wait for its acknowledgement; returns where it stands.
+        """Produce one record, its envelope in headers too, and wait for its acknowledgement; returns where it stands.
 
         Raises LogUnavailable: it may or may not have been accepted; send it again with the same ids. RecordRefused,
         FatalLogError: it was not accepted and never will be, by this client.
@@ -116,7 +127,7 @@ class LogProducer:
             else:
                 future.set_exception(log_error(error))
 
-        self.fire(topic, key, encode(record), acknowledged)
+        self.fire(topic, key, encode(record), acknowledged, headers_of(record))
         try:
             async with asyncio.timeout(self._timeout_s + 1):
                 offset = await future

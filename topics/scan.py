@@ -80,6 +80,8 @@ def fold_generation(
     generation_id: str,
     tail: Position,
     stop: int,
+    *,
+    timeout_s: float = 30.0,
 ) -> GenerationFold:
     """What token-chunks says of one generation between its `tail` and offset `stop` (excluded).
 
@@ -87,7 +89,7 @@ def fold_generation(
     """
     fold = GenerationFold()
     key = conversation_id.encode()
-    for message in scan(properties, topic, tail.partition, tail.offset, stop):
+    for message in scan(properties, topic, tail.partition, tail.offset, stop, timeout_s=timeout_s):
         if message.key() != key:
             continue
         try:

@@ -58,12 +58,18 @@ def up(
         Path | None,
         typer.Option("--config", metavar="FILE", help="The settings file (default verbatim.toml)."),
     ] = None,
+    spare: Annotated[
+        bool | None,
+        typer.Option("--spare/--no-spare", help="Keep a worker ready to stand in for one that ends (default: yes)."),
+    ] = None,
 ) -> None:
     """Start the servers and our processes, and say where to go. Ctrl-C stops everything."""
     from infra.cli.supervise import parse_scale
 
     counts = parse_scale(scale or [])
     settings = _settings(state, port, models or [], config)
+    if spare is not None:
+        settings = settings.model_copy(update={"worker": settings.worker.model_copy(update={"spare": spare})})
     layout = Layout.at(settings.state)
     console = Console()
     if layout.supervisor_pid() is not None:

@@ -19,7 +19,7 @@ from infra.stack.children import scale_problem
 from infra.stack.errors import StackError
 from infra.stack.layout import Layout
 from infra.stack.run import Watcher, run_stack
-from infra.stack.snapshot import Snapshot
+from infra.stack.snapshot import Snapshot, read_snapshot, write_snapshot
 
 log = get_logger(__name__)
 
@@ -59,10 +59,14 @@ class _Log:
 def main() -> None:
     settings = load()
     configure("supervisor", settings.log_level)
+    layout = Layout.at(settings.state)
     try:
-        asyncio.run(supervise(settings, Layout.at(settings.state), parse_scale(sys.argv[1:]), _Log()))
+        asyncio.run(supervise(settings, layout, parse_scale(sys.argv[1:]), _Log()))
     except StackError as error:
         log.error("the stack ended", reason=str(error))
+        if read_snapshot(layout.status_file) is None:
+            # It ended before there was anything to show (a port is taken, memory is short): `up` waits for the reason.
+            write_snapshot(layout.status_file, Snapshot("failed", "", str(error), "", "", ()))
         sys.exit(1)
 
 

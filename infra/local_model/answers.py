@@ -30,6 +30,7 @@ _ASKS_WHO = re.compile(
 _COUNT = re.compile(
     r"\bcount\b(?:\s+(?:up|down|slowly|for\s+me))*(?:\s+from\s+(-?\d{1,9}))?\s+(?:up\s+|down\s+)?to\s+(-?\d{1,9})", re.I
 )
+_MARKED = re.compile(r"\s*,?\s+each\s+marked\s+(\w{1,40})\b", re.I)
 _WORDS = re.compile(r"\b(\d[\d,.]*)\s*(?:-\s*)?words?\b", re.I)
 _REPEAT_TIMES = re.compile(r"\b(?:repeat|say|write)\s+(.+?)\s+(\d+)\s+times\b", re.I | re.S)
 _REPEAT = re.compile(r"^\s*(?:please\s+)?(?:repeat(?:\s+after\s+me)?|say|echo)\b\s*[:,]?\s*(.+)$", re.I | re.S)
@@ -72,7 +73,8 @@ def _answer(asked: str, messages: list[Message], seed: int | None) -> str:
     if _ASKS_WHO.search(asked):
         return WHO
     if match := _COUNT.search(asked):
-        return _count(int(match[1]) if match[1] else 1, int(match[2]))
+        marked = _MARKED.match(asked, match.end())
+        return _count(int(match[1]) if match[1] else 1, int(match[2]), marked[1] if marked else None)
     if match := _REPEAT_TIMES.search(asked):
         return _repeated(_unquoted(match[1]), int(match[2][:9]))
     if match := _REPEAT.match(asked):
@@ -86,10 +88,12 @@ def _answer(asked: str, messages: list[Message], seed: int | None) -> str:
     return _quoted(asked, messages)
 
 
-def _count(first: int, last: int) -> str:
+def _count(first: int, last: int, mark: str | None) -> str:
+    """The numbers; with a mark each says whose it is, so that any piece of the text can be checked by itself."""
     step = 1 if last >= first else -1
     last = first + step * min(abs(last - first), MAX_COUNT - 1)
-    return ", ".join(map(str, range(first, last + step, step)))
+    before = f"{mark}:" if mark else ""
+    return ", ".join(f"{before}{number}" for number in range(first, last + step, step))
 
 
 def _repeated(text: str, times: int) -> str:

@@ -10,8 +10,8 @@ class Backoff:
     """At once after a healthy while, then doubling from `first_s` up to `most_s`."""
 
     first_s: float = 0.25
-    most_s: float = 30.0
-    healthy_after_s: float = 20.0
+    most_s: float = 10.0
+    healthy_after_s: float = 10.0
 
     def failures(self, before: int, healthy_for_s: float) -> int:
         """The count of failures in a row after one more, given how long the child had been healthy."""

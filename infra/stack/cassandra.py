@@ -148,5 +148,6 @@ def spec(layout: Layout, ports: dict[str, int], class_path: str, archive: tuple[
         health=health,
         start_timeout_s=120,
         stop_grace_s=12,
+        unanswered_after_s=30,
         is_server=True,
     )

@@ -10,11 +10,17 @@ from typing import Protocol
 STACK_ID_VARIABLE = "VERBATIM_STACK_ID"
 
 
+class Unwell(Exception):
+    """The server answers, but does not do its work; the message says what it answered."""
+
+
 class Health(Protocol):
     """Asks a running server or process something only a working one can answer."""
 
     async def check(self) -> None:
-        """Return when it answered; raise any exception, its message one line, when it did not. Bounded in time."""
+        """Return when it works. Bounded in time. Raises Unwell when it answers that it does not, and any other
+        exception, its message one line, when it does not answer.
+        """
 
     def close(self) -> None:
         """Give back connections. Callable at any time, also twice."""
@@ -24,8 +30,11 @@ class Health(Protocol):
 class ChildSpec:
     """One child process.
 
-    Ready is the first answer of `health`, or without one the first beat of its sign of life. A beat older than
-    `hung_after_s` means hung; a child that never beats is never taken for hung.
+    Ready is the first answer of `health`, or without one the first beat of its sign of life. Beats that stay away for
+    `hung_after_s` mean hung (a child that never beats is never taken for hung), and so do queries of `health` that
+    nobody answers for `unanswered_after_s`. What hangs is killed and started again.
+    `takes_orders`: its standard input is a pipe for one line, see infra.stack.spare. A stack does not start without
+    what `is_required`.
     """
 
     name: str
@@ -37,6 +46,8 @@ class ChildSpec:
     start_timeout_s: float = 60.0
     stop_grace_s: float = 8.0
     hung_after_s: float = 10.0
+    unanswered_after_s: float | None = None
+    takes_orders: bool = False
     is_server: bool = False
-    beats: bool = False
+    is_required: bool = True
     shared_memory_prefix: str = ""

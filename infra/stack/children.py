@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import sys
 from collections.abc import Callable, Mapping
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from infra.lifesign import LIFESIGN_VARIABLE
 from infra.settings import PREFIX, Settings
+from infra.stack import spare
 from infra.stack.addresses import settings_env
 from infra.stack.child import ChildSpec, Health
 from infra.stack.health import ApiHealth
@@ -18,6 +20,10 @@ from infra.stack.layout import Layout
 REPO_ROOT = Path(__file__).parents[2]
 INSTANCE_VARIABLE = "VERBATIM_INSTANCE"
 MOST_OF_A_ROLE = 16
+WORKER_HUNG_AFTER_S = 2.0
+"""Users watch a worker's stream stand still. Its loop only passes things on, whatever may block has a thread of its
+own; and time in which it is starved of a processor or held by a disk is not counted (infra.stack.liveness).
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +35,7 @@ class Role:
     health: Callable[[Settings], Health] | None = None
     most: int = MOST_OF_A_ROLE
     stop_grace_s: float = 8.0
+    hung_after_s: float = 10.0
 
 
 def _module(name: str) -> Callable[[Layout, str], tuple[str, ...]]:
@@ -62,7 +69,7 @@ def _faust(app: str) -> Callable[[Layout, str], tuple[str, ...]]:
 # In the order in which they are shown; they start together, and the api, where requests enter, stops first.
 ROLES: tuple[Role, ...] = (
     Role("recorder", _module("streams.recorder")),
-    Role("worker", _module("inference_workers")),
+    Role("worker", _module("inference_workers"), hung_after_s=WORKER_HUNG_AFTER_S),
     Role("conversation", _faust("infra.cli.conversation_app")),
     Role("metering", _faust("streams.metering.main")),
     Role("watchdog", _faust("streams.watchdog.main")),
@@ -89,6 +96,17 @@ def own_children(
     )
 
 
+def spare_worker(
+    settings: Settings, layout: Layout, scale: Mapping[str, int], environment: Mapping[str, str]
+) -> ChildSpec | None:
+    """The process that waits to become a worker; None where the settings or the counts want none."""
+    if not settings.worker.spare or not scale.get("worker", 1):
+        return None
+    role = Role(spare.ROLE, lambda _layout, _name: ("inference_workers", "--spare"), hung_after_s=WORKER_HUNG_AFTER_S)
+    spec = _spec(role, f"{spare.ROLE}-0", settings, layout, environment)
+    return dataclasses.replace(spec, takes_orders=True, is_required=False)
+
+
 def _spec(role: Role, name: str, settings: Settings, layout: Layout, environment: Mapping[str, str]) -> ChildSpec:
     inherited = {key: value for key, value in environment.items() if not key.startswith(PREFIX)}
     # Compiled modules halve the start of a process; the variable is a developer's for other purposes.
@@ -108,6 +126,7 @@ def _spec(role: Role, name: str, settings: Settings, layout: Layout, environment
         cwd=layout.run,
         health=role.health(settings) if role.health is not None else None,
         stop_grace_s=role.stop_grace_s,
+        hung_after_s=role.hung_after_s,
     )
 
 

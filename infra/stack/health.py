@@ -11,12 +11,9 @@ from typing import Any
 
 from infra.settings import ApiSettings, CassandraSettings, KafkaSettings, RedisSettings, TritonSettings
 from infra.stack import triton_probe
+from infra.stack.child import Unwell
 
 QUERY_TIMEOUT_S = 5.0
-
-
-class Unwell(Exception):
-    """The server does not do its work; the message says what it answered."""
 
 
 class KafkaHealth:
@@ -137,7 +134,13 @@ class RedisHealth:
                 socket_timeout=QUERY_TIMEOUT_S,
                 socket_connect_timeout=QUERY_TIMEOUT_S,
             )
-        if not self._client.ping() or not self._client.set("verbatim:health", b"1", ex=60):
+        from redis.exceptions import ResponseError
+
+        try:
+            taken = self._client.ping() and self._client.set("verbatim:health", b"1", ex=60)
+        except ResponseError as error:
+            raise Unwell(f"Redis answers: {error}") from None
+        if not taken:
             raise Unwell("Redis does not take writes")
 
     def close(self) -> None:

@@ -59,6 +59,9 @@ def properties(port: int, controller_port: int, data: Path) -> str:
         "share.coordinator.state.topic.replication.factor": "1",
         "share.coordinator.state.topic.min.isr": "1",
         "share.coordinator.state.topic.num.partitions": "2",
+        # after a kill the controller takes the broker back when its earlier session has ended: 9 s by default
+        "broker.session.timeout.ms": "3000",
+        "broker.heartbeat.interval.ms": "500",
         # takeover in well under a second (static members) and about 3 s (dynamic ones)
         "group.min.session.timeout.ms": "1000",
         "group.initial.rebalance.delay.ms": "0",
@@ -96,6 +99,7 @@ def spec(layout: Layout, ports: dict[str, int], class_path: str, archive: tuple[
         health=health,
         start_timeout_s=90,
         stop_grace_s=10,
+        unanswered_after_s=30,
         is_server=True,
     )
 

@@ -15,22 +15,33 @@ from infra.stack.child import ChildSpec
 from infra.stack.layout import Layout
 from infra.stack.leftovers import remove_shared_memory
 from infra.stack.process import Process
+from infra.stack.watching import Watch
 
 State = Literal["starting", "ready", "unwell", "waiting", "failed", "stopped"]
+StandIn = Callable[[ChildSpec], Process | None]
+"""Gives a running process that has just been told to be this child, or None."""
 
-POLL_S = 0.1
-SIGN_POLL_S = 0.5
-HEALTH_INTERVAL_S = 10.0
-HEALTH_TIMEOUT_S = 15.0
 FIRST_TRIES = 3
+STAND_IN_START_S = 3.0
+"""A stand-in beats as soon as it has heard; one that does not was hung."""
 
 log = get_logger(__name__)
 
 
 class Keeper:
-    """One child over all its lives. `run` once, in a task; `stop` ends it."""
+    """One child over all its lives. `run` once, in a task; `stop` ends it.
 
-    def __init__(self, spec: ChildSpec, layout: Layout, changed: Callable[[], None], backoff: Backoff) -> None:
+    With `stand_in` a life that follows another begins with a process that already runs, if there is one.
+    """
+
+    def __init__(
+        self,
+        spec: ChildSpec,
+        layout: Layout,
+        changed: Callable[[], None],
+        backoff: Backoff,
+        stand_in: StandIn | None = None,
+    ) -> None:
         self.spec = spec
         self.state: State = "starting"
         self.detail = ""
@@ -40,9 +51,11 @@ class Keeper:
         self._layout = layout
         self._changed = changed
         self._backoff = backoff
+        self._stand_in = stand_in
         self._stopping = asyncio.Event()
         self._decided = asyncio.Event()
         self._process: Process | None = None
+        self._wanted_again = False
 
     async def until_ready(self) -> str | None:
         """Wait for the first readiness. Returns None, or why the child was given up."""
@@ -55,6 +68,12 @@ class Keeper:
         if self._process is not None:
             await self._process.stop(self.spec.stop_grace_s)
 
+    async def restart(self) -> None:
+        """Ask the child to end, kill it after its grace; `run` starts it again at once."""
+        if self._process is not None:
+            self._wanted_again = True
+            await self._process.stop(self.spec.stop_grace_s)
+
     async def run(self) -> None:
         """Keep the child until `stop`, or until it failed FIRST_TRIES times without ever being ready."""
         failures = 0
@@ -63,102 +82,70 @@ class Keeper:
             if self._stopping.is_set():
                 break
             failures = self._backoff.failures(failures, healthy_s)
-            if not self._decided.is_set() and failures >= FIRST_TRIES:
+            if not self._decided.is_set() and failures >= FIRST_TRIES and self.spec.is_required:
                 self._set("failed", reason)
                 self._decided.set()
                 log.error("child given up", child=self.spec.name, reason=reason)
                 return
+            if self._wanted_again:
+                failures, self._wanted_again = 0, False
             delay_s = self._backoff.delay_s(failures)
             self.restarts += 1
             self._set("waiting", f"{reason}; started again in {delay_s:g} s")
             log.warning("child ended", child=self.spec.name, reason=reason, again_in_s=delay_s, restarts=self.restarts)
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._stopping.wait(), delay_s)
+            if delay_s > 0:
+                await self._pause(delay_s)
         self._set("stopped", "")
         self._decided.set()
+
+    async def _pause(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), seconds)
 
     async def _one_life(self) -> tuple[str, float]:
         """From start to end: why it ended, and how many seconds it was healthy."""
         self._sign.unlink(missing_ok=True)
         self.started_at = utc_now().isoformat(timespec="seconds")
-        try:
-            process = Process.start(self.spec.argv, self.spec.env, self.spec.cwd, self._layout.log_of(self.spec.name))
-        except OSError as error:
-            return f"cannot start: {error.strerror}", 0.0
+        # Not the first: only what was ready once has work that waits for it.
+        process = self._stand_in(self.spec) if self._stand_in is not None and self._decided.is_set() else None
+        start_timeout_s = self.spec.start_timeout_s if process is None else STAND_IN_START_S
+        if process is None:
+            try:
+                process = self._start()
+            except OSError as error:
+                return f"cannot start: {error.strerror}", 0.0
         self._process, self.pid = process, process.pid
         self._set("starting", "")
         ready_at: float | None = None
+        watch = Watch(self.spec, process, self._sign, self._well)
         try:
-            reason = await self._until_answering(process)
+            reason = await watch.until_ready(start_timeout_s)
             if reason is None:
                 ready_at = monotonic_s()
                 self._set("ready", "")
                 self._decided.set()
-                reason = await self._watch(process)
+                reason = await self._until_end(watch)
         finally:
-            await process.kill()
+            # Not there any more when it was given away.
+            if self._process is not None:
+                await process.kill()
             self._process, self.pid = None, None
             if self.spec.health is not None:
                 await asyncio.to_thread(self.spec.health.close)
             remove_shared_memory(self.spec.shared_memory_prefix)
         return reason, 0.0 if ready_at is None else monotonic_s() - ready_at
 
-    async def _until_answering(self, process: Process) -> str | None:
-        """None once the child is ready; else why it is not."""
-        deadline = monotonic_s() + self.spec.start_timeout_s
-        last = "no sign of life"
-        while not process.ended:
-            if monotonic_s() > deadline:
-                return f"not ready after {self.spec.start_timeout_s:g} s ({last})"
-            if self.spec.health is None:
-                if self._sign.exists():
-                    return None
-            elif (answer := await self._ask(process)) is None:
-                return None
-            else:
-                last = answer
-            await self._end_within(process, POLL_S)
-        return await process.wait()
+    def _start(self) -> Process:
+        spec = self.spec
+        log_file = self._layout.log_of(spec.name)
+        return Process.start(spec.argv, spec.env, spec.cwd, log_file, takes_orders=spec.takes_orders)
 
-    async def _ask(self, process: Process) -> str | None:
-        """Ask the child's health: None when well, else what is wrong. Returns early when the process ends."""
+    async def _until_end(self, watch: Watch) -> str:
+        return await watch.until_end()
 
-        async def query() -> str | None:
-            try:
-                if self.spec.health is not None:
-                    async with asyncio.timeout(HEALTH_TIMEOUT_S):
-                        await self.spec.health.check()
-            except Exception as error:  # every way for a query to fail means "not well", and is shown
-                return one_line(error)
-            return None
-
-        async with asyncio.TaskGroup() as tasks:
-            asked, ended = tasks.create_task(query()), tasks.create_task(process.wait())
-            await asyncio.wait({asked, ended}, return_when=asyncio.FIRST_COMPLETED)
-            asked.cancel()
-            ended.cancel()
-        return "it ended" if asked.cancelled() else asked.result()
-
-    async def _watch(self, process: Process) -> str:
-        """Watch a ready child until it ends (or hangs, which is made an end); returns the reason."""
-        beat, beat_seen_at = self._beat(), monotonic_s()
-        next_query = monotonic_s() + HEALTH_INTERVAL_S
-        while not await self._end_within(process, SIGN_POLL_S):
-            now = monotonic_s()
-            # Compared with our own clock from when it last changed: a step of the wall clock kills nobody.
-            if (seen := self._beat()) != beat:
-                beat, beat_seen_at = seen, now
-            elif beat is not None and now - beat_seen_at > self.spec.hung_after_s:
-                return f"hung: no sign of life for {self.spec.hung_after_s:g} s"
-            if self.spec.health is not None and now >= next_query:
-                await self._ask_again(process)
-                next_query = monotonic_s() + HEALTH_INTERVAL_S
-        return await process.wait()
-
-    async def _ask_again(self, process: Process) -> None:
-        """Ask a ready child again. A slow answer is shown, not punished: killing a loaded server helps nobody."""
-        wrong = await self._ask(process)
-        if process.ended or self._stopping.is_set():
+    def _well(self, wrong: str | None) -> None:
+        """What a query of a ready child's health said."""
+        if self._stopping.is_set():
             return
         if wrong is not None:
             if self.state == "ready":
@@ -169,27 +156,11 @@ class Keeper:
                 log.info("child well again", child=self.spec.name)
             self._set("ready", "")
 
-    @staticmethod
-    async def _end_within(process: Process, seconds: float) -> bool:
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(process.wait(), seconds)
-        return process.ended
-
     @property
     def _sign(self) -> Path:
         return self._layout.sign_of(self.spec.name)
-
-    def _beat(self) -> int | None:
-        try:
-            return self._sign.stat().st_mtime_ns
-        except OSError:
-            return None
 
     def _set(self, state: State, detail: str) -> None:
         if (state, detail) != (self.state, self.detail) or state == "starting":
             self.state, self.detail = state, detail
             self._changed()
-
-
-def one_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]

@@ -63,6 +63,10 @@ class Layout:
     def sign_of(self, name: str) -> Path:
         return self.run / f"{name}.beat"
 
+    def restart_of(self, name: str) -> Path:
+        """Where a request to restart a child is put; the supervisor takes it away when it begins."""
+        return self.run / f"{name}.restart"
+
     def data_of(self, server: str) -> Path:
         """The folder of a server's configuration and data."""
         return self.root / server

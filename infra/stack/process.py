@@ -24,14 +24,20 @@ class Process:
         asyncio.get_running_loop().add_reader(self._pidfd, self._on_end)
 
     @classmethod
-    def start(cls, argv: Sequence[str], env: Mapping[str, str], cwd: Path, log: Path) -> Process:
-        """Start `argv`; its output is appended to `log`. Call from the main thread (see shim.py)."""
+    def start(
+        cls, argv: Sequence[str], env: Mapping[str, str], cwd: Path, log: Path, *, takes_orders: bool = False
+    ) -> Process:
+        """Start `argv`; its output is appended to `log`. Call from the main thread (see shim.py).
+
+        With `takes_orders` its standard input is a pipe for `tell`.
+        """
         with log.open("ab") as output:
             popen = subprocess.Popen(
                 [sys.executable, "-I", "-S", str(SHIM), str(os.getpid()), *argv],
                 env=dict(env),
                 cwd=cwd,
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE if takes_orders else subprocess.DEVNULL,
+                bufsize=0,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
@@ -53,6 +59,8 @@ class Process:
         # so that its number cannot yet mean another group.
         self._signal_group(signal.SIGKILL)
         self._popen.wait()
+        if self._popen.stdin is not None:
+            self._popen.stdin.close()
         self._ended.set()
 
     async def wait(self) -> str:
@@ -62,6 +70,26 @@ class Process:
         if code < 0:
             return f"killed by {signal.Signals(-code).name}"
         return f"exited with code {code}"
+
+    def tell(self, line: str) -> bool:
+        """Write the one line it waits for on its standard input; a pipe takes it whole. False: it cannot hear it."""
+        pipe = self._popen.stdin
+        if pipe is None or pipe.closed or self.ended:
+            return False
+        try:
+            pipe.write(line.encode() + b"\n")
+            pipe.close()
+        except OSError:
+            return False
+        return True
+
+    def wants_cpu_or_disk(self) -> bool:
+        """Whether any of its threads is running, waits for a processor, or is held by the disk."""
+        for stat in Path(f"/proc/{self.pid}/task").glob("*/stat"):
+            with contextlib.suppress(OSError, IndexError):
+                if stat.read_text().rpartition(")")[2].split()[0] in ("R", "D"):
+                    return True
+        return False
 
     async def stop(self, grace_s: float) -> None:
         """Ask it to end, wait up to `grace_s` seconds, then kill it."""

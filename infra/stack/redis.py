@@ -50,5 +50,6 @@ def spec(layout: Layout, ports: dict[str, int], health: Health) -> ChildSpec:
         health=health,
         start_timeout_s=20,
         stop_grace_s=5,
+        unanswered_after_s=30,
         is_server=True,
     )

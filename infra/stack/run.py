@@ -8,14 +8,14 @@ from typing import Protocol
 
 from infra.settings import Settings
 from infra.stack.addresses import PORT_NAMES, external_servers, with_local_addresses
-from infra.stack.children import inherited_environment, own_children
+from infra.stack.children import inherited_environment, own_children, spare_worker
 from infra.stack.host import gather, judge, require
 from infra.stack.layout import Layout
 from infra.stack.ports import assign
 from infra.stack.prepare import Preparations
 from infra.stack.server_plan import plan_servers
 from infra.stack.snapshot import Snapshot
-from infra.stack.supervisor import Supervisor
+from infra.stack.supervisor import Spare, Supervisor
 
 
 class Watcher(Protocol):
@@ -52,7 +52,10 @@ async def run_stack(
         external = external_servers(settings)
         require(judge(gather(settings, layout), external))
         resolved, ports = resolve(settings, layout)
-        children = own_children(resolved, layout, scale, inherited_environment())
-        supervisor = Supervisor(resolved, layout, children, preparations, watcher.show)
+        environment = inherited_environment()
+        children = own_children(resolved, layout, scale, environment)
+        waiting = spare_worker(resolved, layout, scale, environment)
+        spare = Spare(waiting, "worker") if waiting is not None else None
+        supervisor = Supervisor(resolved, layout, children, preparations, watcher.show, spare)
         servers = plan_servers(resolved, layout, ports, supervisor.say, external=external)
         await supervisor.run(servers, stop, lambda key: watcher.ready(resolved, key))

@@ -6,6 +6,7 @@ import asyncio
 import dataclasses
 import shutil
 from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +16,30 @@ from infra.settings import Settings
 from infra.stack.backoff import Backoff
 from infra.stack.child import STACK_ID_VARIABLE, ChildSpec
 from infra.stack.errors import ChildFailed, StackError
-from infra.stack.keeper import Keeper, one_line
+from infra.stack.keeper import Keeper
 from infra.stack.layout import Layout
 from infra.stack.leftovers import end_marked
 from infra.stack.prepare import Preparations, call
+from infra.stack.process import Process
+from infra.stack.restarts import run_restarts
 from infra.stack.server_plan import Server
 from infra.stack.snapshot import ChildView, Phase, Snapshot, write_snapshot
+from infra.stack.spare import SpareKeeper
 from infra.stack.stack_file import RunningChild, known_key, stack_document, write_stack_file
+from infra.stack.watching import one_line
 
 LOG_LIMIT_BYTES = 16 * 1024 * 1024
 TICK_S = 5.0
 
 log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Spare:
+    """A child that waits to become any child of `role`."""
+
+    spec: ChildSpec
+    role: str
 
 
 class Supervisor:
@@ -39,12 +52,15 @@ class Supervisor:
         children: Sequence[ChildSpec],
         preparations: Preparations,
         show: Callable[[Snapshot], None] | None = None,
+        spare: Spare | None = None,
     ) -> None:
         self._settings = settings
         self._layout = layout
         self._children = children
         self._preparations = preparations
         self._show = show
+        self._spare = spare
+        self._spare_keeper: SpareKeeper | None = None
         self._stack_id = layout.stack_id()
         self._keepers: list[Keeper] = []
         self._phase: Phase = "starting"
@@ -64,7 +80,10 @@ class Supervisor:
         if cleared:
             log.warning("ended what an earlier supervisor left behind", processes=cleared)
         async with asyncio.TaskGroup() as tasks:
-            tick = tasks.create_task(self._tick())
+            upkeep = [
+                tasks.create_task(self._tick()),
+                tasks.create_task(run_restarts(self._layout, lambda: self._keepers)),
+            ]
             start = tasks.create_task(self._start(servers, tasks))
             stopped = tasks.create_task(stop.wait())
             await asyncio.wait({start, stopped}, return_when=asyncio.FIRST_COMPLETED)
@@ -72,6 +91,7 @@ class Supervisor:
                 failure = start.result()
                 if failure is None:
                     self._phase = "running"
+                    self._keep_spare(tasks)
                     self.changed()
                     ready(self._key)
                     await stop.wait()
@@ -80,7 +100,8 @@ class Supervisor:
             self._error = "" if failure is None else str(failure)
             self._phase = "stopping"
             await self._stop()
-            tick.cancel()
+            for task in upkeep:
+                task.cancel()
         self._phase = "stopped" if failure is None else "failed"
         self.changed()
         if failure is not None:
@@ -155,13 +176,28 @@ class Supervisor:
         await self._keep(spec, tasks)
 
     async def _keep(self, spec: ChildSpec, tasks: asyncio.TaskGroup) -> None:
-        marked = dataclasses.replace(spec, env={**spec.env, STACK_ID_VARIABLE: self._stack_id})
-        keeper = Keeper(marked, self._layout, self.changed, Backoff())
+        replaceable = self._spare is not None and spec.role == self._spare.role
+        keeper = Keeper(
+            self._marked(spec), self._layout, self.changed, Backoff(), self._stand_in if replaceable else None
+        )
         self._keepers.append(keeper)
         tasks.create_task(keeper.run())
         reason = await keeper.until_ready()
         if reason is not None:
             raise ChildFailed(spec.name, reason, str(self._layout.log_of(spec.name)))
+
+    def _keep_spare(self, tasks: asyncio.TaskGroup) -> None:
+        """Only now: a start is not to wait for what nobody needs yet."""
+        if self._spare is not None:
+            self._spare_keeper = SpareKeeper(self._marked(self._spare.spec), self._layout, self.changed, Backoff())
+            self._keepers.append(self._spare_keeper)
+            tasks.create_task(self._spare_keeper.run())
+
+    def _stand_in(self, spec: ChildSpec) -> Process | None:
+        return None if self._spare_keeper is None else self._spare_keeper.stand_in(spec)
+
+    def _marked(self, spec: ChildSpec) -> ChildSpec:
+        return dataclasses.replace(spec, env={**spec.env, STACK_ID_VARIABLE: self._stack_id})
 
     async def _stop(self) -> None:
         """Our processes first, the newest group first; then the servers. Each group ends together, within its grace."""

@@ -139,6 +139,7 @@ def spec(layout: Layout, ports: dict[str, int], models: Path, health: Health) ->
         health=health,
         start_timeout_s=60,
         stop_grace_s=8,
+        unanswered_after_s=15,
         is_server=True,
         shared_memory_prefix=prefix,
     )

@@ -14,6 +14,7 @@ from typing import Any
 from confluent_kafka import KafkaError
 
 from infra.clock import monotonic_s, now_us
+from infra.crash_points import crash_point
 from infra.logging import get_logger
 from infra.models import ModelCatalogue, ModelNotFound, ModelSpec
 from infra.settings import Settings
@@ -39,6 +40,7 @@ from streams.conversation.reactor import (
 from streams.moderation.policy import Policy
 from topics.catalogue import CONTROL, CONVERSATION_EVENTS, MODERATION_VERDICTS, TOKEN_CHUNKS, jobs_topic
 from topics.errors import FatalLogError, LogUnavailable
+from topics.headers import headers_of
 from topics.producer import LogProducer
 from topics.spec import EIGHT_MIB
 
@@ -46,6 +48,8 @@ OpenHistory = Callable[[], AbstractAsyncContextManager[HistoryPort]]
 
 MOST_IN_FLIGHT = 64
 MOST_MESSAGES = 2000
+ACKNOWLEDGED_S = 15.0
+"""More than the producer itself takes to give a record up."""
 HISTORY_WAIT_S = 5.0
 HISTORY_FIRST_PAUSE_S = 0.01
 HISTORY_LONGEST_PAUSE_S = 0.25
@@ -169,12 +173,19 @@ class ConversationAgent:
                 done.set_result(None)
 
         for out in outs:
-            topic, value = _topic(out), encode(out.record)
+            topic, value, record = _topic(out), encode(out.record), out.record
             if out.kind == "job" and instead is not None and len(value) > MOST_JOB_BYTES:
                 smaller = instead()
-                topic, value = _topic(smaller), encode(smaller.record)
-            self._producer.fire(topic, out.key, value, acknowledged)
-        await done
+                topic, value, record = _topic(smaller), encode(smaller.record), smaller.record
+            crash_point("conversation.before_record")
+            self._producer.fire(topic, out.key, value, acknowledged, headers_of(record))
+        crash_point("conversation.after_records_fired")
+        try:
+            async with asyncio.timeout(ACKNOWLEDGED_S):
+                await done
+        except TimeoutError:
+            raise LogUnavailable(f"no acknowledgement within {ACKNOWLEDGED_S:.0f} s") from None
+        crash_point("conversation.after_records_acknowledged")
 
     def _model(self, model_id: str) -> ModelSpec | None:
         try:

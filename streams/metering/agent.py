@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from infra.crash_points import crash_point
 from infra.settings import Settings
 from schemas.envelope import Position
 from schemas.outcome import (
@@ -44,7 +45,9 @@ class Metering:
         if generation in self._billed:
             return
         record = usage_of(outcome, Position(self._epoch, source.partition, source.offset))
+        crash_point("metering.before_usage")
         await self._producer.send(USAGE_RECORDS, record.user_id, record)
+        crash_point("metering.after_usage")
         self._billed[generation] = None
         if len(self._billed) > REMEMBERED:
             self._billed.popitem(last=False)

@@ -11,11 +11,14 @@ from collections.abc import Mapping
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
 from infra.clock import monotonic_s
+from infra.crash_points import crash_point
 from infra.lifesign import LifeSign
 from infra.logging import get_logger
 from schemas.codec import UndecodableRecord, decode, encode
+from schemas.dead_letter import DeadLetter
 from schemas.envelope import SealedContent
 from schemas.generation import AttemptEnded, AttemptStarted, GenerationEnded, TokenChunk
+from schemas.outcome import Outcome
 from streams.recorder.partition import DOUBT, PartitionState
 from streams.recorder.reactor import outcome_of
 from topics.catalogue import DEAD_LETTERS, GENERATION_OUTCOMES, TOKEN_CHUNKS, Catalogue
@@ -23,6 +26,7 @@ from topics.consumer import group_consumer, next_batch
 from topics.dead_letters import dead_letter
 from topics.errors import FatalLogError, OutOfRange
 from topics.generation_fold import GenerationFold
+from topics.headers import headers_of
 from topics.scan import fold_generation
 
 GROUP = "verbatim-recorder"
@@ -97,7 +101,9 @@ class Recorder:
             ended = self._look_back(record, state, offset)
         if isinstance(ended, GenerationFold):
             outcome = outcome_of(ended)
-            self._produce(GENERATION_OUTCOMES, outcome.turn.conversation_id, encode(outcome), state, offset)
+            crash_point("recorder.before_outcome")
+            self._produce(GENERATION_OUTCOMES, outcome.turn.conversation_id, outcome, state, offset)
+            crash_point("recorder.after_outcome_fired")
 
     def _look_back(self, record: GenerationEnded, state: PartitionState, offset: int) -> GenerationFold | None:
         turn = record.turn
@@ -116,20 +122,21 @@ class Recorder:
         state.parked(offset)
         letter = dead_letter(message, "streams.recorder", error, message.timestamp()[1] * 1000)
         name = (message.key() or b"").decode(errors="replace")
-        self._produce(DEAD_LETTERS, name, encode(letter), state, offset)
+        self._produce(DEAD_LETTERS, name, letter, state, offset)
         _log.error("parked in dead-letters", partition=message.partition(), offset=offset, error=type(error).__name__)
 
-    def _produce(self, topic: str, key: str, value: bytes, state: PartitionState, offset: int) -> None:
+    def _produce(self, topic: str, key: str, record: Outcome | DeadLetter, state: PartitionState, offset: int) -> None:
         def delivered(error: KafkaError | None, _: Message) -> None:
             if error is None:
+                crash_point("recorder.after_outcome_acknowledged")
                 state.recorded(offset)
             else:
                 self._failure = FatalLogError(f"{topic} does not take an outcome: {error.str()}")
 
-        partition = self._topics.partition(topic, key)
+        partition, value, headers = self._topics.partition(topic, key), encode(record), headers_of(record)
         while True:
             try:
-                self._producer.produce(topic, value, key.encode(), partition, on_delivery=delivered)
+                self._producer.produce(topic, value, key.encode(), partition, on_delivery=delivered, headers=headers)
                 return
             except BufferError:
                 # Bounded: every poll waits for acknowledgements, and an outage ends in `delivered` with an error.
@@ -146,6 +153,7 @@ class Recorder:
         if not wanted:
             return
         places = [TopicPartition(TOKEN_CHUNKS, partition, offset) for partition, offset in wanted.items()]
+        crash_point("recorder.before_commit")
         try:
             if wait:
                 self._consumer.commit(offsets=places, asynchronous=False)
@@ -155,6 +163,7 @@ class Recorder:
             # A restart reads a little more again, and says the same again.
             _log.warning("commit failed", reason=error.args[0].str())
             return
+        crash_point("recorder.after_commit")
         self._committed |= wanted
 
     def _on_assign(self, _: Consumer, partitions: list[TopicPartition]) -> None:

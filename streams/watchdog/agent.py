@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from infra.clock import monotonic_s, now_us
+from infra.crash_points import crash_point
 from infra.logging import get_logger
 from infra.models import ModelCatalogue, ModelNotFound
 from infra.settings import Settings
@@ -64,6 +65,7 @@ class Watchdog:
             self._held.began(
                 source.partition, source.offset, record.generation_id, source.acknowledge, ended=not is_open
             )
+            crash_point("watchdog.after_command")
         else:
             self._turns.ended(record.turn.generation_id)
             self._held.ended(record.turn.generation_id, source.acknowledge)
@@ -94,7 +96,9 @@ class Watchdog:
             turn = watched.turn
             if turn.generation_id not in ended:
                 _log.warning("expired", generation=turn.generation_id, model=turn.model)
+                crash_point("watchdog.before_expiry")
                 await self._producer.send(TOKEN_CHUNKS, turn.conversation_id, expiry(watched, now_us()))
+                crash_point("watchdog.after_expiry")
 
     def _price(self, model: str) -> Price:
         try:

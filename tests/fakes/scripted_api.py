@@ -122,7 +122,7 @@ class ScriptedApi:
         return await self._stream(request, 0, {"X-Verbatim-Position": "conversation-events/0/2"})
 
     async def _resume(self, request: web.Request) -> web.StreamResponse:
-        return await self._stream(request, int(request.headers["Last-Event-ID"]) + 1, {})
+        return await self._stream(request, int(request.headers.get("Last-Event-ID", "-1")) + 1, {})
 
     async def _cancel(self, request: web.Request) -> web.Response:
         self.cancelled.set()

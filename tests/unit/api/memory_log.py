@@ -70,6 +70,16 @@ class MemoryLog:
             raise LogUnavailable("down")
         self._append(topic, key, value)
 
+    async def newest(self, topic: str, key: str | None = None) -> dict[tuple[str, int], int]:
+        if self.down:
+            raise LogUnavailable("down")
+        wanted = None if key is None else TOPICS.partition(topic, key)
+        return {
+            place: len(records) - 1
+            for place, records in self.partitions.items()
+            if place[0] == topic and wanted in (None, place[1])
+        }
+
     def append(self, topic: str, key: str, record: Any) -> Position:
         return self._append(topic, key, encode(record))
 

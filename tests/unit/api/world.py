@@ -66,6 +66,7 @@ class World:
             self.settings,
             ModelCatalogue.load(()),
             self.log,
+            self.log,
             self.reads,
             self.limiter,
             keys,

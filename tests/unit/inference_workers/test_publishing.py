@@ -31,7 +31,8 @@ class Log:
         log = self
 
         class Fake:
-            def fire(self, topic: str, key: str, value: bytes, acknowledged: Acknowledged) -> None:
+            def fire(self, topic: str, key: str, value: bytes, acknowledged: Acknowledged, headers: object) -> None:
+                assert (headers is None) == isinstance(decode(value), TokenChunk | AttemptEnded)
                 if log.full:
                     raise LogUnavailable("the queue to the broker is full")
                 assert (topic, key) == ("token-chunks", TURN.conversation_id)

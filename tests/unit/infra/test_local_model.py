@@ -72,6 +72,47 @@ def test_counting_repeating_and_length() -> None:
     assert len(asked("count to 999999999")) <= 400_000
 
 
+@pytest.mark.parametrize(
+    ("question", "said"),
+    [
+        ("Count from 1 to 3, each marked g7.", "g7:1, g7:2, g7:3"),
+        ("Count from 1 to 1, each marked a_b", "a_b:1"),
+        ("count to 2 each marked x", "x:1, x:2"),
+        ("Count from 3 to 1, each marked t", "t:3, t:2, t:1"),
+        (f"Count from 1 to 2, each marked {'z' * 40}.", f"{'z' * 40}:1, {'z' * 40}:2"),
+        (f"Count from 1 to 2, each marked {'z' * 41}.", "1, 2"),
+        ("Count from 1 to 2, each marked !", "1, 2"),
+    ],
+)
+def test_numbers_carry_a_mark(question: str, said: str) -> None:
+    assert asked(question) == said
+
+
+def test_a_begun_answer_is_continued_at_any_character() -> None:
+    before = [ChatMessage("user", "hi"), ChatMessage("assistant", "ho")]
+    prompt = [*before, ChatMessage("user", "Count from 1 to 40, each marked k3y_.")]
+    whole = ", ".join(f"k3y_:{n}" for n in range(1, 41))
+    for at in range(len(whole) + 1):
+        rest = compute(
+            VOCABULARY, render_prompt(SPEC, prompt, whole[:at]), max_tokens=1000, stops=[], seed=None, keep_stop=True
+        )
+        assert (whole[:at] + b"".join(rest.tokens).decode(), rest.finish_reason) == (whole, "stop")
+
+
+@given(st.text(min_size=1, max_size=60), st.data())
+def test_any_answer_is_continued_at_any_character(text: str, data: st.DataObject) -> None:
+    prompt = [ChatMessage("user", text)]
+
+    def said(begun: str) -> str:
+        rendered = render_prompt(SPEC, prompt, begun)
+        made = compute(VOCABULARY, rendered, max_tokens=10_000, stops=[], seed=None, keep_stop=True)
+        return b"".join(made.tokens).decode()
+
+    whole = said("")
+    at = data.draw(st.integers(0, len(whole)))
+    assert whole[:at] + said(whole[:at]) == whole
+
+
 def test_the_seed_decides() -> None:
     assert asked("write 30 words", seed=1) == asked("write 30 words", seed=1)
     assert asked("write 30 words", seed=1) != asked("write 30 words", seed=2)

@@ -26,6 +26,7 @@ from streams.moderation.policy_file import load_policy
 from tests.fakes.history import HistoryAway, MemoryHistory
 from tests.unit.streams.commands import CAUSE, NOW_US, prompt, regenerate, stateless
 from topics.errors import LogUnavailable
+from topics.headers import Headers, headers_of
 
 MODELS = ModelCatalogue.load()
 MODEL = MODELS.default_model
@@ -43,7 +44,15 @@ class MemoryProducer:
         self.fired: list[tuple[str, str, Any]] = []
         self.refusals: list[KafkaError] = []
 
-    def fire(self, topic: str, key: str, value: bytes, acknowledged: Callable[[KafkaError | None, int], None]) -> None:
+    def fire(
+        self,
+        topic: str,
+        key: str,
+        value: bytes,
+        acknowledged: Callable[[KafkaError | None, int], None],
+        headers: Headers | None,
+    ) -> None:
+        assert headers == headers_of(decode(value))
         self.fired.append((topic, key, decode(value)))
         error = self.refusals.pop(0) if self.refusals else None
         asyncio.get_running_loop().call_soon(acknowledged, error, len(self.fired))

@@ -1,0 +1,171 @@
+"""`./verbatim demo crash`: watch an answer live through the death of a process."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from infra.cli.terminal import UserError, complain, end_quietly
+
+if TYPE_CHECKING:
+    from infra.cli.demo_crash import Report, Wanted
+    from infra.cli.demo_screen import Screen
+
+INTERRUPTED = 130
+_WIDTH = 120
+
+app = typer.Typer(name="demo", help="See what the platform promises.", no_args_is_help=True, add_completion=False)
+
+
+class Role(StrEnum):
+    """What can be killed."""
+
+    WORKER = "worker"
+    API = "api"
+    RECORDER = "recorder"
+    TRITON = "triton"
+    KAFKA = "kafka"
+    CASSANDRA = "cassandra"
+    REDIS = "redis"
+    CONVERSATION = "conversation"
+    METERING = "metering"
+    PROJECTOR = "projector"
+    WATCHDOG = "watchdog"
+
+
+class Model(StrEnum):
+    """Those that count exactly, so that every piece of the answer can be checked by itself."""
+
+    LOCAL = "verbatim-local"
+    LOCAL_LLMAPI = "verbatim-local-llmapi"
+
+
+def register(parent: typer.Typer) -> None:
+    """Add the command group to the command line."""
+    parent.add_typer(app)
+
+
+@app.callback()
+def demo() -> None:
+    """See what the platform promises."""
+
+
+@app.command()
+def crash(
+    role: Annotated[Role, typer.Option("--kill", help="The process to kill -9 in the middle.")] = Role.WORKER,
+    model: Annotated[Model, typer.Option("--model", help="Who answers.")] = Model.LOCAL,
+    numbers: Annotated[
+        int, typer.Option("--numbers", min=20, max=500, metavar="N", help="Count to N: about 100 ms a number.")
+    ] = 100,
+    limit_s: Annotated[
+        float,
+        typer.Option(
+            "--timeout", min=1, max=600, metavar="SECONDS", help="For the answer, and once more for what follows it."
+        ),
+    ] = 60,
+    own: Annotated[
+        bool, typer.Option("--own-stack", help="On a stack of its own, started for it and deleted after it.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of pictures.")] = False,
+    state: Annotated[Path | None, typer.Option("--state", metavar="DIR", help="The running stack's folder.")] = None,
+) -> None:
+    """Begin a long answer, kill -9 a process in the middle, and check that nothing is lost and nothing is there twice.
+
+    Kills a process of the running stack; its supervisor starts it again. The answer and its conversation stay.
+    Exit code 0 only if everything holds: the stream's sequence, its text, and the same sha256 in what was read, in the
+    stored message, in the log and in the outcome; one outcome, one usage record.
+    """
+    from infra.cli.demo_crash import Wanted
+
+    wanted = Wanted(role.value, model.value, numbers, limit_s)
+    try:
+        if own and state is not None:
+            raise UserError("--own-stack and --state exclude each other")
+        report = _run(wanted, own, state, as_json)
+    except UserError as error:
+        complain(error)
+    except BrokenPipeError:
+        end_quietly()
+    except KeyboardInterrupt:
+        print("\nInterrupted. The answer goes on by itself: see ./verbatim chat.")
+        raise SystemExit(INTERRUPTED) from None
+    raise SystemExit(0 if report.holds else 1)
+
+
+def _run(wanted: Wanted, own: bool, state: Path | None, as_json: bool) -> Report:
+    from rich.console import Console
+
+    from infra.cli.demo_screen import Screen
+    from infra.cli.demo_stack import own_stack
+    from infra.cli.stack_file import state_folder
+
+    # A terminal's narrow encoding must not end the demo.
+    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=_WIDTH)
+    if own and not as_json:
+        console.print("Starting a stack for the demo …")
+    place: AbstractContextManager[Path] = own_stack() if own else nullcontext(state_folder(state))
+    with place as folder:
+        screen = Screen(console, quiet=as_json)
+        with screen:
+            report = _crash(wanted, folder, own, screen)
+        if as_json:
+            print(json.dumps(_document(wanted, report), indent=2))
+        else:
+            _show(report, screen)
+    return report
+
+
+def _crash(wanted: Wanted, folder: Path, own: bool, screen: Screen) -> Report:
+    from infra.cli.demo_crash import crash as run_crash
+    from infra.cli.stack_file import connected_settings, running_stack
+    from infra.settings import KafkaSettings
+
+    stack = running_stack(folder)
+    if not stack.api_key:
+        raise UserError("the stack has not made its first key yet: try again in a moment")
+    # The user's own settings say how to reach an external broker; a stack of the demo's own knows nothing of them.
+    kafka = KafkaSettings(bootstrap=stack.kafka_bootstrap) if own else connected_settings(folder, cassandra=False).kafka
+    return asyncio.run(run_crash(folder, stack, kafka.client_properties(), wanted, screen))
+
+
+def _show(report: Report, screen: Screen) -> None:
+    screen.attempts(report.attempts)
+    if report.pauses is None:
+        screen.say("No frame came after the kill.")
+    else:
+        longest, usual = report.pauses.longest, report.pauses.usual
+        screen.say(
+            f"Longest pause for the reader: {longest * 1000:.0f} ms; usual between two frames: {usual * 1000:.0f} ms."
+        )
+    screen.findings(report.findings)
+    if report.holds:
+        screen.say("Everything holds: nothing lost, nothing twice.", "bold green")
+    else:
+        screen.say("Something does not hold: see ✗ above.", "bold red")
+
+
+def _document(wanted: Wanted, report: Report) -> dict[str, Any]:
+    return {
+        "holds": report.holds,
+        "kill": wanted.role,
+        "killed": [asdict(child) for child in report.killed],
+        "model": wanted.model,
+        "conversation_id": report.conversation_id,
+        "generation_id": report.generation_id,
+        "connections": report.connections,
+        "pauses_s": None if report.pauses is None else asdict(report.pauses),
+        "back_after_s": report.back_after_s,
+        "attempts": [asdict(attempt) for attempt in report.attempts],
+        "findings": [asdict(finding) for finding in report.findings],
+    }

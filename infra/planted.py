@@ -1,0 +1,64 @@
+"""Faults that a test plants in one process at its start: a crash at a named point, a clock that is wrong.
+
+Nothing is planted unless a test did so: by VERBATIM_CRASHPOINT and VERBATIM_CLOCK_SKEW_S for a process that it starts
+itself, or, since a supervisor hands down neither, by a file beside the life sign of one child. The child that starts
+next takes the file away, so that only that one life of it is struck.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+CRASHPOINT_VARIABLE = "VERBATIM_CRASHPOINT"
+CLOCK_SKEW_VARIABLE = "VERBATIM_CLOCK_SKEW_S"
+_LIFESIGN_VARIABLE = "VERBATIM_LIFESIGN"
+_SUFFIX = ".fault"
+
+
+@dataclass(frozen=True, slots=True)
+class Planted:
+    """`crash_point`: NAME or NAME:N, the N-th time that point is passed. `clock_skew_s`: added to the wall clock."""
+
+    crash_point: str = ""
+    clock_skew_s: float = 0.0
+
+
+def fault_file(run_folder: Path, child: str) -> Path:
+    """Where a fault for the next life of `child` is laid down."""
+    return run_folder / f"{child}{_SUFFIX}"
+
+
+def plant(run_folder: Path, child: str, planted: Planted) -> None:
+    """Lay a fault down for the next life of `child`; it strikes once that child is started again."""
+    content = json.dumps({"crash_point": planted.crash_point, "clock_skew_s": planted.clock_skew_s})
+    file = fault_file(run_folder, child)
+    draft = file.with_name(f".{file.name}")
+    draft.write_text(content)
+    draft.replace(file)
+
+
+@functools.cache
+def planted() -> Planted:
+    """What is planted in this process: looked for once, at the first question."""
+    return take(os.environ)
+
+
+def take(environment: Mapping[str, str]) -> Planted:
+    """What an environment plants. Takes the file away that it was read from. Raises ValueError for what is no fault."""
+    sign = environment.get(_LIFESIGN_VARIABLE)
+    if sign:
+        file = Path(sign).with_suffix(_SUFFIX)
+        try:
+            content = file.read_text()
+            file.unlink()
+        except OSError:
+            pass  # nothing planted: as good as always
+        else:
+            read = json.loads(content)
+            return Planted(str(read["crash_point"]), float(read["clock_skew_s"]))
+    return Planted(environment.get(CRASHPOINT_VARIABLE, ""), float(environment.get(CLOCK_SKEW_VARIABLE) or 0))

@@ -1,0 +1,131 @@
+"""Which records of a generation count, said once more and in another way than topics.generation_fold. Pure.
+
+A bug in the fold would be invisible to a checker that folds. This reading looks at the whole log at once: first who
+owned it when, then what of the owner's is in sequence, then which end is the first that is true.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Literal
+
+from schemas.envelope import plain
+from schemas.generation import AttemptEnded, AttemptStarted, GenerationEnded, GenerationRecord, TokenChunk, Usage
+
+WhyVoid = Literal["after_end", "not_owner", "out_of_sequence"]
+
+
+@dataclass(frozen=True, slots=True)
+class Void:
+    """A chunk that does not count."""
+
+    chunk: TokenChunk
+    why: WhyVoid
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What a generation's records come to. `end_index`: which record is its end (None: it has none)."""
+
+    starts: tuple[AttemptStarted, ...]
+    chunks: tuple[TokenChunk, ...]
+    void: tuple[Void, ...]
+    end: AttemptEnded | GenerationEnded | None
+    end_index: int | None
+
+    @property
+    def text(self) -> str:
+        return "".join(plain(chunk.delta) for chunk in self.chunks)
+
+    @property
+    def sha256(self) -> str:
+        return sha256(self.text.encode()).hexdigest()
+
+    @property
+    def tokens(self) -> int:
+        """Completion tokens of what counts."""
+        return sum(chunk.tokens for chunk in self.chunks)
+
+    @property
+    def usage(self) -> Usage:
+        """What is to be billed."""
+        if isinstance(self.end, AttemptEnded):
+            return self.end.usage
+        return Usage(self.starts[0].prompt_tokens if self.starts else 0, self.tokens)
+
+
+def accepted(records: Sequence[GenerationRecord]) -> Accepted:
+    """Read one generation's records, in the order of their partition."""
+    owners = _owners(records)
+    counted: list[tuple[int, TokenChunk]] = []
+    void: list[tuple[int, Void]] = []
+    for index, record in enumerate(records):
+        if isinstance(record, TokenChunk):
+            if record.attempt_id != owners[index]:
+                void.append((index, Void(record, "not_owner")))
+            elif record.seq != len(counted) + 1:
+                void.append((index, Void(record, "out_of_sequence")))
+            else:
+                counted.append((index, record))
+    end_index = _end(records, owners, counted)
+    last = len(records) if end_index is None else end_index
+    late = [(index, Void(chunk, "after_end")) for index, chunk in counted if index > last]
+    early = [(index, Void(entry.chunk, "after_end") if index > last else entry) for index, entry in void]
+    return Accepted(
+        starts=tuple(_numbered(records[:last]).values()),
+        chunks=tuple(chunk for index, chunk in counted if index < last),
+        void=tuple(entry for _, entry in sorted([*late, *early], key=lambda pair: pair[0])),
+        end=None if end_index is None else _as_end(records[end_index]),
+        end_index=end_index,
+    )
+
+
+def _numbered(records: Sequence[GenerationRecord]) -> dict[int, AttemptStarted]:
+    """The starts that count, by index: the first is number 1, each later one has a new highest number."""
+    found: dict[int, AttemptStarted] = {}
+    highest = 0
+    for index, record in enumerate(records):
+        if isinstance(record, AttemptStarted) and (record.number > highest if found else record.number == 1):
+            found[index] = record
+            highest = record.number
+    return found
+
+
+def _owners(records: Sequence[GenerationRecord]) -> list[str | None]:
+    """Whose attempt owned the generation when each record came, if nothing had ended it."""
+    counting = _numbered(records)
+    owner: str | None = None
+    owners: list[str | None] = []
+    seq, text = 0, sha256()
+    for index, record in enumerate(records):
+        owners.append(owner)
+        if index in counting:
+            owner = counting[index].attempt_id
+        elif isinstance(record, TokenChunk) and record.attempt_id == owner and record.seq == seq + 1:
+            seq += 1
+            text.update(plain(record.delta).encode())
+        elif isinstance(record, AttemptEnded) and record.finish_reason == "handed_over":
+            agrees = (record.attempt_id, record.last_seq, record.sha256) == (owner, seq, text.hexdigest())
+            owner = None if agrees else owner
+    return owners
+
+
+def _end(
+    records: Sequence[GenerationRecord], owners: Sequence[str | None], counted: Sequence[tuple[int, TokenChunk]]
+) -> int | None:
+    for index, record in enumerate(records):
+        if isinstance(record, GenerationEnded):
+            return index
+        if isinstance(record, AttemptEnded) and record.finish_reason != "handed_over":
+            before = [plain(chunk.delta) for at, chunk in counted if at < index]
+            digest = sha256("".join(before).encode()).hexdigest()
+            if (record.attempt_id, record.last_seq, record.sha256) == (owners[index], len(before), digest):
+                return index
+    return None
+
+
+def _as_end(record: GenerationRecord) -> AttemptEnded | GenerationEnded:
+    assert isinstance(record, AttemptEnded | GenerationEnded)
+    return record
