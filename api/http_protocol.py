@@ -1,10 +1,11 @@
-"""HTTP/1.1 as uvicorn speaks it, with limits on what comes before a request is whole: nobody may send a head without
-an end, or one byte a minute, and what is no HTTP is answered in the shape of all other errors.
+"""HTTP/1.1 as uvicorn speaks it, with limits on those who do not: nobody may send a head without an end, or one byte a
+minute, or leave an answer untaken, and what is no HTTP is answered in the shape of all other errors.
 """
 
 from __future__ import annotations
 
 import asyncio
+import socket
 from http import HTTPStatus
 from typing import Any
 
@@ -16,6 +17,9 @@ MOST_HEAD_BYTES = 2 * 1024 * 1024
 """Far more than any client of ours sends: what is merely too long is refused by name, by the route."""
 HEAD_S = 30.0
 """How long a connection may take to bring its next request's head."""
+TAKES_NOTHING_S = 90.0
+"""After this the system gives up a client that takes nothing of its answer; readers of streams are dropped sooner."""
+_USER_TIMEOUT: int | None = getattr(socket, "TCP_USER_TIMEOUT", None)  # Linux has it
 
 
 class BoundedHttp(HttpToolsProtocol):
@@ -29,6 +33,9 @@ class BoundedHttp(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
         super().connection_made(transport)
         self._late = self.loop.call_later(HEAD_S, self._head_is_late)
+        link = transport.get_extra_info("socket")
+        if link is not None and _USER_TIMEOUT is not None:
+            link.setsockopt(socket.IPPROTO_TCP, _USER_TIMEOUT, int(TAKES_NOTHING_S * 1000))
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_clock()

@@ -15,6 +15,7 @@ import threading
 from typing import Any
 
 import faust
+import faust.tables.manager
 
 from infra.lifesign import LifeSign
 from infra.logging import configure, get_logger
@@ -31,10 +32,25 @@ __all__ = ["Handler", "OpenHandler", "Poison", "Retry", "Source", "StreamApp", "
 INSTANCE_VARIABLE = "VERBATIM_INSTANCE"
 LAZY_LINGER_MS = 5
 DRAIN_S = 6.0
+DYNAMIC_SESSION_S = 10.0
+STATIC_SESSION_S = 30.0
+"""How long a member may be silent. A named one is taken over from by its next life at once, so its session needs only
+outlast a restart of the broker: a client whose session ends meanwhile forgets its membership, and its next commit is
+refused for good ("static consumer fenced"), which ends the process.
+"""
 EXIT_S = 12.0
 """A process that has been told to end, or crashed, is gone after this, come what may."""
 
 _log = get_logger(__name__)
+
+
+class NoTables(faust.tables.manager.TableManager):  # type: ignore[misc]
+    """Agents here keep no tables, so their process need not wait a second for some to be declared."""
+
+    async def on_start(self) -> None:
+        if not self.should_stop:
+            await self._update_channels()
+            await self.recovery.start()
 
 
 class StreamApp(faust.App):  # type: ignore[misc]  # Faust ships no types
@@ -111,7 +127,7 @@ def make_app(
         broker=[f"kafka://{server.strip()}" for server in settings.kafka.bootstrap.split(",")],
         consumer_group_instance_id=f"{group}-{instance}" if instance else None,
         consumer_auto_offset_reset="earliest",
-        broker_session_timeout=10.0,
+        broker_session_timeout=STATIC_SESSION_S if instance else DYNAMIC_SESSION_S,
         broker_heartbeat_interval=2.0,
         broker_commit_interval=0.5,
         broker_max_poll_records=500,
@@ -120,6 +136,7 @@ def make_app(
         topic_allow_declare=False,
         topic_disable_leader=True,
         table_standby_replicas=0,
+        TableManager=NoTables,
         cython_optimizations=True,
         web_enabled=False,
         worker_redirect_stdouts=False,

@@ -59,7 +59,11 @@ class Patience:
         self.outages += self.failures == 1
         pause_s: float = min(FIRST_PAUSE_S * 2.0 ** min(self.failures - 1, 10), MOST_PAUSE_S)
         left = self.left(now_s)
-        if self.failures >= MOST_TRIES or self.outages > MOST_OUTAGES or pause_s >= min(left.first_token_s, left.total_s):
+        if (
+            self.failures >= MOST_TRIES
+            or self.outages > MOST_OUTAGES
+            or pause_s >= min(left.first_token_s, left.total_s)
+        ):
             return None
         return pause_s
 

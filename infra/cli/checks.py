@@ -41,8 +41,23 @@ def check() -> None:
 def test(
     context: typer.Context,
     no_check: Annotated[bool, typer.Option("--no-check", help="Leave out ruff, mypy and import-linter.")] = False,
+    faults: Annotated[
+        int | None,
+        typer.Option("--faults", metavar="N", min=1, help="Only this: N random faults on a stack of its own."),
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option("--seed", metavar="S", min=0, help="What the faults are drawn from; needs --faults.")
+    ] = None,
 ) -> None:
-    """Check, then test: `test [unit|integration|…] [PYTEST ARGUMENTS]`. Unit tests run two at a time."""
+    """Check, then test: `test [unit|integration|…] [PYTEST ARGUMENTS]`. Unit tests run two at a time.
+
+    With --faults N: start a stack in a temporary folder, let N faults strike it under load, check every promise, and
+    print the seed. Exit 1 when any promise was broken; the schedule and the command to repeat it are printed then.
+    """
+    if seed is not None and faults is None:
+        raise typer.BadParameter("--seed needs --faults N")
+    if faults is not None:
+        raise typer.Exit(_run(fault_run(faults, seed)))
     suites = suite_names()
     wanted = [argument for argument in context.args if argument in suites]
     extra = [argument for argument in context.args if argument not in suites]
@@ -68,6 +83,11 @@ def plan(suites: Sequence[str]) -> list[list[str]]:
     if others:
         runs.append(others)
     return runs
+
+
+def fault_run(faults: int, seed: int | None) -> list[str]:
+    """Python's arguments for a run of so many faults; `seed` None: another one each time."""
+    return ["-m", "tests.faults.run", "--faults", str(faults), *(["--seed", str(seed)] if seed is not None else [])]
 
 
 def run_pytest(arguments: Sequence[str], extra: Sequence[str]) -> int:

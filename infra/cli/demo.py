@@ -95,7 +95,7 @@ def crash(
     except BrokenPipeError:
         end_quietly()
     except KeyboardInterrupt:
-        print("\nInterrupted. The answer goes on by itself: see ./verbatim chat.")
+        print("\nverbatim: interrupted; the answer goes on by itself", file=sys.stderr)
         raise SystemExit(INTERRUPTED) from None
     raise SystemExit(0 if report.holds else 1)
 

@@ -28,7 +28,7 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What was seen of one answer.
+    """What was seen of one answer. `stored` None, `again` empty: could not be read in time.
 
     `frames`: in the order of their arrival, over all connections. `again`: the same stream read once more from its
     beginning, after its end. `log`: its records in token-chunks, in order. `outcomes`, `usages`: every copy there is.
@@ -111,7 +111,7 @@ def _text(evidence: Evidence, text: str) -> Finding:
 def _stored(stored: Stored | None, digest: str) -> Finding:
     promise = "sha256 of the stored message"
     if stored is None:
-        return Finding(promise, False, "no such message")
+        return Finding(promise, False, "it could not be read in time")
     found = digest_of(stored.content)
     holds = stored.status == "completed" and found == digest
     return Finding(promise, holds, f"{found[:_SHOWN_DIGITS]}… {stored.status}")
@@ -159,6 +159,8 @@ def _again(evidence: Evidence) -> Finding:
     promise = "read again, the stream is the same to the byte"
     if evidence.again == evidence.frames:
         return Finding(promise, True, f"{len(evidence.again)} frames")
+    if not evidence.again:
+        return Finding(promise, False, "it could not be read in time")
     at = _common(evidence.again, evidence.frames)
     return Finding(promise, False, f"other from frame {at} on")
 

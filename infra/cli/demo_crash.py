@@ -25,7 +25,7 @@ from infra.ids import draw_attempt_id
 from topics.errors import LogError
 
 SILENCE_S = 0.15
-"""A gap between two frames that is worth a word."""
+"""A gap between two frames that is worth a word, if it is longer than those that were told before."""
 SETTLE_S = 1.0
 """How long after the last record a second copy of an outcome or a bill is still waited for."""
 
@@ -105,6 +105,7 @@ class _Run:
         self._expected = ", ".join(f"{tag}:{number}" for number in range(1, wanted.numbers + 1))
         self._conversation_id = ""
         self._characters = 0
+        self._told_s = SILENCE_S
         self._transcript = Transcript()
         self._begun, self._half = asyncio.Event(), asyncio.Event()
         self._killed_at_s = self._back_at_s = float("inf")
@@ -149,7 +150,7 @@ class _Run:
         seen = self._transcript
         evidence = Evidence(self._expected, tuple(seen.frames), again, stored, found.log, found.outcomes, found.usages)
         back_after_s = None if missing else self._back_at_s - self._killed_at_s
-        back = f"{', '.join(missing)} is not" if missing else f"after {back_after_s:.1f} s"
+        back = f"not in time: {', '.join(missing)}" if missing else f"after {back_after_s:.1f} s"
         return Report(
             self._conversation_id,
             seen.generation_id,
@@ -181,7 +182,8 @@ class _Run:
             taken_up = f"with Last-Event-ID {seq}" if seq >= 0 else "with the same key"
             self._screen.happened(f"no connection ({news}): again, {taken_up}", "yellow")
             return
-        if len(times) > 1 and (silence_s := times[-1] - times[-2]) > SILENCE_S and times[-1] > self._killed_at_s:
+        if len(times) > 1 and (silence_s := times[-1] - times[-2]) > self._told_s and times[-1] > self._killed_at_s:
+            self._told_s = silence_s
             self._screen.happened(f"the stream goes on with frame {seq} after {silence_s:.2f} s", "bold green")
         match event_of(news):
             case ContentChunk(delta=delta):

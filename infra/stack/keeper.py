@@ -56,6 +56,7 @@ class Keeper:
         self._decided = asyncio.Event()
         self._process: Process | None = None
         self._wanted_again = False
+        self._was_ready = False
 
     async def until_ready(self) -> str | None:
         """Wait for the first readiness. Returns None, or why the child was given up."""
@@ -106,8 +107,9 @@ class Keeper:
         """From start to end: why it ended, and how many seconds it was healthy."""
         self._sign.unlink(missing_ok=True)
         self.started_at = utc_now().isoformat(timespec="seconds")
-        # Not the first: only what was ready once has work that waits for it.
-        process = self._stand_in(self.spec) if self._stand_in is not None and self._decided.is_set() else None
+        # Only after a life that was ready: what cannot even start would take one spare after the other.
+        was_ready, self._was_ready = self._was_ready, False
+        process = self._stand_in(self.spec) if self._stand_in is not None and was_ready else None
         start_timeout_s = self.spec.start_timeout_s if process is None else STAND_IN_START_S
         if process is None:
             try:
@@ -122,6 +124,7 @@ class Keeper:
             reason = await watch.until_ready(start_timeout_s)
             if reason is None:
                 ready_at = monotonic_s()
+                self._was_ready = True
                 self._set("ready", "")
                 self._decided.set()
                 reason = await self._until_end(watch)

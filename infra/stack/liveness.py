@@ -8,7 +8,7 @@ MOST_A_TURN_S = 1.0
 EXCUSED_AT_MOST_S = 10.0
 """Silence this long is a hang, whatever excused it."""
 
-QUERIES_AT_LEAST = 3
+QUERIES_AT_LEAST = 2
 """So many queries in a row must have failed, however long one of them took."""
 
 

@@ -94,7 +94,12 @@ class Watchdog:
         ended = await asyncio.to_thread(ended_among, self._properties, [watched.turn for watched in due])
         for watched in due:
             turn = watched.turn
-            if turn.generation_id not in ended:
+            if turn.generation_id in ended:
+                # The recorder sees to it. Its outcome may never come here: of a command that was repeated late it was
+                # read before a restart, and waiting for it would hold up this partition's commits for ever.
+                self._turns.ended(turn.generation_id)
+                self._held.ended(turn.generation_id)
+            else:
                 _log.warning("expired", generation=turn.generation_id, model=turn.model)
                 crash_point("watchdog.before_expiry")
                 await self._producer.send(TOKEN_CHUNKS, turn.conversation_id, expiry(watched, now_us()))

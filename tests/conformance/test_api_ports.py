@@ -11,9 +11,11 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 
 import pytest
+from confluent_kafka.admin import AdminClient
 
 from api.chunk_log import KafkaChunkLog
-from api.ports import Admission, Limiter, Log
+from api.log_ends import KafkaEnds
+from api.ports import Admission, Ends, Limiter, Log
 from api.rate_limit import RedisLimiter
 from api.tail_hub import ChunkLog, LogRecord
 from infra.ids import draw_id, draw_secret
@@ -36,6 +38,7 @@ from topics.producer import LogProducer
 @dataclass
 class LogUnderTest:
     log: Log
+    ends: Ends
     chunks: ChunkLog
     topics: Catalogue
     seen: list[LogRecord] = field(default_factory=list)
@@ -49,7 +52,7 @@ class LogUnderTest:
 @asynccontextmanager
 async def memory_log() -> AsyncIterator[LogUnderTest]:
     log = MemoryLog()
-    under_test = LogUnderTest(log, log, MEMORY_TOPICS)
+    under_test = LogUnderTest(log, log, log, MEMORY_TOPICS)
     log.tail(TOKEN_CHUNKS, under_test.seen.extend)
     yield under_test
 
@@ -59,7 +62,8 @@ async def kafka_log(settings: Settings) -> AsyncIterator[LogUnderTest]:
     topics, properties = catalogue(), settings.kafka.client_properties()
     await asyncio.to_thread(create_topics, properties, topics)
     log, chunks = LogProducer(properties, topics), KafkaChunkLog(properties, topics)
-    under_test = LogUnderTest(log, chunks, topics)
+    ends = KafkaEnds(AdminClient(dict(properties)), topics)
+    under_test = LogUnderTest(log, ends, chunks, topics)
 
     def see(records: Iterable[LogRecord]) -> None:
         under_test.seen.extend(records)
@@ -83,6 +87,17 @@ def open_log(request: pytest.FixtureRequest) -> Callable[[], AbstractAsyncContex
 
 def chunk(seq: int) -> TokenChunk:
     return TokenChunk("g", "a", seq, 1, 1, f"w{seq}")
+
+
+async def test_the_newest_offset_is_that_of_the_last_record(
+    open_log: Callable[[], AbstractAsyncContextManager[LogUnderTest]],
+) -> None:
+    async with open_log() as under_test:
+        key = draw_id()
+        at = [await under_test.log.send(TOKEN_CHUNKS, key, chunk(seq)) for seq in (1, 2)][-1]
+        place = (TOKEN_CHUNKS, at.partition)
+        assert await under_test.ends.newest(TOKEN_CHUNKS, key) == {place: at.offset}
+        assert (await under_test.ends.newest(TOKEN_CHUNKS))[place] == at.offset
 
 
 async def test_what_is_sent_arrives_in_order_where_it_was_said(

@@ -1,9 +1,9 @@
 """Kafka's promises in memory: partitioned logs, and consumer groups with the membership rules that decide who works.
 
-No IO and no waiting; time is whatever `now_us` says. What is kept on purpose, since it is what hurts: nobody's produce is
-ever refused (a zombie's neither), a commit is checked for membership alone and not for ownership, and a static member
-that is replaced learns it only at its next contact. One suite holds this and the real broker to the same promises
-(tests/conformance/test_log.py).
+No IO and no waiting; time is whatever `now_us` says. What is kept on purpose, since it is what hurts: nobody's produce
+is ever refused (a zombie's neither), a commit is checked for membership alone and not for ownership, and a static
+member that is replaced learns it only at its next contact. One suite holds this and the real broker to the same
+promises (tests/conformance/test_log.py).
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ is with the operating system, which outlives the client.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 from dataclasses import fields
@@ -26,12 +27,24 @@ class DamagedJournal(Exception):
         super().__init__(f"{path}, line {line}: not an entry of a journal")
 
 
+class JournalInUse(Exception):
+    """Another process writes this journal: one reader's frames would get mixed up with another's."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(f"{path} is being written by another process")
+
+
 class Journal:
     """Appends entries to a file; one that a killed writer left is taken up behind its last whole line."""
 
     def __init__(self, path: Path) -> None:
-        """Raises OSError if the file cannot be opened or created."""
+        """Raises OSError if the file cannot be opened or created, JournalInUse."""
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(self._file)
+            raise JournalInUse(path) from None
         os.truncate(self._file, _whole_bytes(path))
 
     def write(self, entry: Entry) -> None:

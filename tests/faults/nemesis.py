@@ -27,7 +27,7 @@ STRUCK_WITHIN_S = 25.0
 GRACE_S = 15.0
 MOST_SPARES = 6
 BALLOON = "balloon"
-BALLOON_PIECE_BYTES = 1 << 20
+PAGE_BYTES = 4096
 
 Say = Callable[[str], None]
 
@@ -228,13 +228,14 @@ async def _ended(descriptor: int) -> None:
 
 
 def _inflate(balloon: Path) -> None:
-    """Write until there is no room, then in smaller pieces to the last byte."""
-    piece = BALLOON_PIECE_BYTES
-    with balloon.open("wb", buffering=0) as file:
-        while piece:
+    """Take all the room there is, to the last page, also what becomes free meanwhile."""
+    disk = os.statvfs(balloon.parent)
+    piece, size = disk.f_bavail * disk.f_frsize, 0
+    with balloon.open("wb") as file:
+        while piece >= PAGE_BYTES:
             try:
-                written = file.write(bytes(piece))
+                os.posix_fallocate(file.fileno(), size, piece)
             except OSError:
-                piece //= 16
+                piece //= 2
             else:
-                piece = piece if written == piece else piece // 16
+                size += piece

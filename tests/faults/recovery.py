@@ -10,13 +10,12 @@ import httpx
 
 from infra.clock import monotonic_s
 from infra.ids import draw_id
+from tests.faults.evidence import question
 
 RECOVERY_LIMIT_S = 30.0
 """I15: after any fault is lifted a new prompt completes within this, with no hand."""
 GIVE_UP_S = 120.0
 NEXT_TRY_S = 2.0
-_PROMPT = "Count from 1 to 3, each marked probe."
-_ANSWER = "probe:1, probe:2, probe:3"
 
 
 async def time_to_recover(url: str, key: str) -> float | None:
@@ -44,12 +43,13 @@ async def time_to_recover(url: str, key: str) -> float | None:
 
 async def _try(client: httpx.AsyncClient, answered: asyncio.Event) -> None:
     with contextlib.suppress(httpx.HTTPError):
-        created = await client.post("/api/v1/conversations", json={}, headers={"Idempotency-Key": draw_id()})
+        tag = f"p{draw_id().replace('-', '')}"
+        created = await client.post("/api/v1/conversations", json={}, headers={"Idempotency-Key": tag})
         if created.status_code != 201:
             return
         messages = f"/api/v1/conversations/{created.json()['id']}/messages"
-        answer = await client.post(messages, json={"content": _PROMPT})
-        if answer.status_code == 200 and _text(answer.text) == _ANSWER:
+        answer = await client.post(messages, json={"content": question(tag, 3)})
+        if answer.status_code == 200 and _text(answer.text) == f"{tag}:1, {tag}:2, {tag}:3":
             answered.set()
 
 

@@ -12,6 +12,7 @@ import argparse
 import asyncio
 import secrets
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
@@ -62,13 +63,17 @@ class Report:
         )
 
 
-async def run_faults(folder: Path, seed: int, steps: Sequence[Step], say: Say) -> Report:
+async def run_faults(
+    folder: Path, seed: int, steps: Sequence[Step], say: Say, enough: asyncio.Event | None = None
+) -> Report:
     """Let `steps` strike a new stack in `folder`, an empty one, under load, and judge what it did.
 
-    Raises NotStarted; anything else that goes wrong is a violation.
+    Once `enough` is set no further step strikes; what there is by then is judged. Raises NotStarted; anything else
+    that goes wrong is a violation.
     """
     report = Report(seed, tuple(steps))
     began_s = monotonic_s()
+    folder.mkdir(parents=True, exist_ok=True)  # noqa: ASYNC240 - nothing else runs yet
     async with running(folder, small_disks=can_mount()) as stack:
         say(f"{monotonic_s() - began_s:6.1f} s  the stack is up")
         nemesis = Nemesis(stack, lambda done: say(f"{monotonic_s() - began_s:6.1f} s    {done}"))
@@ -78,6 +83,8 @@ async def run_faults(folder: Path, seed: int, steps: Sequence[Step], say: Say) -
                 users = together.create_task(load.run())
                 await asyncio.sleep(WARM_UP_S)
                 for step in steps:
+                    if enough is not None and enough.is_set():
+                        break
                     await asyncio.sleep(step.delay_s)
                     at_s = monotonic_s() - began_s
                     say(f"{at_s:6.1f} s  {step}")
@@ -101,6 +108,22 @@ async def run_faults(folder: Path, seed: int, steps: Sequence[Step], say: Say) -
     report.violations += [late for one in report.struck if (late := _late(one)) is not None]
     report.violations += await asyncio.to_thread(check, evidence)
     return report
+
+
+async def _until_stopped(folder: Path, seed: int, steps: Sequence[Step]) -> Report:
+    """`run_faults`, printing. The first Ctrl-C or SIGTERM ends the schedule, the second one everything."""
+    running_here, enough = asyncio.current_task(), asyncio.Event()
+    assert running_here is not None
+
+    def stop() -> None:
+        if enough.is_set():
+            running_here.cancel()
+        enough.set()
+        print("no further step; once more: stop everything at once", file=sys.stderr)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop)
+    return await run_faults(folder, seed, steps, lambda line: print(line, flush=True), enough)
 
 
 def _late(one: Struck) -> Violation | None:
@@ -141,10 +164,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     seed = secrets.randbelow(1_000_000) if given.seed is None else given.seed
     steps = schedule(seed, given.faults) if given.faults else ONE_OF_EACH
     folder = given.folder or Path(tempfile.mkdtemp(prefix="verbatim-faults-"))
-    folder.mkdir(parents=True, exist_ok=True)
     print(f"seed {seed}, {len(steps)} steps, in {folder}", flush=True)
     try:
-        report = asyncio.run(run_faults(folder, seed, steps, lambda line: print(line, flush=True)))
+        report = asyncio.run(_until_stopped(folder, seed, steps))
+    except asyncio.CancelledError:
+        print(f"interrupted; everything was stopped, {folder} stays", file=sys.stderr)
+        return 1
     except NotStarted as error:
         print(f"the stack did not start: {error}", file=sys.stderr)
         return 1

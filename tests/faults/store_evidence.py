@@ -22,11 +22,14 @@ _PAUSE_S = 0.5
 
 
 class StoresUnreadable(Exception):
-    """The API did not show what it must, for as long as was waited."""
+    """The API did not answer for as long as was waited."""
 
 
 class StoreReader:
-    """Reads conversations and generations; waits, bounded in all by `patience_s`, while the API says it is behind."""
+    """Reads conversations and generations; waits while the API says that it is behind.
+
+    All waits together end after `patience_s`: what is behind even then is taken as it is, for the checker to judge.
+    """
 
     def __init__(self, url: str, key: str, patience_s: float = 60.0) -> None:
         self._client = httpx.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=30)
@@ -71,14 +74,12 @@ class StoreReader:
     def _get(self, path: str, token: str, **parameters: str) -> Any | None:
         headers = {_POSITION: token} if token else {}
         while True:
-            why = "it is behind"
             try:
                 answer = self._client.get(path, headers=headers, params={"limit": "100", **parameters})
-                if answer.status_code == 404 and _BEHIND not in answer.headers:
-                    return None
-                if answer.status_code == 200 and _BEHIND not in answer.headers:
-                    return answer.json()
-                why = f"{answer.status_code} {answer.headers.get(_BEHIND, '')}"
+                waited = _BEHIND not in answer.headers or time.monotonic() > self._until_s
+                if answer.status_code in (200, 404) and waited:
+                    return answer.json() if answer.status_code == 200 else None
+                why = str(answer.status_code)
             except httpx.HTTPError as error:
                 why = type(error).__name__
             if time.monotonic() > self._until_s:

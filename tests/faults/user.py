@@ -11,9 +11,7 @@ import contextlib
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
-from hashlib import sha256
-from typing import Any
+from dataclasses import dataclass
 from uuid import UUID
 
 import httpx
@@ -32,74 +30,30 @@ from tests.faults.evidence import (
     question,
 )
 from tests.faults.journal import Journal
+from tests.faults.turns import MODEL, POSITION, Prompt, Reader, Talk, digest
 
-POSITION, BEHIND, KEY = "X-Verbatim-Position", "X-Verbatim-Behind", "Idempotency-Key"
+BEHIND, KEY = "X-Verbatim-Behind", "Idempotency-Key"
 SILENCE_S = 25.0
 """How long a connection may stay silent: heartbeats come every 15 s."""
 _CONNECT_S = 5.0
 _PAUSES_S = (0.1, 0.2, 0.5, 1.0, 1.0, 2.0)
 _MOST_REFUSALS = 20
 _LATER = (409, 429)
-_MODEL = "verbatim-local"
-
-
-@dataclass
-class Talk:
-    """A conversation as its user knows it. `written`: tokens of writes not yet covered by an ended answer."""
-
-    conversation_id: str
-    written: list[str] = field(default_factory=list)
-    last_answer: str | None = None
-
-    def answered(self, generation_id: str) -> None:
-        """An answer was read to its end."""
-        self.last_answer = generation_id
-        self.written.clear()
-
-    def position(self) -> dict[str, str]:
-        parts = [*self.written[-8:], *([f"generation/{self.last_answer}"] if self.last_answer else [])]
-        return {POSITION: ",".join(parts)} if parts else {}
-
-
-@dataclass(frozen=True, slots=True)
-class Prompt:
-    """A prompt under its key. `parent`: the answer it follows, said outright; None: left to the API."""
-
-    key: str
-    tag: str
-    count: int
-    parent: str | None = None
-
-    @property
-    def body(self) -> dict[str, Any]:
-        body: dict[str, Any] = {"content": question(self.tag, self.count), "model": _MODEL}
-        return body if self.parent is None else {**body, "parent_message_id": self.parent}
-
-    def intent(self, conversation_id: str) -> Intent:
-        return Intent(self.key, conversation_id, self.tag, self.count, _digest(self.body))
-
-
-@dataclass
-class Reader:
-    """One reader of one generation. `leave_after`: the frames after which it drops its connection, ascending."""
-
-    name: str
-    generation_id: str = ""
-    after: int = -1
-    ended: bool = False
-    leave_after: list[int] = field(default_factory=list)
-    on_frame: Callable[[int], None] | None = None
 
 
 class User:
     """Acts through one HTTP client and writes everything it sees to the journal."""
 
-    def __init__(self, url: str, key: str, journal: Journal, *, patience_s: float = 180.0) -> None:
+    def __init__(
+        self, url: str, key: str, journal: Journal, *, patience_s: float = 180.0,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:  # fmt: skip
         """`patience_s`: for how long it tries without any progress before it gives up."""
         self._journal = journal
         self._patience_s = patience_s
         self._http = httpx.AsyncClient(
             base_url=url,
+            transport=transport,
             headers={"Authorization": f"Bearer {key}"},
             timeout=httpx.Timeout(SILENCE_S, connect=_CONNECT_S),
             limits=httpx.Limits(max_connections=200, max_keepalive_connections=50),
@@ -196,8 +150,8 @@ class User:
     async def complete(self, prompt: Prompt, name: str) -> bool:
         """One streamed /v1/chat/completions, retried under its key; True once it was read to its end."""
         key, messages = prompt.key, [{"role": "user", "content": question(prompt.tag, prompt.count)}]
-        body = {"model": _MODEL, "messages": messages, "stream": True}
-        intent = Intent(key, "", prompt.tag, prompt.count, _digest(body))
+        body = {"model": MODEL, "messages": messages, "stream": True}
+        intent = Intent(key, "", prompt.tag, prompt.count, digest(body))
         async for _ in self._tries(most=6):
             self._journal.write(intent)
             generation, text = "", ""
@@ -307,7 +261,3 @@ async def _blocks(answer: httpx.Response) -> AsyncIterator[dict[str, str]]:
             fields = {line[0]: line[1] for line in lines if len(line) == 2}
             if fields:
                 yield fields
-
-
-def _digest(body: dict[str, Any]) -> str:
-    return sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()

@@ -19,8 +19,9 @@ from infra.cli.first_key import FIRST_USER
 from infra.clock import monotonic_s
 from schemas import ids
 from tests.faults.evidence import Acked, Entry, Frame
-from tests.faults.journal import Journal
-from tests.faults.user import Prompt, Reader, Talk, User
+from tests.faults.journal import Journal, JournalInUse
+from tests.faults.turns import Prompt, Reader, Talk
+from tests.faults.user import User
 
 SHORTEST, LONGEST = 5, 30
 """Numbers to count to; each is four tokens."""
@@ -201,7 +202,7 @@ class _Client:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """0: all acknowledged turns have ended; 1: some have not; 2: there is no stack."""
+    """0: all acknowledged turns have ended; 1: some have not; 2: there is no stack, or the journal is in use."""
     parser = argparse.ArgumentParser(prog="python -m tests.faults.workload", description=__doc__)
     parser.add_argument("--state", type=Path, required=True, help="state folder of a running stack")
     parser.add_argument("--seed", type=int, default=1)
@@ -214,7 +215,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         print(f"There is no running stack: {error}", file=sys.stderr)
         return 2
-    return asyncio.run(_run(given, api["url"], api["key"]))
+    try:
+        return asyncio.run(_run(given, api["url"], api["key"]))
+    except JournalInUse as error:
+        print(error, file=sys.stderr)
+        return 2
 
 
 async def _run(given: argparse.Namespace, url: str, key: str) -> int:

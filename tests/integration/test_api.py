@@ -253,9 +253,9 @@ async def test_the_end_of_a_cancelled_turn_stands_once_in_the_log(running: Runni
             )
     assert {answer.json()["status"] for answer in answers} == {"cancelled"}
     properties = running.settings.kafka.client_properties()
-    _, end = await asyncio.to_thread(watermarks, properties, TOKEN_CHUNKS, 0)
+    low, end = await asyncio.to_thread(watermarks, properties, TOKEN_CHUNKS, 0)
     fold = await asyncio.to_thread(
-        fold_generation, properties, TOKEN_CHUNKS, conversation, generation, Position(0, 0, 0), end
+        fold_generation, properties, TOKEN_CHUNKS, conversation, generation, Position(0, 0, low), end
     )
     assert isinstance(fold.end, GenerationEnded)
     assert (fold.end.reason, fold.end.seen, fold.text) == ("cancelled", 1, "held ")

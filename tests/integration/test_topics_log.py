@@ -25,6 +25,7 @@ from topics.admin import create_topics
 from topics.catalogue import Catalogue
 from topics.consumer import assigned_consumer, group_consumer, next_batch
 from topics.errors import FatalLogError, LogUnavailable, OutOfRange, RecordRefused
+from topics.headers import headers_of
 from topics.producer import LogProducer
 from topics.scan import fold_generation, scan, watermarks
 from topics.spec import DAY_MS, TopicSpec
@@ -117,6 +118,7 @@ async def test_send_answers_where_the_record_stands(kafka: dict[str, str], topic
         offsets[position.partition] += 1
         message = next(scan(kafka, topic, position.partition, position.offset, position.offset + 1))
         assert (message.key(), decode(message.value())) == (key.encode(), RECORD)
+        assert message.headers() == headers_of(RECORD)
 
 
 async def test_many_at_once_keep_their_order_and_every_acknowledgement_comes_once(

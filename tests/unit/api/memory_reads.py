@@ -35,12 +35,15 @@ from topics.catalogue import ACCOUNT_EVENTS, CONVERSATION_EVENTS, GENERATION_OUT
 class MemoryReads:
     """The projections: read from the log itself at every call, so always current.
 
-    `blind` sees nothing; `unseen` is a type of event that has not arrived yet.
+    `blind` sees nothing, with `sees_when_waited` until somebody waits; `unseen` is a type of event that has not arrived
+    yet; `forgets_outcomes`: no generation seems to have ended.
     """
 
     def __init__(self, log: MemoryLog) -> None:
         self._log = log
         self.blind = False
+        self.sees_when_waited = False
+        self.forgets_outcomes = False
         self.unseen: type | None = None
         self.asked_positions: list[dict[tuple[str, int], int]] = []
         self.caught_up = True
@@ -173,6 +176,8 @@ class MemoryReads:
         return None
 
     async def outcome(self, generation_id: str) -> Outcome | None:
+        if self.forgets_outcomes:
+            return None
         events = self._events(GENERATION_OUTCOMES)
         return next((event for event, _ in events if event.turn.generation_id == generation_id), None)
 
@@ -185,6 +190,7 @@ class MemoryReads:
         conversation_id: str | None = None,
     ) -> bool:
         self.asked_positions.append(dict(offsets))
+        self.blind = self.blind and not self.sees_when_waited
         return self.caught_up
 
 

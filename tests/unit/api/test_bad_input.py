@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
 import httpx
 import pytest
 
+from api import bodies
 from infra.models import ModelCatalogue
 from tests.unit.api.world import World
 from topics.catalogue import CONVERSATION_EVENTS
@@ -72,6 +74,18 @@ async def test_large_bodies(world: World, alice: httpx.AsyncClient) -> None:
     undeclared = await alice.post(CHAT, content=endless(), headers={"content-type": "application/json"})
     assert undeclared.status_code == 413
     assert prompts(world) == 0
+
+
+async def test_bodies_that_do_not_come(monkeypatch: pytest.MonkeyPatch, alice: httpx.AsyncClient) -> None:
+    monkeypatch.setattr(bodies, "ARRIVE_S", 0.01)
+
+    async def stuck() -> Any:
+        yield b"{"
+        await asyncio.Event().wait()
+
+    answer = await alice.post(CHAT, content=stuck(), headers={"content-type": "application/json"})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (408, "request_timeout")
+    assert answer.headers["connection"] == "close"
 
 
 @pytest.mark.parametrize(
@@ -228,7 +242,7 @@ async def test_no_such_route_and_no_such_method(alice: httpx.AsyncClient) -> Non
     assert (answer.status_code, answer.json()["error"]["code"]) == (405, "method_not_allowed")
 
 
-@pytest.mark.parametrize("key", ["", "k" * 256, "ü", "a\tb"])
+@pytest.mark.parametrize("key", ["", "k" * 256, "k" * 1_000_000, "ü", "a\tb", "a\x01b"])
 async def test_idempotency_keys_that_are_none(alice: httpx.AsyncClient, key: str) -> None:
     answer = await alice.post(CHAT, json=chat(), headers=[(b"Idempotency-Key", key.encode())])
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "invalid_idempotency_key")

@@ -76,6 +76,36 @@ async def test_messages_of_a_conversation(world: World, alice: httpx.AsyncClient
     assert len(prompts(world)) == 1
 
 
+async def test_a_key_in_the_body(world: World, alice: httpx.AsyncClient) -> None:
+    made = await alice.post("/api/v1/conversations", json={"request_id": "c"})
+    again = await alice.post("/api/v1/conversations", json={"requestId": "c"})
+    assert (again.json()["id"], again.headers["idempotent-replayed"]) == (made.json()["id"], "true")
+    path = f"/api/v1/conversations/{made.json()['id']}/messages"
+    first = await alice.post(path, json={"content": "x", "request_id": "k"})
+    by_header = await alice.post(path, json={"content": "x"}, headers={"Idempotency-Key": "k"})
+    assert by_header.content == first.content
+    assert (await alice.post(path, json={"content": "y", "request_id": "k"})).status_code == 422
+    answer = first.content.split(b'"messageId":"')[1][:36].decode()
+    once = await alice.post(f"{path}/{answer}/regenerate", json={"request_id": "r"})
+    assert (await alice.post(f"{path}/{answer}/regenerate", json={"request_id": "r"})).content == once.content
+    for body, headers in (
+        ({"content": "x", "request_id": "k"}, {"Idempotency-Key": "other"}),
+        ({"content": "x", "request_id": ""}, {}),
+        ({"content": "x", "request_id": "k" * 1_000_000}, {}),
+        ({"content": "x", "request_id": "a\nb"}, {}),
+    ):
+        refused = await alice.post(path, json=body, headers=headers)
+        assert (refused.status_code, refused.json()["error"]["code"]) == (400, "invalid_idempotency_key")
+    assert (await alice.post(path, json={"content": "x", "request_id": 7})).status_code == 400
+
+
+async def test_a_conversation_with_another_system_prompt_is_another(alice: httpx.AsyncClient) -> None:
+    await alice.post("/api/v1/conversations", json={"system_prompt": "a"}, headers=KEY)
+    for body in ({"system_prompt": "b"}, {}):
+        answer = await alice.post("/api/v1/conversations", json=body, headers=KEY)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (422, "idempotency_key_reused")
+
+
 async def test_a_retry_after_a_lost_acknowledgement_finds_the_turn(world: World, alice: httpx.AsyncClient) -> None:
     world.log.down = "lose_acks"
     lost = await alice.post(CHAT, json=body())

@@ -195,6 +195,21 @@ async def test_a_client_that_reads_nothing_is_dropped() -> None:
     assert DROPPED_READERS.labels("stalled")._value.get() == before + 1
 
 
+async def test_nobody_reads_for_ever() -> None:
+    stage = Stage()
+    stage.readers = Readers(heartbeat_s=15, most_s=100)
+    response = EventStream(stage.feed, EventFrames(), stage.readers, KEY, lambda: None)
+    async with asyncio.TaskGroup() as tasks:
+        task = tasks.create_task(stage.client.take(response))
+        stage.attempt.start()
+        await settle()
+        stage.readers.tick(monotonic_s() + 99)
+        await settle()
+        assert not task.done()
+        stage.readers.tick(monotonic_s() + 101)
+    assert not stage.client.complete
+
+
 async def test_the_streams_of_a_revoked_key_end() -> None:
     stage = Stage()
     async with asyncio.TaskGroup() as tasks:

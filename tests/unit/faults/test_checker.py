@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -15,32 +14,20 @@ from schemas.conversation import PromptSubmitted
 from schemas.envelope import Position
 from schemas.generation import AttemptEnded, Failure, GenerationEnded, GenerationRequested, TokenChunk
 from schemas.outcome import GenerationCompleted
-from schemas.usage import UsageRecorded
 from streams.recorder.reactor import outcome_of
 from tests.faults.checker import check, table
 from tests.faults.evidence import (
     Acked,
-    CancelAnswered,
     Cut,
     Evidence,
     Frame,
-    GaveUp,
-    Intent,
-    LogRecord,
-    Refused,
     StoredMessage,
-    Transcript,
 )
 from tests.faults.rules_log import FIRST_CHUNK_AFTER_CANCEL_S
-from tests.unit.faults.good_run import Run, good_run, letter
-from topics.catalogue import DEAD_LETTERS, GENERATION_OUTCOMES, TOKEN_CHUNKS, USAGE_RECORDS
+from tests.unit.faults.damages import FIRST, PLANTED, SECOND, Damage, edit, lost_command, lost_terminal, of
+from tests.unit.faults.good_run import Run, good_run
+from topics.catalogue import GENERATION_OUTCOMES, TOKEN_CHUNKS
 from topics.generation_fold import GenerationFold
-
-FIRST, SECOND, ALONE = (
-    entry.generation_id for entry in good_run().journal if isinstance(entry, Acked)
-)  # "first", "second" and "alone" of the good run
-
-Damage = Callable[[Run], None]
 
 
 def test_a_good_run_breaks_nothing() -> None:
@@ -49,327 +36,9 @@ def test_a_good_run_breaks_nothing() -> None:
     assert "acknowledged                   3" in table(evidence, [])
 
 
-def _edit(run: Run, change: Callable[[LogRecord], Any], found: Callable[[LogRecord], bool]) -> None:
-    hits = [index for index, entry in enumerate(run.log) if found(entry)]
-    assert hits, "nothing to damage"
-    run.log[hits[0]] = replace(run.log[hits[0]], record=change(run.log[hits[0]]))
-
-
-def _drop(run: Run, found: Callable[[LogRecord], bool]) -> None:
-    before = len(run.log)
-    run.log[:] = [entry for entry in run.log if not found(entry)]
-    assert len(run.log) < before, "nothing to drop"
-
-
-def _of(generation: str, *types: type) -> Callable[[LogRecord], bool]:
-    def found(entry: LogRecord) -> bool:
-        record = entry.record
-        turn = getattr(record, "turn", None)
-        own = turn.generation_id if turn is not None else getattr(record, "generation_id", None)
-        return isinstance(record, types) and own == generation
-
-    return found
-
-
-def _frame(run: Run, reader: str, seq: int) -> int:
-    return next(
-        index
-        for index, entry in enumerate(run.journal)
-        if isinstance(entry, Frame) and (entry.reader, entry.seq) == (reader, seq)
-    )
-
-
-def _reframe(run: Run, reader: str, seq: int, **changes: Any) -> None:
-    at = _frame(run, reader, seq)
-    entry = run.journal[at]
-    assert isinstance(entry, Frame)
-    run.journal[at] = replace(entry, **changes)
-
-
-def lost_terminal(run: Run) -> None:
-    _drop(run, _of(FIRST, AttemptEnded, GenerationCompleted, UsageRecorded))
-
-
-def lost_outcome(run: Run) -> None:
-    _drop(run, _of(FIRST, GenerationCompleted, UsageRecorded))
-
-
-def lost_command(run: Run) -> None:
-    _drop(run, lambda entry: isinstance(entry.record, PromptSubmitted) and entry.record.generation_id == FIRST)
-
-
-def two_outcomes_that_differ(run: Run) -> None:
-    outcome = next(entry.record for entry in run.log if _of(FIRST, GenerationCompleted)(entry))
-    run.append(GENERATION_OUTCOMES, replace(outcome, ended_at_us=outcome.ended_at_us + 1))
-
-
-def an_outcome_of_another_end(run: Run) -> None:
-    _edit(run, lambda entry: replace(entry.record, finish_reason="length"), _of(FIRST, GenerationCompleted))
-
-
-def duplicate_turn(run: Run) -> None:
-    """The dedupe is off: the second copy of a command begins another turn under the same key."""
-    command = next(entry.record for entry in run.log if isinstance(entry.record, PromptSubmitted))
-    run.append("conversation-events", replace(command, generation_id="another", message_id="another"))
-
-
-def two_turns_acknowledged(run: Run) -> None:
-    run.journal.append(Acked("first", "another", "conversation"))
-
-
-def a_refused_turn_that_began(run: Run) -> None:
-    run.journal[:] = [
-        Refused(entry.key, 400, "invalid") if isinstance(entry, Acked) and entry.key == "alone" else entry
-        for entry in run.journal
-    ]
-
-
-def stored_twice(run: Run) -> None:
-    run.stored.append(run.stored[0])
-
-
-def gap(run: Run) -> None:
-    del run.journal[_frame(run, "first/second", 3)]
-
-
-def repeat(run: Run) -> None:
-    at = _frame(run, "first/own", 3)
-    run.journal.insert(at, run.journal[at])
-
-
-def a_seam_that_repeats(run: Run) -> None:
-    """A continued attempt says the last token of the one before it again, in log, outcome, stores and streams."""
-    for index, entry in enumerate(run.log):
-        if isinstance(entry.record, TokenChunk) and (entry.record.generation_id, entry.record.seq) == (FIRST, 4):
-            run.log[index] = replace(entry, record=replace(entry.record, delta=", FIRST:3"))
-
-
-def a_count_that_stops_early(run: Run) -> None:
-    for index, entry in enumerate(run.log):
-        if isinstance(entry.record, PromptSubmitted) and entry.record.generation_id == FIRST:
-            run.log[index] = replace(
-                entry, record=replace(entry.record, content="Count from 1 to 7, each marked FIRST.")
-            )
-
-
-def changed_text(run: Run) -> None:
-    _reframe(run, "first/second", 4, data=json.dumps({"delta": ", FIRST:44"}))
-
-
-def changed_between_readers(run: Run) -> None:
-    _reframe(run, "first/second", 4, data=json.dumps({"delta": ", FIRST:4"}) + " ")
-
-
-def zombie_chunk_shown(run: Run) -> None:
-    _reframe(run, "first/second", 5, data=json.dumps({"delta": ", zombie"}))
-
-
-def zombie_chunk_counted(run: Run) -> None:
-    """The fence is off: the recorder folded the zombie's chunk in."""
-    text = "FIRST:1, FIRST:2, FIRST:3, FIRST:4, zombie, FIRST:6"
-    _edit(run, lambda entry: replace(entry.record, text=text), _of(FIRST, GenerationCompleted))
-
-
-def outcome_with_another_text(run: Run) -> None:
-    _edit(run, lambda entry: replace(entry.record, text="FIRST:1"), _of(FIRST, GenerationCompleted))
-
-
-def outcome_with_another_digest(run: Run) -> None:
-    _edit(run, lambda entry: replace(entry.record, sha256="0" * 64), _of(FIRST, GenerationCompleted))
-
-
-def transcript_differs(run: Run) -> None:
-    run.journal[:] = [
-        replace(entry, text=entry.text[:-1]) if isinstance(entry, Transcript) else entry for entry in run.journal
-    ]
-
-
-def another_end_shown(run: Run) -> None:
-    _reframe(run, "first/second", 7, data=json.dumps({"finishReason": "length"}))
-
-
-def missing_stored_answer(run: Run) -> None:
-    run.stored[:] = [message for message in run.stored if message.message_id != FIRST]
-
-
-def missing_stored_prompt(run: Run) -> None:
-    run.stored[:] = [message for message in run.stored if message.role != "user"]
-
-
-def _restore(run: Run, **changes: Any) -> None:
-    run.stored[:] = [replace(message, **changes) if message.message_id == FIRST else message for message in run.stored]
-
-
-def stored_text_differs(run: Run) -> None:
-    _restore(run, content="FIRST:1")
-
-
-def stored_as_running(run: Run) -> None:
-    _restore(run, status="running", content="", finish_reason=None)
-
-
-def stored_as_cancelled(run: Run) -> None:
-    _restore(run, status="cancelled", finish_reason="cancelled")
-
-
-def stored_with_another_cost(run: Run) -> None:
-    _restore(run, cost_micros=1)
-
-
-def context_without_the_parent(run: Run) -> None:
-    _edit(
-        run, lambda entry: replace(entry.record, messages=entry.record.messages[1:]), _of(SECOND, GenerationRequested)
-    )
-
-
-def a_prompt_that_forgets_the_answer(run: Run) -> None:
-    _edit(
-        run,
-        lambda entry: replace(entry.record, parent_message_id=None),
-        lambda entry: isinstance(entry.record, PromptSubmitted) and entry.record.generation_id == SECOND,
-    )
-
-
-def an_own_conversation_not_found(run: Run) -> None:
-    run.journal += [Intent("fourth", "c", "FOURTH", 3, "body"), Refused("fourth", 404, "not_found")]
-
-
-def missing_usage(run: Run) -> None:
-    _drop(run, _of(FIRST, UsageRecorded))
-
-
-def doubled_usage(run: Run) -> None:
-    bill = next(entry.record for entry in run.log if _of(FIRST, UsageRecorded)(entry))
-    run.append(USAGE_RECORDS, replace(bill, envelope=replace(bill.envelope, event_id="drawn anew")))
-
-
-def usage_of_the_last_attempt_alone(run: Run) -> None:
-    def less(entry: LogRecord) -> Any:
-        return replace(entry.record, usage=replace(entry.record.usage, completion_tokens=3))
-
-    _edit(run, less, _of(FIRST, AttemptEnded))
-
-
-def billed_other_tokens(run: Run) -> None:
-    _edit(run, lambda entry: replace(entry.record, cost_micros=1), _of(FIRST, UsageRecorded))
-
-
-def chunk_after_terminal(run: Run) -> None:
-    run.journal.append(Frame("second/own", SECOND, 4, "content_chunk", json.dumps({"delta": ", SECOND:3"})))
-
-
-def chunk_from_after_the_terminal(run: Run) -> None:
-    at = _frame(run, "second/own", 3)
-    late = Frame("second/own", SECOND, 3, "content_chunk", json.dumps({"delta": ", SECOND:3"}))
-    run.journal.insert(at, late)
-
-
-def late_chunk_counted(run: Run) -> None:
-    for index, entry in enumerate(run.log):
-        if entry.topic == GENERATION_OUTCOMES and entry.record.turn.generation_id == SECOND:
-            text = "SECOND:1, SECOND:2, SECOND:3"
-            run.log[index] = replace(entry, record=replace(entry.record, text=text))
-
-
-def cancelled_twice(run: Run) -> None:
-    """Two ends of one generation are recorded, each made of another record."""
-    outcome = next(entry.record for entry in run.log if entry.topic == GENERATION_OUTCOMES and entry.offset == 1)
-    run.append(GENERATION_OUTCOMES, replace(outcome, end=Position(0, 0, 99)))
-
-
-def an_untrue_cancel(run: Run) -> None:
-    run.journal.append(CancelAnswered(FIRST, 200, "cancelled"))
-
-
-def a_cancel_that_was_dropped(run: Run) -> None:
-    run.journal.append(CancelAnswered("unknown", 202, "running"))
-
-
-def same_key_two_bodies(run: Run) -> None:
-    run.journal += [Intent("alone", "", "OTHER", 3, "other"), Acked("alone", ALONE, "")]
-
-
-def same_body_refused(run: Run) -> None:
-    intent = next(entry for entry in run.journal if isinstance(entry, Intent) and entry.key == "alone")
-    run.journal += [intent, Refused("alone", 422, "idempotency_key_reused")]
-
-
-def another_body_answered(run: Run) -> None:
-    _edit(
-        run,
-        lambda entry: replace(entry.record, request_hash="another"),
-        lambda entry: isinstance(entry.record, PromptSubmitted) and entry.record.generation_id == FIRST,
-    )
-
-
-def left_waiting(run: Run) -> None:
-    run.journal.append(GaveUp("first/third", FIRST, "no end within 60 s"))
-
-
-def poison_not_parked(run: Run) -> None:
-    _drop(run, lambda entry: entry.topic == DEAD_LETTERS)
-
-
-def poison_parked_twice(run: Run) -> None:
-    at = next(entry for entry in run.log if isinstance(entry.record, bytes))
-    run.append(DEAD_LETTERS, letter(Position(0, at.partition, at.offset), "drawn anew"))
-
-
-def good_record_parked(run: Run) -> None:
-    run.append(DEAD_LETTERS, letter(Position(0, 0, 0), "an outage taken for poison"))
-
-
 @pytest.mark.parametrize(
     ("invariant", "damage"),
-    [
-        ("I1", lost_terminal),
-        ("I1", lost_outcome),
-        ("I1", lost_command),
-        ("I1", two_outcomes_that_differ),
-        ("I1", an_outcome_of_another_end),
-        ("I2", duplicate_turn),
-        ("I2", two_turns_acknowledged),
-        ("I2", a_refused_turn_that_began),
-        ("I2", stored_twice),
-        ("I3", gap),
-        ("I3", repeat),
-        ("I3", a_seam_that_repeats),
-        ("I3", a_count_that_stops_early),
-        ("I4", changed_text),
-        ("I4", outcome_with_another_text),
-        ("I4", outcome_with_another_digest),
-        ("I4", transcript_differs),
-        ("I4", another_end_shown),
-        ("I4", stored_text_differs),
-        ("I4", stored_as_cancelled),
-        ("I5", changed_between_readers),
-        ("I5", zombie_chunk_shown),
-        ("I5", zombie_chunk_counted),
-        ("I8", missing_stored_answer),
-        ("I8", missing_stored_prompt),
-        ("I8", stored_as_running),
-        ("I8", context_without_the_parent),
-        ("I8", a_prompt_that_forgets_the_answer),
-        ("I8", an_own_conversation_not_found),
-        ("I9", missing_usage),
-        ("I9", doubled_usage),
-        ("I9", usage_of_the_last_attempt_alone),
-        ("I9", billed_other_tokens),
-        ("I9", stored_with_another_cost),
-        ("I12", chunk_after_terminal),
-        ("I12", chunk_from_after_the_terminal),
-        ("I12", late_chunk_counted),
-        ("I12", cancelled_twice),
-        ("I12", an_untrue_cancel),
-        ("I12", a_cancel_that_was_dropped),
-        ("I14", left_waiting),
-        ("I16", same_key_two_bodies),
-        ("I16", same_body_refused),
-        ("I16", another_body_answered),
-        ("I22", poison_not_parked),
-        ("I22", poison_parked_twice),
-        ("I22", good_record_parked),
-    ],
+    PLANTED,
     ids=lambda value: value if isinstance(value, str) else value.__name__,
 )
 def test_a_planted_damage_is_named(invariant: str, damage: Damage) -> None:
@@ -394,17 +63,17 @@ def test_a_fold_that_lets_zombies_in_is_seen(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_only_graceful_stops_must_fail_no_turn() -> None:
     run = good_run()
-    index = next(index for index, entry in enumerate(run.log) if _of(FIRST, AttemptEnded)(entry))
+    index = next(index for index, entry in enumerate(run.log) if of(FIRST, AttemptEnded)(entry))
     failure = Failure("interrupted", "it was interrupted", True)
     run.log[index] = replace(
         run.log[index], record=replace(run.log[index].record, finish_reason="failed", failure=failure)
     )
     fold = GenerationFold()
     for entry in run.log:
-        if entry.topic == TOKEN_CHUNKS and _of(FIRST, type(entry.record))(entry):
+        if entry.topic == TOKEN_CHUNKS and of(FIRST, type(entry.record))(entry):
             fold.apply(entry.record, Position(0, 0, entry.offset))
     failed = outcome_of(fold)
-    _edit(run, lambda _: failed, _of(FIRST, GenerationCompleted))
+    edit(run, lambda _: failed, of(FIRST, GenerationCompleted))
     named = {violation.invariant for violation in check(run.evidence("term worker 1", "term api"))}
     assert "I20" in named
     assert "I20" not in {violation.invariant for violation in check(run.evidence("term worker 1", "kill api"))}
@@ -415,7 +84,7 @@ def test_a_job_cancelled_in_the_queue_must_not_begin() -> None:
     late_us = int(FIRST_CHUNK_AFTER_CANCEL_S * 1e6) + 1
     cancelled = next(entry for entry in run.log if isinstance(entry.record, GenerationEnded))
     earlier = [entry for entry in run.log if entry.topic == TOKEN_CHUNKS and entry.offset < cancelled.offset]
-    own = [entry for entry in earlier if _of(SECOND, type(entry.record))(entry)]
+    own = [entry for entry in earlier if of(SECOND, type(entry.record))(entry)]
     run.log[:] = [entry for entry in run.log if entry not in own]
     moved = [
         replace(entry, offset=1000 + n, timestamp_us=cancelled.timestamp_us + late_us) for n, entry in enumerate(own)

@@ -24,7 +24,7 @@ from tests.faults.evidence import (
     Transcript,
     Unknown,
 )
-from tests.faults.journal import DamagedJournal, Journal, read
+from tests.faults.journal import DamagedJournal, Journal, JournalInUse, read
 
 ENTRIES: tuple[Entry, ...] = (
     Intent("k", "c", "t", 3, "0" * 64),
@@ -71,6 +71,14 @@ def test_damage_in_the_middle_is_not_passed_over(tmp_path: Path) -> None:
     path.write_bytes(written(path, ENTRIES[:1]) + b'["Frame", 1]\n' + b'["Cut", "r", 1]\n')
     with pytest.raises(DamagedJournal, match="line 2"):
         read(path)
+
+
+def test_a_journal_has_one_writer(tmp_path: Path) -> None:
+    path = tmp_path / "journal"
+    with Journal(path) as journal, pytest.raises(JournalInUse):
+        Journal(path)
+    journal = Journal(path)
+    journal.close()
 
 
 @pytest.mark.parametrize(("entry", "syncs"), [(entry, isinstance(entry, Intent | Acked)) for entry in ENTRIES])

@@ -41,6 +41,7 @@ class MemoryProducer:
     """Acknowledges each record in the loop's next turn, or refuses it."""
 
     def __init__(self) -> None:
+        self.silent = False
         self.fired: list[tuple[str, str, Any]] = []
         self.refusals: list[KafkaError] = []
 
@@ -55,7 +56,8 @@ class MemoryProducer:
         assert headers == headers_of(decode(value))
         self.fired.append((topic, key, decode(value)))
         error = self.refusals.pop(0) if self.refusals else None
-        asyncio.get_running_loop().call_soon(acknowledged, error, len(self.fired))
+        if not self.silent:
+            asyncio.get_running_loop().call_soon(acknowledged, error, len(self.fired))
 
     def topics(self) -> list[str]:
         return [topic for topic, _, _ in self.fired]
@@ -211,3 +213,14 @@ async def test_a_deletion_waits_for_a_store_that_is_away(world: World) -> None:
     with pytest.raises(HistoryAway):
         await world.see(DELETED)
     assert await world.see(DELETED) == []
+
+
+async def test_a_producer_that_says_nothing_is_not_waited_for_for_ever(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(agent_module, "ACKNOWLEDGED_S", 0.01)
+    world.producer.silent = True
+    with pytest.raises(LogUnavailable):
+        await world.see(STARTED, PROMPT)
+    world.producer.silent = False
+    assert len(await world.see(PROMPT)) == 2

@@ -6,7 +6,7 @@ import pytest
 from pydantic import SecretStr
 
 from infra.settings import KafkaSettings, Settings
-from infra.stack.children import ROLES, own_children, scale_problem
+from infra.stack.children import ROLES, own_children, scale_problem, spare_worker
 from infra.stack.layout import Layout
 
 LAYOUT = Layout.at(Path("/s"))
@@ -63,3 +63,17 @@ def test_wrong_counts_are_said(scale: dict[str, int], said: str) -> None:
 
 def test_right_counts_are_no_problem() -> None:
     assert scale_problem({"worker": 16, "api": 0}) is None
+
+
+def test_a_spare_waits_for_orders_and_has_no_name_of_a_worker() -> None:
+    spare = spare_worker(SETTINGS, LAYOUT, {}, {})
+    assert spare is not None
+    assert (spare.name, spare.role, spare.takes_orders, spare.is_required) == ("spare-0", "spare", True, False)
+    assert spare.argv[-2:] == ("inference_workers", "--spare")
+    assert spare.env["VERBATIM_LIFESIGN"] == "/s/run/spare-0.beat"
+
+
+def test_no_spare_where_the_settings_or_the_counts_want_none() -> None:
+    without = SETTINGS.model_copy(update={"worker": SETTINGS.worker.model_copy(update={"spare": False})})
+    assert spare_worker(without, LAYOUT, {}, {}) is None
+    assert spare_worker(SETTINGS, LAYOUT, {"worker": 0}, {}) is None

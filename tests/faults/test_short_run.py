@@ -1,0 +1,23 @@
+"""The short fault run of the gate: one fault of each main kind on a whole stack under load, and every promise held.
+
+`./verbatim test --faults N --seed S` is the long one.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.faults.run import run_faults, summary
+from tests.faults.schedule import ONE_OF_EACH
+
+SEED = 20261121
+
+
+@pytest.mark.timeout(600)
+async def test_every_promise_holds_when_one_fault_of_each_kind_strikes(tmp_path: Path) -> None:
+    said: list[str] = []
+    report = await run_faults(tmp_path / "run", SEED, ONE_OF_EACH, said.append)
+    assert report.violations == [], "\n".join([*said, summary(report)])
+    assert len(report.struck) == len(ONE_OF_EACH)

@@ -1,0 +1,67 @@
+"""What an ideal user keeps in mind: a conversation's position, a prompt and its key, how far a reader has come."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Any
+
+from tests.faults.evidence import Intent, question
+
+POSITION = "X-Verbatim-Position"
+MODEL = "verbatim-local"
+
+
+@dataclass
+class Talk:
+    """A conversation as its user knows it. `written`: tokens of writes not yet covered by an ended answer."""
+
+    conversation_id: str
+    written: list[str] = field(default_factory=list)
+    last_answer: str | None = None
+
+    def answered(self, generation_id: str) -> None:
+        """An answer was read to its end."""
+        self.last_answer = generation_id
+        self.written.clear()
+
+    def position(self) -> dict[str, str]:
+        parts = [*self.written[-8:], *([f"generation/{self.last_answer}"] if self.last_answer else [])]
+        return {POSITION: ",".join(parts)} if parts else {}
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """A prompt under its key. `parent`: the answer it follows, said outright; None: left to the API."""
+
+    key: str
+    tag: str
+    count: int
+    parent: str | None = None
+
+    @property
+    def body(self) -> dict[str, Any]:
+        body: dict[str, Any] = {"content": question(self.tag, self.count), "model": MODEL}
+        return body if self.parent is None else {**body, "parent_message_id": self.parent}
+
+    def intent(self, conversation_id: str) -> Intent:
+        return Intent(self.key, conversation_id, self.tag, self.count, digest(self.body))
+
+
+@dataclass
+class Reader:
+    """One reader of one generation. `leave_after`: the frames after which it drops its connection, ascending."""
+
+    name: str
+    generation_id: str = ""
+    after: int = -1
+    ended: bool = False
+    leave_after: list[int] = field(default_factory=list)
+    on_frame: Callable[[int], None] | None = None
+
+
+def digest(body: dict[str, Any]) -> str:
+    """Which body it was: hex SHA-256 of its canonical JSON."""
+    return sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()

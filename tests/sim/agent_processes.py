@@ -1,0 +1,218 @@
+"""The Faust agents: their handlers and streams.agents whole; Faust and its driver are restated by `AgentSource`.
+
+What Faust does with offsets: a record is acknowledged in order, what is acknowledged is committed every half second and
+before partitions go, and after an assignment reading begins at what is committed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from infra.cassandra import StoreUnavailable
+from infra.clock import monotonic_s
+from infra.models import ModelCatalogue
+from projections.projector import Projector
+from projections.registry import PROJECTIONS
+from projections.registry import TOPICS as PROJECTED
+from projections.rows import Unprojectable
+from projections.watermarks import LogPlace
+from schemas.conversation import ConversationDeleted, ConversationStarted, PromptSubmitted, RegenerateRequested
+from schemas.outcome import GenerationCancelled, GenerationCompleted, GenerationFailed, GenerationRefused
+from streams.agents import Consumption, Handler, Source, consume
+from streams.conversation.agent import ConversationAgent
+from streams.errors import Poison
+from streams.metering.agent import Metering
+from streams.moderation.policy import Policy
+from streams.watchdog.agent import Watchdog
+from tests.fakes.broker import MemoryMessage, Place
+from tests.sim.ports import Member, Network, SimProducer
+from tests.sim.store import Reads, Store, StoreWriter
+from tests.sim.virtual_time import Process
+from topics.catalogue import CONVERSATION_EVENTS, GENERATION_OUTCOMES
+from topics.producer import LogProducer
+
+COMMIT_EVERY_S = 0.5
+SESSION_S = 10.0
+FETCH_S = 0.2
+_OUTCOMES = (GenerationCompleted, GenerationFailed, GenerationCancelled, GenerationRefused)
+
+
+@dataclass(slots=True)
+class AgentMessage:
+    """What Faust hands to an agent."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: float
+    key: bytes
+    value: bytes | None
+    generation_id: int
+    headers: tuple[Any, ...] = ()
+
+
+class AgentSource:
+    """streams.driver.GroupConsumer and Faust's own consumer, as far as offsets go."""
+
+    def __init__(self, network: Network, process: Process, name: str, topics: tuple[str, ...]) -> None:
+        self._network = network
+        self._member = Member(network, process, f"verbatim-{name}", list(topics), "0", SESSION_S)
+        self._assignment = 0
+        self._ends: dict[Place, int] = {}
+        self._acknowledged: dict[Place, int] = {}
+        self._batches: asyncio.Queue[list[MemoryMessage]] = asyncio.Queue(4)
+
+    async def run(self) -> None:
+        commit_at_s = monotonic_s() + COMMIT_EVERY_S
+        while True:
+            revoked, assigned = self._member.changes()
+            if revoked or assigned:
+                self.commit()
+                self._member.release(revoked)
+                self._member.take(assigned)
+                self._assignment += 1
+                self._acknowledged = {}
+                self._ends = {place: self._network.broker.end(*place) for place in self._member.next}
+            batch = self._member.batch(500)
+            if batch:
+                await self._batches.put(batch)
+            if monotonic_s() >= commit_at_s:
+                self.commit()
+                commit_at_s = monotonic_s() + COMMIT_EVERY_S
+            await self._member.wait(FETCH_S)
+
+    def commit(self) -> None:
+        self._member.commit(self._acknowledged)
+
+    def acknowledge(self, message: AgentMessage) -> None:
+        if message.generation_id == self._assignment:
+            self._acknowledged[message.topic, message.partition] = message.offset + 1
+
+    def maybe_repeat(self, topic: str, partition: int, offset: int) -> bool:
+        end = self._ends.get((topic, partition))
+        return end is None or offset < end
+
+    async def messages(self) -> AsyncIterator[AgentMessage]:
+        while True:
+            for message in await self._batches.get():
+                yield AgentMessage(
+                    message.topic(),
+                    message.partition(),
+                    message.offset(),
+                    message.timestamp_us() / 1e6,
+                    message.key(),
+                    message.value(),
+                    self._assignment,
+                )
+
+
+Open = Callable[[LogProducer], AbstractAsyncContextManager[Handler]]
+
+
+async def run_agent(
+    network: Network,
+    process: Process,
+    name: str,
+    topics: tuple[str, ...],
+    records: tuple[type, ...],
+    opened: Open,
+    *,
+    most_in_flight: int = 1,
+    retry_on: tuple[type[Exception], ...] = (),
+    holds: bool = False,
+) -> None:
+    """streams.app.run_agent over the fakes."""
+    producer = SimProducer(network, process)
+    source = AgentSource(network, process, name, topics)
+    async with opened(producer) as handler, asyncio.TaskGroup() as group:
+        consumption = Consumption(
+            name,
+            handler,
+            producer,
+            records=records,
+            retry_on=retry_on,
+            holds=holds,
+            acknowledge=source.acknowledge,
+            maybe_repeat=source.maybe_repeat,
+            stopping=lambda: False,
+        )
+        group.create_task(source.run())
+        await consume(source.messages(), consumption, most_in_flight)
+
+
+async def run_conversation(network: Network, process: Process, store: Store, models: ModelCatalogue) -> None:
+    epoch = network.topics[CONVERSATION_EVENTS].epoch
+
+    @asynccontextmanager
+    async def opened(producer: LogProducer) -> AsyncIterator[Handler]:
+        agent = ConversationAgent(
+            producer, models, Policy("sim", ()), Reads(store), epoch, store_errors=(StoreUnavailable,)
+        )
+        yield agent.handle
+
+    records = (ConversationStarted, PromptSubmitted, RegenerateRequested, ConversationDeleted)
+    await run_agent(
+        network,
+        process,
+        "conversation",
+        (CONVERSATION_EVENTS,),
+        records,
+        opened,
+        most_in_flight=64,
+        retry_on=(StoreUnavailable,),
+    )
+
+
+async def run_metering(network: Network, process: Process) -> None:
+    epoch = network.topics[GENERATION_OUTCOMES].epoch
+
+    @asynccontextmanager
+    async def opened(producer: LogProducer) -> AsyncIterator[Handler]:
+        yield Metering(producer, epoch).handle
+
+    await run_agent(network, process, "metering", (GENERATION_OUTCOMES,), _OUTCOMES, opened, most_in_flight=64)
+
+
+async def run_watchdog(network: Network, process: Process, models: ModelCatalogue) -> None:
+    epoch = network.topics[CONVERSATION_EVENTS].epoch
+
+    @asynccontextmanager
+    async def opened(producer: LogProducer) -> AsyncIterator[Handler]:
+        watchdog = Watchdog({}, models, producer, epoch)
+        async with asyncio.TaskGroup() as tasks:
+            looking = tasks.create_task(watchdog.run())
+            try:
+                yield watchdog.handle
+            finally:
+                looking.cancel()
+
+    topics, records = (CONVERSATION_EVENTS, GENERATION_OUTCOMES), (PromptSubmitted, RegenerateRequested, *_OUTCOMES)
+    await run_agent(network, process, "watchdog", topics, records, opened, holds=True)
+
+
+async def run_projector(network: Network, process: Process, store: Store) -> None:
+    @asynccontextmanager
+    async def opened(_: LogProducer) -> AsyncIterator[Handler]:
+        epochs = {topic: network.topics[topic].epoch for topic in PROJECTED}
+        projector = Projector(StoreWriter(store, process), PROJECTIONS, epochs)
+
+        async def handle(record: Any, source: Source) -> None:
+            place = LogPlace(source.topic, source.partition, source.offset)
+            try:
+                await projector.take(record, place, source.acknowledge)
+            except Unprojectable as error:
+                raise Poison(str(error)) from error
+
+        async with asyncio.TaskGroup() as group:
+            group.create_task(projector.run())
+            try:
+                yield handle
+            finally:
+                projector.close()
+
+    records = tuple(record_type for topic in PROJECTED for record_type in network.topics[topic].record_types)
+    await run_agent(network, process, "projections", PROJECTED, records, opened, holds=True)

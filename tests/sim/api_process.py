@@ -1,0 +1,226 @@
+"""The api below its routes: openings, hub, feeds, frames and streams whole; HTTP is a queue of bytes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Coroutine
+from types import SimpleNamespace
+from typing import Any, cast
+
+from api.cancelling import cancel
+from api.errors import ApiError, as_api_error
+from api.frames import EventFrames
+from api.key_cache import Principal
+from api.openings import Opened, begin, ended_within, find, find_repeat, grown_within
+from api.own_writes import OwnWrites
+from api.parts import Parts
+from api.readers import Readers
+from api.sse import EventStream
+from api.tail_hub import TailHub
+from infra.cassandra import StoreUnavailable
+from infra.clock import now_us
+from infra.models import ModelCatalogue
+from infra.settings import ApiSettings
+from schemas import ids
+from schemas.conversation import ChatMessage, ConversationStarted, PromptSubmitted, Sampling
+from schemas.envelope import Envelope, Position
+from tests.sim.plans import Prompt
+from tests.sim.ports import Network, SimChunkLog, SimProducer
+from tests.sim.store import Reads, Store
+from tests.sim.virtual_time import Process
+from topics.catalogue import CONVERSATION_EVENTS
+from topics.errors import LogUnavailable
+
+USER = Principal("ada", "key-1", "00" * 32)
+
+
+class Connection:
+    """One request's way back to its client. `None` in `inbox`: the connection is gone."""
+
+    def __init__(self, process: Process) -> None:
+        self.inbox: asyncio.Queue[tuple[int, bytes, bool] | None] = asyncio.Queue()
+        self._process = process
+        self._left = asyncio.Event()
+        process.on_death.append(self._cut)
+
+    def answer(self, status: int, body: bytes = b"", *, last: bool = True) -> None:
+        """A piece of the answer; `last` for the end of it."""
+        if self._process.step():
+            self.inbox.put_nowait((status, body, last))
+
+    async def send(self, message: Any) -> None:
+        """ASGI's `send`."""
+        if message["type"] == "http.response.start":
+            self.answer(message["status"], last=False)
+        else:
+            self.answer(200, message["body"], last=not message.get("more_body", False))
+
+    async def receive(self) -> Any:
+        """ASGI's `receive`: the client's leaving."""
+        await self._left.wait()
+        return {"type": "http.disconnect"}
+
+    def leave(self) -> None:
+        """The client hangs up."""
+        self._left.set()
+        self._process.on_death.remove(self._cut)
+
+    def _cut(self) -> None:
+        self.inbox.put_nowait(None)
+
+
+class ApiServer:
+    """One api process."""
+
+    def __init__(self, network: Network, process: Process, store: Store, models: ModelCatalogue) -> None:
+        self.process = process
+        self._errors: list[BaseException] = []
+        log = SimChunkLog(network, process)
+        hub = TailHub(network.topics, log)
+        log.start(hub.on_batch)
+        nothing: Any = None
+        self._parts = Parts(
+            settings=ApiSettings(),
+            models=models,
+            log=cast(Any, SimProducer(network, process)),
+            ends=nothing,
+            reads=cast(Any, Reads(store)),
+            limiter=nothing,
+            keys=nothing,
+            hub=hub,
+            readers=Readers(15.0),
+            own_writes=OwnWrites(),
+            readiness=nothing,
+            started_at_us=now_us(),
+        )
+        self._tasks = asyncio.TaskGroup()
+        self._ready = False
+
+    async def run(self) -> None:
+        """Serve until killed."""
+        async with self._tasks:
+            self._ready = True
+            await self._parts.readers.run_ticks()
+
+    @property
+    def reachable(self) -> bool:
+        return self._ready and self.process.alive
+
+    def start(self, request: Coroutine[Any, Any, None]) -> None:
+        """Serve one request."""
+        self._tasks.create_task(request, context=self.process.context)
+
+    async def post(self, connection: Connection, prompt: Prompt) -> None:
+        """A prompt with its key, as api/messages.py serves it."""
+        async with answering(connection):
+            parts = self._parts
+            if prompt.kind == "chat" and prompt.parent is None:
+                started = ConversationStarted(
+                    _envelope(prompt.conversation_id, "ConversationStarted"),
+                    prompt.conversation_id,
+                    USER.user_id,
+                    None,
+                    None,
+                    None,
+                )
+                if await parts.reads.generation(prompt.generation_id) is None:
+                    await parts.log.send(CONVERSATION_EVENTS, prompt.conversation_id, started)
+            opened = await find_repeat(parts, USER, prompt.generation_id, prompt.body_sha256)
+            if opened is None:
+                opened = await begin(
+                    parts,
+                    lambda tail: _command(prompt, tail),
+                    prompt.generation_id,
+                    prompt.conversation_id,
+                    USER.user_id,
+                    parts.models.get(prompt.model).price,
+                    prompt.key,
+                    keyed=True,
+                )
+            await self._stream(connection, opened, -1)
+
+    async def resume(self, connection: Connection, generation_id: str, after: int) -> None:
+        """As api/generations.py: 404 for what is not there (yet), 400 for a place that is not."""
+        async with answering(connection):
+            opened = await self._found(generation_id)
+            source = opened.source
+
+            def newest() -> int:
+                return -1 if source.turn is None else len(source.pieces) + (source.ending is not None)
+
+            try:
+                if after > newest():
+                    await grown_within(source, self._parts.settings.read_wait_s, lambda: newest() >= after)
+                if after > newest():
+                    raise ApiError(400, "no such position", code="invalid_position")
+            except BaseException:
+                opened.release()
+                raise
+            await self._stream(connection, opened, after)
+
+    async def cancel(self, connection: Connection, generation_id: str, seen: int | None) -> None:
+        async with answering(connection):
+            opened = await self._found(generation_id)
+            try:
+                source = opened.source
+                if source.ending is None:
+                    request: Any = SimpleNamespace(scope={"state": {"request_id": "cancel"}})
+                    await cancel(request, self._parts, USER, opened, seen)
+                    await ended_within(source, self._parts.settings.read_wait_s)
+                ending = source.ending
+                state = b"running" if ending is None else ending.status.encode()
+                connection.answer(202 if ending is None else 200, state)
+            finally:
+                opened.release()
+
+    async def _found(self, generation_id: str) -> Opened:
+        opened = await find(self._parts, USER, generation_id)
+        if opened is None:
+            raise ApiError(404, "no such generation", code="not_found")
+        return opened
+
+    async def _stream(self, connection: Connection, opened: Opened, after: int) -> None:
+        stream = EventStream(
+            opened.source, EventFrames(), self._parts.readers, USER.key_sha256, opened.release, after=after
+        )
+        await stream({"type": "http"}, connection.receive, connection.send)
+
+
+@contextlib.asynccontextmanager
+async def answering(connection: Connection) -> AsyncIterator[None]:
+    """Errors become answers, as the app makes them."""
+    try:
+        yield
+    except ApiError as error:
+        connection.answer(error.status, (error.code or "").encode())
+    except (LogUnavailable, StoreUnavailable) as error:
+        connection.answer(as_api_error(error).status, b"unavailable")
+
+
+def _command(prompt: Prompt, tail: Position) -> PromptSubmitted:
+    stateless = prompt.kind == "stateless"
+    return PromptSubmitted(
+        _envelope(prompt.message_id, "PromptSubmitted"),
+        prompt.conversation_id,
+        USER.user_id,
+        prompt.message_id,
+        prompt.generation_id,
+        prompt.parent,
+        prompt.kind,
+        None if stateless else prompt.question,
+        (ChatMessage("user", prompt.question),) if stateless else (),
+        (),
+        prompt.model,
+        Sampling(),
+        "interactive",
+        "default",
+        tail,
+        prompt.body_sha256,
+        prompt.key,
+        now_us() + 30_000_000,
+    )
+
+
+def _envelope(cause: str, event_type: str) -> Envelope:
+    return Envelope(ids.event_id(cause, event_type), now_us(), None, "request", f"user:{USER.user_id}")

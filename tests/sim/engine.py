@@ -1,0 +1,76 @@
+"""A model that counts: every token says which generation and which number it is."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from random import Random
+
+from inference_workers.ports import Delta, EngineEvent, EngineRequest, EngineUnavailable, Finish
+from infra.model_spec import Deadlines, ModelSpec
+from schemas.envelope import plain
+from schemas.generation import Price
+
+PRICE = Price("sim", "EUR", 1_000_000, 100_000, 3_000_000)
+DEADLINES = Deadlines(first_token_s=5.0, inter_token_s=5.0, total_s=30.0)
+_QUESTION = re.compile(r"Count from 1 to (\d+), each marked (\w+)\.")
+
+
+def _model(name: str, *, continues: bool) -> ModelSpec:
+    return ModelSpec(
+        id=name,
+        engine="triton",
+        upstream_model=name,
+        context_tokens=4096,
+        max_output_tokens=1024,
+        price=PRICE,
+        deadlines=DEADLINES,
+        capabilities=("streaming", "continue") if continues else ("streaming",),
+    )
+
+
+COUNTS = _model("counts", continues=True)
+COUNTS_ONCE = _model("counts-once", continues=False)
+"""One that cannot go on from given text."""
+
+
+@dataclass(slots=True)
+class CountingEngine:
+    """inference_workers.ports.Engine. `away`: says whether it is to be reached now."""
+
+    rng: Random
+    away: dict[str, float]
+
+    async def generate(self, request: EngineRequest) -> AsyncGenerator[EngineEvent, None]:
+        match = _QUESTION.search(plain(request.messages[-1].content))
+        if match is None:
+            raise EngineUnavailable("no such question")
+        count, tag = int(match[1]), match[2]
+        tokens = [f"{'' if n == 1 else ', '}{tag}:{n}" for n in range(1, count + 1)]
+        done = request.prefix.count(":")
+        assert "".join(tokens[:done]) == request.prefix, "a prefix ends with a whole token of this question's answer"
+        pace_s = self.rng.choice((0.002, 0.012, 0.05, 0.15))
+        await asyncio.sleep(self.rng.uniform(0.005, 0.2))
+        sent = 0
+        for token in tokens[done:][: request.max_tokens]:
+            self._reachable()
+            await asyncio.sleep(pace_s)
+            yield Delta(token, 1)
+            sent += 1
+        self._reachable()
+        yield Finish("stop" if done + sent == count else "length", 9, sent, 0)
+
+    def _reachable(self) -> None:
+        if asyncio.get_running_loop().time() < self.away.get("until_s", 0.0):
+            raise EngineUnavailable("the engine went away")
+
+    def continues(self, model: ModelSpec) -> bool:
+        return "continue" in model.capabilities
+
+    async def check(self) -> None:
+        """Always there."""
+
+    async def aclose(self) -> None:
+        """Nothing is open."""

@@ -1,0 +1,62 @@
+"""The recorder: streams.recorder whole, its `run` loop restated because the original blocks a thread."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
+
+from infra.clock import monotonic_s
+from streams.recorder.shell import _MOST, COMMIT_EVERY_S, FLUSH_S, GROUP, Recorder
+from tests.sim.ports import Bursts, Member, Network
+from tests.sim.virtual_time import Process
+from topics.catalogue import TOKEN_CHUNKS
+from topics.errors import FatalLogError
+
+SESSION_S = 3.0
+
+
+class RecorderConsumer:
+    """confluent_kafka.Consumer as the recorder uses it."""
+
+    def __init__(self, network: Network, process: Process, instance: str | None) -> None:
+        self.member = Member(network, process, GROUP, [TOKEN_CHUNKS], instance, SESSION_S)
+
+    def commit(self, *, offsets: list[TopicPartition], asynchronous: bool) -> None:
+        try:
+            self.member.commit({(place.topic, place.partition): place.offset for place in offsets})
+        except FatalLogError as error:
+            raise KafkaException(KafkaError(KafkaError.FENCED_INSTANCE_ID, str(error))) from error
+
+
+async def run_recorder(network: Network, topics: Any, stop: asyncio.Event) -> None:
+    """`Recorder.run`, effect by effect."""
+    properties: Mapping[str, str] = {}
+    recorder = Recorder(properties, topics, "0")
+    consumer: Any = recorder._consumer
+    producer: Any = recorder._producer
+    assert isinstance(producer, Bursts)
+    member: Member = consumer.member
+    commit_at_s = monotonic_s() + COMMIT_EVERY_S
+    while not stop.is_set():
+        revoked, assigned = member.changes()
+        if revoked:
+            await producer.drained(FLUSH_S)
+            recorder._on_revoke(consumer, [TopicPartition(*place) for place in sorted(revoked)])
+            member.release(revoked)
+        if assigned:
+            member.take(assigned)
+            recorder._on_assign(consumer, [TopicPartition(*place) for place in sorted(assigned)])
+        for message in member.batch(_MOST):
+            recorder._take(message)  # type: ignore[arg-type]
+        producer.poll(0)
+        if recorder._failure is not None:
+            raise recorder._failure
+        if monotonic_s() >= commit_at_s:
+            recorder._commit()
+            commit_at_s = monotonic_s() + COMMIT_EVERY_S
+        await member.wait(0.2)
+    await producer.drained(FLUSH_S)
+    recorder._commit(wait=True)

@@ -1,0 +1,365 @@
+"""One run: the whole way of the data in one event loop, its faults, and what it leaves behind for the checker."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+from unittest.mock import patch
+
+import inference_workers.lookback
+import infra.clock
+import infra.ids
+import streams.recorder.shell
+import streams.watchdog.lookback
+import topics.scan
+from infra.models import ModelCatalogue
+from projections.messages.rows import MessageRow, outcome_of
+from schemas.codec import UndecodableRecord, decode
+from schemas.outcome import GenerationCompleted
+from tests.fakes.broker import MemoryBroker
+from tests.faults import checker
+from tests.faults.evidence import Evidence, LogRecord, StoredMessage, Violation
+from tests.sim.agent_processes import run_conversation, run_metering, run_projector, run_watchdog
+from tests.sim.api_process import ApiServer
+from tests.sim.clients import People
+from tests.sim.committed import CommitWitness
+from tests.sim.engine import COUNTS, COUNTS_ONCE, CountingEngine
+from tests.sim.plans import SLOTS, Fault, Plan
+from tests.sim.ports import Bursts, Network, scan_in, watermarks_in
+from tests.sim.recorder_process import RecorderConsumer, run_recorder
+from tests.sim.store import Reads, Store, messages_in
+from tests.sim.virtual_time import CURRENT, Process, VirtualLoop, run, until
+from tests.sim.worker_process import run_worker
+from topics.catalogue import catalogue
+from topics.errors import LogError
+
+QUIET_WITHIN_S = 300.0
+MODELS = ModelCatalogue((COUNTS, COUNTS_ONCE))
+
+
+class NotQuiet(Exception):
+    """The run did not come to rest in (virtual) time."""
+
+
+class World:
+    """Everything of one run."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.rng = Random(f"world {plan.seed}")
+        self.loop = VirtualLoop(self.rng)
+        topics = catalogue(token_chunk_partitions=plan.partitions)
+        self.broker = MemoryBroker(topics, self.loop.now_us)
+        self.network = Network(
+            self.loop,
+            self.rng,
+            topics,
+            self.broker,
+            late_acks=plan.late_acks,
+            lost_acks=plan.lost_acks,
+            lost_commits=plan.lost_commits,
+        )
+        self.store = Store(self.network)
+        self.engine = CountingEngine(self.rng, {})
+        self.witness = CommitWitness(self.broker, self.store)
+        self.people = People(self.loop, self.rng, self._reachable_api, self._has_ended)
+        self.slots: dict[str, Process] = {}
+        self.unexpected: list[BaseException] = []
+        self._api: ApiServer | None = None
+        self._stops: dict[str, asyncio.Event] = {}
+        self._lives: list[Process] = []
+        self._over = False
+
+    # -- processes ----------------------------------------------------------------------------------------------------
+
+    def spawn(self, slot: str) -> None:
+        """Start the next life of a slot; when it dies, another follows (the supervisor's work)."""
+        if self._over:
+            return
+        process = Process(self.loop, slot)
+        self.slots[slot] = process
+        self._lives.append(process)
+        process.on_death.append(lambda: self._died(process))
+        process.start(self._main(slot, process))
+
+    @property
+    def lives(self) -> int:
+        """How many processes there have been."""
+        return len(self._lives)
+
+    def _died(self, process: Process) -> None:
+        error = process.error
+        if error is not None and not _expected(error):
+            self.unexpected.append(error)
+        if self.slots[process.name] is process:
+            self.loop.call_later(self.rng.uniform(0.05, 1.0), self._spawn_again, process)
+
+    def _spawn_again(self, process: Process) -> None:
+        if self.slots[process.name] is process:
+            self.spawn(process.name)
+
+    async def _main(self, slot: str, process: Process) -> None:
+        network, store = self.network, self.store
+        stop = self._stops[slot] = asyncio.Event()
+        match slot.partition("-")[0]:
+            case "api":
+                api = ApiServer(network, process, store, MODELS)
+                self._api = api
+                await api.run()
+            case "conversation":
+                await run_conversation(network, process, store, MODELS)
+            case "metering":
+                await run_metering(network, process)
+            case "watchdog":
+                await run_watchdog(network, process, MODELS)
+            case "projector":
+                await run_projector(network, process, store)
+            case "recorder":
+                await run_recorder(network, network.topics, stop)
+            case _:
+                await run_worker(network, process, slot, MODELS, self.engine, stop)
+
+    def _reachable_api(self) -> ApiServer | None:
+        return self._api if self._api is not None and self._api.reachable else None
+
+    async def _has_ended(self, generation_id: str) -> bool:
+        try:
+            return await Reads(self.store).outcome(generation_id) is not None
+        except Exception:
+            return False
+
+    # -- faults -------------------------------------------------------------------------------------------------------
+
+    async def _nemesis(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            for fault in self.plan.faults:
+                group.create_task(self._strike(fault))
+
+    async def _strike(self, fault: Fault) -> None:
+        await asyncio.sleep(fault.at_s)
+        process = self.slots.get(fault.target)
+        match fault.kind:
+            case "kill" if process is not None:
+                process.kill()
+            case "kill_at_step" if process is not None:
+                process.crash_at_step = process.steps + fault.step
+            case "pause" if process is not None:
+                process.stop()
+                await asyncio.sleep(fault.for_s)
+                process.resume()
+            case "replace" if process is not None:
+                self.spawn(fault.target)
+                # The supervisor lets the first one go on for a moment, then makes sure of it.
+                await asyncio.sleep(self.rng.choice((0.5, 2.0)))
+                process.kill()
+            case "term" if fault.target in self._stops:
+                self._stops[fault.target].set()
+            case "broker_away":
+                self.network.away_until_s = self.loop.time() + fault.for_s
+            case "store_away":
+                self.store.away_until_s = self.loop.time() + fault.for_s
+            case "engine_away":
+                self.engine.away["until_s"] = self.loop.time() + fault.for_s
+
+    # -- the run ------------------------------------------------------------------------------------------------------
+
+    async def main(self) -> None:
+        for slot in SLOTS:
+            if not slot.startswith("worker") or int(slot[-1]) < self.plan.workers:
+                self.spawn(slot)
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._nemesis())
+                group.create_task(self._heal())
+                for prompt in self.plan.prompts:
+                    group.create_task(self.people.ask(prompt))
+            await self._quiet()
+        finally:
+            await self._end()
+
+    async def _heal(self) -> None:
+        await asyncio.sleep(self.plan.healed_at_s)
+        self.network.healed = True
+        for process in self.slots.values():
+            process.crash_at_step = 1 << 62
+
+    async def _quiet(self) -> None:
+        """Until every record is handled and committed as far as it ever will be."""
+        if not await until(self.witness.all_done, QUIET_WITHIN_S, 0.5):
+            raise NotQuiet(", ".join(self.witness.undone()))
+        await asyncio.sleep(2.0)
+
+    async def _end(self) -> None:
+        self._over = True
+        for process in self._lives:
+            process.kill()
+        if not await until(lambda: all(process.done for process in self._lives), 60.0, 0.5):
+            raise NotQuiet("tasks of dead processes do not unwind")
+
+    # -- what it leaves behind ----------------------------------------------------------------------------------------
+
+    def evidence(self) -> Evidence:
+        return Evidence(
+            tuple(self.people.journal),
+            tuple(self._log()),
+            tuple(self._stored()),
+            tuple(str(fault) for fault in self.plan.faults) or ("calm",),
+        )
+
+    def _log(self) -> Iterator[LogRecord]:
+        for message in self.broker.records():
+            record: Any
+            try:
+                record = decode(message.value())
+            except UndecodableRecord:
+                record = message.value()
+            yield LogRecord(
+                message.topic(),
+                message.partition(),
+                message.offset(),
+                message.key().decode(),
+                message.timestamp_us(),
+                record,
+            )
+
+    def _stored(self) -> Iterator[StoredMessage]:
+        for conversation in dict.fromkeys(prompt.conversation_id for prompt in self.plan.prompts):
+            for row in messages_in(self.store, conversation):
+                yield _message(row)
+        for (conversation, _), cells in self.store.table("messages").items():
+            if cells.get("kind") is None and "outcome" in cells:  # of a stateless turn
+                outcome = outcome_of(cells["answer"], cells["marks"], cells["outcome"])
+                yield StoredMessage(
+                    conversation,
+                    outcome.turn.generation_id,
+                    "assistant",
+                    cells["answer"],
+                    cells["status"],
+                    cells["finish_reason"] if isinstance(outcome, GenerationCompleted) else _reason(cells["status"]),
+                    outcome.usage,
+                    cells["cost_micros"],
+                )
+
+
+def _message(row: MessageRow) -> StoredMessage:
+    ended = row.role == "assistant" and row.status != "running"
+    return StoredMessage(
+        row.conversation_id,
+        row.message_id,
+        row.role,
+        str(row.content),
+        row.status,
+        (row.finish_reason or _reason(row.status)) if ended else None,
+        row.usage,
+        row.cost_micros,
+    )
+
+
+def _reason(status: str) -> str:
+    return status
+
+
+def _expected(error: BaseException) -> bool:
+    """Whether a process may end by it: the log refused it for good. The supervisor starts it again."""
+    if isinstance(error, BaseExceptionGroup):
+        return all(map(_expected, error.exceptions))
+    return isinstance(error, LogError | asyncio.CancelledError)
+
+
+class _Clock:
+    """The module `time` as infra.clock uses it."""
+
+    def __init__(self, loop: VirtualLoop) -> None:
+        self._loop = loop
+
+    def time_ns(self) -> int:
+        return self._loop.now_us() * 1000
+
+    def monotonic(self) -> float:
+        return self._loop.time()
+
+
+class _Secrets:
+    """The module `secrets` as infra.ids uses it, from the seed."""
+
+    def __init__(self, rng: Random) -> None:
+        self._rng = rng
+
+    def token_hex(self, size: int) -> str:
+        return self._rng.randbytes(size).hex()
+
+
+@contextmanager
+def installed(world: World) -> Iterator[None]:
+    """The product's modules see this world's clock, log and chance."""
+    network, scan = world.network, scan_in(world.network)
+
+    def consumer(*_: Any, **__: Any) -> RecorderConsumer:
+        return RecorderConsumer(network, _current(), "0")
+
+    def bursts(_: Any) -> Bursts:
+        return Bursts(network, _current())
+
+    with (
+        patch.object(infra.clock, "time", _Clock(world.loop)),
+        patch.object(infra.ids, "secrets", _Secrets(Random(f"ids {world.plan.seed}"))),
+        patch.object(topics.scan, "scan", scan),
+        patch.object(inference_workers.lookback, "scan", scan),
+        patch.object(inference_workers.lookback, "watermarks", watermarks_in(network)),
+        patch.object(streams.watchdog.lookback, "scan", scan),
+        patch.object(streams.watchdog.lookback, "watermarks", watermarks_in(network)),
+        patch.object(streams.recorder.shell, "group_consumer", consumer),
+        patch.object(streams.recorder.shell, "Producer", bursts),
+    ):
+        yield
+
+
+def _current() -> Process:
+    process = CURRENT.get()
+    assert process is not None
+    return process
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What is wrong with a run; nothing, if both are empty."""
+
+    world: World
+    violations: tuple[Violation, ...]
+    troubles: tuple[str, ...]
+
+    @property
+    def ok(self) -> bool:
+        return not self.violations and not self.troubles
+
+    def __str__(self) -> str:
+        found = [f"{broken.invariant} {broken.subject}: {broken.detail}" for broken in self.violations]
+        return "\n".join([str(self.world.plan), *found, *self.troubles])
+
+
+def simulate(plan: Plan) -> Verdict:
+    """Run a plan to its rest and judge it."""
+    world = World(plan)
+    troubles = []
+    logging.disable(logging.ERROR)
+    try:
+        with installed(world):
+            _run(world.loop, world.main())
+    except NotQuiet as error:
+        troubles.append(f"it does not come to rest: {error}")
+    finally:
+        logging.disable(logging.NOTSET)
+    troubles += [f"a process ended by {type(error).__name__}: {error}" for error in world.unexpected]
+    troubles += world.witness.broken
+    if any("rest" in trouble for trouble in troubles):
+        return Verdict(world, (), tuple(troubles))
+    return Verdict(world, tuple(checker.check(world.evidence())), tuple(troubles))
+
+
+def _run(loop: VirtualLoop, main: Coroutine[Any, Any, None]) -> None:
+    run(loop, main)
