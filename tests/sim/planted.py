@@ -161,18 +161,6 @@ def commit_before_write_in_the_worker() -> Iterator[None]:
 
 
 @bug
-def commit_without_an_outcome_in_the_worker() -> Iterator[None]:
-    """A job is committed when its end was published, whether or not it counts."""
-    ended = Worker._ended
-
-    def at_once(self: Worker, job: Any, *, committable: bool) -> None:
-        ended(self, job, committable=True)
-
-    with patch.object(Worker, "_ended", at_once):
-        yield
-
-
-@bug
 def commit_before_write_in_the_agents() -> Iterator[None]:
     """A record is acknowledged before it is handled (what Faust does by itself)."""
     take = streams.agents.Consumption.take

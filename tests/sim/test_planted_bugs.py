@@ -1,4 +1,4 @@
-"""What the simulation is worth: each bug planted in the product is found within the gate's first seeds."""
+"""What the simulation is worth: each bug planted in the product is found within the gate's seeds."""
 
 from __future__ import annotations
 
@@ -8,9 +8,14 @@ from tests.sim.plans import draw
 from tests.sim.planted import BUGS
 from tests.sim.world import simulate
 
-SEEDS = range(60)
-RARE = {"command_believed_before_it_is_the_first": (231,)}
-"""Bugs that need a rare order of things, and seeds that have it."""
+SEEDS = range(120)
+HINTS = {
+    "command_believed_before_it_is_the_first": 231,
+    "dedupe_off_in_the_recorder": 27,
+    "produced_without_waiting_in_the_conversation_agent": 60,
+    "start_not_awaited": 53,
+}
+"""A seed that is known to show a bug that few do, to be tried first. Any other will do as well."""
 
 
 def is_found(seed: int) -> bool:
@@ -21,8 +26,9 @@ def is_found(seed: int) -> bool:
         return True
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("name", BUGS)
 def test_a_planted_bug_is_found(name: str) -> None:
+    hint = [HINTS[name]] if name in HINTS else []
     with BUGS[name]():
-        assert any(is_found(seed) for seed in RARE.get(name, SEEDS)), f"{name} stayed unseen"
+        assert any(is_found(seed) for seed in (*hint, *SEEDS)), f"{name} stayed unseen"
