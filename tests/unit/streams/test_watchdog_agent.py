@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -25,12 +26,8 @@ async def test_a_command_repeated_after_its_outcome_was_committed_holds_up_no_co
     acknowledged: list[int] = []
     for offset in (9, 10):
         command = prompt(generation_id=f"generation-{offset}")
-        await watchdog.handle(
-            command,
-            Source(
-                CONVERSATION_EVENTS, 0, offset, NOW_US, b"c", True, lambda offset=offset: acknowledged.append(offset)
-            ),
-        )
+        acknowledge = partial(acknowledged.append, offset)
+        await watchdog.handle(command, Source(CONVERSATION_EVENTS, 0, offset, NOW_US, b"c", True, acknowledge))
     assert acknowledged == []
     await watchdog._end(watchdog._turns.due(LONG_AFTER_US, 10))
     assert acknowledged == [9, 10]
