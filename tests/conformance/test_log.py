@@ -102,7 +102,9 @@ def test_a_static_member_that_starts_again_has_its_partitions_and_the_old_one_is
 
 def test_a_zombie_produces_unhindered(log: Log, group: str) -> None:
     """Fencing in the group says nothing about producing: that is why attempts are fenced in the log."""
-    zombie, rightful = log.member(group, "slot"), log.member(group, "slot")
+    zombie = log.member(group, "slot")
+    zombie.owned(TOPIC_PARTITIONS)
+    rightful = log.member(group, "slot")
     rightful.owned(TOPIC_PARTITIONS)
     with pytest.raises(Fenced):
         zombie.commit({0: 0})
