@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from infra.stack.child import ChildSpec, Health
+from infra.stack.commit_log import drop_unbegun_segments
 from infra.stack.java import java_argv
 from infra.stack.layout import Layout
 
@@ -149,4 +151,5 @@ def spec(layout: Layout, ports: dict[str, int], class_path: str, archive: tuple[
         stop_grace_s=12,
         unanswered_after_s=30,
         is_server=True,
+        before_start=partial(drop_unbegun_segments, folder / "commitlog"),
     )

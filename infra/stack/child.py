@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -34,7 +34,7 @@ class ChildSpec:
     `hung_after_s` mean hung (a child that never beats is never taken for hung), and so do queries of `health` that
     nobody answers for `unanswered_after_s`. What hangs is killed and started again.
     `takes_orders`: its standard input is a pipe for one line, see infra.stack.spare. A stack does not start without
-    what `is_required`.
+    what `is_required`. `before_start` is called before each life, in a thread; an OSError of it is a start that failed.
     """
 
     name: str
@@ -51,3 +51,4 @@ class ChildSpec:
     is_server: bool = False
     is_required: bool = True
     shared_memory_prefix: str = ""
+    before_start: Callable[[], object] | None = None

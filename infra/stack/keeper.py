@@ -113,6 +113,8 @@ class Keeper:
         start_timeout_s = self.spec.start_timeout_s if process is None else STAND_IN_START_S
         if process is None:
             try:
+                if self.spec.before_start is not None:
+                    await asyncio.to_thread(self.spec.before_start)
                 process = self._start()
             except OSError as error:
                 return f"cannot start: {error.strerror}", 0.0

@@ -27,7 +27,7 @@ from tests.faults.nemesis import Nemesis, TargetMissing
 from tests.faults.recovery import GIVE_UP_S, RECOVERY_LIMIT_S, time_to_recover
 from tests.faults.schedule import ONE_OF_EACH, Step, schedule
 from tests.faults.stack_under_test import NotStarted, can_mount, running
-from tests.faults.store_evidence import collect
+from tests.faults.store_evidence import StoresUnreadable, collect
 from tests.faults.workload import Workload
 
 Say = Callable[[str], None]
@@ -101,12 +101,14 @@ async def run_faults(
             left = await load.quiesce(QUIESCE_S)
             say(f"{monotonic_s() - began_s:6.1f} s  {load.sent} prompts sent; reading the evidence")
             report.violations += [Violation("I1", name, "acknowledged, and still open at the end") for name in left]
-            evidence = await asyncio.to_thread(collect, stack.state, folder / "journal", report.faults)
+            try:
+                report.evidence = await asyncio.to_thread(collect, stack.state, folder / "journal", report.faults)
+            except StoresUnreadable as error:
+                report.violations.append(Violation("I15", "the stores", f"cannot be read at the end: {error}"))
         finally:
             await load.aclose()
-    report.evidence = evidence
     report.violations += [late for one in report.struck if (late := _late(one)) is not None]
-    report.violations += await asyncio.to_thread(check, evidence)
+    report.violations += await asyncio.to_thread(check, report.evidence)
     return report
 
 
