@@ -5,20 +5,17 @@ Run as `faust -A projections.main -L uvloop worker --without-web`. Nothing conne
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
 
 from infra.cassandra import CassandraSession
 from infra.settings import Settings, load
+from projections.handling import handling
 from projections.projector import Projector
 from projections.registry import TOPICS
-from projections.rows import Unprojectable
 from projections.schema import existing
-from projections.watermarks import LogPlace
 from projections.writer import RowWriter
-from streams.app import Handler, Poison, Source, StreamApp, make_app, run_agent
+from streams.app import Handler, StreamApp, make_app, run_agent
 from topics.producer import LogProducer
 
 NAME = "projections"
@@ -42,20 +39,8 @@ def make_projections_app(settings: Settings) -> StreamApp:
                 await existing(session, keyspace),
                 {topic: catalogue[topic].epoch for topic in TOPICS},
             )
-
-            async def handle(record: Any, source: Source) -> None:
-                place = LogPlace(source.topic, source.partition, source.offset)
-                try:
-                    await projector.take(record, place, source.acknowledge)
-                except Unprojectable as error:
-                    raise Poison(str(error)) from error
-
-            async with asyncio.TaskGroup() as group:
-                group.create_task(projector.run())
-                try:
-                    yield handle
-                finally:
-                    projector.close()
+            async with handling(projector) as handle:
+                yield handle
         finally:
             await session.aclose()
 

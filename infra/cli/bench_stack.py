@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
@@ -17,16 +16,13 @@ import infra
 from infra.cli.bench_cpu import available_bytes, cpu_ns, machine_time
 from infra.cli.bench_load import Target
 from infra.cli.stack_file import RunningStack, running_stack
-from infra.cli.terminal import UserError, one_line
-from infra.ids import draw_id
+from infra.cli.stack_of_its_own import stack_in
+from infra.cli.terminal import UserError
 from infra.stack.layout import Layout
-from infra.stack.ports import choose
 
 MODEL = "bench-paced-20"
 UPSTREAM_MODEL = "paced-20"
 NEEDED_BYTES = 3_500_000_000
-UP_TIMEOUT_S = 300
-DOWN_TIMEOUT_S = 60
 UPSTREAM_TIMEOUT_S = 15
 _SOURCES = Path(infra.__file__).parent.parent
 
@@ -84,7 +80,7 @@ def own_stack() -> Iterator[Bench]:
     state = folder / "state"
     keep = False
     try:
-        with upstream() as (address, upstream_pid), _up(folder, state, address):
+        with upstream() as (address, upstream_pid), _up(folder, address):
             stack = running_stack(state)
             via = Target(f"{stack.api_url}/v1", stack.api_key, MODEL)
             direct = Target(address, "", UPSTREAM_MODEL)
@@ -98,21 +94,11 @@ def own_stack() -> Iterator[Bench]:
 
 
 @contextmanager
-def _up(folder: Path, state: Path, upstream_address: str) -> Iterator[None]:
+def _up(folder: Path, upstream_address: str) -> Iterator[None]:
     models = folder / "models.toml"
     models.write_text(_MODELS.format(model=MODEL, address=upstream_address, upstream_model=UPSTREAM_MODEL))
-    environment = _environment(folder)
-    port = str(choose(["api"], {}, draw_id())["api"])
-    try:
-        _verbatim(
-            ["up", "--detach", "--state", str(state), "--models", str(models), "--port", port],
-            environment,
-            UP_TIMEOUT_S,
-        )
+    with stack_in(folder, "--models", str(models), settings="[api]\nrequests_per_minute = 1000000\n"):
         yield
-    finally:
-        if Layout.at(state).supervisor_pid() is not None:
-            _verbatim(["down", "--state", str(state)], environment, DOWN_TIMEOUT_S)
 
 
 def users_stack(state: Path, model: str, address: str, upstream_model: str) -> Bench:
@@ -183,35 +169,3 @@ class Usage:
 def cpu_ns_of_self() -> int:
     """CPU time of this process alone, without its children."""
     return time.process_time_ns()
-
-
-def _environment(folder: Path) -> dict[str, str]:
-    """Ours without the user's settings: the stack to measure must touch no server of theirs."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("VERBATIM_")}
-    if cache := os.environ.get("VERBATIM_CACHE"):
-        kept["VERBATIM_CACHE"] = cache
-    settings = folder / "verbatim.toml"
-    settings.write_text("[api]\nrequests_per_minute = 1000000\n")
-    return kept | {"VERBATIM_CONFIG": str(settings)}
-
-
-def _verbatim(arguments: list[str], environment: Mapping[str, str], timeout_s: float) -> None:
-    """Run a command of ours. Raises UserError with its last line if it fails or takes too long."""
-    command = [sys.executable, "-m", "infra.cli", *arguments]
-    try:
-        done = subprocess.run(
-            command,
-            cwd=_SOURCES,
-            env=dict(environment),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            timeout=timeout_s,
-            text=True,
-            errors="replace",
-        )
-    except subprocess.TimeoutExpired:
-        raise UserError(f"./verbatim {arguments[0]} did not end within {timeout_s:.0f} s") from None
-    if done.returncode:
-        lines = [line for line in map(one_line, done.stdout.splitlines()) if line]
-        raise UserError(f"the stack to measure failed: {lines[-1] if lines else f'exit code {done.returncode}'}")

@@ -94,14 +94,10 @@ class Nemesis:
         """Ask it to end, as a rolling restart does; one that does not is killed."""
         async with self._living(child) as (pid, descriptor):
             _send(descriptor, signal.SIGTERM)
-            try:
-                async with asyncio.timeout(GRACE_S):
-                    await _ended(descriptor)
-            except TimeoutError:
-                _send(descriptor, signal.SIGKILL)
-                self._say(f"{child} ({pid}) did not end within {GRACE_S:g} s: killed")
-            else:
+            if await _ended_within(descriptor, GRACE_S):
                 self._say(f"{child} ({pid}) ended when asked to")
+            else:
+                self._say(f"{child} ({pid}) did not end within {GRACE_S:g} s: killed")
 
     async def _stop(self, child: str, duration_s: float) -> None:
         async with self._living(child) as (pid, descriptor):
@@ -117,14 +113,10 @@ class Nemesis:
             self._say(f"{child} did not start again to crash at {point}")
             return
         async with self._living(child) as (_, descriptor):
-            try:
-                async with asyncio.timeout(STRUCK_WITHIN_S):
-                    await _ended(descriptor)
-            except TimeoutError:
-                _send(descriptor, signal.SIGKILL)
-                self._say(f"{child} never came to {point}: taken back by a kill")
-            else:
+            if await _ended_within(descriptor, STRUCK_WITHIN_S):
                 self._say(f"{child} crashed at {point}")
+            else:
+                self._say(f"{child} never came to {point}: taken back by a kill")
 
     async def _skew(self, child: str, seconds: int, duration_s: float) -> None:
         if await self._planted(child, Planted(clock_skew_s=seconds)):
@@ -214,6 +206,17 @@ async def _gone(file: Path) -> bool:
         if monotonic_s() > until_s:
             return False
         await asyncio.sleep(POLL_S)
+    return True
+
+
+async def _ended_within(descriptor: int, seconds: float) -> bool:
+    """Whether the process ends by itself in time; one that does not is killed."""
+    try:
+        async with asyncio.timeout(seconds):
+            await _ended(descriptor)
+    except TimeoutError:
+        _send(descriptor, signal.SIGKILL)
+        return False
     return True
 
 

@@ -15,16 +15,14 @@ from typing import Any
 from infra.cassandra import StoreUnavailable
 from infra.clock import monotonic_s
 from infra.models import ModelCatalogue
+from projections.handling import handling
 from projections.projector import Projector
 from projections.registry import PROJECTIONS
 from projections.registry import TOPICS as PROJECTED
-from projections.rows import Unprojectable
-from projections.watermarks import LogPlace
 from schemas.conversation import ConversationDeleted, ConversationStarted, PromptSubmitted, RegenerateRequested
 from schemas.outcome import GenerationCancelled, GenerationCompleted, GenerationFailed, GenerationRefused
-from streams.agents import Consumption, Handler, Source, consume
+from streams.agents import Consumption, Handler, consume
 from streams.conversation.agent import ConversationAgent
-from streams.errors import Poison
 from streams.metering.agent import Metering
 from streams.moderation.policy import Policy
 from streams.watchdog.agent import Watchdog
@@ -199,20 +197,8 @@ async def run_projector(network: Network, process: Process, store: Store) -> Non
     async def opened(_: LogProducer) -> AsyncIterator[Handler]:
         epochs = {topic: network.topics[topic].epoch for topic in PROJECTED}
         projector = Projector(StoreWriter(store, process), PROJECTIONS, epochs)
-
-        async def handle(record: Any, source: Source) -> None:
-            place = LogPlace(source.topic, source.partition, source.offset)
-            try:
-                await projector.take(record, place, source.acknowledge)
-            except Unprojectable as error:
-                raise Poison(str(error)) from error
-
-        async with asyncio.TaskGroup() as group:
-            group.create_task(projector.run())
-            try:
-                yield handle
-            finally:
-                projector.close()
+        async with handling(projector) as handle:
+            yield handle
 
     records = tuple(record_type for topic in PROJECTED for record_type in network.topics[topic].record_types)
     await run_agent(network, process, "projections", PROJECTED, records, opened, holds=True)

@@ -1,0 +1,33 @@
+"""A projector at work behind an agent: what both the live process and the simulation hand their records to."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from projections.projector import Projector
+from projections.rows import Unprojectable
+from projections.watermarks import LogPlace
+from streams.agents import Handler, Source
+from streams.errors import Poison
+
+
+@asynccontextmanager
+async def handling(projector: Projector) -> AsyncIterator[Handler]:
+    """The handler of an agent that holds its records: each is acknowledged once its rows are written."""
+
+    async def handle(record: Any, source: Source) -> None:
+        place = LogPlace(source.topic, source.partition, source.offset)
+        try:
+            await projector.take(record, place, source.acknowledge)
+        except Unprojectable as error:
+            raise Poison(str(error)) from error
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(projector.run())
+        try:
+            yield handle
+        finally:
+            projector.close()
