@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from inference_workers.engines.openai import OpenAIEngine
+from inference_workers.engines.persevering import PerseveringEngine
 from inference_workers.engines.tensorrt_llm import TensorRTLLMEngine
 from inference_workers.engines.triton import TritonEngine
 from inference_workers.ports import (
@@ -38,6 +39,7 @@ ENGINES = [
     pytest.param("llmapi", marks=pytest.mark.stack),
     "openai",
     "tensorrt_llm",
+    "persevering",
 ]
 TEXT = "Zürich 🎉 and €, <|user|>"
 
@@ -49,12 +51,24 @@ async def engine(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
         match request.param:
             case "openai":
                 yield await openai_under_test(opened)
+            case "persevering":
+                yield in_front_of(await openai_under_test(opened))
             case "tensorrt_llm":
                 yield await in_process_under_test(opened, tmp_path)
             case dialect:
                 settings: Settings = request.getfixturevalue("servers")
                 name = "verbatim-local" if dialect == "trtllm_engine" else "verbatim-local-llmapi"
                 yield triton_under_test(opened, settings, LOCAL.get(name))
+
+
+def in_front_of(behind: EngineUnderTest) -> EngineUnderTest:
+    """What waits for an engine keeps all that the engine promises."""
+
+    def prepare(behaviour: Behaviour, text: str) -> tuple[Engine, str]:
+        engine, message = behind.prepare(behaviour, text)
+        return PerseveringEngine(engine), message
+
+    return replace(behind, prepare=prepare)
 
 
 async def openai_under_test(opened: contextlib.AsyncExitStack) -> EngineUnderTest:
