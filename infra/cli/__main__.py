@@ -24,6 +24,7 @@ COMMANDS = {
     "chat": "infra.cli.chat",
     "tail": "infra.cli.tail",
     "demo": "infra.cli.demo",
+    "replay": "infra.cli.replay",
     "bench": "infra.cli.bench",
     "test": "infra.cli.checks",
     "check": "infra.cli.checks",

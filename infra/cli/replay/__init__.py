@@ -1,0 +1,25 @@
+"""`./verbatim replay …`: look into the log, rebuild what is made of it, verify, travel in time.
+
+One module a command or family of commands; each has a `register(app)`.
+"""
+
+from __future__ import annotations
+
+import importlib
+
+import typer
+
+# Modules of this package with a `register(app)`, in the order of `--help`.
+COMMANDS: tuple[str, ...] = ()
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the command line."""
+    replay = typer.Typer(
+        help="Rebuild, verify and travel in time: everything the log can do again.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+    )
+    for name in COMMANDS:
+        importlib.import_module(f"{__name__}.{name}").register(replay)
+    app.add_typer(replay, name="replay")
