@@ -19,6 +19,7 @@ from api.chunk_log import KafkaChunkLog
 from api.http_protocol import BoundedHttp
 from api.key_cache import KeyCache
 from api.log_ends import KafkaEnds
+from api.log_past import LogPast
 from api.own_writes import OwnWrites
 from api.parts import Parts
 from api.rate_limit import RedisLimiter
@@ -104,6 +105,8 @@ async def connected(settings: Settings) -> AsyncIterator[tuple[Parts, list[Faili
         async def ask_log() -> None:
             await asyncio.to_thread(admin.list_topics, TOKEN_CHUNKS, 2.0)
 
+        past = LogPast(settings, topics)
+        stack.push_async_callback(past.aclose)
         readiness = Readiness({"log": ask_log, "projections": reads.ping})
         yield (
             Parts(
@@ -118,6 +121,7 @@ async def connected(settings: Settings) -> AsyncIterator[tuple[Parts, list[Faili
                 readers,
                 OwnWrites(),
                 readiness,
+                past,
                 now_us(),
             ),
             [chunks, accounts],

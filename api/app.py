@@ -8,7 +8,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from api import conversations, generations, keys, messages, operations
+from api import conversations, generations, keys, messages, operations, schema_registry
 from api.answers import ERROR_SCHEMA
 from api.errors import ApiError, as_api_error, bad_request
 from api.middleware import AnswerHeaders
@@ -50,6 +50,7 @@ def create_app(parts: Parts) -> FastAPI:
     for router in (conversations.router, messages.router, generations.router, keys.router, chat.router, models.router):
         app.include_router(router, responses=_ERRORS)
     app.include_router(operations.router)
+    app.include_router(schema_registry.router)
     for kind in (ApiError, HTTPException, LogUnavailable, StoreUnavailable, ModelNotFound, SealedContent):
         app.add_exception_handler(kind, _answer_error)
     app.add_exception_handler(RequestValidationError, _answer_wrong_parameter)

@@ -61,9 +61,19 @@ async def authorise(request: Request) -> Principal:
 async def admit(request: Request) -> Principal:
     """`authorise`, and the key's request rate. Raises ApiError 429."""
     principal = await authorise(request)
-    admission = await parts_of(request).limiter.admit(principal.key_id)
+    await _within_rate(request, principal.key_id)
+    return principal
+
+
+async def admit_anybody(request: Request) -> None:
+    """For what is public: the request rate of an address, and nothing else. Raises ApiError 429."""
+    await _within_rate(request, f"address:{request.client.host if request.client else ''}")
+
+
+async def _within_rate(request: Request, who: str) -> None:
+    admission = await parts_of(request).limiter.admit(who)
     if not admission.limited:
-        return principal
+        return
     headers = {
         "x-ratelimit-limit-requests": str(admission.limit),
         "x-ratelimit-remaining-requests": str(admission.remaining),
@@ -80,7 +90,6 @@ async def admit(request: Request) -> Principal:
             headers={**headers, "Retry-After": str(wait_s)},
         )
     request.scope["state"]["answer_headers"].update(headers)
-    return principal
 
 
 Caller = Annotated[Principal, Depends(admit)]

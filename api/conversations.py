@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
@@ -13,9 +13,10 @@ from api.bodies import ApiBody, CommandBody, read_body
 from api.commanding import REPLAYED_HEADER, envelope, idempotency_key, send
 from api.errors import KeyReused, bad_request
 from api.parts import parts_of
+from api.past import conversation_as_of
 from api.position_tokens import HEADER
 from api.reading import catch_up, conversation_of, token_from
-from projections.conversations.queries import ConversationRow
+from api.shapes import conversation_json
 from schemas import ids
 from schemas.conversation import ConversationDeleted, ConversationRenamed, ConversationStarted
 from schemas.envelope import plain
@@ -29,6 +30,7 @@ MOST_LISTED = 100
 
 Limit = Annotated[int, Query(ge=1, le=MOST_LISTED)]
 Cursor = Annotated[str | None, Query(max_length=500)]
+AsOf = Annotated[str | None, Query(max_length=4000)]
 
 
 class StartConversation(CommandBody):
@@ -91,10 +93,14 @@ async def list_conversations(request: Request, caller: Caller, limit: Limit = 20
 
 
 @router.get("/{conversation_id}")
-async def get_conversation(request: Request, caller: Caller, conversation_id: str) -> Response:
-    found = await conversation_of(request, parts_of(request), caller, conversation_id)
+async def get_conversation(request: Request, caller: Caller, conversation_id: str, as_of: AsOf = None) -> Response:
+    """The conversation; with `as_of`, as it was at a time or a cut of the log, with its messages."""
+    parts = parts_of(request)
+    found = await conversation_of(request, parts, caller, conversation_id)
     assert found.row is not None  # noqa: S101 - it was asked for
-    return json_answer(conversation_json(found.row))
+    if as_of is None:
+        return json_answer(conversation_json(found.row))
+    return json_answer(await conversation_as_of(parts, found.row, as_of))
 
 
 @router.patch("/{conversation_id}", openapi_extra=openapi_body(RenameConversation))
@@ -128,15 +134,3 @@ async def delete_conversation(request: Request, caller: Caller, conversation_id:
     at = await send(parts, CONVERSATION_EVENTS, conversation_id, event, key)
     token = parts.own_writes.deleted(conversation_id, caller.user_id, at)
     return Response(status_code=204, headers={HEADER: str(token)})
-
-
-def conversation_json(row: ConversationRow) -> dict[str, Any]:
-    return {
-        "id": row.conversation_id,
-        "title": None if row.title is None else plain(row.title),
-        "preview": row.preview,
-        "model": row.model,
-        "systemPrompt": None if row.system_prompt is None else plain(row.system_prompt),
-        "createdAt": iso(row.created_at_us),
-        "updatedAt": iso(row.updated_at_us),
-    }

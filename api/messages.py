@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Literal
 
 from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
-from api.answers import iso, json_answer, openapi_body
+from api.answers import json_answer, openapi_body
 from api.auth import Caller
 from api.bodies import ApiBody, CommandBody, read_body
 from api.commanding import IdempotencyKey, envelope, idempotency_key, send
 from api.conversations import Cursor, Limit
 from api.errors import bad_request, not_found
-from api.frames import usage_of
 from api.generations import event_stream
 from api.key_cache import Principal
 from api.openings import Command, Opened, begin, find_repeat
@@ -24,12 +23,12 @@ from api.position_tokens import HEADER
 from api.prompting import SERVICE_CLASS, TIER, check_context, deadline_us, required_text
 from api.reading import Conversation, conversation_of
 from api.request_hash import request_hash
+from api.shapes import message_json
 from infra.clock import monotonic_s
 from infra.models import ModelSpec
-from projections.messages.rows import MessageRow
 from schemas import ids
 from schemas.conversation import ChatMessage, FeedbackGiven, PromptSubmitted, RegenerateRequested, Sampling
-from schemas.envelope import Position, plain
+from schemas.envelope import Position
 from topics.catalogue import CONVERSATION_EVENTS
 
 router = APIRouter(prefix="/api/v1/conversations/{conversation_id}/messages", tags=["messages"])
@@ -198,23 +197,3 @@ def _model(parts: Parts, asked: str | None, conversation: Conversation) -> Model
     """The model of a turn: the request's, else the conversation's, else the default. Raises ModelNotFound."""
     name = asked or conversation.model
     return parts.models.default_model if name is None else parts.models.get(name)
-
-
-def message_json(row: MessageRow) -> dict[str, Any]:
-    failure = row.failure
-    return {
-        "id": row.message_id,
-        "conversationId": row.conversation_id,
-        "parentMessageId": row.parent_message_id,
-        "role": row.role,
-        "content": plain(row.content),
-        "status": row.status,
-        "model": row.model,
-        "finishReason": row.finish_reason,
-        "error": None if failure is None else {"code": failure.code, "message": failure.message},
-        "usage": None if row.usage is None else usage_of(row.usage),
-        "cost": None if row.cost_micros is None else row.cost_micros / 1_000_000,
-        "costMicros": row.cost_micros,
-        "currency": row.currency,
-        "createdAt": iso(row.created_at_us),
-    }

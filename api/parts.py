@@ -8,7 +8,7 @@ from fastapi import Request
 
 from api.key_cache import KeyCache
 from api.own_writes import OwnWrites
-from api.ports import Ends, Limiter, Log, Reads
+from api.ports import Ends, Limiter, Log, Past, Reads
 from api.readers import Readers
 from api.readiness import Readiness
 from api.tail_hub import TailHub
@@ -31,6 +31,7 @@ class Parts:
     readers: Readers
     own_writes: OwnWrites
     readiness: Readiness
+    past: Past
     started_at_us: int
 
 

@@ -12,8 +12,10 @@ from projections.conversations.queries import ConversationRow
 from projections.generations.queries import GenerationRow
 from projections.messages.queries import MessagePage
 from projections.messages.rows import MessageRow
+from projections.replay.as_of import PastConversation
 from schemas.envelope import Position
 from schemas.outcome import Outcome
+from topics.cuts import Cut
 
 
 class Log(Protocol):
@@ -67,6 +69,9 @@ class Reads(AccountReads, Protocol):
     async def conversation(self, conversation_id: str) -> ConversationRow | None:
         """None also for a deleted one."""
 
+    async def begun_at(self, conversation_id: str) -> int | None:
+        """The offset of the conversation's first record in conversation-events; None if it is not there, or deleted."""
+
     async def conversations(self, user_id: str, cursor: str | None, limit: int) -> ConversationPage:
         """Raises BadCursor for a cursor that no page had."""
 
@@ -96,4 +101,18 @@ class Reads(AccountReads, Protocol):
         """Wait until reads show at least this; False if they do not within the time.
 
         With `conversation_id`, offsets of conversation-events are of that conversation's records.
+        """
+
+
+class PastOutOfReach(Exception):
+    """The past cannot be read in the time and size there is for it. The message is the beginning of a sentence."""
+
+
+class Past(Protocol):
+    """The log, as it was."""
+
+    async def conversation(self, conversation_id: str, first: int, moment: Cut | int) -> tuple[Cut, PastConversation]:
+        """A conversation at a cut, or at a time in milliseconds since 1970; and its part of the cut.
+
+        `first`: the offset of its first record. Raises BadCut, PastOutOfReach, LogError.
         """

@@ -12,8 +12,8 @@ import logging
 import socket
 import ssl
 from collections import deque
-from collections.abc import Coroutine, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, Literal, TypeVar
 
 from cassandra import (
     AuthenticationFailed,
@@ -31,6 +31,8 @@ from cassandra.query import BatchStatement, BatchType, tuple_factory
 from infra.settings import CassandraSettings
 
 Row = tuple[Any, ...]
+EncodedRow = tuple[Literal[True], bytes, Sequence[bytes]]
+"""A prepared statement's id and its values as the protocol has them; True: it is prepared."""
 T = TypeVar("T")
 
 # Spoken by Cassandra 2.2 to 5; v5 adds checksums that cost Python more per request than everything else it frames.
@@ -146,6 +148,15 @@ class CassandraSession:
             rows += further
         return rows
 
+    async def page(
+        self, statement: Any, parameters: Sequence[Any] | None = None, after: bytes | None = None
+    ) -> tuple[list[Row], bytes | None]:
+        """One page of a query's rows (the statement's `fetch_size`), and what the next one is asked for with.
+
+        None: there is none after it. Raises as `execute`.
+        """
+        return await self._page(statement, parameters, after)
+
     async def write(self, bound: Sequence[Any]) -> None:
         """Apply bound statements together: those of one partition as one mutation. Raises as `execute`."""
         if len(bound) == 1:
@@ -157,6 +168,31 @@ class CassandraSession:
             batch.add(statement)
         batch.is_idempotent = True
         await self._page(batch, None, None)
+
+    def send(
+        self,
+        rows: Sequence[EncodedRow],
+        routing_key: Sequence[bytes],
+        keyspace: str,
+        done: Callable[[StoreError | None], None],
+    ) -> None:
+        """Send rows as one batch and return at once, from any thread; the caller bounds what is in flight.
+
+        `routing_key`: the partition key's values of the first row. `done` is called from a thread of the driver, or
+        before this returns, with what went wrong. For bulk: no event loop, no binding, one call back a batch.
+        """
+        batch = BatchStatement(BatchType.UNLOGGED)
+        # What BatchStatement.add does to bound statements, for values that are encoded already.
+        batch._statements_and_parameters.extend(rows)
+        batch.routing_key = list(routing_key)
+        batch.keyspace = keyspace
+        batch.is_idempotent = True
+        try:
+            response = self._session.execute_async(batch, timeout=self._timeout_s)
+        except (NoHostAvailable, DriverException) as error:
+            done(_translate(error, self._where))
+            return
+        response.add_callbacks(lambda _: done(None), lambda error: done(_translate(error, self._where)))
 
     async def run(self, cql: str) -> None:
         """Run a schema statement and wait until all nodes agree. Raises as `execute`."""

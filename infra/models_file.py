@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import difflib
 import re
-import tomllib
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
-from pydantic_core import ErrorDetails
+from pydantic import Field, ValidationError, model_validator
 
 from infra.model_spec import Capability, Deadlines, Dialect, EngineName, ModelsFileError, ModelSpec, TextMode
+from infra.prices_file import PriceTable
 from infra.toml_lines import KeyPath, key_lines, line_of
+from infra.toml_mistakes import StrictTable, Tables, first_mistake, read_toml
 from schemas.conversation import Sampling
-from schemas.generation import Price
-
-_MICROS = 1_000_000
-_SYNTAX_LINE = re.compile(r"^(.*?) \(at line (\d+), column \d+\)$", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,38 +26,7 @@ class ModelsFile:
     default_line: int
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-
-class _PriceTable(_Table):
-    """Per million tokens: a number or a decimal string, exact to a millionth."""
-
-    version: str = Field(default="1", min_length=1)
-    currency: str = Field(default="USD", pattern=r"^[A-Z]{3}$")
-    input: int
-    output: int
-    cached_input: int | None = None
-
-    @field_validator("input", "output", "cached_input", mode="before")
-    @classmethod
-    def _exact(cls, value: Any) -> int:
-        expected = 'a price per million tokens, like 0.15 or "0.15"'
-        if isinstance(value, bool) or not isinstance(value, int | Decimal | str):
-            raise ValueError(f"{value!r} is no price, expected {expected}")
-        try:
-            price = Decimal(value)
-        except ArithmeticError:
-            raise ValueError(f"{value!r} is no price, expected {expected}") from None
-        if not price.is_finite() or price < 0 or price > 1_000_000:
-            raise ValueError(f"{price} is out of range, expected {expected}, from 0 to 1000000")
-        micros = price * _MICROS
-        if micros != int(micros):
-            raise ValueError(f"{price} has too many decimals, expected {expected}, with at most 6 decimals")
-        return int(micros)
-
-
-class _DefaultsTable(_Table):
+class _DefaultsTable(StrictTable):
     max_tokens: int | None = Field(default=None, ge=1)
     temperature: float | None = Field(default=None, ge=0, le=2)
     top_p: float | None = Field(default=None, gt=0, le=1)
@@ -72,13 +36,13 @@ class _DefaultsTable(_Table):
     presence_penalty: float | None = Field(default=None, ge=-2, le=2)
 
 
-class _DeadlinesTable(_Table):
+class _DeadlinesTable(StrictTable):
     first_token_s: float = Field(default=60.0, gt=0, le=3600)
     inter_token_s: float = Field(default=30.0, gt=0, le=3600)
     total_s: float = Field(default=600.0, gt=0, le=24 * 3600)
 
 
-class _ModelTable(_Table):
+class _ModelTable(StrictTable):
     id: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}$")
     engine: EngineName
     address: str | None = None
@@ -88,7 +52,7 @@ class _ModelTable(_Table):
     context_tokens: int = Field(ge=16)
     max_output_tokens: int | None = Field(default=None, ge=1)
     pool: str = Field(default="default", pattern=r"^[a-z0-9-]{1,40}$")
-    price: _PriceTable
+    price: PriceTable
     capabilities: tuple[Capability, ...] = Field(default=("streaming",), strict=False)
     defaults: _DefaultsTable = _DefaultsTable()
     tokenizer: str | None = None
@@ -97,7 +61,7 @@ class _ModelTable(_Table):
     deadlines: _DeadlinesTable = _DeadlinesTable()
     api_key_env: str | None = Field(default=None, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
     max_connections: int = Field(default=512, ge=1, le=10_000)
-    options: dict[str, str | int | float | bool] = {}
+    options: dict[str, str | int | float | bool] = Field(default={})
     description: str = ""
     owned_by: str = "verbatim"
 
@@ -114,30 +78,28 @@ class _ModelTable(_Table):
         return self
 
 
-class _File(_Table):
+class _File(StrictTable):
     default_model: str | None = None
-    model: list[_ModelTable] = []
+    model: list[_ModelTable] = Field(default=[])
+
+
+_TABLES: Tables = {
+    (): _File,
+    ("model",): _ModelTable,
+    ("model", "price"): PriceTable,
+    ("model", "defaults"): _DefaultsTable,
+    ("model", "deadlines"): _DeadlinesTable,
+}
 
 
 def read_models_file(path: Path) -> ModelsFile:
     """The entries of one file; paths inside it are relative to it. Raises ModelsFileError."""
-    try:
-        text = path.read_bytes().decode()
-    except OSError as error:
-        raise ModelsFileError(path, 1, f"cannot be read ({error.strerror}), a TOML file is expected") from None
-    except UnicodeDecodeError:
-        raise ModelsFileError(path, 1, "is not UTF-8, a TOML file in UTF-8 is expected") from None
-    try:
-        document = tomllib.loads(text, parse_float=Decimal)
-    except tomllib.TOMLDecodeError as error:
-        match = _SYNTAX_LINE.match(str(error))
-        line = int(match[2]) if match else text.count("\n") + 1
-        raise ModelsFileError(path, line, f"{match[1] if match else error}, valid TOML is expected") from None
+    text, document = read_toml(path)
     lines = key_lines(text)
     try:
         content = _File.model_validate(_with_floats(document))
     except ValidationError as error:
-        raise _first_mistake(path, lines, document, error) from None
+        raise first_mistake(path, lines, document, error, _TABLES) from None
     models: dict[str, ModelSpec] = {}
     for index, table in enumerate(content.model):
         line = line_of(lines, ("model", index, "id"))
@@ -169,7 +131,6 @@ def _spec(path: Path, lines: dict[KeyPath, int], index: int, table: _ModelTable)
             raise ModelsFileError(path, line_of(lines, ("model", index, key)), problem)
         return file
 
-    price = table.price
     return ModelSpec(
         id=table.id,
         engine=table.engine,
@@ -180,13 +141,7 @@ def _spec(path: Path, lines: dict[KeyPath, int], index: int, table: _ModelTable)
         context_tokens=table.context_tokens,
         max_output_tokens=table.max_output_tokens or min(table.context_tokens, 4096),
         pool=table.pool,
-        price=Price(
-            version=price.version,
-            currency=price.currency,
-            input_micros_per_million=price.input,
-            cached_input_micros_per_million=price.input if price.cached_input is None else price.cached_input,
-            output_micros_per_million=price.output,
-        ),
+        price=table.price.price(),
         capabilities=table.capabilities,
         defaults=Sampling(**table.defaults.model_dump()),
         tokenizer=existing("tokenizer"),
@@ -200,59 +155,3 @@ def _spec(path: Path, lines: dict[KeyPath, int], index: int, table: _ModelTable)
         owned_by=table.owned_by,
         declared_at=f"{path}:{line_of(lines, ('model', index, 'id'))}",
     )
-
-
-def _first_mistake(
-    path: Path, lines: dict[KeyPath, int], document: dict[str, Any], error: ValidationError
-) -> ModelsFileError:
-    """The first mistake of the first wrong model, as one line; a misspelt key before the one that is missing for it."""
-
-    def order(detail: ErrorDetails) -> tuple[int, bool, int]:
-        location = detail["loc"]
-        entry = location[1] if location[:1] == ("model",) and len(location) > 1 else -1
-        return (entry if isinstance(entry, int) else -1, detail["type"] == "missing", line_of(lines, location))
-
-    detail = min(error.errors(include_url=False), key=order)
-    line = line_of(lines, detail["loc"])
-    location = detail["loc"]
-    where = ""
-    if location[:1] == ("model",) and len(location) > 1:
-        entry = document["model"][location[1]]
-        name = entry.get("id") if isinstance(entry, dict) else None
-        where = f"model {name!r}: " if isinstance(name, str) else ""
-    return ModelsFileError(path, line, where + _in_words(detail, _keys_at(location)))
-
-
-def _keys_at(location: tuple[int | str, ...]) -> list[str]:
-    """The keys that may stand where `location` ends."""
-    tables: dict[tuple[str, ...], type[_Table]] = {
-        (): _File,
-        ("model",): _ModelTable,
-        ("model", "price"): _PriceTable,
-        ("model", "defaults"): _DefaultsTable,
-        ("model", "deadlines"): _DeadlinesTable,
-    }
-    names = tuple(part for part in location[:-1] if isinstance(part, str))
-    return list(tables[names].model_fields) if names in tables else []
-
-
-def _in_words(detail: ErrorDetails, keys: list[str]) -> str:
-    key = next((str(part) for part in reversed(detail["loc"]) if isinstance(part, str)), "")
-    match detail["type"]:
-        case "missing":
-            return f"the key {key!r} is missing, every model needs it"
-        case "extra_forbidden":
-            near = difflib.get_close_matches(key, keys, 1)
-            hint = f"did you mean {near[0]!r}?" if near else f"expected one of {', '.join(keys)}"
-            return f"unknown key {key!r}, {hint}"
-        case "value_error":
-            message = detail["msg"].removeprefix("Value error, ")
-            return f"{key}: {message}" if key not in ("model", "") else message
-        case _:
-            expected = detail["msg"].removeprefix("Input should be ").removeprefix("String should ")
-            return f"{key} = {_shown(detail['input'])} is wrong, expected: {expected}"
-
-
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."

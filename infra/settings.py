@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -117,6 +118,23 @@ class WorkerSettings(_Section):
     spare: bool = True
 
 
+class ArchiveSettings(_Section):
+    """Where `./verbatim replay archive` keeps what topics held. `url` empty: nowhere, topics alone keep it.
+
+    For s3 the endpoint, region and credentials are the AWS_* variables of the environment.
+    """
+
+    url: str = ""
+    segment_bytes: int = Field(default=64 * 1024 * 1024, ge=4096, le=256 * 1024 * 1024)
+
+    @field_validator("url")
+    @classmethod
+    def _is_a_place(cls, url: str) -> str:
+        if url and not re.fullmatch(r"file:///[^?#]+|s3://[^/?#@]+(/[^?#]*)?", url):
+            raise ValueError("file:///FOLDER (an absolute path) or s3://BUCKET/PREFIX is expected, or nothing")
+        return url
+
+
 class Settings(BaseSettings):
     """All settings. Frozen; unknown names are refused, so that a typing error never goes unnoticed."""
 
@@ -138,6 +156,7 @@ class Settings(BaseSettings):
     triton: TritonSettings = TritonSettings()
     api: ApiSettings = ApiSettings()
     worker: WorkerSettings = WorkerSettings()
+    archive: ArchiveSettings = ArchiveSettings()
 
     @classmethod
     def settings_customise_sources(

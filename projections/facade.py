@@ -66,6 +66,10 @@ class Projections:
         """The conversation, or None. Whose it is, the caller compares."""
         return await conversations.conversation(self.tables, conversation_id)
 
+    async def begun_at(self, conversation_id: str) -> int | None:
+        """The offset of the conversation's first record in conversation-events; None if it is not there, or deleted."""
+        return await conversations.begun_at(self.tables, conversation_id)
+
     async def is_deleted(self, conversation_id: str) -> bool:
         """Whether the conversation's end is seen."""
         return (await conversations.changed(self.tables, conversation_id))[1]

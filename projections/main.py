@@ -1,52 +1,11 @@
-"""The projector: conversation-events, generation-outcomes, usage-records, account-events -> Cassandra.
+"""The projector's process: conversation-events, generation-outcomes, usage-records, account-events -> Cassandra.
 
 Run as `faust -A projections.main -L uvloop worker --without-web`. Nothing connects before the worker starts.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-
-from infra.cassandra import CassandraSession
-from infra.settings import Settings, load
-from projections.handling import handling
-from projections.projector import Projector
-from projections.registry import TOPICS
-from projections.schema import existing
-from projections.writer import RowWriter
-from streams.app import Handler, StreamApp, make_app, run_agent
-from topics.producer import LogProducer
-
-NAME = "projections"
-# Records may wait that long for others. At 33 turns/s a turn costs 3.2 ms of CPU with 50, 2.5 with 100, 2.1 with 200;
-# a reader of their own writes waits half of it more.
-LAZY_MS = 100
-
-
-def make_projections_app(settings: Settings) -> StreamApp:
-    """The projector's Faust application."""
-    made = make_app(NAME, settings, lazy_ms=LAZY_MS)
-    catalogue = made.topics_catalogue
-
-    @asynccontextmanager
-    async def open_handler(_: LogProducer) -> AsyncIterator[Handler]:
-        session = await CassandraSession.connect(settings.cassandra)
-        try:
-            keyspace = settings.cassandra.keyspace
-            projector = Projector(
-                RowWriter(session, keyspace),
-                await existing(session, keyspace),
-                {topic: catalogue[topic].epoch for topic in TOPICS},
-            )
-            async with handling(projector) as handle:
-                yield handle
-        finally:
-            await session.aclose()
-
-    records = tuple(record_type for topic in TOPICS for record_type in catalogue[topic].record_types)
-    run_agent(made, TOPICS, records, open_handler, holds=True)
-    return made
-
+from infra.settings import load
+from projections.agent import make_projections_app
 
 app = make_projections_app(load())

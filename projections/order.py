@@ -18,6 +18,7 @@ from schemas.envelope import Position
 _OFFSET_BITS: Final = 40
 _NTH_BITS: Final = 8
 _EPOCHS: Final = 1 << 12
+_LAST_WINS_END: Final = 1 << 60
 _FIRST_WINS_TOP: Final = 1 << 61
 ERASED: Final = _FIRST_WINS_TOP + 1
 AFTER_ERASURE: Final = _FIRST_WINS_TOP + 2
@@ -54,3 +55,10 @@ def last_wins(position: Position, nth: int = 0) -> int:
 def first_wins(position: Position, nth: int = 0) -> int:
     """The timestamp of a cell that keeps what the oldest record said. Raises ImpossiblePosition."""
     return _FIRST_WINS_TOP - last_wins(position, nth)
+
+
+def position_of(timestamp: int) -> tuple[int, int] | None:
+    """Epoch and offset of the record that wrote a cell of this timestamp; None for an erasure's, and for any other
+    that no position gives."""
+    last = timestamp if timestamp < _LAST_WINS_END else _FIRST_WINS_TOP - timestamp
+    return place(last >> _NTH_BITS) if 0 <= last < _LAST_WINS_END else None

@@ -7,18 +7,20 @@ rows, seldom; a record is done when both are durable, so that a restart never le
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from functools import partial
+from typing import Any, Protocol, TypeVar
 
-from infra.cassandra import StoreUnavailable
+from infra.cassandra import StoreRefused, StoreUnavailable
 from infra.clock import monotonic_s
 from infra.crash_points import crash_point
 from infra.logging import get_logger
 from projections.order import order_key
-from projections.registry import Projection, fold_all
-from projections.rows import RowChange, size_of
-from projections.watermarks import LogPlace, watermark_rows
+from projections.registry import RECORDS, Projection, folded
+from projections.rows import RowChange, Unprojectable, size_of
+from projections.versions import MEMORY_S
+from projections.watermarks import WATERMARKS, LogPlace, watermark_rows
 from schemas.envelope import Position
 
 # At most so often; the first after a pause is written at once.
@@ -32,6 +34,10 @@ LONGEST_PAUSE_S = 5.0
 GIVE_UP_S = 300.0
 
 _log = get_logger(__name__)
+
+T = TypeVar("T")
+Versions = Callable[[], Awaitable[tuple[Projection, ...]]]
+"""Asks which versions are to be kept current now. Raises StoreUnavailable, StoreRefused."""
 
 
 class Writer(Protocol):
@@ -50,16 +56,30 @@ class _Waiting:
     done: Callable[[], None]
 
 
+def _size(changes: list[tuple[int, RowChange]]) -> int:
+    return sum(size_of(change) for _, change in changes)
+
+
 class Projector:
     """Takes records in, in the order of their partitions, and calls each one's `done` when its rows and watermark are
-    durable."""
+    durable.
 
-    def __init__(self, writer: Writer, projections: tuple[Projection, ...], epochs: dict[str, int]) -> None:
-        """`epochs`: the epoch of each topic that records come from."""
+    A rebuild takes its cut when every projector must have learned of the new version: so a record is folded by
+    knowledge of the versions that was asked for at most MEMORY_S before it came."""
+
+    def __init__(
+        self,
+        writer: Writer,
+        projections: tuple[Projection, ...],
+        epochs: dict[str, int],
+        versions: Versions | None = None,
+    ) -> None:
+        """`epochs`: the epoch of each topic that records come from. Without `versions` the projections never change."""
         self._writer = writer
-        self._projections = projections
-        self._by_topic = {topic: tuple(p for p in projections if topic in p.topics) for topic in epochs}
         self._epochs = epochs
+        self._versions = versions
+        self._known_until_s = float("-inf") if versions is not None else float("inf")
+        self._keep(projections)
         self._waiting: list[_Waiting] = []
         self._waiting_bytes = 0
         self._reached: dict[tuple[str, int], int] = {}
@@ -73,20 +93,36 @@ class Projector:
     async def take(self, record: Any, place: LogPlace, done: Callable[[], None]) -> None:
         """Fold a record and queue its rows; waits while too much is queued.
 
-        Raises Unprojectable: no row can be made of the record, and none was.
+        Raises Unprojectable: a projection can make no row of the record, or none can; `done` is the caller's then, and
+        what the others made of it is durable. Raises StoreUnavailable after GIVE_UP_S without an answer which versions
+        there are; StoreRefused.
         """
+        if monotonic_s() >= self._known_until_s:
+            await self._look_at_versions()
+        if type(record) not in RECORDS[place.topic]:
+            raise Unprojectable(f"a {type(record).__name__} has no place in {place.topic}")
         position = Position(self._epochs[place.topic], place.partition, place.offset)
-        changes = fold_all(self._by_topic[place.topic], record, position)
+        changes, refused = folded(self._by_topic[place.topic], record, position)
+        if refused is None:
+            await self._queue(_Waiting(changes, place.topic, position, _size(changes), done))
+            return
+        if changes:
+            written = asyncio.Event()
+            await self._queue(_Waiting(changes, place.topic, position, _size(changes), written.set))
+            await written.wait()
+        raise refused
+
+    async def _queue(self, waiting: _Waiting) -> None:
         await self._room.wait()
-        size = sum(size_of(change) for _, change in changes)
-        self._waiting.append(_Waiting(changes, place.topic, position, size, done))
-        self._waiting_bytes += size
+        self._waiting.append(waiting)
+        self._waiting_bytes += waiting.size
         if len(self._waiting) >= MOST_WAITING or self._waiting_bytes >= MOST_WAITING_BYTES:
             self._room.clear()
         self._wake.set()
 
     async def run(self) -> None:
-        """Write what is taken, until `close`. Raises StoreUnavailable after GIVE_UP_S of it, StoreRefused."""
+        """Write what is taken, until `close`. Raises StoreUnavailable after GIVE_UP_S of it, StoreRefused for tables
+        that nobody dropped."""
         while True:
             await self._woken()
             if self._waiting:
@@ -118,7 +154,7 @@ class Projector:
         waiting, self._waiting, self._waiting_bytes = self._waiting, [], 0
         self._room.set()
         crash_point("projector.before_write")
-        await self._patiently([change for item in waiting for change in item.changes])
+        await self._durably([change for item in waiting for change in item.changes])
         crash_point("projector.after_write")
         for item in waiting:
             self._written.append(item.done)
@@ -130,23 +166,51 @@ class Projector:
     async def _write_watermarks(self) -> None:
         reached, self._reached = self._reached, {}
         written, self._written = self._written, []
-        await self._patiently([(0, row) for row in watermark_rows(self._projections, reached)])
+        await self._durably([(0, row) for row in watermark_rows(self._projections, reached)])
         self._watermarks_due_s = monotonic_s() + WATERMARK_INTERVAL_S
         crash_point("projector.after_watermarks")
         for done in written:
             done()
 
-    async def _patiently(self, changes: list[tuple[int, RowChange]]) -> None:
-        if not changes:
+    async def _durably(self, changes: list[tuple[int, RowChange]]) -> None:
+        while changes:
+            try:
+                await self._patiently(partial(self._writer.write, changes), "writing rows again")
+                return
+            except StoreRefused:
+                # Perhaps a version has been dropped since these were folded.
+                await self._look_at_versions()
+                left = [(version, change) for version, change in changes if self._is_kept(version, change)]
+                if len(left) == len(changes):
+                    raise
+                changes = left
+
+    def _is_kept(self, version: int, change: RowChange) -> bool:
+        return change.table is WATERMARKS or (change.table, version) in self._tables
+
+    async def _look_at_versions(self) -> None:
+        if self._versions is None:
             return
+        asked_s = monotonic_s()
+        found = await self._patiently(self._versions, "asking again which versions there are")
+        self._known_until_s = asked_s + MEMORY_S
+        if found != self._projections:
+            _log.info("versions", **{p.name: [v.version for v in found if v.name == p.name] for p in found})
+            self._keep(found)
+
+    def _keep(self, projections: tuple[Projection, ...]) -> None:
+        self._projections = projections
+        self._by_topic = {topic: tuple(p for p in projections if topic in p.topics) for topic in self._epochs}
+        self._tables = {(table, p.version) for p in projections for table in p.tables}
+
+    async def _patiently(self, operation: Callable[[], Awaitable[T]], doing: str) -> T:
         began_s, pause_s = monotonic_s(), FIRST_PAUSE_S
         while True:
             try:
-                await self._writer.write(changes)
-                return
+                return await operation()
             except StoreUnavailable as error:
                 if monotonic_s() - began_s > GIVE_UP_S:
                     raise
-                _log.warning("writing rows again", changes=len(changes), error=str(error), pause_s=pause_s)
+                _log.warning(doing, error=str(error), pause_s=pause_s)
             await asyncio.sleep(pause_s)
             pause_s = min(pause_s * 2, LONGEST_PAUSE_S)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from infra.cassandra import CassandraSession, Row
-from projections.registry import PROJECTIONS
+from projections.registry import DEFINITIONS
 from projections.versions import Pointers, physical_name
 
 
@@ -18,20 +18,13 @@ class Tables:
         self._keyspace = keyspace
         self._pointers = Pointers(session, keyspace)
         self._statements: dict[tuple[str, int], Any] = {}
-        self._named = {
-            (projection.name, projection.version): {
-                table.name: physical_name(keyspace, table, projection.version) for table in projection.tables
-            }
-            for projection in PROJECTIONS
-        }
 
     async def select(self, projection: str, cql: str, parameters: Sequence[Any]) -> list[Row]:
         """All rows of a query. Raises StoreUnavailable, StoreRefused."""
         version = await self._pointers.live(projection)
         statement = self._statements.get((cql, version))
         if statement is None:
-            names = self._named.get((projection, version)) or self._later_version(projection, version)
-            statement = await self._session.prepare(cql.format_map(names))
+            statement = await self._session.prepare(cql.format_map(self._names(projection, version)))
             self._statements[cql, version] = statement
         return await self._session.execute(statement, parameters)
 
@@ -49,13 +42,11 @@ class Tables:
         """The version that is read now."""
         return await self._pointers.live(projection)
 
-    def _later_version(self, projection: str, version: int) -> Mapping[str, str]:
-        # A pointer moved by a newer release: a reader that has not been replaced yet goes on, its columns permitting.
-        names = {
+    def _names(self, projection: str, version: int) -> Mapping[str, str]:
+        # Whatever its definition: a reader goes on behind a newer release's pointer, its columns permitting.
+        return {
             table.name: physical_name(self._keyspace, table, version)
-            for known in PROJECTIONS
+            for known in DEFINITIONS
             if known.name == projection
             for table in known.tables
         }
-        self._named[projection, version] = names
-        return names

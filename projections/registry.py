@@ -1,12 +1,14 @@
-"""The one list of projections: every version that this code can write.
+"""The one list of projections: every definition (tables and fold) that this code can write.
 
-A rebuild adds a version beside the one that is read: another entry with the same name, its own tables and fold.
+A definition says how; a version says where. The tables of each version carry its number, and which definition fills
+them stands in Cassandra (projections/versions.py). Another definition is another entry with the same name; it comes to
+be read by a rebuild, and until then the queries must get along with both.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from projections.accounts import fold as accounts
@@ -24,23 +26,28 @@ from projections.rows import RowChange, Table, Unprojectable, checked
 from projections.usage import fold as usage
 from projections.usage.table import USAGE
 from schemas.envelope import Position
-from topics.catalogue import ACCOUNT_EVENTS, CONVERSATION_EVENTS, GENERATION_OUTCOMES, USAGE_RECORDS
+from topics.catalogue import ACCOUNT_EVENTS, CONVERSATION_EVENTS, GENERATION_OUTCOMES, USAGE_RECORDS, catalogue
 
 Fold = Callable[[Any, Position], tuple[RowChange, ...]]
 
 
 @dataclass(frozen=True, slots=True)
 class Projection:
-    """A version of a projection: which topics it reads, which tables it fills, how."""
+    """A projection: which topics it reads, which tables it fills, how; and the version whose tables are meant."""
 
     name: str
-    version: int
+    definition: int
     topics: frozenset[str]
     tables: tuple[Table, ...]
     fold: Fold
+    version: int = 1
+
+    def at(self, version: int) -> Projection:
+        """The same definition for another version's tables."""
+        return replace(self, version=version)
 
 
-PROJECTIONS: tuple[Projection, ...] = (
+DEFINITIONS: tuple[Projection, ...] = (
     Projection(
         "messages",
         1,
@@ -63,23 +70,53 @@ PROJECTIONS: tuple[Projection, ...] = (
 )
 
 TOPICS: tuple[str, ...] = (CONVERSATION_EVENTS, GENERATION_OUTCOMES, USAGE_RECORDS, ACCOUNT_EVENTS)
+RECORDS: Mapping[str, frozenset[type]] = {topic: frozenset(catalogue()[topic].record_types) for topic in TOPICS}
+"""What may stand in each topic; another record there is damage, though it decodes."""
 
 
 def names() -> tuple[str, ...]:
     """The projections, each once."""
-    return tuple(dict.fromkeys(projection.name for projection in PROJECTIONS))
+    return tuple(dict.fromkeys(projection.name for projection in DEFINITIONS))
+
+
+def defined(name: str, definition: int) -> Projection | None:
+    """The projection by this definition, or None if this code has it not."""
+    return next((p for p in DEFINITIONS if (p.name, p.definition) == (name, definition)), None)
+
+
+def newest(name: str) -> Projection:
+    """The projection by its newest definition. Raises KeyError for a name that is none."""
+    known = [projection for projection in DEFINITIONS if projection.name == name]
+    if not known:
+        raise KeyError(name)
+    return max(known, key=lambda projection: projection.definition)
+
+
+PROJECTIONS: tuple[Projection, ...] = tuple(newest(name) for name in names())
+"""The newest definitions, as they stand in a keyspace in which nothing has been rebuilt: each at version 1."""
+
+
+def folded(
+    projections: tuple[Projection, ...], record: Any, position: Position
+) -> tuple[list[tuple[int, RowChange]], Unprojectable | None]:
+    """What a record changes in those of `projections` that can take it, each change with its projection's version;
+    and why another one could not, if any.
+
+    One that cannot keeps none of the others from it: each depends on its own fold alone, and can be rebuilt alone.
+    """
+    changes: list[tuple[int, RowChange]] = []
+    refused: Unprojectable | None = None
+    for projection in projections:
+        try:
+            changes += [(projection.version, change) for change in checked(projection.fold(record, position))]
+        except (ImpossiblePosition, Unprojectable) as error:
+            refused = error if isinstance(error, Unprojectable) else Unprojectable(str(error))
+    return changes, refused
 
 
 def fold_all(projections: tuple[Projection, ...], record: Any, position: Position) -> list[tuple[int, RowChange]]:
-    """What a record changes in all of `projections`, each change with its projection's version.
-
-    Raises Unprojectable.
-    """
-    try:
-        return [
-            (projection.version, change)
-            for projection in projections
-            for change in checked(projection.fold(record, position))
-        ]
-    except ImpossiblePosition as error:
-        raise Unprojectable(str(error)) from error
+    """As `folded`, for records that all can take. Raises Unprojectable."""
+    changes, refused = folded(projections, record, position)
+    if refused is not None:
+        raise refused
+    return changes

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from infra.cassandra import CassandraSession, StoreRefused
 from infra.settings import CassandraSettings, Settings
-from projections.registry import PROJECTIONS, Projection
+from projections.registry import DEFINITIONS, Projection, defined, names, newest
 from projections.rows import Table
-from projections.versions import POINTERS_TABLE
+from projections.versions import POINTERS, VERSIONS, Version, read_pointers, read_versions, written
 from projections.watermarks import WATERMARKS
 
-_POINTERS = Table(POINTERS_TABLE, partition_key={"projection": "text"}, cells={"version": "int"})
+_SHARED = {table.name: table for table in (POINTERS, VERSIONS, WATERMARKS)}
+_Columns = set[tuple[str, str, str, int, str]]
 
 
 class SchemaMismatch(Exception):
@@ -21,20 +22,26 @@ class SchemaMismatch(Exception):
 async def migrate(settings: Settings) -> None:
     """Create what is missing: keyspace, tables, pointers. Idempotent, also beside another process doing the same.
 
+    A projection that has no version yet gets version 1 of its newest definition; one that the previous release left
+    (a pointer, no version) is taken over as it stands. Existing versions stay what they are: rebuild makes new ones.
     Raises SchemaMismatch, changing nothing, if a table exists with other columns; StoreUnavailable, StoreRefused.
     """
     session = await CassandraSession.connect(settings.cassandra, request_timeout_s=30.0)
     try:
-        await _migrate(session, settings.cassandra, PROJECTIONS)
+        await _migrate(session, settings.cassandra)
     finally:
         await session.aclose()
 
 
-async def _migrate(session: CassandraSession, settings: CassandraSettings, projections: tuple[Projection, ...]) -> None:
+async def _migrate(session: CassandraSession, settings: CassandraSettings) -> None:
     keyspace = settings.keyspace
-    wanted = {f"{table.name}_v{p.version}": table for p in projections for table in p.tables}
-    wanted |= {_POINTERS.name: _POINTERS, WATERMARKS.name: WATERMARKS}
-    missing = await _missing(session, keyspace, wanted)
+    there = await _found(session, keyspace)
+    versions = await read_versions(session, keyspace) if VERSIONS.name in there else []
+    pointers = await read_pointers(session, keyspace) if POINTERS.name in there else {}
+    known = {row.projection for row in versions}
+    firsts = [_first_version(name, pointers.get(name)) for name in names() if name not in known]
+    wanted = _SHARED | _tables(_known([*versions, *firsts]))
+    missing = _missing(keyspace, there, wanted)
     if missing:
         # A keyspace that exists keeps its replication: that is the operator's.
         await _create(
@@ -43,17 +50,51 @@ async def _migrate(session: CassandraSession, settings: CassandraSettings, proje
             f"{{'class': 'NetworkTopologyStrategy', '{settings.local_dc}': {settings.replication_factor}}}",
         )
         for name in missing:
-            await _create(session, _create_table(f"{keyspace}.{name}", wanted[name]))
-        if still := await _missing(session, keyspace, wanted):
+            await create_table(session, f"{keyspace}.{name}", wanted[name])
+        if still := _missing(keyspace, await _found(session, keyspace), wanted):
             raise StoreRefused(f"tables of keyspace {keyspace} could not be created: {', '.join(still)}")
-    # The pointers are an operator's, not the log's: this one table is written conditionally.
-    point = await session.prepare(
-        f"INSERT INTO {keyspace}.{POINTERS_TABLE} (projection, version) VALUES (?, ?) IF NOT EXISTS"  # noqa: S608
+    # Versions and pointers are an operator's, not the log's: these tables alone are written conditionally.
+    add = await session.prepare(
+        f"INSERT INTO {keyspace}.{VERSIONS.name} (projection, version, definition, state)"  # noqa: S608 - a setting
+        " VALUES (?, ?, ?, ?) IF NOT EXISTS"
     )
-    known = await session.execute(await session.prepare(f"SELECT projection FROM {keyspace}.{POINTERS_TABLE}"))  # noqa: S608
-    for name in {p.name for p in projections} - {row[0] for row in known}:
-        first = min(p.version for p in projections if p.name == name)
-        await session.execute(point, (name, first))
+    point = await session.prepare(
+        f"INSERT INTO {keyspace}.{POINTERS.name} (projection, version) VALUES (?, ?) IF NOT EXISTS"  # noqa: S608
+    )
+    for row in firsts:
+        await session.execute(add, (row.projection, row.version, row.definition, row.state))
+    for row in [*versions, *firsts]:
+        # The first one of each: also where a migration was killed between its version and its pointer.
+        if row.projection not in pointers and row.state == "ready":
+            await session.execute(point, (row.projection, row.version))
+
+
+def _first_version(name: str, pointer: int | None) -> Version:
+    if pointer is None:
+        return Version(name, 1, newest(name).definition, "ready")
+    oldest = min(projection.definition for projection in DEFINITIONS if projection.name == name)
+    return Version(name, pointer, oldest, "ready")
+
+
+def _known(versions: Iterable[Version]) -> list[Projection]:
+    """The versions that have to have tables and whose columns this release knows."""
+    return [p.at(row.version) for row in versions if row.is_written and (p := defined(row.projection, row.definition))]
+
+
+def _tables(projections: Iterable[Projection]) -> dict[str, Table]:
+    return {f"{table.name}_v{p.version}": table for p in projections for table in p.tables}
+
+
+async def create_tables(session: CassandraSession, keyspace: str, projection: Projection) -> None:
+    """Create the tables of a version where they are missing. Raises SchemaMismatch, StoreUnavailable, StoreRefused."""
+    wanted = _tables([projection])
+    for name in _missing(keyspace, await _found(session, keyspace), wanted):
+        await create_table(session, f"{keyspace}.{name}", wanted[name])
+
+
+async def create_table(session: CassandraSession, name: str, table: Table) -> None:
+    """Create one table unless it is there."""
+    await _create(session, _create_table(name, table))
 
 
 async def _create(session: CassandraSession, cql: str) -> None:
@@ -73,15 +114,21 @@ def _create_table(name: str, table: Table) -> str:
     return f"CREATE TABLE IF NOT EXISTS {name} ({columns}, PRIMARY KEY ({key}{clustering})){ordered}"
 
 
-async def _missing(session: CassandraSession, keyspace: str, wanted: dict[str, Table]) -> list[str]:
+async def _found(session: CassandraSession, keyspace: str) -> dict[str, _Columns]:
+    """The tables there are, with their columns as `_columns` tells them."""
     statement = await session.prepare(
         "SELECT table_name, column_name, type, kind, position, clustering_order"
         " FROM system_schema.columns WHERE keyspace_name = ?"
     )
-    found: dict[str, set[tuple[str, str, str, int, str]]] = {}
+    found: dict[str, _Columns] = {}
     for table_name, *column in await session.execute(statement, (keyspace,)):
         name, kind_of_value, kind, position, order = column
         found.setdefault(table_name, set()).add((name, kind_of_value, kind, position, order))
+    return found
+
+
+def _missing(keyspace: str, found: Mapping[str, _Columns], wanted: Mapping[str, Table]) -> list[str]:
+    """Names of wanted tables that are not there. Raises SchemaMismatch for those that are there otherwise."""
     wrong = []
     for name, table in wanted.items():
         if name in found and found[name] != (expected := set(_columns(table))):
@@ -105,16 +152,16 @@ def _columns(table: Table) -> Iterable[tuple[str, str, str, int, str]]:
         yield name, kind, "regular", -1, "none"
 
 
-async def existing(
-    session: CassandraSession, keyspace: str, projections: tuple[Projection, ...] = PROJECTIONS
-) -> tuple[Projection, ...]:
-    """Those of `projections` whose tables all exist: the writer keeps every one of them current.
+async def existing(session: CassandraSession, keyspace: str) -> tuple[Projection, ...]:
+    """The versions that are kept current, their tables looked over.
 
-    Raises SchemaMismatch, StoreUnavailable; StoreRefused if there is none at all.
+    Raises SchemaMismatch, StoreUnavailable; StoreRefused if there are none, a table is missing, or a definition is
+    none of this release.
     """
-    tables = {f"{table.name}_v{p.version}": table for p in projections for table in p.tables}
-    missing = set(await _missing(session, keyspace, tables))
-    there = tuple(p for p in projections if not any(f"{t.name}_v{p.version}" in missing for t in p.tables))
-    if not there:
+    found = await _found(session, keyspace)
+    if VERSIONS.name not in found:
         raise StoreRefused(f"keyspace {keyspace} has no tables: run the migration")
+    there = written(await read_versions(session, keyspace))
+    if missing := _missing(keyspace, found, _tables(there)):
+        raise StoreRefused(f"keyspace {keyspace} has no table {', '.join(missing)}: run the migration")
     return there

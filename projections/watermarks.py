@@ -20,6 +20,9 @@ WATERMARKS = Table(
     cells={"next": "bigint"},
 )
 LIVE = "live"
+"""The scope that readers trust: of the version they read. Of a version that is being filled it means nothing yet."""
+REBUILD = "rebuild"
+"""The scope of a rebuild's own progress."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +34,16 @@ class LogPlace:
     offset: int
 
 
-def watermark_rows(projections: tuple[Projection, ...], reached: Mapping[tuple[str, int], int]) -> list[Put]:
+def watermark_rows(
+    projections: tuple[Projection, ...], reached: Mapping[tuple[str, int], int], scope: str = LIVE
+) -> list[Put]:
     """The rows that say: of each (topic, partition), all below the order key `reached` is in the tables."""
     rows = []
     for (topic, partition), key in reached.items():
         epoch, offset = place(key)
         timestamp = last_wins(Position(epoch, partition, offset))
         rows += [
-            Put(WATERMARKS, (LIVE, projection.name, projection.version, topic, partition), {"next": key}, timestamp)
+            Put(WATERMARKS, (scope, projection.name, projection.version, topic, partition), {"next": key}, timestamp)
             for projection in projections
             if topic in projection.topics
         ]

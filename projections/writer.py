@@ -86,17 +86,19 @@ class RowWriter:
         shape = (table, version, columns)
         statement = self._prepared.get(shape)
         if statement is None:
-            name = f"{self._keyspace}.{WATERMARKS.name}" if table is WATERMARKS else self._name(table, version)
-            statement = self._prepared[shape] = await self._session.prepare(_cql(name, table, columns))
+            cql = statement_of(self._keyspace, table, version, columns)
+            statement = self._prepared[shape] = await self._session.prepare(cql)
         if isinstance(change, Erase):
             return statement.bind((change.timestamp, *change.key))
         return statement.bind((*change.key, *change.cells.values(), change.timestamp))
 
-    def _name(self, table: Table, version: int) -> str:
-        return physical_name(self._keyspace, table, version)
 
+def statement_of(keyspace: str, table: Table, version: int, columns: tuple[str, ...] | None) -> str:
+    """What writes `columns` of a version's table; None: what erases a partition of it. The watermarks have no version.
 
-def _cql(name: str, table: Table, columns: tuple[str, ...] | None) -> str:
+    The values: key, columns, timestamp; of an erasure timestamp, partition key.
+    """
+    name = f"{keyspace}.{WATERMARKS.name}" if table is WATERMARKS else physical_name(keyspace, table, version)
     if columns is None:
         where = " AND ".join(f"{column} = ?" for column in table.partition_key)
         return f"DELETE FROM {name} USING TIMESTAMP ? WHERE {where}"  # noqa: S608 - names of our own tables

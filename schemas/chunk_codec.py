@@ -19,8 +19,8 @@ CHUNK_VERSION = 1
 
 # Avro's long: zigzag, then groups of 7 bits, the lowest first, a high bit on all but the last.
 _LAST = tuple(bytes((low,)) if low < 128 else bytes((low & 127 | 128, low >> 7)) for low in range(1 << 14))
-_MORE = tuple(bytes((low & 127 | 128, low >> 7 | 128)) for low in range(1 << 14))
-_LOW_14 = (1 << 14) - 1
+MORE = tuple(bytes((low & 127 | 128, low >> 7 | 128)) for low in range(1 << 14))
+LOW_14 = (1 << 14) - 1
 
 # How chunks of ours begin: frame (5 bytes), a UUID and 16 hex characters with their lengths. Then seq.
 _UUID_LENGTH, _ATTEMPT_LENGTH = 36 << 1, 16 << 1
@@ -30,7 +30,7 @@ _UUID_AT, _ATTEMPT_AT, _SEQ_AT = 5, 42, 59
 _TIME_TOKENS_BRANCH = Struct("<HH4sBB")
 _DAMAGED = -1 << 62
 # The 14 bits in two bytes (as one little-endian number) that are both followed by more; _DAMAGED if they are not.
-_BITS_OF_PAIR = tuple(
+BITS_OF_PAIR = tuple(
     pair & 127 | pair >> 1 & 127 << 7 if pair & 0x8080 == 0x8080 else _DAMAGED for pair in range(1 << 16)
 )
 
@@ -71,11 +71,11 @@ def varint(zigzag: int) -> bytes:
     return bytes(groups)
 
 
-_high_bytes = lru_cache(maxsize=64)(varint)
+high_bytes = lru_cache(maxsize=64)(varint)
 
 
 @lru_cache(maxsize=64)
-def _high_bits(four: bytes) -> int:
+def high_bits(four: bytes) -> int:
     """The upper half of an 8-byte varint, in its place; _DAMAGED if it does not end with these four bytes."""
     a, b, c, d = four
     if a < 128 or b < 128 or c < 128 or d > 127:
@@ -101,9 +101,9 @@ def encode_chunk(frame: bytes, chunk: TokenChunk) -> bytes | None:
     return b"%b%b%b%b%b%b\x00%b%b\x00" % (
         _head(frame, chunk.generation_id, chunk.attempt_id),
         _LAST[seq << 1],
-        _MORE[at << 1 & _LOW_14],
-        _MORE[at >> 13 & _LOW_14],
-        _high_bytes(at >> 27),
+        MORE[at << 1 & LOW_14],
+        MORE[at >> 13 & LOW_14],
+        high_bytes(at >> 27),
         _LAST[tokens << 1],
         _LAST[len(text) << 1],
         text,
@@ -121,7 +121,7 @@ def decode_chunk(value: bytes) -> TokenChunk | None:
         seq = seq & 127 | value[at] << 7
         at += 1
     first, second, four, tokens, branch = _TIME_TOKENS_BRANCH.unpack_from(value, at)
-    time = _BITS_OF_PAIR[first] | _BITS_OF_PAIR[second] << 14 | _high_bits(four)
+    time = BITS_OF_PAIR[first] | BITS_OF_PAIR[second] << 14 | high_bits(four)
     start = at + 11
     length = value[at + 10]
     if length > 127:

@@ -1,31 +1,29 @@
 """Records to bytes and back: Avro in Confluent framing (a zero byte, a 4-byte big-endian schema id, the body).
 
 `decode` understands every schema ever registered: older versions pass through `upcast` step by step. TokenChunk, the
-one record written an event a token, has a way of its own (`chunk_codec`); fastavro takes what that leaves.
+one record written an event a token, and the chunk marks of outcomes, one a chunk, have ways of their own
+(`chunk_codec`, `marks_codec`); fastavro takes what those leave.
 """
 
 from __future__ import annotations
 
-import types
-from collections.abc import Callable
-from dataclasses import fields, is_dataclass
+from collections.abc import Callable, Mapping
 from io import BytesIO
-from operator import attrgetter
 from struct import Struct
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Any, get_type_hints
 
 from fastavro import parse_schema, schemaless_reader, schemaless_writer
 
 from schemas.chunk_codec import CHUNK_VERSION, decode_chunk, encode_chunk
-from schemas.envelope import Content, Sealed
 from schemas.generation import TokenChunk
+from schemas.marks_codec import decode_marks, encode_marks
+from schemas.outcome import ChunkMark
 from schemas.registry import RECORD_TYPES, current_schema, registered_schemas
 from schemas.upcast import missing_steps, upcast
+from schemas.wire import Converter, record_from_wire, record_to_wire, without_logical_types
 
 _FRAME = Struct(">bI")
 FRAME_BYTES = _FRAME.size
-
-Converter = Callable[[Any], Any]
 
 
 class UndecodableRecord(Exception):
@@ -36,103 +34,11 @@ class UnencodableRecord(ValueError):
     """A record whose values its schema does not allow. The message holds no content."""
 
 
-def _without_logical_types(schema: Any) -> Any:
-    # A logical type changes no byte; without it fastavro hands over the plain integer, several times faster.
-    if isinstance(schema, dict):
-        if "logicalType" in schema:
-            return schema["type"]
-        return {key: _without_logical_types(value) for key, value in schema.items()}
-    if isinstance(schema, list):
-        return [_without_logical_types(item) for item in schema]
-    return schema
-
-
-def _sealed_from_wire(value: Any) -> Sealed:
-    return Sealed(value["key_id"], value["nonce"], value["ciphertext"])
-
-
-def _content_to_wire(value: Content) -> dict[str, Any]:
-    if isinstance(value, str):
-        return {"body": value}
-    return {"body": {"key_id": value.key_id, "nonce": value.nonce, "ciphertext": value.ciphertext}}
-
-
-def _content_from_wire(value: dict[str, Any]) -> Content:
-    body = value["body"]
-    return body if isinstance(body, str) else _sealed_from_wire(body)
-
-
-def _optional(convert: Converter | None) -> Converter | None:
-    return None if convert is None else lambda value: None if value is None else convert(value)
-
-
-def _inner_of_optional(hint: Any) -> Any | None:
-    if get_origin(hint) in (Union, types.UnionType) and type(None) in get_args(hint):
-        return Union[tuple(arg for arg in get_args(hint) if arg is not type(None))]  # noqa: UP007 - built at run time
-    return None
-
-
-def _to_wire(hint: Any) -> Converter | None:
-    """How a value of a type becomes what fastavro writes; None: it is that already."""
-    if hint == Content:
-        return _content_to_wire
-    if is_dataclass(hint) and isinstance(hint, type):
-        return _record_to_wire(hint)
-    if (inner := _inner_of_optional(hint)) is not None:
-        return _optional(_to_wire(inner))
-    if get_origin(hint) is tuple:
-        item = _to_wire(get_args(hint)[0])
-        return list if item is None else lambda values: [item(value) for value in values]
-    return None
-
-
-def _from_wire(hint: Any) -> Converter | None:
-    if hint == Content:
-        return _content_from_wire
-    if is_dataclass(hint) and isinstance(hint, type):
-        return _record_from_wire(hint)
-    if (inner := _inner_of_optional(hint)) is not None:
-        return _optional(_from_wire(inner))
-    if get_origin(hint) is tuple:
-        item = _from_wire(get_args(hint)[0])
-        return tuple if item is None else lambda values: tuple([item(value) for value in values])
-    return None
-
-
-def _record_to_wire(record_type: type) -> Converter:
-    hints = get_type_hints(record_type)
-    names = tuple(field.name for field in fields(record_type))
-    # attrgetter with one name gives the bare value; every record here has more than one field or is below.
-    values_of = attrgetter(*names) if len(names) > 1 else lambda record: (getattr(record, names[0]),)
-    converters = [(name, convert) for name in names if (convert := _to_wire(hints[name])) is not None]
-
-    def to_wire(record: Any) -> dict[str, Any]:
-        wire = dict(zip(names, values_of(record), strict=True))
-        for name, convert in converters:
-            wire[name] = convert(wire[name])
-        return wire
-
-    return to_wire
-
-
-def _record_from_wire(record_type: type) -> Converter:
-    hints = get_type_hints(record_type)
-    names = [field.name for field in fields(record_type)]
-    converters = [(name, convert) for name in names if (convert := _from_wire(hints[name])) is not None]
-
-    def from_wire(wire: dict[str, Any]) -> Any:
-        for name, convert in converters:
-            wire[name] = convert(wire[name])
-        return record_type(**wire)
-
-    return from_wire
-
-
 def _encoder(record_type: type) -> Callable[[Any], bytes]:
     registered = current_schema(record_type)
-    schema = parse_schema(_without_logical_types(dict(registered.definition)))
+    schema = parse_schema(without_logical_types(dict(registered.definition)))
     frame = _FRAME.pack(0, registered.id)
-    to_wire = _record_to_wire(record_type)
+    to_wire = record_to_wire(record_type)
 
     def encode_record(record: Any) -> bytes:
         buffer = BytesIO()
@@ -140,6 +46,8 @@ def _encoder(record_type: type) -> Callable[[Any], bytes]:
         schemaless_writer(buffer, schema, to_wire(record))
         return buffer.getvalue()
 
+    if get_type_hints(record_type).get(_MARKS) == tuple[ChunkMark, ...]:
+        return _marks_encoder(record_type, registered.definition, frame, encode_record)
     if record_type is not TokenChunk:
         return encode_record
     if registered.version != CHUNK_VERSION:
@@ -149,17 +57,76 @@ def _encoder(record_type: type) -> Callable[[Any], bytes]:
 
 def _decoder(schema_id: int) -> Callable[[BytesIO], Any]:
     registered = registered_schemas()[schema_id]
-    schema = parse_schema(_without_logical_types(dict(registered.definition)))
+    schema = parse_schema(without_logical_types(dict(registered.definition)))
     record_type = _TYPES_BY_NAME[registered.record_name]
     newest = current_schema(record_type)
-    from_wire = _record_from_wire(record_type)
+    from_wire = record_from_wire(record_type)
     if registered.version == newest.version:
+        if get_type_hints(record_type).get(_MARKS) == tuple[ChunkMark, ...]:
+            return _marks_decoder(record_type, registered.definition, schema, from_wire)
         return lambda body: from_wire(schemaless_reader(body, schema, None))
     name, version = registered.record_name, registered.version
     if missing := missing_steps(name, version, newest.version):
         # Found out here and not at the first old record, which would look like damage and end in dead-letters.
         raise RuntimeError(f"schemas/upcast.py has no step for {name} from version {missing[0]}")
     return lambda body: from_wire(upcast(name, version, newest.version, schemaless_reader(body, schema, None)))
+
+
+_MARKS = "chunks"
+"""The field of outcomes that holds their chunk marks."""
+
+
+def _around_marks(definition: Mapping[str, Any]) -> tuple[Any, Any]:
+    """An outcome's schema before its marks, and after them."""
+    plain = without_logical_types(dict(definition))
+    at = [field["name"] for field in plain["fields"]].index(_MARKS)
+    named: dict[str, Any] = {}
+    before, after = plain["fields"][:at], plain["fields"][at + 1 :]
+    head = parse_schema({**plain, "fields": before}, named_schemas=named)
+    # What the head defines by name, the rest refers to.
+    return head, parse_schema({**plain, "name": f"{plain['name']}Rest", "fields": after}, named_schemas=named)
+
+
+def _marks_encoder(
+    record_type: type, definition: Mapping[str, Any], frame: bytes, encode_record: Callable[[Any], bytes]
+) -> Callable[[Any], bytes]:
+    head, rest = _around_marks(definition)
+    to_wire = record_to_wire(record_type, left_out=_MARKS)
+
+    def encode_outcome(record: Any) -> bytes:
+        marks = encode_marks(record.chunks)
+        if marks is None:
+            return encode_record(record)
+        wire = to_wire(record)
+        buffer = BytesIO()
+        buffer.write(frame)
+        schemaless_writer(buffer, head, wire)
+        buffer.write(marks)
+        schemaless_writer(buffer, rest, wire)
+        return buffer.getvalue()
+
+    return encode_outcome
+
+
+def _marks_decoder(
+    record_type: type, definition: Mapping[str, Any], whole: Any, from_whole: Converter
+) -> Callable[[BytesIO], Any]:
+    head, rest = _around_marks(definition)
+    from_wire = record_from_wire(record_type, ready=_MARKS)
+
+    def decode_outcome(body: BytesIO) -> Any:
+        wire: Any = schemaless_reader(body, head, None)
+        found = decode_marks(body.getvalue(), body.tell())
+        if found is None:
+            body.seek(FRAME_BYTES)
+            return from_whole(schemaless_reader(body, whole, None))
+        marks, end = found
+        body.seek(end)
+        wire.update(schemaless_reader(body, rest, None))
+        wire[_MARKS] = marks
+        return from_wire(wire)
+
+    return decode_outcome
 
 
 _TYPES_BY_NAME = {record_type.__name__: record_type for record_type in RECORD_TYPES}

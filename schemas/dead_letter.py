@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
-from schemas.envelope import Envelope
+from schemas.envelope import Envelope, Position
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,3 +28,13 @@ class DeadLetter:
     key: bytes | None
     value: bytes | None
     headers: tuple[Header, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetterResolved:
+    """What an operator did with the letter at `letter`: its record went through (`retried`), or never will."""
+
+    envelope: Envelope
+    letter: Position
+    action: Literal["retried", "dropped"]
+    note: str

@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import Any
 
 from schemas.account import ApiKeyCreated, ApiKeyRevoked, UserCreated
+from schemas.backfill import BackfillAdvanced, BackfillCompared, BackfillPromoted, BackfillStarted
 from schemas.control import CancelRequested
 from schemas.conversation import (
     ConversationDeleted,
@@ -24,11 +25,11 @@ from schemas.conversation import (
     PromptSubmitted,
     RegenerateRequested,
 )
-from schemas.dead_letter import DeadLetter
+from schemas.dead_letter import DeadLetter, DeadLetterResolved
 from schemas.generation import AttemptEnded, AttemptStarted, GenerationEnded, GenerationRequested, TokenChunk
 from schemas.moderation import ModerationVerdict, ReviewDecided
 from schemas.outcome import GenerationCancelled, GenerationCompleted, GenerationFailed, GenerationRefused
-from schemas.usage import UsageRecorded
+from schemas.usage import UsageRecorded, UsageRerated
 
 RECORD_TYPES: tuple[type, ...] = (
     ConversationStarted,
@@ -55,6 +56,12 @@ RECORD_TYPES: tuple[type, ...] = (
     ApiKeyCreated,
     ApiKeyRevoked,
     DeadLetter,
+    UsageRerated,
+    DeadLetterResolved,
+    BackfillStarted,
+    BackfillAdvanced,
+    BackfillCompared,
+    BackfillPromoted,
 )
 
 

@@ -1,4 +1,4 @@
-"""usage-records: the ledger. Exactly one record a generation. Key: user_id."""
+"""usage-records: the ledger. Exactly one UsageRecorded a generation, and what re-rated it since. Key: user_id."""
 
 from __future__ import annotations
 
@@ -24,3 +24,29 @@ class UsageRecorded:
     cost_micros: int
     outcome: Position
     ended_at_us: TimestampMicros
+
+
+@dataclass(frozen=True, slots=True)
+class UsageRerated:
+    """The same tokens at another price, by backfill `backfill`. The newest one counts; nothing is deleted.
+
+    `superseded_price_version` and `superseded_cost_micros` are what the outcome at `outcome` was billed at.
+    """
+
+    envelope: Envelope
+    user_id: str
+    conversation_id: str
+    generation_id: str
+    model: str
+    usage: Usage
+    price_version: str
+    currency: str
+    cost_micros: int
+    superseded_price_version: str
+    superseded_cost_micros: int
+    outcome: Position
+    ended_at_us: TimestampMicros
+    backfill: str
+
+
+UsageEntry = UsageRecorded | UsageRerated

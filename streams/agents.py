@@ -23,6 +23,7 @@ from streams.lanes import Lanes
 from topics.catalogue import DEAD_LETTERS
 from topics.dead_letters import dead_letter_of
 from topics.errors import LogUnavailable
+from topics.headers import is_imported
 from topics.producer import LogProducer
 
 FIRST_PAUSE_S = 0.1
@@ -73,6 +74,7 @@ class Consumption:
         maybe_repeat: Callable[[str, int, int], bool],
         stopping: Callable[[], bool],
         give_up_s: float = GIVE_UP_S,
+        imported: bool = False,
     ) -> None:
         self._consumer = f"streams.{name}"
         self._handler = handler
@@ -83,6 +85,7 @@ class Consumption:
         self._maybe_repeat = maybe_repeat
         self._stopping = stopping
         self._give_up_s = give_up_s
+        self._imported = imported
         self._poison_in_a_row = 0
         self._acks: OrderedAcks[Any] = OrderedAcks(acknowledge)
         self.in_flight = 0
@@ -91,10 +94,13 @@ class Consumption:
         """A message came; returns what acknowledges it once all before it are."""
         return self._acks.opened((message.topic, message.partition), message.generation_id, message)
 
-    def is_wanted(self, value: bytes | None) -> bool:
-        """Whether a record must be decoded: it is of a wanted type, or of no type that is known."""
-        record_type = record_type_of(value)
-        return record_type is None or record_type in self._wanted
+    def is_wanted(self, message: Any) -> bool:
+        """Whether a record must be decoded: it is of a wanted type or of no type that is known, and if it is another
+        log's history, that is wanted too."""
+        record_type = record_type_of(message.value)
+        if record_type is not None and record_type not in self._wanted:
+            return False
+        return self._imported or not is_imported(message.headers)
 
     async def take(self, message: Any, acknowledge: Callable[[], None]) -> None:
         """Handle one message to its end: handled, parked as a dead letter, or raising what ends the process."""
@@ -184,7 +190,7 @@ async def consume(messages: Any, consumption: Consumption, most_in_flight: int) 
         lanes = Lanes(group, most_in_flight)
         async for message in messages:
             acknowledge = consumption.opened(message)
-            if not consumption.is_wanted(message.value):
+            if not consumption.is_wanted(message):
                 acknowledge()
             elif most_in_flight == 1:
                 await consumption.take(message, acknowledge)

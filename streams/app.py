@@ -12,6 +12,7 @@ import logging
 import os
 import sys
 import threading
+from dataclasses import dataclass
 from typing import Any
 
 import faust
@@ -53,6 +54,17 @@ class NoTables(faust.tables.manager.TableManager):  # type: ignore[misc]
             await self.recovery.start()
 
 
+@dataclass(frozen=True, slots=True)
+class AgentParts:
+    """What an app's one agent is made of: for whoever hands it a record in another way than Faust (a retry)."""
+
+    topics: tuple[str, ...]
+    records: tuple[type, ...]
+    open_handler: OpenHandler
+    retry_on: tuple[type[Exception], ...]
+    holds: bool
+
+
 class StreamApp(faust.App):  # type: ignore[misc]  # Faust ships no types
     """A Faust application with our transport, bounded stops, and crashes that really end the process."""
 
@@ -60,6 +72,7 @@ class StreamApp(faust.App):  # type: ignore[misc]  # Faust ships no types
     verbatim_settings: Settings
     topics_catalogue: Catalogue
     lazy_ms: int | None = None
+    agent_parts: AgentParts | None = None
 
     def _new_transport(self) -> Any:
         return Transport(self.conf.broker_consumer, self)
@@ -164,6 +177,7 @@ def run_agent(
     most_in_flight: int = 1,
     retry_on: tuple[type[Exception], ...] = (),
     holds: bool = False,
+    imported: bool = False,
 ) -> None:
     """Give `app` its agent: every record of one of the types `records` in `topics` goes to the handler.
 
@@ -171,17 +185,19 @@ def run_agent(
     Poison, once its dead letter is acknowledged. On Retry, LogUnavailable and `retry_on` the handler is called again,
     with growing pauses, for five minutes; any other error ends the process, and the record comes again.
     `most_in_flight` records of different keys are handled side by side; those of one key one after another.
-    With `holds` the handler itself calls `source.acknowledge()`.
+    With `holds` the handler itself calls `source.acknowledge()`. Records that a slice of another log brought are
+    history, which only a handler with `imported` gets: what followed from them has followed elsewhere.
     """
 
     async def agent(stream: Any) -> None:
         try:
-            await _run(app, stream, records, open_handler, most_in_flight, retry_on, holds)
+            await _run(app, stream, records, open_handler, most_in_flight, retry_on, holds, imported)
         except Exception as error:
             await app.end(_first(error))
             # Faust would start the agent anew, in a process that is ending.
             await asyncio.Event().wait()
 
+    app.agent_parts = AgentParts(topics, records, open_handler, retry_on, holds)
     agent.__name__ = app.verbatim_name
     agent.__module__ = "streams"
     app.agent(
@@ -197,6 +213,7 @@ async def _run(
     most_in_flight: int,
     retry_on: tuple[type[Exception], ...],
     holds: bool,
+    imported: bool,
 ) -> None:
     settings = app.verbatim_settings
     producer = LogProducer(
@@ -218,6 +235,7 @@ async def _run(
                 acknowledge=app.acknowledge,
                 maybe_repeat=lambda topic, partition, offset: app.consumer.maybe_repeat(topic, partition, offset),
                 stopping=lambda: app.should_stop,
+                imported=imported,
             )
             beats = group.create_task(run_beats(app, lambda: consumption.in_flight > 0, LifeSign.from_env()))
             await consume(_messages(stream.noack()), consumption, most_in_flight)

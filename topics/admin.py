@@ -92,3 +92,19 @@ def _refuse_mismatches(admin: AdminClient, wanted: list[TopicSpec]) -> set[str]:
             "; ".join(wrong) + ". Nothing was changed. Set the topic right by hand, or move to a new topic epoch"
         )
     return {spec.name for spec in specs}
+
+
+def retention_of(properties: Mapping[str, str], names: list[str]) -> dict[str, int]:
+    """How long these topics keep records, in milliseconds (-1: for ever), as the broker has it. Raises LogError."""
+    admin = AdminClient({**properties, "socket.timeout.ms": "10000", "log_level": "0"})
+    if not names:
+        return {}
+    try:
+        answers = admin.describe_configs(
+            [ConfigResource(ResourceType.TOPIC, name) for name in names], request_timeout=_TIMEOUT_S
+        )
+        return {
+            resource.name: int(answer.result(_TIMEOUT_S)["retention.ms"].value) for resource, answer in answers.items()
+        }
+    except (KafkaException, TimeoutError) as error:
+        raise _translate(error) from error

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from schemas.account import ApiKeyCreated, ApiKeyRevoked, UserCreated
+from schemas.backfill import BackfillAdvanced, BackfillCompared, BackfillPromoted, BackfillStarted
 from schemas.control import CancelRequested
 from schemas.conversation import (
     ConversationDeleted,
@@ -16,11 +17,11 @@ from schemas.conversation import (
     PromptSubmitted,
     RegenerateRequested,
 )
-from schemas.dead_letter import DeadLetter
+from schemas.dead_letter import DeadLetter, DeadLetterResolved
 from schemas.generation import AttemptEnded, AttemptStarted, GenerationEnded, GenerationRequested, TokenChunk
 from schemas.moderation import ModerationVerdict, ReviewDecided
 from schemas.outcome import GenerationCancelled, GenerationCompleted, GenerationFailed, GenerationRefused
-from schemas.usage import UsageRecorded
+from schemas.usage import UsageRecorded, UsageRerated
 from topics.partitioner import partition_for
 from topics.spec import DAY_MS, EIGHT_MIB, FOR_EVER_MS, TopicSpec
 
@@ -32,12 +33,31 @@ USAGE_RECORDS = "usage-records"
 CONTROL = "control"
 ACCOUNT_EVENTS = "account-events"
 DEAD_LETTERS = "dead-letters"
+SHADOW_PREFIX = "shadow."
+SHADOW_KEPT_MS = 30 * DAY_MS
+SHADOW_DIARY, SHADOW_RECORDS = 0, 1
+"""The two partitions of a shadow topic."""
 SERVICE_CLASSES = ("interactive", "background")
 
 
 def jobs_topic(pool: str, service_class: str) -> str:
     """The topic of a worker pool's jobs of one service class."""
     return f"generation-jobs.{pool}.{service_class}"
+
+
+def shadow_topic(name: str) -> str:
+    """The topic of the backfill `name`."""
+    return f"{SHADOW_PREFIX}{name}"
+
+
+def shadow_spec(name: str, record_types: tuple[type, ...] = (UsageRerated,)) -> TopicSpec:
+    """The shadow topic of a backfill that makes records of `record_types`: its diary, then its records.
+
+    It is made on demand, belongs to no installation's catalogue, and goes by itself some time after.
+    """
+    diary = (BackfillStarted, BackfillAdvanced, BackfillCompared, BackfillPromoted)
+    topic, types = shadow_topic(name), (*record_types, *diary)
+    return TopicSpec(topic, "the record's own", types, 2, SHADOW_KEPT_MS, "infra.cli", EIGHT_MIB)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +113,18 @@ def catalogue(
             FOR_EVER_MS,
             "streams.conversation",
         ),
-        TopicSpec(USAGE_RECORDS, "user_id", (UsageRecorded,), n, FOR_EVER_MS, "streams.metering"),
+        TopicSpec(USAGE_RECORDS, "user_id", (UsageRecorded, UsageRerated), n, FOR_EVER_MS, "metering; backfills"),
         TopicSpec(CONTROL, "generation_id", (CancelRequested,), 1, DAY_MS, "api, streams"),
         TopicSpec(ACCOUNT_EVENTS, "user_id", accounts, 1, FOR_EVER_MS, "api, infra.cli"),
-        TopicSpec(DEAD_LETTERS, "the source record's", (DeadLetter,), 1, 30 * DAY_MS, "every consumer", EIGHT_MIB),
+        TopicSpec(
+            DEAD_LETTERS,
+            "the source record's",
+            (DeadLetter, DeadLetterResolved),
+            1,
+            30 * DAY_MS,
+            "every consumer; infra.cli",
+            EIGHT_MIB,
+        ),
     ]
     specs += [
         TopicSpec(

@@ -71,6 +71,11 @@ def group_consumer(
     )
 
 
+def is_repairable(error: KafkaError) -> bool:
+    """Whether an error says that the broker is away or busy, which mends itself."""
+    return error.code() in _REPAIRABLE
+
+
 def bounds(consumer: Consumer, topic: str, partition: int, timeout_s: float) -> tuple[int, int]:
     """(first offset held, end offset) of a partition, asked of the broker. Waits out trouble that repairs itself.
 
@@ -83,7 +88,7 @@ def bounds(consumer: Consumer, topic: str, partition: int, timeout_s: float) -> 
             low, high = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=left_s)
             return low, high
         except KafkaException as error:
-            if error.args[0].code() not in _REPAIRABLE or time.monotonic() >= until_s:
+            if not is_repairable(error.args[0]) or time.monotonic() >= until_s:
                 raise LogUnavailable(f"{topic}[{partition}] does not answer: {error}") from error
             time.sleep(0.1)
 
@@ -102,6 +107,6 @@ def next_batch(consumer: Consumer, most: int, wait_s: float) -> list[Message]:
         error = message.error()
         if error is None:
             good.append(message)
-        elif error.fatal() or error.code() not in _REPAIRABLE:
+        elif error.fatal() or not is_repairable(error):
             raise FatalLogError(f"reading the log failed: {error.str()}")
     return good

@@ -2,9 +2,11 @@
 
 LogError
 ├── LogUnavailable        the broker is away or slow: retry; a produce that timed out may have been accepted
+│   └── ArchiveUnavailable    the archive's store is away, full or refuses us
 ├── RecordRefused         the broker will never take this record (too large): retrying is no use
 ├── FatalLogError         this client can go on no more (fenced, wrong settings): end the process
 ├── OutOfRange            the offsets asked for are not in the log (any more)
+├── DamagedArchive        an archive holds other bytes than were written, or lacks some: an operator must decide
 └── TopicMismatch         a topic stands there with other settings than the catalogue's: an operator must decide
 """
 
@@ -37,3 +39,18 @@ class OutOfRange(LogError):
 
 class TopicMismatch(LogError):
     """A topic exists with settings other than the catalogue's."""
+
+
+class ArchiveUnavailable(LogUnavailable):
+    """The store of an archive cannot be reached, is full, or refuses us. Nothing half was kept."""
+
+
+class DamagedArchive(LogError):
+    """An archive that does not hold what was written to it, or belongs to another log. Nothing of it was passed on.
+
+    `name`: the object that is wrong or missing. `offset`: the first one that cannot be trusted for it.
+    """
+
+    def __init__(self, name: str, offset: int, what: str) -> None:
+        super().__init__(f"the archive is damaged at {name}, offset {offset}: {what}")
+        self.name, self.offset, self.what = name, offset, what

@@ -24,6 +24,7 @@ from schemas.generation import (
     Turn,
     Usage,
 )
+from schemas.marks_codec import chunk_mark
 from schemas.outcome import ChunkMark
 
 
@@ -85,11 +86,11 @@ class GenerationFold:
     def _chunk(self, chunk: TokenChunk) -> int | None:
         if chunk.attempt_id != self.attempt_id or chunk.seq != self.last_seq + 1:
             return None
-        delta = plain(chunk.delta)
+        delta = chunk.delta if type(chunk.delta) is str else plain(chunk.delta)
         utf8 = delta.encode()  # whatever can fail has been done before anything is changed
         self.last_seq = chunk.seq
         self.completion_tokens += chunk.tokens
-        self.marks.append(ChunkMark(len(delta), chunk.tokens, chunk.at_us))
+        self.marks.append(chunk_mark(len(delta), chunk.tokens, chunk.at_us))
         self._deltas.append(delta)
         self._digest.update(utf8)
         return chunk.seq

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from schemas.envelope import Envelope
@@ -9,6 +10,9 @@ from schemas.envelope import Envelope
 EVENT_ID = "event-id"
 EVENT_TYPE = "event-type"
 CORRELATION_ID = "correlation-id"
+IMPORTED = "imported"
+"""On a record that a slice of another log brought: `<the slice's sha256>:<its number in the slice>`. It is history:
+projections show it, agents pass over it."""
 
 Headers = list[tuple[str, str | bytes | None]]
 
@@ -16,7 +20,7 @@ Headers = list[tuple[str, str | bytes | None]]
 def headers_of(record: Any) -> Headers | None:
     """Event id, type and correlation of a record; None for one without an envelope (the records of an event a token).
 
-    What they say stands in the record as well: nothing here reads them.
+    What these say stands in the record as well: nothing here reads them.
     """
     envelope = getattr(record, "envelope", None)
     if not isinstance(envelope, Envelope):
@@ -26,6 +30,11 @@ def headers_of(record: Any) -> Headers | None:
         (EVENT_TYPE, type(record).__name__.encode()),
         (CORRELATION_ID, envelope.correlation_id.encode()),
     ]
+
+
+def is_imported(headers: Iterable[tuple[str, Any]] | None) -> bool:
+    """Whether a record came with a slice of another log: what follows from it has happened elsewhere."""
+    return any(name == IMPORTED for name, _ in headers) if headers else False
 
 
 def size_of(headers: Headers | None) -> int:

@@ -40,11 +40,17 @@ MAIN_FIELDS = {
     "ModerationVerdict": "generation_id stage decision categories policy_version rule",
     "ReviewDecided": "message_id reviewer decision note",
     "UsageRecorded": "generation_id model outcome_type usage cost_micros currency price_version",
+    "UsageRerated": "generation_id model usage cost_micros superseded_cost_micros currency price_version backfill",
     "CancelRequested": "conversation_id reason",
     "UserCreated": "name",
     "ApiKeyCreated": "key_id label hint",
     "ApiKeyRevoked": "key_id",
     "DeadLetter": "topic partition offset consumer error_type reason",
+    "DeadLetterResolved": "letter action note",
+    "BackfillStarted": "name processor start stop",
+    "BackfillAdvanced": "name reached read produced left",
+    "BackfillCompared": "name against",
+    "BackfillPromoted": "name upto whole",
 }
 """What a line for people shows of each record type, as dotted paths."""
 

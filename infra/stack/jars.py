@@ -59,21 +59,21 @@ def cache_dir() -> Path:
     return Path(base) / "verbatim"
 
 
-def read_lock(server: str) -> tuple[Jar, ...]:
-    """The jars of `server` (kafka, cassandra) in class path order."""
-    lock = tomllib.loads((LOCKS / server / "jgo.lock.toml").read_text())
+def read_lock(server: str, locks: Path = LOCKS) -> tuple[Jar, ...]:
+    """The jars of `server` (kafka, cassandra; or what else has a lock in `locks`) in class path order."""
+    lock = tomllib.loads((locks / server / "jgo.lock.toml").read_text())
     return tuple(
         Jar(d["groupId"], d["artifactId"], d["version"], d.get("classifier", ""), d["sha256"])
         for d in lock["dependencies"]
     )
 
 
-def class_path(server: str, cache: Path, say: Say) -> str:
+def class_path(server: str, cache: Path, say: Say, locks: Path = LOCKS) -> str:
     """The Java class path of `server`, downloading what the cache lacks.
 
     Blocking. Safe to interrupt and to run from several processes at once. Raises DownloadFailed.
     """
-    jars = read_lock(server)
+    jars = read_lock(server, locks)
     folder = cache / "jars"
     folder.mkdir(parents=True, exist_ok=True)
     stamp = folder / f"{server}.verified.json"

@@ -7,17 +7,19 @@ from dataclasses import dataclass
 
 from infra.cassandra import Row
 from projections.content import from_optional_cell
+from projections.order import position_of
 from projections.reading import Tables
 from schemas.envelope import Content
 
 _NAME = "conversations"
-_COLUMNS = (
+COLUMNS = (
     "conversation_id, user_id, created_at_us, first_title, system_prompt, first_excerpt, title, model, preview,"
     " last_at_us, changed, deleted"
 )
-_ONE = f"SELECT {_COLUMNS} FROM {{conversations}} WHERE conversation_id = ?"  # noqa: S608 - our own columns
-_SOME = f"SELECT {_COLUMNS} FROM {{conversations}} WHERE conversation_id IN ?"  # noqa: S608
+_ONE = f"SELECT {COLUMNS} FROM {{conversations}} WHERE conversation_id = ?"  # noqa: S608 - our own columns
+_SOME = f"SELECT {COLUMNS} FROM {{conversations}} WHERE conversation_id IN ?"  # noqa: S608
 _CHANGED = "SELECT changed, deleted FROM {conversations} WHERE conversation_id = ?"
+_BORN = "SELECT user_id, WRITETIME(user_id) FROM {conversations} WHERE conversation_id = ?"
 MOST_AT_ONCE = 50
 
 
@@ -39,7 +41,8 @@ class ConversationRow:
     updated_at_us: int
 
 
-def _row(values: Row) -> ConversationRow | None:
+def row_of(values: Row) -> ConversationRow | None:
+    """The conversation in a row of COLUMNS; None for one that is deleted, or not begun."""
     key, user, created, first_title, system_prompt, first_excerpt, title, model, preview, last, _, deleted = values
     # Without a first record seen there is no owner, and so nothing to show.
     if deleted or user is None:
@@ -59,22 +62,29 @@ def _row(values: Row) -> ConversationRow | None:
 async def conversation(tables: Tables, conversation_id: str) -> ConversationRow | None:
     """The conversation; None if there is none, or it is deleted."""
     values = await tables.one(_NAME, _ONE, (conversation_id,))
-    return None if values is None else _row(values)
+    return None if values is None else row_of(values)
 
 
 async def standing(tables: Tables, conversation_id: str) -> tuple[ConversationRow | None, bool]:
     """The conversation, and whether it is deleted (then there is none)."""
     values = await tables.one(_NAME, _ONE, (conversation_id,))
-    return (None, False) if values is None else (_row(values), bool(values[-1]))
+    return (None, False) if values is None else (row_of(values), bool(values[-1]))
 
 
 async def conversations(tables: Tables, conversation_ids: Sequence[str]) -> dict[str, ConversationRow]:
     """Those of at most MOST_AT_ONCE conversations that are there."""
     rows = await tables.select(_NAME, _SOME, (list(conversation_ids),))
-    return {row.conversation_id: row for values in rows if (row := _row(values)) is not None}
+    return {row.conversation_id: row for values in rows if (row := row_of(values)) is not None}
 
 
 async def changed(tables: Tables, conversation_id: str) -> tuple[int | None, bool]:
     """Order key of the newest record its rows show (None: none), and whether it is deleted."""
     values = await tables.one(_NAME, _CHANGED, (conversation_id,))
     return (None, False) if values is None else (values[0], bool(values[1]))
+
+
+async def begun_at(tables: Tables, conversation_id: str) -> int | None:
+    """The offset of the record that the conversation began with; None if there is no such conversation (any more)."""
+    values = await tables.one(_NAME, _BORN, (conversation_id,))
+    position = None if values is None or values[0] is None else position_of(values[1])
+    return None if position is None else position[1]

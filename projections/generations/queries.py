@@ -12,12 +12,12 @@ from schemas.envelope import Position
 from schemas.generation import Price, Turn
 
 _NAME = "generations"
-_COLUMNS = (
+COLUMNS = (
     "generation_id, user_id, conversation_id, message_id, prompt_message_id, kind, model, request_hash, asked_at_us,"
     " deadline_at_us, cause_epoch, cause_partition, cause_offset, tail_epoch, tail_partition, tail_offset"
 )
-_ONE = f"SELECT {_COLUMNS} FROM {{generations}} WHERE generation_id = ?"  # noqa: S608 - our own columns
-_SOME = f"SELECT {_COLUMNS} FROM {{generations}} WHERE generation_id IN ?"  # noqa: S608
+_ONE = f"SELECT {COLUMNS} FROM {{generations}} WHERE generation_id = ?"  # noqa: S608 - our own columns
+_SOME = f"SELECT {COLUMNS} FROM {{generations}} WHERE generation_id IN ?"  # noqa: S608
 _AT_ONCE = 50
 
 
@@ -55,8 +55,9 @@ class GenerationRow:
         )
 
 
-def _row(values: Row) -> GenerationRow:
-    row = dict(zip(_COLUMNS.split(", "), values, strict=True))
+def row_of(values: Row) -> GenerationRow:
+    """The generation in a row of COLUMNS."""
+    row = dict(zip(COLUMNS.split(", "), values, strict=True))
     cause = Position(row.pop("cause_epoch"), row.pop("cause_partition"), row.pop("cause_offset"))
     tail = Position(row.pop("tail_epoch"), row.pop("tail_partition"), row.pop("tail_offset"))
     return GenerationRow(**row, cause=cause, tail=tail)
@@ -65,7 +66,7 @@ def _row(values: Row) -> GenerationRow:
 async def generation(tables: Tables, generation_id: str) -> GenerationRow | None:
     """The generation, also one of a deleted conversation: whoever shows it asks for the conversation as well."""
     values = await tables.one(_NAME, _ONE, (generation_id,))
-    return None if values is None else _row(values)
+    return None if values is None else row_of(values)
 
 
 async def generations(tables: Tables, generation_ids: Sequence[str]) -> list[GenerationRow]:
@@ -73,5 +74,5 @@ async def generations(tables: Tables, generation_ids: Sequence[str]) -> list[Gen
     found = []
     for start in range(0, len(generation_ids), _AT_ONCE):
         some = list(generation_ids[start : start + _AT_ONCE])
-        found += [_row(values) for values in await tables.select(_NAME, _SOME, (some,))]
+        found += [row_of(values) for values in await tables.select(_NAME, _SOME, (some,))]
     return found

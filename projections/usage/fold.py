@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from projections.order import first_wins
+from projections.order import first_wins, last_wins
 from projections.rows import Put, RowChange, Unprojectable
 from projections.usage.table import USAGE
 from schemas.envelope import Position
-from schemas.usage import UsageRecorded
+from schemas.usage import UsageEntry, UsageRerated
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -22,9 +22,16 @@ def month_of(at_us: int) -> int:
     return at.year * 100 + at.month
 
 
-def fold(record: UsageRecorded, position: Position) -> tuple[RowChange, ...]:
+def fold(record: UsageEntry, position: Position) -> tuple[RowChange, ...]:
     """What a record changes. Raises Unprojectable."""
     key = (record.user_id, month_of(record.ended_at_us), record.ended_at_us, record.generation_id)
+    if isinstance(record, UsageRerated):
+        rerated = {
+            "rerated_price_version": record.price_version,
+            "rerated_cost_micros": record.cost_micros,
+            "rerated_by": record.backfill,
+        }
+        return (Put(USAGE, key, rerated, last_wins(position)),)
     cells = {
         "conversation_id": record.conversation_id,
         "model": record.model,

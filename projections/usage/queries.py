@@ -12,14 +12,19 @@ from schemas.generation import Usage
 _NAME = "usage"
 _MONTH = (
     "SELECT at_us, generation_id, conversation_id, model, outcome_type, prompt_tokens, completion_tokens,"
-    " cached_tokens, price_version, currency, cost_micros FROM {usage}"
-    " WHERE user_id = ? AND month = ? AND at_us >= ? AND at_us < ?"
+    " cached_tokens, price_version, currency, cost_micros, rerated_price_version, rerated_cost_micros, rerated_by"
+    " FROM {usage} WHERE user_id = ? AND month = ? AND at_us >= ? AND at_us < ?"
 )
+_CONVERSATION = 2
 
 
 @dataclass(frozen=True, slots=True)
 class UsageRow:
-    """What one generation used and cost, in millionths of `currency`. `at_us`: when it ended."""
+    """What one generation used and costs, in millionths of `currency`. `at_us`: when it ended.
+
+    `price_version` and `cost_micros` are what counts; the recorded ones differ from them where a backfill,
+    `rerated_by`, gave the tokens another price.
+    """
 
     at_us: int
     generation_id: str
@@ -30,12 +35,29 @@ class UsageRow:
     price_version: str
     currency: str
     cost_micros: int
+    recorded_price_version: str
+    recorded_cost_micros: int
+    rerated_by: str | None
 
 
 def _row(values: Row) -> UsageRow:
-    at, generation, conversation, model, outcome, prompt, completion, cached, price_version, currency, cost = values
-    used = Usage(prompt, completion, cached)
-    return UsageRow(at, generation, conversation, model, outcome, used, price_version, currency, cost)
+    at, generation, conversation, model, outcome, prompt, completion, cached, *costs = values
+    version, currency, cost, new_version, new_cost, rerated_by = costs
+    counts = (version, cost) if rerated_by is None else (new_version, new_cost)
+    return UsageRow(
+        at_us=at,
+        generation_id=generation,
+        conversation_id=conversation,
+        model=model,
+        outcome_type=outcome,
+        usage=Usage(prompt, completion, cached),
+        price_version=counts[0],
+        currency=currency,
+        cost_micros=counts[1],
+        recorded_price_version=version,
+        recorded_cost_micros=cost,
+        rerated_by=rerated_by,
+    )
 
 
 async def usage(tables: Tables, user_id: str, since_us: int, until_us: int) -> list[UsageRow]:
@@ -48,6 +70,8 @@ async def usage(tables: Tables, user_id: str, since_us: int, until_us: int) -> l
         return rows
     month, first = month_of(until_us - 1), month_of(since_us)
     while month >= first:
-        rows += [_row(values) for values in await tables.select(_NAME, _MONTH, (user_id, month, since_us, until_us))]
+        found = await tables.select(_NAME, _MONTH, (user_id, month, since_us, until_us))
+        # A generation that was re-rated before its own record came is shown once that is here.
+        rows += [_row(values) for values in found if values[_CONVERSATION] is not None]
         month = month - 1 if month % 100 > 1 else month - 100 + 11
     return rows

@@ -1,4 +1,7 @@
-"""The ledger by user and month: one row a generation. No content; a conversation's end does not touch it."""
+"""The ledger by user and month: one row a generation. No content; a conversation's end does not touch it.
+
+A re-rated cost stands beside the recorded one, which nothing changes.
+"""
 
 from __future__ import annotations
 
@@ -19,5 +22,8 @@ USAGE = Table(
         "price_version": "text",
         "currency": "text",
         "cost_micros": "bigint",
+        "rerated_price_version": "text",
+        "rerated_cost_micros": "bigint",
+        "rerated_by": "text",
     },
 )

@@ -1,9 +1,10 @@
-"""`python -m tests.bench.bench_codec`: microseconds to write and read one TokenChunk, ours beside bare fastavro."""
+"""`python -m tests.bench.bench_codec`: microseconds to write and read a TokenChunk or an outcome, ours and fastavro."""
 
 from __future__ import annotations
 
 import timeit
 from collections.abc import Callable
+from dataclasses import replace
 from io import BytesIO
 from typing import Any
 
@@ -11,6 +12,7 @@ import fastavro
 
 from schemas.codec import FRAME_BYTES, decode, encode
 from schemas.generation import TokenChunk
+from schemas.outcome import ChunkMark, GenerationCompleted
 from schemas.registry import current_schema
 from tests.golden.samples import as_json, samples
 from topics.generation_fold import GenerationFold
@@ -18,9 +20,9 @@ from topics.generation_fold import GenerationFold
 CALLS, REPEATS = 100_000, 7
 
 
-def microseconds(call: Callable[[], object]) -> float:
+def microseconds(call: Callable[[], object], calls: int = CALLS) -> float:
     """The best of REPEATS: everything above it was another process."""
-    return min(timeit.repeat(call, number=CALLS, repeat=REPEATS)) / CALLS * 1e6
+    return min(timeit.repeat(call, number=calls, repeat=REPEATS)) / calls * 1e6
 
 
 def main() -> None:
@@ -55,6 +57,14 @@ def main() -> None:
         "fold (and a new one each time)": fold,
     }.items():
         print(f"{name:36} {microseconds(call):6.2f} µs")
+    marks = tuple(ChunkMark(5, 1, chunk.at_us + n * 20_000) for n in range(100))
+    outcome = replace(samples(GenerationCompleted)["full"], chunks=marks)
+    # One mark of an unusual shape sends all of them through fastavro.
+    through_fastavro = replace(outcome, chunks=(*marks[:-1], replace(marks[-1], length=64)))
+    for name, record in {"100 marks": outcome, "100 marks (fastavro)": through_fastavro}.items():
+        framed = encode(record)
+        print(f"encode an outcome, {name:22} {microseconds(lambda r=record: encode(r), 500):6.1f} µs")  # type: ignore[misc]
+        print(f"decode an outcome, {name:22} {microseconds(lambda v=framed: decode(v), 500):6.1f} µs")  # type: ignore[misc]
 
 
 if __name__ == "__main__":

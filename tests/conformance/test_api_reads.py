@@ -128,6 +128,20 @@ async def test_a_conversation(opened: Open) -> None:
         assert (row.title, row.preview, row.updated_at_us) == ("Second", "hi", AT + 7)
 
 
+async def test_where_a_conversation_begins(opened: Open) -> None:
+    async with opened() as under_test:
+        log, reads = under_test.log, under_test.reads
+        assert await reads.begun_at(ONE) is None
+        append(log, started(TWO))
+        first = append(log, started(ONE))
+        append(log, prompt(ONE, "hi"))
+        await under_test.show()
+        assert await reads.begun_at(ONE) == first.offset
+        append(log, ConversationDeleted(envelope("d"), ONE, USER))
+        await under_test.show()
+        assert await reads.begun_at(ONE) is None
+
+
 async def test_messages_and_their_states(opened: Open) -> None:
     async with opened() as under_test:
         log, reads = under_test.log, under_test.reads

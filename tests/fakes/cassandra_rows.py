@@ -9,7 +9,7 @@ from infra.cassandra import CassandraSession
 from infra.ids import draw_secret
 from infra.settings import Settings
 from projections import migrate
-from projections.registry import PROJECTIONS
+from projections.registry import PROJECTIONS, Projection
 from projections.versions import physical_name
 from tests.fakes.row_store import Dump
 
@@ -28,10 +28,10 @@ async def own_keyspace(servers: Settings) -> AsyncIterator[tuple[Settings, Cassa
         await session.aclose()
 
 
-async def dump(session: CassandraSession, keyspace: str) -> Dump:
-    """Every row of every projection, by table and primary key; cells that are not there are left out."""
+async def dump(session: CassandraSession, keyspace: str, projections: tuple[Projection, ...] = PROJECTIONS) -> Dump:
+    """Every row of these versions, by table and primary key; cells that are not there are left out."""
     rows: Dump = {}
-    for projection in PROJECTIONS:
+    for projection in projections:
         for table in projection.tables:
             name = physical_name(keyspace, table, projection.version)
             select = await session.prepare(f"SELECT {', '.join(table.columns)} FROM {name}")  # noqa: S608

@@ -28,7 +28,8 @@ from schemas.outcome import (
     GenerationRefused,
     Outcome,
 )
-from schemas.usage import UsageRecorded
+from schemas.usage import UsageEntry, UsageRecorded, UsageRerated
+from streams.backfill.reactor import Repricing, reprice
 from topics.catalogue import ACCOUNT_EVENTS, CONVERSATION_EVENTS, GENERATION_OUTCOMES, USAGE_RECORDS, catalogue
 
 AT = 1_763_700_000_000_000
@@ -173,6 +174,17 @@ def used(ended: Outcome, position: Position) -> UsageRecorded:
     )
 
 
+def rerated(ended: Outcome, position: Position, backfill: str) -> UsageRerated:
+    """What a backfill that doubles the price, under its own name, makes of an outcome."""
+    price = ended.turn.price
+    figures = {name: 2 * getattr(price, name) for name in ("input_micros_per_million", "output_micros_per_million")}
+    made = reprice(
+        ended, position, Repricing(backfill, {ended.turn.model: replace(price, version=backfill, **figures)})
+    )
+    assert isinstance(made, tuple)
+    return made[0]
+
+
 class LogBuilder:
     """Appends records to the partitions that their keys belong to."""
 
@@ -199,7 +211,7 @@ class LogBuilder:
     def account(self, record: Any) -> Position:
         return self.append(ACCOUNT_EVENTS, record.user_id, record)
 
-    def recorded(self, record: UsageRecorded) -> Position:
+    def recorded(self, record: UsageEntry) -> Position:
         return self.append(USAGE_RECORDS, record.user_id, record)
 
 
@@ -224,8 +236,8 @@ def logs(draw: st.DrawFn) -> list[Placed]:
                     said = replace(said, kind="stateless", conversation_id=f"alone-{step}")
                 commands.append((said, log.said(said)))
             case 3 if commands:
-                again, _ = draw(st.sampled_from(commands))
-                log.said(replace(again, envelope=envelope("again", at_us)))
+                repeated, _ = draw(st.sampled_from(commands))
+                log.said(replace(repeated, envelope=envelope("again", at_us)))
             case 4 if commands:
                 asked, _ = draw(st.sampled_from(commands))
                 wish = regenerate(asked.conversation_id, f"key-{step}", asked.message_id, user, at_us)
@@ -237,7 +249,9 @@ def logs(draw: st.DrawFn) -> list[Placed]:
                 end = outcome(turn_of(asked, min(first, cause)), how, draw(st.text(max_size=30)), at_us)
                 ended.append((end, log.ended(end)))
             case 7 if ended:
-                log.recorded(used(*draw(st.sampled_from(ended))))
+                bill = draw(st.sampled_from(ended))
+                again = draw(st.sampled_from(("", "", "dearer", "dearest")))
+                log.recorded(rerated(*bill, again) if again else used(*bill))
             case 8:
                 title = draw(st.sampled_from(("one", "two")))
                 log.said(ConversationRenamed(envelope("name", at_us), conversation, user, title))

@@ -47,11 +47,18 @@ class MemoryRowStore:
 
     def rows(self) -> Dump:
         """As `dump`, for those who cannot wait."""
-        rows: Dump = {}
+        return {
+            table: {key: {column: cell[1] for column, cell in cells.items()} for key, cells in rows.items()}
+            for table, rows in self.cells().items()
+        }
+
+    def cells(self) -> dict[str, dict[tuple[Any, ...], dict[str, tuple[int, Any]]]]:
+        """As `rows`, every value after its timestamp."""
+        rows: dict[str, dict[tuple[Any, ...], dict[str, tuple[int, Any]]]] = {}
         for (table, key, column), (timestamp, value) in self._cells.items():
             partition = key[: self._partition_columns[table]]
             if timestamp > self._erased.get((table, partition), -1):
-                rows.setdefault(table.split(".")[1], {}).setdefault(key, {})[column] = value
+                rows.setdefault(table.split(".")[1], {}).setdefault(key, {})[column] = (timestamp, value)
         return rows
 
 

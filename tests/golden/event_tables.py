@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from schemas.registry import current_schema
-from topics.catalogue import catalogue
+from topics.catalogue import catalogue, shadow_spec
 from topics.spec import DAY_MS, FOR_EVER_MS, TopicSpec
 
 EVENTS_PAGE = Path(__file__).parents[2] / "docs" / "events.md"
@@ -22,7 +22,7 @@ def with_tables(page: str) -> str:
 
 
 def _tables() -> str:
-    topics = list(catalogue())
+    topics = [*catalogue(), shadow_spec("NAME")]
     lines = ["| topic | key | kept | largest record | written by |", "|---|---|---|---|---|"]
     lines += [
         f"| {spec.name} | {spec.key} | {_kept(spec)} | {spec.max_record_bytes // 2**20} MiB | {spec.written_by} |"

@@ -25,6 +25,7 @@ from tests.fakes.projection_logs import (
     outcome,
     prompt,
     regenerate,
+    rerated,
     started,
     turn_of,
     used,
@@ -345,3 +346,19 @@ async def test_the_ledger_is_read_by_time_across_months(log: Projected, name: st
     some = await log.reads.usage(name, AT + DAY_US, AT + 45 * DAY_US)
     assert [(row.at_us - AT) // DAY_US for row in some] == [20, 1]
     assert await log.reads.usage(name, AT, AT) == []
+
+
+async def test_a_re_rated_cost_counts_and_the_recorded_one_stays_beside_it(log: Projected, name: str) -> None:
+    ended = outcome(turn_of(prompt(f"{name}-1", "a", name), Position(0, 0, 0)))
+    only_rerated = outcome(turn_of(prompt(f"{name}-2", "b", name), Position(0, 0, 1)))
+    log.recorded(rerated(ended, Position(0, 0, 0), "early"))
+    log.recorded(used(ended, Position(0, 0, 0)))
+    log.recorded(rerated(only_rerated, Position(0, 0, 1), "early"))
+    await log.show()
+    (row,) = await log.reads.usage(name, AT, AT + DAY_US)
+    assert (row.price_version, row.recorded_price_version, row.recorded_cost_micros) == ("early", "p1", 99)
+    later = rerated(ended, Position(0, 0, 0), "late")
+    log.recorded(later)
+    await log.show()
+    (row,) = await log.reads.usage(name, AT, AT + DAY_US)
+    assert (row.rerated_by, row.cost_micros, row.recorded_cost_micros) == ("late", later.cost_micros, 99)

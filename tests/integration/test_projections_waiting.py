@@ -12,9 +12,12 @@ import pytest_asyncio
 from infra.cassandra import CassandraSession, StoreRefused, StoreUnavailable
 from infra.settings import Settings
 from projections import Projections, SchemaMismatch, migrate
+from projections.registry import PROJECTIONS
 from projections.schema import existing
+from projections.versions import POINTERS, VERSIONS, read_pointers, read_versions, written_now
 from schemas.conversation import ConversationDeleted
 from tests.eventually import eventually
+from tests.fakes.cassandra_rows import own_keyspace
 from tests.fakes.projection_logs import envelope, outcome, prompt, turn_of
 from tests.integration.projected import Projected, projected_in
 from topics.catalogue import CONVERSATION_EVENTS
@@ -120,6 +123,25 @@ async def test_two_first_migrations_at_once_agree(servers: Settings) -> None:
     finally:
         await session.run(f"DROP KEYSPACE IF EXISTS {keyspace}")
         await session.aclose()
+
+
+async def test_what_the_previous_release_left_is_taken_over(servers: Settings) -> None:
+    async with own_keyspace(servers) as (settings, session):
+        keyspace = settings.cassandra.keyspace
+        # It knew pointers and tables of version 1, and no versions.
+        await session.run(f"DROP TABLE {keyspace}.{VERSIONS.name}")
+        with pytest.raises(StoreRefused, match="run the migration"):
+            await existing(session, keyspace)
+        await migrate(settings)
+        assert await existing(session, keyspace) == await written_now(session, keyspace)
+        found = {
+            row.projection: (row.version, row.definition, row.state) for row in await read_versions(session, keyspace)
+        }
+        assert found == {projection.name: (1, 1, "ready") for projection in PROJECTIONS}
+        # Killed between a version and its pointer.
+        await session.run(f"TRUNCATE {keyspace}.{POINTERS.name}")
+        await migrate(settings)
+        assert await read_pointers(session, keyspace) == {projection.name: 1 for projection in PROJECTIONS}
 
 
 async def test_a_table_that_differs_is_refused_and_left_alone(servers: Settings) -> None:

@@ -92,6 +92,7 @@ class ApiServer:
             readers=Readers(15.0),
             own_writes=OwnWrites(),
             readiness=nothing,
+            past=nothing,
             started_at_us=now_us(),
         )
         self._tasks = asyncio.TaskGroup()

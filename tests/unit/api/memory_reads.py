@@ -96,6 +96,14 @@ class MemoryReads:
                     return None
         return row
 
+    async def begun_at(self, conversation_id: str) -> int | None:
+        if self._deleted(conversation_id):
+            return None
+        said = [
+            at.offset for event, at in self._events(CONVERSATION_EVENTS) if event.conversation_id == conversation_id
+        ]
+        return min(said, default=None)
+
     def _deleted(self, conversation_id: str) -> bool:
         events = (event for event, _ in self._events(CONVERSATION_EVENTS) if isinstance(event, ConversationDeleted))
         return any(event.conversation_id == conversation_id for event in events)

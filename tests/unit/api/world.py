@@ -31,6 +31,7 @@ from schemas.generation import AttemptEnded, GenerationEnded
 from streams.recorder.reactor import outcome_of
 from tests.unit.api.memory_limiter import MemoryLimiter
 from tests.unit.api.memory_log import AT, TOPICS, Attempt, MemoryLog, MemoryRecord, turn_of
+from tests.unit.api.memory_past import MemoryPast
 from tests.unit.api.memory_reads import MemoryReads
 from topics.catalogue import ACCOUNT_EVENTS, CONVERSATION_EVENTS, GENERATION_OUTCOMES, TOKEN_CHUNKS
 from topics.errors import LogUnavailable
@@ -46,6 +47,7 @@ class World:
     script: Callable[[Attempt], Any] | None = None
     log: MemoryLog = field(init=False)
     reads: MemoryReads = field(init=False)
+    past: MemoryPast = field(init=False)
     parts: Parts = field(init=False)
     app: Any = field(init=False)
     limiter: MemoryLimiter = field(default_factory=lambda: MemoryLimiter(6_000))
@@ -55,6 +57,7 @@ class World:
     def __post_init__(self) -> None:
         self.log = MemoryLog()
         self.reads = MemoryReads(self.log)
+        self.past = MemoryPast(self.log)
         hub = TailHub(TOPICS, self.log)
         readers = Readers(self.settings.heartbeat_s)
         keys = KeyCache(self.reads, readers.revoke)
@@ -74,6 +77,7 @@ class World:
             readers,
             OwnWrites(),
             Readiness({"log": self._probe}),
+            self.past,
             AT,
         )
         self.app = create_app(self.parts)

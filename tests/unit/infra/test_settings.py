@@ -26,6 +26,8 @@ def empty_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         ("VERBATIM_API__PORT", "eighty", "api.port: .*integer"),
         ("VERBATIM_LOG_LEVEL", "loud", "log_level: .*'debug'"),
         ("VERBATIM_CASSANDRA__KEYSPACE", "Ü", "cassandra.keyspace"),
+        ("VERBATIM_ARCHIVE__URL", "archive", "archive.url: .*file:///FOLDER .* or s3://BUCKET/PREFIX is expected"),
+        ("VERBATIM_ARCHIVE__URL", "s3://key:secret@bucket/x", "archive.url: .*s3://BUCKET/PREFIX is expected"),
         ("VERBATIM_CONFIG", "/nowhere.toml", "VERBATIM_CONFIG names /nowhere.toml, which is not a file"),
     ],
 )

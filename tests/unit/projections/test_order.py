@@ -4,7 +4,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from projections.order import AFTER_ERASURE, ERASED, ImpossiblePosition, first_wins, last_wins, order_key, place
+from projections.order import (
+    AFTER_ERASURE,
+    ERASED,
+    ImpossiblePosition,
+    first_wins,
+    last_wins,
+    order_key,
+    place,
+    position_of,
+)
 from schemas.envelope import Position
 
 positions = st.builds(Position, st.integers(0, 4095), st.integers(0, 3), st.integers(0, 2**40 - 1))
@@ -25,6 +34,17 @@ def test_the_bands_lie_one_above_the_other_and_fit_a_timestamp(position: Positio
 @given(positions)
 def test_a_key_tells_its_place(position: Position) -> None:
     assert place(order_key(position)) == (position.epoch, position.offset)
+
+
+@given(positions, st.integers(0, 255))
+def test_a_timestamp_tells_its_place(position: Position, nth: int) -> None:
+    expected = (position.epoch, position.offset)
+    assert position_of(last_wins(position, nth)) == position_of(first_wins(position, nth)) == expected
+
+
+@pytest.mark.parametrize("timestamp", [ERASED, AFTER_ERASURE, 1 << 60, -1, 2**63 - 1])
+def test_a_timestamp_of_no_place_is_known_for_it(timestamp: int) -> None:
+    assert position_of(timestamp) is None
 
 
 @pytest.mark.parametrize(

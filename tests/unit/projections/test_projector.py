@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -10,13 +11,14 @@ import pytest
 import projections.projector as module
 from infra.cassandra import StoreRefused, StoreUnavailable
 from projections.projector import Projector
-from projections.registry import PROJECTIONS, TOPICS
-from projections.rows import RowChange, Unprojectable
+from projections.registry import PROJECTIONS, TOPICS, Projection, newest
+from projections.rows import Put, RowChange, Unprojectable
+from projections.versions import MEMORY_S
 from projections.watermarks import WATERMARKS, LogPlace
 from tests.eventually import eventually
 from tests.fakes.projection_logs import prompt
 from tests.fakes.row_store import MemoryRowStore
-from topics.catalogue import CONVERSATION_EVENTS
+from topics.catalogue import CONVERSATION_EVENTS, USAGE_RECORDS
 
 
 class GatedWriter:
@@ -114,8 +116,21 @@ async def test_a_record_of_which_no_row_can_be_made_is_the_callers() -> None:
     writer = GatedWriter()
     async with running(writer) as projector:
         with pytest.raises(Unprojectable):
-            await projector.take(prompt("", "key"), place(0), lambda: None)
+            await projector.take(replace(prompt("", "key"), generation_id=""), place(0), lambda: None)
+        with pytest.raises(Unprojectable, match="a PromptSubmitted has no place in usage-records"):
+            await projector.take(prompt("c", "key"), LogPlace(USAGE_RECORDS, 0, 0), lambda: None)
     assert not writer.writes
+
+
+async def test_what_one_projection_cannot_take_is_the_others_all_the_same() -> None:
+    writer = GatedWriter()
+    done: list[int] = []
+    async with running(writer) as projector:
+        with pytest.raises(Unprojectable):
+            await projector.take(prompt("c", "key", at_us=-1), place(0), lambda: done.append(0))
+        # Durable before the caller parks the record and forgets it.
+        assert set(writer.store.rows()) >= {"messages_v1", "conversations_v1", "generations_v1"}
+    assert not done
 
 
 async def test_taking_waits_while_too_much_is_queued(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -142,3 +157,84 @@ async def test_closing_writes_what_is_there() -> None:
             await projector.take(prompt("c", f"{offset}"), place(offset), partial(done.append, offset))
     assert done == [0, 1, 2, 3, 4]
     assert writer.watermarks[-1] == 5
+
+
+class Versions:
+    """The versions that are to be written, as they are asked for."""
+
+    def __init__(self, *found: Projection) -> None:
+        self.found = found
+        self.asked = 0
+        self.failures: list[Exception] = []
+
+    async def __call__(self) -> tuple[Projection, ...]:
+        self.asked += 1
+        if self.failures:
+            raise self.failures.pop(0)
+        return self.found
+
+
+ONE = newest("conversations")
+TWO = ONE.at(2)
+
+
+@asynccontextmanager
+async def following(writer: GatedWriter, versions: Versions) -> AsyncIterator[Projector]:
+    projector = Projector(writer, (ONE,), dict.fromkeys(TOPICS, 0), versions)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(projector.run())
+        yield projector
+        projector.close()
+
+
+async def test_a_new_version_is_written_from_a_second_after_it_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    now_s = 100.0
+    monkeypatch.setattr(module, "monotonic_s", lambda: now_s)
+    writer, versions = GatedWriter(), Versions(ONE)
+    async with following(writer, versions) as projector:
+        await projector.take(prompt("a", "1"), place(0), lambda: None)
+        versions.found = (ONE, TWO)
+        await projector.take(prompt("b", "1"), place(1), lambda: None)
+        # Asked once a second at most, and for every record by what was known a second ago at most.
+        assert versions.asked == 1
+        now_s += MEMORY_S
+        await projector.take(prompt("c", "1"), place(2), lambda: None)
+        assert versions.asked == 2
+    rows = writer.store.rows()
+    assert set(rows["conversations_v1"]) == {("a",), ("b",), ("c",)}
+    assert set(rows["conversations_v2"]) == {("c",)}
+    reached = {c.key[1:3]: c.cells["next"] for w in writer.writes for c in w if isinstance(c, Put) and len(c.key) == 5}
+    assert reached == {("conversations", 1): 3, ("conversations", 2): 3}
+
+
+async def test_a_dropped_version_is_forgotten_and_its_table_no_refusal() -> None:
+    writer, versions = GatedWriter(), Versions(ONE, TWO)
+    done: list[int] = []
+    async with following(writer, versions) as projector:
+        writer.gate.clear()
+        await projector.take(prompt("a", "1"), place(0), lambda: done.append(0))
+        versions.found = (ONE,)
+        writer.failures = [StoreRefused("unconfigured table conversations_v2")]
+        writer.gate.set()
+        await eventually(lambda: done == [0])
+    assert set(writer.store.rows()) == {"conversations_v1", "watermarks_v0"}
+
+
+async def test_a_table_that_is_gone_though_its_version_is_not_ends_it() -> None:
+    writer, versions = GatedWriter(), Versions(ONE)
+    writer.failures = [StoreRefused("unconfigured table conversations_v1")]
+    with pytest.raises(ExceptionGroup) as raised:
+        async with following(writer, versions) as projector:
+            await projector.take(prompt("a", "1"), place(0), lambda: None)
+            await asyncio.Event().wait()
+    assert raised.group_contains(StoreRefused)
+
+
+async def test_nothing_is_folded_while_nobody_says_which_versions_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "FIRST_PAUSE_S", 0.001)
+    writer, versions = GatedWriter(), Versions(ONE, TWO)
+    versions.failures = [StoreUnavailable("away")] * 3
+    async with following(writer, versions) as projector:
+        await projector.take(prompt("a", "1"), place(0), lambda: None)
+    assert versions.asked == 4
+    assert set(writer.store.rows()["conversations_v2"]) == {("a",)}

@@ -63,6 +63,7 @@ class Agent:
         log: FlakyLog | None = None,
         retry_on: tuple[type[Exception], ...] = (),
         give_up_s: float = 300.0,
+        imported: bool = False,
     ) -> None:
         self.acknowledged: list[int] = []
         self.handled: list[tuple[Any, Source]] = []
@@ -80,6 +81,7 @@ class Agent:
             maybe_repeat=lambda topic, partition, offset: offset < 2,
             stopping=lambda: self.stopping,
             give_up_s=give_up_s,
+            imported=imported,
         )
 
     async def _handle(self, record: Any, source: Source) -> None:
@@ -231,3 +233,17 @@ async def test_holding_agents_acknowledge_themselves_and_keep_no_payload() -> No
     assert agent.acknowledged == [] and message.value is None
     agent.handled[0][1].acknowledge()
     assert agent.acknowledged == [1, 2, 3]
+
+
+@pytest.mark.parametrize("holds", [False, True])
+async def test_another_logs_history_is_passed_over_and_acknowledged(holds: bool) -> None:
+    agent = Agent(holds=holds)
+    mark: list[tuple[str, bytes | None]] = [("event-id", b"e"), ("imported", b"sha:7")]
+    await agent.take(Message(3, encode(USER), headers=mark), Message(4, FUTURE, headers=mark))
+    assert (agent.handled, agent.acknowledged, agent.log.sent) == ([], [3, 4], [])
+
+
+async def test_who_shows_history_gets_it() -> None:
+    agent = Agent(imported=True)
+    await agent.take(Message(3, encode(USER), headers=[("imported", b"sha:7")]))
+    assert [record for record, _ in agent.handled] == [USER]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from schemas.conversation import ConversationDeleted
 from schemas.envelope import Envelope
 from tests.generation_logs import chunk
-from topics.headers import headers_of, size_of
+from topics.headers import IMPORTED, headers_of, is_imported, size_of
 
 
 def test_an_envelope_stands_in_the_headers() -> None:
@@ -22,3 +22,10 @@ def test_an_envelope_stands_in_the_headers() -> None:
 def test_a_token_has_none() -> None:
     assert headers_of(chunk("a", 1, "text")) is None
     assert size_of(None) == 0
+
+
+def test_another_logs_history_is_told_by_its_header() -> None:
+    assert is_imported([("event-id", b"e"), (IMPORTED, b"sha:0")])
+    assert not is_imported([("event-id", b"e"), ("empty", None)])
+    assert not is_imported([])
+    assert not is_imported(None)

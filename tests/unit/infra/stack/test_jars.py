@@ -18,7 +18,7 @@ def jar(name: str) -> Jar:
 @pytest.fixture
 def lock(monkeypatch: pytest.MonkeyPatch) -> tuple[Jar, ...]:
     found = (jar("a"), jar("b"))
-    monkeypatch.setattr(jars, "read_lock", lambda server: found)
+    monkeypatch.setattr(jars, "read_lock", lambda server, locks=jars.LOCKS: found)
     return found
 
 

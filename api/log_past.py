@@ -1,0 +1,69 @@
+"""The log's past for the api: one reading at a time, in a thread of its own, within a time and a size."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+
+from api.ports import PastOutOfReach
+from infra.clock import monotonic_s
+from infra.settings import Settings
+from projections.replay.as_of import PastConversation
+from projections.replay.looking_back import conversation_then
+from topics.archive.reading import open_archive
+from topics.catalogue import Catalogue
+from topics.cuts import Cut
+from topics.log import Log
+
+DEADLINE_S = 10.0
+MOST_WAITING = 8
+MOST_BYTES = 64 * 1024 * 1024
+
+
+class LogPast:
+    """The Past of api.ports."""
+
+    def __init__(self, settings: Settings, topics: Catalogue, *, deadline_s: float = DEADLINE_S) -> None:
+        self._settings = settings
+        self._topics = topics
+        self._deadline_s = deadline_s
+        self._thread = ThreadPoolExecutor(1, "past")
+        self._waiting = 0
+        self._closed = False
+
+    async def conversation(self, conversation_id: str, first: int, moment: Cut | int) -> tuple[Cut, PastConversation]:
+        if self._waiting >= MOST_WAITING:
+            raise PastOutOfReach("Many ask for the past just now")
+        until_s = monotonic_s() + self._deadline_s
+        self._waiting += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(
+                self._thread, self._read, conversation_id, first, moment, until_s
+            )
+        finally:
+            self._waiting -= 1
+
+    async def aclose(self) -> None:
+        """End what is being read."""
+        self._closed = True
+        await asyncio.to_thread(self._thread.shutdown, cancel_futures=True)
+
+    def _read(
+        self, conversation_id: str, first: int, moment: Cut | int, until_s: float
+    ) -> tuple[Cut, PastConversation]:
+        check = self._checking(until_s)
+        check(0)
+        properties, archive = self._settings.kafka.client_properties(), self._settings.archive.url
+        with closing(Log(properties, open_archive(archive, properties) if archive else None)) as log:
+            return conversation_then(log, self._topics, conversation_id, first, moment, check)
+
+    def _checking(self, until_s: float) -> Callable[[int], None]:
+        def check(kept_bytes: int) -> None:
+            if self._closed or monotonic_s() > until_s:
+                raise PastOutOfReach("Reading that past took too long")
+            if kept_bytes > MOST_BYTES:
+                raise PastOutOfReach("That past is too large to be read here")
+
+        return check

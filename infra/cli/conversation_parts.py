@@ -1,0 +1,56 @@
+"""The conversation agent with the history that it reads from the projections: streams may not know projections, so the
+two meet here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from infra.cassandra import StoreUnavailable
+from infra.models import ModelCatalogue, ModelNotFound
+from infra.settings import Settings
+from projections.facade import Projections
+from projections.history import ProjectedHistory
+from schemas.generation import Price
+from streams.app import StreamApp
+from streams.conversation.agent import make_conversation_app
+from streams.conversation.ports import HistoryPort, NoHistory
+from streams.conversation.reactor import UNKNOWN_PRICE
+from streams.moderation.policy_file import load_policy
+
+
+class _History(ProjectedHistory):
+    """The agent's history port, of what the projections offer."""
+
+    def __init__(self, projections: Projections, models: ModelCatalogue) -> None:
+        def price_of(model: str) -> Price:
+            try:
+                return models.get(model).price
+            except ModelNotFound:
+                return UNKNOWN_PRICE
+
+        super().__init__(projections, price_of)
+        self._facade = projections
+
+    async def beginning(self, conversation_id: str) -> NoHistory | None:
+        """The conversation without its messages. None while it is not there yet. Raises StoreUnavailable."""
+        conversation = await self._facade.conversation(conversation_id)
+        if conversation is not None:
+            return NoHistory(system_prompt=conversation.system_prompt)
+        return NoHistory(deleted=True) if await self._facade.is_deleted(conversation_id) else None
+
+
+def conversation_app(settings: Settings) -> StreamApp:
+    """The conversation process's Faust application. Raises what `streams.mistakes` explains."""
+    models = ModelCatalogue.load(settings.models)
+
+    @asynccontextmanager
+    async def open_history() -> AsyncIterator[HistoryPort]:
+        projections = await Projections.connect(settings.cassandra)
+        try:
+            yield _History(projections, models)
+        finally:
+            await projections.aclose()
+
+    return make_conversation_app(settings, models, load_policy(settings.policy), open_history, (StoreUnavailable,))

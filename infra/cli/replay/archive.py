@@ -1,0 +1,101 @@
+"""`./verbatim replay archive`: what topics hold goes to the archive, is checked there, and may leave the topics."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from infra.cli.terminal import UserError, complain
+
+if TYPE_CHECKING:
+    from infra.settings import Settings
+
+INTERRUPTED = 130
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the command line."""
+    app.command()(archive)
+
+
+def archive(
+    topics: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[TOPIC]...", help="Default: every topic that is kept for ever.", show_default=False),
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Token-chunks too, which are kept for days only.")] = False,
+    follow: Annotated[bool, typer.Option("--follow", help="Keep doing it, until Ctrl-C.")] = False,
+    every_s: Annotated[
+        float, typer.Option("--every", min=1, metavar="SECONDS", help="With --follow: how long between two rounds.")
+    ] = 300.0,
+    trim: Annotated[
+        str | None,
+        typer.Option(
+            "--trim",
+            metavar="AGE|OFFSETS",
+            help="Then delete from the topics what is archived and older than this (30d), or below these offsets.",
+        ),
+    ] = None,
+    check: Annotated[bool, typer.Option("--check", help="Only read all that is archived, and compare it.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object for each partition.")] = False,
+    state: Annotated[Path | None, typer.Option("--state", metavar="DIR", help="The stack's state folder.")] = None,
+) -> None:
+    """Copy topics to the archive that the settings name (archive.url); the log is then read from both as one.
+
+    It goes on where it stopped, whoever stopped it. --trim never deletes what is not in the archive, was not read back
+    and compared, or what a consumer group has still to read. --check ends with 1 when anything is damaged or missing.
+    """
+    try:
+        if check and (follow or trim is not None):
+            raise UserError("--check changes nothing: give it without --follow and --trim")
+        if follow and trim is not None and "=" in trim:
+            raise UserError("--follow trims by age: give --trim an age like 30d")
+        _run(tuple(topics or ()), everything, every_s if follow else None, trim, check, as_json, state)
+    except UserError as error:
+        complain(error)
+
+
+def _run(
+    topics: tuple[str, ...],
+    everything: bool,
+    every_s: float | None,
+    trim: str | None,
+    check: bool,
+    as_json: bool,
+    state: Path | None,
+) -> None:
+    from infra.cli.replay.opened import log_errors
+    from infra.cli.replay.progress import Interrupted, interruptible
+    from infra.cli.stack_file import connected_settings
+
+    settings = _with_archive(connected_settings(state, cassandra=False))
+    from infra.cli.replay.archive_rounds import Rounds
+
+    with log_errors(), interruptible() as stop, Rounds.opened(settings, stop, as_json, create=not check) as rounds:
+        try:
+            if check:
+                rounds.check(topics)
+                return
+            places = rounds.places(topics, everything)
+            limit = rounds.trim_limit(trim, places)
+            while True:
+                rounds.archive(places)
+                if limit is not None:
+                    rounds.trim(places, limit)
+                if every_s is None:
+                    return
+                rounds.pause(every_s)
+        except Interrupted:
+            typer.echo("interrupted; the same command goes on where this one stopped", err=True)
+            raise SystemExit(INTERRUPTED) from None
+
+
+def _with_archive(settings: Settings) -> Settings:
+    if not settings.archive.url:
+        raise UserError(
+            "there is no archive: set VERBATIM_ARCHIVE__URL, or [archive] url in verbatim.toml, "
+            "to file:///FOLDER or s3://BUCKET/PREFIX"
+        )
+    return settings

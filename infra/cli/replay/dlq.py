@@ -1,0 +1,159 @@
+"""`./verbatim replay dlq …`: the dead letters, why they are dead, and another try of each at its original place."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from infra.cli.terminal import UserError, complain, end_quietly, one_line
+
+if TYPE_CHECKING:
+    from infra.cli.replay.dlq_work import Letters
+    from topics.letter_box import Listed
+
+IdArgument = Annotated[str, typer.Argument(metavar="ID", help="A letter's id, as `list` shows it.")]
+TopicOption = Annotated[str | None, typer.Option("--topic", metavar="TOPIC", help="Only records of this topic.")]
+ConsumerOption = Annotated[str | None, typer.Option("--consumer", metavar="NAME", help="Only those of this consumer.")]
+StateOption = Annotated[Path | None, typer.Option("--state", metavar="DIR", help="The stack's state folder.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="JSON.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the command line."""
+    dlq = typer.Typer(
+        help="Records that a consumer could not take: why, and another try.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+    )
+    dlq.command(name="list")(listed)
+    for command in (show, retry, drop):
+        dlq.command()(command)
+    app.add_typer(dlq, name="dlq")
+
+
+def listed(
+    topic: TopicOption = None,
+    consumer: ConsumerOption = None,
+    everything: Annotated[bool, typer.Option("--all", help="Also those that were retried or dropped.")] = False,
+    as_json: JsonOption = False,
+    state: StateOption = None,
+) -> None:
+    """Show the dead letters that nobody has dealt with."""
+    with _opened(state) as letters:
+        from infra.cli.replay.dlq_views import as_row, print_list
+
+        found = letters.box().select(topic=topic, consumer=consumer, resolved=everything)
+        if as_json:
+            print(json.dumps([as_row(one) for one in found], ensure_ascii=False))
+        else:
+            print_list(found)
+
+
+def show(
+    letter_id: IdArgument,
+    content: Annotated[bool, typer.Option("--content", help="The record too, with what people wrote in it.")] = False,
+    as_json: JsonOption = False,
+    state: StateOption = None,
+) -> None:
+    """Show one dead letter. What people wrote stays hidden unless --content asks for it."""
+    with _opened(state) as letters:
+        from infra.cli.replay.dlq_views import as_document, print_letter
+
+        found = letters.listed(letter_id, letters.box())
+        document = as_document(found, letters.letter(found), content=content)
+        if as_json:
+            print(json.dumps(document, ensure_ascii=True))
+        else:
+            print_letter(document)
+
+
+def retry(
+    letter_id: Annotated[str | None, typer.Argument(metavar="[ID]", help="A letter's id.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Every open letter.")] = False,
+    consumer: ConsumerOption = None,
+    models: Annotated[
+        list[Path] | None, typer.Option("--models", metavar="FILE", help="A models file of the stack; repeatable.")
+    ] = None,
+    state: StateOption = None,
+) -> None:
+    """Hand a letter's record to its consumer again, at its original place. Doing it twice changes nothing."""
+    if (letter_id is None) != everything:
+        complain("say which letter to retry: an ID, or --all")
+    with _opened(state, models) as letters:
+        from infra.cli.replay.dlq_work import retry_all
+        from infra.logging import configure
+
+        # The agents log as in their own processes; what matters to an operator is said here.
+        configure("replay", "error")
+        box = letters.box()
+        if letter_id is None:
+            wanted = box.select(consumer=consumer)
+            if not wanted:
+                print("there are no open dead letters" + (f" of {consumer}" if consumer else ""))
+                return
+        else:
+            wanted = [_open(letters.listed(letter_id, box))]
+        if not asyncio.run(retry_all(letters, wanted, _tell)):
+            raise SystemExit(1)
+
+
+def drop(
+    letter_id: IdArgument,
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why it may be forgotten; it is kept.")],
+    state: StateOption = None,
+) -> None:
+    """Note that a letter's record will never be handled. The letter itself stays until its topic forgets it."""
+    if not reason.strip():
+        complain("--reason is empty: say in a few words why the record may be forgotten")
+    with _opened(state) as letters:
+        from infra.cli.replay.dlq_work import drop as drop_letter
+
+        found = _open(letters.listed(letter_id, letters.box()))
+        asyncio.run(drop_letter(letters, found, one_line(reason)[:500]))
+        print(f"{found.id} is dropped")
+
+
+def _tell(letter: Listed, resolved: bool, what: str) -> None:
+    line = f"{letter.id} {letter.consumer} {letter.source}: {one_line(what)}"
+    if resolved:
+        print(line, flush=True)
+    else:
+        print(f"verbatim: {line}; the letter stays", file=sys.stderr, flush=True)
+
+
+def _open(letter: Listed) -> Listed:
+    if letter.resolution is not None:
+        raise UserError(f"{letter.id} was {letter.resolution.action} already; nothing was changed")
+    return letter
+
+
+@contextmanager
+def _opened(state: Path | None, models: list[Path] | None = None) -> Iterator[Letters]:
+    """The letters of the stack (and `models` more), and one line for whatever goes wrong."""
+    try:
+        from infra.cli.replay.dlq_work import Letters
+        from infra.cli.replay.opened import log_errors, open_log
+        from infra.cli.replay.progress import Interrupted, interruptible
+        from infra.cli.stack_file import connected_settings
+
+        settings = connected_settings(state)
+        settings = settings.model_copy(update={"models": (*settings.models, *(models or ()))})
+        try:
+            with log_errors(), open_log(settings) as log, interruptible() as stop:
+                yield Letters(settings, log, stop)
+        except Interrupted:
+            print("interrupted; what was said so far is done", file=sys.stderr)
+            raise SystemExit(130) from None
+    except UserError as error:
+        complain(error)
+    except BrokenPipeError:
+        end_quietly()
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None

@@ -1,0 +1,126 @@
+"""Which consumer a dead letter goes back to, and how: the very agent that its process runs, opened here."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+from infra.cli.terminal import UserError
+from infra.models import ModelCatalogue
+from infra.settings import Settings
+from schemas.codec import UndecodableRecord, decode
+from schemas.conversation import PromptSubmitted, RegenerateRequested
+from schemas.generation import GenerationRequested
+from streams.app import StreamApp
+from streams.mistakes import MISTAKES
+from streams.retrying import Again, NotTaken, Original, StillPoison, retrying
+from topics.catalogue import Catalogue, catalogue
+from topics.producer import LogProducer
+
+WORKER = "worker"
+
+
+class CannotRetry(UserError):
+    """A consumer that takes no record outside its process. The message says why, and what to do."""
+
+
+def topics_of(settings: Settings, models: ModelCatalogue) -> Catalogue:
+    """The topics of the installation."""
+    kafka = settings.kafka
+    return catalogue(
+        models.pools, keyed_partitions=kafka.keyed_partitions, token_chunk_partitions=kafka.token_chunk_partitions
+    )
+
+
+@asynccontextmanager
+async def opened(
+    consumer: str, settings: Settings, producer: LogProducer, models: ModelCatalogue
+) -> AsyncIterator[Again]:
+    """Open a consumer by its name in dead letters. Raises CannotRetry, UserError for wrong settings."""
+    if consumer == WORKER:
+
+        async def to_the_workers(original: Original) -> str:
+            return await _job_again(producer, original)
+
+        yield to_the_workers
+        return
+    make = _AGENTS.get(consumer)
+    if make is None:
+        raise CannotRetry(_WHY_NOT.get(consumer, f"no consumer of this release is called {consumer!r}: drop it"))
+    try:
+        app = make(settings)
+    except MISTAKES as error:
+        raise UserError(str(error)) from None
+    async with retrying(app, producer) as again:
+
+        async def checked(original: Original) -> str:
+            _refuse_unknown_model(consumer, original, models)
+            return await again(original)
+
+        yield checked
+
+
+async def _job_again(producer: LogProducer, original: Original) -> str:
+    """A job goes to the workers as a copy: its place in its topic means nothing, and they look back first."""
+    try:
+        job = decode(original.value)
+    except UndecodableRecord as error:
+        raise StillPoison(f"{type(error).__name__}: {error}") from error
+    if not isinstance(job, GenerationRequested):
+        raise StillPoison(f"it is a {type(job).__name__}, which is no job")
+    try:
+        await producer.send(original.topic, job.turn.conversation_id, replace(job, maybe_repeat=True))
+    except KeyError:
+        raise NotTaken(f"no model that is known here has the pool of {original.topic}") from None
+    return "it was given to the workers again"
+
+
+def _refuse_unknown_model(consumer: str, original: Original, models: ModelCatalogue) -> None:
+    # The agent would answer the user that there is no such model, although the stack's own process may know it.
+    if consumer != "streams.conversation":
+        return
+    try:
+        record = decode(original.value)
+    except UndecodableRecord:
+        return
+    if isinstance(record, PromptSubmitted | RegenerateRequested) and record.model not in {m.id for m in models}:
+        raise NotTaken(
+            f"its model {record.model!r} is not known here: give this command the stack's own files by --models"
+        )
+
+
+def _metering(settings: Settings) -> StreamApp:
+    from streams.metering.agent import make_metering_app
+
+    return make_metering_app(settings, ModelCatalogue.load(settings.models).pools)
+
+
+def _watchdog(settings: Settings) -> StreamApp:
+    from streams.watchdog.agent import make_watchdog_app
+
+    return make_watchdog_app(settings, ModelCatalogue.load(settings.models))
+
+
+def _conversation(settings: Settings) -> StreamApp:
+    from infra.cli.conversation_parts import conversation_app
+
+    return conversation_app(settings)
+
+
+def _projections(settings: Settings) -> StreamApp:
+    from projections.agent import make_projections_app
+
+    return make_projections_app(settings)
+
+
+_AGENTS: dict[str, Callable[[Settings], StreamApp]] = {
+    "streams.metering": _metering,
+    "streams.watchdog": _watchdog,
+    "streams.conversation": _conversation,
+    "streams.projections": _projections,
+}
+_WHY_NOT = {
+    "streams.recorder": "the recorder reads a generation as a whole, and has passed this one; the watchdog has ended "
+    "it, if nothing else did: drop the letter, and ask again in the conversation",
+}

@@ -1,0 +1,28 @@
+"""Which consumer groups of ours read a topic, so that nothing is trimmed that one of them has still to read."""
+
+from __future__ import annotations
+
+from topics.catalogue import (
+    ACCOUNT_EVENTS,
+    CONVERSATION_EVENTS,
+    GENERATION_OUTCOMES,
+    TOKEN_CHUNKS,
+    USAGE_RECORDS,
+)
+
+_JOBS = "generation-jobs."
+_GROUPS = {
+    CONVERSATION_EVENTS: ("verbatim-conversation", "verbatim-projections", "verbatim-watchdog"),
+    GENERATION_OUTCOMES: ("verbatim-metering", "verbatim-projections", "verbatim-watchdog"),
+    USAGE_RECORDS: ("verbatim-projections",),
+    ACCOUNT_EVENTS: ("verbatim-projections",),
+    TOKEN_CHUNKS: ("verbatim-recorder",),
+}
+
+
+def groups_of(topic: str) -> tuple[str, ...]:
+    """The groups that must have read a topic; () for one that is only looked into."""
+    if topic.startswith(_JOBS):
+        pool = topic.removeprefix(_JOBS).rpartition(".")[0]
+        return (f"verbatim-workers-{pool}",)
+    return _GROUPS.get(topic, ())

@@ -1,0 +1,44 @@
+"""`./verbatim replay show`: how a conversation, a generation or a user stood at any moment."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from infra.cli.replay.looking import lines, looking
+from infra.cli.terminal import one_line
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the command line."""
+    app.command()(show)
+
+
+def show(
+    kind: Annotated[str, typer.Argument(metavar="KIND", help="conversation, generation or user.")],
+    identity: Annotated[str, typer.Argument(metavar="ID", help="Its id; a user's name will do as well.")],
+    as_of: Annotated[
+        str,
+        typer.Option("--as-of", metavar="MOMENT", help="A time (2026-11-21T08:30, UTC), an age (10m), a cut, or now."),
+    ] = "now",
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+    state: Annotated[Path | None, typer.Option("--state", metavar="DIR", help="The stack's state folder.")] = None,
+) -> None:
+    """Show what was, from the log alone: also what has been deleted since."""
+    with looking(kind, identity, state) as looked:
+        cut = looked.moment(as_of)
+        found, deleted = looked.state(cut), looked.deleted()
+
+        from topics.cuts import format_cut
+
+        if as_json:
+            typer.echo(json.dumps({"as_of": format_cut(cut), "deleted": deleted, **found}))
+            return
+        typer.echo(f"as of {format_cut(cut)}")
+        if deleted is not None:
+            typer.echo(f"this {kind} was {one_line(deleted)}; nobody else is shown it any more")
+        for line in lines(found, lambda name, value: f"{name}: {value}"):
+            typer.echo(line)

@@ -1,0 +1,124 @@
+"""What the tables would say had the log ended at a cut: of one conversation, one generation, one user. Pure.
+
+The records of that one go through the same folds and the same merge as the tables' rows, so nothing is said here that
+the queries would not have said at that moment.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from projections.accounts.queries import ApiKeyRow, UserRow
+from projections.accounts.table import KEYS_BY_USER, USERS
+from projections.conversations import queries as conversations
+from projections.conversations.queries import ConversationRow
+from projections.conversations.table import CONVERSATIONS
+from projections.generations import queries as generations
+from projections.generations.queries import GenerationRow
+from projections.generations.table import GENERATIONS
+from projections.messages.rows import TURN_COLUMNS, MessageRow, counting, messages_of, turn_of
+from projections.messages.table import MESSAGE_PLACES, MESSAGES
+from projections.registry import PROJECTIONS
+from projections.replay.folding import Parked, RecordFold
+from projections.replay.merged import NEVER, Layer, Source, merged
+from projections.rows import Erase, Table
+from topics.catalogue import Catalogue
+from topics.log import RawRecord
+
+_Place = tuple[str, tuple[Any, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class PastConversation:
+    """A conversation as it was. `row` None: it had not begun, or was `deleted`."""
+
+    row: ConversationRow | None
+    deleted: bool
+    messages: tuple[MessageRow, ...]
+
+
+class Past:
+    """Takes records below a cut, in any order, and says what they make."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self._folds = [(p.topics, RecordFold(p, catalogue)) for p in PROJECTIONS]
+        self._layers: dict[_Place, list[Layer]] = {}
+        self._erased: dict[_Place, int] = {}
+        self.records = 0
+
+    def take(self, raw: RawRecord) -> None:
+        """A record; one that makes no rows is passed over, as the projector does."""
+        self.records += 1
+        source = Source(raw.topic, raw.partition, raw.offset)
+        for topics, fold in self._folds:
+            changes = fold.changes(raw) if raw.topic in topics else ()
+            for change in () if isinstance(changes, Parked) else changes:
+                place = change.table.name, change.key
+                if isinstance(change, Erase):
+                    self._erased[place] = max(change.timestamp, self._erased.get(place, NEVER))
+                else:
+                    layer = Layer(change.timestamp, source, change.cells)
+                    self._layers.setdefault(place, []).append(layer)
+
+    def rows(self, table: Table) -> dict[tuple[Any, ...], dict[str, Any]]:
+        """The table's rows by key, in the order of their keys."""
+        width = len(table.partition_key)
+        found = {}
+        for (name, key), layers in sorted(self._layers.items()):
+            if name == table.name:
+                cells = merged(layers, self._erased.get((name, key[:width]), NEVER))
+                if cells:
+                    found[key] = {column: cell.value for column, cell in cells.items()}
+        return found
+
+    def conversation(self, conversation_id: str) -> PastConversation:
+        """The conversation with its messages, oldest first."""
+        values = self._values(CONVERSATIONS, conversations.COLUMNS).get((conversation_id,))
+        if values is None:
+            return PastConversation(None, False, ())
+        rows = self._values(MESSAGES, f"conversation_id, {TURN_COLUMNS}")
+        turns = [
+            turn
+            for (owner, _), row in rows.items()
+            if owner == conversation_id and (turn := turn_of(conversation_id, row[1:])) is not None
+        ]
+        places = {
+            message_id: cells["cause"]
+            for (owner, message_id), cells in self.rows(MESSAGE_PLACES).items()
+            if owner == conversation_id and "cause" in cells
+        }
+        row = conversations.row_of(values)
+        shown = () if row is None else tuple(messages_of(counting(turns, places)))
+        return PastConversation(row, bool(values[-1]), shown)
+
+    def conversations(self) -> list[tuple[str, ConversationRow | None]]:
+        """All conversations there are records of; None: deleted, or not begun."""
+        values = self._values(CONVERSATIONS, conversations.COLUMNS)
+        return [(key, conversations.row_of(row)) for (key,), row in values.items()]
+
+    def generation(self, generation_id: str) -> GenerationRow | None:
+        """The generation as its first command asked for it."""
+        values = self._values(GENERATIONS, generations.COLUMNS).get((generation_id,))
+        return None if values is None else generations.row_of(values)
+
+    def user(self, user_id: str) -> tuple[UserRow | None, list[ApiKeyRow]]:
+        """The user and all their keys, oldest first."""
+        values = self._values(USERS, "user_id, name, created_at_us").get((user_id,))
+        columns = "key_sha256, key_id, user_id, label, hint, created_at_us, revoked_at_us"
+        keys = [
+            ApiKeyRow(*row)
+            for (owner, _), row in self._values(KEYS_BY_USER, columns).items()
+            # As the queries: its creation may be missing where only its revocation is seen.
+            if owner == user_id and row[0] is not None
+        ]
+        keys.sort(key=lambda key: (key.created_at_us, key.key_id))
+        return None if values is None or values[2] is None else UserRow(*values), keys
+
+    def _values(self, table: Table, columns: str) -> dict[tuple[Any, ...], tuple[Any, ...]]:
+        """Rows as a query of these columns gives them."""
+        wanted = columns.split(", ")
+        return {
+            key: tuple({**dict(zip(table.key, key, strict=True)), **cells}.get(column) for column in wanted)
+            for key, cells in self.rows(table).items()
+        }

@@ -1,0 +1,179 @@
+"""Reading from the log what concerns one conversation, one generation or one user.
+
+Whatever else is there is passed over undecoded. Blocking: in a loop, in a thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Protocol
+
+from projections.replay.as_of import Past, PastConversation
+from projections.replay.showing import State, generation_state, user_state
+from projections.replay.spooling import close
+from schemas.codec import UndecodableRecord, decode, record_type_of
+from schemas.conversation import ConversationDeleted, PromptSubmitted, RegenerateRequested
+from schemas.envelope import Position
+from schemas.generation import GenerationRecord
+from schemas.outcome import Outcome
+from topics.catalogue import (
+    ACCOUNT_EVENTS,
+    CONVERSATION_EVENTS,
+    GENERATION_OUTCOMES,
+    TOKEN_CHUNKS,
+    USAGE_RECORDS,
+    Catalogue,
+)
+from topics.cuts import Cut, TopicPartition, checked_cut
+from topics.generation_fold import GenerationFold
+from topics.log import RawRecord
+from topics.scan import generation_of
+
+# Brokers' clocks may differ by so much, and an outcome is in another partition than its command.
+_SKEW_MS = 60_000
+
+Check = Callable[[int], None]
+"""Called now and then with the bytes that were kept so far; raises to end the reading."""
+
+
+class Source(Protocol):
+    """The log. topics.log.Log is one."""
+
+    def held(self, topics: Mapping[str, int]) -> tuple[dict[TopicPartition, int], dict[TopicPartition, int]]: ...
+
+    def at(self, topics: Mapping[str, int], at_ms: int) -> dict[TopicPartition, int]: ...
+
+    def read(self, start: Cut, stop: Cut) -> Iterator[list[RawRecord]]: ...
+
+
+def records_of(
+    log: Source, start: Cut, stop: Cut, check: Check, *, key: str | None = None, naming: str | None = None
+) -> Iterator[RawRecord]:
+    """The records of a span with this key, and with this id somewhere in them. Raises LogError, and as `check`."""
+    wanted = None if key is None else key.encode()
+    name = None if naming is None else naming.encode()
+    kept = 0
+    batches = log.read(start, stop)
+    try:
+        for batch in batches:
+            for raw in batch:
+                value = raw.value or b""
+                # Avro writes text as it is, so an id can be looked for in the bytes.
+                if (wanted is None or raw.key == wanted) and (name is None or name in value):
+                    kept += len(value)
+                    yield raw
+            check(kept)
+    finally:
+        close(batches)
+
+
+def conversation_then(
+    log: Source, topics: Catalogue, conversation_id: str, first: int, moment: Cut | int, check: Check
+) -> tuple[Cut, PastConversation]:
+    """A conversation as it was at a moment (a cut, or milliseconds since 1970), and its part of that moment's cut.
+
+    `first`: where in its partition of conversation-events its first record stands. Raises BadCut for offsets that the
+    log does not hold; LogError; and as `check`.
+    """
+    partitions = {topic: topics[topic].partitions for topic in (CONVERSATION_EVENTS, GENERATION_OUTCOMES)}
+    said, ended = (
+        (topic, topics.partition(topic, conversation_id)) for topic in (CONVERSATION_EVENTS, GENERATION_OUTCOMES)
+    )
+    held, end = log.held(partitions)
+    if isinstance(moment, int):
+        whole = log.at(partitions, moment)
+    else:
+        whole = dict(checked_cut({place: offset for place, offset in moment.items() if place in end}, held, end))
+    cut = {place: whole[place] for place in (said, ended) if place in whole}
+    past = Past(topics)
+    begun_ms: int | None = None
+    if first < cut.get(said, 0):
+        for raw in records_of(log, {said: first}, {said: cut[said]}, check, key=conversation_id):
+            begun_ms = raw.timestamp_ms if begun_ms is None else begun_ms
+            past.take(raw)
+    if begun_ms is not None and ended in cut:
+        start = min(
+            log.at({GENERATION_OUTCOMES: partitions[GENERATION_OUTCOMES]}, begun_ms - _SKEW_MS)[ended], cut[ended]
+        )
+        for raw in records_of(log, {ended: start}, {ended: cut[ended]}, check, key=conversation_id):
+            past.take(raw)
+    return cut, past.conversation(conversation_id)
+
+
+def whole_conversation(log: Source, topics: Catalogue, conversation_id: str, cut: Cut, check: Check) -> Past:
+    """All that concerns a conversation below a cut, its two partitions read from their beginnings."""
+    past = Past(topics)
+    held, _ = log.held({topic: topics[topic].partitions for topic in (CONVERSATION_EVENTS, GENERATION_OUTCOMES)})
+    for topic in (CONVERSATION_EVENTS, GENERATION_OUTCOMES):
+        place = topic, topics.partition(topic, conversation_id)
+        for raw in records_of(log, {place: held[place]}, _only(cut, place), check, key=conversation_id):
+            past.take(raw)
+    return past
+
+
+def deletion_of(log: Source, topics: Catalogue, conversation_id: str, check: Check) -> ConversationDeleted | None:
+    """The event that deleted a conversation, whenever that was."""
+    place = CONVERSATION_EVENTS, topics.partition(CONVERSATION_EVENTS, conversation_id)
+    held, end = log.held({CONVERSATION_EVENTS: topics[CONVERSATION_EVENTS].partitions})
+    for raw in records_of(log, {place: held[place]}, {place: end[place]}, check, key=conversation_id):
+        if record_type_of(raw.value) is ConversationDeleted and isinstance(found := _decoded(raw), ConversationDeleted):
+            return found
+    return None
+
+
+def generation_then(log: Source, topics: Catalogue, generation_id: str, cut: Cut, check: Check) -> State:
+    """A generation as it was at a cut; its stream as far as the cut names token-chunks and they are still held."""
+    counts = {topic: topics[topic].partitions for topic in (CONVERSATION_EVENTS, TOKEN_CHUNKS, GENERATION_OUTCOMES)}
+    held, _ = log.held(counts)
+    command: PromptSubmitted | RegenerateRequested | None = None
+    cause: Position | None = None
+    said = {place: offset for place, offset in cut.items() if place[0] == CONVERSATION_EVENTS}
+    for raw in records_of(log, {place: held[place] for place in said}, said, check, naming=generation_id):
+        found = _decoded(raw)
+        if isinstance(found, PromptSubmitted | RegenerateRequested) and found.generation_id == generation_id:
+            place = Position(topics[CONVERSATION_EVENTS].epoch, raw.partition, raw.offset)
+            # Of a repeated command the first one counts; batches may bring partitions in any order, each in its own.
+            if cause is None or place < cause:
+                command, cause = found, place
+    stream = GenerationFold()
+    if command is None:
+        return generation_state(generation_id, None, None, stream, None)
+    chunks = TOKEN_CHUNKS, command.tail.partition
+    if held.get(chunks, 0) <= command.tail.offset < cut.get(chunks, 0):
+        start = {chunks: command.tail.offset}
+        for raw in records_of(log, start, _only(cut, chunks), check, key=command.conversation_id, naming=generation_id):
+            found = _decoded(raw)
+            if isinstance(found, GenerationRecord) and generation_of(found) == generation_id:
+                stream.apply(found, Position(command.tail.epoch, raw.partition, raw.offset))
+    ended = GENERATION_OUTCOMES, topics.partition(GENERATION_OUTCOMES, command.conversation_id)
+    for raw in records_of(
+        log, {ended: held[ended]}, _only(cut, ended), check, key=command.conversation_id, naming=generation_id
+    ):
+        found = _decoded(raw)
+        if isinstance(found, Outcome) and found.turn.generation_id == generation_id:
+            return generation_state(generation_id, command, cause, stream, found)
+    return generation_state(generation_id, command, cause, stream, None)
+
+
+def user_then(log: Source, topics: Catalogue, user_id: str, cut: Cut, check: Check) -> State:
+    """A user as they were at a cut, with keys, conversations and usage."""
+    past = Past(topics)
+    counts = {topic: topics[topic].partitions for topic in (ACCOUNT_EVENTS, CONVERSATION_EVENTS, USAGE_RECORDS)}
+    held, _ = log.held(counts)
+    for topic in counts:
+        stop = {place: offset for place, offset in cut.items() if place[0] == topic}
+        key = None if topic == CONVERSATION_EVENTS else user_id
+        for raw in records_of(log, {place: held[place] for place in stop}, stop, check, key=key, naming=user_id):
+            past.take(raw)
+    return user_state(user_id, past)
+
+
+def _only(cut: Cut, place: TopicPartition) -> Cut:
+    return {place: cut[place]} if place in cut else {}
+
+
+def _decoded(raw: RawRecord) -> object:
+    try:
+        return decode(raw.value)
+    except UndecodableRecord:
+        return None

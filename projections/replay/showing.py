@@ -1,0 +1,158 @@
+"""Past states as plain values, for people and scripts; and what changed between two of them. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import fields
+from datetime import UTC, datetime
+from typing import Any
+
+from projections.replay.as_of import Past, PastConversation
+from projections.usage.table import USAGE
+from schemas.conversation import PromptSubmitted, RegenerateRequested
+from schemas.envelope import Content, Position, Sealed
+from schemas.outcome import Outcome
+from topics.generation_fold import GenerationFold
+
+State = dict[str, Any]
+_TOKENS = ("prompt_tokens", "completion_tokens")
+
+
+def conversation_state(conversation_id: str, past: PastConversation) -> State:
+    """A conversation with its messages, each under its id."""
+    state: State = {"conversation": conversation_id, "state": "there" if past.row is not None else "not there"}
+    if past.deleted:
+        state["state"] = "deleted"
+    if past.row is not None:
+        row = past.row
+        state |= {
+            "user": row.user_id,
+            "title": _text(row.title),
+            "system_prompt": _text(row.system_prompt),
+            "model": row.model,
+            "created_at": iso(row.created_at_us),
+            "updated_at": iso(row.updated_at_us),
+        }
+    state["messages"] = {
+        message.message_id: {
+            "role": message.role,
+            "parent": message.parent_message_id,
+            "status": message.status,
+            "content": _text(message.content),
+            "model": message.model,
+            "created_at": iso(message.created_at_us),
+            "finish_reason": message.finish_reason,
+            "failure": None if message.failure is None else f"{message.failure.code}: {message.failure.message}",
+            "tokens": None
+            if message.usage is None
+            else f"{message.usage.prompt_tokens}+{message.usage.completion_tokens}",
+            "cost_micros": message.cost_micros,
+            "currency": message.currency,
+        }
+        for message in past.messages
+    }
+    return state
+
+
+def generation_state(
+    generation_id: str,
+    command: PromptSubmitted | RegenerateRequested | None,
+    cause: Position | None,
+    stream: GenerationFold,
+    outcome: Outcome | None,
+) -> State:
+    """A generation: what asked for it, how far its stream had come, and how it ended."""
+    state: State = {"generation": generation_id, "state": "not there"}
+    if command is not None and cause is not None:
+        state |= {
+            "state": "asked for",
+            "conversation": command.conversation_id,
+            "user": command.user_id,
+            "model": command.model,
+            "asked_at": iso(command.envelope.occurred_at_us),
+            "asked_by": f"conversation-events:{cause.partition} offset {cause.offset}",
+        }
+    if stream.turn is not None:
+        state |= {"state": "running", "attempts": stream.number, "last_seq": stream.last_seq, "text": stream.text}
+    if stream.end is not None:
+        state["state"] = "ended"
+    if outcome is not None:
+        state |= {
+            "state": type(outcome).__name__.removeprefix("Generation").lower(),
+            "attempts": outcome.attempts,
+            "last_seq": len(outcome.chunks),
+            "text": _text(outcome.text),
+            "ended_at": iso(outcome.ended_at_us),
+            "tokens": f"{outcome.usage.prompt_tokens}+{outcome.usage.completion_tokens}",
+            "cost_micros": outcome.cost_micros,
+            "currency": outcome.turn.price.currency,
+        }
+        for name in ("finish_reason", "reason"):
+            if name in {field.name for field in fields(outcome)}:
+                state["finish_reason"] = getattr(outcome, name)
+        if (failure := getattr(outcome, "failure", None)) is not None:
+            state["failure"] = f"{failure.code}: {failure.message}"
+    return state
+
+
+def user_state(user_id: str, past: Past) -> State:
+    """A user: keys, conversations, and what was used, in sums by model and currency."""
+    user, keys = past.user(user_id)
+    state: State = {"user": user_id, "state": "there" if user is not None else "not there"}
+    if user is not None:
+        state |= {"name": user.name, "created_at": iso(user.created_at_us)}
+    state["keys"] = {
+        key.key_id: {
+            "label": key.label,
+            "hint": key.hint,
+            "created_at": iso(key.created_at_us),
+            "revoked_at": None if key.revoked_at_us is None else iso(key.revoked_at_us),
+        }
+        for key in keys
+    }
+    state["conversations"] = {
+        conversation_id: "deleted" if row is None else {"title": _text(row.title), "updated_at": iso(row.updated_at_us)}
+        for conversation_id, row in past.conversations()
+        if row is None or row.user_id == user_id
+    }
+    used: dict[str, dict[str, int]] = {}
+    for key, cells in past.rows(USAGE).items():
+        if key[0] == user_id and "model" in cells:
+            sums = used.setdefault(f"{cells['model']}, {cells['currency']}", {})
+            # What counts is the newest price that was given to it.
+            cost = cells.get("rerated_cost_micros", cells["cost_micros"])
+            for name, value in (*((name, cells[name]) for name in _TOKENS), ("cost_micros", cost)):
+                sums[name] = sums.get(name, 0) + value
+            sums["generations"] = sums.get("generations", 0) + 1
+    state["usage"] = used
+    return state
+
+
+def flat(state: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, str]]:
+    """A state line by line: what it is called, and its value; what is absent is left out."""
+    for name, value in state.items():
+        called = f"{above}{name}"
+        if isinstance(value, Mapping):
+            yield from flat(value, f"{called} ")
+        elif value is not None:
+            yield called, str(value)
+
+
+def changes(before: State, after: State) -> list[tuple[str, str | None, str | None]]:
+    """What differs, in the order of the lines: its name, and its value before and after (None: it was not there)."""
+    old, new = dict(flat(before)), dict(flat(after))
+    names = list(dict.fromkeys([*old, *new]))
+    return [(name, old.get(name), new.get(name)) for name in names if old.get(name) != new.get(name)]
+
+
+def iso(at_us: int) -> str:
+    """UTC to the microsecond; a time beyond all calendars as its number."""
+    seconds, micros = divmod(at_us, 1_000_000)
+    try:
+        return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{micros:06d}Z"
+    except (ValueError, OverflowError, OSError):
+        return f"{at_us} µs"
+
+
+def _text(content: Content | None) -> str | None:
+    return f"(sealed under key {content.key_id})" if isinstance(content, Sealed) else content

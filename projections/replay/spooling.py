@@ -1,0 +1,127 @@
+"""The log into a spool, up to a cut; in a thread, and from where an earlier run stopped."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Generator, Iterator
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from typing import Protocol
+
+from projections.replay.folding import Parked, RecordFold
+from projections.replay.merged import Source
+from projections.replay.spool import Spool
+from topics.cuts import Cut
+from topics.errors import OutOfRange
+from topics.log import RawRecord
+
+Read = Callable[[Cut, Cut], Iterator[list[RawRecord]]]
+"""Log.read: the records between two cuts, in batches."""
+Report = Callable[[int, int, int], None]
+MOST_NAMED = 100
+_PARKED, _NAMED = "parked", "named"
+
+
+class Stop(Protocol):
+    """Whether the user wants the run to end."""
+
+    def check(self) -> None:
+        """Raises what ends it, if so."""
+
+
+@cache
+def code_digest() -> str:
+    """Of all code and schemas that make rows of records: another digest, perhaps other rows."""
+    root = Path(__file__).parents[2]
+    digest = sha256()
+    for folder in ("projections", "schemas"):
+        for file in sorted((root / folder).rglob("*")):
+            if file.suffix in (".py", ".avsc", ".json"):
+                digest.update(file.name.encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()
+
+
+async def fold_into(spool: Spool, fold: RecordFold, read: Read, cut: Cut, *, report: Report, stop: Stop) -> int:
+    """Fold what lies below `cut` and is not in the spool yet; returns how many records the spool holds then.
+
+    What has been folded is kept, also when this raises: LogError, ScratchError, and what `stop` raises.
+    """
+    await asyncio.to_thread(_take_up, spool, read, cut)
+    total = sum(cut.values())
+    done = sum(spool.reached.values())
+    report(done, total, 0)
+    batches = read(dict(spool.reached), cut)
+    try:
+        while True:
+            stop.check()
+            taken = await asyncio.to_thread(_take, spool, fold, batches)
+            if taken is None:
+                break
+            done += taken
+            report(done, total, 0)
+    finally:
+        await asyncio.to_thread(_leave, spool, batches)
+    return total
+
+
+def parked_of(spool: Spool) -> tuple[int, tuple[Parked, ...]]:
+    """How many records made no rows, and the first of them."""
+    return spool.notes.get(_PARKED, 0), tuple(Parked(*named) for named in spool.notes.get(_NAMED, ()))
+
+
+def close(batches: Iterator[list[RawRecord]]) -> None:
+    """Let the log go of what is being read, now and not when the memory is wanted."""
+    if isinstance(batches, Generator):
+        batches.close()
+
+
+def _leave(spool: Spool, batches: Iterator[list[RawRecord]]) -> None:
+    close(batches)
+    spool.save()
+
+
+def _take_up(spool: Spool, read: Read, cut: Cut) -> None:
+    """Begin anew where the log is not the one that was folded, or the cut an earlier one."""
+    if any(offset > cut.get(place, 0) for place, offset in spool.reached.items()):
+        spool.forget()
+        return
+    for place, offset in spool.reached.items():
+        try:
+            last = [raw for batch in read({place: offset - 1}, {place: offset}) for raw in batch]
+        except OutOfRange:
+            last = []
+        if [_mark(raw) for raw in last] != [spool.marks[place]]:
+            spool.forget()
+            return
+
+
+def _take(spool: Spool, fold: RecordFold, batches: Iterator[list[RawRecord]]) -> int | None:
+    batch = next(batches, None)
+    if batch is None:
+        return None
+    for raw in batch:
+        place = raw.topic, raw.partition
+        changes = fold.changes(raw)
+        if isinstance(changes, Parked):
+            spool.notes[_PARKED] = spool.notes.get(_PARKED, 0) + 1
+            named = spool.notes.setdefault(_NAMED, [])
+            if len(named) < MOST_NAMED:
+                named.append([changes.topic, changes.partition, changes.offset, changes.reason])
+        else:
+            spool.add(changes, Source(raw.topic, raw.partition, raw.offset))
+        spool.reached[place] = raw.offset + 1
+        if spool.is_full:
+            spool.marks[place] = _mark(raw)
+            spool.save()
+    # Only the last record of each partition need be known again.
+    for raw in batch:
+        if spool.reached[raw.topic, raw.partition] == raw.offset + 1:
+            spool.marks[raw.topic, raw.partition] = _mark(raw)
+    return len(batch)
+
+
+def _mark(raw: RawRecord) -> str:
+    digest = sha256(raw.key or b"")
+    digest.update(b"\0" + (raw.value or b""))
+    return digest.hexdigest()

@@ -1,0 +1,88 @@
+"""Re-pricing: an outcome and a price table -> what its tokens cost by it. Pure: however it is cut up, the same records.
+
+The rule is the one that billed the outcome at first, `Price.cost_micros`: whole millionths, rounded once a generation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from schemas import ids
+from schemas.envelope import Envelope, Position
+from schemas.generation import Price
+from schemas.outcome import Outcome
+from schemas.usage import UsageRerated
+
+_ACTOR = "system:backfill"
+
+
+class Unprocessable(Exception):
+    """The parameters do not fit the history: the run ends there, with nothing of it to be used."""
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """A record that gives none: what counts today stays. `reason` groups those alike.
+
+    `as_due`: there is nothing to be done about it; otherwise somebody may have forgotten something.
+    """
+
+    reason: str
+    as_due: bool = False
+
+
+Produced = tuple[UsageRerated, ...] | Left
+
+
+@dataclass(frozen=True, slots=True)
+class Repricing:
+    """The new prices by model, and the name of the backfill that brings them."""
+
+    backfill: str
+    prices: Mapping[str, Price]
+
+
+def reprice(outcome: Outcome, position: Position, repricing: Repricing) -> Produced:
+    """What `outcome`, which stands at `position` in generation-outcomes, costs at the new price.
+
+    A model without a new price, and one priced in another currency, is left as it is. Raises Unprocessable if a price
+    has the version that the outcome was billed at, but other figures: the two could never be told apart.
+    """
+    turn = outcome.turn
+    price = repricing.prices.get(turn.model)
+    if price is None:
+        return Left(f"model {turn.model!r} has no new price")
+    if price == turn.price:
+        return Left(f"model {turn.model!r} was billed at this very price", as_due=True)
+    if price.version == turn.price.version:
+        raise Unprocessable(
+            f"the price of {turn.model!r} has version {price.version!r}, and so has what history was billed at, "
+            "with other figures: give the new price a version of its own"
+        )
+    if price.currency != turn.price.currency:
+        return Left(f"model {turn.model!r} was billed in {turn.price.currency}, not in {price.currency}")
+    return (
+        UsageRerated(
+            envelope=Envelope(
+                ids.event_id(turn.generation_id, f"UsageRerated/{repricing.backfill}/{price.version}"),
+                outcome.ended_at_us,
+                outcome.envelope.event_id,
+                outcome.envelope.correlation_id,
+                _ACTOR,
+            ),
+            user_id=turn.user_id,
+            conversation_id=turn.conversation_id,
+            generation_id=turn.generation_id,
+            model=turn.model,
+            usage=outcome.usage,
+            price_version=price.version,
+            currency=price.currency,
+            cost_micros=price.cost_micros(outcome.usage),
+            superseded_price_version=turn.price.version,
+            superseded_cost_micros=outcome.cost_micros,
+            outcome=position,
+            ended_at_us=outcome.ended_at_us,
+            backfill=repricing.backfill,
+        ),
+    )

@@ -1,0 +1,111 @@
+"""What counts today against a shadow: exact sums, whatever the order of the ledger's records."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.envelope import Envelope, Position
+from schemas.generation import Usage
+from schemas.usage import UsageEntry, UsageRecorded, UsageRerated
+from streams.backfill.comparing import Comparison, Sum, month_of
+
+AT_US = 1_763_700_000_000_000
+USAGE = Usage(3, 2, 0)
+
+
+def envelope(name: str) -> Envelope:
+    return Envelope(name, AT_US, None, "request", "system:test")
+
+
+def recorded(generation: int, cost: int) -> UsageRecorded:
+    at = Position(0, 0, generation)
+    name, user = f"g{generation}", f"u{generation % 2}"
+    kind = "GenerationCompleted"
+    return UsageRecorded(
+        envelope(name), user, "c", name, f"m{generation % 3}", kind, USAGE, "p1", "EUR", cost, at, AT_US
+    )
+
+
+def rerated(generation: int, cost: int, backfill: str = "fix") -> UsageRerated:
+    old = recorded(generation, 1000)
+    return UsageRerated(
+        envelope(f"{backfill}/{generation}"),
+        old.user_id,
+        old.conversation_id,
+        old.generation_id,
+        old.model,
+        USAGE,
+        f"price of {backfill}",
+        "EUR",
+        cost,
+        "p1",
+        old.cost_micros,
+        old.outcome,
+        AT_US + generation * 86_400_000_000 * 40,
+        backfill,
+    )
+
+
+COSTS = st.integers(0, 10**15)
+LEDGER = st.lists(
+    st.one_of(
+        st.builds(recorded, st.integers(0, 5), COSTS),
+        st.builds(rerated, st.integers(0, 5), COSTS, st.sampled_from(("fix", "other"))),
+    ),
+    max_size=20,
+)
+
+
+@given(st.dictionaries(st.integers(0, 5), COSTS), LEDGER, st.integers(0, 20))
+def test_sums_are_those_of_a_plain_reading(shadow: dict[int, int], ledger: list[UsageEntry], since: int) -> None:
+    with Comparison("fix") as comparison:
+        for offset, (generation, cost) in enumerate(shadow.items()):
+            comparison.take_shadow(rerated(generation, cost), offset)
+            comparison.take_shadow(rerated(generation, cost), offset + 100)
+        for n, record in enumerate(ledger):
+            comparison.take_ledger(record, is_new=n >= since)
+        total: dict[str, Sum] = {}
+        for generation, cost in shadow.items():
+            key = f"m{generation % 3}"
+            old = _counts(ledger, f"g{generation}")
+            before = total.get(key, Sum(key, "EUR", 0, 0, 0))
+            total[key] = replace(
+                before,
+                generations=before.generations + 1,
+                old_micros=before.old_micros + old,
+                new_micros=before.new_micros + cost,
+            )
+        assert comparison.sums("model") == [total[key] for key in sorted(total)]
+        for by in ("user", "month", "total"):
+            assert sum(one.difference_micros for one in comparison.sums(by)) == sum(
+                one.difference_micros for one in total.values()
+            )
+        billed = {record.generation_id for record in ledger}
+        assert comparison.not_billed() == sum(f"g{generation}" not in billed for generation in shadow)
+        assert list(comparison.offsets()) == list(range(len(shadow)))
+        concerned = {f"g{generation}" for generation in shadow}
+        others = {
+            record.backfill
+            for record in ledger[since:]
+            if isinstance(record, UsageRerated) and record.generation_id in concerned and record.backfill != "fix"
+        }
+        assert comparison.overtaken == others
+        changes = [abs(one.new_micros - one.old_micros) for one in comparison.singles(100)]
+        assert changes == sorted(changes, reverse=True) and 0 not in changes
+
+
+def _counts(ledger: list[UsageEntry], generation: str) -> int:
+    of: dict[type, list[int]] = defaultdict(list)
+    for record in ledger:
+        if record.generation_id == generation:
+            of[type(record)].append(record.cost_micros)
+    return of[UsageRerated][-1] if of[UsageRerated] else [*of[UsageRecorded], 1000][0]
+
+
+def test_months_are_utc_and_of_impossible_times_there_is_none() -> None:
+    assert month_of(AT_US) == "2025-11"
+    assert month_of(1 << 62) == "?"

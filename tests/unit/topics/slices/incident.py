@@ -1,0 +1,96 @@
+"""A small log of two users' conversations, with everything that follows from their turns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from schemas.account import ApiKeyCreated, UserCreated
+from schemas.control import CancelRequested
+from schemas.conversation import ConversationDeleted, ConversationRenamed, PromptSubmitted, Sampling
+from schemas.dead_letter import DeadLetter
+from schemas.envelope import Position
+from schemas.generation import AttemptEnded, AttemptStarted, GenerationRequested, TokenChunk, Turn, Usage
+from schemas.moderation import ModerationVerdict
+from tests.fakes.projection_logs import AT, envelope, outcome, prompt, regenerate, started, turn_of, used
+from tests.unit.topics.slices.memory import MemoryLog
+from topics.catalogue import (
+    ACCOUNT_EVENTS,
+    CONTROL,
+    CONVERSATION_EVENTS,
+    DEAD_LETTERS,
+    GENERATION_OUTCOMES,
+    MODERATION_VERDICTS,
+    TOKEN_CHUNKS,
+    USAGE_RECORDS,
+    jobs_topic,
+)
+
+JOBS = jobs_topic("default", "interactive")
+
+
+@dataclass
+class Incident:
+    """The log, and whose conversations are in it: Ada's two, one of Bob's."""
+
+    log: MemoryLog
+    ada: tuple[str, str] = ("conv-ada-1", "conv-ada-2")
+    bob: str = "conv-bob"
+
+    @classmethod
+    def make(cls) -> Incident:
+        made = cls(MemoryLog())
+        log = made.log
+        for user in ("ada", "bob"):
+            log.say(ACCOUNT_EVENTS, UserCreated(envelope(f"user-{user}"), user, user.title()))
+            log.say(
+                ACCOUNT_EVENTS, ApiKeyCreated(envelope(f"key-{user}"), user, f"key-{user}", "ab" * 32, "laptop", "wxyz")
+            )
+        for number in range(3):  # the conversations' turns interleave
+            for conversation, user in ((made.ada[0], "ada"), (made.bob, "bob"), (made.ada[1], "ada")):
+                made.turn(conversation, user, number)
+        first = made.turn(made.ada[0], "ada", 3)
+        wish = regenerate(made.ada[0], "again", first.message_id, at_us=AT + 5_000)
+        made.answer(wish_turn := turn_of(wish, log.say(CONVERSATION_EVENTS, wish)), wish_turn.generation_id)
+        log.say(CONVERSATION_EVENTS, ConversationRenamed(envelope("rename", AT + 6_000), made.ada[0], "ada", "New"))
+        log.say(CONVERSATION_EVENTS, ConversationDeleted(envelope("delete", AT + 7_000), made.ada[1], "ada"))
+        return made
+
+    def turn(self, conversation: str, user: str, number: int) -> PromptSubmitted:
+        """A turn from its prompt to its bill."""
+        at_us = AT + number * 1_000
+        if number == 0:
+            self.log.say(CONVERSATION_EVENTS, started(conversation, user, at_us))
+        asked = prompt(conversation, f"turn-{number}", user, at_us)
+        self.answer(turn_of(asked, self.log.say(CONVERSATION_EVENTS, asked)), f"turn {number} of {conversation}")
+        return asked
+
+    def answer(self, turn: Turn, text: str) -> None:
+        """What agents, a worker and the recorder write."""
+        log, generation, user = self.log, turn.generation_id, turn.user_id
+        conversation = turn.conversation_id
+        log.say(
+            MODERATION_VERDICTS,
+            ModerationVerdict(
+                envelope(generation), conversation, user, turn.message_id, generation, "prompt", "allow", (), "p", None
+            ),
+        )
+        job = GenerationRequested(envelope(generation), turn, (), 3, Sampling(), "interactive", "t", False, 1, 1, AT)
+        log.say(JOBS, job, conversation)
+        log.say(
+            TOKEN_CHUNKS,
+            AttemptStarted(envelope(generation), turn, "a" * 16, 1, 3, "w", Position(0, 0, 0)),
+            conversation,
+        )
+        log.say(TOKEN_CHUNKS, TokenChunk(generation, "a" * 16, 1, AT, 1, text), conversation)
+        log.say(
+            TOKEN_CHUNKS,
+            AttemptEnded(generation, conversation, "a" * 16, AT, 1, "ab" * 32, "stop", Usage(3, 1), None),
+            conversation,
+        )
+        log.say(CONTROL, CancelRequested(envelope(generation), generation, conversation, "late"), generation)
+        letter = DeadLetter(
+            envelope(generation), TOKEN_CHUNKS, 0, 1, "streams.recorder", "E", "no", conversation.encode(), b"x", ()
+        )
+        log.say(DEAD_LETTERS, letter, conversation)
+        ended = outcome(turn, text=text, at_us=AT)
+        log.say(USAGE_RECORDS, used(ended, log.say(GENERATION_OUTCOMES, ended)))

@@ -1,0 +1,148 @@
+"""From the log into a folder: what is selected between two cuts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from schemas.codec import UndecodableRecord, decode
+from topics.catalogue import ACCOUNT_EVENTS, CONVERSATION_EVENTS
+from topics.cuts import Cut, format_cut
+from topics.log import Log, RawRecord
+from topics.slices.container import SUFFIX, ContainerWriter
+from topics.slices.draft import draft_of, publish
+from topics.slices.entries import TOPICS
+from topics.slices.errors import SliceRefused
+from topics.slices.manifest import Manifest, SliceFile, Unreadable, schemas_of
+from topics.slices.references import owner_of
+from topics.slices.selection import Chooser, People, Selection, conversation_if, is_ours, places, wants_account
+
+Report = Callable[[int, int], None]
+"""Called with (records looked at, records to look at), often; what it raises ends the run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What the manifest says of this run. `asked`: the selection in the user's words."""
+
+    cluster_id: str
+    created_at: str
+    created_by: str
+    asked: Mapping[str, Any]
+
+
+@dataclass(slots=True)
+class _Run:
+    log: Log
+    folder: Path
+    report: Report
+    total: int
+    done: int = 0
+    writers: dict[str, ContainerWriter] = field(default_factory=dict)
+    unreadable: list[Unreadable] = field(default_factory=list)
+
+    def read(self, start: Cut, stop: Cut) -> Iterator[RawRecord]:
+        for batch in self.log.read(start, stop):
+            self.report(self.done, self.total)
+            yield from batch
+            self.done += len(batch)
+
+    def keep(self, record: RawRecord) -> Any:
+        """Write a record; returns it decoded, None if it cannot be."""
+        writer = self.writers.get(record.topic)
+        if writer is None:
+            writer = self.writers[record.topic] = ContainerWriter(self.folder / (record.topic + SUFFIX))
+        writer.write(record)
+        try:
+            return decode(record.value)
+        except UndecodableRecord as error:
+            self.unreadable.append(Unreadable(record.topic, record.partition, record.offset, str(error)))
+            return None
+
+
+def export_slice(
+    log: Log,
+    topics: Mapping[str, int],
+    selection: Selection,
+    start: Cut,
+    stop: Cut,
+    folder: Path,
+    origin: Origin,
+    report: Report,
+) -> Manifest:
+    """Write what is selected between two cuts to `folder`, which must not exist or be empty.
+
+    `log` reads headers too; `topics` are all that it has (name: partitions). Whose a conversation is, and who its
+    owner is, is looked up from the beginning of the log to `stop`.
+
+    Raises SliceRefused: nothing is selected, the folder holds something, the disk is full; LogError. Whatever is
+    raised, also by `report`: there is no slice then, and the next run begins anew.
+    """
+    with draft_of(folder) as draft:
+        first, end = log.held({topic: partitions for topic, partitions in topics.items() if is_ours(topic)})
+        known = {place: stop.get(place, offset) for place, offset in end.items()}
+        people = _people(log, selection, first, known, report)
+        chosen = places(selection, people, topics)
+        upto = {place: stop[place] for place in chosen if place in stop}
+        since = {place: max(start.get(place, 0), first[place]) for place in upto}
+        run = _Run(log, draft, report, sum(max(0, upto[place] - since[place]) for place in upto))
+        chooser = Chooser(selection, people)
+        try:
+            for record in run.read(since, upto):
+                if chooser.wants(record) and (owner := owner_of(run.keep(record))) is not None:
+                    people.owners.add(owner)
+            if selection.accounts:
+                accounts = {place: offset for place, offset in known.items() if place[0] == ACCOUNT_EVENTS}
+                for record in run.read({place: first[place] for place in accounts}, accounts):
+                    if wants_account(record, people.owners):
+                        run.keep(record)
+            if not run.writers:
+                raise SliceRefused("nothing in the log is what was asked for: no slice was written")
+            files = tuple(_finished(topic, writer) for topic, writer in sorted(run.writers.items()))
+        finally:
+            for writer in run.writers.values():
+                writer.abandon()
+        ids = {number for file in files for number in file.schema_ids}
+        manifest = Manifest(
+            created_at=origin.created_at,
+            created_by=origin.created_by,
+            cluster_id=origin.cluster_id,
+            asked=origin.asked,
+            start=format_cut(since),
+            stop=format_cut(upto),
+            files=files,
+            schemas=schemas_of(ids),
+            unreadable=tuple(run.unreadable),
+            sha256="",
+        )
+        return publish(manifest, draft, folder)
+
+
+def _people(log: Log, selection: Selection, first: Cut, known: Cut, report: Report) -> People:
+    """Whose conversations are meant: conversation-events from their beginning say whose each one is."""
+    if not selection.conversations and selection.user is None:
+        return People(None)
+    if selection.user is None:
+        return People(selection.conversations)
+    upto = {place: offset for place, offset in known.items() if place[0] == CONVERSATION_EVENTS}
+    total = sum(upto[place] - first[place] for place in upto)
+    found, done = set(), 0
+    for batch in log.read({place: first[place] for place in upto}, upto):
+        report(done, total)
+        done += len(batch)
+        for record in batch:
+            if (pair := conversation_if(selection, record)) is not None:
+                found.add(pair[0])
+    if not found:
+        what = "none of these conversations is" if selection.conversations else "there is no conversation"
+        raise SliceRefused(f"{what} of user {selection.user}: no slice was written")
+    return People(frozenset(found))
+
+
+def _finished(topic: str, writer: ContainerWriter) -> SliceFile:
+    size, sha256 = writer.finish()
+    spec = TOPICS.specs.get(topic)
+    epoch = 0 if spec is None else spec.epoch
+    return SliceFile(topic + SUFFIX, topic, epoch, writer.records, size, sha256, tuple(sorted(writer.schema_ids)))
