@@ -56,6 +56,7 @@ class Ground:
     producer: LogProducer
     log: Log
     folder: Path
+    before: dict[tuple[str, int], int]
     said: list[PromptSubmitted] = field(default_factory=list)
 
     @property
@@ -81,7 +82,7 @@ class Ground:
 
         async def reached() -> bool:
             for projection in PROJECTIONS:
-                there = await watermarks(self.session, self.keyspace, LIVE, projection.name, 1)
+                there = await self.reached(projection)
                 if any(there.get(p, 0) < at for p, at in end.items() if p[0] in projection.topics and at):
                     return False
             return True
@@ -93,15 +94,19 @@ class Ground:
         topics = {topic for projection in PROJECTIONS for topic in projection.topics}
         return self.log.held({topic: TOPICS[topic].partitions for topic in topics})[1]
 
+    async def reached(self, projection: Projection) -> dict[tuple[str, int], int]:
+        """The watermarks; what a shared log held before this test was filled in without them."""
+        there = await watermarks(self.session, self.keyspace, LIVE, projection.name, 1)
+        return {p: max(at, there.get(p, 0)) for p, at in self.before.items() if p[0] in projection.topics}
+
     async def verified(self, projection: Projection) -> Verdict:
         """Up to the watermarks, as the command does it."""
-        reached = await watermarks(self.session, self.keyspace, LIVE, projection.name, 1)
         return await verify(
             self.log.read,
             StoredRows(self.session, self.keyspace),
             projection,
             1,
-            reached,
+            await self.reached(projection),
             ends=self.ends,
             scratch=self.folder / f"scratch-{projection.name}",
             report=lambda done, total, lag: None,
@@ -122,8 +127,10 @@ async def ground_in(servers: Settings, folder: Path) -> AsyncIterator[Ground]:
         await producer.start()
         log = Log(settings.kafka.client_properties())
         try:
+            topics = {topic for projection in PROJECTIONS for topic in projection.topics}
+            _, before = log.held({topic: TOPICS[topic].partitions for topic in topics})
             async with projecting(settings, session):
-                yield Ground(settings, session, reads, producer, log, folder)
+                yield Ground(settings, session, reads, producer, log, folder, before)
         finally:
             await asyncio.to_thread(log.close)
             await producer.aclose()

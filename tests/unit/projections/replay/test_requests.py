@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from projections.messages.table import MESSAGES
 from projections.registry import PROJECTIONS, fold_all
 from projections.replay.encoding import Encoded, encoded, routing_of, shape_of, statement
-from projections.replay.requests import Partition, lasting, requests_of
+from projections.replay.requests import MAX_JOINED_BYTES, MAX_JOINED_PARTITIONS, Partition, lasting, requests_of
 from projections.rows import Erase, Put, Table
 from projections.usage.table import USAGE
-from projections.writer import MAX_BATCH_BYTES, MAX_BATCH_CHANGES, MAX_JOINED_BYTES, MAX_JOINED_PARTITIONS
+from projections.writer import MAX_BATCH_BYTES, MAX_BATCH_CHANGES
 from tests.fakes.projection_logs import Placed, logs
 from tests.fakes.row_store import MemoryRowStore
 
