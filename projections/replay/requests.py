@@ -10,8 +10,8 @@ from projections.replay.encoding import Encoded, Shape, shape_of
 from projections.rows import RowChange
 from projections.writer import MAX_BATCH_BYTES, MAX_BATCH_CHANGES
 
-# More than the live writer joins: a third less of the store's work, measured. By the store's count still below the
-# 50 KiB from which it refuses; that there are more than 10 partitions it only remarks in its log.
+# More than the live writer joins: about a fifth less of the store's work. By the store's count still below the 50 KiB
+# from which it refuses; that there are more than 10 partitions it only remarks in its log.
 MAX_JOINED_BYTES = 32 * 1024
 MAX_JOINED_PARTITIONS = 40
 

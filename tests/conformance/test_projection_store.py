@@ -14,7 +14,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from infra.cassandra import CassandraSession
-from infra.settings import Settings
 from projections.conversations.table import CONVERSATIONS
 from projections.messages.table import MESSAGES
 from projections.order import AFTER_ERASURE, ERASED
@@ -27,7 +26,6 @@ from tests.fakes.cassandra_rows import dump, own_keyspace
 from tests.fakes.projection_logs import TOPICS, Placed, logs, renamed
 from tests.fakes.row_store import Dump, MemoryRowStore
 from tests.record_strategies import records
-from tests.stack_fixture import session_servers
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -63,11 +61,6 @@ class Bench:
     def dump(self) -> Dump:
         rows: Dump = self.run(self.store.dump())
         return rows
-
-
-@pytest.fixture(scope="module")
-def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
-    yield from session_servers(tmp_path_factory.mktemp("servers"))
 
 
 STORES = [

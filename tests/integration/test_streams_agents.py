@@ -63,7 +63,7 @@ class Probe:
         return set(users) <= set(self.handled())
 
     def letters(self) -> list[DeadLetter]:
-        return read_all(self.settings, DEAD_LETTERS, 1, lambda letter: letter.topic == self.topic)
+        return read_all(self.settings, DEAD_LETTERS, 1, lambda letter: getattr(letter, "topic", None) == self.topic)
 
     def end(self) -> None:
         for worker in self._workers:

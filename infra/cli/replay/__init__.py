@@ -35,7 +35,7 @@ _ALLOCATIONS = 50_000
 
 def collect_rarely() -> None:
     """Collect garbage seldom from now on: records and rows are made by the million and hold no cycles, so looking for
-    some takes a quarter of the time of a long run and finds none."""
+    some takes up to a quarter of the time of a long run and finds none."""
     gc.freeze()
     gc.set_threshold(_ALLOCATIONS, 20, 100)
 

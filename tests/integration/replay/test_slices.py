@@ -29,8 +29,8 @@ from streams.metering.reactor import usage_of
 from tests.eventually import eventually, eventually_sync
 from tests.integration.api_process import make_key, running_api
 from tests.integration.api_running import Running, whole_api
-from tests.integration.replay_commands import Replay
-from tests.integration.second_log import SecondLog, agents, second_log
+from tests.integration.replay.commands import Replay
+from tests.integration.replay.second_log import SecondLog, agents, second_log
 from tests.unit.api.sse_text import events_of
 from tests.unit.streams.commands import prompt
 from topics.catalogue import (

@@ -34,7 +34,7 @@ from tests.eventually import eventually
 from tests.fakes.cassandra_rows import dump, own_keyspace
 from tests.fakes.projection_logs import TOPICS, envelope, outcome, prompt, turn_of, used
 from tests.fakes.row_store import Dump
-from tests.integration.live_projector import NeverStop, projecting
+from tests.integration.replay.live_projector import NeverStop, projecting
 from topics.admin import create_topics
 from topics.catalogue import CONVERSATION_EVENTS, GENERATION_OUTCOMES, USAGE_RECORDS
 from topics.cuts import Cut
@@ -47,7 +47,7 @@ pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
 ]
 
-REPO_ROOT = Path(__file__).parents[2]
+REPO_ROOT = Path(__file__).parents[3]
 _BETWEEN_TURNS_S = 0.05
 # As long as a reader may be behind the pointer, and what a machine under load adds.
 _FOLLOWS_WITHIN_S = MEMORY_S + 2

@@ -26,7 +26,7 @@ from topics.archive.writing import archive_records
 from topics.log import Log, RawRecord, cluster_id
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 class Command:

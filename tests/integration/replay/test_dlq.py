@@ -26,7 +26,7 @@ from tests.fakes.cassandra_rows import own_keyspace
 from tests.fakes.projection_logs import outcome, prompt, started, turn_of
 from tests.golden.samples import samples
 from tests.integration.log_reading import read_all
-from tests.integration.replay_commands import Replay, faust_process
+from tests.integration.replay.commands import Replay, faust_process
 from topics.admin import create_topics
 from topics.catalogue import (
     CONVERSATION_EVENTS,

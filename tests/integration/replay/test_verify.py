@@ -30,8 +30,8 @@ from schemas.envelope import Position
 from tests.eventually import eventually
 from tests.fakes.cassandra_rows import own_keyspace
 from tests.fakes.projection_logs import TOPICS, envelope, outcome, prompt, turn_of, used
-from tests.integration.live_projector import projecting
-from tests.integration.replay_commands import Replay
+from tests.integration.replay.commands import Replay
+from tests.integration.replay.live_projector import projecting
 from topics.admin import create_topics
 from topics.catalogue import CONVERSATION_EVENTS, GENERATION_OUTCOMES, USAGE_RECORDS
 from topics.cuts import format_cut

@@ -23,7 +23,7 @@ from topics.catalogue import CONVERSATION_EVENTS, TOKEN_CHUNKS
 
 pytestmark = [pytest.mark.stack, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(120)]
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 CONVERSATIONS = "/api/v1/conversations"
 
 

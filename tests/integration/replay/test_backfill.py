@@ -27,7 +27,7 @@ from tests.eventually import eventually
 from tests.fakes.cassandra_rows import own_keyspace
 from tests.fakes.projection_logs import AT, DAY_US, outcome, prompt, turn_of
 from tests.integration.log_reading import read_all
-from tests.integration.replay_commands import Replay, faust_process
+from tests.integration.replay.commands import Replay, faust_process
 from topics.admin import create_topics
 from topics.catalogue import GENERATION_OUTCOMES, USAGE_RECORDS, catalogue
 from topics.producer import LogProducer

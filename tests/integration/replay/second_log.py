@@ -17,7 +17,7 @@ from infra.settings import Settings
 from infra.stack.addresses import settings_env
 from schemas.codec import decode
 from tests.fakes.cassandra_rows import own_keyspace
-from tests.integration.replay_commands import Replay
+from tests.integration.replay.commands import Replay
 from tests.integration.stream_workers import StreamProcess
 from tests.stack_fixture import running_servers, settings_of
 from topics.admin import create_topics
