@@ -21,6 +21,8 @@ class Process:
         self._popen = popen
         self._pidfd = os.pidfd_open(popen.pid)
         self._ended = asyncio.Event()
+        self.told_to_end = False
+        """It has been asked to end, and whoever asked kills it after its grace: silence is no hang now."""
         asyncio.get_running_loop().add_reader(self._pidfd, self._on_end)
 
     @classmethod
@@ -94,6 +96,7 @@ class Process:
     async def stop(self, grace_s: float) -> None:
         """Ask it to end, wait up to `grace_s` seconds, then kill it."""
         if not self.ended:
+            self.told_to_end = True
             self._popen.send_signal(signal.SIGTERM)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._ended.wait(), grace_s)

@@ -62,6 +62,9 @@ class Watch:
         silence = Silence(self._spec.hung_after_s, self._beat(), monotonic_s())
         while True:
             await asyncio.sleep(SIGN_POLL_S)
+            if self._process.told_to_end:
+                # What drains need not beat any more, and is killed after its grace.
+                return await self._process.wait()
             excused = silence.doubtful and self._process.wants_cpu_or_disk()
             if (hung := silence.look(self._beat(), monotonic_s(), excused=excused)) is not None:
                 return hung
@@ -76,7 +79,7 @@ class Watch:
             await asyncio.sleep(pause_s)
             asked_at_s = monotonic_s()
             wrong = await self._ask()
-            if self._process.ended:
+            if self._process.ended or self._process.told_to_end:
                 return await self._process.wait()
             if wrong is None or isinstance(wrong, Unwell):
                 unanswered.answered()

@@ -146,14 +146,14 @@ async def test_without_a_spare_the_worker_is_started_again(world: WorkerWorld) -
 async def test_a_requested_restart_hands_over(world: WorkerWorld) -> None:
     async with supervised(world, spare=True) as supervisor:
         before = named(supervisor, "worker-0").pid
-        generation = await world.job("count to 900", "local")
+        generation = await world.job("count to 400", "local")
         await eventually(lambda: world.fold(generation).last_seq > 15, 30)
         request_restart(Layout.at(world.folder / "state"), "worker-0")
         await eventually(lambda: named(supervisor, "worker-0").pid not in (before, None), 30)
         await eventually(world.finished(generation), 60)
         ends = [record for record in world.chunks(generation) if isinstance(record, AttemptEnded)]
         assert [end.finish_reason for end in ends] == ["handed_over", "stop"]
-        assert world.fold(generation).text == ", ".join(map(str, range(1, 901)))
+        assert world.fold(generation).text == ", ".join(map(str, range(1, 401)))
 
 
 class Wire:

@@ -37,6 +37,8 @@ class FakeProcess:
         self.told: list[str] = []
         self.hears = hears
         self.busy = False
+        self.drains_s = 0.3
+        self.told_to_end = False
         self._end = asyncio.Event()
 
     def die(self, reason: str = "killed by SIGKILL") -> None:
@@ -52,7 +54,8 @@ class FakeProcess:
             self.die()
 
     async def stop(self, grace_s: float) -> None:
-        await asyncio.sleep(min(grace_s, 0.3))
+        self.told_to_end = True
+        await asyncio.sleep(min(grace_s, self.drains_s))
         if not self.ended:
             self.die("exited with code 0")
 
@@ -320,6 +323,20 @@ def test_a_restart_on_request_is_graceful_and_counts_as_no_failure(host: Host) -
 
     kept(host, [keeper], story)
     assert {process.reason for _, _, process in host.started} == {"exited with code 0"}
+
+
+def test_a_child_that_drains_in_silence_is_not_taken_for_hung(host: Host) -> None:
+    keeper = host.keeper(child(stop_grace_s=20.0))
+
+    async def story() -> None:
+        host.silent.add("worker-0")
+        host.latest("worker-0").drains_s = 10.0
+        await keeper.restart()
+        host.silent.clear()
+        await until(lambda: len(host.started) == 2)
+
+    kept(host, [keeper], story)
+    assert host.started[0][2].reason == "exited with code 0"
 
 
 class Answers:
