@@ -28,7 +28,9 @@ class ScratchTopic:
     def write(self, count: int, *, size: int = 100, transactional: bool = False) -> None:
         """Append records to the partitions in turn; durable on return. A transaction leaves a marker after them."""
         identity = {"transactional.id": self.name} if transactional else {}
-        producer = Producer({**self.properties, **identity, "linger.ms": "5", "message.max.bytes": "9000000"})
+        # Small batches: a broker sends a batch whole, however little a reader asks for.
+        order = {"enable.idempotence": "true", "linger.ms": "5", "batch.size": "16384", "message.max.bytes": "9000000"}
+        producer = Producer({**self.properties, **order, **identity})
         if transactional:
             producer.init_transactions(TIMEOUT_S)
             producer.begin_transaction()
