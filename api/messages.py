@@ -68,7 +68,14 @@ async def send_message(request: Request, caller: Caller, conversation_id: str) -
         return event_stream(parts, caller, known)
     spec = _model(parts, body.model, conversation)
     await check_context(spec, [ChatMessage("user", body.content)], "content")
-    parent = await parent_of(request, parts, conversation, body.parent_message_id)
+    generation_id = ids.generation_id(message_id)
+    parent = await parent_of(request, parts, conversation, body.parent_message_id, generation_id)
+    if parent == generation_id:
+        # A request with the same key came first while this one looked around; whichever is first in the log counts.
+        known = await _repeat(parts, caller, message_id, asked, key)
+        if known is not None:
+            return event_stream(parts, caller, known)
+        parent = None
 
     def prompt(tail: Position) -> Command:
         return PromptSubmitted(
@@ -76,7 +83,7 @@ async def send_message(request: Request, caller: Caller, conversation_id: str) -
             conversation_id,
             caller.user_id,
             message_id,
-            ids.generation_id(message_id),
+            generation_id,
             parent,
             "chat",
             body.content,

@@ -17,10 +17,13 @@ ROOT = "root"
 _POLL_S = 0.05
 
 
-async def parent_of(request: Request, parts: Parts, conversation: Conversation, asked: str | None) -> str | None:
+async def parent_of(
+    request: Request, parts: Parts, conversation: Conversation, asked: str | None, own: str
+) -> str | None:
     """The id of the complete answer that a prompt follows; None at the root.
 
-    `asked` None: the newest answer. Waits, bounded, until its row is complete. Raises ApiError 400 for a message that
+    `asked` None: the newest answer; if that is `own`, the prompt's own, another request with its key has come first
+    meanwhile: its id, running or not. Waits, bounded, until its row is complete. Raises ApiError 400 for a message that
     is none of the conversation's answers, 409 while the parent still runs, 503 where the projections are behind: a
     parent is never guessed.
     """
@@ -28,7 +31,7 @@ async def parent_of(request: Request, parts: Parts, conversation: Conversation, 
         return None
     if asked is not None:
         checked_id("message", asked, "parent_message_id")
-    row = await _complete(request, parts, conversation, asked)
+    row = await _complete(request, parts, conversation, asked, own)
     if row is None and asked is None:
         return None
     if row is None or row.role != "assistant":
@@ -53,8 +56,10 @@ async def settled_message(request: Request, parts: Parts, conversation: Conversa
     return row
 
 
-async def _complete(request: Request, parts: Parts, conversation: Conversation, asked: str | None) -> MessageRow | None:
-    """The parent's row, finished. None if it is not there within the bounded wait."""
+async def _complete(
+    request: Request, parts: Parts, conversation: Conversation, asked: str | None, own: str
+) -> MessageRow | None:
+    """The parent's row, finished, or `own`. None if it is not there within the bounded wait."""
     shown = await _seen(request, parts, conversation)
     if asked is None and shown and not _is_known(request, parts, conversation):
         shown = await up_to_date(request, parts, conversation.conversation_id)
@@ -66,7 +71,7 @@ async def _complete(request: Request, parts: Parts, conversation: Conversation, 
             row = await parts.reads.leaf(conversation.conversation_id)
         else:
             row = await parts.reads.message(conversation.conversation_id, asked)
-        if row is not None and row.status != "running":
+        if row is not None and (row.status != "running" or (asked is None and row.message_id == own)):
             return row
         if row is None and asked is None:
             return None
