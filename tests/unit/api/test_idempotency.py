@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from api import openings
 from schemas.conversation import PromptSubmitted
 from tests.unit.api.memory_log import Attempt
 from tests.unit.api.world import World
@@ -158,3 +159,21 @@ async def test_a_key_is_remembered_while_the_answer_is_written(world: World, ali
         await asyncio.sleep(0.05)
         attempts[0].chunk("b").end()
     assert one.result().content == other.result().content
+
+
+async def test_a_repeat_that_was_begun_while_it_looked_around_joins_it(
+    world: World, alice: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = f"/api/v1/conversations/{(await alice.post('/api/v1/conversations', json={})).json()['id']}/messages"
+    world.recorded = False
+    first = await alice.post(path, json={"content": "x"}, headers=KEY)
+    look, looks = openings.find_repeat, iter([True])
+
+    async def too_early(*arguments: Any) -> Any:
+        return None if next(looks, False) else await look(*arguments)
+
+    monkeypatch.setattr("api.messages.find_repeat", too_early)
+    second = await alice.post(path, json={"content": "x"}, headers=KEY)
+    assert (second.status_code, second.content) == (200, first.content)
+    assert second.headers["idempotent-replayed"] == "true"
+    assert len(prompts(world)) == 1
