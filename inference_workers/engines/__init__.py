@@ -5,9 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Iterable
 
-from inference_workers.engines.openai import OpenAIEngine
-from inference_workers.engines.tensorrt_llm import TensorRTLLMEngine
-from inference_workers.engines.triton import TritonEngine
 from inference_workers.ports import Engine, EngineError, EngineEvent, EngineRequest
 from infra.models import ModelSpec
 
@@ -22,11 +19,19 @@ class Engines:
         for model in models:
             by_engine.setdefault(model.engine, []).append(model)
         self._engines: dict[str, Engine] = {}
+        # Each adapter's client is imported only where a model needs it: it is a fifth of a worker's start, and a
+        # worker that died is waited for.
         if served := by_engine.get("triton"):
+            from inference_workers.engines.triton import TritonEngine
+
             self._engines["triton"] = TritonEngine(served, triton_address)
         if served := by_engine.get("openai"):
+            from inference_workers.engines.openai import OpenAIEngine
+
             self._engines["openai"] = OpenAIEngine(served)
         if served := by_engine.get("tensorrt_llm"):
+            from inference_workers.engines.tensorrt_llm import TensorRTLLMEngine
+
             self._engines["tensorrt_llm"] = TensorRTLLMEngine(served)
 
     def generate(self, request: EngineRequest) -> AsyncGenerator[EngineEvent, None]:

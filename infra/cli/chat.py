@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from infra.cli.state_option import StateOption
 from infra.cli.terminal import UserError, complain, end_quietly
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def chat(
         str | None, typer.Option("--conversation", metavar="ID", help="Go on with this one instead of the last.")
     ] = None,
     new: Annotated[bool, typer.Option("--new", help="Begin a new conversation.")] = False,
-    state: Annotated[Path | None, typer.Option("--state", metavar="DIR", help="The stack's state folder.")] = None,
+    state: StateOption = None,
     url: Annotated[str | None, typer.Option("--url", help="The API, if it is not the local stack's.")] = None,
     key: Annotated[
         str | None, typer.Option("--key", envvar="VERBATIM_KEY", help="The API key, if not the first user's.")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from infra.cli.state_option import StateOption
 from infra.cli.terminal import UserError, complain, end_quietly
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def crash(
         bool, typer.Option("--own-stack", help="On a stack of its own, started for it and deleted after it.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of pictures.")] = False,
-    state: Annotated[Path | None, typer.Option("--state", metavar="DIR", help="The running stack's folder.")] = None,
+    state: StateOption = None,
 ) -> None:
     """Begin a long answer, kill -9 a process in the middle, and check that nothing is lost and nothing is there twice.
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from infra.cli.key_names import checked_label, checked_user
+from infra.cli.state_option import StateOption
 from infra.cli.terminal import UserError, complain, printable
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(name="key", help="Make, list and revoke API keys.", no_args_is_help=True, add_completion=False)
 
-State = Annotated[Path | None, typer.Option("--state", metavar="DIR", help="The stack's state folder.")]
 T = TypeVar("T")
 
 
@@ -35,7 +35,7 @@ def register(parent: typer.Typer) -> None:
 def create(
     user: Annotated[str, typer.Option("--user", metavar="NAME", help="Whose key; made if there is none.")] = "admin",
     label: Annotated[str, typer.Option("--label", help="What the key is for, in your words.")] = "",
-    state: State = None,
+    state: StateOption = None,
 ) -> None:
     """Make a key. It is printed once, alone on stdout; only its hash is stored."""
 
@@ -57,7 +57,7 @@ def create(
 @app.command("list")
 def list_keys(
     as_json: Annotated[bool, typer.Option("--json", help="A JSON array of objects.")] = False,
-    state: State = None,
+    state: StateOption = None,
 ) -> None:
     """Show every key: id, user, label, last characters, since when, and whether it is revoked."""
 
@@ -88,7 +88,7 @@ def list_keys(
 @app.command()
 def revoke(
     key_id: Annotated[str, typer.Argument(metavar="KEY_ID", help="The key's id, or enough of its beginning.")],
-    state: State = None,
+    state: StateOption = None,
 ) -> None:
     """Revoke a key: it opens nothing any more, for good."""
 

@@ -15,6 +15,7 @@ import typer
 from rich.console import Console
 
 from infra.cli.stack_file import state_folder
+from infra.cli.state_option import StateOption
 from infra.cli.terminal import complain
 from infra.clock import monotonic_s
 from infra.stack.errors import StackError
@@ -30,8 +31,6 @@ POLL_S = 0.1
 DOWN_TIMEOUT_S = 40.0
 CONFIG_VARIABLE = "VERBATIM_CONFIG"
 
-State = Annotated[Path | None, typer.Option("--state", metavar="DIR", help="The state folder (default .verbatim).")]
-
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the command line."""
@@ -42,7 +41,7 @@ def register(app: typer.Typer) -> None:
 
 def up(
     detach: Annotated[bool, typer.Option("--detach", help="Return when everything is ready; go on alone.")] = False,
-    state: State = None,
+    state: StateOption = None,
     port: Annotated[
         int | None,
         typer.Option("--port", metavar="N", min=0, max=65535, help="The API's port (default 8080)."),
@@ -190,7 +189,7 @@ def _detached(settings: Settings, layout: Layout, counts: dict[str, int], consol
     welcome(console, stack.api_url, stack.api_key, progress.elapsed_s, state_option(layout))
 
 
-def down(state: State = None) -> None:
+def down(state: StateOption = None) -> None:
     """Stop our processes, then the servers. Data stay."""
     from infra.cli.stack_progress import Progress
 
@@ -219,7 +218,7 @@ def down(state: State = None) -> None:
 
 
 def reset(
-    state: State = None,
+    state: StateOption = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
     """Delete all data of a stopped stack: conversations, accounts, keys, logs."""

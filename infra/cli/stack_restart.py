@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from infra.cli.stack_file import state_folder
+from infra.cli.state_option import StateOption
 from infra.cli.terminal import complain
 from infra.clock import monotonic_s
 from infra.stack import spare
@@ -28,9 +28,7 @@ def register(app: typer.Typer) -> None:
 
 def restart(
     names: Annotated[list[str], typer.Argument(metavar="NAME…", help="Children or roles, as `status` shows them.")],
-    state: Annotated[
-        Path | None, typer.Option("--state", metavar="DIR", help="The state folder (default .verbatim).")
-    ] = None,
+    state: StateOption = None,
 ) -> None:
     """Restart children gracefully, one after the other; each is ready again before the next begins."""
     layout = Layout.at(state_folder(state))

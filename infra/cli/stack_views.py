@@ -13,6 +13,7 @@ from typing import Annotated, Any, BinaryIO
 import typer
 
 from infra.cli.stack_file import state_folder
+from infra.cli.state_option import StateOption
 from infra.cli.terminal import complain, end_quietly, printable
 from infra.clock import utc_now
 from infra.stack.layout import Layout
@@ -20,8 +21,6 @@ from infra.stack.snapshot import ChildView, Snapshot, read_snapshot
 
 FOLLOW_POLL_S = 0.2
 TAIL_BLOCK_BYTES = 64 * 1024
-
-State = Annotated[Path | None, typer.Option("--state", metavar="DIR", help="The state folder (default .verbatim).")]
 
 
 def register(app: typer.Typer) -> None:
@@ -32,7 +31,7 @@ def register(app: typer.Typer) -> None:
 
 
 def status(
-    state: State = None, as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False
+    state: StateOption = None, as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False
 ) -> None:
     """What runs: name, role, pid, state, restarts, uptime, memory. Exit code 1 when nothing does."""
     layout = Layout.at(state_folder(state))
@@ -116,7 +115,7 @@ def _duration(seconds: int | None) -> str:
 
 def logs(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A child's name, or supervisor.")],
-    state: State = None,
+    state: StateOption = None,
     follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on as lines are written.")] = False,
     lines: Annotated[int, typer.Option("-n", "--lines", min=0, max=100_000, help="How many last lines.")] = 50,
 ) -> None:
@@ -165,7 +164,7 @@ def _follow(file: BinaryIO) -> None:
             time.sleep(FOLLOW_POLL_S)
 
 
-def doctor(state: State = None) -> None:
+def doctor(state: StateOption = None) -> None:
     """Whether this host can run Verbatim: a line for each thing it needs, and what to do about problems."""
     from infra.settings import SettingsError, load
     from infra.stack.addresses import external_servers

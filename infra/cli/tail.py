@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from infra.cli.state_option import StateOption
 from infra.cli.terminal import UserError, complain, end_quietly, reader_has_left
 
 
@@ -31,7 +32,7 @@ def tail(
     idle_s: Annotated[
         float | None, typer.Option("--idle", min=0.1, metavar="SECONDS", help="Stop when nothing came for so long.")
     ] = None,
-    state: Annotated[Path | None, typer.Option("--state", metavar="DIR", help="The stack's state folder.")] = None,
+    state: StateOption = None,
 ) -> None:
     """Show a topic's events as they are appended, decoded, one a line. Ctrl-C ends it."""
     try:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from infra.cli.state_option import StateOption
 from infra.cli.terminal import UserError, complain
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def archive(
     ] = None,
     check: Annotated[bool, typer.Option("--check", help="Only read all that is archived, and compare it.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object for each partition.")] = False,
-    state: Annotated[Path | None, typer.Option("--state", metavar="DIR", help="The stack's state folder.")] = None,
+    state: StateOption = None,
 ) -> None:
     """Copy topics to the archive that the settings name (archive.url); the log is then read from both as one.
 

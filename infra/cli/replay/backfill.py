@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from infra.cli.state_option import StateOption
 from infra.cli.terminal import UserError, complain, end_quietly
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="A backfill's name; `list` shows them.")]
-StateOption = Annotated[Path | None, typer.Option("--state", metavar="DIR", help="The stack's state folder.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="JSON, with every number as an integer of millionths.")]
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from infra.cli.replay.looking import looking
+from infra.cli.state_option import StateOption
 from infra.cli.terminal import one_line
 
 
@@ -25,7 +25,7 @@ def diff(
     ],
     end: Annotated[str, typer.Option("--to", metavar="MOMENT", help="As --from; left out: now.")] = "now",
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
-    state: Annotated[Path | None, typer.Option("--state", metavar="DIR", help="The stack's state folder.")] = None,
+    state: StateOption = None,
 ) -> None:
     """Show line by line what changed between two moments: + came, - went, ~ became another."""
     with looking(kind, identity, state) as looked:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from infra.cli.state_option import StateOption
 from infra.cli.terminal import UserError, complain, end_quietly, one_line
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 IdArgument = Annotated[str, typer.Argument(metavar="ID", help="A letter's id, as `list` shows it.")]
 TopicOption = Annotated[str | None, typer.Option("--topic", metavar="TOPIC", help="Only records of this topic.")]
 ConsumerOption = Annotated[str | None, typer.Option("--consumer", metavar="NAME", help="Only those of this consumer.")]
-StateOption = Annotated[Path | None, typer.Option("--state", metavar="DIR", help="The stack's state folder.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="JSON.")]
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import infra
+from infra.cli.state_option import StateOption
 from infra.cli.terminal import UserError, complain, one_line
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def export(
         bool, typer.Option("--accounts", help="Also who the users are: ids and names. Keys never leave a stack.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the manifest as one JSON object.")] = False,
-    state: Annotated[Path | None, typer.Option("--state", metavar="DIR", help="The stack's state folder.")] = None,
+    state: StateOption = None,
 ) -> None:
     """Write a slice of the log to FOLDER: Avro files, with a manifest and checksums. All options must hold together.
 

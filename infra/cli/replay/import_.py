@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from infra.cli.state_option import StateOption
 from infra.cli.terminal import UserError, complain, one_line
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def import_(
         False
     ),
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")] = False,
-    state: Annotated[Path | None, typer.Option("--state", metavar="DIR", help="The stack's state folder.")] = None,
+    state: StateOption = None,
 ) -> None:
     """Replay a slice into this stack's log: its projections show it, no agent acts on it, nothing runs again.
 

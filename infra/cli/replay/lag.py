@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from infra.cli.state_option import StateOption
 from infra.cli.terminal import UserError, complain, one_line
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def lag(
         int | None,
         typer.Option("--most", min=0, metavar="N", help="Exit with 1 if any reader is more than N records behind."),
     ] = None,
-    state: Annotated[Path | None, typer.Option("--state", metavar="DIR", help="The stack's state folder.")] = None,
+    state: StateOption = None,
 ) -> None:
     """Show each consumer group's and each projection's place in every partition, how many records are unread, and how
     old the oldest of them is."""

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from infra.cli.state_option import StateOption
 from infra.cli.terminal import UserError, complain, one_line
 
 _ANSWER_S = 10.0
@@ -41,7 +42,7 @@ def offsets(
         typer.Option("--at", metavar="TIME", help="Also the offsets of a moment: 2026-11-21T08:30 (UTC), 10m ago."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object for each partition.")] = False,
-    state: Annotated[Path | None, typer.Option("--state", metavar="DIR", help="The stack's state folder.")] = None,
+    state: StateOption = None,
 ) -> None:
     """Show the first and end offset of each partition, what the archive keeps, and where a moment lies."""
     try:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from infra.cli.state_option import StateOption
 from infra.cli.terminal import UserError, complain
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def rebuild(
             "--max-rate", min=1, metavar="ROWS", help="Rows a second. Else: all it can, 5,000 while answers stream."
         ),
     ] = None,
-    state: Annotated[Path | None, typer.Option("--state", metavar="DIR", help="The stack's state folder.")] = None,
+    state: StateOption = None,
 ) -> None:
     """Make a projection's tables anew from the log, beside those that are read; verify them; then read the new ones.
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from infra.cli.replay.looking import lines, looking
+from infra.cli.state_option import StateOption
 from infra.cli.terminal import one_line
 
 
@@ -25,7 +25,7 @@ def show(
         typer.Option("--as-of", metavar="MOMENT", help="A time (2026-11-21T08:30, UTC), an age (10m), a cut, or now."),
     ] = "now",
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
-    state: Annotated[Path | None, typer.Option("--state", metavar="DIR", help="The stack's state folder.")] = None,
+    state: StateOption = None,
 ) -> None:
     """Show what was, from the log alone: also what has been deleted since."""
     with looking(kind, identity, state) as looked:

@@ -11,6 +11,7 @@ from uuid import UUID
 
 import typer
 
+from infra.cli.state_option import StateOption
 from infra.cli.terminal import UserError, complain, end_quietly, one_line, reader_has_left
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def stream(
     follow: Annotated[
         bool, typer.Option("--follow/--no-follow", help="Go on with one that still runs, to its end.")
     ] = True,
-    state: Annotated[Path | None, typer.Option("--state", metavar="DIR", help="The stack's state folder.")] = None,
+    state: StateOption = None,
 ) -> None:
     """Write the server-sent events of an answer to stdout, byte for byte as the API gave them.
 

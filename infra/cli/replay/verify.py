@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from infra.cli.state_option import StateOption
 from infra.cli.terminal import UserError, complain, one_line
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def verify(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a projection, with all that was found.")] = (
         False
     ),
-    state: Annotated[Path | None, typer.Option("--state", metavar="DIR", help="The stack's state folder.")] = None,
+    state: StateOption = None,
 ) -> None:
     """Compare live tables with a fold of the log, cell by cell. Exit 1 if anything differs."""
     from infra.cli.replay.progress import Interrupted, interruptible

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
+from infra.cli.state_option import StateOption
 from infra.cli.terminal import UserError, complain
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Projection = Annotated[str, typer.Argument(metavar="PROJECTION", help="A projection; an unknown one lists them.")]
 Number = Annotated[int, typer.Argument(metavar="VERSION", min=1, help="A version's number.")]
-State = Annotated[Path | None, typer.Option("--state", metavar="DIR", help="The stack's state folder.")]
 _COLUMNS = ("projection", "version", "definition", "state", "live", "lag", "held_by")
 
 
@@ -33,7 +33,7 @@ def register(app: typer.Typer) -> None:
 
 
 def versions(
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False, state: State = None
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False, state: StateOption = None
 ) -> None:
     """List the versions of all projections: which one is read, and how many records each is behind the log."""
     try:
@@ -53,7 +53,7 @@ def versions(
     Console().print(table)
 
 
-def use(projection: Projection, version: Number, state: State = None) -> None:
+def use(projection: Projection, version: Number, state: StateOption = None) -> None:
     """Let readers use this version of a projection; they follow within a second."""
     from projections.replay.changes import use as change
 
@@ -61,7 +61,7 @@ def use(projection: Projection, version: Number, state: State = None) -> None:
     print(f"{projection}: version {version} is live" + (", as before" if before == version else f", {before} was"))
 
 
-def rollback(projection: Projection, state: State = None) -> None:
+def rollback(projection: Projection, state: StateOption = None) -> None:
     """Let readers use the version before the live one. `use` goes forward again."""
     from projections.replay.changes import rollback as change
 
@@ -69,7 +69,7 @@ def rollback(projection: Projection, state: State = None) -> None:
     print(f"{projection}: version {now} is live; forward again: ./verbatim replay use {projection} {before}")
 
 
-def drop(projection: Projection, version: Number, state: State = None) -> None:
+def drop(projection: Projection, version: Number, state: StateOption = None) -> None:
     """Take a version's tables away for good; the log can make them again. Not the live one."""
     from projections.replay.changes import drop as change
 
