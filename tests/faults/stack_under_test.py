@@ -35,6 +35,10 @@ class NotStarted(Exception):
     """The stack did not come up; the message says what it said last."""
 
 
+class NotStopped(Exception):
+    """The stack did not go down; the message says what it said last."""
+
+
 @dataclass
 class StackUnderTest:
     """`folder` holds `servers/`, `state/` and the logs of both; see `running`."""
@@ -114,8 +118,10 @@ class StackUnderTest:
             raise NotStarted(said.strip()[-500:])
 
     async def down(self) -> None:
-        """Stop our own processes."""
-        await self._verbatim({}, "down", timeout_s=STOP_TIMEOUT_S)
+        """Stop our own processes. Raises NotStopped: whoever stays behind would be in the way of other tests."""
+        code, said = await self._verbatim({}, "down", timeout_s=STOP_TIMEOUT_S)
+        if code != 0:
+            raise NotStopped(said.strip()[-500:])
 
     async def _verbatim(self, settings: dict[str, str], *arguments: str, timeout_s: float) -> tuple[int, str]:
         process = await asyncio.create_subprocess_exec(

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import typer
 from typer.testing import CliRunner, Result
@@ -34,3 +36,24 @@ def test_a_seed_alone_is_a_mistake() -> None:
     done = invoked("test", "--seed", "3")
     assert done.exit_code == 2
     assert "--seed needs --faults" in done.output
+
+
+def test_every_test_is_in_exactly_one_run() -> None:
+    def collected(run: list[str]) -> set[Path]:
+        ignored = [Path(word.removeprefix("--ignore=")) for word in run if word.startswith("--ignore=")]
+        folders = [Path(word) for word in run if Path(word).is_absolute()]
+        found = {test for folder in folders for test in folder.rglob("test_*.py")}
+        return {test for test in found if not any(test.is_relative_to(path) for path in ignored)}
+
+    rounds = checks.plan(checks.suite_names())
+    assert [len(runs) for runs in rounds] == [1, 2]
+    tests = [collected(run) for runs in rounds for run in runs]
+    assert sum(map(len, tests)) == len(set().union(*tests))
+    assert set().union(*tests) == set(checks.TESTS.rglob("test_*.py"))
+
+
+def test_the_worst_exit_code_of_runs_side_by_side_counts(capfd: pytest.CaptureFixture[str]) -> None:
+    passes, fails = ["--version"], ["--no-such-option"]
+    assert checks.run_side_by_side([passes, passes], []) == 0
+    assert checks.run_side_by_side([passes, fails], []) == checks.run_side_by_side([fails, passes], []) == 4
+    assert "--no-such-option" in capfd.readouterr().out
