@@ -18,21 +18,21 @@ from functools import partial
 from confluent_kafka import Message
 
 from inference_workers.attempt import Attempt, Bench, NotOwner
+from inference_workers.burial import bury
 from inference_workers.custody import Custody, Delivery, Interrupt, Job
 from inference_workers.job_reader import JobReader, Partition
 from inference_workers.scheduling import FairQueue
 from inference_workers.signals import Signals
 from inference_workers.verification import Verification
-from infra.clock import monotonic_s, now_us
+from infra.clock import monotonic_s
 from infra.crash_points import crash_point
 from infra.logging import get_logger
 from schemas.codec import UndecodableRecord, decode
 from schemas.envelope import Position
 from schemas.generation import GenerationRequested
-from topics.catalogue import DEAD_LETTERS, Catalogue
+from topics.catalogue import Catalogue
 from topics.commits import CommitTracker
-from topics.dead_letters import dead_letter
-from topics.errors import FatalLogError, LogError, RecordRefused
+from topics.errors import FatalLogError, LogError
 from topics.producer import LogProducer
 
 COMMIT_EVERY_S = 0.1
@@ -251,19 +251,15 @@ class Worker:
 
     async def partitions_revoked(self, partitions: list[Partition]) -> Mapping[Partition, int]:
         offsets = self._tracker.committable()
-        await self._give_up(partitions, Interrupt.HANDED_OVER)
+        tasks = [job.task for job in self._forget(partitions, Interrupt.HANDED_OVER) if job.task is not None]
+        if tasks:
+            await asyncio.wait(tasks)
         self._tracker.lost(partitions)
         return offsets
 
     def partitions_lost(self, partitions: list[Partition]) -> None:
         self._tracker.lost(partitions)
         self._forget(partitions, Interrupt.LOST)
-
-    async def _give_up(self, partitions: list[Partition], why: Interrupt) -> None:
-        running = self._forget(partitions, why)
-        tasks = [job.task for job in running if job.task is not None]
-        if tasks:
-            await asyncio.wait(tasks)
 
     def _forget(self, partitions: list[Partition], why: Interrupt) -> list[Job]:
         """Drop these partitions' deliveries and the jobs that have no other; returns those that still stop."""
@@ -303,21 +299,11 @@ class Worker:
             self._tasks.create_task(self._send_letter(message, delivery, error))
 
     async def _send_letter(self, message: Message, delivery: Delivery, error: Exception) -> None:
-        letter, raw = dead_letter(message, "worker", error, now_us()), message.key()
-        key = raw.decode("utf-8", "replace") if isinstance(raw, bytes) else ""
-        while True:
-            try:
-                await self._letters.send(DEAD_LETTERS, key, letter)
-                break
-            except FatalLogError as failure:
-                self._fail(failure)
-                return
-            except RecordRefused as failure:
-                _log.error("a dead letter was refused, only this line knows of it", reason=str(failure))
-                break
-            except LogError as failure:
-                _log.warning("a dead letter was not taken, trying again", reason=str(failure))
-                await asyncio.sleep(RETRY_S)
+        try:
+            await bury(self._letters, message, error)
+        except FatalLogError as failure:
+            self._fail(failure)
+            return
         self._tracker.finished(delivery.topic, delivery.partition, delivery.offset, delivery.epoch)
 
     def _fail(self, error: Exception) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import sys
 import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -13,27 +12,22 @@ from pathlib import Path
 import pytest
 
 from inference_workers.engines.openai import OpenAIEngine
-from inference_workers.engines.persevering import PerseveringEngine
-from inference_workers.engines.tensorrt_llm import TensorRTLLMEngine
 from inference_workers.engines.triton import TritonEngine
-from inference_workers.ports import (
-    Delta,
-    Engine,
-    EngineFailed,
-    EngineRejected,
-    EngineTimeout,
-    EngineUnavailable,
-)
-from infra.models import Deadlines, ModelCatalogue, ModelSpec
+from inference_workers.ports import Delta, EngineFailed, EngineRejected, EngineTimeout, EngineUnavailable
+from infra.models import Deadlines
 from infra.settings import Settings
 from schemas.conversation import Sampling
+from tests.conformance.adapters import (
+    LOCAL,
+    OPENAI,
+    TEXT,
+    in_front_of,
+    in_process_under_test,
+    openai_under_test,
+    triton_under_test,
+)
 from tests.conformance.engines import Answer, Behaviour, EngineUnderTest, answer, call, until
-from tests.fakes.openai_upstream import OpenAIUpstream
 
-LOCAL = ModelCatalogue.load()
-OPENAI = replace(LOCAL.get("verbatim-local"), id="upstream", engine="openai", upstream_model="m")
-IN_PROCESS = replace(LOCAL.get("verbatim-local"), id="in-process", engine="tensorrt_llm", upstream_model="any-model")
-FAKE_API = Path(__file__).parents[1] / "fakes" / "tensorrt_llm_api"
 ENGINES = [
     pytest.param("trtllm_engine", marks=pytest.mark.stack),
     pytest.param("llmapi", marks=pytest.mark.stack),
@@ -41,7 +35,6 @@ ENGINES = [
     "tensorrt_llm",
     "persevering",
 ]
-TEXT = "Zürich 🎉 and €, <|user|>"
 
 
 @pytest.fixture(params=ENGINES)
@@ -59,64 +52,6 @@ async def engine(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
                 settings: Settings = request.getfixturevalue("servers")
                 name = "verbatim-local" if dialect == "trtllm_engine" else "verbatim-local-llmapi"
                 yield triton_under_test(opened, settings, LOCAL.get(name))
-
-
-def in_front_of(behind: EngineUnderTest) -> EngineUnderTest:
-    """What waits for an engine keeps all that the engine promises."""
-
-    def prepare(behaviour: Behaviour, text: str) -> tuple[Engine, str]:
-        engine, message = behind.prepare(behaviour, text)
-        return PerseveringEngine(engine), message
-
-    return replace(behind, prepare=prepare)
-
-
-async def openai_under_test(opened: contextlib.AsyncExitStack) -> EngineUnderTest:
-    upstream = await opened.enter_async_context(OpenAIUpstream())
-    model = replace(OPENAI, address=upstream.url)
-    engine = OpenAIEngine([model])
-    opened.push_async_callback(engine.aclose)
-    orders: dict[Behaviour, str] = {"echo": "", "stall": "STALL ", "sleep": "SLEEP ", "die": "DIE "}
-    return EngineUnderTest(model, lambda b, text: (engine, orders[b] + text), lambda: not upstream.running)
-
-
-async def in_process_under_test(opened: contextlib.AsyncExitStack, folder: Path) -> EngineUnderTest:
-    notes = folder / "notes"
-    environ = {"PYTHONPATH": f"{FAKE_API}:{Path(__file__).parents[2]}", "FAKE_TENSORRT_LLM_NOTES": str(notes)}
-    engine = TensorRTLLMEngine([IN_PROCESS], environ)
-    opened.push_async_callback(engine.aclose)
-    await until(lambda: ready(engine), 20)
-    orders: dict[Behaviour, str] = {"echo": "", "stall": "STALL ", "sleep": "SLEEP ", "die": "CRASH "}
-    return EngineUnderTest(
-        IN_PROCESS, lambda b, text: (engine, orders[b] + text), lambda: notes.exists(), ids_told=True
-    )
-
-
-async def ready(engine: Engine) -> bool:
-    """Raises EngineError until the engine can serve."""
-    await engine.check()
-    return True
-
-
-def triton_under_test(opened: contextlib.AsyncExitStack, settings: Settings, model: ModelSpec) -> EngineUnderTest:
-    def prepare(behaviour: Behaviour, text: str) -> tuple[Engine, str]:
-        knobs: dict[Behaviour, dict[str, int]] = {
-            "echo": {"sim_tick_us": 500},
-            "stall": {"sim_tick_us": 500, "sim_stall_at": 3},
-            "sleep": {"sim_stall_at": 0},
-            "die": {"sim_tick_us": 500, "sim_fail_at": 3},
-        }
-        engine = TritonEngine([model], settings.triton.grpc, parameters=knobs[behaviour])
-        opened.push_async_callback(engine.aclose)
-        return engine, f"Repeat: {text}"
-
-    observer = TritonEngine([model], settings.triton.grpc, parameters={"sim_report_running": 1, "sim_tick_us": 0})
-    opened.push_async_callback(observer.aclose)
-
-    async def idle() -> bool:
-        return (await answer(observer, call(model, "How many others?"))).text == "0"
-
-    return EngineUnderTest(model, prepare, idle, counts_usage=model.dialect == "trtllm_engine")
 
 
 async def test_an_answer_and_its_end(engine: EngineUnderTest) -> None:
@@ -259,100 +194,3 @@ async def test_an_upstream_that_is_not_there() -> None:
         with pytest.raises(EngineUnavailable):
             await adapter.check()
         await adapter.aclose()
-
-
-@pytest.mark.parametrize(
-    ("order", "kind"),
-    [
-        ("GARBAGE x", EngineFailed),
-        ("ERROR x", EngineFailed),
-        ("DIE x", EngineUnavailable),
-        ("STATUS 500 ", EngineUnavailable),
-        ("STATUS 503 ", EngineUnavailable),
-        ("STATUS 400 bad", EngineRejected),
-    ],
-)
-async def test_openai_misbehaviour(order: str, kind: type[Exception]) -> None:
-    async with OpenAIUpstream() as upstream, contextlib.aclosing(OpenAIEngine([OPENAI])) as engine:
-        with pytest.raises(kind) as raised:
-            await answer(engine, call(replace(OPENAI, address=upstream.url), order + "yz and more"))
-        assert "more" not in str(raised.value)
-        assert "secret" not in str(raised.value)
-
-
-@pytest.mark.parametrize("order", ["SPLIT", "NODONE", "NOUSAGE"])
-async def test_openai_variations(order: str) -> None:
-    async with OpenAIUpstream() as upstream, contextlib.aclosing(OpenAIEngine([OPENAI])) as engine:
-        got = await answer(engine, call(replace(OPENAI, address=upstream.url), f"{order} {TEXT}"))
-        assert got.text == TEXT
-        assert got.finish is not None
-        assert (got.finish.completion_tokens is None) == (order == "NOUSAGE")
-
-
-async def test_openai_keys_limits_and_reuse() -> None:
-    async with OpenAIUpstream() as upstream:
-        model = replace(OPENAI, address=upstream.url, api_key_env="UPSTREAM_KEY")
-        async with contextlib.aclosing(OpenAIEngine([model], {})) as engine:
-            with pytest.raises(EngineRejected, match="UPSTREAM_KEY"):
-                await answer(engine, call(model, "hi"))
-        async with contextlib.aclosing(OpenAIEngine([model], {"UPSTREAM_KEY": "revoked"})) as engine:
-            with pytest.raises(EngineRejected, match="check the variable UPSTREAM_KEY") as raised:
-                await engine.check()
-            assert "revoked" not in raised.value.message
-            for _ in range(5):
-                await answer(engine, call(model, "hi"))
-            assert len(upstream.connections) == 1
-            assert upstream.headers[-1]["Authorization"] == "Bearer revoked"
-            assert upstream.requests[-1]["stream_options"] == {"include_usage": True}
-        async with contextlib.aclosing(OpenAIEngine([OPENAI])) as engine:
-            plain = replace(OPENAI, address=upstream.url)
-            with pytest.raises(Exception, match="HTTP 429") as overloaded:
-                await answer(engine, call(plain, "STATUS 429"))
-            assert overloaded.value.retry_after_s == 3  # type: ignore[attr-defined]
-            with pytest.raises(EngineRejected) as too_long:
-                await answer(engine, call(plain, "STATUS 400 context_length_exceeded"))
-            assert too_long.value.code == "context_length_exceeded"
-
-
-async def test_openai_continues_where_models_toml_says_so() -> None:
-    async with OpenAIUpstream() as upstream:
-        model = replace(OPENAI, address=upstream.url, capabilities=("streaming", "continue"))
-        async with contextlib.aclosing(OpenAIEngine([model])) as engine:
-            assert engine.continues(model)
-            await answer(engine, call(model, "hi", prefix="so far"))
-        assert upstream.requests[-1]["messages"][-1] == {"role": "assistant", "content": "so far"}
-        assert upstream.requests[-1]["continue_final_message"] is True
-
-
-async def test_in_process_without_the_package_or_the_model() -> None:
-    root = str(Path(__file__).parents[2])
-    for environ, model, said in (
-        ({"PYTHONPATH": root}, IN_PROCESS, "is not installed"),
-        ({"PYTHONPATH": f"{FAKE_API}:{root}"}, replace(IN_PROCESS, upstream_model="missing-model"), "could not load"),
-    ):
-        async with contextlib.aclosing(TensorRTLLMEngine([model], environ)) as engine:
-            with pytest.raises(EngineUnavailable):
-                await engine.check()
-
-            async def refused(engine: TensorRTLLMEngine = engine, said: str = said) -> bool:
-                with pytest.raises(EngineUnavailable, match=said):
-                    await engine.check()
-                return True
-
-            await until(refused, 20)
-    assert "tensorrt_llm" not in sys.modules
-
-
-async def test_in_process_a_dead_child_fails_its_calls_and_is_replaced(tmp_path: Path) -> None:
-    environ = {"PYTHONPATH": f"{FAKE_API}:{Path(__file__).parents[2]}"}
-    async with contextlib.aclosing(TensorRTLLMEngine([IN_PROCESS], environ)) as engine:
-        await until(lambda: ready(engine), 20)
-        with pytest.raises(ExceptionGroup) as raised:
-            async with asyncio.TaskGroup() as tasks:
-                for message in ("STALL abcdef", "CRASH abcdef"):
-                    tasks.create_task(answer(engine, call(IN_PROCESS, message)))
-        assert all(isinstance(error, EngineUnavailable) for error in raised.value.exceptions)
-        await until(lambda: ready(engine), 20)
-        with pytest.raises(EngineRejected):
-            await answer(engine, call(IN_PROCESS, "x" * 200_000))
-        assert (await answer(engine, call(IN_PROCESS, "again"))).text == "again"

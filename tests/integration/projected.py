@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -16,6 +17,13 @@ from projections.watermarks import watermark_rows
 from projections.writer import RowWriter
 from tests.fakes.cassandra_rows import own_keyspace
 from tests.fakes.projection_logs import PRICE, LogBuilder, Placed
+
+_numbers = itertools.count()
+
+
+def name_of_its_own() -> str:
+    """An id that no other test uses."""
+    return f"n{next(_numbers)}"
 
 
 @dataclass

@@ -27,7 +27,9 @@ from streams.metering.agent import Metering
 from streams.moderation.policy import Policy
 from streams.watchdog.agent import Watchdog
 from tests.fakes.broker import MemoryMessage, Place
-from tests.sim.ports import Member, Network, SimProducer
+from tests.sim.member import Member
+from tests.sim.network import Network
+from tests.sim.producing import SimProducer
 from tests.sim.store import Reads, Store, StoreWriter
 from tests.sim.virtual_time import Process
 from topics.catalogue import CONVERSATION_EVENTS, GENERATION_OUTCOMES

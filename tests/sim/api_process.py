@@ -25,8 +25,10 @@ from infra.settings import ApiSettings
 from schemas import ids
 from schemas.conversation import ChatMessage, ConversationStarted, PromptSubmitted, Sampling
 from schemas.envelope import Envelope, Position
+from tests.sim.network import Network
 from tests.sim.plans import Prompt
-from tests.sim.ports import Network, SimChunkLog, SimProducer
+from tests.sim.producing import SimProducer
+from tests.sim.reading import SimChunkLog
 from tests.sim.store import Reads, Store
 from tests.sim.virtual_time import Process
 from topics.catalogue import CONVERSATION_EVENTS
@@ -94,6 +96,9 @@ class ApiServer:
             readiness=nothing,
             past=nothing,
             started_at_us=now_us(),
+            sessions=nothing,
+            links=nothing,
+            web=nothing,
         )
         self._tasks = asyncio.TaskGroup()
         self._ready = False

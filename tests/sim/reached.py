@@ -8,7 +8,7 @@ from schemas.generation import AttemptStarted
 from tests.faults.evidence import Cut
 from tests.faults.facts import Facts
 from tests.sim.plans import Plan
-from tests.sim.world import simulate
+from tests.sim.simulate import simulate
 
 REACHES = (
     "a further attempt",

@@ -10,7 +10,9 @@ from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 from infra.clock import monotonic_s
 from streams.recorder.shell import _MOST, COMMIT_EVERY_S, FLUSH_S, GROUP, Recorder
-from tests.sim.ports import Bursts, Member, Network
+from tests.sim.member import Member
+from tests.sim.network import Network
+from tests.sim.producing import Bursts
 from tests.sim.virtual_time import Process
 from topics.catalogue import TOKEN_CHUNKS
 from topics.errors import FatalLogError

@@ -21,7 +21,7 @@ from schemas.generation import Turn
 from schemas.outcome import Outcome
 from streams.conversation.ports import NoHistory
 from tests.fakes.row_store import MemoryRowStore
-from tests.sim.ports import Network
+from tests.sim.network import Network
 from tests.sim.virtual_time import CURRENT, Process
 
 Cells = dict[str, Any]

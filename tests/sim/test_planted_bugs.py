@@ -6,7 +6,7 @@ import pytest
 
 from tests.sim.plans import draw
 from tests.sim.planted import BUGS
-from tests.sim.world import simulate
+from tests.sim.simulate import simulate
 
 SEEDS = range(120)
 HINTS = {

@@ -14,7 +14,7 @@ import pytest
 
 from tests.sim.plans import Plan, draw
 from tests.sim.reached import reached
-from tests.sim.world import Verdict, simulate
+from tests.sim.simulate import Verdict, simulate
 
 SEEDS_VARIABLE = "VERBATIM_SIM_SEEDS"
 GATE = "0..240"

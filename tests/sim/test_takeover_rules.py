@@ -28,10 +28,11 @@ from schemas.generation import AttemptEnded, AttemptStarted, GenerationRequested
 from tests.faults.accepted import accepted
 from tests.faults.evidence import expected_text, question
 from tests.sim.engine import COUNTS, PRICE, CountingEngine
+from tests.sim.installed import installed
 from tests.sim.plans import Plan
-from tests.sim.ports import SimProducer
+from tests.sim.producing import SimProducer
 from tests.sim.virtual_time import EPOCH_US, Process, run, until
-from tests.sim.world import World, installed
+from tests.sim.world import World
 from topics.catalogue import TOKEN_CHUNKS
 from topics.commits import CommitTracker
 from topics.errors import LogError

@@ -14,7 +14,10 @@ from infra.clock import monotonic_s
 from infra.models import ModelCatalogue
 from tests.fakes.broker import Place
 from tests.sim.engine import CountingEngine
-from tests.sim.ports import Member, Network, SimProducer, SimTail
+from tests.sim.member import Member
+from tests.sim.network import Network
+from tests.sim.producing import SimProducer
+from tests.sim.reading import SimTail
 from tests.sim.virtual_time import Process
 from topics.catalogue import CONTROL, GENERATION_OUTCOMES, SERVICE_CLASSES, jobs_topic
 from topics.errors import FatalLogError

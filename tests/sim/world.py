@@ -3,37 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections.abc import Coroutine, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from random import Random
-from typing import Any
-from unittest.mock import patch
 
-import inference_workers.lookback
-import infra.clock
-import infra.ids
-import streams.recorder.shell
-import streams.watchdog.lookback
-import topics.scan
 from infra.models import ModelCatalogue
-from projections.messages.rows import MessageRow, outcome_of
-from schemas.codec import UndecodableRecord, decode
-from schemas.outcome import GenerationCompleted
 from tests.fakes.broker import MemoryBroker
-from tests.faults import checker
-from tests.faults.evidence import Evidence, LogRecord, StoredMessage, Violation
+from tests.faults.evidence import Evidence
 from tests.sim.agent_processes import run_conversation, run_metering, run_projector, run_watchdog
 from tests.sim.api_process import ApiServer
 from tests.sim.clients import People
 from tests.sim.committed import CommitWitness
 from tests.sim.engine import COUNTS, COUNTS_ONCE, CountingEngine
+from tests.sim.left_behind import evidence_of
+from tests.sim.network import Network
 from tests.sim.plans import SLOTS, Fault, Plan
-from tests.sim.ports import Bursts, Network, scan_in, watermarks_in
-from tests.sim.recorder_process import RecorderConsumer, run_recorder
-from tests.sim.store import Reads, Store, messages_in
-from tests.sim.virtual_time import CURRENT, Process, VirtualLoop, run, until
+from tests.sim.recorder_process import run_recorder
+from tests.sim.store import Reads, Store
+from tests.sim.virtual_time import Process, VirtualLoop, until
 from tests.sim.worker_process import run_worker
 from topics.catalogue import catalogue
 from topics.errors import LogError
@@ -201,67 +186,8 @@ class World:
         if not await until(lambda: all(process.done for process in self._lives), 60.0, 0.5):
             raise NotQuiet("tasks of dead processes do not unwind")
 
-    # -- what it leaves behind ----------------------------------------------------------------------------------------
-
     def evidence(self) -> Evidence:
-        return Evidence(
-            tuple(self.people.journal),
-            tuple(self._log()),
-            tuple(self._stored()),
-            tuple(str(fault) for fault in self.plan.faults) or ("calm",),
-        )
-
-    def _log(self) -> Iterator[LogRecord]:
-        for message in self.broker.records():
-            record: Any
-            try:
-                record = decode(message.value())
-            except UndecodableRecord:
-                record = message.value()
-            yield LogRecord(
-                message.topic(),
-                message.partition(),
-                message.offset(),
-                message.key().decode(),
-                message.timestamp_us(),
-                record,
-            )
-
-    def _stored(self) -> Iterator[StoredMessage]:
-        for conversation in dict.fromkeys(prompt.conversation_id for prompt in self.plan.prompts):
-            for row in messages_in(self.store, conversation):
-                yield _message(row)
-        for (conversation, _), cells in self.store.table("messages").items():
-            if cells.get("kind") is None and "outcome" in cells:  # of a stateless turn
-                outcome = outcome_of(cells["answer"], cells["marks"], cells["outcome"])
-                yield StoredMessage(
-                    conversation,
-                    outcome.turn.generation_id,
-                    "assistant",
-                    cells["answer"],
-                    cells["status"],
-                    cells["finish_reason"] if isinstance(outcome, GenerationCompleted) else _reason(cells["status"]),
-                    outcome.usage,
-                    cells["cost_micros"],
-                )
-
-
-def _message(row: MessageRow) -> StoredMessage:
-    ended = row.role == "assistant" and row.status != "running"
-    return StoredMessage(
-        row.conversation_id,
-        row.message_id,
-        row.role,
-        str(row.content),
-        row.status,
-        (row.finish_reason or _reason(row.status)) if ended else None,
-        row.usage,
-        row.cost_micros,
-    )
-
-
-def _reason(status: str) -> str:
-    return status
+        return evidence_of(self.plan, self.people.journal, self.broker, self.store)
 
 
 def _expected(error: BaseException) -> bool:
@@ -269,97 +195,3 @@ def _expected(error: BaseException) -> bool:
     if isinstance(error, BaseExceptionGroup):
         return all(map(_expected, error.exceptions))
     return isinstance(error, LogError | asyncio.CancelledError)
-
-
-class _Clock:
-    """The module `time` as infra.clock uses it."""
-
-    def __init__(self, loop: VirtualLoop) -> None:
-        self._loop = loop
-
-    def time_ns(self) -> int:
-        return self._loop.now_us() * 1000
-
-    def monotonic(self) -> float:
-        return self._loop.time()
-
-
-class _Secrets:
-    """The module `secrets` as infra.ids uses it, from the seed."""
-
-    def __init__(self, rng: Random) -> None:
-        self._rng = rng
-
-    def token_hex(self, size: int) -> str:
-        return self._rng.randbytes(size).hex()
-
-
-@contextmanager
-def installed(world: World) -> Iterator[None]:
-    """The product's modules see this world's clock, log and chance."""
-    network, scan = world.network, scan_in(world.network)
-
-    def consumer(*_: Any, **__: Any) -> RecorderConsumer:
-        return RecorderConsumer(network, _current(), "0")
-
-    def bursts(_: Any) -> Bursts:
-        return Bursts(network, _current())
-
-    with (
-        patch.object(infra.clock, "time", _Clock(world.loop)),
-        patch.object(infra.ids, "secrets", _Secrets(Random(f"ids {world.plan.seed}"))),
-        patch.object(topics.scan, "scan", scan),
-        patch.object(inference_workers.lookback, "scan", scan),
-        patch.object(inference_workers.lookback, "watermarks", watermarks_in(network)),
-        patch.object(streams.watchdog.lookback, "scan", scan),
-        patch.object(streams.watchdog.lookback, "watermarks", watermarks_in(network)),
-        patch.object(streams.recorder.shell, "group_consumer", consumer),
-        patch.object(streams.recorder.shell, "Producer", bursts),
-    ):
-        yield
-
-
-def _current() -> Process:
-    process = CURRENT.get()
-    assert process is not None
-    return process
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What is wrong with a run; nothing, if both are empty."""
-
-    world: World
-    violations: tuple[Violation, ...]
-    troubles: tuple[str, ...]
-
-    @property
-    def ok(self) -> bool:
-        return not self.violations and not self.troubles
-
-    def __str__(self) -> str:
-        found = [f"{broken.invariant} {broken.subject}: {broken.detail}" for broken in self.violations]
-        return "\n".join([str(self.world.plan), *found, *self.troubles])
-
-
-def simulate(plan: Plan) -> Verdict:
-    """Run a plan to its rest and judge it."""
-    world = World(plan)
-    troubles = []
-    logging.disable(logging.ERROR)
-    try:
-        with installed(world):
-            _run(world.loop, world.main())
-    except NotQuiet as error:
-        troubles.append(f"it does not come to rest: {error}")
-    finally:
-        logging.disable(logging.NOTSET)
-    troubles += [f"a process ended by {type(error).__name__}: {error}" for error in world.unexpected]
-    troubles += world.witness.broken
-    if any("rest" in trouble for trouble in troubles):
-        return Verdict(world, (), tuple(troubles))
-    return Verdict(world, tuple(checker.check(world.evidence())), tuple(troubles))
-
-
-def _run(loop: VirtualLoop, main: Coroutine[Any, Any, None]) -> None:
-    run(loop, main)

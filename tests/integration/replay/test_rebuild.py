@@ -3,155 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
-import sys
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
-import projections.replay.fill as fill_module
-import projections.replay.rebuild as rebuild_module
-from infra.cassandra import CassandraSession
-from infra.crash_points import EXIT_STATUS, POINTS
-from infra.ids import draw_secret
+from infra.crash_points import EXIT_STATUS
 from infra.settings import Settings
-from projections import Projections
-from projections.registry import PROJECTIONS, Projection
-from projections.registry import TOPICS as PROJECTED
-from projections.replay.lease import Lease
-from projections.replay.moves import Moves
-from projections.replay.rebuild import Rebuild, Rebuilt
-from projections.replay.spooling import Report
+from projections.registry import PROJECTIONS
 from projections.versions import MEMORY_S, read_pointers, read_versions
-from schemas import ids
 from schemas.conversation import ConversationDeleted, ConversationRenamed, PromptSubmitted
 from tests.eventually import eventually
-from tests.fakes.cassandra_rows import dump, own_keyspace
-from tests.fakes.projection_logs import TOPICS, envelope, outcome, prompt, turn_of, used
-from tests.fakes.row_store import Dump
-from tests.integration.replay.live_projector import NeverStop, projecting
-from topics.admin import create_topics
-from topics.catalogue import CONVERSATION_EVENTS, GENERATION_OUTCOMES, USAGE_RECORDS
-from topics.cuts import Cut
-from topics.log import Log
-from topics.producer import LogProducer
+from tests.fakes.projection_logs import envelope
+from tests.integration.replay.ground import Ground, ended, ground_in
+from tests.integration.replay.live_projector import projecting
+from topics.catalogue import CONVERSATION_EVENTS
 
 pytestmark = [
     pytest.mark.stack,
     pytest.mark.timeout(300),
     pytest.mark.asyncio(loop_scope="module"),
 ]
-
-REPO_ROOT = Path(__file__).parents[3]
 _BETWEEN_TURNS_S = 0.05
 # As long as a reader may be behind the pointer, and what a machine under load adds.
 _FOLLOWS_WITHIN_S = MEMORY_S + 2
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    status: int
-    said: str
-
-
-@dataclass
-class Ground:
-    settings: Settings
-    session: CassandraSession
-    reads: Projections
-    producer: LogProducer
-    state: Path
-
-    @property
-    def keyspace(self) -> str:
-        return self.settings.cassandra.keyspace
-
-    async def chat(self, conversation: str, key: str, parent: str | None = None) -> PromptSubmitted:
-        """One turn, from the prompt to its bill; returns when all is in the log."""
-        asked = prompt(conversation, key, f"user-{self.keyspace}", parent=parent)
-        cause = await self.producer.send(CONVERSATION_EVENTS, conversation, asked)
-        ended = outcome(turn_of(asked, cause), text=f"answer {key}")
-        place = await self.producer.send(GENERATION_OUTCOMES, conversation, ended)
-        await self.producer.send(USAGE_RECORDS, asked.user_id, used(ended, place))
-        return asked
-
-    def conversation(self, name: str) -> str:
-        return ids.conversation_id(self.keyspace, name)
-
-    async def start(self, *arguments: str, crash_point: str = "") -> asyncio.subprocess.Process:
-        cassandra = self.settings.cassandra
-        environment = {
-            **{name: value for name, value in os.environ.items() if not name.startswith("VERBATIM_")},
-            "VERBATIM_KAFKA__BOOTSTRAP": self.settings.kafka.bootstrap,
-            "VERBATIM_CASSANDRA__CONTACT_POINTS": f'["{cassandra.contact_points[0]}"]',
-            "VERBATIM_CASSANDRA__PORT": str(cassandra.port),
-            "VERBATIM_CASSANDRA__KEYSPACE": cassandra.keyspace,
-            "VERBATIM_STATE": str(self.state),
-            "VERBATIM_CRASHPOINT": crash_point,
-        }
-        return await asyncio.create_subprocess_exec(
-            sys.executable,
-            *("-m", "infra.cli", "replay", *arguments),
-            cwd=REPO_ROOT,
-            env=environment,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-        )
-
-    async def replay(self, *arguments: str, crash_point: str = "") -> Ended:
-        """`./verbatim replay …`, to its end."""
-        return await ended(await self.start(*arguments, crash_point=crash_point))
-
-    async def rows(self, version: int, name: str | None = None) -> Dump:
-        """The rows of all projections' tables of a version (or of one's), by the tables' names without it."""
-        projections = tuple(p.at(version) for p in PROJECTIONS if name in (None, p.name))
-        found = await dump(self.session, self.keyspace, projections)
-        return {table.removesuffix(f"_v{version}"): rows for table, rows in found.items()}
-
-    async def settled(self, last: PromptSubmitted) -> None:
-        """Returns when the projector has written what was said last."""
-
-        async def answered() -> bool:
-            message = await self.reads.message(last.conversation_id, last.generation_id)
-            return message is not None and message.status == "completed"
-
-        shown: bool = await eventually(answered, 20)
-        assert shown
-
-    async def agree(self, name: str | None = None) -> None:
-        """Returns when versions 1 and 2 hold the same rows."""
-
-        async def same() -> bool:
-            one, other = await self.rows(1, name), await self.rows(2, name)
-            return bool(one) and one == other
-
-        agreed: bool = await eventually(same, 20)
-        assert agreed
-
-
-async def ended(process: asyncio.subprocess.Process) -> Ended:
-    said, _ = await process.communicate()
-    assert process.returncode is not None
-    return Ended(process.returncode, said.decode())
-
-
-@asynccontextmanager
-async def ground_in(servers: Settings, folder: Path) -> AsyncIterator[Ground]:
-    create_topics(servers.kafka.client_properties(), TOPICS)
-    async with own_keyspace(servers) as (settings, session):
-        reads = await Projections.connect(settings.cassandra)
-        producer = LogProducer(settings.kafka.client_properties(), TOPICS)
-        await producer.start()
-        try:
-            yield Ground(settings, session, reads, producer, folder)
-        finally:
-            await producer.aclose()
-            await reads.aclose()
 
 
 @pytest_asyncio.fixture(loop_scope="module")
@@ -249,75 +126,6 @@ async def test_a_killed_rebuild_and_a_killed_drop_go_on_and_end_the_same(ground:
         await ground.settled(await ground.chat(ground.conversation("after"), "drop"))
     await _refused(ground, "drop messages 2", "version 2 of messages is the live one")
     await _refused(ground, "rollback messages", "messages has no version before 2, the live one")
-
-
-class Killed(BaseException):
-    """Stands for kill -9: nothing is cleaned up."""
-
-
-POINTS_OF_A_REBUILD = [point for point in POINTS if point.startswith("rebuild.") and "drop" not in point]
-_DEAD = f"{os.uname().nodename} pid 99999999 since then"
-
-
-async def test_at_every_step_a_rebuild_may_end_and_goes_on_there(
-    ground: Ground, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(rebuild_module, "SETTLED_S", 0.0)
-    for n in range(12):
-        await ground.chat(ground.conversation(f"{n % 4}"), f"{n}")
-    planted = {""}
-
-    def crash_point(name: str) -> None:
-        if name in planted:
-            raise Killed
-
-    monkeypatch.setattr(rebuild_module, "crash_point", crash_point)
-    monkeypatch.setattr(fill_module, "crash_point", crash_point)
-    names = ("usage", "generations")
-    for point in POINTS_OF_A_REBUILD:
-        planted = {point}
-        with pytest.raises((Killed, BaseExceptionGroup)):
-            await _in_process(ground, names)
-    planted = set()
-    done = await _in_process(ground, names)
-    live = await read_pointers(ground.session, ground.keyspace)
-    assert {live[name] for name in names} <= {2, 3}
-    rows = [row for row in await read_versions(ground.session, ground.keyspace) if row.projection in names]
-    assert {row.state for row in rows} == {"ready"}
-    assert {one.name for one in done} <= set(names)
-    for name in names:
-        found = await ground.rows(live[name], name)
-        assert len(found[name]) >= 12
-
-
-async def _in_process(ground: Ground, names: tuple[str, ...]) -> list[Rebuilt]:
-    """A rebuild that is taken for one of a process that is gone, once it has ended."""
-
-    async def nothing_to_verify(projection: Projection, cut: Cut) -> None:
-        """The command's own runs verify."""
-
-    @contextmanager
-    def progress(what: str) -> Iterator[Report]:
-        yield lambda done, total, lag: None
-
-    log = await asyncio.to_thread(Log, ground.settings.kafka.client_properties())
-    try:
-        rebuilding = Rebuild(
-            ground.session,
-            ground.keyspace,
-            log,
-            log.topics(),
-            dict.fromkeys(PROJECTED, 0),
-            Lease(Moves(ground.session, ground.keyspace), draw_secret(9), _DEAD),
-            verify=nothing_to_verify,
-            progress=progress,
-            say=lambda line: None,
-            stop=NeverStop(),
-            max_rate=100_000,
-        )
-        return await rebuilding.run(names)
-    finally:
-        await asyncio.to_thread(log.close)
 
 
 async def _refused(ground: Ground, command: str, why: str) -> None:

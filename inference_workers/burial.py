@@ -1,0 +1,39 @@
+"""Where records go that stand in a jobs topic and are no job."""
+
+from __future__ import annotations
+
+import asyncio
+
+from confluent_kafka import Message
+
+from infra.clock import now_us
+from infra.logging import get_logger
+from topics.catalogue import DEAD_LETTERS
+from topics.dead_letters import dead_letter
+from topics.errors import FatalLogError, LogError, RecordRefused
+from topics.producer import LogProducer
+
+RETRY_S = 1.0
+
+_log = get_logger(__name__)
+
+
+async def bury(letters: LogProducer, message: Message, error: Exception) -> None:
+    """Put a record into the dead letters, however long the log is away; returns once its partition may move on.
+
+    Raises FatalLogError when the log will never take anything from this process again.
+    """
+    letter, raw = dead_letter(message, "worker", error, now_us()), message.key()
+    key = raw.decode("utf-8", "replace") if isinstance(raw, bytes) else ""
+    while True:
+        try:
+            await letters.send(DEAD_LETTERS, key, letter)
+            return
+        except FatalLogError:
+            raise
+        except RecordRefused as failure:
+            _log.error("a dead letter was refused, only this line knows of it", reason=str(failure))
+            return
+        except LogError as failure:
+            _log.warning("a dead letter was not taken, trying again", reason=str(failure))
+            await asyncio.sleep(RETRY_S)

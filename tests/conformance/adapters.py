@@ -1,0 +1,81 @@
+"""Each engine adapter made ready for a test: against the real thing it speaks to, or a faithful stand-in."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import replace
+from pathlib import Path
+
+from inference_workers.engines.openai import OpenAIEngine
+from inference_workers.engines.persevering import PerseveringEngine
+from inference_workers.engines.tensorrt_llm import TensorRTLLMEngine
+from inference_workers.engines.triton import TritonEngine
+from inference_workers.ports import Engine
+from infra.models import ModelCatalogue, ModelSpec
+from infra.settings import Settings
+from tests.conformance.engines import Behaviour, EngineUnderTest, answer, call, until
+from tests.fakes.openai_upstream import OpenAIUpstream
+
+LOCAL = ModelCatalogue.load()
+OPENAI = replace(LOCAL.get("verbatim-local"), id="upstream", engine="openai", upstream_model="m")
+IN_PROCESS = replace(LOCAL.get("verbatim-local"), id="in-process", engine="tensorrt_llm", upstream_model="any-model")
+FAKE_API = Path(__file__).parents[1] / "fakes" / "tensorrt_llm_api"
+TEXT = "Zürich 🎉 and €, <|user|>"
+
+
+def in_front_of(behind: EngineUnderTest) -> EngineUnderTest:
+    """What waits for an engine keeps all that the engine promises."""
+
+    def prepare(behaviour: Behaviour, text: str) -> tuple[Engine, str]:
+        engine, message = behind.prepare(behaviour, text)
+        return PerseveringEngine(engine), message
+
+    return replace(behind, prepare=prepare)
+
+
+async def openai_under_test(opened: contextlib.AsyncExitStack) -> EngineUnderTest:
+    upstream = await opened.enter_async_context(OpenAIUpstream())
+    model = replace(OPENAI, address=upstream.url)
+    engine = OpenAIEngine([model])
+    opened.push_async_callback(engine.aclose)
+    orders: dict[Behaviour, str] = {"echo": "", "stall": "STALL ", "sleep": "SLEEP ", "die": "DIE "}
+    return EngineUnderTest(model, lambda b, text: (engine, orders[b] + text), lambda: not upstream.running)
+
+
+async def in_process_under_test(opened: contextlib.AsyncExitStack, folder: Path) -> EngineUnderTest:
+    notes = folder / "notes"
+    environ = {"PYTHONPATH": f"{FAKE_API}:{Path(__file__).parents[2]}", "FAKE_TENSORRT_LLM_NOTES": str(notes)}
+    engine = TensorRTLLMEngine([IN_PROCESS], environ)
+    opened.push_async_callback(engine.aclose)
+    await until(lambda: ready(engine), 20)
+    orders: dict[Behaviour, str] = {"echo": "", "stall": "STALL ", "sleep": "SLEEP ", "die": "CRASH "}
+    return EngineUnderTest(
+        IN_PROCESS, lambda b, text: (engine, orders[b] + text), lambda: notes.exists(), ids_told=True
+    )
+
+
+async def ready(engine: Engine) -> bool:
+    """Raises EngineError until the engine can serve."""
+    await engine.check()
+    return True
+
+
+def triton_under_test(opened: contextlib.AsyncExitStack, settings: Settings, model: ModelSpec) -> EngineUnderTest:
+    def prepare(behaviour: Behaviour, text: str) -> tuple[Engine, str]:
+        knobs: dict[Behaviour, dict[str, int]] = {
+            "echo": {"sim_tick_us": 500},
+            "stall": {"sim_tick_us": 500, "sim_stall_at": 3},
+            "sleep": {"sim_stall_at": 0},
+            "die": {"sim_tick_us": 500, "sim_fail_at": 3},
+        }
+        engine = TritonEngine([model], settings.triton.grpc, parameters=knobs[behaviour])
+        opened.push_async_callback(engine.aclose)
+        return engine, f"Repeat: {text}"
+
+    observer = TritonEngine([model], settings.triton.grpc, parameters={"sim_report_running": 1, "sim_tick_us": 0})
+    opened.push_async_callback(observer.aclose)
+
+    async def idle() -> bool:
+        return (await answer(observer, call(model, "How many others?"))).text == "0"
+
+    return EngineUnderTest(model, prepare, idle, counts_usage=model.dialect == "trtllm_engine")
