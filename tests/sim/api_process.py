@@ -96,9 +96,6 @@ class ApiServer:
             readiness=nothing,
             past=nothing,
             started_at_us=now_us(),
-            sessions=nothing,
-            links=nothing,
-            web=nothing,
         )
         self._tasks = asyncio.TaskGroup()
         self._ready = False
