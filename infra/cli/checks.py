@@ -5,11 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Sequence
-from contextlib import ExitStack
 from pathlib import Path
-from typing import IO, Annotated
+from typing import Annotated
 
 import typer
 
@@ -17,7 +15,7 @@ REPO_ROOT = Path(__file__).parents[2]
 TESTS = REPO_ROOT / "tests"
 UNIT_PROCESSES = 2
 NOTHING_COLLECTED = 5
-# About half of the time that all but the unit tests take.
+# Run after the others, with servers of their own: about half of the time.
 SECOND_RUN = ("e2e", "faults", "histories", "integration/guarantees", "integration/replay", "sim")
 SLOWEST = ("--durations=15", "--durations-min=10")
 
@@ -68,7 +66,7 @@ def test(
     extra = [argument for argument in context.args if argument not in suites]
     if not no_check:
         check()
-    results = [run_side_by_side(runs, extra) for runs in plan(wanted or suites)]
+    results = [run_pytest(run, extra) for run in plan(wanted or suites)]
     if any(results):
         raise typer.Exit(1)
 
@@ -79,21 +77,20 @@ def suite_names() -> list[str]:
     return sorted(names, key=lambda name: (name != "unit", name))
 
 
-def plan(suites: Sequence[str]) -> list[list[list[str]]]:
-    """Pytest's arguments, a list a run, in rounds of runs that go side by side.
+def plan(suites: Sequence[str]) -> list[list[str]]:
+    """Pytest's arguments, a list a run; the runs go one after the other.
 
-    Unit tests share the cores. The others wait more than they compute: two runs, each with one stack of servers of its
-    own, and those that replay whole logs are not in the run whose agents would have to read them.
+    Unit tests share the cores. The others have one stack of servers a run: side by side they took as long, and what a
+    test may expect of time no longer held. Those that replay whole logs do not read the log of all the others' tests.
     """
-    rounds = [[["-n", str(UNIT_PROCESSES), str(TESTS / "unit")]]] if "unit" in suites else []
+    runs = [["-n", str(UNIT_PROCESSES), str(TESTS / "unit")]] if "unit" in suites else []
     others = [TESTS / suite for suite in suites if suite != "unit"]
     elsewhere = [TESTS / path for path in SECOND_RUN if any((TESTS / path).is_relative_to(suite) for suite in others)]
     first = [str(suite) for suite in others if suite not in elsewhere]
     second = [str(path) for path in elsewhere]
     if first:
         first += [f"--ignore={path}" for path in second]
-    lanes = [[*SLOWEST, *run] for run in (first, second) if run]
-    return [*rounds, lanes] if lanes else rounds
+    return [*runs, *([*SLOWEST, *run] for run in (first, second) if run)]
 
 
 def fault_run(faults: int, seed: int | None) -> list[str]:
@@ -101,31 +98,10 @@ def fault_run(faults: int, seed: int | None) -> list[str]:
     return ["-m", "tests.faults.run", "--faults", str(faults), *(["--seed", str(seed)] if seed is not None else [])]
 
 
-def run_side_by_side(runs: Sequence[Sequence[str]], extra: Sequence[str]) -> int:
-    """Run pytest with each of several lists of arguments at once; returns the greatest exit code.
-
-    The first one writes to the terminal; what the others have to say comes after it. A selection in `extra` (as -k)
-    may leave a run empty.
-    """
-    with ExitStack() as opened:
-        outputs = [None, *(opened.enter_context(tempfile.TemporaryFile()) for _ in runs[1:])]
-        started = [_start(run, extra, output) for run, output in zip(runs, outputs, strict=True)]
-        codes = []
-        for process, output in zip(started, outputs, strict=True):
-            try:
-                codes.append(process.wait())
-            except KeyboardInterrupt:
-                # The terminal has told all of them; they clear up after themselves.
-                codes.append(process.wait())
-            if output is not None:
-                output.seek(0)
-                print(output.read().decode(errors="replace"), flush=True)
-    return max(0 if code == NOTHING_COLLECTED and extra else abs(code) for code in codes)
-
-
-def _start(run: Sequence[str], extra: Sequence[str], output: IO[bytes] | None) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "pytest", *run, *extra]
-    return subprocess.Popen(command, cwd=REPO_ROOT, env=_environment(), stdout=output, stderr=output)
+def run_pytest(run: Sequence[str], extra: Sequence[str]) -> int:
+    """Run pytest with these arguments; returns its exit code. A selection in `extra` (as -k) may leave a run empty."""
+    code = _run(["-m", "pytest", *run, *extra])
+    return 0 if code == NOTHING_COLLECTED and extra else code
 
 
 def _passes(name: str, arguments: Sequence[str]) -> bool:

@@ -45,15 +45,13 @@ def test_every_test_is_in_exactly_one_run() -> None:
         found = {test for folder in folders for test in folder.rglob("test_*.py")}
         return {test for test in found if not any(test.is_relative_to(path) for path in ignored)}
 
-    rounds = checks.plan(checks.suite_names())
-    assert [len(runs) for runs in rounds] == [1, 2]
-    tests = [collected(run) for runs in rounds for run in runs]
+    tests = [collected(run) for run in checks.plan(checks.suite_names())]
     assert sum(map(len, tests)) == len(set().union(*tests))
     assert set().union(*tests) == set(checks.TESTS.rglob("test_*.py"))
 
 
-def test_the_worst_exit_code_of_runs_side_by_side_counts(capfd: pytest.CaptureFixture[str]) -> None:
-    passes, fails = ["--version"], ["--no-such-option"]
-    assert checks.run_side_by_side([passes, passes], []) == 0
-    assert checks.run_side_by_side([passes, fails], []) == checks.run_side_by_side([fails, passes], []) == 4
-    assert "--no-such-option" in capfd.readouterr().out
+def test_a_run_without_tests_is_a_failure_unless_a_selection_left_it_empty() -> None:
+    nothing = ["--collect-only", str(checks.TESTS / "fakes")]
+    assert checks.run_pytest(nothing, []) == checks.NOTHING_COLLECTED
+    assert checks.run_pytest(nothing, ["-k", "that"]) == 0
+    assert checks.run_pytest(["--no-such-option"], ["-k", "that"]) == 4
