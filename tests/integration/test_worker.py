@@ -199,17 +199,30 @@ async def test_one_users_backlog_does_not_hold_up_another(world: WorkerWorld, up
 async def test_more_workers_take_over_some_jobs_and_spoil_none(world: WorkerWorld) -> None:
     expected = ", ".join(map(str, range(1, 201)))
     with contextlib.ExitStack() as workers:
-        workers.enter_context(await world.worker("worker-0"))
+
+        async def join(number: int) -> None:
+            workers.enter_context(await world.worker(f"worker-{number}"))
+
+        await join(0)
         generations = [await world.job("count to 200", "local", user=f"user-{n}") for n in range(8)]
         await eventually(lambda: world.fold(generations[-1]).last_seq > 5, 20)
-        # Four workers share four partitions: at least one with running jobs moves.
-        for number in (1, 2, 3):
-            workers.enter_context(await world.worker(f"worker-{number}"))
+        # Four workers share four partitions. However long they take to join, eight jobs run until they have: at least
+        # one partition with running jobs moves.
+        async with asyncio.TaskGroup() as group:
+            joining = [group.create_task(join(number)) for number in (1, 2, 3)]
+
+            def joined() -> bool:
+                return all(task.done() for task in joining)
+
+            while not joined():
+                earliest = world.finished(generations[-8])
+                await eventually(lambda: joined() or earliest(), 60)  # noqa: B023 - called before the next turn
+                generations.append(await world.job("count to 200", "local", user=f"user-{len(generations)}"))
         for generation in generations:
             await eventually(world.finished(generation), 60)
             await world.outcome(generation)
         await eventually(lambda: world.uncommitted() == 0, 20)
-    assert [world.fold(generation).text for generation in generations] == [expected] * 8
+    assert {world.fold(generation).text for generation in generations} == {expected}
     handed_over = [
         record
         for generation in generations
