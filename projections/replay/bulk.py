@@ -18,6 +18,7 @@ from functools import partial
 from infra.cassandra import CassandraSession, StoreError, StoreRefused
 from infra.clock import monotonic_s
 from projections.replay.encoding import Shape, Statement, encoded, routing_of, statement
+from projections.replay.pace import LONGEST_SLEEP_S, Allowance
 from projections.replay.requests import Partition, Request, lasting, requests_of
 from projections.rows import RowChange, partition_of
 from projections.writer import statement_of
@@ -26,9 +27,6 @@ IN_FLIGHT = 32
 GIVE_UP_S = 120.0
 _FIRST_PAUSE_S = 0.1
 _LONGEST_PAUSE_S = 5.0
-_LONGEST_SLEEP_S = 0.5
-# How far a paced writer may run ahead after it was held up.
-_CATCH_UP_S = 0.1
 
 
 @dataclass(slots=True)
@@ -67,7 +65,7 @@ class BulkWriter:
         self._in_flight = 0
         self._failed: list[tuple[_Window, Request, StoreError]] = []
         self._windows: deque[_Window] = deque()
-        self._due_s = 0.0
+        self._allowance = Allowance()
         self.rows = 0
         self.requests = 0
 
@@ -113,14 +111,10 @@ class BulkWriter:
         return known
 
     def _pace(self, rows: int) -> None:
-        if self.max_rate is None:
-            return
-        now_s = monotonic_s()
-        self._due_s = max(self._due_s, now_s - _CATCH_UP_S) + rows / self.max_rate
-        while now_s < self._due_s:
-            time.sleep(min(self._due_s - now_s, _LONGEST_SLEEP_S))
+        self._allowance.spend(rows, self.max_rate, monotonic_s())
+        while wait_s := self._allowance.wait_s(monotonic_s()):
+            time.sleep(min(wait_s, LONGEST_SLEEP_S))
             self._check()
-            now_s = monotonic_s()
 
     def _send(self, window: _Window, request: Request) -> None:
         with self._changed:

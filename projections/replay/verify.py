@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
 from projections.registry import Projection
 from projections.replay.comparing import Comparison, Difference, Since
 from projections.replay.folding import Parked, RecordFold
+from projections.replay.pace import Rests
 from projections.replay.ring import RingOrder, Span
 from projections.replay.spool import FoldedRow, Spool
 from projections.replay.spooling import Read, Report, Stop, code_digest, fold_into, parked_of
@@ -55,6 +57,7 @@ async def verify(
     scratch: Path,
     report: Report,
     stop: Stop,
+    rests: Rests | None = None,
     sample: Span | None = None,
     dump: BinaryIO | None = None,
     topics: Catalogue | None = None,
@@ -62,7 +65,8 @@ async def verify(
     """Compare a version's tables with a fold of the log up to `cut`, below which everything must be in them.
 
     Writes may go on: what `ends` (the log's end now) shows to have come since explains a row that is ahead. `log_read`
-    and `ends` are called in threads, one call at a time. `scratch`: a folder of this verification's own; what an
+    and `ends` are called in threads, one call at a time. `rests`: what holds the reading of the tables to a pace; None:
+    nothing does. `scratch`: a folder of this verification's own; what an
     interrupted one folded is taken up there, and the folder is removed at the end. `dump` takes the canonical dump of
     the log's side. `report` counts records and then rows.
 
@@ -84,7 +88,7 @@ async def verify(
 
         seen = 0
         for table in projection.tables:
-            seen = await _compare(spool, store, table, version, span, settling, seen, came_to)
+            seen = await _compare(spool, store, table, version, span, settling, seen, came_to, rests)
         await settling.settle()
         parked_count, parked = parked_of(spool)
         await asyncio.to_thread(spool.discard)
@@ -138,6 +142,7 @@ async def _compare(
     settling: _Settling,
     seen: int,
     came_to: Callable[[int], None],
+    rests: Rests | None,
 ) -> int:
     comparison = settling.comparison
     order = RingOrder(table)
@@ -166,6 +171,8 @@ async def _compare(
                 comparison.row(table, row.key, expected, row.cells)
                 seen += 1
             await check()
+            if rests is not None:
+                await rests.after(len(page), partial(came_to, seen))
     while ahead is not None:
         comparison.row(table, ahead[1], ahead[2], None)
         seen, ahead, unchecked = seen + 1, next(folded, None), unchecked + 1

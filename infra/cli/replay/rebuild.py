@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from topics.cuts import Cut
     from topics.log import Log
 
-# Whoever answers people goes first.
-_NICENESS = 10
 _COLLECTED_AFTER = 100_000
 _PARKED_SHOWN = 10
 _INTERRUPTED = 130
@@ -42,7 +40,7 @@ def rebuild(
     max_rate: Annotated[
         int | None,
         typer.Option(
-            "--max-rate", min=1, metavar="ROWS", help="Rows a second. Else: all it can, 5,000 while answers stream."
+            "--max-rate", min=1, metavar="ROWS", help="Rows a second, to write and to verify. Else: all it can, 2,000 while answers stream."
         ),
     ] = None,
     state: StateOption = None,
@@ -78,12 +76,12 @@ def _names(projection: str | None, every: bool) -> tuple[str, ...]:
 
 def _rebuild(names: tuple[str, ...], max_rate: int | None, state: Path | None) -> None:
     from infra.cli.replay.opened import open_log
-    from infra.cli.replay.progress import interruptible
+    from infra.cli.replay.progress import NICENESS, interruptible
     from infra.cli.replay.projections import refusals
     from infra.cli.stack_file import connected_settings
 
     settings = connected_settings(state)
-    os.nice(_NICENESS)
+    os.nice(NICENESS)
     # Millions of small things come and go, none of them in circles but a request's own: look for those seldom.
     gc.freeze()
     gc.set_threshold(_COLLECTED_AFTER)
@@ -98,6 +96,7 @@ async def _run(settings: Settings, log: Log, names: tuple[str, ...], max_rate: i
     from projections.registry import TOPICS
     from projections.replay.lease import Lease, this_process
     from projections.replay.moves import Moves
+    from projections.replay.pace import Pace, Rests
     from projections.replay.rebuild import Rebuild
     from projections.replay.rules import Refused
     from projections.replay.stored import StoredRows
@@ -121,6 +120,7 @@ async def _run(settings: Settings, log: Log, names: tuple[str, ...], max_rate: i
                     scratch=settings.state / "replay" / f"{keyspace}-{projection.name}-v{projection.version}",
                     report=report,
                     stop=rebuilding,
+                    rests=Rests(Pace(lambda topics: log.held(topics)[1], partitions, cut, max_rate)),
                 )
             if not verdict.equal:
                 first = verdict.differences[0]

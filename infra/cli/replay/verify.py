@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -68,11 +70,13 @@ def verify(
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """What is to be compared: `behind` records are in the log that the projector has not written yet."""
+    """What is to be compared: `behind` records are in the log that the projector has not written yet. `partitions`: of
+    all topics."""
 
     projection: Projection
     cut: Cut
     behind: int
+    partitions: Mapping[str, int]
 
 
 async def _verify(
@@ -86,6 +90,7 @@ async def _verify(
 ) -> bool:
     from infra.cassandra import CassandraSession
     from infra.cli.replay.opened import log_errors, open_log
+    from infra.cli.replay.progress import NICENESS
     from infra.cli.stack_file import connected_settings
     from projections import registry
     from projections.replay.ring import BadSample, parse_sample
@@ -98,6 +103,7 @@ async def _verify(
     try:
         span = None if sample is None else parse_sample(sample)
         settings = connected_settings(state)
+        os.nice(NICENESS)
         with log_errors(), open_log(settings) as log:
             session = await CassandraSession.connect(settings.cassandra, request_timeout_s=20.0)
             try:
@@ -148,13 +154,14 @@ async def _asked(session: Any, settings: Settings, log: Log, name: str, version:
     known = {t: partitions.get(t, topics[t].partitions) for t in projection.topics if t in partitions}
     end = (await asyncio.to_thread(log.held, known))[1]
     cut = {place: min(reached.get(place, 0), offset) for place, offset in end.items()}
-    return _Asked(projection.at(number), cut, sum(end.values()) - sum(cut.values()))
+    return _Asked(projection.at(number), cut, sum(end.values()) - sum(cut.values()), partitions)
 
 
 async def _compare(
     session: Any, settings: Settings, log: Log, asked: _Asked, span: Span | None, dump: Path | None, stop: Stop
 ) -> Verdict:
     from infra.cli.replay.progress import progress
+    from projections.replay.pace import Pace, Rests
     from projections.replay.stored import StoredRows
     from projections.replay.verify import verify as compare
 
@@ -180,6 +187,7 @@ async def _compare(
             scratch=scratch,
             report=report,
             stop=stop,
+            rests=Rests(Pace(lambda topics: log.held(topics)[1], asked.partitions, asked.cut, None)),
             sample=span,
             dump=out,
         )

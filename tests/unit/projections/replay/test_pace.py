@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 
 import pytest
 
 import projections.replay.pace as module
-from projections.replay.pace import GENTLE_ROWS_S, LOOK_EVERY_S, Pace
+from projections.replay.pace import GENTLE_ROWS_S, LONGEST_SLEEP_S, LOOK_EVERY_S, Allowance, Pace, Rests
 from topics.catalogue import CONVERSATION_EVENTS, TOKEN_CHUNKS
 from topics.cuts import TopicPartition
 
@@ -44,3 +45,48 @@ def test_it_goes_gently_while_answers_are_streamed_and_until_that_is_known(monke
     operators = Pace(ends, PARTITIONS, {PLACE: 5}, 12)
     operators.look()
     assert operators.rate == 12
+
+
+def test_an_allowance_spreads_rows_evenly_and_lets_nobody_catch_up_for_long() -> None:
+    allowance = Allowance()
+    assert allowance.wait_s(50.0) == 0
+    allowance.spend(100, 1000, 50.0)
+    allowance.spend(100, 1000, 50.0)
+    assert allowance.wait_s(50.0) == pytest.approx(0.1)
+    allowance.spend(100, 1000, 60.0)
+    assert allowance.wait_s(60.0) == pytest.approx(0)
+    allowance.spend(500, 1000, 60.0)
+    assert allowance.wait_s(60.2) == pytest.approx(0.3)
+    allowance.spend(500, None, 60.2)
+    assert allowance.wait_s(60.2) == 0
+
+
+async def test_a_reader_rests_while_answers_are_streamed_and_can_be_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock(monkeypatch)
+    slept: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        clock.now_s += seconds
+
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    end: dict[TopicPartition, int] = {PLACE: 7, (TOKEN_CHUNKS, 0): 50}
+    rests = Rests(Pace(lambda topics: dict(end), PARTITIONS, {PLACE: 5}, None))
+    checked: list[None] = []
+    await rests.after(GENTLE_ROWS_S, lambda: checked.append(None))
+    assert sum(slept) == pytest.approx(0.9)
+    assert max(slept) <= LONGEST_SLEEP_S
+    assert len(checked) == len(slept) == 2
+
+    class Asked(Exception):
+        """Somebody wants it to end."""
+
+    def stop() -> None:
+        raise Asked
+
+    with pytest.raises(Asked):
+        await rests.after(GENTLE_ROWS_S * 100, stop)
+    clock.now_s += LOOK_EVERY_S
+    slept.clear()
+    await rests.after(GENTLE_ROWS_S, stop)
+    assert slept == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -255,3 +256,23 @@ def test_a_full_disk_is_one_clear_line(tmp_path: Path, monkeypatch: pytest.Monke
     log, _ = story()
     with pytest.raises(ScratchError, match=r"the disk of .* is full: make room there and run it again"):
         verified(log, MemoryRows(), BY_NAME["conversations"], tmp_path / "s")
+
+
+class Resting:
+    """Counts the rows it was told of."""
+
+    def __init__(self) -> None:
+        self.rows = 0
+
+    async def after(self, rows: int, check: Callable[[], None]) -> None:
+        self.rows += rows
+        check()
+
+
+def test_reading_the_tables_keeps_to_a_pace(folder: Path) -> None:
+    log = LogBuilder()
+    log.ended(outcome(turn_of(asked := prompt("conversation", "0", "user"), log.said(asked)), text="answer"))
+    memory, projection, resting = MemoryLog.of(log.placed), BY_NAME["messages"], Resting()
+    verdict = verified(memory, written(memory, projection), projection, folder, rests=resting)
+    assert (resting.rows, verdict.equal) == (verdict.rows, True)
+    assert resting.rows > 0

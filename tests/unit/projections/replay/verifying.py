@@ -30,6 +30,7 @@ def verified(
     *,
     cut: Cut | None = None,
     stop: Any = None,
+    rests: Any = None,
     sample: Span | None = None,
     dump: io.BytesIO | None = None,
 ) -> Verdict:
@@ -45,6 +46,7 @@ def verified(
             scratch=scratch,
             report=lambda done, total, lag: None,
             stop=stop or Never(),
+            rests=rests,
             sample=sample,
             dump=dump,
             topics=TOPICS,
