@@ -18,7 +18,7 @@ from contextlib import AsyncExitStack
 import uvloop
 
 from inference_workers.attempt import Bench
-from inference_workers.engines import Engines
+from inference_workers.engines import Engines, import_adapters
 from inference_workers.engines.persevering import PerseveringEngine
 from inference_workers.job_reader import JobReader
 from inference_workers.lookback import Lookback
@@ -63,13 +63,16 @@ async def run_worker(
     )
     instance = os.environ.get(INSTANCE_VARIABLE)
     async with AsyncExitStack() as opened:
-        engines = PerseveringEngine(Engines(models.of_pool(pool), settings.triton.grpc))
-        opened.push_async_callback(engines.aclose)
         calm = LogProducer(properties, topics, linger_ms=0, client_id="verbatim-worker-calm")
         busy = LogProducer(properties, topics, linger_ms=BUSY_LINGER_MS, client_id="verbatim-worker-busy")
-        for producer in (calm, busy):
-            opened.push_async_callback(producer.aclose)
-            await producer.start()
+        served = models.of_pool(pool)
+        async with asyncio.TaskGroup() as starting:
+            for producer in (calm, busy):
+                opened.push_async_callback(producer.aclose)
+                starting.create_task(producer.start())
+            starting.create_task(asyncio.to_thread(import_adapters, served))
+        engines = PerseveringEngine(Engines(served, settings.triton.grpc))
+        opened.push_async_callback(engines.aclose)
         lookback = Lookback(properties)
         bench = Bench(
             engine=engines,

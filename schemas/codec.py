@@ -18,7 +18,7 @@ from schemas.chunk_codec import CHUNK_VERSION, decode_chunk, encode_chunk
 from schemas.generation import TokenChunk
 from schemas.marks_codec import decode_marks, encode_marks
 from schemas.outcome import ChunkMark
-from schemas.registry import RECORD_TYPES, current_schema, registered_schemas
+from schemas.registry import RECORD_TYPES, RegisteredSchema, current_schema, registered_schemas
 from schemas.upcast import missing_steps, upcast
 from schemas.wire import Converter, record_from_wire, record_to_wire, without_logical_types
 
@@ -65,10 +65,8 @@ def _decoder(schema_id: int) -> Callable[[BytesIO], Any]:
         if get_type_hints(record_type).get(_MARKS) == tuple[ChunkMark, ...]:
             return _marks_decoder(record_type, registered.definition, schema, from_wire)
         return lambda body: from_wire(schemaless_reader(body, schema, None))
+    _check_steps(registered)
     name, version = registered.record_name, registered.version
-    if missing := missing_steps(name, version, newest.version):
-        # Found out here and not at the first old record, which would look like damage and end in dead-letters.
-        raise RuntimeError(f"schemas/upcast.py has no step for {name} from version {missing[0]}")
     return lambda body: from_wire(upcast(name, version, newest.version, schemaless_reader(body, schema, None)))
 
 
@@ -136,8 +134,35 @@ _CHUNK_ID = next(
     if (schema.record_name, schema.version) == (TokenChunk.__name__, CHUNK_VERSION)
 )
 _CHUNK_FRAME = _FRAME.pack(0, _CHUNK_ID)
-_ENCODERS = {record_type: _encoder(record_type) for record_type in RECORD_TYPES}
-_DECODERS = {schema_id: _decoder(schema_id) for schema_id in registered_schemas()}
+# Filled at first use: no process needs all of them, and making them all was a tenth of a process's start. Two threads
+# may make the same one; either will do.
+_ENCODERS: dict[type, Callable[[Any], bytes]] = {}
+_DECODERS: dict[int, Callable[[BytesIO], Any]] = {}
+
+
+def _check_steps(registered: RegisteredSchema) -> None:
+    name, version = registered.record_name, registered.version
+    if missing := missing_steps(name, version, current_schema(_TYPES_BY_NAME[name]).version):
+        raise RuntimeError(f"schemas/upcast.py has no step for {name} from version {missing[0]}")
+
+
+for _each in registered_schemas().values():
+    # At the start and not at the first old record, which would look like damage and end in dead-letters.
+    _check_steps(_each)
+
+
+def _made_encoder(record_type: type) -> Callable[[Any], bytes]:
+    if record_type not in RECORD_TYPES:
+        raise KeyError(record_type)
+    encoder = _ENCODERS[record_type] = _encoder(record_type)
+    return encoder
+
+
+def _made_decoder(schema_id: int) -> Callable[[BytesIO], Any] | None:
+    if schema_id not in registered_schemas():
+        return None
+    decoder = _DECODERS[schema_id] = _decoder(schema_id)
+    return decoder
 
 
 def encode(record: Any) -> bytes:
@@ -146,7 +171,7 @@ def encode(record: Any) -> bytes:
     Raises KeyError for a type that is no record type; UnencodableRecord for values its schema does not allow: wrong
     types, integers beyond 64 bits, text with lone surrogates.
     """
-    encoder = _ENCODERS[type(record)]
+    encoder = _ENCODERS.get(type(record)) or _made_encoder(type(record))
     try:
         return encoder(record)
     except Exception as error:  # as in decode: whatever the values lead to; no IO happens here
@@ -173,7 +198,7 @@ def decode(value: bytes | None) -> Any:
     magic, schema_id = _FRAME.unpack_from(value)
     if magic != 0:
         raise UndecodableRecord(f"first byte is {value[0]}, not 0: not in Confluent framing")
-    decoder = _DECODERS.get(schema_id)
+    decoder = _DECODERS.get(schema_id) or _made_decoder(schema_id)
     if decoder is None:
         raise UndecodableRecord(f"schema id {schema_id} is not in the index: written by a newer version?")
     body = BytesIO(value)

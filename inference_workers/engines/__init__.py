@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterable
+from importlib import import_module
 
 from inference_workers.ports import Engine, EngineError, EngineEvent, EngineRequest
 from infra.models import ModelSpec
 
-__all__ = ["Engines"]
+__all__ = ["Engines", "import_adapters"]
+
+
+def import_adapters(models: Iterable[ModelSpec]) -> None:
+    """Import what Engines of these models needs. For a thread: an adapter's client is a fifth of a worker's start, and
+    a worker that died is waited for; other parts of the start wait for servers meanwhile.
+    """
+    for engine in {model.engine for model in models}:
+        import_module(f"{__name__}.{engine}")
 
 
 class Engines:
@@ -19,8 +28,7 @@ class Engines:
         for model in models:
             by_engine.setdefault(model.engine, []).append(model)
         self._engines: dict[str, Engine] = {}
-        # Each adapter's client is imported only where a model needs it: it is a fifth of a worker's start, and a
-        # worker that died is waited for.
+        # Each adapter's client is imported only where a model needs it: see import_adapters.
         if served := by_engine.get("triton"):
             from inference_workers.engines.triton import TritonEngine
 
