@@ -40,7 +40,7 @@ def run(
     processor: Annotated[str, typer.Argument(metavar="PROCESSOR", help="What to run: reprice.")],
     prices: Annotated[
         Path | None,
-        typer.Option("--prices", metavar="FILE", help="[[model]] with id and price, as in models.toml. Default: that."),
+        typer.Option("--prices", metavar="FILE", help="Models with id and price, as in models.toml. Default: that."),
     ] = None,
     start: Annotated[
         str | None, typer.Option("--from", metavar="MOMENT", help="A time (UTC), an age (7d) or a cut. Default: all.")

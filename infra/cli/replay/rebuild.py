@@ -40,7 +40,10 @@ def rebuild(
     max_rate: Annotated[
         int | None,
         typer.Option(
-            "--max-rate", min=1, metavar="ROWS", help="Rows a second, to write and to verify. Else: all it can, 2,000 while answers stream."
+            "--max-rate",
+            min=1,
+            metavar="ROWS",
+            help="Rows a second, written or compared. Else: all it can, 2,000 while answers stream.",
         ),
     ] = None,
     state: StateOption = None,
