@@ -1,0 +1,79 @@
+// The API over fetch: the CSRF header, positions, errors as one class, and what every answer says about the server.
+
+import { notePosition, position } from './positions.js';
+import { reachable, session, signInReason } from './state.js';
+
+export class ApiError extends Error {
+  /** `status` 0: no answer came. `retryable`: the same request, with the same key, may do better later. */
+  constructor(status, code, message, retryable, retryAfterS = 0) {
+    super(message);
+    Object.assign(this, { status, code, retryable, retryAfterS });
+  }
+}
+
+export const get = (path, options) => json('GET', path, undefined, options);
+export const post = (path, body, options) => json('POST', path, body ?? {}, options);
+export const patch = (path, body, options) => json('PATCH', path, body, options);
+export const del = (path, options) => json('DELETE', path, undefined, options);
+
+async function json(method, path, body, options = {}) {
+  const answer = await request(method, path, body, options);
+  return answer.status === 204 ? null : answer.json();
+}
+
+/** The response, if it is a good one. Raises ApiError; a 401 brings the sign-in card over the page. */
+export async function request(method, path, body, { headers = {}, signal, key, quiet401 = false } = {}) {
+  const sent = { ...headers };
+  const seen = position();
+  if (seen) sent['X-Verbatim-Position'] = seen;
+  if (method !== 'GET') sent['X-Verbatim-CSRF'] = '1';
+  if (body !== undefined) sent['Content-Type'] = 'application/json';
+  if (key) sent['Idempotency-Key'] = key;
+  let answer;
+  try {
+    answer = await fetch(path, {
+      method, signal, headers: sent, credentials: 'same-origin', cache: 'no-store',
+      body: body === undefined ? undefined : JSON.stringify(body),
+    });
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    reachable.value = false;
+    throw new ApiError(0, 'unreachable', 'The server cannot be reached.', true);
+  }
+  reachable.value = true;
+  notePosition(answer.headers.get('X-Verbatim-Position'));
+  if (answer.ok) return answer;
+  const error = await errorOf(answer);
+  if (answer.status === 401 && !quiet401) signedOut(error);
+  throw error;
+}
+
+async function errorOf(answer) {
+  const { error = {} } = await answer.json().catch(() => ({}));
+  const retryable = answer.headers.get('x-should-retry') === 'true' || answer.status === 429 || answer.status >= 500;
+  const message = error.message || `The server answered ${answer.status}.`;
+  return new ApiError(answer.status, error.code ?? '', message, retryable, Number(answer.headers.get('Retry-After')) || 0);
+}
+
+function signedOut(error) {
+  const before = session.value;
+  signInReason.value = error.code === 'session_expired' ? 'Your sign-in has expired. Sign in to go on where you were.' :
+    before ? 'Please sign in again to go on where you were.' : '';
+  session.value = null;
+}
+
+/** Resolves when somebody is signed in. */
+export function signedIn(signal) {
+  return new Promise((resolve) => {
+    if (session.value) return resolve();
+    const stop = session.subscribe((value) => {
+      if (!value) return;
+      queueMicrotask(() => stop());
+      resolve();
+    });
+    signal?.addEventListener('abort', () => resolve());
+  });
+}
+
+export const newKey = () => crypto.randomUUID?.() ??
+  Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('');

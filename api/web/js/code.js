@@ -1,0 +1,44 @@
+// A block of code: its language, a copy button (served by one listener on the document), colours when it is complete.
+
+import { highlight } from './highlight.js';
+import { piecesOf } from './text.js';
+
+const LONG = 50_000;
+
+/** The block that stands for a `pre` made by the parser. */
+export function codeBlock(pre, final) {
+  const code = pre.querySelector('code') ?? pre;
+  const language = /(?:^|\s)language-(\S+)/.exec(code.className)?.[1] ?? '';
+  const made = emptyCodeBlock(language);
+  const text = code.textContent;
+  if (text.length > LONG) made.code.append(...piecesOf(text).map((piece) => element('span', 'long-part', piece)));
+  else made.code.textContent = text;
+  if (final) highlight(made.code, language);
+  return made.block;
+}
+
+/** A block without text yet: the streamer fills it line by line. */
+export function emptyCodeBlock(language) {
+  const block = element('div', 'code-block');
+  const head = element('div', 'code-head');
+  const name = element('span', 'code-language', language.slice(0, 40) || 'text');
+  const copy = element('button', 'code-copy', 'Copy');
+  copy.type = 'button';
+  copy.setAttribute('aria-label', `Copy ${language.slice(0, 40) || 'code'}`);
+  copy.dataset.testid = 'copy-code';
+  const pre = element('pre', '');
+  pre.tabIndex = 0;
+  pre.dir = 'ltr';
+  const code = element('code', '');
+  pre.append(code);
+  head.append(name, copy);
+  block.append(head, pre);
+  return { block, code };
+}
+
+function element(name, className, text) {
+  const made = document.createElement(name);
+  if (className) made.className = className;
+  if (text) made.textContent = text;
+  return made;
+}

@@ -1,0 +1,21 @@
+// Numbers and times in words.
+
+const whole = new Intl.NumberFormat('en');
+export const count = (number) => whole.format(number);
+
+/** Small amounts keep their first two digits that are not zero. */
+export function money(amount, currency = 'USD') {
+  const digits = amount > 0 && amount < 0.1 ? Math.min(8, 1 - Math.floor(Math.log10(amount))) : 2;
+  return new Intl.NumberFormat('en', { style: 'currency', currency: currency || 'USD', minimumFractionDigits: 2, maximumFractionDigits: Math.max(2, digits) }).format(amount);
+}
+
+export const tokens = (number) => (number >= 1000 ? `${Math.round(number / 102.4) / 10}k`.replace('.0k', 'k') : String(number));
+
+/** Which part of the list a conversation belongs to. */
+export function age(iso, now = new Date()) {
+  const midnight = new Date(now.getFullYear(), now.getMonth(), now.getDate());
+  const days = Math.ceil((midnight - new Date(iso)) / 86_400_000);
+  if (days <= 0) return 'Today';
+  if (days === 1) return 'Yesterday';
+  return days <= 7 ? 'Previous 7 days' : days <= 30 ? 'Previous 30 days' : 'Older';
+}

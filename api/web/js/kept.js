@@ -1,0 +1,60 @@
+// What a browser keeps: theme, drafts by conversation, prompts that were not answered for sure. A full or forbidden
+// store costs only the keeping.
+
+import { signal } from '../vendor/signals.mjs';
+
+function read(store, name) {
+  try {
+    return store.getItem(`verbatim.${name}`);
+  } catch {
+    return null;
+  }
+}
+function write(store, name, value) {
+  try {
+    if (value) store.setItem(`verbatim.${name}`, value);
+    else store.removeItem(`verbatim.${name}`);
+  } catch (error) {
+    console.warn('Not kept:', error.message);
+  }
+}
+
+const system = matchMedia('(prefers-color-scheme: dark)');
+const chosen = signal(read(localStorage, 'theme'));
+export const dark = signal(false);
+function applyTheme() {
+  if (chosen.value) document.documentElement.dataset.theme = chosen.value;
+  else delete document.documentElement.dataset.theme;
+  dark.value = chosen.value ? chosen.value === 'dark' : system.matches;
+}
+system.addEventListener('change', applyTheme);
+applyTheme();
+
+/** The other theme; back on the system's own, the system is followed again. */
+export function toggleTheme() {
+  const next = dark.value ? 'light' : 'dark';
+  chosen.value = (next === 'dark') === system.matches ? null : next;
+  write(localStorage, 'theme', chosen.value);
+  applyTheme();
+}
+
+const unsaved = new Map();
+export const draftOf = (conversation) => unsaved.get(conversation ?? 'new') ?? read(localStorage, `draft.${conversation ?? 'new'}`) ?? '';
+export function keepDraft(conversation, text) {
+  unsaved.set(conversation ?? 'new', text);
+  write(localStorage, `draft.${conversation ?? 'new'}`, text);
+}
+
+export const pendingOf = (conversation) => JSON.parse(read(sessionStorage, `pending.${conversation}`) ?? 'null');
+export const keepPending = (conversation, command) => write(sessionStorage, `pending.${conversation}`, command && JSON.stringify(command));
+
+export const lastModel = () => read(localStorage, 'model');
+export const keepModel = (id) => write(localStorage, 'model', id);
+
+/** Drafts and prompts on their way, of whoever was signed in. */
+export function forgetWhatWasWritten() {
+  unsaved.clear();
+  for (const store of [localStorage, sessionStorage]) {
+    for (const name of Object.keys(store)) if (/^verbatim\.(draft|pending)\./.test(name)) store.removeItem(name);
+  }
+}

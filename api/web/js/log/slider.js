@@ -1,0 +1,36 @@
+// The time slider: each stop is an event; the last one is now.
+
+import { count } from '../format.js';
+import { html, IconButton } from '../ui/html.js';
+import { clock, inWords, moment } from './units.js';
+
+export function TimeSlider({ log, travel }) {
+  const events = log.events.value;
+  const at = travel.at.value;
+  const place = at ? events.indexOf(at) : -1;
+  const stop = place < 0 ? events.length : place;
+  const go = (to) => (to >= events.length ? travel.back() : travel.to(events[Math.max(0, to)]));
+  const onKeyDown = (event) => {
+    if (event.key !== 'Escape' || !at) return;
+    event.stopPropagation();
+    travel.back();
+  };
+  const said = at ? `${clock(at.atMs)}, ${nameOf(at)}, event ${stop + 1} of ${events.length}` : 'Now';
+  return html`<section class=${`log-time ${at ? 'past' : ''}`} aria-label="Time" aria-busy=${travel.loading.value} onKeyDown=${onKeyDown}>
+    <div class="log-time-track">
+      <${IconButton} icon="left" label="The event before" disabled=${events.length === 0 || stop === 0} onClick=${() => go(stop - 1)} />
+      <input type="range" min="0" max=${Math.max(1, events.length)} step="1" value=${events.length === 0 ? 1 : stop} disabled=${events.length === 0} aria-label="The conversation as of an event" aria-valuetext=${said} data-testid="time-slider"
+        onInput=${(event) => go(Number(event.target.value))} />
+      <${IconButton} icon="right" label="The event after" disabled=${!at} onClick=${() => go(stop + 1)} />
+    </div>
+    <div class="log-time-said">
+      ${at
+        ? html`<span data-testid="time-said"><strong>${clock(at.atMs)}</strong> <span class="muted">${nameOf(at)} · ${travel.loading.value ? 'reading…' : `${count(stop + 1)} of ${count(events.length)}`}</span></span>
+          <button type="button" class="link" data-testid="back-to-now" onClick=${() => travel.back()}>Back to now</button>`
+        : html`<span data-testid="time-said"><strong>Now</strong>${events.length > 0 && html` <span class="muted">slide back as far as ${moment(events[0].atMs)}</span>`}</span>`}
+    </div>
+    ${travel.error.value && html`<p class="log-error" role="alert">${travel.error.value.message} <button type="button" class="link" onClick=${() => travel.to(at)}>Try again</button></p>`}
+  </section>`;
+}
+
+const nameOf = ({ type, payload }) => `${inWords(type)}${payload?.seq !== undefined && type === 'TokenChunk' ? ` ${payload.seq}` : ''}`;

@@ -1,0 +1,40 @@
+// Formulas: the library and its style sheet come with the first one.
+
+const OPTIONS = { throwOnError: true, trust: false, maxExpand: 1000, maxSize: 20, strict: 'ignore' };
+let loading;
+let katex;
+
+/** Sets the formulas below a node: at once where the library is there, else, for complete blocks, when it is. */
+export function typesetIn(root, final) {
+  const formulas = [...root.querySelectorAll('span.math')];
+  if (formulas.length === 0) return;
+  if (katex) {
+    formulas.forEach(typeset);
+  } else if (final) {
+    loading ??= load();
+    loading.then(() => formulas.forEach(typeset), (error) => {
+      loading = undefined;
+      console.warn('Formulas stay as they are written:', error.message);
+    });
+  }
+}
+
+async function load() {
+  const style = document.createElement('link');
+  style.rel = 'stylesheet';
+  style.href = new URL('../vendor/katex/katex.min.css', import.meta.url).href;
+  document.head.append(style);
+  await import('../vendor/katex/katex.min.js');
+  katex = globalThis.katex;
+}
+
+/** What is no formula stays as it is written: the library's own mark for it is a style attribute, which the policy forbids. */
+function typeset(formula) {
+  const source = formula.textContent;
+  try {
+    katex.render(source, formula, { ...OPTIONS, displayMode: formula.dataset.display === 'block' });
+  } catch (error) {
+    formula.textContent = source;
+    formula.title = error.message;
+  }
+}

@@ -1,0 +1,113 @@
+// A chart of the last minutes. The library and its style sheet come with the first one.
+
+import { effect } from '../../vendor/signals.mjs';
+import { dark } from '../kept.js';
+import { html, useEffect, useRef, useState } from '../ui/html.js';
+import { columns, newest } from './figures.js';
+
+const HEIGHT_PX = 132;
+const LEAST_WIDTH_PX = 120;
+const FAR_S = 4;
+const WHOLE = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000];
+let loading;
+
+function load() {
+  loading ??= Promise.all([
+    import('../../vendor/uplot.mjs'),
+    new Promise((resolve) => {
+      const link = document.createElement('link');
+      link.rel = 'stylesheet';
+      link.href = new URL('../../vendor/uplot.css', import.meta.url).href;
+      link.onload = link.onerror = resolve;
+      document.head.append(link);
+    }),
+  ]).then(([module]) => module.default);
+  loading.catch(() => (loading = undefined));
+  return loading;
+}
+
+/**
+ * `series`: [{name, column, colour, fill}], colours as names of the page's custom properties; `seconds` back;
+ * `format(value)`: for the axis and the reading under the pointer; `least`: up to what it goes at least; `whole`: only
+ * whole numbers on its axis; `label`: what it is, for who does not see it.
+ */
+export function Chart({ label, ...shape }) {
+  const element = useRef(null);
+  const [failed, setFailed] = useState(false);
+  useEffect(() => {
+    let gone = false;
+    let end = () => {};
+    load().then((UPlot) => {
+      if (!gone) end = draw(UPlot, element.current, shape);
+    }, () => gone || setFailed(true));
+    return () => {
+      gone = true;
+      end();
+    };
+  }, [shape.seconds, dark.value]);
+  return html`<div class="chart" ref=${element} role="img" aria-label=${label}>${failed && html`<p class="muted">The chart could not be loaded.</p>`}</div>`;
+}
+
+function draw(UPlot, element, { series, seconds, format, least, whole }) {
+  const style = getComputedStyle(element);
+  const colour = (name) => resolved(element, name);
+  const axis = { stroke: colour('--muted'), grid: { stroke: colour('--line'), width: 1 }, ticks: { show: false }, font: `11px ${style.fontFamily}` };
+  const wanted = series.map((each) => each.column);
+  const chart = new UPlot({
+    width: Math.max(LEAST_WIDTH_PX, element.clientWidth),
+    height: HEIGHT_PX,
+    legend: { show: false },
+    cursor: { y: false, points: { size: 7 }, drag: { x: false, y: false } },
+    padding: [8, 22, 0, 0],
+    scales: {
+      x: { range: (_, from, to) => [to - seconds, to] },
+      y: { range: (_, from, to) => [0, Math.max(to ?? 0, least) * 1.1] },
+    },
+    axes: [
+      { ...axis, size: 24, space: 70, values: (_, all) => all.map((at) => new Date(at * 1000).toLocaleTimeString('en-GB', { hour: '2-digit', minute: '2-digit', second: seconds <= 120 ? '2-digit' : undefined })) },
+      { ...axis, size: 46, space: 32, ...(whole ? { incrs: WHOLE } : {}), values: (_, all) => all.map(format) },
+    ],
+    series: [{}, ...series.map((each) => ({
+      label: each.name,
+      stroke: colour(each.colour),
+      fill: each.fill ? resolved(element, each.colour, 14) : undefined,
+      width: 1.75,
+      points: { show: false },
+      spanGaps: false,
+    }))],
+    hooks: { setCursor: [(plot) => tell(plot, element, series, format)] },
+  }, columns(wanted, seconds), element);
+  const stop = effect(() => {
+    if (newest.value) chart.setData(columns(wanted, seconds));
+  });
+  const watch = new ResizeObserver(() => chart.setSize({ width: Math.max(LEAST_WIDTH_PX, element.clientWidth), height: HEIGHT_PX }));
+  watch.observe(element);
+  return () => {
+    watch.disconnect();
+    stop();
+    chart.destroy();
+  };
+}
+
+/** A custom property as a colour that a canvas understands; `percent` of it over nothing. */
+function resolved(element, name, percent = 100) {
+  const probe = document.createElement('i');
+  probe.style.color = `color-mix(in srgb, var(${name}) ${percent}%, transparent)`;
+  element.append(probe);
+  const { color } = getComputedStyle(probe);
+  probe.remove();
+  return color;
+}
+
+/** What the chart says at the pointer. */
+function tell(plot, element, series, format) {
+  const { idx } = plot.cursor;
+  const told = element.querySelector('.chart-told') ?? element.appendChild(Object.assign(document.createElement('p'), { className: 'chart-told' }));
+  const at = idx === null || idx === undefined ? undefined : plot.data[0][idx];
+  // Where there are no figures yet, those of another moment are not told.
+  const near = at !== undefined && Math.abs(at - plot.posToVal(plot.cursor.left, 'x')) < FAR_S;
+  told.hidden = !near;
+  if (!near) return;
+  const values = series.map(({ name }, number) => `${name} ${plot.data[number + 1][idx] === null ? '–' : format(plot.data[number + 1][idx])}`);
+  told.textContent = `${new Date(at * 1000).toLocaleTimeString('en-GB')} · ${values.join(' · ')}`;
+}

@@ -1,0 +1,134 @@
+// One message: a prompt that can be edited, or an answer with what can be done to it.
+
+import { count, money } from '../format.js';
+import { oneLine, piecesOf, visible } from '../text.js';
+import { AnswerBody } from './body.js';
+import { composing, copyText, html, Icon, IconButton, useEffect, useRef, useState } from './html.js';
+
+const LONG_PROMPT = 3000;
+const VERY_LONG = 50_000;
+
+export function Message({ message, thread, model, readOnly, onShown, editing, setEditing }) {
+  const mine = message.role === 'user';
+  return html`<article class=${`message ${mine ? 'prompt' : 'answer'}`} aria-label=${mine ? 'You said' : 'Answer'} id=${`m-${message.id}`}
+    data-testid="message" data-role=${message.role} data-id=${message.id} data-status=${message.status === 'lost' ? 'failed' : message.status} aria-busy=${message.status === 'running'}>
+    ${mine
+      ? html`<${Prompt} ...${{ message, thread, model, readOnly, editing, setEditing }} />`
+      : html`<${Answer} ...${{ message, thread, model, readOnly, onShown }} />`}
+  </article>`;
+}
+
+function Prompt({ message, thread, model, readOnly, editing, setEditing }) {
+  const [all, setAll] = useState(false);
+  if (editing) return html`<${Edit} ...${{ message, thread, model }} done=${() => setEditing(null)} />`;
+  const long = message.content.length > LONG_PROMPT;
+  const shown = visible(long && !all ? `${message.content.slice(0, LONG_PROMPT)}…` : message.content);
+  return html`<div class="bubble" dir="auto">${shown.length > VERY_LONG ? piecesOf(shown).map((piece, at) => html`<span class="long-part" key=${at}>${piece}</span>`) : shown}</div>
+    ${long && html`<button type="button" class="link" onClick=${() => setAll(!all)}>${all ? 'Show less' : `Show all ${count(message.content.length)} characters`}</button>`}
+    ${!readOnly && html`<div class="actions">
+      <${Branches} ...${{ message, thread }} />
+      <${Copy} text=${message.content} label="Copy the prompt" />
+      <${IconButton} icon="edit" label="Edit and ask again" data-testid="edit" onClick=${() => setEditing(message.key)} />
+    </div>`}`;
+}
+
+function Edit({ message, thread, model, done }) {
+  const field = useRef(null);
+  useEffect(() => {
+    field.current.focus();
+    field.current.setSelectionRange(field.current.value.length, field.current.value.length);
+  }, []);
+  const save = () => {
+    const content = field.current.value;
+    if (!content.trim() || thread.live) return;
+    done();
+    thread.say(content, message.parentMessageId ?? null, model, true);
+  };
+  const onKeyDown = (event) => {
+    if (composing(event)) return;
+    if (event.key === 'Escape') done();
+    if (event.key === 'Enter' && !event.shiftKey) {
+      event.preventDefault();
+      save();
+    }
+  };
+  return html`<div class="edit"><textarea ref=${field} dir="auto" aria-label="Edit the prompt" data-testid="edit-text" defaultValue=${message.content} onKeyDown=${onKeyDown} />
+    <div class="dialog-actions"><span class="muted small">What followed stays, as a branch.</span><button type="button" onClick=${done}>Cancel</button>
+      <button type="button" class="primary" data-testid="edit-save" onClick=${save}>Send</button></div></div>`;
+}
+
+function Answer({ message, thread, model, readOnly, onShown }) {
+  const { live, status, error } = message;
+  const waiting = status === 'running' && live && live.text === '';
+  const over = status !== 'running';
+  return html`${waiting && html`<${Waiting} live=${live} />`}
+    <${AnswerBody} message=${message} onShown=${onShown} />
+    ${status === 'cancelled' && html`<p class="note">Stopped. What was written is kept.</p>`}
+    ${message.finishReason === 'length' && html`<p class="note">The answer reached the longest length the model allows.</p>`}
+    ${error && html`<${ErrorCard} ...${{ message, thread, model, readOnly }} />`}
+    ${over && !readOnly && html`<div class="actions">
+      <${Branches} ...${{ message, thread }} />
+      <${Copy} text=${message.content} label="Copy the answer" />
+      ${!error && html`<${Thumb} icon="up" rating="up" label="Good answer" ...${{ message, thread }} /><${Thumb} icon="down" rating="down" label="Bad answer" ...${{ message, thread }} />`}
+      ${!message.local && html`<${IconButton} icon="again" label="Another answer" data-testid="regenerate" disabled=${Boolean(thread.live)} onClick=${() => thread.regenerate(message, model)} />`}
+      <${Cost} message=${message} />
+    </div>`}`;
+}
+
+function Waiting({ live }) {
+  const [begun, setBegun] = useState(false);
+  useEffect(() => {
+    const first = () => setBegun(true);
+    live.listeners.add(first);
+    return () => live.listeners.delete(first);
+  }, [live]);
+  if (begun) return null;
+  const text = live.state.value === 'reconnecting' ? 'Reconnecting…' : 'Waiting for the answer';
+  return html`<div class="waiting" role="img" aria-label=${text}><span /><span /><span /></div>`;
+}
+
+function ErrorCard({ message, thread, model, readOnly }) {
+  const { error, command } = message;
+  const lost = message.status === 'lost';
+  const retry = () => {
+    if (!lost) thread.regenerate(message, model);
+    else if (command) thread.submit(command); // the same key: the server knows whether it had it already
+    else thread.rejoin(message);
+  };
+  return html`<div class="error-card" role="alert" data-testid="error-card"><${Icon} name="warn" />
+    <div><strong>${lost ? 'This could not be sent.' : 'The answer failed.'}</strong><p>${oneLine(error.message ?? 'No reason was given.')}</p></div>
+    ${!readOnly && html`<button type="button" data-testid="retry" onClick=${retry}>Try again</button>`}</div>`;
+}
+
+/** ‹ 2/3 ›: the other versions of a message. */
+function Branches({ message, thread }) {
+  const { siblings = [], id } = message;
+  if (siblings.length < 2) return null;
+  const at = siblings.indexOf(id);
+  const to = (step) => () => thread.switchTo(siblings[at + step]);
+  const busy = Boolean(thread.live);
+  return html`<span class="branches" role="group" aria-label="Versions">
+    <${IconButton} icon="left" label="Earlier version" data-testid="branch-prev" disabled=${at <= 0 || busy} onClick=${to(-1)} />
+    <span data-testid="branch-count" aria-label=${`Version ${at + 1} of ${siblings.length}`} role="img">${at + 1}/${siblings.length}</span>
+    <${IconButton} icon="right" label="Later version" data-testid="branch-next" disabled=${at >= siblings.length - 1 || busy} onClick=${to(1)} /></span>`;
+}
+
+function Copy({ text, label }) {
+  const [done, setDone] = useState(false);
+  const copy = async () => {
+    setDone(await copyText(text));
+    setTimeout(() => setDone(false), 1500);
+  };
+  return html`<${IconButton} icon=${done ? 'check' : 'copy'} label=${done ? 'Copied' : label} data-testid="copy" onClick=${copy} />`;
+}
+
+const Thumb = ({ icon, rating, label, message, thread }) =>
+  html`<${IconButton} icon=${icon} label=${label} aria-pressed=${message.feedback === rating} data-testid=${`thumb-${rating}`} onClick=${() => thread.rate(message, rating)} />`;
+
+function Cost({ message }) {
+  const { usage, cost, currency, model } = message;
+  if (!usage) return null;
+  const all = usage.promptTokens + usage.completionTokens;
+  const details = `${count(usage.promptTokens)} in (${count(usage.cachedTokens)} cached), ${count(usage.completionTokens)} out`;
+  return html`<span class="cost" title=${details} data-testid="cost">${model && html`<bdi>${oneLine(model)}</bdi> · `}${count(all)} tokens${cost !== null && cost !== undefined && ` · ${money(cost, currency)}`}</span>`;
+}

@@ -1,0 +1,3 @@
+// Parts of the page that are loaded when they are opened.
+
+export const PARTS = { log: true, pulse: true };

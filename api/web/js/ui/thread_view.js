@@ -1,0 +1,132 @@
+// The conversation: its messages and the composer below them. Without a conversation, a place to begin one.
+
+import { begin, conversations } from '../conversations.js';
+import { keepModel, lastModel } from '../kept.js';
+import { newKey } from '../api.js';
+import { go } from '../router.js';
+import { pastView, toast } from '../state.js';
+import { Thread } from '../thread.js';
+import { Composer } from './composer.js';
+import { html, Icon, useEffect, useLayoutEffect, useRef, useState } from './html.js';
+import { Message } from './message.js';
+import { modelOr } from './model_picker.js';
+import { useFollowing } from './scrolling.js';
+
+const STARTS = ['What can you do?', 'Count from 1 to 40', 'What is 37 × 24?'];
+let current = null;
+let beginning = null;
+
+/** The conversation on the page, for shortcuts; null if there is none. */
+export const currentThread = () => current;
+
+function threadOf(conversationId, at) {
+  if ((current?.id ?? null) !== conversationId) {
+    place(conversationId ? new Thread(conversationId) : null);
+    current?.load(at);
+  }
+  return current;
+}
+
+function place(thread) {
+  current?.close();
+  current = thread;
+  return thread;
+}
+
+export function ThreadView({ conversationId, at }) {
+  const thread = threadOf(conversationId, at);
+  const scroller = useRef(null);
+  const content = useRef(null);
+  const { follow, toEnd, away, hold } = useFollowing(scroller, content);
+  const [editing, setEditing] = useState(null);
+  const [chosen, setChosen] = useState(null);
+  const [busy, setBusy] = useState(false);
+  const past = pastView.value?.conversationId === conversationId ? pastView.value : null;
+  const messages = past ? past.messages : (thread?.messages.value ?? []);
+  const state = thread?.state.value ?? 'new';
+  const model = chosen ?? messages.findLast((each) => each.role === 'assistant' && each.model)?.model ?? conversations.value.find((each) => each.id === conversationId)?.model ?? lastModel();
+
+  useEffect(() => {
+    setEditing(null);
+    setChosen(null);
+    toEnd();
+  }, [conversationId]);
+  useLayoutEffect(() => {
+    if (!at || state !== 'ready') return;
+    const found = document.getElementById(`m-${at}`);
+    if (!found) return;
+    hold();
+    found.scrollIntoView({ block: 'center' });
+    found.classList.add('found');
+  }, [at, state, messages.length > 0]);
+  useEffect(() => {
+    const look = () => document.visibilityState === 'visible' && thread?.sync();
+    addEventListener('focus', look);
+    document.addEventListener('visibilitychange', look);
+    return () => {
+      removeEventListener('focus', look);
+      document.removeEventListener('visibilitychange', look);
+    };
+  }, [thread]);
+
+  const send = async (text) => {
+    const using = modelOr(model)?.id;
+    if (thread) {
+      if (past || messages.at(-1)?.status === 'running' || state !== 'ready') return false;
+      toEnd();
+      thread.say(text, thread.leafId, using);
+      return true;
+    }
+    if (busy) return false;
+    setBusy(true);
+    try {
+      // The same first prompt begins the same conversation, however often it must be sent.
+      if (beginning?.text !== text) beginning = { text, key: newKey() };
+      const made = await begin(text, using, beginning.key);
+      beginning = null;
+      place(new Thread(made.id)).say(text, null, using); // it is new: there is nothing to load
+      go(`/c/${made.id}`);
+      return true;
+    } catch (error) {
+      if (error.status !== 401) toast(error.message);
+      return false;
+    } finally {
+      setBusy(false);
+    }
+  };
+  const earlier = async () => {
+    const before = scroller.current.scrollHeight - scroller.current.scrollTop;
+    hold();
+    await thread.loadEarlier();
+    requestAnimationFrame(() => (scroller.current.scrollTop = scroller.current.scrollHeight - before));
+  };
+  const pick = (id) => {
+    setChosen(id);
+    keepModel(id);
+  };
+  return html`<div class=${`thread ${messages.length === 0 && state !== 'loading' && state !== 'failed' ? 'thread-empty' : ''}`}>
+    <div class="scroller" ref=${scroller} tabindex="0" role="region" aria-label="Conversation"><div class="messages" ref=${content}>
+      ${past && html`<div class="past-note" role="status">As of ${past.label} <button type="button" class="link" onClick=${() => (pastView.value = null)}>Back to now</button></div>`}
+      ${!past && thread?.nextBefore.value && html`<button type="button" class="quiet load-earlier" data-testid="load-earlier" disabled=${thread.loadingEarlier.value} onClick=${earlier}>${thread.loadingEarlier.value ? 'Loading…' : 'Load earlier messages'}</button>`}
+      ${state === 'loading' && html`<div class="skeleton" role="status" aria-label="Loading the conversation"><i /><i /><i /></div>`}
+      ${state === 'failed' && html`<${Failed} thread=${thread} at=${at} />`}
+      ${(state === 'new' || (state === 'ready' && messages.length === 0)) && html`<div class="greeting"><h1>What is on your mind?</h1>
+        <div class="starts">${STARTS.map((text) => html`<button type="button" key=${text} onClick=${() => send(text)}>${text}</button>`)}</div></div>`}
+      ${messages.map((message) => html`<${Message} key=${message.key ?? message.id} ...${{ message, thread, model: modelOr(model)?.id, setEditing }} readOnly=${Boolean(past)} onShown=${follow} editing=${editing !== null && editing === message.key} />`)}
+      ${thread?.newer.value && html`<div class="past-note" role="status">There is a newer branch of this conversation. <button type="button" class="link" onClick=${() => thread.load()}>Show it</button></div>`}
+    </div></div>
+    <div class="dock">
+      ${away && html`<button type="button" class="to-latest" data-testid="to-latest" aria-label="To the latest message" title="To the latest message" onClick=${toEnd}><${Icon} name="arrow" /></button>`}
+      ${!past && html`<${Composer} conversationId=${conversationId} live=${thread?.live ?? null} disabled=${busy || state === 'loading' || state === 'failed'} onSend=${send} model=${model} setModel=${pick}
+        onEditLast=${() => setEditing(messages.findLast((each) => each.role === 'user')?.key ?? null)} />`}
+      <p class="fine-print">Answers can be wrong. Check what matters.</p>
+    </div>
+  </div>`;
+}
+
+function Failed({ thread, at }) {
+  const { status, message } = thread.error.value;
+  return html`<div class="error-card" role="alert" data-testid="error-card"><${Icon} name="warn" />
+    <div><strong>${status === 404 ? 'There is no such conversation.' : 'The conversation could not be loaded.'}</strong><p>${status === 404 ? 'It may have been deleted.' : message}</p></div>
+    ${status === 404 ? html`<button type="button" onClick=${() => go('/')}>New chat</button>` : html`<button type="button" data-testid="retry" onClick=${() => thread.load(at)}>Try again</button>`}</div>`;
+}
