@@ -7,32 +7,42 @@ import contextlib
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from types import FrameType
 from typing import Protocol
 
 import uvicorn
 import uvloop
+from confluent_kafka import Message
 from confluent_kafka.admin import AdminClient
 
 from api.app import create_app
 from api.chunk_log import KafkaChunkLog
 from api.http_protocol import BoundedHttp
 from api.key_cache import KeyCache
+from api.live_log import LiveLog
+from api.live_tail import KafkaLiveTail
 from api.log_ends import KafkaEnds
 from api.log_past import LogPast
 from api.own_writes import OwnWrites
 from api.parts import Parts
+from api.pulse.fleet import KafkaFleet
+from api.pulse.sampling import Pulse
 from api.rate_limit import RedisLimiter
 from api.readers import Readers
 from api.readiness import Readiness
+from api.sessions import Sessions
 from api.tail_hub import TailHub
+from api.used_links import RedisLinks
+from api.web_files import WebFiles, WebFilesMissing, read_folder
 from infra import logging
 from infra.cassandra import StoreError
 from infra.clock import now_us
+from infra.ids import draw_secret
 from infra.lifesign import LifeSign
 from infra.models import ModelCatalogue, ModelsFileError
 from infra.redis import RedisScripts
-from infra.settings import Settings, SettingsError, load
+from infra.settings import ApiSettings, Settings, SettingsError, load
 from projections.facade import Projections
 from topics.catalogue import ACCOUNT_EVENTS, TOKEN_CHUNKS, catalogue
 from topics.errors import LogError
@@ -47,7 +57,18 @@ BACKLOG = 2048
 
 
 class Server(uvicorn.Server):
-    """Ends in order on SIGTERM and SIGINT; uvicorn's own way would send the signal on to this process once more."""
+    """Ends in order on SIGTERM and SIGINT; uvicorn's own way would send the signal on to this process once more.
+
+    `on_exit` is called as soon as an end is asked for: it cuts the streams that have none of their own.
+    """
+
+    def __init__(self, config: uvicorn.Config, on_exit: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_exit = on_exit
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self._on_exit()
+        super().handle_exit(sig, frame)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -99,7 +120,16 @@ async def connected(settings: Settings) -> AsyncIterator[tuple[Parts, list[Faili
         stack.push_async_callback(accounts.aclose)
         chunks = KafkaChunkLog(properties, topics)
         hub = TailHub(topics, chunks)
-        await chunks.start(hub.on_batch)
+        live = LiveLog(
+            lambda on_records: KafkaLiveTail(properties, topics, on_records),
+            lambda place: chunks.position(place[1]),
+        )
+
+        def on_chunks(batch: list[Message]) -> None:
+            hub.on_batch(batch)
+            live.on_records(batch)
+
+        await chunks.start(on_chunks)
         stack.push_async_callback(chunks.aclose)
 
         async def ask_log() -> None:
@@ -108,12 +138,15 @@ async def connected(settings: Settings) -> AsyncIterator[tuple[Parts, list[Faili
         past = LogPast(settings, topics)
         stack.push_async_callback(past.aclose)
         readiness = Readiness({"log": ask_log, "projections": reads.ping})
+        ends, fleet = KafkaEnds(admin, topics), KafkaFleet(admin)
+        stack.push_async_callback(fleet.aclose)
+        pulse = Pulse(topics, live, past, ends, fleet, readiness, readers, settings.worker.slots)
         yield (
             Parts(
                 settings.api,
                 models,
                 log,
-                KafkaEnds(admin, topics),
+                ends,
                 reads,
                 limiter,
                 keys,
@@ -123,9 +156,26 @@ async def connected(settings: Settings) -> AsyncIterator[tuple[Parts, list[Faili
                 readiness,
                 past,
                 now_us(),
+                sessions_of(settings.api),
+                RedisLinks(scripts),
+                WebFiles.of(read_folder()),
+                topics,
+                live,
+                pulse,
             ),
             [chunks, accounts],
         )
+
+
+def sessions_of(settings: ApiSettings) -> Sessions:
+    """The cookies and links that this process takes."""
+    secret = settings.session_secret.get_secret_value()
+    if not secret:
+        secret = draw_secret()
+        logging.get_logger(__name__).warning(
+            "api.session_secret is not set: browsers signed in here are signed out when this process ends"
+        )
+    return Sessions(secret, round(settings.session_days * 86_400))
 
 
 async def serve(settings: Settings) -> None:
@@ -138,17 +188,20 @@ async def serve(settings: Settings) -> None:
                 access_log=False,
                 log_config=None,
                 server_header=False,
-                proxy_headers=False,
+                # Who asks, and by which scheme, is what these say; nobody else is believed.
+                proxy_headers=True,
+                forwarded_allow_ips=list(settings.api.trusted_proxies),
                 backlog=BACKLOG,
                 timeout_graceful_shutdown=GRACE_S,
                 http=BoundedHttp,
             )
-            server = Server(config)
+            server = Server(config, parts.end_pushed)
             stop = asyncio.Event()
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(LifeSign.from_env().run_beats(stop))
                 forever = [tasks.create_task(tail.failed()) for tail in tails]
-                forever.append(tasks.create_task(parts.readers.run_ticks()))
+                for run in (parts.readers.run_ticks, parts.live.run, parts.pulse.run):
+                    forever.append(tasks.create_task(run()))
                 await server.serve([listener])
                 stop.set()
                 for task in forever:
@@ -175,7 +228,7 @@ def main() -> int:
         logging.configure("api", settings.log_level)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(serve(settings))
-    except* (SettingsError, ModelsFileError, LogError, StoreError, CannotListen) as group:
+    except* (SettingsError, ModelsFileError, LogError, StoreError, CannotListen, WebFilesMissing) as group:
         errors += _leaves(group)
     for error in errors:
         print(f"api: {error}", file=sys.stderr)

@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from api import conversations, generations, keys, messages, operations, schema_registry
+from api import (
+    branches,
+    conversations,
+    generations,
+    keys,
+    messages,
+    model_listing,
+    operations,
+    schema_registry,
+    search,
+    session_routes,
+    web_pages,
+)
 from api.answers import ERROR_SCHEMA
 from api.errors import ApiError, as_api_error, bad_request
+from api.log_view import routes as log_view
 from api.middleware import AnswerHeaders
 from api.openai import chat, models
 from api.parts import Parts
+from api.pulse import routes as pulse
 from infra.cassandra import StoreUnavailable
 from infra.models import ModelNotFound
 from schemas.envelope import SealedContent
@@ -23,7 +38,8 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
     status: {"description": meaning, "content": {"application/json": {"schema": ERROR_SCHEMA}}}
     for status, meaning in {
         400: "The request is wrong; `param` names where.",
-        401: "The key is missing, wrong or revoked.",
+        401: "The key is missing, wrong or revoked, or the browser is no longer signed in.",
+        403: "A change by session cookie that another site may have asked for.",
         404: "It does not exist, or it is not yours.",
         409: "Something it builds on is still running.",
         413: "The body is too large.",
@@ -47,8 +63,16 @@ def create_app(parts: Parts) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.parts = parts
+    app.state.searches = asyncio.Semaphore(search.MOST_AT_ONCE)
     for router in (conversations.router, messages.router, generations.router, keys.router, chat.router, models.router):
         app.include_router(router, responses=_ERRORS)
+    for router in (session_routes.router, model_listing.router):
+        app.include_router(router, responses=_ERRORS)
+    for router in (branches.router, search.router):
+        app.include_router(router, responses=_ERRORS)
+    for router in (log_view.router, pulse.router):
+        app.include_router(router, responses=_ERRORS)
+    app.include_router(web_pages.router)
     app.include_router(operations.router)
     app.include_router(schema_registry.router)
     for kind in (ApiError, HTTPException, LogUnavailable, StoreUnavailable, ModelNotFound, SealedContent):

@@ -1,4 +1,7 @@
-"""Who may: the one gate that every route but the public ones goes through."""
+"""Who may: the one gate that every route but the public ones goes through.
+
+A request carries a key in a header, or the cookie of a browser that was signed in with one: the key decides in both.
+"""
 
 from __future__ import annotations
 
@@ -8,15 +11,21 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from api.errors import ApiError, bad_request, unauthorised
+from api.errors import ApiError, bad_request, not_found, unauthorised
 from api.key_cache import Principal
 from api.metrics import LIMITED
 from api.parts import parts_of
 from api.rate_limit import go_duration
+from api.same_origin import SAFE_METHODS, refuse_other_sites
+from api.sessions import Session
+from infra.clock import now_us
+from infra.settings import ApiSettings
+from schemas import ids
 
 KEY_PREFIX = "vk_"
 _KEY = re.compile(rf"{KEY_PREFIX}[A-Za-z0-9_-]{{43}}")
-PUBLIC_PATHS = frozenset({"/health", "/metrics", "/docs", "/docs/style.css", "/openapi.json"})
+COOKIE = "verbatim_session"
+_PORT = re.compile(r":([0-9]{1,5})$")
 
 
 def hash_of(key: str) -> str:
@@ -24,10 +33,10 @@ def hash_of(key: str) -> str:
     return sha256(key.encode()).hexdigest()
 
 
-def presented_key(request: Request) -> str:
-    """The key a request carries, as `Authorization: Bearer` or `x-api-key`: both are the same key.
+def presented_key(request: Request) -> str | None:
+    """The key a request carries, as `Authorization: Bearer` or `x-api-key`: both are the same key. None without either.
 
-    Raises ApiError 401 without one or with something that is none, 400 when the two differ.
+    Raises ApiError 401 for something that is no key, 400 when the two differ.
     """
     bearer: str | None = None
     headers = request.headers.getlist("authorization")
@@ -43,18 +52,58 @@ def presented_key(request: Request) -> str:
     if bearer is not None and other is not None and bearer != other:
         raise bad_request("Authorization and x-api-key carry different keys; send one.", code="ambiguous_api_key")
     key = bearer if bearer is not None else other
-    if not key:
-        raise unauthorised("You didn't provide an API key. Send it as Authorization: Bearer KEY, or as x-api-key: KEY.")
+    if key == "":
+        raise _keyless()
+    return None if key is None else checked_key(key)
+
+
+def checked_key(key: str) -> str:
+    """`key`, if keys look so. Raises ApiError 401."""
     if not _KEY.fullmatch(key):
         raise unauthorised("Incorrect API key provided.")
     return key
 
 
-async def authorise(request: Request) -> Principal:
-    """The principal of a request. Raises ApiError 401: the same for keys that never were and revoked ones."""
-    principal = await parts_of(request).keys.principal(hash_of(presented_key(request)))
+def cookie_name(request: Request) -> str:
+    """What the session cookie is called at the address that was asked.
+
+    Browsers keep cookies by host name and not by port: without the port in the name, signing in to one of two
+    installations on a host would sign out of the other.
+    """
+    port = _PORT.search(request.headers.get("host", ""))
+    return f"{COOKIE}_{port[1]}" if port else COOKIE
+
+
+def session_of(request: Request) -> Session | None:
+    """What the request's cookie says, if it has one that is ours and not too old; its key may be revoked."""
+    cookie = request.cookies.get(cookie_name(request))
+    return None if cookie is None else parts_of(request).sessions.session(cookie, now_us() // 1_000_000)
+
+
+async def principal_of_key(request: Request, key: str) -> Principal:
+    """Whose key it is. Raises ApiError 401: the same for keys that never were and revoked ones."""
+    principal = await parts_of(request).keys.principal(hash_of(key))
     if principal is None:
         raise unauthorised("Incorrect API key provided.")
+    return principal
+
+
+async def authorise(request: Request) -> Principal:
+    """The principal of a request, by its key or else by its cookie.
+
+    Raises ApiError 401, and 403 for a change by cookie that another site may have asked for.
+    """
+    key = presented_key(request)
+    if key is not None:
+        return await principal_of_key(request, key)
+    if cookie_name(request) not in request.cookies:
+        raise _keyless()
+    if request.method not in SAFE_METHODS:
+        refuse_other_sites(request.headers)
+    session = session_of(request)
+    principal = None if session is None else await parts_of(request).keys.principal(session.key_sha256)
+    if principal is None:
+        raise unauthorised("You are no longer signed in here. Sign in again.", code="session_expired")
     return principal
 
 
@@ -68,6 +117,23 @@ async def admit(request: Request) -> Principal:
 async def admit_anybody(request: Request) -> None:
     """For what is public: the request rate of an address, and nothing else. Raises ApiError 429."""
     await _within_rate(request, f"address:{request.client.host if request.client else ''}")
+
+
+def _keyless() -> ApiError:
+    return unauthorised("You didn't provide an API key. Send it as Authorization: Bearer KEY, or as x-api-key: KEY.")
+
+
+def is_operator(principal: Principal, settings: ApiSettings) -> bool:
+    """Whether this is one of the users that `api.operators` names, by id or by name."""
+    return any(principal.user_id in (named, ids.user_id(named)) for named in settings.operators)
+
+
+async def admit_operator(request: Request) -> Principal:
+    """`admit`, for operators. Raises ApiError 404 for everybody else: what they may not see does not exist."""
+    principal = await admit(request)
+    if not is_operator(principal, parts_of(request).settings):
+        raise not_found("route")
+    return principal
 
 
 async def _within_rate(request: Request, who: str) -> None:
@@ -93,3 +159,4 @@ async def _within_rate(request: Request, who: str) -> None:
 
 
 Caller = Annotated[Principal, Depends(admit)]
+Operator = Annotated[Principal, Depends(admit_operator)]

@@ -80,8 +80,8 @@ def model_not_found(model_id: str) -> ApiError:
     return ApiError(404, message, code="model_not_found", param="model")
 
 
-def unauthorised(message: str) -> ApiError:
-    return ApiError(401, message, code="invalid_api_key", headers={"WWW-Authenticate": "Bearer"})
+def unauthorised(message: str, *, code: str = "invalid_api_key") -> ApiError:
+    return ApiError(401, message, code=code, headers={"WWW-Authenticate": "Bearer"})
 
 
 def unavailable(message: str, *, code: str = "unavailable", headers: Mapping[str, str] | None = None) -> ApiError:

@@ -6,12 +6,13 @@ import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from typing import TypeVar
 
 from api.ports import PastOutOfReach
 from infra.clock import monotonic_s
 from infra.settings import Settings
 from projections.replay.as_of import PastConversation
-from projections.replay.looking_back import conversation_then
+from projections.replay.looking_back import Check, Source, conversation_then
 from topics.archive.reading import open_archive
 from topics.catalogue import Catalogue
 from topics.cuts import Cut
@@ -20,6 +21,8 @@ from topics.log import Log
 DEADLINE_S = 10.0
 MOST_WAITING = 8
 MOST_BYTES = 64 * 1024 * 1024
+
+_T = TypeVar("_T")
 
 
 class LogPast:
@@ -34,14 +37,17 @@ class LogPast:
         self._closed = False
 
     async def conversation(self, conversation_id: str, first: int, moment: Cut | int) -> tuple[Cut, PastConversation]:
+        return await self.look(
+            lambda log, check: conversation_then(log, self._topics, conversation_id, first, moment, check)
+        )
+
+    async def look(self, work: Callable[[Source, Check], _T]) -> _T:
         if self._waiting >= MOST_WAITING:
             raise PastOutOfReach("Many ask for the past just now")
         until_s = monotonic_s() + self._deadline_s
         self._waiting += 1
         try:
-            return await asyncio.get_running_loop().run_in_executor(
-                self._thread, self._read, conversation_id, first, moment, until_s
-            )
+            return await asyncio.get_running_loop().run_in_executor(self._thread, self._read, work, until_s)
         finally:
             self._waiting -= 1
 
@@ -50,16 +56,14 @@ class LogPast:
         self._closed = True
         await asyncio.to_thread(self._thread.shutdown, cancel_futures=True)
 
-    def _read(
-        self, conversation_id: str, first: int, moment: Cut | int, until_s: float
-    ) -> tuple[Cut, PastConversation]:
+    def _read(self, work: Callable[[Source, Check], _T], until_s: float) -> _T:
         check = self._checking(until_s)
         check(0)
         properties, archive = self._settings.kafka.client_properties(), self._settings.archive.url
         with closing(Log(properties, open_archive(archive, properties) if archive else None)) as log:
-            return conversation_then(log, self._topics, conversation_id, first, moment, check)
+            return work(log, check)
 
-    def _checking(self, until_s: float) -> Callable[[int], None]:
+    def _checking(self, until_s: float) -> Check:
         def check(kept_bytes: int) -> None:
             if self._closed or monotonic_s() > until_s:
                 raise PastOutOfReach("Reading that past took too long")

@@ -153,7 +153,9 @@ async def list_messages(
         page = await parts.reads.messages(conversation_id, cursor, limit)
     except ValueError:
         raise bad_request("Invalid value for 'cursor': take it from nextCursor.", param="cursor") from None
-    return json_answer({"data": [message_json(row) for row in page.rows], "nextCursor": page.next_cursor})
+    ratings = await parts.reads.ratings(conversation_id, [row.message_id for row in page.rows])
+    shown = [message_json(row, ratings.get(row.message_id)) for row in page.rows]
+    return json_answer({"data": shown, "nextCursor": page.next_cursor})
 
 
 @router.post("/{message_id}/feedback", status_code=204, openapi_extra=openapi_body(GiveFeedback))

@@ -13,6 +13,11 @@ FIRST_FRAME_SECONDS = Histogram(
 ACTIVE_STREAMS = Gauge("verbatim_api_active_streams", "Clients that read a stream now.")
 DROPPED_READERS = Counter("verbatim_api_dropped_readers_total", "Streams ended by us before their end.", ("reason",))
 PRODUCE_FAILURES = Counter("verbatim_api_produce_failures_total", "Commands the log did not acknowledge.")
+LOOKS_LIMITED = Counter(
+    "verbatim_api_log_looks_limited_total",
+    "Looks at the log as it grows that met a bound: no room for one more, or too slow for what came.",
+    ("bound",),
+)
 LIMITED = Counter("verbatim_api_rate_limited_total", "Requests refused for their rate.")
 LIMITER_OPEN = Counter("verbatim_api_rate_limit_unavailable_total", "Requests let through because Redis was away.")
 READS_BEHIND = Counter("verbatim_api_reads_behind_total", "Reads answered behind the position they asked for.")

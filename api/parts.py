@@ -7,13 +7,18 @@ from dataclasses import dataclass
 from fastapi import Request
 
 from api.key_cache import KeyCache
+from api.live_log import LiveLog
 from api.own_writes import OwnWrites
-from api.ports import Ends, Limiter, Log, Past, Reads
+from api.ports import Ends, Limiter, Links, Log, Past, Reads
+from api.pulse.sampling import Pulse
 from api.readers import Readers
 from api.readiness import Readiness
+from api.sessions import Sessions
 from api.tail_hub import TailHub
+from api.web_files import WebFiles
 from infra.models import ModelCatalogue
 from infra.settings import ApiSettings
+from topics.catalogue import Catalogue
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +38,17 @@ class Parts:
     readiness: Readiness
     past: Past
     started_at_us: int
+    sessions: Sessions
+    links: Links
+    web: WebFiles
+    topics: Catalogue
+    live: LiveLog
+    pulse: Pulse
+
+    def end_pushed(self) -> None:
+        """This process ends: cut the streams that have no end of their own. Their clients resume elsewhere."""
+        self.live.close()
+        self.pulse.close()
 
 
 def parts_of(request: Request) -> Parts:

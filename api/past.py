@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -51,13 +53,10 @@ async def conversation_as_of(parts: Parts, row: ConversationRow, text: str) -> d
     if first is None:
         raise not_found("conversation")
     try:
-        cut, past = await parts.past.conversation(row.conversation_id, first, moment)
+        with past_errors():
+            cut, past = await parts.past.conversation(row.conversation_id, first, moment)
     except BadCut as error:
         raise _refused(str(error)) from None
-    except PastOutOfReach as error:
-        raise unavailable(f"{error}. Please retry, or ask for less.", code="past_out_of_reach") from None
-    except (OutOfRange, DamagedArchive):
-        raise unavailable("The log does not hold this conversation's past any more.", code="past_not_held") from None
     if past.row is None:
         if past.deleted:
             raise not_found("conversation")
@@ -68,8 +67,19 @@ async def conversation_as_of(parts: Parts, row: ConversationRow, text: str) -> d
     return {
         **conversation_json(past.row),
         "asOf": format_cut(cut),
-        "messages": [message_json(message) for message in past.messages],
+        "messages": [message_json(message, past.ratings.get(message.message_id)) for message in past.messages],
     }
+
+
+@contextmanager
+def past_errors() -> Iterator[None]:
+    """Within the block, a past that cannot be read becomes an ApiError 503 that says why."""
+    try:
+        yield
+    except PastOutOfReach as error:
+        raise unavailable(f"{error}. Please retry, or ask for less.", code="past_out_of_reach") from None
+    except (OutOfRange, DamagedArchive):
+        raise unavailable("The log does not hold this conversation's past any more.", code="past_not_held") from None
 
 
 def _refused(why: str) -> ApiError:

@@ -7,6 +7,7 @@ from typing import Any
 from api.answers import iso
 from api.frames import usage_of
 from projections.conversations.queries import ConversationRow
+from projections.feedback.queries import Rating
 from projections.messages.rows import MessageRow
 from schemas.envelope import plain
 
@@ -23,7 +24,8 @@ def conversation_json(row: ConversationRow) -> dict[str, Any]:
     }
 
 
-def message_json(row: MessageRow) -> dict[str, Any]:
+def message_json(row: MessageRow, rating: Rating | None) -> dict[str, Any]:
+    """`rating`: the caller's, of an answer."""
     failure = row.failure
     return {
         "id": row.message_id,
@@ -39,5 +41,6 @@ def message_json(row: MessageRow) -> dict[str, Any]:
         "cost": None if row.cost_micros is None else row.cost_micros / 1_000_000,
         "costMicros": row.cost_micros,
         "currency": row.currency,
+        "feedback": rating,
         "createdAt": iso(row.created_at_us),
     }

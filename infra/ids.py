@@ -21,6 +21,11 @@ def draw_attempt_id() -> str:
     return secrets.token_hex(8)
 
 
+def draw_bytes(count: int) -> bytes:
+    """Random bytes from the system's CSPRNG."""
+    return secrets.token_bytes(count)
+
+
 def draw_secret(bytes_: int = 32) -> str:
     """A random secret of `bytes_` bytes in URL-safe base64 without padding, from the system's CSPRNG."""
     return secrets.token_urlsafe(bytes_)

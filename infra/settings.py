@@ -12,6 +12,7 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, Literal
 
@@ -28,6 +29,7 @@ from infra.planted import CLOCK_SKEW_VARIABLE, CRASHPOINT_VARIABLE
 CONFIG_FILE_VARIABLE = "VERBATIM_CONFIG"
 DEFAULT_CONFIG_FILE = "verbatim.toml"
 PREFIX = "VERBATIM_"
+SHORTEST_SESSION_SECRET = 32
 # Names of the environment that are no settings: where to look, and what a supervisor tells its children.
 OTHER_NAMES = frozenset(
     {
@@ -102,6 +104,14 @@ class TritonSettings(_Section):
 
 
 class ApiSettings(_Section):
+    """`trusted_proxies`: addresses or networks whose X-Forwarded-For and X-Forwarded-Proto are believed.
+
+    `operators`: ids or names of the users who see how the installation does; `up` makes the first, admin.
+
+    `session_secret` signs the cookies and one-time links of browsers: the same for all processes of the API. Empty:
+    `up` makes one a state folder; a process that is given none draws its own.
+    """
+
     host: str = "127.0.0.1"
     port: int = Field(default=8080, ge=0, le=65535)
     max_body_bytes: int = Field(default=4 * 1024 * 1024, ge=1024, le=7 * 1024 * 1024)
@@ -110,6 +120,27 @@ class ApiSettings(_Section):
     disconnect_grace_s: float = Field(default=2.0, ge=0, le=60)
     read_wait_s: float = Field(default=5.0, gt=0, le=30)
     produce_timeout_s: float = Field(default=10.0, gt=0, le=60)
+    trusted_proxies: tuple[str, ...] = ("127.0.0.1", "::1")
+    operators: tuple[str, ...] = ("admin",)
+    session_days: float = Field(default=30.0, gt=0, le=400)
+    session_secret: SecretStr = SecretStr("")
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_addresses(cls, proxies: tuple[str, ...]) -> tuple[str, ...]:
+        for proxy in proxies:
+            try:
+                ip_network(proxy)
+            except ValueError:
+                raise ValueError("addresses (10.0.0.5) or networks (10.0.0.0/24) are expected") from None
+        return proxies
+
+    @field_validator("session_secret")
+    @classmethod
+    def _is_long_enough(cls, secret: SecretStr) -> SecretStr:
+        if 0 < len(secret.get_secret_value()) < SHORTEST_SESSION_SECRET:
+            raise ValueError(f"at least {SHORTEST_SESSION_SECRET} characters are expected, or nothing")
+        return secret
 
 
 class WorkerSettings(_Section):

@@ -13,11 +13,16 @@ from projections.accounts.queries import ApiKeyRow, UserRow
 from projections.conversation_lists.queries import ConversationPage, conversation_page
 from projections.conversations import queries as conversations
 from projections.conversations.queries import ConversationRow
+from projections.feedback import queries as feedback
+from projections.feedback.queries import Rating
 from projections.generations import queries as generations
 from projections.generations.queries import GenerationRow
 from projections.messages import queries as messages
+from projections.messages.branch_queries import BranchPage, branch
 from projections.messages.queries import MessagePage
 from projections.messages.rows import MessageRow
+from projections.messages.text_queries import TextPage, texts
+from projections.messages.turns import TurnPlace, turn_places
 from projections.order import order_key, place
 from projections.reading import Tables
 from projections.usage import queries as usage
@@ -89,6 +94,30 @@ class Projections:
     async def leaf(self, conversation_id: str) -> MessageRow | None:
         """The newest message: the answer (perhaps still running) to the last command."""
         return await messages.leaf(self.tables, conversation_id)
+
+    async def branch(
+        self,
+        conversation_id: str,
+        *,
+        leaf: str | None = None,
+        through: str | None = None,
+        before: str | None = None,
+        limit: int = 60,
+    ) -> BranchPage | None:
+        """A page of one branch; None: a message that was named is not there, or not on it."""
+        return await branch(self.tables, conversation_id, leaf, through, before, limit)
+
+    async def turn_places(self, conversation_id: str, before: int | None, limit: int) -> list[TurnPlace]:
+        """At most `limit` turns before an order key (None: from the newest), newest first; fewer: there are no more."""
+        return await turn_places(self.tables, conversation_id, before, limit)
+
+    async def texts(self, conversation_id: str, before: int | None, turns: int) -> TextPage:
+        """What was said in the turns before an order key (None: the newest), newest first."""
+        return await texts(self.tables, conversation_id, before, turns)
+
+    async def ratings(self, conversation_id: str, message_ids: Sequence[str]) -> Mapping[str, Rating]:
+        """How those of a page's messages are rated that are."""
+        return await feedback.ratings(self.tables, conversation_id, message_ids)
 
     async def generation(self, generation_id: str) -> GenerationRow | None:
         """The generation as it was asked for."""

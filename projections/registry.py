@@ -17,6 +17,8 @@ from projections.conversation_lists import fold as conversation_lists
 from projections.conversation_lists.table import CONVERSATIONS_BY_USER
 from projections.conversations import fold as conversations
 from projections.conversations.table import CONVERSATIONS
+from projections.feedback import fold as feedback
+from projections.feedback.table import FEEDBACK
 from projections.generations import fold as generations
 from projections.generations.table import GENERATIONS
 from projections.messages import fold as messages
@@ -55,7 +57,8 @@ DEFINITIONS: tuple[Projection, ...] = (
         (MESSAGES, MESSAGE_PLACES),
         messages.fold,
     ),
-    # After messages: a conversation's row tells by `changed` what its messages show already.
+    Projection("feedback", 1, frozenset({CONVERSATION_EVENTS}), (FEEDBACK,), feedback.fold),
+    # After messages and feedback: a conversation's row tells by `changed` what those show already.
     Projection("conversations", 1, frozenset({CONVERSATION_EVENTS}), (CONVERSATIONS,), conversations.fold),
     Projection(
         "conversation_lists",

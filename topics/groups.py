@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException
 from confluent_kafka.admin import AdminClient
@@ -15,18 +15,44 @@ _ANSWER_S = 20.0
 
 def committed(properties: Mapping[str, str]) -> dict[TopicPartition, dict[str, int]]:
     """Of each partition that any group ever committed: group -> the offset it would go on at. Raises LogUnavailable."""
-    admin = AdminClient({**properties, "log_level": "0"})
+    return committed_by(AdminClient({**properties, "log_level": "0"}))
+
+
+def committed_by(admin: AdminClient, *, answer_s: float = _ANSWER_S) -> dict[TopicPartition, dict[str, int]]:
+    """As `committed`, asked with a client that is there. `answer_s`: how long the broker may take for each answer."""
     found: dict[TopicPartition, dict[str, int]] = {}
     try:
-        listing = admin.list_consumer_groups(request_timeout=_ANSWER_S).result(_ANSWER_S)
+        listing = admin.list_consumer_groups(request_timeout=answer_s).result(answer_s)
         if listing.errors:
             raise LogUnavailable(f"the broker does not tell all consumer groups: {listing.errors[0]}")
-        for group in sorted(group.group_id for group in listing.valid):
-            asked = ConsumerGroupTopicPartitions(group)
-            answer = admin.list_consumer_group_offsets([asked], request_timeout=_ANSWER_S)[group].result(_ANSWER_S)
-            for place in answer.topic_partitions:
+        # One request tells of one group: all are on their way before the first answer is waited for.
+        asked = {
+            group: admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)], request_timeout=answer_s)[
+                group
+            ]
+            for group in sorted(group.group_id for group in listing.valid)
+        }
+        for group, answer in asked.items():
+            for place in answer.result(answer_s).topic_partitions:
                 if place.error is None and place.offset >= 0:
                     found.setdefault((place.topic, place.partition), {})[group] = place.offset
     except (KafkaException, TimeoutError) as error:
         raise LogUnavailable(f"the broker does not tell what its consumer groups have read: {error}") from error
     return found
+
+
+def instances(admin: AdminClient, groups: Sequence[str], *, answer_s: float = _ANSWER_S) -> dict[str, list[str]]:
+    """The static members of each of these groups, by the names they gave themselves. Raises LogUnavailable."""
+    if not groups:
+        return {}
+    try:
+        asked = admin.describe_consumer_groups(list(groups), request_timeout=answer_s)
+        found = {group: answer.result(answer_s) for group, answer in asked.items()}
+    except (KafkaException, TimeoutError) as error:
+        raise LogUnavailable(f"the broker does not tell who its consumer groups are: {error}") from error
+    return {
+        group: sorted(
+            member.group_instance_id.removeprefix(f"{group}-") for member in told.members if member.group_instance_id
+        )
+        for group, told in found.items()
+    }

@@ -1,4 +1,4 @@
-"""`./verbatim key`: API keys made, listed and revoked."""
+"""`./verbatim key`: API keys made, listed and revoked, and links that sign a browser in."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from infra.settings import Settings
     from projections.accounts.queries import ApiKeyRow, UserRow
 
-app = typer.Typer(name="key", help="Make, list and revoke API keys.", no_args_is_help=True, add_completion=False)
+app = typer.Typer(
+    name="key", help="API keys, and links that sign a browser in.", no_args_is_help=True, add_completion=False
+)
 
 T = TypeVar("T")
 
@@ -98,6 +100,34 @@ def revoke(
     user, key, revoked_now = _with_accounts(state, run)
     done = "revoked" if revoked_now else "was revoked already"
     print(f"key {key.key_id} of user {printable(user.name)} (ends in {key.hint}) {done}")
+
+
+@app.command()
+def link(
+    key_id: Annotated[
+        str | None, typer.Argument(metavar="[KEY_ID]", help="Whose: a key's id; without one, the first key's user.")
+    ] = None,
+    state: StateOption = None,
+) -> None:
+    """Print a link that signs one browser in: good once, within an hour."""
+    from infra.cli.sign_in_link import sign_in_link
+    from infra.cli.stack_file import running_stack, state_folder
+    from infra.stack.layout import Layout
+
+    try:
+        folder = state_folder(state)
+        stack = running_stack(folder)
+    except UserError as error:
+        complain(error)
+
+    async def run(accounts: Accounts) -> str:
+        return await accounts.key_for_link(key_id, stack.api_key)
+
+    address = sign_in_link(stack.api_url, _with_accounts(state, run), Layout.at(folder))
+    if address is None:
+        complain(f"{folder} has no session secret: ./verbatim down, then up, makes one")
+    print("signs one browser in, once, within an hour:", file=sys.stderr, flush=True)
+    print(address, flush=True)
 
 
 def _with_accounts(state: Path | None, run: Callable[[Accounts], Awaitable[T]]) -> T:

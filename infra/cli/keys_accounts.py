@@ -126,6 +126,20 @@ class Accounts:
         )
         return user, key, True
 
+    async def key_for_link(self, wanted: str | None, first_key: str) -> str:
+        """The hash of the key with the id `wanted` (or its beginning), or of `first_key`, if it opens anything.
+
+        Raises UserError.
+        """
+        if wanted is not None:
+            user, key = _chosen(wanted, await self.all_keys())
+            if key.revoked:
+                raise UserError(f"key {key.key_id} of user {printable(user.name)} is revoked")
+            return key.key_sha256
+        if not await self.is_valid(first_key):
+            raise UserError("the first key is revoked: name another one, ./verbatim key list shows them")
+        return sha256_of(first_key)
+
     async def _send(self, user_id: str, event: AccountEvent) -> None:
         await self._log.send(ACCOUNT_EVENTS, user_id, event)
 

@@ -63,6 +63,7 @@ def up(
     ] = None,
 ) -> None:
     """Start the servers and our processes, and say where to go. Ctrl-C stops everything."""
+    from infra.cli.stack_progress import state_option
     from infra.cli.supervise import parse_scale
 
     counts = parse_scale(scale or [])
@@ -75,6 +76,7 @@ def up(
         snapshot = read_snapshot(layout.status_file)
         where = f" at {snapshot.api_url}" if snapshot is not None else ""
         console.print(f"Already running{where} (state {layout.root}).", markup=False, soft_wrap=True)
+        console.print(f"Open it: ./verbatim key link{state_option(layout)}", markup=False, soft_wrap=True)
         return
     try:
         if detach:
@@ -137,18 +139,18 @@ class _Screen:
                 self._console.print(f"{child.name} {child.state}: {child.detail}", markup=False, soft_wrap=True)
 
     def ready(self, settings: Settings, key: str) -> None:
-        from infra.cli.stack_progress import state_option, welcome
+        from infra.cli.stack_progress import welcome
+        from infra.stack.stack_file import api_url
 
         self._is_ready = True
         self._progress.close()
-        url = f"http://{settings.api.host}:{settings.api.port}"
-        welcome(self._console, url, key, self._progress.elapsed_s, state_option(self._layout))
+        welcome(self._console, self._layout, api_url(settings), key, self._progress.elapsed_s)
 
 
 def _detached(settings: Settings, layout: Layout, counts: dict[str, int], console: Console) -> None:
     """Start the daemon and wait until it is ready or has failed. Raises StackError with its error."""
     from infra.cli.stack_file import read_stack_file
-    from infra.cli.stack_progress import Progress, state_option, welcome
+    from infra.cli.stack_progress import Progress, welcome
     from infra.settings import PREFIX
     from infra.stack.addresses import settings_env
     from infra.stack.children import REPO_ROOT
@@ -186,7 +188,7 @@ def _detached(settings: Settings, layout: Layout, counts: dict[str, int], consol
             daemon.wait(DOWN_TIMEOUT_S)
             raise StackError("interrupted; everything was stopped again") from None
     stack = read_stack_file(layout.stack_file)
-    welcome(console, stack.api_url, stack.api_key, progress.elapsed_s, state_option(layout))
+    welcome(console, layout, stack.api_url, stack.api_key, progress.elapsed_s)
 
 
 def down(state: StateOption = None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from types import TracebackType
 from typing import Self
 
@@ -11,6 +12,7 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
+from infra.cli.sign_in_link import sign_in_link
 from infra.clock import monotonic_s
 from infra.settings import Settings
 from infra.stack.layout import Layout
@@ -96,16 +98,18 @@ def _line(child: ChildView) -> str:
     return f"{child.name} {child.state}{': ' + child.detail if child.detail else ''}"
 
 
-def welcome(console: Console, url: str, key: str, elapsed_s: float | None, state: str) -> None:
-    """Where to go now: printed once everything is ready."""
-    took = "" if elapsed_s is None else f" after {elapsed_s:.1f} s"
-    lines = [f"Verbatim is ready{took}.", "", f"  API    {url}"]
+def welcome(console: Console, layout: Layout, url: str, key: str, elapsed_s: float) -> None:
+    """Where to go now: printed once everything is ready. The link is drawn anew each time."""
+    link = sign_in_link(url, sha256(key.encode()).hexdigest(), layout) if key else None
+    option = state_option(layout)
+    lines = [f"Verbatim is ready after {elapsed_s:.1f} s.", "", f"  open   {link or url}", f"  API    {url}"]
     if key:
         lines += [f"  key    {key}"]
-    option = f" --state {state}" if state else ""
+    if link is not None:
+        lines += ["", f"The link signs one browser in, once, within an hour; another: ./verbatim key link{option}"]
     lines += [
         "",
-        "Talk to it:",
+        "Talk to it here:",
         f"  ./verbatim chat{option}",
         f"  curl -N {url}/v1/chat/completions -H 'Authorization: Bearer {key or 'KEY'}' \\",
         "    -H 'Content-Type: application/json' \\",
@@ -120,4 +124,4 @@ def welcome(console: Console, url: str, key: str, elapsed_s: float | None, state
 def state_option(layout: Layout) -> str:
     """What to add to a command about this state folder; nothing for the default one."""
     default = Layout.at(Settings.model_fields["state"].default)
-    return "" if layout == default else str(layout.root)
+    return "" if layout == default else f" --state {layout.root}"

@@ -16,6 +16,7 @@ from infra.stack.addresses import settings_env
 from infra.stack.child import ChildSpec, Health
 from infra.stack.health import ApiHealth
 from infra.stack.layout import Layout
+from infra.stack.session_secret import without_session_secret
 
 REPO_ROOT = Path(__file__).parents[2]
 INSTANCE_VARIABLE = "VERBATIM_INSTANCE"
@@ -28,7 +29,10 @@ own; and time in which it is starved of a processor or held by a disk is not cou
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """A kind of process. `arguments(layout, name)` follow `python -m`; `most` bounds `up --scale`."""
+    """A kind of process. `arguments(layout, name)` follow `python -m`; `most` bounds `up --scale`.
+
+    `signs_in`: it is told the secret that browsers' sign-ins are signed with.
+    """
 
     name: str
     arguments: Callable[[Layout, str], tuple[str, ...]]
@@ -36,6 +40,7 @@ class Role:
     most: int = MOST_OF_A_ROLE
     stop_grace_s: float = 8.0
     hung_after_s: float = 10.0
+    signs_in: bool = False
 
 
 def _module(name: str) -> Callable[[Layout, str], tuple[str, ...]]:
@@ -74,7 +79,7 @@ ROLES: tuple[Role, ...] = (
     Role("metering", _faust("streams.metering.main")),
     Role("watchdog", _faust("streams.watchdog.main")),
     Role("projector", _faust("projections.main")),
-    Role("api", _module("api"), lambda settings: ApiHealth(settings.api), most=1, stop_grace_s=5.0),
+    Role("api", _module("api"), lambda settings: ApiHealth(settings.api), most=1, stop_grace_s=5.0, signs_in=True),
 )
 
 
@@ -111,6 +116,7 @@ def _spec(role: Role, name: str, settings: Settings, layout: Layout, environment
     inherited = {key: value for key, value in environment.items() if not key.startswith(PREFIX)}
     # Compiled modules halve the start of a process; the variable is a developer's for other purposes.
     inherited.pop("PYTHONDONTWRITEBYTECODE", None)
+    told = settings if role.signs_in else without_session_secret(settings)
     own = {
         "PYTHONPATH": str(REPO_ROOT),
         "PYTHONUNBUFFERED": "1",
@@ -121,7 +127,7 @@ def _spec(role: Role, name: str, settings: Settings, layout: Layout, environment
         name=name,
         role=role.name,
         argv=(sys.executable, "-m", *role.arguments(layout, name)),
-        env={**inherited, **settings_env(settings), **own},
+        env={**inherited, **settings_env(told), **own},
         # Not the caller's folder: a settings file lying there must not be read again.
         cwd=layout.run,
         health=role.health(settings) if role.health is not None else None,

@@ -40,6 +40,11 @@ class Layout:
         return self.root / "stack.json"
 
     @property
+    def session_secret_file(self) -> Path:
+        """What browsers' sign-ins are signed with. Mode 0600."""
+        return self.root / "session-secret"
+
+    @property
     def status_file(self) -> Path:
         """What the supervisor is doing; outlives it, so check `supervisor_pid`."""
         return self.root / "status.json"

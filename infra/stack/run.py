@@ -14,6 +14,7 @@ from infra.stack.layout import Layout
 from infra.stack.ports import assign
 from infra.stack.prepare import Preparations
 from infra.stack.server_plan import plan_servers
+from infra.stack.session_secret import with_session_secret
 from infra.stack.snapshot import Snapshot
 from infra.stack.supervisor import Spare, Supervisor
 
@@ -52,6 +53,7 @@ async def run_stack(
         external = external_servers(settings)
         require(judge(gather(settings, layout), external))
         resolved, ports = resolve(settings, layout)
+        resolved = with_session_secret(resolved, layout)
         environment = inherited_environment()
         children = own_children(resolved, layout, scale, environment)
         waiting = spare_worker(resolved, layout, scale, environment)

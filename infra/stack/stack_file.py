@@ -19,11 +19,16 @@ class RunningChild:
     pid: int
 
 
+def api_url(settings: Settings) -> str:
+    """Where the API is reached from this host."""
+    host = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.api.host, settings.api.host)
+    return f"http://{f'[{host}]' if ':' in host else host}:{settings.api.port}"
+
+
 def stack_document(settings: Settings, key: str, children: Iterable[RunningChild]) -> dict[str, Any]:
     """What stack.json says. `settings` hold the addresses in use; `key` is the first user's, or empty."""
-    host = "127.0.0.1" if settings.api.host in ("0.0.0.0", "") else settings.api.host
     return {
-        "api": {"url": f"http://{host}:{settings.api.port}", "key": key},
+        "api": {"url": api_url(settings), "key": key},
         "kafka": {"bootstrap": settings.kafka.bootstrap},
         "cassandra": {
             "host": settings.cassandra.contact_points[0],

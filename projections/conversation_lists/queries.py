@@ -26,6 +26,11 @@ class ConversationPage:
     next_cursor: str | None
 
 
+def cursor_after(row: ConversationRow) -> str:
+    """What the conversations after this one are asked for with."""
+    return encode_cursor(row.updated_at_us, row.conversation_id)
+
+
 def _after(cursor: str) -> tuple[int, str]:
     """When the last conversation given out was last spoken to, and its id."""
     at_us, conversation_id = decode_cursor(cursor)

@@ -6,7 +6,8 @@ the queries would not have said at that moment.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from projections.accounts.queries import ApiKeyRow, UserRow
@@ -14,6 +15,8 @@ from projections.accounts.table import KEYS_BY_USER, USERS
 from projections.conversations import queries as conversations
 from projections.conversations.queries import ConversationRow
 from projections.conversations.table import CONVERSATIONS
+from projections.feedback.queries import Rating, ratings_of
+from projections.feedback.table import FEEDBACK
 from projections.generations import queries as generations
 from projections.generations.queries import GenerationRow
 from projections.generations.table import GENERATIONS
@@ -31,11 +34,12 @@ _Place = tuple[str, tuple[Any, ...]]
 
 @dataclass(frozen=True, slots=True)
 class PastConversation:
-    """A conversation as it was. `row` None: it had not begun, or was `deleted`."""
+    """A conversation as it was. `row` None: it had not begun, or was `deleted`. `ratings`: by message."""
 
     row: ConversationRow | None
     deleted: bool
     messages: tuple[MessageRow, ...]
+    ratings: Mapping[str, Rating] = field(default_factory=dict)
 
 
 class Past:
@@ -90,7 +94,12 @@ class Past:
         }
         row = conversations.row_of(values)
         shown = () if row is None else tuple(messages_of(counting(turns, places)))
-        return PastConversation(row, bool(values[-1]), shown)
+        rated = ratings_of(
+            (message_id, cells.get("rating"))
+            for (owner, message_id), cells in self.rows(FEEDBACK).items()
+            if owner == conversation_id
+        )
+        return PastConversation(row, bool(values[-1]), shown, rated)
 
     def conversations(self) -> list[tuple[str, ConversationRow | None]]:
         """All conversations there are records of; None: deleted, or not begun."""

@@ -48,6 +48,7 @@ def conversation_state(conversation_id: str, past: PastConversation) -> State:
             else f"{message.usage.prompt_tokens}+{message.usage.completion_tokens}",
             "cost_micros": message.cost_micros,
             "currency": message.currency,
+            "feedback": past.ratings.get(message.message_id),
         }
         for message in past.messages
     }

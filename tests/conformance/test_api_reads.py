@@ -18,7 +18,7 @@ from projections.registry import PROJECTIONS, fold_all
 from projections.watermarks import watermark_rows
 from projections.writer import RowWriter
 from schemas import ids
-from schemas.account import ApiKeyCreated, ApiKeyRevoked
+from schemas.account import ApiKeyCreated, ApiKeyRevoked, UserCreated
 from schemas.conversation import ConversationDeleted, ConversationRenamed, ConversationStarted, PromptSubmitted
 from schemas.envelope import Envelope, Position
 from streams.recorder.reactor import outcome_of
@@ -142,6 +142,29 @@ async def test_where_a_conversation_begins(opened: Open) -> None:
         assert await reads.begun_at(ONE) is None
 
 
+async def test_where_turns_stand_newest_first(opened: Open) -> None:
+    async with opened() as under_test:
+        log, reads = under_test.log, under_test.reads
+        append(log, started(ONE))
+        await under_test.show()
+        assert list(await reads.turn_places(ONE, None, 5)) == []
+        prompts = [prompt(ONE, str(number), after_us=number * 1_000_000) for number in range(4)]
+        causes = []
+        for said in prompts:
+            append(log, prompt(TWO, "another's"))
+            causes.append(append(log, said))
+        answered(log, prompts[1], causes[1], "a")
+        await under_test.show()
+        found = list(await reads.turn_places(ONE, None, 3))
+        assert [turn.generation_id for turn in found] == [said.generation_id for said in reversed(prompts[1:])]
+        assert [turn.cause for turn in found] == [order_key(cause) for cause in reversed(causes[1:])]
+        assert [turn.tail for turn in found] == [said.tail for said in reversed(prompts[1:])]
+        assert [turn.asked_at_us // 1000 for turn in found] == [AT // 1000 + number * 1000 for number in (3, 2, 1)]
+        assert [turn.ended_at_us is None for turn in found] == [True, True, False]
+        older = list(await reads.turn_places(ONE, found[-1].cause, 3))
+        assert [turn.generation_id for turn in older] == [prompts[0].generation_id]
+
+
 async def test_messages_and_their_states(opened: Open) -> None:
     async with opened() as under_test:
         log, reads = under_test.log, under_test.reads
@@ -245,6 +268,16 @@ async def test_a_deleted_conversation_is_gone(opened: Open) -> None:
         assert await under_test.reads.leaf(ONE) is None
         assert (await under_test.reads.messages(ONE, None, 9)).rows == ()
         assert (await under_test.reads.conversations(USER, None, 9)).rows == ()
+
+
+async def test_users_have_names(opened: Open) -> None:
+    async with opened() as under_test:
+        assert await under_test.reads.user(USER) is None
+        under_test.log.append(ACCOUNT_EVENTS, USER, UserCreated(envelope("u"), USER, "alice"))
+        await under_test.show()
+        row = await under_test.reads.user(USER)
+        assert row is not None
+        assert (row.user_id, row.name) == (USER, "alice")
 
 
 async def test_keys(opened: Open) -> None:

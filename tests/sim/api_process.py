@@ -96,6 +96,12 @@ class ApiServer:
             readiness=nothing,
             past=nothing,
             started_at_us=now_us(),
+            sessions=nothing,
+            links=nothing,
+            web=nothing,
+            topics=network.topics,
+            live=nothing,
+            pulse=nothing,
         )
         self._tasks = asyncio.TaskGroup()
         self._ready = False

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
+from infra.clock import now_ms
 from schemas import ids
 from schemas.codec import decode, encode
 from schemas.conversation import PromptSubmitted, RegenerateRequested
 from schemas.envelope import Envelope, Position
 from schemas.generation import AttemptEnded, AttemptStarted, Failure, GenerationEnded, Price, TokenChunk, Turn, Usage
-from topics.catalogue import TOKEN_CHUNKS, catalogue
+from topics.catalogue import CONVERSATION_EVENTS, TOKEN_CHUNKS, catalogue
 from topics.errors import LogUnavailable
 from topics.generation_fold import GenerationFold
 from topics.scan import generation_of
@@ -29,6 +30,14 @@ class MemoryRecord:
     at: tuple[str, int, int]
     key_bytes: bytes
     value_bytes: bytes
+    at_ms: int = 0
+
+    def topic(self) -> str:
+        return self.at[0]
+
+    def timestamp(self) -> tuple[int, int]:
+        """As a broker's: (LogAppendTime, when)."""
+        return 2, self.at_ms
 
     def key(self) -> bytes:
         return self.key_bytes
@@ -44,12 +53,16 @@ class MemoryRecord:
 
 
 class MemoryLog:
-    """The Log and the ChunkLog of the api. `down`: "refuse" takes nothing, "lose_acks" takes it and says nothing."""
+    """The Log and the ChunkLog of the api. `down`: "refuse" takes nothing, "lose_acks" takes it and says nothing.
+
+    `ahead_ms`: so far its clock is ahead of everybody else's.
+    """
 
     def __init__(self) -> None:
         self.partitions: dict[tuple[str, int], list[MemoryRecord]] = {}
         self.down = ""
         self.paused = False
+        self.ahead_ms = 0
         self._tails: list[tuple[str, Callable[[Iterable[MemoryRecord]], None]]] = []
         self._held: list[tuple[Callable[[Iterable[MemoryRecord]], None], MemoryRecord]] = []
         self._delivered: dict[tuple[str, int], int] = {}
@@ -83,6 +96,9 @@ class MemoryLog:
     def append(self, topic: str, key: str, record: Any) -> Position:
         return self._append(topic, key, encode(record))
 
+    def untail(self, topic: str, on_batch: Callable[[Iterable[MemoryRecord]], None]) -> None:
+        self._tails.remove((topic, on_batch))
+
     def resume(self) -> None:
         """Deliver what tails were not given while `paused`."""
         self.paused = False
@@ -93,7 +109,9 @@ class MemoryLog:
     def _append(self, topic: str, key: str, value: bytes) -> Position:
         partition = TOPICS.partition(topic, key)
         records = self.partitions.setdefault((topic, partition), [])
-        record = MemoryRecord((topic, partition, len(records)), key.encode(), value)
+        # What users did was appended when it occurred; other times are the same in every test, so those are not.
+        at_ms = decode(value).envelope.occurred_at_us // 1000 if topic == CONVERSATION_EVENTS else now_ms()
+        record = MemoryRecord((topic, partition, len(records)), key.encode(), value, at_ms + self.ahead_ms)
         records.append(record)
         for tailed, on_batch in self._tails:
             if tailed == topic and self.paused:

@@ -2,30 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import asyncio
+from collections.abc import Callable, Iterator, Mapping
+from typing import TypeVar
 
-from infra.clock import now_ms
 from projections.replay.as_of import PastConversation
-from projections.replay.looking_back import conversation_then
-from schemas.codec import decode
+from projections.replay.looking_back import Check, Source, conversation_then
 from tests.unit.api.memory_log import TOPICS, MemoryLog
-from topics.catalogue import GENERATION_OUTCOMES
 from topics.cuts import Cut, TopicPartition
 from topics.log import RawRecord
 
+T = TypeVar("T")
+
 
 class MemoryPast:
-    """The Past of the api. `failure` is raised when it is asked. What users did was appended when it occurred, outcomes
-    (whose time is the same in every test) just now."""
+    """The Past of the api. `failure` is raised when it is asked."""
 
     def __init__(self, log: MemoryLog) -> None:
         self._log = log
         self.failure: Exception | None = None
+        self.looks = 0
+        self.waiting = 0
+        self._held: asyncio.Event | None = None
+
+    def hold(self) -> asyncio.Event:
+        """From now on nothing is read until the event is set."""
+        self._held = asyncio.Event()
+        return self._held
 
     async def conversation(self, conversation_id: str, first: int, moment: Cut | int) -> tuple[Cut, PastConversation]:
+        return await self.look(lambda log, check: conversation_then(log, TOPICS, conversation_id, first, moment, check))
+
+    async def look(self, work: Callable[[Source, Check], T]) -> T:
+        self.looks += 1
+        if self._held is not None:
+            self.waiting += 1
+            await self._held.wait()
+            self.waiting -= 1
         if self.failure is not None:
             raise self.failure
-        return conversation_then(self, TOPICS, conversation_id, first, moment, lambda kept: None)
+        return work(self, lambda kept: None)
 
     def held(self, topics: Mapping[str, int]) -> tuple[dict[TopicPartition, int], dict[TopicPartition, int]]:
         places = [(topic, partition) for topic, count in topics.items() for partition in range(count)]
@@ -41,6 +57,4 @@ class MemoryPast:
     def read(self, start: Cut, stop: Cut) -> Iterator[list[RawRecord]]:
         for place, until in stop.items():
             for record in self._log.partitions.get(place, [])[start.get(place, 0) : until]:
-                event = decode(record.value())
-                at_ms = now_ms() if place[0] == GENERATION_OUTCOMES else event.envelope.occurred_at_us // 1000
-                yield [RawRecord(*record.at, at_ms, record.key(), record.value())]
+                yield [RawRecord(*record.at, record.timestamp()[1], record.key(), record.value())]

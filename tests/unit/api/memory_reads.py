@@ -6,18 +6,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from projections.accounts.queries import ApiKeyRow
-from projections.conversation_lists.queries import ConversationPage
+from projections.conversation_lists.queries import ConversationPage, cursor_after
 from projections.conversations.queries import ConversationRow
 from projections.cursors import decode_cursor, encode_cursor
+from projections.feedback.queries import Rating
 from projections.generations.queries import GenerationRow
+from projections.messages.branch_queries import BranchMessage, BranchPage
 from projections.messages.queries import MessagePage
 from projections.messages.rows import MessageRow, Status
-from schemas.account import ApiKeyCreated, ApiKeyRevoked
+from projections.messages.text_queries import TextPage
+from projections.messages.turns import TurnPlace
 from schemas.conversation import (
     ConversationDeleted,
     ConversationRenamed,
     ConversationStarted,
+    FeedbackGiven,
     PromptSubmitted,
     RegenerateRequested,
 )
@@ -28,11 +31,13 @@ from schemas.outcome import (
     GenerationFailed,
     Outcome,
 )
+from tests.fakes.naive_branch import naive_branch
+from tests.unit.api.memory_accounts import MemoryAccounts
 from tests.unit.api.memory_log import MemoryLog, turn_of
-from topics.catalogue import ACCOUNT_EVENTS, CONVERSATION_EVENTS, GENERATION_OUTCOMES
+from topics.catalogue import CONVERSATION_EVENTS, GENERATION_OUTCOMES
 
 
-class MemoryReads:
+class MemoryReads(MemoryAccounts):
     """The projections: read from the log itself at every call, so always current.
 
     `blind` sees nothing, with `sees_when_waited` until somebody waits; `unseen` is a type of event that has not arrived
@@ -40,35 +45,11 @@ class MemoryReads:
     """
 
     def __init__(self, log: MemoryLog) -> None:
-        self._log = log
-        self.blind = False
+        super().__init__(log)
         self.sees_when_waited = False
         self.forgets_outcomes = False
-        self.unseen: type | None = None
         self.asked_positions: list[dict[tuple[str, int], int]] = []
         self.caught_up = True
-
-    def _events(self, topic: str) -> list[tuple[Any, Position]]:
-        found = [] if self.blind else self._log.all_of(topic)
-        return [(event, at) for event, at in found if self.unseen is None or not isinstance(event, self.unseen)]
-
-    async def api_key(self, key_sha256: str) -> ApiKeyRow | None:
-        return next((key for key in self._keys() if key.key_sha256 == key_sha256 and not key.revoked), None)
-
-    async def keys(self, user_id: str) -> list[ApiKeyRow]:
-        return [key for key in self._keys() if key.user_id == user_id]
-
-    def _keys(self) -> list[ApiKeyRow]:
-        keys: dict[str, ApiKeyRow] = {}
-        for event, _ in self._events(ACCOUNT_EVENTS):
-            if isinstance(event, ApiKeyCreated):
-                at_us = event.envelope.occurred_at_us
-                keys[event.key_id] = ApiKeyRow(
-                    event.key_sha256, event.key_id, event.user_id, event.label, event.hint, at_us, None
-                )
-            elif isinstance(event, ApiKeyRevoked):
-                keys[event.key_id] = replace(keys[event.key_id], revoked_at_us=event.envelope.occurred_at_us)
-        return list(keys.values())
 
     async def conversation(self, conversation_id: str) -> ConversationRow | None:
         row: ConversationRow | None = None
@@ -110,10 +91,10 @@ class MemoryReads:
 
     async def conversations(self, user_id: str, cursor: str | None, limit: int) -> ConversationPage:
         rows = [row for name in self._conversation_ids() if (row := await self.conversation(name))]
-        rows = sorted((row for row in rows if row.user_id == user_id), key=lambda row: row.updated_at_us, reverse=True)
-        start = 0 if cursor is None else decode_cursor(cursor)[0]
-        end = start + limit
-        return ConversationPage(tuple(rows[start:end]), encode_cursor(end, "") if len(rows) > end else None)
+        places = {(row.updated_at_us, row.conversation_id): row for row in rows if row.user_id == user_id}
+        after = None if cursor is None else decode_cursor(cursor)
+        left = [row for place, row in sorted(places.items(), reverse=True) if after is None or place < after]
+        return ConversationPage(tuple(left[:limit]), cursor_after(left[limit - 1]) if len(left) > limit else None)
 
     def _conversation_ids(self) -> list[str]:
         return list(dict.fromkeys(event.conversation_id for event, _ in self._events(CONVERSATION_EVENTS)))
@@ -126,6 +107,60 @@ class MemoryReads:
     async def message(self, conversation_id: str, message_id: str) -> MessageRow | None:
         return next((row for row in await self._messages(conversation_id) if row.message_id == message_id), None)
 
+    async def branch(
+        self,
+        conversation_id: str,
+        *,
+        leaf: str | None = None,
+        through: str | None = None,
+        before: str | None = None,
+        limit: int = 60,
+    ) -> BranchPage | None:
+        rows = await self._messages(conversation_id)
+        branch = naive_branch([(row.message_id, row.parent_message_id) for row in rows], leaf, through, before, limit)
+        if branch is None:
+            return None
+        by_id = {row.message_id: row for row in rows}
+        messages = tuple(BranchMessage(by_id[message_id], siblings) for message_id, siblings in branch.messages)
+        return BranchPage(messages, branch.leaf, branch.next_before)
+
+    async def texts(self, conversation_id: str, before: int | None, turns: int) -> TextPage:
+        rows = [row for row in await self._messages(conversation_id) if before is None or row.order < before]
+        orders = sorted({row.order for row in rows}, reverse=True)
+        some = orders[:turns]
+        said = [(row.message_id, row.content) for row in rows if row.order in some and row.status != "running"]
+        return TextPage(tuple(reversed(said)), some[-1] if len(some) == turns else None, len(some))
+
+    async def ratings(self, conversation_id: str, message_ids: Sequence[str]) -> dict[str, Rating]:
+        rated: dict[str, Rating] = {}
+        for event, _ in [] if self._deleted(conversation_id) else self._events(CONVERSATION_EVENTS):
+            if isinstance(event, FeedbackGiven) and event.conversation_id == conversation_id:
+                rated.pop(event.message_id, None)
+                if event.rating != "none" and event.message_id in message_ids:
+                    rated[event.message_id] = event.rating
+        return rated
+
+    async def turn_places(self, conversation_id: str, before: int | None, limit: int) -> list[TurnPlace]:
+        ended = {outcome.turn.generation_id: at for outcome, at in self._events(GENERATION_OUTCOMES)}
+        found = [
+            TurnPlace(
+                at.offset,
+                event.generation_id,
+                self._log.partitions[CONVERSATION_EVENTS, at.partition][at.offset].at_ms * 1000,
+                self._ended_us(ended.get(event.generation_id)),
+                event.tail,
+            )
+            for event, at in reversed(self._events(CONVERSATION_EVENTS))
+            if isinstance(event, PromptSubmitted | RegenerateRequested) and event.conversation_id == conversation_id
+        ]
+        return [turn for turn in found if before is None or turn.cause < before][:limit]
+
+    def _ended_us(self, outcome: Position | None) -> int | None:
+        if outcome is None:
+            return None
+        # When it was written: the time that outcomes tell is the same in every test.
+        return self._log.partitions[GENERATION_OUTCOMES, outcome.partition][outcome.offset].at_ms * 1000
+
     async def leaf(self, conversation_id: str) -> MessageRow | None:
         rows = await self._messages(conversation_id)
         return rows[-1] if rows else None
@@ -134,6 +169,7 @@ class MemoryReads:
         rows: list[MessageRow] = []
         if self._deleted(conversation_id):
             return rows
+        outcomes = self._outcomes()
         for order, (event, _) in enumerate(self._events(CONVERSATION_EVENTS)):
             if not isinstance(event, PromptSubmitted | RegenerateRequested) or event.conversation_id != conversation_id:
                 continue
@@ -146,7 +182,7 @@ class MemoryReads:
             else:
                 prompt_id = event.prompt_message_id
             reply = _row(event.generation_id, conversation_id, "assistant", order, prompt_id, event.model, at_us)
-            outcome = await self.outcome(event.generation_id)
+            outcome = outcomes.get(event.generation_id)
             if outcome is not None:
                 reply = replace(
                     reply,
@@ -184,10 +220,11 @@ class MemoryReads:
         return None
 
     async def outcome(self, generation_id: str) -> Outcome | None:
-        if self.forgets_outcomes:
-            return None
-        events = self._events(GENERATION_OUTCOMES)
-        return next((event for event, _ in events if event.turn.generation_id == generation_id), None)
+        return self._outcomes().get(generation_id)
+
+    def _outcomes(self) -> dict[str, Outcome]:
+        events = [] if self.forgets_outcomes else self._events(GENERATION_OUTCOMES)
+        return {event.turn.generation_id: event for event, _ in reversed(events)}
 
     async def wait_for(
         self,

@@ -8,10 +8,11 @@ from typing import Any
 import httpx
 import pytest
 
-from api.auth import admit, admit_anybody
+from api import live_log
+from api.auth import Operator, admit, admit_anybody, admit_operator
 from schemas.account import ApiKeyRevoked
 from tests.unit.api.routes import all_routes, route_objects
-from tests.unit.api.test_schema_registry import ROUTES as ANYBODYS
+from tests.unit.api.test_schema_registry import ROUTES as SCHEMA_ROUTES
 from tests.unit.api.world import World
 from topics.catalogue import ACCOUNT_EVENTS
 
@@ -37,23 +38,40 @@ MATRIX: dict[tuple[str, str], Row] = {
     ("DELETE", _CONVERSATION): Row(204, 404),
     ("POST", _CONVERSATION + "/messages"): Row(200, 404, SAY),
     ("GET", _CONVERSATION + "/messages"): Row(200, 404),
+    ("GET", _CONVERSATION + "/branch"): Row(200, 404),
+    ("GET", _CONVERSATION + "/events"): Row(200, 404),
+    # Nothing is watched here.
+    ("GET", _CONVERSATION + "/events/stream"): Row(503, 404),
     ("POST", _CONVERSATION + "/messages/{message_id}/regenerate"): Row(200, 404, {}),
     ("POST", _CONVERSATION + "/messages/{message_id}/feedback"): Row(204, 404, {"rating": "up"}),
     ("GET", "/api/v1/generations/{generation_id}"): Row(200, 404),
     ("GET", "/api/v1/generations/{generation_id}/stream"): Row(200, 404),
+    ("GET", "/api/v1/generations/{generation_id}/timeline"): Row(200, 404),
     ("POST", "/api/v1/generations/{generation_id}/cancel"): Row(200, 404, {}),
     ("GET", "/api/v1/keys"): Row(200, 200),
     ("POST", "/api/v1/keys"): Row(201, 201, {}),
     ("DELETE", "/api/v1/keys/{key_id}"): Row(204, 404),
+    ("GET", "/api/v1/models"): Row(200, 200),
+    # None of the two is an operator.
+    ("GET", "/api/v1/pulse"): Row(404, 404),
+    ("GET", "/api/v1/pulse/stream"): Row(404, 404),
+    # It lacks its question here.
+    ("GET", "/api/v1/search"): Row(400, 400),
+    ("GET", "/api/v1/session"): Row(200, 200),
     ("POST", "/v1/chat/completions"): Row(200, 200, CHAT),
     ("GET", "/v1/models"): Row(200, 200),
     ("GET", "/v1/models/{model_id:path}"): Row(200, 200),
 }
-PUBLIC = {("GET", path) for path in ("/health", "/metrics", "/docs", "/docs/style.css", "/openapi.json")}
+PAGES = {("GET", path) for path in ("/", "/c/{conversation}", "/pulse", "/signin")}
+ASSETS = {("GET", "/static/{version}/{path:path}")}
+PUBLIC = PAGES | {("GET", path) for path in ("/health", "/metrics", "/docs", "/docs/style.css", "/openapi.json")}
+# Whoever comes here has no key yet, or no more; they are counted by their address.
+SIGNING = {("POST", "/api/v1/session"), ("DELETE", "/api/v1/session")}
+ANYBODYS = SIGNING | {(method, path) for method, path, *_ in SCHEMA_ROUTES}
 
 
 def test_every_route_has_a_row() -> None:
-    routes = all_routes(World().app) - {(method, path) for method, path, *_ in ANYBODYS}
+    routes = all_routes(World().app) - ANYBODYS - ASSETS
     assert routes - PUBLIC == set(MATRIX)
     assert routes >= PUBLIC
 
@@ -81,8 +99,9 @@ async def call(client: httpx.AsyncClient, method: str, path: str, names: dict[st
 
 @pytest.mark.parametrize(("method", "path"), sorted(MATRIX))
 async def test_the_owner_and_another_user(
-    method: str, path: str, alice: httpx.AsyncClient, bob: httpx.AsyncClient
+    method: str, path: str, alice: httpx.AsyncClient, bob: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(live_log, "START_S", 0.01)
     row = MATRIX[method, path]
     names = await ids_of(alice)
     assert (await call(bob, method, path, names, row.body)).status_code == row.other
@@ -106,6 +125,15 @@ async def test_no_key_no_answer(method: str, path: str, world: World, alice: htt
         assert answer.status_code == 401
         assert answer.json()["error"]["code"] == "invalid_api_key"
         assert answer.headers["x-request-id"]
+
+
+@pytest.mark.parametrize(("method", "path"), sorted(MATRIX))
+async def test_a_bad_cookie_is_told_from_no_key(method: str, path: str, world: World, alice: httpx.AsyncClient) -> None:
+    names = await ids_of(alice)
+    async with world.client(None) as client:
+        client.headers.update({"Cookie": "verbatim_session=forged", "X-Verbatim-CSRF": "1"})
+        answer = await call(client, method, path, names, MATRIX[method, path].body)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (401, "session_expired")
 
 
 @pytest.mark.parametrize("path", sorted(path for _, path in PUBLIC))
@@ -155,10 +183,22 @@ async def test_keys_are_kept_as_hashes_alone(world: World, alice: httpx.AsyncCli
         assert all(made.encode() not in record.value() for record in records)
 
 
+async def test_what_operators_see_does_not_exist_for_others(world: World, alice: httpx.AsyncClient) -> None:
+    async def operators(caller: Operator) -> str:
+        return caller.key_id
+
+    world.app.add_api_route("/operators", operators)
+    assert (await alice.get("/operators")).json()["error"]["code"] == "not_found"
+    async with world.client(world.add_key("admin", "c")) as admin:
+        assert (await admin.get("/operators")).status_code == 200
+    async with world.client(None) as nobody:
+        assert (await nobody.get("/operators")).status_code == 401
+
+
 def test_every_guarded_route_goes_through_the_one_gate() -> None:
-    anybodys = {path for _, path, *_ in ANYBODYS}
-    routes = [route for route in route_objects(World().app) if ("GET", route.path) not in PUBLIC]
+    routes = [route for route in route_objects(World().app) if ("GET", route.path) not in PUBLIC | ASSETS]
     assert len(routes) == len(MATRIX) + len(ANYBODYS)
     for route in routes:
-        gate = admit_anybody if route.path in anybodys else admit
-        assert gate in [dependency.call for dependency in route.dependant.dependencies], route.path
+        (method,) = route.methods
+        gates = {admit_anybody} if (method, route.path) in ANYBODYS else {admit, admit_operator}
+        assert gates & {dependency.call for dependency in route.dependant.dependencies}, route.path

@@ -5,6 +5,7 @@ The fakes pass the conformance suite in tests/conformance/test_api_ports.py, whi
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -15,11 +16,15 @@ import httpx
 from api.app import create_app
 from api.auth import hash_of
 from api.key_cache import KeyCache
+from api.live_log import LiveLog, OnRecords
 from api.own_writes import OwnWrites
 from api.parts import Parts
+from api.pulse.sampling import Pulse
 from api.readers import Readers
 from api.readiness import Readiness
+from api.sessions import Sessions
 from api.tail_hub import TailHub
+from api.web_files import WebFiles
 from infra.models import ModelCatalogue
 from infra.settings import ApiSettings
 from schemas import ids
@@ -30,6 +35,8 @@ from schemas.envelope import Envelope
 from schemas.generation import AttemptEnded, GenerationEnded
 from streams.recorder.reactor import outcome_of
 from tests.unit.api.memory_limiter import MemoryLimiter
+from tests.unit.api.memory_links import MemoryLinks
+from tests.unit.api.memory_live import MemoryFleet, MemoryTail
 from tests.unit.api.memory_log import AT, TOPICS, Attempt, MemoryLog, MemoryRecord, turn_of
 from tests.unit.api.memory_past import MemoryPast
 from tests.unit.api.memory_reads import MemoryReads
@@ -37,6 +44,18 @@ from topics.catalogue import ACCOUNT_EVENTS, CONVERSATION_EVENTS, GENERATION_OUT
 from topics.errors import LogUnavailable
 from topics.generation_fold import GenerationFold
 from topics.scan import generation_of
+
+WEB = WebFiles.of(
+    {
+        "index.html": b'<!doctype html><script type="module" src="{{static}}/js/main.js"></script>',
+        "js/main.js": b"console.log('main');\n" * 50,
+        "js/tiny.mjs": b"1",
+        "css/app.css": b"body { margin: 0 }\n" * 50,
+        "favicon.svg": b"<svg xmlns='http://www.w3.org/2000/svg'/>",
+        "vendor/font.woff2": bytes(range(256)),
+        "vendor/LICENSES/lib": b"MIT",
+    }
+)
 
 
 @dataclass(slots=True)
@@ -48,9 +67,14 @@ class World:
     log: MemoryLog = field(init=False)
     reads: MemoryReads = field(init=False)
     past: MemoryPast = field(init=False)
+    live: LiveLog = field(init=False)
+    pulse: Pulse = field(init=False)
+    fleet: MemoryFleet = field(default_factory=MemoryFleet)
     parts: Parts = field(init=False)
     app: Any = field(init=False)
+    links: MemoryLinks = field(default_factory=MemoryLinks)
     limiter: MemoryLimiter = field(default_factory=lambda: MemoryLimiter(6_000))
+    tails: list[MemoryTail] = field(default_factory=list)
     recorded: bool = True
     healthy: bool = True
 
@@ -65,6 +89,10 @@ class World:
         self.log.tail(ACCOUNT_EVENTS, keys.on_batch)
         self.log.tail(CONVERSATION_EVENTS, self._work)
         self.log.tail(TOKEN_CHUNKS, self._record)
+        self.live = LiveLog(self._open_tail, lambda place: self.log.position(place[1]))
+        self.log.tail(TOKEN_CHUNKS, self.live.on_records)
+        readiness = Readiness({"log": self._probe})
+        self.pulse = Pulse(TOPICS, self.live, self.past, self.log, self.fleet, readiness, readers, slots=4)
         self.parts = Parts(
             self.settings,
             ModelCatalogue.load(()),
@@ -76,11 +104,32 @@ class World:
             hub,
             readers,
             OwnWrites(),
-            Readiness({"log": self._probe}),
+            readiness,
             self.past,
             AT,
+            Sessions("s" * 43, 30 * 86_400),
+            self.links,
+            WEB,
+            TOPICS,
+            self.live,
+            self.pulse,
         )
         self.app = create_app(self.parts)
+
+    def _open_tail(self, on_records: OnRecords) -> MemoryTail:
+        self.tails.append(MemoryTail(self.log, on_records))
+        return self.tails[-1]
+
+    @asynccontextmanager
+    async def watched(self) -> AsyncIterator[None]:
+        """For the length of the block, what is shown as it comes is shown: live log and pulse run."""
+        async with asyncio.TaskGroup() as tasks:
+            running = [
+                tasks.create_task(run()) for run in (self.live.run, self.pulse.run, self.parts.readers.run_ticks)
+            ]
+            yield
+            for task in running:
+                task.cancel()
 
     async def _probe(self) -> None:
         if not self.healthy:

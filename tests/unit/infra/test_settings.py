@@ -24,6 +24,13 @@ def empty_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         ("verbatim_kafak__bootstrap", "x", "did you mean VERBATIM_KAFKA__BOOTSTRAP"),
         ("VERBATIM_API__PORT", "70000", "api.port: .*65535"),
         ("VERBATIM_API__PORT", "eighty", "api.port: .*integer"),
+        ("VERBATIM_API__SESSION_SECRET", "short", "api.session_secret: .*at least 32 characters"),
+        ("VERBATIM_API__SESSION_DAYS", "0", "api.session_days: .*greater than 0"),
+        (
+            "VERBATIM_API__TRUSTED_PROXIES",
+            '["localhost"]',
+            r"api.trusted_proxies: .*addresses \(10.0.0.5\) or networks",
+        ),
         ("VERBATIM_LOG_LEVEL", "loud", "log_level: .*'debug'"),
         ("VERBATIM_CASSANDRA__KEYSPACE", "Ü", "cassandra.keyspace"),
         ("VERBATIM_ARCHIVE__URL", "archive", "archive.url: .*file:///FOLDER .* or s3://BUCKET/PREFIX is expected"),

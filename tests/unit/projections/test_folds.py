@@ -152,3 +152,18 @@ def test_a_ledger_entry_beyond_all_calendars_is_told_apart() -> None:
         with pytest.raises(Unprojectable):
             changes_of(Placed("usage-records", Position(0, 0, 0), replace(entry, ended_at_us=at_us)))
     assert changes_of(Placed("usage-records", Position(0, 0, 0), replace(entry, ended_at_us=AT)))[0][1].key[1] == 202511
+
+
+def test_the_last_rating_stays_and_goes_with_its_conversation() -> None:
+    from schemas.conversation import ConversationDeleted, FeedbackGiven
+
+    log = LogBuilder()
+    begun = started("conv-1")
+    log.said(begun)
+    for rating, comment in (("up", "good"), ("down", None)):
+        log.said(FeedbackGiven(begun.envelope, "conv-1", "ada", "answer", rating, comment))  # type: ignore[arg-type]
+    expected = {"rating": "down", "comment": "", "user_id": "ada", "at_us": AT}
+    assert rows_after(log.placed)["feedback_v1"] == {("conv-1", "answer"): expected}
+    assert rows_after(log.placed[::-1])["feedback_v1"] == {("conv-1", "answer"): expected}
+    log.said(ConversationDeleted(begun.envelope, "conv-1", "ada"))
+    assert "feedback_v1" not in rows_after(log.placed)

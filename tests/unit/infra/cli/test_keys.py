@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 import infra.cli.keys
 from infra.cli.key_names import checked_label, checked_user
-from infra.cli.keys_accounts import Accounts, NewKey, NotVisibleYet
+from infra.cli.keys_accounts import Accounts, NewKey, NotVisibleYet, sha256_of
 from infra.cli.terminal import UserError
 from projections.accounts.queries import ApiKeyRow, UserRow
 from schemas import ids
@@ -114,6 +114,22 @@ async def test_a_revoked_key_opens_nothing() -> None:
     assert sum(isinstance(event, ApiKeyRevoked) for event in store.events) == 1
 
 
+async def test_a_link_is_made_for_a_key_that_opens() -> None:
+    store = InstantAccounts()
+    first = await accounts(store).create_key("ada", "")
+    other = await accounts(store).create_key("bob", "")
+    assert await accounts(store).key_for_link(None, first.secret) == sha256_of(first.secret)
+    assert await accounts(store).key_for_link(other.key_id[:8], first.secret) == sha256_of(other.secret)
+    for key in (first, other):
+        await accounts(store).revoke(key.key_id)
+    with pytest.raises(UserError, match=r"the first key is revoked: name another one, \./verbatim key list"):
+        await accounts(store).key_for_link(None, first.secret)
+    with pytest.raises(UserError, match="of user bob is revoked"):
+        await accounts(store).key_for_link(other.key_id, first.secret)
+    with pytest.raises(UserError, match="no key has the id"):
+        await accounts(store).key_for_link("nope", first.secret)
+
+
 async def test_unknown_and_ambiguous_ids_are_told() -> None:
     store = InstantAccounts()
     await accounts(store).create_key("ada", "")
@@ -152,6 +168,7 @@ def test_bad_labels_are_told(label: str) -> None:
         (["create", "--user", "a b"], "is no user name"),
         (["list"], "no stack is running in"),
         (["revoke", "x"], "no stack is running in"),
+        (["link"], "no stack is running in"),
     ],
 )
 def test_mistakes_are_one_line_and_exit_code_1(

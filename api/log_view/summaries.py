@@ -1,0 +1,95 @@
+"""One line that says what a record is about. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from schemas.conversation import (
+    ConversationDeleted,
+    ConversationRenamed,
+    ConversationShared,
+    ConversationStarted,
+    FeedbackGiven,
+    PromptSubmitted,
+    RegenerateRequested,
+)
+from schemas.envelope import Content
+from schemas.generation import AttemptEnded, AttemptStarted, GenerationEnded, GenerationRequested, TokenChunk
+from schemas.moderation import ModerationVerdict, ReviewDecided
+from schemas.outcome import GenerationCancelled, GenerationCompleted, GenerationFailed, GenerationRefused
+from schemas.usage import UsageRecorded, UsageRerated
+
+MOST_CHARACTERS = 120
+_LOOKED_AT = 4 * MOST_CHARACTERS
+
+
+def summary_of(record: Any) -> str:
+    """At most MOST_CHARACTERS characters without line breaks. "" for a record of a type that is not known here."""
+    return shortened(_said(record))
+
+
+def shortened(text: str) -> str:
+    """The beginning of a text on one line."""
+    line = " ".join(text[:_LOOKED_AT].split())
+    whole = len(text) <= _LOOKED_AT and len(line) <= MOST_CHARACTERS
+    return line if whole else line[: MOST_CHARACTERS - 1] + "…"
+
+
+def _said(record: Any) -> str:
+    match record:
+        case None:
+            return "cannot be decoded"
+        case PromptSubmitted():
+            return _text(record.content) if record.content is not None else f"{len(record.messages)} messages"
+        case TokenChunk():
+            return _text(record.delta)
+        case RegenerateRequested():
+            return f"another answer, by {record.model}"
+        case ConversationStarted():
+            return "begun" if record.title is None else _text(record.title)
+        case ConversationRenamed():
+            return _text(record.title)
+        case ConversationShared():
+            return "no longer shared" if record.revoked else "shared by a link"
+        case FeedbackGiven():
+            return record.rating
+        case ConversationDeleted():
+            return "deleted"
+        case ModerationVerdict() | ReviewDecided():
+            return record.decision
+    return _of_a_generation(record)
+
+
+def _of_a_generation(record: Any) -> str:
+    match record:
+        case GenerationRequested():
+            return f"{len(record.messages)} messages, {record.prompt_tokens} tokens for {record.turn.model}"
+        case AttemptStarted():
+            return f"attempt {record.number} on {record.worker}"
+        case AttemptEnded():
+            return f"{record.finish_reason} after {record.last_seq} chunks"
+        case GenerationEnded():
+            return record.reason if record.failure is None else f"{record.reason}: {record.failure.message}"
+        case GenerationCompleted():
+            return f"{record.finish_reason}: {_used(record)}"
+        case GenerationCancelled():
+            return f"{record.reason}: {_used(record)}"
+        case GenerationFailed() | GenerationRefused():
+            return f"{record.failure.code}: {record.failure.message}"
+        case UsageRecorded() | UsageRerated():
+            return f"{_money(record.cost_micros)} {record.currency}"
+    return ""
+
+
+def _used(outcome: GenerationCompleted | GenerationCancelled) -> str:
+    usage = outcome.usage
+    cost = f"{_money(outcome.cost_micros)} {outcome.turn.price.currency}"
+    return f"{usage.prompt_tokens} + {usage.completion_tokens} tokens, {cost}"
+
+
+def _money(micros: int) -> str:
+    return f"{micros / 1_000_000:.6f}"
+
+
+def _text(content: Content) -> str:
+    return content if isinstance(content, str) else "sealed"

@@ -1,0 +1,139 @@
+"""What became of one generation, stage by stage and attempt by attempt, as its records tell. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from api.log_view.attempts import Attempts
+from api.log_view.events import LogEvent, iso_ms
+from schemas.conversation import PromptSubmitted, RegenerateRequested
+from schemas.envelope import SealedContent
+from schemas.generation import AttemptEnded, AttemptStarted, GenerationEnded, GenerationRequested, TokenChunk
+from schemas.moderation import ModerationVerdict, ReviewDecided
+from schemas.outcome import GenerationCancelled, GenerationCompleted, GenerationFailed, GenerationRefused, Outcome
+from schemas.usage import UsageRecorded, UsageRerated
+from topics.generation_fold import GenerationFold
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A stage, the record that is its sign, and what is worth telling of it."""
+
+    name: str
+    event: LogEvent
+    detail: dict[str, Any]
+
+
+def timeline_of(generation_id: str, events: Iterable[LogEvent]) -> dict[str, Any]:
+    """The timeline of a generation from its events, oldest first; those of others are passed over.
+
+    Times in it are the log's own; `sinceStartMs` counts from the command. `chunks` are [seq, ms since then, characters]
+    of what was accepted, by the clock of whoever made them. Of a generation whose chunks the log does not hold any
+    more they come from its outcome, and it has no attempts.
+    """
+    telling = _Telling()
+    for event in events:
+        if event.generation_id == generation_id:
+            telling.take(event)
+    return {
+        "generationId": generation_id,
+        "stages": [_stage_json(stage, telling.start_ms) for stage in telling.stages],
+        "attempts": telling.attempts.json(),
+        "chunks": [[seq, max(at_us // 1000 - telling.start_ms, 0), size] for seq, at_us, size in telling.all_chunks()],
+    }
+
+
+class _Telling:
+    def __init__(self) -> None:
+        self.stages: list[Stage] = []
+        self.attempts = Attempts()
+        self.start_ms = 0
+        self.outcome: Outcome | None = None
+        self._fold = GenerationFold()
+        self._chunks: list[tuple[int, int, int]] = []
+        self._seen: set[str] = set()
+
+    def all_chunks(self) -> list[tuple[int, int, int]]:
+        """(seq, when made, characters) of each accepted chunk."""
+        if self._fold.start is None and self.outcome is not None:
+            return [(seq, mark.at_us, mark.length) for seq, mark in enumerate(self.outcome.chunks, 1)]
+        return self._chunks
+
+    def take(self, event: LogEvent) -> None:
+        detail: dict[str, Any]
+        match event.record:
+            case AttemptStarted() | TokenChunk() | AttemptEnded() | GenerationEnded():
+                self._of_the_stream(event)
+            case PromptSubmitted() | RegenerateRequested() as command:
+                if self._once("accepted", event, {"model": command.model}):
+                    self.start_ms = event.raw.timestamp_ms
+            case ModerationVerdict(stage=stage) as verdict:
+                detail = {"of": stage, "decision": verdict.decision, "policy": verdict.policy_version}
+                self._once("moderated", event, detail, by=f"moderated/{stage}")
+            case ReviewDecided() as review:
+                self._once("reviewed", event, {"decision": review.decision}, by=review.envelope.event_id)
+            case GenerationRequested() as job:
+                detail = {"serviceClass": job.service_class, "promptTokens": job.prompt_tokens}
+                self._once("queued", event, detail)
+            case GenerationCompleted() | GenerationFailed() | GenerationCancelled() | GenerationRefused() as outcome:
+                if self._once("stored", event, {"outcome": event.type, "attempts": outcome.attempts}):
+                    self.outcome = outcome
+            case UsageRecorded() as usage:
+                self._once("billed", event, {"costMicros": usage.cost_micros, "currency": usage.currency})
+            case UsageRerated() as rerated:
+                detail = {"costMicros": rerated.cost_micros, "currency": rerated.currency, "backfill": rerated.backfill}
+                self._once("rerated", event, detail, by=rerated.envelope.event_id)
+
+    def _of_the_stream(self, event: LogEvent) -> None:
+        """The next record of token-chunks; what the fold does not count is no stage."""
+        fold, record, at_ms = self._fold, event.record, event.raw.timestamp_ms
+        number, owner = fold.number, fold.attempt_id
+        try:
+            frame = fold.apply(record)
+        except SealedContent:
+            return
+        if isinstance(record, AttemptStarted) and fold.number != number:
+            self.attempts.started(record, at_ms)
+            self._once("attempt", event, {"number": record.number, "worker": record.worker}, by=record.attempt_id)
+        elif isinstance(record, TokenChunk) and frame is not None:
+            self.attempts.chunk(record, at_ms)
+            self._chunks.append((record.seq, record.at_us, fold.marks[-1].length))
+            if record.seq == 1:
+                self._once("first_token", event, {})
+        elif isinstance(record, AttemptEnded) and owner is not None and fold.attempt_id is None:
+            self.attempts.ended(owner, "handed_over", at_ms)
+        elif isinstance(record, AttemptEnded | GenerationEnded) and frame is not None:
+            how = _how(record)
+            self.attempts.ended(owner, how, at_ms)
+            failure = None if record.failure is None else record.failure.code
+            self._once("ended", event, {"how": how, "lastSeq": fold.last_seq, "failure": failure})
+
+    def _once(self, name: str, event: LogEvent, detail: dict[str, Any], *, by: str | None = None) -> bool:
+        """Add a stage, unless it is there: of a repeated event the first one counts."""
+        key = by or name
+        if key in self._seen:
+            return False
+        self._seen.add(key)
+        self.stages.append(Stage(name, event, detail))
+        return True
+
+
+def _how(record: AttemptEnded | GenerationEnded) -> str:
+    if isinstance(record, GenerationEnded):
+        return record.reason
+    return "failed" if record.finish_reason == "failed" else "completed"
+
+
+def _stage_json(stage: Stage, start_ms: int) -> dict[str, Any]:
+    raw = stage.event.raw
+    return {
+        "stage": stage.name,
+        "at": iso_ms(raw.timestamp_ms),
+        "topic": raw.topic,
+        "partition": raw.partition,
+        "offset": raw.offset,
+        "sinceStartMs": raw.timestamp_ms - start_ms,
+        "detail": stage.detail,
+    }

@@ -1,0 +1,59 @@
+"""/api/v1/pulse: how the installation does, for operators; to everybody else the routes do not exist."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request, Response
+
+from api.answers import json_answer
+from api.auth import Operator
+from api.frames import KEEP_ALIVE
+from api.parts import parts_of
+from api.pulse.sampling import Pulse
+from api.pushed import PushedStream, frame
+from api.readers import Reader
+
+router = APIRouter(prefix="/api/v1/pulse", tags=["operations"])
+
+WITHIN_S = 8.0
+
+
+@router.get("")
+async def get_pulse(request: Request, operator: Operator) -> Response:
+    """The figures of this moment."""
+    return json_answer(await parts_of(request).pulse.one(WITHIN_S))
+
+
+@router.get("/stream")
+async def stream_pulse(request: Request, operator: Operator) -> Response:
+    """The figures once a second, each as an event `pulse`."""
+    parts = parts_of(request)
+    return PushedStream(PulseSource(parts.pulse), parts.readers, operator.key_sha256)
+
+
+class PulseSource:
+    """The samples as one client takes them: a slow one misses some, and is never sent an old one."""
+
+    def __init__(self, pulse: Pulse) -> None:
+        self._pulse = pulse
+        self._reader: Reader | None = None
+        self._number: int | None = None
+
+    def listen(self, reader: Reader) -> None:
+        self._reader = reader
+        self._pulse.listen(reader)
+
+    async def next(self) -> bytes | None:
+        pulse = self._pulse
+        if pulse.closed:
+            return None
+        if pulse.latest is None or pulse.number == self._number:
+            return b""
+        self._number = pulse.number
+        return frame("pulse", pulse.latest)
+
+    def beat(self) -> bytes:
+        return KEEP_ALIVE
+
+    def close(self) -> None:
+        if self._reader is not None:
+            self._pulse.leave(self._reader)

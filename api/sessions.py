@@ -1,0 +1,97 @@
+"""What a browser's cookie and a one-time link say, signed. Pure: the time comes in with every call.
+
+Both name an API key by its hash, which opens nothing by itself, and the time they were made. Nothing of them is stored:
+whoever reads one looks the key up, so that a revoked key's cookies and links open nothing from that moment.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from hashlib import sha256
+
+from itsdangerous import BadData, Signer
+from itsdangerous.encoding import base64_decode, base64_encode
+
+LINK_S = 3600
+"""How long a one-time link is good."""
+NONCE_BYTES = 12
+CLOCKS_APART_S = 300
+"""How far the clock of who made one may be ahead of the reader's."""
+_LONGEST = 300
+_SESSION = struct.Struct(">32sQ")
+_LINK = struct.Struct(f">32s{NONCE_BYTES}sQ")
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A browser that was signed in with the key of this hash, until then (seconds since 1970)."""
+
+    key_sha256: str
+    expires_at_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A link that signs one browser in with the key of this hash; `nonce` tells it from all others."""
+
+    key_sha256: str
+    nonce: str
+
+
+class Sessions:
+    """Cookies and links of one installation, which are those that its secret has signed.
+
+    A cookie is good for `longest_s` seconds. `key_sha256` is 64 hex digits throughout.
+    """
+
+    def __init__(self, secret: str, longest_s: int) -> None:
+        # A salt for each: a link is never taken for a cookie, nor a cookie for a link.
+        self._sessions = Signer(secret, "verbatim.session", key_derivation="hmac", digest_method=sha256)
+        self._links = Signer(secret, "verbatim.link", key_derivation="hmac", digest_method=sha256)
+        self._longest_s = longest_s
+
+    def cookie(self, key_sha256: str, now_s: int) -> tuple[str, Session]:
+        """The cookie's value, and what it says."""
+        packed = _SESSION.pack(bytes.fromhex(key_sha256), now_s)
+        return _sealed(self._sessions, packed), Session(key_sha256, now_s + self._longest_s)
+
+    def session(self, cookie: str, now_s: int) -> Session | None:
+        """What a cookie says; None for one that is too old or not ours."""
+        packed = _unsealed(self._sessions, cookie)
+        if packed is None or len(packed) != _SESSION.size:
+            return None
+        key, made_at_s = _SESSION.unpack(packed)
+        if not _within(made_at_s, now_s, self._longest_s):
+            return None
+        return Session(key.hex(), made_at_s + self._longest_s)
+
+    def link(self, key_sha256: str, nonce: bytes, now_s: int) -> str:
+        """A link's text. `nonce`: NONCE_BYTES random bytes."""
+        return _sealed(self._links, _LINK.pack(bytes.fromhex(key_sha256), nonce, now_s))
+
+    def opened(self, link: str, now_s: int) -> Link | None:
+        """What a link says; None for one that is too old or not ours. Whether it was used, this does not know."""
+        packed = _unsealed(self._links, link)
+        if packed is None or len(packed) != _LINK.size:
+            return None
+        key, nonce, made_at_s = _LINK.unpack(packed)
+        return Link(key.hex(), nonce.hex()) if _within(made_at_s, now_s, LINK_S) else None
+
+
+def _within(made_at_s: int, now_s: int, longest_s: int) -> bool:
+    return made_at_s - CLOCKS_APART_S <= now_s < made_at_s + longest_s
+
+
+def _sealed(signer: Signer, packed: bytes) -> str:
+    return signer.sign(base64_encode(packed)).decode()
+
+
+def _unsealed(signer: Signer, text: str) -> bytes | None:
+    """What was signed; None unless this signer did."""
+    if len(text) > _LONGEST or not text.isascii():
+        return None
+    try:
+        return base64_decode(signer.unsign(text))
+    except BadData:
+        return None

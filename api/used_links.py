@@ -1,0 +1,26 @@
+"""Which one-time links were used: remembered in Redis for as long as a link is good.
+
+A Redis that loses its memory forgets that too: then a link of the last hour is good once more. One that is away lets
+nobody in by link; keys still do.
+"""
+
+from __future__ import annotations
+
+from api.ports import LinksUnavailable
+from infra.redis import RedisScripts, RedisUnavailable
+
+SCRIPT = "return redis.call('SET', KEYS[1], '', 'NX', 'EX', ARGV[1])"
+
+
+class RedisLinks:
+    """The links of api.ports, in Redis."""
+
+    def __init__(self, scripts: RedisScripts, prefix: str = "verbatim:link:") -> None:
+        self._scripts = scripts
+        self._prefix = prefix
+
+    async def take(self, nonce: str, for_s: int) -> bool:
+        try:
+            return bool(await self._scripts.run(SCRIPT, [self._prefix + nonce], [for_s]))
+        except RedisUnavailable as error:
+            raise LinksUnavailable from error

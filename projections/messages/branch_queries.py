@@ -1,0 +1,105 @@
+"""A page of a branch, from ids and parents alone, its messages read when it is known which they are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from projections.messages.branch import BranchWalk, TurnIds
+from projections.messages.rows import TURN_COLUMNS, MessageRow, messages_of, turn_of
+from projections.reading import Tables
+
+MOST_TURNS = 20_000
+"""Branches are looked for among so many turns, the newest; older ones are in the list of messages."""
+
+_NAME = "messages"
+_IDS_BEFORE = (
+    "SELECT cause, kind, message_id, generation_id, prompt_message_id, parent_message_id, status"
+    " FROM {messages} WHERE conversation_id = ? AND cause < ? LIMIT ?"
+)
+_TURNS = f"SELECT {TURN_COLUMNS} FROM {{messages}} WHERE conversation_id = ? AND cause IN ?"  # noqa: S608 - our columns
+_PLACES = "SELECT message_id, cause FROM {message_places} WHERE conversation_id = ? AND message_id IN ?"
+_NEWEST = 2**62
+# The page that is asked for most is at the end of a straight branch; whoever looks further looks much further.
+_FIRST_TURNS = 64
+_MOST_TURNS_AT_ONCE = 4096
+_MOST_PLACES_AT_ONCE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class BranchMessage:
+    """A message of a branch. `siblings`: ids of those with the same parent, oldest first, itself among them."""
+
+    row: MessageRow
+    siblings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BranchPage:
+    """Messages oldest first. `leaf`: what the branch ends in, None in a conversation without messages.
+    `next_before`: what the page before this one is asked for with; None: the branch begins here."""
+
+    messages: tuple[BranchMessage, ...]
+    leaf: str | None
+    next_before: str | None
+
+
+async def branch(
+    tables: Tables, conversation_id: str, leaf: str | None, through: str | None, before: str | None, limit: int
+) -> BranchPage | None:
+    """At most `limit` messages of a branch: the last ones, or those before `before`.
+
+    The branch ends in `leaf`; or passes `through` (else `before`) and ends in its newest descendant; or ends in the
+    newest message. None: a message that was named is not in the conversation, or not on the branch.
+    """
+    named = {message_id for message_id in (leaf, through, before) if message_id is not None}
+    if named and named != set(await places(tables, conversation_id, sorted(named))):
+        return None
+    walk = BranchWalk(leaf, through, before, limit)
+    older_than, seen, size = _NEWEST, 0, _FIRST_TURNS
+    while not walk.finished:
+        rows = await tables.select(_NAME, _IDS_BEFORE, (conversation_id, older_than, size))
+        walk.take([_turn_ids(row) for row in await first_commands(tables, conversation_id, rows)])
+        seen += len(rows)
+        if len(rows) < size or seen >= MOST_TURNS:
+            walk.end()
+        else:
+            older_than, size = rows[-1][0], min(4 * size, _MOST_TURNS_AT_ONCE)
+    if not walk.is_there:
+        return None
+    page = walk.page()
+    rows = await tables.select(_NAME, _TURNS, (conversation_id, sorted({placed.cause for placed in page})))
+    turns = [turn for row in rows if (turn := turn_of(conversation_id, row)) is not None]
+    found = {message.message_id: message for message in messages_of(turns)}
+    # A conversation that was deleted meanwhile has none any more.
+    shown = [BranchMessage(found[p.message_id], p.siblings) for p in page if p.message_id in found]
+    return BranchPage(tuple(shown), walk.leaf, walk.next_before)
+
+
+async def places(tables: Tables, conversation_id: str, message_ids: Sequence[str]) -> dict[str, int]:
+    """Of those messages that are there, the order key of the first command that made them."""
+    found: dict[str, int] = {}
+    for start in range(0, len(message_ids), _MOST_PLACES_AT_ONCE):
+        some = list(message_ids[start : start + _MOST_PLACES_AT_ONCE])
+        rows = await tables.select(_NAME, _PLACES, (conversation_id, some))
+        found |= {message_id: cause for message_id, cause in rows if cause is not None}
+    return found
+
+
+async def first_commands(
+    tables: Tables, conversation_id: str, rows: Sequence[tuple[Any, ...]]
+) -> list[tuple[Any, ...]]:
+    """Those rows (cause, kind, message id, generation id, …, status) whose command is there and came first.
+
+    An outcome stands in the row of the first command, so only rows without one are looked up.
+    """
+    doubtful = [row[3] for row in rows if row[1] is not None and row[-1] is None]
+    first = await places(tables, conversation_id, doubtful)
+    return [row for row in rows if row[1] is not None and (row[-1] is not None or first.get(row[3], row[0]) == row[0])]
+
+
+def _turn_ids(row: tuple[Any, ...]) -> TurnIds:
+    cause, kind, message_id, generation_id, prompt_message_id, parent_message_id, _ = row
+    prompt_id = message_id if kind == "prompt" else None
+    return TurnIds(cause, prompt_id, parent_message_id or None, generation_id, prompt_message_id)

@@ -1,0 +1,42 @@
+"""What was said in a conversation, newest first: texts alone, for whoever looks for words in them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from projections.content import from_cell, from_optional_cell
+from projections.messages.branch_queries import first_commands
+from projections.reading import Tables
+from schemas.envelope import Content
+
+_NAME = "messages"
+_TEXTS_BEFORE = (
+    "SELECT cause, kind, message_id, generation_id, content, answer, status"
+    " FROM {messages} WHERE conversation_id = ? AND cause < ? LIMIT ?"
+)
+_NEWEST = 2**62
+
+
+@dataclass(frozen=True, slots=True)
+class TextPage:
+    """(message id, text), the newest first; an answer that has not ended has none. `next_before`: what older ones are
+    asked for with, None: there are none. `turns`: how many were looked at."""
+
+    texts: tuple[tuple[str, Content], ...]
+    next_before: int | None
+    turns: int
+
+
+async def texts(tables: Tables, conversation_id: str, before: int | None, turns: int) -> TextPage:
+    """The texts of at most `turns` turns, older than `before` (None: the newest)."""
+    older_than = _NEWEST if before is None else before
+    rows = await tables.select(_NAME, _TEXTS_BEFORE, (conversation_id, older_than, turns))
+    found: list[tuple[str, Content]] = []
+    for _, kind, message_id, generation_id, content, answer, status in await first_commands(
+        tables, conversation_id, rows
+    ):
+        if status is not None:
+            found.append((generation_id, from_cell(answer or "")))
+        if kind == "prompt":
+            found.append((message_id, from_optional_cell(content) or ""))
+    return TextPage(tuple(found), rows[-1][0] if len(rows) == turns else None, len(rows))

@@ -1,0 +1,61 @@
+"""Used links, remembered in memory and by the real Redis: the same answers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from api.ports import Links, LinksUnavailable
+from api.used_links import RedisLinks
+from infra.ids import draw_secret
+from infra.redis import RedisScripts
+from infra.settings import Settings
+from tests.unit.api.memory_links import MemoryLinks
+
+
+@pytest.fixture(params=["memory", pytest.param("redis", marks=pytest.mark.stack)])
+async def links(request: pytest.FixtureRequest) -> AsyncIterator[Links]:
+    if request.param == "memory":
+        yield MemoryLinks()
+        return
+    settings: Settings = request.getfixturevalue("servers")
+    scripts = RedisScripts(settings.redis.url.get_secret_value(), timeout_s=5.0)
+    try:
+        yield RedisLinks(scripts, prefix=f"test:{draw_secret(6)}:")
+    finally:
+        await scripts.aclose()
+
+
+async def test_a_link_is_taken_once(links: Links) -> None:
+    assert await links.take("a", 60)
+    assert not await links.take("a", 60)
+    assert await links.take("b", 60)
+
+
+async def test_one_of_many_at_once_has_it(links: Links) -> None:
+    async with asyncio.TaskGroup() as tasks:
+        taken = [tasks.create_task(links.take("a", 60)) for _ in range(20)]
+    assert [task.result() for task in taken].count(True) == 1
+
+
+async def test_without_redis_nobody_knows() -> None:
+    scripts = RedisScripts("redis://127.0.0.1:1/0")
+    try:
+        with pytest.raises(LinksUnavailable):
+            await RedisLinks(scripts).take("a", 60)
+    finally:
+        await scripts.aclose()
+
+
+@pytest.mark.stack
+async def test_it_is_forgotten_when_no_link_is_that_old(servers: Settings) -> None:
+    scripts = RedisScripts(servers.redis.url.get_secret_value(), timeout_s=5.0)
+    prefix = f"test:{draw_secret(6)}:"
+    try:
+        assert await RedisLinks(scripts, prefix).take("a", 3900)
+        left_s = await scripts.run("return redis.call('TTL', KEYS[1])", [f"{prefix}a"], [])
+        assert 3800 < left_s <= 3900
+    finally:
+        await scripts.aclose()

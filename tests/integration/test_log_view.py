@@ -1,0 +1,347 @@
+"""A conversation's events, timelines and the pulse, on the real log: real turns, judged, queued, answered, billed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import pytest_asyncio
+
+from infra.settings import Settings
+from tests.eventually import eventually
+from tests.integration.api_process import make_key, running_api
+from tests.integration.api_running import Running, whole_api
+from tests.integration.stream_workers import StreamProcess
+from tests.unit.api.sse_text import Event, events_of
+from topics.catalogue import TOKEN_CHUNKS, catalogue
+from topics.cuts import format_cut, parse_cut
+
+pytestmark = [pytest.mark.stack, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
+
+CONVERSATIONS = "/api/v1/conversations"
+FAUST = {"conversation": "tests.integration.streams_probe.any_history", "metering": "streams.metering.main"}
+WAIT_S = 60.0
+UNKNOWN = "0f6a2f0e-6d4e-5a55-9c0b-2b1f8a3f5c11"
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def running(servers: Settings, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Running]:
+    folder = tmp_path_factory.mktemp("log-view")
+    async with AsyncExitStack() as stack:
+        running = await stack.enter_async_context(whole_api(servers, folder / "api.log"))
+        processes = [
+            stack.enter_context(StreamProcess.faust(module, servers, folder, name, {"VERBATIM_INSTANCE": "0"}))
+            for name, module in FAUST.items()
+        ]
+        for process in processes:
+            await asyncio.to_thread(process.ready)
+        yield running
+        statuses = [await asyncio.to_thread(process.stop) for process in processes]
+        assert statuses == [0, 0]
+
+
+async def begun(client: httpx.AsyncClient, **body: Any) -> str:
+    answer = await client.post(CONVERSATIONS, json=body)
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()["id"])
+
+
+async def said(client: httpx.AsyncClient, conversation: str, content: str) -> str:
+    """Says something, waits for the answer to be readable; returns its id."""
+    answer = await client.post(f"{CONVERSATIONS}/{conversation}/messages", json={"content": content})
+    assert answer.status_code == 200, answer.text
+    generation = str(events_of(answer.content)[0].json["messageId"])
+    headers = {"X-Verbatim-Position": f"{answer.headers['x-verbatim-position']},generation/{generation}"}
+    assert (await client.get(f"{CONVERSATIONS}/{conversation}", headers=headers)).status_code == 200
+    return generation
+
+
+async def page(client: httpx.AsyncClient, conversation: str, **params: Any) -> dict[str, Any]:
+    answer = await client.get(f"{CONVERSATIONS}/{conversation}/events", params=params)
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+async def all_of(client: httpx.AsyncClient, conversation: str, **params: Any) -> list[dict[str, Any]]:
+    """Every page, put together."""
+    one = await page(client, conversation, **params)
+    found: list[dict[str, Any]] = one["data"]
+    while one["nextBefore"] is not None:
+        one = await page(client, conversation, **params, before=one["nextBefore"])
+        found = one["data"] + found
+    return found
+
+
+async def billed(client: httpx.AsyncClient, conversation: str, turns: int) -> list[dict[str, Any]]:
+    """All events, once every turn is judged, queued and billed."""
+
+    async def whole() -> list[dict[str, Any]]:
+        found = await all_of(client, conversation)
+        counts = [types(found).count(name) for name in ("ModerationVerdict", "GenerationRequested", "UsageRecorded")]
+        assert counts == [turns] * 3
+        return found
+
+    found: list[dict[str, Any]] = await eventually(whole, WAIT_S)
+    return found
+
+
+def types(events: list[dict[str, Any]]) -> list[str]:
+    return [event["type"] for event in events]
+
+
+def place(event: dict[str, Any]) -> tuple[str, int, int]:
+    return event["topic"], event["partition"], event["offset"]
+
+
+async def test_a_turn_as_the_log_holds_it(running: Running) -> None:
+    async with running.client() as client:
+        conversation = await begun(client, title="canary title")
+        generation = await said(client, conversation, "say 3")
+        found = await billed(client, conversation, 1)
+        assert sorted(types(found)) == sorted(
+            [
+                "ConversationStarted", "PromptSubmitted", "ModerationVerdict", "GenerationRequested", "AttemptStarted",
+                "TokenChunk", "TokenChunk", "TokenChunk", "AttemptEnded", "GenerationCompleted", "UsageRecorded",
+            ]
+        )  # fmt: skip
+        assert [event["summary"] for event in found if event["type"] == "TokenChunk"] == ["w1", "w2", "w3"]
+        assert {event["generationId"] for event in found} == {generation, None}
+        statuses = []
+        for event in found:
+            past = await client.get(f"{CONVERSATIONS}/{conversation}", params={"as_of": event["asOf"]})
+            assert past.status_code == 200, past.text
+            statuses.append((event["type"], [message["status"] for message in past.json()["messages"]]))
+        assert statuses[0] == ("ConversationStarted", [])
+        assert ("PromptSubmitted", ["completed", "running"]) in statuses
+        assert statuses[-1] == ("UsageRecorded", ["completed", "completed"])
+
+
+async def test_the_timeline_of_a_turn(running: Running) -> None:
+    async with running.client() as client:
+        conversation = await begun(client)
+        generation = await said(client, conversation, "say 5")
+        await billed(client, conversation, 1)
+        found = (await client.get(f"/api/v1/generations/{generation}/timeline")).json()
+        named = [stage["stage"] for stage in found["stages"]]
+        assert sorted(named) == sorted(
+            ["accepted", "moderated", "queued", "attempt", "first_token", "ended", "stored", "billed"]
+        )
+        assert [stage["sinceStartMs"] for stage in found["stages"]] == sorted(
+            stage["sinceStartMs"] for stage in found["stages"]
+        )
+        (attempt,) = found["attempts"]
+        assert (attempt["worker"], attempt["chunks"], attempt["end"]) == ("worker-1", 5, "completed")
+        assert [seq for seq, _, _ in found["chunks"]] == [1, 2, 3, 4, 5]
+
+
+async def test_pages_of_any_size_are_the_whole_once(running: Running) -> None:
+    async with running.client() as client, running.api.client(running.other_key) as bob:
+        conversation, other, foreign = await begun(client), await begun(client), await begun(bob)
+        for number in range(1, 6):
+            await said(bob, foreign, "say 2")
+            await said(client, conversation, f"say {number}")
+            await said(client, other, "say 2")
+        whole = await billed(client, conversation, 5)
+        assert types(whole).count("TokenChunk") == 15
+        for limit in (4, 17):
+            assert [place(event) for event in await all_of(client, conversation, limit=limit)] == [
+                place(event) for event in whole
+            ]
+        picked = await all_of(client, conversation, types="GenerationCompleted,UsageRecorded", limit=3)
+        assert types(picked).count("GenerationCompleted") == types(picked).count("UsageRecorded") == 5
+
+
+async def test_a_running_answers_events_are_there(running: Running) -> None:
+    async with running.client() as client:
+        conversation = await begun(client)
+        path = f"{CONVERSATIONS}/{conversation}/messages"
+        async with client.stream("POST", path, json={"content": "hold"}) as response:
+            seen = b""
+            async for data in response.aiter_raw():
+                seen += data
+                if b"held" in seen:
+                    break
+            generation = events_of(seen)[0].json["messageId"]
+            timeline = (await client.get(f"/api/v1/generations/{generation}/timeline")).json()
+            assert [attempt["end"] for attempt in timeline["attempts"]] == [None]
+            assert "TokenChunk" in types(await all_of(client, conversation, generation=generation))
+            await client.post(f"/api/v1/generations/{generation}/cancel")
+        timeline = (await client.get(f"/api/v1/generations/{generation}/timeline")).json()
+        assert [attempt["end"] for attempt in timeline["attempts"]] == ["cancelled"]
+
+
+class Look:
+    """A client that reads a conversation's event stream."""
+
+    def __init__(self) -> None:
+        self.body = b""
+
+    @property
+    def events(self) -> list[Event]:
+        return [event for event in events_of(self.body) if event.event == "log_event"]
+
+    @property
+    def last_id(self) -> str:
+        return str(events_of(self.body)[-1].id)
+
+    async def has(self, count: int) -> None:
+        there: bool = await eventually(lambda: len(self.events) >= count, WAIT_S)
+        assert there
+
+
+@asynccontextmanager
+async def looking(client: httpx.AsyncClient, conversation: str, after: str | None = None) -> AsyncIterator[Look]:
+    """For the length of the block; begun, when it begins."""
+    look = Look()
+    headers = {} if after is None else {"Last-Event-ID": after}
+    path = f"{CONVERSATIONS}/{conversation}/events/stream"
+
+    async def read(response: httpx.Response) -> None:
+        async for data in response.aiter_raw():
+            look.body += data
+
+    async with client.stream("GET", path, headers=headers) as response, asyncio.TaskGroup() as tasks:
+        assert response.status_code == 200, await response.aread()
+        task = tasks.create_task(read(response))
+        began: bool = await eventually(lambda: events_of(look.body) != [], WAIT_S)
+        assert began
+        yield look
+        task.cancel()
+
+
+async def test_a_stream_that_is_taken_up_elsewhere_loses_and_repeats_nothing(running: Running, tmp_path: Path) -> None:
+    running.agents.pace_s = 0.02
+    try:
+        async with (
+            running_api(running.settings, tmp_path / "second.log") as second,
+            running.client() as client,
+            running.client() as eyes,
+            second.client(running.key) as elsewhere,
+        ):
+            conversation = await begun(client)
+            async with looking(eyes, conversation) as look, asyncio.TaskGroup() as tasks:
+                saying = tasks.create_task(said(client, conversation, "say 40"))
+                await look.has(12)
+                cut = look.events[9].id
+                async with looking(elsewhere, conversation, cut) as resumed:
+                    await saying
+                    whole = await billed(client, conversation, 1)
+                    await resumed.has(len(whole) - 1 - 10)
+                await look.has(len(whole) - 1)
+            first = [place(event.json) for event in look.events]
+            assert sorted(first) == sorted(place(event) for event in whole[1:])
+            rest = [place(event.json) for event in resumed.events]
+            assert sorted(rest) == sorted(first[10:])
+            async with looking(elsewhere, conversation, look.last_id) as later:
+                await said(client, conversation, "say 1")
+                await later.has(8)
+            assert not {place(event.json) for event in later.events} & set(first)
+    finally:
+        running.agents.pace_s = 0.0
+
+
+async def test_from_the_beginning_everything_comes(running: Running) -> None:
+    async with running.client() as client:
+        conversation = await begun(client)
+        await said(client, conversation, "say 20")
+        whole = await billed(client, conversation, 1)
+        first = whole[0]
+        before = {(first["topic"], first["partition"]): first["offset"]}
+        async with looking(client, conversation, format_cut(before)) as look:
+            await look.has(len(whole))
+        assert sorted(place(event.json) for event in look.events) == sorted(place(event) for event in whole)
+
+
+async def test_a_page_tells_where_the_stream_goes_on(running: Running) -> None:
+    async with running.client() as client:
+        conversation = await begun(client)
+        await said(client, conversation, "say 2")
+        found = await page(client, conversation)
+        await said(client, conversation, "say 1")
+        whole = await billed(client, conversation, 2)
+        left = {place(event) for event in whole} - {place(event) for event in found["data"]}
+        async with looking(client, conversation, found["asOf"]) as look:
+            await look.has(len(left))
+        assert {place(event.json) for event in look.events} == left
+
+
+async def test_what_is_somebody_elses_or_deleted_is_not_there(running: Running) -> None:
+    async with running.client() as alice, running.api.client(running.other_key) as bob:
+        conversation = await begun(alice)
+        generation = await said(alice, conversation, "say 1")
+        paths = [
+            f"{CONVERSATIONS}/{conversation}/events",
+            f"{CONVERSATIONS}/{conversation}/events/stream",
+            f"/api/v1/generations/{generation}/timeline",
+        ]
+        cut = {"Last-Event-ID": (await page(alice, conversation))["asOf"]}
+        assert [(await bob.get(path, headers=cut)).status_code for path in paths] == [404] * 3
+        async with looking(alice, conversation) as look:
+            await alice.delete(f"{CONVERSATIONS}/{conversation}")
+            await look.has(1)
+        assert look.events[-1].json["type"] == "ConversationDeleted"
+        assert [(await alice.get(path, headers=cut)).status_code for path in paths] == [404] * 3
+
+
+async def test_bad_input_is_told(running: Running) -> None:
+    async with running.client() as client:
+        conversation = await begun(client)
+        path = f"{CONVERSATIONS}/{conversation}/events"
+        for params, param in (
+            ({"before": "nonsense"}, "before"),
+            ({"types": "Nonsense"}, "types"),
+            ({"generation": "nonsense"}, "generation"),
+            ({"limit": "0"}, "limit"),
+        ):
+            answer = await client.get(path, params=params)
+            assert (answer.status_code, answer.json()["error"]["param"]) == (400, param)
+        ends = parse_cut((await page(client, conversation))["asOf"])
+        beyond = {p: offset + 1_000_000 if p[0] == TOKEN_CHUNKS else offset for p, offset in ends.items()}
+        for after in ("nonsense", format_cut(beyond), "no-such-topic:0=1"):
+            answer = await client.get(f"{path}/stream", params={"after": after})
+            assert (answer.status_code, answer.json()["error"]["code"]) == (400, "invalid_position")
+        assert (await client.get(f"{CONVERSATIONS}/{UNKNOWN}/events")).status_code == 404
+        assert (await client.get(f"/api/v1/generations/{UNKNOWN}/timeline")).status_code == 404
+
+
+async def test_a_revoked_key_ends_its_look(running: Running) -> None:
+    async with running.client() as client:
+        made = (await client.post("/api/v1/keys", json={"label": "short-lived"})).json()
+        conversation = await begun(client)
+        async with running.api.client(made["key"]) as other:
+            path = f"{CONVERSATIONS}/{conversation}/events/stream"
+            with pytest.raises(httpx.RemoteProtocolError):
+                async with other.stream("GET", path) as response:
+                    async for _ in response.aiter_raw():
+                        await client.delete(f"/api/v1/keys/{made['id']}")
+
+
+async def test_the_pulse_is_taken_from_the_log(running: Running) -> None:
+    key = await make_key(running.agents.log, "admin")
+    async with running.client() as client, running.api.client(key) as admin:
+        assert (await client.get("/api/v1/pulse")).status_code == 404
+        conversation = await begun(client)
+        await said(client, conversation, "say 10")
+        await billed(client, conversation, 1)
+        answer = await admin.get("/api/v1/pulse")
+        assert answer.status_code == 200, answer.text
+        found = answer.json()
+        assert found["ttftMs"]["n"] >= 1
+        assert {"verbatim-conversation", "verbatim-metering"} <= {group["group"] for group in found["groups"]}
+        assert all(group["lag"] >= 0 for group in found["groups"])
+        assert {group["topic"] for group in found["groups"]} <= {spec.name for spec in catalogue()}
+        assert found["checks"] == {"log": "ok", "projections": "ok"}
+        seen = b""
+        async with admin.stream("GET", "/api/v1/pulse/stream") as response:
+            async for data in response.aiter_raw():
+                seen += data
+                if len(events_of(seen)) >= 3:
+                    break
+        assert {event.event for event in events_of(seen)} == {"pulse"}
+        assert conversation not in seen.decode()

@@ -1,0 +1,114 @@
+"""The figures of the moment, from records alone."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from api.pulse.figures import ENDED_KEPT_MS, STALE_MS, Figures
+from api.pulse.fleet import lags
+from schemas.codec import encode
+from schemas.dead_letter import DeadLetter, DeadLetterResolved
+from schemas.envelope import Envelope, Position
+from tests.generation_logs import chunk, ended, started, stopped
+from tests.unit.api.log_view.logged import outcome, prompt
+from topics.catalogue import CONVERSATION_EVENTS, DEAD_LETTERS, GENERATION_OUTCOMES, TOKEN_CHUNKS
+from topics.log import RawRecord
+
+NOW_MS = 1_763_700_100_000
+ENVELOPE = Envelope("e", 0, None, "r", "system:x")
+
+
+def figures(*records: tuple[int, str, Any]) -> Figures:
+    """The figures after (milliseconds before now, topic, record)."""
+    made = Figures()
+    for offset, (before_ms, topic, record) in enumerate(records):
+        value = record if isinstance(record, bytes) else encode(record)
+        made.take(RawRecord(topic, 0, offset, NOW_MS - before_ms, b"k", value))
+    return made
+
+
+def test_nothing_is_nothing() -> None:
+    assert Figures().snapshot(NOW_MS) == {
+        "tokensPerS": 0.0,
+        "promptsPerS": 0.0,
+        "ttftMs": {"p50": None, "p99": None, "n": 0},
+        "running": 0,
+        "queued": 0,
+    }
+
+
+def test_a_prompt_waits_runs_and_ends() -> None:
+    made = figures((3000, CONVERSATION_EVENTS, prompt()))
+    assert (made.snapshot(NOW_MS)["queued"], made.snapshot(NOW_MS)["running"]) == (1, 0)
+    made = figures((3000, CONVERSATION_EVENTS, prompt()), (2000, TOKEN_CHUNKS, started("a")))
+    assert (made.snapshot(NOW_MS)["queued"], made.snapshot(NOW_MS)["running"]) == (0, 1)
+    assert made.busy() == {"worker": 1}
+    for end in (ended("a", 1, ""), stopped(), outcome()):
+        made.take(RawRecord(TOKEN_CHUNKS, 0, 9, NOW_MS, b"k", encode(end)))
+        assert (made.snapshot(NOW_MS)["running"], made.busy()) == (0, {})
+
+
+def test_a_handed_over_answer_still_runs() -> None:
+    made = figures((10, TOKEN_CHUNKS, started("a")), (5, TOKEN_CHUNKS, ended("a", 0, "", "handed_over")))
+    assert made.snapshot(NOW_MS)["running"] == 1
+
+
+def test_the_time_to_the_first_token_whatever_is_seen_first() -> None:
+    asked, first = (3000, CONVERSATION_EVENTS, prompt()), (2750, TOKEN_CHUNKS, chunk("a", 1))
+    for order in ((asked, first), (first, asked)):
+        made = figures(*order, (2700, TOKEN_CHUNKS, chunk("a", 2)))
+        assert made.snapshot(NOW_MS)["ttftMs"] == {"p50": 250, "p99": 250, "n": 1}
+        assert made.snapshot(NOW_MS + 120_000)["ttftMs"]["n"] == 0
+
+
+def test_rates_are_those_of_the_last_whole_seconds() -> None:
+    made = figures(*[(1000 * second, TOKEN_CHUNKS, chunk("a", 1, tokens=10)) for second in range(12)])
+    assert made.snapshot(NOW_MS)["tokensPerS"] == 10.0
+    assert made.snapshot(NOW_MS + 60_000)["tokensPerS"] == 0.0
+
+
+def test_what_is_long_over_is_forgotten() -> None:
+    made = figures((0, CONVERSATION_EVENTS, prompt()))
+    assert made.snapshot(NOW_MS + STALE_MS + 1)["queued"] == 0
+    made = figures((0, TOKEN_CHUNKS, stopped()))
+    made.take(RawRecord(TOKEN_CHUNKS, 0, 1, NOW_MS, b"k", encode(chunk("a", 7))))
+    assert made.snapshot(NOW_MS)["running"] == 0, "a late chunk of a zombie"
+    made.snapshot(NOW_MS + ENDED_KEPT_MS + 1)
+    assert made._generations == {}
+
+
+def test_open_letters() -> None:
+    letter = DeadLetter(ENVELOPE, TOKEN_CHUNKS, 0, 1, "streams.recorder", "X", "why", None, None, ())
+    made = figures((9, DEAD_LETTERS, letter))
+    assert made.open_letters() == 1
+    resolved = DeadLetterResolved(ENVELOPE, Position(0, 0, 0), "dropped", "")
+    made.take(RawRecord(DEAD_LETTERS, 0, 1, NOW_MS, b"k", encode(resolved)))
+    assert made.open_letters() == 0
+
+
+def test_damage_is_passed_over() -> None:
+    assert figures((0, TOKEN_CHUNKS, b"\x00nonsense")).snapshot(NOW_MS)["running"] == 0
+
+
+@given(st.randoms(use_true_random=False))
+def test_the_order_of_topics_does_not_matter(shuffled: random.Random) -> None:
+    parts = [
+        (3000, CONVERSATION_EVENTS, prompt()),
+        (2500, TOKEN_CHUNKS, started("a")),
+        (2000, TOKEN_CHUNKS, chunk("a", 1)),
+        (1500, TOKEN_CHUNKS, ended("a", 1, "<a1>")),
+        (1000, GENERATION_OUTCOMES, outcome()),
+    ]
+    expected = figures(*parts).snapshot(NOW_MS)
+    shuffled.shuffle(parts)
+    assert figures(*parts).snapshot(NOW_MS) == expected
+
+
+def test_lag_is_summed_over_partitions() -> None:
+    committed = {("t", 0): {"g": 5, "h": 9}, ("t", 1): {"g": 3}, ("u", 0): {"g": 1}, ("gone", 0): {"g": 1}}
+    ends = {("t", 0): 8, ("t", 1): 3, ("u", 0): 0}
+    assert lags(committed, ends) == {("g", "t"): 3, ("h", "t"): 0, ("g", "u"): 0}
