@@ -11,6 +11,8 @@ from typing import Annotated
 
 import typer
 
+from infra.cli.browser_path import NoBrowser, browser_path
+
 REPO_ROOT = Path(__file__).parents[2]
 TESTS = REPO_ROOT / "tests"
 UNIT_PROCESSES = 2
@@ -54,6 +56,8 @@ def test(
 ) -> None:
     """Check, then test: `test [unit|integration|…] [PYTEST ARGUMENTS]`. Unit tests run two at a time.
 
+    Without a Chromium the page's tests (web) are left out, and that is said, unless they are asked for or CI is set.
+
     With --faults N: start a stack in a temporary folder, let N faults strike it under load, check every promise, and
     print the seed. Exit 1 when any promise was broken; the schedule and the command to repeat it are printed then.
     """
@@ -64,11 +68,25 @@ def test(
     suites = suite_names()
     wanted = [argument for argument in context.args if argument in suites]
     extra = [argument for argument in context.args if argument not in suites]
+    left_out = None if wanted or os.environ.get("CI") else _without_browser()
+    if left_out is not None:
+        suites.remove("web")
     if not no_check:
         check()
     results = [run_pytest(run, extra) for run in plan(wanted or suites)]
+    if left_out is not None:
+        print(f"Left out: tests/web. {left_out[0].upper()}{left_out[1:]}.")
     if any(results):
         raise typer.Exit(1)
+
+
+def _without_browser() -> str | None:
+    """Why the page cannot be tested here."""
+    try:
+        browser_path()
+    except NoBrowser as missing:
+        return str(missing)
+    return None
 
 
 def suite_names() -> list[str]:

@@ -6,6 +6,8 @@ import json
 import os
 import socket
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,6 +50,21 @@ class Stack:
     def pid(self, role: str) -> int:
         """The pid of the first child of a role, as stack.json says now."""
         return next(int(child["pid"]) for child in self.description["children"] if child["role"] == role)
+
+
+@contextmanager
+def running_stack(folder: Path) -> Iterator[Stack]:
+    """`./verbatim up --detach` in a folder of its own; `down`, and no process left, at the end."""
+    running = Stack(folder / "state", free_port())
+    started = running.up()
+    try:
+        assert started.returncode == 0, started.stdout + started.stderr
+        yield running
+    finally:
+        pids = [child["pid"] for child in running.description["children"]] if started.returncode == 0 else []
+        stopped = running.verbatim("down")
+        assert stopped.returncode == 0, stopped.stdout + stopped.stderr
+        assert [pid for pid in pids if alive(pid)] == []
 
 
 def free_port() -> int:

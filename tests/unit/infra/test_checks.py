@@ -55,3 +55,30 @@ def test_a_run_without_tests_is_a_failure_unless_a_selection_left_it_empty() -> 
     assert checks.run_pytest(nothing, []) == checks.NOTHING_COLLECTED
     assert checks.run_pytest(nothing, ["-k", "that"]) == 0
     assert checks.run_pytest(["--no-such-option"], ["-k", "that"]) == 4
+
+
+def test_without_a_browser_the_pages_tests_are_left_out_and_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    ran: list[str] = []
+
+    def run(arguments: list[str]) -> int:
+        ran.extend(arguments)
+        return 0
+
+    def web_is_run(*arguments: str) -> bool:
+        ran.clear()
+        done = invoked("test", "--no-check", *arguments)
+        assert done.exit_code == 0
+        is_run = str(checks.TESTS / "web") in ran
+        assert ("Left out: tests/web. The page's tests need Chromium" in done.output) is not is_run
+        return is_run
+
+    monkeypatch.setattr(checks, "_run", run)
+    monkeypatch.delenv("CI", raising=False)
+    monkeypatch.setenv("CHROMIUM", "/no/such/browser")
+    assert not web_is_run()
+    assert web_is_run("web")
+    monkeypatch.setenv("CI", "true")
+    assert web_is_run()
+    monkeypatch.delenv("CI")
+    monkeypatch.setenv("CHROMIUM", "sh")
+    assert web_is_run()

@@ -1,0 +1,42 @@
+// Notes frames, long tasks and when the page can be used. Runs before the page's own scripts.
+(() => {
+  const tasks = [];
+  new PerformanceObserver((list) => tasks.push(...list.getEntries())).observe({ type: 'longtask', buffered: true });
+  let ready = 0;
+  const look = () => {
+    if (document.querySelector('[data-testid=composer]')) ready = performance.now();
+    else requestAnimationFrame(look);
+  };
+  requestAnimationFrame(look);
+  let frames = [];
+  let running = false;
+  const frame = (now) => {
+    frames.push(now);
+    if (running) requestAnimationFrame(frame);
+  };
+  window.watched = {
+    opened: () => ({
+      paint: performance.getEntriesByName('first-contentful-paint')[0]?.startTime,
+      ready: Math.max(ready, ...tasks.map((task) => task.startTime + task.duration)),
+      scripts: performance.getEntriesByType('resource')
+        .filter(({ name }) => /\.m?js$/.test(name)).reduce((sum, { encodedBodySize }) => sum + encodedBodySize, 0),
+    }),
+    begin: () => {
+      frames = [];
+      tasks.length = 0;
+      running = true;
+      requestAnimationFrame(frame);
+    },
+    end: () => {
+      running = false;
+      const gaps = frames.slice(1).map((at, n) => at - frames[n]).sort((a, b) => a - b);
+      return {
+        framesPerS: (1000 * gaps.length) / (frames.at(-1) - frames[0]),
+        p99Ms: gaps[Math.floor(gaps.length * 0.99)],
+        worstMs: gaps.at(-1),
+        longTasks: tasks.length,
+        longTasksMs: tasks.reduce((sum, { duration }) => sum + duration, 0),
+      };
+    },
+  };
+})();

@@ -1,0 +1,104 @@
+"""The page in a real Chromium, on the whole product, started the way a user starts it.
+
+Set WEB_STACK to the state folder of a running stack (`./verbatim up --detach --state DIR`) to use that one while
+developing; tests that kill a process do so there too. Pictures of the pages are kept in tests/web/pictures.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, BrowserContext, ViewportSize, async_playwright, expect
+
+from infra.cli.browser_path import browser_path
+from tests.e2e.stack import Stack, running_stack
+from tests.web.chat_page import WATCH, ChatPage, Complaints
+
+PICTURES = Path(__file__).parent / "pictures"
+WIDE: ViewportSize = {"width": 1280, "height": 800}
+PHONE: ViewportSize = {"width": 390, "height": 780}
+PATIENCE_MS = 15_000
+
+OpenChat = Callable[..., Awaitable[ChatPage]]
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """One stack for all of them."""
+    running = os.environ.get("WEB_STACK")
+    if running:
+        yield Stack(Path(running), 0)
+        return
+    with running_stack(tmp_path_factory.mktemp("web")) as started:
+        yield started
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def chromium() -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        expect.set_options(timeout=PATIENCE_MS)
+        browser = await playwright.chromium.launch(executable_path=browser_path())
+        yield browser
+        await browser.close()
+
+
+@pytest.fixture(scope="session")
+def cookie(stack: Stack) -> tuple[str, str]:
+    """The session of the stack's first user: the cookie's name and value."""
+    answer = httpx.post(f"{stack.url}/api/v1/session", json={"key": stack.key}, headers={"X-Verbatim-CSRF": "1"})
+    assert answer.status_code == 200, answer.text
+    ((name, value),) = answer.cookies.items()
+    return name, value
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def open_chat(stack: Stack, chromium: Browser, cookie: tuple[str, str]) -> AsyncIterator[OpenChat]:
+    """Opens a page in a browser of its own, or, with `context`, in another tab of one. Afterwards none of them may have
+    complained, left its origin, or met its policy."""
+    opened: list[BrowserContext] = []
+    pages: list[ChatPage] = []
+
+    async def open_one(
+        path: str = "/",
+        *,
+        signed_in: bool = True,
+        dark: bool = False,
+        phone: bool = False,
+        context: BrowserContext | None = None,
+    ) -> ChatPage:
+        if context is None:
+            context = await chromium.new_context(
+                viewport=PHONE if phone else WIDE,
+                color_scheme="dark" if dark else "light",
+                has_touch=phone,
+                locale="en-GB",
+                reduced_motion="reduce",
+            )
+            opened.append(context)
+            context.set_default_timeout(PATIENCE_MS)
+            await context.add_init_script(WATCH)
+            if signed_in:
+                name, value = cookie
+                await context.add_cookies(
+                    [{"name": name, "value": value, "url": stack.url, "httpOnly": True, "sameSite": "Strict"}]
+                )
+        page = await context.new_page()
+        complaints = Complaints(stack.url)
+        complaints.watch(page)
+        if not signed_in:
+            # Whoever is not signed in is told so, and the browser notes that.
+            complaints.expected.append("status of 401")
+        pages.append(ChatPage(page, stack.url, complaints))
+        await page.goto(stack.url + path)
+        await page.get_by_test_id("composer" if signed_in else "signin-key").wait_for()
+        return pages[-1]
+
+    yield open_one
+    for context in opened:
+        await context.close()
+    assert [line for page in pages for line in page.complaints.unexpected] == []

@@ -1,0 +1,201 @@
+"""Everybody can use it: axe finds nothing serious, in any colours, at any width. The pictures are taken here too."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from itertools import product
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+from playwright.async_api import expect
+
+from tests.web.chat_page import ChatPage, count_to
+from tests.web.conftest import PHONE, PICTURES, WIDE, OpenChat
+
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(120)]
+
+AXE = (Path(__file__).parent / "vendor" / "axe.min.js").read_text()
+RUN_AXE = "async () => (await axe.run()).violations"
+GRAVE = ("serious", "critical")
+COLOURS: dict[str, Literal["light", "dark"]] = {"light": "light", "dark": "dark"}
+WIDTHS = {"desktop": WIDE, "phone": PHONE}
+SHOWN = """Repeat: # Partitions and order
+
+A record's place is **final**: within one partition a reader sees `offset` after `offset`.
+
+| Topic | Key | Partitions |
+|:------|:----|-----------:|
+| conversation-events | conversation | 2 |
+| token-chunks | generation | 1 |
+
+```python
+def place_of(record: Record) -> Place:
+    # the log is the truth
+    return Place(record.topic, record.partition, record.offset)
+```
+
+The mean wait is $$\\bar{w} = \\frac{\\lambda\\,\\overline{x^2}}{2(1 - \\rho)}$$ as long as \\(\\rho < 1\\)."""
+
+
+async def empty(chat: ChatPage) -> None:
+    await expect(chat.page.get_by_role("heading", name="What is on your mind?")).to_be_visible()
+
+
+async def talk(chat: ChatPage) -> None:
+    await chat.ask("How is order kept in the log, and what does it cost to wait?")
+    await chat.ask(SHOWN)
+    await chat.part("regenerate").last.click()
+    await expect(chat.answer.get_by_test_id("branch-count")).to_have_text("2/2")
+    await chat.ended()
+    await chat.part("thumb-up").last.click()
+    await expect(chat.answer.locator(".katex")).to_have_count(2)
+    await expect(chat.answer.locator(".hljs-keyword").first).to_be_visible()
+
+
+async def writing(chat: ChatPage) -> None:
+    await chat.ask(count_to(4000), wait=False)
+    await chat.begun("20, 21")
+    await chat.part("stop").click()
+    await chat.ended("cancelled")
+
+
+async def refused(chat: ChatPage) -> None:
+    await chat.ask("verbatim refusal test phrase", wait=False)
+    await expect(chat.part("error-card")).to_be_visible()
+
+
+async def editing(chat: ChatPage) -> None:
+    await chat.ask("What is 1 + 1?")
+    await chat.prompts.hover()
+    await chat.part("edit").click()
+    await expect(chat.part("edit-text")).to_be_visible()
+
+
+async def models(chat: ChatPage) -> None:
+    await chat.part("model-picker").click()
+    await expect(chat.part("model-option").first).to_be_visible()
+
+
+async def keys(chat: ChatPage) -> None:
+    await chat.page.locator(".scroller").focus()
+    await chat.page.keyboard.press("?")
+    await expect(chat.page.get_by_role("dialog", name="Keyboard")).to_be_visible()
+
+
+async def found(chat: ChatPage) -> None:
+    await chat.part("conversation-search").fill("partitions order")
+    await expect(chat.part("conversation-item").first).to_be_visible()
+    await expect(chat.page.get_by_text("Searching…")).to_have_count(0)
+
+
+async def log(chat: ChatPage) -> None:
+    await chat.ask("How is order kept in the log?")
+    await chat.ask(SHOWN)
+    await chat.part("toggle-log").click()
+    completed = chat.page.locator("[data-testid=log-event][data-type=GenerationCompleted]")
+    await completed.last.get_by_role("button").first.click()
+    await expect(chat.part("log-payload")).to_be_visible()
+    await expect(chat.part("timeline")).to_contain_text("Ended")
+
+
+async def pulse(chat: ChatPage) -> None:
+    await chat.part("pulse-link").click()
+    await expect(chat.part("pulse-workers")).to_contain_text("worker")
+
+
+SITUATIONS: dict[str, Callable[[ChatPage], Awaitable[None]]] = {
+    "empty": empty,
+    "chat": talk,
+    "stopped": writing,
+    "refused": refused,
+    "editing": editing,
+    "models": models,
+    "keys": keys,
+    "found": found,
+    "log": log,
+    "pulse": pulse,
+}
+
+
+async def grave_findings(chat: ChatPage) -> list[tuple[str, str, str]]:
+    await chat.evaluate(AXE)
+    found: list[dict[str, Any]] = await chat.evaluate(RUN_AXE)
+    return [
+        (one["id"], node["html"][:160], node["failureSummary"][:300])
+        for one in found
+        if one["impact"] in GRAVE
+        for node in one["nodes"]
+    ]
+
+
+async def in_every_look(chat: ChatPage, name: str) -> None:
+    """Takes a picture of the page in each of its looks, and lets axe look for what is wrong."""
+    findings = {}
+    for (colours, scheme), (width, size) in product(COLOURS.items(), WIDTHS.items()):
+        await chat.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        await chat.page.set_viewport_size(size)
+        if name == "found" and size is PHONE and not await chat.part("new-chat").is_visible():
+            await chat.page.get_by_role("button", name="Show the list").click()
+        await chat.page.screenshot(path=PICTURES / f"{name}-{colours}-{width}.png")
+        findings[colours, width] = await grave_findings(chat)
+    assert {look: each for look, each in findings.items() if each} == {}
+
+
+async def test_signing_in_has_no_serious_findings(open_chat: OpenChat) -> None:
+    await in_every_look(await open_chat("/signin", signed_in=False), "signin")
+
+
+@pytest.mark.parametrize("name", SITUATIONS)
+async def test_no_situation_has_serious_findings(open_chat: OpenChat, name: str) -> None:
+    chat = await open_chat()
+    await SITUATIONS[name](chat)
+    await in_every_look(chat, name)
+
+
+async def test_a_phone_has_the_list_in_a_drawer(open_chat: OpenChat) -> None:
+    chat = await open_chat(phone=True)
+    await chat.ask(SHOWN)
+    wide = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    assert await chat.evaluate(wide) == 0
+    await expect(chat.part("new-chat")).not_to_be_visible()
+    await chat.page.get_by_role("button", name="Show the list").tap()
+    await chat.part("new-chat").tap()
+    await expect(chat.page).to_have_url(f"{chat.url}/")
+    await expect(chat.part("new-chat")).not_to_be_visible()
+
+
+async def test_everything_is_reached_and_named_without_a_mouse(open_chat: OpenChat) -> None:
+    chat = await open_chat()
+    await chat.ask("What is 1 + 1?")
+    await chat.page.locator(".skip").focus()
+    named = "() => document.activeElement.getAttribute('aria-label') || document.activeElement.innerText.trim()"
+    reached = set()
+    while await chat.evaluate("() => document.activeElement !== document.body"):
+        name = str(await chat.evaluate(named))
+        assert name, await chat.evaluate("() => document.activeElement.outerHTML")
+        reached.add(name)
+        await chat.page.keyboard.press("Tab")
+    wanted = {"New chat", "Search conversations", "Dark colours", "Sign out", "Message", "Copy the answer"}
+    assert wanted | {"Good answer", "Another answer", "Edit and ask again", "Model: verbatim-local"} <= reached
+
+
+async def test_a_screen_reader_hears_of_the_answer_and_not_of_each_word(open_chat: OpenChat) -> None:
+    chat = await open_chat()
+    await chat.ask(count_to(60), wait=False)
+    told = chat.page.locator("[role=status]").filter(has_text="The answer is complete.")
+    await expect(told).to_be_attached()
+    read_out = chat.page.locator("[aria-live], [role=log], [role=alert], [role=status]").filter(has=chat.answer)
+    await expect(read_out).to_have_count(0)
+
+
+async def test_the_colours_are_kept(open_chat: OpenChat) -> None:
+    chat = await open_chat()
+    background = "() => getComputedStyle(document.body).backgroundColor"
+    light = await chat.evaluate(background)
+    await chat.part("theme").click()
+    dark = await chat.evaluate(background)
+    assert dark != light
+    await chat.page.reload()
+    await chat.part("composer").wait_for()
+    assert await chat.evaluate(background) == dark

@@ -1,0 +1,104 @@
+"""Signing in and out, on the page: by key, by link, again after a while; nothing that was written is lost."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.async_api import expect
+
+from tests.e2e.stack import Stack
+from tests.web.chat_page import count_to, numbers_to
+from tests.web.conftest import OpenChat
+
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(120)]
+
+
+def link_of(stack: Stack) -> str:
+    printed = stack.verbatim("key", "link")
+    assert printed.returncode == 0, printed.stderr
+    found = re.search(r"#link=\S+", printed.stdout)
+    assert found is not None, printed.stdout
+    return found[0]
+
+
+async def test_a_wrong_key_is_refused_and_the_right_one_signs_in(open_chat: OpenChat, stack: Stack) -> None:
+    chat = await open_chat("/signin", signed_in=False)
+    await chat.part("signin-key").fill("vk_nobody")
+    await chat.part("signin-submit").click()
+    await expect(chat.page.get_by_role("alert")).to_contain_text("not valid")
+    await chat.sign_in(stack.key)
+    await expect(chat.page).to_have_url(f"{chat.url}/")
+    await expect(chat.part("composer")).to_be_focused()
+    stored = "() => JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.cookie])"
+    assert "vk_" not in await chat.evaluate(stored)
+
+
+async def test_a_link_signs_one_browser_in_once(open_chat: OpenChat, stack: Stack) -> None:
+    link = link_of(stack)
+    chat = await open_chat("/signin", signed_in=False)
+    chat.complaints.expected.append("status of 401")
+    await chat.page.goto(f"{chat.url}/{link}")
+    await chat.part("composer").wait_for()
+    assert "link" not in chat.page.url
+    other = await open_chat(f"/{link}", signed_in=False)
+    await expect(other.page.get_by_role("alert")).to_contain_text("link")
+    assert "link=" not in other.page.url
+
+
+async def test_an_expired_sign_in_leads_back_to_where_one_was(open_chat: OpenChat, stack: Stack) -> None:
+    chat = await open_chat()
+    chat.complaints.expected.append("status of 401")
+    await chat.ask("What is 1 + 1?")
+    address = chat.page.url
+    await chat.context.clear_cookies()
+    await chat.ask(count_to(40), wait=False)
+    await expect(chat.part("signin-key")).to_be_visible()
+    await expect(chat.page.get_by_role("alert")).to_contain_text("go on where you were")
+    await chat.sign_in(stack.key)
+    await chat.ended()
+    assert chat.page.url == address
+    assert await chat.numbers() == numbers_to(40)
+    await expect(chat.prompts).to_have_count(2)
+
+
+async def test_an_expired_sign_in_keeps_a_first_prompt(open_chat: OpenChat, stack: Stack) -> None:
+    chat = await open_chat()
+    chat.complaints.expected.append("status of 401")
+    await chat.context.clear_cookies()
+    await chat.ask("What is 11 * 11?", wait=False)
+    await chat.sign_in(stack.key)
+    await expect(chat.part("composer")).to_have_value("What is 11 * 11?")
+    await chat.part("send").click()
+    await chat.ended()
+    await expect(chat.answer.locator(".prose")).to_contain_text("121")
+
+
+async def test_an_address_is_kept_over_the_sign_in(open_chat: OpenChat, stack: Stack) -> None:
+    chat = await open_chat()
+    await chat.ask("What is 7 * 7?")
+    newcomer = await open_chat(f"/c/{chat.conversation_id}", signed_in=False)
+    await newcomer.sign_in(stack.key)
+    await expect(newcomer.answer.locator(".prose")).to_contain_text("49")
+    assert newcomer.page.url == chat.page.url
+
+
+async def test_signing_out_ends_every_tab_and_forgets_what_was_written(open_chat: OpenChat) -> None:
+    chat = await open_chat()
+    other = await open_chat(context=chat.context)
+    for tab in (chat, other):
+        tab.complaints.expected.append("status of 401")
+    await chat.part("composer").fill("a secret draft")
+    await expect(other.part("composer")).to_be_visible()
+    await chat.part("sign-out").click()
+    for tab in (chat, other):
+        await expect(tab.part("signin-key")).to_be_visible()
+        await expect(tab.part("composer")).to_have_count(0)
+        assert "secret" not in await tab.evaluate("() => JSON.stringify({ ...localStorage })")
+
+
+async def test_what_is_not_there_is_said(open_chat: OpenChat) -> None:
+    chat = await open_chat()
+    chat.complaints.expected.append("status of 404")
+    await chat.page.goto(f"{chat.url}/c/0f6a2f0e-6d4e-5a55-9c0b-2b1f8a3f5c11")
+    await expect(chat.part("error-card")).to_contain_text("no such conversation")
