@@ -134,7 +134,7 @@ async def stream(of: World, runs: int) -> None:
             seen = await page.evaluate("() => window.watched.end()")
             same = await page.evaluate((IN_PAGE / "is_one_render.js").read_text(), document())
             print(
-                f"  {TOKENS:,} tokens, {cut} connections cut; shown as one render of all of it: {same}; {seen}",
+                f"  {TOKENS:,} tokens, {cut} ends of connections cut, each token once: {same}; {seen}",
                 flush=True,
             )
             assert same

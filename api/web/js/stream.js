@@ -8,6 +8,8 @@ import { normalised } from './text.js';
 const LONG_TAIL = 8_000;
 const LONG_TAIL_MS = 100;
 const MOST_OF_THE_TIME = 8;
+const SLOW_FRAME_MS = 25;
+const LONGEST_REST_MS = 150;
 const LONG_LINE = 2_000;
 
 export class BlockStreamer {
@@ -23,6 +25,7 @@ export class BlockStreamer {
     this.frame = 0;
     this.flushedAt = 0;
     this.cost = 0;
+    this.took = 0;
     this.ended = false;
     this.onVisible = () => document.visibilityState === 'visible' && this.flush();
     document.addEventListener('visibilitychange', this.onVisible);
@@ -58,8 +61,10 @@ export class BlockStreamer {
   onFrame(now) {
     this.frame = 0;
     const tail = this.src.length - this.frozen;
+    // A machine that is late with one frame gets time for others, and for the reader, before the next.
+    const rest = this.took > SLOW_FRAME_MS ? Math.min(2 * this.took, LONGEST_REST_MS) : 0;
     const least = this.fence || tail < LONG_TAIL ? 0 : Math.max(LONG_TAIL_MS, this.cost * MOST_OF_THE_TIME);
-    if (now - this.flushedAt < least) {
+    if (now - this.flushedAt < Math.max(rest, least)) {
       this.frame = requestAnimationFrame((later) => this.onFrame(later));
       return;
     }
@@ -67,6 +72,7 @@ export class BlockStreamer {
     const began = performance.now();
     this.flush();
     this.cost = performance.now() - began;
+    requestAnimationFrame((next) => (this.took = next - now));
   }
 
   flush() {
