@@ -119,7 +119,7 @@ async def test_two_first_migrations_at_once_agree(servers: Settings) -> None:
         async with asyncio.TaskGroup() as group:
             group.create_task(migrate(settings))
             group.create_task(migrate(settings))
-        assert len(await existing(session, keyspace)) == 6
+        assert len(await existing(session, keyspace)) == len(PROJECTIONS)
     finally:
         await session.run(f"DROP KEYSPACE IF EXISTS {keyspace}")
         await session.aclose()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -14,7 +13,8 @@ from tests.web.edge_documents import DOCUMENTS, LONG, STEPS, STEPS_OF_LONG_ONES
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(120)]
 
-LONGEST_TASK_MS = 350
+LONGEST_FRAME_MS = 350
+MOST_TIMES_ORDINARY = 10
 # What else the machine does makes a page slow now and then; what the page does makes it slow each time.
 TRIES = 4
 
@@ -44,14 +44,16 @@ def same_documents(chat: ChatPage) -> Callable[[], Awaitable[bool]]:
 )
 async def test_a_megabyte_of_one_line_does_not_hold_the_page_up(open_chat: OpenChat, part: str, opening: str) -> None:
     chat = await open_chat()
-    best = math.inf
+    tries: list[tuple[float, float]] = []
     for _ in range(TRIES):
+        # What this machine takes now for as much a frame in short paragraphs.
+        _, ordinary = await grown(chat, ("word *a* " * 10 + "\n\n") * 109, 20, "")
         shown, longest = await grown(chat, part, 100, opening)
         assert shown >= 100 * len(part) - len(opening)
-        best = min(best, longest)
-        if best < LONGEST_TASK_MS:
+        if longest < max(LONGEST_FRAME_MS, MOST_TIMES_ORDINARY * ordinary):
             return
-    pytest.fail(f"{best:.0f} ms without a frame")
+        tries.append((longest, ordinary))
+    pytest.fail(f"ms without a frame, and those of short paragraphs: {tries}")
 
 
 async def grown(chat: ChatPage, part: str, times: int, opening: str) -> tuple[int, float]:
