@@ -172,6 +172,8 @@ class LiveLog:
             async with asyncio.TaskGroup() as tasks:
                 broken = tasks.create_task(tail.failed())
                 await self._until_unwanted()
+                # Whoever comes from here on waits for the next tail.
+                self._ready.clear()
                 broken.cancel()
         finally:
             self._ready.clear()

@@ -10,6 +10,8 @@ from infra.clock import monotonic_s
 STALL_S = 60.0
 """A client whose socket takes nothing for so long is dropped; it resumes at its last event id."""
 MOST_S = 3600.0
+MOST_REVOKED = 4096
+"""Keys whose end is remembered: for the minute at most that a request may take from its key's check to its stream."""
 
 
 class Reader:
@@ -57,6 +59,7 @@ class Readers:
         self._stall_s = stall_s
         self._most_s = most_s
         self._readers: set[Reader] = set()
+        self._revoked: dict[str, None] = {}
 
     def __len__(self) -> int:
         return len(self._readers)
@@ -65,6 +68,8 @@ class Readers:
         reader = Reader(key_sha256)
         self._readers.add(reader)
         ACTIVE_STREAMS.set(len(self._readers))
+        if key_sha256 in self._revoked:
+            self._drop(reader, "revoked")
         return reader
 
     def exit(self, reader: Reader) -> None:
@@ -72,7 +77,10 @@ class Readers:
         ACTIVE_STREAMS.set(len(self._readers))
 
     def revoke(self, key_sha256: str) -> None:
-        """End every stream of this key."""
+        """End every stream of this key, those too that are about to begin."""
+        self._revoked[key_sha256] = None
+        if len(self._revoked) > MOST_REVOKED:
+            del self._revoked[next(iter(self._revoked))]
         for reader in list(self._readers):
             if reader.key_sha256 == key_sha256:
                 self._drop(reader, "revoked")

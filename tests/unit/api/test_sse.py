@@ -12,7 +12,7 @@ from api.errors import ApiError, of_failure
 from api.frames import KEEP_ALIVE, EventFrames
 from api.metrics import DROPPED_READERS
 from api.openai.shapes import ChunkFrames
-from api.readers import Readers
+from api.readers import MOST_REVOKED, Readers
 from api.sse import EventStream
 from api.tail_hub import TailHub
 from infra.clock import monotonic_s
@@ -222,6 +222,25 @@ async def test_the_streams_of_a_revoked_key_end() -> None:
         stage.readers.revoke(KEY)
     assert stage.released == 1
     assert not stage.client.complete
+
+
+async def test_a_key_that_is_revoked_before_its_stream_begins_has_none() -> None:
+    stage = Stage()
+    stage.attempt.start().chunk("secret")
+    stage.readers.revoke(KEY)
+    async with asyncio.timeout(5):
+        await stage.client.take(stage.response)
+    assert stage.released == 1
+    assert stage.events == []
+    assert not stage.client.complete
+
+
+async def test_no_more_revoked_keys_are_remembered_than_a_process_can_hold() -> None:
+    readers = Readers(heartbeat_s=15)
+    for number in range(MOST_REVOKED + 1):
+        readers.revoke(f"{number:064}")
+    assert readers.enter(f"{0:064}").gone is None
+    assert readers.enter(f"{1:064}").gone == "revoked"
 
 
 def refuse(ending: Any) -> ApiError | None:
