@@ -94,6 +94,7 @@ class WorkerWorld:
         user: str = "user",
         sampling: Sampling | None = None,
         old: bool = False,
+        patience_ms: int = 5000,
     ) -> str:
         """Order an answer; returns the generation's id."""
         conversation, message = draw_id(), draw_id()
@@ -121,8 +122,8 @@ class WorkerWorld:
             service_class="interactive",
             tier="",
             maybe_repeat=old,
-            first_token_timeout_ms=5000,
-            inter_token_timeout_ms=5000,
+            first_token_timeout_ms=patience_ms,
+            inter_token_timeout_ms=patience_ms,
             deadline_at_us=now_us() + 60_000_000,
         )
         await self.send(generation)
