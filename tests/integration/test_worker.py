@@ -189,11 +189,12 @@ async def test_poison_is_parked_and_the_partition_moves_on(world: WorkerWorld) -
 async def test_one_users_backlog_does_not_hold_up_another(world: WorkerWorld, upstream: OpenAIUpstream) -> None:
     with await world.worker(VERBATIM_WORKER__SLOTS="2"):
         stuck = [await world.job("STALL abcdef", patience_ms=60_000) for _ in range(6)]
-        await eventually(lambda: world.fold(stuck[0]).text == "abc", 20)
+        # Which of them comes first is up to the partitions.
+        await eventually(lambda: "abc" in [world.fold(generation).text for generation in stuck], 20)
         assert upstream.running == 1  # the user's limit leaves a slot free
         other = await world.job("quick", user="other")
         await eventually(world.finished(other), 20)
-        assert world.chunks(stuck[-1]) == []
+        assert len([generation for generation in stuck if world.chunks(generation)]) == 1
 
 
 async def test_more_workers_take_over_some_jobs_and_spoil_none(world: WorkerWorld) -> None:
