@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import httpx
 import pytest
 from playwright.async_api import Locator, expect
 
+from tests.e2e.stack import Stack
 from tests.web.chat_page import ChatPage
 from tests.web.conftest import OpenChat
 
@@ -17,6 +19,24 @@ async def edit(chat: ChatPage, prompt: Locator, text: str) -> None:
     await chat.part("edit-text").fill(text)
     await chat.part("edit-save").click()
     await chat.ended()
+
+
+async def talked(stack: Stack, prompts: list[str]) -> str:
+    """A conversation in which this was said, by the API; returns its id."""
+    headers = {"Authorization": f"Bearer {stack.key}"}
+    async with httpx.AsyncClient(base_url=stack.url, headers=headers, timeout=60) as client:
+        conversation = str((await client.post("/api/v1/conversations", json={"title": "Long"})).json()["id"])
+        for prompt in prompts:
+            answer = await client.post(f"/api/v1/conversations/{conversation}/messages", json={"content": prompt})
+            assert "message_end" in answer.text, answer.text
+    return conversation
+
+
+async def find(chat: ChatPage, words: str) -> None:
+    await chat.part("conversation-search").fill(words)
+    await expect(chat.part("conversation-item")).to_have_count(1)
+    await expect(chat.part("conversation-item").locator("mark").first).to_have_text(words)
+    await chat.part("conversation-item").locator("a").click()
 
 
 def count_of(message: Locator) -> Locator:
@@ -78,3 +98,26 @@ async def test_the_first_prompt_can_be_edited_too(open_chat: OpenChat) -> None:
     await expect(count_of(chat.answer)).to_have_text("2/2")
     await chat.ended()
     await expect(count_of(chat.prompts.first)).to_have_text("1/3")
+
+
+async def test_a_long_conversation_is_edited_and_found_in_beyond_what_is_loaded(
+    open_chat: OpenChat, stack: Stack
+) -> None:
+    """31 turns, of which a page loads 30: the first one's prompt follows an answer that is not there."""
+    said = ["Repeat: alabaster", *(f"What is {n} + 1?" for n in range(1, 30)), "Repeat: marzipan"]
+    conversation = await talked(stack, said)
+    chat = await open_chat(f"/c/{conversation}")
+    await expect(chat.prompts).to_have_count(30)
+    await edit(chat, chat.prompts.first, "What is 20 + 20?")
+    await expect(chat.prompts).to_have_count(1)
+    await expect(count_of(chat.prompts.first)).to_have_text("2/2")
+    await chat.part("load-earlier").click()
+    await expect(chat.prompts.locator(".bubble")).to_have_text(["Repeat: alabaster", "What is 20 + 20?"])
+    found = chat.page.locator(".message.found")
+    await chat.page.reload()
+    await expect(chat.prompts).to_have_count(2)
+    await find(chat, "marzipan")  # on the other branch
+    await expect(found.filter(has_text="marzipan")).to_be_in_viewport()
+    await expect(chat.prompts).to_have_count(30)
+    await find(chat, "alabaster")  # before what is loaded
+    await expect(found.filter(has_text="alabaster")).to_be_in_viewport()

@@ -160,9 +160,15 @@ async def test_a_prompt_too_long_is_a_card_and_can_be_written_anew(open_chat: Op
     chat = await open_chat()
     chat.complaints.expected.append("status of 400")
     await chat.ask("What is 5 + 5?")
-    await chat.ask("long " * 30_000, wait=False)
+    text = "long " * 30_000
+    await chat.ask(text, wait=False)
     await expect(chat.part("error-card")).to_contain_text("context", timeout=ANSWER_MS)
     await expect(chat.part("retry")).to_be_visible()
+    await expect(chat.part("composer")).to_have_value(text)
+    await chat.part("new-chat").click()
+    await expect(chat.part("composer")).to_have_value("")
+    await chat.page.go_back()
+    await expect(chat.part("composer")).to_have_value(text)
 
 
 async def test_keys_do_what_the_list_of_keys_says(open_chat: OpenChat) -> None:
@@ -228,6 +234,8 @@ async def test_a_long_paste_is_set_apart(open_chat: OpenChat) -> None:
       field.dispatchEvent(new ClipboardEvent('paste', { clipboardData: data, bubbles: true, cancelable: true }));
     }"""
     await chat.evaluate(paste, "word " * 5000)
+    await expect(chat.page.locator(".pastes li")).to_contain_text("25,000 characters")
+    await chat.page.reload()
     await expect(chat.page.locator(".pastes li")).to_contain_text("25,000 characters")
     await expect(chat.part("composer")).to_have_value("")
     await expect(chat.part("send")).to_be_enabled()

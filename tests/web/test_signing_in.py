@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Route, expect
 
 from tests.e2e.stack import Stack
 from tests.web.chat_page import count_to, numbers_to
@@ -20,6 +20,12 @@ def link_of(stack: Stack) -> str:
     found = re.search(r"#link=\S+", printed.stdout)
     assert found is not None, printed.stdout
     return found[0]
+
+
+def key_of_another(stack: Stack) -> str:
+    made = stack.verbatim("key", "create", "--user", "somebody-else")
+    assert made.returncode == 0, made.stderr
+    return made.stdout.strip()
 
 
 async def test_a_wrong_key_is_refused_and_the_right_one_signs_in(open_chat: OpenChat, stack: Stack) -> None:
@@ -44,6 +50,25 @@ async def test_a_link_signs_one_browser_in_once(open_chat: OpenChat, stack: Stac
     other = await open_chat(f"/{link}", signed_in=False)
     await expect(other.page.get_by_role("alert")).to_contain_text("link")
     assert "link=" not in other.page.url
+
+
+async def test_a_link_outlives_a_server_that_is_away(open_chat: OpenChat, stack: Stack) -> None:
+    chat = await open_chat("/signin", signed_in=False)
+    chat.complaints.expected.append("status of 503")
+    tries = 0
+
+    async def away_at_first(route: Route) -> None:
+        nonlocal tries
+        tries += route.request.method == "POST"
+        if route.request.method == "POST" and tries == 1:
+            await route.fulfill(status=503, json={"error": {"code": "links_unavailable", "message": "Not now."}})
+        else:
+            await route.continue_()
+
+    await chat.page.route("**/api/v1/session", away_at_first)
+    await chat.page.goto(f"{chat.url}/{link_of(stack)}")
+    await chat.part("composer").wait_for()
+    assert tries == 2
 
 
 async def test_an_expired_sign_in_leads_back_to_where_one_was(open_chat: OpenChat, stack: Stack) -> None:
@@ -83,6 +108,19 @@ async def test_an_address_is_kept_over_the_sign_in(open_chat: OpenChat, stack: S
     assert newcomer.page.url == chat.page.url
 
 
+async def test_one_users_drafts_are_not_shown_to_the_next(open_chat: OpenChat, stack: Stack) -> None:
+    chat = await open_chat()
+    chat.complaints.expected.append("status of 401")
+    await chat.part("composer").fill("a secret draft")
+    await chat.page.wait_for_function("() => JSON.stringify({ ...localStorage }).includes('secret')")
+    for key, draft in ((stack.key, "a secret draft"), (key_of_another(stack), "")):
+        await chat.context.clear_cookies()
+        await chat.page.goto(f"{chat.url}/")
+        await chat.sign_in(key)
+        await expect(chat.part("composer")).to_have_value(draft)
+    assert "secret" not in await chat.evaluate("() => JSON.stringify({ ...localStorage })")
+
+
 async def test_signing_out_ends_every_tab_and_forgets_what_was_written(open_chat: OpenChat) -> None:
     chat = await open_chat()
     other = await open_chat(context=chat.context)
@@ -102,3 +140,9 @@ async def test_what_is_not_there_is_said(open_chat: OpenChat) -> None:
     chat.complaints.expected.append("status of 404")
     await chat.page.goto(f"{chat.url}/c/0f6a2f0e-6d4e-5a55-9c0b-2b1f8a3f5c11")
     await expect(chat.part("error-card")).to_contain_text("no such conversation")
+    for path in ("/c/%zz", "/c/1234"):
+        await chat.page.goto(chat.url + path)
+        await expect(chat.part("error-card")).to_contain_text("nothing at this address")
+    await chat.part("error-card").get_by_role("button", name="New chat").click()
+    await expect(chat.part("composer")).to_be_visible()
+    assert chat.page.url == f"{chat.url}/"

@@ -39,22 +39,52 @@ export function toggleTheme() {
 }
 
 const unsaved = new Map();
+let writing = null;
 export const draftOf = (conversation) => unsaved.get(conversation ?? 'new') ?? read(localStorage, `draft.${conversation ?? 'new'}`) ?? '';
 export function keepDraft(conversation, text) {
   unsaved.set(conversation ?? 'new', text);
   write(localStorage, `draft.${conversation ?? 'new'}`, text);
 }
 
+/** Where a draft is just being written: {conversation, read(), write(text)}; null: nowhere. */
+export const noteWriting = (place) => (writing = place);
+/** Changes a draft from outside, also the one in the field. */
+export function changeDraft(conversation, change) {
+  const here = writing?.conversation === conversation;
+  const before = here ? writing.read() : draftOf(conversation);
+  const after = change(before);
+  if (after === before) return;
+  if (here) writing.write(after);
+  else keepDraft(conversation, after);
+}
+
+/** Long pastes are kept beside the draft, as far as the store takes them. */
+export const pastesOf = (conversation) => JSON.parse(read(localStorage, `draft.pastes.${conversation ?? 'new'}`) ?? '[]');
+export const keepPastes = (conversation, pastes) => write(localStorage, `draft.pastes.${conversation ?? 'new'}`, pastes.length > 0 && JSON.stringify(pastes));
+
 export const pendingOf = (conversation) => JSON.parse(read(sessionStorage, `pending.${conversation}`) ?? 'null');
 export const keepPending = (conversation, command) => write(sessionStorage, `pending.${conversation}`, command && JSON.stringify(command));
+
+export const keptPositions = () => JSON.parse(read(sessionStorage, 'positions') ?? '{}');
+export const keepPositions = (positions) => write(sessionStorage, 'positions', JSON.stringify(positions));
 
 export const lastModel = () => read(localStorage, 'model');
 export const keepModel = (id) => write(localStorage, 'model', id);
 
 /** Drafts and prompts on their way, of whoever was signed in. */
 export function forgetWhatWasWritten() {
+  for (const store of [localStorage, sessionStorage]) forget(store);
+}
+
+function forget(store) {
   unsaved.clear();
+  for (const name of Object.keys(store)) if (/^verbatim\.(draft|pending)\./.test(name)) store.removeItem(name);
+}
+
+/** From here on it is this user's; what is another's, or nobody's known, is forgotten. */
+export function keepFor(userId) {
   for (const store of [localStorage, sessionStorage]) {
-    for (const name of Object.keys(store)) if (/^verbatim\.(draft|pending)\./.test(name)) store.removeItem(name);
+    if (read(store, 'owner') !== userId) forget(store);
+    write(store, 'owner', userId);
   }
 }

@@ -1,10 +1,14 @@
-// Reading one's own writes: what a write answered goes out again with every read, for as long as it can matter.
+// Reading one's own writes: what a write answered goes out again with every read, for as long as it can matter, also
+// after the tab was loaded again.
+
+import { keepPositions, keptPositions } from './kept.js';
 
 const KEPT_MS = 60_000;
 const MOST_PLACES = 16;
 const MOST_GENERATIONS = 6;
-const places = new Map();
-const generations = new Map();
+const kept = keptPositions();
+const places = new Map(kept.places);
+const generations = new Map(kept.generations);
 
 export function notePosition(header) {
   const until = Date.now() + KEPT_MS;
@@ -19,6 +23,7 @@ export function notePosition(header) {
       places.set(place[1], { offset, until });
     }
   }
+  if (header) keepPositions({ places: [...places].slice(-MOST_PLACES), generations: [...generations].slice(-MOST_GENERATIONS) });
 }
 
 export const noteGeneration = (id) => notePosition(`generation/${id}`);

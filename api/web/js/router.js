@@ -1,6 +1,10 @@
-// The address decides what is shown: `/`, `/c/ID`, `/pulse`, `/signin`.
+// The address decides what is shown: `/`, `/c/ID`, `/pulse`, `/signin`; anything else is not found.
 
 import { signal } from '../vendor/signals.mjs';
+
+const CONVERSATION = /^\/c\/([0-9a-f-]{36})$/;
+const MESSAGE = /^[0-9a-f-]{36}$/;
+const PAGES = { '/': 'chat', '/pulse': 'pulse', '/signin': 'signin' };
 
 export const route = signal(read());
 
@@ -12,11 +16,10 @@ export function go(path, { replace = false } = {}) {
 addEventListener('popstate', () => (route.value = read()));
 
 function read() {
-  const conversation = /^\/c\/([^/]+)$/.exec(location.pathname);
+  const conversation = CONVERSATION.exec(location.pathname);
   if (conversation) {
     const at = new URLSearchParams(location.search).get('at');
-    return { page: 'chat', conversationId: decodeURIComponent(conversation[1]), at };
+    return { page: 'chat', conversationId: conversation[1], at: MESSAGE.test(at ?? '') ? at : null };
   }
-  if (location.pathname === '/pulse') return { page: 'pulse', conversationId: null, at: null };
-  return { page: location.pathname === '/signin' ? 'signin' : 'chat', conversationId: null, at: null };
+  return { page: PAGES[location.pathname] ?? 'missing', conversationId: null, at: null };
 }

@@ -1,19 +1,23 @@
 // Signing in and out; the one-time link in the address.
 
 import { del, get, post } from './api.js';
-import { forgetWhatWasWritten } from './kept.js';
+import { forgetWhatWasWritten, keepFor } from './kept.js';
 import { models, session, signInReason } from './state.js';
 
 const tabs = 'BroadcastChannel' in globalThis ? new BroadcastChannel('verbatim-session') : null;
-if (tabs) tabs.onmessage = ({ data }) => (data === 'in' ? whoAmI() : location.assign('/signin'));
+if (tabs) tabs.onmessage = ({ data }) => (data === 'in' ? whoAmI() : leave());
 const AGAIN_MS = 1500;
 let shownTo = null;
+/** The one-time link, until the server has taken or refused it. */
+let link = null;
 
 /** What one user saw is never left to another. */
 function show(found) {
+  keepFor(found.userId);
   if (shownTo && shownTo !== found.userId) {
     forgetWhatWasWritten();
     location.assign('/');
+    return;
   }
   shownTo = found.userId;
   session.value = found;
@@ -21,24 +25,32 @@ function show(found) {
 
 /** Who this browser is, after a link in the address has been used. Never raises. */
 export async function whoAmI() {
-  const link = /^#link=(.+)$/.exec(location.hash)?.[1];
-  if (link) history.replaceState(null, '', location.pathname + location.search);
+  const given = /^#link=(.+)$/.exec(location.hash)?.[1];
+  if (given) {
+    link = given;
+    history.replaceState(null, '', location.pathname + location.search);
+  }
+  const tried = link;
   try {
-    show(link
-      ? await post('/api/v1/session', { link: decodeURIComponent(link) }, { quiet401: true })
+    show(tried
+      ? await post('/api/v1/session', { link: decodeURIComponent(tried) }, { quiet401: true })
       : await get('/api/v1/session', { quiet401: true }));
-    if (link) tabs?.postMessage('in');
+    link = null;
+    if (tried) tabs?.postMessage('in');
     loadModels();
   } catch (error) {
-    if (!link && error.status !== 401) {
-      setTimeout(whoAmI, AGAIN_MS); // nobody is signed out because the server is away
-      return;
-    }
-    if (link) {
-      const before = await get('/api/v1/session', { quiet401: true }).catch(() => null);
+    // Nobody is signed out, and no link is lost, because the server is away.
+    const again = tried ? error.retryable : error.status !== 401;
+    if (again) setTimeout(whoAmI, AGAIN_MS);
+    else link = null;
+    if (again && (!tried || error.status === 0)) return;
+    if (tried) {
+      const before = session.value ?? (await get('/api/v1/session', { quiet401: true }).catch(() => null));
       if (before) {
-        show(before);
-        loadModels();
+        if (!session.value) {
+          show(before);
+          loadModels();
+        }
         return;
       }
       signInReason.value = error.message;
@@ -49,6 +61,7 @@ export async function whoAmI() {
 
 export async function signIn(key) {
   show(await post('/api/v1/session', { key }, { quiet401: true }));
+  link = null;
   signInReason.value = '';
   tabs?.postMessage('in');
   loadModels();
@@ -56,8 +69,12 @@ export async function signIn(key) {
 
 export async function signOut() {
   await del('/api/v1/session');
-  forgetWhatWasWritten();
   tabs?.postMessage('out');
+  leave();
+}
+
+function leave() {
+  forgetWhatWasWritten();
   location.assign('/signin');
 }
 

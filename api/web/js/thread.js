@@ -3,7 +3,7 @@
 import { batch, signal } from '../vendor/signals.mjs';
 import { get, newKey, post } from './api.js';
 import { touched } from './conversations.js';
-import { keepDraft, keepPending, pendingOf } from './kept.js';
+import { changeDraft, keepPending, pendingOf } from './kept.js';
 import { LiveAnswer } from './live.js';
 import { toast } from './state.js';
 
@@ -20,7 +20,12 @@ export class Thread {
     this.error = signal(null);
     this.loadingEarlier = signal(false);
     this.newer = signal(false);
+    /** The message that was last looked for, and who looks. */
+    this.sought = null;
+    this.loader = null;
+    this.earlier = null;
     this.closed = false;
+    this.rated = Promise.resolve();
     this.heard = ({ data }) => data === id && this.sync();
     tabs?.addEventListener('message', this.heard);
   }
@@ -35,17 +40,22 @@ export class Thread {
   }
 
   async load(at) {
+    const mine = (this.loader = Symbol('load'));
+    if (at) this.sought = at;
     this.state.value = 'loading';
     try {
-      let page = await get(this.path(at ? `&through=${at}` : ''));
+      const page = await get(this.path(at ? `&through=${at}` : ''));
+      if (this.loader !== mine) return;
       this.show(page, []);
       for (let pages = 0; at && pages < MOST_PAGES_TO_FIND && this.nextBefore.value; pages += 1) {
         if (this.messages.value.some((each) => each.id === at)) break;
         await this.loadEarlier();
+        if (this.loader !== mine) return;
       }
       const pending = pendingOf(this.id);
       if (pending && !this.live) this.submit(pending);
     } catch (error) {
+      if (this.loader !== mine) return;
       this.error.value = error;
       this.state.value = 'failed';
     }
@@ -68,12 +78,19 @@ export class Thread {
     return { ...message, key: known?.key ?? message.id, live: known?.live ?? null };
   }
 
-  async loadEarlier() {
-    if (this.loadingEarlier.value || !this.nextBefore.value) return;
+  /** One page at a time: whoever asks meanwhile waits for the same one. */
+  loadEarlier() {
+    this.earlier ??= this.readEarlier().finally(() => (this.earlier = null));
+    return this.earlier;
+  }
+
+  async readEarlier() {
+    const before = this.nextBefore.value;
+    if (!before) return;
     this.loadingEarlier.value = true;
     try {
-      const leaf = this.messages.value.findLast((each) => !each.local)?.id;
-      const page = await get(this.path(`&before=${this.nextBefore.value}${leaf ? `&leaf=${leaf}` : ''}`));
+      const page = await get(this.path(`&before=${before}`));
+      if (this.nextBefore.value !== before) return; // another branch is shown meanwhile
       batch(() => {
         this.messages.value = [...page.data.map((each) => this.keyed(each)), ...this.messages.value];
         this.nextBefore.value = page.nextBefore;
@@ -148,9 +165,14 @@ export class Thread {
   submit(command) {
     keepPending(this.id, command);
     const { kind, key, content, parent, model } = command;
+    if (content) changeDraft(this.id, (written) => (written === content ? '' : written));
     const all = this.messages.value.filter((each) => each.sentBy !== key);
-    const at = all.findIndex((each) => each.id === (kind === 'message' ? parent : command.prompt));
-    const before = kind === 'message' && parent === null ? [] : at < 0 ? all : all.slice(0, at + 1);
+    const follows = kind === 'message' ? parent : command.prompt;
+    const at = all.findIndex((each) => each.id === follows);
+    // What it follows may not be loaded: its place is then that of the other versions.
+    const end = at >= 0 ? at + 1 : all.findIndex((each) => each.parentMessageId === follows);
+    const before = follows === null ? [] : end < 0 ? all : all.slice(0, end);
+    if (follows === null) this.nextBefore.value = null;
     const path = `/api/v1/conversations/${this.id}/messages${kind === 'message' ? '' : `/${command.of}/regenerate`}`;
     const chosen = model ? { model } : {};
     const body = kind === 'message' ? { content, parent_message_id: parent ?? 'root', ...chosen } : chosen;
@@ -178,7 +200,7 @@ export class Thread {
     if (ending.lost) {
       if (ending.lost.status !== 0) keepPending(this.id, null);
       this.update(key, { status: 'lost', content: live.text, error: ending.lost, command });
-      if (command?.content && message.local && !ending.lost.retryable) keepDraft(this.id, command.content);
+      if (command?.content && message.local) changeDraft(this.id, (written) => withLost(command.content, written));
       return;
     }
     const status = ending.error ? 'failed' : ending.finishReason === 'cancelled' ? 'cancelled' : 'completed';
@@ -206,11 +228,16 @@ export class Thread {
     const before = message.feedback;
     const next = before === rating ? null : rating;
     this.update(message.key, { feedback: next });
+    // One after the other: of two at once the server may see the second one first.
+    const sent = this.rated.then(() => post(`/api/v1/conversations/${this.id}/messages/${message.id}/feedback`, { rating: next ?? 'none' }));
+    this.rated = sent.catch(() => {});
     try {
-      await post(`/api/v1/conversations/${this.id}/messages/${message.id}/feedback`, { rating: next ?? 'none' });
+      await sent;
     } catch (error) {
       this.update(message.key, { feedback: before });
       toast(error.message);
     }
   }
 }
+
+const withLost = (lost, written) => (written.includes(lost) ? written : [lost, written].filter(Boolean).join('\n\n'));

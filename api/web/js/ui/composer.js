@@ -2,7 +2,7 @@
 
 import { batch } from '../../vendor/signals.mjs';
 import { count } from '../format.js';
-import { draftOf, keepDraft } from '../kept.js';
+import { draftOf, keepDraft, keepPastes, noteWriting, pastesOf } from '../kept.js';
 import { visible } from '../text.js';
 import { composing, html, Icon, IconButton, useEffect, useRef, useState } from './html.js';
 import { ModelPicker } from './model_picker.js';
@@ -19,15 +19,24 @@ export function Composer({ conversationId, live, disabled, onSend, model, setMod
   const [pastes, setPastes] = useState([]);
   useEffect(() => {
     const element = field.current;
-    element.value = draftOf(conversationId);
-    setEmpty(!element.value.trim());
-    setPastes([]);
+    const show = (text) => {
+      element.value = text;
+      setEmpty(!text.trim());
+    };
+    show(draftOf(conversationId));
+    setPastes(pastesOf(conversationId));
+    noteWriting({ conversation: conversationId, read: () => element.value, write: (text) => { show(text); keep(); } });
     if (finePointer.matches) element.focus();
     return () => {
+      noteWriting(null);
       clearTimeout(timer.current);
       keepDraft(conversationId, element.value);
     };
   }, [conversationId]);
+  const putPastes = (texts) => {
+    setPastes(texts);
+    keepPastes(conversationId, texts);
+  };
   const whole = () => [field.current.value, ...pastes].filter((each) => each.trim()).join('\n\n');
   const keep = () => {
     clearTimeout(timer.current);
@@ -44,7 +53,7 @@ export function Composer({ conversationId, live, disabled, onSend, model, setMod
     batch(() => {
       keepDraft(conversationId, '');
       if (field.current) field.current.value = '';
-      setPastes([]);
+      putPastes([]);
       setEmpty(true);
     });
   };
@@ -62,13 +71,13 @@ export function Composer({ conversationId, live, disabled, onSend, model, setMod
     const text = event.clipboardData?.getData('text/plain') ?? '';
     if (text.length <= LONG_PASTE) return;
     event.preventDefault();
-    setPastes([...pastes, text]);
+    putPastes([...pastes, text]);
   };
   const nothing = empty && pastes.length === 0;
   return html`<form class="composer" onSubmit=${(event) => { event.preventDefault(); send(); }}>
     ${pastes.length > 0 && html`<ul class="pastes" aria-label="Pasted texts">${pastes.map((text, at) => html`<li key=${at}><${Icon} name="paste" />
       <span><bdi>${visible(text.slice(0, 60))}</bdi><small>${count(text.length)} characters</small></span>
-      <${IconButton} icon="close" label="Remove this text" onClick=${() => setPastes(pastes.filter((_, other) => other !== at))} /></li>`)}</ul>`}
+      <${IconButton} icon="close" label="Remove this text" onClick=${() => putPastes(pastes.filter((_, other) => other !== at))} /></li>`)}</ul>`}
     <textarea ref=${field} rows="1" dir="auto" placeholder="Write a message" aria-label="Message" data-testid="composer" onInput=${keep} onKeyDown=${onKeyDown} onPaste=${onPaste} />
     <div class="composer-foot">
       <${ModelPicker} model=${model} setModel=${setModel} />

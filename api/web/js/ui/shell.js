@@ -9,14 +9,16 @@ import { PARTS } from './parts.js';
 import { Sidebar } from './sidebar.js';
 import { SignIn } from './signin.js';
 import { Announcer, Connection, Toasts } from './status.js';
-import { currentThread, ThreadView } from './thread_view.js';
+import { currentThread, NotFound, ThreadView } from './thread_view.js';
+
+const NAMES = { pulse: 'Pulse', missing: 'Not found' };
 
 export function Shell() {
   const { page, conversationId, at } = route.value;
   const who = session.value?.userId;
-  const name = page === 'pulse' ? 'Pulse' : conversationId ? nameOf(conversations.value.find((each) => each.id === conversationId)) : 'New chat';
+  const name = NAMES[page] ?? (conversationId ? nameOf(conversations.value.find((each) => each.id === conversationId)) : 'New chat');
   useEffect(() => {
-    document.title = conversationId || page === 'pulse' ? `${name} – Verbatim` : 'Verbatim';
+    document.title = conversationId || NAMES[page] ? `${name} – Verbatim` : 'Verbatim';
   }, [name]);
   useEffect(() => {
     if (!who) return;
@@ -42,7 +44,7 @@ export function Shell() {
           ${PARTS.log && conversationId && html`<${IconButton} icon="log" label="Log view" aria-pressed=${logOpen.value} data-testid="toggle-log" onClick=${() => (logOpen.value = !logOpen.value)} />`}
         </header>
         <${Connection} />
-        ${page === 'pulse' ? html`<${Lazy} from="../pulse/page.js" part="PulsePage" />` : html`<${ThreadView} conversationId=${conversationId} at=${at} />`}
+        ${page === 'pulse' ? html`<${Lazy} from="../pulse/page.js" part="PulsePage" />` : page === 'missing' ? html`<${NotFound} />` : html`<${ThreadView} conversationId=${conversationId} at=${at} />`}
       </main>
       ${PARTS.log && logOpen.value && conversationId && html`<aside class="side" aria-label="Log view"><${Lazy} key=${conversationId} from="../log/panel.js" part="LogPanel" conversationId=${conversationId} /></aside>`}
     </div>`}

@@ -51,14 +51,22 @@ export function ThreadView({ conversationId, at }) {
     setChosen(null);
     toEnd();
   }, [conversationId]);
+  const there = Boolean(at) && messages.some((each) => each.id === at);
+  const last = messages.at(-1);
+  const sending = Boolean(last?.local) && last.status === 'running';
   useLayoutEffect(() => {
-    if (!at || state !== 'ready') return;
+    if (!there) return;
     const found = document.getElementById(`m-${at}`);
-    if (!found) return;
     hold();
     found.scrollIntoView({ block: 'center' });
     found.classList.add('found');
-  }, [at, state, messages.length > 0]);
+  }, [at, there]);
+  // It may be further up than what is loaded, or on another branch: that is looked for once.
+  useEffect(() => {
+    if (!at || state !== 'ready' || sending || thread.sought === at) return;
+    if (there) thread.sought = at;
+    else thread.load(at);
+  }, [at, state, there, sending, thread]);
   useEffect(() => {
     const look = () => document.visibilityState === 'visible' && thread?.sync();
     addEventListener('focus', look);
@@ -126,7 +134,19 @@ export function ThreadView({ conversationId, at }) {
 
 function Failed({ thread, at }) {
   const { status, message } = thread.error.value;
+  if (status === 404) return html`<${Missing} what="There is no such conversation." why="It may have been deleted." />`;
   return html`<div class="error-card" role="alert" data-testid="error-card"><${Icon} name="warn" />
-    <div><strong>${status === 404 ? 'There is no such conversation.' : 'The conversation could not be loaded.'}</strong><p>${status === 404 ? 'It may have been deleted.' : message}</p></div>
-    ${status === 404 ? html`<button type="button" onClick=${() => go('/')}>New chat</button>` : html`<button type="button" data-testid="retry" onClick=${() => thread.load(at)}>Try again</button>`}</div>`;
+    <div><strong>The conversation could not be loaded.</strong><p>${message}</p></div>
+    <button type="button" data-testid="retry" onClick=${() => thread.load(at)}>Try again</button></div>`;
+}
+
+function Missing({ what, why }) {
+  return html`<div class="error-card" role="alert" data-testid="error-card"><${Icon} name="warn" />
+    <div><strong>${what}</strong><p>${why}</p></div>
+    <button type="button" onClick=${() => go('/')}>New chat</button></div>`;
+}
+
+/** At an address that is none of ours. */
+export function NotFound() {
+  return html`<div class="thread"><div class="scroller"><div class="messages"><${Missing} what="There is nothing at this address." why="A conversation’s address may not have been copied whole." /></div></div></div>`;
 }
