@@ -93,9 +93,10 @@ async def world() -> AsyncIterator[World]:
                 await asyncio.to_thread(stack.verbatim, "down")
 
 
-def told(name: str, values: list[float], unit: str, limit: str) -> None:
+def told(name: str, values: list[float], unit: str, limit: str | None = None) -> None:
     shown = ", ".join(f"{value:,.0f}" for value in values)
-    print(f"{name:44} median {statistics.median(values):9,.1f} {unit:6} ({shown})   must reach {limit}", flush=True)
+    goal = f"   must reach {limit}" if limit else ""
+    print(f"{name:44} median {statistics.median(values):9,.1f} {unit:6} ({shown}){goal}", flush=True)
 
 
 async def first_paint(of: World, runs: int) -> None:
@@ -115,9 +116,12 @@ async def first_paint(of: World, runs: int) -> None:
 
 
 async def stream(of: World, runs: int) -> None:
-    """200 tokens/s for 30 s below some messages, cut in the middle."""
+    """200 tokens/s for 30 s below some messages, cut in the middle.
+
+    The first run does not count: the servers' JVMs, which share the browser's cores, still compile.
+    """
     rates, longs = [], []
-    for _ in range(runs):
+    for run in range(runs + 1):
         async with of.page() as (_, page):
             conversation = await talked(of.stack, BEFORE)
             await page.goto(f"{of.url}/c/{conversation}")
@@ -130,16 +134,19 @@ async def stream(of: World, runs: int) -> None:
             await page.evaluate("() => window.watched.begin()")
             await asyncio.sleep(SECONDS / 2)
             cut = of.proxy.cut()
-            await expect(answer).to_have_attribute("data-status", "completed", timeout=2 * SECONDS * 1000)
+            async with asyncio.timeout(2 * SECONDS):
+                await page.evaluate("() => window.watched.completed()")
             seen = await page.evaluate("() => window.watched.end()")
             same = await page.evaluate((IN_PAGE / "is_one_render.js").read_text(), document())
+            counted = "" if run else "does not count: "
             print(
-                f"  {TOKENS:,} tokens, {cut} ends of connections cut, each token once: {same}; {seen}",
+                f"  {counted}{TOKENS:,} tokens, {cut} ends of connections cut, each token once: {same}; {seen}",
                 flush=True,
             )
             assert same
-            rates.append(seen["framesPerS"])
-            longs.append(seen["longTasks"])
+            if run:
+                rates.append(seen["framesPerS"])
+                longs.append(seen["longTasks"])
     told("frames while 200 tokens/s come", rates, "per s", "55")
     told("tasks over 50 ms meanwhile", longs, "", "5")
 
@@ -147,18 +154,20 @@ async def stream(of: World, runs: int) -> None:
 async def long_conversation(of: World, runs: int, messages: int) -> None:
     """Going to a conversation of so many messages, from the page as it is open."""
     conversation = await filled(of.stack, messages)
-    paints, server = [], []
+    paints, wholes, server = [], [], []
     for _ in range(runs):
         async with of.page() as (_, page):
             await page.goto(of.url)
             await expect(page.locator(f"[data-testid=conversation-item][data-id='{conversation}']")).to_be_visible()
             seen = await page.evaluate((IN_PAGE / "go_to_conversation.js").read_text(), conversation)
-            assert seen["messages"] == 60, seen
+            assert seen["fills"], seen
             paints.append(seen["paint"])
+            wholes.append(seen["whole"])
             server.append(seen["server"])
             await page.get_by_test_id("load-earlier").click()
             await expect(page.get_by_test_id("message")).to_have_count(120)
     told(f"a conversation of {messages:,} messages is painted", paints, "ms", "300")
+    told("  all 60 of its first page are there", wholes, "ms")
     told("  of which the API took", server, "ms", "100")
 
 

@@ -108,6 +108,8 @@ async def test_a_long_conversation_is_edited_and_found_in_beyond_what_is_loaded(
     conversation = await talked(stack, said)
     chat = await open_chat(f"/c/{conversation}")
     await expect(chat.prompts).to_have_count(30)
+    # The older ones came above it a moment later.
+    await expect(chat.prompts.last).to_be_in_viewport()
     await edit(chat, chat.prompts.first, "What is 20 + 20?")
     await expect(chat.prompts).to_have_count(1)
     await expect(count_of(chat.prompts.first)).to_have_text("2/2")

@@ -27,6 +27,18 @@
       running = true;
       requestAnimationFrame(frame);
     },
+    // Resolves once the newest answer is complete. Waiting from outside would look through the page again and again.
+    completed: () => new Promise((resolve) => {
+      const look = () => {
+        const answer = [...document.querySelectorAll('[data-testid=message][data-role=assistant]')].at(-1);
+        if (answer?.dataset.status !== 'completed') return false;
+        watch.disconnect();
+        resolve();
+        return true;
+      };
+      const watch = new MutationObserver(look);
+      if (!look()) watch.observe(document.body, { subtree: true, attributeFilter: ['data-status'] });
+    }),
     end: () => {
       running = false;
       const gaps = frames.slice(1).map((at, n) => at - frames[n]).sort((a, b) => a - b);

@@ -7,6 +7,7 @@ import { go } from '../router.js';
 import { pastView, toast } from '../state.js';
 import { Thread } from '../thread.js';
 import { Composer } from './composer.js';
+import { useGrowing } from './growing.js';
 import { html, Icon, useEffect, useLayoutEffect, useRef, useState } from './html.js';
 import { Message } from './message.js';
 import { modelOr } from './model_picker.js';
@@ -43,6 +44,8 @@ export function ThreadView({ conversationId, at }) {
   const [busy, setBusy] = useState(false);
   const past = pastView.value?.conversationId === conversationId ? pastView.value : null;
   const messages = past ? past.messages : (thread?.messages.value ?? []);
+  const count = useGrowing(conversationId, messages.length, Boolean(at));
+  const shown = count < messages.length ? messages.slice(-count) : messages;
   const state = thread?.state.value ?? 'new';
   const model = chosen ?? messages.findLast((each) => each.role === 'assistant' && each.model)?.model ?? conversations.value.find((each) => each.id === conversationId)?.model ?? lastModel();
 
@@ -115,12 +118,12 @@ export function ThreadView({ conversationId, at }) {
   return html`<div class=${`thread ${messages.length === 0 && state !== 'loading' && state !== 'failed' ? 'thread-empty' : ''}`}>
     <div class="scroller" ref=${scroller} tabindex="0" role="region" aria-label="Conversation"><div class="messages" ref=${content}>
       ${past && html`<div class="past-note" role="status">As of ${past.label} <button type="button" class="link" onClick=${() => (pastView.value = null)}>Back to now</button></div>`}
-      ${!past && thread?.nextBefore.value && html`<button type="button" class="quiet load-earlier" data-testid="load-earlier" disabled=${thread.loadingEarlier.value} onClick=${earlier}>${thread.loadingEarlier.value ? 'Loading…' : 'Load earlier messages'}</button>`}
+      ${!past && thread?.nextBefore.value && shown === messages && html`<button type="button" class="quiet load-earlier" data-testid="load-earlier" disabled=${thread.loadingEarlier.value} onClick=${earlier}>${thread.loadingEarlier.value ? 'Loading…' : 'Load earlier messages'}</button>`}
       ${state === 'loading' && html`<div class="skeleton" role="status" aria-label="Loading the conversation"><i /><i /><i /></div>`}
       ${state === 'failed' && html`<${Failed} thread=${thread} at=${at} />`}
       ${(state === 'new' || (state === 'ready' && messages.length === 0)) && html`<div class="greeting"><h1>What is on your mind?</h1>
         <div class="starts">${STARTS.map((text) => html`<button type="button" key=${text} onClick=${() => send(text)}>${text}</button>`)}</div></div>`}
-      ${messages.map((message) => html`<${Message} key=${message.key ?? message.id} ...${{ message, thread, model: modelOr(model)?.id, setEditing }} readOnly=${Boolean(past)} onShown=${follow} editing=${editing !== null && editing === message.key} />`)}
+      ${shown.map((message) => html`<${Message} key=${message.key ?? message.id} ...${{ message, thread, model: modelOr(model)?.id, setEditing }} readOnly=${Boolean(past)} onShown=${follow} editing=${editing !== null && editing === message.key} />`)}
       ${thread?.newer.value && html`<div class="past-note" role="status">There is a newer branch of this conversation. <button type="button" class="link" onClick=${() => thread.load()}>Show it</button></div>`}
     </div></div>
     <div class="dock">
