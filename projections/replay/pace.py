@@ -10,7 +10,7 @@ from topics.catalogue import TOKEN_CHUNKS
 from topics.cuts import Cut, TopicPartition
 
 LOOK_EVERY_S = 2.0
-GENTLE_ROWS_S = 2000
+GENTLE_ROWS_S = 500
 """Rows a second, written or read, while answers are streamed. The store's part of the work has no lower priority to go
 by, and a row costs it 0.1 to 0.2 ms."""
 LONGEST_SLEEP_S = 0.5

@@ -121,5 +121,9 @@ async def test_a_long_conversation_is_edited_and_found_in_beyond_what_is_loaded(
     await find(chat, "marzipan")  # on the other branch
     await expect(found.filter(has_text="marzipan")).to_be_in_viewport()
     await expect(chat.prompts).to_have_count(30)
+    await chat.page.locator(".scroller").evaluate("(scroller) => (scroller.scrollTop = 0)")
+    await expect(found.filter(has_text="marzipan")).not_to_be_in_viewport()
+    await chat.part("conversation-item").locator("a").click()  # the same hit again
+    await expect(found.filter(has_text="marzipan")).to_be_in_viewport()
     await find(chat, "alabaster")  # before what is loaded
     await expect(found.filter(has_text="alabaster")).to_be_in_viewport()

@@ -40,7 +40,7 @@ export function Shell() {
       <main class="main" id="main" tabindex="-1">
         <header class="bar">
           <${IconButton} icon="menu" label="Show the list" aria-controls="sidebar" class="icon-button show-list" onClick=${() => { drawerOpen.value = true; sidebarHidden.value = false; }} />
-          <h2 class="bar-title"><bdi>${name}</bdi></h2>
+          <h1 class="bar-title"><bdi>${name}</bdi></h1>
           ${PARTS.log && conversationId && html`<${IconButton} icon="log" label="Log view" aria-pressed=${logOpen.value} data-testid="toggle-log" onClick=${() => (logOpen.value = !logOpen.value)} />`}
         </header>
         <${Connection} />

@@ -3,7 +3,7 @@
 import { begin, conversations } from '../conversations.js';
 import { keepModel, lastModel } from '../kept.js';
 import { newKey } from '../api.js';
-import { go } from '../router.js';
+import { go, route } from '../router.js';
 import { pastView, toast } from '../state.js';
 import { Thread } from '../thread.js';
 import { Composer } from './composer.js';
@@ -56,6 +56,8 @@ export function ThreadView({ conversationId, at }) {
   }, [conversationId]);
   const there = Boolean(at) && messages.some((each) => each.id === at);
   const last = messages.at(-1);
+  // A new one for each press on a hit, also on the same one again.
+  const visit = route.value;
   const sending = Boolean(last?.local) && last.status === 'running';
   useLayoutEffect(() => {
     if (!there) return;
@@ -63,7 +65,7 @@ export function ThreadView({ conversationId, at }) {
     hold();
     found.scrollIntoView({ block: 'center' });
     found.classList.add('found');
-  }, [at, there]);
+  }, [at, there, visit]);
   // It may be further up than what is loaded, or on another branch: that is looked for once.
   useEffect(() => {
     if (!at || state !== 'ready' || sending || thread.sought === at) return;
@@ -121,7 +123,7 @@ export function ThreadView({ conversationId, at }) {
       ${!past && thread?.nextBefore.value && shown === messages && html`<button type="button" class="quiet load-earlier" data-testid="load-earlier" disabled=${thread.loadingEarlier.value} onClick=${earlier}>${thread.loadingEarlier.value ? 'Loading…' : 'Load earlier messages'}</button>`}
       ${state === 'loading' && html`<div class="skeleton" role="status" aria-label="Loading the conversation"><i /><i /><i /></div>`}
       ${state === 'failed' && html`<${Failed} thread=${thread} at=${at} />`}
-      ${(state === 'new' || (state === 'ready' && messages.length === 0)) && html`<div class="greeting"><h1>What is on your mind?</h1>
+      ${(state === 'new' || (state === 'ready' && messages.length === 0)) && html`<div class="greeting"><h2>What is on your mind?</h2>
         <div class="starts">${STARTS.map((text) => html`<button type="button" key=${text} onClick=${() => send(text)}>${text}</button>`)}</div></div>`}
       ${shown.map((message) => html`<${Message} key=${message.key ?? message.id} ...${{ message, thread, model: modelOr(model)?.id, setEditing }} readOnly=${Boolean(past)} onShown=${follow} editing=${editing !== null && editing === message.key} />`)}
       ${thread?.newer.value && html`<div class="past-note" role="status">There is a newer branch of this conversation. <button type="button" class="link" onClick=${() => thread.load()}>Show it</button></div>`}
