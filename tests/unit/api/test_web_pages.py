@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from api.web_pages import takes_gzip
 from tests.unit.api.world import WEB, World
 
 STATIC = f"/static/{WEB.static}"
+IMPORTED = re.compile(r"""\b(?:import|export)\b[^;'"()]*["'](\.[^'"]+)["']""")
 PAGES = ["/", "/c/0b1c", "/c/%3Cscript%3E", "/pulse", "/signin"]
 
 
@@ -217,3 +219,16 @@ def test_the_page_that_is_shipped_can_be_served() -> None:
     shipped = WebFiles.of(read_folder(FOLDER))
     assert b"{{" not in shipped.page.body
     assert all(file.media_type != "application/octet-stream" for file in shipped.assets.values())
+
+
+def test_the_page_asks_at_once_for_every_module_that_it_needs_at_first() -> None:
+    """What is missing in the list is found only once those that import it are there: a round trip later."""
+    needed: set[Path] = set()
+    left = [FOLDER / "js" / "main.js"]
+    while left:
+        module = left.pop()
+        if module not in needed:
+            needed.add(module)
+            left += [(module.parent / name).resolve() for name in IMPORTED.findall(module.read_text("utf-8"))]
+    asked = re.findall(r'modulepreload" href="{{static}}/([^"]+)"', (FOLDER / "index.html").read_text("utf-8"))
+    assert sorted(asked) == sorted(str(module.relative_to(FOLDER)) for module in needed if module.name != "main.js")

@@ -2,8 +2,8 @@
 
 import { useEffect, useRef, useState } from './html.js';
 
-// More than a screen shows.
-const FIRST = 12;
+// About what a screen shows.
+const FIRST = 8;
 const STEP = 16;
 
 /** Of `length` messages, how many of the newest are to be shown now. `whole`: all of them, as one may be looked for. */
