@@ -1,5 +1,6 @@
 // A text that grows, shown as it grows. Blocks that are complete are made once and never touched again; only what is
-// still open, at most two blocks, is parsed again, at most every second frame. At the end it is what a one-shot render gives.
+// still open, at most two blocks, is parsed again, at most every second frame. At the end it is what a one-shot render
+// gives.
 
 import { emptyCodeBlock } from './code.js';
 import { md, nodesOf, renderOnce } from './markdown.js';
