@@ -22,6 +22,7 @@ from tests.faults.evidence import (
     Refused,
     Transcript,
 )
+from tests.unit.faults.damaging import drop, edit, frame_at, of, reframe
 from tests.unit.faults.good_run import Run, good_run, letter
 from topics.catalogue import DEAD_LETTERS, GENERATION_OUTCOMES, USAGE_RECORDS
 
@@ -30,43 +31,6 @@ FIRST, SECOND, ALONE = (
 )  # "first", "second" and "alone" of the good run
 
 Damage = Callable[[Run], None]
-
-
-def edit(run: Run, change: Callable[[LogRecord], Any], found: Callable[[LogRecord], bool]) -> None:
-    hits = [index for index, entry in enumerate(run.log) if found(entry)]
-    assert hits, "nothing to damage"
-    run.log[hits[0]] = replace(run.log[hits[0]], record=change(run.log[hits[0]]))
-
-
-def drop(run: Run, found: Callable[[LogRecord], bool]) -> None:
-    before = len(run.log)
-    run.log[:] = [entry for entry in run.log if not found(entry)]
-    assert len(run.log) < before, "nothing to drop"
-
-
-def of(generation: str, *types: type) -> Callable[[LogRecord], bool]:
-    def found(entry: LogRecord) -> bool:
-        record = entry.record
-        turn = getattr(record, "turn", None)
-        own = turn.generation_id if turn is not None else getattr(record, "generation_id", None)
-        return isinstance(record, types) and own == generation
-
-    return found
-
-
-def _frame(run: Run, reader: str, seq: int) -> int:
-    return next(
-        index
-        for index, entry in enumerate(run.journal)
-        if isinstance(entry, Frame) and (entry.reader, entry.seq) == (reader, seq)
-    )
-
-
-def _reframe(run: Run, reader: str, seq: int, **changes: Any) -> None:
-    at = _frame(run, reader, seq)
-    entry = run.journal[at]
-    assert isinstance(entry, Frame)
-    run.journal[at] = replace(entry, **changes)
 
 
 def lost_terminal(run: Run) -> None:
@@ -112,11 +76,11 @@ def stored_twice(run: Run) -> None:
 
 
 def gap(run: Run) -> None:
-    del run.journal[_frame(run, "first/second", 3)]
+    del run.journal[frame_at(run, "first/second", 3)]
 
 
 def repeat(run: Run) -> None:
-    at = _frame(run, "first/own", 3)
+    at = frame_at(run, "first/own", 3)
     run.journal.insert(at, run.journal[at])
 
 
@@ -136,15 +100,15 @@ def a_count_that_stops_early(run: Run) -> None:
 
 
 def changed_text(run: Run) -> None:
-    _reframe(run, "first/second", 4, data=json.dumps({"delta": ", FIRST:44"}))
+    reframe(run, "first/second", 4, data=json.dumps({"delta": ", FIRST:44"}))
 
 
 def changed_between_readers(run: Run) -> None:
-    _reframe(run, "first/second", 4, data=json.dumps({"delta": ", FIRST:4"}) + " ")
+    reframe(run, "first/second", 4, data=json.dumps({"delta": ", FIRST:4"}) + " ")
 
 
 def zombie_chunk_shown(run: Run) -> None:
-    _reframe(run, "first/second", 5, data=json.dumps({"delta": ", zombie"}))
+    reframe(run, "first/second", 5, data=json.dumps({"delta": ", zombie"}))
 
 
 def zombie_chunk_counted(run: Run) -> None:
@@ -168,7 +132,7 @@ def transcript_differs(run: Run) -> None:
 
 
 def another_end_shown(run: Run) -> None:
-    _reframe(run, "first/second", 7, data=json.dumps({"finishReason": "length"}))
+    reframe(run, "first/second", 7, data=json.dumps({"finishReason": "length"}))
 
 
 def missing_stored_answer(run: Run) -> None:
@@ -240,7 +204,7 @@ def chunk_after_terminal(run: Run) -> None:
 
 
 def chunk_from_after_the_terminal(run: Run) -> None:
-    at = _frame(run, "second/own", 3)
+    at = frame_at(run, "second/own", 3)
     late = Frame("second/own", SECOND, 3, "content_chunk", json.dumps({"delta": ", SECOND:3"}))
     run.journal.insert(at, late)
 
