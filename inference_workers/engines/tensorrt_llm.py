@@ -99,7 +99,7 @@ class _Call:
         self._error: EngineError | None = None
         self._arrived = asyncio.Event()
 
-    def put(self, event: EngineEvent) -> None:
+    def put(self, event: Delta | Finish) -> None:
         self._waiting.append(event)
         self._arrived.set()
 

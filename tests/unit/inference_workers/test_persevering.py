@@ -79,7 +79,7 @@ def answered(engine: DyingEngine, request: EngineRequest = REQUEST) -> tuple[str
                 async for event in events:
                     if isinstance(event, Delta):
                         text += event.text
-                    else:
+                    elif isinstance(event, Finish):
                         finish = event
         except EngineUnavailable as raised:
             error = raised.message
