@@ -123,12 +123,18 @@ class EngineError(Exception):
 
 
 class EngineUnavailable(EngineError):
+    """`answered`: something was reached and said no, as with HTTP 500. It may go on saying so."""
+
     code = "engine_unavailable"
     retryable = True
 
+    def __init__(self, message: str, *, answered: bool = False, accepted: bool = True) -> None:
+        super().__init__(message, accepted=accepted)
+        self.answered = answered
+
 
 class EngineOverloaded(EngineError):
-    """`retry_after_s`: when to try again, bounded; None if the engine did not say."""
+    """`retry_after_s`: when to try again, bounded, from an upstream that limits our rate (HTTP 429); else None."""
 
     code = "engine_overloaded"
     retryable = True
