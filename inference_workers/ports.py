@@ -113,11 +113,13 @@ class EngineError(Exception):
 
     code = "engine_error"
     retryable = False
+    accepted = True
 
-    def __init__(self, message: str, *, code: str | None = None, accepted: bool = True) -> None:
+    def __init__(self, message: str, *, code: str | None = None, accepted: bool | None = None) -> None:
         super().__init__(message)
         self.message = message
-        self.accepted = accepted
+        if accepted is not None:
+            self.accepted = accepted
         if code is not None:
             self.code = code
 
@@ -128,7 +130,7 @@ class EngineUnavailable(EngineError):
     code = "engine_unavailable"
     retryable = True
 
-    def __init__(self, message: str, *, answered: bool = False, accepted: bool = True) -> None:
+    def __init__(self, message: str, *, answered: bool = False, accepted: bool | None = None) -> None:
         super().__init__(message, accepted=accepted)
         self.answered = answered
 
@@ -138,9 +140,10 @@ class EngineOverloaded(EngineError):
 
     code = "engine_overloaded"
     retryable = True
+    accepted = False
 
-    def __init__(self, message: str, *, retry_after_s: float | None = None, accepted: bool = True) -> None:
-        super().__init__(message, accepted=accepted)
+    def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
         self.retry_after_s = retry_after_s
 
 
@@ -157,7 +160,12 @@ class EngineTimeout(EngineError):
 
 
 class EngineRejected(EngineError):
+    """`code` tells whose mistake it is: the request's (`invalid_request`, `context_length_exceeded`, `content_filter`)
+    or the operator's (`engine_auth`, `engine_misconfigured`; `engine_rejected` where the engine does not say).
+    """
+
     code = "engine_rejected"
+    accepted = False
 
 
 class EngineFailed(EngineError):

@@ -19,7 +19,6 @@ from inference_workers.ports import (
     EngineError,
     EngineEvent,
     EngineFailed,
-    EngineOverloaded,
     EngineRejected,
     EngineRequest,
     EngineTimeout,
@@ -101,12 +100,12 @@ class OpenAIEngine:
             raise watch.expired or _unreachable(model, "timeout", reached=False) from None
         except (aiohttp.InvalidURL, aiohttp.ClientConnectorCertificateError) as error:
             said = f"the address of {model.id} in models.toml cannot be used ({type(error).__name__})"
-            raise EngineRejected(said, code="engine_misconfigured", accepted=False) from None
+            raise EngineRejected(said, code="engine_misconfigured") from None
         except (aiohttp.ClientError, OSError) as error:
             reached = not isinstance(error, aiohttp.ClientConnectorError)
             raise _unreachable(model, type(error).__name__, reached=reached) from None
-        except (EngineRejected, EngineOverloaded) as error:
-            error.accepted = stream.tokens > 0
+        except EngineError as error:
+            error.accepted = error.accepted or stream.tokens > 0
             raise
         finally:
             watch.close()

@@ -135,7 +135,7 @@ class PerseveringEngine:
                 pause_s = None
                 if isinstance(error, EngineUnavailable) and may_go_on:
                     pause_s = patience.pause_s(error, clock())
-                error.accepted = accepted = accepted or error.accepted
+                error.accepted = accepted = accepted or error.accepted or tokens + thoughts > 0
                 if pause_s is None:
                     raise
                 if patience.failures == 1:
