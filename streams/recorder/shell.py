@@ -20,13 +20,13 @@ from schemas.envelope import SealedContent
 from schemas.generation import AttemptEnded, AttemptStarted, GenerationEnded, TokenChunk
 from schemas.outcome import Outcome
 from streams.recorder.partition import DOUBT, PartitionState
-from streams.recorder.reactor import outcome_of
 from topics.catalogue import DEAD_LETTERS, GENERATION_OUTCOMES, TOKEN_CHUNKS, Catalogue
 from topics.consumer import group_consumer, next_batch
 from topics.dead_letters import dead_letter
 from topics.errors import FatalLogError, OutOfRange
 from topics.generation_fold import GenerationFold
 from topics.headers import headers_of
+from topics.outcomes import outcome_of
 from topics.scan import fold_generation
 
 GROUP = "verbatim-recorder"

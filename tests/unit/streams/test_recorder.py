@@ -19,9 +19,9 @@ from schemas.outcome import (
     Outcome,
 )
 from streams.recorder.partition import DOUBT, PartitionState
-from streams.recorder.reactor import outcome_of
 from tests.generation_logs import chunk, ended, started, stopped
 from topics.generation_fold import GenerationFold
+from topics.outcomes import outcome_of
 
 
 def of(generation: str, record: GenerationRecord) -> GenerationRecord:
