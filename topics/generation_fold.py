@@ -57,8 +57,8 @@ _END_REASONS = frozenset(get_args(EndReason))
 class GenerationFold:
     """Folds the records of one generation, in the order of their partition.
 
-    `size`: bytes of accepted text and marks. `full`: a chunk was refused because it would have gone beyond `max_bytes`.
-    `doubtful`: a count of tokens was refused.
+    `max_bytes`: of text and marks. `room`: how many are left; negative once a chunk went beyond. `doubtful`: a count of
+    tokens was not believed.
     """
 
     __slots__ = (
@@ -69,21 +69,17 @@ class GenerationFold:
         "doubtful",
         "end",
         "end_position",
-        "full",
         "last_seq",
         "marks",
-        "max_bytes",
         "number",
         "prompt_tokens",
-        "size",
+        "room",
         "start",
         "turn",
     )
 
     def __init__(self, max_bytes: int = MAX_STREAM_BYTES) -> None:
-        self.max_bytes = max_bytes
-        self.size = 0
-        self.full = False
+        self.room = max_bytes
         self.doubtful = False
         self.turn: Turn | None = None
         self.start: AttemptStarted | None = None
@@ -126,17 +122,17 @@ class GenerationFold:
         if chunk.attempt_id != self.attempt_id or chunk.seq != self.last_seq + 1:
             return None
         delta = chunk.delta
-        if type(delta) is not str or self.full:
+        if type(delta) is not str:
             return None
         utf8 = delta.encode()  # whatever can fail has been done before anything is changed
-        size = self.size + len(utf8) + MARK_BYTES
-        if size > self.max_bytes:
-            self.full = True
+        room = self.room - len(utf8) - MARK_BYTES
+        if room < 0:
+            self.room = room
             return None
         tokens = chunk.tokens
         if not 0 <= tokens <= MAX_TOKENS:
             tokens = self._believed(tokens)
-        self.size = size
+        self.room = room
         self.last_seq = chunk.seq
         self.completion_tokens += tokens
         self.marks.append(chunk_mark(len(delta), tokens, chunk.at_us))
@@ -179,6 +175,11 @@ class GenerationFold:
             return tokens
         self.doubtful = True
         return 0 if tokens < 0 else MAX_TOKENS
+
+    @property
+    def full(self) -> bool:
+        """Whether a chunk did not count because it went beyond what an outcome can hold. None counts after it."""
+        return self.room < 0
 
     @property
     def finished(self) -> bool:
