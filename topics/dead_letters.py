@@ -69,10 +69,13 @@ def dead_letter_of(
     consumer: str,
     error: Exception,
     at_us: int,
+    note: str = "",
 ) -> DeadLetter:
-    """As `dead_letter`, for consumers whose client has other message types (Faust)."""
+    """As `dead_letter`, for consumers whose client has other message types (Faust). `note` follows the reason."""
     # A lone surrogate or endless text in an error's message must not keep its record from being parked.
     reason = str(error)[:MAX_REASON_CHARACTERS].encode("utf-8", "replace").decode()
+    if note:
+        reason += f" ({note})"
     if sum(len(name) + len(content) for name, content in headers) > MAX_HEADER_BYTES:
         reason += " (its headers are too large to be carried here)"
         headers = []
