@@ -18,7 +18,8 @@ from confluent_kafka.admin import AdminClient
 
 from api.app import create_app
 from api.chunk_log import KafkaChunkLog
-from api.http_protocol import BoundedHttp
+from api.cross_origin import CrossOrigin
+from api.http_protocol import http_of
 from api.key_cache import KeyCache
 from api.live_log import LiveLog
 from api.live_tail import KafkaLiveTail
@@ -193,7 +194,7 @@ async def serve(settings: Settings) -> None:
                 forwarded_allow_ips=list(settings.api.trusted_proxies),
                 backlog=BACKLOG,
                 timeout_graceful_shutdown=GRACE_S,
-                http=BoundedHttp,
+                http=http_of(CrossOrigin.of(settings.api.cors_origins)),
             )
             server = Server(config, parts.end_pushed)
             stop = asyncio.Event()

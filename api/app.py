@@ -23,6 +23,7 @@ from api import (
     web_pages,
 )
 from api.answers import ERROR_SCHEMA
+from api.cross_origin import CrossOrigin
 from api.errors import ApiError, as_api_error, bad_request
 from api.log_view import routes as log_view
 from api.middleware import AnswerHeaders
@@ -78,7 +79,7 @@ def create_app(parts: Parts) -> FastAPI:
     for kind in (ApiError, HTTPException, LogUnavailable, StoreUnavailable, ModelNotFound, SealedContent):
         app.add_exception_handler(kind, _answer_error)
     app.add_exception_handler(RequestValidationError, _answer_wrong_parameter)
-    app.add_middleware(AnswerHeaders)
+    app.add_middleware(AnswerHeaders, cross_origin=CrossOrigin.of(parts.settings.cors_origins))
     return app
 
 

@@ -1,6 +1,7 @@
 """Who may: the one gate that every route but the public ones goes through.
 
 A request carries a key in a header, or the cookie of a browser that was signed in with one: the key decides in both.
+A cookie speaks for this installation's own pages alone.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from api.cross_origin import CrossOrigin
 from api.errors import ApiError, bad_request, not_found, unauthorised
 from api.key_cache import Principal
 from api.metrics import LIMITED
@@ -104,7 +106,8 @@ async def authorise(request: Request) -> Principal:
     key = presented_key(request)
     if key is not None:
         return await principal_of_key(request, key)
-    if cookie_name(request) not in request.cookies:
+    across = CrossOrigin.of(parts_of(request).settings.cors_origins).calls_across(request.headers)
+    if across or cookie_name(request) not in request.cookies:
         raise _keyless()
     if request.method not in SAFE_METHODS:
         refuse_other_sites(request.headers)

@@ -39,7 +39,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return Clock(monkeypatch)
 
 
-async def miss() -> None:
+async def miss() -> str | None:
     return None
 
 
@@ -276,7 +276,7 @@ async def test_cookies_and_links_of_keys_that_are_gone_are_counted_too(world: Wo
 async def test_who_asks_is_what_trusted_proxies_say(
     trusted: str, counted_apart: bool, world: World, reads: list[str]
 ) -> None:
-    app = ProxyHeadersMiddleware(world.app, trusted_hosts=[trusted])  # type: ignore[arg-type]  # starlette's types
+    app = ProxyHeadersMiddleware(world.app, trusted_hosts=[trusted])
     async with at(app, "10.0.0.9") as client:
         for number in range(LIMIT + 5):
             headers = bearer(unknown(number)) | {"X-Forwarded-For": f"192.0.2.{number}"}
