@@ -113,10 +113,11 @@ class BoundedHttp(HttpToolsProtocol):
         self._stop_clock()
         if self.transport.is_closing():
             return
-        cycle, queued = self.cycle, len(self.pipeline)
+        queued = len(self.pipeline)
+        cycle: RequestResponseCycle | None = self.cycle
         if self._in_body and queued:
             self.pipeline.popleft()  # the newest one, which has not begun
-        elif self._in_body and not cycle.response_complete:
+        elif self._in_body and cycle is not None and not cycle.response_complete:
             cycle.disconnected = True
             cycle.message_event.set()
             if cycle.response_started:
