@@ -18,9 +18,17 @@ from schemas.chunk_codec import CHUNK_VERSION, decode_chunk, encode_chunk
 from schemas.generation import TokenChunk
 from schemas.marks_codec import decode_marks, encode_marks
 from schemas.outcome import ChunkMark
-from schemas.registry import RECORD_TYPES, RegisteredSchema, current_schema, registered_schemas
+from schemas.registry import (
+    RECORD_TYPES,
+    WRITE_LEVEL,
+    RegisteredSchema,
+    current_schema,
+    registered_schemas,
+    versions_of,
+)
 from schemas.upcast import missing_steps, upcast
-from schemas.wire import Converter, record_from_wire, record_to_wire, without_logical_types
+from schemas.versions import held_by
+from schemas.wire import record_from_wire, record_to_wire, without_logical_types
 
 _FRAME = Struct(">bI")
 FRAME_BYTES = _FRAME.size
@@ -30,17 +38,57 @@ class UndecodableRecord(Exception):
     """Bytes that are no record of ours: no frame, an unknown schema id, or a body its schema does not fit."""
 
 
+class NewerRecord(Exception):
+    """A record that a newer release wrote: its schema id is just above the newest that this process knows.
+
+    It is no damage. Whoever must act on it stops and leaves it unacknowledged for a process that knows it.
+    """
+
+    def __init__(self, schema_id: int) -> None:
+        super().__init__(f"this record is newer than me (schema id {schema_id}): upgrade")
+        self.schema_id = schema_id
+
+
 class UnencodableRecord(ValueError):
     """A record whose values its schema does not allow. The message holds no content."""
 
 
-def _encoder(record_type: type) -> Callable[[Any], bytes]:
-    registered = current_schema(record_type)
+NEWER_IDS = 1000
+"""How far above the newest known id a schema id is taken for a newer release's; further on it is damage."""
+
+Encoder = Callable[[Any], bytes]
+
+
+def _encoder_of(record_type: type) -> Encoder:
+    """Writes a record in the oldest version that can hold it, and in none above the write level.
+
+    Below the level of the version that could hold it, a record loses what only that version can say: it is written as
+    the release before wrote it.
+    """
+    allowed = [version for version in versions_of(record_type) if version.writes <= _write_level]
+    *older, newest = [(version, _encoder(record_type, version)) for version in allowed]
+    if not older:
+        return newest[1]
+    today = current_schema(record_type).definition
+    tried = [(held_by(version.definition, today), encoder) for version, encoder in older]
+    last = newest[1]
+
+    def encode_oldest(record: Any) -> bytes:
+        for holds, encoder in tried:
+            if holds(record):
+                return encoder(record)
+        return last(record)
+
+    return encode_oldest
+
+
+def _encoder(record_type: type, registered: RegisteredSchema) -> Encoder:
     schema = parse_schema(without_logical_types(dict(registered.definition)))
     frame = _FRAME.pack(0, registered.id)
     to_wire = record_to_wire(record_type)
 
     def encode_record(record: Any) -> bytes:
+        # An older schema takes its own fields of the dictionary and leaves the others.
         buffer = BytesIO()
         buffer.write(frame)
         schemaless_writer(buffer, schema, to_wire(record))
@@ -57,17 +105,16 @@ def _encoder(record_type: type) -> Callable[[Any], bytes]:
 
 def _decoder(schema_id: int) -> Callable[[BytesIO], Any]:
     registered = registered_schemas()[schema_id]
+    _check_steps(registered)
     schema = parse_schema(without_logical_types(dict(registered.definition)))
     record_type = _TYPES_BY_NAME[registered.record_name]
-    newest = current_schema(record_type)
+    name, version, newest = registered.record_name, registered.version, current_schema(record_type).version
     from_wire = record_from_wire(record_type)
-    if registered.version == newest.version:
-        if get_type_hints(record_type).get(_MARKS) == tuple[ChunkMark, ...]:
-            return _marks_decoder(record_type, registered.definition, schema, from_wire)
+    if get_type_hints(record_type).get(_MARKS) == tuple[ChunkMark, ...]:
+        return _marks_decoder(record_type, registered, newest, schema)
+    if version == newest:
         return lambda body: from_wire(schemaless_reader(body, schema, None))
-    _check_steps(registered)
-    name, version = registered.record_name, registered.version
-    return lambda body: from_wire(upcast(name, version, newest.version, schemaless_reader(body, schema, None)))
+    return lambda body: from_wire(upcast(name, version, newest, schemaless_reader(body, schema, None)))
 
 
 _MARKS = "chunks"
@@ -107,22 +154,23 @@ def _marks_encoder(
 
 
 def _marks_decoder(
-    record_type: type, definition: Mapping[str, Any], whole: Any, from_whole: Converter
+    record_type: type, registered: RegisteredSchema, newest: int, whole: Any
 ) -> Callable[[BytesIO], Any]:
-    head, rest = _around_marks(definition)
-    from_wire = record_from_wire(record_type, ready=_MARKS)
+    head, rest = _around_marks(registered.definition)
+    from_wire, from_whole = record_from_wire(record_type, ready=_MARKS), record_from_wire(record_type)
+    name, version = registered.record_name, registered.version
 
     def decode_outcome(body: BytesIO) -> Any:
         wire: Any = schemaless_reader(body, head, None)
         found = decode_marks(body.getvalue(), body.tell())
         if found is None:
             body.seek(FRAME_BYTES)
-            return from_whole(schemaless_reader(body, whole, None))
+            return from_whole(upcast(name, version, newest, schemaless_reader(body, whole, None)))
         marks, end = found
         body.seek(end)
         wire.update(schemaless_reader(body, rest, None))
         wire[_MARKS] = marks
-        return from_wire(wire)
+        return from_wire(upcast(name, version, newest, wire))
 
     return decode_outcome
 
@@ -136,8 +184,28 @@ _CHUNK_ID = next(
 _CHUNK_FRAME = _FRAME.pack(0, _CHUNK_ID)
 # Filled at first use: no process needs all of them, and making them all was a tenth of a process's start. Two threads
 # may make the same one; either will do.
-_ENCODERS: dict[type, Callable[[Any], bytes]] = {}
+_ENCODERS: dict[type, Encoder] = {}
 _DECODERS: dict[int, Callable[[BytesIO], Any]] = {}
+
+
+_write_level = WRITE_LEVEL
+
+
+def set_write_level(level: int) -> None:
+    """From now on no schema above this write level is written. Every process says so once, at its start.
+
+    Raises ValueError for a level that this release does not write.
+    """
+    global _write_level
+    if not 1 <= level <= WRITE_LEVEL:
+        raise ValueError(f"write level {level} is not known: this release writes 1 to {WRITE_LEVEL}")
+    _write_level = level
+    _ENCODERS.clear()
+
+
+def write_level() -> int:
+    """The level that is written at most."""
+    return _write_level
 
 
 def _check_steps(registered: RegisteredSchema) -> None:
@@ -151,10 +219,10 @@ for _each in registered_schemas().values():
     _check_steps(_each)
 
 
-def _made_encoder(record_type: type) -> Callable[[Any], bytes]:
+def _made_encoder(record_type: type) -> Encoder:
     if record_type not in RECORD_TYPES:
         raise KeyError(record_type)
-    encoder = _ENCODERS[record_type] = _encoder(record_type)
+    encoder = _ENCODERS[record_type] = _encoder_of(record_type)
     return encoder
 
 
@@ -166,7 +234,7 @@ def _made_decoder(schema_id: int) -> Callable[[BytesIO], Any] | None:
 
 
 def encode(record: Any) -> bytes:
-    """A record's bytes under the newest schema of its type.
+    """A record's bytes under the oldest schema of its type that can hold it, and under none above the write level.
 
     Raises KeyError for a type that is no record type; UnencodableRecord for values its schema does not allow: wrong
     types, integers beyond 64 bits, text with lone surrogates.
@@ -183,7 +251,8 @@ def encode(record: Any) -> bytes:
 def decode(value: bytes | None) -> Any:
     """The record in `value`, in today's type whatever version wrote it.
 
-    Raises UndecodableRecord, whose message holds no content, when there is none.
+    Raises UndecodableRecord, whose message holds no content, when there is none; NewerRecord for one that a newer
+    release wrote.
     """
     if value is None:
         raise UndecodableRecord("a tombstone (null value)")
@@ -200,6 +269,8 @@ def decode(value: bytes | None) -> Any:
         raise UndecodableRecord(f"first byte is {value[0]}, not 0: not in Confluent framing")
     decoder = _DECODERS.get(schema_id) or _made_decoder(schema_id)
     if decoder is None:
+        if is_newer(schema_id):
+            raise NewerRecord(schema_id)
         raise UndecodableRecord(f"schema id {schema_id} is not in the index: written by a newer version?")
     body = BytesIO(value)
     body.seek(FRAME_BYTES)
@@ -211,6 +282,12 @@ def decode(value: bytes | None) -> Any:
         name = registered_schemas()[schema_id].record_name
         raise UndecodableRecord(f"{len(value) - body.tell()} bytes are left over after {name} (schema id {schema_id})")
     return record
+
+
+def is_newer(schema_id: int) -> bool:
+    """Whether an id that is not in the index is just above it, as a newer release's are."""
+    newest = max(registered_schemas())
+    return newest < schema_id <= newest + NEWER_IDS
 
 
 def _misfit(schema_id: int, error: Exception) -> UndecodableRecord:

@@ -1,4 +1,8 @@
-"""conversation-events: what users did. Key: conversation_id."""
+"""conversation-events: what users did. Key: conversation_id.
+
+`request_hash` is the hash of the request that made the command; empty in records older than it. A repeat under the same
+idempotency key with another hash is another request.
+"""
 
 from __future__ import annotations
 
@@ -53,6 +57,7 @@ class ConversationStarted:
     title: Content | None
     model: str | None
     system_prompt: Content | None
+    request_hash: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +115,7 @@ class ConversationRenamed:
     conversation_id: str
     user_id: str
     title: Content
+    request_hash: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +128,7 @@ class ConversationShared:
     share_id: str
     up_to_message_id: str | None
     revoked: bool
+    request_hash: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +139,7 @@ class FeedbackGiven:
     message_id: str
     rating: Literal["up", "down", "none"]
     comment: Content | None
+    request_hash: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +149,7 @@ class ConversationDeleted:
     envelope: Envelope
     conversation_id: str
     user_id: str
+    request_hash: str = ""
 
 
 ConversationEvent = (

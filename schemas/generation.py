@@ -14,11 +14,16 @@ EndReason = Literal["cancelled", "deleted", "refused", "expired", "failed"]
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens of one generation. `cached_tokens` are part of `prompt_tokens`."""
+    """Tokens of one generation. `cached_tokens` are part of `prompt_tokens`, `reasoning_tokens` of `completion_tokens`.
+
+    `estimated`: at least one count is our own, because the engine told none or one that cannot be true.
+    """
 
     prompt_tokens: int
     completion_tokens: int
     cached_tokens: int = 0
+    reasoning_tokens: int = 0
+    estimated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +49,15 @@ class Price:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a turn ended without its answer, in words for the user. `retryable`: asking again may help."""
+    """Why a turn ended without its answer, in words for the user. `retryable`: asking again may help.
+
+    `retry_after_s`: when the engine said that it may be asked again, in seconds; None if it said nothing.
+    """
 
     code: str
     message: str
     retryable: bool
+    retry_after_s: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +87,7 @@ class GenerationRequested:
     """A job: the assembled context and how to answer it.
 
     `maybe_repeat`: this record may be a second copy, so a worker scans token-chunks from `turn.tail` first.
+    `verdict_id`: event id of the ModerationVerdict that allowed it; empty in records older than it.
     """
 
     envelope: Envelope
@@ -91,6 +101,7 @@ class GenerationRequested:
     first_token_timeout_ms: int
     inter_token_timeout_ms: int
     deadline_at_us: TimestampMicros
+    verdict_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

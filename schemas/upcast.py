@@ -1,4 +1,4 @@
-"""Old records in today's shape: one function a step vN -> vN+1, applied in order. None is needed yet."""
+"""Old records in today's shape: one function a step vN -> vN+1, applied in order."""
 
 from __future__ import annotations
 
@@ -7,7 +7,31 @@ from typing import Any
 
 Step = Callable[[dict[str, Any]], dict[str, Any]]
 
-STEPS: Mapping[tuple[str, int], Step] = {}
+
+def _with_defaults(fields: dict[str, Any]) -> dict[str, Any]:
+    """A version that only added fields with defaults: what an old record lacks, its dataclass fills in."""
+    return fields
+
+
+STEPS: Mapping[tuple[str, int], Step] = {
+    (name, 1): _with_defaults
+    for name in (
+        "ConversationStarted",
+        "ConversationRenamed",
+        "ConversationShared",
+        "FeedbackGiven",
+        "ConversationDeleted",
+        "GenerationRequested",
+        "AttemptEnded",
+        "GenerationEnded",
+        "GenerationCompleted",
+        "GenerationFailed",
+        "GenerationCancelled",
+        "GenerationRefused",
+        "UsageRecorded",
+        "UsageRerated",
+    )
+}
 """(record name, version it takes) -> the record's fields in the next version."""
 
 

@@ -12,8 +12,9 @@ import pytest
 from api.answers import iso
 from api.past import moment_of
 from api.ports import PastOutOfReach
-from infra.clock import utc_now
+from infra.clock import now_us, utc_now
 from schemas.conversation import ConversationRenamed
+from tests.eventually import eventually
 from tests.unit.api.memory_log import TOPICS
 from tests.unit.api.test_conversations import PATH, begun, messages, said
 from tests.unit.api.world import World
@@ -75,7 +76,9 @@ async def test_a_time_is_a_moment_too(world: World, alice: httpx.AsyncClient) ->
     (event,) = [e for e, _ in world.log.all_of(CONVERSATION_EVENTS) if isinstance(e, ConversationRenamed)]
     # The log's clock is in milliseconds.
     at = iso(event.envelope.occurred_at_us // 1000 * 1000)
-    assert (await then(alice, conversation, iso(event.envelope.occurred_at_us + 1000))).json()["title"] == "Second"
+    after_us = event.envelope.occurred_at_us + 1000
+    await eventually(lambda: now_us() > after_us)  # a moment that is still to come is refused
+    assert (await then(alice, conversation, iso(after_us))).json()["title"] == "Second"
     before = await then(alice, conversation, at)
     assert before.status_code in (200, 404)  # begun in the same millisecond, it was not there yet
     if before.status_code == 200:

@@ -1,0 +1,140 @@
+"""A record is written in the oldest version that can hold it; a newer release's is told from damage."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+
+from schemas import codec
+from schemas.codec import NewerRecord, UndecodableRecord, decode, encode, record_type_of, set_write_level, write_level
+from schemas.conversation import ConversationDeleted
+from schemas.generation import AttemptEnded, Failure, GenerationEnded, Usage
+from schemas.outcome import GenerationCompleted, GenerationFailed
+from schemas.registry import READ_BEFORE, RECORD_TYPES, WRITE_LEVEL, registered_schemas, versions_of
+from schemas.versions import held_by
+from tests.golden.samples import samples
+from tests.record_strategies import any_record
+
+NEWEST_ID = max(registered_schemas())
+
+
+@pytest.fixture
+def level() -> Iterator[None]:
+    yield
+    set_write_level(WRITE_LEVEL)
+
+
+def version_of(value: bytes) -> int:
+    return registered_schemas()[int.from_bytes(value[1:5], "big")].version
+
+
+def plain(record: Any) -> Any:
+    """The record without what only version 2 can say."""
+    said = {"request_hash": "", "verdict_id": ""}
+    changes: dict[str, Any] = {name: value for name, value in said.items() if hasattr(record, name)}
+    if hasattr(record, "usage"):
+        changes["usage"] = replace(record.usage, reasoning_tokens=0, estimated=False)
+    if getattr(record, "failure", None) is not None:
+        changes["failure"] = replace(record.failure, retry_after_s=None)
+    if type(record).__name__ in ("PromptSubmitted", "RegenerateRequested"):
+        del changes["request_hash"]
+    return replace(record, **changes) if changes else record
+
+
+@pytest.mark.parametrize("record_type", RECORD_TYPES)
+def test_what_says_nothing_new_is_written_as_the_release_before_wrote_it(record_type: type) -> None:
+    for record in samples(record_type).values():
+        assert version_of(encode(plain(record))) == 1
+        assert decode(encode(plain(record))) == plain(record)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"usage": Usage(1, 2, 0, reasoning_tokens=1)},
+        {"usage": Usage(1, 2, 0, estimated=True)},
+        {"failure": Failure("engine_overloaded", "busy", True, 0)},
+    ],
+)
+def test_one_new_value_takes_the_new_version(changes: dict[str, Any]) -> None:
+    record = replace(plain(samples(AttemptEnded)["full"]), **changes)
+    assert version_of(encode(record)) == 2
+    assert decode(encode(record)) == record
+
+
+def test_an_outcome_keeps_its_fast_marks_in_both_versions() -> None:
+    for record in samples(GenerationCompleted).values():
+        for each in (record, plain(record)):
+            assert decode(encode(each)) == each
+    assert version_of(encode(samples(GenerationFailed)["full"])) == 2
+
+
+def test_a_nested_record_that_is_absent_is_held() -> None:
+    assert version_of(encode(replace(samples(GenerationEnded)["full"], failure=None))) == 1
+
+
+@pytest.mark.usefixtures("level")
+def test_below_the_write_level_a_record_is_written_as_before() -> None:
+    record = samples(ConversationDeleted)["full"]
+    assert version_of(encode(record)) == 2
+    set_write_level(READ_BEFORE)
+    assert write_level() == READ_BEFORE
+    assert version_of(encode(record)) == 1
+    assert decode(encode(record)) == replace(record, request_hash="")
+
+
+@pytest.mark.parametrize("level", [0, WRITE_LEVEL + 1])
+def test_an_unknown_write_level_is_refused(level: int) -> None:
+    with pytest.raises(ValueError, match="not known"):
+        set_write_level(level)
+
+
+@given(any_record())
+def test_every_record_is_written_in_the_oldest_version_that_gives_it_back(record: Any) -> None:
+    value = encode(record)
+    assert decode(value) == record
+    if version_of(value) > 1:
+        record_type: type = type(record)
+        older = codec._encoder(record_type, versions_of(record_type)[0])
+        assert decode(older(record)) != record
+
+
+@pytest.mark.parametrize("above", [1, 2, 1000])
+def test_an_id_just_above_the_newest_is_a_newer_release(above: int) -> None:
+    value = struct.pack(">bI", 0, NEWEST_ID + above) + b"anything"
+    with pytest.raises(NewerRecord, match=f"schema id {NEWEST_ID + above}.*upgrade") as caught:
+        decode(value)
+    assert caught.value.schema_id == NEWEST_ID + above
+    assert record_type_of(value) is None
+
+
+@pytest.mark.parametrize("schema_id", [0, NEWEST_ID + 1001, 2**32 - 1])
+def test_any_other_unknown_id_is_damage(schema_id: int) -> None:
+    with pytest.raises(UndecodableRecord, match=f"schema id {schema_id} is not in the index"):
+        decode(struct.pack(">bI", 0, schema_id) + b"anything")
+
+
+def test_a_process_that_lacks_a_schema_takes_it_for_newer(monkeypatch: pytest.MonkeyPatch) -> None:
+    value = encode(samples(ConversationDeleted)["full"])
+    before = {schema.id: schema for schema in registered_schemas().values() if schema.version == 1}
+    monkeypatch.setattr(codec, "registered_schemas", lambda: before)
+    monkeypatch.setattr(codec, "_DECODERS", {})
+    with pytest.raises(NewerRecord):
+        decode(value)
+
+
+def record_schema(*fields: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "record", "namespace": "verbatim", "name": "Any", "fields": list(fields)}
+
+
+def test_a_version_without_a_default_or_with_a_lost_field_is_refused() -> None:
+    one, two = {"name": "one", "type": "long"}, {"name": "two", "type": "long"}
+    with pytest.raises(ValueError, match="no default"):
+        held_by(record_schema(one), record_schema(one, two))
+    with pytest.raises(ValueError, match="lost two"):
+        held_by(record_schema(one, two), record_schema(one))
