@@ -45,6 +45,7 @@ from infra.models import ModelCatalogue, ModelsFileError
 from infra.redis import RedisScripts
 from infra.settings import ApiSettings, Settings, SettingsError, load
 from projections.facade import Projections
+from schemas.codec import NewerRecord
 from topics.catalogue import ACCOUNT_EVENTS, TOKEN_CHUNKS, catalogue
 from topics.errors import LogError
 from topics.producer import LogProducer
@@ -55,6 +56,8 @@ GRACE_S = 10
 ENDED_BY_S = 60.0
 """How long after its deadline a generation surely has its end; a stream that goes on longer is cut."""
 BACKLOG = 2048
+NEWER_RECORD_EXIT = 3
+"""The exit code that asks for an upgrade: starting again is of no use before it."""
 
 
 class Server(uvicorn.Server):
@@ -223,7 +226,9 @@ def listening(host: str, port: int) -> socket.socket:
 
 
 def main() -> int:
+    """0 after an orderly end; NEWER_RECORD_EXIT where a newer release's record was met; 1 for all else."""
     errors: list[Exception] = []
+    too_new: list[Exception] = []
     try:
         settings = load()
         logging.configure("api", settings.log_level)
@@ -231,8 +236,12 @@ def main() -> int:
             runner.run(serve(settings))
     except* (SettingsError, ModelsFileError, LogError, StoreError, CannotListen, WebFilesMissing) as group:
         errors += _leaves(group)
-    for error in errors:
+    except* NewerRecord as group:
+        too_new += _leaves(group)
+    for error in (*too_new, *errors):
         print(f"api: {error}", file=sys.stderr)
+    if too_new:
+        return NEWER_RECORD_EXIT
     return 1 if errors else 0
 
 

@@ -32,6 +32,7 @@ from api.parts import Parts
 from api.pulse import routes as pulse
 from infra.cassandra import StoreUnavailable
 from infra.models import ModelNotFound
+from schemas.codec import NewerRecord
 from schemas.envelope import SealedContent
 from topics.errors import LogUnavailable
 
@@ -76,7 +77,7 @@ def create_app(parts: Parts) -> FastAPI:
     app.include_router(web_pages.router)
     app.include_router(operations.router)
     app.include_router(schema_registry.router)
-    for kind in (ApiError, HTTPException, LogUnavailable, StoreUnavailable, ModelNotFound, SealedContent):
+    for kind in (ApiError, HTTPException, LogUnavailable, StoreUnavailable, ModelNotFound, SealedContent, NewerRecord):
         app.add_exception_handler(kind, _answer_error)
     app.add_exception_handler(RequestValidationError, _answer_wrong_parameter)
     app.add_middleware(AnswerHeaders, cross_origin=CrossOrigin.of(parts.settings.cors_origins))

@@ -16,12 +16,14 @@ from api.ports import AccountReads
 from api.tail_hub import LogRecord
 from api.unknown_keys import TooManyMisses, UnknownKeys
 from infra.clock import monotonic_s
+from infra.logging import get_logger
 from schemas.account import ApiKeyCreated, ApiKeyRevoked
-from schemas.codec import UndecodableRecord, decode
+from schemas.codec import NewerRecord, UndecodableRecord, decode
 
 TTL_S = 5.0
 MOST_KEYS = 10_000
 MOST_REVOKED = 100_000
+_log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +123,11 @@ class KeyCache:
             try:
                 event = decode(record.value())
             except UndecodableRecord:
+                continue
+            except NewerRecord as error:
+                # It may be a revocation: whatever is known here is to be asked for again.
+                self._known = OrderedDict((key, (0.0, principal)) for key, (_, principal) in self._known.items())
+                _log.warning("a record of account-events cannot be read: keys are looked up again", reason=str(error))
                 continue
             if isinstance(event, ApiKeyCreated):
                 self.created(event)

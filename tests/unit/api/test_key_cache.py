@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+
 import pytest
 
 from api.auth import hash_of
@@ -12,6 +14,7 @@ from schemas import ids
 from schemas.account import ApiKeyCreated, ApiKeyRevoked
 from schemas.codec import encode
 from schemas.envelope import Envelope
+from schemas.registry import registered_schemas
 from tests.unit.api.memory_log import AT, MemoryLog, MemoryRecord
 from tests.unit.api.memory_reads import MemoryReads
 from topics.catalogue import ACCOUNT_EVENTS
@@ -92,6 +95,17 @@ async def test_nobody_is_let_in_while_nobody_can_be_asked() -> None:
     scene.reads.away = True
     with pytest.raises(StoreUnavailable):
         await scene.holder()
+
+
+async def test_a_record_that_is_too_new_may_be_a_revocation() -> None:
+    scene = Scene()
+    scene.log.append(ACCOUNT_EVENTS, USER, CREATED)
+    assert await scene.holder() == USER
+    newer = struct.pack(">bI", 0, max(registered_schemas()) + 1) + b"?"
+    scene.log.append(ACCOUNT_EVENTS, USER, REVOKED)
+    scene.cache.on_batch([MemoryRecord((ACCOUNT_EVENTS, 0, 1), b"", newer)])
+    assert await scene.holder() is None
+    assert scene.reads.asked == 2
 
 
 async def test_damaged_records_are_passed_over() -> None:
