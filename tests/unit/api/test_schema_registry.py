@@ -196,10 +196,9 @@ async def test_every_version_is_listed(anybody: httpx.AsyncClient) -> None:
     assert (await anybody.get("/schemas", params={"subjectPrefix": ":*:"})).json() == listed
     latest = (await anybody.get("/schemas?latestOnly=true")).json()
     assert [said["subject"] for said in latest] == (await anybody.get("/subjects?subjectPrefix=:*:")).json()
-    assert all(
-        said["version"] == max(s.version for s in registered_schemas().values() if s.subject == said["subject"])
-        for said in latest
-    )
+    for said in latest:
+        versions = [schema.version for schema in registered_schemas().values() if schema.subject == said["subject"]]
+        assert said["version"] == max(versions)
     chunks = (await anybody.get("/schemas", params={"subjectPrefix": SUBJECT})).json()
     assert json.loads(chunks[-1]["schema"]) == dict(CHUNK.definition)
     assert (await anybody.get("/schemas?offset=1&limit=2")).json() == listed[1:3]
