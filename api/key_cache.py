@@ -23,6 +23,7 @@ from schemas.codec import NewerRecord, UndecodableRecord, decode
 TTL_S = 5.0
 MOST_KEYS = 10_000
 MOST_REVOKED = 100_000
+MOST_MISSED = 1000
 _log = get_logger(__name__)
 
 
@@ -57,6 +58,7 @@ class KeyCache:
         self._ttl_s = ttl_s
         self._known: OrderedDict[str, tuple[float, Principal]] = OrderedDict()
         self._revoked: OrderedDict[str, None] = OrderedDict()
+        self._missed: OrderedDict[str, float] = OrderedDict()
         self._unknown = unknown or UnknownKeys()
         self._asked: dict[str, asyncio.Future[Principal | _GivenUp | None]] = {}
 
@@ -72,6 +74,8 @@ class KeyCache:
         known = self._known.get(key_sha256)
         if known is not None and monotonic_s() < known[0]:
             return known[1]
+        if monotonic_s() < self._missed.get(key_sha256, 0.0):
+            return None
         asked = self._asked.get(key_sha256)
         while asked is not None:
             answer = await asyncio.shield(asked)
@@ -111,7 +115,8 @@ class KeyCache:
             known = self._known.get(key_sha256)
             if known is not None and monotonic_s() < known[0]:
                 return known[1]  # made while the projections were asked
-            self._known.pop(key_sha256, None)  # what opens nothing is not remembered: guesses would fill the cache
+            self._known.pop(key_sha256, None)
+            self._miss(key_sha256)
             return None
         principal = Principal(row.user_id, row.key_id, key_sha256)
         self._remember(principal)
@@ -127,6 +132,7 @@ class KeyCache:
             except NewerRecord as error:
                 # It may be a revocation: whatever is known here is to be asked for again.
                 self._known = OrderedDict((key, (0.0, principal)) for key, (_, principal) in self._known.items())
+                self._missed.clear()
                 _log.warning("a record of account-events cannot be read: keys are looked up again", reason=str(error))
                 continue
             if isinstance(event, ApiKeyCreated):
@@ -146,7 +152,15 @@ class KeyCache:
             self._revoked.popitem(last=False)
         self._on_revoked(key_sha256)
 
+    def _miss(self, key_sha256: str) -> None:
+        """Remember, apart from keys that open something, that this one does not: who goes on with it is not read again."""
+        self._missed[key_sha256] = monotonic_s() + self._ttl_s
+        self._missed.move_to_end(key_sha256)
+        if len(self._missed) > MOST_MISSED:
+            self._missed.popitem(last=False)
+
     def _remember(self, principal: Principal) -> None:
+        self._missed.pop(principal.key_sha256, None)
         self._known[principal.key_sha256] = (monotonic_s() + self._ttl_s, principal)
         self._known.move_to_end(principal.key_sha256)
         if len(self._known) > MOST_KEYS:

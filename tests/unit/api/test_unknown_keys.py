@@ -253,19 +253,31 @@ async def test_a_guesser_is_turned_away_unread_and_the_neighbours_notice_nothing
         assert (await client.get("/v1/models", headers=bearer(known))).status_code == 200
         # One whose time in the cache is over is looked up again, whatever its neighbours do.
         assert (await client.get("/v1/models", headers=bearer(stale))).status_code == 200
-        signed = await client.post("/api/v1/session", json={"key": unknown(1)}, headers={"X-Verbatim-CSRF": "1"})
+        signed = await client.post("/api/v1/session", json={"key": unknown(1000)}, headers={"X-Verbatim-CSRF": "1"})
         assert signed.status_code == 429
     async with at(world.app, "192.0.2.2") as elsewhere:
-        assert (await elsewhere.get("/v1/models", headers=bearer(unknown(1)))).status_code == 401
+        assert (await elsewhere.get("/v1/models", headers=bearer(unknown(2000)))).status_code == 401
     assert len(reads) == LIMIT + 2
 
 
-async def test_cookies_and_links_of_keys_that_are_gone_are_counted_too(world: World, reads: list[str]) -> None:
-    cookie, _ = world.parts.sessions.cookie("b" * 64, now_us() // 1_000_000)
-    link = world.parts.sessions.link("b" * 64, bytes(NONCE_BYTES), now_us() // 1_000_000)
+async def test_who_goes_on_with_one_old_key_keeps_nobody_out(world: World, reads: list[str]) -> None:
+    stranger = world.add_key("alice", "a")
+    world.parts.keys._known.clear()
     async with at(world.app, HERE) as client:
-        by_cookie = {"Cookie": f"verbatim_session={cookie}"}
-        codes = [(await client.get("/v1/models", headers=by_cookie)).status_code for _ in range(LIMIT + 1)]
+        codes = {(await client.get("/v1/models", headers=bearer(unknown(1)))).status_code for _ in range(200)}
+        assert (codes, len(reads)) == ({401}, 1)
+        assert (await client.get("/v1/models", headers=bearer(stranger))).status_code == 200
+
+
+async def test_cookies_and_links_of_keys_that_are_gone_are_counted_too(world: World, reads: list[str]) -> None:
+    now_s = now_us() // 1_000_000
+    link = world.parts.sessions.link("b" * 64, bytes(NONCE_BYTES), now_s)
+    async with at(world.app, HERE) as client:
+        codes = []
+        for number in range(LIMIT + 1):
+            cookie, _ = world.parts.sessions.cookie(f"{number:064}", now_s)
+            answer = await client.get("/v1/models", headers={"Cookie": f"verbatim_session={cookie}"})
+            codes.append(answer.status_code)
         assert codes == [401] * LIMIT + [429]
         signed = await client.post("/api/v1/session", json={"link": link}, headers={"X-Verbatim-CSRF": "1"})
         assert signed.status_code == 429
