@@ -153,7 +153,7 @@ class KeyCache:
         self._on_revoked(key_sha256)
 
     def _miss(self, key_sha256: str) -> None:
-        """Remember, apart from keys that open something, that this one does not: who goes on with it is not read again."""
+        """Who goes on with it is not read each time. Remembered apart, so that guesses push out nobody's key."""
         self._missed[key_sha256] = monotonic_s() + self._ttl_s
         self._missed.move_to_end(key_sha256)
         if len(self._missed) > MOST_MISSED:
