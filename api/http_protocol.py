@@ -70,7 +70,7 @@ class BoundedHttp(HttpToolsProtocol):
         self._head_done = True
         self._stop_clock()
         super().on_headers_complete()
-        self._in_body = True
+        self._in_body = getattr(self.cycle, "scope", None) is self.scope
 
     def on_message_complete(self) -> None:
         self._in_body = False
