@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
@@ -15,6 +14,7 @@ from api.past import moment_of
 from api.ports import PastOutOfReach
 from infra.clock import now_us, utc_now
 from schemas.conversation import ConversationRenamed
+from tests.eventually import eventually
 from tests.unit.api.memory_log import TOPICS
 from tests.unit.api.test_conversations import PATH, begun, messages, said
 from tests.unit.api.world import World
@@ -77,8 +77,7 @@ async def test_a_time_is_a_moment_too(world: World, alice: httpx.AsyncClient) ->
     # The log's clock is in milliseconds.
     at = iso(event.envelope.occurred_at_us // 1000 * 1000)
     after_us = event.envelope.occurred_at_us + 1000
-    while now_us() <= after_us:  # a moment that is still to come is refused
-        await asyncio.sleep(0)
+    await eventually(lambda: now_us() > after_us)  # a moment that is still to come is refused
     assert (await then(alice, conversation, iso(after_us))).json()["title"] == "Second"
     before = await then(alice, conversation, at)
     assert before.status_code in (200, 404)  # begun in the same millisecond, it was not there yet
