@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -39,23 +39,22 @@ class Door:
     port: int
     key: str
 
-    def headers(self, **more: str) -> dict[str, str]:
-        named = {name.replace("_", "-"): value for name, value in more.items()}
-        return {"Authorization": f"Bearer {self.key}", "Content-Type": "application/json"} | named
+    def headers(self, extra: Mapping[str, str] | None = None) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.key}", "Content-Type": "application/json"} | dict(extra or {})
 
     async def call(
         self,
         method: str,
         path: str,
         body: Any = None,
+        extra: Mapping[str, str] | None = None,
         *,
         timeout_s: float = 30.0,
         on_data: Callable[[], None] | None = None,
-        **headers: str,
     ) -> Answer:
-        """One right request with a JSON body (None: without one)."""
+        """One right request with a JSON body (None: without one) and these headers beside the usual ones."""
         data = None if body is None else json.dumps(body).encode()
-        sent = request(method, path, self.headers(**headers), data)
+        sent = request(method, path, self.headers(extra), data)
         return await exchange(self.port, [sent], timeout_s=timeout_s, on_data=on_data)
 
     async def new_conversation(self, **fields: Any) -> str:

@@ -39,7 +39,9 @@ async def shown(door: Door, generations: Iterable[str]) -> dict[str, StoredMessa
     async def client() -> None:
         while waiting:
             name = waiting.pop()
-            answer = await door.call("GET", f"/api/v1/generations/{name}", X_Verbatim_Position=f"generation/{name}")
+            answer = await door.call(
+                "GET", f"/api/v1/generations/{name}", extra={"X-Verbatim-Position": f"generation/{name}"}
+            )
             if answer.status == 200:
                 found[name] = _stored(answer.json())
 
