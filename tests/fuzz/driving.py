@@ -33,7 +33,9 @@ class Driven:
     answers: dict[str, Answer] = field(default_factory=dict)
 
 
-async def drive_plans(door: Door, plans: Mapping[str, Plan], driven: Driven, say: Say) -> None:
+async def drive_plans(
+    door: Door, plans: Mapping[str, Plan], driven: Driven, say: Say, *, at_once: int = AT_ONCE
+) -> None:
     """Ask for the answer of every plan; the upstream knows them by then."""
     driven.plans.update(plans)
 
@@ -48,7 +50,7 @@ async def drive_plans(door: Door, plans: Mapping[str, Plan], driven: Driven, say
             max_tokens=plan.max_tokens,
         )
 
-    await _each(list(plans), one, door, say, "upstream streams")
+    await _each(list(plans), one, door, say, "upstream streams", at_once)
 
 
 async def drive_bodies(door: Door, bodies: Mapping[str, BodyCase], driven: Driven, say: Say) -> None:
@@ -61,11 +63,16 @@ async def drive_bodies(door: Door, bodies: Mapping[str, BodyCase], driven: Drive
             door.port, case.writes(places, door.key), timeout_s=BODY_TIMEOUT_S, then_shut=case.shuts
         )
 
-    await _each(list(bodies), one, door, say, "request bodies")
+    await _each(list(bodies), one, door, say, "request bodies", AT_ONCE)
 
 
 async def _each(
-    names: list[str], one: Callable[[str, dict[str, str]], Awaitable[None]], door: Door, say: Say, what: str
+    names: list[str],
+    one: Callable[[str, dict[str, str]], Awaitable[None]],
+    door: Door,
+    say: Say,
+    what: str,
+    at_once: int,
 ) -> None:
     waiting = list(reversed(names))
     done = 0
@@ -84,7 +91,7 @@ async def _each(
                 say(f"{done} of {len(names)} {what}")
 
     async with asyncio.TaskGroup() as clients:
-        for _ in range(min(AT_ONCE, len(names))):
+        for _ in range(min(at_once, len(names))):
             clients.create_task(client())
 
 

@@ -11,13 +11,18 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-KNOWN_REASONS = {
-    "stop": "stop",
-    "length": "length",
-    "content_filter": "content_filter",
-    "tool_calls": "tool_calls",
-    "function_call": "tool_calls",
-}
+GOOD_REASONS = ("stop", "length", "content_filter")
+OPEN_REASONS = (
+    "tool_calls",
+    "function_call",
+    "eos",
+    "eos_token",
+    "stop_sequence",
+    "end_turn",
+    "max_tokens",
+    "model_length",
+)
+"""Ends that may be taken for good ones or not, as other upstreams' names of them in other letters."""
 _LINE_END = re.compile(rb"\r\n|\r|\n")
 _KNOWN_TYPES = ("", "message")
 MOST_EVENT_BYTES = 1_000_000
@@ -88,22 +93,28 @@ def told(body: bytes, *, ended: bool = True) -> Told:
         if not _is_chunk(chunk):
             return so_far("failed" if _is_error(chunk) and reason is None else None, text_sure=_is_error(chunk))
         choice = (chunk.get("choices") or [{}])[0]
-        content = (choice.get("delta") or {}).get("content")
+        content, ends = (choice.get("delta") or {}).get("content"), choice.get("finish_reason")
         if content and reason is not None:
             return so_far(None, text_sure=False)  # text after its end: taken or not
+        if ends and reason is not None and ends != reason:
+            return so_far(None)  # two ends: which one counts is open
         texts.append(content or "")
-        reason = reason or choice.get("finish_reason")
+        if ends and not _is_error(chunk) and ends.lower() not in GOOD_REASONS + OPEN_REASONS:
+            return so_far("failed")
+        reason = reason or ends
         if _is_error(chunk):
-            return so_far("failed" if not choice.get("finish_reason") else None)
+            return so_far("failed" if reason is None else None)
     whole = so_far(None)
     if len(whole.text) > MOST_CHARACTERS:
-        return Told(whole.text, True, "completed" if reason in KNOWN_REASONS else None, "length", tuple(usages), seen)
-    if reason is None or reason not in KNOWN_REASONS:
+        return Told(whole.text, True, None, "length", tuple(usages), seen)
+    if reason is None:
         return so_far("failed")
+    if reason not in GOOD_REASONS:
+        return so_far(None)
     if not whole.text:
         # Nothing was said: never a success with "stop"; other reasons explain it, and are left open here.
         return so_far("failed" if reason == "stop" else None)
-    return Told(whole.text, True, "completed", KNOWN_REASONS[reason], tuple(usages), seen)
+    return Told(whole.text, True, "completed", reason, tuple(usages), seen)
 
 
 def _parsed(data: bytes) -> Any:

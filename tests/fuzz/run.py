@@ -2,7 +2,7 @@
 
     ./verbatim test --fuzz 10000 --seed 7
 
-The cases follow from the seed. What went wrong is printed with its case, and each case is saved as a file that
+The cases follow from the seed. What went wrong is printed, made smaller where that goes, and saved as a file that
 `python -m tests.fuzz.run --case FILE` runs again.
 """
 
@@ -23,53 +23,45 @@ from statistics import median
 
 from infra.clock import monotonic_s
 from tests.e2e.stack import Stack
-from tests.faults import rules_log
-from tests.faults.evidence import StoredMessage
-from tests.faults.facts import STATUS, Facts
-from tests.fuzz import oracle
 from tests.fuzz.asking import Door
 from tests.fuzz.bodies import BodyCase, bodies, body_from_json, body_to_json
 from tests.fuzz.bystander import CASE, PAUSE_S, WORDS, Bystander
 from tests.fuzz.drawing import drawn
-from tests.fuzz.driving import CANARY, Driven, Say, drive_bodies, drive_plans
-from tests.fuzz.evidence import case_of, facts_of, shown
+from tests.fuzz.driving import Driven, Say, drive_bodies, drive_plans
+from tests.fuzz.judging import judged, leaks
 from tests.fuzz.oracle import Fault
 from tests.fuzz.plans import Plan, plan_from_json, plan_to_json
+from tests.fuzz.shrinking import shrunk
 from tests.fuzz.streams import plans
 from tests.fuzz.upstream import Upstream, paced, serving
 from tests.fuzz.world import children, fuzzed_stack, restarted
 
-SETTLE_S = 60.0
-LATE_CODES = ("engine_timeout", "deadline_exceeded")
 MOST_SAVED = 50
+MOST_SHRUNK = 5
+MOST_TOLD = 60
 
 
 @dataclass
 class Report:
-    """What came of a run. `faults`: what must not be; empty is right."""
+    """What came of a run. `faults`: what must not be; empty is right. `late`: cases that were in time when alone."""
 
     faults: list[Fault] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
     gaps_s: list[float] = field(default_factory=list)
     cases: dict[str, Plan | BodyCase] = field(default_factory=dict)
+    late: list[str] = field(default_factory=list)
 
 
 async def run_cases(
-    stack: Stack,
-    upstream: Upstream,
-    streams: Sequence[Plan],
-    requests: Sequence[BodyCase],
-    say: Say,
-    *,
-    mark: str = "run",
+    stack: Stack, upstream: Upstream, streams: Sequence[Plan], requests: Sequence[BodyCase], say: Say
 ) -> Report:
-    """Send all cases to a running stack beside a bystander, and judge. `mark` keeps runs on one stack apart."""
-    before = children(stack)
+    """Send all cases to a running stack beside a bystander, and judge."""
+    before, strays = await asyncio.to_thread(children, stack), upstream.strays
     door = Door(int(stack.url.rpartition(":")[2]), stack.key)
-    named = {f"{mark}s-{number}": plan for number, plan in enumerate(streams)}
-    asked = {f"{mark}b-{number}": case for number, case in enumerate(requests)}
+    named = {f"runs-{number}": plan for number, plan in enumerate(streams)}
+    asked = {f"runb-{number}": case for number, case in enumerate(requests)}
+    upstream.plans |= {**named, CASE: paced(WORDS, PAUSE_S)}
     report, driven = Report(cases={**named, **asked}), Driven()
-    upstream.plans |= named | {CASE: paced(WORDS, PAUSE_S)}
     beside, enough = Bystander(door), asyncio.Event()
     async with asyncio.TaskGroup() as together:
         together.create_task(beside.read_on(enough))
@@ -78,71 +70,63 @@ async def run_cases(
             await drive_bodies(door, asked, driven, say)
         finally:
             enough.set()
-    report.gaps_s = beside.gaps_s
-    report.faults += [Fault("bystander", broken) for broken in beside.broken]
     say("reading the log")
-    facts = await asyncio.to_thread(facts_of, str(stack.description["kafka"]["bootstrap"]), SETTLE_S)
-    stored = await shown(door, facts.outcomes)
-    report.faults += _judge_all(driven, facts, stored, report.counts)
-    if upstream.strays:
-        report.faults.append(Fault("redirects", f"{upstream.strays} were followed"))
-    report.faults += [
-        Fault("processes", changed) for changed in restarted(before, await asyncio.to_thread(children, stack))
-    ]
-    report.faults += await asyncio.to_thread(_leaks, stack)
+    result = await judged(stack, door, driven)
+    report.counts, report.gaps_s = result.counts, beside.gaps_s
+    report.faults = await _confirmed(stack, upstream, door, result.faults, named, report, say)
+    report.faults += [Fault("bystander", broken) for broken in beside.broken]
+    if upstream.strays != strays:
+        report.faults.append(Fault("redirects", f"{upstream.strays - strays} were followed"))
+    after = await asyncio.to_thread(children, stack)
+    report.faults += [Fault("processes", changed) for changed in restarted(before, after)]
+    report.faults += await asyncio.to_thread(leaks, stack)
     health = await door.call("GET", "/health")
     if health.status != 200:
         report.faults.append(Fault("health", f"{health.status} {health.body[:200]!r}"))
     return report
 
 
-def _judge_all(driven: Driven, facts: Facts, stored: dict[str, StoredMessage], counts: Counter[str]) -> list[Fault]:
-    faults: list[Fault] = []
-    by_case: dict[str, list[str]] = {}
-    for generation in facts.generations:
-        by_case.setdefault(case_of(facts.first_command(generation)), []).append(generation)
-    for name, plan in driven.plans.items():
-        found = by_case.get(name, [])
-        seen = driven.seen[name]
-        outcome = facts.outcome(found[0]) if found else None
-        if len(found) != 1 or outcome is None:
-            told = f"its client was told {seen.answer.status} {seen.code}"
-            faults.append(
-                Fault(name, f"{len(found)} turns, {'no' if outcome is None else 'an'} outcome; {told} {seen.problems}")
-            )
-            continue
-        counts[f"streams {STATUS[type(outcome)]}"] += 1
-        wrong = [
-            *oracle.judge_answer(plan, outcome),
-            *oracle.judge_usage(plan, outcome),
-            *oracle.judge_seen(seen, outcome),
-        ]
-        late = not plan.slow and getattr(getattr(outcome, "failure", None), "code", None) in LATE_CODES
-        faults += [Fault(name, what, late) for what in wrong]
-    for name, case in driven.bodies.items():
-        answer = driven.answers[name]
-        counts[f"bodies {answer.status or 'unanswered'}"] += 1
-        faults += [Fault(name, f"{'/'.join(case.notes)}: {what}") for what in oracle.judge_body(case, answer)]
-    for generation in facts.outcomes:
-        outcome = facts.outcome(generation)
-        assert outcome is not None
-        faults += [Fault(generation, what) for what in oracle.judge_stored(stored.get(generation), outcome)]
-    for rule in (rules_log.one_end(facts, True), rules_log.billed_once(facts, True)):
-        faults += [Fault(broken.subject, f"{broken.invariant}: {broken.detail}") for broken in rule]
-    for rule in (
-        rules_log.nothing_published_changes(facts),
-        rules_log.one_turn_a_key(facts),
-        rules_log.one_body_a_key(facts),
-    ):
-        faults += [Fault(broken.subject, f"{broken.invariant}: {broken.detail}") for broken in rule]
-    counts["turns"], counts["usage records"] = len(facts.generations), len(facts.usage)
-    return faults
+async def _confirmed(
+    stack: Stack, upstream: Upstream, door: Door, faults: list[Fault], named: dict[str, Plan], report: Report, say: Say
+) -> list[Fault]:
+    """`faults` without those of cases that missed a deadline in the crowd and meet it alone, which are told apart."""
+    late = list(dict.fromkeys(fault.case for fault in faults if fault.late))
+    if not late:
+        return faults
+    say(f"{len(late)} missed a deadline that they should meet: once more, alone")
+    wrong = await wrong_of(stack, upstream, door, [named[name] for name in late], "late", at_once=1)
+    report.late = [name for name, bad in zip(late, wrong, strict=True) if not bad]
+    return [fault for fault in faults if not (fault.late and fault.case in report.late)]
 
 
-def _leaks(stack: Stack) -> list[Fault]:
-    """Log files that hold what a user said."""
-    logs = [file for file in (stack.state / "logs").glob("*.log") if file.is_file()]
-    return [Fault("logs", f"{file.name} holds a prompt") for file in logs if CANARY in file.read_text(errors="replace")]
+async def wrong_of(
+    stack: Stack, upstream: Upstream, door: Door, played: Sequence[Plan], mark: str, *, at_once: int = 8
+) -> list[bool]:
+    """Whether anything is wrong with each of these, played now. `mark` keeps them apart from all others."""
+    named = {f"{mark}-{number}": plan for number, plan in enumerate(played)}
+    upstream.plans |= named
+    driven = Driven()
+    await drive_plans(door, named, driven, lambda _: None, at_once=at_once)
+    bad = {fault.case for fault in (await judged(stack, door, driven)).faults}
+    return [name in bad for name in named]
+
+
+async def shrink(stack: Stack, upstream: Upstream, report: Report, say: Say) -> None:
+    """Make the first plans that went wrong smaller, in the report."""
+    door = Door(int(stack.url.rpartition(":")[2]), stack.key)
+    wrong = dict.fromkeys(fault.case for fault in report.faults)
+    for number, name in enumerate([name for name in wrong if isinstance(report.cases.get(name), Plan)][:MOST_SHRUNK]):
+        rounds = 0
+
+        async def still_wrong(played: Sequence[Plan], number: int = number) -> list[bool]:
+            nonlocal rounds
+            rounds += 1
+            return await wrong_of(stack, upstream, door, played, f"shrink{number}x{rounds}")
+
+        plan = report.cases[name]
+        assert isinstance(plan, Plan)
+        report.cases[name] = smaller = await shrunk(plan, still_wrong)
+        say(f"{name}: {len(plan.events)} events, made {len(smaller.events)} in {rounds} rounds")
 
 
 def summary(report: Report) -> str:
@@ -151,8 +135,10 @@ def summary(report: Report) -> str:
     if report.gaps_s:
         longest = f"{median(report.gaps_s) * 1000:.0f} ms median, {max(report.gaps_s) * 1000:.0f} ms most"
         lines.append(f"{len(report.gaps_s)} paced streams beside it, longest gaps: {longest}")
-    lines += [f"{fault.case}: {fault.what}" for fault in report.faults[:60]]
-    lines += [f"… and {len(report.faults) - 60} more"] if len(report.faults) > 60 else []
+    if report.late:
+        lines.append(f"{len(report.late)} were late in the crowd and in time alone")
+    lines += [f"{fault.case}: {fault.what}" for fault in report.faults[:MOST_TOLD]]
+    lines += [f"… and {len(report.faults) - MOST_TOLD} more"] if len(report.faults) > MOST_TOLD else []
     return "\n".join(lines)
 
 
@@ -163,10 +149,9 @@ def save(report: Report, folder: Path) -> list[Path]:
     for name in list(dict.fromkeys(fault.case for fault in report.faults if fault.case in report.cases))[:MOST_SAVED]:
         case = report.cases[name]
         stored = plan_to_json(case) if isinstance(case, Plan) else body_to_json(case)
+        stored["faults"] = [fault.what for fault in report.faults if fault.case == name]
         file = folder / f"{name}.json"
-        file.write_text(
-            json.dumps(stored | {"faults": [fault.what for fault in report.faults if fault.case == name]}, indent=1)
-        )
+        file.write_text(json.dumps(stored, indent=1))
         files.append(file)
     return files
 
@@ -186,7 +171,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--count", type=int, default=300, help="how many of each")
     parser.add_argument("--seed", type=int, help="what they are drawn from (default: another one each time)")
     parser.add_argument(
-        "--folder", type=Path, help="an empty folder (default: a temporary one, deleted when all was right)"
+        "--folder", type=Path, help="an empty folder (default: a temporary one, deleted if all is right)"
     )
     parser.add_argument("--case", type=Path, action="append", default=[], help="only this saved case; may be repeated")
     given = parser.parse_args(arguments)
@@ -205,9 +190,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     def say(what: str) -> None:
         print(f"{monotonic_s() - began_s:7.1f} s  {what}", flush=True)
 
+    async def run(stack: Stack, upstream: Upstream) -> Report:
+        report = await run_cases(stack, upstream, streams, requests, say)
+        await shrink(stack, upstream, report, say)
+        return report
+
     with serving({}) as upstream, fuzzed_stack(folder, upstream.address) as stack:
         say("the stack is up")
-        report = asyncio.run(run_cases(stack, upstream, streams, requests, say))
+        report = asyncio.run(run(stack, upstream))
     print(summary(report))
     if not report.faults:
         print(f"\neverything was right (seed {seed})")
