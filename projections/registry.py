@@ -13,6 +13,8 @@ from typing import Any
 
 from projections.accounts import fold as accounts
 from projections.accounts.table import API_KEYS, KEYS_BY_USER, USERS
+from projections.commands import fold as commands
+from projections.commands.table import COMMANDS
 from projections.conversation_lists import fold as conversation_lists
 from projections.conversation_lists.table import CONVERSATIONS_BY_USER
 from projections.conversations import fold as conversations
@@ -58,7 +60,8 @@ DEFINITIONS: tuple[Projection, ...] = (
         messages.fold,
     ),
     Projection("feedback", 1, frozenset({CONVERSATION_EVENTS}), (FEEDBACK,), feedback.fold),
-    # After messages and feedback: a conversation's row tells by `changed` what those show already.
+    Projection("commands", 1, frozenset({CONVERSATION_EVENTS}), (COMMANDS,), commands.fold),
+    # After messages, feedback and commands: a conversation's row tells by `changed` what those show already.
     Projection("conversations", 1, frozenset({CONVERSATION_EVENTS}), (CONVERSATIONS,), conversations.fold),
     Projection(
         "conversation_lists",
