@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import gzip
 import json
 from typing import Any, Literal
@@ -88,7 +89,7 @@ def change_shape(draw: st.DrawFn, value: dict[str, Any]) -> None:
             continue
         break
     what = draw(st.sampled_from(("value", "value", "drop", "add", "nest", "list", "both")))
-    odd = draw(st.sampled_from(VALUES))
+    odd = copy.deepcopy(draw(st.sampled_from(VALUES)))  # the next change may change it
     if what == "value":
         at[name] = odd
     elif what == "drop":
