@@ -140,7 +140,7 @@ async def half_characters(ground: Ground) -> Result:
         response = SimpleNamespace(outputs=outputs, raw_output_contents=[len(data).to_bytes(4, "little") + data])
         if (delta := reader.feed(response)) is not None:
             texts.append(delta.text)
-    if (rest := reader.finish()[0]) is not None:
+    if (rest := reader.rest()) is not None:
         texts.append(rest.text)
     return Result(repr("".join(texts)), "".join(texts) == "a🧘b")
 
