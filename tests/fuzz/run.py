@@ -72,6 +72,7 @@ async def run_cases(
             enough.set()
     say("reading the log")
     result = await judged(stack, door, driven)
+    say("judged")
     report.counts, report.gaps_s = result.counts, beside.gaps_s
     report.faults = await _confirmed(stack, upstream, door, result.faults, named, report, say)
     report.faults += [Fault("bystander", broken) for broken in beside.broken]
