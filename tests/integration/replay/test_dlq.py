@@ -241,9 +241,13 @@ async def test_a_newer_record_stops_its_readers_until_an_operator_sets_it_aside(
     assert {row["error_type"] for row in letters} == {"SetAside"}
     assert {row["consumer"] for row in letters} >= {"streams.projections", "streams.conversation", "streams.watchdog"}
     with faust_process(ground.settings, "projections.main", tmp_path / "projector.log"):
-        row = await eventually(partial(ground.reads.conversation, conversation), 60)
-    assert row is not None and row.title == "behind it"
-    letter = next(row["id"] for row in letters if row["consumer"] == "streams.projections")
+
+        async def shown() -> str | None:
+            row = await ground.reads.conversation(conversation)
+            return None if row is None else row.title
+
+        assert await eventually(shown, 60) == "behind it"
+    letter = next(one["id"] for one in letters if one["consumer"] == "streams.projections")
     assert "a newer release wrote it" in ground.replay.process("dlq", "retry", letter, status=1)
     for one in letters:
         ground.replay.process("dlq", "drop", one["id"], "--reason", "a test's")
