@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
@@ -15,8 +16,11 @@ from api.errors import KeyReused, bad_request
 from api.parts import parts_of
 from api.past import conversation_as_of
 from api.position_tokens import HEADER
-from api.reading import catch_up, conversation_of, token_from
+from api.reading import catch_up_lists, checked_id, conversation_of
+from api.request_hash import request_hash
+from api.settling import Keyed, is_repeat, settle
 from api.shapes import conversation_json
+from projections.commands.queries import CommandRow
 from schemas import ids
 from schemas.conversation import ConversationDeleted, ConversationRenamed, ConversationStarted
 from schemas.envelope import plain
@@ -53,19 +57,25 @@ async def start_conversation(request: Request, caller: Caller) -> Response:
     key = idempotency_key(request, body.request_id)
     # The line break keeps these ids apart from those of stateless prompts under the same key: no key holds one.
     conversation_id = ids.conversation_id(caller.user_id, f"POST /api/v1/conversations\n{key.value}")
+    born = envelope(request, caller, conversation_id, "ConversationStarted")
+    command = Keyed(conversation_id, born.event_id, request_hash("conversation", body.asked()), key)
+    # Whichever record is first decides all that they say, so a second one may be written.
+    await is_repeat(request, parts, command, look_first=False)
     if key.given and (known := await parts.reads.conversation(conversation_id)) is not None:
         if body.system_prompt != (None if known.system_prompt is None else plain(known.system_prompt)):
-            raise KeyReused
+            raise KeyReused  # begun by a release whose records tell no hash
         return json_answer(conversation_json(known), 201, {REPLAYED_HEADER: "true"})
     event = ConversationStarted(
-        envelope(request, caller, conversation_id, "ConversationStarted"),
+        born,
         conversation_id,
         caller.user_id,
         body.title,
         body.model,
         body.system_prompt,
+        command.hash_to_write,
     )
     at = await send(parts, CONVERSATION_EVENTS, conversation_id, event, key)
+    await settle(parts, command, at)
     token = parts.own_writes.started(conversation_id, caller.user_id, body.model, at)
     when = iso(event.envelope.occurred_at_us)
     answer = {
@@ -84,12 +94,13 @@ async def start_conversation(request: Request, caller: Caller) -> Response:
 async def list_conversations(request: Request, caller: Caller, limit: Limit = 20, cursor: Cursor = None) -> Response:
     """The caller's conversations, newest first (by their last prompt)."""
     parts = parts_of(request)
-    await catch_up(request, parts, token_from(request))
+    await catch_up_lists(request, parts, caller, CONVERSATION_EVENTS)
     try:
         page = await parts.reads.conversations(caller.user_id, cursor, limit)
     except ValueError:
         raise bad_request("Invalid value for 'cursor': take it from nextCursor.", param="cursor") from None
-    return json_answer({"data": [conversation_json(row) for row in page.rows], "nextCursor": page.next_cursor})
+    rows = [row for row in page.rows if not parts.own_writes.deleted_here(row.conversation_id)]
+    return json_answer({"data": [conversation_json(row) for row in rows], "nextCursor": page.next_cursor})
 
 
 @router.get("/{conversation_id}")
@@ -108,17 +119,23 @@ async def rename_conversation(request: Request, caller: Caller, conversation_id:
     """Give it another title."""
     parts = parts_of(request)
     found = await conversation_of(request, parts, caller, conversation_id)
+    assert found.row is not None  # noqa: S101 - it was asked for
     body = await read_body(request, RenameConversation, parts.settings.max_body_bytes)
     key = idempotency_key(request)
-    event = ConversationRenamed(
-        envelope(request, caller, f"{conversation_id}/{key.value}", "ConversationRenamed"),
-        conversation_id,
-        caller.user_id,
-        body.title,
-    )
+    renamed = envelope(request, caller, f"{conversation_id}/{key.value}", "ConversationRenamed")
+    command = Keyed(conversation_id, renamed.event_id, request_hash("rename", body.model_dump()), key)
+    if await is_repeat(request, parts, command):
+        return json_answer(conversation_json(found.row), 200, {REPLAYED_HEADER: "true"})
+    event = ConversationRenamed(renamed, conversation_id, caller.user_id, body.title, command.hash_to_write)
     at = await send(parts, CONVERSATION_EVENTS, conversation_id, event, key)
+
+    async def restore(first: CommandRow) -> None:
+        said_again = replace(renamed, event_id=ids.event_id(renamed.event_id, "ConversationRenamed"))
+        again = ConversationRenamed(said_again, conversation_id, caller.user_id, first.title or "")
+        await send(parts, CONVERSATION_EVENTS, conversation_id, again, key)
+
+    await settle(parts, command, at, restore)
     token = parts.own_writes.wrote(conversation_id, caller.user_id, at)
-    assert found.row is not None  # noqa: S101 - it was asked for
     return json_answer({**conversation_json(found.row), "title": body.title}, 200, {HEADER: str(token)})
 
 
@@ -126,11 +143,16 @@ async def rename_conversation(request: Request, caller: Caller, conversation_id:
 async def delete_conversation(request: Request, caller: Caller, conversation_id: str) -> Response:
     """Final: what still runs in it is ended, and it is gone from every read."""
     parts = parts_of(request)
-    await conversation_of(request, parts, caller, conversation_id, row_needed=False)
+    checked_id("conversation", conversation_id)
     key = idempotency_key(request)
-    event = ConversationDeleted(
-        envelope(request, caller, conversation_id, "ConversationDeleted"), conversation_id, caller.user_id
-    )
+    deleted = envelope(request, caller, conversation_id, "ConversationDeleted")
+    command = Keyed(conversation_id, deleted.event_id, request_hash("delete", {"key": key.value}), key)
+    if key.given:
+        row = await parts.reads.command(conversation_id, deleted.event_id)
+        if row is not None and (row.user_id, row.request_hash) == (caller.user_id, command.request_hash):
+            return Response(status_code=204, headers={REPLAYED_HEADER: "true"})
+    await conversation_of(request, parts, caller, conversation_id, row_needed=False)
+    event = ConversationDeleted(deleted, conversation_id, caller.user_id, command.hash_to_write)
     at = await send(parts, CONVERSATION_EVENTS, conversation_id, event, key)
     token = parts.own_writes.deleted(conversation_id, caller.user_id, at)
     return Response(status_code=204, headers={HEADER: str(token)})

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
+from dataclasses import replace
+from typing import Literal, cast
 
 from fastapi import APIRouter, Request, Response
 from pydantic import Field
@@ -11,7 +12,7 @@ from pydantic import Field
 from api.answers import json_answer, openapi_body
 from api.auth import Caller
 from api.bodies import ApiBody, CommandBody, read_body
-from api.commanding import IdempotencyKey, envelope, idempotency_key, send
+from api.commanding import REPLAYED_HEADER, IdempotencyKey, envelope, idempotency_key, send
 from api.conversations import Cursor, Limit
 from api.errors import bad_request, not_found
 from api.generations import event_stream
@@ -23,14 +24,17 @@ from api.position_tokens import HEADER
 from api.prompting import SERVICE_CLASS, TIER, check_context, deadline_us, required_text
 from api.reading import Conversation, conversation_of
 from api.request_hash import request_hash
+from api.settling import Keyed, is_repeat, settle
 from api.shapes import message_json
 from infra.clock import monotonic_s
 from infra.models import ModelSpec
+from projections.commands.queries import CommandRow
 from schemas import ids
 from schemas.conversation import ChatMessage, FeedbackGiven, PromptSubmitted, RegenerateRequested, Sampling
 from schemas.envelope import Position
 from topics.catalogue import CONVERSATION_EVENTS
 
+Rating = Literal["up", "down", "none"]
 router = APIRouter(prefix="/api/v1/conversations/{conversation_id}/messages", tags=["messages"])
 
 
@@ -47,7 +51,7 @@ class Regenerate(CommandBody):
 
 
 class GiveFeedback(ApiBody):
-    rating: Literal["up", "down", "none"]
+    rating: Rating
     comment: str | None = Field(default=None, max_length=10_000)
 
 
@@ -168,15 +172,28 @@ async def give_feedback(request: Request, caller: Caller, conversation_id: str, 
     if row.role != "assistant":
         raise not_found("answer")
     key = idempotency_key(request)
+    given = envelope(request, caller, f"{message_id}/{key.value}", "FeedbackGiven")
+    command = Keyed(conversation_id, given.event_id, request_hash("feedback", body.model_dump()), key)
+    if await is_repeat(request, parts, command):
+        return Response(status_code=204, headers={REPLAYED_HEADER: "true"})
     event = FeedbackGiven(
-        envelope(request, caller, f"{message_id}/{key.value}", "FeedbackGiven"),
+        given,
         conversation_id,
         caller.user_id,
         message_id,
         body.rating,
         body.comment,
+        command.hash_to_write,
     )
     at = await send(parts, CONVERSATION_EVENTS, conversation_id, event, key)
+
+    async def restore(first: CommandRow) -> None:
+        said_again = replace(given, event_id=ids.event_id(given.event_id, "FeedbackGiven"))
+        rating = cast("Rating", first.rating or "none")
+        again = FeedbackGiven(said_again, conversation_id, caller.user_id, message_id, rating, first.comment)
+        await send(parts, CONVERSATION_EVENTS, conversation_id, again, key)
+
+    await settle(parts, command, at, restore)
     token = parts.own_writes.wrote(conversation_id, caller.user_id, at)
     return Response(status_code=204, headers={HEADER: str(token)})
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from projections.accounts.queries import ApiKeyRow, UserRow
+from projections.commands.queries import CommandRow
 from projections.conversation_lists.queries import ConversationPage
 from projections.conversations.queries import ConversationRow
 from projections.feedback.queries import Rating
@@ -96,6 +97,9 @@ class Reads(AccountReads, Protocol):
     async def conversations(self, user_id: str, cursor: str | None, limit: int) -> ConversationPage:
         """Raises BadCursor for a cursor that no page had; `cursor_after` a row is one."""
 
+    async def command(self, conversation_id: str, event_id: str) -> CommandRow | None:
+        """The first command with this event id that carried a key; also the deletion of a deleted conversation."""
+
     async def messages(self, conversation_id: str, cursor: str | None, limit: int) -> MessagePage:
         """Oldest first, a prompt before its answers. Raises BadCursor."""
 
@@ -151,6 +155,10 @@ class Reads(AccountReads, Protocol):
 
 class PastOutOfReach(Exception):
     """The past cannot be read in the time and size there is for it. The message is the beginning of a sentence."""
+
+
+class PastBusy(PastOutOfReach):
+    """As many read the past as there is room for."""
 
 
 class Past(Protocol):

@@ -10,6 +10,8 @@ from infra.clock import monotonic_s
 from infra.settings import CassandraSettings
 from projections.accounts import queries as accounts
 from projections.accounts.queries import ApiKeyRow, UserRow
+from projections.commands import queries as commands
+from projections.commands.queries import CommandRow
 from projections.conversation_lists.queries import ConversationPage, conversation_page
 from projections.conversations import queries as conversations
 from projections.conversations.queries import ConversationRow
@@ -82,6 +84,10 @@ class Projections:
     async def conversations(self, user_id: str, cursor: str | None = None, limit: int = 30) -> ConversationPage:
         """A page of the user's conversations, the one last spoken to first. Raises BadCursor."""
         return await conversation_page(self.tables, user_id, cursor, limit)
+
+    async def command(self, conversation_id: str, event_id: str) -> CommandRow | None:
+        """The first command with this event id that carried a key; also the deletion of a deleted conversation."""
+        return await commands.command(self.tables, conversation_id, event_id)
 
     async def messages(self, conversation_id: str, cursor: str | None = None, limit: int = 100) -> MessagePage:
         """A page of the conversation's messages, oldest first. Raises BadCursor."""

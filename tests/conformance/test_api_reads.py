@@ -13,13 +13,20 @@ from api.ports import Reads
 from infra.cassandra import CassandraSession
 from infra.settings import Settings
 from projections import Projections
+from projections.commands.queries import CommandRow
 from projections.order import order_key
 from projections.registry import PROJECTIONS, fold_all
 from projections.watermarks import watermark_rows
 from projections.writer import RowWriter
 from schemas import ids
 from schemas.account import ApiKeyCreated, ApiKeyRevoked, UserCreated
-from schemas.conversation import ConversationDeleted, ConversationRenamed, ConversationStarted, PromptSubmitted
+from schemas.conversation import (
+    ConversationDeleted,
+    ConversationRenamed,
+    ConversationStarted,
+    FeedbackGiven,
+    PromptSubmitted,
+)
 from schemas.envelope import Envelope, Position
 from tests.fakes.cassandra_rows import own_keyspace
 from tests.unit.api.memory_log import AT, Attempt, MemoryLog, turn_of
@@ -307,3 +314,31 @@ async def test_waiting_for_what_is_there(opened: Open) -> None:
         offsets = {(CONVERSATION_EVENTS, cause.partition): cause.offset}
         assert await under_test.reads.wait_for(offsets, [command.generation_id], 5.0)
         assert await under_test.reads.wait_for(offsets, [], 5.0, conversation_id=ONE)
+
+
+async def test_the_first_command_of_a_key_counts(opened: Open) -> None:
+    async with opened() as under_test:
+        begun, renamed, rated = envelope("begun"), envelope("renamed", 1), envelope("rated", 2)
+        append(under_test.log, ConversationStarted(begun, ONE, USER, "T", None, None, "h1"))
+        append(under_test.log, ConversationStarted(begun, ONE, USER, "U", None, None, "h2"))
+        append(under_test.log, ConversationRenamed(renamed, ONE, USER, "A", "h3"))
+        append(under_test.log, ConversationRenamed(renamed, ONE, USER, "B", "h4"))
+        append(under_test.log, FeedbackGiven(rated, ONE, USER, "m", "up", None, "h5"))
+        append(under_test.log, ConversationRenamed(envelope("without a key", 3), ONE, USER, "C"))
+        await under_test.show()
+        command = under_test.reads.command
+        assert await command(ONE, begun.event_id) == CommandRow(USER, "h1")
+        assert await command(ONE, renamed.event_id) == CommandRow(USER, "h3", "A")
+        assert await command(ONE, rated.event_id) == CommandRow(USER, "h5", None, "up")
+        assert await command(ONE, envelope("without a key").event_id) is None
+        assert await command(TWO, begun.event_id) is None
+
+
+async def test_of_a_deleted_conversation_its_deletion_alone_is_known(opened: Open) -> None:
+    async with opened() as under_test:
+        begun, deleted = envelope("begun"), envelope("deleted", 1)
+        append(under_test.log, ConversationStarted(begun, ONE, USER, "T", None, None, "h1"))
+        append(under_test.log, ConversationDeleted(deleted, ONE, USER, "h2"))
+        await under_test.show()
+        assert await under_test.reads.command(ONE, deleted.event_id) == CommandRow(USER, "h2")
+        assert await under_test.reads.command(ONE, begun.event_id) is None

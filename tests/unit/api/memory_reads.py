@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from projections.commands.queries import CommandRow
 from projections.conversation_lists.queries import ConversationPage, cursor_after
 from projections.conversations.queries import ConversationRow
 from projections.cursors import decode_cursor, encode_cursor
@@ -58,7 +59,7 @@ class MemoryReads(MemoryAccounts):
                 continue
             at_us = event.envelope.occurred_at_us
             match event:
-                case ConversationStarted():
+                case ConversationStarted() if row is None:
                     row = ConversationRow(
                         conversation_id,
                         event.user_id,
@@ -84,6 +85,23 @@ class MemoryReads(MemoryAccounts):
             at.offset for event, at in self._events(CONVERSATION_EVENTS) if event.conversation_id == conversation_id
         ]
         return min(said, default=None)
+
+    async def command(self, conversation_id: str, event_id: str) -> CommandRow | None:
+        for event, _ in self._events(CONVERSATION_EVENTS):
+            if event.envelope.event_id == event_id and event.conversation_id == conversation_id:
+                if not event.request_hash or (
+                    self._deleted(conversation_id) and not isinstance(event, ConversationDeleted)
+                ):
+                    continue
+                match event:
+                    case ConversationRenamed():
+                        return CommandRow(event.user_id, event.request_hash, event.title)
+                    case FeedbackGiven():
+                        said = event.comment or None
+                        return CommandRow(event.user_id, event.request_hash, None, event.rating, said)
+                    case ConversationStarted() | ConversationDeleted():
+                        return CommandRow(event.user_id, event.request_hash)
+        return None
 
     def _deleted(self, conversation_id: str) -> bool:
         events = (event for event, _ in self._events(CONVERSATION_EVENTS) if isinstance(event, ConversationDeleted))
