@@ -146,6 +146,7 @@ _FAILURE_STATUS = {
     "engine_misconfigured": 502,
     "engine_rejected": 502,
     "unexpected_tool_call": 502,
+    "unrecordable": 502,
     "engine_overloaded": 503,
     "engine_unavailable": 503,
     "engine_timeout": 504,
