@@ -122,14 +122,29 @@ _FAILURE_STATUS = {
     "content_filter": 400,
     "model_not_found": 404,
     "conversation_deleted": 404,
+    "content_sealed": 410,
     "rate_limit_exceeded": 429,
+    # The engine is another's, and wrong or wrongly set up: nothing the caller could mend.
+    "empty_answer": 502,
+    "engine_auth": 502,
+    "engine_error": 502,
+    "engine_failed": 502,
+    "engine_misconfigured": 502,
+    "engine_rejected": 502,
+    "unexpected_tool_call": 502,
+    "engine_overloaded": 503,
+    "engine_unavailable": 503,
+    "engine_timeout": 504,
 }
 
 
 def of_failure(failure: Failure) -> ApiError:
-    """The answer for a turn that failed before anything of it was sent."""
+    """The answer for a turn that failed before anything of it was sent. An upstream's 429 is ours, with its wait."""
     status = _FAILURE_STATUS.get(failure.code, 503 if failure.retryable else 500)
-    retry = {"Retry-After": str(RETRY_AFTER_S)} if status in (429, 503) else {}
+    wait_s = failure.retry_after_s
+    if failure.code == "engine_overloaded" and wait_s is not None:
+        status = 429
+    retry = {"Retry-After": str(RETRY_AFTER_S if wait_s is None else wait_s)} if status in (429, 503) else {}
     headers = {"x-should-retry": "true" if failure.retryable else "false", **retry}
     return ApiError(status, failure.message, code=failure.code, headers=headers)
 
