@@ -16,7 +16,8 @@ from schemas.envelope import Envelope, SealedContent
 from streams import agents
 from streams.agents import Consumption, Source, consume
 from streams.errors import GaveUp, Poison, Retry
-from topics.errors import LogUnavailable
+from topics.dead_letters import PoisonRun
+from topics.errors import LogUnavailable, TooMuchPoison
 
 ENVELOPE = Envelope("e", 1, None, "c", "a")
 USER = UserCreated(ENVELOPE, "u", "somebody")
@@ -199,12 +200,12 @@ async def test_while_stopping_nothing_is_tried_again_and_nothing_lost() -> None:
 
 
 async def test_a_flood_of_poison_ends_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(agents, "MOST_POISON_IN_A_ROW", 3)
+    monkeypatch.setattr(agents, "PoisonRun", lambda: PoisonRun(3))
     agent = Agent()
     await agent.take(Message(1, FUTURE), Message(2, FUTURE), Message(3, encode(USER)), Message(4, FUTURE))
     with pytest.raises(BaseExceptionGroup) as raised:
         await agent.take(Message(5, FUTURE), Message(6, FUTURE))
-    assert raised.group_contains(GaveUp, match="3 records in a row")
+    assert raised.group_contains(TooMuchPoison, match="3 records in a row")
     assert agent.acknowledged == [1, 2, 3, 4, 5]
 
 
