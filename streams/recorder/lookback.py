@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from schemas.codec import UndecodableRecord, decode
+from infra.exits import tell_newer
+from infra.logging import get_logger
+from schemas.codec import NewerRecord, UndecodableRecord, decode
 from schemas.envelope import Position
 from schemas.generation import GenerationEnded
 from topics.catalogue import TOKEN_CHUNKS
 from topics.errors import OutOfRange
 from topics.generation_fold import GenerationFold
 from topics.scan import generation_of, scan
+
+_log = get_logger(__name__)
 
 Doubtful = Mapping[int, GenerationEnded]
 """Ends by their offsets, of generations that may have ended before. Each generation is there once."""
@@ -54,13 +58,16 @@ def _scanned(
             continue
         try:
             record = decode(message.value())
+            generation = generation_of(record)
+            fold = folds.get(generation)
+            if fold is None:
+                continue
+            fold.apply(record, Position(epoch, partition, offset))
         except UndecodableRecord:
             continue
-        generation = generation_of(record)
-        fold = folds.get(generation)
-        if fold is None:
-            continue
-        fold.apply(record, Position(epoch, partition, offset))
+        except NewerRecord as error:
+            tell_newer(_log, error, TOKEN_CHUNKS, partition, offset)
+            raise
         if fold.finished:
             # Over, by this end or by an earlier one: its text need not be held on to for the latter.
             del folds[generation]
