@@ -51,6 +51,7 @@ from infra.stack.layout import Layout
 from infra.stack.snapshot import troubles
 from projections.facade import Projections
 from topics.catalogue import ACCOUNT_EVENTS, TOKEN_CHUNKS, catalogue
+from topics.counts import on_broker
 from topics.errors import LogError
 from topics.producer import LogProducer
 from topics.tail import Tail
@@ -102,11 +103,12 @@ async def connected(settings: Settings) -> AsyncIterator[tuple[Parts, list[Faili
     """The parts, connected, and the tails without which they are worth nothing."""
     models = ModelCatalogue.load(settings.models)
     properties = settings.kafka.client_properties()
-    topics = catalogue(
+    configured = catalogue(
         models.pools,
         keyed_partitions=settings.kafka.keyed_partitions,
         token_chunk_partitions=settings.kafka.token_chunk_partitions,
     )
+    topics = await asyncio.to_thread(on_broker, properties, configured)
     async with contextlib.AsyncExitStack() as stack:
         reads = await Projections.connect(settings.cassandra)
         stack.push_async_callback(reads.aclose)

@@ -27,6 +27,7 @@ from streams.errors import Poison, Retry
 from streams.health import run_beats
 from streams.transport import RawSchema, Transport
 from topics.catalogue import Catalogue, catalogue
+from topics.counts import on_broker
 from topics.producer import LogProducer
 
 __all__ = ["Handler", "OpenHandler", "Poison", "Retry", "Source", "StreamApp", "make_app", "run_agent"]
@@ -163,10 +164,13 @@ def make_app(
     )
     app.verbatim_name = name
     app.verbatim_settings = settings
-    app.topics_catalogue = catalogue(
-        pools,
-        keyed_partitions=settings.kafka.keyed_partitions,
-        token_chunk_partitions=settings.kafka.token_chunk_partitions,
+    app.topics_catalogue = on_broker(
+        settings.kafka.client_properties(),
+        catalogue(
+            pools,
+            keyed_partitions=settings.kafka.keyed_partitions,
+            token_chunk_partitions=settings.kafka.token_chunk_partitions,
+        ),
     )
     app.lazy_ms = lazy_ms
     return app

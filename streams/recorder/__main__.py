@@ -17,6 +17,7 @@ from schemas.codec import NewerRecord
 from streams.mistakes import explained
 from streams.recorder.shell import Recorder
 from topics.catalogue import catalogue
+from topics.counts import on_broker
 from topics.errors import LogError
 
 
@@ -36,8 +37,9 @@ def main() -> int:
         keyed_partitions=kafka.keyed_partitions,
         token_chunk_partitions=kafka.token_chunk_partitions,
     )
-    recorder = Recorder(kafka.client_properties(), topics, os.environ.get("VERBATIM_INSTANCE"))
     try:
+        topics = on_broker(kafka.client_properties(), topics)
+        recorder = Recorder(kafka.client_properties(), topics, os.environ.get("VERBATIM_INSTANCE"))
         recorder.run(stop, LifeSign.from_env())
     except (LogError, NewerRecord) as error:
         get_logger(__name__).critical("ending", error=str(error))
