@@ -20,7 +20,8 @@ from confluent_kafka.admin import AdminClient
 
 from api.app import create_app
 from api.chunk_log import KafkaChunkLog
-from api.http_protocol import BoundedHttp
+from api.cross_origin import CrossOrigin
+from api.http_protocol import http_of
 from api.key_cache import KeyCache
 from api.live_log import LiveLog
 from api.live_tail import KafkaLiveTail
@@ -50,6 +51,7 @@ from infra.stack.child import STACK_ID_VARIABLE
 from infra.stack.layout import Layout
 from infra.stack.snapshot import troubles
 from projections.facade import Projections
+from schemas.codec import NewerRecord
 from topics.catalogue import ACCOUNT_EVENTS, TOKEN_CHUNKS, catalogue
 from topics.counts import on_broker
 from topics.errors import LogError
@@ -61,6 +63,8 @@ GRACE_S = 10
 ENDED_BY_S = 60.0
 """How long after its deadline a generation surely has its end; a stream that goes on longer is cut."""
 BACKLOG = 2048
+NEWER_RECORD_EXIT = 3
+"""The exit code that asks for an upgrade: starting again is of no use before it."""
 
 
 class Server(uvicorn.Server):
@@ -203,7 +207,7 @@ async def serve(settings: Settings) -> None:
                 forwarded_allow_ips=list(settings.api.trusted_proxies),
                 backlog=BACKLOG,
                 timeout_graceful_shutdown=GRACE_S,
-                http=BoundedHttp,
+                http=http_of(CrossOrigin.of(settings.api.cors_origins)),
             )
             server = Server(config, parts.end_pushed)
             stop = asyncio.Event()
@@ -232,7 +236,9 @@ def listening(host: str, port: int) -> socket.socket:
 
 
 def main() -> int:
+    """0 after an orderly end; NEWER_RECORD_EXIT where a newer release's record was met; 1 for all else."""
     errors: list[Exception] = []
+    too_new: list[Exception] = []
     try:
         settings = load()
         speak(settings)
@@ -241,8 +247,12 @@ def main() -> int:
             runner.run(serve(settings))
     except* (SettingsError, ModelsFileError, LogError, StoreError, CannotListen, WebFilesMissing) as group:
         errors += _leaves(group)
-    for error in errors:
+    except* NewerRecord as group:
+        too_new += _leaves(group)
+    for error in (*too_new, *errors):
         print(f"api: {error}", file=sys.stderr)
+    if too_new:
+        return NEWER_RECORD_EXIT
     return 1 if errors else 0
 
 

@@ -15,6 +15,7 @@ from starlette.responses import Response
 
 from infra.cassandra import StoreUnavailable
 from infra.models import ModelNotFound
+from schemas.codec import NewerRecord
 from schemas.envelope import SealedContent
 from schemas.generation import Failure
 from topics.errors import LogUnavailable
@@ -22,6 +23,7 @@ from topics.errors import LogUnavailable
 INVALID = "invalid_request_error"
 SERVER = "server_error"
 RETRY_AFTER_S = 1
+FULL_RETRY_AFTER_S = 5
 
 
 class ApiError(Exception):
@@ -51,6 +53,18 @@ class ApiError(Exception):
 
     def response(self) -> Response:
         return Response(orjson.dumps(self.body), self.status, self.headers, "application/json")
+
+
+class Overloaded(ApiError):
+    """A bound of this process is reached. `what` says which, as the end of a sentence; nothing was done."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            503,
+            f"This process can take no more just now: {what}. Please retry.",
+            code="overloaded",
+            headers={"Retry-After": str(FULL_RETRY_AFTER_S)},
+        )
 
 
 class KeyReused(ApiError):
@@ -189,6 +203,12 @@ def as_api_error(error: Exception) -> ApiError:
             return unavailable("The projections are not reachable. Please retry.", code="store_unavailable")
         case LogUnavailable():
             return unavailable("The log is not reachable. Please retry.", code="log_unavailable")
+        case NewerRecord():
+            return unavailable(
+                "A newer release wrote a part of this, which this process cannot read before it is upgraded. "
+                "Please retry: others may be.",
+                code="newer_record",
+            )
         case SealedContent():
             return ApiError(410, "This content is sealed and its key is gone.", code="content_sealed")
         case HTTPException(status_code=404):

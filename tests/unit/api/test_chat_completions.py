@@ -142,8 +142,9 @@ async def test_usage_comes_only_when_asked_for(alice: httpx.AsyncClient) -> None
     assert asked[-2].json["choices"] == []
 
 
-async def left(world: World, *, stream: bool, others: bool = False) -> None:
+async def left(world: World, *, stream: bool, others: bool = False, idempotency: str | None = None) -> None:
     """A client sends its request and goes away when the answer has begun."""
+    keyed = [] if idempotency is None else [(b"idempotency-key", idempotency.encode())]
     key = world.add_key("alice", "a")
     client = Client()
     raw = orjson.dumps(body(stream=stream))
@@ -162,7 +163,7 @@ async def left(world: World, *, stream: bool, others: bool = False) -> None:
         "path": CHAT,
         "raw_path": CHAT.encode(),
         "query_string": b"",
-        "headers": [(b"authorization", f"Bearer {key}".encode()), (b"content-type", b"application/json")],
+        "headers": [(b"authorization", f"Bearer {key}".encode()), (b"content-type", b"application/json"), *keyed],
         "client": ("127.0.0.1", 1),
         "server": ("127.0.0.1", 2),
         "scheme": "http",
