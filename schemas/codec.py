@@ -218,6 +218,7 @@ def know_none_above(schema_id: int) -> None:
     global _newest
     _newest = schema_id
     _ENCODERS.clear()
+    _WHOLE_ENCODERS.clear()
     _DECODERS.clear()
 
 
