@@ -42,7 +42,11 @@ def exit_status(error: BaseException | None) -> int:
 
 def tell_newer(log: Any, error: NewerRecord, topic: str, partition: int, offset: int) -> None:
     """The one line of a process that stops at a newer record: where it stands, and its schema id. A supervisor gets it
-    too, for `status` and /health."""
+    too, for `status` and /health. Of an error that has been told of, nothing is said again.
+    """
+    if getattr(error, "__notes__", None):
+        return
+    error.add_note(f"{topic}:{partition}@{offset}")
     log.critical(
         "this record is newer than me: upgrade",
         source=f"{topic}/{partition}/{offset}",

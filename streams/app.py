@@ -13,6 +13,7 @@ import os
 import sys
 import threading
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import faust
@@ -29,6 +30,7 @@ from streams.transport import RawSchema, Transport
 from topics.catalogue import Catalogue, catalogue
 from topics.counts import on_broker
 from topics.producer import LogProducer
+from topics.set_aside import is_set_aside
 
 __all__ = ["Handler", "OpenHandler", "Poison", "Retry", "Source", "StreamApp", "make_app", "run_agent"]
 
@@ -244,6 +246,7 @@ async def _run(
                 maybe_repeat=lambda topic, partition, offset: app.consumer.maybe_repeat(topic, partition, offset),
                 stopping=lambda: app.should_stop,
                 imported=imported,
+                set_aside=partial(is_set_aside, settings.kafka.client_properties()),
             )
             beats = group.create_task(run_beats(app, lambda: consumption.in_flight > 0, LifeSign.from_env()))
             await consume(_messages(stream.noack()), consumption, most_in_flight)
