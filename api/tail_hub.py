@@ -12,6 +12,7 @@ from typing import Protocol
 
 from api.errors import Overloaded
 from api.feed import Feed
+from infra.exits import tell_newer
 from infra.logging import get_logger
 from schemas.codec import NewerRecord, UndecodableRecord, decode
 from schemas.envelope import Position, SealedContent
@@ -112,8 +113,7 @@ class TailHub:
             feed.lose(error)
         if not running:
             return None
-        place = f"{TOKEN_CHUNKS}[{record.partition()}] offset {record.offset()}"
-        _log.error("a record of an answer that runs here cannot be read", place=place, reason=str(error))
+        tell_newer(_log, error, TOKEN_CHUNKS, record.partition() or 0, record.offset() or 0)
         return error
 
     def tail_of(self, conversation_id: str) -> Position:

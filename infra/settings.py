@@ -24,13 +24,9 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-<<<<<<< HEAD
+from infra.origins import checked_origins
 from infra.planted import CLOCK_SKEW_VARIABLE, CRASHPOINT_VARIABLE, NEWEST_SCHEMA_VARIABLE
 from schemas.registry import READ_BEFORE, WRITE_LEVEL
-=======
-from infra.origins import checked_origins
-from infra.planted import CLOCK_SKEW_VARIABLE, CRASHPOINT_VARIABLE
->>>>>>> main
 
 CONFIG_FILE_VARIABLE = "VERBATIM_CONFIG"
 DEFAULT_CONFIG_FILE = "verbatim.toml"
