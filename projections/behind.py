@@ -68,7 +68,8 @@ def in_the_way(name: str, versions: Sequence[Version]) -> list[Version]:
 
 def outlived(name: str, versions: Sequence[Version], before: int) -> list[Version]:
     """Versions that go once the newest definition is read and `before`, which was, is kept for going back: those of
-    still older definitions. So an installation keeps two definitions at most."""
+    still older definitions, and one that never had the history. So an installation keeps two definitions at most."""
     of_it = [row for row in versions if row.projection == name]
     kept = next((row.definition for row in of_it if row.version == before), 0)
-    return [row for row in of_it if row.state == "ready" and row.definition < min(kept, newest_of(name))]
+    oldest_kept = min(kept, newest_of(name))
+    return [row for row in of_it if row.state == "ready" and (row.definition < oldest_kept or row.run == LATE)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping
 
 from infra.cassandra import CassandraSession, StoreRefused
@@ -13,6 +14,8 @@ from projections.versions import POINTERS, VERSIONS, Version, read_pointers, rea
 from projections.watermarks import WATERMARKS
 
 _SHARED = {table.name: table for table in (POINTERS, VERSIONS, WATERMARKS)}
+_TRIES = 5
+_PAUSE_S = 0.3
 _Columns = set[tuple[str, str, str, int, str]]
 
 
@@ -31,12 +34,21 @@ async def migrate(settings: Settings) -> tuple[str, ...]:
     A projection that has no version yet gets version 1 of its newest definition; one that the previous release left
     (a pointer, no version) is taken over as it stands. Existing versions stay what they are: rebuild makes new ones.
     The tables that all versions share get the columns that they lack.
-    Raises SchemaMismatch if a table exists with other columns, OtherRelease, both changing nothing; StoreUnavailable,
-    StoreRefused.
+    Raises SchemaMismatch, changing nothing, if a table exists with other columns; OtherRelease, changing nothing of a
+    projection; StoreUnavailable, StoreRefused.
     """
     session = await CassandraSession.connect(settings.cassandra, request_timeout_s=30.0)
     try:
-        return await _migrate(session, settings.cassandra)
+        left = _TRIES
+        while True:
+            try:
+                return await _migrate(session, settings.cassandra)
+            except StoreRefused:
+                # Beside another process that does the same: a table is listed a moment before it can be read.
+                left -= 1
+                if not left:
+                    raise
+            await asyncio.sleep(_PAUSE_S)
     finally:
         await session.aclose()
 
