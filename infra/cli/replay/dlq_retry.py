@@ -9,7 +9,7 @@ from dataclasses import replace
 from infra.cli.terminal import UserError
 from infra.models import ModelCatalogue
 from infra.settings import Settings
-from schemas.codec import UndecodableRecord, decode
+from schemas.codec import NewerRecord, UndecodableRecord, decode
 from schemas.conversation import PromptSubmitted, RegenerateRequested
 from schemas.generation import GenerationRequested
 from streams.app import StreamApp
@@ -82,6 +82,8 @@ async def _job_again(producer: LogProducer, original: Original) -> str:
     """A job goes to the workers as a copy: its place in its topic means nothing, and they look back first."""
     try:
         job = decode(original.value)
+    except NewerRecord as error:
+        raise StillPoison(f"a newer release wrote it, upgrade first: {error}") from error
     except UndecodableRecord as error:
         raise StillPoison(f"{type(error).__name__}: {error}") from error
     if not isinstance(job, GenerationRequested):
@@ -99,7 +101,7 @@ def _refuse_unknown_model(consumer: str, original: Original, models: ModelCatalo
         return
     try:
         record = decode(original.value)
-    except UndecodableRecord:
+    except (UndecodableRecord, NewerRecord):
         return
     if isinstance(record, PromptSubmitted | RegenerateRequested) and record.model not in {m.id for m in models}:
         raise NotTaken(
