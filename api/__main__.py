@@ -41,7 +41,11 @@ from api.web_files import WebFiles, WebFilesMissing, read_folder
 from infra import logging
 from infra.cassandra import StoreError
 from infra.clock import now_us
+<<<<<<< HEAD
 from infra.exits import EXIT_FAILED, EXIT_NEWER
+=======
+from infra.exits import EXIT_NEWER
+>>>>>>> w-skew
 from infra.ids import draw_secret
 from infra.lifesign import LifeSign
 from infra.models import ModelCatalogue, ModelsFileError
@@ -235,7 +239,11 @@ def listening(host: str, port: int) -> socket.socket:
 
 
 def main() -> int:
+<<<<<<< HEAD
     """0 after an orderly end; EXIT_NEWER where a newer release's record was met; 1 for all else."""
+=======
+    """0 after an orderly end; 3 where a newer release's record was met; 1 for all else."""
+>>>>>>> w-skew
     errors: list[Exception] = []
     too_new: list[Exception] = []
     try:
@@ -252,7 +260,11 @@ def main() -> int:
         print(f"api: {error}", file=sys.stderr)
     if too_new:
         return EXIT_NEWER
+<<<<<<< HEAD
     return EXIT_FAILED if errors else 0
+=======
+    return 1 if errors else 0
+>>>>>>> w-skew
 
 
 def _leaves(group: ExceptionGroup[Exception]) -> list[Exception]:
