@@ -13,7 +13,7 @@ from infra.tokenizers import TokenCounter
 from schemas.conversation import ChatMessage
 from schemas.envelope import plain
 
-INLINE_CHARACTERS = 16_384
+INLINE_CHARACTERS = 4_096
 """Texts up to this length are counted on the loop; longer ones in a thread."""
 SERVICE_CLASS: Final = "interactive"
 TIER: Final = "default"
@@ -29,7 +29,8 @@ async def check_context(spec: ModelSpec, messages: Sequence[ChatMessage], param:
         async with _LARGE_COUNTS:
             tokens = await asyncio.to_thread(counter.count_messages, messages)
     if tokens >= spec.context_tokens:
-        raise context_length_exceeded(spec.context_tokens, tokens, param)
+        counted = str(tokens) if tokens < counter.most else f"at least {tokens}"
+        raise context_length_exceeded(spec.context_tokens, counted, param)
 
 
 def deadline_us(spec: ModelSpec) -> int:
