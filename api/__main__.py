@@ -37,12 +37,14 @@ from api.used_links import RedisLinks
 from api.web_files import WebFiles, WebFilesMissing, read_folder
 from infra import logging
 from infra.cassandra import StoreError
+from infra.chat_templates import TemplateError
 from infra.clock import now_us
 from infra.ids import draw_secret
 from infra.lifesign import LifeSign
 from infra.models import ModelCatalogue, ModelsFileError
 from infra.redis import RedisScripts
 from infra.settings import ApiSettings, Settings, SettingsError, load
+from infra.tokenizers import TokenCounter, TokenizerError
 from projections.facade import Projections
 from topics.catalogue import ACCOUNT_EVENTS, TOKEN_CHUNKS, catalogue
 from topics.errors import LogError
@@ -95,6 +97,8 @@ class CannotListen(Exception):
 async def connected(settings: Settings) -> AsyncIterator[tuple[Parts, list[Failing]]]:
     """The parts, connected, and the tails without which they are worth nothing."""
     models = ModelCatalogue.load(settings.models)
+    for model in models:
+        TokenCounter.of(model)  # reading a tokenizer takes its time; no request waits for it
     properties = settings.kafka.client_properties()
     topics = catalogue(
         models.pools,
@@ -228,7 +232,16 @@ def main() -> int:
         logging.configure("api", settings.log_level)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(serve(settings))
-    except* (SettingsError, ModelsFileError, LogError, StoreError, CannotListen, WebFilesMissing) as group:
+    except* (
+        SettingsError,
+        ModelsFileError,
+        TokenizerError,
+        TemplateError,
+        LogError,
+        StoreError,
+        CannotListen,
+        WebFilesMissing,
+    ) as group:
         errors += _leaves(group)
     for error in errors:
         print(f"api: {error}", file=sys.stderr)

@@ -51,9 +51,7 @@ def _named_or_none(title: str | None) -> str | None:
 class StartConversation(CommandBody):
     """A blank title is none: the beginning of the first prompt is shown instead."""
 
-    title: Annotated[str | None, AfterValidator(_named_or_none)] = Field(
-        default=None, max_length=MOST_TITLE_CHARACTERS
-    )
+    title: Annotated[str | None, AfterValidator(_named_or_none)] = Field(default=None, max_length=MOST_TITLE_CHARACTERS)
     model: str | None = Field(default=None, min_length=1, max_length=200)
     system_prompt: str | None = Field(default=None, min_length=1, max_length=MOST_SYSTEM_PROMPT_CHARACTERS)
 

@@ -25,10 +25,10 @@ def most_bytes_a_token(definition: Mapping[str, Any]) -> int | None:
         return None
     splits = _steps(definition.get("pre_tokenizer"), "pretokenizers")
     if any(step.get("type") == "ByteLevel" for step in splits):
-        every_byte, size = _ALPHABET <= vocabulary.keys(), len
+        every_byte, size = vocabulary.keys() >= _ALPHABET, len
     else:
         # Text, with the bytes of what is in no token as tokens of their own.
-        every_byte = bool(model.get("byte_fallback")) and _FALLBACKS <= vocabulary.keys()
+        every_byte = bool(model.get("byte_fallback")) and vocabulary.keys() >= _FALLBACKS
         size = _utf8
     if not every_byte or not all(map(_keeps_all, splits)):
         return None

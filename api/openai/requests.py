@@ -13,7 +13,7 @@ from api.errors import ApiError, bad_request
 from api.request_hash import request_hash
 from schemas.conversation import ChatMessage, Sampling
 
-MOST_MESSAGES = 10_000
+MOST_MESSAGES = 4_096
 MOST_PARTS = 1_000
 """Parts of one message."""
 MOST_TOKENS = 2**31 - 1
@@ -266,15 +266,15 @@ def _part(part: ContentPart, role: str, where: str) -> str:
         param = f"{where}.{part.type}"
         raise bad_request(f"Missing required parameter: '{param}'.", code="missing_required_parameter", param=param)
     if getattr(part, other) is not None:
-        raise bad_request(
-            f"Unknown parameter: '{where}.{other}'.", code="unknown_parameter", param=f"{where}.{other}"
-        )
+        raise bad_request(f"Unknown parameter: '{where}.{other}'.", code="unknown_parameter", param=f"{where}.{other}")
     return text
 
 
 def stated(request: ChatCompletionRequest) -> dict[str, Any]:
     """What the caller asked for, without how it is delivered."""
-    return request.model_dump(exclude_none=True, exclude={"stream", "stream_options"})
+    said = request.model_dump(exclude_none=True, exclude={"messages", "stream", "stream_options"})
+    # One by one: all of them in one call would hold the interpreter's lock.
+    return {**said, "messages": [message.model_dump(exclude_none=True) for message in request.messages]}
 
 
 def _unsupported(param: str, message: str) -> ApiError:
