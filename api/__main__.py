@@ -18,7 +18,8 @@ from confluent_kafka.admin import AdminClient
 
 from api.app import create_app
 from api.chunk_log import KafkaChunkLog
-from api.http_protocol import BoundedHttp
+from api.cross_origin import CrossOrigin
+from api.http_protocol import http_of
 from api.key_cache import KeyCache
 from api.live_log import LiveLog
 from api.live_tail import KafkaLiveTail
@@ -46,7 +47,9 @@ from infra.redis import RedisScripts
 from infra.settings import ApiSettings, Settings, SettingsError, load
 from infra.tokenizers import TokenCounter, TokenizerError
 from projections.facade import Projections
+from schemas.codec import NewerRecord
 from topics.catalogue import ACCOUNT_EVENTS, TOKEN_CHUNKS, catalogue
+from topics.counts import on_broker
 from topics.errors import LogError
 from topics.producer import LogProducer
 from topics.tail import Tail
@@ -56,6 +59,8 @@ GRACE_S = 10
 ENDED_BY_S = 60.0
 """How long after its deadline a generation surely has its end; a stream that goes on longer is cut."""
 BACKLOG = 2048
+NEWER_RECORD_EXIT = 3
+"""The exit code that asks for an upgrade: starting again is of no use before it."""
 
 
 class Server(uvicorn.Server):
@@ -100,11 +105,12 @@ async def connected(settings: Settings) -> AsyncIterator[tuple[Parts, list[Faili
     for model in models:
         TokenCounter.of(model)  # reading a tokenizer takes its time; no request waits for it
     properties = settings.kafka.client_properties()
-    topics = catalogue(
+    configured = catalogue(
         models.pools,
         keyed_partitions=settings.kafka.keyed_partitions,
         token_chunk_partitions=settings.kafka.token_chunk_partitions,
     )
+    topics = await asyncio.to_thread(on_broker, properties, configured)
     async with contextlib.AsyncExitStack() as stack:
         reads = await Projections.connect(settings.cassandra)
         stack.push_async_callback(reads.aclose)
@@ -197,7 +203,7 @@ async def serve(settings: Settings) -> None:
                 forwarded_allow_ips=list(settings.api.trusted_proxies),
                 backlog=BACKLOG,
                 timeout_graceful_shutdown=GRACE_S,
-                http=BoundedHttp,
+                http=http_of(CrossOrigin.of(settings.api.cors_origins)),
             )
             server = Server(config, parts.end_pushed)
             stop = asyncio.Event()
@@ -226,7 +232,9 @@ def listening(host: str, port: int) -> socket.socket:
 
 
 def main() -> int:
+    """0 after an orderly end; NEWER_RECORD_EXIT where a newer release's record was met; 1 for all else."""
     errors: list[Exception] = []
+    too_new: list[Exception] = []
     try:
         settings = load()
         logging.configure("api", settings.log_level)
@@ -243,8 +251,12 @@ def main() -> int:
         WebFilesMissing,
     ) as group:
         errors += _leaves(group)
-    for error in errors:
+    except* NewerRecord as group:
+        too_new += _leaves(group)
+    for error in (*too_new, *errors):
         print(f"api: {error}", file=sys.stderr)
+    if too_new:
+        return NEWER_RECORD_EXIT
     return 1 if errors else 0
 
 

@@ -18,11 +18,13 @@ from api import (
     model_listing,
     operations,
     schema_registry,
+    schema_tools,
     search,
     session_routes,
     web_pages,
 )
 from api.answers import ERROR_SCHEMA
+from api.cross_origin import CrossOrigin
 from api.errors import ApiError, as_api_error, bad_request
 from api.head_requests import HeadRequests
 from api.log_view import routes as log_view
@@ -32,6 +34,7 @@ from api.parts import Parts
 from api.pulse import routes as pulse
 from infra.cassandra import StoreUnavailable
 from infra.models import ModelNotFound
+from schemas.codec import NewerRecord
 from schemas.envelope import SealedContent
 from topics.errors import LogUnavailable
 
@@ -65,6 +68,7 @@ def create_app(parts: Parts) -> FastAPI:
     )
     app.state.parts = parts
     app.state.searches = asyncio.Semaphore(search.MOST_AT_ONCE)
+    app.state.schema_checks = asyncio.Semaphore(1)
     for router in (conversations.router, messages.router, generations.router, keys.router, chat.router, models.router):
         app.include_router(router, responses=_ERRORS)
     for router in (session_routes.router, model_listing.router):
@@ -76,20 +80,22 @@ def create_app(parts: Parts) -> FastAPI:
     app.include_router(web_pages.router)
     app.include_router(operations.router)
     app.include_router(schema_registry.router)
-    for kind in (ApiError, HTTPException, LogUnavailable, StoreUnavailable, ModelNotFound, SealedContent):
+    app.include_router(schema_tools.router)
+    for kind in (ApiError, HTTPException, LogUnavailable, StoreUnavailable, ModelNotFound, SealedContent, NewerRecord):
         app.add_exception_handler(kind, _answer_error)
     app.add_exception_handler(RequestValidationError, _answer_wrong_parameter)
     app.add_middleware(HeadRequests)
-    app.add_middleware(AnswerHeaders)
+    app.add_middleware(AnswerHeaders, cross_origin=CrossOrigin.of(parts.settings.cors_origins))
     return app
 
 
 async def _answer_error(request: Request, error: Exception) -> Response:
-    return as_api_error(error).response()
+    return schema_registry.in_registry_shape(request.url.path, as_api_error(error)).response()
 
 
 async def _answer_wrong_parameter(request: Request, error: Exception) -> Response:
     """A path or query parameter that does not fit; bodies are checked by api.bodies."""
     first = error.errors()[0] if isinstance(error, RequestValidationError) else {}
     param = str(first.get("loc", ("", "?"))[-1])
-    return bad_request(f"Invalid value for '{param}': {first.get('msg', 'wrong')}.", param=param).response()
+    wrong = bad_request(f"Invalid value for '{param}': {first.get('msg', 'wrong')}.", param=param)
+    return schema_registry.in_registry_shape(request.url.path, wrong).response()

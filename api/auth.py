@@ -1,6 +1,7 @@
 """Who may: the one gate that every route but the public ones goes through.
 
 A request carries a key in a header, or the cookie of a browser that was signed in with one: the key decides in both.
+A cookie speaks for this installation's own pages alone.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from api.cross_origin import CrossOrigin
 from api.errors import ApiError, bad_request, not_found, unauthorised
 from api.key_cache import Principal
 from api.metrics import LIMITED
@@ -80,9 +82,17 @@ def session_of(request: Request) -> Session | None:
     return None if cookie is None else parts_of(request).sessions.session(cookie, now_us() // 1_000_000)
 
 
+def address_of(request: Request) -> str:
+    """Who asks, by address: what a trusted proxy says, or else the other end of the connection."""
+    return request.client.host if request.client else ""
+
+
 async def principal_of_key(request: Request, key: str) -> Principal:
-    """Whose key it is. Raises ApiError 401: the same for keys that never were and revoked ones."""
-    principal = await parts_of(request).keys.principal(hash_of(key))
+    """Whose key it is.
+
+    Raises ApiError 401: the same for keys that never were and revoked ones; 429 where too many of them were tried.
+    """
+    principal = await parts_of(request).keys.principal(hash_of(key), address_of(request))
     if principal is None:
         raise unauthorised("Incorrect API key provided.")
     return principal
@@ -96,12 +106,14 @@ async def authorise(request: Request) -> Principal:
     key = presented_key(request)
     if key is not None:
         return await principal_of_key(request, key)
-    if cookie_name(request) not in request.cookies:
+    across = CrossOrigin.of(parts_of(request).settings.cors_origins).calls_across(request.headers)
+    if across or cookie_name(request) not in request.cookies:
         raise _keyless()
     if request.method not in SAFE_METHODS:
         refuse_other_sites(request.headers)
     session = session_of(request)
-    principal = None if session is None else await parts_of(request).keys.principal(session.key_sha256)
+    keys, address = parts_of(request).keys, address_of(request)
+    principal = None if session is None else await keys.principal(session.key_sha256, address)
     if principal is None:
         raise unauthorised("You are no longer signed in here. Sign in again.", code="session_expired")
     return principal
@@ -116,7 +128,7 @@ async def admit(request: Request) -> Principal:
 
 async def admit_anybody(request: Request) -> None:
     """For what is public: the request rate of an address, and nothing else. Raises ApiError 429."""
-    await _within_rate(request, f"address:{request.client.host if request.client else ''}")
+    await _within_rate(request, f"address:{address_of(request)}")
 
 
 def _keyless() -> ApiError:

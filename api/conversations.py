@@ -17,7 +17,7 @@ from api.errors import KeyReused, bad_request
 from api.parts import parts_of
 from api.past import conversation_as_of
 from api.position_tokens import HEADER
-from api.reading import catch_up, checked_id, conversation_of, token_from
+from api.reading import catch_up_lists, checked_id, conversation_of
 from api.request_hash import request_hash
 from api.settling import Keyed, is_repeat, settle
 from api.shapes import conversation_json
@@ -107,12 +107,13 @@ async def start_conversation(request: Request, caller: Caller) -> Response:
 async def list_conversations(request: Request, caller: Caller, limit: Limit = 20, cursor: Cursor = None) -> Response:
     """The caller's conversations, newest first (by their last prompt)."""
     parts = parts_of(request)
-    await catch_up(request, parts, token_from(request))
+    await catch_up_lists(request, parts, caller, CONVERSATION_EVENTS)
     try:
         page = await parts.reads.conversations(caller.user_id, cursor, limit)
     except ValueError:
         raise bad_request("Invalid value for 'cursor': take it from nextCursor.", param="cursor") from None
-    return json_answer({"data": [conversation_json(row) for row in page.rows], "nextCursor": page.next_cursor})
+    rows = [row for row in page.rows if not parts.own_writes.deleted_here(row.conversation_id)]
+    return json_answer({"data": [conversation_json(row) for row in rows], "nextCursor": page.next_cursor})
 
 
 @router.get("/{conversation_id}")

@@ -16,8 +16,8 @@ from schemas.outcome import (
     GenerationRefused,
     Outcome,
 )
-from streams.recorder.reactor import outcome_of
 from topics.generation_fold import GenerationFold
+from topics.outcomes import outcome_of
 
 Status = Literal["completed", "failed", "cancelled", "refused"]
 

@@ -16,6 +16,7 @@ from starlette.responses import Response
 from api.validation_words import in_words
 from infra.cassandra import StoreUnavailable
 from infra.models import ModelNotFound
+from schemas.codec import NewerRecord
 from schemas.envelope import SealedContent
 from schemas.generation import Failure
 from topics.errors import LogUnavailable
@@ -23,6 +24,7 @@ from topics.errors import LogUnavailable
 INVALID = "invalid_request_error"
 SERVER = "server_error"
 RETRY_AFTER_S = 1
+FULL_RETRY_AFTER_S = 5
 
 
 class ApiError(Exception):
@@ -52,6 +54,18 @@ class ApiError(Exception):
 
     def response(self) -> Response:
         return Response(orjson.dumps(self.body), self.status, self.headers, "application/json")
+
+
+class Overloaded(ApiError):
+    """A bound of this process is reached. `what` says which, as the end of a sentence; nothing was done."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            503,
+            f"This process can take no more just now: {what}. Please retry.",
+            code="overloaded",
+            headers={"Retry-After": str(FULL_RETRY_AFTER_S)},
+        )
 
 
 class KeyReused(ApiError):
@@ -124,14 +138,29 @@ _FAILURE_STATUS = {
     "content_filter": 400,
     "model_not_found": 404,
     "conversation_deleted": 404,
+    "content_sealed": 410,
     "rate_limit_exceeded": 429,
+    # The engine is another's, and wrong or wrongly set up: nothing the caller could mend.
+    "empty_answer": 502,
+    "engine_auth": 502,
+    "engine_error": 502,
+    "engine_failed": 502,
+    "engine_misconfigured": 502,
+    "engine_rejected": 502,
+    "unexpected_tool_call": 502,
+    "engine_overloaded": 503,
+    "engine_unavailable": 503,
+    "engine_timeout": 504,
 }
 
 
 def of_failure(failure: Failure) -> ApiError:
-    """The answer for a turn that failed before anything of it was sent."""
+    """The answer for a turn that failed before anything of it was sent. An upstream's 429 is ours, with its wait."""
     status = _FAILURE_STATUS.get(failure.code, 503 if failure.retryable else 500)
-    retry = {"Retry-After": str(RETRY_AFTER_S)} if status in (429, 503) else {}
+    wait_s = failure.retry_after_s
+    if failure.code == "engine_overloaded" and wait_s is not None:
+        status = 429
+    retry = {"Retry-After": str(RETRY_AFTER_S if wait_s is None else wait_s)} if status in (429, 503) else {}
     headers = {"x-should-retry": "true" if failure.retryable else "false", **retry}
     return ApiError(status, failure.message, code=failure.code, headers=headers)
 
@@ -177,6 +206,12 @@ def as_api_error(error: Exception) -> ApiError:
             return unavailable("The projections are not reachable. Please retry.", code="store_unavailable")
         case LogUnavailable():
             return unavailable("The log is not reachable. Please retry.", code="log_unavailable")
+        case NewerRecord():
+            return unavailable(
+                "A newer release wrote a part of this, which this process cannot read before it is upgraded. "
+                "Please retry: others may be.",
+                code="newer_record",
+            )
         case SealedContent():
             return ApiError(410, "This content is sealed and its key is gone.", code="content_sealed")
         case HTTPException(status_code=404):

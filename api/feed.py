@@ -7,11 +7,11 @@ place in `pieces`. So a slow reader holds nothing beside the one copy that the f
 from __future__ import annotations
 
 from api.endings import Ending, ending_of_fold
+from api.errors import Overloaded
 from api.frames import piece
 from api.sources import Listener
 from schemas.envelope import Position
 from schemas.generation import GenerationRecord, TokenChunk, Turn
-from topics.errors import LogUnavailable
 from topics.generation_fold import GenerationFold
 
 MAX_HELD = 20_000
@@ -80,11 +80,12 @@ class Feed:
     def take(self, record: GenerationRecord, position: Position | None) -> bool:
         """The next record of this generation's partition; True if readers have something new.
 
-        `position` is needed for records that may end the generation.
+        `position` is needed for records that may end the generation. Raises SealedContent, and whatever a record leads
+        to that is none of ours: then the feed can go on no more, see `lose`.
         """
         if self._held is not None:
             if len(self._held) >= MAX_HELD:
-                self.lose(LogUnavailable("more came than can be held while the log is read"))
+                self.lose(Overloaded(f"more than {MAX_HELD} records came while the beginning of the answer was read"))
             else:
                 self._held.append((record, position))
             return False
@@ -107,6 +108,7 @@ class Feed:
     def hold(self, since: Position) -> None:
         """From now on keep live records back: what stands before `since` is being read from the log."""
         self.since = since
+        self.lost = None
         self._held = []
 
     def fill(self, fold: GenerationFold) -> None:
@@ -124,6 +126,6 @@ class Feed:
         self.wake()
 
     def lose(self, error: Exception) -> None:
-        """Nothing more will come of it here: readers are told why."""
+        """Nothing more will come of it here, until it is held anew: readers are told why."""
         self.lost = error
         self.wake()

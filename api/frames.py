@@ -71,12 +71,19 @@ class EventFrames:
         )
 
 
-def usage_of(usage: Usage) -> dict[str, int]:
-    return {
+def usage_of(usage: Usage) -> dict[str, int | bool]:
+    """Usage as JSON. What is new since the first release is there only where it says something: frames of older answers
+    stay the same bytes."""
+    said: dict[str, int | bool] = {
         "promptTokens": usage.prompt_tokens,
         "completionTokens": usage.completion_tokens,
         "cachedTokens": usage.cached_tokens,
     }
+    if usage.reasoning_tokens:
+        said["reasoningTokens"] = usage.reasoning_tokens
+    if usage.estimated:
+        said["estimated"] = True
+    return said
 
 
 def _event(seq: int, name: bytes, data: dict[str, Any]) -> bytes:

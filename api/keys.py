@@ -13,8 +13,8 @@ from api.bodies import ApiBody, read_body
 from api.commanding import envelope, idempotency_key, send
 from api.errors import behind, not_found
 from api.parts import parts_of
-from api.position_tokens import HEADER, token_of
-from api.reading import catch_up, checked_id, token_from
+from api.position_tokens import HEADER
+from api.reading import catch_up_lists, checked_id
 from infra.ids import draw_id, draw_secret
 from projections.accounts.queries import ApiKeyRow
 from schemas.account import ApiKeyCreated, ApiKeyRevoked
@@ -46,14 +46,15 @@ async def create_key(request: Request, caller: Caller) -> Response:
         "revoked": False,
         "createdAt": iso(event.envelope.occurred_at_us),
     }
-    return json_answer(answer, 201, {HEADER: str(token_of([(ACCOUNT_EVENTS, at.partition, at.offset)]))})
+    token = parts.own_writes.wrote_of_user(caller.user_id, ACCOUNT_EVENTS, at)
+    return json_answer(answer, 201, {HEADER: str(token)})
 
 
 @router.get("")
 async def list_keys(request: Request, caller: Caller) -> Response:
     """The caller's keys, without their secrets."""
     parts = parts_of(request)
-    await catch_up(request, parts, token_from(request))
+    await catch_up_lists(request, parts, caller, ACCOUNT_EVENTS)
     rows = sorted(await parts.reads.keys(caller.user_id), key=lambda row: (row.created_at_us, row.key_id))
     return json_answer({"data": [key_json(row) for row in rows]})
 
@@ -63,14 +64,15 @@ async def revoke_key(request: Request, caller: Caller, key_id: str) -> Response:
     """From now on it opens nothing, and its open streams end."""
     parts = parts_of(request)
     checked_id("key", key_id)
-    shown = await catch_up(request, parts, token_from(request))
+    shown = await catch_up_lists(request, parts, caller, ACCOUNT_EVENTS)
     row = next((row for row in await parts.reads.keys(caller.user_id) if row.key_id == key_id), None)
     if row is None:
         raise not_found("key") if shown else behind()
     event = ApiKeyRevoked(envelope(request, caller, key_id, "ApiKeyRevoked"), caller.user_id, key_id, row.key_sha256)
     at = await send(parts, ACCOUNT_EVENTS, caller.user_id, event, idempotency_key(request))
     parts.keys.revoked(row.key_sha256)
-    return Response(status_code=204, headers={HEADER: str(token_of([(ACCOUNT_EVENTS, at.partition, at.offset)]))})
+    token = parts.own_writes.wrote_of_user(caller.user_id, ACCOUNT_EVENTS, at)
+    return Response(status_code=204, headers={HEADER: str(token)})
 
 
 def key_json(row: ApiKeyRow) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
+from api.errors import Overloaded
 from api.metrics import LOOKS_LIMITED
 from infra import logging
 from topics.cuts import TopicPartition
@@ -91,14 +92,15 @@ class LiveLog:
     async def join(self, listener: LiveListener) -> None:
         """From when this returned the listener takes every record appended. `leave` whenever it was called.
 
-        Raises LogUnavailable: the log is away, or too many look already.
+        Raises LogUnavailable; Overloaded where too many look already.
         """
         if self._closed:
             raise LogUnavailable("this process ends")
         of_a_key = max((len(self._by_key.get(key, ())) for key in listener.keys or ()), default=0)
         if len(self._listeners) >= MOST_LISTENERS or of_a_key >= MOST_OF_A_KEY:
             LOOKS_LIMITED.labels("room").inc()
-            raise LogUnavailable(f"{max(of_a_key, len(self._listeners))} readers look already")
+            of_one = f"{MOST_OF_A_KEY} readers look at these records" if of_a_key >= MOST_OF_A_KEY else None
+            raise Overloaded(of_one or f"{MOST_LISTENERS} readers look at the log")
         self._listeners.add(listener)
         for key in listener.keys or ():
             self._by_key.setdefault(key, set()).add(listener)

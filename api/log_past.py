@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import TypeVar
 
-from api.ports import PastOutOfReach
+from api.ports import PastBusy, PastOutOfReach
 from infra.clock import monotonic_s
 from infra.settings import Settings
 from projections.replay.as_of import PastConversation
@@ -43,7 +43,7 @@ class LogPast:
 
     async def look(self, work: Callable[[Source, Check], _T]) -> _T:
         if self._waiting >= MOST_WAITING:
-            raise PastOutOfReach("Many ask for the past just now")
+            raise PastBusy(f"{MOST_WAITING} ask for the past already")
         until_s = monotonic_s() + self._deadline_s
         self._waiting += 1
         try:

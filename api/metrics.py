@@ -19,5 +19,8 @@ LOOKS_LIMITED = Counter(
     ("bound",),
 )
 LIMITED = Counter("verbatim_api_rate_limited_total", "Requests refused for their rate.")
+UNKNOWN_KEYS_LIMITED = Counter(
+    "verbatim_api_unknown_keys_limited_total", "Requests refused unread: too many unknown keys came from their address."
+)
 LIMITER_OPEN = Counter("verbatim_api_rate_limit_unavailable_total", "Requests let through because Redis was away.")
 READS_BEHIND = Counter("verbatim_api_reads_behind_total", "Reads answered behind the position they asked for.")

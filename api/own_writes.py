@@ -14,6 +14,7 @@ from schemas.envelope import Position
 from topics.catalogue import CONVERSATION_EVENTS
 
 MOST_CONVERSATIONS = 20_000
+MOST_USERS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +29,13 @@ class Written:
 
 
 class OwnWrites:
-    """By conversation; the least recently written is forgotten first."""
+    """By conversation, and by user for what lists them; the least recently written is forgotten first."""
 
-    def __init__(self, most: int = MOST_CONVERSATIONS) -> None:
+    def __init__(self, most: int = MOST_CONVERSATIONS, most_users: int = MOST_USERS) -> None:
         self._most = most
+        self._most_users = most_users
         self._written: OrderedDict[str, Written] = OrderedDict()
+        self._by_user: OrderedDict[str, PositionToken] = OrderedDict()
 
     def find(self, conversation_id: str) -> Written | None:
         return self._written.get(conversation_id)
@@ -58,11 +61,41 @@ class OwnWrites:
             newest = PositionToken(written.seen.offsets, (generation_id,))
             self._written[conversation_id] = replace(written, seen=newest)
 
+    def deleted_here(self, conversation_id: str) -> bool:
+        """Whether it is known here that the conversation is gone, whatever reads still show."""
+        written = self._written.get(conversation_id)
+        return written is not None and written.deleted
+
+    def in_lists(self, user_id: str, topic: str) -> PositionToken:
+        """What the user's lists should show of a topic."""
+        token = self._by_user.get(user_id, PositionToken())
+        return PositionToken(tuple((place, offset) for place, offset in token.offsets if place[0] == topic))
+
+    def shown(self, user_id: str, token: PositionToken) -> None:
+        """Reads have shown this: it is waited for no more."""
+        known = self._by_user.get(user_id)
+        if known is None:
+            return
+        left = tuple(part for part in known.offsets if part not in token.offsets)
+        if left:
+            self._by_user[user_id] = PositionToken(left)
+        else:
+            del self._by_user[user_id]
+
+    def wrote_of_user(self, user_id: str, topic: str, at: Position) -> PositionToken:
+        """A command of the user's own stands at `at` in a topic. Returns the token to answer."""
+        token = token_of([(topic, at.partition, at.offset)])
+        self._by_user[user_id] = join(self._by_user.get(user_id, PositionToken()), token)
+        self._by_user.move_to_end(user_id)
+        if len(self._by_user) > self._most_users:
+            self._by_user.popitem(last=False)
+        return token
+
     def _of(self, conversation_id: str, user_id: str) -> Written:
         return self._written.get(conversation_id) or Written(user_id, PositionToken())
 
     def _note(self, conversation_id: str, written: Written, at: Position) -> PositionToken:
-        token = token_of([(CONVERSATION_EVENTS, at.partition, at.offset)])
+        token = self.wrote_of_user(written.user_id, CONVERSATION_EVENTS, at)
         self._written[conversation_id] = replace(written, seen=join(written.seen, token))
         self._written.move_to_end(conversation_id)
         if len(self._written) > self._most:

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from api.answers import iso
-from api.errors import ApiError, bad_request, not_found, unavailable
+from api.errors import ApiError, Overloaded, bad_request, not_found, unavailable
 from api.parts import Parts
-from api.ports import PastOutOfReach
+from api.ports import PastBusy, PastOutOfReach
 from api.shapes import conversation_json, message_json
 from infra.clock import utc_now
 from projections.conversations.queries import ConversationRow
@@ -76,6 +76,8 @@ def past_errors() -> Iterator[None]:
     """Within the block, a past that cannot be read becomes an ApiError 503 that says why."""
     try:
         yield
+    except PastBusy as error:
+        raise Overloaded(str(error)) from None
     except PastOutOfReach as error:
         raise unavailable(f"{error}. Please retry, or ask for less.", code="past_out_of_reach") from None
     except (OutOfRange, DamagedArchive):

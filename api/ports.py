@@ -157,6 +157,10 @@ class PastOutOfReach(Exception):
     """The past cannot be read in the time and size there is for it. The message is the beginning of a sentence."""
 
 
+class PastBusy(PastOutOfReach):
+    """As many read the past as there is room for."""
+
+
 class Past(Protocol):
     """The log, as it was."""
 

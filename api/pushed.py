@@ -14,6 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from api.frames import KEEP_ALIVE
 from api.readers import Reader, Readers
+from api.serving import serving
 from api.sse import HEADERS, watched
 from infra.clock import monotonic_s
 
@@ -45,14 +46,18 @@ class PushedStream(Response):
         self._key_sha256 = key_sha256
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        reader = self._readers.enter(self._key_sha256)
-        try:
-            self._source.listen(reader)
-            async with watched(receive, reader):
-                await self._serve(send, reader)
-        finally:
-            self._source.close()
-            self._readers.exit(reader)
+        source = self._source
+        async with (
+            serving(
+                self._readers,
+                self._key_sha256,
+                listen=source.listen,
+                leave=lambda _: None,
+                release=source.close,
+            ) as reader,
+            watched(receive, reader),
+        ):
+            await self._serve(send, reader)
 
     async def _serve(self, send: Send, reader: Reader) -> None:
         await self._write(send, reader, KEEP_ALIVE, head=True)

@@ -53,6 +53,16 @@ async def catch_up(request: Request, parts: Parts, token: PositionToken, convers
     return shown
 
 
+async def catch_up_lists(request: Request, parts: Parts, principal: Principal, topic: str) -> bool:
+    """`catch_up` for what lists a user's own things of a topic: with the position the request brings, and with what
+    this process wrote for that user."""
+    own = parts.own_writes.in_lists(principal.user_id, topic)
+    shown = await catch_up(request, parts, join(token_from(request), own))
+    if shown:
+        parts.own_writes.shown(principal.user_id, own)
+    return shown
+
+
 async def up_to_date(request: Request, parts: Parts, conversation_id: str | None = None) -> bool:
     """Wait, bounded, until reads show all that conversation-events (the partition of one conversation) holds now.
 

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
 from typing import Any
 
+import avro.schema
+from avro.compatibility import ReaderWriterCompatibilityChecker, SchemaCompatibilityType
 from fastavro import parse_schema
 from fastavro.schema import to_parsing_canonical_form
 
 from schemas.registry import RegisteredSchema, registered_schemas
+from schemas.wire import without_logical_types
+
+_MOST_REASONS = 20
+_LONGEST_REASON = 300
 
 
 class NotAvro(ValueError):
@@ -55,6 +61,25 @@ def find(subject: str, text: str) -> Entry | None:
     form = _form(definition)
     same = exact or [entry for entry in versions if entry.form == form]
     return same[-1] if same else None
+
+
+def unreadable(entries: Iterable[Entry], text: str) -> list[str]:
+    """Why a reader with the schema `text` could not read what was written with these; [] if it can. Raises NotAvro."""
+    reader = _parsed(_definition(text))
+    found: list[str] = []
+    for entry in entries:
+        answer = ReaderWriterCompatibilityChecker().get_compatibility(reader, _parsed(json.loads(entry.text)))
+        if answer.compatibility is not SchemaCompatibilityType.compatible:
+            reasons = sorted(str(reason)[:_LONGEST_REASON] for reason in answer.messages) or ["incompatible"]
+            found += [f"version {entry.version}: {reason}" for reason in reasons]
+    return found[:_MOST_REASONS]
+
+
+def _parsed(definition: Any) -> Any:
+    try:
+        return avro.schema.parse(json.dumps(without_logical_types(definition)))
+    except Exception as error:  # as in _form
+        raise NotAvro(f"it is no Avro schema ({type(error).__name__})") from None
 
 
 def _entry(schema: RegisteredSchema) -> Entry:

@@ -19,10 +19,12 @@ from api.errors import ApiError
 from api.schema_index import Entry
 
 MEDIA_TYPE = "application/vnd.schemaregistry.v1+json"
-MOST_BODY_BYTES = 1024 * 1024
+MOST_BODY_BYTES = 64 * 1024
+"""Many times our largest schema: looking into one takes time."""
 _FOR_EVER = {"cache-control": "public, max-age=86400, immutable"}
 """An id, once given, means its schema for ever."""
-_A_MINUTE = {"cache-control": "public, max-age=60"}
+A_MINUTE = {"cache-control": "public, max-age=60"}
+ROOTS = ("/subjects", "/schemas", "/config", "/mode", "/compatibility", "/contexts", "/v1/metadata")
 _LATEST = ("latest", "-1")
 _COMPATIBILITY = "BACKWARD_TRANSITIVE"
 
@@ -44,6 +46,15 @@ class RegistryError(ApiError):
         return Response(orjson.dumps(self.body), self.status, self.headers, MEDIA_TYPE)
 
 
+def in_registry_shape(path: str, error: ApiError) -> ApiError:
+    """The error as it is told below the registry's paths, where tools look for its shape."""
+    if isinstance(error, RegistryError) or not any(path == root or path.startswith(f"{root}/") for root in ROOTS):
+        return error
+    told = RegistryError(error.status, error.status, f"HTTP {error.status}: {error.message}")
+    told.headers = error.headers
+    return told
+
+
 class LookUpSchema(ApiBody):
     """What clients of a registry send; nothing but `schema` and its type matters here."""
 
@@ -53,7 +64,7 @@ class LookUpSchema(ApiBody):
     schema_type: str = "AVRO"
 
 
-_LOOK_UP_BODY = {
+LOOK_UP_BODY = {
     "requestBody": {
         "required": True,
         "content": {
@@ -69,27 +80,27 @@ _LOOK_UP_BODY = {
 }
 
 
-def _answer(value: Any, headers: dict[str, str] = _A_MINUTE) -> Response:
+def answer(value: Any, headers: dict[str, str] = A_MINUTE) -> Response:
     return Response(orjson.dumps(value), 200, headers, MEDIA_TYPE)
 
 
 def _schema(schema_id: str) -> Entry:
-    entry = index.by_id().get(_number(schema_id) or 0)
+    entry = index.by_id().get(number_in(schema_id) or 0)
     if entry is None:
         raise RegistryError(404, 40403, f"Schema {schema_id[:20]} not found")
     return entry
 
 
-def _versions(subject: str) -> dict[int, Entry]:
+def versions_of(subject: str) -> dict[int, Entry]:
     found = index.by_subject().get(subject)
     if found is None:
         raise RegistryError(404, 40401, f"Subject '{subject[:200]}' not found.")
     return dict(found)
 
 
-def _version(subject: str, version: str) -> Entry:
-    versions = _versions(subject)
-    number = max(versions) if version in _LATEST else _number(version)
+def version_of(subject: str, version: str) -> Entry:
+    versions = versions_of(subject)
+    number = max(versions) if version in _LATEST else number_in(version)
     if not number:
         raise RegistryError(
             422,
@@ -102,18 +113,31 @@ def _version(subject: str, version: str) -> Entry:
     return versions[number]
 
 
-def _number(text: str) -> int | None:
+def number_in(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) <= 10 and int(text) < 2**31 else None
 
 
-def _said(entry: Entry) -> dict[str, Any]:
+async def schema_in(request: Request) -> LookUpSchema:
+    """The schema that a request brings. Raises RegistryError."""
+    try:
+        return await read_body(request, LookUpSchema, MOST_BODY_BYTES)
+    except ApiError as error:
+        raise RegistryError(error.status, 42201 if error.status == 400 else error.status, error.message) from None
+
+
+def without_context(prefix: str) -> str:
+    """A prefix of subjects; one context there is, and `:*:` means all of them."""
+    return prefix.removeprefix(":*:").removeprefix(":.:")
+
+
+def said(entry: Entry) -> dict[str, Any]:
     return {"subject": entry.subject, "version": entry.version, "id": entry.id, "schema": entry.text}
 
 
 @router.get("/schemas/types")
 async def schema_types() -> Response:
     """The kinds of schemas there are."""
-    return _answer(["AVRO"])
+    return answer(["AVRO"])
 
 
 @router.get("/schemas/ids/{schema_id}")
@@ -121,7 +145,7 @@ async def schema_by_id(schema_id: str, fetch_max_id: Annotated[bool, Query(alias
     """The schema that a record's frame names."""
     entry = _schema(schema_id)
     newest = {"maxId": max(index.by_id())} if fetch_max_id else {}
-    return _answer({"schema": entry.text, **newest}, _A_MINUTE if fetch_max_id else _FOR_EVER)
+    return answer({"schema": entry.text, **newest}, A_MINUTE if fetch_max_id else _FOR_EVER)
 
 
 @router.get("/schemas/ids/{schema_id}/schema")
@@ -134,67 +158,64 @@ async def schema_text_by_id(schema_id: str) -> Response:
 async def versions_of_id(schema_id: str) -> Response:
     """The subject and version that an id stands for."""
     entry = _schema(schema_id)
-    return _answer([{"subject": entry.subject, "version": entry.version}])
+    return answer([{"subject": entry.subject, "version": entry.version}])
 
 
 @router.get("/schemas/ids/{schema_id}/subjects")
 async def subjects_of_id(schema_id: str) -> Response:
     """The subject that an id stands for."""
-    return _answer([_schema(schema_id).subject])
+    return answer([_schema(schema_id).subject])
 
 
 @router.get("/subjects")
 async def subjects(prefix: Annotated[str, Query(alias="subjectPrefix")] = "") -> Response:
     """All subjects: the full names of the record types."""
-    return _answer([subject for subject in index.by_subject() if subject.startswith(prefix)])
+    return answer([subject for subject in index.by_subject() if subject.startswith(without_context(prefix))])
 
 
 @router.get("/subjects/{subject}/versions")
 async def versions(subject: str) -> Response:
     """The versions of a subject."""
-    return _answer(list(_versions(subject)))
+    return answer(list(versions_of(subject)))
 
 
 @router.get("/subjects/{subject}/versions/{version}")
 async def version_of_subject(subject: str, version: str) -> Response:
     """One version of a subject; `latest` (or -1) is the newest."""
-    return _answer(_said(_version(subject, version)))
+    return answer(said(version_of(subject, version)))
 
 
 @router.get("/subjects/{subject}/versions/{version}/schema")
 async def schema_of_version(subject: str, version: str) -> Response:
     """The schema of a version, bare."""
-    return Response(_version(subject, version).text, 200, _A_MINUTE, MEDIA_TYPE)
+    return Response(version_of(subject, version).text, 200, A_MINUTE, MEDIA_TYPE)
 
 
 @router.get("/subjects/{subject}/versions/{version}/referencedby")
 async def referenced_by(subject: str, version: str) -> Response:
     """The ids of schemas that refer to this one: none, each of ours is whole."""
-    _version(subject, version)
-    return _answer([])
+    version_of(subject, version)
+    return answer([])
 
 
-@router.post("/subjects/{subject}", openapi_extra=_LOOK_UP_BODY)
+@router.post("/subjects/{subject}", openapi_extra=LOOK_UP_BODY)
 async def look_up(request: Request, subject: str) -> Response:
     """Whether a subject has this schema, and as which version."""
-    _versions(subject)
-    try:
-        body = await read_body(request, LookUpSchema, MOST_BODY_BYTES)
-    except ApiError as error:
-        raise RegistryError(error.status, 42201 if error.status == 400 else error.status, error.message) from None
+    versions_of(subject)
+    body = await schema_in(request)
     try:
         found = index.find(subject, body.text) if body.schema_type == "AVRO" else None
     except index.NotAvro as error:
         raise RegistryError(422, 42201, f"Invalid schema: {error}") from None
     if found is None:
         raise RegistryError(404, 40403, "Schema not found")
-    return _answer(_said(found))
+    return answer(said(found))
 
 
 @router.get("/config")
 async def config() -> Response:
     """How versions of a subject are compatible."""
-    return _answer({"compatibilityLevel": _COMPATIBILITY})
+    return answer({"compatibilityLevel": _COMPATIBILITY})
 
 
 @router.get("/config/{subject}")
@@ -206,19 +227,19 @@ async def config_of_subject(
         raise RegistryError(
             404, 40408, f"Subject '{subject[:200]}' does not have subject-level compatibility configured"
         )
-    return _answer({"compatibilityLevel": _COMPATIBILITY})
+    return answer({"compatibilityLevel": _COMPATIBILITY})
 
 
 @router.get("/mode")
 async def mode() -> Response:
     """Nothing can be written."""
-    return _answer({"mode": "READONLY"})
+    return answer({"mode": "READONLY"})
 
 
 @router.get("/mode/{subject}")
 async def mode_of_subject(subject: str) -> Response:
     """Nothing can be written."""
-    return _answer({"mode": "READONLY"})
+    return answer({"mode": "READONLY"})
 
 
 async def _refuse() -> Response:

@@ -12,11 +12,12 @@ from api.auth import Caller
 from api.conversations import Limit
 from api.errors import bad_request, unavailable
 from api.parts import parts_of
-from api.reading import catch_up, token_from
+from api.reading import catch_up_lists
 from api.search_text import words_of
 from api.searching import Budget, Found, Search
 from api.shapes import conversation_json
 from projections.cursors import BadCursor
+from topics.catalogue import CONVERSATION_EVENTS
 
 router = APIRouter(prefix="/api/v1/search", tags=["search"])
 
@@ -35,7 +36,7 @@ async def search(request: Request, caller: Caller, q: Asked, limit: Limit = 20, 
     words = words_of(q)
     if not words:
         raise bad_request("Invalid value for 'q': there is no word in it.", param="q")
-    await catch_up(request, parts, token_from(request))
+    await catch_up_lists(request, parts, caller, CONVERSATION_EVENTS)
     gate: asyncio.Semaphore = request.app.state.searches
     try:
         async with asyncio.timeout(parts.settings.read_wait_s):
@@ -48,9 +49,10 @@ async def search(request: Request, caller: Caller, q: Asked, limit: Limit = 20, 
         raise bad_request("Invalid value for 'cursor': take it from nextCursor.", param="cursor") from None
     finally:
         gate.release()
+    shown = [found for found in page.found if not parts.own_writes.deleted_here(found.row.conversation_id)]
     return json_answer(
         {
-            "data": [_json(found) for found in page.found],
+            "data": [_json(found) for found in shown],
             "nextCursor": page.next_cursor,
             "searchedTo": None if page.searched_to_us is None else iso(page.searched_to_us),
         }

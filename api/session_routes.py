@@ -10,6 +10,7 @@ from pydantic import Field
 from api.answers import iso, json_answer, openapi_body
 from api.auth import (
     Caller,
+    address_of,
     admit_anybody,
     checked_key,
     cookie_name,
@@ -79,7 +80,7 @@ async def _principal_of_link(request: Request, text: str) -> Principal:
     if link is None:
         raise _link_expired("This link is too old, or was not made here.")
     # The link is taken last: a store that is away must not use it up.
-    principal = await parts.keys.principal(link.key_sha256)
+    principal = await parts.keys.principal(link.key_sha256, address_of(request))
     if principal is None:
         raise _link_expired("The key that this link was made for is revoked.")
     try:

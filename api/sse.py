@@ -23,6 +23,7 @@ from api.errors import ApiError, as_api_error
 from api.frames import KEEP_ALIVE, Frames
 from api.metrics import FIRST_FRAME_SECONDS
 from api.readers import Reader, Readers
+from api.serving import serving
 from api.sources import Source
 from infra.clock import monotonic_s
 
@@ -74,22 +75,24 @@ class EventStream(Response):
         self._head_sent = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        reader = self._readers.enter(self._key_sha256)
-        self._source.listen(reader)
+        source = self._source
         error: ApiError | None = None
-        try:
+        async with serving(
+            self._readers,
+            self._key_sha256,
+            listen=source.listen,
+            leave=source.leave,
+            release=self._release,
+            left=self._left,
+        ) as reader:
             async with watched(receive, reader):
                 error = await self._serve(send, reader)
             if error is not None:
                 await error.response()(scope, receive, send)
-            if reader.gone == "disconnected" and self._source.ending is None and self._on_leave is not None:
-                self._source.leave(reader)
-                await self._on_leave()
-                self._source.listen(reader)
-        finally:
-            self._source.leave(reader)
-            self._readers.exit(reader)
-            self._release()
+
+    async def _left(self, reader: Reader) -> None:
+        if reader.gone == "disconnected" and self._source.ending is None and self._on_leave is not None:
+            await self._on_leave()
 
     async def _serve(self, send: Send, reader: Reader) -> ApiError | None:
         """Send all there is until the end. Returns what is to be answered instead, if the head never left."""

@@ -7,21 +7,24 @@ nobody reads here are passed over by their key, without decoding. A record is de
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Protocol
 
+from api.errors import Overloaded
 from api.feed import Feed
-from schemas.codec import UndecodableRecord, decode
+from infra.logging import get_logger
+from schemas.codec import NewerRecord, UndecodableRecord, decode
 from schemas.envelope import Position, SealedContent
 from schemas.generation import TokenChunk
 from topics.catalogue import TOKEN_CHUNKS, Catalogue
-from topics.errors import LogUnavailable, OutOfRange
+from topics.errors import LogError, LogUnavailable
 from topics.generation_fold import GenerationFold
 from topics.scan import generation_of
 
 MAX_FEEDS = 20_000
 MAX_SCANS = 4
 SCAN_TIMEOUT_S = 15.0
+_log = get_logger(__name__)
 
 
 class LogRecord(Protocol):
@@ -60,25 +63,58 @@ class TailHub:
         self.undecodable = 0
 
     def on_batch(self, records: Iterable[LogRecord]) -> None:
-        """Records in their partitions' order; readers are woken once a batch. Runs on the loop."""
+        """Records in their partitions' order; readers are woken once a batch. Runs on the loop.
+
+        A record that a feed cannot go on after ends that feed alone. Raises NewerRecord, after all other records were
+        handed on, for one that may be of an answer that runs here: it must not be passed over.
+        """
         by_key, touched = self._by_key, {}
+        newer: NewerRecord | None = None
         for record in records:
             feeds = by_key.get(record.key() or b"")
             if feeds is None:
                 continue
             try:
                 event = decode(record.value())
-                if type(event) is TokenChunk:
-                    feed, position = feeds.get(event.generation_id), None
-                else:
-                    feed = feeds.get(generation_of(event))
-                    position = Position(self._epoch, record.partition() or 0, record.offset() or 0)
-                if feed is not None and feed.take(event, position):
-                    touched[feed.generation_id] = feed
-            except (UndecodableRecord, SealedContent):
+            except UndecodableRecord:
                 self.undecodable += 1  # the recorder parks it as a dead letter; here it is only not shown
+                continue
+            except NewerRecord as error:
+                newer = self._cannot_go_on(feeds, record, error) or newer
+                continue
+            if type(event) is TokenChunk:
+                feed, position = feeds.get(event.generation_id), None
+            else:
+                feed = feeds.get(generation_of(event))
+                position = Position(self._epoch, record.partition() or 0, record.offset() or 0)
+            if feed is None:
+                continue
+            try:
+                if feed.take(event, position):
+                    touched[feed.generation_id] = feed
+            except SealedContent as error:
+                self.undecodable += 1
+                feed.lose(error)
+            except Exception as error:  # whatever it is, the other feeds have no part in it
+                self.undecodable += 1
+                _log.error("an answer cannot be shown on", reason=type(error).__name__, offset=record.offset())
+                feed.lose(error)
         for feed in touched.values():
             feed.wake()
+        if newer is not None:
+            raise newer
+
+    @staticmethod
+    def _cannot_go_on(feeds: Mapping[str, Feed], record: LogRecord, error: NewerRecord) -> NewerRecord | None:
+        """Lose the feeds that run; the error if there are any."""
+        running = [feed for feed in feeds.values() if feed.ending is None]
+        for feed in running:
+            feed.lose(error)
+        if not running:
+            return None
+        place = f"{TOKEN_CHUNKS}[{record.partition()}] offset {record.offset()}"
+        _log.error("a record of an answer that runs here cannot be read", place=place, reason=str(error))
+        return error
 
     def tail_of(self, conversation_id: str) -> Position:
         """Where this process reads the conversation's partition now: a lower bound of whatever is appended next."""
@@ -95,12 +131,12 @@ class TailHub:
     def open(self, generation_id: str, conversation_id: str, user_id: str) -> Feed:
         """The generation's feed, made if there is none; `close` it as often as it was opened.
 
-        A new one knows what comes from now on; `refill` reads what was before. Raises LogUnavailable above MAX_FEEDS.
+        A new one knows what comes from now on; `refill` reads what was before. Raises Overloaded above MAX_FEEDS.
         """
         feed = self._by_generation.get(generation_id)
         if feed is None:
             if len(self._by_generation) >= MAX_FEEDS:
-                raise LogUnavailable(f"this process serves {MAX_FEEDS} generations already")
+                raise Overloaded(f"it serves {MAX_FEEDS} answers")
             feed = Feed(generation_id, conversation_id, user_id, self.tail_of(conversation_id))
             self._by_generation[generation_id] = feed
             self._by_key.setdefault(conversation_id.encode(), {})[generation_id] = feed
@@ -122,7 +158,9 @@ class TailHub:
     async def refill(self, feed: Feed, tail: Position) -> None:
         """Make the feed whole by reading the log from `tail`. Does nothing for a feed that goes back that far.
 
-        Raises LogUnavailable. The scans of one process are bounded; those of one feed are one.
+        The scans of one process are bounded; those of one feed are one. Raises LogUnavailable; Overloaded where too
+        many others are being read; and what the records themselves lead to: sealed content, newer records. Whatever it
+        raises, those who read the feed already are told as well.
         """
         while (running := self._filling.get(feed.generation_id)) is not None:
             await asyncio.shield(running)
@@ -131,15 +169,30 @@ class TailHub:
         done = self._filling[feed.generation_id] = asyncio.get_running_loop().create_future()
         stop = self.tail_of(feed.conversation_id)
         feed.hold(stop)
+        has_room = False
         try:
             async with asyncio.timeout(SCAN_TIMEOUT_S), self._scans:
+                has_room = True
                 fold = await self._log.fold(feed.conversation_id, feed.generation_id, tail, stop.offset)
             feed.since = tail
             feed.fill(fold)
-        except (LogUnavailable, OutOfRange, TimeoutError) as error:
-            away = LogUnavailable(f"the beginning of the generation cannot be read: {str(error) or 'too slow'}")
-            feed.lose(away)
-            raise away from error
+        except Exception as error:
+            told = _told(error, has_room=has_room)
+            feed.lose(told)
+            if told is error:
+                raise
+            raise told from error
         finally:
             del self._filling[feed.generation_id]
             done.set_result(None)
+
+
+def _told(error: Exception, *, has_room: bool) -> Exception:
+    """What readers are told of an error that kept the beginning of their answer from being read."""
+    match error:
+        case TimeoutError() if not has_room:
+            return Overloaded(f"the beginnings of {MAX_SCANS} answers are being read")
+        case LogError() | TimeoutError():
+            return LogUnavailable(f"the beginning of the generation cannot be read: {str(error) or 'too slow'}")
+        case _:
+            return error

@@ -26,6 +26,7 @@ from inference_workers.ports import Engine, EngineError
 from inference_workers.publishing import BUSY_LINGER_MS, Outlet
 from inference_workers.spare import NotOrders, Orders, move_output, wait_for_orders
 from inference_workers.worker import Worker
+from infra.exits import EXIT_NEWER, newer_in
 from infra.lifesign import LifeSign
 from infra.logging import configure, get_logger
 from infra.models import ModelCatalogue, ModelsFileError
@@ -37,6 +38,7 @@ from topics.catalogue import (
     catalogue,
     jobs_topic,
 )
+from topics.counts import on_broker
 from topics.errors import LogError
 from topics.producer import LogProducer
 from topics.tail import Tail
@@ -56,11 +58,12 @@ async def run_worker(
     Raises LogError when the log is away at the start or for good, NotOrders when a spare is told nonsense.
     """
     properties, pool = settings.kafka.client_properties(), settings.worker.pool
-    topics = catalogue(
+    configured = catalogue(
         tuple(dict.fromkeys((*models.pools, pool))),
         keyed_partitions=settings.kafka.keyed_partitions,
         token_chunk_partitions=settings.kafka.token_chunk_partitions,
     )
+    topics = await asyncio.to_thread(on_broker, properties, configured)
     instance = os.environ.get(INSTANCE_VARIABLE)
     async with AsyncExitStack() as opened:
         calm = LogProducer(properties, topics, linger_ms=0, client_id="verbatim-worker-calm")
@@ -155,7 +158,8 @@ async def _main(settings: Settings, models: ModelCatalogue, as_spare: bool) -> N
 
 
 def main() -> int:
-    """Exit status 0 after a stop, 1 when the log ended the work, 2 for wrong settings or arguments."""
+    """Exit status 0 after a stop, 1 when the log ended the work, 2 for wrong settings or arguments, 3 at a record of a
+    newer release."""
     as_spare = sys.argv[1:] == ["--spare"]
     if sys.argv[1:] and not as_spare:
         print("usage: python -m inference_workers [--spare]", file=sys.stderr)
@@ -175,6 +179,9 @@ def main() -> int:
     except LogError as error:
         return _ended_by(error)
     except BaseExceptionGroup as group:
+        if (newer := newer_in(group)) is not None:
+            _log.critical("the work ended", reason=str(newer))
+            return EXIT_NEWER
         expected, rest = group.split((LogError, NotOrders))
         if rest is not None or expected is None:
             raise

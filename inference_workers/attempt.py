@@ -7,11 +7,13 @@ import contextlib
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import get_args
 
 from inference_workers.attempts import Answer, EndOnly, NothingToDo, Plan, owns, plan
+from inference_workers.counting import NOTHING, runaway_at, usage_of
 from inference_workers.custody import Interrupt, Job
 from inference_workers.lookback import Lookback, Past
-from inference_workers.ports import Delta, Engine, EngineError, EngineRequest, Finish
+from inference_workers.ports import Delta, Engine, EngineError, EngineOverloaded, EngineRequest, Finish, Reasoning
 from inference_workers.publishing import AttemptWriter, Outlet
 from infra.clock import now_us
 from infra.crash_points import crash_point
@@ -21,8 +23,10 @@ from infra.models import Deadlines, ModelCatalogue, ModelNotFound, ModelSpec
 from schemas import ids
 from schemas.conversation import Sampling
 from schemas.envelope import Envelope, Position, SealedContent
-from schemas.generation import AttemptStarted, Failure, GenerationRequested, Usage
-from topics.errors import LogError, LogUnavailable
+from schemas.generation import AttemptStarted, Failure, FinishReason, GenerationRequested, Usage
+from schemas.limits import MAX_ANSWER_CHARS, MAX_ANSWER_CHUNKS
+from topics.bounding import bounded
+from topics.errors import LogError, LogUnavailable, RecordRefused
 
 MAX_STARTS = 5
 """How often a start may lose its number to another worker's before the job is taken up again later."""
@@ -31,6 +35,10 @@ HAND_OVER_WAIT_S = 2.0
 EXPIRED = Failure("deadline_exceeded", "The answer was not ready in time. Please try again.", True)
 BROKEN = Failure("internal_error", "The worker failed at this request. Please try again.", True)
 MOVED = Failure("model_moved", "The model is served by other workers now. Please try again.", True)
+SEALED = Failure("content_sealed", "The conversation cannot be read any more.", False)
+MAX_DELTA_TOKENS = 1_000_000
+"""Of one delta; no engine sends as many at once."""
+_ENGINES_REASONS = frozenset(get_args(FinishReason)) - {"failed", "handed_over"}
 MAX_ENGINE_CALLS = 4
 """How often one worker begins a generation whose records the log does not take, before it ends it."""
 _log = get_logger(__name__)
@@ -68,6 +76,9 @@ class Attempt:
         self._writer: AttemptWriter | None = None
         self._started: asyncio.Future[int] | None = None
         self._prefix_tokens = 0
+        self._thought = 0
+        self._max_tokens = 1
+        self._accepted = False
         self.already_ended = False
 
     async def run(self) -> None:
@@ -103,12 +114,13 @@ class Attempt:
 
     async def _answer(self, writer: AttemptWriter, model: ModelSpec, sampling: Sampling, step: Answer) -> None:
         limits = model.deadlines
+        self._max_tokens = (sampling.max_tokens or 1) - step.prefix_tokens
         left_s = max(self._remaining_s(), 0.001)
         call = EngineRequest(
             request_id=f"{self._request.turn.generation_id}:{step.number}:{writer.attempt_id}",
             model=model,
             messages=self._request.messages,
-            sampling=replace(sampling, max_tokens=(sampling.max_tokens or 1) - step.prefix_tokens),
+            sampling=replace(sampling, max_tokens=self._max_tokens),
             deadlines=Deadlines(
                 first_token_s=min(self._request.first_token_timeout_ms / 1000 or limits.first_token_s, left_s),
                 inter_token_s=min(self._request.inter_token_timeout_ms / 1000 or limits.inter_token_s, left_s),
@@ -118,33 +130,55 @@ class Attempt:
         )
         finish: Finish | None = None
         self._job.engine_calls += 1
+        chars_left = MAX_ANSWER_CHARS - len(step.prefix)
+        tokens_left = runaway_at(self._max_tokens)
         try:
             async with contextlib.aclosing(self._bench.engine.generate(call)) as events:
                 async for event in events:
                     if type(event) is Delta:
-                        writer.put(event.text, event.tokens)
+                        text, tokens = event.text, event.tokens
+                        if not 0 <= tokens <= MAX_DELTA_TOKENS:
+                            tokens = min(max(tokens, 0), MAX_DELTA_TOKENS)
+                        chars_left -= len(text)
+                        tokens_left -= tokens
+                        if chars_left < 0 or tokens_left < 0 or writer.last_seq >= MAX_ANSWER_CHUNKS:
+                            # Longer than an answer may be, or than was asked for: the engine is stopped here.
+                            writer.put(text[: len(text) + min(chars_left, 0)], tokens)
+                            finish = Finish("length")
+                            break
+                        writer.put(text, tokens)
                         crash_point("worker.mid_stream")
                     elif isinstance(event, Finish):
                         finish = event
+                    elif isinstance(event, Reasoning):
+                        tokens = min(max(event.tokens, 0), MAX_DELTA_TOKENS)
+                        self._thought += tokens
+                        tokens_left -= tokens
+                        if tokens_left < 0:
+                            finish = Finish("length")
+                            break
         except EngineError as error:
-            await self._end(writer, Failure(error.code, error.message, error.retryable))
+            self._accepted = self._accepted or error.accepted
+            await self._end(writer, _failure_of(error))
             return
         except SealedContent:
-            await self._end(writer, Failure("content_sealed", "The conversation cannot be read any more.", False))
+            await self._end(writer, SEALED)
             return
         except Exception as error:
             # A fault of ours or of an adapter: this job ends, the worker and all other jobs go on.
             # Where it happened, not what it says: messages of strangers may quote prompts.
             where = "".join(traceback.format_tb(error.__traceback__)[-3:])
             _log.error("an engine adapter failed", error=type(error).__name__, where=where)
+            self._accepted = True
             await self._end(writer, BROKEN)
             return
-        if finish is None:
+        self._accepted = True
+        if finish is None or finish.reason not in _ENGINES_REASONS:
             await self._end(writer, BROKEN)
             return
         await self._acknowledged_start()
         crash_point("worker.before_attempt_ended")
-        await writer.end(finish.reason, self._usage(writer, finish, resumed=bool(step.prefix)))
+        await writer.end(finish.reason, self._usage(writer, finish))
         crash_point("worker.after_attempt_ended")
 
     async def _end(self, writer: AttemptWriter, failure: Failure | None) -> None:
@@ -195,7 +229,7 @@ class Attempt:
             bench.outlet,
             request.turn,
             attempt_id,
-            on_broken=lambda _: self._job.stop(Interrupt.BROKEN),
+            on_broken=self._broken,
         )
         at_us, cause = now_us(), request.envelope
         started = AttemptStarted(
@@ -220,22 +254,32 @@ class Attempt:
         self._started = writer.begin(started, open_when_acknowledged=not self._job.old)
         return writer
 
+    def _broken(self, error: LogError) -> None:
+        if isinstance(error, RecordRefused):
+            self._job.failed_at(error)
+        self._job.stop(Interrupt.BROKEN)
+
     async def _acknowledged_start(self) -> int:
         if self._started is None:
             raise LogUnavailable("the attempt was never begun")
         # Shielded: an interrupt must not cancel what the hand-over waits for again.
         return await asyncio.shield(self._started)
 
-    def _usage(self, writer: AttemptWriter, finish: Finish | None = None, *, resumed: bool = False) -> Usage:
-        """Over all attempts. A resumed attempt's prompt held answer text, so the first count of the prompt stands."""
-        prompt, completion, cached = self._request.prompt_tokens, writer.tokens, 0
-        if finish is not None:
-            if finish.completion_tokens is not None:
-                completion = finish.completion_tokens
-            if finish.prompt_tokens is not None and not resumed:
-                prompt = finish.prompt_tokens
-                cached = min(finish.cached_tokens or 0, prompt)
-        return Usage(prompt, self._prefix_tokens + completion, cached)
+    def _usage(self, writer: AttemptWriter, finish: Finish | None = None) -> Usage:
+        """Over all attempts. Nothing where no engine took the request: nobody worked at it."""
+        if not (self._accepted or writer.tokens or self._thought or self._prefix_tokens):
+            return NOTHING
+        turn_model = self._request.turn.model
+        models = self._bench.models
+        return usage_of(
+            finish,
+            prompt=self._request.prompt_tokens,
+            said=writer.tokens,
+            thought=self._thought,
+            before=self._prefix_tokens,
+            max_tokens=self._max_tokens,
+            context_tokens=models.get(turn_model).context_tokens if turn_model in models else 0,
+        )
 
     def _model(self) -> tuple[ModelSpec | None, Failure | None]:
         try:
@@ -253,4 +297,15 @@ class Attempt:
         return replace(sampling, max_tokens=min(sampling.max_tokens or room, room))
 
     def _remaining_s(self) -> float:
+        """Seconds to the deadline."""
         return (self._request.deadline_at_us - now_us()) / 1e6
+
+
+def _failure_of(error: EngineError) -> Failure:
+    """The failure an engine's error stands for, in a size that a record holds."""
+    after_s = error.retry_after_s if isinstance(error, EngineOverloaded) else None
+    return bounded(
+        Failure(
+            error.code, error.message, error.retryable, None if after_s is None else min(max(round(after_s), 0), 3600)
+        )
+    )

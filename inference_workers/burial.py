@@ -6,25 +6,28 @@ import asyncio
 
 from confluent_kafka import Message
 
-from infra.clock import now_us
+from infra.clock import monotonic_s, now_us
 from infra.logging import get_logger
 from topics.catalogue import DEAD_LETTERS
-from topics.dead_letters import dead_letter
+from topics.dead_letters import dead_letter, letter_key
 from topics.errors import FatalLogError, LogError, RecordRefused
 from topics.producer import LogProducer
 
 RETRY_S = 1.0
+GIVE_UP_S = 300.0
 
 _log = get_logger(__name__)
 
 
 async def bury(letters: LogProducer, message: Message, error: Exception) -> None:
-    """Put a record into the dead letters, however long the log is away; returns once its partition may move on.
+    """Put a record into the dead letters; returns once its partition may move on.
 
-    Raises FatalLogError when the log will never take anything from this process again.
+    Raises FatalLogError when the log takes nothing from this process any more, or has taken nothing for GIVE_UP_S: the
+    record stays unacknowledged, and is read again after a restart.
     """
     letter, raw = dead_letter(message, "worker", error, now_us()), message.key()
-    key = raw.decode("utf-8", "replace") if isinstance(raw, bytes) else ""
+    key = letter_key(raw if isinstance(raw, bytes) else None)
+    until_s = monotonic_s() + GIVE_UP_S
     while True:
         try:
             await letters.send(DEAD_LETTERS, key, letter)
@@ -35,5 +38,7 @@ async def bury(letters: LogProducer, message: Message, error: Exception) -> None
             _log.error("a dead letter was refused, only this line knows of it", reason=str(failure))
             return
         except LogError as failure:
+            if monotonic_s() >= until_s:
+                raise FatalLogError(f"a dead letter was not taken for {GIVE_UP_S:.0f} s: {failure}") from failure
             _log.warning("a dead letter was not taken, trying again", reason=str(failure))
             await asyncio.sleep(RETRY_S)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from schemas.generation import GenerationRequested
+from topics.errors import LogError
 
 
 class Interrupt(Enum):
@@ -31,7 +32,10 @@ class Delivery:
 
 @dataclass(slots=True, eq=False)
 class Job:
-    """One generation to be answered. Several deliveries of it are one job: the first wins."""
+    """One generation to be answered. Several deliveries of it are one job: the first wins.
+
+    `faults`: how often this worker failed at it because of the job itself; `fault` says at what, without its content.
+    """
 
     request: GenerationRequested
     deliveries: list[Delivery]
@@ -41,10 +45,17 @@ class Job:
     ended_at_s: float | None = None
     outcome_seen: bool = False
     engine_calls: int = 0
+    faults: int = 0
+    fault: str = ""
 
     @property
     def generation_id(self) -> str:
         return self.request.turn.generation_id
+
+    def failed_at(self, error: Exception) -> None:
+        """This worker failed at the job, and not because the log or an engine was away."""
+        self.faults += 1
+        self.fault = f"{type(error).__name__}: {error}" if isinstance(error, LogError) else type(error).__name__
 
     def stop(self, why: Interrupt) -> None:
         """Stop it if it runs; the first reason stays."""

@@ -29,6 +29,11 @@ class DeadlineWatch:
             self._timer.cancel()
             self._timer = self._loop.call_at(self._due()[0], self._look)
 
+    def alive(self) -> None:
+        """A sign of life that is no token: the wait for the first token begins anew, up to the total deadline."""
+        if not self._first_seen:
+            self._last = self._loop.time()
+
     def close(self) -> None:
         self._timer.cancel()
 
@@ -41,7 +46,7 @@ class DeadlineWatch:
         total: tuple[float, Deadline, float] = (self._start + limits.total_s, "total", limits.total_s)
         if self._first_seen:
             return min(total, (self._last + limits.inter_token_s, "inter_token", limits.inter_token_s))
-        return min(total, (self._start + limits.first_token_s, "first_token", limits.first_token_s))
+        return min(total, (self._last + limits.first_token_s, "first_token", limits.first_token_s))
 
     def _look(self) -> None:
         due, deadline, limit_s = self._due()

@@ -9,16 +9,19 @@ from dataclasses import dataclass, field
 
 from confluent_kafka import Message
 
-from schemas.codec import UndecodableRecord, decode
+from infra.exits import tell_newer
+from infra.logging import get_logger
+from schemas.codec import NewerRecord, UndecodableRecord, decode
 from schemas.envelope import Position
 from schemas.generation import Turn
 from topics.catalogue import TOKEN_CHUNKS
-from topics.errors import LogError, OutOfRange
+from topics.errors import OutOfRange
 from topics.generation_fold import GenerationFold
 from topics.scan import generation_of, scan, watermarks
 
 SCAN_TIMEOUT_S = 15.0
 MAX_CONCURRENT_READS = 4
+_log = get_logger(__name__)
 
 
 @dataclass(slots=True)
@@ -44,6 +47,7 @@ class Lookback:
         self._wanted: list[_Wanted] = []
         self._asked = asyncio.Event()
         self._reads = asyncio.Semaphore(MAX_CONCURRENT_READS)
+        self._scanned: set[int] = set()
 
     async def past(self, turn: Turn) -> Past:
         """The generation up to now. Raises LogError."""
@@ -58,27 +62,37 @@ class Lookback:
             await asyncio.to_thread(self._fold, past.turn.tail.partition, past.upto, upto, [past])
 
     async def run(self) -> None:
-        """Serve `past` until cancelled."""
-        while True:
-            await self._asked.wait()
-            self._asked.clear()
-            by_partition: dict[int, list[_Wanted]] = defaultdict(list)
-            for wanted in self._wanted:
-                by_partition[wanted.past.turn.tail.partition].append(wanted)
-            self._wanted = []
-            for partition, group in by_partition.items():
-                await self._serve(partition, [wanted for wanted in group if not wanted.done.done()])
+        """Serve `past` until cancelled: one scan a partition at a time, so that a slow one holds up no other.
+
+        Raises NewerRecord where token-chunks holds a record of a newer release.
+        """
+        async with asyncio.TaskGroup() as scans:
+            while True:
+                await self._asked.wait()
+                self._asked.clear()
+                by_partition: dict[int, list[_Wanted]] = defaultdict(list)
+                for wanted in self._wanted:
+                    by_partition[wanted.past.turn.tail.partition].append(wanted)
+                self._wanted = [wanted for partition in self._scanned for wanted in by_partition.pop(partition, ())]
+                for partition, group in by_partition.items():
+                    self._scanned.add(partition)
+                    scans.create_task(self._serve(partition, [wanted for wanted in group if not wanted.done.done()]))
 
     async def _serve(self, partition: int, group: list[_Wanted]) -> None:
         pasts = [wanted.past for wanted in group]
         try:
             async with self._reads:
                 await asyncio.to_thread(self._fold_to_end, partition, pasts)
-        except LogError as error:
+        except NewerRecord:
+            raise
+        except Exception as error:
+            # Also what a fold does not bear: it fails those who asked, and nobody else.
             for wanted in group:
                 if not wanted.done.done():
                     wanted.done.set_exception(error)
-            return
+        finally:
+            self._scanned.discard(partition)
+            self._asked.set()
         for wanted in group:
             if not wanted.done.done():
                 wanted.done.set_result(wanted.past)
@@ -109,6 +123,9 @@ def _apply(message: Message, by_id: Mapping[str, Past]) -> None:
         record = decode(message.value() or b"")
     except UndecodableRecord:
         return  # no reader counts it
+    except NewerRecord as newer:
+        tell_newer(_log, newer, TOKEN_CHUNKS, message.partition() or 0, message.offset() or 0)
+        raise
     past = by_id.get(generation_of(record))
     if past is not None:
         past.fold.apply(record, Position(past.turn.tail.epoch, message.partition() or 0, message.offset() or 0))

@@ -3,9 +3,9 @@
     async with contextlib.aclosing(engine.generate(request)) as events:
         async for event in events: ...
 
-`generate` yields any number of `Delta` and then exactly one `Finish`, or raises an EngineError:
+`generate` yields any number of `Delta` and `Reasoning` and then exactly one `Finish`, or raises an EngineError:
 
-    EngineError              code, message (no prompt text, no keys), retryable
+    EngineError              code, message (no prompt text, no keys), retryable, accepted
     ├── EngineUnavailable    not reachable, went away, draining              retryable
     ├── EngineOverloaded     refuses for load; `retry_after_s`               retryable
     ├── EngineTimeout        first_token, inter_token or total deadline      retryable
@@ -59,16 +59,29 @@ class Delta:
 
 
 @dataclass(frozen=True, slots=True)
+class Reasoning:
+    """What a model thinks before and between its answer's parts: no part of the answer, but paid for as output."""
+
+    text: str
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
 class Finish:
-    """The normal end. Counts are None where the engine does not tell: count the deltas' tokens then."""
+    """The normal end. Counts are None where the engine does not tell: count the tokens of Delta and Reasoning then.
+
+    Counts are passed on as the engine told them, whole numbers from 0 without a bound: whoever stores them bounds them.
+    `completion_tokens` holds the `reasoning_tokens`.
+    """
 
     reason: FinishReason
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     cached_tokens: int | None = None
+    reasoning_tokens: int | None = None
 
 
-EngineEvent = Delta | Finish
+EngineEvent = Delta | Reasoning | Finish
 
 
 class Engine(Protocol):
@@ -92,28 +105,42 @@ class Engine(Protocol):
 
 
 class EngineError(Exception):
-    """An engine did not answer. `message` is for users and logs: it holds no prompt text and no key."""
+    """An engine did not answer. `message` is for users and logs: it holds no prompt text and no key.
+
+    `accepted` is False where it is certain that no engine worked at the request: the connection was refused, or it was
+    answered with a refusal before any token. Such a try costs nothing. In doubt it is True.
+    """
 
     code = "engine_error"
     retryable = False
+    accepted = True
 
-    def __init__(self, message: str, *, code: str | None = None) -> None:
+    def __init__(self, message: str, *, code: str | None = None, accepted: bool | None = None) -> None:
         super().__init__(message)
         self.message = message
+        if accepted is not None:
+            self.accepted = accepted
         if code is not None:
             self.code = code
 
 
 class EngineUnavailable(EngineError):
+    """`answered`: something was reached and said no, as with HTTP 500. It may go on saying so."""
+
     code = "engine_unavailable"
     retryable = True
 
+    def __init__(self, message: str, *, answered: bool = False, accepted: bool | None = None) -> None:
+        super().__init__(message, accepted=accepted)
+        self.answered = answered
+
 
 class EngineOverloaded(EngineError):
-    """`retry_after_s`: when to try again, bounded; None if the engine did not say."""
+    """`retry_after_s`: when to try again, bounded, from an upstream that limits our rate (HTTP 429); else None."""
 
     code = "engine_overloaded"
     retryable = True
+    accepted = False
 
     def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
         super().__init__(message)
@@ -133,7 +160,12 @@ class EngineTimeout(EngineError):
 
 
 class EngineRejected(EngineError):
+    """`code` tells whose mistake it is: the request's (`invalid_request`, `context_length_exceeded`, `content_filter`)
+    or the operator's (`engine_auth`, `engine_misconfigured`; `engine_rejected` where the engine does not say).
+    """
+
     code = "engine_rejected"
+    accepted = False
 
 
 class EngineFailed(EngineError):

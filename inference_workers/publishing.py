@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable
 from hashlib import sha256
 
@@ -28,6 +29,7 @@ from topics.headers import headers_of
 from topics.producer import Acknowledged, LogProducer
 
 BUSY_LINGER_MS = 1.0
+_HALVES = re.compile("[\ud800-\udfff]")
 MAX_CHUNK_CHARS = 128 * 1024
 """Longer texts leave as several records: a record of token-chunks holds 1 MiB at most."""
 
@@ -111,7 +113,8 @@ class Gate:
 class AttemptWriter:
     """One attempt's records, in order. `broken` is set once any of them was not taken by the log.
 
-    After a broken record nothing more is produced: readers hold at the gap until a later attempt goes on.
+    After a broken record nothing more is produced: readers hold at the gap until a later attempt goes on. `last_seq` is
+    that of the generation's last chunk; halves of surrogate pairs are published as U+FFFD.
     """
 
     def __init__(self, outlet: Outlet, turn: Turn, attempt_id: str, on_broken: Callable[[LogError], None]) -> None:
@@ -126,7 +129,7 @@ class AttemptWriter:
         self._outgoing: list[tuple[GenerationRecord, Acknowledged]] = []
         self._queued = False
         self._digest = sha256()
-        self._seq = 0
+        self.last_seq = 0
 
     def begin(self, started: AttemptStarted, *, open_when_acknowledged: bool) -> asyncio.Future[int]:
         """Publish the start; the future has its offset. No chunk leaves before `open`."""
@@ -134,7 +137,7 @@ class AttemptWriter:
 
     def resume_at(self, first_seq: int, prefix: str) -> None:
         """The accepted text and the next seq, as the scan up to our own start showed them."""
-        self._seq = first_seq - 1
+        self.last_seq = first_seq - 1
         self._digest = sha256(prefix.encode())
 
     def open(self) -> None:
@@ -165,7 +168,7 @@ class AttemptWriter:
                 conversation_id=self._turn.conversation_id,
                 attempt_id=self.attempt_id,
                 at_us=now_us(),
-                last_seq=self._seq,
+                last_seq=self.last_seq,
                 sha256=self._digest.hexdigest(),
                 finish_reason=finish_reason,
                 usage=usage,
@@ -204,9 +207,14 @@ class AttemptWriter:
         turn = self._turn
         for at in range(0, len(text), MAX_CHUNK_CHARS):
             part = text[at : at + MAX_CHUNK_CHARS] if len(text) > MAX_CHUNK_CHARS else text
-            self._seq += 1
-            self._digest.update(part.encode("utf-8", "replace"))
-            chunk = TokenChunk(turn.generation_id, self.attempt_id, self._seq, now_us(), tokens, part)
+            try:
+                utf8 = part.encode()
+            except UnicodeEncodeError:
+                part = _HALVES.sub("\ufffd", part)
+                utf8 = part.encode()
+            self.last_seq += 1
+            self._digest.update(utf8)
+            chunk = TokenChunk(turn.generation_id, self.attempt_id, self.last_seq, now_us(), tokens, part)
             self._outgoing.append((chunk, self._chunk_taken))
             tokens = 0
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from confluent_kafka import Message
 
 from inference_workers.custody import Custody, Interrupt, Job
-from schemas.codec import UndecodableRecord, decode
+from schemas.codec import NewerRecord, UndecodableRecord, decode
 from schemas.control import CancelRequested
 from schemas.outcome import Outcome
 
@@ -32,7 +32,7 @@ class Signals:
         for message in messages:
             try:
                 bell = decode(message.value() or b"")
-            except UndecodableRecord:
+            except (UndecodableRecord, NewerRecord):
                 continue  # the truth is in token-chunks; a damaged doorbell costs time alone
             if not isinstance(bell, CancelRequested):
                 continue
@@ -53,7 +53,7 @@ class Signals:
                 continue
             try:
                 outcome = decode(message.value() or b"")
-            except UndecodableRecord:
+            except (UndecodableRecord, NewerRecord):
                 continue  # no outcome of ours; the sweep asks the log itself
             job = self._custody.get(outcome.turn.generation_id) if isinstance(outcome, Outcome) else None
             if job is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 
 REPLACEMENT = "\ufffd"
+MAX_BYTES_A_CHARACTER = 4
 
 
 class Utf8Pieces:
@@ -41,6 +42,35 @@ class SurrogatePieces:
 
     def flush(self) -> str:
         return REPLACEMENT if self._held else ""
+
+
+class HalfCharacters:
+    """Pieces of text of engines that decode token by token: they show an unfinished character as U+FFFD, one for each
+    token, and then the whole character. Replacement characters at the end of a piece wait for what follows.
+    """
+
+    def __init__(self) -> None:
+        self._held = ""
+
+    def feed(self, piece: str) -> str:
+        """The piece with what waited before it, or without it if that has become the character at its start."""
+        if not self._held and piece[-1:] != REPLACEMENT:
+            return piece
+        settled = piece.rstrip(REPLACEMENT)
+        waiting = piece[len(settled) :]
+        if not settled:
+            self._held += waiting
+            return ""
+        # Only what is no ASCII has halves, at most three of them.
+        finished = not settled[0].isascii() and settled[0] != REPLACEMENT and len(self._held) < MAX_BYTES_A_CHARACTER
+        text = settled if finished else self._held + settled
+        self._held = waiting
+        return text
+
+    def flush(self) -> str:
+        """What waited at the end: replacement characters that stayed."""
+        held, self._held = self._held, ""
+        return held
 
 
 class GrowingText:

@@ -13,6 +13,7 @@ from inference_workers.custody import Custody, Job
 from inference_workers.lookback import Lookback
 from infra.clock import monotonic_s
 from infra.logging import get_logger
+from schemas.codec import NewerRecord
 from topics.errors import LogError
 
 SWEEP_EVERY_S = 1.0
@@ -44,8 +45,14 @@ class Verification:
     async def _verify(self, job: Job) -> None:
         try:
             past = await self._lookback.past(job.request.turn)
+        except NewerRecord:
+            raise
         except LogError as error:
             _log.warning("an ended job cannot be verified", generation=job.generation_id, reason=str(error))
+            return
+        except Exception as error:
+            # What one generation's records lead to must not end the others; the watchdog ends it at its deadline.
+            _log.error("an ended job cannot be verified", generation=job.generation_id, error=type(error).__name__)
             return
         if job.ended_at_s is None or self._custody.get(job.generation_id) is not job:
             return

@@ -20,23 +20,28 @@ from confluent_kafka import Message
 from inference_workers.attempt import Attempt, Bench, NotOwner
 from inference_workers.burial import bury
 from inference_workers.custody import Custody, Delivery, Interrupt, Job
+from inference_workers.giving_up import give_up
 from inference_workers.job_reader import JobReader, Partition
 from inference_workers.scheduling import FairQueue
 from inference_workers.signals import Signals
 from inference_workers.verification import Verification
 from infra.clock import monotonic_s
 from infra.crash_points import crash_point
+from infra.exits import tell_newer
 from infra.logging import get_logger
-from schemas.codec import UndecodableRecord, decode
+from schemas.codec import NewerRecord, UndecodableRecord, decode
 from schemas.envelope import Position
 from schemas.generation import GenerationRequested
 from topics.catalogue import Catalogue
 from topics.commits import CommitTracker
-from topics.errors import FatalLogError, LogError
+from topics.dead_letters import PoisonRun
+from topics.errors import FatalLogError, LogError, RecordRefused
 from topics.producer import LogProducer
 
 COMMIT_EVERY_S = 0.1
 RETRY_S = 1.0
+MAX_FAULTS = 4
+"""How often a worker fails at a job because of the job itself before it gives it up."""
 MAX_UNCOMMITTED = 5000
 """Jobs in custody, most of them ended and awaiting their outcome, at which reading stops: the recorder is away."""
 
@@ -62,6 +67,7 @@ class Worker:
         self._tracker = CommitTracker()
         self._old_below: dict[Partition, int] = {}
         self.signals = Signals(self._custody, self._finish)
+        self._poison = PoisonRun()
         self._running = 0
         self._draining = False
         self._idle = asyncio.Event()
@@ -154,6 +160,8 @@ class Worker:
 
     async def _attempt(self, job: Job) -> bool:
         """One attempt. True: the job is to be taken up again."""
+        if job.faults >= MAX_FAULTS:
+            return await self._give_up(job)
         if self.signals.rung(job.generation_id):
             job.old = True  # something ended it before it came: the log knows
         first = job.deliveries[0]
@@ -162,23 +170,43 @@ class Worker:
         try:
             await attempt.run()
         except NotOwner:
-            self._custody.release(job)
-            return False
+            # Its partition may be ours all the same, after a stall: then nobody else will work at it.
+            if not job.deliveries:
+                self._custody.release(job)
+            return bool(job.deliveries)
         except FatalLogError as error:
             self._fail(error)
             return False
+        except NewerRecord as error:
+            self._fail(error)
+            return False
         except LogError as error:
+            if isinstance(error, RecordRefused) and job.interrupt is None:
+                job.failed_at(error)
             _log.warning("the log failed an attempt", generation=job.generation_id, reason=str(error))
             job.interrupt = None
             return True
         except Exception as error:
             # A fault of ours must not end the other jobs with this one, nor come back for ever by a restart: this job
-            # is tried again, in vain perhaps, until its deadline, when the watchdog ends it.
+            # is tried again a few times, and then given up.
             where = "".join(traceback.format_tb(error.__traceback__)[-3:])
             _log.error("an attempt failed", generation=job.generation_id, error=type(error).__name__, where=where)
+            job.failed_at(error)
             job.interrupt = None
             return True
         self._ended(job, committable=attempt.already_ended)
+        return False
+
+    async def _give_up(self, job: Job) -> bool:
+        try:
+            ended = await give_up(self._letters, job, job.fault)
+        except FatalLogError as error:
+            self._fail(error)
+            return False
+        except LogError as error:
+            _log.warning("a job cannot be given up yet", generation=job.generation_id, reason=str(error))
+            return True
+        self._ended(job, committable=not ended)
         return False
 
     def _interrupted(self, job: Job, why: Interrupt) -> bool:
@@ -237,9 +265,14 @@ class Worker:
             request = decode(message.value() or b"")
             if not isinstance(request, GenerationRequested):
                 raise UndecodableRecord(f"{type(request).__name__} does not belong in {topic}")
+        except NewerRecord as newer:
+            tell_newer(_log, newer, topic, partition, offset)
+            self._fail(newer)
+            return
         except UndecodableRecord as error:
             self._bury(message, delivery, error)
             return
+        self._poison.good()
         known = self._custody.get(request.turn.generation_id)
         if known is not None:
             known.deliveries.append(delivery)
@@ -305,6 +338,11 @@ class Worker:
             self._fail(failure)
             return
         self._tracker.finished(delivery.topic, delivery.partition, delivery.offset, delivery.epoch)
+        try:
+            self._poison.poison(f"{delivery.topic}/{delivery.partition}/{delivery.offset}", error)
+        except FatalLogError as failure:
+            self._commit()
+            self._fail(failure)
 
     def _fail(self, error: Exception) -> None:
         if not self._failure.done():

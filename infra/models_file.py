@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
+from infra.model_addresses import check_address
 from infra.model_spec import Capability, Deadlines, Dialect, EngineName, ModelsFileError, ModelSpec, TextMode
 from infra.prices_file import PriceTable
 from infra.toml_lines import KeyPath, key_lines, line_of
@@ -67,10 +67,6 @@ class _ModelTable(StrictTable):
 
     @model_validator(mode="after")
     def _fits_its_engine(self) -> _ModelTable:
-        if self.engine == "openai" and not re.match(r"^https?://[^\s/]+", self.address or ""):
-            raise ValueError("address is needed, expected the base URL of the upstream, like http://127.0.0.1:8000/v1")
-        if self.engine == "triton" and not re.match(r"^[^\s:/]+:\d+$", self.address or "host:1"):
-            raise ValueError(f"address {self.address!r} is wrong, expected host:port of Triton's gRPC service")
         if self.engine != "tensorrt_llm" and self.options:
             raise ValueError("options are for engine tensorrt_llm alone, expected none")
         if (self.max_output_tokens or 1) > self.context_tokens:
@@ -131,6 +127,11 @@ def _spec(path: Path, lines: dict[KeyPath, int], index: int, table: _ModelTable)
             raise ModelsFileError(path, line_of(lines, ("model", index, key)), problem)
         return file
 
+    try:
+        check_address(table.engine, table.address, has_key=table.api_key_env is not None)
+    except ValueError as error:
+        line = line_of(lines, ("model", index, "address"))
+        raise ModelsFileError(path, line, f"model {table.id!r}: {error}") from None
     return ModelSpec(
         id=table.id,
         engine=table.engine,

@@ -24,6 +24,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from infra.origins import checked_origins
 from infra.planted import CLOCK_SKEW_VARIABLE, CRASHPOINT_VARIABLE
 
 CONFIG_FILE_VARIABLE = "VERBATIM_CONFIG"
@@ -106,6 +107,8 @@ class TritonSettings(_Section):
 class ApiSettings(_Section):
     """`trusted_proxies`: addresses or networks whose X-Forwarded-For and X-Forwarded-Proto are believed.
 
+    `cors_origins`: web pages whose scripts may call with a key of their own; "*": those of every origin.
+
     `operators`: ids or names of the users who see how the installation does; `up` makes the first, admin.
 
     `session_secret` signs the cookies and one-time links of browsers: the same for all processes of the API. Empty:
@@ -121,6 +124,7 @@ class ApiSettings(_Section):
     read_wait_s: float = Field(default=5.0, gt=0, le=30)
     produce_timeout_s: float = Field(default=10.0, gt=0, le=60)
     trusted_proxies: tuple[str, ...] = ("127.0.0.1", "::1")
+    cors_origins: tuple[str, ...] = ()
     operators: tuple[str, ...] = ("admin",)
     session_days: float = Field(default=30.0, gt=0, le=400)
     session_secret: SecretStr = SecretStr("")
@@ -134,6 +138,11 @@ class ApiSettings(_Section):
             except ValueError:
                 raise ValueError("addresses (10.0.0.5) or networks (10.0.0.0/24) are expected") from None
         return proxies
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _are_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        return checked_origins(origins)
 
     @field_validator("session_secret")
     @classmethod

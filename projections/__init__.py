@@ -7,6 +7,6 @@ row = await projections.conversation(conversation_id)
 from __future__ import annotations
 
 from projections.facade import Projections
-from projections.schema import SchemaMismatch, migrate
+from projections.schema import OtherRelease, SchemaMismatch, migrate
 
-__all__ = ["Projections", "SchemaMismatch", "migrate"]
+__all__ = ["OtherRelease", "Projections", "SchemaMismatch", "migrate"]

@@ -1,7 +1,7 @@
-"""Where a text may be cut without cutting a character that people see: an emoji, a letter with its accents, a flag. Pure.
+"""Where a text may be cut without cutting a character that people see: an emoji, a flag, a letter with accents. Pure.
 
 A small part of Unicode's rule for grapheme clusters (UAX 29), from the standard library's data: what joins on is never
-cut off, and what is written one by one may be. Hangul and CRLF included; Indic conjuncts count as joined by their marks.
+cut off, and what is written one by one may be. Hangul and CRLF are included; Indic conjuncts are not.
 """
 
 from __future__ import annotations

@@ -6,12 +6,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from infra.cassandra import CassandraSession, Row
-from projections.registry import DEFINITIONS
+from projections.registry import DEFINITIONS, defined, newest
 from projections.versions import Pointers, physical_name
 
 
 class Tables:
-    """Runs a projection's queries. They name tables as `{conversations}`: the version's own table stands there."""
+    """Runs a projection's queries. They name tables as `{conversations}`: the version's own table stands there.
+
+    A column that older definitions have not stands last and without a comma, as `{+estimated}`: it is asked for where
+    the version has it, and the rows are shorter where it has not.
+    """
 
     def __init__(self, session: CassandraSession, keyspace: str) -> None:
         self._session = session
@@ -24,7 +28,8 @@ class Tables:
         version = await self._pointers.live(projection)
         statement = self._statements.get((cql, version))
         if statement is None:
-            statement = await self._session.prepare(cql.format_map(self._names(projection, version)))
+            names = names_in(self._keyspace, projection, version, self._pointers.definition(projection, version))
+            statement = await self._session.prepare(cql.format_map(names))
             self._statements[cql, version] = statement
         return await self._session.execute(statement, parameters)
 
@@ -42,11 +47,16 @@ class Tables:
         """The version that is read now."""
         return await self._pointers.live(projection)
 
-    def _names(self, projection: str, version: int) -> Mapping[str, str]:
-        # Whatever its definition: a reader goes on behind a newer release's pointer, its columns permitting.
-        return {
-            table.name: physical_name(self._keyspace, table, version)
-            for known in DEFINITIONS
-            if known.name == projection
-            for table in known.tables
-        }
+
+def names_in(keyspace: str, projection: str, version: int, definition: int | None) -> Mapping[str, str]:
+    """What stands for the names in a query: the tables of the version, and the columns that its definition has.
+
+    Of a definition that this release has not, all the columns that it knows: a reader goes on behind a newer release's
+    pointer, its columns permitting.
+    """
+    known = [other for other in DEFINITIONS if other.name == projection]
+    there = defined(projection, definition) if definition is not None else None
+    columns = {column for table in (there or newest(projection)).tables for column in table.columns}
+    names = {table.name: physical_name(keyspace, table, version) for other in known for table in other.tables}
+    ever = {column for other in known for table in other.tables for column in table.columns}
+    return names | {f"+{column}": f", {column}" if column in columns else "" for column in ever}

@@ -1,8 +1,9 @@
 """The one list of projections: every definition (tables and fold) that this code can write.
 
 A definition says how; a version says where. The tables of each version carry its number, and which definition fills
-them stands in Cassandra (projections/versions.py). Another definition is another entry with the same name; it comes to
-be read by a rebuild, and until then the queries must get along with both.
+them stands in Cassandra (projections/versions.py). Another definition is another entry with the same name; `up`
+rebuilds by it what an older one fills, and until then the queries must get along with both. An older entry stays as
+long as an installation that `up` takes along may hold it (tests/releases).
 """
 
 from __future__ import annotations
@@ -24,11 +25,11 @@ from projections.feedback.table import FEEDBACK
 from projections.generations import fold as generations
 from projections.generations.table import GENERATIONS
 from projections.messages import fold as messages
-from projections.messages.table import MESSAGE_PLACES, MESSAGES
+from projections.messages.table import MESSAGE_PLACES, MESSAGES, MESSAGES_1
 from projections.order import ImpossiblePosition
-from projections.rows import RowChange, Table, Unprojectable, checked
+from projections.rows import RowChange, Table, Unprojectable, checked, narrowed
 from projections.usage import fold as usage
-from projections.usage.table import USAGE
+from projections.usage.table import USAGE, USAGE_1
 from schemas.envelope import Position
 from topics.catalogue import ACCOUNT_EVENTS, CONVERSATION_EVENTS, GENERATION_OUTCOMES, USAGE_RECORDS, catalogue
 
@@ -56,6 +57,14 @@ DEFINITIONS: tuple[Projection, ...] = (
         "messages",
         1,
         frozenset({CONVERSATION_EVENTS, GENERATION_OUTCOMES}),
+        (MESSAGES_1, MESSAGE_PLACES),
+        narrowed(messages.fold, (MESSAGES, MESSAGES_1)),
+    ),
+    # 2: whether tokens are estimated, and how many of them were reasoning.
+    Projection(
+        "messages",
+        2,
+        frozenset({CONVERSATION_EVENTS, GENERATION_OUTCOMES}),
         (MESSAGES, MESSAGE_PLACES),
         messages.fold,
     ),
@@ -71,7 +80,9 @@ DEFINITIONS: tuple[Projection, ...] = (
         conversation_lists.fold,
     ),
     Projection("generations", 1, frozenset({CONVERSATION_EVENTS}), (GENERATIONS,), generations.fold),
-    Projection("usage", 1, frozenset({USAGE_RECORDS}), (USAGE,), usage.fold),
+    Projection("usage", 1, frozenset({USAGE_RECORDS}), (USAGE_1,), narrowed(usage.fold, (USAGE, USAGE_1))),
+    # 2: as the messages' 2.
+    Projection("usage", 2, frozenset({USAGE_RECORDS}), (USAGE,), usage.fold),
     Projection("accounts", 1, frozenset({ACCOUNT_EVENTS}), (USERS, API_KEYS, KEYS_BY_USER), accounts.fold),
 )
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 _MOST_KEY_CHARACTERS = 512
@@ -73,6 +73,37 @@ def checked(changes: Iterable[RowChange]) -> tuple[RowChange, ...]:
                 column = change.table.key[change.key.index(part)]
                 raise Unprojectable(f"{column} has {len(part)} characters")
     return all_of_them
+
+
+def without(table: Table, *columns: str) -> Table:
+    """The table as it was before it had these columns. Raises KeyError for one that it has not."""
+    for column in columns:
+        table.cells[column]
+    return replace(table, cells={name: kind for name, kind in table.cells.items() if name not in columns})
+
+
+def narrowed(
+    fold: Callable[[Any, Any], tuple[RowChange, ...]], *tables: tuple[Table, Table]
+) -> Callable[[Any, Any], tuple[RowChange, ...]]:
+    """An older definition's fold, made of a newer one's: `tables` are pairs of a table and what it was.
+
+    Only for definitions that have nothing but more columns.
+    """
+    older = dict(tables)
+
+    def fold_before(record: Any, position: Any) -> tuple[RowChange, ...]:
+        return tuple(
+            change if (before := older.get(change.table)) is None else _as_before(change, before)
+            for change in fold(record, position)
+        )
+
+    return fold_before
+
+
+def _as_before(change: RowChange, table: Table) -> RowChange:
+    if isinstance(change, Erase):
+        return replace(change, table=table)
+    return replace(change, table=table, cells={name: v for name, v in change.cells.items() if name in table.cells})
 
 
 def size_of(change: RowChange) -> int:

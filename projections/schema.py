@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping
 
 from infra.cassandra import CassandraSession, StoreRefused
 from infra.settings import CassandraSettings, Settings
+from projections.behind import LATE, behind, refusal
 from projections.registry import DEFINITIONS, Projection, defined, names, newest
 from projections.rows import Table
 from projections.versions import POINTERS, VERSIONS, Version, read_pointers, read_versions, written
 from projections.watermarks import WATERMARKS
 
 _SHARED = {table.name: table for table in (POINTERS, VERSIONS, WATERMARKS)}
+_TRIES = 5
+_PAUSE_S = 0.3
 _Columns = set[tuple[str, str, str, int, str]]
 
 
@@ -19,27 +23,49 @@ class SchemaMismatch(Exception):
     """A table exists with other columns than this code writes and reads."""
 
 
-async def migrate(settings: Settings) -> None:
+class OtherRelease(Exception):
+    """The tables are of a release that this code is older, or much newer, than. The message is one line."""
+
+
+async def migrate(settings: Settings) -> tuple[str, ...]:
     """Create what is missing: keyspace, tables, pointers. Idempotent, also beside another process doing the same.
+    Returns the projections that a rebuild has to bring up to this release.
 
     A projection that has no version yet gets version 1 of its newest definition; one that the previous release left
     (a pointer, no version) is taken over as it stands. Existing versions stay what they are: rebuild makes new ones.
-    Raises SchemaMismatch, changing nothing, if a table exists with other columns; StoreUnavailable, StoreRefused.
+    The tables that all versions share get the columns that they lack.
+    Raises SchemaMismatch, changing nothing, if a table exists with other columns; OtherRelease, changing nothing of a
+    projection; StoreUnavailable, StoreRefused.
     """
     session = await CassandraSession.connect(settings.cassandra, request_timeout_s=30.0)
     try:
-        await _migrate(session, settings.cassandra)
+        left = _TRIES
+        while True:
+            try:
+                return await _migrate(session, settings.cassandra)
+            except StoreRefused:
+                # Beside another process that does the same: a table is listed a moment before it can be read.
+                left -= 1
+                if not left:
+                    raise
+            await asyncio.sleep(_PAUSE_S)
     finally:
         await session.aclose()
 
 
-async def _migrate(session: CassandraSession, settings: CassandraSettings) -> None:
+async def _migrate(session: CassandraSession, settings: CassandraSettings) -> tuple[str, ...]:
     keyspace = settings.keyspace
     there = await _found(session, keyspace)
+    added = _missing_columns(keyspace, there)
+    for name, columns in added.items():
+        await _create(session, f"ALTER TABLE {keyspace}.{name} ADD IF NOT EXISTS ({columns})")
     versions = await read_versions(session, keyspace) if VERSIONS.name in there else []
     pointers = await read_pointers(session, keyspace) if POINTERS.name in there else {}
+    if (reason := refusal(versions, pointers)) is not None:
+        raise OtherRelease(reason)
     known = {row.projection for row in versions}
-    firsts = [_first_version(name, pointers.get(name)) for name in names() if name not in known]
+    is_new = not known and not pointers
+    firsts = [_first_version(name, pointers.get(name), is_new) for name in names() if name not in known]
     wanted = _SHARED | _tables(_known([*versions, *firsts]))
     missing = _missing(keyspace, there, wanted)
     if missing:
@@ -55,23 +81,25 @@ async def _migrate(session: CassandraSession, settings: CassandraSettings) -> No
             raise StoreRefused(f"tables of keyspace {keyspace} could not be created: {', '.join(still)}")
     # Versions and pointers are an operator's, not the log's: these tables alone are written conditionally.
     add = await session.prepare(
-        f"INSERT INTO {keyspace}.{VERSIONS.name} (projection, version, definition, state)"  # noqa: S608 - a setting
-        " VALUES (?, ?, ?, ?) IF NOT EXISTS"
+        f"INSERT INTO {keyspace}.{VERSIONS.name} (projection, version, definition, state, run)"  # noqa: S608 - a setting
+        " VALUES (?, ?, ?, ?, ?) IF NOT EXISTS"
     )
     point = await session.prepare(
         f"INSERT INTO {keyspace}.{POINTERS.name} (projection, version) VALUES (?, ?) IF NOT EXISTS"  # noqa: S608
     )
     for row in firsts:
-        await session.execute(add, (row.projection, row.version, row.definition, row.state))
+        await session.execute(add, (row.projection, row.version, row.definition, row.state, row.run))
     for row in [*versions, *firsts]:
         # The first one of each: also where a migration was killed between its version and its pointer.
         if row.projection not in pointers and row.state == "ready":
             await session.execute(point, (row.projection, row.version))
+    return behind(await read_versions(session, keyspace), await read_pointers(session, keyspace))
 
 
-def _first_version(name: str, pointer: int | None) -> Version:
+def _first_version(name: str, pointer: int | None, is_new: bool) -> Version:
     if pointer is None:
-        return Version(name, 1, newest(name).definition, "ready")
+        # Beside an installation's history it begins empty.
+        return Version(name, 1, newest(name).definition, "ready", None if is_new else LATE)
     oldest = min(projection.definition for projection in DEFINITIONS if projection.name == name)
     return Version(name, pointer, oldest, "ready")
 
@@ -131,8 +159,7 @@ def _missing(keyspace: str, found: Mapping[str, _Columns], wanted: Mapping[str, 
     """Names of wanted tables that are not there. Raises SchemaMismatch for those that are there otherwise."""
     wrong = []
     for name, table in wanted.items():
-        if name in found and found[name] != (expected := set(_columns(table))):
-            differing = sorted({column[0] for column in found[name] ^ expected})
+        if name in found and (differing := _differing(found[name], table, may_grow=name in _SHARED)):
             wrong.append(f"{keyspace}.{name} differs in {', '.join(differing)}")
     if wrong:
         raise SchemaMismatch(
@@ -140,6 +167,26 @@ def _missing(keyspace: str, found: Mapping[str, _Columns], wanted: Mapping[str, 
             " another keyspace, and let the log fill it"
         )
     return [name for name in wanted if name not in found]
+
+
+def _differing(found: _Columns, table: Table, *, may_grow: bool) -> list[str]:
+    """The columns that stand there otherwise. `may_grow`: but for those, no keys, that only one side has."""
+    differing = found ^ set(_columns(table))
+    if may_grow:
+        named = [name for name, *_ in differing]
+        differing = {column for column in differing if column[2] != "regular" or named.count(column[0]) > 1}
+    return sorted({name for name, *_ in differing})
+
+
+def _missing_columns(keyspace: str, found: Mapping[str, _Columns]) -> dict[str, str]:
+    """What shared tables of an older release lack, as CQL names it. Raises SchemaMismatch for any other difference."""
+    _missing(keyspace, found, _SHARED)
+    added = {}
+    for name, table in _SHARED.items():
+        there = {column for column, *_ in found.get(name, ())}
+        if there and (lacking := [f"{column} {kind}" for column, kind in table.cells.items() if column not in there]):
+            added[name] = ", ".join(lacking)
+    return added
 
 
 def _columns(table: Table) -> Iterable[tuple[str, str, str, int, str]]:

@@ -107,12 +107,13 @@ async def written_now(session: CassandraSession, keyspace: str) -> tuple[Project
 
 
 class Pointers:
-    """Answers which version is read, from a memory at most MEMORY_S old."""
+    """Answers which version is read, from a memory at most MEMORY_S old, and by which definition it is filled."""
 
     def __init__(self, session: CassandraSession, keyspace: str) -> None:
         self._session = session
         self._keyspace = keyspace
         self._live: dict[str, int] = {}
+        self._definitions: dict[tuple[str, int], int] = {}
         self._known_until_s = 0.0
         self._reading = asyncio.Lock()
 
@@ -127,7 +128,15 @@ class Pointers:
             raise StoreRefused(f"the projection {projection} has no tables yet: run the migration")
         return version
 
+    def definition(self, projection: str, version: int) -> int | None:
+        """The definition of a version that was read; None where its row is not there. It never changes."""
+        return self._definitions.get((projection, version))
+
     async def _read(self) -> None:
         asked_s = monotonic_s()
-        self._live = await read_pointers(self._session, self._keyspace)
+        live = await read_pointers(self._session, self._keyspace)
+        if not live.items() <= self._definitions.keys():
+            rows = await read_versions(self._session, self._keyspace)
+            self._definitions = {(row.projection, row.version): row.definition for row in rows}
+        self._live = live
         self._known_until_s = asked_s + MEMORY_S

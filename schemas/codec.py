@@ -59,13 +59,13 @@ NEWER_IDS = 1000
 Encoder = Callable[[Any], bytes]
 
 
-def _encoder_of(record_type: type) -> Encoder:
-    """Writes a record in the oldest version that can hold it, and in none above the write level.
+def _encoder_of(record_type: type, level: int) -> Encoder:
+    """Writes a record in the oldest version that can hold it, and in none above the write level `level`.
 
     Below the level of the version that could hold it, a record loses what only that version can say: it is written as
     the release before wrote it.
     """
-    allowed = [version for version in versions_of(record_type) if version.writes <= _write_level]
+    allowed = [version for version in versions_of(record_type) if version.writes <= level]
     *older, newest = [(version, _encoder(record_type, version)) for version in allowed]
     if not older:
         return newest[1]
@@ -185,6 +185,7 @@ _CHUNK_FRAME = _FRAME.pack(0, _CHUNK_ID)
 # Filled at first use: no process needs all of them, and making them all was a tenth of a process's start. Two threads
 # may make the same one; either will do.
 _ENCODERS: dict[type, Encoder] = {}
+_WHOLE_ENCODERS: dict[type, Encoder] = {}
 _DECODERS: dict[int, Callable[[BytesIO], Any]] = {}
 
 
@@ -222,7 +223,7 @@ for _each in registered_schemas().values():
 def _made_encoder(record_type: type) -> Encoder:
     if record_type not in RECORD_TYPES:
         raise KeyError(record_type)
-    encoder = _ENCODERS[record_type] = _encoder_of(record_type)
+    encoder = _ENCODERS[record_type] = _encoder_of(record_type, _write_level)
     return encoder
 
 
@@ -239,7 +240,18 @@ def encode(record: Any) -> bytes:
     Raises KeyError for a type that is no record type; UnencodableRecord for values its schema does not allow: wrong
     types, integers beyond 64 bits, text with lone surrogates.
     """
-    encoder = _ENCODERS.get(type(record)) or _made_encoder(type(record))
+    return _encoded(record, _ENCODERS.get(type(record)) or _made_encoder(type(record)))
+
+
+def encode_whole(record: Any) -> bytes:
+    """As `encode`, whatever the write level: for what is made of records that are in the log already."""
+    encoder = _WHOLE_ENCODERS.get(type(record))
+    if encoder is None:
+        encoder = _WHOLE_ENCODERS[type(record)] = _encoder_of(type(record), WRITE_LEVEL)
+    return _encoded(record, encoder)
+
+
+def _encoded(record: Any, encoder: Encoder) -> bytes:
     try:
         return encoder(record)
     except Exception as error:  # as in decode: whatever the values lead to; no IO happens here

@@ -11,6 +11,8 @@ from schemas.envelope import Content, Envelope, Position, TimestampMicros
 FinishReason = Literal["stop", "length", "content_filter", "tool_calls", "failed", "handed_over"]
 EndReason = Literal["cancelled", "deleted", "refused", "expired", "failed"]
 
+MAX_COST_MICROS = 2**63 - 1
+
 
 @dataclass(frozen=True, slots=True)
 class Usage:
@@ -37,14 +39,17 @@ class Price:
     output_micros_per_million: int
 
     def cost_micros(self, usage: Usage) -> int:
-        """Cost in millionths of `currency`, rounded half up once over the whole generation."""
+        """Cost in millionths of `currency`, rounded half up once over the whole generation.
+
+        Never negative, and at most MAX_COST_MICROS: whatever the counts and the price, a record can hold it.
+        """
         fresh = usage.prompt_tokens - usage.cached_tokens
         total = (
             fresh * self.input_micros_per_million
             + usage.cached_tokens * self.cached_input_micros_per_million
             + usage.completion_tokens * self.output_micros_per_million
         )
-        return (total + 500_000) // 1_000_000
+        return min(max((total + 500_000) // 1_000_000, 0), MAX_COST_MICROS)
 
 
 @dataclass(frozen=True, slots=True)

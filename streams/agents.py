@@ -14,31 +14,39 @@ from typing import Any
 
 from infra.clock import monotonic_s
 from infra.crash_points import crash_point
+from infra.exits import tell_newer
 from infra.logging import get_logger
-from schemas.codec import UndecodableRecord, decode, record_type_of
+from schemas.codec import NewerRecord, UndecodableRecord, UnencodableRecord, decode, record_type_of
 from schemas.envelope import SealedContent
 from streams.acks import OrderedAcks
 from streams.errors import GaveUp, Poison, Retry
 from streams.lanes import Lanes
 from topics.catalogue import DEAD_LETTERS
-from topics.dead_letters import dead_letter_of
-from topics.errors import LogUnavailable
+from topics.dead_letters import PoisonRun, dead_letter_of, letter_key
+from topics.errors import LogUnavailable, RecordRefused
 from topics.headers import is_imported
 from topics.producer import LogProducer
 
 FIRST_PAUSE_S = 0.1
 LONGEST_PAUSE_S = 5.0
+NOT_CARRIED = "it was held back for long and is not carried here: read it at its place"
 GIVE_UP_S = 300.0
-MOST_POISON_IN_A_ROW = 100
+_POISON = (UndecodableRecord, UnencodableRecord, RecordRefused, SealedContent, Poison)
+"""A record, or what follows from it, that no number of attempts will get through."""
 
 _log = get_logger(__name__)
+
+
+async def _nowhere(error: Exception) -> None:
+    """Parks nothing: for records that come from no agent's stream."""
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
     """Where a record stands. `maybe_repeat`: it may have been handled before, by this process or another.
 
-    `acknowledge` is for agents that hold records back (`holds=True`): call it when the record may be forgotten.
+    `acknowledge` and `park` are for agents that hold records back (`holds=True`): call the one when the record may be
+    forgotten, or await the other when it turns out later that it is poison; then it is acknowledged.
     """
 
     topic: str
@@ -48,11 +56,13 @@ class Source:
     key: bytes | None
     maybe_repeat: bool
     acknowledge: Callable[[], None]
+    park: Callable[[Exception], Awaitable[None]] = _nowhere
 
 
 Handler = Callable[[Any, Source], Awaitable[None]]
-"""Handles one record; what it brought about is durable when it returns. Raises Poison, Retry, or what ends the
-process. It is called again with the same record after Retry, a restart or a rebalance."""
+"""Handles one record; what it brought about is durable when it returns. Raises Poison (or what the log or the codec
+say of a record that they will never take), Retry, or what ends the process. It is called again with the same record
+after Retry, a restart or a rebalance."""
 
 OpenHandler = Callable[[LogProducer], AbstractAsyncContextManager[Handler]]
 """Opens what a handler needs (given the process's producer) and closes it when the process stops."""
@@ -86,7 +96,7 @@ class Consumption:
         self._stopping = stopping
         self._give_up_s = give_up_s
         self._imported = imported
-        self._poison_in_a_row = 0
+        self._poison = PoisonRun()
         self._acks: OrderedAcks[Any] = OrderedAcks(acknowledge)
         self.in_flight = 0
 
@@ -115,6 +125,8 @@ class Consumption:
                 self._maybe_repeat(message.topic, message.partition, message.offset),
                 acknowledge,
             )
+            if self._holds:
+                source = replace(source, park=self._parking(message, source))
             if not await self._handled(message, source):
                 return
             if self._holds:
@@ -133,11 +145,29 @@ class Consumption:
                 await self._handler(record, source)
             elif self._holds:
                 source.acknowledge()
-            self._poison_in_a_row = 0
-        except (UndecodableRecord, Poison, SealedContent) as error:
+            self._poison.good()
+        except NewerRecord as error:
+            tell_newer(_log, error, source.topic, source.partition, source.offset)
+            raise
+        except _POISON as error:
             await self._park(message, source, error)
 
-    async def _park(self, message: Any, source: Source, error: Exception) -> None:
+    def _parking(self, message: Any, source: Source) -> Callable[[Exception], Awaitable[None]]:
+        async def park(error: Exception) -> None:
+            until_s, pause_s = monotonic_s() + self._give_up_s, FIRST_PAUSE_S
+            while True:
+                try:
+                    await self._park(message, source, error, "" if message.value is not None else NOT_CARRIED)
+                    return
+                except LogUnavailable as away:
+                    if monotonic_s() > until_s:
+                        raise GaveUp(f"{_place(source)} cannot be parked: {away}") from away
+                    await asyncio.sleep(pause_s)
+                    pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
+
+        return park
+
+    async def _park(self, message: Any, source: Source, error: Exception, note: str = "") -> None:
         letter = dead_letter_of(
             source.topic,
             source.partition,
@@ -148,14 +178,14 @@ class Consumption:
             consumer=self._consumer,
             error=error,
             at_us=source.timestamp_us,
+            note=note,
         )
-        await self._producer.send(DEAD_LETTERS, (message.key or b"").decode(errors="replace"), letter)
-        self._poison_in_a_row += 1
-        _log.error(
-            "parked in dead-letters", source=_place(source), error=type(error).__name__, in_a_row=self._poison_in_a_row
-        )
-        if self._poison_in_a_row >= MOST_POISON_IN_A_ROW:
-            raise GaveUp(f"{self._poison_in_a_row} records in a row were poison, the last at {_place(source)}: {error}")
+        try:
+            await self._producer.send(DEAD_LETTERS, letter_key(message.key), letter)
+        except RecordRefused as refused:
+            _log.error("a dead letter was refused, only this line knows of it", reason=str(refused))
+        _log.error("parked in dead-letters", source=_place(source), error=type(error).__name__)
+        self._poison.poison(_place(source), error)
         if self._holds:
             source.acknowledge()
 

@@ -18,6 +18,7 @@ from typing import Any
 import faust
 import faust.tables.manager
 
+from infra.exits import EXIT_FAILED, exit_status
 from infra.lifesign import LifeSign
 from infra.logging import configure, get_logger
 from infra.settings import Settings, SettingsError
@@ -26,6 +27,7 @@ from streams.errors import Poison, Retry
 from streams.health import run_beats
 from streams.transport import RawSchema, Transport
 from topics.catalogue import Catalogue, catalogue
+from topics.counts import on_broker
 from topics.producer import LogProducer
 
 __all__ = ["Handler", "OpenHandler", "Poison", "Retry", "Source", "StreamApp", "make_app", "run_agent"]
@@ -73,6 +75,7 @@ class StreamApp(faust.App):  # type: ignore[misc]  # Faust ships no types
     topics_catalogue: Catalogue
     lazy_ms: int | None = None
     agent_parts: AgentParts | None = None
+    _exit_status: int = EXIT_FAILED
 
     def _new_transport(self) -> Any:
         return Transport(self.conf.broker_consumer, self)
@@ -102,14 +105,16 @@ class StreamApp(faust.App):  # type: ignore[misc]  # Faust ships no types
             message.ack(self.consumer)
 
     async def on_stop(self) -> None:
-        self._exit_later(0 if self.crash_reason is None else 1)
+        self._exit_later(0 if self.crash_reason is None else self._exit_status)
         await super().on_stop()
 
     async def end(self, error: BaseException) -> None:
         """End the process, with a status that is not 0, because of `error`."""
         _log.critical("ending", app=self.verbatim_name, error=f"{type(error).__name__}: {error}")
-        self._exit_later(1)
-        await self.crash(error)
+        self._exit_status = exit_status(error)
+        self._exit_later(self._exit_status)
+        # Faust turns every error into status 1; it lets SystemExit pass.
+        await self.crash(error if self._exit_status == EXIT_FAILED else SystemExit(self._exit_status))
 
     def _exit_later(self, status: int) -> None:
         timer = threading.Timer(EXIT_S, os._exit, (status,))
@@ -159,10 +164,13 @@ def make_app(
     )
     app.verbatim_name = name
     app.verbatim_settings = settings
-    app.topics_catalogue = catalogue(
-        pools,
-        keyed_partitions=settings.kafka.keyed_partitions,
-        token_chunk_partitions=settings.kafka.token_chunk_partitions,
+    app.topics_catalogue = on_broker(
+        settings.kafka.client_properties(),
+        catalogue(
+            pools,
+            keyed_partitions=settings.kafka.keyed_partitions,
+            token_chunk_partitions=settings.kafka.token_chunk_partitions,
+        ),
     )
     app.lazy_ms = lazy_ms
     return app

@@ -8,12 +8,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from infra.clock import monotonic_s
-from schemas.codec import UndecodableRecord, decode
+from schemas.codec import NewerRecord, UndecodableRecord, UnencodableRecord, decode
 from schemas.envelope import SealedContent
 from streams.agents import FIRST_PAUSE_S, LONGEST_PAUSE_S, Handler, Source
 from streams.app import AgentParts, StreamApp
 from streams.errors import Poison, Retry
-from topics.errors import LogUnavailable
+from topics.errors import LogUnavailable, RecordRefused
 from topics.producer import LogProducer
 
 LIMIT_S = 30.0
@@ -75,7 +75,9 @@ async def _again(parts: AgentParts, handler: Handler, original: Original, limit_
         if type(record) not in parts.records:
             return f"it is a {type(record).__name__}, which this consumer passes over"
         await _patiently(parts, handler, record, source, limit_s)
-    except (UndecodableRecord, Poison, SealedContent) as error:
+    except NewerRecord as error:
+        raise StillPoison(f"a newer release wrote it, upgrade first: {error}") from error
+    except (UndecodableRecord, UnencodableRecord, RecordRefused, Poison, SealedContent) as error:
         raise StillPoison(f"{type(error).__name__}: {error}") from error
     if parts.holds:
         try:

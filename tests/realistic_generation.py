@@ -26,7 +26,6 @@ from schemas.outcome import GenerationRefused, Outcome
 from streams.conversation.ports import NoHistory
 from streams.conversation.reactor import react, react_to_deletion, turn_of
 from streams.metering.reactor import usage_of
-from streams.recorder.reactor import outcome_of
 from streams.watchdog.reactor import Watched, expiry
 from tests import realistic_people as people
 from tests.realistic_people import COUNTER, MODELS, POLICY
@@ -40,6 +39,7 @@ from topics.catalogue import (
     jobs_topic,
 )
 from topics.generation_fold import GenerationFold
+from topics.outcomes import outcome_of
 
 if TYPE_CHECKING:
     from tests.realistic_log import World

@@ -5,6 +5,7 @@ LogError
 │   └── ArchiveUnavailable    the archive's store is away, full or refuses us
 ├── RecordRefused         the broker will never take this record (too large): retrying is no use
 ├── FatalLogError         this client can go on no more (fenced, wrong settings): end the process
+│   └── TooMuchPoison         so many records in a row were poison that the fault may be ours: end the process
 ├── OutOfRange            the offsets asked for are not in the log (any more)
 ├── DamagedArchive        an archive holds other bytes than were written, or lacks some: an operator must decide
 └── TopicMismatch         a topic stands there with other settings than the catalogue's: an operator must decide
@@ -27,6 +28,10 @@ class RecordRefused(LogError):
 
 class FatalLogError(LogError):
     """The client is beyond repair: fenced, or refused by the broker. End the process, the supervisor decides."""
+
+
+class TooMuchPoison(FatalLogError):
+    """A consumer has put the most records in a row into dead-letters that it may. What it parked is parked."""
 
 
 class OutOfRange(LogError):

@@ -8,45 +8,79 @@ IO; mutable only for speed. The rules (DESIGN, "A generation"):
 - A chunk counts if it is the owner's and its seq the next. A gap is no end: readers hold there.
 - AttemptEnded counts if it is the owner's and agrees on last seq and text. `handed_over` ends the attempt alone.
 - GenerationEnded counts whatever came before. The first end that counts is the end; nothing counts after it.
+
+What is read here can always be recorded (`topics.outcomes`), and what is recorded is what was streamed, whatever the
+log says:
+
+- A generation holds at most MAX_STREAM_BYTES of text and chunk marks. The chunk that would go beyond does not count,
+  and no chunk after it does (`full`): no reader shows it, no outcome has it. AttemptEnded of the owner then counts
+  whatever text it names, and the generation has failed. No worker of ours writes as much (MAX_ANSWER_CHARS).
+- A token count that cannot be true (negative, above MAX_TOKENS, a part larger than its whole) is not believed: what was
+  accepted is counted instead, and the usage says that it is estimated.
+- The texts of a turn are cut to what any id or name of ours is far below.
+- A sealed chunk does not count: whoever lacks its key cannot show it.
+- A finish reason or end reason that this release does not know stops the reader (NewerValue): it is never guessed.
 """
 
 from __future__ import annotations
 
 from hashlib import sha256
+from typing import get_args
 
-from schemas.envelope import Position, plain
+from schemas.envelope import Position
 from schemas.generation import (
     AttemptEnded,
     AttemptStarted,
+    EndReason,
+    FinishReason,
     GenerationEnded,
     GenerationRecord,
     TokenChunk,
     Turn,
     Usage,
 )
+from schemas.limits import MAX_RECORD_BYTES, MAX_TOKENS
 from schemas.marks_codec import chunk_mark
 from schemas.outcome import ChunkMark
+from topics.bounding import bounded
+from topics.vocabulary import check_word
+
+MARK_BYTES = 24
+"""The most that a chunk's mark takes in an outcome (and what it takes in the projections): a length of up to four
+bytes, a count and a time of up to ten each."""
+MAX_STREAM_BYTES = MAX_RECORD_BYTES - 1024 * 1024
+"""Text (in UTF-8) and marks of one generation; the rest of an outcome's record is for everything else in it."""
+_FINISH_REASONS = frozenset(get_args(FinishReason))
+_END_REASONS = frozenset(get_args(EndReason))
 
 
 class GenerationFold:
-    """Folds the records of one generation, in the order of their partition."""
+    """Folds the records of one generation, in the order of their partition.
+
+    `max_bytes`: of text and marks. `room`: how many are left; negative once a chunk went beyond. `doubtful`: a count of
+    tokens was not believed.
+    """
 
     __slots__ = (
         "_deltas",
         "_digest",
         "attempt_id",
         "completion_tokens",
+        "doubtful",
         "end",
         "end_position",
         "last_seq",
         "marks",
         "number",
         "prompt_tokens",
+        "room",
         "start",
         "turn",
     )
 
-    def __init__(self) -> None:
+    def __init__(self, max_bytes: int = MAX_STREAM_BYTES) -> None:
+        self.room = max_bytes
+        self.doubtful = False
         self.turn: Turn | None = None
         self.start: AttemptStarted | None = None
         self.attempt_id: str | None = None
@@ -65,7 +99,7 @@ class GenerationFold:
 
         Returns the seq of the frame it is: 0 for the start, n for a chunk, last + 1 for the end. None: it is no frame,
         because it does not count or (a further attempt's start, a hand-over) only changes who may go on.
-        Raises SealedContent, and changes nothing, for a chunk that is the next and sealed.
+        Raises NewerValue, and changes nothing, for an end whose reason this release does not know.
         """
         if self.end is not None:
             return None
@@ -77,8 +111,9 @@ class GenerationFold:
             case AttemptEnded():
                 return self._attempt_ended(record, position)
             case GenerationEnded():
+                check_word("the end's reason", record.reason, _END_REASONS)
                 if self.turn is None:
-                    self.turn = record.turn
+                    self.turn = bounded(record.turn)
                 return self._ended(record, position)
             case _:
                 return None
@@ -86,11 +121,21 @@ class GenerationFold:
     def _chunk(self, chunk: TokenChunk) -> int | None:
         if chunk.attempt_id != self.attempt_id or chunk.seq != self.last_seq + 1:
             return None
-        delta = chunk.delta if type(chunk.delta) is str else plain(chunk.delta)
+        delta = chunk.delta
+        if type(delta) is not str:
+            return None
         utf8 = delta.encode()  # whatever can fail has been done before anything is changed
+        room = self.room - len(utf8) - MARK_BYTES
+        if room < 0:
+            self.room = room
+            return None
+        tokens = chunk.tokens
+        if not 0 <= tokens <= MAX_TOKENS:
+            tokens = self._believed(tokens)
+        self.room = room
         self.last_seq = chunk.seq
-        self.completion_tokens += chunk.tokens
-        self.marks.append(chunk_mark(len(delta), chunk.tokens, chunk.at_us))
+        self.completion_tokens += tokens
+        self.marks.append(chunk_mark(len(delta), tokens, chunk.at_us))
         self._deltas.append(delta)
         self._digest.update(utf8)
         return chunk.seq
@@ -104,14 +149,17 @@ class GenerationFold:
         if not first:
             return None
         # The first attempt's count is the prompt's; a later one's may hold the text it resumes from.
-        self.prompt_tokens = started.prompt_tokens
-        self.turn = started.turn
+        self.prompt_tokens = self._believed(started.prompt_tokens)
+        self.turn = bounded(started.turn)
         self.start = started
         return 0
 
     def _attempt_ended(self, ended: AttemptEnded, position: Position | None) -> int | None:
-        if ended.attempt_id != self.attempt_id or ended.last_seq != self.last_seq or ended.sha256 != self.sha256:
+        if ended.attempt_id != self.attempt_id:
             return None
+        if not self.full and (ended.last_seq != self.last_seq or ended.sha256 != self.sha256):
+            return None
+        check_word("the attempt's finish reason", ended.finish_reason, _FINISH_REASONS)
         if ended.finish_reason == "handed_over":
             self.attempt_id = None
             return None
@@ -121,6 +169,17 @@ class GenerationFold:
         self.end = ended
         self.end_position = position
         return self.last_seq + 1
+
+    def _believed(self, tokens: int) -> int:
+        if 0 <= tokens <= MAX_TOKENS:
+            return tokens
+        self.doubtful = True
+        return 0 if tokens < 0 else MAX_TOKENS
+
+    @property
+    def full(self) -> bool:
+        """Whether a chunk did not count because it went beyond what an outcome can hold. None counts after it."""
+        return self.room < 0
 
     @property
     def finished(self) -> bool:
@@ -138,13 +197,23 @@ class GenerationFold:
 
     @property
     def usage(self) -> Usage:
-        """Tokens to be billed: the engine's own count (over all attempts) where it ended the generation, else those
-        accepted."""
-        if isinstance(self.end, AttemptEnded):
-            return self.end.usage
-        return Usage(self.prompt_tokens, self.completion_tokens)
+        """Tokens to be billed: the engine's own count (over all attempts) where it ended the generation and can be
+        true, else those accepted."""
+        ended = self.end if isinstance(self.end, AttemptEnded) else None
+        if ended is not None and _is_possible(ended.usage) and not self.full:
+            return ended.usage
+        completion = min(self.completion_tokens, MAX_TOKENS)
+        estimated = ended is not None or self.doubtful or completion != self.completion_tokens
+        return Usage(self.prompt_tokens, completion, estimated=estimated)
 
     @property
     def cost_micros(self) -> int:
         """Cost in millionths of the currency at the turn's price; 0 while nothing is known of the turn."""
         return 0 if self.turn is None else self.turn.price.cost_micros(self.usage)
+
+
+def _is_possible(usage: Usage) -> bool:
+    return (
+        0 <= usage.cached_tokens <= usage.prompt_tokens <= MAX_TOKENS
+        and 0 <= usage.reasoning_tokens <= usage.completion_tokens <= MAX_TOKENS
+    )

@@ -23,7 +23,8 @@ _POLL_S = 0.2
 """How long the end of a producer may have to wait for its thread; acknowledgements wake it at once."""
 _BATCH_OVERHEAD_BYTES = 256
 """What a topic's limit must hold besides key and value: the head of a batch and of a record."""
-_REFUSALS = {KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.RECORD_LIST_TOO_LARGE, KafkaError.INVALID_RECORD}
+REFUSALS = frozenset({KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.RECORD_LIST_TOO_LARGE, KafkaError.INVALID_RECORD})
+"""What a broker says of a record that it will never take."""
 
 
 class LogProducer:
@@ -182,6 +183,6 @@ def log_error(error: KafkaError) -> LogError:
     """What a failed delivery means to the one who produced."""
     if error.fatal():
         return FatalLogError(f"the producer was refused for good: {error.str()}")
-    if error.code() in _REFUSALS:
+    if error.code() in REFUSALS:
         return RecordRefused(f"not accepted: {error.str()}")
     return LogUnavailable(f"not acknowledged: {error.str()}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from confluent_kafka import Message, TopicPartition
 
@@ -34,9 +34,11 @@ def scan(
     stop: int,
     *,
     timeout_s: float = 30.0,
+    alive: Callable[[], None] | None = None,
 ) -> Iterator[Message]:
     """The records at offsets `start` (included) to `stop` (excluded), in order. Blocking: run it in a thread.
 
+    `alive` is called twice a second at least, also while nothing comes: for a caller whose own loop waits here.
     Raises OutOfRange if the partition does not hold them all, LogUnavailable if no record comes for `timeout_s`.
     """
     if start >= stop:
@@ -57,6 +59,8 @@ def scan(
                 if following < low:  # retention took them while we were reading
                     raise OutOfRange(topic, partition, following, low, high) from None
                 raise
+            if alive is not None:
+                alive()
             if not batch and time.monotonic() > quiet_until:
                 raise LogUnavailable(f"{topic}[{partition}] sent nothing for {timeout_s:.0f} s at offset {following}")
             for message in batch:

@@ -9,24 +9,29 @@ from typing import Any
 from api.answers import iso
 from api.log_view.places import topics_shown
 from api.log_view.summaries import summary_of
-from schemas.codec import UndecodableRecord, decode
+from schemas.codec import NewerRecord, UndecodableRecord, decode
 from schemas.envelope import Envelope, Sealed
 from schemas.outcome import ChunkMark
 from topics.catalogue import Catalogue
 from topics.log import RawRecord
 
 UNDECODABLE = "Undecodable"
+_OF_NEWER = "A newer release wrote this: an upgrade shows it."
+NEWER = "Newer"
 
 
 @dataclass(frozen=True, slots=True)
 class LogEvent:
-    """A record that was looked into. `record` None: it is damaged, or of a newer version of this software."""
+    """A record that was looked into. `record` None: it is damaged; or `newer`, a release after this one wrote it."""
 
     raw: RawRecord
     record: Any
+    newer: bool = False
 
     @property
     def type(self) -> str:
+        if self.newer:
+            return NEWER
         return UNDECODABLE if self.record is None else type(self.record).__name__
 
     @property
@@ -50,12 +55,14 @@ def event_of(raw: RawRecord) -> LogEvent:
         return LogEvent(raw, decode(raw.value))
     except UndecodableRecord:
         return LogEvent(raw, None)
+    except NewerRecord:
+        return LogEvent(raw, None, newer=True)
 
 
 def event_types(topics: Catalogue) -> tuple[str, ...]:
     """The types that a conversation's events have."""
     names = (kind.__name__ for topic in topics_shown(topics) for kind in topics[topic].record_types)
-    return (*dict.fromkeys(names), UNDECODABLE)
+    return (*dict.fromkeys(names), UNDECODABLE, NEWER)
 
 
 def event_json(event: LogEvent, as_of: str) -> dict[str, Any]:
@@ -72,7 +79,7 @@ def event_json(event: LogEvent, as_of: str) -> dict[str, Any]:
         "occurredAt": None if occurred_us is None else _time(occurred_us),
         "size": len(raw.value or b""),
         "generationId": event.generation_id,
-        "summary": summary_of(record),
+        "summary": _OF_NEWER if event.newer else summary_of(record),
         "payload": None if record is None else payload_of(record),
         "asOf": as_of,
     }

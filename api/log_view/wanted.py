@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from api.log_view.events import UNDECODABLE, LogEvent
+from api.log_view.events import NEWER, UNDECODABLE, LogEvent
 from api.log_view.places import OrderKey
 from projections.cursors import BadCursor, decode_cursor, encode_cursor
 from projections.messages.turns import TurnPlace
@@ -13,7 +13,8 @@ from schemas.generation import AttemptEnded, AttemptStarted, GenerationEnded, To
 from topics.log import RawRecord
 
 MOST_EVENTS = 1000
-_CHUNKS = frozenset((TokenChunk.__name__, UNDECODABLE))
+_UNTOLD = frozenset((UNDECODABLE, NEWER))
+_CHUNKS = frozenset((TokenChunk.__name__, UNDECODABLE, NEWER))
 _STREAM = _CHUNKS | {kind.__name__ for kind in (AttemptStarted, AttemptEnded, GenerationEnded)}
 _NO_TURN = "-"
 _LAST_MS = 2**62
@@ -44,7 +45,7 @@ class Wanted:
 
     def may_match(self, raw: RawRecord) -> bool:
         """Whether the record may be wanted, told without decoding it."""
-        if self.types is None or UNDECODABLE in self.types:
+        if self.types is None or not self.types.isdisjoint(_UNTOLD):
             return True
         kind = record_type_of(raw.value)
         return kind is not None and kind.__name__ in self.types

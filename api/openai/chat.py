@@ -22,15 +22,20 @@ from api.openings import Command, Opened, begin, ended_within, find_repeat
 from api.parts import Parts, parts_of
 from api.prompting import SERVICE_CLASS, TIER, check_context, deadline_us
 from api.readers import Reader
+from api.serving import serving
 from api.sources import text_of
 from api.sse import EventStream, watched
 from infra.clock import monotonic_s
+from infra.logging import get_logger
 from schemas import ids
 from schemas.conversation import PromptSubmitted
 from schemas.envelope import Position
-from topics.errors import LogUnavailable
+
+KEYED_GRACE_S = 12.0
+"""A client that sent a key may come back for its answer: those of OpenAI pause up to 8 s between two tries."""
 
 router = APIRouter(prefix="/v1", tags=["openai"])
+_log = get_logger(__name__)
 
 
 @router.post("/chat/completions", openapi_extra=openapi_body(ChatCompletionRequest))
@@ -74,7 +79,8 @@ async def create_chat_completion(request: Request, caller: Caller) -> Response:
             parts, prompt, generation_id, conversation_id, caller.user_id, spec.price, key.value, keyed=key.given
         )
     headers = {REPLAYED_HEADER: "true"} if opened.replayed else {}
-    on_leave = _abandon(request, parts, caller, opened)
+    grace_s = max(parts.settings.disconnect_grace_s, KEYED_GRACE_S if key.given else 0.0)
+    on_leave = _abandon(request, parts, caller, opened, grace_s)
     if not asked.stream:
         return WholeCompletion(parts, caller, opened, on_leave, headers, arrived_s)
     return EventStream(
@@ -112,23 +118,24 @@ class WholeCompletion(Response):
         self._arrived_s = arrived_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        readers, source = self._parts.readers, self._opened.source
-        reader = readers.enter(self._caller.key_sha256)
-        source.listen(reader)
-        answer: Response | None = None
-        try:
+        source = self._opened.source
+        async with serving(
+            self._parts.readers,
+            self._caller.key_sha256,
+            listen=source.listen,
+            leave=source.leave,
+            release=self._opened.release,
+            left=self._left,
+        ) as reader:
+            answer: Response | None = None
             async with watched(receive, reader):
                 answer = await self._wait(reader)
             if answer is not None:
                 await answer(scope, receive, send)
-        finally:
-            source.leave(reader)
-            readers.exit(reader)
-            try:
-                if reader.gone == "disconnected" and source.ending is None:
-                    await self._on_leave()
-            finally:
-                self._opened.release()
+
+    async def _left(self, reader: Reader) -> None:
+        if reader.gone == "disconnected" and self._opened.source.ending is None:
+            await self._on_leave()
 
     async def _wait(self, reader: Reader) -> Response | None:
         """The answer, once there is one; None for a client that left."""
@@ -161,18 +168,20 @@ def _refusal(ending: Ending) -> ApiError | None:
     return None
 
 
-def _abandon(request: Request, parts: Parts, caller: Principal, opened: Opened) -> Callable[[], Awaitable[None]]:
+def _abandon(
+    request: Request, parts: Parts, caller: Principal, opened: Opened, grace_s: float
+) -> Callable[[], Awaitable[None]]:
     """What is done when the client leaves before the end: after a moment of grace the generation is cancelled,
     unless somebody else reads it."""
 
     async def abandon() -> None:
         try:
-            if await ended_within(opened.source, parts.settings.disconnect_grace_s) is not None:
+            if await ended_within(opened.source, grace_s) is not None:
                 return
             feed = parts.hub.by_generation(opened.turn.generation_id)
             if feed is None or not feed.watched:
                 await cancel(request, parts, caller, opened, None)
-        except LogUnavailable:
-            return  # nobody is there to be told; the deadline ends it
+        except Exception as error:  # whatever became of it here, nobody is there to be told; the deadline ends it
+            _log.warning("an answer whose client left could not be cancelled", reason=type(error).__name__)
 
     return abandon

@@ -20,18 +20,20 @@ def completion_id(generation_id: str) -> str:
 
 
 def usage_of(usage: Usage) -> dict[str, Any]:
-    return {
+    """Usage as OpenAI says it; `estimated`, which is ours, only where it is so."""
+    said: dict[str, Any] = {
         "prompt_tokens": usage.prompt_tokens,
         "completion_tokens": usage.completion_tokens,
         "total_tokens": usage.prompt_tokens + usage.completion_tokens,
         "prompt_tokens_details": {"cached_tokens": usage.cached_tokens, "audio_tokens": 0},
         "completion_tokens_details": {
-            "reasoning_tokens": 0,
+            "reasoning_tokens": usage.reasoning_tokens,
             "audio_tokens": 0,
             "accepted_prediction_tokens": 0,
             "rejected_prediction_tokens": 0,
         },
     }
+    return said | {"estimated": True} if usage.estimated else said
 
 
 def finish_reason_of(ending: Ending) -> str:

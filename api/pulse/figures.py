@@ -9,7 +9,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Any
 
-from schemas.codec import UndecodableRecord, decode
+from schemas.codec import NewerRecord, UndecodableRecord, decode
 from schemas.conversation import PromptSubmitted, RegenerateRequested
 from schemas.dead_letter import DeadLetter, DeadLetterResolved
 from schemas.generation import AttemptEnded, AttemptStarted, GenerationEnded, TokenChunk
@@ -50,7 +50,7 @@ class Figures:
         """The next record of its partition; what says nothing of all this is passed over."""
         try:
             record = decode(raw.value)
-        except UndecodableRecord:
+        except (UndecodableRecord, NewerRecord):
             return
         at_ms = raw.timestamp_ms
         match record:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Any
@@ -11,24 +12,29 @@ import aiohttp
 import orjson
 
 from inference_workers.deadlines import DeadlineWatch
-from inference_workers.engines.openai_stream import ChatStream, told_error
+from inference_workers.engines.openai_stream import ChatStream
+from inference_workers.engines.upstream_errors import refusal, told_error_of
 from inference_workers.ports import (
     Delta,
     EngineError,
     EngineEvent,
     EngineFailed,
-    EngineOverloaded,
     EngineRejected,
     EngineRequest,
+    EngineTimeout,
     EngineUnavailable,
+    Reasoning,
 )
+from infra.clock import now_us
 from infra.models import ModelSpec
 from schemas.envelope import plain
 
-MAX_RETRY_AFTER_S = 60.0
 MAX_ERROR_BODY_BYTES = 64 * 1024
 CHECK_TIMEOUT_S = 5.0
+ERROR_BODY_WAIT_S = 2.0
 END_OF_BODY_WAIT_S = 0.05
+FINISH_GRACE_S = 1.0
+"""How long the usage may take that follows a finish reason."""
 
 
 class OpenAIEngine:
@@ -61,28 +67,46 @@ class OpenAIEngine:
         try:
             async with asyncio.timeout(None) as opening:
                 response = await self._post(model, request)
-            if response.status != 200:
-                raise await _refusal(model, response)
-            if not response.content_type.startswith("text/event-stream"):
-                raise EngineFailed("the upstream did not answer with an event stream")
-            async for data in response.content.iter_any():
-                text, tokens = stream.feed(data)
-                if tokens:
-                    watch.touch()
-                    if text:
-                        yield Delta(text, tokens)
-                if stream.done:
-                    break
-            finish = stream.finish()
+            await _check_opening(model, response)
+            broken: EngineError | None = None
+            tokens = 0
+            try:
+                async for data in response.content.iter_any():
+                    events = stream.feed(data)
+                    if stream.tokens != tokens:
+                        tokens = stream.tokens
+                        watch.touch()
+                    elif not tokens and (b"\n" in data or b"\r" in data):
+                        watch.alive()
+                    for event in events:
+                        yield event
+                    if stream.ended or stream.over:
+                        break
+            except (aiohttp.ClientError, OSError):
+                broken = EngineUnavailable("the upstream's answer broke off")
+            except EngineTimeout as expired:
+                broken = expired
+            if stream.ended and not stream.over:
+                async for event in _after_the_finish(response, stream):
+                    yield event
+            for event in stream.end():
+                yield event
+            if broken is not None and stream.error is None and not stream.ended:
+                raise broken
+            finish = stream.finish(request)
             await _read_to_end(response)
             yield finish
         except TimeoutError:
-            raise watch.expired or EngineUnavailable(f"the upstream of {model.id} cannot be reached") from None
-        except aiohttp.ClientPayloadError:
-            raise EngineUnavailable("the upstream's answer broke off") from None
+            raise watch.expired or _unreachable(model, "timeout", reached=False) from None
+        except (aiohttp.InvalidURL, aiohttp.ClientConnectorCertificateError) as error:
+            said = f"the address of {model.id} in models.toml cannot be used ({type(error).__name__})"
+            raise EngineRejected(said, code="engine_misconfigured") from None
         except (aiohttp.ClientError, OSError) as error:
-            said = f"the upstream of {model.id} cannot be reached ({type(error).__name__})"
-            raise EngineUnavailable(said) from None
+            reached = not isinstance(error, aiohttp.ClientConnectorError)
+            raise _unreachable(model, type(error).__name__, reached=reached) from None
+        except EngineError as error:
+            error.accepted = error.accepted or stream.tokens > 0
+            raise
         finally:
             watch.close()
             if response is not None:
@@ -94,12 +118,12 @@ class OpenAIEngine:
             try:
                 async with asyncio.timeout(CHECK_TIMEOUT_S):
                     url = f"{(address or '').rstrip('/')}/models"
-                    async with self._opened().get(url, headers=self._headers(model)) as response:
+                    headers = self._headers(model)
+                    async with self._opened().get(url, headers=headers, allow_redirects=False) as response:
                         if response.status not in (200, 404, 405):
                             raise await _refusal(model, response)
             except (aiohttp.ClientError, OSError, TimeoutError) as error:
-                said = f"the upstream of {model.id} cannot be reached ({type(error).__name__})"
-                raise EngineUnavailable(said) from None
+                raise _unreachable(model, type(error).__name__, reached=False) from None
 
     async def aclose(self) -> None:
         if self._session is not None:
@@ -110,6 +134,8 @@ class OpenAIEngine:
             f"{(model.address or '').rstrip('/')}/chat/completions",
             data=orjson.dumps(self._body(model, request)),
             headers=self._headers(model) | {"Content-Type": "application/json", "X-Request-Id": request.request_id},
+            # The prompt is for the host that models.toml names, and for no other.
+            allow_redirects=False,
         )
 
     def _opened(self) -> aiohttp.ClientSession:
@@ -128,7 +154,8 @@ class OpenAIEngine:
         if model.api_key_env is not None:
             key = self._environ.get(model.api_key_env)
             if not key:
-                raise EngineRejected(f"the variable {model.api_key_env} with the key of model {model.id} is not set")
+                said = f"the variable {model.api_key_env} with the key of model {model.id} is not set"
+                raise EngineRejected(said, code="engine_auth")
             headers["Authorization"] = f"Bearer {key}"
         return headers
 
@@ -168,31 +195,51 @@ async def _read_to_end(response: aiohttp.ClientResponse) -> None:
         return
 
 
+async def _after_the_finish(
+    response: aiohttp.ClientResponse, stream: ChatStream
+) -> AsyncGenerator[Delta | Reasoning, None]:
+    """What follows a finish reason: the usage, and text of servers that give a reason too early. It is waited for
+    FINISH_GRACE_S; the answer is whole already, so whatever else becomes of the connection ends it as well.
+    """
+    now = asyncio.get_running_loop().time
+    until = now() + FINISH_GRACE_S
+    with contextlib.suppress(TimeoutError, aiohttp.ClientError, OSError, EngineError):
+        while not stream.over:
+            async with asyncio.timeout_at(min(until, now() + END_OF_BODY_WAIT_S) if stream.counted else until):
+                data = await response.content.readany()
+            if not data:
+                return
+            for event in stream.feed(data):
+                until = now() + FINISH_GRACE_S
+                yield event
+
+
+async def _check_opening(model: ModelSpec, response: aiohttp.ClientResponse) -> None:
+    """Raises EngineError unless an event stream begins."""
+    if response.status != 200:
+        raise await _refusal(model, response)
+    if not response.content_type.startswith("text/event-stream"):
+        told = told_error_of(await _error_body(response))
+        raise told or EngineFailed("the upstream did not answer with an event stream")
+
+
 async def _refusal(model: ModelSpec, response: aiohttp.ClientResponse) -> EngineError:
     """The error an HTTP status stands for."""
-    status = response.status
-    if status in (401, 403):
-        where = f"check the variable {model.api_key_env}" if model.api_key_env else "set api_key_env in models.toml"
-        return EngineRejected(
-            f"the upstream of {model.id} refuses our key (HTTP {status}): {where}", code="engine_auth"
-        )
-    if status in (429, 529):
-        said = f"the upstream of {model.id} is overloaded (HTTP {status})"
-        return EngineOverloaded(said, retry_after_s=_retry_after_s(response.headers.get("Retry-After", "")))
-    if status >= 500 or status == 408:
-        return EngineUnavailable(f"the upstream of {model.id} failed (HTTP {status})")
-    try:
-        told = told_error(orjson.loads(await response.content.read(MAX_ERROR_BODY_BYTES)).get("error"))
-    except (ValueError, AttributeError, aiohttp.ClientError):
-        told = EngineRejected("")
-    if told.code == "context_length_exceeded":
-        return told
-    return EngineRejected(f"the upstream of {model.id} refuses the request (HTTP {status})")
+    retry_after = response.headers.get("Retry-After", "")
+    return refusal(model, response.status, await _error_body(response), retry_after, now_us() / 1e6)
 
 
-def _retry_after_s(header: str) -> float | None:
-    """Seconds of a Retry-After header within bounds; dates are not used by inference servers and give None."""
-    try:
-        return min(max(float(header), 0.0), MAX_RETRY_AFTER_S)
-    except ValueError:
-        return None
+async def _error_body(response: aiohttp.ClientResponse) -> bytes:
+    """What an upstream says with an error, within bounds of size and time."""
+    body = b""
+    with contextlib.suppress(TimeoutError, aiohttp.ClientError, OSError, EngineError):
+        async with asyncio.timeout(ERROR_BODY_WAIT_S):
+            while len(body) < MAX_ERROR_BODY_BYTES and (piece := await response.content.readany()):
+                body += piece
+    return body[:MAX_ERROR_BODY_BYTES]
+
+
+def _unreachable(model: ModelSpec, why: str, *, reached: bool) -> EngineUnavailable:
+    """`reached`: a connection was there, but what came over it was no answer."""
+    said = f"the upstream of {model.id} {'gave no answer' if reached else 'cannot be reached'} ({why})"
+    return EngineUnavailable(said, answered=reached, accepted=reached)

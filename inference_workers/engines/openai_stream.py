@@ -1,4 +1,7 @@
-"""Reading a Chat Completions event stream. Pure: bytes in, text and counts out. On the hot path: a call a read."""
+"""Reading a Chat Completions event stream. Pure: bytes in, text and counts out. On the hot path: a call a read.
+
+Nothing unknown is taken for a good end: an answer is complete by a finish reason that is known to be one.
+"""
 
 from __future__ import annotations
 
@@ -8,115 +11,268 @@ from typing import Any
 
 import orjson
 
+from inference_workers.endings import checked_end
+from inference_workers.engines.event_stream import MAX_EVENT_BYTES, EventStream
+from inference_workers.engines.upstream_errors import error_in, told_error
 from inference_workers.ports import (
+    Delta,
     EngineError,
     EngineFailed,
-    EngineOverloaded,
-    EngineRejected,
+    EngineRequest,
     EngineUnavailable,
     Finish,
     FinishReason,
+    Reasoning,
 )
 from inference_workers.text import SurrogatePieces
 
-MAX_LINE_BYTES = 1024 * 1024
 _REASONS: dict[str, FinishReason] = {
     "stop": "stop",
     "length": "length",
     "content_filter": "content_filter",
     "tool_calls": "tool_calls",
     "function_call": "tool_calls",
+    # Other names in use: TGI, Anthropic behind gateways, Mistral.
+    "eos": "stop",
+    "eos_token": "stop",
+    "stop_sequence": "stop",
+    "end_turn": "stop",
+    "max_tokens": "length",
+    "model_length": "length",
 }
-_CODE = re.compile(r"^[A-Za-z0-9_.-]{1,64}$")
+_REASON_SHOWN = re.compile(r"^[A-Za-z0-9_.-]{1,64}$")
+_IDLE = frozenset({b"", b"null", b"ping", b"pong", b"keepalive", b"keep-alive", b"heartbeat"})
+"""Data that some servers send to keep a connection open."""
+_NO_CHUNK = "the upstream sent an event that is no chat completion chunk"
 
 
 class ChatStream:
-    """One answer as it arrives. `feed` gives (text, tokens) of a read; `finish` is called when the bytes have ended."""
+    """One answer as it arrives: `feed` each read, `end` when no more will come, then `finish`.
+
+    `tokens` counts all signs of work: text, reasoning, parts of tool calls. `ended`: a finish reason came, and only
+    the usage and [DONE] should follow. `over`: nothing that follows matters. `error`: what is wrong with the stream,
+    to be raised once the text before it has been passed on.
+    """
 
     def __init__(self) -> None:
-        self.done = False
         self.tokens = 0
-        self._rest = b""
-        self._reason: str | None = None
-        self._usage: dict[str, Any] | None = None
+        self.done = False
+        self.error: EngineError | None = None
+        self._events = EventStream()
+        self._out: list[Delta | Reasoning] = []
+        self._texts: list[str] = []
+        self._thoughts: list[str] = []
+        self._answered = self._thought = self._called = False
+        self._reason: FinishReason | None = None
+        self._usage: dict[str, Any] = {}
         self._pairs = SurrogatePieces()
+        self._thought_pairs = SurrogatePieces()
 
-    def feed(self, data: bytes) -> tuple[str, int]:
-        """Text and number of tokens of all whole lines so far. Raises EngineError for garbage and told errors."""
-        lines = (self._rest + data if self._rest else data).split(b"\n")
-        self._rest = lines.pop()
-        if len(self._rest) > MAX_LINE_BYTES:
-            raise EngineFailed(f"the upstream sent a line of more than {MAX_LINE_BYTES} bytes")
-        texts: list[str] = []
+    @property
+    def ended(self) -> bool:
+        return self._reason is not None
+
+    @property
+    def over(self) -> bool:
+        return self.done or self.error is not None
+
+    @property
+    def counted(self) -> bool:
+        """Whether the usage has come."""
+        return bool(self._usage)
+
+    def feed(self, data: bytes) -> list[Delta | Reasoning]:
+        """What these bytes add to the answer, everything of a kind as one."""
         try:
-            for line in lines:
-                if line[:5] == b"data:":
-                    self._take(line[5:], texts)
+            for name, payload in self._events.feed(data):
+                if self.done:
+                    break
+                self._take(name, payload)
+        except EngineError as error:
+            self._fail(error)
         except (AttributeError, TypeError, LookupError):
-            raise EngineFailed("the upstream sent an event that is no chat completion chunk") from None
-        self.tokens += len(texts)
-        return "".join(texts), len(texts)
+            self._fail(EngineFailed(_NO_CHUNK))
+        if self._events.overlong and not self.over:
+            self._fail(EngineFailed(f"the upstream sent an event of more than {MAX_EVENT_BYTES} bytes"))
+        return self._taken()
 
-    def finish(self) -> Finish:
-        """How it ended. Raises EngineUnavailable if the stream was cut off."""
-        if self._reason is None and not self.done:
+    def end(self) -> list[Delta | Reasoning]:
+        """What waited for more bytes. An event that was cut off in its middle is passed over."""
+        if not self.over:
+            try:
+                for name, payload in self._events.end():
+                    self._take(name, payload)
+            except _NoJson:
+                pass
+            except EngineError as error:
+                self._fail(error)
+            except (AttributeError, TypeError, LookupError):
+                self._fail(EngineFailed(_NO_CHUNK))
+        if rest := self._thought_pairs.flush():
+            self._thoughts.append(rest)
+        if rest := self._pairs.flush():
+            self._texts.append(rest)
+        return self._taken()
+
+    def finish(self, request: EngineRequest) -> Finish:
+        """How it ended. Raises EngineError if that was no good end."""
+        if self.error is not None:
+            raise self.error
+        if self._reason is None:
+            if self.done:
+                raise EngineFailed("the upstream ended its answer without a finish reason")
             raise EngineUnavailable("the upstream's answer broke off")
-        reason = _REASONS.get(self._reason or "stop", "stop")
-        usage = self._usage or {}
-        details = usage.get("prompt_tokens_details")
-        cached = details.get("cached_tokens") if isinstance(details, dict) else None
-        return Finish(
-            reason, _count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens")), _count(cached)
+        usage = self._usage
+        finish = Finish(
+            self._reason,
+            _count(usage.get("prompt_tokens")),
+            _count(usage.get("completion_tokens")),
+            _detail(usage.get("prompt_tokens_details"), "cached_tokens"),
+            _detail(usage.get("completion_tokens_details"), "reasoning_tokens"),
         )
+        return checked_end(request, finish, answered=self._answered, thought=self._thought, called=self._called)
 
-    def _take(self, payload: bytes, texts: list[str]) -> None:
-        if self.done:
-            return
+    def _fail(self, error: EngineError) -> None:
+        """Behind a finish reason nothing fails the answer any more."""
+        if self._reason is not None:
+            self.done = True
+        elif self.error is None:
+            self.error = error
+
+    def _take(self, name: bytes, payload: bytes) -> None:
         try:
             chunk = orjson.loads(payload)
         except orjson.JSONDecodeError:
-            if payload.strip() == b"[DONE]":
-                self.done = True
-                if rest := self._pairs.flush():
-                    texts.append(rest)
-                return
-            chunk = _lenient(payload)
-        if choices := chunk.get("choices"):
+            chunk = self._no_json(name, payload)
+        if name and name == b"error":
+            raise told_error((error_in(chunk) or chunk) if isinstance(chunk, dict) else chunk)
+        if chunk is None:
+            return
+        choices = chunk.get("choices")
+        if choices:
             choice = choices[0]
-            if (delta := choice.get("delta")) and (text := delta.get("content")):
-                if self._pairs.waiting or not text.isascii():
-                    text = self._pairs.feed(text)
-                texts.append(text)
+            if choice.get("index"):
+                choice = next((other for other in choices if not other.get("index")), {})
+            if delta := choice.get("delta"):
+                text = delta.get("content")
+                if len(delta) > 1 or text is None:
+                    self._take_others(delta)
+                if text:
+                    if text.__class__ is str and text.isascii() and not self._thoughts and not self._pairs.waiting:
+                        self._texts.append(text)
+                        self.tokens += 1
+                    else:
+                        self._take_content(text)
             if reason := choice.get("finish_reason"):
-                self._reason = str(reason)
+                self._take_reason(reason, choice if choice.get("error") else chunk)
+        elif (error := error_in(chunk)) is not None:
+            raise told_error(error)
         if usage := chunk.get("usage"):
-            self._usage = usage if isinstance(usage, dict) else None
+            self._usage = usage if isinstance(usage, dict) else {}
         if chunk.get("error"):
-            raise told_error(chunk["error"])
+            raise told_error(error_in(chunk))
+
+    def _take_others(self, delta: dict[str, Any]) -> None:
+        """What a delta may hold besides content."""
+        if thought := delta.get("reasoning_content") or delta.get("reasoning"):
+            self._think(thought)
+        if delta.get("tool_calls") or delta.get("function_call"):
+            self._called = True
+            self.tokens += 1
+        if refused := delta.get("refusal"):
+            self._say(refused)
+
+    def _take_content(self, content: Any) -> None:
+        """Content that is not plain ASCII text: other text, or a list of parts (Mistral)."""
+        for part in content if isinstance(content, list) else [content]:
+            if isinstance(part, dict) and part.get("type") == "thinking":
+                inner = part["thinking"]
+                for piece in inner if isinstance(inner, list) else [inner]:
+                    self._think(piece if isinstance(piece, str) else piece["text"])
+            else:
+                self._say(part if isinstance(part, str) else part["text"])
+
+    def _take_reason(self, reason: Any, source: dict[str, Any]) -> None:
+        known = _REASONS.get(reason.lower()) if isinstance(reason, str) else None
+        if known is not None:
+            self._reason = known
+        elif source.get("error"):
+            raise told_error(error_in(source))
+        else:
+            shown = reason if isinstance(reason, str) and _REASON_SHOWN.match(reason) else "unknown"
+            raise EngineFailed(f"the upstream ended the answer early (finish reason {shown})")
+
+    def _say(self, text: str) -> None:
+        if self._thoughts:
+            self._part()
+        self._texts.append(self._pairs.feed(text))
+        self.tokens += 1
+
+    def _think(self, text: str) -> None:
+        if self._texts:
+            self._part()
+        self._thoughts.append(self._thought_pairs.feed(text))
+        self.tokens += 1
+
+    def _part(self) -> None:
+        """Put what has gathered into one event; tokens without a whole character wait for it."""
+        if text := "".join(self._texts):
+            self._out.append(Delta(text, len(self._texts)))
+            self._texts = []
+            self._answered = True
+        if thought := "".join(self._thoughts):
+            self._out.append(Reasoning(thought, len(self._thoughts)))
+            self._thoughts = []
+            self._thought = True
+
+    def _taken(self) -> list[Delta | Reasoning]:
+        if self._thoughts or self._out:
+            self._part()
+            found, self._out = self._out, []
+            return found
+        texts = self._texts
+        if not texts or not (text := "".join(texts)):
+            return []
+        self._texts = []
+        self._answered = True
+        return [Delta(text, len(texts))]
+
+    def _no_json(self, name: bytes, payload: bytes) -> Any:
+        """What stands where JSON should: the end, a sign of life, an error in words, events without a blank line."""
+        word = payload.strip()
+        if name == b"error":
+            return word.decode("utf-8", "replace")
+        if word == b"[DONE]":
+            self.done = True
+            return None
+        if word.lower() in _IDLE or name not in (b"", b"message"):
+            return None
+        try:
+            return _lenient(payload)
+        except _NoJson:
+            if b"\n" not in word:
+                raise
+        for line in word.split(b"\n"):
+            if not self.done:
+                self._take(name, line)
+        return None
 
 
-def told_error(error: Any) -> EngineError:
-    """The error an upstream tells of in its answer. Its message may quote the prompt, so only its code is kept."""
-    fields = error if isinstance(error, dict) else {}
-    told = next((str(fields[name]) for name in ("code", "type") if fields.get(name)), "")
-    code = told if _CODE.match(told) else ""
-    said = f"the upstream reported an error ({code})" if code else "the upstream reported an error"
-    if code in ("context_length_exceeded", "string_above_max_length"):
-        return EngineRejected("the prompt is longer than the upstream's context", code="context_length_exceeded")
-    if code in ("rate_limit_exceeded", "rate_limit_error", "overloaded_error", "insufficient_quota", "429"):
-        return EngineOverloaded(said)
-    if code in ("invalid_request_error", "model_not_found", "BadRequestError", "NotFoundError", "400", "404"):
-        return EngineRejected(said)
-    return EngineFailed(said)
+class _NoJson(EngineFailed):
+    """An event is not JSON."""
 
 
 def _lenient(payload: bytes) -> Any:
     """JSON that orjson refuses: halved surrogate pairs, invalid UTF-8."""
     try:
         return json.loads(payload.decode("utf-8", "replace"))
-    except ValueError:
-        raise EngineFailed("the upstream sent an event that is not JSON") from None
+    except (ValueError, RecursionError):
+        raise _NoJson("the upstream sent an event that is not JSON") from None
 
 
 def _count(value: Any) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+
+
+def _detail(details: Any, name: str) -> int | None:
+    return _count(details.get(name)) if isinstance(details, dict) else None

@@ -1,5 +1,8 @@
 """An engine that went away is waited for, within the request's deadlines, and the answer goes on where it stopped.
 
+One that refuses connections is waited for as long as the deadlines allow. One that answers "no" (HTTP 500) is asked a
+handful of times, and one that took the request and broke is given it MAX_OUTAGES times more.
+
 The tries are private to one attempt: it still owns the generation, and knows every token it has said. So nothing is
 scanned, and readers see a pause.
 """
@@ -11,15 +14,27 @@ import contextlib
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, replace
 
-from inference_workers.ports import Delta, Engine, EngineEvent, EngineRequest, EngineUnavailable, Finish
+from inference_workers.ports import (
+    Delta,
+    Engine,
+    EngineError,
+    EngineEvent,
+    EngineRequest,
+    EngineUnavailable,
+    Finish,
+    Reasoning,
+)
 from infra.logging import get_logger
 from infra.models import Deadlines, ModelSpec
 
 FIRST_PAUSE_S = 0.1
-MOST_PAUSE_S = 0.5
-MOST_TRIES = 100
-MOST_OUTAGES = 3
+MAX_PAUSE_S = 0.5
+MAX_TRIES = 100
+MAX_OUTAGES = 3
 """How often one answer outlives its engine. A request that kills every engine it meets must not go on doing so."""
+MAX_REFUSALS = 5
+"""How often an engine that was reached and said no is asked again, after pauses that double."""
+REFUSAL_PAUSE_S = 0.25
 
 _log = get_logger(__name__)
 
@@ -37,10 +52,11 @@ class Patience:
     token_s: float | None = None
     failures: int = 0
     outages: int = 0
+    refusals: int = 0
 
     def token(self, now_s: float) -> None:
         """A token came: the engine works, so its next end is a new one."""
-        self.token_s, self.failures = now_s, 0
+        self.token_s, self.failures, self.refusals = now_s, 0, 0
 
     def left(self, now_s: float) -> Deadlines:
         """The deadlines of a call that begins now: what silence so far has left of them."""
@@ -53,15 +69,19 @@ class Patience:
         least = 0.001
         return Deadlines(max(min(first_s, total_s), least), limits.inter_token_s, max(total_s, least))
 
-    def pause_s(self, now_s: float) -> float | None:
+    def pause_s(self, error: EngineUnavailable, now_s: float) -> float | None:
         """The pause before the next try after another failure; None: no try is left that could end in time."""
         self.failures += 1
-        self.outages += self.failures == 1
-        pause_s: float = min(FIRST_PAUSE_S * 2.0 ** min(self.failures - 1, 10), MOST_PAUSE_S)
+        self.outages += error.accepted
+        self.refusals += error.answered
+        pause_s: float = min(FIRST_PAUSE_S * 2.0 ** min(self.failures - 1, 10), MAX_PAUSE_S)
+        if error.answered:
+            pause_s = REFUSAL_PAUSE_S * 2.0 ** (self.refusals - 1)
         left = self.left(now_s)
         if (
-            self.failures >= MOST_TRIES
-            or self.outages > MOST_OUTAGES
+            self.failures >= MAX_TRIES
+            or self.outages > MAX_OUTAGES
+            or self.refusals > MAX_REFUSALS
             or pause_s >= min(left.first_token_s, left.total_s)
         ):
             return None
@@ -91,7 +111,9 @@ class PerseveringEngine:
         clock = asyncio.get_running_loop().time
         patience = Patience(request.deadlines, clock())
         texts: list[str] = []
-        tokens = tokens_before = 0
+        tokens = thoughts = 0
+        before = (0, 0)
+        accepted = False
         call, tries = request, 1
         while True:
             try:
@@ -101,23 +123,28 @@ class PerseveringEngine:
                             patience.token(clock())
                             texts.append(event.text)
                             tokens += event.tokens
-                        elif isinstance(event, Finish) and call.prefix != request.prefix:
-                            event = _over_all(event, tokens_before)
+                        elif type(event) is Reasoning:
+                            patience.token(clock())
+                            thoughts += event.tokens
+                        elif isinstance(event, Finish) and tries > 1:
+                            event = _over_all(event, *before, same_prompt=call.prefix == request.prefix)
                         yield event
                 return
-            except EngineUnavailable as error:
-                if texts and not self._engine.continues(request.model):
-                    raise
-                pause_s = patience.pause_s(clock())
+            except EngineError as error:
+                may_go_on = not texts or self._engine.continues(request.model)
+                pause_s = None
+                if isinstance(error, EngineUnavailable) and may_go_on:
+                    pause_s = patience.pause_s(error, clock())
+                error.accepted = accepted = accepted or error.accepted or tokens + thoughts > 0
                 if pause_s is None:
                     raise
                 if patience.failures == 1:
                     _log.warning("an engine went away, waiting for it", request=request.request_id, reason=str(error))
             await asyncio.sleep(pause_s)
             if tokens >= request.max_tokens:
-                yield Finish("length", None, tokens)
+                yield Finish("length", None, tokens + thoughts, None, thoughts or None)
                 return
-            tries, tokens_before = tries + 1, tokens
+            tries, before = tries + 1, (tokens, thoughts)
             call = replace(
                 request,
                 # Engines mix up requests that share an id, and the earlier call may not have ended everywhere.
@@ -128,7 +155,16 @@ class PerseveringEngine:
             )
 
 
-def _over_all(finish: Finish, tokens_before: int) -> Finish:
-    """The end of the last call as the end of all: a prompt that held answer text is not the prompt that was sent."""
-    counted = finish.completion_tokens
-    return Finish(finish.reason, None, None if counted is None else tokens_before + counted)
+def _over_all(finish: Finish, tokens: int, thoughts: int, *, same_prompt: bool) -> Finish:
+    """The end of the last call as the end of all, which said and thought so many tokens before it.
+
+    A prompt that held answer text is not the prompt that was sent: its count is left out.
+    """
+    completion, reasoning = finish.completion_tokens, finish.reasoning_tokens
+    return Finish(
+        finish.reason,
+        finish.prompt_tokens if same_prompt else None,
+        None if completion is None else tokens + thoughts + completion,
+        finish.cached_tokens if same_prompt else None,
+        None if reasoning is None else thoughts + reasoning,
+    )

@@ -16,6 +16,7 @@ from typing import Any
 import orjson
 
 from inference_workers.deadlines import DeadlineWatch
+from inference_workers.endings import checked_end
 from inference_workers.ports import (
     Delta,
     EngineError,
@@ -58,6 +59,7 @@ class TensorRTLLMEngine:
         call = _Call()
         watch = DeadlineWatch(request.deadlines, lambda: call.fail(watch.expired or EngineFailed("expired")))
         child: _Child | None = None
+        answered = False
         try:
             prompt = render_prompt(request.model, request.messages, request.prefix)
             child = await self._child(request.model)
@@ -65,9 +67,12 @@ class TensorRTLLMEngine:
             async for event in call.events():
                 if isinstance(event, Delta):
                     watch.touch()
+                    answered = True
+                elif isinstance(event, Finish):
+                    event = checked_end(request, event, answered=answered, thought=False, called=False)
                 yield event
         except TemplateError as error:
-            raise EngineRejected(str(error)) from None
+            raise EngineRejected(str(error), code="invalid_request") from None
         finally:
             watch.close()
             if child is not None:
@@ -99,7 +104,7 @@ class _Call:
         self._error: EngineError | None = None
         self._arrived = asyncio.Event()
 
-    def put(self, event: EngineEvent) -> None:
+    def put(self, event: Delta | Finish) -> None:
         self._waiting.append(event)
         self._arrived.set()
 
@@ -159,7 +164,7 @@ class _Child(asyncio.SubprocessProtocol):
     def begin(self, call: _Call, request: EngineRequest, prompt: str) -> None:
         """Hand the request over; what happens comes into `call`."""
         if self._dead is not None:
-            raise self._dead
+            raise EngineUnavailable(self._dead.message, accepted=False)
         sampling = request.sampling
         self._calls[request.request_id] = call
         self._send(
@@ -209,7 +214,7 @@ class _Child(asyncio.SubprocessProtocol):
             _log.warning("engine process ended", model=self._model.id, status=code, calls=len(self._calls))
         calls, self._calls = self._calls, {}
         for call in calls.values():
-            call.fail(self._dead)
+            call.fail(EngineUnavailable(self._dead.message))
         self._exited.set()
         if self._transport is not None:
             self._transport.close()

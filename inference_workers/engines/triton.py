@@ -94,7 +94,12 @@ class TritonEngine:
             for call in calls:
                 call.cancel()
 
+        def told(error: EngineError) -> EngineError:
+            error.accepted = error.accepted or begun
+            return error
+
         watch = DeadlineWatch(request.deadlines, cancel)
+        begun = False
         try:
             contract = await self._contract(server, request.model, watch.remaining_s())
             reader = ResponseReader(contract, request)
@@ -102,17 +107,18 @@ class TritonEngine:
             calls.append(call)
             async for result, error in call:
                 if error is not None:
-                    raise engine_error(None, str(error), request.deadlines.total_s)
+                    raise told(engine_error(None, str(error), request.deadlines.total_s))
                 watch.touch()
+                begun = True
                 delta = reader.feed(result.get_response())
                 if delta is not None:
                     yield delta
                 if reader.ended:
                     break
-            last, finish = reader.finish()
+            last = reader.rest()
             if last is not None:
                 yield last
-            yield finish
+            yield reader.finish()
         except asyncio.CancelledError:
             # Our own cancel of the call looks like a cancel of this task, and only the count tells them apart.
             task = asyncio.current_task()
@@ -120,7 +126,7 @@ class TritonEngine:
                 raise
             raise watch.expired or EngineUnavailable("the call to Triton was closed") from None
         except grpc.RpcError as error:
-            raise watch.expired or _translated(error, request.deadlines.total_s) from None
+            raise watch.expired or told(_translated(error, request.deadlines.total_s)) from None
         except InferenceServerException as error:
             raise watch.expired or EngineUnavailable(_said(error)) from None
         finally:
@@ -150,7 +156,8 @@ class TritonEngine:
     def _address_of(self, model: ModelSpec) -> str:
         address = model.address or self._address
         if not address:
-            raise EngineRejected(f"no Triton address: set triton.grpc, or address of model {model.id} in models.toml")
+            said = f"no Triton address: set triton.grpc, or address of model {model.id} in models.toml"
+            raise EngineRejected(said, code="engine_misconfigured")
         return address
 
     def _server(self, model: ModelSpec) -> _Server:
@@ -173,7 +180,8 @@ class TritonEngine:
             if model.dialect not in ("auto", contract.dialect):
                 raise EngineRejected(
                     f"model {model.id}: models.toml says dialect {model.dialect}, but Triton's model {name} "
-                    f"speaks {contract.dialect}"
+                    f"speaks {contract.dialect}",
+                    code="engine_misconfigured",
                 )
             server.contracts[name] = contract
         return server.contracts[name]
@@ -183,7 +191,7 @@ class TritonEngine:
         try:
             prompt = render_prompt(request.model, request.messages, request.prefix)
         except TemplateError as error:
-            raise EngineRejected(str(error)) from None
+            raise EngineRejected(str(error), code="invalid_request") from None
         message = {
             "model_name": request.model.upstream_model,
             "inputs": [_infer_input(tensor) for tensor in request_tensors(contract, request, prompt)],

@@ -110,10 +110,12 @@ def told_finish(value: bytes | None) -> FinishReason | None:
             return "stop"
         case b"length":
             return "length"
+        case None | b"" | b"None":
+            return None
         case b"timeout" | b"cancelled":
             raise EngineFailed(f"the engine ended the request by itself ({value.decode()})")
         case _:
-            return None
+            raise EngineFailed("the engine ended the request for a reason that is not known")
 
 
 def derived_finish(*, stopped: bool, tokens: int, max_tokens: int) -> FinishReason:

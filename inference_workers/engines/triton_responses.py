@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from inference_workers.endings import checked_end
 from inference_workers.engines.triton_dialects import Contract, derived_finish, told_finish
 from inference_workers.ports import Delta, EngineFailed, EngineRequest, Finish, FinishReason
 from inference_workers.stops import StopScanner
-from inference_workers.text import GrowingText, TextChanged, Utf8Pieces
+from inference_workers.text import GrowingText, HalfCharacters, TextChanged, Utf8Pieces
+
+COUNT_SLACK = 64
+"""How far an engine's count of the tokens of an answer may go beyond max_tokens."""
 
 
 class ResponseReader:
@@ -15,9 +19,11 @@ class ResponseReader:
 
     def __init__(self, contract: Contract, request: EngineRequest) -> None:
         self._told_reasons = "finish_reason" in contract.outputs
+        self._request = request
         self._max_tokens = request.max_tokens
         self._text_mode = request.model.text_mode
         self._pieces = Utf8Pieces()
+        self._halves = HalfCharacters()
         self._growing = GrowingText()
         self._stops = StopScanner(request.sampling.stop)
         self._places: dict[str, int] | None = None
@@ -25,7 +31,9 @@ class ResponseReader:
         self._tokens = 0
         self._unsent_tokens = 0
         self._prompt_tokens: int | None = None
-        self._counted = False
+        self._counted: bool | None = None
+        self._answered = False
+        self._error: EngineFailed | None = None
         self._reason: FinishReason | None = None
         self.ended = False
 
@@ -40,24 +48,45 @@ class ResponseReader:
         text = self._stops.feed(self._new_text(response))
         if self._told_reasons:
             told = self._raw(response, "finish_reason")
-            self._reason = told_finish(None if told is None else told[4:]) or self._reason
+            try:
+                self._reason = told_finish(None if told is None else told[4:]) or self._reason
+            except EngineFailed as error:
+                # Raised at the end, behind the text that came with it.
+                self._error, self.ended = error, True
         if self._stops.stopped:
             self.ended = True
         return self._delta(text)
 
-    def finish(self) -> tuple[Delta | None, Finish]:
-        """What was held back, and the end. Raises EngineFailed if there was no response at all."""
+    def rest(self) -> Delta | None:
+        """What was held back, at the end."""
+        if self._stops.stopped:
+            return None
+        if self._text_mode == "cumulative":
+            tail = self._growing.flush()
+        else:
+            tail = self._halves.feed(self._pieces.flush()) + self._halves.flush()
+        return self._delta(self._stops.feed(tail) + self._stops.flush())
+
+    def finish(self) -> Finish:
+        """The end, after `rest`. Raises EngineFailed if it was no good one."""
+        if self._error is not None:
+            raise self._error
         if not self._responses:
             raise EngineFailed("Triton ended the stream without a response")
-        rest = ""
-        if not self._stops.stopped:
-            tail = self._growing.flush() if self._text_mode == "cumulative" else self._pieces.flush()
-            rest = self._stops.feed(tail) + self._stops.flush()
         stopped = self._stops.stopped
+        if self._told_reasons and self._reason is None and not stopped:
+            raise EngineFailed("Triton ended the stream without a finish reason")
         reason = "stop" if stopped else self._reason
         if reason is None:
             reason = derived_finish(stopped=stopped, tokens=self._tokens, max_tokens=self._max_tokens)
-        return self._delta(rest), Finish(reason, self._prompt_tokens, self._tokens if self._counted else None)
+        finish = Finish(reason, self._prompt_tokens, self._tokens if self._counted else None)
+        return checked_end(
+            self._request,
+            finish,
+            answered=self._answered,
+            thought=reason == "length" and self._tokens > 0,
+            called=False,
+        )
 
     def raw_text(self, response: Any) -> bytes:
         """The bytes of text_output as they came; b"" without that output."""
@@ -68,12 +97,13 @@ class ResponseReader:
         if not text:
             return None
         tokens, self._unsent_tokens = self._unsent_tokens, 0
+        self._answered = True
         return Delta(text, tokens)
 
     def _new_text(self, response: Any) -> str:
         raw = self.raw_text(response)
         if self._text_mode == "delta":
-            return self._pieces.feed(raw)
+            return self._halves.feed(self._pieces.feed(raw))
         try:
             return self._growing.feed(raw.decode("utf-8", "replace"))
         except TextChanged:
@@ -89,8 +119,12 @@ class ResponseReader:
         told = self._raw(response, "num_output_tokens")
         if told is None:
             return 1
-        self._counted = True
-        return int.from_bytes(told[:4], "little")
+        tokens = int.from_bytes(told[:4], "little")
+        if self._tokens + tokens > self._max_tokens + COUNT_SLACK:
+            self._counted = False  # no count of this engine is believed any more
+            return 1
+        self._counted = self._counted is not False
+        return tokens
 
     def _raw(self, response: Any, name: str) -> bytes | None:
         """The raw bytes of an output (strings with their 4-byte length in front), None if the response lacks it."""

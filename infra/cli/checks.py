@@ -18,7 +18,7 @@ TESTS = REPO_ROOT / "tests"
 UNIT_PROCESSES = 2
 NOTHING_COLLECTED = 5
 # Run after the others, with servers of their own: about half of the time.
-SECOND_RUN = ("e2e", "faults", "histories", "integration/guarantees", "integration/replay", "sim")
+SECOND_RUN = ("e2e", "faults", "histories", "integration/guarantees", "integration/replay", "releases", "sim")
 SLOWEST = ("--durations=15", "--durations-min=10")
 
 CHECKS: tuple[tuple[str, tuple[str, ...]], ...] = (

@@ -5,22 +5,26 @@ Everything is imported inside the steps: `up` shows its first line before any dr
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
-
 from infra.settings import Settings
 from infra.stack.errors import StackError
 from infra.stack.prepare import Preparation, Preparations
 
 
 def preparations() -> Preparations:
-    """Topics and tables before our processes start; the first user and key once they run."""
+    """Topics and tables before our processes start; the first user and key once they run; then what an older release
+    left behind."""
+    behind: list[str] = []
+
+    async def make_tables(settings: Settings) -> None:
+        behind[:] = await _make_tables(settings)
+
     return Preparations(
         before=(
             Preparation("making topics", _make_topics),
-            Preparation("making tables", _make_tables),
+            Preparation("making tables", make_tables),
         ),
         first_key=_first_key,
+        is_behind=lambda: bool(behind),
     )
 
 
@@ -53,16 +57,13 @@ def _make_topics(settings: Settings) -> None:
         raise StackError(str(error)) from None
 
 
-def _make_tables(settings: Settings) -> None:
+async def _make_tables(settings: Settings) -> tuple[str, ...]:
     import projections
 
-    _in_a_loop_if_needed(projections.migrate, settings)
-
-
-def _in_a_loop_if_needed(step: Callable[[Settings], object], settings: Settings) -> None:
-    result = step(settings)
-    if asyncio.iscoroutine(result):
-        asyncio.run(result)
+    try:
+        return await projections.migrate(settings)
+    except projections.OtherRelease as error:
+        raise StackError(str(error)) from None
 
 
 async def _first_key(settings: Settings, known: str | None) -> str:

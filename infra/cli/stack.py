@@ -128,6 +128,7 @@ class _Screen:
         self._console = console
         self._layout = layout
         self._is_ready = False
+        self._said: dict[str, str] = {}
 
     def show(self, snapshot: Snapshot) -> None:
         if not self._is_ready:
@@ -135,8 +136,10 @@ class _Screen:
             return
         # Once ready the terminal belongs to the user: only news is printed.
         for child in snapshot.children:
-            if snapshot.phase == "running" and child.state in ("waiting", "failed"):
-                self._console.print(f"{child.name} {child.state}: {child.detail}", markup=False, soft_wrap=True)
+            line = f"{child.name} {child.state}: {child.detail}" if child.state in ("waiting", "failed") else ""
+            if snapshot.phase == "running" and line and self._said.get(child.name) != line:
+                self._console.print(line, markup=False, soft_wrap=True)
+            self._said[child.name] = line
 
     def ready(self, settings: Settings, key: str) -> None:
         from infra.cli.stack_progress import welcome

@@ -20,13 +20,24 @@ from infra.stack.snapshot import ChildView, Snapshot
 
 STYLES = {
     "ready": "green",
+    "working": "cyan",
+    "done": "green",
     "starting": "cyan",
     "waiting": "yellow",
     "unwell": "yellow",
     "failed": "red",
     "stopped": "dim",
 }
-MARKS = {"ready": "●", "starting": "○", "waiting": "↻", "unwell": "!", "failed": "✗", "stopped": "·"}
+MARKS = {
+    "ready": "●",
+    "working": "○",
+    "done": "●",
+    "starting": "○",
+    "waiting": "↻",
+    "unwell": "!",
+    "failed": "✗",
+    "stopped": "·",
+}
 
 
 class Progress:

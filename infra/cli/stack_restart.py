@@ -68,6 +68,11 @@ def _children(layout: Layout) -> Sequence[ChildView]:
     return snapshot.children if snapshot is not None else ()
 
 
+def _is_again(child: ChildView, before: int | None) -> bool:
+    """Whether it is another process and works; a job may be done by now."""
+    return child.state == "done" or (child.state in ("ready", "working") and child.pid != before)
+
+
 def _wait(layout: Layout, name: str, before: int | None) -> None:
     """Until the child is another process and it, and the spare, are ready. Complains and exits after a while."""
     deadline = monotonic_s() + READY_TIMEOUT_S
@@ -75,7 +80,7 @@ def _wait(layout: Layout, name: str, before: int | None) -> None:
         children = _children(layout)
         now = next((child for child in children if child.name == name), None)
         waiting = [child for child in children if child.role == spare.ROLE and child.state != "ready"]
-        if now is not None and now.state == "ready" and now.pid != before and not waiting:
+        if now is not None and _is_again(now, before) and not waiting:
             return
         if layout.supervisor_pid() is None:
             complain("the supervisor ended")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from infra.lifesign import LIFESIGN_VARIABLE
 from infra.settings import PREFIX, Settings
-from infra.stack import spare
+from infra.stack import job, spare
 from infra.stack.addresses import settings_env
 from infra.stack.child import ChildSpec, Health
 from infra.stack.health import ApiHealth
@@ -110,6 +110,12 @@ def spare_worker(
     role = Role(spare.ROLE, lambda _layout, _name: ("inference_workers", "--spare"), hung_after_s=WORKER_HUNG_AFTER_S)
     spec = _spec(role, f"{spare.ROLE}-0", settings, layout, environment)
     return dataclasses.replace(spec, takes_orders=True, is_required=False)
+
+
+def rebuild_job(settings: Settings, layout: Layout, environment: Mapping[str, str]) -> ChildSpec:
+    """What brings an older release's tables along, beside all the others."""
+    role = Role(job.ROLE, _module("infra.cli.renew"), hung_after_s=60.0)
+    return dataclasses.replace(_spec(role, f"{job.ROLE}-0", settings, layout, environment), is_required=False)
 
 
 def _spec(role: Role, name: str, settings: Settings, layout: Layout, environment: Mapping[str, str]) -> ChildSpec:

@@ -17,7 +17,7 @@ from infra.stack.leftovers import remove_shared_memory
 from infra.stack.process import Process
 from infra.stack.watching import Watch
 
-State = Literal["starting", "ready", "unwell", "waiting", "failed", "stopped"]
+State = Literal["starting", "ready", "unwell", "waiting", "failed", "stopped", "working", "done"]
 StandIn = Callable[[ChildSpec], Process | None]
 """Gives a running process that has just been told to be this child, or None."""
 

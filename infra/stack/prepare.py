@@ -29,11 +29,13 @@ class Preparations:
     """`before` runs in order before our processes start; `first_key` after they are ready.
 
     `first_key(settings, known)` gets the key of an earlier start (or None) and returns the key to show: the known
-    one while it opens the API, else a new one.
+    one while it opens the API, else a new one. `is_behind`, asked last, says whether there is something to bring along
+    beside the running stack.
     """
 
     before: Sequence[Preparation] = ()
     first_key: Callable[[Settings, str | None], Awaitable[str] | str] | None = None
+    is_behind: Callable[[], bool] = lambda: False
 
 
 async def call(function: Callable[..., Awaitable[T] | T], *arguments: object) -> T:

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from infra.settings import Settings
 from infra.stack.addresses import PORT_NAMES, external_servers, with_local_addresses
-from infra.stack.children import inherited_environment, own_children, spare_worker
+from infra.stack.children import inherited_environment, own_children, rebuild_job, spare_worker
 from infra.stack.host import gather, judge, require
 from infra.stack.layout import Layout
 from infra.stack.ports import assign
@@ -58,6 +58,7 @@ async def run_stack(
         children = own_children(resolved, layout, scale, environment)
         waiting = spare_worker(resolved, layout, scale, environment)
         spare = Spare(waiting, "worker") if waiting is not None else None
-        supervisor = Supervisor(resolved, layout, children, preparations, watcher.show, spare)
+        job = rebuild_job(resolved, layout, environment)
+        supervisor = Supervisor(resolved, layout, children, preparations, watcher.show, spare, job)
         servers = plan_servers(resolved, layout, ports, supervisor.say, external=external)
         await supervisor.run(servers, stop, lambda key: watcher.ready(resolved, key))

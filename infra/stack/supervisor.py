@@ -16,6 +16,7 @@ from infra.settings import Settings
 from infra.stack.backoff import Backoff
 from infra.stack.child import STACK_ID_VARIABLE, ChildSpec
 from infra.stack.errors import ChildFailed, StackError
+from infra.stack.job import JobKeeper
 from infra.stack.keeper import Keeper
 from infra.stack.layout import Layout
 from infra.stack.leftovers import end_marked
@@ -53,7 +54,9 @@ class Supervisor:
         preparations: Preparations,
         show: Callable[[Snapshot], None] | None = None,
         spare: Spare | None = None,
+        job: ChildSpec | None = None,
     ) -> None:
+        """`job` runs beside the started stack if the preparations find the state folder behind."""
         self._settings = settings
         self._layout = layout
         self._children = children
@@ -61,6 +64,7 @@ class Supervisor:
         self._show = show
         self._spare = spare
         self._spare_keeper: SpareKeeper | None = None
+        self._job = job
         self._stack_id = layout.stack_id()
         self._keepers: list[Keeper] = []
         self._phase: Phase = "starting"
@@ -92,6 +96,7 @@ class Supervisor:
                 if failure is None:
                     self._phase = "running"
                     self._keep_spare(tasks)
+                    self._keep_job(tasks)
                     self.changed()
                     ready(self._key)
                     await stop.wait()
@@ -192,6 +197,12 @@ class Supervisor:
             self._spare_keeper = SpareKeeper(self._marked(self._spare.spec), self._layout, self.changed, Backoff())
             self._keepers.append(self._spare_keeper)
             tasks.create_task(self._spare_keeper.run())
+
+    def _keep_job(self, tasks: asyncio.TaskGroup) -> None:
+        if self._job is not None and self._preparations.is_behind():
+            keeper = JobKeeper(self._marked(self._job), self._layout, self.changed)
+            self._keepers.append(keeper)
+            tasks.create_task(keeper.run())
 
     def _stand_in(self, spec: ChildSpec) -> Process | None:
         return None if self._spare_keeper is None else self._spare_keeper.stand_in(spec)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from projections.messages.branch import BranchWalk, TurnIds
-from projections.messages.rows import TURN_COLUMNS, MessageRow, messages_of, turn_of
+from projections.messages.rows import TURN_SELECTION, MessageRow, messages_of, turn_of
 from projections.reading import Tables
 
 MOST_TURNS = 20_000
@@ -18,7 +18,7 @@ _IDS_BEFORE = (
     "SELECT cause, kind, message_id, generation_id, prompt_message_id, parent_message_id, status"
     " FROM {messages} WHERE conversation_id = ? AND cause < ? LIMIT ?"
 )
-_TURNS = f"SELECT {TURN_COLUMNS} FROM {{messages}} WHERE conversation_id = ? AND cause IN ?"  # noqa: S608 - our columns
+_TURNS = f"SELECT {TURN_SELECTION} FROM {{messages}} WHERE conversation_id = ? AND cause IN ?"  # noqa: S608 - our columns
 _PLACES = "SELECT message_id, cause FROM {message_places} WHERE conversation_id = ? AND message_id IN ?"
 _NEWEST = 2**62
 # The page that is asked for most is at the end of a straight branch; whoever looks further looks much further.

@@ -13,7 +13,7 @@ from projections.messages.marks import marks_to_cell
 from projections.messages.table import MESSAGE_PLACES, MESSAGES
 from projections.order import ERASED, first_wins, last_wins, order_key
 from projections.rows import Erase, Put, RowChange
-from schemas.codec import encode
+from schemas.codec import encode_whole
 from schemas.conversation import (
     Attachment,
     ConversationDeleted,
@@ -110,11 +110,13 @@ def _outcome(outcome: Outcome, position: Position) -> tuple[RowChange, ...]:
         "prompt_tokens": outcome.usage.prompt_tokens,
         "completion_tokens": outcome.usage.completion_tokens,
         "cached_tokens": outcome.usage.cached_tokens,
+        "reasoning_tokens": outcome.usage.reasoning_tokens,
+        "estimated": outcome.usage.estimated,
         "cost_micros": outcome.cost_micros,
         "currency": turn.price.currency,
         "ended_at_us": outcome.ended_at_us,
         "marks": marks_to_cell(outcome.chunks),
-        "outcome": encode(rest),
+        "outcome": encode_whole(rest),
     }
     row = Put(MESSAGES, (turn.conversation_id, order_key(turn.cause)), cells, first)
     if turn.kind == "stateless":

@@ -7,17 +7,17 @@ from dataclasses import dataclass
 
 from infra.cassandra import Row
 from projections.cursors import BadCursor, decode_cursor, encode_cursor
-from projections.messages.rows import TURN_COLUMNS, MessageRow, TurnRow, counting, messages_of, outcome_of, turn_of
+from projections.messages.rows import TURN_SELECTION, MessageRow, TurnRow, counting, messages_of, outcome_of, turn_of
 from projections.reading import Tables
 from schemas.outcome import Outcome
 
 _NAME = "messages"
-_TURNS_BEFORE = f"SELECT {TURN_COLUMNS} FROM {{messages}} WHERE conversation_id = ? AND cause < ? LIMIT ?"  # noqa: S608
+_TURNS_BEFORE = f"SELECT {TURN_SELECTION} FROM {{messages}} WHERE conversation_id = ? AND cause < ? LIMIT ?"  # noqa: S608
 _TURNS_AFTER = (
-    f"SELECT {TURN_COLUMNS} FROM {{messages}} WHERE conversation_id = ? AND cause > ?"  # noqa: S608
+    f"SELECT {TURN_SELECTION} FROM {{messages}} WHERE conversation_id = ? AND cause > ?"  # noqa: S608
     " ORDER BY cause ASC LIMIT ?"
 )
-_TURN = f"SELECT {TURN_COLUMNS} FROM {{messages}} WHERE conversation_id = ? AND cause = ?"  # noqa: S608
+_TURN = f"SELECT {TURN_SELECTION} FROM {{messages}} WHERE conversation_id = ? AND cause = ?"  # noqa: S608
 _PLACES = "SELECT message_id, cause FROM {message_places} WHERE conversation_id = ? AND message_id IN ?"
 _PLACE = "SELECT cause FROM {message_places} WHERE conversation_id = ? AND message_id = ?"
 _STANDING = (

@@ -20,8 +20,12 @@ TURN_COLUMNS = (
     " asked_at_us, status, answer, finish_reason, failure_code, failure_message, failure_retryable, prompt_tokens,"
     " completion_tokens, cached_tokens, cost_micros, currency, ended_at_us"
 )
+NEW_TURN_COLUMNS = ("reasoning_tokens", "estimated")
+"""What definition 1 has not."""
+TURN_SELECTION = TURN_COLUMNS + "".join(f"{{+{name}}}" for name in NEW_TURN_COLUMNS)
+"""The columns as queries name them (projections/reading.py): those that the version has."""
 
-_TURN_NAMES = tuple(TURN_COLUMNS.split(", "))
+_TURN_NAMES = (*TURN_COLUMNS.split(", "), *NEW_TURN_COLUMNS)
 
 Status = Literal["running", "completed", "failed", "cancelled", "refused"]
 
@@ -64,8 +68,9 @@ class TurnRow:
 
 
 def turn_of(conversation_id: str, values: tuple[Any, ...]) -> TurnRow | None:
-    """The turn in a row of TURN_COLUMNS; None for a row whose command is not there (only its outcome is)."""
-    row = dict(zip(_TURN_NAMES, values, strict=True))
+    """The turn in a row of TURN_COLUMNS and as many of NEW_TURN_COLUMNS as there are; None for a row whose command is
+    not there (only its outcome is)."""
+    row = dict(zip(_TURN_NAMES, values, strict=False))
     if row["kind"] is None:
         return None
     cause, asked_at_us = row["cause"], row["asked_at_us"]
@@ -105,7 +110,13 @@ def _ended(reply: MessageRow, row: Mapping[str, Any]) -> MessageRow:
         reply,
         status=row["status"],
         content=from_cell(row["answer"] or ""),
-        usage=Usage(row["prompt_tokens"], row["completion_tokens"], row["cached_tokens"]),
+        usage=Usage(
+            row["prompt_tokens"],
+            row["completion_tokens"],
+            row["cached_tokens"],
+            row.get("reasoning_tokens") or 0,
+            bool(row.get("estimated")),
+        ),
         cost_micros=row["cost_micros"],
         currency=row["currency"],
         finish_reason=row["finish_reason"] or None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from projections.rows import Table
+from projections.rows import Table, without
 
 MESSAGES = Table(
     # One row a turn: the prompt (or the wish for another answer) and the answer. `cause`: the command's order key.
@@ -31,6 +31,8 @@ MESSAGES = Table(
         "prompt_tokens": "bigint",
         "completion_tokens": "bigint",
         "cached_tokens": "bigint",
+        "reasoning_tokens": "bigint",
+        "estimated": "boolean",
         "cost_micros": "bigint",
         "currency": "text",
         "ended_at_us": "bigint",
@@ -38,6 +40,9 @@ MESSAGES = Table(
         "outcome": "blob",
     },
 )
+
+MESSAGES_1 = without(MESSAGES, "reasoning_tokens", "estimated")
+"""As definition 1 has it."""
 
 MESSAGE_PLACES = Table(
     # Ids alone, and so not erased: a repeated command has a turn of its own, and this says which one counts.

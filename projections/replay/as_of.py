@@ -20,7 +20,7 @@ from projections.feedback.table import FEEDBACK
 from projections.generations import queries as generations
 from projections.generations.queries import GenerationRow
 from projections.generations.table import GENERATIONS
-from projections.messages.rows import TURN_COLUMNS, MessageRow, counting, messages_of, turn_of
+from projections.messages.rows import NEW_TURN_COLUMNS, TURN_COLUMNS, MessageRow, counting, messages_of, turn_of
 from projections.messages.table import MESSAGE_PLACES, MESSAGES
 from projections.registry import PROJECTIONS
 from projections.replay.folding import Parked, RecordFold
@@ -81,7 +81,7 @@ class Past:
         values = self._values(CONVERSATIONS, conversations.COLUMNS).get((conversation_id,))
         if values is None:
             return PastConversation(None, False, ())
-        rows = self._values(MESSAGES, f"conversation_id, {TURN_COLUMNS}")
+        rows = self._values(MESSAGES, ", ".join(("conversation_id", TURN_COLUMNS, *NEW_TURN_COLUMNS)))
         turns = [
             turn
             for (owner, _), row in rows.items()

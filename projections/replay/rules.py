@@ -16,6 +16,10 @@ class Refused(Exception):
     """What was asked for is not to be done as things stand. The message is one line that says why."""
 
 
+class AtWork(Refused):
+    """Somebody else is at it: later it may be done."""
+
+
 @dataclass(frozen=True, slots=True)
 class Make:
     """Begin a new version under this number."""
@@ -69,9 +73,9 @@ def rebuild_plan(
     return GoOn(newest)
 
 
-def at_work(row: Version) -> Refused:
+def at_work(row: Version) -> AtWork:
     """The refusal of a second rebuild."""
-    return Refused(
+    return AtWork(
         f"{row.projection} is being rebuilt already: version {row.version}, by {row.holder or 'somebody'}."
         " Wait for it, or rebuild another projection meanwhile"
     )

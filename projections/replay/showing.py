@@ -125,6 +125,8 @@ def user_state(user_id: str, past: Past) -> State:
             for name, value in (*((name, cells[name]) for name in _TOKENS), ("cost_micros", cost)):
                 sums[name] = sums.get(name, 0) + value
             sums["generations"] = sums.get("generations", 0) + 1
+            if cells.get("estimated"):
+                sums["estimated_generations"] = sums.get("estimated_generations", 0) + 1
     state["usage"] = used
     return state
 

@@ -39,6 +39,8 @@ def fold(record: UsageEntry, position: Position) -> tuple[RowChange, ...]:
         "prompt_tokens": record.usage.prompt_tokens,
         "completion_tokens": record.usage.completion_tokens,
         "cached_tokens": record.usage.cached_tokens,
+        "reasoning_tokens": record.usage.reasoning_tokens,
+        "estimated": record.usage.estimated,
         "price_version": record.price_version,
         "currency": record.currency,
         "cost_micros": record.cost_micros,

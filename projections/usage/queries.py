@@ -13,6 +13,7 @@ _NAME = "usage"
 _MONTH = (
     "SELECT at_us, generation_id, conversation_id, model, outcome_type, prompt_tokens, completion_tokens,"
     " cached_tokens, price_version, currency, cost_micros, rerated_price_version, rerated_cost_micros, rerated_by"
+    "{+reasoning_tokens}{+estimated}"
     " FROM {usage} WHERE user_id = ? AND month = ? AND at_us >= ? AND at_us < ?"
 )
 _CONVERSATION = 2
@@ -42,7 +43,8 @@ class UsageRow:
 
 def _row(values: Row) -> UsageRow:
     at, generation, conversation, model, outcome, prompt, completion, cached, *costs = values
-    version, currency, cost, new_version, new_cost, rerated_by = costs
+    version, currency, cost, new_version, new_cost, rerated_by, *new = costs
+    reasoning, estimated = new or (0, False)
     counts = (version, cost) if rerated_by is None else (new_version, new_cost)
     return UsageRow(
         at_us=at,
@@ -50,7 +52,7 @@ def _row(values: Row) -> UsageRow:
         conversation_id=conversation,
         model=model,
         outcome_type=outcome,
-        usage=Usage(prompt, completion, cached),
+        usage=Usage(prompt, completion, cached, reasoning or 0, bool(estimated)),
         price_version=counts[0],
         currency=currency,
         cost_micros=counts[1],

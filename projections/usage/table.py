@@ -5,7 +5,7 @@ A re-rated cost stands beside the recorded one, which nothing changes.
 
 from __future__ import annotations
 
-from projections.rows import Table
+from projections.rows import Table, without
 
 USAGE = Table(
     name="usage",
@@ -19,6 +19,9 @@ USAGE = Table(
         "prompt_tokens": "bigint",
         "completion_tokens": "bigint",
         "cached_tokens": "bigint",
+        "reasoning_tokens": "bigint",
+        # Whether a count is our own estimate.
+        "estimated": "boolean",
         "price_version": "text",
         "currency": "text",
         "cost_micros": "bigint",
@@ -27,3 +30,6 @@ USAGE = Table(
         "rerated_by": "text",
     },
 )
+
+USAGE_1 = without(USAGE, "reasoning_tokens", "estimated")
+"""As definition 1 has it."""

@@ -1,7 +1,7 @@
 """The conversation agent's Faust shell: reads history, asks the reactor, produces what it says.
 
-Latency is everything here: verdict and job leave at once, one after the other, and both acknowledgements are awaited
-together before the command is acknowledged.
+The verdict is durable before the job that names it leaves, so that no log has a job without its verdict; the command
+is acknowledged when both are. A job that no record can hold, or that its topic refuses, ends the turn with that reason.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from infra.logging import get_logger
 from infra.models import ModelCatalogue, ModelNotFound, ModelSpec
 from infra.settings import Settings
 from infra.tokenizers import TokenCounter
-from schemas.codec import encode
+from schemas.codec import UnencodableRecord, encode
 from schemas.conversation import ConversationDeleted, ConversationStarted, PromptSubmitted, RegenerateRequested
 from schemas.envelope import Position
 from schemas.generation import Turn
@@ -39,9 +39,9 @@ from streams.conversation.reactor import (
 )
 from streams.moderation.policy import Policy
 from topics.catalogue import CONTROL, CONVERSATION_EVENTS, MODERATION_VERDICTS, TOKEN_CHUNKS, jobs_topic
-from topics.errors import FatalLogError, LogUnavailable
+from topics.errors import LogUnavailable, RecordRefused
 from topics.headers import headers_of
-from topics.producer import LogProducer
+from topics.producer import LogProducer, log_error
 from topics.spec import EIGHT_MIB
 
 OpenHistory = Callable[[], AbstractAsyncContextManager[HistoryPort]]
@@ -53,7 +53,7 @@ ACKNOWLEDGED_S = 15.0
 HISTORY_WAIT_S = 5.0
 HISTORY_FIRST_PAUSE_S = 0.01
 HISTORY_LONGEST_PAUSE_S = 0.25
-MOST_JOB_BYTES = EIGHT_MIB - 64 * 1024
+MAX_JOB_BYTES = EIGHT_MIB - 64 * 1024
 """A job record's value; the rest of the topic's limit is for its key and framing."""
 INLINE_CHARACTERS = 16_384
 """Turns with more text than this are counted in a thread, so that others need not wait for them."""
@@ -107,13 +107,22 @@ class ConversationAgent:
         turn = turn_of(command, Position(self._epoch, source.partition, source.offset), price)
         context = await self._context(command)
 
-        def reaction() -> tuple[Out, ...]:
+        def reaction() -> tuple[Out, Out]:
             return react(command, turn, context, model, counter, self._policy, maybe_repeat=source.maybe_repeat)
 
         large = characters(command, context) > INLINE_CHARACTERS
         outs = await asyncio.to_thread(reaction) if large else reaction()
-        await self._produce(outs, lambda: too_large(command, turn))
-        begun = Begun(turn, command.deadline_at_us) if outs[0].kind == "job" else None
+        verdict, last = outs
+        await self._produce((verdict,))
+        try:
+            await self._produce((last,))
+        except (UnencodableRecord, RecordRefused) as error:
+            if last.kind != "job":
+                raise
+            _log.warning("a job was refused", generation=turn.generation_id, reason=str(error))
+            last = too_large(command, turn)
+            await self._produce((last,))
+        begun = Begun(turn, command.deadline_at_us) if last.kind == "job" else None
         self._memory.begun(command.generation_id, begun)
 
     async def _conversation_deleted(self, deleted: ConversationDeleted) -> None:
@@ -152,10 +161,11 @@ class ConversationAgent:
             return await self._history.beginning(conversation_id)
         return await self._history.context(conversation_id, leaf, MOST_MESSAGES)
 
-    async def _produce(self, outs: tuple[Out, ...], instead: Callable[[], Out] | None = None) -> None:
-        """Fire all in order (`instead()` for a job that no record can hold), then wait for all.
+    async def _produce(self, outs: tuple[Out, ...]) -> None:
+        """Fire all in order, then wait for all.
 
-        Raises LogUnavailable; a repeat produces the same ids again.
+        Raises LogUnavailable: a repeat produces the same ids again. UnencodableRecord, RecordRefused: one of them can
+        never be produced.
         """
         if not outs:
             return
@@ -168,15 +178,14 @@ class ConversationAgent:
             if done.done():
                 return
             if error is not None:
-                done.set_exception(_as_log_error(error))
+                done.set_exception(log_error(error))
             elif not waiting:
                 done.set_result(None)
 
         for out in outs:
             topic, value, record = _topic(out), encode(out.record), out.record
-            if out.kind == "job" and instead is not None and len(value) > MOST_JOB_BYTES:
-                smaller = instead()
-                topic, value, record = _topic(smaller), encode(smaller.record), smaller.record
+            if out.kind == "job" and len(value) > MAX_JOB_BYTES:
+                raise RecordRefused(f"a job of {len(value)} bytes is too large, {MAX_JOB_BYTES} are taken")
             crash_point("conversation.before_record")
             self._producer.fire(topic, out.key, value, acknowledged, headers_of(record))
         crash_point("conversation.after_records_fired")
@@ -202,12 +211,6 @@ class ConversationAgent:
 
 def _topic(out: Out) -> str:
     return jobs_topic(out.pool, out.service_class) if out.kind == "job" else _TOPICS[out.kind]
-
-
-def _as_log_error(error: KafkaError) -> LogUnavailable | FatalLogError:
-    if error.fatal():
-        return FatalLogError(f"the producer was refused for good: {error.str()}")
-    return LogUnavailable(f"not acknowledged: {error.str()}")
 
 
 def make_conversation_app(

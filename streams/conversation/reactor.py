@@ -1,25 +1,45 @@
-"""What follows from a command: a verdict, and a job or an end. Pure: time and ids come from the command."""
+"""What follows from a command: a verdict, and a job or an end. Pure: time and ids come from the command.
+
+Only what a policy allows reaches a model: `allow`, and `review` (noted for a person to look at, and answered meanwhile,
+which is what its author asked for who did not write `block`). Any other decision refuses.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from schemas import ids
 from schemas.control import CancelRequested
-from schemas.conversation import ChatMessage, ConversationDeleted, PromptSubmitted, RegenerateRequested, Sampling
+from schemas.conversation import (
+    ChatMessage,
+    ConversationDeleted,
+    PromptSubmitted,
+    RegenerateRequested,
+    Role,
+    Sampling,
+    ServiceClass,
+    TurnKind,
+)
 from schemas.envelope import Envelope, Position, plain
 from schemas.generation import EndReason, Failure, GenerationEnded, GenerationRequested, Price, Turn
 from schemas.moderation import ModerationVerdict
 from streams.conversation.context import Assembled, assemble
 from streams.conversation.ports import Context, Counter, Model
 from streams.moderation.policy import Policy
+from topics.bounding import bounded
+from topics.vocabulary import check_word
 
 Command = PromptSubmitted | RegenerateRequested
 
 UNKNOWN_PRICE = Price("unknown", "USD", 0, 0, 0)
 MIN_ANSWER_TOKENS = 16
+ANSWERED = frozenset({"allow", "review"})
+"""The decisions after which a prompt goes to its model."""
 _ACTOR = "system:conversation"
+_KINDS = frozenset(get_args(TurnKind))
+_CLASSES = frozenset(get_args(ServiceClass))
+_ROLES = frozenset(get_args(Role))
 
 REFUSED = Failure("content_filter", "the prompt was refused by this installation's content policy", False)
 MODEL_NOT_FOUND = Failure("model_not_found", "the model is no longer offered here", False)
@@ -50,22 +70,33 @@ def react(
     *,
     maybe_repeat: bool,
 ) -> tuple[Out, Out]:
-    """What a command that began `turn` brings about: its job or its end, and the verdict on it.
+    """What a command that began `turn` brings about: the verdict on it, and its job or its end.
 
-    In the order in which they are to be produced: the worker waits for the job, nobody for the verdict.
+    In the order in which they are to be produced. The job names its verdict, so that must be durable before it.
     `context` None: history could not be read in time. `model` None: it is not in the catalogue.
+    Raises NewerValue for a word that only a newer release knows, where it decides.
     """
+    _check_words(command)
     verdict = judge(command, context, policy)
-    if verdict.decision == "block":
-        first = _end(command, turn, "refused", REFUSED)
+    if verdict.decision in ANSWERED:
+        last = _job_or_end(command, turn, verdict, context, model, counter, maybe_repeat)
     else:
-        first = _job_or_end(command, turn, context, model, counter, maybe_repeat)
-    return first, Out("verdict", turn.conversation_id, verdict)
+        last = _end(command, turn, "refused", REFUSED)
+    return Out("verdict", turn.conversation_id, verdict), last
+
+
+def _check_words(command: Command) -> None:
+    check_word("the command's service class", command.service_class, _CLASSES)
+    if isinstance(command, PromptSubmitted):
+        check_word("the prompt's kind", command.kind, _KINDS)
+        for message in command.messages:
+            check_word("a message's role", message.role, _ROLES)
 
 
 def _job_or_end(
     command: Command,
     turn: Turn,
+    verdict: ModerationVerdict,
     context: Context | None,
     model: Model | None,
     counter: Counter | None,
@@ -84,14 +115,14 @@ def _job_or_end(
     assembled = _assembled(command, messages, context, model, sampling, counter)
     if assembled is None:
         return too_large(command, turn)
-    job = _job(command, turn, assembled, model, sampling, maybe_repeat)
+    job = _job(command, turn, verdict, assembled, model, sampling, maybe_repeat)
     return Out("job", turn.conversation_id, job, model.pool, command.service_class)
 
 
 def react_to_deletion(deleted: ConversationDeleted, turns: tuple[Turn, ...]) -> tuple[Out, ...]:
     """The ends of what still runs in a deleted conversation, and the doorbells that stop it."""
     outs = []
-    for turn in turns:
+    for turn in map(bounded, turns):
         envelope = _envelope(deleted.envelope, turn.generation_id, "GenerationEnded/deleted")
         ended = GenerationEnded(envelope, turn, "deleted", None, CONVERSATION_DELETED)
         outs.append(Out("end", turn.conversation_id, ended))
@@ -107,12 +138,12 @@ def too_large(command: Command, turn: Turn) -> Out:
 
 
 def turn_of(command: Command, cause: Position, price: Price) -> Turn:
-    """The turn a command begins. `cause` is its place in conversation-events."""
+    """The turn a command begins, bounded as readers will have it. `cause` is its place in conversation-events."""
     if isinstance(command, PromptSubmitted):
         prompt_message_id, kind = command.message_id, command.kind
     else:
         prompt_message_id, kind = command.prompt_message_id, "chat"
-    return Turn(
+    turn = Turn(
         generation_id=command.generation_id,
         conversation_id=command.conversation_id,
         user_id=command.user_id,
@@ -125,12 +156,13 @@ def turn_of(command: Command, cause: Position, price: Price) -> Turn:
         cause=cause,
         tail=command.tail,
     )
+    return bounded(turn)
 
 
 def judge(command: Command, context: Context | None, policy: Policy) -> ModerationVerdict:
     """The verdict on what the user wrote: the prompt, or all that a stateless request brings."""
     ruling = policy.judge(_texts(command, context))
-    return ModerationVerdict(
+    verdict = ModerationVerdict(
         envelope=_envelope(command.envelope, command.generation_id, "ModerationVerdict/prompt"),
         conversation_id=command.conversation_id,
         user_id=command.user_id,
@@ -142,6 +174,7 @@ def judge(command: Command, context: Context | None, policy: Policy) -> Moderati
         policy_version=policy.version,
         rule=ruling.rule,
     )
+    return bounded(verdict)
 
 
 def characters(command: Command, context: Context | None) -> int:
@@ -192,7 +225,13 @@ def _assembled(
 
 
 def _job(
-    command: Command, turn: Turn, assembled: Assembled, model: Model, sampling: Sampling, maybe_repeat: bool
+    command: Command,
+    turn: Turn,
+    verdict: ModerationVerdict,
+    assembled: Assembled,
+    model: Model,
+    sampling: Sampling,
+    maybe_repeat: bool,
 ) -> GenerationRequested:
     left = model.context_tokens - assembled.prompt_tokens
     return GenerationRequested(
@@ -207,6 +246,7 @@ def _job(
         first_token_timeout_ms=int(model.deadlines.first_token_s * 1000),
         inter_token_timeout_ms=int(model.deadlines.inter_token_s * 1000),
         deadline_at_us=command.deadline_at_us,
+        verdict_id=verdict.envelope.event_id,
     )
 
 
@@ -225,10 +265,11 @@ def _end(command: Command, turn: Turn, reason: EndReason, failure: Failure) -> O
 
 
 def _envelope(cause: Envelope, generation_id: str, event_type: str) -> Envelope:
-    return Envelope(
+    envelope = Envelope(
         event_id=ids.event_id(f"{cause.event_id}/{generation_id}", event_type),
         occurred_at_us=cause.occurred_at_us,
         causation_id=cause.event_id,
         correlation_id=cause.correlation_id,
         actor=_ACTOR,
     )
+    return bounded(envelope)

@@ -18,6 +18,8 @@ OVERLAP = 2_000
 """More than any rule can match."""
 _UNSEEN = frozenset({"Cf", "Mn", "Me"})
 _SEVERITY: dict[Decision, int] = {"allow": 0, "review": 1, "block": 2}
+_UNKNOWN = 3
+"""How severe a decision is that this release does not know: nothing allows less."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,7 @@ class Policy:
         matched = [rule for rule in self.rules if any(map(rule.matches, pieces))]
         if not matched:
             return Ruling("allow", (), None)
-        severest = max(matched, key=lambda rule: _SEVERITY[rule.decision])
+        severest = max(matched, key=lambda rule: _SEVERITY.get(rule.decision, _UNKNOWN))
         return Ruling(severest.decision, tuple(dict.fromkeys(rule.category for rule in matched)), severest.id)
 
 

@@ -7,18 +7,21 @@ import signal
 import sys
 import threading
 
+from infra.exits import exit_status
 from infra.lifesign import LifeSign
 from infra.logging import configure, get_logger
 from infra.models import ModelCatalogue
 from infra.settings import load
+from schemas.codec import NewerRecord
 from streams.mistakes import explained
 from streams.recorder.shell import Recorder
 from topics.catalogue import catalogue
+from topics.counts import on_broker
 from topics.errors import LogError
 
 
 def main() -> int:
-    """Record until SIGTERM; 1 when the log went away for good, 2 for wrong settings."""
+    """Record until SIGTERM; 1 when the log went away for good, 2 for wrong settings, 3 at a newer release's record."""
     with explained():
         settings = load()
         pools = ModelCatalogue.load(settings.models).pools
@@ -32,12 +35,13 @@ def main() -> int:
         keyed_partitions=kafka.keyed_partitions,
         token_chunk_partitions=kafka.token_chunk_partitions,
     )
-    recorder = Recorder(kafka.client_properties(), topics, os.environ.get("VERBATIM_INSTANCE"))
     try:
+        topics = on_broker(kafka.client_properties(), topics)
+        recorder = Recorder(kafka.client_properties(), topics, os.environ.get("VERBATIM_INSTANCE"))
         recorder.run(stop, LifeSign.from_env())
-    except LogError as error:
+    except (LogError, NewerRecord) as error:
         get_logger(__name__).critical("ending", error=str(error))
-        return 1
+        return exit_status(error)
     return 0
 
 

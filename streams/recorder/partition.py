@@ -45,9 +45,15 @@ class PartitionState:
     def apply(self, record: GenerationRecord, offset: int) -> GenerationFold | Doubt | None:
         """Take the record at `offset`. Returns the fold of the generation it ended, if it did.
 
-        DOUBT for an end of a generation that is not open and may have ended before `begin`: see `resolve`.
+        DOUBT for an end of a generation that is not open and may have ended before `begin`. The generation is over
+        in either case, and nothing past `offset` is committed until `recorded` was called for it.
+        Raises NewerValue; the record is not taken then.
         """
+        taken = self._take(record, offset)
         self._next = offset + 1
+        return taken
+
+    def _take(self, record: GenerationRecord, offset: int) -> GenerationFold | Doubt | None:
         if isinstance(record, TokenChunk):
             known = self._open.get(record.generation_id)
             if known is not None:
@@ -62,14 +68,8 @@ class PartitionState:
             return self._ended_unopened(record, generation, offset)
         return self._end(generation, known.fold, record, known.first_offset, offset)
 
-    def resolve(self, fold: GenerationFold, record: GenerationEnded, offset: int) -> GenerationFold | None:
-        """After DOUBT: `fold` is what the log holds of the generation before `offset`."""
-        if fold.finished:
-            return None
-        return self._end(record.turn.generation_id, fold, record, offset, offset)
-
     def recorded(self, offset: int) -> None:
-        """The outcome (or dead letter) made of the record at `offset` is acknowledged."""
+        """The outcome (or dead letter) made of the record at `offset` is acknowledged, or none was to be made."""
         self._unacknowledged.pop(offset, None)
 
     def parked(self, offset: int) -> None:
@@ -105,6 +105,7 @@ class PartitionState:
         if isinstance(record, AttemptEnded) or generation in self._finished:
             return None
         if record.turn.tail.offset < self._known_from:
+            self._over(generation, offset, offset)
             return DOUBT
         return self._end(generation, GenerationFold(), record, offset, offset)
 
@@ -113,10 +114,13 @@ class PartitionState:
     ) -> GenerationFold | None:
         if fold.apply(record, Position(self._epoch, self._partition, offset)) is None:
             return None
+        self._over(generation, first_offset, offset)
+        return fold
+
+    def _over(self, generation: str, first_offset: int, offset: int) -> None:
         self._open.pop(generation, None)
         self._unacknowledged[offset] = first_offset
         self._finished[generation] = offset
         if len(self._finished) > REMEMBERED:
             _, forgotten = self._finished.popitem(last=False)
             self._known_from = max(self._known_from, forgotten + 1)
-        return fold

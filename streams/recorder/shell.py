@@ -1,38 +1,41 @@
 """The recorder's batch shell: token-chunks in, outcomes out, committed only below the oldest open generation.
 
 A plain thread without an event loop; fetches lazily, since nobody waits for an outcome by the millisecond.
+
+A record that cannot be read goes to dead-letters, and on. One of a newer release stops the process, un-acknowledged.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPartition
 
 from infra.clock import monotonic_s
 from infra.crash_points import crash_point
+from infra.exits import tell_newer
 from infra.lifesign import LifeSign
 from infra.logging import get_logger
-from schemas.codec import UndecodableRecord, decode, encode
-from schemas.dead_letter import DeadLetter
-from schemas.envelope import SealedContent
+from schemas.codec import NewerRecord, UndecodableRecord, decode
+from schemas.envelope import SealedContent, plain
 from schemas.generation import AttemptEnded, AttemptStarted, GenerationEnded, TokenChunk
-from schemas.outcome import Outcome
+from streams.recorder.lookback import first_ends
 from streams.recorder.partition import DOUBT, PartitionState
-from streams.recorder.reactor import outcome_of
-from topics.catalogue import DEAD_LETTERS, GENERATION_OUTCOMES, TOKEN_CHUNKS, Catalogue
+from streams.recorder.writing import Writing
+from topics.catalogue import TOKEN_CHUNKS, Catalogue
 from topics.consumer import group_consumer, next_batch
-from topics.dead_letters import dead_letter
-from topics.errors import FatalLogError, OutOfRange
+from topics.dead_letters import PoisonRun
+from topics.errors import TooMuchPoison
 from topics.generation_fold import GenerationFold
-from topics.headers import headers_of
-from topics.scan import fold_generation
+from topics.outcomes import outcome_of
 
 GROUP = "verbatim-recorder"
 COMMIT_EVERY_S = 0.5
+BREATH_S = 0.25
 FLUSH_S = 10.0
-_MOST = 2000
+MAX_BATCH = 2000
 _GENERATION_TYPES = (TokenChunk, AttemptStarted, AttemptEnded, GenerationEnded)
 _log = get_logger(__name__)
 
@@ -42,7 +45,6 @@ class Recorder:
 
     def __init__(self, properties: Mapping[str, str], topics: Catalogue, instance: str | None) -> None:
         self._properties = properties
-        self._topics = topics
         self._epoch = topics[TOKEN_CHUNKS].epoch
         self._consumer: Consumer = group_consumer(properties, GROUP, instance, lazy=True)
         self._producer = Producer(
@@ -56,33 +58,63 @@ class Recorder:
                 "message.timeout.ms": "60000",
             }
         )
+        self._writing = Writing(self._producer, topics)
         self._partitions: dict[int, PartitionState] = {}
+        self._doubtful: dict[int, dict[int, Message]] = {}
         self._committed: dict[int, int] = {}
         self._is_member = False
-        self._failure: Exception | None = None
+        self._poison = PoisonRun()
+        self._sign = LifeSign(None)
+        self._breath_at_s = 0.0
+        self._commit_at_s = monotonic_s() + COMMIT_EVERY_S
 
     def run(self, stop: threading.Event, sign: LifeSign) -> None:
-        """Record until told to stop. Raises LogError when the log cannot be read or written any more."""
+        """Record until told to stop. Raises LogError when the log cannot be read or written any more, NewerRecord at a
+        record of a newer release."""
+        self._sign = sign
         self._consumer.subscribe(
             [TOKEN_CHUNKS], on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
         )
         try:
-            commit_at_s = monotonic_s() + COMMIT_EVERY_S
             while not stop.is_set():
-                for message in next_batch(self._consumer, _MOST, 0.2):
-                    self._take(message)
-                self._producer.poll(0)
-                if self._failure is not None:
-                    raise self._failure
-                if monotonic_s() >= commit_at_s:
-                    self._commit()
-                    commit_at_s = monotonic_s() + COMMIT_EVERY_S
-                if self._is_member:
-                    sign.beat()
-            self._producer.flush(FLUSH_S)
-            self._commit(wait=True)
+                self.handle(next_batch(self._consumer, MAX_BATCH, 0.2))
+            self._end()
+        except (TooMuchPoison, NewerRecord):
+            # What was done before this record is done: the next life begins at it, or behind what it parked.
+            self._end()
+            raise
         finally:
             self._consumer.close()
+
+    def handle(self, batch: Sequence[Message]) -> None:
+        """Take a batch; between its records, and while the log is searched for it, commit and give signs of life."""
+        try:
+            for message in batch:
+                self._take(message)
+                self._breathe()
+        except (TooMuchPoison, NewerRecord):
+            self._settle()  # what stands before the record that stops this process is recorded
+            raise
+        self._settle()
+        self._breathe(at_once=True)
+
+    def _breathe(self, *, at_once: bool = False) -> None:
+        now_s = monotonic_s()
+        if now_s < self._breath_at_s and not at_once:
+            return
+        self._breath_at_s = now_s + BREATH_S
+        self._writing.look()
+        if now_s >= self._commit_at_s:
+            self._commit()
+            self._commit_at_s = monotonic_s() + COMMIT_EVERY_S
+        if self._is_member:
+            self._sign.beat()
+
+    def _end(self) -> None:
+        self._producer.flush(FLUSH_S)
+        self._writing.look()
+        self._producer.flush(FLUSH_S)
+        self._commit(wait=True)
 
     def _take(self, message: Message) -> None:
         partition, offset = message.partition() or 0, message.offset() or 0
@@ -93,56 +125,47 @@ class Recorder:
             record = decode(message.value())
             if type(record) not in _GENERATION_TYPES:
                 raise UndecodableRecord(f"{type(record).__name__} does not belong into {TOKEN_CHUNKS}")
+            if type(record) is TokenChunk and type(record.delta) is not str:
+                plain(record.delta)
             ended = state.apply(record, offset)
+        except NewerRecord as error:
+            tell_newer(_log, error, TOKEN_CHUNKS, partition, offset)
+            raise
         except (UndecodableRecord, SealedContent) as error:
             self._park(message, state, error)
             return
+        self._poison.good()
         if ended is DOUBT:
-            ended = self._look_back(record, state, offset)
-        if isinstance(ended, GenerationFold):
-            outcome = outcome_of(ended)
-            crash_point("recorder.before_outcome")
-            self._produce(GENERATION_OUTCOMES, outcome.turn.conversation_id, outcome, state, offset)
-            crash_point("recorder.after_outcome_fired")
+            self._doubtful.setdefault(partition, {})[offset] = message
+        elif isinstance(ended, GenerationFold):
+            self._record(ended, message, state)
 
-    def _look_back(self, record: GenerationEnded, state: PartitionState, offset: int) -> GenerationFold | None:
-        turn = record.turn
-        try:
-            fold = fold_generation(
-                self._properties, TOKEN_CHUNKS, turn.conversation_id, turn.generation_id, turn.tail, offset
-            )
-        except OutOfRange:
-            # It began before what the topic still holds, days past its deadline: a second outcome changes nothing
-            # (the first one counts everywhere), and none at all would leave it open for ever.
-            fold = GenerationFold()
-        return state.resolve(fold, record, offset)
+    def _record(self, ended: GenerationFold, message: Message, state: PartitionState) -> None:
+        crash_point("recorder.before_outcome")
+        self._writing.outcome(outcome_of(ended), message, partial(state.recorded, message.offset() or 0))
+        crash_point("recorder.after_outcome_fired")
+
+    def _settle(self) -> None:
+        """Find out which of the ends in doubt were the first of their generations, and record those."""
+        while self._doubtful:
+            partition, messages = self._doubtful.popitem()
+            state = self._partitions[partition]
+            doubtful = {offset: decode(message.value()) for offset, message in messages.items()}
+            found = first_ends(self._properties, self._epoch, partition, doubtful, self._breathe)
+            for offset, message in messages.items():
+                fold = found.get(offset)
+                if fold is None:
+                    state.recorded(offset)
+                else:
+                    self._record(fold, message, state)
+                self._breathe()
 
     def _park(self, message: Message, state: PartitionState, error: Exception) -> None:
         offset = message.offset() or 0
         state.parked(offset)
-        letter = dead_letter(message, "streams.recorder", error, message.timestamp()[1] * 1000)
-        name = (message.key() or b"").decode(errors="replace")
-        self._produce(DEAD_LETTERS, name, letter, state, offset)
+        self._writing.letter(message, error, partial(state.recorded, offset))
         _log.error("parked in dead-letters", partition=message.partition(), offset=offset, error=type(error).__name__)
-
-    def _produce(self, topic: str, key: str, record: Outcome | DeadLetter, state: PartitionState, offset: int) -> None:
-        def delivered(error: KafkaError | None, _: Message) -> None:
-            if error is None:
-                crash_point("recorder.after_outcome_acknowledged")
-                state.recorded(offset)
-            else:
-                self._failure = FatalLogError(f"{topic} does not take an outcome: {error.str()}")
-
-        partition, value, headers = self._topics.partition(topic, key), encode(record), headers_of(record)
-        while True:
-            try:
-                self._producer.produce(topic, value, key.encode(), partition, on_delivery=delivered, headers=headers)
-                return
-            except BufferError:
-                # Bounded: every poll waits for acknowledgements, and an outage ends in `delivered` with an error.
-                self._producer.poll(1.0)
-                if self._failure is not None:
-                    raise self._failure from None
+        self._poison.poison(f"{TOKEN_CHUNKS}/{message.partition()}/{offset}", error)
 
     def _commit(self, *, wait: bool = False, partitions: list[int] | None = None) -> None:
         wanted = {
@@ -180,5 +203,6 @@ class Recorder:
 
     def _forget(self, partitions: list[int]) -> None:
         for partition in partitions:
+            self._doubtful.pop(partition, None)
             self._partitions.pop(partition, None)
             self._committed.pop(partition, None)

@@ -12,6 +12,7 @@ from infra.crash_points import crash_point
 from infra.logging import get_logger
 from infra.models import ModelCatalogue, ModelNotFound
 from infra.settings import Settings
+from schemas.codec import UnencodableRecord
 from schemas.conversation import PromptSubmitted, RegenerateRequested
 from schemas.envelope import Position
 from schemas.generation import Price
@@ -20,8 +21,9 @@ from streams.app import Handler, Source, StreamApp, make_app, run_agent
 from streams.watchdog.held import HeldAcknowledgements
 from streams.watchdog.lookback import ended_among
 from streams.watchdog.reactor import OpenTurns, Watched, expiry
-from topics.catalogue import CONVERSATION_EVENTS, GENERATION_OUTCOMES, TOKEN_CHUNKS
-from topics.errors import LogUnavailable
+from topics.catalogue import CONVERSATION_EVENTS, DEAD_LETTERS, GENERATION_OUTCOMES, TOKEN_CHUNKS
+from topics.dead_letters import dead_letter_of, letter_key
+from topics.errors import LogUnavailable, RecordRefused
 from topics.producer import LogProducer
 
 MARGIN_S = 5.0
@@ -102,8 +104,34 @@ class Watchdog:
             else:
                 _log.warning("expired", generation=turn.generation_id, model=turn.model)
                 crash_point("watchdog.before_expiry")
-                await self._producer.send(TOKEN_CHUNKS, turn.conversation_id, expiry(watched, now_us()))
+                try:
+                    await self._producer.send(TOKEN_CHUNKS, turn.conversation_id, expiry(watched, now_us()))
+                except (UnencodableRecord, RecordRefused) as error:
+                    await self._give_up(watched, error)
                 crash_point("watchdog.after_expiry")
+
+    async def _give_up(self, watched: Watched, error: Exception) -> None:
+        """Nobody can end this turn: the log refuses its end. Say so in dead-letters, and hold up no others for it."""
+        turn = watched.turn
+        letter = dead_letter_of(
+            CONVERSATION_EVENTS,
+            turn.cause.partition,
+            turn.cause.offset,
+            turn.conversation_id.encode(),
+            None,
+            [],
+            consumer="streams.watchdog",
+            error=error,
+            at_us=watched.due_us,
+            note="the turn's end was refused; the command stands at its place",
+        )
+        try:
+            await self._producer.send(DEAD_LETTERS, letter_key(letter.key), letter)
+        except RecordRefused as refused:
+            _log.error("a dead letter was refused, only this line knows of it", reason=str(refused))
+        _log.error("cannot be ended", generation=turn.generation_id, error=type(error).__name__)
+        self._turns.ended(turn.generation_id)
+        self._held.ended(turn.generation_id)
 
     def _price(self, model: str) -> Price:
         try:

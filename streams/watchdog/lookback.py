@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from schemas.codec import UndecodableRecord, decode
-from schemas.envelope import Position, SealedContent
+from infra.exits import tell_newer
+from infra.logging import get_logger
+from schemas.codec import NewerRecord, UndecodableRecord, decode
+from schemas.envelope import Position
 from schemas.generation import Turn
 from topics.catalogue import TOKEN_CHUNKS
 from topics.errors import OutOfRange
 from topics.generation_fold import GenerationFold
 from topics.scan import generation_of, scan, watermarks
 
+_log = get_logger(__name__)
+
 
 def ended_among(properties: Mapping[str, str], turns: Sequence[Turn]) -> set[str]:
-    """Ids of those generations that have an end in the log as it is now. Raises LogUnavailable.
+    """Ids of those generations that have an end in the log as it is now. Raises LogUnavailable, NewerRecord.
 
     A turn that began before what the topic still holds counts as not ended: days past its deadline a second end
     changes nothing, and none at all would leave it open for ever.
@@ -38,14 +42,18 @@ def _ended_in(properties: Mapping[str, str], partition: int, turns: Sequence[Tur
         for message in scan(properties, TOKEN_CHUNKS, partition, start, end):
             if message.key() not in keys:
                 continue
+            offset = message.offset() or 0
             try:
                 record = decode(message.value())
                 generation = generation_of(record)
                 fold = open_folds.get(generation)
                 if fold is not None:
-                    fold.apply(record, Position(epoch, partition, message.offset() or 0))
-            except (UndecodableRecord, SealedContent):
+                    fold.apply(record, Position(epoch, partition, offset))
+            except UndecodableRecord:
                 continue
+            except NewerRecord as error:
+                tell_newer(_log, error, TOKEN_CHUNKS, partition, offset)
+                raise
             if fold is not None and fold.finished:
                 del open_folds[generation]
                 ended.add(generation)

@@ -10,6 +10,7 @@ from schemas import ids
 from schemas.conversation import PromptSubmitted, RegenerateRequested
 from schemas.envelope import Envelope, Position
 from schemas.generation import Failure, GenerationEnded, Price, Turn
+from topics.bounding import bounded
 
 Command = PromptSubmitted | RegenerateRequested
 
@@ -79,9 +80,9 @@ class OpenTurns:
 
 
 def turn_of(command: Command, cause: Position, price: Price) -> Turn:
-    """The turn a command began."""
+    """The turn a command began, bounded as whatever reads it will have it."""
     prompt = command.message_id if isinstance(command, PromptSubmitted) else command.prompt_message_id
-    return Turn(
+    turn = Turn(
         generation_id=command.generation_id,
         conversation_id=command.conversation_id,
         user_id=command.user_id,
@@ -94,17 +95,20 @@ def turn_of(command: Command, cause: Position, price: Price) -> Turn:
         cause=cause,
         tail=command.tail,
     )
+    return bounded(turn)
 
 
 def expiry(watched: Watched, now_us: int) -> GenerationEnded:
     """The end of a turn that nobody ended."""
     return GenerationEnded(
-        envelope=Envelope(
-            ids.event_id(watched.turn.generation_id, "GenerationEnded/expired"),
-            now_us,
-            watched.causation_id,
-            watched.correlation_id,
-            _ACTOR,
+        envelope=bounded(
+            Envelope(
+                ids.event_id(watched.turn.generation_id, "GenerationEnded/expired"),
+                now_us,
+                watched.causation_id,
+                watched.correlation_id,
+                _ACTOR,
+            )
         ),
         turn=watched.turn,
         reason="expired",

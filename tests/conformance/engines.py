@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from inference_workers.ports import Delta, Engine, EngineRequest, Finish
+from inference_workers.ports import Delta, Engine, EngineRequest, Finish, Reasoning
 from infra.models import Deadlines, ModelSpec
 from schemas.conversation import ChatMessage, Sampling
 from tests.eventually import eventually
@@ -34,6 +34,7 @@ class Answer:
     """What an engine sent."""
 
     deltas: list[Delta] = field(default_factory=list)
+    thoughts: list[Reasoning] = field(default_factory=list)
     finish: Finish | None = None
 
     @property
@@ -84,6 +85,8 @@ async def answer(engine: Engine, request: EngineRequest, into: Answer | None = N
             assert got.finish is None, "nothing follows the Finish"
             if isinstance(event, Delta):
                 got.deltas.append(event)
+            elif isinstance(event, Reasoning):
+                got.thoughts.append(event)
             else:
                 got.finish = event
     return got

@@ -28,13 +28,13 @@ from schemas.conversation import (
     PromptSubmitted,
 )
 from schemas.envelope import Envelope, Position
-from streams.recorder.reactor import outcome_of
 from tests.fakes.cassandra_rows import own_keyspace
 from tests.unit.api.memory_log import AT, Attempt, MemoryLog, turn_of
 from tests.unit.api.memory_reads import MemoryReads
 from tests.unit.api.prompts import prompt
 from topics.catalogue import ACCOUNT_EVENTS, CONVERSATION_EVENTS, GENERATION_OUTCOMES, TOKEN_CHUNKS
 from topics.generation_fold import GenerationFold
+from topics.outcomes import outcome_of
 
 USER = ids.user_id("alice")
 ONE, TWO = ids.conversation_id(USER, "1"), ids.conversation_id(USER, "2")

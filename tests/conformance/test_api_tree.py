@@ -20,7 +20,6 @@ from schemas.conversation import (
     Sampling,
 )
 from schemas.envelope import Position
-from streams.recorder.reactor import outcome_of
 from tests.conformance.test_api_reads import (
     ONE,
     TWO,
@@ -37,6 +36,7 @@ from tests.unit.api.memory_log import Attempt, MemoryLog, turn_of
 from tests.unit.api.prompts import prompt
 from topics.catalogue import GENERATION_OUTCOMES, TOKEN_CHUNKS
 from topics.generation_fold import GenerationFold
+from topics.outcomes import outcome_of
 
 pytestmark = pytest.mark.timeout(180)
 

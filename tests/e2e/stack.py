@@ -56,12 +56,20 @@ class Stack:
 def running_stack(folder: Path) -> Iterator[Stack]:
     """`./verbatim up --detach` in a folder of its own; `down`, and no process left, at the end."""
     running = Stack(folder / "state", free_port())
-    started = running.up()
-    try:
+    with stopped_after(running):
+        started = running.up()
         assert started.returncode == 0, started.stdout + started.stderr
         yield running
+
+
+@contextmanager
+def stopped_after(running: Stack) -> Iterator[None]:
+    """`down` after the block, and no process left, whatever came of it."""
+    try:
+        yield
     finally:
-        pids = [child["pid"] for child in running.description["children"]] if started.returncode == 0 else []
+        there = (running.state / "stack.json").is_file()
+        pids = [child["pid"] for child in running.description["children"]] if there else []
         stopped = running.verbatim("down")
         assert stopped.returncode == 0, stopped.stdout + stopped.stderr
         assert [pid for pid in pids if alive(pid)] == []

@@ -100,8 +100,16 @@ def _message(message: dict[str, Any]) -> StoredMessage:
     )
 
 
-def _usage(usage: dict[str, int] | None) -> Usage | None:
-    return None if usage is None else Usage(usage["promptTokens"], usage["completionTokens"], usage["cachedTokens"])
+def _usage(usage: dict[str, Any] | None) -> Usage | None:
+    if usage is None:
+        return None
+    return Usage(
+        usage["promptTokens"],
+        usage["completionTokens"],
+        usage["cachedTokens"],
+        usage.get("reasoningTokens", 0),
+        usage.get("estimated", False),
+    )
 
 
 def read_stores(url: str, key: str, journal: tuple[Entry, ...], log: tuple[LogRecord, ...]) -> list[StoredMessage]:

@@ -26,10 +26,10 @@ from schemas.codec import UndecodableRecord, decode
 from schemas.envelope import Position
 from schemas.generation import GenerationRecord
 from schemas.outcome import Outcome
-from streams.recorder.reactor import outcome_of
 from topics.catalogue import TOKEN_CHUNKS, catalogue
 from topics.generation_fold import GenerationFold
 from topics.log import RawRecord
+from topics.outcomes import outcome_of
 from topics.scan import generation_of
 
 HISTORIES = Path(__file__).parent / "recorded"

@@ -38,9 +38,9 @@ from schemas.generation import (
     Turn,
     Usage,
 )
-from streams.recorder.reactor import outcome_of
 from topics.catalogue import ACCOUNT_EVENTS, CONVERSATION_EVENTS, GENERATION_OUTCOMES, TOKEN_CHUNKS, Catalogue
 from topics.generation_fold import GenerationFold
+from topics.outcomes import outcome_of
 from topics.producer import LogProducer
 from topics.scan import generation_of
 from topics.tail import Tail

@@ -220,6 +220,43 @@ async def test_a_revoked_key_ends_its_streams(running: Running) -> None:
             assert (await other.get("/v1/models")).status_code == 401
 
 
+async def _answer_to(url: httpx.URL, sent: bytes) -> str:
+    """All that comes back for these bytes, until the server closes."""
+    reader, writer = await asyncio.open_connection(url.host, url.port)
+    writer.write(sent)
+    async with asyncio.timeout(10):
+        answer = await reader.read()
+    writer.close()
+    return answer.decode()
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        "POST {} HTTP/1.1\r\n{}Transfer-Encoding: chunked\r\n\r\nZZ\r\n",
+        "POST {} HTTP/1.1\r\n{}Transfer-Encoding: chunked\r\n\r\n2\r\n{{}}, and more\r\n0\r\n\r\n",
+        "GET {} HTTP/1.1\r\n{}Transfer-Encoding: gzip\r\n\r\n",
+    ],
+)
+async def test_a_body_that_breaks_its_framing_is_answered(running: Running, broken: str) -> None:
+    head = f"Host: x\r\nAuthorization: Bearer {running.key}\r\nContent-Type: application/json\r\n"
+    answer = await _answer_to(httpx.URL(running.api.url), broken.format(CHAT, head).encode())
+    assert answer.startswith("HTTP/1.1 400 Bad Request\r\n")
+    assert '"code":"invalid_http"' in answer and "connection: close" in answer
+    assert "ASGI callable" not in running.api.said
+
+
+async def test_keys_that_do_not_exist_are_not_looked_up_for_ever(running: Running, tmp_path: Path) -> None:
+    async with running_api(running.settings, tmp_path / "guessed.log") as api:
+        async with api.client(None) as nobody:
+            guesses = [{"Authorization": f"Bearer vk_{number:043}"} for number in range(60)]
+            statuses = [(await nobody.get("/v1/models", headers=guess)).status_code for guess in guesses]
+        async with api.client(running.key) as alice:
+            assert (await alice.get("/v1/models")).status_code == 429  # never seen by this process, and unread
+    assert statuses[:30] == [401] * 30
+    assert set(statuses) == {401, 429}
+
+
 async def test_the_rate_limit_is_shared_and_told(running: Running, tmp_path: Path) -> None:
     key = await make_key(running.agents.log, "rated")
     async with (

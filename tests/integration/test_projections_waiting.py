@@ -18,6 +18,7 @@ from projections.versions import POINTERS, VERSIONS, read_pointers, read_version
 from schemas.conversation import ConversationDeleted
 from tests.eventually import eventually
 from tests.fakes.cassandra_rows import own_keyspace
+from tests.fakes.older_tables import make_older
 from tests.fakes.projection_logs import envelope, outcome, prompt, turn_of
 from tests.integration.projected import Projected, projected_in
 from topics.catalogue import CONVERSATION_EVENTS
@@ -129,6 +130,7 @@ async def test_what_the_previous_release_left_is_taken_over(servers: Settings) -
     async with own_keyspace(servers) as (settings, session):
         keyspace = settings.cassandra.keyspace
         # It knew pointers and tables of version 1, and no versions.
+        await make_older(session, keyspace)
         await session.run(f"DROP TABLE {keyspace}.{VERSIONS.name}")
         with pytest.raises(StoreRefused, match="run the migration"):
             await existing(session, keyspace)

@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from confluent_kafka import Message
-from confluent_kafka.schema_registry import SchemaRegistryClient
+from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
 from confluent_kafka.schema_registry.avro import AvroDeserializer
+from confluent_kafka.schema_registry.error import SchemaRegistryError
 from confluent_kafka.serialization import MessageField, SerializationContext
 from fastavro import parse_schema, schemaless_reader
 
@@ -99,6 +100,12 @@ async def test_confluents_own_client_decodes_what_the_stack_wrote(
             newest = client.get_latest_version("verbatim.TokenChunk")
             assert client.lookup_schema("verbatim.TokenChunk", newest.schema).schema_id == newest.schema_id
             assert client.get_compatibility() == "BACKWARD_TRANSITIVE"
+            assert client.test_compatibility("verbatim.TokenChunk", newest.schema)
+            assert client.test_compatibility_all_versions("verbatim.TokenChunk", newest.schema)
+            assert not client.test_compatibility("verbatim.TokenChunk", Schema('"string"', "AVRO"))
+            assert client.get_contexts() == ["."]
+            with pytest.raises(SchemaRegistryError, match="HTTP status code 404, SR code 40401"):
+                client.test_compatibility("nothing", newest.schema)
             deserialize = AvroDeserializer(client)
             context = [SerializationContext(message.topic() or "", MessageField.VALUE) for message in messages]
             return [deserialize(message.value(), where) for message, where in zip(messages, context, strict=True)]

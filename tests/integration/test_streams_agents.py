@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from infra.exits import EXIT_NEWER
 from infra.ids import draw_id
 from infra.settings import Settings
 from schemas.account import UserCreated
 from schemas.dead_letter import DeadLetter
 from schemas.envelope import Envelope
+from schemas.registry import registered_schemas
 from tests.eventually import eventually_sync
 from tests.integration.log_reading import LogWriter, make_topic, read_all, topics_of
 from tests.integration.stream_workers import StreamProcess
@@ -20,6 +22,7 @@ from topics.catalogue import DEAD_LETTERS
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 
 PARTITIONS = 2
+NEWER_SCHEMA = b"\0" + (max(registered_schemas()) + 1).to_bytes(4, "big") + b"from the next release"
 UNKNOWN_SCHEMA = b"\x00\x00\xff\xff\xff" + b"from the future"
 
 
@@ -114,6 +117,22 @@ def test_a_handler_that_fails_ends_the_process_and_its_record_comes_again(probe:
     # What was not committed is handled again; nothing is skipped.
     handled = probe.handled()
     assert handled.index("failing") < handled.index("after0")
+
+
+def test_a_newer_record_stops_the_process_with_status_3_and_is_neither_parked_nor_passed_over(probe: Probe) -> None:
+    worker = probe.start().ready()
+    before, after = numbered("before", 3), numbered("after", 3)
+    for user in before:
+        probe.write(user)
+    probe.writer.write(probe.topic, 0, "conversation", NEWER_SCHEMA)
+    for user in after:
+        probe.write(user)
+    probe.writer.flush()
+    assert worker.ended() == EXIT_NEWER
+    assert "this record is newer than me: upgrade" in worker.said()
+    assert f"{probe.topic}/0/3" in worker.said()
+    assert probe.start().ended() == EXIT_NEWER
+    assert set(probe.handled()) == set(before) and probe.letters() == []
 
 
 def test_side_by_side_a_failure_loses_nothing_that_began_before_or_after_it(probe: Probe) -> None:

@@ -11,6 +11,7 @@ from unittest.mock import patch
 import inference_workers.lookback
 import infra.clock
 import infra.ids
+import streams.recorder.lookback
 import streams.recorder.shell
 import streams.watchdog.lookback
 import topics.scan
@@ -40,6 +41,7 @@ def installed(world: World) -> Iterator[None]:
         patch.object(inference_workers.lookback, "watermarks", watermarks_in(network)),
         patch.object(streams.watchdog.lookback, "scan", scan),
         patch.object(streams.watchdog.lookback, "watermarks", watermarks_in(network)),
+        patch.object(streams.recorder.lookback, "scan", scan),
         patch.object(streams.recorder.shell, "group_consumer", consumer),
         patch.object(streams.recorder.shell, "Producer", bursts),
     ):

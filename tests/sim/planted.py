@@ -178,8 +178,8 @@ def produced_without_waiting_in_the_conversation_agent() -> Iterator[None]:
     """A command is acknowledged when its job was produced, whether or not the log took it."""
     produce = ConversationAgent._produce
 
-    async def unawaited(self: ConversationAgent, outs: Any, instead: Any = None) -> None:
-        asyncio.ensure_future(produce(self, outs, instead)).add_done_callback(lambda done: done.exception())
+    async def unawaited(self: ConversationAgent, outs: Any) -> None:
+        asyncio.ensure_future(produce(self, outs)).add_done_callback(lambda done: done.exception())
 
     with patch.object(ConversationAgent, "_produce", unawaited):
         yield

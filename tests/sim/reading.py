@@ -77,7 +77,14 @@ def scan_in(network: Network) -> Callable[..., Iterator[MemoryMessage]]:
     """topics.scan.scan over the fake broker."""
 
     def scan(
-        properties: Mapping[str, str], topic: str, partition: int, start: int, stop: int, *, timeout_s: float = 30.0
+        properties: Mapping[str, str],
+        topic: str,
+        partition: int,
+        start: int,
+        stop: int,
+        *,
+        timeout_s: float = 30.0,
+        alive: Callable[[], None] | None = None,
     ) -> Iterator[MemoryMessage]:
         if start >= stop:
             return

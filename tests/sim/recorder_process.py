@@ -8,8 +8,7 @@ from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
-from infra.clock import monotonic_s
-from streams.recorder.shell import _MOST, COMMIT_EVERY_S, FLUSH_S, GROUP, Recorder
+from streams.recorder.shell import FLUSH_S, GROUP, MAX_BATCH, Recorder
 from tests.sim.member import Member
 from tests.sim.network import Network
 from tests.sim.producing import Bursts
@@ -41,7 +40,6 @@ async def run_recorder(network: Network, topics: Any, stop: asyncio.Event) -> No
     producer: Any = recorder._producer
     assert isinstance(producer, Bursts)
     member: Member = consumer.member
-    commit_at_s = monotonic_s() + COMMIT_EVERY_S
     while not stop.is_set():
         revoked, assigned = member.changes()
         if revoked:
@@ -51,14 +49,7 @@ async def run_recorder(network: Network, topics: Any, stop: asyncio.Event) -> No
         if assigned:
             member.take(assigned)
             recorder._on_assign(consumer, [TopicPartition(*place) for place in sorted(assigned)])
-        for message in member.batch(_MOST):
-            recorder._take(message)  # type: ignore[arg-type]
-        producer.poll(0)
-        if recorder._failure is not None:
-            raise recorder._failure
-        if monotonic_s() >= commit_at_s:
-            recorder._commit()
-            commit_at_s = monotonic_s() + COMMIT_EVERY_S
+        recorder.handle(member.batch(MAX_BATCH))  # type: ignore[arg-type]
         await member.wait(0.2)
     await producer.drained(FLUSH_S)
-    recorder._commit(wait=True)
+    recorder._end()

@@ -12,7 +12,7 @@ SEEDS = range(120)
 HINTS = {
     "command_believed_before_it_is_the_first": 231,
     "dedupe_off_in_the_recorder": 27,
-    "produced_without_waiting_in_the_conversation_agent": 60,
+    "produced_without_waiting_in_the_conversation_agent": 123,
     "start_not_awaited": 53,
 }
 """A seed that is known to show a bug that few do, to be tried first. Any other will do as well."""

@@ -16,7 +16,6 @@ from schemas.envelope import Position, plain
 from schemas.generation import GenerationRequested, TokenChunk
 from schemas.usage import UsageRecorded
 from streams.metering.reactor import usage_of
-from streams.recorder.reactor import outcome_of
 from tests.realistic_log import Appended, records
 from tests.realistic_people import CANCELLED, COALESCED, MOST_TURNS, STATELESS
 from topics.catalogue import (
@@ -28,6 +27,7 @@ from topics.catalogue import (
     catalogue,
 )
 from topics.generation_fold import GenerationFold
+from topics.outcomes import outcome_of
 from topics.scan import generation_of
 
 EVENTS = 40_000

@@ -11,7 +11,7 @@ from functools import partial
 from infra.cassandra import CassandraSession
 from infra.settings import Settings
 from projections.projector import Projector
-from projections.registry import PROJECTIONS, TOPICS
+from projections.registry import TOPICS
 from projections.replay.bulk import BulkWriter
 from projections.replay.fill import Fill, watermarks
 from projections.rows import Unprojectable
@@ -62,7 +62,7 @@ async def _reached(session: CassandraSession, keyspace: str) -> dict[tuple[str, 
 
 async def _filled(log: Log, session: CassandraSession, keyspace: str) -> dict[tuple[str, int], int]:
     _, end = await asyncio.to_thread(log.held, _partitions(log))
-    fill = Fill(PROJECTIONS, dict.fromkeys(TOPICS, 0), BulkWriter(session, keyspace))
+    fill = Fill(await existing(session, keyspace), dict.fromkeys(TOPICS, 0), BulkWriter(session, keyspace))
     await asyncio.to_thread(fill.run, log.read, {}, end, report=lambda done: None, stop=NeverStop())
     return end
 

@@ -84,7 +84,17 @@ async def test_a_whole_completion(alice: httpx.AsyncClient) -> None:
     ("failure", "status", "retry"),
     [
         (Failure("engine_unavailable", "The engine is away.", True), 503, "true"),
-        (Failure("engine_failed", "The engine failed.", False), 500, "false"),
+        (Failure("engine_failed", "The engine failed.", False), 502, "false"),
+        (Failure("engine_overloaded", "Too many.", True, 7), 429, "true"),
+        (Failure("engine_overloaded", "Too many.", True), 503, "true"),
+        (Failure("engine_timeout", "Silent.", True), 504, "true"),
+        (Failure("engine_auth", "No key.", False), 502, "false"),
+        (Failure("engine_misconfigured", "No such model there.", False), 502, "false"),
+        (Failure("engine_rejected", "No.", False), 502, "false"),
+        (Failure("empty_answer", "Nothing.", True), 502, "true"),
+        (Failure("unexpected_tool_call", "A tool.", True), 502, "true"),
+        (Failure("invalid_request", "No.", False), 400, "false"),
+        (Failure("content_sealed", "Sealed.", False), 410, "false"),
         (Failure("context_length_exceeded", "Too long.", False), 400, "false"),
         (Failure("model_not_found", "Gone.", False), 404, "false"),
     ],
@@ -97,6 +107,8 @@ async def test_a_failure_before_the_first_text_has_a_status(
     assert (answer.status_code, answer.headers["x-should-retry"]) == (status, retry)
     assert answer.json()["error"]["code"] == failure.code
     assert answer.json()["error"]["message"] == failure.message
+    wait_s = {429: str(failure.retry_after_s), 503: "1"}.get(status)
+    assert answer.headers.get("Retry-After") == wait_s
 
 
 async def test_a_failure_after_it_is_in_the_stream(world: World, alice: httpx.AsyncClient) -> None:
@@ -106,7 +118,7 @@ async def test_a_failure_after_it_is_in_the_stream(world: World, alice: httpx.As
     assert answer.status_code == 200
     assert events[-1].json["error"]["code"] == "engine_failed"
     assert b"[DONE]" not in answer.content
-    assert (await alice.post(CHAT, json=body())).status_code == 503
+    assert (await alice.post(CHAT, json=body())).status_code == 502
 
 
 @pytest.mark.parametrize("stream", [True, False])
@@ -130,8 +142,9 @@ async def test_usage_comes_only_when_asked_for(alice: httpx.AsyncClient) -> None
     assert asked[-2].json["choices"] == []
 
 
-async def left(world: World, *, stream: bool, others: bool = False) -> None:
+async def left(world: World, *, stream: bool, others: bool = False, idempotency: str | None = None) -> None:
     """A client sends its request and goes away when the answer has begun."""
+    keyed = [] if idempotency is None else [(b"idempotency-key", idempotency.encode())]
     key = world.add_key("alice", "a")
     client = Client()
     raw = orjson.dumps(body(stream=stream))
@@ -150,7 +163,7 @@ async def left(world: World, *, stream: bool, others: bool = False) -> None:
         "path": CHAT,
         "raw_path": CHAT.encode(),
         "query_string": b"",
-        "headers": [(b"authorization", f"Bearer {key}".encode()), (b"content-type", b"application/json")],
+        "headers": [(b"authorization", f"Bearer {key}".encode()), (b"content-type", b"application/json"), *keyed],
         "client": ("127.0.0.1", 1),
         "server": ("127.0.0.1", 2),
         "scheme": "http",

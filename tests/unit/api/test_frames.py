@@ -16,12 +16,12 @@ from api.sources import FinishedSource, Source, text_of
 from schemas.codec import decode
 from schemas.envelope import Position
 from schemas.generation import Failure
-from streams.recorder.reactor import outcome_of
 from tests.record_strategies import AWKWARD_TEXTS
 from tests.unit.api.memory_log import AT, Attempt, MemoryLog, MemoryRecord
 from tests.unit.api.sse_text import events_of
 from tests.unit.api.turns import TURN
 from topics.catalogue import TOKEN_CHUNKS
+from topics.outcomes import outcome_of
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20) | st.sampled_from(AWKWARD_TEXTS)
 FAILURE = Failure("engine_failed", "The engine said no.\r\n", True)

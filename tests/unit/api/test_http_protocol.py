@@ -12,7 +12,8 @@ from uvicorn import Config
 from uvicorn.server import ServerState
 
 from api import http_protocol
-from api.http_protocol import BoundedHttp
+from api.cross_origin import CrossOrigin
+from api.http_protocol import BoundedHttp, http_of
 from tests.eventually import eventually
 
 HEAD = b"GET / HTTP/1.1\r\nHost: x\r\n"
@@ -46,6 +47,11 @@ class Wire(asyncio.Transport):
 
     def is_closing(self) -> bool:
         return self.closed
+
+    def pause_reading(self) -> None:
+        """Tests bring what they bring."""
+
+    resume_reading = pause_reading
 
     @property
     def answer(self) -> tuple[int, str]:
@@ -111,3 +117,121 @@ async def test_what_is_no_http(line: bytes) -> None:
     assert wire.answer == (400, "invalid_http")
     assert wire.closed
     protocol.connection_lost(None)
+
+
+CHUNKED = b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+BROKEN = [
+    CHUNKED + b"ZZ\r\n",
+    CHUNKED + b"5\r\nhello, there\r\n0\r\n\r\n",
+    CHUNKED + b"-1\r\nx\r\n",
+    CHUNKED + b"fffffffffffffffff\r\nx\r\n",
+    CHUNKED + b"2\r\n{}\r\n0\r\nX: a\x01b\r\n\r\n",
+    b"GET /v1/models HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n",
+    b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n",
+    b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5, 6\r\n\r\nhello",
+]
+
+
+class App:
+    """Reads a whole body, then answers; remembers how often it was begun, and what it was told in the end."""
+
+    def __init__(self) -> None:
+        self.begun = 0
+        self.last = ""
+        self.go = asyncio.Event()
+        self.go.set()
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        self.begun += 1
+        while (message := await receive())["type"] == "http.request" and message["more_body"]:
+            pass
+        self.last = message["type"]
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"4")]})
+        await send({"type": "http.response.body", "body": b"ok", "more_body": True})
+        await self.go.wait()
+        await send({"type": "http.response.body", "body": b"ay"})
+
+
+def connected_to(app: Any, **rule: Any) -> tuple[BoundedHttp, Wire]:
+    kind = http_of(CrossOrigin.of(**rule)) if rule else BoundedHttp
+    config = Config(app, http=kind, log_config=None, access_log=False)
+    protocol, wire = kind(config, ServerState(), {}), Wire()
+    protocol.connection_made(wire)
+    return protocol, wire
+
+
+async def settled(protocol: BoundedHttp) -> None:
+    await eventually(lambda: not protocol.tasks)
+
+
+@pytest.mark.parametrize("sent", BROKEN)
+@pytest.mark.parametrize("at_once", [True, False])
+async def test_a_body_that_breaks_its_framing_is_answered(
+    sent: bytes, at_once: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = App()
+    protocol, wire = connected_to(app)
+    for piece in [sent] if at_once else [sent[place : place + 1] for place in range(len(sent))]:
+        protocol.data_received(piece)
+        await asyncio.sleep(0)
+    assert wire.answer == (400, "invalid_http")
+    assert wire.closed
+    assert b"\r\nx-request-id: " in wire.written and b"\r\nconnection: close\r\n" in wire.written
+    protocol.connection_lost(None)
+    await settled(protocol)
+    assert app.last in ("", "http.disconnect")
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
+
+
+async def test_what_came_with_a_broken_body_at_once_is_not_begun() -> None:
+    app = App()
+    protocol, wire = connected_to(app)
+    protocol.data_received(b"DELETE /x HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\n")
+    await settled(protocol)
+    assert (app.begun, wire.answer) == (0, (400, "invalid_http"))
+
+
+@pytest.mark.parametrize("broken", [CHUNKED + b"ZZ\r\n", b"\x16\x03\x01 no HTTP\r\n\r\n", HEAD + b"no colon\r\n\r\n"])
+async def test_what_was_asked_for_before_is_answered_before(broken: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    app = App()
+    app.go.clear()
+    protocol, wire = connected_to(app)
+    protocol.data_received(HEAD + b"\r\n" + HEAD + b"\r\n")
+    protocol.data_received(broken)
+    await eventually(lambda: wire.written.endswith(b"ok"))
+    assert not wire.closed
+    app.go.set()
+    await eventually(lambda: wire.closed)
+    await settled(protocol)
+    answers = wire.written.split(b"HTTP/1.1 ")[1:]
+    assert [answer[:3] for answer in answers] == [b"200", b"200", b"400"]
+    assert all(answer.endswith(b"okay") for answer in answers[:2])
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
+
+
+async def test_an_answer_that_has_begun_is_cut_when_the_rest_of_its_body_is_broken(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def early(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"ok", "more_body": True})
+        while (await receive())["type"] != "http.disconnect":
+            pass
+
+    protocol, wire = connected_to(early)
+    protocol.data_received(CHUNKED)
+    await eventually(lambda: b"ok" in wire.written)
+    protocol.data_received(b"ZZ\r\n")
+    assert wire.closed and b" 400 " not in wire.written
+    await settled(protocol)
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
+
+
+@pytest.mark.parametrize(("origin", "allowed"), [(b"https://a.example", True), (b"https://b.example", False)])
+async def test_a_page_that_may_call_can_read_what_was_wrong(origin: bytes, allowed: bool) -> None:
+    protocol, wire = connected_to(App(), origins=["https://a.example"])
+    protocol.data_received(CHUNKED.replace(b"\r\n\r\n", b"\r\nOrigin: " + origin + b"\r\n\r\n") + b"ZZ\r\n")
+    assert wire.answer == (400, "invalid_http")
+    assert (b"access-control-allow-origin: " + origin in wire.written) is allowed
+    assert b"vary: Origin" in wire.written
+    assert (b"cross-origin-resource-policy: cross-origin" in wire.written) is allowed

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import struct
+
 import pytest
 
 from api.auth import hash_of
-from api.key_cache import KeyCache
+from api.key_cache import MOST_MISSED, KeyCache
 from infra.cassandra import StoreUnavailable
 from projections.accounts.queries import ApiKeyRow
 from schemas import ids
 from schemas.account import ApiKeyCreated, ApiKeyRevoked
 from schemas.codec import encode
 from schemas.envelope import Envelope
+from schemas.registry import registered_schemas
 from tests.unit.api.memory_log import AT, MemoryLog, MemoryRecord
 from tests.unit.api.memory_reads import MemoryReads
 from topics.catalogue import ACCOUNT_EVENTS
@@ -79,11 +82,28 @@ async def test_a_key_opens_before_the_projections_know_it() -> None:
     assert scene.reads.asked == 0
 
 
-async def test_guesses_are_not_remembered() -> None:
+async def test_a_guess_is_remembered_for_seconds_and_not_once_the_key_is_made() -> None:
     scene = Scene()
-    assert await scene.holder() is None
+    assert [await scene.holder() for _ in range(3)] == [None] * 3
+    assert scene.reads.asked == 1
+    scene.cache.on_batch([MemoryRecord((ACCOUNT_EVENTS, 0, 0), b"", encode(CREATED))])
+    assert await scene.holder() == USER
+    late = Scene(ttl_s=0)
+    assert await late.holder() is None
+    late.log.append(ACCOUNT_EVENTS, USER, CREATED)
+    assert await late.holder() == USER
+
+
+async def test_guesses_push_out_nothing_but_guesses() -> None:
+    scene = Scene()
     scene.log.append(ACCOUNT_EVENTS, USER, CREATED)
     assert await scene.holder() == USER
+    for number in range(MOST_MISSED + 10):
+        await scene.cache.principal(f"{number:064}", f"10.0.{number // 250}.{number % 250}")
+    assert len(scene.cache._missed) == MOST_MISSED
+    scene.reads.asked = 0
+    assert await scene.holder() == USER
+    assert scene.reads.asked == 0
 
 
 async def test_nobody_is_let_in_while_nobody_can_be_asked() -> None:
@@ -92,6 +112,17 @@ async def test_nobody_is_let_in_while_nobody_can_be_asked() -> None:
     scene.reads.away = True
     with pytest.raises(StoreUnavailable):
         await scene.holder()
+
+
+async def test_a_record_that_is_too_new_may_be_a_revocation() -> None:
+    scene = Scene()
+    scene.log.append(ACCOUNT_EVENTS, USER, CREATED)
+    assert await scene.holder() == USER
+    newer = struct.pack(">bI", 0, max(registered_schemas()) + 1) + b"?"
+    scene.log.append(ACCOUNT_EVENTS, USER, REVOKED)
+    scene.cache.on_batch([MemoryRecord((ACCOUNT_EVENTS, 0, 1), b"", newer)])
+    assert await scene.holder() is None
+    assert scene.reads.asked == 2
 
 
 async def test_damaged_records_are_passed_over() -> None:

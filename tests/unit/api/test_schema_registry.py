@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from api import schema_tools
 from schemas.generation import TokenChunk
 from schemas.registry import current_schema, registered_schemas
 from tests.unit.api.world import World
@@ -29,6 +30,11 @@ ROUTES: list[tuple[str, str, int, int | None]] = [
     ("GET", "/subjects/{subject}/versions/{version}/schema", 200, None),
     ("GET", "/subjects/{subject}/versions/{version}/referencedby", 200, None),
     ("POST", "/subjects/{subject}", 200, None),
+    ("GET", "/schemas", 200, None),
+    ("GET", "/contexts", 200, None),
+    ("GET", "/v1/metadata/id", 200, None),
+    ("POST", "/compatibility/subjects/{subject}/versions", 200, None),
+    ("POST", "/compatibility/subjects/{subject}/versions/{version}", 200, None),
     ("GET", "/config", 200, None),
     ("GET", "/config/{subject}", 404, 40408),
     ("GET", "/mode", 200, None),
@@ -136,18 +142,91 @@ async def test_a_schema_is_looked_up_whatever_its_prose_and_order(anybody: httpx
         (SUBJECT, {"schema": SCHEMA, "schemaType": "JSON"}, 404, 40403),
         (SUBJECT, {"schema": "{"}, 422, 42201),
         (SUBJECT, {"schema": '{"type": "nonsense"}'}, 422, 42201),
-        (SUBJECT, {"schema": "[" * 100_000}, 422, 42201),
+        (SUBJECT, {"schema": "[" * 60_000}, 422, 42201),
         (SUBJECT, {"schema": 5}, 400, 42201),
         (SUBJECT, {}, 400, 42201),
         (SUBJECT, [], 400, 42201),
-        (SUBJECT, {"schema": "x" * (1024 * 1024)}, 413, 413),
+        (SUBJECT, {"schema": "x" * (64 * 1024)}, 413, 413),
     ],
 )
+@pytest.mark.parametrize("path", ["/subjects/{}", "/compatibility/subjects/{}/versions/1"])
 async def test_a_look_up_that_finds_nothing(
-    subject: str, body: Any, status: int, error_code: int, anybody: httpx.AsyncClient
+    path: str, subject: str, body: Any, status: int, error_code: int, anybody: httpx.AsyncClient
 ) -> None:
-    answer = await anybody.post(f"/subjects/{subject}", json=body, headers={"content-type": MEDIA_TYPE})
-    assert (answer.status_code, answer.json()["error_code"]) == (status, error_code)
+    answer = await anybody.post(path.format(subject), json=body, headers={"content-type": MEDIA_TYPE})
+    if error_code == 40403 and path.startswith("/compatibility"):  # another schema is no error, but does not fit
+        assert (answer.status_code, answer.json()) == (200, {"is_compatible": False})
+    else:
+        assert (answer.status_code, answer.json()["error_code"]) == (status, error_code)
+
+
+def _with(**field: Any) -> str:
+    """A chunk's newest schema with a field more."""
+    definition = json.loads(SCHEMA)
+    definition["fields"] = [*definition["fields"], {"name": "logprob", "type": "double", **field}]
+    return json.dumps(definition)
+
+
+async def test_whether_a_schema_would_fit_is_checked(anybody: httpx.AsyncClient) -> None:
+    for path in (f"/compatibility/subjects/{SUBJECT}/versions", f"/compatibility/subjects/{SUBJECT}/versions/latest"):
+
+        async def verdict(schema: str, path: str = path) -> Any:
+            return (await anybody.post(f"{path}?normalize=False&verbose=True", json={"schema": schema})).json()
+
+        assert await verdict(SCHEMA) == {"is_compatible": True, "messages": []}
+        assert (await verdict(_with(default=0.5)))["is_compatible"] is True
+        refused = await verdict(_with())
+        assert refused["is_compatible"] is False
+        assert "logprob" in " ".join(refused["messages"])
+        assert (await verdict(SCHEMA.replace('"seq"', '"sequence"')))["is_compatible"] is False
+
+
+async def test_checks_wait_for_each_other_and_not_for_ever(
+    world: World, anybody: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(schema_tools, "WITHIN_S", 0.01)
+    await world.app.state.schema_checks.acquire()
+    answer = await anybody.post(f"/compatibility/subjects/{SUBJECT}/versions", json={"schema": SCHEMA})
+    assert (answer.status_code, answer.json()["error_code"], answer.headers["retry-after"]) == (503, 503, "5")
+
+
+async def test_every_version_is_listed(anybody: httpx.AsyncClient) -> None:
+    listed = (await anybody.get("/schemas")).json()
+    assert sorted(said["id"] for said in listed) == sorted(registered_schemas())
+    assert (await anybody.get("/schemas", params={"subjectPrefix": ":*:"})).json() == listed
+    latest = (await anybody.get("/schemas?latestOnly=true")).json()
+    assert [said["subject"] for said in latest] == (await anybody.get("/subjects?subjectPrefix=:*:")).json()
+    for said in latest:
+        versions = [schema.version for schema in registered_schemas().values() if schema.subject == said["subject"]]
+        assert said["version"] == max(versions)
+    chunks = (await anybody.get("/schemas", params={"subjectPrefix": SUBJECT})).json()
+    assert json.loads(chunks[-1]["schema"]) == dict(CHUNK.definition)
+    assert (await anybody.get("/schemas?offset=1&limit=2")).json() == listed[1:3]
+    assert (await anybody.get("/contexts")).json() == ["."]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/schemas/guids/1", 404),
+        ("GET", "/v1/metadata/version", 404),
+        ("GET", "/compatibility/nothing", 404),
+        ("GET", f"/compatibility/subjects/{SUBJECT}/versions/1", 405),
+        ("PATCH", "/config", 405),
+        ("GET", "/schemas?limit=x", 400),
+    ],
+)
+async def test_what_this_registry_does_not_know_is_told_in_its_shape(
+    method: str, path: str, status: int, anybody: httpx.AsyncClient
+) -> None:
+    answer = await anybody.request(method, path)
+    assert (answer.status_code, answer.json()["error_code"]) == (status, status)
+    assert answer.headers["content-type"] == MEDIA_TYPE
+
+
+@pytest.mark.parametrize("path", ["/nothing", "/schemas2", "/v1/metadatas", "/v1/nothing"])
+async def test_other_paths_keep_the_shape_of_others(path: str, anybody: httpx.AsyncClient) -> None:
+    assert (await anybody.get(path)).json()["error"]["code"] == "unknown_url"
 
 
 async def test_answers_may_be_kept(anybody: httpx.AsyncClient) -> None:
@@ -159,5 +238,6 @@ async def test_answers_may_be_kept(anybody: httpx.AsyncClient) -> None:
 async def test_an_address_has_a_rate(world: World, anybody: httpx.AsyncClient) -> None:
     world.limiter.allow(2)
     assert [(await anybody.get("/subjects")).status_code for _ in range(3)] == [200, 200, 429]
+    assert (await anybody.get("/contexts")).json()["error_code"] == 429
     assert int((await anybody.get("/subjects")).headers["retry-after"]) >= 1
     assert world.limiter.keys == {"address:127.0.0.1"}

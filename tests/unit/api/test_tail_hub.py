@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import struct
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import api.__main__
+import api.feed
 import api.tail_hub
+from api.errors import Overloaded, as_api_error
 from api.feed import Feed
 from api.sources import text_of
 from api.tail_hub import TailHub
-from schemas.envelope import Position
+from infra.settings import Settings
+from schemas.codec import NewerRecord
+from schemas.envelope import Position, Sealed, SealedContent
+from schemas.generation import TokenChunk
+from schemas.registry import registered_schemas
 from tests.unit.api.memory_log import TOPICS, Attempt, MemoryLog, MemoryRecord
 from tests.unit.api.turns import TURN
 from topics.catalogue import TOKEN_CHUNKS
@@ -184,5 +193,164 @@ async def test_feeds_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(api.tail_hub, "MAX_FEEDS", 1)
     hub = hub_on(MemoryLog())
     hub.open(*ARGS)
-    with pytest.raises(LogUnavailable):
+    with pytest.raises(Overloaded) as full:
         hub.open("another", "conversation", "user")
+    assert (full.value.status, full.value.code) == (503, "overloaded")
+    assert "1 answers" in full.value.message and "not reachable" not in full.value.message
+    assert int(full.value.headers["Retry-After"]) > 0
+
+
+async def test_looks_back_are_bounded_and_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(api.tail_hub, "SCAN_TIMEOUT_S", 0.02)
+    monkeypatch.setattr(api.tail_hub, "MAX_SCANS", 1)
+    log = SlowLog()
+    hub = hub_on(log)
+    Attempt(log, TURN).start()
+    one, other = hub.open(*ARGS), hub.open("another", TURN.conversation_id, TURN.user_id)
+    Attempt(log, TURN).start()
+    results = await asyncio.gather(hub.refill(one, TURN.tail), hub.refill(other, TURN.tail), return_exceptions=True)
+    assert sorted(type(result).__name__ for result in results) == ["LogUnavailable", "Overloaded"]
+    assert {type(one.lost), type(other.lost)} == {LogUnavailable, Overloaded}
+
+
+async def test_more_than_can_be_held_back_is_told_as_that(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(api.feed, "MAX_HELD", 2)
+    log = SlowLog()
+    hub = hub_on(log)
+    attempt = Attempt(log, TURN).start()
+    feed = hub.open(*ARGS)
+    async with asyncio.TaskGroup() as tasks:
+        filling = tasks.create_task(hub.refill(feed, TURN.tail))
+        await asyncio.sleep(0)
+        attempt.chunk("a").chunk("b").chunk("c")
+        log.go.set()
+    await filling
+    assert isinstance(feed.lost, Overloaded)
+
+
+SEALED = TokenChunk(TURN.generation_id, "a1", 1, 1, 1, Sealed("key", b"n", b"?"))
+NEWER = struct.pack(">bI", 0, max(registered_schemas()) + 1) + b"?"
+
+
+def chunk_of(log: MemoryLog, record: TokenChunk) -> None:
+    log.append(TOKEN_CHUNKS, TURN.conversation_id, record)
+
+
+async def test_sealed_content_ends_its_own_feed_alone() -> None:
+    log = MemoryLog()
+    hub = hub_on(log)
+    other_turn = replace(TURN, generation_id="another")
+    feed, other, counter = hub.open(*ARGS), hub.open("another", TURN.conversation_id, TURN.user_id), Counter()
+    feed.listen(counter)
+    Attempt(log, TURN).start()
+    reader = Attempt(log, other_turn).start()
+    chunk_of(log, SEALED)
+    reader.chunk("b").end()
+    assert isinstance(feed.lost, SealedContent)
+    assert counter.woken == 2
+    assert (text_of(other), other.lost, other.ending is not None) == ("b", None, True)
+
+
+@pytest.mark.parametrize("held", [False, True])
+async def test_a_look_back_over_sealed_content_ends_the_feed_and_holds_it_not_for_ever(held: bool) -> None:
+    log = SlowLog()
+    hub = hub_on(log)
+    Attempt(log, TURN).start()
+    if not held:
+        chunk_of(log, SEALED)
+    feed, counter = hub.open(*ARGS), Counter()
+    feed.listen(counter)
+    filling = asyncio.gather(hub.refill(feed, TURN.tail), hub.refill(feed, TURN.tail), return_exceptions=True)
+    await asyncio.sleep(0)
+    if held:
+        chunk_of(log, SEALED)
+    log.go.set()
+    assert SealedContent in map(type, await filling)
+    assert isinstance(feed.lost, SealedContent)
+    assert counter.woken >= 1
+    hub.close(feed)
+    assert len(hub) == 0
+
+
+async def test_whatever_a_record_does_to_one_feed_the_others_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    log = MemoryLog()
+    hub = hub_on(log)
+    feed, other = hub.open(*ARGS), hub.open("another", TURN.conversation_id, TURN.user_id)
+    first = Attempt(log, TURN).start()
+    second = Attempt(log, replace(TURN, generation_id="another")).start()
+
+    def piece(delta: str) -> bytes:
+        if delta == "bad":
+            raise OverflowError
+        return delta.encode()
+
+    monkeypatch.setattr(api.feed, "piece", piece)
+    first.chunk("bad")
+    second.chunk("good")
+    assert isinstance(feed.lost, OverflowError)
+    assert (other.pieces, other.lost) == ([b"good"], None)
+
+
+async def test_a_newer_record_of_a_running_answer_is_never_passed_over() -> None:
+    log = MemoryLog()
+    hub = TailHub(TOPICS, log)
+    feed, other, counter = hub.open(*ARGS), hub.open("another", "conversation", TURN.user_id), Counter()
+    feed.listen(counter)
+    Attempt(log, replace(TURN, generation_id="another", conversation_id="conversation")).start().chunk("b")
+    records = [record for records in log.partitions.values() for record in records]
+    newer = MemoryRecord((TOKEN_CHUNKS, 0, 99), TURN.conversation_id.encode(), NEWER)
+    with pytest.raises(NewerRecord, match="upgrade"):
+        hub.on_batch([newer, *records])
+    assert isinstance(feed.lost, NewerRecord)
+    assert counter.woken == 1
+    assert (text_of(other), other.lost) == ("b", None)
+    answer = as_api_error(feed.lost)
+    assert (answer.status, answer.code) == (503, "newer_record")
+
+
+async def test_a_newer_record_that_concerns_nobody_here_ends_nothing() -> None:
+    log = MemoryLog()
+    hub = hub_on(log)
+    log.fire(TOKEN_CHUNKS, TURN.conversation_id, NEWER)
+    feed = hub.open(*ARGS)
+    Attempt(log, TURN).start().end()
+    log.fire(TOKEN_CHUNKS, TURN.conversation_id, NEWER)
+    assert (feed.lost, feed.ending is not None) == (None, True)
+
+
+async def test_a_look_back_over_a_newer_record_ends_its_feed() -> None:
+    log = MemoryLog()
+    hub = hub_on(log)
+    Attempt(log, TURN).start()
+    log.fire(TOKEN_CHUNKS, TURN.conversation_id, NEWER)
+    feed = hub.open(*ARGS)
+    with pytest.raises(NewerRecord):
+        await hub.refill(feed, TURN.tail)
+    assert isinstance(feed.lost, NewerRecord)
+
+
+async def test_a_feed_that_was_lost_is_taken_up_by_the_next() -> None:
+    log = SlowLog()
+    log.fails = True
+    log.go.set()
+    hub = hub_on(log)
+    Attempt(log, TURN).start().chunk("a")
+    feed = hub.open(*ARGS)
+    with pytest.raises(LogUnavailable):
+        await hub.refill(feed, TURN.tail)
+    log.fails = False
+    await hub.refill(feed, TURN.tail)
+    assert (feed.lost, text_of(feed)) == (None, "a")
+
+
+def test_a_process_that_met_a_newer_record_asks_for_an_upgrade(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def serve(_: object) -> None:
+        raise ExceptionGroup("tasks", [ExceptionGroup("tails", [NewerRecord(77)])])
+
+    monkeypatch.setattr(api.__main__, "serve", serve)
+    monkeypatch.setattr(api.__main__, "load", Settings)
+    monkeypatch.setattr("api.__main__.logging.configure", lambda *_: None)
+    assert api.__main__.main() == 3
+    assert "upgrade" in capsys.readouterr().err

@@ -33,7 +33,6 @@ from schemas.codec import decode
 from schemas.conversation import PromptSubmitted, RegenerateRequested
 from schemas.envelope import Envelope
 from schemas.generation import AttemptEnded, GenerationEnded
-from streams.recorder.reactor import outcome_of
 from tests.unit.api.memory_limiter import MemoryLimiter
 from tests.unit.api.memory_links import MemoryLinks
 from tests.unit.api.memory_live import MemoryFleet, MemoryTail
@@ -43,6 +42,7 @@ from tests.unit.api.memory_reads import MemoryReads
 from topics.catalogue import ACCOUNT_EVENTS, CONVERSATION_EVENTS, GENERATION_OUTCOMES, TOKEN_CHUNKS
 from topics.errors import LogUnavailable
 from topics.generation_fold import GenerationFold
+from topics.outcomes import outcome_of
 from topics.scan import generation_of
 
 WEB = WebFiles.of(

@@ -23,7 +23,6 @@ from schemas.generation import (
 )
 from schemas.outcome import Outcome
 from streams.metering.reactor import usage_of
-from streams.recorder.reactor import outcome_of
 from tests.faults.evidence import (
     Acked,
     CancelAnswered,
@@ -44,6 +43,7 @@ from tests.faults.facts import STATUS
 from tests.faults.rules_stores import reason_of
 from topics.catalogue import CONVERSATION_EVENTS, DEAD_LETTERS, GENERATION_OUTCOMES, TOKEN_CHUNKS, USAGE_RECORDS
 from topics.generation_fold import GenerationFold
+from topics.outcomes import outcome_of
 
 PRICE = Price("2026-01", "EUR", 1_000_000, 100_000, 3_000_000)
 USER = ids.user_id("tester")

@@ -14,7 +14,6 @@ from schemas.conversation import PromptSubmitted
 from schemas.envelope import Position
 from schemas.generation import AttemptEnded, Failure, GenerationEnded, GenerationRequested, TokenChunk
 from schemas.outcome import GenerationCompleted
-from streams.recorder.reactor import outcome_of
 from tests.faults.checker import check, table
 from tests.faults.evidence import (
     Acked,
@@ -29,6 +28,7 @@ from tests.unit.faults.damaging import edit, of
 from tests.unit.faults.good_run import Run, good_run
 from topics.catalogue import GENERATION_OUTCOMES, TOKEN_CHUNKS
 from topics.generation_fold import GenerationFold
+from topics.outcomes import outcome_of
 
 
 def test_a_good_run_breaks_nothing() -> None:

@@ -10,7 +10,7 @@ from random import Random
 
 import pytest
 
-from inference_workers.engines.persevering import MOST_OUTAGES, Patience, PerseveringEngine
+from inference_workers.engines.persevering import MAX_OUTAGES, MAX_REFUSALS, Patience, PerseveringEngine
 from inference_workers.ports import (
     Delta,
     EngineEvent,
@@ -18,6 +18,7 @@ from inference_workers.ports import (
     EngineRequest,
     EngineUnavailable,
     Finish,
+    Reasoning,
 )
 from infra.models import Deadlines, ModelCatalogue, ModelSpec
 from schemas.conversation import ChatMessage, Sampling
@@ -48,7 +49,7 @@ class DyingEngine:
         loop = asyncio.get_running_loop()
         self.calls.append(request)
         if loop.time() < self._back_at_s:
-            raise EngineUnavailable("away")
+            raise EngineUnavailable("away", accepted=False)
         left = self.dies_after.pop(0) if self.dies_after else len(TEXT)
         rest = TEXT[len(request.prefix) :][: request.max_tokens]
         for n, letter in enumerate(rest):
@@ -79,7 +80,7 @@ def answered(engine: DyingEngine, request: EngineRequest = REQUEST) -> tuple[str
                 async for event in events:
                     if isinstance(event, Delta):
                         text += event.text
-                    else:
+                    elif isinstance(event, Finish):
                         finish = event
         except EngineUnavailable as raised:
             error = raised.message
@@ -134,7 +135,79 @@ def test_it_waits_no_longer_than_the_silence_the_request_allows(dies_after: int,
 def test_a_request_that_kills_every_engine_is_given_up() -> None:
     engine = DyingEngine([1] * 10, away_s=0.05)
     text, _, error, _ = answered(engine)
-    assert (text, error) == (TEXT[: MOST_OUTAGES + 1], "went away")
+    assert (text, error) == (TEXT[: MAX_OUTAGES + 1], "went away")
+
+
+class Raises(DyingEngine):
+    """Raises one error at each call, after so many thoughts."""
+
+    error: EngineUnavailable
+    thoughts = 0
+
+    async def generate(self, request: EngineRequest) -> AsyncGenerator[EngineEvent, None]:
+        self.calls.append(request)
+        for _ in range(self.thoughts):
+            yield Reasoning("hm", 1)
+        raise self.error
+
+
+def raising(error: EngineUnavailable, thoughts: int = 0) -> Raises:
+    engine = Raises([])
+    engine.error, engine.thoughts = error, thoughts
+    return engine
+
+
+def test_a_request_that_kills_every_engine_before_its_first_token_is_given_up_too() -> None:
+    engine = raising(EngineUnavailable("went away"))
+    assert answered(engine)[2] == "went away"
+    assert len(engine.calls) == 1 + MAX_OUTAGES
+    assert engine.error.accepted
+
+
+def test_an_engine_that_says_no_is_asked_a_handful_of_times_with_growing_pauses() -> None:
+    engine = raising(EngineUnavailable("HTTP 500", answered=True, accepted=False))
+    _, _, error, took_s = answered(engine)
+    assert error == "HTTP 500"
+    assert len(engine.calls) == 1 + MAX_REFUSALS
+    assert took_s == pytest.approx(0.25 * (2**MAX_REFUSALS - 1))
+    assert not engine.error.accepted
+
+
+def test_an_engine_that_refuses_connections_is_waited_for_as_long_as_may_be() -> None:
+    engine = raising(EngineUnavailable("refused", accepted=False))
+    _, _, error, took_s = answered(engine)
+    assert error == "refused"
+    assert 9 < took_s <= 10
+    assert len(engine.calls) > 15
+    assert not engine.error.accepted
+
+
+def test_an_engine_that_went_away_had_taken_the_request_whatever_it_does_after_that() -> None:
+    class Refuses(Raises):
+        async def generate(self, request: EngineRequest) -> AsyncGenerator[EngineEvent, None]:
+            self.error = EngineUnavailable("away", accepted=len(self.calls) == 1)
+            async for event in super().generate(request):
+                yield event
+
+    engine = Refuses([])
+    assert answered(engine)[2] == "away"
+    assert len(engine.calls) > MAX_OUTAGES + 2
+    assert engine.error.accepted
+
+
+def test_thoughts_are_life_and_are_counted_over_all_calls() -> None:
+    class Thinks(DyingEngine):
+        async def generate(self, request: EngineRequest) -> AsyncGenerator[EngineEvent, None]:
+            self.calls.append(request)
+            yield Reasoning("hm", 2)
+            await asyncio.sleep(4)
+            if len(self.calls) < 3:
+                raise EngineUnavailable("went away")
+            yield Delta(TEXT, 6)
+            yield Finish("stop", 9, 8, 1, 2)
+
+    engine = Thinks([])
+    assert answered(engine)[:3] == (TEXT, Finish("stop", 9, 12, 1, 6), None)
 
 
 def test_an_answer_that_was_complete_when_the_engine_died_ends_at_its_length() -> None:

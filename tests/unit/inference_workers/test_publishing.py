@@ -189,14 +189,13 @@ async def test_a_full_queue_breaks_the_attempt_and_lets_the_gate_go_on() -> None
     assert desk.log.deltas == ["x"]
 
 
-async def test_what_utf8_cannot_carry_breaks_only_its_attempt() -> None:
+async def test_what_utf8_cannot_carry_is_published_as_a_replacement_character() -> None:
     desk = Desk()
-    writer, other = await desk.begun(), await desk.begun("b")
-    writer.put("\ud83d", 1)
-    other.put("x", 1)
+    writer = await desk.begun()
+    writer.put("a\ud83d", 1)
     await turn_of_the_loop()
-    assert len(desk.broken) == 1
-    assert desk.log.deltas == ["x"]
+    assert desk.broken == []
+    assert desk.log.deltas == ["a\ufffd"]
 
 
 async def test_a_long_text_leaves_as_several_records() -> None:

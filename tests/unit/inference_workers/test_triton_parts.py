@@ -103,8 +103,9 @@ def test_what_is_no_text_generator_is_refused() -> None:
 def test_finish_reasons() -> None:
     assert told_finish(b"stop") == "stop"
     assert told_finish(b"None") is None
-    with pytest.raises(EngineFailed):
-        told_finish(b"cancelled")
+    for abnormal in (b"cancelled", b"timeout", b"something new"):
+        with pytest.raises(EngineFailed):
+            told_finish(abnormal)
     assert derived_finish(stopped=False, tokens=5, max_tokens=5) == "length"
     assert derived_finish(stopped=True, tokens=5, max_tokens=5) == "stop"
     assert derived_finish(stopped=False, tokens=4, max_tokens=5) == "stop"
@@ -136,6 +137,10 @@ def response(text: bytes, **more: bytes | int) -> Response:
     return made
 
 
+def ended(reader: ResponseReader) -> tuple[Delta | None, Finish]:
+    return reader.rest(), reader.finish()
+
+
 def test_half_characters_and_stop_words_in_deltas() -> None:
     reader = ResponseReader(LEGACY, request(Sampling(max_tokens=9, stop=("ST",))))
     euro = "€".encode()
@@ -144,7 +149,7 @@ def test_half_characters_and_stop_words_in_deltas() -> None:
     assert reader.feed(response(b"To", num_input_tokens=4, num_output_tokens=1)) is None
     assert reader.ended
     assert reader.feed(Response()) is None
-    assert reader.finish() == (None, Finish("stop", 4, 3))
+    assert ended(reader) == (None, Finish("stop", 4, 3))
 
 
 def test_growing_text_with_a_told_reason() -> None:
@@ -152,14 +157,14 @@ def test_growing_text_with_a_told_reason() -> None:
     assert reader.feed(response(b"a", finish_reason=b"None")) == Delta("a", 1)
     assert reader.feed(response("a\ufffd".encode(), finish_reason=b"None")) is None
     assert reader.feed(response("aé!".encode(), finish_reason=b"length")) == Delta("é!", 2)
-    assert reader.finish() == (None, Finish("length"))
+    assert ended(reader) == (None, Finish("length"))
 
 
 def test_what_was_held_back_comes_at_the_end() -> None:
     reader = ResponseReader(LEGACY, request(Sampling(max_tokens=2, stop=("stop",))))
     assert reader.feed(response(b"a st")) == Delta("a ", 1)
     assert reader.feed(response(b"o\xe2")) is None
-    assert reader.finish() == (Delta("sto\ufffd", 1), Finish("length"))
+    assert ended(reader) == (Delta("sto\ufffd", 1), Finish("length"))
 
 
 def test_no_response_is_a_failure_and_a_wrong_text_mode_is_told() -> None:
@@ -169,6 +174,84 @@ def test_no_response_is_a_failure_and_a_wrong_text_mode_is_told() -> None:
     reader.feed(response(b"one"))
     with pytest.raises(EngineFailed, match="text_mode"):
         reader.feed(response(b"two"))
+
+
+@pytest.mark.parametrize(
+    ("texts", "expected"),
+    [
+        (["a", "\ufffd", "\ufffd", "🧘", "b"], "a🧘b"),
+        (["a\ufffd", "é", "\ufffd", "\ufffd", "\ufffd", "🧘\u200d", "\ufffd", "中"], "aé🧘\u200d中"),
+        (["a", "\ufffd", "b"], "a\ufffdb"),
+        (["a", "\ufffd"] + ["\ufffd"] * 3 + ["é"], "a" + "\ufffd" * 4 + "é"),
+        (["a", "\ufffd"], "a\ufffd"),
+        (["a\ufffdb", "c"], "a\ufffdbc"),
+    ],
+)
+def test_replacement_characters_in_deltas_wait_for_their_character(texts: list[str], expected: str) -> None:
+    reader = ResponseReader(LEGACY, request(Sampling(max_tokens=9)))
+    deltas = [delta for text in texts if (delta := reader.feed(response(text.encode())))]
+    last, _ = ended(reader)
+    deltas += [last] if last else []
+    assert "".join(delta.text for delta in deltas) == expected
+    assert sum(delta.tokens for delta in deltas) == len(texts)
+
+
+def test_an_abnormal_end_keeps_the_text_that_came_with_it() -> None:
+    for reason in (b"cancelled", b"a secret"):
+        reader = ResponseReader(LLMAPI, request(Sampling(max_tokens=9)))
+        assert reader.feed(response(b"a", finish_reason=reason)) == Delta("a", 1)
+        assert reader.ended
+        with pytest.raises(EngineFailed) as raised:
+            ended(reader)
+        assert "secret" not in raised.value.message
+
+
+def test_an_end_without_a_reason_or_without_text_is_none() -> None:
+    reader = ResponseReader(LLMAPI, request(Sampling(max_tokens=9)))
+    reader.feed(response(b"a", finish_reason=b"None"))
+    with pytest.raises(EngineFailed, match="without a finish reason"):
+        ended(reader)
+    reader = ResponseReader(LEGACY, request(Sampling(max_tokens=9)))
+    reader.feed(response(b""))
+    with pytest.raises(EngineFailed, match="empty answer"):
+        ended(reader)
+    reader = ResponseReader(LEGACY, request(Sampling(max_tokens=1)))
+    reader.feed(response(b""))
+    assert ended(reader) == (None, Finish("length"))
+
+
+def test_counts_beyond_what_was_asked_for_are_not_believed() -> None:
+    reader = ResponseReader(LEGACY, request(Sampling(max_tokens=9)))
+    assert reader.feed(response(b"a", num_output_tokens=2**32 - 1)) == Delta("a", 1)
+    assert reader.feed(response(b"b", num_output_tokens=1)) == Delta("b", 1)
+    assert ended(reader) == (None, Finish("stop"))
+
+
+@pytest.mark.parametrize(
+    ("status", "text", "code", "accepted"),
+    [
+        (grpc.StatusCode.UNAVAILABLE, "failed to connect to all addresses; Socket closed", "engine_unavailable", False),
+        (grpc.StatusCode.UNAVAILABLE, "errors resolving no.such:9: not found", "engine_unavailable", False),
+        (grpc.StatusCode.UNAVAILABLE, "Server exiting", "engine_unavailable", False),
+        (grpc.StatusCode.UNAVAILABLE, "Stream removed (recvmsg:Connection reset by peer)", "engine_unavailable", True),
+        (grpc.StatusCode.RESOURCE_EXHAUSTED, "", "engine_overloaded", False),
+        (grpc.StatusCode.INVALID_ARGUMENT, "", "invalid_request", False),
+        (grpc.StatusCode.UNAUTHENTICATED, "", "engine_auth", False),
+        (grpc.StatusCode.NOT_FOUND, "", "engine_misconfigured", False),
+        (
+            grpc.StatusCode.INTERNAL,
+            "Encountered error: Prompt length (9000) exceeds maximum input length (8192).",
+            "context_length_exceeded",
+            False,
+        ),
+        (None, "anything", "engine_failed", True),
+    ],
+)
+def test_codes_and_whether_a_model_had_the_request(
+    status: grpc.StatusCode | None, text: str, code: str, accepted: bool
+) -> None:
+    error = engine_error(status, text, 3.0)
+    assert (error.code, error.accepted) == (code, accepted)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from infra.models import ModelCatalogue, ModelNotFound, ModelsFileError
+from infra.models_file import read_models_file
 from infra.toml_lines import key_lines, line_of
 from schemas.conversation import Sampling
 from schemas.generation import Usage
@@ -122,6 +123,63 @@ def test_defaults_fill_what_a_request_leaves_out(tmp_path: Path) -> None:
 def test_a_wrong_entry_names_its_line(tmp_path: Path, change: tuple[str, str], said: str) -> None:
     assert change[0] in GOOD
     assert mistake(tmp_path, GOOD.replace(*change)).startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("http://user:secret@host/v1", "address holds a user or a password and api_key_env is set"),
+        ("http://user@host/v1", "address holds a user or a password and api_key_env is set"),
+        ("http://host/v1?key=secret", "address has a query string or a fragment"),
+        ("http://host/v1#secret", "address has a query string or a fragment"),
+        ("http://host/v1?", "address has a query string or a fragment"),
+        ("http:///secret", "address has no host"),
+        ("http://:80/secret", "address has no host"),
+        ("http://user@/secret", "address has no host"),
+        ("http://a..secret/v1", "address has no host, or one that is none"),
+        ("http://{secret}/v1", "address has no host, or one that is none"),
+        ("http://[secret/v1", "address has a host or port that is none"),
+        ("http://host:secret/v1", "address has a host or port that is none"),
+        ("http://host:70000/v1", "address has a host or port that is none"),
+        ("http://host:0/secret", "address has a port that is none"),
+        ("http://host:/secret", "address has a port that is none"),
+        ("http://host /secret", "address holds a space"),
+        ("http://host/secret ", "address holds a space"),
+        ("http://host\\\\secret", "address holds a space, a backslash"),
+        ("ftp://host/secret", "address is needed"),
+        ("host:8000/secret", "address is needed"),
+        ("", "address is needed"),
+    ],
+)
+def test_an_address_that_can_never_work_is_refused_at_its_line(tmp_path: Path, address: str, said: str) -> None:
+    text = GOOD.replace("http://127.0.0.1:1/v1", address).replace("price", 'api_key_env = "KEY"\nprice')
+    found = mistake(tmp_path, text)
+    assert found.startswith(f"4: model 'one': {said}")
+    assert "expected" in found
+    assert "secret" not in found
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("https://api.example.com", "http://a_b.internal:8000/v1/", "http://[::1]:8000/v1", "http://user:pw@host/v1"),
+        *("http://münchen.example/v1", "http://192.0.2.1:1/v1", "http://host/a%20b/v1"),
+    ],
+)
+def test_addresses_that_can_work(tmp_path: Path, address: str) -> None:
+    file = read_models_file(write(tmp_path, GOOD.replace("http://127.0.0.1:1/v1", address)))
+    assert file.models[0].address == address
+
+
+@pytest.mark.parametrize(
+    "address", ["host", "host:", "host:0", "host:65536", "http://host:1", "u:p@host:1", "a b:1", ""]
+)
+def test_triton_s_address_is_a_host_and_a_port(tmp_path: Path, address: str) -> None:
+    text = GOOD.replace("openai", "triton")
+    found = mistake(tmp_path, text.replace("http://127.0.0.1:1/v1", address))
+    assert found.startswith("4: model 'one': address is wrong, expected host:port")
+    for good in ("host:1", "[::1]:8001"):
+        assert read_models_file(write(tmp_path, text.replace("http://127.0.0.1:1/v1", good))).models[0].address == good
 
 
 def test_the_first_mistake_of_the_right_model_is_told(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,20 @@ def empty_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
             '["localhost"]',
             r"api.trusted_proxies: .*addresses \(10.0.0.5\) or networks",
         ),
+        (
+            "VERBATIM_API__CORS_ORIGINS",
+            '["https://a.example/app"]',
+            "api.cors_origins: .*/app'.*no path",
+        ),
+        ("VERBATIM_API__CORS_ORIGINS", '["https://a.example/"]', "api.cors_origins: .*nor a slash at its end"),
+        ("VERBATIM_API__CORS_ORIGINS", '["https://*.example"]', "api.cors_origins: .*named whole, without wildcards"),
+        ("VERBATIM_API__CORS_ORIGINS", '["*", "https://a.example"]', r"api.cors_origins: .*\* means every origin"),
+        ("VERBATIM_API__CORS_ORIGINS", '["null"]', "api.cors_origins: .*null is what any page may call itself"),
+        ("VERBATIM_API__CORS_ORIGINS", '["a.example"]', "api.cors_origins: .*scheme://host"),
+        ("VERBATIM_API__CORS_ORIGINS", '["https://a.example:443"]', "api.cors_origins: .*leave out the port"),
+        ("VERBATIM_API__CORS_ORIGINS", '["https://A.example"]', "api.cors_origins: .*small ASCII letters"),
+        ("VERBATIM_API__CORS_ORIGINS", '["https://u:p@a.example"]', "api.cors_origins: .*no user and no password"),
+        ("VERBATIM_API__CORS_ORIGINS", '["https://a.example:99999"]', "api.cors_origins: .*scheme://host"),
         ("VERBATIM_LOG_LEVEL", "loud", "log_level: .*'debug'"),
         ("VERBATIM_CASSANDRA__KEYSPACE", "Ü", "cassandra.keyspace"),
         ("VERBATIM_ARCHIVE__URL", "archive", "archive.url: .*file:///FOLDER .* or s3://BUCKET/PREFIX is expected"),
@@ -55,6 +70,14 @@ def test_a_mistake_in_the_file_is_one_clear_line(text: str, said: str, tmp_path:
     (tmp_path / "verbatim.toml").write_text(text)
     with pytest.raises(SettingsError, match=said):
         load()
+
+
+def test_origins_are_taken_as_browsers_write_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load().api.cors_origins == ()
+    good = ("https://a.example", "http://localhost:5173", "http://[::1]:3000", "app://obsidian.md", "tauri://localhost")
+    for origins in (good, ("*",)):
+        monkeypatch.setenv("VERBATIM_API__CORS_ORIGINS", json.dumps(origins))
+        assert load().api.cors_origins == origins
 
 
 def test_the_environment_goes_before_the_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

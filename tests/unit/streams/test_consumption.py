@@ -9,18 +9,23 @@ from typing import Any
 
 import pytest
 
+from infra.exits import EXIT_NEWER, exit_status
 from schemas.account import ApiKeyRevoked, UserCreated
-from schemas.codec import encode
+from schemas.codec import NewerRecord, UnencodableRecord, encode
 from schemas.dead_letter import DeadLetter
 from schemas.envelope import Envelope, SealedContent
+from schemas.registry import registered_schemas
 from streams import agents
 from streams.agents import Consumption, Source, consume
 from streams.errors import GaveUp, Poison, Retry
-from topics.errors import LogUnavailable
+from topics.dead_letters import MAX_KEY_BYTES, PoisonRun
+from topics.errors import LogUnavailable, RecordRefused, TooMuchPoison
+from topics.vocabulary import NewerValue
 
 ENVELOPE = Envelope("e", 1, None, "c", "a")
 USER = UserCreated(ENVELOPE, "u", "somebody")
 OTHER = ApiKeyRevoked(ENVELOPE, "u", "k", "hash")
+NEWER = b"\0" + (max(registered_schemas()) + 1).to_bytes(4, "big") + b"whatever"
 FUTURE = b"\x00\x00\x00\xff\xffwhatever"
 
 
@@ -50,6 +55,13 @@ class FlakyLog:
             self.failures -= 1
             raise LogUnavailable("away")
         self.sent.append((topic, key, record))
+
+
+class RefusingLog(FlakyLog):
+    """A producer whose topic takes nothing."""
+
+    async def send(self, topic: str, key: str, record: Any) -> None:
+        raise RecordRefused("too large")
 
 
 class Agent:
@@ -198,13 +210,65 @@ async def test_while_stopping_nothing_is_tried_again_and_nothing_lost() -> None:
     assert agent.acknowledged == []  # 6 is done, but 5 stands before it
 
 
+@pytest.mark.parametrize(
+    "error", [RecordRefused("too large"), UnencodableRecord("does not fit"), SealedContent("k"), Poison("hopeless")]
+)
+async def test_a_record_that_leads_to_what_cannot_be_written_is_parked_and_the_rest_goes_on(error: Exception) -> None:
+    agent = Agent(failing(error))
+    await agent.take(Message(7, encode(USER)), Message(8, encode(USER)))
+    ((_, _, letter),) = agent.log.sent
+    assert (letter.offset, letter.error_type, letter.value) == (7, type(error).__name__, encode(USER))
+    assert agent.acknowledged == [7, 8]
+
+
+async def test_a_newer_record_ends_the_process_unacknowledged_and_unparked() -> None:
+    agent = Agent()
+    with pytest.raises(BaseExceptionGroup) as raised:
+        await agent.take(Message(1, encode(USER)), Message(2, NEWER), Message(3, encode(USER)))
+    assert raised.group_contains(NewerRecord, match="upgrade")
+    assert exit_status(raised.value) == EXIT_NEWER
+    assert (agent.acknowledged, agent.log.sent) == ([1], [])
+
+
+async def test_a_newer_word_that_a_handler_meets_ends_the_process_likewise() -> None:
+    agent = Agent(failing(NewerValue("the kind", "draft")))
+    with pytest.raises(BaseExceptionGroup) as raised:
+        await agent.take(Message(1, encode(USER)))
+    assert raised.group_contains(NewerRecord)
+    assert (agent.acknowledged, agent.log.sent) == ([], [])
+
+
+async def test_a_letter_that_is_refused_holds_nothing_up() -> None:
+    agent = Agent(failing(Poison("hopeless")), log=RefusingLog())
+    await agent.take(Message(7, encode(USER)), Message(8, encode(USER)))
+    assert agent.acknowledged == [7, 8]
+
+
+async def test_what_is_held_may_be_parked_later_once_the_log_is_there_and_is_acknowledged_then() -> None:
+    agent = Agent(holds=True, log=FlakyLog(failures=2))
+    await agent.take(Message(7, encode(USER)))
+    ((_, source),) = agent.handled
+    await source.park(ValueError("the store refuses it"))
+    ((_, _, letter),) = agent.log.sent
+    assert (letter.offset, letter.key, letter.value, letter.error_type) == (7, b"u", None, "ValueError")
+    assert "read it at its place" in letter.reason
+    assert agent.acknowledged == [7]
+
+
+async def test_a_key_of_megabytes_is_parked_within_the_limits() -> None:
+    agent = Agent()
+    await agent.take(Message(7, b"garbage", key=b"\xff" * 2_000_000))
+    ((_, key, letter),) = agent.log.sent
+    assert len(key.encode()) < 4096 and len(letter.key) == MAX_KEY_BYTES and "2000000 bytes, is cut" in letter.reason
+
+
 async def test_a_flood_of_poison_ends_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(agents, "MOST_POISON_IN_A_ROW", 3)
+    monkeypatch.setattr(agents, "PoisonRun", lambda: PoisonRun(3))
     agent = Agent()
     await agent.take(Message(1, FUTURE), Message(2, FUTURE), Message(3, encode(USER)), Message(4, FUTURE))
     with pytest.raises(BaseExceptionGroup) as raised:
         await agent.take(Message(5, FUTURE), Message(6, FUTURE))
-    assert raised.group_contains(GaveUp, match="3 records in a row")
+    assert raised.group_contains(TooMuchPoison, match="3 records in a row")
     assert agent.acknowledged == [1, 2, 3, 4, 5]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schemas.codec import NewerRecord, encode
 from schemas.conversation import ChatMessage, ConversationDeleted, Sampling
 from schemas.envelope import Envelope, plain
 from schemas.generation import GenerationEnded, GenerationRequested, Price
@@ -17,7 +19,7 @@ from schemas.moderation import ModerationVerdict
 from streams.conversation.context import assemble
 from streams.conversation.ports import Context, NoHistory
 from streams.conversation.reactor import Command, Out, characters, react, react_to_deletion, turn_of
-from streams.moderation.policy import Policy
+from streams.moderation.policy import Policy, Rule
 from streams.moderation.policy_file import load_policy
 from tests.unit.streams.commands import CAUSE, NOW_US, prompt, regenerate, stateless
 
@@ -64,28 +66,29 @@ def follow(
 
 
 def job_of(outs: tuple[Out, ...]) -> GenerationRequested:
-    assert [out.kind for out in outs] == ["job", "verdict"]
-    assert isinstance(outs[0].record, GenerationRequested)
-    return outs[0].record
+    assert [out.kind for out in outs] == ["verdict", "job"]
+    assert isinstance(outs[1].record, GenerationRequested)
+    return outs[1].record
 
 
 def end_of(outs: tuple[Out, ...]) -> GenerationEnded:
-    assert [out.kind for out in outs] == ["end", "verdict"]
-    assert isinstance(outs[0].record, GenerationEnded)
-    return outs[0].record
+    assert [out.kind for out in outs] == ["verdict", "end"]
+    assert isinstance(outs[1].record, GenerationEnded)
+    return outs[1].record
 
 
 def test_a_prompt_becomes_a_verdict_and_a_job() -> None:
     outs = follow(prompt("what is up"))
-    verdict = outs[1].record
+    verdict = outs[0].record
     assert isinstance(verdict, ModerationVerdict)
     assert (verdict.decision, verdict.policy_version) == ("allow", POLICY.version)
     job = job_of(outs)
+    assert job.verdict_id == verdict.envelope.event_id
     assert [(m.role, m.content) for m in job.messages] == [("user", "what is up")]
     assert job.prompt_tokens == 2 + 1 + 3
     assert job.turn.cause == CAUSE
     assert job.sampling.max_tokens == 40
-    assert (outs[0].pool, outs[0].service_class) == ("default", "interactive")
+    assert (outs[1].pool, outs[1].service_class) == ("default", "interactive")
     assert job.first_token_timeout_ms == 30_000
 
 
@@ -93,6 +96,51 @@ def test_a_blocked_prompt_reaches_no_engine() -> None:
     end = end_of(follow(prompt("Tell me how to build a pipe bomb")))
     assert end.reason == "refused"
     assert end.failure is not None and (end.failure.code, end.failure.retryable) == ("content_filter", False)
+
+
+def policy_of(decision: Any) -> Policy:
+    """One rule, for prompts with "owl" in them."""
+    return Policy("v", (Rule("owls", "birds", decision, re.compile("owl")),))
+
+
+def test_what_is_to_be_reviewed_is_recorded_and_answered() -> None:
+    outs = follow(prompt("an owl"), policy=policy_of("review"))
+    assert (outs[0].record.decision, outs[0].record.rule) == ("review", "owls")
+    assert job_of(outs).verdict_id == outs[0].record.envelope.event_id
+
+
+def test_a_decision_that_is_not_known_allows_nothing() -> None:
+    outs = follow(prompt("an owl"), policy=policy_of("hold"))
+    assert outs[0].record.decision == "hold"
+    assert end_of(outs).reason == "refused"
+
+
+def test_of_several_decisions_an_unknown_one_is_the_severest() -> None:
+    rules = [rule for decision in ("block", "hold", "allow") for rule in policy_of(decision).rules]
+    found: str = Policy("v", tuple(rules)).judge(("an owl",)).decision
+    assert found == "hold"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        prompt("hi", service_class="express"),
+        prompt("hi", kind="draft"),
+        stateless(replace(ChatMessage("user", "no"), role="critic")),
+        regenerate(service_class="express"),
+    ],
+)
+def test_a_word_of_a_newer_release_where_it_decides_stops_the_agent(command: Command) -> None:
+    with pytest.raises(NewerRecord, match="upgrade"):
+        follow(command)
+
+
+def test_a_command_of_absurd_size_ends_within_the_limits_of_its_topics() -> None:
+    huge = "x" * 2_000_000
+    envelope = replace(prompt().envelope, correlation_id=huge)
+    command = prompt(model=huge, request_hash=huge, envelope=envelope)
+    for out in follow(command, model=None):
+        assert len(encode(out.record)) < 500_000
 
 
 def test_a_blocked_prompt_is_refused_before_anything_else_is_looked_at() -> None:
@@ -233,7 +281,7 @@ def test_a_repeat_is_marked_in_the_job_alone() -> None:
     turn = turn_of(prompt(), CAUSE, PRICE)
     first = react(prompt(), turn, NOTHING, SmallModel(), Words(), POLICY, maybe_repeat=False)
     again = react(prompt(), turn, NOTHING, SmallModel(), Words(), POLICY, maybe_repeat=True)
-    assert first[1] == again[1]
+    assert first[0] == again[0]
     assert job_of(again) == replace(job_of(first), maybe_repeat=True)
 
 

@@ -25,7 +25,7 @@ from streams.conversation.reactor import turn_of
 from streams.moderation.policy_file import load_policy
 from tests.fakes.history import HistoryAway, MemoryHistory
 from tests.unit.streams.commands import CAUSE, NOW_US, prompt, regenerate, stateless
-from topics.errors import LogUnavailable
+from topics.errors import LogUnavailable, RecordRefused
 from topics.headers import Headers, headers_of
 
 MODELS = ModelCatalogue.load()
@@ -43,7 +43,7 @@ class MemoryProducer:
     def __init__(self) -> None:
         self.silent = False
         self.fired: list[tuple[str, str, Any]] = []
-        self.refusals: list[KafkaError] = []
+        self.refusals: list[KafkaError | None] = []
 
     def fire(
         self,
@@ -98,18 +98,18 @@ def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_a_first_prompt_needs_no_read_when_its_conversation_was_seen_to_begin(world: World) -> None:
-    job, verdict = await world.see(STARTED, PROMPT)
+    verdict, job = await world.see(STARTED, PROMPT)
     assert isinstance(verdict, ModerationVerdict) and isinstance(job, GenerationRequested)
     assert job.messages == (ChatMessage("system", "be brief"), ChatMessage("user", "hello"))
     assert world.history.reads == []
-    assert world.producer.topics() == ["generation-jobs.default.interactive", "moderation-verdicts"]
+    assert world.producer.topics() == ["moderation-verdicts", "generation-jobs.default.interactive"]
     assert {key for _, key, _ in world.producer.fired} == {"conversation"}
     assert job.turn.price == MODEL.price
 
 
 async def test_after_a_restart_the_conversation_is_read(world: World) -> None:
     world.history.conversations["conversation"] = NoHistory(system_prompt="be brief")
-    job, _ = await world.see(PROMPT)
+    _, job = await world.see(PROMPT)
     assert job.messages[0] == ChatMessage("system", "be brief")
     assert world.history.reads == [("beginning", "conversation")]
 
@@ -118,7 +118,7 @@ async def test_a_later_prompt_is_answered_with_its_history_once_that_is_there(wo
     history = (ChatMessage("user", "one"), ChatMessage("assistant", "two"))
     world.history.chains["conversation", "leaf"] = NoHistory(history, "be brief")
     world.history.away, world.history.behind = 2, 2
-    job, _ = await world.see(replace(PROMPT, parent_message_id="leaf"))
+    _, job = await world.see(replace(PROMPT, parent_message_id="leaf"))
     assert [message.content for message in job.messages] == ["be brief", "one", "two", "hello"]
     assert len(world.history.reads) == 5
 
@@ -126,20 +126,20 @@ async def test_a_later_prompt_is_answered_with_its_history_once_that_is_there(wo
 async def test_history_that_does_not_come_in_time_ends_the_turn_retryable() -> None:
     world = World(wait_s=-1.0)
     world.history.away = 1
-    end, _ = await world.see(replace(PROMPT, parent_message_id="leaf"))
+    _, end = await world.see(replace(PROMPT, parent_message_id="leaf"))
     assert isinstance(end, GenerationEnded) and end.failure is not None
     assert (end.failure.code, end.failure.retryable) == ("history_unavailable", True)
-    assert world.producer.topics()[0] == "token-chunks"
+    assert world.producer.topics() == ["moderation-verdicts", "token-chunks"]
 
 
 async def test_a_regeneration_reads_the_chain_of_its_prompt(world: World) -> None:
     world.history.chains["conversation", "message"] = NoHistory((ChatMessage("user", "the prompt"),))
-    job, _ = await world.see(regenerate(model=MODEL.id))
+    _, job = await world.see(regenerate(model=MODEL.id))
     assert [message.content for message in job.messages] == ["the prompt"]
 
 
 async def test_a_stateless_request_reads_nothing(world: World) -> None:
-    job, _ = await world.see(stateless(ChatMessage("user", "hi"), model=MODEL.id))
+    _, job = await world.see(stateless(ChatMessage("user", "hi"), model=MODEL.id))
     assert job.messages == (ChatMessage("user", "hi"),)
     assert world.history.reads == []
 
@@ -153,7 +153,7 @@ async def test_a_large_request_is_counted_beside_the_loop(world: World, monkeypa
         return await in_thread(work, *arguments)
 
     monkeypatch.setattr(asyncio, "to_thread", noted)
-    job, _ = await world.see(stateless(ChatMessage("user", "word " * 4000), model=MODEL.id))
+    _, job = await world.see(stateless(ChatMessage("user", "word " * 4000), model=MODEL.id))
     assert len(threads) == 1 and isinstance(job, GenerationRequested)
 
 
@@ -163,28 +163,50 @@ async def test_the_same_command_again_brings_nothing_about(world: World) -> None
 
 
 async def test_a_refused_acknowledgement_is_no_success_and_the_next_attempt_says_the_same(world: World) -> None:
-    world.producer.refusals = [KafkaError(KafkaError._MSG_TIMED_OUT)]
+    world.producer.refusals = [None, KafkaError(KafkaError._MSG_TIMED_OUT)]
     with pytest.raises(LogUnavailable):
         await world.see(STARTED, PROMPT)
     first = [record for _, _, record in world.producer.fired]
     again = await world.see(PROMPT, source=replace(SOURCE, maybe_repeat=True))
-    assert again[1] == first[1]
-    assert again[0] == replace(first[0], maybe_repeat=True)
+    assert again[0] == first[0]
+    assert again[1] == replace(first[1], maybe_repeat=True)
+
+
+async def test_a_verdict_that_the_log_did_not_take_is_followed_by_no_job(world: World) -> None:
+    world.producer.refusals = [KafkaError(KafkaError._MSG_TIMED_OUT)]
+    with pytest.raises(LogUnavailable):
+        await world.see(STARTED, PROMPT)
+    assert world.producer.topics() == ["moderation-verdicts"]
+
+
+@pytest.mark.parametrize("code", [KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.INVALID_RECORD])
+async def test_a_job_that_its_topic_refuses_ends_the_turn(world: World, code: int) -> None:
+    world.producer.refusals = [None, KafkaError(code)]
+    _, _, end = await world.see(STARTED, PROMPT)
+    assert isinstance(end, GenerationEnded) and end.failure is not None
+    assert end.failure.code == "context_length_exceeded"
+    assert await world.see(PROMPT) == []
+
+
+async def test_an_end_that_its_topic_refuses_is_the_commands_own_fault(world: World) -> None:
+    world.producer.refusals = [None, KafkaError(KafkaError.MSG_SIZE_TOO_LARGE)]
+    with pytest.raises(RecordRefused):
+        await world.see(STARTED, replace(PROMPT, model="gone"))
 
 
 async def test_an_unknown_model_ends_the_turn(world: World) -> None:
-    end, _ = await world.see(STARTED, replace(PROMPT, model="gone"))
+    _, end = await world.see(STARTED, replace(PROMPT, model="gone"))
     assert isinstance(end, GenerationEnded) and end.failure is not None and end.failure.code == "model_not_found"
     assert await world.see(replace(PROMPT, model="gone")) == []
 
 
 async def test_a_job_that_no_record_can_hold_ends_the_turn(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(agent_module, "MOST_JOB_BYTES", 100)
-    end, verdict = await world.see(STARTED, PROMPT)
+    monkeypatch.setattr(agent_module, "MAX_JOB_BYTES", 100)
+    verdict, end = await world.see(STARTED, PROMPT)
     assert isinstance(verdict, ModerationVerdict)
     assert isinstance(end, GenerationEnded) and end.failure is not None
     assert end.failure.code == "context_length_exceeded"
-    assert world.producer.topics()[0] == "token-chunks"
+    assert world.producer.topics() == ["moderation-verdicts", "token-chunks"]
 
 
 async def test_deletion_ends_what_this_agent_began_and_what_the_projections_know(world: World) -> None:
@@ -202,7 +224,7 @@ async def test_deletion_ends_what_this_agent_began_and_what_the_projections_know
 async def test_a_prompt_after_the_deletion_is_told_so_without_a_read(world: World) -> None:
     await world.see(STARTED, DELETED)
     world.history.reads.clear()
-    end, _ = await world.see(replace(PROMPT, parent_message_id="leaf"))
+    _, end = await world.see(replace(PROMPT, parent_message_id="leaf"))
     assert isinstance(end, GenerationEnded) and end.failure is not None
     assert end.failure.code == "conversation_deleted"
     assert world.history.reads == []

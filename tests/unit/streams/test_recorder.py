@@ -19,9 +19,10 @@ from schemas.outcome import (
     Outcome,
 )
 from streams.recorder.partition import DOUBT, PartitionState
-from streams.recorder.reactor import outcome_of
 from tests.generation_logs import chunk, ended, started, stopped
 from topics.generation_fold import GenerationFold
+from topics.outcomes import outcome_of
+from topics.scan import generation_of
 
 
 def of(generation: str, record: GenerationRecord) -> GenerationRecord:
@@ -99,14 +100,12 @@ def test_an_end_that_may_be_the_second_one_is_looked_up() -> None:
     assert isinstance(late, GenerationEnded)
     assert late.turn.tail.offset < 4
     assert state.apply(late, 4) is DOUBT
-    finished = GenerationFold()
-    records: list[GenerationRecord] = [started("a"), chunk("a", 1), ended("a", 1, "<a1>")]
-    for offset, record in enumerate(records):
-        finished.apply(record, Position(0, 0, offset))
-    assert state.resolve(finished, late, 4) is None
-    queued = state.resolve(GenerationFold(), late, 4)
-    assert queued is not None
-    assert outcome_of(queued).end == Position(0, 0, 4)
+    assert state.committable == 4
+    # Whichever end was the first, it is over: what comes later is void, and nothing is asked twice.
+    assert [state.apply(record, 5 + at) for at, record in enumerate([*whole("generation"), late])] == [None] * 5
+    assert (state.committable, state.open_count) == (4, 0)
+    state.recorded(4)
+    assert state.committable == 10
 
 
 def test_an_end_after_this_reader_began_needs_no_look_back() -> None:
@@ -149,6 +148,16 @@ def interleavings(draw: st.DrawFn) -> list[GenerationRecord]:
     return log
 
 
+def first_end(log: list[GenerationRecord], offset: int) -> GenerationFold | None:
+    """The look back for one end: the fold that it finished, if it was the first."""
+    end, fold = log[offset], GenerationFold()
+    assert isinstance(end, GenerationEnded)
+    for at, record in enumerate(log[: offset + 1]):
+        if generation_of(record) == end.turn.generation_id:
+            fold.apply(record, Position(0, 0, at))
+    return fold if fold.end_position == Position(0, 0, offset) else None
+
+
 @given(interleavings(), st.data())
 def test_a_restart_from_the_commit_says_the_same_again_and_misses_nothing(
     log: list[GenerationRecord], data: st.DataObject
@@ -163,15 +172,7 @@ def test_a_restart_from_the_commit_says_the_same_again_and_misses_nothing(
     for offset in range(begin, len(log)):
         fold = again.apply(log[offset], offset)
         if fold is DOUBT:
-            past = GenerationFold()
-            record = log[offset]
-            assert isinstance(record, GenerationEnded)
-            for earlier in log[:offset]:
-                turn = getattr(earlier, "turn", None)
-                generation = turn.generation_id if turn is not None else earlier.generation_id  # type: ignore[union-attr]
-                if generation == record.turn.generation_id:
-                    past.apply(earlier, Position(0, 0, 0))
-            fold = again.resolve(past, record, offset)
+            fold = first_end(log, offset)
         if isinstance(fold, GenerationFold):
             after.append(outcome_of(fold))
     said: dict[str, bytes] = {}

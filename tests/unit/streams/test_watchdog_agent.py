@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import pytest
 
 from infra.models import ModelCatalogue
+from schemas.codec import UnencodableRecord, encode
+from schemas.dead_letter import DeadLetter
+from schemas.generation import Price
 from streams.agents import Source
 from streams.watchdog.agent import Watchdog
-from tests.unit.streams.commands import NOW_US, prompt
-from topics.catalogue import CONVERSATION_EVENTS
+from streams.watchdog.reactor import OpenTurns, expiry
+from tests.unit.streams.commands import CAUSE, NOW_US, prompt
+from topics.catalogue import CONVERSATION_EVENTS, DEAD_LETTERS, TOKEN_CHUNKS, catalogue
+from topics.errors import RecordRefused
 
 LONG_AFTER_US = NOW_US + 10**12
 
@@ -32,3 +38,42 @@ async def test_a_command_repeated_after_its_outcome_was_committed_holds_up_no_co
     await watchdog._end(watchdog._turns.due(LONG_AFTER_US, 10))
     assert acknowledged == [9, 10]
     assert watchdog._turns.due(LONG_AFTER_US * 2, 10) == []
+
+
+class RefusingLog:
+    """A producer that takes dead letters alone."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+        self.letters: list[DeadLetter] = []
+
+    async def send(self, topic: str, key: str, record: Any) -> None:
+        if topic != DEAD_LETTERS:
+            raise self.error
+        self.letters.append(record)
+
+
+@pytest.mark.parametrize("error", [RecordRefused("too large"), UnencodableRecord("does not fit")])
+async def test_a_turn_whose_end_the_log_refuses_is_parked_and_holds_up_no_others(
+    monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    monkeypatch.setattr("streams.watchdog.agent.ended_among", lambda _, turns: set())
+    log: Any = RefusingLog(error)
+    watchdog = Watchdog({}, ModelCatalogue.load(), log, 0)
+    acknowledged: list[int] = []
+    acknowledge = partial(acknowledged.append, 9)
+    await watchdog.handle(prompt(), Source(CONVERSATION_EVENTS, 1, 9, NOW_US, b"c", True, acknowledge))
+    await watchdog._end(watchdog._turns.due(LONG_AFTER_US, 10))
+    (letter,) = log.letters
+    assert (letter.topic, letter.partition, letter.offset, letter.value) == (CONVERSATION_EVENTS, 1, 9, None)
+    assert (letter.consumer, letter.error_type) == ("streams.watchdog", type(error).__name__)
+    assert acknowledged == [9]
+
+
+def test_the_expiry_of_a_command_of_absurd_size_fits_its_topic() -> None:
+    huge = "x" * 2_000_000
+    turns = OpenTurns(0)
+    command = prompt(model=huge, user_id=huge, envelope=replace(prompt().envelope, correlation_id=huge, event_id=huge))
+    turns.began(command, CAUSE, Price(huge, "USD", 2**63 - 1, 0, 0))
+    (watched,) = turns.due(LONG_AFTER_US, 1)
+    assert len(encode(expiry(watched, NOW_US))) < catalogue()[TOKEN_CHUNKS].max_record_bytes // 2

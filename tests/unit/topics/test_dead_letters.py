@@ -44,9 +44,10 @@ def test_the_same_record_gives_the_same_letter_and_another_consumer_another() ->
         letter(value=b"x" * MAX_VALUE_BYTES),
         letter(value=b"x" * (MAX_VALUE_BYTES + 1)),
         letter(headers=[("h", b"x" * 9_000_000)], value=b"x" * MAX_VALUE_BYTES),
+        letter(headers=[("h", b"x" * 250_000)], value=b"x" * MAX_VALUE_BYTES, key=b"k" * 8_000_000),
         letter(ValueError("\ud800" + "long " * 10_000)),
     ],
-    ids=["tombstone", "large", "too large", "large headers", "a strange error"],
+    ids=["tombstone", "large", "too large", "large headers", "all large", "a strange error"],
 )
 def test_every_letter_can_be_sent(parked: DeadLetter) -> None:
     value = encode(parked)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from schemas.envelope import Position, Sealed, SealedContent
-from schemas.generation import AttemptEnded, GenerationRecord, TokenChunk, Usage
+from schemas.codec import NewerRecord
+from schemas.envelope import Position, Sealed
+from schemas.generation import AttemptEnded, GenerationEnded, GenerationRecord, TokenChunk, Usage
+from schemas.limits import MAX_TOKENS
 from schemas.outcome import ChunkMark
 from tests.generation_logs import ENGINE_USAGE, PRICE, PROMPT_TOKENS, TURN, chunk, ended, started, stopped
 from tests.unit.topics.folding import WHOLE, Log, check, folded
-from topics.generation_fold import GenerationFold
+from topics.generation_fold import MARK_BYTES, GenerationFold
 
 
 def test_a_whole_generation_is_its_frames_in_order() -> None:
@@ -127,13 +131,73 @@ def test_nothing_counts_after_the_end(first: GenerationRecord) -> None:
     assert check([*log, *after]) == check(log)
 
 
-def test_a_sealed_chunk_is_an_error_that_changes_nothing() -> None:
+def test_a_sealed_chunk_does_not_count_and_changes_nothing() -> None:
     fold, before = folded([started("a"), chunk("a", 1)])
-    sealed = TokenChunk("generation", "a", 2, 1, 1, Sealed("key", b"", b""))
-    with pytest.raises(SealedContent, match="key"):
-        fold.apply(sealed)
-    assert (fold.text, fold.last_seq) == (before.text, before.last_seq)
-    assert fold.apply(TokenChunk("generation", "b", 2, 1, 1, sealed.delta)) is None
+    assert fold.apply(TokenChunk("generation", "a", 2, 1, 1, Sealed("key", b"", b""))) is None
+    assert (fold.text, fold.last_seq, len(fold.marks)) == (before.text, before.last_seq, 1)
+    assert fold.apply(chunk("a", 2)) == 2
+
+
+@pytest.mark.parametrize("end", [ended("a", 1, "<a1>"), stopped()])
+def test_a_reason_that_only_a_newer_release_knows_stops_the_reader_and_changes_nothing(
+    end: AttemptEnded | GenerationEnded,
+) -> None:
+    word = {"finish_reason": "paused"} if isinstance(end, AttemptEnded) else {"reason": "paused"}
+    fold, _ = folded([started("a"), chunk("a", 1)])
+    with pytest.raises(NewerRecord, match="'paused' is newer than me: upgrade"):
+        fold.apply(replace(end, **word))  # type: ignore[arg-type]
+    assert not fold.finished
+    assert fold.apply(end) == 2
+
+
+def test_a_newer_reason_of_who_does_not_own_the_generation_is_void_as_anything_of_theirs() -> None:
+    fold, _ = folded([started("a"), chunk("a", 1)])
+    assert fold.apply(replace(ended("b", 1, "<a1>"), finish_reason="paused")) is None  # type: ignore[arg-type]
+
+
+def test_what_would_go_beyond_a_record_does_not_count_and_the_owners_end_counts_all_the_same() -> None:
+    fold = GenerationFold(max_bytes=2 * (4 + MARK_BYTES))
+    log: Log = [started("a"), chunk("a", 1), chunk("a", 2), chunk("a", 3), chunk("a", 3, ""), chunk("a", 4)]
+    assert [fold.apply(record) for record in log] == [0, 1, 2, None, None, None]
+    assert fold.full and fold.text == "<a1><a2>"
+    assert fold.apply(ended("b", 4, "whatever")) is None
+    assert fold.apply(ended("a", 4, "<a1><a2><a3><a4>"), Position(0, 0, 6)) == 3
+    assert fold.usage == Usage(PROMPT_TOKENS, 2, estimated=True)
+
+
+def test_who_hands_a_full_generation_over_lets_the_next_one_end_it() -> None:
+    fold = GenerationFold(max_bytes=4 + MARK_BYTES)
+    log: Log = [started("a"), chunk("a", 1), chunk("a", 2), ended("a", 2, "<a1><a2>", "handed_over")]
+    assert [fold.apply(record) for record in [*log, started("b", 2), chunk("b", 2)]][2:] == [None] * 4
+    assert fold.apply(ended("b", 2, "<a1><b2>")) == 2
+
+
+@pytest.mark.parametrize(
+    "impossible",
+    [
+        Usage(2**63 - 1, 4),
+        Usage(9, 2**63 - 1),
+        Usage(9, 2**31),
+        Usage(-1, 4),
+        Usage(9, -1),
+        Usage(9, 4, 10),
+        Usage(9, 4, -1),
+        Usage(9, 4, 0, 5),
+        Usage(9, 4, 0, -1),
+    ],
+)
+def test_a_count_that_cannot_be_true_is_replaced_by_our_own_and_marked(impossible: Usage) -> None:
+    end = replace(ended("a", 1, "<a1>"), usage=impossible)
+    fold, _ = folded([started("a"), chunk("a", 1, tokens=3), end])
+    assert fold.usage == Usage(PROMPT_TOKENS, 3, estimated=True)
+    assert fold.cost_micros == PRICE.cost_micros(fold.usage)
+
+
+@pytest.mark.parametrize(("said", "believed"), [(-1, 0), (2**31, MAX_TOKENS), (2**63 - 1, MAX_TOKENS)])
+def test_a_chunk_that_claims_impossible_tokens_counts_with_what_is_possible(said: int, believed: int) -> None:
+    fold, _ = folded([started("a"), chunk("a", 1, tokens=said), chunk("a", 2, tokens=said), stopped()])
+    assert [mark.tokens for mark in fold.marks] == [believed, believed]
+    assert fold.usage == Usage(PROMPT_TOKENS, min(2 * believed, MAX_TOKENS), estimated=True)
 
 
 def test_text_that_is_no_unicode_changes_nothing() -> None:

@@ -129,6 +129,6 @@ function Cost({ message }) {
   const { usage, cost, currency, model } = message;
   if (!usage) return null;
   const all = usage.promptTokens + usage.completionTokens;
-  const details = `${count(usage.promptTokens)} in (${count(usage.cachedTokens)} cached), ${count(usage.completionTokens)} out`;
+  const details = `${count(usage.promptTokens)} in (${count(usage.cachedTokens)} cached), ${count(usage.completionTokens)} out${usage.estimated ? ', estimated' : ''}`;
   return html`<span class="cost" title=${details} data-testid="cost">${model && html`<bdi>${oneLine(model)}</bdi> · `}${count(all)} tokens${cost !== null && cost !== undefined && ` · ${money(cost, currency)}`}</span>`;
 }

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import struct
 from typing import Any
 
 import httpx
 import pytest
 
 from api.log_view import pages
-from api.ports import PastOutOfReach
+from api.ports import PastBusy, PastOutOfReach
 from infra.clock import now_ms
 from projections.cursors import encode_cursor
 from schemas import ids
-from schemas.codec import encode
+from schemas.codec import NewerRecord, encode
 from schemas.envelope import Envelope
 from schemas.generation import Usage
+from schemas.registry import registered_schemas
 from schemas.usage import UsageRecorded
 from tests.unit.api.log_view.logged import NOWHERE, verdict
 from tests.unit.api.memory_log import AT, TOPICS, MemoryRecord
@@ -152,6 +154,20 @@ async def test_what_is_damaged_is_found_too(world: World, alice: httpx.AsyncClie
         assert types(picked).count("Undecodable") == 1
 
 
+async def test_what_a_newer_release_wrote_is_shown_as_that(world: World, alice: httpx.AsyncClient) -> None:
+    conversation = await begun(alice)
+    generation = await said(alice, conversation, "one")
+    spot = MODERATION_VERDICTS, TOPICS.partition(MODERATION_VERDICTS, conversation)
+    value = struct.pack(">bI", 0, max(registered_schemas()) + 1) + b"?"
+    world.log.partitions[spot] = [MemoryRecord((*spot, 0), conversation.encode(), value, now_ms())]
+    for picked in (await all_of(alice, conversation, types="Newer"), await all_of(alice, conversation)):
+        (event,) = [event for event in picked if event["type"] == "Newer"]
+        assert (event["payload"], "newer release" in event["summary"]) == (None, True)
+    assert "GenerationCompleted" in types(await all_of(alice, conversation))
+    timeline = await alice.get(f"/api/v1/generations/{generation}/timeline")
+    assert "ended" in [stage["stage"] for stage in timeline.json()["stages"]]
+
+
 async def test_a_branch_that_still_runs_is_whole_too(world: World, alice: httpx.AsyncClient) -> None:
     """An old turn that lasts into newer ones is not passed over, however small the pages are."""
     conversation = await begun(alice)
@@ -245,6 +261,8 @@ async def test_a_cursor_that_nothing_stands_before_is_an_empty_page(alice: httpx
     ("failure", "code"),
     [
         (PastOutOfReach("Reading that past took too long"), "past_out_of_reach"),
+        (PastBusy("8 ask for the past already"), "overloaded"),
+        (NewerRecord(77), "newer_record"),
         (OutOfRange("conversation-events", 0, 0, 5, 9), "past_not_held"),
         (LogUnavailable("away"), "log_unavailable"),
     ],

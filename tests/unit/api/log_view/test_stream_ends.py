@@ -83,7 +83,9 @@ async def test_no_more_look_than_there_is_room_for(
     monkeypatch.setattr(live_log, "MOST_LISTENERS", 1)
     conversation = await begun(alice)
     async with world.watched(), looking(world, conversation):
-        assert (await alice.get(f"{PATH}/{conversation}/events/stream")).status_code == 503
+        full = await alice.get(f"{PATH}/{conversation}/events/stream")
+        assert (full.status_code, full.json()["error"]["code"]) == (503, "overloaded")
+        assert "1 readers" in full.json()["error"]["message"] and int(full.headers["retry-after"]) > 0
         assert len(world.live) == 1
 
 
@@ -108,7 +110,8 @@ async def test_one_user_does_not_take_all_the_room(
     monkeypatch.setattr(live_log, "MOST_OF_A_KEY", 1)
     conversation, other, foreign = await begun(alice), await begun(alice), await begun(bob)
     async with world.watched(), looking(world, conversation):
-        assert (await alice.get(f"{PATH}/{other}/events/stream")).status_code == 503
+        full = await alice.get(f"{PATH}/{other}/events/stream")
+        assert (full.status_code, full.json()["error"]["code"]) == (503, "overloaded")
         watch = Watch(foreign, ids.user_id("bob"))
         await world.live.join(watch)
         world.live.leave(watch)

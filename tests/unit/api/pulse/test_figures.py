@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import struct
 from typing import Any
 
 from hypothesis import given
@@ -13,6 +14,7 @@ from api.pulse.fleet import lags
 from schemas.codec import encode
 from schemas.dead_letter import DeadLetter, DeadLetterResolved
 from schemas.envelope import Envelope, Position
+from schemas.registry import registered_schemas
 from tests.generation_logs import chunk, ended, started, stopped
 from tests.unit.api.log_view.logged import outcome, prompt
 from topics.catalogue import CONVERSATION_EVENTS, DEAD_LETTERS, GENERATION_OUTCOMES, TOKEN_CHUNKS
@@ -88,6 +90,11 @@ def test_open_letters() -> None:
     resolved = DeadLetterResolved(ENVELOPE, Position(0, 0, 0), "dropped", "")
     made.take(RawRecord(DEAD_LETTERS, 0, 1, NOW_MS, b"k", encode(resolved)))
     assert made.open_letters() == 0
+
+
+def test_what_a_newer_release_wrote_is_passed_over() -> None:
+    newer = struct.pack(">bI", 0, max(registered_schemas()) + 1) + b"?"
+    assert figures((100, TOKEN_CHUNKS, newer)).snapshot(NOW_MS)["running"] == 0
 
 
 def test_damage_is_passed_over() -> None:

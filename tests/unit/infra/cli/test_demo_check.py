@@ -16,9 +16,9 @@ from schemas.envelope import Position
 from schemas.generation import GenerationRecord
 from schemas.outcome import GenerationCompleted
 from streams.metering.reactor import usage_of
-from streams.recorder.reactor import outcome_of
 from tests.generation_logs import TURN, chunk, ended, started, stopped
 from topics.generation_fold import GenerationFold
+from topics.outcomes import outcome_of
 
 TEXT = "g:1, g:2, g:3"
 LOG: tuple[GenerationRecord, ...] = (

@@ -16,6 +16,7 @@ from infra.stack import spare as spare_module
 from infra.stack import watching
 from infra.stack.backoff import Backoff
 from infra.stack.child import ChildSpec
+from infra.stack.job import JobKeeper
 from infra.stack.keeper import Keeper
 from infra.stack.layout import Layout
 from infra.stack.process import Process
@@ -79,6 +80,11 @@ class Host:
 
     def spare(self, spec: ChildSpec) -> SpareKeeper:
         made = SpareKeeper(spec, self.layout, lambda: None, Backoff())
+        self._hosted(made)
+        return made
+
+    def job(self, spec: ChildSpec) -> JobKeeper:
+        made = JobKeeper(spec, self.layout, lambda: None)
         self._hosted(made)
         return made
 

@@ -1,7 +1,15 @@
-"""From a finished generation to its outcome. Pure: times and ids come from the records, so a repeat is identical."""
+"""From a finished generation to its outcome: the one rule of recorder, streams, `verify`, rebuild and simulation.
+
+Pure: times and ids come from the records, so a repeat is identical. Total: every generation that has ended has an
+outcome that can be encoded and is below MAX_RECORD_BYTES. The fold sees to text, marks, counts and turn, this module
+to the rest. What the log says and a record cannot hold ends as GenerationFailed with the code `unrecordable`, with what
+was streamed of it; that outcome stands.
+"""
 
 from __future__ import annotations
 
+from dataclasses import replace
+from hashlib import sha256
 from typing import Any
 
 from schemas import ids
@@ -14,9 +22,11 @@ from schemas.outcome import (
     GenerationRefused,
     Outcome,
 )
+from topics.bounding import bounded
 from topics.generation_fold import GenerationFold
 
 UNKNOWN_FAILURE = Failure("failed", "the generation ended without saying why", True)
+UNRECORDABLE = Failure("unrecordable", "the answer is longer than can be kept; this is its beginning", False)
 _ACTOR = "system:recorder"
 
 
@@ -27,13 +37,13 @@ def outcome_of(fold: GenerationFold) -> Outcome:
         raise ValueError("the generation has not ended")
     if isinstance(end, AttemptEnded):
         ended_at_us = end.at_us
-        failure = end.failure or UNKNOWN_FAILURE
-        if end.finish_reason == "failed":
+        failure = UNRECORDABLE if fold.full else bounded(end.failure or UNKNOWN_FAILURE)
+        if fold.full or end.finish_reason == "failed":
             return GenerationFailed(**_shared(fold, GenerationFailed, ended_at_us, position), failure=failure)
         shared = _shared(fold, GenerationCompleted, ended_at_us, position)
         return GenerationCompleted(**shared, finish_reason=end.finish_reason)
     ended_at_us = end.envelope.occurred_at_us
-    failure = end.failure or UNKNOWN_FAILURE
+    failure = bounded(end.failure or UNKNOWN_FAILURE)
     match end.reason:
         case "cancelled" | "deleted":
             shared = _shared(fold, GenerationCancelled, ended_at_us, position)
@@ -41,6 +51,7 @@ def outcome_of(fold: GenerationFold) -> Outcome:
         case "refused":
             return GenerationRefused(**_shared(fold, GenerationRefused, ended_at_us, position), failure=failure)
         case "expired" | "failed":
+            failure = UNRECORDABLE if fold.full else failure
             return GenerationFailed(**_shared(fold, GenerationFailed, ended_at_us, position), failure=failure)
 
 
@@ -54,7 +65,7 @@ def _shared(fold: GenerationFold, outcome_type: type, ended_at_us: int, position
         correlation = fold.start.envelope.correlation_id if fold.start is not None else turn.message_id
     name = outcome_type.__name__
     return {
-        "envelope": Envelope(ids.event_id(turn.generation_id, name), ended_at_us, cause, correlation, _ACTOR),
+        "envelope": bounded(Envelope(ids.event_id(turn.generation_id, name), ended_at_us, cause, correlation, _ACTOR)),
         "turn": turn,
         "text": fold.text,
         "chunks": tuple(fold.marks),
@@ -66,3 +77,26 @@ def _shared(fold: GenerationFold, outcome_type: type, ended_at_us: int, position
         "sha256": fold.sha256,
         "end": position,
     }
+
+
+def is_unrecordable(outcome: Outcome) -> bool:
+    """Whether the log said more of this generation than its outcome holds."""
+    return isinstance(outcome, GenerationFailed) and outcome.failure.code == UNRECORDABLE.code
+
+
+def without_text(outcome: Outcome) -> GenerationFailed:
+    """For a topic that refuses `outcome` all the same (an operator lowered its limit): the turn ends, empty-handed."""
+    return GenerationFailed(
+        envelope=replace(outcome.envelope, event_id=ids.event_id(outcome.turn.generation_id, "GenerationFailed")),
+        turn=outcome.turn,
+        text="",
+        chunks=(),
+        started_at_us=outcome.started_at_us,
+        ended_at_us=outcome.ended_at_us,
+        attempts=outcome.attempts,
+        usage=outcome.usage,
+        cost_micros=outcome.cost_micros,
+        sha256=sha256(b"").hexdigest(),
+        end=outcome.end,
+        failure=replace(UNRECORDABLE, message="the answer could not be stored"),
+    )

@@ -1,0 +1,20 @@
+"""The past of a process is read by one at a time, and no more wait for it than there is room for."""
+
+from __future__ import annotations
+
+import pytest
+
+from api import log_past
+from api.errors import Overloaded
+from api.log_past import LogPast
+from api.past import past_errors
+from infra.settings import Settings
+from tests.unit.api.memory_log import TOPICS
+
+
+async def test_more_than_there_is_room_for_are_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log_past, "MOST_WAITING", 0)
+    past = LogPast(Settings(), TOPICS)
+    with pytest.raises(Overloaded, match="0 ask for the past already"), past_errors():
+        await past.look(lambda log, check: None)
+    await past.aclose()

@@ -1,0 +1,331 @@
+"""The recorder's shell: what it cannot take, what a topic refuses, what it doubts, and how it lives meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from confluent_kafka import KafkaError, KafkaException
+
+import streams.recorder.lookback
+import streams.recorder.shell as shell
+from schemas.codec import NewerRecord, decode, encode
+from schemas.dead_letter import DeadLetter
+from schemas.envelope import Position, Sealed
+from schemas.generation import AttemptStarted, GenerationEnded, GenerationRecord, TokenChunk
+from schemas.outcome import GenerationCancelled, GenerationCompleted, GenerationFailed, Outcome
+from schemas.registry import registered_schemas
+from streams.recorder.shell import Recorder
+from tests.fakes.broker import MemoryMessage
+from tests.generation_logs import chunk, ended, started, stopped
+from topics.catalogue import DEAD_LETTERS, GENERATION_OUTCOMES, TOKEN_CHUNKS, catalogue
+from topics.dead_letters import MAX_POISON_IN_A_ROW
+from topics.errors import FatalLogError, OutOfRange, TooMuchPoison
+from topics.generation_fold import MAX_STREAM_BYTES
+
+NEWER = b"\0" + (max(registered_schemas()) + 1).to_bytes(4, "big") + b"whatever"
+KEY = b"conversation"
+
+
+class FakeConsumer:
+    """A group consumer that owns partition 0 and notes what is committed."""
+
+    def __init__(self) -> None:
+        self.committed: list[int] = []
+        self.closed = False
+
+    def subscribe(self, topics: list[str], **_: Any) -> None:
+        """Assigned by the tests."""
+
+    def commit(self, *, offsets: list[Any], asynchronous: bool) -> None:
+        self.committed.append(offsets[0].offset)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class FakeProducer:
+    """Acknowledges at `poll`. `refuse`: the KafkaError code that a record gets instead, raised or delivered."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[str, Any]] = []
+        self.refuse: Callable[[str, Any], int | None] = lambda topic, record: None
+        self.raise_refusals = False
+        self._reports: list[Callable[[], None]] = []
+
+    def produce(self, topic: str, value: bytes, key: bytes, partition: int, *, on_delivery: Any, headers: Any) -> None:
+        record = decode(value)
+        code = self.refuse(topic, record)
+        if code is None:
+            self.sent.append((topic, record))
+            self._reports.append(lambda: on_delivery(None, None))
+        elif self.raise_refusals:
+            raise KafkaException(KafkaError(code))
+        else:
+            self._reports.append(lambda: on_delivery(KafkaError(code), None))
+
+    def poll(self, wait_s: float) -> None:
+        reports, self._reports = self._reports, []
+        for report in reports:
+            report()
+
+    def flush(self, wait_s: float) -> None:
+        self.poll(0)
+
+
+class Sign:
+    """A life sign that counts."""
+
+    def __init__(self) -> None:
+        self.beats = 0
+
+    def beat(self) -> None:
+        self.beats += 1
+
+
+class Ground:
+    """A recorder over a partition in memory."""
+
+    def __init__(self, recorder: Recorder, clock: list[float]) -> None:
+        self.recorder = recorder
+        self.clock = clock
+        self.log: list[MemoryMessage] = []
+        self.scans = 0
+        self.low = 0
+        self.sign = Sign()
+        recorder._sign = self.sign  # type: ignore[assignment]
+        recorder._on_assign(None, [])  # type: ignore[arg-type]
+
+    @property
+    def consumer(self) -> FakeConsumer:
+        return self.recorder._consumer  # type: ignore[return-value]
+
+    @property
+    def producer(self) -> FakeProducer:
+        return self.recorder._producer  # type: ignore[return-value]
+
+    def append(self, *values: GenerationRecord | bytes, key: bytes = KEY) -> list[MemoryMessage]:
+        """Append records, or bytes as they are."""
+        messages = [
+            MemoryMessage(
+                (TOKEN_CHUNKS, 0, len(self.log) + at), key, each if isinstance(each, bytes) else encode(each), 5_000_000
+            )
+            for at, each in enumerate(values)
+        ]
+        self.log += messages
+        return messages
+
+    def take(self, *values: GenerationRecord | bytes) -> None:
+        self.recorder.handle(self.append(*values))  # type: ignore[arg-type]
+
+    def scan(self, _: Any, topic: str, partition: int, start: int, stop: int, *, alive: Any) -> Iterator[MemoryMessage]:
+        self.scans += 1
+        if start < self.low:
+            raise OutOfRange(topic, partition, start, self.low, len(self.log))
+        for message in self.log[start:stop]:
+            alive()
+            yield message
+
+    @property
+    def outcomes(self) -> list[Outcome]:
+        return [record for topic, record in self.producer.sent if topic == GENERATION_OUTCOMES]
+
+    @property
+    def letters(self) -> list[DeadLetter]:
+        return [record for topic, record in self.producer.sent if topic == DEAD_LETTERS]
+
+    def committed(self) -> int:
+        """How far it commits when it is told to end."""
+        self.recorder._end()
+        return self.consumer.committed[-1]
+
+
+@pytest.fixture
+def ground(monkeypatch: pytest.MonkeyPatch) -> Ground:
+    clock = [100.0]
+
+    def tick() -> float:
+        clock[0] += 0.01
+        return clock[0]
+
+    monkeypatch.setattr(shell, "group_consumer", lambda *_, **__: FakeConsumer())
+    monkeypatch.setattr(shell, "Producer", lambda _: FakeProducer())
+    monkeypatch.setattr(shell, "monotonic_s", tick)
+    made = Ground(Recorder({}, catalogue(), None), clock)
+    monkeypatch.setattr(streams.recorder.lookback, "scan", made.scan)
+    return made
+
+
+def of(generation: str, records: Sequence[GenerationRecord]) -> list[GenerationRecord]:
+    """The same records, of another generation."""
+    return [
+        replace(record, turn=replace(record.turn, generation_id=generation))
+        if isinstance(record, AttemptStarted | GenerationEnded)
+        else replace(record, generation_id=generation)
+        for record in records
+    ]
+
+
+WHOLE: list[GenerationRecord] = [started("a"), chunk("a", 1), ended("a", 1, "<a1>")]
+
+
+def test_a_generation_is_recorded_and_committed(ground: Ground) -> None:
+    ground.take(*WHOLE)
+    assert [type(outcome) for outcome in ground.outcomes] == [GenerationCompleted]
+    assert (ground.letters, ground.committed()) == ([], 3)
+
+
+@pytest.mark.parametrize(
+    "poison",
+    [b"", b"garbage", encode(TokenChunk("generation", "a", 2, 1, 1, Sealed("k", b"n", b"c"))), encode(WHOLE[1])[:-1]],
+    ids=["empty", "no frame", "sealed", "cut"],
+)
+def test_what_cannot_be_read_is_parked_whole_and_the_rest_goes_on(ground: Ground, poison: bytes) -> None:
+    ground.take(*WHOLE[:2], poison, WHOLE[2])
+    (letter,) = ground.letters
+    assert (letter.topic, letter.offset, letter.value, letter.consumer) == (TOKEN_CHUNKS, 2, poison, "streams.recorder")
+    assert [type(outcome) for outcome in ground.outcomes] == [GenerationCompleted]
+    assert ground.committed() == 4
+
+
+def test_a_newer_record_stops_it_unacknowledged_with_all_before_it_recorded(
+    ground: Ground, capsys: pytest.CaptureFixture[str]
+) -> None:
+    doubtful = of("another", [stopped()])
+    ground.append(*doubtful)
+    late = of("another", [stopped("deleted")])
+    with pytest.raises(NewerRecord):
+        ground.recorder.handle(ground.append(*WHOLE, *late, NEWER, *of("h", WHOLE)))  # type: ignore[arg-type]
+    assert len(ground.outcomes) == 1 and ground.letters == [] and ground.scans == 1
+    assert ground.committed() == 5
+
+
+def test_an_end_of_a_newer_release_stops_it_likewise(ground: Ground) -> None:
+    with pytest.raises(NewerRecord, match="'paused'"):
+        ground.take(*WHOLE[:2], replace(stopped(), reason="paused"))  # type: ignore[arg-type]
+    assert (ground.outcomes, ground.letters) == ([], [])
+    assert ground.committed() == 0  # the generation is open
+
+
+def test_too_many_in_a_row_end_the_process_behind_what_it_parked(ground: Ground) -> None:
+    with pytest.raises(TooMuchPoison, match="100 records in a row"):
+        ground.take(*WHOLE, *[b"garbage"] * (MAX_POISON_IN_A_ROW + 5))
+    assert ground.committed() == 3 + MAX_POISON_IN_A_ROW
+    assert len(ground.letters) == MAX_POISON_IN_A_ROW
+
+
+def test_one_good_record_between_them_is_enough(ground: Ground) -> None:
+    for _ in range(3):
+        ground.take(*[b"garbage"] * (MAX_POISON_IN_A_ROW - 1), *of(f"g{_}", WHOLE))
+    assert len(ground.letters) == 3 * (MAX_POISON_IN_A_ROW - 1) and len(ground.outcomes) == 3
+
+
+def test_an_answer_beyond_a_record_is_recorded_as_a_failure_with_a_letter_that_says_so(ground: Ground) -> None:
+    size = 900_000
+    chunks = [chunk("a", seq, "x" * size) for seq in range(1, 11)]
+    ground.take(started("a"), *chunks, ended("a", 10, "x" * size * 10))
+    (outcome,), (letter,) = ground.outcomes, ground.letters
+    assert isinstance(outcome, GenerationFailed) and outcome.failure.code == "unrecordable"
+    assert outcome.text == "x" * size * (MAX_STREAM_BYTES // size)
+    assert (letter.error_type, letter.offset) == ("Unrecordable", 11)
+    assert ground.committed() == 12
+
+
+def test_a_usage_of_two_to_the_63_is_a_finished_answer(ground: Ground) -> None:
+    end = ended("a", 1, "<a1>")
+    ground.take(*WHOLE[:2], replace(end, usage=replace(end.usage, completion_tokens=2**63 - 1)))
+    (outcome,) = ground.outcomes
+    assert isinstance(outcome, GenerationCompleted) and outcome.usage.estimated
+    assert ground.letters == [] and ground.committed() == 3
+
+
+@pytest.mark.parametrize("code", [KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.INVALID_RECORD])
+@pytest.mark.parametrize("at_once", [False, True])
+def test_an_outcome_that_its_topic_refuses_ends_the_turn_without_its_text(
+    ground: Ground, code: int, at_once: bool
+) -> None:
+    ground.producer.raise_refusals = at_once
+    ground.producer.refuse = lambda topic, record: code if topic == GENERATION_OUTCOMES and record.text else None
+    ground.take(*WHOLE)
+    assert ground.committed() == 3
+    (outcome,), (letter,) = ground.outcomes, ground.letters
+    assert isinstance(outcome, GenerationFailed)
+    assert (outcome.failure.code, outcome.text, outcome.turn) == ("unrecordable", "", started("a").turn)
+    assert (letter.error_type, letter.offset) == ("RecordRefused", 2)
+
+
+def test_what_is_refused_whatever_it_is_leaves_its_letter_and_the_rest_goes_on(ground: Ground) -> None:
+    ground.producer.refuse = lambda topic, record: (
+        KafkaError.MSG_SIZE_TOO_LARGE
+        if topic == GENERATION_OUTCOMES and record.turn.generation_id == "generation"
+        else None
+    )
+    ground.take(*WHOLE, *of("h", WHOLE))
+    assert ground.committed() == 6
+    assert [outcome.turn.generation_id for outcome in ground.outcomes] == ["h"] and len(ground.letters) == 1
+
+
+def test_a_letter_that_is_refused_holds_nothing_up(ground: Ground) -> None:
+    ground.producer.refuse = lambda topic, record: KafkaError.MSG_SIZE_TOO_LARGE if topic == DEAD_LETTERS else None
+    ground.take(b"garbage", *WHOLE)
+    assert ground.committed() == 4 and len(ground.outcomes) == 1
+
+
+@pytest.mark.parametrize("at_once", [False, True])
+def test_a_log_that_is_away_is_no_refusal(ground: Ground, at_once: bool) -> None:
+    ground.producer.raise_refusals = at_once
+    ground.producer.refuse = lambda topic, record: KafkaError._MSG_TIMED_OUT
+    with pytest.raises(FatalLogError):
+        ground.take(*WHOLE)
+        ground.recorder.handle([])
+    assert ground.consumer.committed in ([], [0])
+
+
+def test_a_thousand_ends_in_doubt_are_one_scan_with_signs_of_life_and_commits_on_the_way(ground: Ground) -> None:
+    older = [record for n in range(500) for record in of(f"g{n}", WHOLE)]
+    ground.append(*older)
+    begin = len(ground.log)
+    late = [record for n in range(1000) for record in of(f"g{n}", [stopped()])]
+    ground.recorder.handle(ground.append(*late))  # type: ignore[arg-type]
+    assert ground.scans == 1
+    # g0 to g499 had ended before; the rest ended here, each at its own place.
+    assert [outcome.turn.generation_id for outcome in ground.outcomes] == [f"g{n}" for n in range(500, 1000)]
+    assert {type(outcome) for outcome in ground.outcomes} == {GenerationCancelled}
+    assert [outcome.end for outcome in ground.outcomes] == [Position(0, 0, begin + n) for n in range(500, 1000)]
+    # 0.01 s pass with every look at the clock: the batch takes half a minute of it.
+    assert ground.clock[0] > 125 and ground.sign.beats > 50
+    assert len(ground.consumer.committed) > 20 and min(ground.consumer.committed) == begin
+    assert ground.committed() == begin + 1000
+
+
+def test_what_was_accepted_before_an_end_in_doubt_is_in_its_outcome(ground: Ground) -> None:
+    ground.append(*WHOLE[:2])
+    ground.take(stopped())
+    (outcome,) = ground.outcomes
+    assert (outcome.text, outcome.attempts) == ("<a1>", 1)
+
+
+def test_of_two_ends_in_doubt_the_first_one_counts_and_a_late_start_begins_nothing(ground: Ground) -> None:
+    ground.append(b"older")
+    ground.take(stopped("expired"), stopped("deleted"), *WHOLE)
+    (outcome,) = ground.outcomes
+    assert isinstance(outcome, GenerationFailed) and outcome.end == Position(0, 0, 1)
+    assert ground.committed() == 6
+
+
+def test_an_end_whose_beginning_the_topic_has_forgotten_is_recorded(ground: Ground) -> None:
+    ground.append(*of("g", WHOLE))
+    ground.low = 2
+    known = stopped()
+    known = replace(known, turn=replace(known.turn, tail=Position(0, 0, 2)))
+    ground.take(*of("forgotten", [stopped("expired")]), known)
+    assert [outcome.turn.generation_id for outcome in ground.outcomes] == ["forgotten", "generation"]
+    assert ground.scans == 2
+
+
+def test_damage_and_sealed_chunks_in_the_past_are_passed_over(ground: Ground) -> None:
+    ground.append(*WHOLE[:2], b"garbage", TokenChunk("generation", "a", 2, 1, 1, Sealed("k", b"n", b"c")))
+    ground.take(stopped())
+    assert [outcome.text for outcome in ground.outcomes] == ["<a1>"]

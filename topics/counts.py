@@ -1,0 +1,34 @@
+"""Partition counts are the broker's: a process with another number in its settings would split keys silently."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
+
+from topics.catalogue import Catalogue
+from topics.errors import LogUnavailable
+
+TIMEOUT_S = 10.0
+
+
+def with_counts(topics: Catalogue, found: Mapping[str, int]) -> Catalogue:
+    """The catalogue with these partition counts; topics that are not there yet keep theirs."""
+    return Catalogue(
+        {spec.name: replace(spec, partitions=found[spec.name]) if found.get(spec.name) else spec for spec in topics}
+    )
+
+
+def on_broker(properties: Mapping[str, str], topics: Catalogue, timeout_s: float = TIMEOUT_S) -> Catalogue:
+    """The catalogue with the partition counts that the broker has. Blocking; every process asks once, at its start.
+
+    Raises LogUnavailable if the broker does not answer: no count is guessed.
+    """
+    admin = AdminClient({**properties, "socket.timeout.ms": "10000", "log_level": "0"})
+    try:
+        listed = admin.list_topics(timeout=timeout_s).topics
+    except KafkaException as error:
+        raise LogUnavailable(f"the broker could not be asked about its topics: {error.args[0].str()}") from error
+    return with_counts(topics, {name: len(topic.partitions) for name, topic in listed.items()})
