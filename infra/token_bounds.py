@@ -6,7 +6,7 @@ never wrong: for a tokenizer that may drop, shorten or merge text in ways not kn
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 NFC_SHRINKS = 4
@@ -23,13 +23,13 @@ def most_bytes_a_token(definition: Mapping[str, Any]) -> int | None:
     vocabulary = model.get("vocab")
     if model.get("type") != "BPE" or not isinstance(vocabulary, dict) or not vocabulary:
         return None
+    size: Callable[[str], int] = _utf8
     splits = _steps(definition.get("pre_tokenizer"), "pretokenizers")
     if any(step.get("type") == "ByteLevel" for step in splits):
         every_byte, size = vocabulary.keys() >= _ALPHABET, len
     else:
         # Text, with the bytes of what is in no token as tokens of their own.
         every_byte = bool(model.get("byte_fallback")) and vocabulary.keys() >= _FALLBACKS
-        size = _utf8
     if not every_byte or not all(map(_keeps_all, splits)):
         return None
     shrinks = 1

@@ -1,4 +1,4 @@
-"""No body holds the loop, or the interpreter's lock, for long, whatever is in it: measured in CPU time, not by a clock."""
+"""No body holds the loop, or the interpreter's lock, for long, whatever is in it. Measured in CPU time."""
 
 from __future__ import annotations
 
