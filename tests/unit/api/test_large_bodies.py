@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
@@ -70,6 +71,21 @@ async def test_the_loops_thread_is_not_held(alice: httpx.AsyncClient, name: str)
     assert min(took) <= MAX_HELD_S
 
 
+@pytest.mark.parametrize("unit", ["9", "🧘", "\n x", '"', "<|"])
+async def test_a_long_prompt_in_a_conversation_does_not_hold_the_loop(alice: httpx.AsyncClient, unit: str) -> None:
+    conversation = (await alice.post("/api/v1/conversations", json={})).json()["id"]
+    said = unit * (large_bodies.ALMOST_ALL // len(json.dumps(unit)[1:-1]) - 10)
+    body = json.dumps({"content": said}).encode()
+    took = []
+    for _ in range(TRIES):
+        before = time.thread_time()
+        path = f"/api/v1/conversations/{conversation}/messages"
+        answer = await alice.post(path, content=arriving(body), headers=JSON)
+        took.append(time.thread_time() - before)
+        assert answer.json()["error"]["code"] == "context_length_exceeded"
+    assert min(took) <= MAX_HELD_S
+
+
 def handled(body: bytes) -> None:
     """All that is done with a body in a thread."""
     with suppress(ApiError):
@@ -79,10 +95,17 @@ def handled(body: bytes) -> None:
 
 def longest_hold_s(work: Callable[[], None]) -> float:
     """The most CPU time that a thread doing `work` had while this one could not run."""
-    thread = threading.Thread(target=work)
+    go = threading.Event()
+
+    def gone_to_work() -> None:
+        go.wait()
+        work()
+
+    thread = threading.Thread(target=gone_to_work)
     thread.start()
     clock = time.pthread_getcpuclockid(thread.ident or 0)
-    longest = last = 0.0
+    longest, last = 0.0, time.clock_gettime(clock)
+    go.set()
     with suppress(OSError):  # its clock goes with it
         while thread.is_alive():
             now = time.clock_gettime(clock)
