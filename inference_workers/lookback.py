@@ -129,37 +129,23 @@ class Lookback:
         place = message.topic() or "", message.partition() or 0, message.offset() or 0
         return is_set_aside(self._properties, *place, message.timestamp()[1])
 
-<<<<<<< HEAD
-def _apply(message: Message, by_id: Mapping[str, Past]) -> None:
-    partition, offset = message.partition() or 0, message.offset() or 0
-    try:
-        record = decode(message.value() or b"")
-        past = by_id.get(generation_of(record))
-        if past is None or past.failure is not None:
-            return
-        try:
-            past.fold.apply(record, Position(past.turn.tail.epoch, partition, offset))
-        except NewerRecord:
-            raise
-        except Exception as error:
-            past.failure = error  # it fails the one who asked for this generation, and nobody else
-    except UndecodableRecord:
-        return  # no reader counts it
-    except NewerRecord as newer:
-        tell_newer(_log, newer, TOKEN_CHUNKS, partition, offset)
-        raise
-=======
     def _apply(self, message: Message, by_id: Mapping[str, Past]) -> None:
+        partition, offset = message.partition() or 0, message.offset() or 0
         try:
             record = decode(message.value() or b"")
+            past = by_id.get(generation_of(record))
+            if past is None or past.failure is not None:
+                return
+            try:
+                past.fold.apply(record, Position(past.turn.tail.epoch, partition, offset))
+            except NewerRecord:
+                raise
+            except Exception as error:
+                past.failure = error  # it fails the one who asked for this generation, and nobody else
         except UndecodableRecord:
             return  # no reader counts it
         except NewerRecord as newer:
             if self.is_set_aside(message):
                 return
-            tell_newer(_log, newer, TOKEN_CHUNKS, message.partition() or 0, message.offset() or 0)
+            tell_newer(_log, newer, TOKEN_CHUNKS, partition, offset)
             raise
-        past = by_id.get(generation_of(record))
-        if past is not None:
-            past.fold.apply(record, Position(past.turn.tail.epoch, message.partition() or 0, message.offset() or 0))
->>>>>>> w-skew

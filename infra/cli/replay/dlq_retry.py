@@ -82,13 +82,9 @@ async def _job_again(producer: LogProducer, original: Original) -> str:
     """A job goes to the workers as a copy: its place in its topic means nothing, and they look back first."""
     try:
         job = decode(original.value)
-<<<<<<< HEAD
-    except (UndecodableRecord, NewerRecord) as error:
-=======
     except NewerRecord as error:
         raise StillPoison(f"a newer release wrote it, upgrade first: {error}") from error
     except UndecodableRecord as error:
->>>>>>> w-skew
         raise StillPoison(f"{type(error).__name__}: {error}") from error
     if not isinstance(job, GenerationRequested):
         raise StillPoison(f"it is a {type(job).__name__}, which is no job")
@@ -106,11 +102,7 @@ def _refuse_unknown_model(consumer: str, original: Original, models: ModelCatalo
     try:
         record = decode(original.value)
     except (UndecodableRecord, NewerRecord):
-<<<<<<< HEAD
         return  # the agent says what is wrong with it
-=======
-        return
->>>>>>> w-skew
     if isinstance(record, PromptSubmitted | RegenerateRequested) and record.model not in {m.id for m in models}:
         raise NotTaken(
             f"its model {record.model!r} is not known here: give this command the stack's own files by --models"
