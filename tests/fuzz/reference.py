@@ -97,7 +97,7 @@ def told(body: bytes, *, ended: bool = True) -> Told:
         if content and reason is not None:
             return so_far(None, text_sure=False)  # text after its end: taken or not
         if ends and reason is not None and ends != reason:
-            return so_far(None)  # two ends: which one counts is open
+            return so_far(None, text_sure=False)  # two ends: which one counts is open, and what is behind it
         texts.append(content or "")
         if ends and not _is_error(chunk) and ends.lower() not in GOOD_REASONS + OPEN_REASONS:
             return so_far("failed")
@@ -120,7 +120,7 @@ def told(body: bytes, *, ended: bool = True) -> Told:
 def _parsed(data: bytes) -> Any:
     try:
         return json.loads(data.decode("utf-8"), parse_constant=lambda _: None)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 
