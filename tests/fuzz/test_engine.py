@@ -25,13 +25,16 @@ COUNT = int(os.environ.get("FUZZ_ENGINE_COUNT", "1000"))
 SEED = int(os.environ.get("FUZZ_ENGINE_SEED", "20261130"))
 AT_ONCE = 32
 DEADLINES = Deadlines(2.0, 1.5, 8.0)
+PATIENT = Deadlines(20.0, 20.0, 40.0)
 LATE = "engine_timeout"
 
 
-async def _wrong(engine: PerseveringEngine, model: ModelSpec, name: str, plan: Plan) -> list[str]:
+async def _wrong(
+    engine: PerseveringEngine, model: ModelSpec, name: str, plan: Plan, deadlines: Deadlines = DEADLINES
+) -> list[str]:
     got, code = Answer(), ""
     try:
-        await answer(engine, call(model, case_prompt(name), deadlines=DEADLINES), got)
+        await answer(engine, call(model, case_prompt(name), deadlines=deadlines), got)
         status, reason = "completed", got.finish.reason if got.finish else None
     except EngineError as error:
         status, reason, code = "failed", None, error.code
@@ -57,9 +60,9 @@ async def test_what_an_engine_says_is_what_was_sent() -> None:
             async with asyncio.TaskGroup() as clients:
                 for _ in range(AT_ONCE):
                     clients.create_task(client())
-            # A machine that stands still for a moment is no fault of the engine's: once more, alone.
+            # A machine that stands still for a moment is no fault of the engine's: once more, alone and with time.
             for name in [name for name, wrong in faults.items() if LATE in wrong[0] and not named[name].slow]:
-                if not (wrong := await _wrong(engine, model, name, named[name])):
+                if not (wrong := await _wrong(engine, model, name, named[name], PATIENT)):
                     del faults[name]
                 else:
                     faults[name] = wrong
