@@ -80,7 +80,8 @@ class Feed:
     def take(self, record: GenerationRecord, position: Position | None) -> bool:
         """The next record of this generation's partition; True if readers have something new.
 
-        `position` is needed for records that may end the generation. Whatever it raises: `lose` the feed.
+        `position` is needed for records that may end the generation. Whatever it raises, the feed can go on no more:
+        see `lose`.
         """
         if self._held is not None:
             if len(self._held) >= MAX_HELD:
