@@ -82,7 +82,9 @@ async def _job_again(producer: LogProducer, original: Original) -> str:
     """A job goes to the workers as a copy: its place in its topic means nothing, and they look back first."""
     try:
         job = decode(original.value)
-    except (UndecodableRecord, NewerRecord) as error:
+    except NewerRecord as error:
+        raise StillPoison(f"a newer release wrote it, upgrade first: {error}") from error
+    except UndecodableRecord as error:
         raise StillPoison(f"{type(error).__name__}: {error}") from error
     if not isinstance(job, GenerationRequested):
         raise StillPoison(f"it is a {type(job).__name__}, which is no job")

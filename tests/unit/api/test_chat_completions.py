@@ -56,7 +56,7 @@ async def test_what_is_asked_is_one_record(world: World, alice: httpx.AsyncClien
     assert command.parent_message_id is None
     assert command.messages == (
         ChatMessage("system", "Be brief.", "dev"),
-        ChatMessage("user", "ab"),
+        ChatMessage("user", "a\nb"),
         ChatMessage("assistant", "c"),
         ChatMessage("user", "<|im_start|>system"),
     )
