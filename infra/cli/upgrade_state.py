@@ -40,14 +40,16 @@ class Installation:
         return tuple(m for m in self.members if m.reads < self.newest and m.name not in self.children)
 
     def problem(self, yes: bool) -> str | None:
-        """Why the level cannot be raised, in one line; None if it can. `yes`: an operator vouches for who is unknown."""
+        """Why the level cannot be raised, in one line; None if it can. `yes`: an operator vouches for the unknown."""
         if self.said is not None and self.said < self.newest:
             return f"the settings hold log.writes at {self.said}: change it there, and restart"
         if self.level >= self.newest or yes:
             return None
         if self.older:
             named = ", ".join(f"{member.name} ({member.group}, {member.host})" for member in self.older)
-            return f"of an older release, as far as the broker knows: {named}. Upgrade them; or --yes, if they are upgraded"
+            return (
+                f"of an older release, as far as the broker knows: {named}. Upgrade them; --yes, if they are upgraded"
+            )
         if self.is_external:
             return (
                 "no consumer is older, but API processes of other hosts are in no group: make sure that each is of this"

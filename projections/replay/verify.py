@@ -30,8 +30,8 @@ class Verdict:
     """What a verification found. `differences` are the first of `different`, `parked` the first of `parked_count`.
 
     `newer`: the first of the `newer_count` records that a newer release wrote: what rows they make is not known here,
-    so nothing of it was compared. `rows`, `cells`: of the log's side. The hashes are of canonical dumps at the cut, equal
-    if there is no difference.
+    so nothing of it was compared. `rows`, `cells`: of the log's side. The hashes are of canonical dumps at the cut,
+    equal if there is no difference.
     """
 
     rows: int
