@@ -33,13 +33,14 @@ def main(arguments: list[str]) -> int:
         return 1
     FOLDER.mkdir(exist_ok=True)
     (FOLDER / f"{short}.tar.xz").write_bytes(packed)
-    files = len(tarfile.open(fileobj=io.BytesIO(packed)).getnames())
+    with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
+        files = len(archive.getnames())
     print(f"tests/releases/code/{short}.tar.xz: {files} files, {len(packed):,} bytes")
     return 0
 
 
 def _git(*arguments: str) -> bytes:
-    return subprocess.run(["git", *arguments], cwd=ROOT, check=True, capture_output=True).stdout
+    return subprocess.run(["git", *arguments], cwd=ROOT, check=True, capture_output=True).stdout  # noqa: S607
 
 
 if __name__ == "__main__":

@@ -47,9 +47,8 @@ class Installation:
             return None
         if self.older:
             named = ", ".join(f"{member.name} ({member.group}, {member.host})" for member in self.older)
-            return (
-                f"of an older release, as far as the broker knows: {named}. Upgrade them; --yes, if they are upgraded"
-            )
+            advice = "Upgrade them; or --yes, if they are upgraded"
+            return f"of an older release, as far as the broker knows: {named}. {advice}"
         if self.is_external:
             return (
                 "no consumer is older, but API processes of other hosts are in no group: make sure that each is of this"

@@ -102,7 +102,7 @@ def _refuse_unknown_model(consumer: str, original: Original, models: ModelCatalo
     try:
         record = decode(original.value)
     except (UndecodableRecord, NewerRecord):
-        return
+        return  # the agent says what is wrong with it
     if isinstance(record, PromptSubmitted | RegenerateRequested) and record.model not in {m.id for m in models}:
         raise NotTaken(
             f"its model {record.model!r} is not known here: give this command the stack's own files by --models"
@@ -140,6 +140,6 @@ _AGENTS: dict[str, Callable[[Settings], StreamApp]] = {
     "streams.projections": _projections,
 }
 _WHY_NOT = {
-    RECORDER: "the recorder reads a generation as a whole, and has passed this one; the watchdog has ended "
-    "it, if nothing else did: drop the letter, and ask again in the conversation",
+    RECORDER: "the recorder reads a generation as a whole, and has passed this one: its outcome stands, or the "
+    "watchdog has ended it. The letter is information: drop it, and ask again in the conversation",
 }
