@@ -21,7 +21,7 @@ from tests.e2e.stack import ROOT, Stack, running_stack
 from tests.eventually import eventually_sync
 
 pytestmark = pytest.mark.timeout(300)
-PROMISES = 14
+PROMISES = 15
 MODELS = f"""
 [[model]]
 id = "hasty"
