@@ -27,7 +27,7 @@ from inference_workers.publishing import BUSY_LINGER_MS, Outlet
 from inference_workers.spare import NotOrders, Orders, move_output, wait_for_orders
 from inference_workers.worker import Worker
 from infra.exits import EXIT_NEWER, newer_in
-from infra.lifesign import LifeSign
+from infra.lifesign import LIFESIGN_VARIABLE, LifeSign
 from infra.logging import configure, get_logger
 from infra.models import ModelCatalogue, ModelsFileError
 from infra.settings import Settings, SettingsError, load
@@ -121,6 +121,7 @@ async def _named_later(stop: asyncio.Event) -> Orders | None:
     orders = await wait_for_orders(stop)
     if orders is not None:
         os.environ[INSTANCE_VARIABLE] = orders.instance
+        os.environ[LIFESIGN_VARIABLE] = str(orders.lifesign)
         move_output(orders.log)
         _log.info("standing in", instance=orders.instance)
     return orders
