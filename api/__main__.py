@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
+from functools import partial
 from types import FrameType
 from typing import Protocol
 
@@ -45,6 +47,10 @@ from infra.lifesign import LifeSign
 from infra.models import ModelCatalogue, ModelsFileError
 from infra.redis import RedisScripts
 from infra.settings import ApiSettings, Settings, SettingsError, load
+from infra.speaking import speak
+from infra.stack.child import STACK_ID_VARIABLE
+from infra.stack.layout import Layout
+from infra.stack.snapshot import troubles
 from infra.tokenizers import TokenCounter, TokenizerError
 from projections.facade import Projections
 from schemas.codec import NewerRecord
@@ -147,7 +153,9 @@ async def connected(settings: Settings) -> AsyncIterator[tuple[Parts, list[Faili
 
         past = LogPast(settings, topics)
         stack.push_async_callback(past.aclose)
-        readiness = Readiness({"log": ask_log, "projections": reads.ping})
+        status_file = Layout.at(settings.state).status_file
+        supervised = partial(troubles, status_file) if os.environ.get(STACK_ID_VARIABLE) else None
+        readiness = Readiness({"log": ask_log, "projections": reads.ping}, supervised)
         ends, fleet = KafkaEnds(admin, topics), KafkaFleet(admin)
         stack.push_async_callback(fleet.aclose)
         pulse = Pulse(topics, live, past, ends, fleet, readiness, readers, settings.worker.slots)
@@ -237,6 +245,7 @@ def main() -> int:
     too_new: list[Exception] = []
     try:
         settings = load()
+        speak(settings)
         logging.configure("api", settings.log_level)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(serve(settings))

@@ -50,7 +50,9 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
         415: "The body is not plain JSON.",
         422: "The Idempotency-Key was used with another body.",
         429: "Too many requests; Retry-After tells when to try again.",
+        502: "The model's engine refuses for a reason that its operator must mend; `code` names it.",
         503: "A server behind this one is away; retry with the same Idempotency-Key.",
+        504: "The model's engine was silent for longer than its deadlines allow.",
     }.items()
 }
 

@@ -140,23 +140,15 @@ _FAILURE_STATUS = {
     "conversation_deleted": 404,
     "content_sealed": 410,
     "rate_limit_exceeded": 429,
-    # The engine is another's, and wrong or wrongly set up: nothing the caller could mend.
-    "empty_answer": 502,
-    "engine_auth": 502,
-    "engine_error": 502,
-    "engine_failed": 502,
-    "engine_misconfigured": 502,
-    "engine_rejected": 502,
-    "unexpected_tool_call": 502,
-    "engine_overloaded": 503,
-    "engine_unavailable": 503,
     "engine_timeout": 504,
 }
 
 
 def of_failure(failure: Failure) -> ApiError:
     """The answer for a turn that failed before anything of it was sent. An upstream's 429 is ours, with its wait."""
-    status = _FAILURE_STATUS.get(failure.code, 503 if failure.retryable else 500)
+    # What an engine refuses for good is the operator's to mend (engine_auth, engine_misconfigured), no fault of ours.
+    final = 502 if failure.code.startswith("engine_") else 500
+    status = _FAILURE_STATUS.get(failure.code, 503 if failure.retryable else final)
     wait_s = failure.retry_after_s
     if failure.code == "engine_overloaded" and wait_s is not None:
         status = 429

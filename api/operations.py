@@ -1,4 +1,7 @@
-"""For operators: /health, /metrics, and the API page. No key is asked for; none of them says anything of users."""
+"""For operators: /health, /ready, /live, /metrics, and the API page.
+
+No key is asked for; none of them says anything of users.
+"""
 
 from __future__ import annotations
 
@@ -17,10 +20,38 @@ _PAGE_POLICY = "default-src 'none'; style-src 'self'; base-uri 'none'; form-acti
 
 @router.get("/health")
 async def health(request: Request) -> Response:
-    """200 when the log and the projections answer, 503 when one does not."""
+    """Of the installation: 503 when the log or the projections do not answer, or one of its roles cannot stay up.
+
+    For whoever is called at night. Roles are known where a supervisor runs this process.
+    """
+    readiness = parts_of(request).readiness
+    found, troubled = await readiness.check(), await readiness.troubles()
+    document = {"status": "ok", "checks": found}
+    if troubled is not None:
+        document["roles"] = troubled
+    if not _all_answer(found):
+        document["status"] = "unavailable"
+    elif troubled:
+        document["status"] = "degraded"
+    return json_answer(document, 200 if document["status"] == "ok" else 503)
+
+
+@router.get("/ready")
+async def ready(request: Request) -> Response:
+    """Of this process: 200 when the log and the projections answer, 503 when one does not. For load balancers."""
     found = await parts_of(request).readiness.check()
-    ready = all(state == "ok" for state in found.values())
-    return json_answer({"status": "ok" if ready else "unavailable", "checks": found}, 200 if ready else 503)
+    serves = _all_answer(found)
+    return json_answer({"status": "ok" if serves else "unavailable", "checks": found}, 200 if serves else 503)
+
+
+@router.get("/live")
+async def live() -> Response:
+    """200 while this process answers at all, whatever else is away. For whoever would start it anew."""
+    return json_answer({"status": "ok"}, 200)
+
+
+def _all_answer(checks: dict[str, str]) -> bool:
+    return all(state == "ok" for state in checks.values())
 
 
 @router.get("/metrics")

@@ -31,6 +31,7 @@ from infra.lifesign import LifeSign
 from infra.logging import configure, get_logger
 from infra.models import ModelCatalogue, ModelsFileError
 from infra.settings import Settings, SettingsError, load
+from infra.speaking import speak
 from topics.catalogue import (
     CONTROL,
     GENERATION_OUTCOMES,
@@ -166,6 +167,7 @@ def main() -> int:
         return 2
     try:
         settings = load()
+        speak(settings)
         models = ModelCatalogue.load(settings.models)
     except (SettingsError, ModelsFileError) as error:
         print(error, file=sys.stderr)

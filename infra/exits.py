@@ -6,8 +6,12 @@ newer release: nothing was acknowledged, and only an upgrade (or `replay dlq par
 
 from __future__ import annotations
 
+import contextlib
+import os
+from pathlib import Path
 from typing import Any
 
+from infra.lifesign import LIFESIGN_VARIABLE
 from schemas.codec import NewerRecord
 
 EXIT_FAILED = 1
@@ -37,10 +41,24 @@ def exit_status(error: BaseException | None) -> int:
 
 
 def tell_newer(log: Any, error: NewerRecord, topic: str, partition: int, offset: int) -> None:
-    """The one line of a process that stops at a newer record: where it stands, and its schema id."""
+    """The one line of a process that stops at a newer record: where it stands, and its schema id. A supervisor gets it
+    too, for `status` and /health. Of an error that has been told of, nothing is said again.
+    """
+    if getattr(error, "__notes__", None):
+        return
+    error.add_note(f"{topic}:{partition}@{offset}")
     log.critical(
         "this record is newer than me: upgrade",
         source=f"{topic}/{partition}/{offset}",
         schema_id=error.schema_id,
         reason=str(error),
     )
+    if sign := os.environ.get(LIFESIGN_VARIABLE):
+        # Whoever cannot be told sees the exit status, and the log.
+        with contextlib.suppress(OSError):
+            newer_note(Path(sign)).write_text(f"{topic}:{partition}@{offset}: {error}\n", "utf-8")
+
+
+def newer_note(sign: Path) -> Path:
+    """Where a process with this sign of life says at which record of a newer release it stopped."""
+    return sign.with_suffix(".newer")

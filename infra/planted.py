@@ -1,8 +1,9 @@
-"""Faults that a test plants in one process at its start: a crash at a named point, a clock that is wrong.
+"""Faults that a test plants in one process at its start: a crash at a named point, a clock that is wrong, schemas that
+it does not know (as a process of an older release).
 
-Nothing is planted unless a test did so: by VERBATIM_CRASHPOINT and VERBATIM_CLOCK_SKEW_S for a process that it starts
-itself, or, since a supervisor hands down neither, by a file beside the life sign of one child. The child that starts
-next takes the file away, so that only that one life of it is struck.
+Nothing is planted unless a test did so: by VERBATIM_CRASHPOINT, VERBATIM_CLOCK_SKEW_S and VERBATIM_NEWEST_SCHEMA for a
+process that it starts itself, or, since a supervisor hands down none of them, by a file beside the life sign of one
+child. The child that starts next takes the file away, so that only that one life of it is struck.
 """
 
 from __future__ import annotations
@@ -11,21 +12,26 @@ import functools
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 CRASHPOINT_VARIABLE = "VERBATIM_CRASHPOINT"
 CLOCK_SKEW_VARIABLE = "VERBATIM_CLOCK_SKEW_S"
+NEWEST_SCHEMA_VARIABLE = "VERBATIM_NEWEST_SCHEMA"
 _LIFESIGN_VARIABLE = "VERBATIM_LIFESIGN"
 _SUFFIX = ".fault"
 
 
 @dataclass(frozen=True, slots=True)
 class Planted:
-    """`crash_point`: NAME or NAME:N, the N-th time that point is passed. `clock_skew_s`: added to the wall clock."""
+    """`crash_point`: NAME or NAME:N, the N-th time that point is passed. `clock_skew_s`: added to the wall clock.
+
+    `newest_schema`: the newest schema id that the process knows; 0: it knows all.
+    """
 
     crash_point: str = ""
     clock_skew_s: float = 0.0
+    newest_schema: int = 0
 
 
 def fault_file(run_folder: Path, child: str) -> Path:
@@ -35,7 +41,7 @@ def fault_file(run_folder: Path, child: str) -> Path:
 
 def plant(run_folder: Path, child: str, planted: Planted) -> None:
     """Lay a fault down for the next life of `child`; it strikes once that child is started again."""
-    content = json.dumps({"crash_point": planted.crash_point, "clock_skew_s": planted.clock_skew_s})
+    content = json.dumps(asdict(planted))
     file = fault_file(run_folder, child)
     draft = file.with_name(f".{file.name}")
     draft.write_text(content)
@@ -60,5 +66,9 @@ def take(environment: Mapping[str, str]) -> Planted:
             pass  # nothing planted: as good as always
         else:
             read = json.loads(content)
-            return Planted(str(read["crash_point"]), float(read["clock_skew_s"]))
-    return Planted(environment.get(CRASHPOINT_VARIABLE, ""), float(environment.get(CLOCK_SKEW_VARIABLE) or 0))
+            return Planted(str(read["crash_point"]), float(read["clock_skew_s"]), int(read["newest_schema"]))
+    return Planted(
+        environment.get(CRASHPOINT_VARIABLE, ""),
+        float(environment.get(CLOCK_SKEW_VARIABLE) or 0),
+        int(environment.get(NEWEST_SCHEMA_VARIABLE) or 0),
+    )

@@ -25,7 +25,8 @@ from pydantic_settings import (
 )
 
 from infra.origins import checked_origins
-from infra.planted import CLOCK_SKEW_VARIABLE, CRASHPOINT_VARIABLE
+from infra.planted import CLOCK_SKEW_VARIABLE, CRASHPOINT_VARIABLE, NEWEST_SCHEMA_VARIABLE
+from schemas.registry import READ_BEFORE, WRITE_LEVEL
 
 CONFIG_FILE_VARIABLE = "VERBATIM_CONFIG"
 DEFAULT_CONFIG_FILE = "verbatim.toml"
@@ -37,6 +38,7 @@ OTHER_NAMES = frozenset(
         CONFIG_FILE_VARIABLE,
         CRASHPOINT_VARIABLE,
         CLOCK_SKEW_VARIABLE,
+        NEWEST_SCHEMA_VARIABLE,
         "VERBATIM_CACHE",
         "VERBATIM_INSTANCE",
         "VERBATIM_LIFESIGN",
@@ -77,6 +79,20 @@ class KafkaSettings(_Section):
             "ssl.ca.location": str(self.ssl_ca_file) if self.ssl_ca_file else None,
         }
         return {name: value for name, value in wanted.items() if value is not None}
+
+
+class LogSettings(_Section):
+    """`writes`: the newest write level of which records are written (docs/schemas.md).
+
+    Unset: what the release before reads, so that its processes may run beside ours; `up` fills in its installation's.
+    """
+
+    writes: int | None = Field(default=None, ge=1, le=WRITE_LEVEL)
+
+    @property
+    def level(self) -> int:
+        """The level to write at."""
+        return READ_BEFORE if self.writes is None else self.writes
 
 
 class CassandraSettings(_Section):
@@ -191,6 +207,7 @@ class Settings(BaseSettings):
     policy: Path | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     kafka: KafkaSettings = KafkaSettings()
+    log: LogSettings = LogSettings()
     cassandra: CassandraSettings = CassandraSettings()
     redis: RedisSettings = RedisSettings()
     triton: TritonSettings = TritonSettings()

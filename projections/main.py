@@ -6,6 +6,9 @@ Run as `faust -A projections.main -L uvloop worker --without-web`. Nothing conne
 from __future__ import annotations
 
 from infra.settings import load
+from infra.speaking import speak
 from projections.agent import make_projections_app
 
-app = make_projections_app(load())
+_settings = load()
+speak(_settings)
+app = make_projections_app(_settings)

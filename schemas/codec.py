@@ -65,7 +65,7 @@ def _encoder_of(record_type: type, level: int) -> Encoder:
     Below the level of the version that could hold it, a record loses what only that version can say: it is written as
     the release before wrote it.
     """
-    allowed = [version for version in versions_of(record_type) if version.writes <= level]
+    allowed = [each for each in versions_of(record_type) if each.writes <= level and each.id <= _newest]
     *older, newest = [(version, _encoder(record_type, version)) for version in allowed]
     if not older:
         return newest[1]
@@ -190,6 +190,7 @@ _DECODERS: dict[int, Callable[[BytesIO], Any]] = {}
 
 
 _write_level = WRITE_LEVEL
+_newest = max(registered_schemas())
 
 
 def set_write_level(level: int) -> None:
@@ -207,6 +208,22 @@ def set_write_level(level: int) -> None:
 def write_level() -> int:
     """The level that is written at most."""
     return _write_level
+
+
+def know_none_above(schema_id: int) -> None:
+    """From now on this process knows no schema above this id: it takes records of those for a newer release's.
+
+    What an older release is like, for the tests and the demo of version skew.
+    """
+    global _newest
+    _newest = schema_id
+    _ENCODERS.clear()
+    _WHOLE_ENCODERS.clear()
+    _DECODERS.clear()
+
+
+def _known(schema_id: int) -> RegisteredSchema | None:
+    return registered_schemas().get(schema_id) if schema_id <= _newest else None
 
 
 def _check_steps(registered: RegisteredSchema) -> None:
@@ -228,7 +245,7 @@ def _made_encoder(record_type: type) -> Encoder:
 
 
 def _made_decoder(schema_id: int) -> Callable[[BytesIO], Any] | None:
-    if schema_id not in registered_schemas():
+    if _known(schema_id) is None:
         return None
     decoder = _DECODERS[schema_id] = _decoder(schema_id)
     return decoder
@@ -298,8 +315,7 @@ def decode(value: bytes | None) -> Any:
 
 def is_newer(schema_id: int) -> bool:
     """Whether an id that is not in the index is just above it, as a newer release's are."""
-    newest = max(registered_schemas())
-    return newest < schema_id <= newest + NEWER_IDS
+    return _newest < schema_id <= _newest + NEWER_IDS
 
 
 def _misfit(schema_id: int, error: Exception) -> UndecodableRecord:
@@ -311,5 +327,5 @@ def record_type_of(value: bytes | None) -> type | None:
     """The type of a framed record without decoding its body; None where the frame tells none."""
     if value is None or len(value) < FRAME_BYTES:
         return None
-    registered = registered_schemas().get(_FRAME.unpack_from(value)[1]) if value[0] == 0 else None
+    registered = _known(_FRAME.unpack_from(value)[1]) if value[0] == 0 else None
     return None if registered is None else _TYPES_BY_NAME[registered.record_name]

@@ -64,6 +64,10 @@ Handler = Callable[[Any, Source], Awaitable[None]]
 say of a record that they will never take), Retry, or what ends the process. It is called again with the same record
 after Retry, a restart or a rebalance."""
 
+SetAsideAt = Callable[[str, int, int, int], bool]
+"""Whether an operator has set aside the record of a newer release at (topic, partition, offset), appended at so many
+milliseconds. It may block."""
+
 OpenHandler = Callable[[LogProducer], AbstractAsyncContextManager[Handler]]
 """Opens what a handler needs (given the process's producer) and closes it when the process stops."""
 
@@ -85,7 +89,9 @@ class Consumption:
         stopping: Callable[[], bool],
         give_up_s: float = GIVE_UP_S,
         imported: bool = False,
+        set_aside: SetAsideAt = lambda topic, partition, offset, at_ms: False,
     ) -> None:
+        self._set_aside = set_aside
         self._consumer = f"streams.{name}"
         self._handler = handler
         self._producer = producer
@@ -147,6 +153,12 @@ class Consumption:
                 source.acknowledge()
             self._poison.good()
         except NewerRecord as error:
+            at_ms = source.timestamp_us // 1000
+            if await asyncio.to_thread(self._set_aside, source.topic, source.partition, source.offset, at_ms):
+                _log.warning("passed over: an operator has set it aside", source=_place(source))
+                if self._holds:
+                    source.acknowledge()
+                return
             tell_newer(_log, error, source.topic, source.partition, source.offset)
             raise
         except _POISON as error:

@@ -13,6 +13,7 @@ import os
 import sys
 import threading
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import faust
@@ -29,6 +30,7 @@ from streams.transport import RawSchema, Transport
 from topics.catalogue import Catalogue, catalogue
 from topics.counts import on_broker
 from topics.producer import LogProducer
+from topics.set_aside import is_set_aside
 
 __all__ = ["Handler", "OpenHandler", "Poison", "Retry", "Source", "StreamApp", "make_app", "run_agent"]
 
@@ -164,13 +166,10 @@ def make_app(
     )
     app.verbatim_name = name
     app.verbatim_settings = settings
-    app.topics_catalogue = on_broker(
-        settings.kafka.client_properties(),
-        catalogue(
-            pools,
-            keyed_partitions=settings.kafka.keyed_partitions,
-            token_chunk_partitions=settings.kafka.token_chunk_partitions,
-        ),
+    app.topics_catalogue = catalogue(
+        pools,
+        keyed_partitions=settings.kafka.keyed_partitions,
+        token_chunk_partitions=settings.kafka.token_chunk_partitions,
     )
     app.lazy_ms = lazy_ms
     return app
@@ -223,9 +222,10 @@ async def _run(
     holds: bool,
     imported: bool,
 ) -> None:
-    settings = app.verbatim_settings
+    properties = app.verbatim_settings.kafka.client_properties()
+    app.topics_catalogue = await asyncio.to_thread(on_broker, properties, app.topics_catalogue)
     producer = LogProducer(
-        settings.kafka.client_properties(),
+        properties,
         app.topics_catalogue,
         linger_ms=0 if app.lazy_ms is None else LAZY_LINGER_MS,
         client_id=app.conf.id,
@@ -244,6 +244,7 @@ async def _run(
                 maybe_repeat=lambda topic, partition, offset: app.consumer.maybe_repeat(topic, partition, offset),
                 stopping=lambda: app.should_stop,
                 imported=imported,
+                set_aside=partial(is_set_aside, properties),
             )
             beats = group.create_task(run_beats(app, lambda: consumption.in_flight > 0, LifeSign.from_env()))
             await consume(_messages(stream.noack()), consumption, most_in_flight)

@@ -12,6 +12,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from infra.settings import Settings
+from schemas.codec import set_write_level, write_level
+from schemas.registry import WRITE_LEVEL
 from tests.stack_fixture import session_servers
 
 UNIT = Path(__file__).parent / "unit"
@@ -75,6 +77,14 @@ def no_swallowed_errors(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     logger.removeHandler(swallowed)
     if swallowed.said:
         pytest.fail("errors that nobody would have seen: " + "; ".join(swallowed.said))
+
+
+@pytest.fixture(autouse=True)
+def newest_write_level() -> Iterator[None]:
+    """What a command under test wrote at is no matter of the next test."""
+    yield
+    if write_level() != WRITE_LEVEL:
+        set_write_level(WRITE_LEVEL)
 
 
 @pytest.fixture(scope="session")

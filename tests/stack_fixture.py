@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from infra.settings import Settings, load
+from schemas.registry import WRITE_LEVEL
 from tests.eventually import eventually_sync
 
 REPO_ROOT = Path(__file__).parents[1]
@@ -30,6 +31,8 @@ def settings_of(state: Path) -> Settings:
     stack: dict[str, Any] = json.loads((state / "stack.json").read_text())
     return load(
         state=state,
+        # As `up` starts its processes: with the broker their own.
+        log={"writes": WRITE_LEVEL},
         kafka={"bootstrap": stack["kafka"]["bootstrap"]},
         cassandra={"contact_points": (stack["cassandra"]["host"],), "port": stack["cassandra"]["port"]},
         redis={"url": stack["redis"]["url"]},

@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterator, Mapping
 
 from confluent_kafka import Message, TopicPartition
 
-from schemas.codec import UndecodableRecord, decode
+from schemas.codec import NewerRecord, UndecodableRecord, decode
 from schemas.envelope import Position
 from schemas.generation import AttemptEnded, AttemptStarted, GenerationEnded, TokenChunk
 from topics.consumer import assigned_consumer, bounds, next_batch
 from topics.errors import FatalLogError, LogUnavailable, OutOfRange
 from topics.generation_fold import GenerationFold
+from topics.set_aside import is_set_aside
 
 _MOST = 5000
 
@@ -89,7 +90,7 @@ def fold_generation(
 ) -> GenerationFold:
     """What token-chunks says of one generation between its `tail` and offset `stop` (excluded).
 
-    Raises as `scan` does. Damaged records are passed over, as every reader does.
+    Raises as `scan` does, and NewerRecord. Damaged records are passed over, as every reader does.
     """
     fold = GenerationFold()
     key = conversation_id.encode()
@@ -99,6 +100,11 @@ def fold_generation(
         try:
             record = decode(message.value())
         except UndecodableRecord:
+            continue
+        except NewerRecord:
+            at_ms = message.timestamp()[1]
+            if not is_set_aside(properties, topic, tail.partition, message.offset() or 0, at_ms):
+                raise
             continue
         if generation_of(record) == generation_id:
             fold.apply(record, Position(tail.epoch, tail.partition, message.offset() or 0))

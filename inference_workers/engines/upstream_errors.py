@@ -150,7 +150,7 @@ def _seconds(header: str, now_s: float) -> float | None:
     except ValueError:
         try:
             when = parsedate_to_datetime(header)
-        except ValueError:
+            seconds = (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp() - now_s
+        except (ValueError, TypeError, OverflowError):
             return None
-        seconds = (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp() - now_s
     return min(max(seconds, 0.0), MAX_RETRY_AFTER_S) if math.isfinite(seconds) else None

@@ -18,7 +18,9 @@ TESTS = REPO_ROOT / "tests"
 UNIT_PROCESSES = 2
 NOTHING_COLLECTED = 5
 # Run after the others, with servers of their own: about half of the time.
-SECOND_RUN = ("e2e", "faults", "histories", "integration/guarantees", "integration/replay", "releases", "sim")
+SECOND_RUN = (
+    "e2e", "faults", "fuzz", "histories", "integration/guarantees", "integration/replay", "releases", "sim",
+)  # fmt: skip
 SLOWEST = ("--durations=15", "--durations-min=10")
 
 CHECKS: tuple[tuple[str, tuple[str, ...]], ...] = (
@@ -50,8 +52,15 @@ def test(
         int | None,
         typer.Option("--faults", metavar="N", min=1, help="Only this: N random faults on a stack of its own."),
     ] = None,
+    fuzz: Annotated[
+        int | None,
+        typer.Option(
+            "--fuzz", metavar="N", min=1, help="Only this: N upstream answers and N request bodies at a stack."
+        ),
+    ] = None,
     seed: Annotated[
-        int | None, typer.Option("--seed", metavar="S", min=0, help="What the faults are drawn from; needs --faults.")
+        int | None,
+        typer.Option("--seed", metavar="S", min=0, help="What they are drawn from; needs --faults or --fuzz."),
     ] = None,
 ) -> None:
     """Check, then test: `test [unit|integration|…] [PYTEST ARGUMENTS]`. Unit tests run two at a time.
@@ -60,11 +69,18 @@ def test(
 
     With --faults N: start a stack in a temporary folder, let N faults strike it under load, check every promise, and
     print the seed. Exit 1 when any promise was broken; the schedule and the command to repeat it are printed then.
+
+    With --fuzz N: start a stack in a temporary folder, let N upstreams answer it and send it N requests, most of them
+    wrong, check what became of each, and print the seed. Exit 1 when anything was not right; each such case is saved.
     """
-    if seed is not None and faults is None:
-        raise typer.BadParameter("--seed needs --faults N")
+    if seed is not None and faults is None and fuzz is None:
+        raise typer.BadParameter("--seed needs --faults N or --fuzz N")
+    if faults is not None and fuzz is not None:
+        raise typer.BadParameter("--faults and --fuzz are runs of their own")
     if faults is not None:
         raise typer.Exit(_run(fault_run(faults, seed)))
+    if fuzz is not None:
+        raise typer.Exit(_run(fuzz_run(fuzz, seed)))
     suites = suite_names()
     wanted = [argument for argument in context.args if argument in suites]
     extra = [argument for argument in context.args if argument not in suites]
@@ -114,6 +130,11 @@ def plan(suites: Sequence[str]) -> list[list[str]]:
 def fault_run(faults: int, seed: int | None) -> list[str]:
     """Python's arguments for a run of so many faults; `seed` None: another one each time."""
     return ["-m", "tests.faults.run", "--faults", str(faults), *(["--seed", str(seed)] if seed is not None else [])]
+
+
+def fuzz_run(count: int, seed: int | None) -> list[str]:
+    """Python's arguments for a run of so many cases of each kind; `seed` None: others each time."""
+    return ["-m", "tests.fuzz.run", "--count", str(count), *(["--seed", str(seed)] if seed is not None else [])]
 
 
 def run_pytest(run: Sequence[str], extra: Sequence[str]) -> int:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from infra.cli.conversation_parts import conversation_app
 from infra.settings import load
+from infra.speaking import speak
 from streams.mistakes import explained
 
 with explained():
-    app = conversation_app(load())
+    _settings = load()
+    speak(_settings)
+    app = conversation_app(_settings)

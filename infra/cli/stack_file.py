@@ -88,14 +88,22 @@ def read_stack_file(file: Path) -> RunningStack:
 def connected_settings(given: Path | None, *, cassandra: bool = True) -> Settings:
     """Settings that name Kafka and (if wanted) Cassandra: external where set, the running stack's elsewhere.
 
+    From then on this command writes at the write level of the state folder, if the settings name none.
+
     Raises NotRunning where a server is neither external nor running here, UserError for wrong settings.
     """
-    from infra.settings import CassandraSettings, KafkaSettings, SettingsError, load
+    from infra.settings import CassandraSettings, KafkaSettings, LogSettings, SettingsError, load
+    from infra.speaking import speak
+    from infra.stack.write_level import level_of
 
     try:
         settings = load(**({"state": given} if given is not None else {}))
     except SettingsError as error:
         raise UserError(str(error)) from None
+    if settings.log.writes is None:
+        writes = LogSettings(writes=level_of(Layout.at(settings.state)))
+        settings = settings.model_copy(update={"log": writes})
+    speak(settings)
     if settings.kafka.bootstrap and (settings.cassandra.contact_points or not cassandra):
         return settings
     stack = running_stack(settings.state)

@@ -93,7 +93,7 @@ def _print_table(snapshot: Snapshot, rows: list[dict[str, Any]]) -> None:
                 str(row["restarts"]),
                 _duration(row["uptime_s"]),
                 memory,
-                row["detail"],
+                row["detail"] or row["trouble"],
             )
         )
     widths = [max(len(line[column]) for line in lines) for column in range(7)]

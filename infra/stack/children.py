@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from infra.lifesign import LIFESIGN_VARIABLE
@@ -17,6 +18,7 @@ from infra.stack.child import ChildSpec, Health
 from infra.stack.health import ApiHealth
 from infra.stack.layout import Layout
 from infra.stack.session_secret import without_session_secret
+from infra.stack.write_level import level_variable
 
 REPO_ROOT = Path(__file__).parents[2]
 INSTANCE_VARIABLE = "VERBATIM_INSTANCE"
@@ -136,6 +138,7 @@ def _spec(role: Role, name: str, settings: Settings, layout: Layout, environment
         env={**inherited, **settings_env(told), **own},
         # Not the caller's folder: a settings file lying there must not be read again.
         cwd=layout.run,
+        env_now=partial(level_variable, layout),
         health=role.health(settings) if role.health is not None else None,
         stop_grace_s=role.stop_grace_s,
         hung_after_s=role.hung_after_s,

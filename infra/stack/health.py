@@ -183,7 +183,7 @@ class TritonHealth:
 
 
 class ApiHealth:
-    """GETs /health, which answers 200 when the API can serve."""
+    """GETs /ready, which answers 200 when the API can serve: /health tells of other roles too."""
 
     def __init__(self, api: ApiSettings) -> None:
         host = "127.0.0.1" if api.host in ("0.0.0.0", "::", "") else api.host
@@ -195,12 +195,12 @@ class ApiHealth:
     def _query(self) -> None:
         connection = HTTPConnection(self._host, self._port, timeout=QUERY_TIMEOUT_S)
         try:
-            connection.request("GET", "/health")
+            connection.request("GET", "/ready")
             status = connection.getresponse().status
         finally:
             connection.close()
         if status != HTTPStatus.OK:
-            raise Unwell(f"GET /health answers {status}")
+            raise Unwell(f"GET /ready answers {status}")
 
     def close(self) -> None:
         """Every query has a connection of its own."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from infra.clock import monotonic_s, utc_now
+from infra.exits import EXIT_NEWER, newer_note
 from infra.logging import get_logger
 from infra.stack.backoff import Backoff
 from infra.stack.child import ChildSpec
@@ -22,6 +23,11 @@ StandIn = Callable[[ChildSpec], Process | None]
 """Gives a running process that has just been told to be this child, or None."""
 
 FIRST_TRIES = 3
+MANY_TRIES = 3
+"""So many lives in a row that did not last are told as trouble."""
+NEWER_PAUSE_S = 60.0
+"""A process that met a record of a newer release meets it again until somebody upgrades, which takes a while."""
+MOST_NOTE_CHARACTERS = 300
 STAND_IN_START_S = 3.0
 """A stand-in beats as soon as it has heard; one that does not was hung."""
 
@@ -45,6 +51,8 @@ class Keeper:
         self.spec = spec
         self.state: State = "starting"
         self.detail = ""
+        self.trouble = ""
+        """Why the child cannot stay up, in words for an operator; empty while it can."""
         self.pid: int | None = None
         self.restarts = 0
         self.started_at: str = ""
@@ -53,6 +61,7 @@ class Keeper:
         self._backoff = backoff
         self._stand_in = stand_in
         self._stopping = asyncio.Event()
+        self._hurry = asyncio.Event()
         self._decided = asyncio.Event()
         self._process: Process | None = None
         self._wanted_again = False
@@ -70,42 +79,78 @@ class Keeper:
             await self._process.stop(self.spec.stop_grace_s)
 
     async def restart(self) -> None:
-        """Ask the child to end, kill it after its grace; `run` starts it again at once."""
+        """Ask the child to end, kill it after its grace; `run` starts it again at once, also one that waits."""
+        self._told("")
+        self._hurry.set()
         if self._process is not None:
             self._wanted_again = True
             await self._process.stop(self.spec.stop_grace_s)
 
     async def run(self) -> None:
-        """Keep the child until `stop`, or until it failed FIRST_TRIES times without ever being ready."""
+        """Keep the child until `stop`, or until it failed FIRST_TRIES times without ever being ready.
+
+        One that met a record of a newer release is never given up: it is what an operator has to see to.
+        """
         failures = 0
         while not self._stopping.is_set():
             reason, healthy_s = await self._one_life()
             if self._stopping.is_set():
                 break
             failures = self._backoff.failures(failures, healthy_s)
-            if not self._decided.is_set() and failures >= FIRST_TRIES and self.spec.is_required:
+            newer = self._newer(reason)
+            if not newer and not self._decided.is_set() and failures >= FIRST_TRIES and self.spec.is_required:
+                self._told("given up")
                 self._set("failed", reason)
                 self._decided.set()
                 log.error("child given up", child=self.spec.name, reason=reason)
                 return
             if self._wanted_again:
                 failures, self._wanted_again = 0, False
-            delay_s = self._backoff.delay_s(failures)
+            delay_s = NEWER_PAUSE_S if newer and failures else self._backoff.delay_s(failures)
             self.restarts += 1
+            if newer:
+                # A stand-in may be as old as the one it would stand in for.
+                reason, self._was_ready = newer, False
+                self._told(newer)
+            elif failures >= MANY_TRIES:
+                self._told(f"ended {failures} times in a row")
+            self._hurry.clear()
             self._set("waiting", f"{reason}; started again in {delay_s:g} s")
             log.warning("child ended", child=self.spec.name, reason=reason, again_in_s=delay_s, restarts=self.restarts)
+            if newer:
+                self._decided.set()
             if delay_s > 0:
                 await self._pause(delay_s)
+        self._told("")
         self._set("stopped", "")
         self._decided.set()
 
     async def _pause(self, seconds: float) -> None:
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._stopping.wait(), seconds)
+        """Until `stop` or `restart`, for `seconds` at most."""
+        async with asyncio.TaskGroup() as tasks:
+            ends = [tasks.create_task(self._stopping.wait()), tasks.create_task(self._hurry.wait())]
+            await asyncio.wait(ends, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+            for end in ends:
+                end.cancel()
+
+    def _newer(self, reason: str) -> str:
+        """What a life that ended because of a newer release's record said of it; empty for every other end."""
+        if self.spec.is_server or reason != f"exited with code {EXIT_NEWER}":
+            return ""
+        note = ""
+        with contextlib.suppress(OSError), newer_note(self._sign).open(encoding="utf-8", errors="replace") as file:
+            note = "".join(filter(str.isprintable, file.read(MOST_NOTE_CHARACTERS))).strip()
+        return note or "it met a record of a newer release: upgrade"
+
+    def _told(self, trouble: str) -> None:
+        if trouble != self.trouble and self.spec.is_required:
+            self.trouble = trouble
+            self._changed()
 
     async def _one_life(self) -> tuple[str, float]:
         """From start to end: why it ended, and how many seconds it was healthy."""
         self._sign.unlink(missing_ok=True)
+        newer_note(self._sign).unlink(missing_ok=True)
         self.started_at = utc_now().isoformat(timespec="seconds")
         # Only after a life that was ready: what cannot even start would take one spare after the other.
         was_ready, self._was_ready = self._was_ready, False
@@ -122,6 +167,7 @@ class Keeper:
         self._set("starting", "")
         ready_at: float | None = None
         watch = Watch(self.spec, process, self._sign, self._well)
+        lasts: asyncio.TimerHandle | None = None
         try:
             reason = await watch.until_ready(start_timeout_s)
             if reason is None:
@@ -129,8 +175,11 @@ class Keeper:
                 self._was_ready = True
                 self._set("ready", "")
                 self._decided.set()
+                lasts = asyncio.get_running_loop().call_later(self._backoff.healthy_after_s, self._told, "")
                 reason = await self._until_end(watch)
         finally:
+            if lasts is not None:
+                lasts.cancel()
             # Not there any more when it was given away.
             if self._process is not None:
                 await process.kill()
@@ -143,7 +192,8 @@ class Keeper:
     def _start(self) -> Process:
         spec = self.spec
         log_file = self._layout.log_of(spec.name)
-        return Process.start(spec.argv, spec.env, spec.cwd, log_file, takes_orders=spec.takes_orders)
+        env = {**spec.env, **(spec.env_now() if spec.env_now is not None else {})}
+        return Process.start(spec.argv, env, spec.cwd, log_file, takes_orders=spec.takes_orders)
 
     async def _until_end(self, watch: Watch) -> str:
         return await watch.until_end()

@@ -45,6 +45,11 @@ class Layout:
         return self.root / "session-secret"
 
     @property
+    def write_level_file(self) -> Path:
+        """The write level of what starts here: see infra.stack.write_level."""
+        return self.root / "write-level"
+
+    @property
     def status_file(self) -> Path:
         """What the supervisor is doing; outlives it, so check `supervisor_pid`."""
         return self.root / "status.json"

@@ -17,6 +17,8 @@ from infra.stack.server_plan import plan_servers
 from infra.stack.session_secret import with_session_secret
 from infra.stack.snapshot import Snapshot
 from infra.stack.supervisor import Spare, Supervisor
+from infra.stack.write_level import settled_level
+from schemas.codec import set_write_level
 
 
 class Watcher(Protocol):
@@ -54,6 +56,7 @@ async def run_stack(
         require(judge(gather(settings, layout), external))
         resolved, ports = resolve(settings, layout)
         resolved = with_session_secret(resolved, layout)
+        set_write_level(settled_level(settings, layout))
         environment = inherited_environment()
         children = own_children(resolved, layout, scale, environment)
         waiting = spare_worker(resolved, layout, scale, environment)

@@ -11,9 +11,13 @@ from infra.stack.layout import write_private
 
 Phase = Literal["starting", "running", "stopping", "stopped", "failed"]
 
+MOST_BYTES = 1024 * 1024
+
 
 @dataclass(frozen=True, slots=True)
 class ChildView:
+    """`trouble`: why it cannot stay up, in words; empty while it can."""
+
     name: str
     role: str
     state: str
@@ -21,6 +25,7 @@ class ChildView:
     pid: int | None
     restarts: int
     started_at: str
+    trouble: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +48,15 @@ def write_snapshot(path: Path, snapshot: Snapshot) -> None:
 def read_snapshot(path: Path) -> Snapshot | None:
     """The last snapshot written, or None when there is none that can be read."""
     try:
-        data: dict[str, Any] = json.loads(path.read_text())
+        with path.open("rb") as file:
+            data: dict[str, Any] = json.loads(file.read(MOST_BYTES))
         children = tuple(ChildView(**child) for child in data.pop("children"))
         return Snapshot(**data, children=children)
     except (OSError, ValueError, TypeError, KeyError):
         return None
+
+
+def troubles(path: Path) -> dict[str, str]:
+    """The roles that cannot stay up, and why, as the last snapshot says."""
+    snapshot = read_snapshot(path)
+    return {child.role: child.trouble for child in snapshot.children if child.trouble} if snapshot is not None else {}

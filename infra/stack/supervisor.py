@@ -118,7 +118,7 @@ class Supervisor:
 
     def snapshot(self) -> Snapshot:
         views = tuple(
-            ChildView(k.spec.name, k.spec.role, k.state, k.detail, k.pid, k.restarts, k.started_at)
+            ChildView(k.spec.name, k.spec.role, k.state, k.detail, k.pid, k.restarts, k.started_at, k.trouble)
             for k in self._keepers
         )
         url = stack_document(self._settings, "", ())["api"]["url"]

@@ -25,7 +25,7 @@ NEW_TURN_COLUMNS = ("reasoning_tokens", "estimated")
 TURN_SELECTION = TURN_COLUMNS + "".join(f"{{+{name}}}" for name in NEW_TURN_COLUMNS)
 """The columns as queries name them (projections/reading.py): those that the version has."""
 
-_TURN_NAMES = (*TURN_COLUMNS.split(", "), *NEW_TURN_COLUMNS)
+TURN_NAMES = (*TURN_COLUMNS.split(", "), *NEW_TURN_COLUMNS)
 
 Status = Literal["running", "completed", "failed", "cancelled", "refused"]
 
@@ -70,7 +70,7 @@ class TurnRow:
 def turn_of(conversation_id: str, values: tuple[Any, ...]) -> TurnRow | None:
     """The turn in a row of TURN_COLUMNS and as many of NEW_TURN_COLUMNS as there are; None for a row whose command is
     not there (only its outcome is)."""
-    row = dict(zip(_TURN_NAMES, values, strict=False))
+    row = dict(zip(TURN_NAMES, values, strict=False))
     if row["kind"] is None:
         return None
     cause, asked_at_us = row["cause"], row["asked_at_us"]

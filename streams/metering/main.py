@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from infra.models import ModelCatalogue
 from infra.settings import load
+from infra.speaking import speak
 from streams.metering.agent import make_metering_app
 from streams.mistakes import explained
 
 with explained():
     _settings = load()
+    speak(_settings)
     app = make_metering_app(_settings, ModelCatalogue.load(_settings.models).pools)

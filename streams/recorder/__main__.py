@@ -12,6 +12,7 @@ from infra.lifesign import LifeSign
 from infra.logging import configure, get_logger
 from infra.models import ModelCatalogue
 from infra.settings import load
+from infra.speaking import speak
 from schemas.codec import NewerRecord
 from streams.mistakes import explained
 from streams.recorder.shell import Recorder
@@ -24,6 +25,7 @@ def main() -> int:
     """Record until SIGTERM; 1 when the log went away for good, 2 for wrong settings, 3 at a newer release's record."""
     with explained():
         settings = load()
+        speak(settings)
         pools = ModelCatalogue.load(settings.models).pools
     configure("streams.recorder", settings.log_level)
     stop = threading.Event()

@@ -13,6 +13,7 @@ from topics.catalogue import TOKEN_CHUNKS
 from topics.errors import OutOfRange
 from topics.generation_fold import GenerationFold
 from topics.scan import generation_of, scan
+from topics.set_aside import is_set_aside
 
 _log = get_logger(__name__)
 
@@ -66,6 +67,9 @@ def _scanned(
         except UndecodableRecord:
             continue
         except NewerRecord as error:
+            at_ms = message.timestamp()[1]
+            if is_set_aside(properties, TOKEN_CHUNKS, partition, offset, at_ms, alive):
+                continue
             tell_newer(_log, error, TOKEN_CHUNKS, partition, offset)
             raise
         if fold.finished:

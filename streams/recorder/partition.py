@@ -72,6 +72,10 @@ class PartitionState:
         """The outcome (or dead letter) made of the record at `offset` is acknowledged, or none was to be made."""
         self._unacknowledged.pop(offset, None)
 
+    def passed(self, offset: int) -> None:
+        """Nothing is to come of the record at `offset`."""
+        self._next = offset + 1
+
     def parked(self, offset: int) -> None:
         """The record at `offset` is on its way to dead-letters: nothing past it is committed before `recorded`."""
         self._next = offset + 1

@@ -30,6 +30,7 @@ from topics.dead_letters import PoisonRun
 from topics.errors import TooMuchPoison
 from topics.generation_fold import GenerationFold
 from topics.outcomes import outcome_of
+from topics.set_aside import is_set_aside
 
 GROUP = "verbatim-recorder"
 COMMIT_EVERY_S = 0.5
@@ -129,6 +130,11 @@ class Recorder:
                 plain(record.delta)
             ended = state.apply(record, offset)
         except NewerRecord as error:
+            at_ms = message.timestamp()[1]
+            if is_set_aside(self._properties, TOKEN_CHUNKS, partition, offset, at_ms, self._breathe):
+                _log.warning("passed over: an operator has set it aside", partition=partition, offset=offset)
+                state.passed(offset)
+                return
             tell_newer(_log, error, TOKEN_CHUNKS, partition, offset)
             raise
         except (UndecodableRecord, SealedContent) as error:

@@ -13,6 +13,7 @@ from topics.catalogue import TOKEN_CHUNKS
 from topics.errors import OutOfRange
 from topics.generation_fold import GenerationFold
 from topics.scan import generation_of, scan, watermarks
+from topics.set_aside import is_set_aside
 
 _log = get_logger(__name__)
 
@@ -52,6 +53,9 @@ def _ended_in(properties: Mapping[str, str], partition: int, turns: Sequence[Tur
             except UndecodableRecord:
                 continue
             except NewerRecord as error:
+                at_ms = message.timestamp()[1]
+                if is_set_aside(properties, TOKEN_CHUNKS, partition, offset, at_ms):
+                    continue
                 tell_newer(_log, error, TOKEN_CHUNKS, partition, offset)
                 raise
             if fold is not None and fold.finished:

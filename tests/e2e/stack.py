@@ -6,7 +6,7 @@ import json
 import os
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +23,8 @@ class Stack:
 
     state: Path
     port: int
+    up_arguments: tuple[str, ...] = ()
+    settings: tuple[tuple[str, str], ...] = ()
 
     def verbatim(self, *arguments: str, timeout_s: float = 170, **kwargs: Any) -> subprocess.CompletedProcess[str]:
         """Run `./verbatim` with this stack's state folder; never raises for an exit code."""
@@ -32,7 +34,8 @@ class Stack:
         )
 
     def up(self) -> subprocess.CompletedProcess[str]:
-        return self.verbatim("up", "--detach", "--port", str(self.port))
+        environment = os.environ | dict(self.settings)
+        return self.verbatim("up", "--detach", "--port", str(self.port), *self.up_arguments, env=environment)
 
     @property
     def description(self) -> dict[str, Any]:
@@ -53,9 +56,11 @@ class Stack:
 
 
 @contextmanager
-def running_stack(folder: Path) -> Iterator[Stack]:
+def running_stack(
+    folder: Path, up_arguments: tuple[str, ...] = (), settings: Mapping[str, str] | None = None
+) -> Iterator[Stack]:
     """`./verbatim up --detach` in a folder of its own; `down`, and no process left, at the end."""
-    running = Stack(folder / "state", free_port())
+    running = Stack(folder / "state", free_port(), up_arguments, tuple((settings or {}).items()))
     with stopped_after(running):
         started = running.up()
         assert started.returncode == 0, started.stdout + started.stderr

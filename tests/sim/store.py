@@ -14,7 +14,7 @@ from typing import Any, cast
 from infra.cassandra import StoreUnavailable
 from projections.generations.queries import GenerationRow
 from projections.messages.chain import Chain
-from projections.messages.rows import TURN_COLUMNS, MessageRow, TurnRow, counting, messages_of, outcome_of, turn_of
+from projections.messages.rows import TURN_NAMES, MessageRow, TurnRow, counting, messages_of, outcome_of, turn_of
 from projections.rows import RowChange
 from schemas.envelope import Position
 from schemas.generation import Turn
@@ -117,7 +117,7 @@ class Reads:
 
 def turns_of(store: Store, conversation_id: str) -> list[TurnRow]:
     """A conversation's turns in order, those of repeated commands left out."""
-    names = TURN_COLUMNS.split(", ")
+    names = TURN_NAMES
     found = []
     for (conversation, cause), cells in sorted(store.table("messages").items()):
         if conversation == conversation_id:

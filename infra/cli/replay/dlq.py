@@ -33,7 +33,7 @@ def register(app: typer.Typer) -> None:
         pretty_exceptions_enable=False,
     )
     dlq.command(name="list")(listed)
-    for command in (show, retry, drop):
+    for command in (show, retry, drop, park):
         dlq.command()(command)
     app.add_typer(dlq, name="dlq")
 
@@ -118,6 +118,23 @@ def drop(
         found = _open(letters.listed(letter_id, letters.box()))
         asyncio.run(drop_letter(letters, found, one_line(reason)[:500]))
         print(f"{found.id} is dropped")
+
+
+def park(
+    place: Annotated[str, typer.Argument(metavar="TOPIC:P@O", help="Where the record stands: topic:partition@offset.")],
+    state: StateOption = None,
+) -> None:
+    """Set one record of a newer release aside: processes that stopped at it (exit code 3) go on behind it.
+
+    For a record that no upgrade will ever make readable, or when nobody can wait for one. Each consumer of its topic
+    gets a letter, so that `retry` hands the record to it after an upgrade. Doing it twice changes nothing.
+    """
+    with _opened(state) as letters:
+        from infra.cli.replay.dlq_park import parse_place, set_aside
+
+        consumers = asyncio.run(set_aside(letters, *parse_place(place)))
+        print(f"{place} is set aside for {', '.join(consumers)}")
+        print("What stopped at it tries again every 60 s; ./verbatim restart NAME makes it go on at once.")
 
 
 def _tell(letter: Listed, resolved: bool, what: str) -> None:

@@ -15,10 +15,12 @@ from schemas.generation import GenerationRequested
 from streams.app import StreamApp
 from streams.mistakes import MISTAKES
 from streams.retrying import Again, NotTaken, Original, StillPoison, retrying
-from topics.catalogue import Catalogue, catalogue
+from topics.catalogue import TOKEN_CHUNKS, Catalogue, catalogue
 from topics.producer import LogProducer
+from topics.slices.selection import JOBS_PREFIX
 
 WORKER = "worker"
+RECORDER = "streams.recorder"
 
 
 class CannotRetry(UserError):
@@ -31,6 +33,25 @@ def topics_of(settings: Settings, models: ModelCatalogue) -> Catalogue:
     return catalogue(
         models.pools, keyed_partitions=kafka.keyed_partitions, token_chunk_partitions=kafka.token_chunk_partitions
     )
+
+
+def consumers_of(topic: str, settings: Settings) -> list[str]:
+    """The consumers of a topic, by their names in dead letters. Raises UserError for wrong settings."""
+    if topic.startswith(JOBS_PREFIX):
+        return [WORKER]
+    found = [RECORDER] if topic == TOKEN_CHUNKS else []
+    for name, make in _AGENTS.items():
+        parts = _made(make, settings).agent_parts
+        if parts is not None and topic in parts.topics:
+            found.append(name)
+    return found
+
+
+def _made(make: Callable[[Settings], StreamApp], settings: Settings) -> StreamApp:
+    try:
+        return make(settings)
+    except MISTAKES as error:
+        raise UserError(str(error)) from None
 
 
 @asynccontextmanager
@@ -48,11 +69,7 @@ async def opened(
     make = _AGENTS.get(consumer)
     if make is None:
         raise CannotRetry(_WHY_NOT.get(consumer, f"no consumer of this release is called {consumer!r}: drop it"))
-    try:
-        app = make(settings)
-    except MISTAKES as error:
-        raise UserError(str(error)) from None
-    async with retrying(app, producer) as again:
+    async with retrying(_made(make, settings), producer) as again:
 
         async def checked(original: Original) -> str:
             _refuse_unknown_model(consumer, original, models)
@@ -121,6 +138,6 @@ _AGENTS: dict[str, Callable[[Settings], StreamApp]] = {
     "streams.projections": _projections,
 }
 _WHY_NOT = {
-    "streams.recorder": "the recorder reads a generation as a whole, and has passed this one; the watchdog has ended "
+    RECORDER: "the recorder reads a generation as a whole, and has passed this one; the watchdog has ended "
     "it, if nothing else did: drop the letter, and ask again in the conversation",
 }

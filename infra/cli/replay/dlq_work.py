@@ -61,7 +61,7 @@ class Letters:
 
     def letter(self, listed: Listed) -> DeadLetter:
         """The letter itself, with the record that it carries. Raises LogError."""
-        raw = self._one(DEAD_LETTERS, listed.partition, listed.offset)
+        raw = self.raw(DEAD_LETTERS, listed.partition, listed.offset)
         record = decode(raw.value)
         assert isinstance(record, DeadLetter)  # noqa: S101 - it was listed as one
         return record
@@ -70,11 +70,12 @@ class Letters:
         """The record as it stood at its place. One too large for its letter is read there. Raises OutOfRange."""
         key, value, at_us = letter.key, letter.value, letter.envelope.occurred_at_us
         if value is None:
-            raw = self._one(letter.topic, letter.partition, letter.offset)
+            raw = self.raw(letter.topic, letter.partition, letter.offset)
             key, value, at_us = raw.key, raw.value, raw.timestamp_ms * 1000
         return Original(letter.topic, letter.partition, letter.offset, at_us, key, value)
 
-    def _one(self, topic: str, partition: int, offset: int) -> RawRecord:
+    def raw(self, topic: str, partition: int, offset: int) -> RawRecord:
+        """The record that stands there. Raises OutOfRange, LogError."""
         place = topic, partition
         for batch in self.log.read({place: offset}, {place: offset + 1}):
             for raw in batch:
@@ -93,7 +94,7 @@ async def retry_all(letters: Letters, wanted: list[Listed], said: Said) -> bool:
     Raises Interrupted between two letters, LogError, StoreError, UserError.
     """
     settings = letters.settings
-    models = _models(settings)
+    models = models_of(settings)
     producer = LogProducer(settings.kafka.client_properties(), topics_of(settings, models), client_id="verbatim-dlq")
     all_well = True
     await producer.start()
@@ -152,7 +153,8 @@ async def resolve(producer: LogProducer, listed: Listed, action: Any, note: str)
     await producer.send(DEAD_LETTERS, listed.source, DeadLetterResolved(envelope, at, action, note))
 
 
-def _models(settings: Settings) -> ModelCatalogue:
+def models_of(settings: Settings) -> ModelCatalogue:
+    """The models of the settings' files. Raises UserError."""
     try:
         return ModelCatalogue.load(settings.models)
     except ModelsFileError as error:

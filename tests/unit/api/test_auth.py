@@ -64,7 +64,9 @@ MATRIX: dict[tuple[str, str], Row] = {
 }
 PAGES = {("GET", path) for path in ("/", "/c/{conversation}", "/pulse", "/signin")}
 ASSETS = {("GET", "/static/{version}/{path:path}")}
-PUBLIC = PAGES | {("GET", path) for path in ("/health", "/metrics", "/docs", "/docs/style.css", "/openapi.json")}
+PUBLIC = PAGES | {
+    ("GET", path) for path in ("/health", "/ready", "/live", "/metrics", "/docs", "/docs/style.css", "/openapi.json")
+}
 # Whoever comes here has no key yet, or no more; they are counted by their address.
 SIGNING = {("POST", "/api/v1/session"), ("DELETE", "/api/v1/session")}
 ANYBODYS = SIGNING | {(method, path) for method, path, *_ in SCHEMA_ROUTES}

@@ -91,8 +91,8 @@ async def test_a_whole_completion(alice: httpx.AsyncClient) -> None:
         (Failure("engine_auth", "No key.", False), 502, "false"),
         (Failure("engine_misconfigured", "No such model there.", False), 502, "false"),
         (Failure("engine_rejected", "No.", False), 502, "false"),
-        (Failure("empty_answer", "Nothing.", True), 502, "true"),
-        (Failure("unexpected_tool_call", "A tool.", True), 502, "true"),
+        (Failure("empty_answer", "Nothing.", True), 503, "true"),
+        (Failure("unexpected_tool_call", "A tool.", True), 503, "true"),
         (Failure("invalid_request", "No.", False), 400, "false"),
         (Failure("content_sealed", "Sealed.", False), 410, "false"),
         (Failure("context_length_exceeded", "Too long.", False), 400, "false"),
@@ -118,7 +118,7 @@ async def test_a_failure_after_it_is_in_the_stream(world: World, alice: httpx.As
     assert answer.status_code == 200
     assert events[-1].json["error"]["code"] == "engine_failed"
     assert b"[DONE]" not in answer.content
-    assert (await alice.post(CHAT, json=body())).status_code == 502
+    assert (await alice.post(CHAT, json=body())).status_code == 503
 
 
 @pytest.mark.parametrize("stream", [True, False])

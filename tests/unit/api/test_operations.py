@@ -23,6 +23,30 @@ async def test_health_is_what_the_servers_say(world: World, monkeypatch: pytest.
     assert answer.json() == {"status": "unavailable", "checks": {"log": "unreachable"}}
 
 
+async def test_a_role_that_cannot_stay_up_makes_health_red_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: dict[str, str] = {}
+    world = World(troubles=told)
+    async with world.client(None) as client:
+        answer = await client.get("/health")
+        assert (answer.status_code, answer.json()) == (200, {"status": "ok", "checks": {"log": "ok"}, "roles": {}})
+        told["recorder"] = "token-chunks:0@7: this record is newer than me (schema id 45): upgrade"
+        assert (await client.get("/health")).status_code == 200, "kept for a second"
+        monkeypatch.setattr("api.readiness.monotonic_s", lambda: 10**9 + KEPT_S)
+        answer = await client.get("/health")
+        assert (answer.status_code, answer.json()["status"], answer.json()["roles"]) == (503, "degraded", told)
+        assert (await client.get("/ready")).status_code == 200
+        assert (await client.get("/live")).json() == {"status": "ok"}
+
+
+async def test_a_process_that_cannot_serve_is_alive_and_not_ready(world: World) -> None:
+    world.healthy = False
+    async with world.client(None) as client:
+        for path in ("/ready", "/health"):
+            answer = await client.get(path)
+            assert (answer.status_code, answer.json()["status"]) == (503, "unavailable")
+        assert (await client.get("/live")).status_code == 200
+
+
 async def test_request_ids(alice: httpx.AsyncClient) -> None:
     assert (await alice.get("/v1/models", headers={"X-Request-Id": "mine-1"})).headers["x-request-id"] == "mine-1"
     for bad in ("", "x" * 129, "a b", "<script>", "\u00fc"):

@@ -266,7 +266,7 @@ async def test_a_failure_before_the_head_is_an_answer_of_its_own() -> None:
     stage = Stage(frames=ChunkFrames(include_usage=False), head_at_text=True, refuse=refuse)
     stage.attempt.start().end("failed", Failure("engine_failed", "no", True))
     await stage.client.take(stage.response)
-    assert stage.client.status == 502
+    assert stage.client.status == 503
     assert stage.client.headers["retry-after"] == "1"
     assert stage.client.complete
 

@@ -77,6 +77,7 @@ class World:
     tails: list[MemoryTail] = field(default_factory=list)
     recorded: bool = True
     healthy: bool = True
+    troubles: dict[str, str] | None = None
 
     def __post_init__(self) -> None:
         self.log = MemoryLog()
@@ -91,7 +92,8 @@ class World:
         self.log.tail(TOKEN_CHUNKS, self._record)
         self.live = LiveLog(self._open_tail, lambda place: self.log.position(place[1]))
         self.log.tail(TOKEN_CHUNKS, self.live.on_records)
-        readiness = Readiness({"log": self._probe})
+        told = self.troubles
+        readiness = Readiness({"log": self._probe}, None if told is None else lambda: told)
         self.pulse = Pulse(TOPICS, self.live, self.past, self.log, self.fleet, readiness, readers, slots=4)
         self.parts = Parts(
             self.settings,

@@ -53,10 +53,10 @@ def test_a_planted_clock_is_wrong_and_differences_stay_right() -> None:
 
 
 def test_a_fault_file_strikes_one_life_of_one_child(tmp_path: Path) -> None:
-    plant(tmp_path, "worker-1", Planted("worker.mid_stream:2", 5.5))
+    plant(tmp_path, "worker-1", Planted("worker.mid_stream:2", 5.5, 30))
     other, same = {"VERBATIM_LIFESIGN": f"{tmp_path}/worker-0.beat"}, {"VERBATIM_LIFESIGN": f"{tmp_path}/worker-1.beat"}
     assert take(other) == Planted()
-    assert take(same) == Planted("worker.mid_stream:2", 5.5)
+    assert take(same) == Planted("worker.mid_stream:2", 5.5, 30)
     assert take(same) == Planted()
     assert not fault_file(tmp_path, "worker-1").exists()
 

@@ -76,6 +76,7 @@ class Agent:
         retry_on: tuple[type[Exception], ...] = (),
         give_up_s: float = 300.0,
         imported: bool = False,
+        set_aside: tuple[int, ...] = (),
     ) -> None:
         self.acknowledged: list[int] = []
         self.handled: list[tuple[Any, Source]] = []
@@ -94,6 +95,9 @@ class Agent:
             stopping=lambda: self.stopping,
             give_up_s=give_up_s,
             imported=imported,
+            set_aside=lambda topic, partition, offset, at_ms: (
+                (topic, at_ms) == ("topic", 12500) and offset in set_aside
+            ),
         )
 
     async def _handle(self, record: Any, source: Source) -> None:
@@ -311,3 +315,14 @@ async def test_who_shows_history_gets_it() -> None:
     agent = Agent(imported=True)
     await agent.take(Message(3, encode(USER), headers=[("imported", b"sha:7")]))
     assert [record for record, _ in agent.handled] == [USER]
+
+
+@pytest.mark.parametrize("holds", [False, True])
+async def test_a_newer_record_that_an_operator_set_aside_is_passed_over(holds: bool) -> None:
+    agent = Agent(holds=holds, set_aside=(1,))
+    await agent.take(Message(1, NEWER))
+    assert (agent.acknowledged, agent.handled, agent.log.sent) == ([1], [], [])
+    with pytest.raises(ExceptionGroup) as raised:
+        await agent.take(Message(2, NEWER))
+    assert exit_status(raised.value) == EXIT_NEWER
+    assert agent.acknowledged == [1]

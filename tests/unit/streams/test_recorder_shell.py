@@ -93,6 +93,7 @@ class Ground:
         self.clock = clock
         self.log: list[MemoryMessage] = []
         self.scans = 0
+        self.set_aside: set[int] = set()
         self.low = 0
         self.sign = Sign()
         recorder._sign = self.sign  # type: ignore[assignment]
@@ -155,6 +156,13 @@ def ground(monkeypatch: pytest.MonkeyPatch) -> Ground:
     monkeypatch.setattr(shell, "monotonic_s", tick)
     made = Ground(Recorder({}, catalogue(), None), clock)
     monkeypatch.setattr(streams.recorder.lookback, "scan", made.scan)
+
+    def is_set_aside(_: Any, topic: str, partition: int, offset: int, at_ms: int, alive: Callable[[], None]) -> bool:
+        alive()
+        return (topic, partition, at_ms) == (TOKEN_CHUNKS, 0, 5000) and offset in made.set_aside
+
+    monkeypatch.setattr(shell, "is_set_aside", is_set_aside)
+    monkeypatch.setattr(streams.recorder.lookback, "is_set_aside", is_set_aside)
     return made
 
 
@@ -200,6 +208,28 @@ def test_a_newer_record_stops_it_unacknowledged_with_all_before_it_recorded(
         ground.recorder.handle(ground.append(*WHOLE, *late, NEWER, *of("h", WHOLE)))  # type: ignore[arg-type]
     assert len(ground.outcomes) == 1 and ground.letters == [] and ground.scans == 1
     assert ground.committed() == 5
+
+
+def test_a_newer_record_that_is_set_aside_is_passed_over_and_no_open_generation_is_lost(ground: Ground) -> None:
+    ground.set_aside.add(2)
+    ground.take(*WHOLE[:2], NEWER)
+    assert (ground.outcomes, ground.letters, ground.committed()) == ([], [], 0)
+    ground.take(WHOLE[2])
+    assert [type(outcome) for outcome in ground.outcomes] == [GenerationCompleted]
+    assert (ground.letters, ground.committed()) == ([], 4)
+    with pytest.raises(NewerRecord):
+        ground.take(NEWER)
+
+
+def test_looking_back_passes_over_what_is_set_aside_too(ground: Ground) -> None:
+    ground.append(*of("another", WHOLE[:2]), NEWER)
+    doubtful = ground.append(*of("another", [stopped()]))
+    with pytest.raises(NewerRecord):
+        ground.recorder.handle(doubtful)  # type: ignore[arg-type]
+    ground.set_aside.add(2)
+    ground.recorder._partitions.clear()
+    ground.recorder.handle(doubtful)  # type: ignore[arg-type]
+    assert [type(outcome) for outcome in ground.outcomes] == [GenerationCancelled]
 
 
 def test_an_end_of_a_newer_release_stops_it_likewise(ground: Ground) -> None:

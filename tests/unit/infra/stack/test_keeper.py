@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from random import Random
 
 import pytest
 
+from infra.exits import newer_note
 from infra.stack.child import ChildSpec, Unwell
 from infra.stack.watching import HEALTH_INTERVAL_S
+from tests.sim.virtual_time import VirtualLoop, run
 from tests.unit.infra.stack.keeper_host import Host, child, kept, now_s, until, virtual_host
 
 
@@ -152,3 +155,96 @@ def test_a_server_that_answers_nothing_is_killed_and_started_again(host: Host, m
     kept(host, [keeper], story)
     assert host.started[0][2].ended
     assert 30 <= took[0] < 60
+
+
+NEWER = "exited with code 3"
+NOTE = "token-chunks:0@12: this record is newer than me (schema id 45): upgrade"
+
+
+def test_one_that_met_a_newer_record_is_tried_again_every_minute_and_never_given_up(host: Host) -> None:
+    keeper = host.keeper(child())
+
+    async def story() -> None:
+        for lives in range(1, 6):
+            await until(lambda: keeper.state == "ready")
+            newer_note(host.layout.sign_of("worker-0")).write_text(NOTE + "\n")
+            died_s = now_s()
+            host.latest("worker-0").die(NEWER)
+            await until(lambda: keeper.state == "waiting")
+            assert keeper.detail == f"{NOTE}; started again in 60 s"
+            await until(host.more_than(lives))
+            assert now_s() - died_s == pytest.approx(60, abs=0.1)
+            assert keeper.trouble == NOTE, "until a life lasts"
+        await asyncio.sleep(11)
+        assert keeper.trouble == ""
+
+    kept(host, [keeper], story)
+
+
+def test_a_newer_record_at_the_very_start_lets_the_stack_come_up(host: Host) -> None:
+    keeper = host.keeper(child())
+    host.silent.add("worker-0")
+
+    async def dying() -> None:
+        for lives in range(5):
+            await until(host.more_than(lives))
+            host.latest("worker-0").die(NEWER)
+
+    async def everything() -> None:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(keeper.run())
+            tasks.create_task(dying())
+            assert await keeper.until_ready() is None
+            assert (keeper.state, len(host.started)) == ("waiting", 1)
+            assert "newer release" in keeper.trouble
+            await until(lambda: len(host.started) == 5, 300)
+            assert keeper.state != "failed"
+            await keeper.stop()
+
+    run(VirtualLoop(Random(7)), everything())
+
+
+def test_a_restart_on_request_ends_the_wait_at_once(host: Host) -> None:
+    keeper = host.keeper(child(), stand_in=lambda _: pytest.fail("a stand-in may be as old"))
+
+    async def story() -> None:
+        host.latest("worker-0").die(NEWER)
+        await until(lambda: keeper.state == "waiting")
+        await keeper.restart()
+        assert keeper.trouble == ""
+        asked_s = now_s()
+        await until(lambda: keeper.state == "ready")
+        assert now_s() - asked_s < 1
+
+    kept(host, [keeper], story)
+
+
+def test_a_child_that_does_not_last_is_told_as_trouble_until_a_life_lasts(host: Host) -> None:
+    keeper = host.keeper(child())
+
+    async def story() -> None:
+        for ended in range(1, 4):
+            assert keeper.trouble == ""
+            host.latest("worker-0").die()
+            await until(host.more_than(ended))
+            await until(lambda: keeper.state == "ready")
+        assert keeper.trouble == "ended 3 times in a row"
+        await asyncio.sleep(9)
+        assert keeper.trouble
+        await asyncio.sleep(2)
+        assert keeper.trouble == ""
+        host.latest("worker-0").die()
+        await asyncio.sleep(1)
+        assert keeper.trouble == "", "one end is none"
+
+    kept(host, [keeper], story)
+
+
+def test_a_server_that_exits_with_3_is_restarted_as_any_other(host: Host) -> None:
+    keeper = host.keeper(child("redis", is_server=True))
+
+    async def story() -> None:
+        host.latest("redis").die(NEWER)
+        await until(host.more_than(1), 2)
+
+    kept(host, [keeper], story)

@@ -1,0 +1,20 @@
+"""One stack for the fuzz run and the trials of the gate, as a user starts it, its upstream in a thread of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.e2e.stack import Stack
+from tests.fuzz.upstream import Upstream, serving
+from tests.fuzz.world import fuzzed_stack
+
+World = tuple[Stack, Upstream]
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """The stack, and the upstream of its models."""
+    with serving({}) as upstream, fuzzed_stack(tmp_path_factory.mktemp("fuzz"), upstream.address) as stack:
+        yield stack, upstream
