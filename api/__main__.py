@@ -42,6 +42,7 @@ from infra import logging
 from infra.cassandra import StoreError
 from infra.chat_templates import TemplateError
 from infra.clock import now_us
+from infra.exits import EXIT_FAILED, EXIT_NEWER
 from infra.ids import draw_secret
 from infra.lifesign import LifeSign
 from infra.models import ModelCatalogue, ModelsFileError
@@ -65,8 +66,6 @@ GRACE_S = 10
 ENDED_BY_S = 60.0
 """How long after its deadline a generation surely has its end; a stream that goes on longer is cut."""
 BACKLOG = 2048
-NEWER_RECORD_EXIT = 3
-"""The exit code that asks for an upgrade: starting again is of no use before it."""
 
 
 class Server(uvicorn.Server):
@@ -240,7 +239,7 @@ def listening(host: str, port: int) -> socket.socket:
 
 
 def main() -> int:
-    """0 after an orderly end; NEWER_RECORD_EXIT where a newer release's record was met; 1 for all else."""
+    """0 after an orderly end; EXIT_NEWER where a newer release's record was met; 1 for all else."""
     errors: list[Exception] = []
     too_new: list[Exception] = []
     try:
@@ -265,8 +264,8 @@ def main() -> int:
     for error in (*too_new, *errors):
         print(f"api: {error}", file=sys.stderr)
     if too_new:
-        return NEWER_RECORD_EXIT
-    return 1 if errors else 0
+        return EXIT_NEWER
+    return EXIT_FAILED if errors else 0
 
 
 def _leaves(group: ExceptionGroup[Exception]) -> list[Exception]:

@@ -140,6 +140,7 @@ _FAILURE_STATUS = {
     "conversation_deleted": 404,
     "content_sealed": 410,
     "rate_limit_exceeded": 429,
+    "unrecordable": 502,
     "engine_timeout": 504,
 }
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import get_args
 
+from inference_workers.answering import Said, answer
 from inference_workers.attempts import Answer, EndOnly, NothingToDo, Plan, owns, plan
-from inference_workers.counting import NOTHING, runaway_at, usage_of
+from inference_workers.counting import NOTHING, usage_of
 from inference_workers.custody import Interrupt, Job
+from inference_workers.failing import BROKEN, EXPIRED, MOVED, NO_TOKENS
 from inference_workers.lookback import Lookback, Past
-from inference_workers.ports import Delta, Engine, EngineError, EngineOverloaded, EngineRequest, Finish, Reasoning
+from inference_workers.ports import Engine, EngineRequest
 from inference_workers.publishing import AttemptWriter, Outlet
 from infra.clock import now_us
 from infra.crash_points import crash_point
@@ -22,9 +22,8 @@ from infra.logging import get_logger
 from infra.models import Deadlines, ModelCatalogue, ModelNotFound, ModelSpec
 from schemas import ids
 from schemas.conversation import Sampling
-from schemas.envelope import Envelope, Position, SealedContent
-from schemas.generation import AttemptStarted, Failure, FinishReason, GenerationRequested, Usage
-from schemas.limits import MAX_ANSWER_CHARS, MAX_ANSWER_CHUNKS
+from schemas.envelope import Envelope, Position
+from schemas.generation import AttemptStarted, Failure, GenerationRequested, Usage
 from topics.bounding import bounded
 from topics.errors import LogError, LogUnavailable, RecordRefused
 
@@ -32,15 +31,10 @@ MAX_STARTS = 5
 """How often a start may lose its number to another worker's before the job is taken up again later."""
 HAND_OVER_WAIT_S = 2.0
 
-EXPIRED = Failure("deadline_exceeded", "The answer was not ready in time. Please try again.", True)
-BROKEN = Failure("internal_error", "The worker failed at this request. Please try again.", True)
-MOVED = Failure("model_moved", "The model is served by other workers now. Please try again.", True)
-SEALED = Failure("content_sealed", "The conversation cannot be read any more.", False)
-MAX_DELTA_TOKENS = 1_000_000
-"""Of one delta; no engine sends as many at once."""
-_ENGINES_REASONS = frozenset(get_args(FinishReason)) - {"failed", "handed_over"}
 MAX_ENGINE_CALLS = 4
 """How often one worker begins a generation whose records the log does not take, before it ends it."""
+MAX_TRIES_AT_FAULT = 2
+"""How often a worker asks an engine for a job at which it fails because of the job itself; then it only ends it."""
 _log = get_logger(__name__)
 
 
@@ -76,9 +70,9 @@ class Attempt:
         self._writer: AttemptWriter | None = None
         self._started: asyncio.Future[int] | None = None
         self._prefix_tokens = 0
-        self._thought = 0
         self._max_tokens = 1
-        self._accepted = False
+        self._resumed = False
+        self._said = Said(taken=False)
         self.already_ended = False
 
     async def run(self) -> None:
@@ -96,7 +90,8 @@ class Attempt:
                 writer, step = found
             if failure is None and self._remaining_s() <= 0:
                 failure = EXPIRED
-            if failure is None and self._job.engine_calls >= MAX_ENGINE_CALLS:
+            worn_out = self._job.engine_calls >= MAX_ENGINE_CALLS or self._job.faults >= MAX_TRIES_AT_FAULT
+            if failure is None and worn_out:
                 failure = BROKEN
             if isinstance(step, EndOnly):
                 await self._end(writer, failure or step.failure)
@@ -122,63 +117,20 @@ class Attempt:
             messages=self._request.messages,
             sampling=replace(sampling, max_tokens=self._max_tokens),
             deadlines=Deadlines(
-                first_token_s=min(self._request.first_token_timeout_ms / 1000 or limits.first_token_s, left_s),
-                inter_token_s=min(self._request.inter_token_timeout_ms / 1000 or limits.inter_token_s, left_s),
+                first_token_s=min(_wait_s(self._request.first_token_timeout_ms, limits.first_token_s), left_s),
+                inter_token_s=min(_wait_s(self._request.inter_token_timeout_ms, limits.inter_token_s), left_s),
                 total_s=min(limits.total_s, left_s),
             ),
             prefix=step.prefix,
         )
-        finish: Finish | None = None
         self._job.engine_calls += 1
-        chars_left = MAX_ANSWER_CHARS - len(step.prefix)
-        tokens_left = runaway_at(self._max_tokens)
-        try:
-            async with contextlib.aclosing(self._bench.engine.generate(call)) as events:
-                async for event in events:
-                    if type(event) is Delta:
-                        text, tokens = event.text, event.tokens
-                        if not 0 <= tokens <= MAX_DELTA_TOKENS:
-                            tokens = min(max(tokens, 0), MAX_DELTA_TOKENS)
-                        chars_left -= len(text)
-                        tokens_left -= tokens
-                        if chars_left < 0 or tokens_left < 0 or writer.last_seq >= MAX_ANSWER_CHUNKS:
-                            # Longer than an answer may be, or than was asked for: the engine is stopped here.
-                            writer.put(text[: len(text) + min(chars_left, 0)], tokens)
-                            finish = Finish("length")
-                            break
-                        writer.put(text, tokens)
-                        crash_point("worker.mid_stream")
-                    elif isinstance(event, Finish):
-                        finish = event
-                    elif isinstance(event, Reasoning):
-                        tokens = min(max(event.tokens, 0), MAX_DELTA_TOKENS)
-                        self._thought += tokens
-                        tokens_left -= tokens
-                        if tokens_left < 0:
-                            finish = Finish("length")
-                            break
-        except EngineError as error:
-            self._accepted = self._accepted or error.accepted
-            await self._end(writer, _failure_of(error))
-            return
-        except SealedContent:
-            await self._end(writer, SEALED)
-            return
-        except Exception as error:
-            # A fault of ours or of an adapter: this job ends, the worker and all other jobs go on.
-            # Where it happened, not what it says: messages of strangers may quote prompts.
-            where = "".join(traceback.format_tb(error.__traceback__)[-3:])
-            _log.error("an engine adapter failed", error=type(error).__name__, where=where)
-            self._accepted = True
-            await self._end(writer, BROKEN)
-            return
-        self._accepted = True
-        if finish is None or finish.reason not in _ENGINES_REASONS:
-            await self._end(writer, BROKEN)
+        said = self._said = await answer(self._bench.engine, call, writer)
+        if said.failure is not None:
+            await self._end(writer, said.failure)
             return
         await self._acknowledged_start()
         crash_point("worker.before_attempt_ended")
-        await writer.end(finish.reason, self._usage(writer, finish))
+        await writer.end(said.finish.reason if said.finish is not None else "length", self._usage(writer))
         crash_point("worker.after_attempt_ended")
 
     async def _end(self, writer: AttemptWriter, failure: Failure | None) -> None:
@@ -212,7 +164,7 @@ class Attempt:
                 # The attempt before ours may have gone on until our start: what is there now counts.
                 step = self._plan(past, sampling, continues=continues)
                 if isinstance(step, Answer | EndOnly):
-                    self._prefix_tokens = step.prefix_tokens
+                    self._prefix_tokens, self._resumed = step.prefix_tokens, bool(step.prefix)
                     writer.resume_at(step.first_seq, step.prefix)
                     writer.open()
                 return writer, step
@@ -255,6 +207,7 @@ class Attempt:
         return writer
 
     def _broken(self, error: LogError) -> None:
+        self._job.broken = error
         if isinstance(error, RecordRefused):
             self._job.failed_at(error)
         self._job.stop(Interrupt.BROKEN)
@@ -265,35 +218,39 @@ class Attempt:
         # Shielded: an interrupt must not cancel what the hand-over waits for again.
         return await asyncio.shield(self._started)
 
-    def _usage(self, writer: AttemptWriter, finish: Finish | None = None) -> Usage:
+    def _usage(self, writer: AttemptWriter) -> Usage:
         """Over all attempts. Nothing where no engine took the request: nobody worked at it."""
-        if not (self._accepted or writer.tokens or self._thought or self._prefix_tokens):
+        said, models = self._said, self._bench.models
+        if not (said.taken or writer.tokens or self._resumed):
             return NOTHING
-        turn_model = self._request.turn.model
-        models = self._bench.models
+        model = self._request.turn.model
         return usage_of(
-            finish,
+            said.finish if said.failure is None else None,
             prompt=self._request.prompt_tokens,
             said=writer.tokens,
-            thought=self._thought,
+            thought=said.thought,
             before=self._prefix_tokens,
+            resumed=self._resumed,
             max_tokens=self._max_tokens,
-            context_tokens=models.get(turn_model).context_tokens if turn_model in models else 0,
+            context_tokens=models.get(model).context_tokens if model in models else 0,
         )
 
     def _model(self) -> tuple[ModelSpec | None, Failure | None]:
         try:
             model = self._bench.models.get(self._request.turn.model)
         except ModelNotFound as error:
-            return None, Failure("model_not_found", str(error), False)
-        return (model, None) if model.pool == self._bench.pool else (None, MOVED)
+            return None, bounded(Failure("model_not_found", str(error), False))
+        if model.pool != self._bench.pool:
+            return None, MOVED
+        asked = self._request.sampling.max_tokens
+        return (model, None) if asked is None or asked >= 0 else (None, NO_TOKENS)
 
     def _sampling(self, model: ModelSpec | None) -> Sampling:
         """With the model's defaults, and no more tokens than its context has left."""
         if model is None:
-            return replace(self._request.sampling, max_tokens=self._request.sampling.max_tokens or 1)
+            return replace(self._request.sampling, max_tokens=max(self._request.sampling.max_tokens or 1, 1))
         sampling = model.sampling(self._request.sampling)
-        room = max(model.context_tokens - self._request.prompt_tokens, 1)
+        room = max(model.context_tokens - max(self._request.prompt_tokens, 0), 1)
         return replace(sampling, max_tokens=min(sampling.max_tokens or room, room))
 
     def _remaining_s(self) -> float:
@@ -301,11 +258,6 @@ class Attempt:
         return (self._request.deadline_at_us - now_us()) / 1e6
 
 
-def _failure_of(error: EngineError) -> Failure:
-    """The failure an engine's error stands for, in a size that a record holds."""
-    after_s = error.retry_after_s if isinstance(error, EngineOverloaded) else None
-    return bounded(
-        Failure(
-            error.code, error.message, error.retryable, None if after_s is None else min(max(round(after_s), 0), 3600)
-        )
-    )
+def _wait_s(asked_ms: int, usual_s: float) -> float:
+    """A deadline as a job names it; the model's where it names none that can be meant."""
+    return asked_ms / 1000 if asked_ms > 0 else usual_s

@@ -5,7 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from schemas.generation import Failure
+from schemas.limits import MAX_ANSWER_CHARS, MAX_ANSWER_CHUNKS
 from topics.generation_fold import GenerationFold
+
+LAST_CHUNKS = 16
+"""The text that waits when an answer has nearly all its chunks leaves in so many more at most: they are larger then."""
+FULL_AT_SEQ = MAX_ANSWER_CHUNKS - LAST_CHUNKS
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +47,16 @@ CANNOT_RESUME = Failure(
 
 
 def plan(fold: GenerationFold, *, max_tokens: int, continues: bool) -> Plan:
-    """The next attempt. `continues`: the engine can go on from given text. `max_tokens` is the whole answer's limit."""
+    """The next attempt. `continues`: the engine can go on from given text. `max_tokens` is the whole answer's limit, as
+    are MAX_ANSWER_CHARS and the chunks of which a further attempt may still need some."""
     if fold.finished:
         return NothingToDo()
     number = fold.number + 1
     if not fold.last_seq:
         return Answer(number)
     text, tokens = fold.text, fold.completion_tokens
-    if tokens >= max_tokens:
+    full = fold.full or len(text) >= MAX_ANSWER_CHARS or fold.last_seq >= FULL_AT_SEQ
+    if tokens >= max_tokens or full:
         return EndOnly(number, fold.last_seq + 1, text, tokens, None)
     if not continues:
         return EndOnly(number, fold.last_seq + 1, text, tokens, CANNOT_RESUME)

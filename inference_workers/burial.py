@@ -8,6 +8,7 @@ from confluent_kafka import Message
 
 from infra.clock import monotonic_s, now_us
 from infra.logging import get_logger
+from schemas.codec import UnencodableRecord
 from topics.catalogue import DEAD_LETTERS
 from topics.dead_letters import dead_letter, letter_key
 from topics.errors import FatalLogError, LogError, RecordRefused
@@ -34,7 +35,7 @@ async def bury(letters: LogProducer, message: Message, error: Exception) -> None
             return
         except FatalLogError:
             raise
-        except RecordRefused as failure:
+        except (RecordRefused, UnencodableRecord) as failure:
             _log.error("a dead letter was refused, only this line knows of it", reason=str(failure))
             return
         except LogError as failure:

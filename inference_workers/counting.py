@@ -27,20 +27,21 @@ def usage_of(
     said: int,
     thought: int,
     before: int = 0,
+    resumed: bool = False,
     max_tokens: int,
     context_tokens: int,
 ) -> Usage:
     """The usage of a generation at the end of an attempt.
 
     `prompt`, `said`, `thought`: our own counts of the prompt, of this attempt's text and of its reasoning. `before`:
-    tokens of the answer that earlier attempts had published; with any, the engine's prompt held answer text, so its
+    tokens of the answer that earlier attempts had published. `resumed`: the engine's prompt held answer text, so its
     count is not the prompt's. An engine's count is taken if it can be true: a prompt within the model's context, an
     answer within `max_tokens` (of this attempt) and SLACK_TOKENS, and not 0 for an answer that says something. Else our
     own stands, at most what was asked for, and the usage is marked `estimated`.
     """
     told = finish or Finish("stop")
     at_most = max(max_tokens, 1) + SLACK_TOKENS
-    prompt_told = None if before else told.prompt_tokens
+    prompt_told = None if resumed or before else told.prompt_tokens
     prompt_believed = prompt_told is not None and 0 <= prompt_told <= min(context_tokens, MAX_TOKENS)
     prompts = prompt_told if prompt_told is not None and prompt_believed else prompt
     cached, cached_believed = 0, True

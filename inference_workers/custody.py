@@ -35,6 +35,7 @@ class Job:
     """One generation to be answered. Several deliveries of it are one job: the first wins.
 
     `faults`: how often this worker failed at it because of the job itself; `fault` says at what, without its content.
+    `broken`: why its last attempt was stopped as BROKEN.
     """
 
     request: GenerationRequested
@@ -47,6 +48,7 @@ class Job:
     engine_calls: int = 0
     faults: int = 0
     fault: str = ""
+    broken: LogError | None = None
 
     @property
     def generation_id(self) -> str:

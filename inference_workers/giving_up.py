@@ -63,7 +63,8 @@ async def _end(log: LogProducer, job: Job) -> bool:
         "system:worker",
     )
     try:
-        await log.send(TOKEN_CHUNKS, turn.conversation_id, GenerationEnded(envelope, turn, "failed", None, IMPOSSIBLE))
+        end = bounded(GenerationEnded(envelope, turn, "failed", None, IMPOSSIBLE))
+        await log.send(TOKEN_CHUNKS, turn.conversation_id, end)
     except (RecordRefused, UnencodableRecord, UnicodeEncodeError) as refused:
         _log.error("the end of a job that is given up was refused", reason=str(refused))
         return False

@@ -18,6 +18,7 @@ from topics.catalogue import TOKEN_CHUNKS
 from topics.errors import OutOfRange
 from topics.generation_fold import GenerationFold
 from topics.scan import generation_of, scan, watermarks
+from topics.set_aside import is_set_aside
 
 SCAN_TIMEOUT_S = 15.0
 MAX_CONCURRENT_READS = 4
@@ -26,11 +27,12 @@ _log = get_logger(__name__)
 
 @dataclass(slots=True)
 class Past:
-    """One generation's fold, and how far it has read: offsets below `upto`."""
+    """One generation's fold, and how far it has read: offsets below `upto`. `failure`: what its fold does not bear."""
 
     turn: Turn
     fold: GenerationFold = field(default_factory=GenerationFold)
     upto: int = 0
+    failure: Exception | None = None
 
 
 @dataclass(slots=True)
@@ -60,6 +62,8 @@ class Lookback:
         """Fold on up to offset `upto` (excluded). Raises LogError."""
         async with self._reads:
             await asyncio.to_thread(self._fold, past.turn.tail.partition, past.upto, upto, [past])
+        if past.failure is not None:
+            raise past.failure
 
     async def run(self) -> None:
         """Serve `past` until cancelled: one scan a partition at a time, so that a slow one holds up no other.
@@ -86,7 +90,6 @@ class Lookback:
         except NewerRecord:
             raise
         except Exception as error:
-            # Also what a fold does not bear: it fails those who asked, and nobody else.
             for wanted in group:
                 if not wanted.done.done():
                     wanted.done.set_exception(error)
@@ -94,14 +97,18 @@ class Lookback:
             self._scanned.discard(partition)
             self._asked.set()
         for wanted in group:
-            if not wanted.done.done():
+            if wanted.done.done():
+                continue
+            if wanted.past.failure is not None:
+                wanted.done.set_exception(wanted.past.failure)
+            else:
                 wanted.done.set_result(wanted.past)
 
     def _fold_to_end(self, partition: int, pasts: list[Past]) -> None:
         if not pasts:
             return
         low, high = watermarks(self._properties, TOKEN_CHUNKS, partition, SCAN_TIMEOUT_S)
-        start = max(low, min(past.turn.tail.offset for past in pasts))
+        start = min(max(low, min(past.turn.tail.offset for past in pasts)), high)
         try:
             self._fold(partition, start, high, pasts)
         except OutOfRange as moved:
@@ -113,19 +120,32 @@ class Lookback:
         keys = {past.turn.conversation_id.encode() for past in by_id.values()}
         for message in scan(self._properties, TOKEN_CHUNKS, partition, start, stop, timeout_s=SCAN_TIMEOUT_S):
             if message.key() in keys:
-                _apply(message, by_id)
+                self._apply(message, by_id)
         for past in by_id.values():
             past.upto = max(stop, start)
 
+    def is_set_aside(self, message: Message) -> bool:
+        """Whether an operator has set this record of a newer release aside. Blocking. Raises LogError."""
+        place = message.topic() or "", message.partition() or 0, message.offset() or 0
+        return is_set_aside(self._properties, *place, message.timestamp()[1])
 
-def _apply(message: Message, by_id: Mapping[str, Past]) -> None:
-    try:
-        record = decode(message.value() or b"")
-    except UndecodableRecord:
-        return  # no reader counts it
-    except NewerRecord as newer:
-        tell_newer(_log, newer, TOKEN_CHUNKS, message.partition() or 0, message.offset() or 0)
-        raise
-    past = by_id.get(generation_of(record))
-    if past is not None:
-        past.fold.apply(record, Position(past.turn.tail.epoch, message.partition() or 0, message.offset() or 0))
+    def _apply(self, message: Message, by_id: Mapping[str, Past]) -> None:
+        partition, offset = message.partition() or 0, message.offset() or 0
+        try:
+            record = decode(message.value() or b"")
+            past = by_id.get(generation_of(record))
+            if past is None or past.failure is not None:
+                return
+            try:
+                past.fold.apply(record, Position(past.turn.tail.epoch, partition, offset))
+            except NewerRecord:
+                raise
+            except Exception as error:
+                past.failure = error  # it fails the one who asked for this generation, and nobody else
+        except UndecodableRecord:
+            return  # no reader counts it
+        except NewerRecord as newer:
+            if self.is_set_aside(message):
+                return
+            tell_newer(_log, newer, TOKEN_CHUNKS, partition, offset)
+            raise

@@ -26,7 +26,7 @@ from schemas.generation import (
 from topics.catalogue import TOKEN_CHUNKS, Catalogue
 from topics.errors import LogError, LogUnavailable, RecordRefused
 from topics.headers import headers_of
-from topics.producer import Acknowledged, LogProducer
+from topics.producer import Acknowledged, LogProducer, log_error
 
 BUSY_LINGER_MS = 1.0
 _HALVES = re.compile("[\ud800-\udfff]")
@@ -79,7 +79,7 @@ class Gate:
     def _burst(self) -> None:
         self._called = False
         writers, self._ready = self._ready, []
-        outgoing = [(writer, *said) for writer in writers for said in writer.outgoing()]
+        outgoing = [(writer, *said) for writer in writers for said in _said(writer)]
         producer = self._calm if len(outgoing) == 1 else self._busy
         sent = 0
         for writer, record, acknowledged in outgoing:
@@ -110,11 +110,22 @@ class Gate:
         return False
 
 
+def _said(writer: AttemptWriter) -> list[tuple[GenerationRecord, Acknowledged]]:
+    """What an attempt has to say. One whose text is none is broken off; the others of the burst are sent."""
+    try:
+        return writer.outgoing()
+    except Exception as error:
+        writer.break_off(RecordRefused(f"the answer's text cannot be sent: {type(error).__name__}"))
+        return []
+
+
 class AttemptWriter:
     """One attempt's records, in order. `broken` is set once any of them was not taken by the log.
 
-    After a broken record nothing more is produced: readers hold at the gap until a later attempt goes on. `last_seq` is
-    that of the generation's last chunk; halves of surrogate pairs are published as U+FFFD.
+    After a broken record nothing more is produced: readers hold at the gap until a later attempt goes on. `broken` is
+    RecordRefused where the log will never take that record, FatalLogError where it takes none of this process any more.
+
+    `last_seq` is that of the generation's last chunk. Halves of surrogate pairs are published as U+FFFD.
     """
 
     def __init__(self, outlet: Outlet, turn: Turn, attempt_id: str, on_broken: Callable[[LogError], None]) -> None:
@@ -220,7 +231,7 @@ class AttemptWriter:
 
     def _chunk_taken(self, error: KafkaError | None, _: int) -> None:
         if error is not None:
-            self.break_off(LogUnavailable(f"not acknowledged: {error.str()}"))
+            self.break_off(log_error(error))
 
     def _awaited(self, record: GenerationRecord, then: Callable[[], None] | None = None) -> asyncio.Future[int]:
         future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
@@ -228,7 +239,7 @@ class AttemptWriter:
 
         def taken(error: KafkaError | None, offset: int) -> None:
             if error is not None:
-                self.break_off(LogUnavailable(f"not acknowledged: {error.str()}"))
+                self.break_off(log_error(error))
             elif then is not None:
                 then()
             if future.done():

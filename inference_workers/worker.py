@@ -20,7 +20,7 @@ from confluent_kafka import Message
 from inference_workers.attempt import Attempt, Bench, NotOwner
 from inference_workers.burial import bury
 from inference_workers.custody import Custody, Delivery, Interrupt, Job
-from inference_workers.giving_up import give_up
+from inference_workers.giving_up import Impossible, give_up
 from inference_workers.job_reader import JobReader, Partition
 from inference_workers.scheduling import FairQueue
 from inference_workers.signals import Signals
@@ -32,7 +32,7 @@ from infra.logging import get_logger
 from schemas.codec import NewerRecord, UndecodableRecord, decode
 from schemas.envelope import Position
 from schemas.generation import GenerationRequested
-from topics.catalogue import Catalogue
+from topics.catalogue import TOKEN_CHUNKS, Catalogue
 from topics.commits import CommitTracker
 from topics.dead_letters import PoisonRun
 from topics.errors import FatalLogError, LogError, RecordRefused
@@ -42,6 +42,8 @@ COMMIT_EVERY_S = 0.1
 RETRY_S = 1.0
 MAX_FAULTS = 4
 """How often a worker fails at a job because of the job itself before it gives it up."""
+MAX_BURIALS = 64
+"""Records on their way into dead-letters, at which reading stops: the log does not take them."""
 MAX_UNCOMMITTED = 5000
 """Jobs in custody, most of them ended and awaiting their outcome, at which reading stops: the recorder is away."""
 
@@ -68,6 +70,8 @@ class Worker:
         self._old_below: dict[Partition, int] = {}
         self.signals = Signals(self._custody, self._finish)
         self._poison = PoisonRun()
+        self._given_up = PoisonRun()
+        self._burials = 0
         self._running = 0
         self._draining = False
         self._idle = asyncio.Event()
@@ -130,7 +134,8 @@ class Worker:
     def _pace(self) -> None:
         """Read on, or stop reading: the window bounds what waits, MAX_UNCOMMITTED what has ended."""
         if self._reader is not None:
-            self._reader.pause(self._draining or self._queue.full or len(self._custody) >= MAX_UNCOMMITTED)
+            full = self._queue.full or len(self._custody) >= MAX_UNCOMMITTED or self._burials >= MAX_BURIALS
+            self._reader.pause(self._draining or full)
 
     def _start_waiting(self) -> None:
         while self._running < self._slots and not self._draining and self._tasks is not None:
@@ -171,9 +176,10 @@ class Worker:
             await attempt.run()
         except NotOwner:
             # Its partition may be ours all the same, after a stall: then nobody else will work at it.
-            if not job.deliveries:
-                self._custody.release(job)
-            return bool(job.deliveries)
+            if job.deliveries:
+                return True
+            self._custody.release(job)
+            return False
         except FatalLogError as error:
             self._fail(error)
             return False
@@ -194,12 +200,17 @@ class Worker:
             job.failed_at(error)
             job.interrupt = None
             return True
+        if not job.faults:
+            self._given_up.good()
         self._ended(job, committable=attempt.already_ended)
         return False
 
     async def _give_up(self, job: Job) -> bool:
+        """End a job that this worker cannot work at. True: the log was away, and it is to be taken up again."""
+        first = job.deliveries[0]
         try:
             ended = await give_up(self._letters, job, job.fault)
+            self._given_up.poison(f"{first.topic}/{first.partition}/{first.offset}", Impossible(job.fault))
         except FatalLogError as error:
             self._fail(error)
             return False
@@ -216,8 +227,14 @@ class Worker:
             case Interrupt.CANCELLED:
                 self._ended(job, committable=False)
             case Interrupt.HANDED_OVER | Interrupt.LOST:
+                # Its partition may have come back while it was being stopped, and the job with it.
+                if job.deliveries and not self._draining:
+                    return True
                 self._custody.release(job)
             case Interrupt.BROKEN:
+                if isinstance(job.broken, FatalLogError):
+                    self._fail(job.broken)
+                    return False
                 return True
         return False
 
@@ -265,9 +282,13 @@ class Worker:
             request = decode(message.value() or b"")
             if not isinstance(request, GenerationRequested):
                 raise UndecodableRecord(f"{type(request).__name__} does not belong in {topic}")
+            if request.turn.tail.partition != self._topics.partition(TOKEN_CHUNKS, request.turn.conversation_id):
+                raise UndecodableRecord("a job whose tail is in a partition where none of its records can be")
         except NewerRecord as newer:
-            tell_newer(_log, newer, topic, partition, offset)
-            self._fail(newer)
+            if self._tasks is not None:
+                self._tasks.create_task(self._pass_or_stop(message, delivery, newer))
+            else:
+                self._fail(newer)
             return
         except UndecodableRecord as error:
             self._bury(message, delivery, error)
@@ -325,10 +346,25 @@ class Worker:
             self._reader.commit(offsets)
             self._pace()
 
+    async def _pass_or_stop(self, message: Message, delivery: Delivery, newer: NewerRecord) -> None:
+        """A record of a newer release ends the worker, un-acknowledged, unless an operator has set it aside."""
+        try:
+            aside = await asyncio.to_thread(self._bench.lookback.is_set_aside, message)
+        except LogError as error:
+            _log.warning("what is set aside cannot be read", reason=str(error))
+            aside = False
+        if aside:
+            _log.warning("passed over: an operator has set it aside", topic=delivery.topic, offset=delivery.offset)
+            self._tracker.finished(delivery.topic, delivery.partition, delivery.offset, delivery.epoch)
+            return
+        tell_newer(_log, newer, delivery.topic, delivery.partition, delivery.offset)
+        self._fail(newer)
+
     def _bury(self, message: Message, delivery: Delivery, error: Exception) -> None:
         """A record that is no job goes to the dead letters; the partition moves on once it is there."""
         _log.error("a record is no job", topic=delivery.topic, partition=delivery.partition, offset=delivery.offset)
         if self._tasks is not None:
+            self._burials += 1
             self._tasks.create_task(self._send_letter(message, delivery, error))
 
     async def _send_letter(self, message: Message, delivery: Delivery, error: Exception) -> None:
@@ -337,6 +373,9 @@ class Worker:
         except FatalLogError as failure:
             self._fail(failure)
             return
+        finally:
+            self._burials -= 1
+            self._pace()
         self._tracker.finished(delivery.topic, delivery.partition, delivery.offset, delivery.epoch)
         try:
             self._poison.poison(f"{delivery.topic}/{delivery.partition}/{delivery.offset}", error)

@@ -246,7 +246,8 @@ async def test_a_newer_record_stops_its_readers_until_an_operator_sets_it_aside(
             row = await ground.reads.conversation(conversation)
             return row is not None and row.title == "behind it"
 
-        await eventually(shown, 60)
+        there: bool = await eventually(shown, 60)
+    assert there
     letter = next(one["id"] for one in letters if one["consumer"] == "streams.projections")
     assert "a newer release wrote it" in ground.replay.process("dlq", "retry", letter, status=1)
     for one in letters:

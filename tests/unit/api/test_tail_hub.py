@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import struct
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -17,6 +18,8 @@ from api.errors import Overloaded, as_api_error
 from api.feed import Feed
 from api.sources import text_of
 from api.tail_hub import TailHub
+from infra.exits import newer_note
+from infra.lifesign import LIFESIGN_VARIABLE
 from infra.settings import Settings
 from schemas.codec import NewerRecord
 from schemas.envelope import Position, Sealed
@@ -288,7 +291,10 @@ async def test_whatever_a_record_does_to_one_feed_the_others_go_on(monkeypatch: 
     assert (other.pieces, other.lost) == ([b"good"], None)
 
 
-async def test_a_newer_record_of_a_running_answer_is_never_passed_over() -> None:
+async def test_a_newer_record_of_a_running_answer_is_never_passed_over(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv(LIFESIGN_VARIABLE, str(tmp_path / "api.sign"))
     log = MemoryLog()
     hub = TailHub(TOPICS, log)
     feed, other, counter = hub.open(*ARGS), hub.open("another", "conversation", TURN.user_id), Counter()
@@ -303,6 +309,7 @@ async def test_a_newer_record_of_a_running_answer_is_never_passed_over() -> None
     assert (text_of(other), other.lost) == ("b", None)
     answer = as_api_error(feed.lost)
     assert (answer.status, answer.code) == (503, "newer_record")
+    assert newer_note(tmp_path / "api.sign").read_text().startswith(f"{TOKEN_CHUNKS}:0@99: ")
 
 
 async def test_a_newer_record_that_concerns_nobody_here_ends_nothing() -> None:
