@@ -166,13 +166,10 @@ def make_app(
     )
     app.verbatim_name = name
     app.verbatim_settings = settings
-    app.topics_catalogue = on_broker(
-        settings.kafka.client_properties(),
-        catalogue(
-            pools,
-            keyed_partitions=settings.kafka.keyed_partitions,
-            token_chunk_partitions=settings.kafka.token_chunk_partitions,
-        ),
+    app.topics_catalogue = catalogue(
+        pools,
+        keyed_partitions=settings.kafka.keyed_partitions,
+        token_chunk_partitions=settings.kafka.token_chunk_partitions,
     )
     app.lazy_ms = lazy_ms
     return app
@@ -226,9 +223,10 @@ async def _run(
     imported: bool,
 ) -> None:
     settings = app.verbatim_settings
+    properties = settings.kafka.client_properties()
     producer = LogProducer(
-        settings.kafka.client_properties(),
-        app.topics_catalogue,
+        properties,
+        await asyncio.to_thread(on_broker, properties, app.topics_catalogue),
         linger_ms=0 if app.lazy_ms is None else LAZY_LINGER_MS,
         client_id=app.conf.id,
     )
