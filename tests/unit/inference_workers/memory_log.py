@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from random import Random
@@ -47,12 +47,13 @@ Refusal = Callable[[str, bytes], KafkaError | Exception | None]
 
 class MemoryLog:
     """Records by topic. `refusal` says what becomes of a record: an exception of the producer's, an error of the
-    broker's, or None for a record that is taken."""
+    broker's, or None for a record that is taken. `ack_s`: how late it is acknowledged."""
 
     def __init__(self) -> None:
         self.topics = catalogue()
         self._messages: dict[str, list[MemoryMessage]] = {}
         self.refusal: Refusal = lambda topic, value: None
+        self.ack_s = 0.0
         self.scan_hook: Callable[[int], None] = lambda partition: None
 
     def of(self, topic: str) -> list[MemoryMessage]:
@@ -122,14 +123,15 @@ class MemoryProducer(LogProducer):
             raise refusal
         offset = -1 if refusal is not None else self._log.append(topic, key.encode(), value)
         if acknowledged is not None:
-            asyncio.get_running_loop().call_soon(acknowledged, refusal, offset)
+            asyncio.get_running_loop().call_later(self._log.ack_s, acknowledged, refusal, offset)
 
 
 class ScriptedEngine:
-    """Yields what it is told, raises what is among it. `calls`: what it was asked for; `closed`: calls that ended."""
+    """Yields what it is told, raises what is among it, waits where it is told to. `calls`: what it was asked for;
+    `closed`: calls that ended; `taken`: events that were asked for."""
 
     def __init__(self, *events: EngineEvent | Exception, continues: bool = False) -> None:
-        self.events = events
+        self.events: tuple[EngineEvent | Exception | Callable[[], Awaitable[None]], ...] = events
         self.calls: list[EngineRequest] = []
         self.closed = 0
         self.taken = 0
@@ -141,6 +143,9 @@ class ScriptedEngine:
             for event in self.events:
                 if isinstance(event, Exception):
                     raise event
+                if callable(event):
+                    await event()
+                    continue
                 self.taken += 1
                 yield event
                 await asyncio.sleep(0)
@@ -245,14 +250,12 @@ class Shop:
         with self.log.installed(), patch.object(infra.clock, "time", _Clock(loop)):
             run(loop, whole())
 
-    def deliver(self, *values: bytes | GenerationRequested, first: int = 0) -> None:
-        """Records of the jobs topic, at offsets from `first` on; its partition was assigned."""
-        if not first:
+    def deliver(self, *values: bytes | GenerationRequested, assigned: bool = True) -> None:
+        """The records of the jobs topic from its beginning. `assigned`: its partition comes before them."""
+        if assigned:
             self.worker.partitions_assigned({(JOBS, 0): 0})
         messages = [
-            MemoryMessage(
-                (JOBS, 0, first + n), b"conversation", value if isinstance(value, bytes) else encode(value), 1
-            )
+            MemoryMessage((JOBS, 0, n), b"conversation", value if isinstance(value, bytes) else encode(value), 1)
             for n, value in enumerate(values)
         ]
         self.worker.jobs_arrived(messages)  # type: ignore[arg-type]

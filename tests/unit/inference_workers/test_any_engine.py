@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
 from typing import Any
 
 import pytest
@@ -14,9 +15,11 @@ from inference_workers.counting import RUNAWAY_FACTOR, SLACK_TOKENS
 from inference_workers.ports import (
     Delta,
     EngineError,
+    EngineEvent,
     EngineFailed,
     EngineOverloaded,
     EngineRejected,
+    EngineRequest,
     EngineTimeout,
     EngineUnavailable,
     Finish,
@@ -25,7 +28,7 @@ from inference_workers.ports import (
 from inference_workers.publishing import MAX_CHUNK_CHARS
 from schemas.codec import encode
 from schemas.conversation import Sampling
-from schemas.envelope import Sealed, SealedContent
+from schemas.envelope import SealedContent, plain
 from schemas.generation import AttemptEnded, Usage
 from schemas.limits import MAX_ANSWER_CHARS, MAX_ANSWER_CHUNKS, MAX_RECORD_BYTES
 from schemas.outcome import GenerationCompleted, GenerationFailed
@@ -33,6 +36,7 @@ from tests.generation_logs import chunk, started
 from tests.sim.engine import COUNTS
 from tests.unit.inference_workers.memory_log import MemoryLog, ScriptedEngine, attempted, job_record
 from topics.catalogue import TOKEN_CHUNKS
+from topics.errors import RecordRefused
 from topics.outcomes import outcome_of
 from topics.spec import TopicSpec
 
@@ -47,7 +51,9 @@ texts = st.one_of(
         ("\x00", "\ud83d", "\ude00", "a\ud83d", "\ude00b", "\ufffd", "\U0010ffff" * 140_000, "x" * 700_000)
     ),
 )
-said = st.text(st.characters(exclude_categories=()), max_size=40)
+said = st.one_of(
+    st.text(st.characters(exclude_categories=()), max_size=40), st.sampled_from(("\ud800", "\x00", "y" * 2_000_000))
+)
 errors = st.one_of(
     st.builds(EngineError, said, code=st.none() | said),
     st.builds(EngineFailed, said),
@@ -55,7 +61,7 @@ errors = st.one_of(
     st.builds(EngineOverloaded, said, retry_after_s=st.none() | st.floats(allow_nan=True, allow_infinity=True)),
     st.builds(EngineRejected, said),
     st.just(EngineTimeout("total", 1.0)),
-    st.just(SealedContent(Sealed("key", b"", b""))),
+    st.just(SealedContent("key")),
     st.sampled_from((ValueError("x" * 100), KeyError("k"), RecursionError(), UnicodeError(), StopIteration())),
 )
 finishes = st.builds(
@@ -72,7 +78,7 @@ events = st.one_of(
 )
 
 
-def plain(text: str) -> str:
+def whole(text: str) -> str:
     """Halves of surrogate pairs as they are published."""
     return "".join("\ufffd" if "\ud800" <= char <= "\udfff" else char for char in text)
 
@@ -94,7 +100,7 @@ def test_whatever_an_engine_yields(script: list[Any]) -> None:
     assert fold.end == ends[0], "it counts for every reader"
     assert not fold.full
     assert len(fold.text) <= MAX_ANSWER_CHARS
-    yielded = plain("".join(event.text for event in script[: engine.taken] if isinstance(event, Delta)))
+    yielded = whole("".join(event.text for event in script[: engine.taken] if isinstance(event, Delta)))
     assert yielded.startswith(fold.text)
     if len(yielded) <= MAX_ANSWER_CHARS:
         assert fold.text == yielded, "nothing that was taken is lost"
@@ -110,6 +116,44 @@ def test_whatever_an_engine_yields(script: list[Any]) -> None:
         assert isinstance(first, Finish) or outcome.finish_reason == "length", "no good end but a known one"
     if not isinstance(first, Finish) and engine.taken == len([e for e in script if not isinstance(e, Exception)]):
         assert isinstance(outcome, GenerationFailed) or outcome.finish_reason == "length"  # type: ignore[union-attr]
+
+
+def test_the_first_finish_ends_an_answer_whatever_follows() -> None:
+    for after in (Delta(" More", 1), Finish("length"), EngineFailed("broke"), ValueError("adapter")):
+        log, engine = MemoryLog(), ScriptedEngine(Delta("Yes.", 1), Finish("stop", 9, 1, 0), after)
+        attempted(log, engine)
+        outcome = outcome_of(log.fold())
+        assert isinstance(outcome, GenerationCompleted)
+        assert (outcome.text, outcome.finish_reason, engine.closed) == ("Yes.", "stop", 1)
+        assert outcome.usage == Usage(9, 1)
+
+
+def test_an_engine_that_cannot_be_closed_takes_nothing_from_a_whole_answer() -> None:
+    class Stubborn(ScriptedEngine):
+        async def generate(self, request: EngineRequest) -> AsyncGenerator[EngineEvent, None]:
+            try:
+                yield Delta("Yes.", 1)
+                yield Finish("stop", 9, 1, 0)
+            finally:
+                raise OSError("the socket is gone")
+
+    log = MemoryLog()
+    attempted(log, Stubborn())
+    assert isinstance(outcome_of(log.fold()), GenerationCompleted)
+
+
+def test_what_an_error_says_is_held_to_what_a_record_carries() -> None:
+    for text in ("\ud800", "y" * 2_000_000):
+        log = MemoryLog()
+        attempted(log, ScriptedEngine(EngineError(text, code=text)))
+        assert isinstance(outcome_of(log.fold()), GenerationFailed)
+
+
+def test_text_that_is_none_ends_its_attempt_and_not_the_others() -> None:
+    wrong: Any = b"bytes"
+    log = MemoryLog()
+    with pytest.raises(RecordRefused):
+        attempted(log, ScriptedEngine(Delta(wrong, 1), Finish("stop")))
 
 
 def test_an_answer_without_end_is_cut_at_its_most_characters_and_the_call_is_closed() -> None:
@@ -129,7 +173,7 @@ def test_an_answer_of_exactly_the_most_characters_is_whole() -> None:
     attempted(log, ScriptedEngine(Delta("x" * MAX_ANSWER_CHARS, 100), Finish("stop", 9, 100, 0)))
     outcome = outcome_of(log.fold())
     assert isinstance(outcome, GenerationCompleted)
-    assert (outcome.finish_reason, len(outcome.text)) == ("stop", MAX_ANSWER_CHARS)
+    assert (outcome.finish_reason, len(plain(outcome.text))) == ("stop", MAX_ANSWER_CHARS)
 
 
 def test_an_engine_that_ignores_max_tokens_is_stopped() -> None:
@@ -165,7 +209,7 @@ def test_reasoning_is_counted_and_not_published() -> None:
         EngineUnavailable("refused", accepted=False),
         EngineRejected("no"),
         EngineOverloaded("busy", retry_after_s=7.2),
-        SealedContent(Sealed("key", b"", b"")),
+        SealedContent("key"),
     ],
 )
 def test_what_no_engine_took_costs_nothing(error: Exception) -> None:

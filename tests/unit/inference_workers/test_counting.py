@@ -14,8 +14,8 @@ CONTEXT, ASKED = 4096, 100
 ints = st.one_of(st.integers(-10, 5000), st.integers(-(2**70), 2**70), st.sampled_from((2**31 - 1, 2**63, 2**64 - 1)))
 
 
-def counted(finish: Finish | None, **own: int) -> Usage:
-    return usage_of(finish, **{"prompt": 9, "said": 5, "thought": 0, **own}, max_tokens=ASKED, context_tokens=CONTEXT)
+def counted(finish: Finish | None, *, thought: int = 0, before: int = 0) -> Usage:
+    return usage_of(finish, prompt=9, said=5, thought=thought, before=before, max_tokens=ASKED, context_tokens=CONTEXT)
 
 
 @given(

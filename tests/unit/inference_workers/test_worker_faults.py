@@ -21,7 +21,7 @@ from schemas.envelope import Position, Sealed
 from schemas.generation import AttemptEnded, GenerationEnded, GenerationRequested, TokenChunk
 from schemas.registry import registered_schemas
 from tests.generation_logs import TURN, chunk
-from tests.unit.inference_workers.memory_log import JOBS, MemoryLog, ScriptedEngine, Shop, job_record
+from tests.unit.inference_workers.memory_log import JOBS, ScriptedEngine, Shop, job_record
 from topics.catalogue import DEAD_LETTERS, TOKEN_CHUNKS
 from topics.dead_letters import MAX_POISON_IN_A_ROW
 from topics.errors import FatalLogError, LogUnavailable, TooMuchPoison
@@ -159,29 +159,25 @@ def test_a_job_that_is_still_ours_after_a_stall_is_taken_up_again() -> None:
 
 
 def test_a_job_that_comes_back_while_it_is_handed_over_is_taken_up_again() -> None:
-    shop = Shop(ScriptedEngine(*GOOD, continues=True))
+    shop = Shop(ScriptedEngine(Delta("Yes.", 1), continues=True))
+
+    async def never() -> None:
+        await asyncio.Event().wait()
 
     async def main() -> None:
-        shop.worker.partitions_assigned({(JOBS, 0): 0})
-        gate = asyncio.Event()
-        whole = shop.engine.generate
-
-        async def held(request: Any) -> Any:
-            await gate.wait()
-            async for event in whole(request):
-                yield event
-
-        shop.engine.generate = held
+        shop.engine.events = (Delta("Yes", 1), never)
         shop.deliver(job_record())
         await asyncio.sleep(1)
+        shop.log.ack_s = 0.5
         leaving = asyncio.ensure_future(shop.worker.partitions_revoked([(JOBS, 0)]))
-        await asyncio.sleep(0)
-        gate.set()
+        await asyncio.sleep(0.1)
+        assert not leaving.done(), "it is being handed over"
         shop.worker.partitions_assigned({(JOBS, 0): 1})
-        shop.deliver(job_record(), first=0)
+        shop.deliver(job_record(), assigned=False)
+        shop.engine.events = (Delta(".", 1), Finish("stop"))
         await leaving
-        shop.deliver(job_record(), first=0)
-        await shop.until(lambda: committed(shop, 1), 30.0)
+        shop.worker.partitions_lost([])
+        await shop.until(lambda: shop.log.fold().finished, 30.0)
 
     shop.run(main)
     assert shop.log.fold().text == "Yes."
@@ -261,8 +257,3 @@ def test_reading_stops_while_dead_letters_are_not_taken_and_the_process_ends_aft
         shop.run(main)
     assert {type(leaf) for leaf in leaves(ended.value)} == {FatalLogError}
     assert shop.reader.committed == {}
-
-
-def test_log_helper_orders_offsets() -> None:
-    log = MemoryLog()
-    assert [log.append("control", b"k", b"v") for _ in range(3)] == [0, 1, 2]
