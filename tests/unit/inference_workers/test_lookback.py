@@ -56,11 +56,12 @@ def write(log: MemoryLog, *records: GenerationRecord) -> None:
 
 
 def test_a_slow_partition_holds_up_no_other_and_is_scanned_once_for_all_who_wait() -> None:
-    log, go, scans = MemoryLog(), threading.Event(), list[int]()
+    log, begun, go, scans = MemoryLog(), threading.Event(), threading.Event(), list[int]()
     write(log, started("a"), chunk("a", 1, "one"))
 
     def hook(partition: int) -> None:
         scans.append(partition)
+        begun.set()
         if partition == 0 and not go.wait(WAIT_S):
             raise AssertionError
 
@@ -68,8 +69,7 @@ def test_a_slow_partition_holds_up_no_other_and_is_scanned_once_for_all_who_wait
 
     async def main(lookback: Lookback) -> None:
         slow = [asyncio.ensure_future(lookback.past(turn_in(0)))]
-        while not scans:
-            await asyncio.sleep(0.001)
+        assert await asyncio.to_thread(begun.wait, WAIT_S)
         slow += [asyncio.ensure_future(lookback.past(turn_in(0))) for _ in range(5)]
         assert (await lookback.past(turn_in(1))).fold.text == "one"
         assert not any(each.done() for each in slow)

@@ -16,8 +16,8 @@ from infra.models import ModelCatalogue
 MODEL = ModelCatalogue.load().default_model
 TOO_LONG = [
     # vLLM
-    "This model's maximum context length is 16384 tokens. However, you requested 122946 tokens (112946 in the messages, "
-    "10000 in the completion). Please reduce the length of the messages or completion.",
+    "This model's maximum context length is 16384 tokens. However, you requested 122946 tokens (112946 in the "
+    "messages, 10000 in the completion). Please reduce the length of the messages or completion.",
     "The decoder prompt (length 163840) is longer than the maximum model length of 131072. Make sure that ...",
     "max_tokens must be at least 1, got -186.",
     "'max_tokens' or 'max_completion_tokens' is too large: 9999. This model's maximum context length is 4096.",

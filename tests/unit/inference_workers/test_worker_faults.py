@@ -12,8 +12,9 @@ from confluent_kafka import KafkaError
 from inference_workers import attempt as attempt_module
 from inference_workers import worker as worker_module
 from inference_workers.burial import GIVE_UP_S
+from inference_workers.letters import MAX_BURIALS
 from inference_workers.ports import Delta, Finish
-from inference_workers.worker import MAX_BURIALS, MAX_FAULTS
+from inference_workers.worker import MAX_FAULTS
 from infra.exits import EXIT_NEWER, exit_status
 from schemas.codec import NewerRecord, decode, encode
 from schemas.conversation import ChatMessage, Sampling
@@ -178,6 +179,24 @@ def test_a_job_that_comes_back_while_it_is_handed_over_is_taken_up_again() -> No
         await leaving
         shop.worker.partitions_lost([])
         await shop.until(lambda: shop.log.fold().finished, 30.0)
+
+    shop.run(main)
+    assert shop.log.fold().text == "Yes."
+
+
+def test_a_job_that_is_lost_while_the_log_is_away_comes_back_as_a_new_one() -> None:
+    shop = Shop(ScriptedEngine(*GOOD))
+
+    async def main() -> None:
+        away = LogUnavailable("away")
+        shop.log.refusal = lambda topic, value: away
+        shop.deliver(job_record())
+        await asyncio.sleep(0.5)
+        shop.worker.partitions_lost([(JOBS, 0)])
+        await asyncio.sleep(5)
+        shop.log.refusal = lambda topic, value: None
+        shop.deliver(job_record())
+        await shop.until(lambda: committed(shop, 1), 30.0)
 
     shop.run(main)
     assert shop.log.fold().text == "Yes."
