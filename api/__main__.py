@@ -40,7 +40,9 @@ from api.used_links import RedisLinks
 from api.web_files import WebFiles, WebFilesMissing, read_folder
 from infra import logging
 from infra.cassandra import StoreError
+from infra.chat_templates import TemplateError
 from infra.clock import now_us
+from infra.exits import EXIT_FAILED, EXIT_NEWER
 from infra.ids import draw_secret
 from infra.lifesign import LifeSign
 from infra.models import ModelCatalogue, ModelsFileError
@@ -50,6 +52,7 @@ from infra.speaking import speak
 from infra.stack.child import STACK_ID_VARIABLE
 from infra.stack.layout import Layout
 from infra.stack.snapshot import troubles
+from infra.tokenizers import TokenCounter, TokenizerError
 from projections.facade import Projections
 from schemas.codec import NewerRecord
 from topics.catalogue import ACCOUNT_EVENTS, TOKEN_CHUNKS, catalogue
@@ -63,8 +66,6 @@ GRACE_S = 10
 ENDED_BY_S = 60.0
 """How long after its deadline a generation surely has its end; a stream that goes on longer is cut."""
 BACKLOG = 2048
-NEWER_RECORD_EXIT = 3
-"""The exit code that asks for an upgrade: starting again is of no use before it."""
 
 
 class Server(uvicorn.Server):
@@ -106,6 +107,8 @@ class CannotListen(Exception):
 async def connected(settings: Settings) -> AsyncIterator[tuple[Parts, list[Failing]]]:
     """The parts, connected, and the tails without which they are worth nothing."""
     models = ModelCatalogue.load(settings.models)
+    for model in models:
+        TokenCounter.of(model)  # reading a tokenizer takes its time; no request waits for it
     properties = settings.kafka.client_properties()
     configured = catalogue(
         models.pools,
@@ -236,7 +239,7 @@ def listening(host: str, port: int) -> socket.socket:
 
 
 def main() -> int:
-    """0 after an orderly end; NEWER_RECORD_EXIT where a newer release's record was met; 1 for all else."""
+    """0 after an orderly end; EXIT_NEWER where a newer release's record was met; 1 for all else."""
     errors: list[Exception] = []
     too_new: list[Exception] = []
     try:
@@ -245,15 +248,24 @@ def main() -> int:
         logging.configure("api", settings.log_level)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(serve(settings))
-    except* (SettingsError, ModelsFileError, LogError, StoreError, CannotListen, WebFilesMissing) as group:
+    except* (
+        SettingsError,
+        ModelsFileError,
+        TokenizerError,
+        TemplateError,
+        LogError,
+        StoreError,
+        CannotListen,
+        WebFilesMissing,
+    ) as group:
         errors += _leaves(group)
     except* NewerRecord as group:
         too_new += _leaves(group)
     for error in (*too_new, *errors):
         print(f"api: {error}", file=sys.stderr)
     if too_new:
-        return NEWER_RECORD_EXIT
-    return 1 if errors else 0
+        return EXIT_NEWER
+    return EXIT_FAILED if errors else 0
 
 
 def _leaves(group: ExceptionGroup[Exception]) -> list[Exception]:

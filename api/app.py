@@ -26,6 +26,7 @@ from api import (
 from api.answers import ERROR_SCHEMA
 from api.cross_origin import CrossOrigin
 from api.errors import ApiError, as_api_error, bad_request
+from api.head_requests import HeadRequests
 from api.log_view import routes as log_view
 from api.middleware import AnswerHeaders
 from api.openai import chat, models
@@ -85,6 +86,7 @@ def create_app(parts: Parts) -> FastAPI:
     for kind in (ApiError, HTTPException, LogUnavailable, StoreUnavailable, ModelNotFound, SealedContent, NewerRecord):
         app.add_exception_handler(kind, _answer_error)
     app.add_exception_handler(RequestValidationError, _answer_wrong_parameter)
+    app.add_middleware(HeadRequests)
     app.add_middleware(AnswerHeaders, cross_origin=CrossOrigin.of(parts.settings.cors_origins))
     return app
 

@@ -1,10 +1,13 @@
-"""Request bodies: read up to a limit, parsed strictly, validated. Every refusal says why and quotes nothing."""
+"""Request bodies: read up to a limit, parsed strictly, validated. Every refusal says why and quotes nothing.
+
+What a body makes the server do is bounded before it is done (`json_structure.py`), and large bodies are parsed and
+understood in a thread, so that nobody's stream waits for somebody's body.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import json
-from collections.abc import Sequence
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import orjson
@@ -13,11 +16,17 @@ from pydantic.alias_generators import to_camel
 from starlette.requests import ClientDisconnect, Request
 
 from api.errors import ApiError, bad_request, of_validation
+from api.json_structure import BadStructure, check_structure
 
 Body = TypeVar("Body", bound=BaseModel)
+Understood = TypeVar("Understood")
 
 ARRIVE_S = 60.0
 """How long a body may take to arrive."""
+INLINE_BYTES = 65_536
+"""Bodies up to this size are parsed on the loop; larger ones in a thread."""
+MAX_LARGE_AT_ONCE = 2
+_LARGE_BODIES = asyncio.Semaphore(MAX_LARGE_AT_ONCE)
 
 
 class StrictBody(BaseModel):
@@ -47,9 +56,24 @@ async def read_body(request: Request, model: type[Body], most_bytes: int, *, emp
 
     Raises ApiError 400, 408, 413 or 415.
     """
+    return await read_as(request, model, most_bytes, lambda body: body, empty_is_object=empty_is_object)
+
+
+async def read_as(
+    request: Request,
+    model: type[Body],
+    most_bytes: int,
+    understand: Callable[[Body], Understood],
+    *,
+    empty_is_object: bool = False,
+) -> Understood:
+    """What `understand` makes of the request's body. It runs where the body is parsed: for a large one in a thread.
+
+    Raises as `read_body` does, and what `understand` raises.
+    """
     raw = await _read(request, most_bytes)
     if not raw and empty_is_object:
-        return model.model_validate({})
+        return understand(model.model_validate({}))
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json" and not kind.endswith("+json"):
         raise ApiError(
@@ -57,6 +81,13 @@ async def read_body(request: Request, model: type[Body], most_bytes: int, *, emp
         )
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         raise ApiError(415, "The body must not be compressed.", code="unsupported_media_type")
+    if len(raw) <= INLINE_BYTES:
+        return understand(_validated(raw, model))
+    async with _LARGE_BODIES:
+        return await asyncio.to_thread(lambda: understand(_validated(raw, model)))
+
+
+def _validated(raw: bytes, model: type[Body]) -> Body:
     try:
         return model.model_validate(parse(raw))
     except ValidationError as error:
@@ -64,26 +95,19 @@ async def read_body(request: Request, model: type[Body], most_bytes: int, *, emp
 
 
 def parse(raw: bytes) -> dict[str, Any]:
-    """A JSON object, each name once. Raises ApiError 400."""
+    """A JSON object of bounded structure, each name once. Raises ApiError 400."""
     if not raw.strip():
         raise bad_request("The body is empty; a JSON object is expected.", code="invalid_json")
     try:
+        check_structure(raw)
         value = orjson.loads(raw)
+    except BadStructure as error:
+        raise bad_request(f"The body is not taken: {error}.", code="invalid_json") from None
     except orjson.JSONDecodeError as error:
         raise bad_request(f"The body is not valid JSON: {error}.", code="invalid_json") from None
     if not isinstance(value, dict):
         raise bad_request("The body must be a JSON object.", code="invalid_json")
-    try:
-        json.loads(raw, object_pairs_hook=_each_once)
-    except RecursionError:
-        raise bad_request("The body is not valid JSON: depth limit exceeded.", code="invalid_json") from None
     return value
-
-
-def _each_once(pairs: Sequence[tuple[str, Any]]) -> None:
-    # The values themselves are orjson's; this pass only looks for a name that stands twice in one object.
-    if len({name for name, _ in pairs}) != len(pairs):
-        raise bad_request("The body is not valid JSON: an object holds the same name twice.", code="invalid_json")
 
 
 async def _read(request: Request, most_bytes: int) -> bytes:

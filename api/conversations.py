@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import Field
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
 
 from api.answers import iso, json_answer, openapi_body
 from api.auth import Caller
@@ -37,14 +38,26 @@ Cursor = Annotated[str | None, Query(max_length=500)]
 AsOf = Annotated[str | None, Query(max_length=4000)]
 
 
+def _named(title: str) -> str:
+    if not title.strip():
+        raise PydanticCustomError("string_too_short", "it is blank")
+    return title
+
+
+def _named_or_none(title: str | None) -> str | None:
+    return title if title is not None and title.strip() else None
+
+
 class StartConversation(CommandBody):
-    title: str | None = Field(default=None, min_length=1, max_length=MOST_TITLE_CHARACTERS)
+    """A blank title is none: the beginning of the first prompt is shown instead."""
+
+    title: Annotated[str | None, AfterValidator(_named_or_none)] = Field(default=None, max_length=MOST_TITLE_CHARACTERS)
     model: str | None = Field(default=None, min_length=1, max_length=200)
     system_prompt: str | None = Field(default=None, min_length=1, max_length=MOST_SYSTEM_PROMPT_CHARACTERS)
 
 
 class RenameConversation(ApiBody):
-    title: str = Field(min_length=1, max_length=MOST_TITLE_CHARACTERS)
+    title: Annotated[str, AfterValidator(_named)] = Field(max_length=MOST_TITLE_CHARACTERS)
 
 
 @router.post("", status_code=201, openapi_extra=openapi_body(StartConversation))

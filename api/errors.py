@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from api.validation_words import in_words
 from infra.cassandra import StoreUnavailable
 from infra.models import ModelNotFound
 from schemas.codec import NewerRecord
@@ -121,7 +122,8 @@ def not_accepted_for_sure(idempotency_key: str) -> ApiError:
     )
 
 
-def context_length_exceeded(context_tokens: int, tokens: int, param: str) -> ApiError:
+def context_length_exceeded(context_tokens: int, tokens: str, param: str) -> ApiError:
+    """`tokens`: how many there are, as a number or "at least" one."""
     return bad_request(
         f"This model's maximum context length is {context_tokens} tokens. However, your messages resulted in "
         f"{tokens} tokens. Please reduce the length of the messages.",
@@ -138,6 +140,7 @@ _FAILURE_STATUS = {
     "conversation_deleted": 404,
     "content_sealed": 410,
     "rate_limit_exceeded": 429,
+    "unrecordable": 502,
     "engine_timeout": 504,
 }
 
@@ -156,6 +159,7 @@ def of_failure(failure: Failure) -> ApiError:
 
 
 _VALIDATION_CODES = {
+    "unsupported": "unsupported_parameter",
     "missing": "missing_required_parameter",
     "extra_forbidden": "unknown_parameter",
     "string_too_long": "string_above_max_length",
@@ -169,17 +173,17 @@ _VALIDATION_CODES = {
 
 def of_validation(error: ValidationError) -> ApiError:
     """The first mistake, with the parameter named. Holds nothing of what the caller wrote."""
-    first = error.errors(include_input=False, include_url=False, include_context=False)[0]
-    param = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"]).lstrip(".")
+    first = error.errors(include_input=False, include_url=False)[0]
+    param = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"]).lstrip(".")[:100]
     kind = first["type"]
     if kind == "missing":
         message = f"Missing required parameter: '{param}'."
     elif kind == "extra_forbidden":
-        message = f"Unknown parameter: '{param[:100]}'."
+        message = f"Unknown parameter: '{param}'."
     else:
-        message = f"Invalid value for '{param}': {first['msg']}."
+        message = f"Invalid value for '{param}': {in_words(kind, first.get('ctx') or {}, first['msg'])}."
     code = _VALIDATION_CODES.get(kind) or ("invalid_type" if kind.endswith("_type") else "invalid_value")
-    return bad_request(message, code=code, param=param[:100] or None)
+    return bad_request(message, code=code, param=param or None)
 
 
 def as_api_error(error: Exception) -> ApiError:

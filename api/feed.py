@@ -80,8 +80,8 @@ class Feed:
     def take(self, record: GenerationRecord, position: Position | None) -> bool:
         """The next record of this generation's partition; True if readers have something new.
 
-        `position` is needed for records that may end the generation. Raises SealedContent, and whatever a record leads
-        to that is none of ours: then the feed can go on no more, see `lose`.
+        `position` is needed for records that may end the generation. Whatever it raises, the feed can go on no more:
+        see `lose`.
         """
         if self._held is not None:
             if len(self._held) >= MAX_HELD:

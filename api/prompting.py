@@ -13,8 +13,10 @@ from infra.tokenizers import TokenCounter
 from schemas.conversation import ChatMessage
 from schemas.envelope import plain
 
-INLINE_CHARACTERS = 16_384
+INLINE_CHARACTERS = 4_096
 """Texts up to this length are counted on the loop; longer ones in a thread."""
+_A_MESSAGE = 64
+"""Characters that one message more is as much work as."""
 SERVICE_CLASS: Final = "interactive"
 TIER: Final = "default"
 _LARGE_COUNTS = asyncio.Semaphore(2)
@@ -23,13 +25,14 @@ _LARGE_COUNTS = asyncio.Semaphore(2)
 async def check_context(spec: ModelSpec, messages: Sequence[ChatMessage], param: str) -> None:
     """Raises ApiError 400 when the messages leave the model no token to answer with."""
     counter = TokenCounter.of(spec)
-    if sum(len(plain(message.content)) for message in messages) <= INLINE_CHARACTERS:
+    if sum(len(plain(message.content)) + _A_MESSAGE for message in messages) <= INLINE_CHARACTERS:
         tokens = counter.count_messages(messages)
     else:
         async with _LARGE_COUNTS:
             tokens = await asyncio.to_thread(counter.count_messages, messages)
     if tokens >= spec.context_tokens:
-        raise context_length_exceeded(spec.context_tokens, tokens, param)
+        counted = str(tokens) if tokens < counter.most else f"at least {tokens}"
+        raise context_length_exceeded(spec.context_tokens, counted, param)
 
 
 def deadline_us(spec: ModelSpec) -> int:

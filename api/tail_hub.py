@@ -12,9 +12,10 @@ from typing import Protocol
 
 from api.errors import Overloaded
 from api.feed import Feed
+from infra.exits import tell_newer
 from infra.logging import get_logger
 from schemas.codec import NewerRecord, UndecodableRecord, decode
-from schemas.envelope import Position, SealedContent
+from schemas.envelope import Position
 from schemas.generation import TokenChunk
 from topics.catalogue import TOKEN_CHUNKS, Catalogue
 from topics.errors import LogError, LogUnavailable
@@ -92,9 +93,6 @@ class TailHub:
             try:
                 if feed.take(event, position):
                     touched[feed.generation_id] = feed
-            except SealedContent as error:
-                self.undecodable += 1
-                feed.lose(error)
             except Exception as error:  # whatever it is, the other feeds have no part in it
                 self.undecodable += 1
                 _log.error("an answer cannot be shown on", reason=type(error).__name__, offset=record.offset())
@@ -112,8 +110,7 @@ class TailHub:
             feed.lose(error)
         if not running:
             return None
-        place = f"{TOKEN_CHUNKS}[{record.partition()}] offset {record.offset()}"
-        _log.error("a record of an answer that runs here cannot be read", place=place, reason=str(error))
+        tell_newer(_log, error, TOKEN_CHUNKS, record.partition() or 0, record.offset() or 0)
         return error
 
     def tail_of(self, conversation_id: str) -> Position:
@@ -159,7 +156,7 @@ class TailHub:
         """Make the feed whole by reading the log from `tail`. Does nothing for a feed that goes back that far.
 
         The scans of one process are bounded; those of one feed are one. Raises LogUnavailable; Overloaded where too
-        many others are being read; and what the records themselves lead to: sealed content, newer records. Whatever it
+        many others are being read; and what the records themselves lead to, as NewerRecord. Whatever it
         raises, those who read the feed already are told as well.
         """
         while (running := self._filling.get(feed.generation_id)) is not None:

@@ -18,6 +18,7 @@ from topics.catalogue import TOKEN_CHUNKS
 from topics.errors import OutOfRange
 from topics.generation_fold import GenerationFold
 from topics.scan import generation_of, scan, watermarks
+from topics.set_aside import is_set_aside
 
 SCAN_TIMEOUT_S = 15.0
 MAX_CONCURRENT_READS = 4
@@ -121,22 +122,28 @@ class Lookback:
         keys = {past.turn.conversation_id.encode() for past in pasts}
         for message in scan(self._properties, TOKEN_CHUNKS, partition, start, stop, timeout_s=SCAN_TIMEOUT_S):
             if message.key() in keys:
-                _apply(message, by_id)
+                self._apply(message, by_id)
         for past in pasts:
             past.upto = max(stop, start)
 
+    def is_set_aside(self, message: Message) -> bool:
+        """Whether an operator has set this record of a newer release aside. Blocking. Raises LogError."""
+        place = message.topic() or "", message.partition() or 0, message.offset() or 0
+        return is_set_aside(self._properties, *place, message.timestamp()[1])
 
-def _apply(message: Message, by_id: Mapping[str, Sequence[Past]]) -> None:
-    partition, offset = message.partition() or 0, message.offset() or 0
-    try:
-        record = decode(message.value() or b"")
-        for past in by_id.get(generation_of(record), ()):
-            _fold_in(past, record, Position(past.turn.tail.epoch, partition, offset))
-    except UndecodableRecord:
-        return  # no reader counts it
-    except NewerRecord as newer:
-        tell_newer(_log, newer, TOKEN_CHUNKS, partition, offset)
-        raise
+    def _apply(self, message: Message, by_id: Mapping[str, Sequence[Past]]) -> None:
+        partition, offset = message.partition() or 0, message.offset() or 0
+        try:
+            record = decode(message.value() or b"")
+            for past in by_id.get(generation_of(record), ()):
+                _fold_in(past, record, Position(past.turn.tail.epoch, partition, offset))
+        except UndecodableRecord:
+            return  # no reader counts it
+        except NewerRecord as newer:
+            if self.is_set_aside(message):
+                return
+            tell_newer(_log, newer, TOKEN_CHUNKS, partition, offset)
+            raise
 
 
 def _fold_in(past: Past, record: GenerationRecord, position: Position) -> None:

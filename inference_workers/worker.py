@@ -269,8 +269,10 @@ class Worker:
             if request.turn.tail.partition != self._topics.partition(TOKEN_CHUNKS, request.turn.conversation_id):
                 raise UndecodableRecord("a job whose tail is in a partition where none of its records can be")
         except NewerRecord as newer:
-            tell_newer(_log, newer, topic, partition, offset)
-            self._fail(newer)
+            if self._tasks is not None:
+                self._tasks.create_task(self._pass_or_stop(message, delivery, newer))
+            else:
+                self._fail(newer)
             return
         except UndecodableRecord as error:
             self._bury(message, delivery, error)
@@ -327,6 +329,20 @@ class Worker:
             crash_point("worker.before_commit")
             self._reader.commit(offsets)
             self._pace()
+
+    async def _pass_or_stop(self, message: Message, delivery: Delivery, newer: NewerRecord) -> None:
+        """A record of a newer release ends the worker, un-acknowledged, unless an operator has set it aside."""
+        try:
+            aside = await asyncio.to_thread(self._bench.lookback.is_set_aside, message)
+        except LogError as error:
+            _log.warning("what is set aside cannot be read", reason=str(error))
+            aside = False
+        if aside:
+            _log.warning("passed over: an operator has set it aside", topic=delivery.topic, offset=delivery.offset)
+            self._tracker.finished(delivery.topic, delivery.partition, delivery.offset, delivery.epoch)
+            return
+        tell_newer(_log, newer, delivery.topic, delivery.partition, delivery.offset)
+        self._fail(newer)
 
     def _bury(self, message: Message, delivery: Delivery, error: Exception) -> None:
         """A record that is no job goes to the dead letters; the partition moves on once it is there."""

@@ -2,13 +2,15 @@
 
 StoreError
 ├── StoreUnavailable   no node answered in time, or not enough replicas: retry
-└── StoreRefused       the store said no (wrong credentials, unknown table, bad value): retrying changes nothing
+└── StoreRefused       the store said no (wrong credentials, unknown table): retrying changes nothing
+    └── ValueRefused       it is these values that it takes never: too large, or none of their column's
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import socket
 import ssl
 from collections import deque
@@ -19,6 +21,7 @@ from cassandra import (
     AuthenticationFailed,
     ConsistencyLevel,
     DriverException,
+    InvalidRequest,
     RequestExecutionException,
     RequestValidationException,
     UnresolvableContactPoints,
@@ -42,6 +45,11 @@ _CONNECT_TIMEOUT_S = 10.0
 _MOST_IN_FLIGHT = 64
 _PAGE_ROWS = 5000
 
+_OF_THE_SCHEMA = re.compile(
+    r"unconfigured|does not exist|doesn't exist|unknown|undefined|not found|keyspace|unauthori[sz]ed|permission", re.I
+)
+"""In the server's words for an invalid request that is invalid whatever its values are."""
+
 # The driver reports every failed connection attempt with a traceback; we say it once, in one line, where it matters.
 logging.getLogger("cassandra").setLevel(logging.CRITICAL)
 
@@ -56,6 +64,10 @@ class StoreUnavailable(StoreError):
 
 class StoreRefused(StoreError):
     """The store answered no, and will again."""
+
+
+class ValueRefused(StoreRefused):
+    """The store will never take these values; it takes others."""
 
 
 async def side_by_side(*operations: Coroutine[Any, Any, T]) -> list[T]:
@@ -285,6 +297,13 @@ def _cluster(settings: CassandraSettings, request_timeout_s: float) -> Any:
     )
 
 
+def _is_of_a_value(error: BaseException) -> bool:
+    """Whether a refusal is of the values, not of who asks or of tables that are not there."""
+    if isinstance(error, RequestValidationException):
+        return isinstance(error, InvalidRequest) and not _OF_THE_SCHEMA.search(str(error))
+    return True
+
+
 def _translate(error: BaseException, where: str) -> StoreError:
     if isinstance(error, NoHostAvailable):
         causes = [cause for cause in error.errors.values() if isinstance(cause, BaseException)]
@@ -300,7 +319,8 @@ def _translate(error: BaseException, where: str) -> StoreError:
     if isinstance(error, RequestValidationException | TypeError | ValueError):
         # The driver's own complaints about a value may quote it; the server's name tables and columns alone.
         said = str(error) if isinstance(error, RequestValidationException) else type(error).__name__
-        return StoreRefused(f"Cassandra refused a statement: {said}")
+        kind = ValueRefused if _is_of_a_value(error) else StoreRefused
+        return kind(f"Cassandra refused a statement: {said}")
     if isinstance(error, RequestExecutionException):
         return StoreUnavailable(f"Cassandra ({where}) could not carry out a request: {type(error).__name__}")
     return StoreUnavailable(f"Cassandra ({where}) did not answer: {type(error).__name__}")

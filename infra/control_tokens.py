@@ -14,6 +14,8 @@ from pathlib import Path
 
 SHIPPED_TOKENIZER = Path(__file__).parent / "data" / "tokenizers" / "verbatim.json"
 WORD_JOINER = "\u2060"
+WINDOW = 16_384
+"""Characters of a text that are searched for tokens at a time."""
 
 
 class TokenizerError(Exception):
@@ -23,7 +25,34 @@ class TokenizerError(Exception):
 def neutralise(text: str, tokens: frozenset[str]) -> str:
     """`text` with every special token in it broken by a word joiner."""
     pattern = _token_pattern(tokens)
-    return pattern.sub(lambda match: match[0] + WORD_JOINER, text) if pattern else text
+    if pattern is None:
+        return text
+    if len(text) <= WINDOW:
+        return pattern.sub(lambda match: match[0] + WORD_JOINER, text)
+    return _in_windows(text, pattern, max(map(len, tokens)))
+
+
+def _in_windows(text: str, pattern: re.Pattern[str], longest: int) -> str:
+    """The same for a long text, window by window: one search through all of it would hold the interpreter's lock."""
+    parts: list[str] = []
+    done = 0
+    for start in range(0, len(text), WINDOW):
+        end = start + WINDOW
+        for match in pattern.finditer(text, start, _seen_to(text, end, longest)):
+            if match.start() >= end:
+                break
+            parts += text[done : match.end()], WORD_JOINER
+            done = match.end()
+    parts.append(text[done:])
+    return "".join(parts)
+
+
+def _seen_to(text: str, end: int, longest: int) -> int:
+    """How far must be looked for the rest of a token that begins before `end`: any number of joiners may be in it."""
+    seen = longest
+    while end + seen < len(text) and seen - text.count(WORD_JOINER, end, end + seen) < longest:
+        seen *= 2
+    return end + seen
 
 
 def restore(text: str, tokens: frozenset[str]) -> str:
@@ -55,6 +84,22 @@ def _broken_pattern(tokens: frozenset[str]) -> re.Pattern[str] | None:
 
 def _pattern(tokens: frozenset[str], shape: str) -> re.Pattern[str] | None:
     """One-character tokens cannot be broken and are left alone."""
-    breakable = sorted(token for token in tokens if len(token) > 1)
-    parts = [shape.format(first=re.escape(t[0]), rest=re.escape(t[1:]), joiner=WORD_JOINER) for t in breakable]
+    rests: dict[str, set[str]] = {}
+    for token in tokens:
+        if len(token) > 1:
+            rests.setdefault(token[0], set()).add(token[1:])
+    parts = [
+        shape.format(first=re.escape(first), rest=_any_of(frozenset(rest)), joiner=WORD_JOINER)
+        for first, rest in sorted(rests.items())
+    ]
     return re.compile("|".join(parts)) if parts else None
+
+
+def _any_of(texts: frozenset[str]) -> str:
+    """An expression for any of `texts`, by common beginnings: hundreds of tokens cost what one costs."""
+    if "" in texts or len(texts) == 1:
+        return "" if "" in texts else re.escape(next(iter(texts)))
+    ends: dict[str, set[str]] = {}
+    for text in texts:
+        ends.setdefault(text[0], set()).add(text[1:])
+    return "(?:" + "|".join(re.escape(c) + _any_of(frozenset(rest)) for c, rest in sorted(ends.items())) + ")"

@@ -3,12 +3,17 @@
 counter = TokenCounter.of(spec)
 counter.count(text)                  # control tokens in the text count as the plain text they stay
 counter.count_messages(messages)     # what the engine will be given: template, roles and all
+
+Counts are exact up to twice the model's context (`most`) and stop there: of what is longer they say at least `most`.
+Counting releases the interpreter's lock, so that in a thread it holds up nobody.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+import json
+import os
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import tokenizers
@@ -16,11 +21,19 @@ import tokenizers
 from infra.chat_templates import TemplateError, render_prompt
 from infra.control_tokens import SHIPPED_TOKENIZER, TokenizerError, neutralise, special_tokens
 from infra.model_spec import ModelSpec
+from infra.token_bounds import most_bytes_a_token
 from schemas.conversation import ChatMessage
 from schemas.envelope import plain
 
 __all__ = ["TokenCounter", "TokenizerError", "load_tokenizer"]
 
+# One count takes one core and no more; the library reads this at its first call.
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+PIECE_CHARACTERS = 131_072
+"""Longer texts are counted in pieces: the library frees what it made of a piece with the interpreter's lock held."""
+_LOOK_BACK = 1_024
+"""How far before a piece's end a cut between two words is looked for."""
 _FALLBACK_OVERHEAD = 8
 """Tokens around a message whose template cannot be asked about that role alone."""
 
@@ -33,6 +46,8 @@ class TokenCounter:
         self._tokenizer = load_tokenizer(self._file)
         self._specials = special_tokens(self._file)
         self._spec = spec
+        self.most = 2 * spec.context_tokens
+        self._most_bytes_a_token = _bytes_a_token(self._file)
         self._frame, self._overheads = self._template_overheads()
 
     @staticmethod
@@ -43,18 +58,45 @@ class TokenCounter:
 
     def count(self, text: str) -> int:
         """Tokens of `text` as it stands. Special tokens in it count as plain text."""
-        return len(self._tokenizer.encode(text, add_special_tokens=False).ids)
+        if len(text) <= PIECE_CHARACTERS:
+            return self._count_piece(text)
+        tokens = 0
+        for piece in _pieces(text):
+            tokens += self._count_piece(piece)
+            if tokens >= self.most:
+                break
+        return tokens
+
+    def at_least(self, text: str) -> int:
+        """Tokens that `text` has for certain, known from its length alone."""
+        bound = self._most_bytes_a_token
+        return 0 if bound is None else len(text.encode("utf-8", "surrogatepass")) // bound
 
     def count_message(self, message: ChatMessage) -> int:
         """What one message adds to a prompt: its content as the engine sees it, and the template around it."""
-        content = neutralise(plain(message.content), self._specials)
+        text = plain(message.content)
+        if len(text) > PIECE_CHARACTERS and (certain := self.at_least(text)) >= self.most:
+            return certain
+        content = neutralise(text, self._specials)
         overhead = self._overheads.get(message.role, self._overheads["user"])
         name = self.count(message.name) if message.name else 0
         return self.count(content) + overhead + name
 
     def count_messages(self, messages: Sequence[ChatMessage]) -> int:
         """Tokens of the whole prompt: every message, and what the template adds once."""
-        return self._frame + sum(map(self.count_message, messages))
+        certain = self._frame + sum(self.at_least(plain(message.content)) for message in messages)
+        if certain >= self.most:
+            return certain
+        tokens = self._frame
+        for message in messages:
+            tokens += self.count_message(message)
+            if tokens >= self.most:
+                break
+        return tokens
+
+    def _count_piece(self, text: str) -> int:
+        # `encode` holds the interpreter's lock for as long as it takes; a batch of one does not.
+        return len(self._tokenizer.encode_batch_fast([text], add_special_tokens=False)[0])
 
     @property
     def frame(self) -> int:
@@ -92,6 +134,33 @@ def load_tokenizer(file: Path) -> tokenizers.Tokenizer:
 
 def _read(file: Path) -> tokenizers.Tokenizer:
     try:
-        return tokenizers.Tokenizer.from_file(str(file))
+        tokenizer = tokenizers.Tokenizer.from_file(str(file))
     except Exception as error:  # the library raises bare Exception
         raise TokenizerError(f"the tokenizer {file} cannot be used: {error}") from None
+    # Some files cut or fill every text to one length; a count must not.
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return tokenizer
+
+
+@functools.lru_cache(maxsize=64)
+def _bytes_a_token(file: Path) -> int | None:
+    try:
+        definition = json.loads(file.read_bytes())
+    except (OSError, ValueError) as error:
+        raise TokenizerError(f"the tokenizer {file} cannot be used: {error}") from None
+    return most_bytes_a_token(definition)
+
+
+def _pieces(text: str) -> Iterator[str]:
+    """The text in order, cut between words where there are any, so that the pieces have the tokens of the whole."""
+    start = 0
+    while len(text) - start > PIECE_CHARACTERS:
+        end = start + PIECE_CHARACTERS
+        while end > start + PIECE_CHARACTERS - _LOOK_BACK and not (text[end] == " " and not text[end - 1].isspace()):
+            end -= 1
+        if text[end] != " ":
+            end = start + PIECE_CHARACTERS
+        yield text[start:end]
+        start = end
+    yield text[start:]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import json
 
+from projections.graphemes import without_last_cluster
 from schemas.envelope import Content, Sealed
 
 PREVIEW_CHARACTERS = 120
@@ -48,3 +49,17 @@ def excerpt(content: Content | None) -> str:
         return ""
     # White space shrinks, so a little more than the excerpt is looked at, never the whole of a long text.
     return " ".join(content[: 4 * PREVIEW_CHARACTERS].split())[:PREVIEW_CHARACTERS]
+
+
+def shown_excerpt(cell: str | None) -> str | None:
+    """An excerpt as people see it: one that may have been cut in the middle of an emoji or a letter with accents ends
+    before it. None for an empty one."""
+    if cell and len(cell) >= PREVIEW_CHARACTERS:
+        cell = without_last_cluster(cell).rstrip()
+    return cell or None
+
+
+def shown_title(cell: str | None) -> Content | None:
+    """A title somebody gave; a blank one is none."""
+    title = from_optional_cell(cell)
+    return None if isinstance(title, str) and not title.strip() else title

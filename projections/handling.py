@@ -16,12 +16,13 @@ from streams.errors import Poison
 
 @asynccontextmanager
 async def handling(projector: Projector) -> AsyncIterator[Handler]:
-    """The handler of an agent that holds its records: each is acknowledged once its rows are written."""
+    """The handler of an agent that holds its records: each is acknowledged once its rows are written, or parked once
+    the store has refused them for what they are."""
 
     async def handle(record: Any, source: Source) -> None:
         place = LogPlace(source.topic, source.partition, source.offset)
         try:
-            await projector.take(record, place, source.acknowledge)
+            await projector.take(record, place, source.acknowledge, source.park)
         except Unprojectable as error:
             raise Poison(str(error)) from error
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
-from infra.cassandra import StoreRefused, StoreUnavailable
+from infra.cassandra import StoreRefused, StoreUnavailable, ValueRefused
 from infra.clock import monotonic_s
 from infra.crash_points import crash_point
 from infra.logging import get_logger
@@ -40,6 +40,10 @@ Versions = Callable[[], Awaitable[tuple[Projection, ...]]]
 """Asks which versions are to be kept current now. Raises StoreUnavailable, StoreRefused."""
 
 
+Refused = Callable[[Exception], Awaitable[None]]
+"""Called instead of `done` for a record whose rows the store will never take."""
+
+
 class Writer(Protocol):
     """Where rows go. RowWriter is one."""
 
@@ -54,6 +58,7 @@ class _Waiting:
     position: Position
     size: int
     done: Callable[[], None]
+    refused: Refused | None
 
 
 def _size(changes: list[tuple[int, RowChange]]) -> int:
@@ -90,27 +95,34 @@ class Projector:
         self._room.set()
         self._closing = False
 
-    async def take(self, record: Any, place: LogPlace, done: Callable[[], None]) -> None:
-        """Fold a record and queue its rows; waits while too much is queued.
+    async def take(
+        self, record: Any, place: LogPlace, done: Callable[[], None], refused: Refused | None = None
+    ) -> None:
+        """Fold a record and queue its rows; waits while too much is queued. `refused` is called instead of `done` if
+        the store will take its rows never; without it `run` ends then.
 
         Raises Unprojectable: a projection can make no row of the record, or none can; `done` is the caller's then, and
         what the others made of it is durable. Raises StoreUnavailable after GIVE_UP_S without an answer which versions
-        there are; StoreRefused.
+        there are; StoreRefused; NewerValue.
         """
         if monotonic_s() >= self._known_until_s:
             await self._look_at_versions()
         if type(record) not in RECORDS[place.topic]:
             raise Unprojectable(f"a {type(record).__name__} has no place in {place.topic}")
         position = Position(self._epochs[place.topic], place.partition, place.offset)
-        changes, refused = folded(self._by_topic[place.topic], record, position)
-        if refused is None:
-            await self._queue(_Waiting(changes, place.topic, position, _size(changes), done))
+        changes, unprojectable = folded(self._by_topic[place.topic], record, position)
+        if unprojectable is None:
+            await self._queue(_Waiting(changes, place.topic, position, _size(changes), done, refused))
             return
         if changes:
             written = asyncio.Event()
-            await self._queue(_Waiting(changes, place.topic, position, _size(changes), written.set))
+
+            async def never(error: Exception) -> None:
+                written.set()  # the record is the caller's in any case
+
+            await self._queue(_Waiting(changes, place.topic, position, _size(changes), written.set, never))
             await written.wait()
-        raise refused
+        raise unprojectable
 
     async def _queue(self, waiting: _Waiting) -> None:
         await self._room.wait()
@@ -121,7 +133,9 @@ class Projector:
         self._wake.set()
 
     async def run(self) -> None:
-        """Write what is taken, until `close`. Raises StoreUnavailable after GIVE_UP_S of it, StoreRefused for tables
+        """Write what is taken, until `close`. A record that the store refuses for its values holds up no other.
+
+        Raises StoreUnavailable after GIVE_UP_S of it, StoreRefused for tables
         that nobody dropped."""
         while True:
             await self._woken()
@@ -154,14 +168,33 @@ class Projector:
         waiting, self._waiting, self._waiting_bytes = self._waiting, [], 0
         self._room.set()
         crash_point("projector.before_write")
-        await self._durably([change for item in waiting for change in item.changes])
+        refused: dict[int, ValueRefused] = {}
+        try:
+            await self._durably([change for item in waiting for change in item.changes])
+        except ValueRefused:
+            refused = await self._one_by_one(waiting)
         crash_point("projector.after_write")
-        for item in waiting:
-            self._written.append(item.done)
+        for number, item in enumerate(waiting):
+            if (error := refused.get(number)) is None:
+                self._written.append(item.done)
+            elif item.refused is None:
+                raise error
+            else:
+                await item.refused(error)
             key = order_key(item.position) + 1
             place = (item.topic, item.position.partition)
             if key > self._reached.get(place, 0):
                 self._reached[place] = key
+
+    async def _one_by_one(self, waiting: list[_Waiting]) -> dict[int, ValueRefused]:
+        """Write what the store refused together; returns which of it is refused alone, too."""
+        refused: dict[int, ValueRefused] = {}
+        for number, item in enumerate(waiting):
+            try:
+                await self._durably(item.changes)
+            except ValueRefused as error:
+                refused[number] = error
+        return refused
 
     async def _write_watermarks(self) -> None:
         reached, self._reached = self._reached, {}

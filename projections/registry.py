@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, get_args
 
 from projections.accounts import fold as accounts
 from projections.accounts.table import API_KEYS, KEYS_BY_USER, USERS
@@ -30,8 +30,12 @@ from projections.order import ImpossiblePosition
 from projections.rows import RowChange, Table, Unprojectable, checked, narrowed
 from projections.usage import fold as usage
 from projections.usage.table import USAGE, USAGE_1
+from schemas.codec import NewerRecord
+from schemas.conversation import PromptSubmitted, TurnKind
 from schemas.envelope import Position
+from schemas.outcome import Outcome
 from topics.catalogue import ACCOUNT_EVENTS, CONVERSATION_EVENTS, GENERATION_OUTCOMES, USAGE_RECORDS, catalogue
+from topics.vocabulary import check_word
 
 Fold = Callable[[Any, Position], tuple[RowChange, ...]]
 
@@ -91,6 +95,9 @@ RECORDS: Mapping[str, frozenset[type]] = {topic: frozenset(catalogue()[topic].re
 """What may stand in each topic; another record there is damage, though it decodes."""
 
 
+_KINDS = frozenset(get_args(TurnKind))
+
+
 def names() -> tuple[str, ...]:
     """The projections, each once."""
     return tuple(dict.fromkeys(projection.name for projection in DEFINITIONS))
@@ -119,16 +126,31 @@ def folded(
     """What a record changes in those of `projections` that can take it, each change with its projection's version;
     and why another one could not, if any.
 
-    One that cannot keeps none of the others from it: each depends on its own fold alone, and can be rebuilt alone.
+    One that cannot keeps none of the others from it: each depends on its own fold alone, and can be rebuilt alone. A
+    fold is pure: whatever it raises is the record's fault. Raises NewerValue for a word that only a newer release knows
+    in a field that a fold decides on.
     """
+    _check_words(record)
     changes: list[tuple[int, RowChange]] = []
     refused: Unprojectable | None = None
     for projection in projections:
         try:
             changes += [(projection.version, change) for change in checked(projection.fold(record, position))]
+        except NewerRecord:
+            raise
         except (ImpossiblePosition, Unprojectable) as error:
             refused = error if isinstance(error, Unprojectable) else Unprojectable(str(error))
+        except Exception as error:
+            # The words of an unforeseen error may quote the record.
+            refused = Unprojectable(f"{projection.name} cannot fold it: {type(error).__name__}")
     return changes, refused
+
+
+def _check_words(record: Any) -> None:
+    if isinstance(record, PromptSubmitted):
+        check_word("the prompt's kind", record.kind, _KINDS)
+    elif isinstance(record, Outcome):
+        check_word("the turn's kind", record.turn.kind, _KINDS)
 
 
 def fold_all(projections: tuple[Projection, ...], record: Any, position: Position) -> list[tuple[int, RowChange]]:

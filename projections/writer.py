@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from infra.cassandra import CassandraSession, side_by_side
+from infra.cassandra import CassandraSession, ValueRefused, side_by_side
 from projections.rows import Erase, Put, RowChange, Table, partition_of, size_of
 from projections.versions import physical_name
 from projections.watermarks import WATERMARKS
@@ -55,7 +56,8 @@ class RowWriter:
     async def write(self, changes: Iterable[Versioned]) -> None:
         """Apply changes, each with its tables' version; those of one partition in their order.
 
-        Returns when all are durable. Raises StoreUnavailable (some may have been applied: repeat all), StoreRefused.
+        Returns when all are durable. Raises StoreUnavailable (some may have been applied: repeat all), StoreRefused;
+        ValueRefused if it is for the values of some change.
         """
         partitions: dict[tuple[str | int, ...], list[Versioned]] = {}
         for versioned in changes:
@@ -88,9 +90,13 @@ class RowWriter:
         if statement is None:
             cql = statement_of(self._keyspace, table, version, columns)
             statement = self._prepared[shape] = await self._session.prepare(cql)
-        if isinstance(change, Erase):
-            return statement.bind((change.timestamp, *change.key))
-        return statement.bind((*change.key, *change.cells.values(), change.timestamp))
+        try:
+            if isinstance(change, Erase):
+                return statement.bind((change.timestamp, *change.key))
+            return statement.bind((*change.key, *change.cells.values(), change.timestamp))
+        except (TypeError, ValueError, OverflowError, struct.error) as error:
+            # The driver's words may quote the value.
+            raise ValueRefused(f"a value fits no column of {table.name}: {type(error).__name__}") from None
 
 
 def statement_of(keyspace: str, table: Table, version: int, columns: tuple[str, ...] | None) -> str:

@@ -222,11 +222,11 @@ async def _run(
     holds: bool,
     imported: bool,
 ) -> None:
-    settings = app.verbatim_settings
-    properties = settings.kafka.client_properties()
+    properties = app.verbatim_settings.kafka.client_properties()
+    app.topics_catalogue = await asyncio.to_thread(on_broker, properties, app.topics_catalogue)
     producer = LogProducer(
         properties,
-        await asyncio.to_thread(on_broker, properties, app.topics_catalogue),
+        app.topics_catalogue,
         linger_ms=0 if app.lazy_ms is None else LAZY_LINGER_MS,
         client_id=app.conf.id,
     )
@@ -244,7 +244,7 @@ async def _run(
                 maybe_repeat=lambda topic, partition, offset: app.consumer.maybe_repeat(topic, partition, offset),
                 stopping=lambda: app.should_stop,
                 imported=imported,
-                set_aside=partial(is_set_aside, settings.kafka.client_properties()),
+                set_aside=partial(is_set_aside, properties),
             )
             beats = group.create_task(run_beats(app, lambda: consumption.in_flight > 0, LifeSign.from_env()))
             await consume(_messages(stream.noack()), consumption, most_in_flight)

@@ -11,6 +11,7 @@ from faust.transport.producer import Producer as FaustProducer
 from faust.transport.producer import ProducerBuffer
 
 from streams.driver import GroupConsumer
+from topics.reads import reading_id
 
 
 class _NoBuffer(ProducerBuffer):  # type: ignore[misc]  # Faust ships no types
@@ -56,7 +57,7 @@ class Transport(base.Transport):  # type: ignore[misc]
         member = {"group.instance.id": conf.consumer_group_instance_id} if conf.consumer_group_instance_id else {}
         return {
             **self.app.verbatim_settings.kafka.client_properties(),
-            "client.id": conf.id,
+            "client.id": reading_id(conf.id),
             "group.id": conf.id,
             "group.protocol": "classic",
             # Faust takes every rebalance for an eager one: all is revoked, then all is assigned.

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from topics.errors import FatalLogError, LogUnavailable
+from topics.reads import reading_id
 
 LAZY: Mapping[str, str] = {"fetch.min.bytes": str(1024 * 1024), "fetch.wait.max.ms": "50"}
 """For readers of token-chunks that need no latency: every produce otherwise answers their fetch at once."""
@@ -61,6 +62,7 @@ def group_consumer(
             "session.timeout.ms": "3000",
             "heartbeat.interval.ms": "500",
             **properties,
+            "client.id": reading_id(group),
             "group.id": group,
             "group.protocol": "classic",
             "partition.assignment.strategy": "cooperative-sticky",

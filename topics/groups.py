@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException
 from confluent_kafka.admin import AdminClient
 
 from topics.cuts import TopicPartition
 from topics.errors import LogUnavailable
+from topics.reads import level_read_by
 
 _ANSWER_S = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A consumer that is in its group now. `reads`: the newest write level that its release reads."""
+
+    group: str
+    name: str
+    host: str
+    reads: int
 
 
 def committed(properties: Mapping[str, str]) -> dict[TopicPartition, dict[str, int]]:
@@ -56,3 +68,27 @@ def instances(admin: AdminClient, groups: Sequence[str], *, answer_s: float = _A
         )
         for group, told in found.items()
     }
+
+
+def members(properties: Mapping[str, str], prefix: str, *, answer_s: float = _ANSWER_S) -> list[Member]:
+    """All members of the groups whose names begin with `prefix`. Raises LogUnavailable."""
+    admin = AdminClient({**properties, "log_level": "0"})
+    try:
+        listing = admin.list_consumer_groups(request_timeout=answer_s).result(answer_s)
+        groups = sorted(group.group_id for group in listing.valid if group.group_id.startswith(prefix))
+        if listing.errors:
+            raise LogUnavailable(f"the broker does not tell all consumer groups: {listing.errors[0]}")
+        asked = admin.describe_consumer_groups(groups, request_timeout=answer_s) if groups else {}
+        found = {group: answer.result(answer_s) for group, answer in asked.items()}
+    except (KafkaException, TimeoutError) as error:
+        raise LogUnavailable(f"the broker does not tell who its consumer groups are: {error}") from error
+    return [
+        Member(
+            group,
+            (member.group_instance_id or member.client_id).removeprefix(f"{group}-"),
+            member.host.removeprefix("/"),
+            level_read_by(member.client_id),
+        )
+        for group, told in found.items()
+        for member in told.members
+    ]

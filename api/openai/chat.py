@@ -9,20 +9,19 @@ from starlette.types import Receive, Scope, Send
 
 from api.answers import openapi_body
 from api.auth import Caller
-from api.bodies import read_body
+from api.bodies import read_as
 from api.cancelling import cancel
 from api.commanding import REPLAYED_HEADER, envelope, idempotency_key
 from api.endings import Ending
 from api.errors import ApiError, as_api_error, of_failure
 from api.key_cache import Principal
 from api.metrics import FIRST_FRAME_SECONDS
-from api.openai.requests import ChatCompletionRequest, check_supported, messages_of, sampling_of, stated
+from api.openai.requests import Asked, ChatCompletionRequest
 from api.openai.shapes import CANCELLED, ChunkFrames, completion
 from api.openings import Command, Opened, begin, ended_within, find_repeat
 from api.parts import Parts, parts_of
 from api.prompting import SERVICE_CLASS, TIER, check_context, deadline_us
 from api.readers import Reader
-from api.request_hash import request_hash
 from api.serving import serving
 from api.sources import text_of
 from api.sse import EventStream, watched
@@ -44,18 +43,15 @@ async def create_chat_completion(request: Request, caller: Caller) -> Response:
     """OpenAI's Chat Completions, streamed or whole."""
     arrived_s = monotonic_s()
     parts = parts_of(request)
-    body = await read_body(request, ChatCompletionRequest, parts.settings.max_body_bytes)
-    check_supported(body)
-    sampling, messages = sampling_of(body), messages_of(body)
+    asked = await read_as(request, ChatCompletionRequest, parts.settings.max_body_bytes, Asked.of)
     key = idempotency_key(request)
     conversation_id = ids.conversation_id(caller.user_id, key.value)
     message_id = ids.message_id(caller.user_id, conversation_id, key.value)
     generation_id = ids.generation_id(message_id)
-    asked = request_hash("chat.completions", stated(body))
-    opened = await find_repeat(parts, caller, generation_id, asked) if key.given else None
+    opened = await find_repeat(parts, caller, generation_id, asked.request_hash) if key.given else None
     if opened is None:
-        spec = parts.models.get(body.model)
-        await check_context(spec, messages, "messages")
+        spec = parts.models.get(asked.model)
+        await check_context(spec, asked.messages, "messages")
 
         def prompt(tail: Position) -> Command:
             return PromptSubmitted(
@@ -67,14 +63,14 @@ async def create_chat_completion(request: Request, caller: Caller) -> Response:
                 None,
                 "stateless",
                 None,
-                messages,
+                asked.messages,
                 (),
                 spec.id,
-                sampling,
+                asked.sampling,
                 SERVICE_CLASS,
                 TIER,
                 tail,
-                asked,
+                asked.request_hash,
                 key.value if key.given else None,
                 deadline_us(spec),
             )
@@ -85,11 +81,11 @@ async def create_chat_completion(request: Request, caller: Caller) -> Response:
     headers = {REPLAYED_HEADER: "true"} if opened.replayed else {}
     grace_s = max(parts.settings.disconnect_grace_s, KEYED_GRACE_S if key.given else 0.0)
     on_leave = _abandon(request, parts, caller, opened, grace_s)
-    if not body.stream:
+    if not asked.stream:
         return WholeCompletion(parts, caller, opened, on_leave, headers, arrived_s)
     return EventStream(
         opened.source,
-        ChunkFrames(include_usage=body.include_usage),
+        ChunkFrames(include_usage=asked.include_usage),
         parts.readers,
         caller.key_sha256,
         opened.release,

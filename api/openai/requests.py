@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, StringConstraints, WithJsonSchema
@@ -9,22 +10,38 @@ from pydantic_core import PydanticCustomError
 
 from api.bodies import StrictBody
 from api.errors import ApiError, bad_request
+from api.request_hash import request_hash
 from schemas.conversation import ChatMessage, Sampling
 
-MOST_MESSAGES = 10_000
+MOST_MESSAGES = 4_096
+MOST_PARTS = 1_000
+"""Parts of one message."""
 MOST_TOKENS = 2**31 - 1
 MOST_STOPS = 4
+MOST_ANNOTATIONS = 128
+MOST_METADATA = 16
 
 
-class TextPart(StrictBody):
-    type: Literal["text"]
-    text: str
+class ContentPart(StrictBody):
+    """A part of a message: text, or a model's refusal. `cache_control` is for servers that charge by it."""
+
+    type: Literal["text", "refusal"]
+    text: str | None = None
+    refusal: str | None = None
+    cache_control: Any = None
+
+
+_TEXT_PART = {
+    "type": "object",
+    "required": ["type", "text"],
+    "properties": {"type": {"const": "text"}, "text": {"type": "string"}},
+}
 
 
 def _parts(value: Any) -> Any:
     """A string is the one part of its content. Unions would make every mistake a mistake of the other type."""
     if isinstance(value, str):
-        return [TextPart(type="text", text=value)]
+        return [ContentPart(type="text", text=value)]
     if value is None or isinstance(value, list):
         return value
     raise PydanticCustomError("content_type", "expected a string or a list of text parts")
@@ -38,11 +55,19 @@ def _several(value: Any) -> Any:
     raise PydanticCustomError("stop_type", "expected a string or a list of strings")
 
 
+def _nothing(value: Any) -> Any:
+    """What histories carry without meaning anything by it."""
+    if value is None or value == []:
+        return None
+    raise PydanticCustomError("unsupported", "it is not supported by this server; leave it out or send null")
+
+
 Content = Annotated[
-    list[TextPart] | None,
+    Annotated[list[ContentPart], Field(fail_fast=True, max_length=MOST_PARTS)] | None,
     BeforeValidator(_parts),
-    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": TextPart.model_json_schema()}]}),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": _TEXT_PART}]}),
 ]
+Nothing = Annotated[None, BeforeValidator(_nothing), WithJsonSchema({"type": "null"})]
 Stops = Annotated[
     list[Annotated[str, StringConstraints(min_length=1, max_length=256)]],
     Field(max_length=MOST_STOPS),
@@ -54,17 +79,25 @@ Stop = Annotated[
         {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "maxItems": MOST_STOPS}]}
     ),
 ]
+Metadata = Annotated[
+    dict[Annotated[str, StringConstraints(max_length=64)], Annotated[str, StringConstraints(max_length=512)]],
+    Field(max_length=MOST_METADATA),
+]
 
 
 class RequestMessage(StrictBody):
+    """A message as we, or a client's SDK, hand it out: what it carries beside its text is taken and means nothing."""
+
     role: Literal["system", "developer", "user", "assistant"]
     content: Content = None
     name: str | None = Field(default=None, max_length=64)
     refusal: str | None = None
-    tool_calls: None = None
-    function_call: None = None
-    audio: None = None
-    annotations: list[Any] | None = None
+    reasoning: str | None = None
+    reasoning_content: str | None = None
+    tool_calls: Nothing = None
+    function_call: Nothing = None
+    audio: Nothing = None
+    annotations: list[Any] | None = Field(default=None, max_length=MOST_ANNOTATIONS)
 
 
 class StreamOptions(StrictBody):
@@ -76,7 +109,7 @@ class ChatCompletionRequest(StrictBody):
     """Fields that change the answer and that no engine here honours are refused; those that change nothing are not."""
 
     model: str = Field(min_length=1, max_length=200)
-    messages: list[RequestMessage] = Field(min_length=1, max_length=MOST_MESSAGES)
+    messages: Annotated[list[RequestMessage], Field(fail_fast=True, min_length=1, max_length=MOST_MESSAGES)]
     stream: bool | None = None
     stream_options: StreamOptions | None = None
     max_tokens: int | None = Field(default=None, ge=1, le=MOST_TOKENS)
@@ -90,7 +123,7 @@ class ChatCompletionRequest(StrictBody):
     n: int | None = None
 
     # Accepted and without effect on the text.
-    metadata: dict[str, str] | None = None
+    metadata: Metadata | None = None
     parallel_tool_calls: bool | None = None
     prompt_cache_key: str | None = None
     prompt_cache_retention: str | None = None
@@ -122,15 +155,16 @@ class ChatCompletionRequest(StrictBody):
 
 
 _HARMLESS: dict[str, tuple[Any, ...]] = {
-    "function_call": ("none", "auto"),
+    "tools": ([],),
+    "tool_choice": ("none", "auto"),
     "functions": ([],),
+    "function_call": ("none", "auto"),
     "logit_bias": ({},),
     "logprobs": (False,),
     "modalities": (["text"],),
     "response_format": ({"type": "text"},),
-    "tool_choice": ("none", "auto"),
-    "tools": ([],),
 }
+"""In the order in which they are told of."""
 _REFUSABLE = (
     *_HARMLESS,
     "audio",
@@ -138,6 +172,26 @@ _REFUSABLE = (
     "prediction",
     "web_search_options",
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a request asks for, checked."""
+
+    model: str
+    messages: tuple[ChatMessage, ...]
+    sampling: Sampling
+    request_hash: str
+    stream: bool
+    include_usage: bool
+
+    @classmethod
+    def of(cls, request: ChatCompletionRequest) -> Asked:
+        """Raises ApiError 400 for what cannot be done."""
+        check_supported(request)
+        sampling, messages = sampling_of(request), messages_of(request)
+        hashed = request_hash("chat.completions", stated(request))
+        return cls(request.model, messages, sampling, hashed, bool(request.stream), request.include_usage)
 
 
 def check_supported(request: ChatCompletionRequest) -> None:
@@ -148,6 +202,11 @@ def check_supported(request: ChatCompletionRequest) -> None:
         value = getattr(request, name)
         if value is not None and value not in _HARMLESS.get(name, ()):
             raise _unsupported(name, f"'{name}' is not supported by this server.")
+    if request.top_logprobs is not None:
+        raise bad_request(
+            "The 'top_logprobs' parameter is only allowed with 'logprobs', which is not supported by this server.",
+            param="top_logprobs",
+        )
     if request.stream_options is not None and not request.stream:
         raise bad_request(
             "The 'stream_options' parameter is only allowed when 'stream' is true.", param="stream_options"
@@ -173,26 +232,49 @@ def sampling_of(request: ChatCompletionRequest) -> Sampling:
 def messages_of(request: ChatCompletionRequest) -> tuple[ChatMessage, ...]:
     """The context, inline; `developer` is today's name of `system`.
 
-    Raises ApiError 400 for a message without content.
+    Raises ApiError 400 for a message without content, and for parts that do not hold what they say they do.
     """
     messages = []
     for index, message in enumerate(request.messages):
-        content = message.content
-        if content is None:
-            raise bad_request(
-                f"Invalid value for 'messages[{index}].content': expected a string, got null.",
-                code="invalid_type",
-                param=f"messages[{index}].content",
-            )
-        text = "".join(part.text for part in content)
         role = "system" if message.role == "developer" else message.role
-        messages.append(ChatMessage(role, text, message.name))
+        messages.append(ChatMessage(role, _text(message, f"messages[{index}]"), message.name))
     return tuple(messages)
+
+
+def _text(message: RequestMessage, where: str) -> str:
+    """What a message says: its parts, one line or more each; a refusal where it says nothing else."""
+    refusal = message.refusal if message.role == "assistant" else None
+    if message.content is None:
+        if refusal is None:
+            raise bad_request(
+                f"Invalid value for '{where}.content': expected a string, got null.",
+                code="invalid_type",
+                param=f"{where}.content",
+            )
+        return refusal
+    texts = [_part(part, message.role, f"{where}.content[{n}]") for n, part in enumerate(message.content)]
+    return "\n".join(texts) or refusal or ""
+
+
+def _part(part: ContentPart, role: str, where: str) -> str:
+    if part.type == "refusal" and role != "assistant":
+        raise bad_request(
+            f"Invalid value for '{where}.type': only an assistant's message holds a refusal.", param=f"{where}.type"
+        )
+    text, other = (part.text, "refusal") if part.type == "text" else (part.refusal, "text")
+    if text is None:
+        param = f"{where}.{part.type}"
+        raise bad_request(f"Missing required parameter: '{param}'.", code="missing_required_parameter", param=param)
+    if getattr(part, other) is not None:
+        raise bad_request(f"Unknown parameter: '{where}.{other}'.", code="unknown_parameter", param=f"{where}.{other}")
+    return text
 
 
 def stated(request: ChatCompletionRequest) -> dict[str, Any]:
     """What the caller asked for, without how it is delivered."""
-    return request.model_dump(exclude_none=True, exclude={"stream", "stream_options"})
+    said = request.model_dump(exclude_none=True, exclude={"messages", "stream", "stream_options"})
+    # One by one: all of them in one call would hold the interpreter's lock.
+    return {**said, "messages": [message.model_dump(exclude_none=True) for message in request.messages]}
 
 
 def _unsupported(param: str, message: str) -> ApiError:

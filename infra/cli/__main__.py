@@ -17,6 +17,7 @@ COMMANDS = {
     "down": "infra.cli.stack",
     "reset": "infra.cli.stack",
     "restart": "infra.cli.stack_restart",
+    "upgrade": "infra.cli.upgrade",
     "status": "infra.cli.stack_views",
     "logs": "infra.cli.stack_views",
     "doctor": "infra.cli.stack_views",

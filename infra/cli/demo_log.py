@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from confluent_kafka import KafkaException
 
 from infra.clock import monotonic_s
-from schemas.codec import UndecodableRecord, decode
+from schemas.codec import NewerRecord, UndecodableRecord, decode
 from schemas.generation import AttemptEnded, AttemptStarted, GenerationEnded, GenerationRecord, TokenChunk
 from schemas.outcome import GenerationCancelled, GenerationCompleted, GenerationFailed, GenerationRefused, Outcome
 from schemas.usage import UsageRecorded
@@ -89,7 +89,7 @@ class LogReader:
             for message in scan(self._properties, topic, partition, start, stop, timeout_s=ANSWER_S):
                 try:
                     yield decode(message.value())
-                except UndecodableRecord:
+                except (UndecodableRecord, NewerRecord):
                     continue
 
     def _ends(self) -> Places:

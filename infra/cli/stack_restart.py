@@ -38,12 +38,17 @@ def restart(
     chosen = chosen_children(names, children)
     if isinstance(chosen, str):
         raise typer.BadParameter(chosen, param_hint="NAME")
-    for name in chosen:
+    restart_each(layout, chosen)
+
+
+def restart_each(layout: Layout, names: Sequence[str]) -> None:
+    """Restart children one after the other, and say so of each. Complains and exits where one does not come back."""
+    for name in names:
         began_s = monotonic_s()
         before = next((child.pid for child in _children(layout) if child.name == name), None)
         request_restart(layout, name)
         _wait(layout, name, before)
-        print(f"{name}: restarted in {monotonic_s() - began_s:.1f} s")
+        print(f"{name}: restarted in {monotonic_s() - began_s:.1f} s", flush=True)
 
 
 def chosen_children(names: Sequence[str], children: Sequence[ChildView]) -> list[str] | str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields, is_dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from schemas.codec import FRAME_BYTES, UndecodableRecord, decode, record_type_of
+from schemas.codec import FRAME_BYTES, NewerRecord, UndecodableRecord, decode, record_type_of
 from schemas.envelope import Position, Sealed
 from schemas.generation import Failure, Usage
 
@@ -69,17 +69,18 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """A record decoded: `record`, or None and what was wrong with it."""
+    """A record decoded: `record`, or None and what was wrong with it; `newer`: nothing but that it is of tomorrow."""
 
     seen: Seen
     type: str | None
     schema_id: int | None
     record: Any
     error: str
+    newer: bool = False
 
 
 def read(seen: Seen) -> Read:
-    """Decode what was seen. Never fails: undecodable records are told as such."""
+    """Decode what was seen. Never fails: undecodable records are told as such, and those of a newer release."""
     value = seen.value
     known = record_type_of(value)
     schema_id = int.from_bytes(value[1:FRAME_BYTES], "big") if value and len(value) >= FRAME_BYTES else None
@@ -89,6 +90,8 @@ def read(seen: Seen) -> Read:
         record, error = decode(value), ""
     except UndecodableRecord as undecodable:
         record, error = None, str(undecodable)
+    except NewerRecord as newer:
+        return Read(seen, None, schema_id, None, f"newer than this release, schema id {newer.schema_id}", True)
     return Read(seen, known.__name__ if known else None, schema_id, record, error)
 
 
@@ -125,7 +128,7 @@ def as_line(read: Read) -> str:
         f"{read.type or '?'} key={_word(_key(seen.key))}"
     )
     if read.record is None:
-        return f"{head} UNDECODABLE ({read.error}; {len(seen.value or b'')} bytes)"
+        return f"{head} {'NEWER' if read.newer else 'UNDECODABLE'} ({read.error}; {len(seen.value or b'')} bytes)"
     said = [head]
     for path in MAIN_FIELDS[read.type or ""].split():
         value = read.record

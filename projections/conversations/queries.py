@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from infra.cassandra import Row
-from projections.content import from_optional_cell
+from projections.content import from_optional_cell, shown_excerpt, shown_title
 from projections.order import position_of
 from projections.reading import Tables
 from schemas.envelope import Content
@@ -51,10 +51,10 @@ def row_of(values: Row) -> ConversationRow | None:
         conversation_id=key,
         user_id=user,
         created_at_us=created,
-        title=from_optional_cell(title) or from_optional_cell(first_title) or first_excerpt or None,
+        title=shown_title(title) or shown_title(first_title) or shown_excerpt(first_excerpt),
         system_prompt=from_optional_cell(system_prompt),
         model=model,
-        preview=preview or None,
+        preview=shown_excerpt(preview),
         updated_at_us=created if last is None else last,
     )
 

@@ -12,7 +12,7 @@ from projections.content import to_cell, to_optional_cell
 from projections.messages.marks import marks_to_cell
 from projections.messages.table import MESSAGE_PLACES, MESSAGES
 from projections.order import ERASED, first_wins, last_wins, order_key
-from projections.rows import Erase, Put, RowChange
+from projections.rows import Erase, Put, RowChange, Unprojectable
 from schemas.codec import encode_whole
 from schemas.conversation import (
     Attachment,
@@ -32,6 +32,8 @@ from schemas.outcome import (
 )
 
 _NO_FAILURE = Failure("", "", False)
+MAX_ATTACHMENTS_BYTES = 1024 * 1024
+"""As JSON, in which a character may take twelve bytes: the one cell that can be larger than its record."""
 STATUS = {
     GenerationCompleted: "completed",
     GenerationFailed: "failed",
@@ -127,4 +129,7 @@ def _outcome(outcome: Outcome, position: Position) -> tuple[RowChange, ...]:
 def _attachments(attachments: tuple[Attachment, ...]) -> str:
     if not attachments:
         return ""
-    return json.dumps([[a.file_id, a.name, a.media_type, a.size_bytes, a.sha256] for a in attachments])
+    cell = json.dumps([[a.file_id, a.name, a.media_type, a.size_bytes, a.sha256] for a in attachments])
+    if len(cell) > MAX_ATTACHMENTS_BYTES:
+        raise Unprojectable(f"its attachments take {len(cell)} bytes")
+    return cell

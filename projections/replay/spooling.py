@@ -12,6 +12,7 @@ from typing import Protocol
 from projections.replay.folding import Parked, RecordFold
 from projections.replay.merged import Source
 from projections.replay.spool import Spool
+from schemas.codec import NewerRecord
 from topics.cuts import Cut
 from topics.errors import OutOfRange
 from topics.log import RawRecord
@@ -21,6 +22,7 @@ Read = Callable[[Cut, Cut], Iterator[list[RawRecord]]]
 Report = Callable[[int, int, int], None]
 MOST_NAMED = 100
 _PARKED, _NAMED = "parked", "named"
+_NEWER, _NEWER_NAMED = "newer", "newer named"
 
 
 class Stop(Protocol):
@@ -70,6 +72,11 @@ def parked_of(spool: Spool) -> tuple[int, tuple[Parked, ...]]:
     return spool.notes.get(_PARKED, 0), tuple(Parked(*named) for named in spool.notes.get(_NAMED, ()))
 
 
+def newer_of(spool: Spool) -> tuple[int, tuple[Parked, ...]]:
+    """How many records a newer release wrote, whose rows this one does not know, and the first of them."""
+    return spool.notes.get(_NEWER, 0), tuple(Parked(*named) for named in spool.notes.get(_NEWER_NAMED, ()))
+
+
 def close(batches: Iterator[list[RawRecord]]) -> None:
     """Let the log go of what is being read, now and not when the memory is wanted."""
     if isinstance(batches, Generator):
@@ -102,12 +109,13 @@ def _take(spool: Spool, fold: RecordFold, batches: Iterator[list[RawRecord]]) ->
         return None
     for raw in batch:
         place = raw.topic, raw.partition
-        changes = fold.changes(raw)
+        try:
+            changes = fold.changes(raw)
+        except NewerRecord as error:
+            _note(spool, _NEWER, _NEWER_NAMED, Parked(raw.topic, raw.partition, raw.offset, str(error)))
+            changes = ()
         if isinstance(changes, Parked):
-            spool.notes[_PARKED] = spool.notes.get(_PARKED, 0) + 1
-            named = spool.notes.setdefault(_NAMED, [])
-            if len(named) < MOST_NAMED:
-                named.append([changes.topic, changes.partition, changes.offset, changes.reason])
+            _note(spool, _PARKED, _NAMED, changes)
         else:
             spool.add(changes, Source(raw.topic, raw.partition, raw.offset))
         spool.reached[place] = raw.offset + 1
@@ -119,6 +127,13 @@ def _take(spool: Spool, fold: RecordFold, batches: Iterator[list[RawRecord]]) ->
         if spool.reached[raw.topic, raw.partition] == raw.offset + 1:
             spool.marks[raw.topic, raw.partition] = _mark(raw)
     return len(batch)
+
+
+def _note(spool: Spool, count: str, names: str, record: Parked) -> None:
+    spool.notes[count] = spool.notes.get(count, 0) + 1
+    named = spool.notes.setdefault(names, [])
+    if len(named) < MOST_NAMED:
+        named.append([record.topic, record.partition, record.offset, record.reason])
 
 
 def _mark(raw: RawRecord) -> str:

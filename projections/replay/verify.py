@@ -15,9 +15,10 @@ from projections.replay.folding import Parked, RecordFold
 from projections.replay.pace import Rests
 from projections.replay.ring import RingOrder, Span
 from projections.replay.spool import FoldedRow, Spool
-from projections.replay.spooling import Read, Report, Stop, code_digest, fold_into, parked_of
+from projections.replay.spooling import Read, Report, Stop, code_digest, fold_into, newer_of, parked_of
 from projections.replay.stored import RowSource
 from projections.rows import Table
+from schemas.codec import NewerRecord
 from topics.catalogue import Catalogue, catalogue
 from topics.cuts import Cut
 
@@ -28,7 +29,9 @@ _ROWS_BETWEEN_CHECKS = 500
 class Verdict:
     """What a verification found. `differences` are the first of `different`, `parked` the first of `parked_count`.
 
-    `rows`, `cells`: of the log's side. The hashes are of canonical dumps at the cut, equal if there is no difference.
+    `newer`: the first of the `newer_count` records that a newer release wrote: what rows they make is not known here,
+    so nothing of it was compared. `rows`, `cells`: of the log's side. The hashes are of canonical dumps at the cut,
+    equal if there is no difference.
     """
 
     rows: int
@@ -40,6 +43,8 @@ class Verdict:
     parked: tuple[Parked, ...]
     parked_count: int
     records: int
+    newer: tuple[Parked, ...] = ()
+    newer_count: int = 0
 
     @property
     def equal(self) -> bool:
@@ -91,6 +96,7 @@ async def verify(
             seen = await _compare(spool, store, table, version, span, settling, seen, came_to, rests)
         await settling.settle()
         parked_count, parked = parked_of(spool)
+        newer_count, newer = newer_of(spool)
         await asyncio.to_thread(spool.discard)
     finally:
         spool.close()
@@ -103,6 +109,8 @@ async def verify(
         parked,
         parked_count,
         records,
+        newer,
+        newer_count,
     )
 
 
@@ -127,7 +135,10 @@ class _Settling:
         end = {place: offset for place, offset in self.ends().items() if place[0] in self.topics}
         for batch in self.read(self.cut, end):
             for raw in batch:
-                changes = self.fold.changes(raw)
+                try:
+                    changes = self.fold.changes(raw)
+                except NewerRecord:
+                    continue
                 for change in () if isinstance(changes, Parked) else changes:
                     since.add(change)
         return since

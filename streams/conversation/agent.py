@@ -56,7 +56,12 @@ HISTORY_LONGEST_PAUSE_S = 0.25
 MAX_JOB_BYTES = EIGHT_MIB - 64 * 1024
 """A job record's value; the rest of the topic's limit is for its key and framing."""
 INLINE_CHARACTERS = 16_384
-"""Turns with more text than this are counted in a thread, so that others need not wait for them."""
+INLINE_MESSAGES = 250
+"""Turns with more text, or more messages, than this are counted in a thread, so that others need not wait for them.
+
+The API has counted the prompt already, but no record tells how many tokens it found. Counting here is bounded by the
+model's context (`infra/tokenizers.py`) and lets the other threads run; history is remembered by message.
+"""
 _TOPICS = {"verdict": MODERATION_VERDICTS, "end": TOKEN_CHUNKS, "doorbell": CONTROL}
 _RECORDS = (ConversationStarted, PromptSubmitted, RegenerateRequested, ConversationDeleted)
 _log = get_logger(__name__)
@@ -110,7 +115,7 @@ class ConversationAgent:
         def reaction() -> tuple[Out, Out]:
             return react(command, turn, context, model, counter, self._policy, maybe_repeat=source.maybe_repeat)
 
-        large = characters(command, context) > INLINE_CHARACTERS
+        large = characters(command, context) > INLINE_CHARACTERS or _messages(command, context) > INLINE_MESSAGES
         outs = await asyncio.to_thread(reaction) if large else reaction()
         verdict, last = outs
         await self._produce((verdict,))
@@ -207,6 +212,11 @@ class ConversationAgent:
         if counter is None:
             counter = self._counters[model.id] = RememberedCounts(TokenCounter.of(model))
         return counter
+
+
+def _messages(command: Command, context: Context | None) -> int:
+    inline = len(command.messages) if isinstance(command, PromptSubmitted) else 0
+    return inline + (0 if context is None else len(context.messages))
 
 
 def _topic(out: Out) -> str:

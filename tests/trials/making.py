@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Callable
 
 from tests.e2e.stack import Stack
@@ -13,6 +14,8 @@ from tests.trials.ground import Ground
 from tests.trials.trial import TRIALS, Result, Trial
 
 LISTED = (of_streams, of_upstreams, of_clients, of_rows)
+"""Where trials stand; importing a module puts its own on the list."""
+_NUMBER = re.compile(r"([A-Z]*)(\d+)\.?(.*)")
 TIMEOUT_S = 100.0
 
 
@@ -22,9 +25,20 @@ def ground_of(stack: Stack, upstream: Upstream, mark: str = "trial") -> Ground:
 
 async def make(ground: Ground, wanted: Callable[[Trial], bool]) -> AsyncIterator[tuple[Trial, Result]]:
     """Every wanted trial with what came of it."""
-    for trial in TRIALS:
+    for trial in in_order():
         if wanted(trial):
             yield trial, await attempt(trial, ground)
+
+
+def in_order() -> list[Trial]:
+    """All trials: faults first, by their numbers."""
+
+    def place(trial: Trial) -> tuple[int, int, str]:
+        found = _NUMBER.fullmatch(trial.number)
+        assert found is not None, trial.number
+        return "F DJ".find(found[1] or " "), int(found[2]), found[3]
+
+    return sorted(TRIALS, key=place)
 
 
 async def attempt(trial: Trial, ground: Ground) -> Result:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from schemas.account import UserCreated
-from schemas.codec import UndecodableRecord, decode, encode
+from schemas.codec import NewerRecord, UndecodableRecord, decode, encode
 from schemas.envelope import Position
 from topics.catalogue import (
     ACCOUNT_EVENTS,
@@ -76,7 +76,7 @@ def understood(raw: RawRecord, file: str) -> Any:
     """
     try:
         record = decode(raw.value)
-    except UndecodableRecord as error:
+    except (UndecodableRecord, NewerRecord) as error:
         raise SliceRefused(f"{_place(raw, file)} cannot be understood: {error}") from None
     if not isinstance(record, _types(raw, file)):
         raise SliceRefused(f"{_place(raw, file)}: {type(record).__name__} does not belong into {raw.topic}")

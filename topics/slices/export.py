@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from schemas.codec import UndecodableRecord, decode
+from schemas.codec import NewerRecord, UndecodableRecord, decode
 from topics.catalogue import ACCOUNT_EVENTS, CONVERSATION_EVENTS
 from topics.cuts import Cut, format_cut
 from topics.log import Log, RawRecord
@@ -57,7 +57,7 @@ class _Run:
         writer.write(record)
         try:
             return decode(record.value)
-        except UndecodableRecord as error:
+        except (UndecodableRecord, NewerRecord) as error:
             self.unreadable.append(Unreadable(record.topic, record.partition, record.offset, str(error)))
             return None
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from schemas.account import UserCreated
-from schemas.codec import UndecodableRecord, decode
+from schemas.codec import NewerRecord, UndecodableRecord, decode
 from schemas.dead_letter import DeadLetter, DeadLetterResolved
 from topics.catalogue import (
     ACCOUNT_EVENTS,
@@ -100,7 +100,7 @@ class Chooser:
             return False
         try:
             found = decode(record.value)
-        except UndecodableRecord:
+        except (UndecodableRecord, NewerRecord):
             return self._keys is None
         if isinstance(found, DeadLetter):
             return self._wants_letter(found)
@@ -117,7 +117,7 @@ class Chooser:
             return False
         try:
             return conversation_of(decode(letter.value)) in (self._wanted or ())
-        except UndecodableRecord:
+        except (UndecodableRecord, NewerRecord):
             return self._user is not None and letter.key == self._user.encode()
 
 
@@ -125,7 +125,7 @@ def wants_account(record: RawRecord, owners: set[str]) -> bool:
     """Whether a record of account-events says who one of these users is."""
     try:
         found = decode(record.value)
-    except UndecodableRecord:
+    except (UndecodableRecord, NewerRecord):
         return False
     return isinstance(found, UserCreated) and found.user_id in owners
 
@@ -134,7 +134,7 @@ def conversation_if(selection: Selection, record: RawRecord) -> tuple[str, str] 
     """(conversation, owner) of a record of conversation-events that is asked for, else None."""
     try:
         found = decode(record.value)
-    except UndecodableRecord:
+    except (UndecodableRecord, NewerRecord):
         return None
     conversation, owner = conversation_of(found), owner_of(found)
     if conversation is None or owner is None:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from infra.cli.terminal import UserError
 from infra.models import ModelCatalogue
 from infra.settings import Settings
-from schemas.codec import UndecodableRecord, decode
+from schemas.codec import NewerRecord, UndecodableRecord, decode
 from schemas.conversation import PromptSubmitted, RegenerateRequested
 from schemas.generation import GenerationRequested
 from streams.app import StreamApp
@@ -82,6 +82,8 @@ async def _job_again(producer: LogProducer, original: Original) -> str:
     """A job goes to the workers as a copy: its place in its topic means nothing, and they look back first."""
     try:
         job = decode(original.value)
+    except NewerRecord as error:
+        raise StillPoison(f"a newer release wrote it, upgrade first: {error}") from error
     except UndecodableRecord as error:
         raise StillPoison(f"{type(error).__name__}: {error}") from error
     if not isinstance(job, GenerationRequested):
@@ -99,8 +101,8 @@ def _refuse_unknown_model(consumer: str, original: Original, models: ModelCatalo
         return
     try:
         record = decode(original.value)
-    except UndecodableRecord:
-        return
+    except (UndecodableRecord, NewerRecord):
+        return  # the agent says what is wrong with it
     if isinstance(record, PromptSubmitted | RegenerateRequested) and record.model not in {m.id for m in models}:
         raise NotTaken(
             f"its model {record.model!r} is not known here: give this command the stack's own files by --models"
@@ -138,6 +140,6 @@ _AGENTS: dict[str, Callable[[Settings], StreamApp]] = {
     "streams.projections": _projections,
 }
 _WHY_NOT = {
-    RECORDER: "the recorder reads a generation as a whole, and has passed this one; the watchdog has ended "
-    "it, if nothing else did: drop the letter, and ask again in the conversation",
+    RECORDER: "the recorder reads a generation as a whole, and has passed this one: its outcome stands, or the "
+    "watchdog has ended it. The letter is information: drop it, and ask again in the conversation",
 }

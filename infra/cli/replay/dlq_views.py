@@ -12,7 +12,7 @@ from rich.table import Table
 
 from infra.cli.tail_lines import Seen, as_json, read
 from infra.cli.terminal import one_line, printable
-from schemas.codec import UndecodableRecord, decode, record_type_of
+from schemas.codec import NewerRecord, UndecodableRecord, decode, record_type_of
 from schemas.dead_letter import DeadLetter
 from topics.letter_box import Listed
 
@@ -90,7 +90,7 @@ def print_letter(document: dict[str, Any]) -> None:
 def _is_readable(value: bytes | None) -> bool:
     try:
         decode(value)
-    except UndecodableRecord:
+    except (UndecodableRecord, NewerRecord):
         return False
     return True
 

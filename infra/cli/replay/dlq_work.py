@@ -16,7 +16,7 @@ from infra.model_spec import ModelsFileError
 from infra.models import ModelCatalogue
 from infra.settings import Settings
 from schemas import ids
-from schemas.codec import UndecodableRecord, decode
+from schemas.codec import NewerRecord, UndecodableRecord, decode
 from schemas.dead_letter import DeadLetter, DeadLetterResolved
 from schemas.envelope import Envelope, Position
 from streams.retrying import Again, NotTaken, Original, StillPoison
@@ -46,7 +46,7 @@ class Letters:
             for raw in batch:
                 try:
                     box.take(raw.partition, raw.offset, decode(raw.value))
-                except UndecodableRecord:
+                except (UndecodableRecord, NewerRecord):
                     continue  # no consumer wrote it; there is nothing in it to hand back
             self.stop.check()
         return box

@@ -47,7 +47,9 @@ def archive_of(settings: Settings) -> SegmentArchive | None:
 
 @contextmanager
 def log_errors() -> Iterator[None]:
-    """Within the block, whatever log, archive or tables refuse becomes one line for the user (UserError)."""
+    """Within the block, whatever log, archive or tables refuse becomes one line for the user (UserError); so does a
+    record of a newer release where what is asked cannot be told without it."""
+    from schemas.codec import NewerRecord
     from topics.cuts import BadCut
     from topics.errors import LogError
 
@@ -55,6 +57,9 @@ def log_errors() -> Iterator[None]:
         yield
     except (LogError, BadCut) as error:
         raise UserError(str(error)) from None
+    except NewerRecord as error:
+        where = "".join(f"{note}: " for note in getattr(error, "__notes__", ()))
+        raise UserError(f"{where}{error}") from None
     except Exception as error:
         # Loading the driver only to name its errors would double the time of commands that do without.
         tables = sys.modules.get("infra.cassandra")

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from infra.settings import Settings
     from projections.registry import Projection
     from projections.replay.comparing import Difference
+    from projections.replay.folding import Parked
     from projections.replay.ring import Span
     from projections.replay.verify import Verdict
     from topics.cuts import Cut
@@ -54,18 +55,21 @@ def verify(
     ),
     state: StateOption = None,
 ) -> None:
-    """Compare live tables with a fold of the log, cell by cell. Exit 1 if anything differs."""
+    """Compare live tables with a fold of the log, cell by cell. Exit 1 if anything differs.
+
+    Records of a newer release are named and left out: with them alone the exit code is 3.
+    """
     from infra.cli.replay.progress import Interrupted, interruptible
 
     try:
         with interruptible() as stop:
-            equal = asyncio.run(_verify(projections or ["all"], version, sample, dump, as_json, state, stop))
+            status = asyncio.run(_verify(projections or ["all"], version, sample, dump, as_json, state, stop))
     except UserError as error:
         complain(error)
     except Interrupted:
         typer.echo("interrupted; the same command goes on where this one stopped", err=True)
         raise SystemExit(130) from None
-    raise SystemExit(0 if equal else 1)
+    raise SystemExit(status)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +91,12 @@ async def _verify(
     as_json: bool,
     state: Path | None,
     stop: Stop,
-) -> bool:
+) -> int:
     from infra.cassandra import CassandraSession
     from infra.cli.replay.opened import log_errors, open_log
     from infra.cli.replay.progress import NICENESS
     from infra.cli.stack_file import connected_settings
+    from infra.exits import EXIT_NEWER
     from projections import registry
     from projections.replay.ring import BadSample, parse_sample
     from projections.replay.spool import ScratchError
@@ -99,7 +104,7 @@ async def _verify(
     wanted = _chosen(names, registry.names())
     if len(wanted) > 1 and (version is not None or dump is not None):
         raise UserError("--version and --dump are of one projection: name it")
-    equal = True
+    equal = known = True
     try:
         span = None if sample is None else parse_sample(sample)
         settings = connected_settings(state)
@@ -111,12 +116,12 @@ async def _verify(
                     asked = await _asked(session, settings, log, name, version)
                     found = await _compare(session, settings, log, asked, span, dump, stop)
                     _say(asked, found, sample, as_json)
-                    equal = equal and found.equal
+                    equal, known = equal and found.equal, known and not found.newer_count
             finally:
                 await session.aclose()
     except (BadSample, ScratchError) as error:
         raise UserError(str(error)) from None
-    return equal
+    return 1 if not equal else 0 if known else EXIT_NEWER
 
 
 def _chosen(names: list[str], known: tuple[str, ...]) -> tuple[str, ...]:
@@ -200,9 +205,10 @@ def _say(asked: _Asked, verdict: Verdict, sample: str | None, as_json: bool) -> 
         typer.echo(json.dumps({**said, "behind": asked.behind, **asdict(verdict)}))
         return
     count = f"{verdict.different:,} differences" if verdict.different != 1 else "1 difference"
+    same = "equal as far as it could be compared" if verdict.newer_count else "equal"
     of = "" if sample is None else f" (a sample: {sample} of its partitions)"
     typer.echo(
-        f"{projection.name} v{projection.version}: {'equal' if verdict.equal else count}{of}. "
+        f"{projection.name} v{projection.version}: {same if verdict.equal else count}{of}. "
         f"{verdict.records:,} records, {verdict.rows:,} rows, {verdict.cells:,} cells"
     )
     typer.echo(f"  log     {verdict.hash_log}\n  tables  {verdict.hash_tables}")
@@ -212,10 +218,17 @@ def _say(asked: _Asked, verdict: Verdict, sample: str | None, as_json: bool) -> 
         typer.echo(f"  {_line(difference)}")
     if verdict.different > SHOWN:
         typer.echo(f"  … and {verdict.different - SHOWN:,} more (--json names up to 1,000)")
+    if verdict.newer_count:
+        typer.echo(f"  {verdict.newer_count:,} records are newer than this release: not compared, upgrade first")
+        _name(verdict.newer)
     if verdict.parked_count:
         typer.echo(f"  {verdict.parked_count:,} records make no rows; the projector has parked them in dead-letters")
-        for parked in verdict.parked[:SHOWN]:
-            typer.echo(f"    {parked.topic}:{parked.partition} offset {parked.offset}: {one_line(parked.reason)}")
+        _name(verdict.parked)
+
+
+def _name(records: tuple[Parked, ...]) -> None:
+    for record in records[:SHOWN]:
+        typer.echo(f"    {record.topic}:{record.partition} offset {record.offset}: {one_line(record.reason)}")
 
 
 def _line(difference: Difference) -> str:

@@ -242,11 +242,12 @@ async def test_a_newer_record_stops_its_readers_until_an_operator_sets_it_aside(
     assert {row["consumer"] for row in letters} >= {"streams.projections", "streams.conversation", "streams.watchdog"}
     with faust_process(ground.settings, "projections.main", tmp_path / "projector.log"):
 
-        async def shown() -> str | None:
+        async def shown() -> bool:
             row = await ground.reads.conversation(conversation)
-            return None if row is None else row.title
+            return row is not None and row.title == "behind it"
 
-        assert await eventually(shown, 60) == "behind it"
+        there: bool = await eventually(shown, 60)
+    assert there
     letter = next(one["id"] for one in letters if one["consumer"] == "streams.projections")
     assert "a newer release wrote it" in ground.replay.process("dlq", "retry", letter, status=1)
     for one in letters:

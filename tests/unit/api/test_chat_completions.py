@@ -56,7 +56,7 @@ async def test_what_is_asked_is_one_record(world: World, alice: httpx.AsyncClien
     assert command.parent_message_id is None
     assert command.messages == (
         ChatMessage("system", "Be brief.", "dev"),
-        ChatMessage("user", "ab"),
+        ChatMessage("user", "a\nb"),
         ChatMessage("assistant", "c"),
         ChatMessage("user", "<|im_start|>system"),
     )
@@ -93,6 +93,7 @@ async def test_a_whole_completion(alice: httpx.AsyncClient) -> None:
         (Failure("engine_rejected", "No.", False), 502, "false"),
         (Failure("empty_answer", "Nothing.", True), 503, "true"),
         (Failure("unexpected_tool_call", "A tool.", True), 503, "true"),
+        (Failure("unrecordable", "Too much.", False), 502, "false"),
         (Failure("invalid_request", "No.", False), 400, "false"),
         (Failure("content_sealed", "Sealed.", False), 410, "false"),
         (Failure("context_length_exceeded", "Too long.", False), 400, "false"),

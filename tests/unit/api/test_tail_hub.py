@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import struct
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -17,9 +18,11 @@ from api.errors import Overloaded, as_api_error
 from api.feed import Feed
 from api.sources import text_of
 from api.tail_hub import TailHub
+from infra.exits import newer_note
+from infra.lifesign import LIFESIGN_VARIABLE
 from infra.settings import Settings
 from schemas.codec import NewerRecord
-from schemas.envelope import Position, Sealed, SealedContent
+from schemas.envelope import Position, Sealed
 from schemas.generation import TokenChunk
 from schemas.registry import registered_schemas
 from tests.unit.api.memory_log import TOPICS, Attempt, MemoryLog, MemoryRecord
@@ -236,38 +239,35 @@ def chunk_of(log: MemoryLog, record: TokenChunk) -> None:
     log.append(TOKEN_CHUNKS, TURN.conversation_id, record)
 
 
-async def test_sealed_content_ends_its_own_feed_alone() -> None:
+async def test_a_sealed_chunk_does_not_count_and_holds_up_its_own_feed_alone() -> None:
     log = MemoryLog()
     hub = hub_on(log)
     other_turn = replace(TURN, generation_id="another")
-    feed, other, counter = hub.open(*ARGS), hub.open("another", TURN.conversation_id, TURN.user_id), Counter()
-    feed.listen(counter)
+    feed, other = hub.open(*ARGS), hub.open("another", TURN.conversation_id, TURN.user_id)
     Attempt(log, TURN).start()
     reader = Attempt(log, other_turn).start()
     chunk_of(log, SEALED)
     reader.chunk("b").end()
-    assert isinstance(feed.lost, SealedContent)
-    assert counter.woken == 2
+    assert (text_of(feed), feed.lost, feed.ending) == ("", None, None)
     assert (text_of(other), other.lost, other.ending is not None) == ("b", None, True)
 
 
 @pytest.mark.parametrize("held", [False, True])
-async def test_a_look_back_over_sealed_content_ends_the_feed_and_holds_it_not_for_ever(held: bool) -> None:
+async def test_a_look_back_over_sealed_content_holds_the_feed_not_for_ever(held: bool) -> None:
     log = SlowLog()
     hub = hub_on(log)
-    Attempt(log, TURN).start()
+    attempt = Attempt(log, TURN).start()
     if not held:
         chunk_of(log, SEALED)
-    feed, counter = hub.open(*ARGS), Counter()
-    feed.listen(counter)
-    filling = asyncio.gather(hub.refill(feed, TURN.tail), hub.refill(feed, TURN.tail), return_exceptions=True)
+    feed = hub.open(*ARGS)
+    filling = asyncio.gather(hub.refill(feed, TURN.tail), hub.refill(feed, TURN.tail))
     await asyncio.sleep(0)
     if held:
         chunk_of(log, SEALED)
     log.go.set()
-    assert SealedContent in map(type, await filling)
-    assert isinstance(feed.lost, SealedContent)
-    assert counter.woken >= 1
+    await filling
+    attempt.chunk("plain")
+    assert (text_of(feed), feed.lost) == ("plain", None)
     hub.close(feed)
     assert len(hub) == 0
 
@@ -291,7 +291,10 @@ async def test_whatever_a_record_does_to_one_feed_the_others_go_on(monkeypatch: 
     assert (other.pieces, other.lost) == ([b"good"], None)
 
 
-async def test_a_newer_record_of_a_running_answer_is_never_passed_over() -> None:
+async def test_a_newer_record_of_a_running_answer_is_never_passed_over(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv(LIFESIGN_VARIABLE, str(tmp_path / "api.sign"))
     log = MemoryLog()
     hub = TailHub(TOPICS, log)
     feed, other, counter = hub.open(*ARGS), hub.open("another", "conversation", TURN.user_id), Counter()
@@ -306,6 +309,7 @@ async def test_a_newer_record_of_a_running_answer_is_never_passed_over() -> None
     assert (text_of(other), other.lost) == ("b", None)
     answer = as_api_error(feed.lost)
     assert (answer.status, answer.code) == (503, "newer_record")
+    assert newer_note(tmp_path / "api.sign").read_text().startswith(f"{TOKEN_CHUNKS}:0@99: ")
 
 
 async def test_a_newer_record_that_concerns_nobody_here_ends_nothing() -> None:

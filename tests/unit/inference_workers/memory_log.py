@@ -24,7 +24,7 @@ from inference_workers.worker import Worker
 from infra.clock import now_us
 from infra.model_spec import ModelSpec
 from infra.models import ModelCatalogue
-from schemas.codec import UndecodableRecord, decode, encode
+from schemas.codec import NewerRecord, UndecodableRecord, decode, encode
 from schemas.conversation import ChatMessage, Sampling
 from schemas.dead_letter import DeadLetter
 from schemas.envelope import Position
@@ -54,6 +54,7 @@ class MemoryLog:
         self._messages: dict[str, list[MemoryMessage]] = {}
         self.refusal: Refusal = lambda topic, value: None
         self.ack_s = 0.0
+        self.set_aside: set[tuple[str, int]] = set()
         self.scan_hook: Callable[[int], None] = lambda partition: None
 
     def of(self, topic: str) -> list[MemoryMessage]:
@@ -75,7 +76,7 @@ class MemoryLog:
         for message in self.of(TOKEN_CHUNKS):
             try:
                 found.append(decode(message.value()))
-            except UndecodableRecord:
+            except (UndecodableRecord, NewerRecord):
                 continue
         return found
 
@@ -96,11 +97,15 @@ class MemoryLog:
     ) -> tuple[int, int]:
         return 0, len(self.of(topic))
 
+    def is_set_aside(self, properties: Mapping[str, str], topic: str, partition: int, offset: int, at_ms: int) -> bool:
+        return (topic, offset) in self.set_aside
+
     @contextmanager
     def installed(self) -> Iterator[None]:
         with (
             patch.object(inference_workers.lookback, "scan", self.scan),
             patch.object(inference_workers.lookback, "watermarks", self.watermarks),
+            patch.object(inference_workers.lookback, "is_set_aside", self.is_set_aside),
         ):
             yield
 

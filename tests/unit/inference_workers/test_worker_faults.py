@@ -234,6 +234,14 @@ def test_a_chunk_of_a_newer_release_ends_the_process_unacknowledged() -> None:
     assert (shop.reader.committed, shop.log.letters) == ({}, [])
 
 
+def test_newer_records_that_an_operator_has_set_aside_are_passed_over() -> None:
+    shop = Shop(ScriptedEngine(*GOOD))
+    shop.log.set_aside = {(JOBS, 0), (TOKEN_CHUNKS, 0)}
+    shop.log.append(TOKEN_CHUNKS, b"conversation", NEWER)
+    served(shop, NEWER, job_record(maybe_repeat=True))
+    assert any(isinstance(record, AttemptEnded) for record in shop.log.generation)
+
+
 def test_doorbells_and_outcomes_of_a_newer_release_are_passed_over() -> None:
     shop = Shop(ScriptedEngine(*GOOD))
 

@@ -16,7 +16,7 @@ def invoked(*arguments: str) -> Result:
     return CliRunner().invoke(app, list(arguments))
 
 
-def test_a_fault_run_is_that_run_alone_and_its_result_is_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fault_run_or_a_fuzz_run_is_that_run_alone_and_its_result_is_ours(monkeypatch: pytest.MonkeyPatch) -> None:
     ran: list[list[str]] = []
 
     def run(arguments: list[str]) -> int:
@@ -26,10 +26,13 @@ def test_a_fault_run_is_that_run_alone_and_its_result_is_ours(monkeypatch: pytes
     monkeypatch.setattr(checks, "_run", run)
     assert invoked("test", "--faults", "7", "--seed", "3").exit_code == 1
     assert invoked("test", "--faults", "7").exit_code == 1
+    assert invoked("test", "--fuzz", "9", "--seed", "3").exit_code == 1
     assert ran == [
         ["-m", "tests.faults.run", "--faults", "7", "--seed", "3"],
         ["-m", "tests.faults.run", "--faults", "7"],
+        ["-m", "tests.fuzz.run", "--count", "9", "--seed", "3"],
     ]
+    assert invoked("test", "--fuzz", "9", "--faults", "7").exit_code == 2
 
 
 def test_a_seed_alone_is_a_mistake() -> None:

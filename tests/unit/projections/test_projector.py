@@ -7,14 +7,18 @@ from dataclasses import replace
 from functools import partial
 
 import pytest
+from cassandra import InvalidRequest, Unauthorized
 
 import projections.projector as module
-from infra.cassandra import StoreRefused, StoreUnavailable
+from infra.cassandra import StoreRefused, StoreUnavailable, ValueRefused, _translate
 from projections.projector import Projector
-from projections.registry import PROJECTIONS, TOPICS, Projection, newest
+from projections.registry import PROJECTIONS, TOPICS, Projection, folded, newest
 from projections.rows import Put, RowChange, Unprojectable
 from projections.versions import MEMORY_S
 from projections.watermarks import WATERMARKS, LogPlace
+from schemas.codec import NewerRecord
+from schemas.conversation import Attachment
+from schemas.envelope import Position
 from tests.eventually import eventually
 from tests.fakes.projection_logs import prompt
 from tests.fakes.row_store import MemoryRowStore
@@ -238,3 +242,85 @@ async def test_nothing_is_folded_while_nobody_says_which_versions_there_are(monk
         await projector.take(prompt("a", "1"), place(0), lambda: None)
     assert versions.asked == 4
     assert set(writer.store.rows()["conversations_v2"]) == {("a",)}
+
+
+class ChoosyWriter(GatedWriter):
+    """Takes nothing that concerns the conversation "bad"."""
+
+    async def write(self, changes: Iterable[tuple[int, RowChange]]) -> None:
+        taken = list(changes)
+        if any("bad" in change.key for _, change in taken):
+            raise ValueRefused("Cassandra refused a statement: too large")
+        await super().write(taken)
+
+
+async def test_a_record_whose_values_the_store_refuses_holds_up_no_other() -> None:
+    writer = ChoosyWriter()
+    done: list[int] = []
+    parked: list[tuple[int, str]] = []
+
+    async def park(offset: int, error: Exception) -> None:
+        parked.append((offset, str(error)))
+
+    async with running(writer) as projector:
+        writer.gate.clear()
+        await projector.take(prompt("first", "key"), place(0), partial(done.append, 0))
+        await eventually(lambda: not projector._waiting)
+        for offset, conversation in ((1, "good"), (2, "bad"), (3, "fine")):
+            await projector.take(
+                prompt(conversation, f"{offset}"), place(offset), partial(done.append, offset), partial(park, offset)
+            )
+        writer.gate.set()
+        await eventually(lambda: done == [0, 1, 3])
+    assert parked == [(2, "Cassandra refused a statement: too large")]
+    conversations = {key[0] for key in writer.store.rows()["conversations_v1"]}
+    assert conversations == {"first", "good", "fine"}
+    assert writer.watermarks[-1] == 4
+
+
+async def test_a_record_that_is_refused_in_part_twice_over_is_the_callers_once() -> None:
+    async with running(ChoosyWriter()) as projector:
+        with pytest.raises(Unprojectable):
+            await projector.take(prompt("bad", "key", at_us=-1), place(0), lambda: None)
+
+
+async def test_a_fold_that_stumbles_over_a_record_parks_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def stumbling(record: object, position: object) -> tuple[RowChange, ...]:
+        raise KeyError("something the user wrote")
+
+    broken = replace(newest("messages"), fold=stumbling)
+    changes, refused = folded((broken, newest("conversations")), prompt("c", "key"), Position(0, 0, 0))
+    assert refused is not None and str(refused) == "messages cannot fold it: KeyError"
+    assert changes
+
+
+async def test_a_word_of_a_newer_release_stops_the_projector() -> None:
+    async with running(GatedWriter()) as projector:
+        with pytest.raises(NewerRecord, match="upgrade"):
+            await projector.take(replace(prompt("c", "key"), kind="draft"), place(0), lambda: None)  # type: ignore[arg-type]
+
+
+async def test_attachments_that_no_cell_can_hold_make_the_record_unprojectable() -> None:
+    attachments = (Attachment("f", "\0" * 200_000, "text/plain", 1, "s"),)
+    _, refused = folded((newest("messages"),), replace(prompt("c", "key"), attachments=attachments), Position(0, 0, 0))
+    assert refused is not None and "attachments" in str(refused)
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (InvalidRequest("Mutation of 17.000MiB is too large for the maximum size of 16.000MiB"), ValueRefused),
+        (InvalidRequest("Key may not be empty"), ValueRefused),
+        (TypeError("secret"), ValueRefused),
+        (ValueError("secret"), ValueRefused),
+        (InvalidRequest("unconfigured table messages_v2"), StoreRefused),
+        (InvalidRequest("Undefined column name answer"), StoreRefused),
+        (InvalidRequest("Keyspace 'verbatim' does not exist"), StoreRefused),
+        (Unauthorized("User ada has no MODIFY permission"), StoreRefused),
+    ],
+)
+def test_what_the_store_refuses_for_its_values_is_told_from_what_an_operator_must_mend(
+    error: Exception, kind: type[StoreRefused]
+) -> None:
+    translated = _translate(error, "here")
+    assert type(translated) is kind and "secret" not in str(translated)

@@ -6,14 +6,14 @@ from dataclasses import replace
 from typing import Any
 
 from schemas.conversation import ChatMessage, PromptSubmitted, RegenerateRequested, Sampling
-from schemas.envelope import Envelope, Position
+from schemas.envelope import Content, Envelope, Position
 
 NOW_US = 1_700_000_000_000_000
 CAUSE = Position(0, 1, 77)
 _ENVELOPE = Envelope("event", NOW_US, None, "request", "user:u")
 
 
-def prompt(content: str = "hello", **changes: Any) -> PromptSubmitted:
+def prompt(content: Content = "hello", **changes: Any) -> PromptSubmitted:
     """A prompt in a conversation; `changes` replace fields."""
     submitted = PromptSubmitted(
         envelope=_ENVELOPE,

@@ -155,6 +155,8 @@ async def test_a_large_request_is_counted_beside_the_loop(world: World, monkeypa
     monkeypatch.setattr(asyncio, "to_thread", noted)
     _, job = await world.see(stateless(ChatMessage("user", "word " * 4000), model=MODEL.id))
     assert len(threads) == 1 and isinstance(job, GenerationRequested)
+    await world.see(stateless(*[ChatMessage("user", "")] * 300, model=MODEL.id, generation_id="another"))
+    assert len(threads) == 2
 
 
 async def test_the_same_command_again_brings_nothing_about(world: World) -> None:

@@ -11,7 +11,8 @@ import pytest
 from infra.models import ModelCatalogue
 from schemas.codec import UnencodableRecord, encode
 from schemas.dead_letter import DeadLetter
-from schemas.generation import Price
+from schemas.envelope import Sealed
+from schemas.generation import GenerationEnded, Price
 from streams.agents import Source
 from streams.watchdog.agent import Watchdog
 from streams.watchdog.reactor import OpenTurns, expiry
@@ -77,3 +78,26 @@ def test_the_expiry_of_a_command_of_absurd_size_fits_its_topic() -> None:
     turns.began(command, CAUSE, Price(huge, "USD", 2**63 - 1, 0, 0))
     (watched,) = turns.due(LONG_AFTER_US, 1)
     assert len(encode(expiry(watched, NOW_US))) < catalogue()[TOKEN_CHUNKS].max_record_bytes // 2
+
+
+async def test_a_prompt_that_its_agent_parks_is_still_ended_at_its_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sealed content is poison to the conversation agent; the watchdog reads no content."""
+    monkeypatch.setattr("streams.watchdog.agent.ended_among", lambda _, turns: set())
+    log: Any = RecordingLog()
+    watchdog = Watchdog({}, ModelCatalogue.load(), log, 0)
+    command = prompt(content=Sealed("k", b"n", b"c"))
+    await watchdog.handle(command, Source(CONVERSATION_EVENTS, 1, 9, NOW_US, b"c", True, lambda: None))
+    await watchdog._end(watchdog._turns.due(LONG_AFTER_US, 10))
+    ((topic, key, end),) = log.sent
+    assert (topic, key) == (TOKEN_CHUNKS, "conversation")
+    assert isinstance(end, GenerationEnded) and (end.reason, end.turn.generation_id) == ("expired", "generation")
+
+
+class RecordingLog:
+    """A producer that takes all."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[str, str, Any]] = []
+
+    async def send(self, topic: str, key: str, record: Any) -> None:
+        self.sent.append((topic, key, record))

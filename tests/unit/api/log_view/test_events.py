@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.log_view.events import UNDECODABLE, event_json, event_of, event_types, payload_of
-from api.log_view.places import concerning, in_order, newest_first, own_places, topics_shown, with_cuts
+from api.log_view.places import JOBS_PREFIX, concerning, in_order, newest_first, own_places, topics_shown, with_cuts
 from api.log_view.summaries import MOST_CHARACTERS, summary_of
 from schemas.codec import encode
 from schemas.envelope import Sealed
@@ -20,7 +20,7 @@ from tests.generation_logs import TURN, chunk
 from tests.record_strategies import any_record
 from tests.unit.api.log_view.logged import START_MS, Written, bill, outcome, prompt
 from tests.unit.api.memory_log import TOPICS
-from topics.catalogue import CONVERSATION_EVENTS, GENERATION_OUTCOMES, TOKEN_CHUNKS, USAGE_RECORDS
+from topics.catalogue import CONVERSATION_EVENTS, GENERATION_OUTCOMES, MODERATION_VERDICTS, TOKEN_CHUNKS, USAGE_RECORDS
 from topics.cuts import format_cut, parse_cut
 from topics.log import RawRecord
 
@@ -131,4 +131,7 @@ def test_of_one_millisecond_causes_come_before_what_follows_from_them() -> None:
     records = [RawRecord(topic, 0, 0, START_MS, b"", b"") for topic in reversed(shown)]
     assert [raw.topic for _, raw in in_order(records, [(topic, 0) for topic in shown])] == shown
     assert shown[0] == CONVERSATION_EVENTS
+    # A job names its verdict, which was durable before the job was sent.
+    jobs = [at for at, topic in enumerate(shown) if topic.startswith(JOBS_PREFIX)]
+    assert jobs and shown.index(MODERATION_VERDICTS) < min(jobs)
     assert shown.index(TOKEN_CHUNKS) < shown.index(GENERATION_OUTCOMES) < shown.index(USAGE_RECORDS)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from infra.cassandra import StoreUnavailable
 from infra.cli.replay.opened import age_of, log_errors, parse_moment
 from infra.cli.terminal import UserError
+from schemas.codec import NewerRecord
 from topics.cuts import BadCut, Cut
 from topics.errors import OutOfRange
 from topics.log import Log
@@ -106,6 +107,14 @@ def test_a_cut_that_the_log_does_not_hold_is_refused(text: str, said: str) -> No
 def test_ages() -> None:
     assert age_of("30d") == timedelta(days=30)
     assert age_of("30 days") is None
+
+
+def test_a_newer_record_without_which_nothing_can_be_told_is_one_line_too() -> None:
+    error = NewerRecord(45)
+    error.add_note("token-chunks:0@7")
+    with pytest.raises(UserError) as said, log_errors():
+        raise error
+    assert str(said.value) == "token-chunks:0@7: this record is newer than me (schema id 45): upgrade"
 
 
 @pytest.mark.parametrize("error", [OutOfRange("t", 0, 5, 6, 9), BadCut("no cut"), StoreUnavailable("away")])

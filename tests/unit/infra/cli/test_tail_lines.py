@@ -8,7 +8,7 @@ from infra.cli.tail_lines import MAIN_FIELDS, Seen, as_json, as_line, conversati
 from infra.cli.terminal import printable
 from schemas.codec import encode
 from schemas.generation import TokenChunk
-from schemas.registry import RECORD_TYPES, current_schema
+from schemas.registry import RECORD_TYPES, current_schema, registered_schemas
 from tests.golden.samples import samples
 
 AT_MS = 1_763_692_800_123
@@ -93,3 +93,13 @@ def test_records_tell_their_conversation_directly_or_by_their_turn() -> None:
             getattr(record, "turn", None), "conversation_id", None
         )
         assert conversation_of(read(seen(encode(record)))) == said
+
+
+def test_a_record_of_a_newer_release_is_told_as_such() -> None:
+    newest = max(registered_schemas())
+    found = read(seen(b"\0" + (newest + 1).to_bytes(4, "big") + b"of tomorrow"))
+    said = f"newer than this release, schema id {newest + 1}"
+    assert as_line(found).endswith(f"? key=key-1 NEWER ({said}; 16 bytes)")
+    document = json.loads(as_json(found))
+    assert (document["record"], document["error"], document["schema_id"]) == (None, said, newest + 1)
+    assert conversation_of(found) is None

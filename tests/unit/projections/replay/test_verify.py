@@ -21,6 +21,7 @@ from projections.replay.spool import ScratchError
 from schemas.codec import encode
 from schemas.conversation import ConversationDeleted, ConversationRenamed
 from schemas.envelope import Position
+from schemas.registry import registered_schemas
 from tests.fakes.projection_logs import LogBuilder, Placed, envelope, logs, outcome, prompt, started, turn_of
 from tests.fakes.replayed import MemoryLog, MemoryRows
 from tests.unit.projections.replay.verifying import verified
@@ -215,6 +216,22 @@ def test_records_that_make_no_rows_are_named(tmp_path: Path) -> None:
         (6, "conversation_id has 0 characters"),
         (7, "a GenerationCompleted has no place in conversation-events"),
     ]
+
+
+def test_records_of_a_newer_release_are_named_and_left_out(tmp_path: Path) -> None:
+    log, _ = story()
+    newest = max(registered_schemas())
+    conversations = BY_NAME["conversations"]
+    rows = written(log, conversations)
+    newer = replace(log.records[0], offset=3, value=b"\0" + (newest + 1).to_bytes(4, "big") + b"of tomorrow")
+    later = MemoryLog([*log.records, newer])
+    verdict = verified(later, rows, conversations, tmp_path / "s")
+    assert (verdict.equal, verdict.parked_count, verdict.newer_count) == (True, 0, 1)
+    assert [(record.topic, record.offset, record.reason) for record in verdict.newer] == [
+        (newer.topic, 3, f"this record is newer than me (schema id {newest + 1}): upgrade")
+    ]
+    # One that comes while the tables are read explains nothing, and ends nothing.
+    assert not verified(later, MemoryRows(), conversations, tmp_path / "s", cut=log.ends()).equal
 
 
 @settings(max_examples=5)

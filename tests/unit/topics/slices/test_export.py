@@ -137,8 +137,12 @@ def test_keys_never_leave_and_users_only_when_asked_for(incident: Incident, tmp_
             assert not [letter for letter in letters if isinstance(letter, ApiKeyCreated)]
 
 
-def test_the_manifest_explains_the_slice(incident: Incident, tmp_path: Path) -> None:
-    broken = incident.log.put(CONVERSATION_EVENTS, "conv-bob", b"\0\0\0\xff\xffwhatever")
+NEWER = b"\0" + (max(registered_schemas()) + 1).to_bytes(4, "big") + b"of tomorrow"
+
+
+@pytest.mark.parametrize("value", [b"\0\0\0\xff\xffwhatever", NEWER], ids=["damaged", "newer"])
+def test_the_manifest_explains_the_slice(incident: Incident, tmp_path: Path, value: bytes) -> None:
+    broken = incident.log.put(CONVERSATION_EVENTS, "conv-bob", value)
     manifest = exported(incident.log, tmp_path / "s", Selection(conversations=frozenset({"conv-bob"})))
     (unreadable,) = manifest.unreadable
     assert (unreadable.topic, unreadable.partition, unreadable.offset) == (
@@ -146,6 +150,8 @@ def test_the_manifest_explains_the_slice(incident: Incident, tmp_path: Path) -> 
         broken.partition,
         broken.offset,
     )
+    kept = [raw.value for raw in held(tmp_path / "s")[CONVERSATION_EVENTS]]
+    assert kept.count(value) == 1, "its bytes are in the slice as they are"
     written = json.loads((tmp_path / "s" / MANIFEST).read_text())
     used = Counter(number for file in written["files"] for number in file["schema_ids"])
     assert set(written["schemas"]) == {str(number) for number in used if number in registered_schemas()}
