@@ -8,12 +8,10 @@ from dataclasses import replace
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
-from infra.logging import get_logger
 from topics.catalogue import Catalogue
 from topics.errors import LogUnavailable
 
 TIMEOUT_S = 10.0
-_log = get_logger(__name__)
 
 
 def with_counts(topics: Catalogue, found: Mapping[str, int]) -> Catalogue:
@@ -26,7 +24,6 @@ def with_counts(topics: Catalogue, found: Mapping[str, int]) -> Catalogue:
 def on_broker(properties: Mapping[str, str], topics: Catalogue, timeout_s: float = TIMEOUT_S) -> Catalogue:
     """The catalogue with the partition counts that the broker has. Blocking; every process asks once, at its start.
 
-    Says in the log where a setting differs: only `up` makes topics by it, and only where there is none yet.
     Raises LogUnavailable if the broker does not answer: no count is guessed.
     """
     admin = AdminClient({**properties, "socket.timeout.ms": "10000", "log_level": "0"})
@@ -34,10 +31,4 @@ def on_broker(properties: Mapping[str, str], topics: Catalogue, timeout_s: float
         listed = admin.list_topics(timeout=timeout_s).topics
     except KafkaException as error:
         raise LogUnavailable(f"the broker could not be asked about its topics: {error.args[0].str()}") from error
-    counted = with_counts(topics, {name: len(topic.partitions) for name, topic in listed.items()})
-    for spec in topics:
-        if (there := counted[spec.name].partitions) != spec.partitions:
-            _log.warning(
-                "a topic has other partitions than the settings", topic=spec.name, there=there, set=spec.partitions
-            )
-    return counted
+    return with_counts(topics, {name: len(topic.partitions) for name, topic in listed.items()})
