@@ -25,9 +25,9 @@ def body(*messages: dict[str, Any], **fields: Any) -> dict[str, Any]:
 
 
 def sent(world: World) -> tuple[ChatMessage, ...]:
-    found = world.log.all_of(CONVERSATION_EVENTS)[-1][0]
-    assert isinstance(found, PromptSubmitted)
-    return found.messages
+    """The longest history there is in the log: which prompt came last is not to be seen across partitions."""
+    found = [record for record, _ in world.log.all_of(CONVERSATION_EVENTS) if isinstance(record, PromptSubmitted)]
+    return max((record.messages for record in found), key=len)
 
 
 def refusing(attempt: Attempt) -> None:
