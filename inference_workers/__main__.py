@@ -27,11 +27,12 @@ from inference_workers.publishing import BUSY_LINGER_MS, Outlet
 from inference_workers.spare import NotOrders, Orders, move_output, wait_for_orders
 from inference_workers.worker import Worker
 from infra.exits import EXIT_NEWER, newer_in
-from infra.lifesign import LifeSign
+from infra.lifesign import LIFESIGN_VARIABLE, LifeSign
 from infra.logging import configure, get_logger
 from infra.models import ModelCatalogue, ModelsFileError
 from infra.settings import Settings, SettingsError, load
 from infra.speaking import speak
+from schemas.codec import NewerRecord
 from topics.catalogue import (
     CONTROL,
     GENERATION_OUTCOMES,
@@ -121,6 +122,7 @@ async def _named_later(stop: asyncio.Event) -> Orders | None:
     orders = await wait_for_orders(stop)
     if orders is not None:
         os.environ[INSTANCE_VARIABLE] = orders.instance
+        os.environ[LIFESIGN_VARIABLE] = str(orders.lifesign)
         move_output(orders.log)
         _log.info("standing in", instance=orders.instance)
     return orders
@@ -180,6 +182,9 @@ def main() -> int:
         uvloop.run(_main(settings, models, as_spare))
     except LogError as error:
         return _ended_by(error)
+    except NewerRecord as error:
+        _log.critical("the work ended", reason=str(error))
+        return EXIT_NEWER
     except BaseExceptionGroup as group:
         if (newer := newer_in(group)) is not None:
             _log.critical("the work ended", reason=str(newer))

@@ -1,15 +1,16 @@
-"""`./verbatim demo crash`: watch an answer live through the death of a process."""
+"""`./verbatim demo crash` and `demo upgrade`: watch an answer live through a death, and through an upgrade."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import sys
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -19,7 +20,11 @@ from infra.cli.terminal import UserError, complain, end_quietly
 if TYPE_CHECKING:
     from infra.cli.demo_crash import Report, Wanted
     from infra.cli.demo_screen import Screen
+    from infra.cli.demo_upgrade import Wanted as WantedUpgrade
+    from infra.cli.stack_file import RunningStack
+    from infra.settings import KafkaSettings
 
+T = TypeVar("T")
 INTERRUPTED = 130
 _WIDTH = 120
 
@@ -40,6 +45,17 @@ class Role(StrEnum):
     METERING = "metering"
     PROJECTOR = "projector"
     WATCHDOG = "watchdog"
+
+
+class OldRole(StrEnum):
+    """What can be of the release before."""
+
+    WORKER = "worker"
+    CONVERSATION = "conversation"
+    WATCHDOG = "watchdog"
+    PROJECTOR = "projector"
+    RECORDER = "recorder"
+    API = "api"
 
 
 class Model(StrEnum):
@@ -101,7 +117,55 @@ def crash(
     raise SystemExit(0 if report.holds else 1)
 
 
+@app.command()
+def upgrade(
+    role: Annotated[OldRole, typer.Option("--old", help="Who is of the release before.")] = OldRole.WORKER,
+    model: Annotated[Model, typer.Option("--model", help="Who answers.")] = Model.LOCAL,
+    numbers: Annotated[int, typer.Option("--numbers", min=20, max=500, metavar="N", help="Count to N.")] = 40,
+    limit_s: Annotated[float, typer.Option("--timeout", min=1, max=600, metavar="SECONDS", help="For each step.")] = 60,
+    own: Annotated[
+        bool, typer.Option("--own-stack", help="On a stack of its own, started for it and deleted after it.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of pictures.")] = False,
+    state: StateOption = None,
+) -> None:
+    """Start one role as of the release before, let it meet what this release writes, upgrade it, and check the rest.
+
+    The old process knows no schema that is new here: it stops with exit code 3, acknowledges nothing and parks
+    nothing; the others go on. Exit code 0 only if everything holds after the upgrade: what was acknowledged has its
+    end, once, and the same text everywhere. The answer and its conversation stay.
+    """
+    from infra.cli.demo_upgrade import Wanted as WantedUpgrade
+
+    wanted = WantedUpgrade(role.value, model.value, numbers, limit_s)
+    try:
+        if own and state is not None:
+            raise UserError("--own-stack and --state exclude each other")
+        holds = _on_a_stack(own, state, as_json, lambda folder, screen: _upgrade(wanted, folder, own, screen, as_json))
+    except UserError as error:
+        complain(error)
+    except BrokenPipeError:
+        end_quietly()
+    except KeyboardInterrupt:
+        print("\nverbatim: interrupted; what was old is started whole again", file=sys.stderr)
+        raise SystemExit(INTERRUPTED) from None
+    raise SystemExit(0 if holds else 1)
+
+
 def _run(wanted: Wanted, own: bool, state: Path | None, as_json: bool) -> Report:
+    def crash_on(folder: Path, screen: Screen) -> Report:
+        with screen:
+            report = _crash(wanted, folder, own, screen)
+        if as_json:
+            print(json.dumps(_document(wanted, report), indent=2))
+        else:
+            _show(report, screen)
+        return report
+
+    return _on_a_stack(own, state, as_json, crash_on)
+
+
+def _on_a_stack(own: bool, state: Path | None, as_json: bool, demo_on: Callable[[Path, Screen], T]) -> T:
     from rich.console import Console
 
     from infra.cli.demo_screen import Screen
@@ -117,18 +181,43 @@ def _run(wanted: Wanted, own: bool, state: Path | None, as_json: bool) -> Report
         console.print("Starting a stack for the demo …")
     place: AbstractContextManager[Path] = own_stack() if own else nullcontext(state_folder(state))
     with place as folder:
-        screen = Screen(console, quiet=as_json)
-        with screen:
-            report = _crash(wanted, folder, own, screen)
-        if as_json:
-            print(json.dumps(_document(wanted, report), indent=2))
-        else:
-            _show(report, screen)
-    return report
+        return demo_on(folder, Screen(console, quiet=as_json))
 
 
 def _crash(wanted: Wanted, folder: Path, own: bool, screen: Screen) -> Report:
     from infra.cli.demo_crash import crash as run_crash
+
+    stack, kafka = _stack_of(folder, own)
+    return asyncio.run(run_crash(folder, stack, kafka.client_properties(), wanted, screen))
+
+
+def _upgrade(wanted: WantedUpgrade, folder: Path, own: bool, screen: Screen, as_json: bool) -> bool:
+    from infra.cli.demo_upgrade import upgrade as run_upgrade
+    from infra.stack.layout import Layout
+    from infra.stack.write_level import level_of
+    from schemas.registry import WRITE_LEVEL
+    from topics.catalogue import catalogue
+
+    stack, kafka = _stack_of(folder, own)
+    if level_of(Layout.at(folder)) < WRITE_LEVEL:
+        raise UserError("this stack writes nothing that is new yet: end its upgrade by ./verbatim upgrade finish")
+    topics = catalogue(keyed_partitions=kafka.keyed_partitions, token_chunk_partitions=kafka.token_chunk_partitions)
+    with screen:
+        report = asyncio.run(run_upgrade(folder, stack, kafka.client_properties(), topics, wanted, screen))
+    if as_json:
+        document = {"holds": report.holds, "old": wanted.role, "model": wanted.model, **asdict(report)}
+        print(json.dumps(document, indent=2))
+        return report.holds
+    screen.findings(report.findings)
+    if report.holds:
+        screen.say("Everything holds: the old process lost nothing, and nothing is there twice.", "bold green")
+    else:
+        screen.say("Something does not hold: see ✗ above.", "bold red")
+    return report.holds
+
+
+def _stack_of(folder: Path, own: bool) -> tuple[RunningStack, KafkaSettings]:
+    """The stack and how its log is reached. Raises UserError."""
     from infra.cli.stack_file import connected_settings, running_stack
     from infra.settings import KafkaSettings
 
@@ -136,8 +225,9 @@ def _crash(wanted: Wanted, folder: Path, own: bool, screen: Screen) -> Report:
     if not stack.api_key:
         raise UserError("the stack has not made its first key yet: try again in a moment")
     # The user's own settings say how to reach an external broker; a stack of the demo's own knows nothing of them.
-    kafka = KafkaSettings(bootstrap=stack.kafka_bootstrap) if own else connected_settings(folder, cassandra=False).kafka
-    return asyncio.run(run_crash(folder, stack, kafka.client_properties(), wanted, screen))
+    if own:
+        return stack, KafkaSettings(bootstrap=stack.kafka_bootstrap)
+    return stack, connected_settings(folder, cassandra=False).kafka
 
 
 def _show(report: Report, screen: Screen) -> None:

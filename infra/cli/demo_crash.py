@@ -71,7 +71,7 @@ async def crash(
                 run = _Run(state, properties, wanted, screen, client, tasks)
                 report = await run.verdicts(await run.answer())
         except* (UserError, LogError) as group:
-            first = _first(group)
+            first = first_of(group)
             raise UserError(f"the log: {first}" if isinstance(first, LogError) else str(first)) from None
     return report
 
@@ -138,8 +138,8 @@ class _Run:
         until_s = monotonic_s() + limit_s
         missing, stored, again, found = await asyncio.gather(
             killed.missing,
-            _within(limit_s, self._client.stored(self._conversation_id, self._transcript.generation_id)),
-            _within(limit_s, self._client.read_again(self._transcript.generation_id)),
+            within(limit_s, self._client.stored(self._conversation_id, self._transcript.generation_id)),
+            within(limit_s, self._client.read_again(self._transcript.generation_id)),
             self._found(until_s),
         )
         return self._report(killed, missing, stored, again or (), found)
@@ -211,7 +211,7 @@ class _Run:
         return await self._log.everything(self._transcript.generation_id, until_s)
 
 
-async def _within(limit_s: float, wanted: Awaitable[T]) -> T | None:
+async def within(limit_s: float, wanted: Awaitable[T]) -> T | None:
     """What is waited for, or None if it does not come in time."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(limit_s):
@@ -219,7 +219,7 @@ async def _within(limit_s: float, wanted: Awaitable[T]) -> T | None:
     return None
 
 
-def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+def first_of(group: BaseExceptionGroup[BaseException]) -> BaseException:
     """The first error in a group, however deep."""
     first: BaseException = group
     while isinstance(first, BaseExceptionGroup):

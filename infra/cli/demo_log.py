@@ -48,6 +48,18 @@ class LogReader:
         started = [record.worker for record in found if isinstance(record, AttemptStarted)]
         return started[-1] if started else None
 
+    def end_of(self, topic: str) -> int:
+        """How many records of a topic there ever were, over all its partitions."""
+        consumer = assigned_consumer(self._properties)
+        try:
+            there = consumer.list_topics(timeout=ANSWER_S).topics.get(topic)
+        except KafkaException as error:
+            raise LogUnavailable(f"the broker does not answer: {error}") from error
+        finally:
+            consumer.close()
+        partitions = () if there is None else tuple(there.partitions)
+        return sum(watermarks(self._properties, topic, partition, ANSWER_S)[1] for partition in partitions)
+
     async def everything(self, generation_id: str, until_s: float) -> Found:
         """All there is, once an outcome and a usage record are there; what there is at `until_s` if they never come."""
         while True:

@@ -234,7 +234,7 @@ async def test_a_newer_record_stops_its_readers_until_an_operator_sets_it_aside(
         (f"{CONVERSATION_EVENTS}:0@999999999", "holds"),
         ("x", "no place"),
     ):
-        assert why in ground.replay("dlq", "park", wrong, status=1)
+        assert why in ground.replay.process("dlq", "park", wrong, status=1)
     assert "streams.projections" in ground.replay.process("dlq", "park", place)
     ground.replay.process("dlq", "park", place)
     letters = ground.listed(CONVERSATION_EVENTS, at)
