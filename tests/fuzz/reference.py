@@ -74,7 +74,10 @@ def told(body: bytes, *, ended: bool = True) -> Told:
     seen = 0
 
     def so_far(status: str | None, *, text_sure: bool = True) -> Told:
-        text = "".join(texts).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        said = "".join(texts)
+        if not text_sure and "\ud800" <= said[-1:] <= "\udbff":
+            said = said[:-1]  # its other half may yet come
+        text = said.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
         return Told(text, text_sure, status, None, tuple(usages), seen)
 
     for kind, data in events_of(body, ended=ended):
