@@ -115,6 +115,8 @@ async def exchange(
         return Answer(problem=f"no connection ({type(error).__name__})")
     try:
         for data in writes:
+            if transport.is_closing():
+                break  # refused meanwhile; the answer says why
             transport.write(data)
             if len(writes) > 1:
                 await asyncio.sleep(0)  # a write of its own
