@@ -222,16 +222,18 @@ async def family(ground: Ground) -> Result:
     return Result(f"…{title[114:]!r}", title.startswith("x" * 100) and not inside)
 
 
-@trial("F17b", "titles of white space", "400, as empty ones")
+@trial("F17b", "titles of white space", "none for a new conversation, 400 for a name")
 async def blank(ground: Ground) -> Result:
     name = await ground.door.new_conversation()
-    answers = [await ground.door.call("POST", "/api/v1/conversations", {"title": "   "})]
+    new = await ground.door.call("POST", "/api/v1/conversations", {"title": "   "})
+    answers = []
     answers += [
         await ground.door.call("PATCH", f"/api/v1/conversations/{name}", {"title": title})
         for title in ("   ", "\n", "\u2003")
     ]
     told = [answer.status for answer in answers]
-    return Result(f"{told}", told == [400] * 4)
+    title = new.json().get("title")
+    return Result(f"{new.status} {title}, {told}", (new.status, title, told) == (201, None, [400] * 3))
 
 
 @trial("J2.3", "a keyed request whose client is away for 6 s", "the answer is there", quick=False)

@@ -200,7 +200,7 @@ async def counts(ground: Ground) -> Result:
     seen, _ = await ground.play(sent(HALF, STOP, counted(17, 4), DONE), "conversation")
     stored = await ground.stored(seen.generation_id)
     usage = stored["usage"]
-    right = (usage["promptTokens"], usage["completionTokens"], usage.get("estimated")) == (17, 4, False)
+    right = (usage["promptTokens"], usage["completionTokens"], usage.get("estimated", False)) == (17, 4, False)
     return Result(f"{usage}", right and stored["costMicros"] == 17 * 10 + 4 * 100)
 
 
