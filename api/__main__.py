@@ -43,6 +43,7 @@ from infra.cassandra import StoreError
 from infra.chat_templates import TemplateError
 from infra.clock import now_us
 from infra.exits import EXIT_FAILED, EXIT_NEWER
+from infra.heap import keep_out_of_collections
 from infra.ids import draw_secret
 from infra.lifesign import LifeSign
 from infra.models import ModelCatalogue, ModelsFileError
@@ -219,6 +220,7 @@ async def serve(settings: Settings) -> None:
                 forever = [tasks.create_task(tail.failed()) for tail in tails]
                 for run in (parts.readers.run_ticks, parts.live.run, parts.pulse.run):
                     forever.append(tasks.create_task(run()))
+                keep_out_of_collections()
                 await server.serve([listener])
                 stop.set()
                 for task in forever:

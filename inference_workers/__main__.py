@@ -32,6 +32,7 @@ from infra.logging import configure, get_logger
 from infra.models import ModelCatalogue, ModelsFileError
 from infra.settings import Settings, SettingsError, load
 from infra.speaking import speak
+from schemas.codec import NewerRecord
 from topics.catalogue import (
     CONTROL,
     GENERATION_OUTCOMES,
@@ -181,6 +182,9 @@ def main() -> int:
         uvloop.run(_main(settings, models, as_spare))
     except LogError as error:
         return _ended_by(error)
+    except NewerRecord as error:
+        _log.critical("the work ended", reason=str(error))
+        return EXIT_NEWER
     except BaseExceptionGroup as group:
         if (newer := newer_in(group)) is not None:
             _log.critical("the work ended", reason=str(newer))

@@ -46,17 +46,18 @@ async def answer(engine: Engine, call: EngineRequest, writer: AttemptWriter) -> 
     said = Said()
     chars_left = MAX_ANSWER_CHARS - len(call.prefix)
     tokens_left = runaway_at(call.max_tokens)
+    full_at = FULL_AT_SEQ
     try:
         async with contextlib.aclosing(engine.generate(call)) as events:
             async for event in events:
                 if type(event) is Delta:
                     text, tokens = event.text, event.tokens
-                    if not 0 <= tokens <= MAX_DELTA_TOKENS:
-                        tokens = min(max(tokens, 0), MAX_DELTA_TOKENS)
+                    if tokens < 0:
+                        tokens = 0
                     chars_left -= len(text)
                     tokens_left -= tokens
-                    if chars_left < 0 or tokens_left < 0 or writer.last_seq >= FULL_AT_SEQ:
-                        writer.put(text[: max(len(text) + min(chars_left, 0), 0)], tokens)
+                    if chars_left < 0 or tokens_left < 0 or writer.last_seq >= full_at:
+                        writer.put(text[: max(len(text) + min(chars_left, 0), 0)], min(tokens, MAX_DELTA_TOKENS))
                         said.finish = Finish("length")
                         break
                     writer.put(text, tokens)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from confluent_kafka import Message
@@ -13,7 +13,7 @@ from infra.exits import tell_newer
 from infra.logging import get_logger
 from schemas.codec import NewerRecord, UndecodableRecord, decode
 from schemas.envelope import Position
-from schemas.generation import Turn
+from schemas.generation import GenerationRecord, Turn
 from topics.catalogue import TOKEN_CHUNKS
 from topics.errors import OutOfRange
 from topics.generation_fold import GenerationFold
@@ -115,13 +115,15 @@ class Lookback:
             # Retention took the beginning away meanwhile: what is left is all there is.
             self._fold(partition, moved.low, high, pasts)
 
-    def _fold(self, partition: int, start: int, stop: int, pasts: Iterable[Past]) -> None:
-        by_id = {past.turn.generation_id: past for past in pasts}
-        keys = {past.turn.conversation_id.encode() for past in by_id.values()}
+    def _fold(self, partition: int, start: int, stop: int, pasts: Sequence[Past]) -> None:
+        by_id: dict[str, list[Past]] = defaultdict(list)
+        for past in pasts:
+            by_id[past.turn.generation_id].append(past)
+        keys = {past.turn.conversation_id.encode() for past in pasts}
         for message in scan(self._properties, TOKEN_CHUNKS, partition, start, stop, timeout_s=SCAN_TIMEOUT_S):
             if message.key() in keys:
                 self._apply(message, by_id)
-        for past in by_id.values():
+        for past in pasts:
             past.upto = max(stop, start)
 
     def is_set_aside(self, message: Message) -> bool:
@@ -129,19 +131,12 @@ class Lookback:
         place = message.topic() or "", message.partition() or 0, message.offset() or 0
         return is_set_aside(self._properties, *place, message.timestamp()[1])
 
-    def _apply(self, message: Message, by_id: Mapping[str, Past]) -> None:
+    def _apply(self, message: Message, by_id: Mapping[str, Sequence[Past]]) -> None:
         partition, offset = message.partition() or 0, message.offset() or 0
         try:
             record = decode(message.value() or b"")
-            past = by_id.get(generation_of(record))
-            if past is None or past.failure is not None:
-                return
-            try:
-                past.fold.apply(record, Position(past.turn.tail.epoch, partition, offset))
-            except NewerRecord:
-                raise
-            except Exception as error:
-                past.failure = error  # it fails the one who asked for this generation, and nobody else
+            for past in by_id.get(generation_of(record), ()):
+                _fold_in(past, record, Position(past.turn.tail.epoch, partition, offset))
         except UndecodableRecord:
             return  # no reader counts it
         except NewerRecord as newer:
@@ -149,3 +144,14 @@ class Lookback:
                 return
             tell_newer(_log, newer, TOKEN_CHUNKS, partition, offset)
             raise
+
+
+def _fold_in(past: Past, record: GenerationRecord, position: Position) -> None:
+    if past.failure is not None:
+        return
+    try:
+        past.fold.apply(record, position)
+    except NewerRecord:
+        raise
+    except Exception as error:
+        past.failure = error  # it fails the one who asked for this generation, and nobody else

@@ -18,10 +18,9 @@ from functools import partial
 from confluent_kafka import Message
 
 from inference_workers.attempt import Attempt, Bench, NotOwner
-from inference_workers.burial import bury
 from inference_workers.custody import Custody, Delivery, Interrupt, Job
-from inference_workers.giving_up import Impossible, give_up
 from inference_workers.job_reader import JobReader, Partition
+from inference_workers.letters import Letters
 from inference_workers.scheduling import FairQueue
 from inference_workers.signals import Signals
 from inference_workers.verification import Verification
@@ -34,7 +33,6 @@ from schemas.envelope import Position
 from schemas.generation import GenerationRequested
 from topics.catalogue import TOKEN_CHUNKS, Catalogue
 from topics.commits import CommitTracker
-from topics.dead_letters import PoisonRun
 from topics.errors import FatalLogError, LogError, RecordRefused
 from topics.producer import LogProducer
 
@@ -42,8 +40,6 @@ COMMIT_EVERY_S = 0.1
 RETRY_S = 1.0
 MAX_FAULTS = 4
 """How often a worker fails at a job because of the job itself before it gives it up."""
-MAX_BURIALS = 64
-"""Records on their way into dead-letters, at which reading stops: the log does not take them."""
 MAX_UNCOMMITTED = 5000
 """Jobs in custody, most of them ended and awaiting their outcome, at which reading stops: the recorder is away."""
 
@@ -59,7 +55,7 @@ class Worker:
     def __init__(self, bench: Bench, topics: Catalogue, letters: LogProducer, *, slots: int) -> None:
         self._bench = bench
         self._topics = topics
-        self._letters = letters
+        self._letters = Letters(letters, self._fail)
         self._slots = slots
         # Some slots are always out of one user's reach, so that another's first job finds one soon.
         self._queue: FairQueue[Job] = FairQueue(
@@ -69,9 +65,6 @@ class Worker:
         self._tracker = CommitTracker()
         self._old_below: dict[Partition, int] = {}
         self.signals = Signals(self._custody, self._finish)
-        self._poison = PoisonRun()
-        self._given_up = PoisonRun()
-        self._burials = 0
         self._running = 0
         self._draining = False
         self._idle = asyncio.Event()
@@ -134,7 +127,7 @@ class Worker:
     def _pace(self) -> None:
         """Read on, or stop reading: the window bounds what waits, MAX_UNCOMMITTED what has ended."""
         if self._reader is not None:
-            full = self._queue.full or len(self._custody) >= MAX_UNCOMMITTED or self._burials >= MAX_BURIALS
+            full = self._queue.full or len(self._custody) >= MAX_UNCOMMITTED or self._letters.full
             self._reader.pause(self._draining or full)
 
     def _start_waiting(self) -> None:
@@ -166,7 +159,10 @@ class Worker:
     async def _attempt(self, job: Job) -> bool:
         """One attempt. True: the job is to be taken up again."""
         if job.faults >= MAX_FAULTS:
-            return await self._give_up(job)
+            ended = await self._letters.give_up(job)
+            if ended is not None:
+                self._ended(job, committable=not ended)
+            return ended is None
         if self.signals.rung(job.generation_id):
             job.old = True  # something ended it before it came: the log knows
         first = job.deliveries[0]
@@ -200,24 +196,8 @@ class Worker:
             job.failed_at(error)
             job.interrupt = None
             return True
-        if not job.faults:
-            self._given_up.good()
+        self._letters.served()
         self._ended(job, committable=attempt.already_ended)
-        return False
-
-    async def _give_up(self, job: Job) -> bool:
-        """End a job that this worker cannot work at. True: the log was away, and it is to be taken up again."""
-        first = job.deliveries[0]
-        try:
-            ended = await give_up(self._letters, job, job.fault)
-            self._given_up.poison(f"{first.topic}/{first.partition}/{first.offset}", Impossible(job.fault))
-        except FatalLogError as error:
-            self._fail(error)
-            return False
-        except LogError as error:
-            _log.warning("a job cannot be given up yet", generation=job.generation_id, reason=str(error))
-            return True
-        self._ended(job, committable=not ended)
         return False
 
     def _interrupted(self, job: Job, why: Interrupt) -> bool:
@@ -251,11 +231,15 @@ class Worker:
         self._custody.release(job)
 
     def _again(self, job: Job) -> None:
-        """Take a job up again, looking back first."""
-        if self._custody.get(job.generation_id) is job and job.deliveries and not self._draining:
-            job.old, job.ended_at_s = True, None
-            self._enqueue(job)
-            self._start_waiting()
+        """Take a job up again, looking back first; one that was lost meanwhile is let go."""
+        if self._custody.get(job.generation_id) is not job or self._draining:
+            return
+        if not job.deliveries:
+            self._custody.release(job)
+            return
+        job.old, job.ended_at_s = True, None
+        self._enqueue(job)
+        self._start_waiting()
 
     def _enqueue(self, job: Job) -> None:
         request = job.request
@@ -293,7 +277,7 @@ class Worker:
         except UndecodableRecord as error:
             self._bury(message, delivery, error)
             return
-        self._poison.good()
+        self._letters.is_job()
         known = self._custody.get(request.turn.generation_id)
         if known is not None:
             known.deliveries.append(delivery)
@@ -362,26 +346,14 @@ class Worker:
 
     def _bury(self, message: Message, delivery: Delivery, error: Exception) -> None:
         """A record that is no job goes to the dead letters; the partition moves on once it is there."""
-        _log.error("a record is no job", topic=delivery.topic, partition=delivery.partition, offset=delivery.offset)
-        if self._tasks is not None:
-            self._burials += 1
-            self._tasks.create_task(self._send_letter(message, delivery, error))
 
-    async def _send_letter(self, message: Message, delivery: Delivery, error: Exception) -> None:
-        try:
-            await bury(self._letters, message, error)
-        except FatalLogError as failure:
-            self._fail(failure)
-            return
-        finally:
-            self._burials -= 1
-            self._pace()
-        self._tracker.finished(delivery.topic, delivery.partition, delivery.offset, delivery.epoch)
-        try:
-            self._poison.poison(f"{delivery.topic}/{delivery.partition}/{delivery.offset}", error)
-        except FatalLogError as failure:
+        def done() -> None:
+            self._tracker.finished(delivery.topic, delivery.partition, delivery.offset, delivery.epoch)
             self._commit()
-            self._fail(failure)
+
+        if self._tasks is not None:
+            burial = self._tasks.create_task(self._letters.bury(message, delivery, error, done))
+            burial.add_done_callback(lambda _: self._pace())
 
     def _fail(self, error: Exception) -> None:
         if not self._failure.done():

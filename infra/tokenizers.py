@@ -32,6 +32,9 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 PIECE_CHARACTERS = 131_072
 """Longer texts are counted in pieces: the library frees what it made of a piece with the interpreter's lock held."""
+GROUP_CHARACTERS = 16_384
+"""Messages are counted together up to so many characters of text."""
+_A_MESSAGE = 32
 _LOOK_BACK = 1_024
 """How far before a piece's end a cut between two words is looked for."""
 _FALLBACK_OVERHEAD = 8
@@ -59,10 +62,10 @@ class TokenCounter:
     def count(self, text: str) -> int:
         """Tokens of `text` as it stands. Special tokens in it count as plain text."""
         if len(text) <= PIECE_CHARACTERS:
-            return self._count_piece(text)
+            return self._encoded([text])
         tokens = 0
         for piece in _pieces(text):
-            tokens += self._count_piece(piece)
+            tokens += self._encoded([piece])
             if tokens >= self.most:
                 break
         return tokens
@@ -88,15 +91,23 @@ class TokenCounter:
         if certain >= self.most:
             return certain
         tokens = self._frame
-        for message in messages:
-            tokens += self.count_message(message)
+        for group in _groups(messages):
+            tokens += sum(map(self.count_message, group)) if len(group) == 1 else self._count_group(group)
             if tokens >= self.most:
                 break
         return tokens
 
-    def _count_piece(self, text: str) -> int:
-        # `encode` holds the interpreter's lock for as long as it takes; a batch of one does not.
-        return len(self._tokenizer.encode_batch_fast([text], add_special_tokens=False)[0])
+    def _count_group(self, messages: Sequence[ChatMessage]) -> int:
+        """The same as one by one, in one call for all of their texts."""
+        texts = [neutralise(plain(message.content), self._specials) for message in messages]
+        texts += [message.name for message in messages if message.name]
+        user = self._overheads["user"]
+        around = sum(self._overheads.get(message.role, user) for message in messages)
+        return around + self._encoded(texts)
+
+    def _encoded(self, texts: list[str]) -> int:
+        # `encode` holds the interpreter's lock for as long as it takes; a batch, of one or many, does not.
+        return sum(map(len, self._tokenizer.encode_batch_fast(texts, add_special_tokens=False)))
 
     @property
     def frame(self) -> int:
@@ -150,6 +161,21 @@ def _bytes_a_token(file: Path) -> int | None:
     except (OSError, ValueError) as error:
         raise TokenizerError(f"the tokenizer {file} cannot be used: {error}") from None
     return most_bytes_a_token(definition)
+
+
+def _groups(messages: Sequence[ChatMessage]) -> Iterator[Sequence[ChatMessage]]:
+    """The messages in order: short ones together, up to GROUP_CHARACTERS of text, long ones alone."""
+    group: list[ChatMessage] = []
+    characters = 0
+    for message in messages:
+        size = len(plain(message.content)) + _A_MESSAGE
+        if group and characters + size > GROUP_CHARACTERS:
+            yield group
+            group, characters = [], 0
+        group.append(message)
+        characters += size
+    if group:
+        yield group
 
 
 def _pieces(text: str) -> Iterator[str]:

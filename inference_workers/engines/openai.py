@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from typing import Any
 
 import aiohttp
 import orjson
 
 from inference_workers.deadlines import DeadlineWatch
+from inference_workers.engines.arrived import arrived, break_when_closed
 from inference_workers.engines.openai_stream import ChatStream
 from inference_workers.engines.upstream_errors import refusal, told_error_of
 from inference_workers.ports import (
@@ -56,6 +57,7 @@ class OpenAIEngine:
         """See Engine.generate. The upstream's stop strings and token limit are relied on."""
         model, stream = request.model, ChatStream()
         response: aiohttp.ClientResponse | None = None
+        let_be: Callable[[], None] = lambda: None  # noqa: E731 - nothing is watched yet
 
         def give_up() -> None:
             if response is None:
@@ -67,11 +69,12 @@ class OpenAIEngine:
         try:
             async with asyncio.timeout(None) as opening:
                 response = await self._post(model, request)
+            let_be = break_when_closed(response)
             await _check_opening(model, response)
             broken: EngineError | None = None
             tokens = 0
             try:
-                async for data in response.content.iter_any():
+                while data := await arrived(response.content):
                     events = stream.feed(data)
                     if stream.tokens != tokens:
                         tokens = stream.tokens
@@ -109,6 +112,7 @@ class OpenAIEngine:
             raise
         finally:
             watch.close()
+            let_be()
             if response is not None:
                 response.release() if response.content.at_eof() else response.close()
 
@@ -189,7 +193,7 @@ async def _read_to_end(response: aiohttp.ClientResponse) -> None:
         return
     try:
         async with asyncio.timeout(END_OF_BODY_WAIT_S):
-            async for _ in response.content.iter_any():
+            while await arrived(response.content):
                 pass
     except (TimeoutError, aiohttp.ClientError, EngineError):
         return
@@ -206,7 +210,7 @@ async def _after_the_finish(
     with contextlib.suppress(TimeoutError, aiohttp.ClientError, OSError, EngineError):
         while not stream.over:
             async with asyncio.timeout_at(min(until, now() + END_OF_BODY_WAIT_S) if stream.counted else until):
-                data = await response.content.readany()
+                data = await arrived(response.content)
             if not data:
                 return
             for event in stream.feed(data):
@@ -234,7 +238,7 @@ async def _error_body(response: aiohttp.ClientResponse) -> bytes:
     body = b""
     with contextlib.suppress(TimeoutError, aiohttp.ClientError, OSError, EngineError):
         async with asyncio.timeout(ERROR_BODY_WAIT_S):
-            while len(body) < MAX_ERROR_BODY_BYTES and (piece := await response.content.readany()):
+            while len(body) < MAX_ERROR_BODY_BYTES and (piece := await arrived(response.content)):
                 body += piece
     return body[:MAX_ERROR_BODY_BYTES]
 

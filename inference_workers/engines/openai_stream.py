@@ -5,14 +5,13 @@ Nothing unknown is taken for a good end: an answer is complete by a finish reaso
 
 from __future__ import annotations
 
-import json
-import re
 from typing import Any
 
 import orjson
 
 from inference_workers.endings import checked_end
 from inference_workers.engines.event_stream import MAX_EVENT_BYTES, EventStream
+from inference_workers.engines.openai_chunks import IDLE, REASONS, NoJson, lenient_json, shown_reason, told_finish
 from inference_workers.engines.upstream_errors import error_in, told_error
 from inference_workers.ports import (
     Delta,
@@ -26,23 +25,6 @@ from inference_workers.ports import (
 )
 from inference_workers.text import SurrogatePieces
 
-_REASONS: dict[str, FinishReason] = {
-    "stop": "stop",
-    "length": "length",
-    "content_filter": "content_filter",
-    "tool_calls": "tool_calls",
-    "function_call": "tool_calls",
-    # Other names in use: TGI, Anthropic behind gateways, Mistral.
-    "eos": "stop",
-    "eos_token": "stop",
-    "stop_sequence": "stop",
-    "end_turn": "stop",
-    "max_tokens": "length",
-    "model_length": "length",
-}
-_REASON_SHOWN = re.compile(r"^[A-Za-z0-9_.-]{1,64}$")
-_IDLE = frozenset({b"", b"null", b"ping", b"pong", b"keepalive", b"keep-alive", b"heartbeat"})
-"""Data that some servers send to keep a connection open."""
 _NO_CHUNK = "the upstream sent an event that is no chat completion chunk"
 
 
@@ -102,7 +84,7 @@ class ChatStream:
             try:
                 for name, payload in self._events.end():
                     self._take(name, payload)
-            except _NoJson:
+            except NoJson:
                 pass
             except EngineError as error:
                 self._fail(error)
@@ -122,14 +104,7 @@ class ChatStream:
             if self.done:
                 raise EngineFailed("the upstream ended its answer without a finish reason")
             raise EngineUnavailable("the upstream's answer broke off")
-        usage = self._usage
-        finish = Finish(
-            self._reason,
-            _count(usage.get("prompt_tokens")),
-            _count(usage.get("completion_tokens")),
-            _detail(usage.get("prompt_tokens_details"), "cached_tokens"),
-            _detail(usage.get("completion_tokens_details"), "reasoning_tokens"),
-        )
+        finish = told_finish(self._reason, self._usage)
         return checked_end(request, finish, answered=self._answered, thought=self._thought, called=self._called)
 
     def _fail(self, error: EngineError) -> None:
@@ -193,14 +168,13 @@ class ChatStream:
                 self._say(part if isinstance(part, str) else part["text"])
 
     def _take_reason(self, reason: Any, source: dict[str, Any]) -> None:
-        known = _REASONS.get(reason.lower()) if isinstance(reason, str) else None
+        known = REASONS.get(reason.lower()) if isinstance(reason, str) else None
         if known is not None:
             self._reason = known
         elif source.get("error"):
             raise told_error(error_in(source))
         else:
-            shown = reason if isinstance(reason, str) and _REASON_SHOWN.match(reason) else "unknown"
-            raise EngineFailed(f"the upstream ended the answer early (finish reason {shown})")
+            raise EngineFailed(f"the upstream ended the answer early (finish reason {shown_reason(reason)})")
 
     def _say(self, text: str) -> None:
         if self._thoughts:
@@ -245,34 +219,14 @@ class ChatStream:
         if word == b"[DONE]":
             self.done = True
             return None
-        if word.lower() in _IDLE or name not in (b"", b"message"):
+        if word.lower() in IDLE or name not in (b"", b"message"):
             return None
         try:
-            return _lenient(payload)
-        except _NoJson:
+            return lenient_json(payload)
+        except NoJson:
             if b"\n" not in word:
                 raise
         for line in word.split(b"\n"):
             if not self.done:
                 self._take(name, line)
         return None
-
-
-class _NoJson(EngineFailed):
-    """An event is not JSON."""
-
-
-def _lenient(payload: bytes) -> Any:
-    """JSON that orjson refuses: halved surrogate pairs, invalid UTF-8."""
-    try:
-        return json.loads(payload.decode("utf-8", "replace"))
-    except (ValueError, RecursionError):
-        raise _NoJson("the upstream sent an event that is not JSON") from None
-
-
-def _count(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
-
-
-def _detail(details: Any, name: str) -> int | None:
-    return _count(details.get(name)) if isinstance(details, dict) else None

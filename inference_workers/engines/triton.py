@@ -173,9 +173,9 @@ class TritonEngine:
             try:
                 config = (await server.client.get_model_config(name, client_timeout=timeout_s)).config
             except grpc.RpcError as error:
-                raise _translated(error, timeout_s) from None
+                raise _not_taken(_translated(error, timeout_s)) from None
             except InferenceServerException as error:
-                raise engine_error(_status(error), error.message(), timeout_s) from None
+                raise _not_taken(engine_error(_status(error), error.message(), timeout_s)) from None
             contract = contract_of((i.name for i in config.input), (o.name for o in config.output))
             if model.dialect not in ("auto", contract.dialect):
                 raise EngineRejected(
@@ -243,6 +243,12 @@ def _translated(error: grpc.RpcError, total_s: float) -> EngineError:
     if isinstance(error, grpc.aio.AioRpcError):
         return engine_error(error.code(), error.details() or "", total_s)
     return EngineFailed("the call to Triton broke")
+
+
+def _not_taken(error: EngineError) -> EngineError:
+    """The error of a call that came before the request itself."""
+    error.accepted = False
+    return error
 
 
 def _status(error: Any) -> grpc.StatusCode | None:

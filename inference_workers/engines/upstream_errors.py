@@ -20,7 +20,7 @@ MAX_RETRY_AFTER_S = 3600.0
 RETRY_AFTER_S = 1.0
 """What a 429 without Retry-After asks for."""
 MAX_WORDS = 4000
-_CODE = re.compile(r"^[A-Za-z0-9_.-]{1,64}$")
+_CODE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _TOO_LONG_CODES = frozenset({"context_length_exceeded", "string_above_max_length", "exceed_context_size_error"})
 _TOO_LONG = re.compile(
     r"maximum context length"  # OpenAI, vLLM, SGLang, Mistral
@@ -128,7 +128,7 @@ def _codes(error: Any) -> list[str]:
         return []
     names = ("code", "type", "error_type", "status", "http_status_code", "status_code")
     told = [str(error[name]) for name in names if error.get(name) and isinstance(error[name], str | int)]
-    return [code for code in told if _CODE.match(code) and code != "error"]
+    return [code for code in told if _CODE.fullmatch(code) and code != "error"]
 
 
 def _words(error: Any) -> str:

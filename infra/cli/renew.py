@@ -35,48 +35,60 @@ log = get_logger(__name__)
 
 
 async def renew(settings: Settings, records: Log, saying: Saying, stop: Stop) -> int:
-    """Rebuild what is behind, one projection after the other; how to end. One that is refused keeps none from it."""
-    keyspace = settings.cassandra.keyspace
-    refused: list[str] = []
+    """Rebuild what is behind, together; how to end. One that is refused keeps none of the others from it."""
+    refused: dict[str, str] = {}
     async with store_session(settings) as session:
-        names = await behind_now(session, keyspace)
-        for name in names:
-            try:
-                await _renew(session, settings, records, name, saying, stop)
-            except AtWork:
-                raise
-            except (LogError, Refused, SchemaMismatch, ScratchError, StoreRefused, UserError) as error:
-                if isinstance(error, LogUnavailable):
-                    raise
-                log.error("not rebuilt", projection=name, reason=one_line(str(error)))
-                refused.append(f"{name}: {one_line(str(error))}")
-    saying.say("; ".join(refused) or (f"{', '.join(names)} rebuilt" if names else "nothing to rebuild"))
+        renewal = _Renewal(session, settings, records, saying, stop)
+        names = await behind_now(session, settings.cassandra.keyspace)
+        if await renewal.refusal(names) is not None:
+            for name in await behind_now(session, settings.cassandra.keyspace):
+                if (reason := await renewal.refusal((name,))) is not None:
+                    log.error("not rebuilt", projection=name, reason=reason)
+                    refused[name] = reason
+    told = "; ".join(f"{name}: {reason}" for name, reason in refused.items())
+    saying.say(told or (f"{', '.join(names)} rebuilt" if names else "nothing to rebuild"))
     return REFUSED if refused else 0
 
 
-async def _renew(
-    session: CassandraSession, settings: Settings, records: Log, name: str, saying: Saying, stop: Stop
-) -> None:
-    def say(line: str) -> None:
-        log.info(line, projection=name)
-        saying.say(f"{name}: {line}")
+class _Renewal:
+    def __init__(self, session: CassandraSession, settings: Settings, records: Log, saying: Saying, stop: Stop) -> None:
+        self._session = session
+        self._settings = settings
+        self._records = records
+        self._saying = saying
+        self._stop = stop
+
+    async def refusal(self, names: tuple[str, ...]) -> str | None:
+        """Rebuild these, in one pass over the log. None: they are read now; else why one of them is not."""
+        try:
+            await self._rebuild(names)
+        except (AtWork, LogUnavailable):
+            raise
+        except (LogError, Refused, SchemaMismatch, ScratchError, StoreRefused, UserError) as error:
+            return one_line(str(error))
+        return None
+
+    async def _rebuild(self, names: tuple[str, ...]) -> None:
+        if not names:
+            return
+        keyspace = self._settings.cassandra.keyspace
+        for name in names:
+            await clear_way(self._session, keyspace, name)
+        telling = Telling(self._progress, self._say)
+        done, filled = await rebuild_with(self._session, self._settings, self._records, names, telling, self._stop)
+        for rebuilt in done:
+            gone = await retire(self._session, keyspace, rebuilt.name, rebuilt.before)
+            log.info("rebuilt", projection=rebuilt.name, version=rebuilt.version, before=rebuilt.before, dropped=gone)
+        if filled.parked_count:
+            log.warning("records made no row; the projector has them in dead-letters", records=filled.parked_count)
+
+    def _say(self, line: str) -> None:
+        log.info(line)
+        self._saying.say(line)
 
     @contextmanager
-    def progress(what: str) -> Iterator[Report]:
-        yield lambda done, total, lag: saying.say(f"{name}: {what}, {done:,} of {total:,}", in_passing=True)
-
-    await clear_way(session, settings.cassandra.keyspace, name)
-    done, filled = await rebuild_with(session, settings, records, (name,), Telling(progress, say), stop)
-    for rebuilt in done:
-        gone = await retire(session, settings.cassandra.keyspace, name, rebuilt.before)
-        log.info(
-            "rebuilt",
-            projection=name,
-            version=rebuilt.version,
-            before=rebuilt.before,
-            parked=filled.parked_count,
-            dropped=gone,
-        )
+    def _progress(self, what: str) -> Iterator[Report]:
+        yield lambda done, total, lag: self._saying.say(f"{what}, {done:,} of {total:,}", in_passing=True)
 
 
 async def run(settings: Settings, saying: Saying, stop: Stop) -> int:

@@ -60,11 +60,10 @@ class Saying:
 
 
 class JobKeeper(Keeper):
-    """Runs a job to its end; its failures never stop a stack."""
+    """Runs a job to its end, and again when it is restarted; its failures never stop a stack."""
 
     def __init__(self, spec: ChildSpec, layout: Layout, changed: Callable[[], None]) -> None:
         super().__init__(spec, layout, changed, PAUSES)
-        self._again = asyncio.Event()
 
     async def run(self) -> None:
         """Until `stop`: also when the job is done, so that its end is shown."""
@@ -78,7 +77,9 @@ class JobKeeper(Keeper):
             if reason in (_DONE_AS, _REFUSED_AS) and not self._wanted_again:
                 self._end("done" if reason == _DONE_AS else "failed")
                 failures = 0
-                await self._until_wanted()
+                self._hurry.clear()
+                await self._pause(None)
+                self._wanted_again = False
                 continue
             failures = self._backoff.failures(failures, healthy_s)
             if self._wanted_again:
@@ -87,14 +88,10 @@ class JobKeeper(Keeper):
             self.restarts += 1
             self._set("waiting", f"{self._said() or reason}; tried again in {delay_s:g} s")
             log.warning("job ended", child=self.spec.name, reason=reason, again_in_s=delay_s, restarts=self.restarts)
+            self._hurry.clear()
             await self._pause(delay_s)
         self._set("stopped", "")
         self._decided.set()
-
-    async def restart(self) -> None:
-        """Run it again, whether it is at work or has ended."""
-        self._again.set()
-        await super().restart()
 
     def _end(self, state: State) -> None:
         said = self._said()
@@ -103,14 +100,6 @@ class JobKeeper(Keeper):
             log.error("job failed", child=self.spec.name, reason=said)
         else:
             log.info("job done", child=self.spec.name, said=said)
-
-    async def _until_wanted(self) -> None:
-        self._again.clear()
-        async with asyncio.TaskGroup() as tasks:
-            ends = [tasks.create_task(self._stopping.wait()), tasks.create_task(self._again.wait())]
-            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-            for end in ends:
-                end.cancel()
 
     async def _until_end(self, watch: Watch) -> str:
         async with asyncio.TaskGroup() as tasks:

@@ -125,8 +125,8 @@ class Keeper:
         self._set("stopped", "")
         self._decided.set()
 
-    async def _pause(self, seconds: float) -> None:
-        """Until `stop` or `restart`, for `seconds` at most."""
+    async def _pause(self, seconds: float | None) -> None:
+        """Until `stop` or `restart`, for `seconds` at most if it says so."""
         async with asyncio.TaskGroup() as tasks:
             ends = [tasks.create_task(self._stopping.wait()), tasks.create_task(self._hurry.wait())]
             await asyncio.wait(ends, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)

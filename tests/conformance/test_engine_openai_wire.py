@@ -27,7 +27,7 @@ from inference_workers.ports import (
 from infra.models import Deadlines
 from tests.conformance.adapters import OPENAI
 from tests.conformance.engines import Answer, answer, call
-from tests.fakes.raw_upstream import RawUpstream, Script, answers, sends
+from tests.fakes.raw_upstream import STREAM, RawUpstream, Script, answers, sends
 
 
 def frame(delta: dict[str, object], reason: str | None = None) -> bytes:
@@ -59,6 +59,25 @@ async def asked(
     except EngineError as error:
         return got, error, time.monotonic() - began
     return got, None, time.monotonic() - began
+
+
+CHUNKED = STREAM.replace(b"Connection: close", b"Transfer-Encoding: chunked")
+
+
+def chunk(data: bytes) -> bytes:
+    return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+@pytest.mark.parametrize("broken", [b"ZZ\r\nwhat is this\r\n", b"", b"5\r\nab", b"-1\r\n"])
+@pytest.mark.parametrize("then", ["close", "cut"])
+async def test_what_came_in_one_read_with_broken_framing_is_kept(broken: bytes, then: str) -> None:
+    text, end = chunk(HALF), chunk(STOP) + chunk(USAGE)
+    async with engine_at(sends(text + broken, then=then, head=CHUNKED, pause_s=0.05)) as (engine, upstream):
+        got, error, _ = await asked(engine, upstream)
+    assert (got.text, type(error)) == ("Half", EngineUnavailable)
+    async with engine_at(sends(text, end + broken, then=then, head=CHUNKED, pause_s=0.05)) as (engine, upstream):
+        got, error, _ = await asked(engine, upstream)
+    assert (got.text, got.finish, error) == ("Half", Finish("stop", 5, 1), None)
 
 
 @pytest.mark.parametrize("then", ["close", "cut", "open"])

@@ -66,6 +66,7 @@ HEADER_CHANGES: tuple[tuple[str, str, Expect], ...] = (
     ("X-Verbatim-Position", "generation/none,,x=1", "any"),
     ("Cookie", "verbatim_session=" + "A" * 4000, "any"),
     ("Origin", "null", "any"),
+    ("Origin", "https://app.example", "any"),
     ("X-Forwarded-For", "not an address, ,,", "any"),
     ("Accept", "nothing/never", "any"),
     ("X-Filler", "f" * 100_000, "any"),

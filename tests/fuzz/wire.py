@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-MOST_HEAD_BYTES = 256 * 1024
 MOST_ANSWER_BYTES = 64 * 1024 * 1024
 CONNECT_TIMEOUT_S = 20.0
 
@@ -49,6 +49,50 @@ def request(method: str, path: str, headers: Mapping[str, str], body: bytes | No
     return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1") + (body or b"")
 
 
+class _Reading(asyncio.Protocol):
+    """Keeps all that comes; `over` is set once the answer is whole, or nothing more can come."""
+
+    def __init__(self, on_data: Callable[[], None] | None, *, bodiless: bool) -> None:
+        self.data = bytearray()
+        self.lost: str | None = None
+        self.over = asyncio.Event()
+        self._on_data = on_data
+        self._bodiless = bodiless
+        self._head_end = 0
+        self._due: int | None = None
+        self._chunked = False
+
+    def data_received(self, data: bytes) -> None:
+        self.data += data
+        if self._head_end and self._on_data is not None:
+            self._on_data()
+        if not self._head_end:
+            self._read_head()
+        if (self._head_end and self._is_whole()) or len(self.data) > MOST_ANSWER_BYTES:
+            self.over.set()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.lost = type(exc).__name__ if exc is not None else "closed"
+        self.over.set()
+
+    def _read_head(self) -> None:
+        while (end := self.data.find(b"\r\n\r\n")) >= 0:
+            if not self.data.startswith(b"HTTP/1.1 100"):
+                self._head_end = end + 4
+                head = bytes(self.data[:end]).lower()
+                self._chunked = b"\r\ntransfer-encoding: chunked" in head
+                length = re.search(rb"\r\ncontent-length: *(\d+)", head)
+                empty = self._bodiless or re.match(rb"http/1\.\d (204|304)", head)
+                self._due = 0 if empty else int(length[1]) if length else None
+                return
+            del self.data[: end + 4]
+
+    def _is_whole(self) -> bool:
+        if self._due is not None:
+            return len(self.data) >= self._head_end + self._due
+        return self._chunked and self.data.endswith(b"0\r\n\r\n")
+
+
 async def exchange(
     port: int,
     writes: Sequence[bytes],
@@ -59,79 +103,66 @@ async def exchange(
 ) -> Answer:
     """Send `writes` to a port of loopback and read the one answer. Never raises for what the other end does.
 
-    The answer is read while it is sent, as a server may refuse before all has arrived. `then_shut`: no more follows.
-    `on_data` is called for each chunk of the body.
+    The answer is read while it is sent, as a server may refuse before all has arrived; what came before a reset counts.
+    `then_shut`: no more follows. `on_data` is called for each piece of the body.
     """
-    reader: asyncio.StreamReader
+    bodiless = writes[0].startswith(b"HEAD ")
     try:
         async with asyncio.timeout(CONNECT_TIMEOUT_S):
-            reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=MOST_HEAD_BYTES)
+            reading = _Reading(on_data, bodiless=bodiless)
+            transport, _ = await asyncio.get_running_loop().create_connection(lambda: reading, "127.0.0.1", port)
     except (OSError, TimeoutError) as error:
         return Answer(problem=f"no connection ({type(error).__name__})")
-
-    async def send() -> None:
-        try:
-            for data in writes:
-                writer.write(data)
-                await writer.drain()
-            if then_shut and writer.can_write_eof():
-                writer.write_eof()
-        except OSError:
-            pass  # refused meanwhile; the answer says why
-
-    sending = asyncio.ensure_future(send())
     try:
+        for data in writes:
+            transport.write(data)
+            if len(writes) > 1:
+                await asyncio.sleep(0)  # a write of its own
+        if then_shut and not transport.is_closing():
+            transport.write_eof()
         async with asyncio.timeout(timeout_s):
-            return await _read(reader, on_data)
+            await reading.over.wait()
     except TimeoutError:
         return Answer(problem=f"no whole answer within {timeout_s:g} s")
     finally:
-        sending.cancel()
-        await asyncio.gather(sending, return_exceptions=True)
-        writer.transport.abort()
+        transport.abort()
+    return _answer(bytes(reading.data), reading.lost, bodiless=bodiless)
 
 
-async def _read(reader: asyncio.StreamReader, on_data: Callable[[], None] | None) -> Answer:
-    try:
-        head = await reader.readuntil(b"\r\n\r\n")
-        while head.startswith(b"HTTP/1.1 100"):
-            head = await reader.readuntil(b"\r\n\r\n")
-    except asyncio.IncompleteReadError as error:
-        return Answer(problem=f"closed after {len(error.partial)} bytes of a head")
-    except (OSError, asyncio.LimitOverrunError) as error:
-        return Answer(problem=f"no head ({type(error).__name__})")
+def _answer(data: bytes, lost: str | None, *, bodiless: bool) -> Answer:
+    """The answer in all that came. `lost`: how the connection ended, None if it did not."""
+    head, found, rest = data.partition(b"\r\n\r\n")
+    if not found:
+        return Answer(problem=f"{len(data)} bytes of a head, then {lost}")
     first, *lines = head.decode("latin-1").split("\r\n")
     words = first.split(" ", 2)
     if len(words) < 2 or not words[0].startswith("HTTP/1.") or not words[1].isdigit():
         return Answer(problem="the first line is no status line")
-    headers = {
-        name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines) if name
-    }
-    status, body, problem = int(words[1]), b"", ""
-    try:
-        if headers.get("transfer-encoding", "").lower() == "chunked":
-            body, problem = await _chunks(reader, on_data)
-        elif "content-length" in headers:
-            body = await reader.readexactly(int(headers["content-length"]))
-        elif status not in (204, 304):
-            body = await reader.read(MOST_ANSWER_BYTES)
-    except asyncio.IncompleteReadError as error:
-        body, problem = error.partial, "the body is shorter than was said"
-    except (OSError, ValueError) as error:
-        problem = f"the body broke off ({type(error).__name__})"
-    return Answer(status, headers, body, problem)
+    headers = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    status, problem = int(words[1]), ""
+    if bodiless or status in (204, 304):
+        rest = b""
+    elif headers.get("transfer-encoding", "").lower() == "chunked":
+        rest, problem = _unchunked(rest)
+    elif headers.get("content-length", "").isdigit() and len(rest) != int(headers["content-length"]):
+        problem = f"{len(rest)} of {headers['content-length']} bytes, then {lost}"
+    return Answer(status, headers, rest, problem)
 
 
-async def _chunks(reader: asyncio.StreamReader, on_data: Callable[[], None] | None) -> tuple[bytes, str]:
+def _unchunked(data: bytes) -> tuple[bytes, str]:
     """(body, problem)."""
     parts: list[bytes] = []
-    try:
-        while size := int((await reader.readuntil(b"\r\n")).strip(), 16):
-            parts.append(await reader.readexactly(size))
-            await reader.readexactly(2)
-            if on_data is not None:
-                on_data()
-        await reader.readuntil(b"\r\n")
-    except (asyncio.IncompleteReadError, OSError, ValueError, asyncio.LimitOverrunError) as error:
-        return b"".join(parts), f"the chunks broke off ({type(error).__name__})"
-    return b"".join(parts), ""
+    at = 0
+    while True:
+        line_end = data.find(b"\r\n", at)
+        try:
+            size = int(data[at:line_end], 16) if line_end >= 0 else -1
+        except ValueError:
+            size = -1
+        if size == 0 and data[line_end:] == b"\r\n\r\n":
+            return b"".join(parts), ""
+        start, end = line_end + 2, line_end + 2 + size
+        if size <= 0 or data[end : end + 2] != b"\r\n":
+            return b"".join(parts), "the chunks broke off"
+        parts.append(data[start:end])
+        at = end + 2

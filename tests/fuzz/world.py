@@ -11,7 +11,11 @@ from typing import Any
 from tests.e2e.stack import Stack, free_port
 from tests.e2e.stack import running_stack as running
 
-SETTINGS = {"VERBATIM_API__REQUESTS_PER_MINUTE": "10000000"}
+ALLOWED_ORIGIN = "https://app.example"
+SETTINGS = {
+    "VERBATIM_API__REQUESTS_PER_MINUTE": "10000000",
+    "VERBATIM_API__CORS_ORIGINS": json.dumps([ALLOWED_ORIGIN]),
+}
 CONTEXT_TOKENS = 32_768
 MOST_OUTPUT_TOKENS = 16_384
 FIRST_TOKEN_S, INTER_TOKEN_S, TOTAL_S = 3, 2, 20

@@ -18,6 +18,7 @@ from tests.eventually import eventually_sync
 from tests.integration.log_reading import LogWriter, make_topic, read_all, topics_of
 from tests.integration.stream_workers import StreamProcess
 from topics.catalogue import DEAD_LETTERS
+from topics.dead_letters import MAX_POISON_IN_A_ROW
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 
@@ -133,6 +134,17 @@ def test_a_newer_record_stops_the_process_with_status_3_and_is_neither_parked_no
     assert f"{probe.topic}/0/3" in worker.said()
     assert probe.start().ended() == EXIT_NEWER
     assert set(probe.handled()) == set(before) and probe.letters() == []
+
+
+def test_a_flood_of_poison_ends_the_process_and_the_next_life_goes_on_behind_it(probe: Probe) -> None:
+    for _ in range(2 * MAX_POISON_IN_A_ROW + 10):
+        probe.writer.write(probe.topic, 0, "conversation", b"garbage")
+    probe.write("behind", partition=0)
+    probe.writer.flush()
+    assert [probe.start().ended(), probe.start().ended()] == [1, 1]
+    probe.start().ready()
+    eventually_sync(lambda: probe.all_handled(["behind"]), 30)
+    assert {letter.offset for letter in probe.letters()} == set(range(2 * MAX_POISON_IN_A_ROW + 10))
 
 
 def test_side_by_side_a_failure_loses_nothing_that_began_before_or_after_it(probe: Probe) -> None:

@@ -15,6 +15,7 @@ from tests.eventually import eventually
 from tests.fuzz.plans import Event, Plan
 from tests.fuzz.upstream import paced, spoken
 from tests.fuzz.wire import request
+from tests.fuzz.world import ALLOWED_ORIGIN
 from tests.trials.ground import STOP, Ground, say
 from tests.trials.trial import Result, trial
 
@@ -198,12 +199,23 @@ async def registry(ground: Ground) -> Result:
     return Result(f"{told}", all(status != "OpenAI's shape" for status in told.values()))
 
 
-@trial("J2.5", "CORS from an origin that is not allowed", "no header of CORS; preflight no 5xx")
-async def cors(ground: Ground) -> Result:
-    headers = {"Origin": "null", "Access-Control-Request-Method": "POST"}
-    answer = await ground.raw(request("OPTIONS", "/v1/chat/completions", headers))
-    told = answer.headers.get("access-control-allow-origin")
-    return Result(f"{answer.status}, allow-origin {told}", told is None and answer.status < 500)
+def _put_origin(number: str, origin: str, allowed: bool) -> None:
+    due = "preflight and errors say so" if allowed else "no header of CORS"
+
+    @trial(number, f"a page of {origin}", due)
+    async def run(ground: Ground) -> Result:
+        asks = {"Origin": origin, "Access-Control-Request-Method": "POST"}
+        preflight = await ground.raw(request("OPTIONS", "/v1/chat/completions", asks))
+        keyless = await ground.raw(request("POST", "/v1/chat/completions", {"Origin": origin}, b"{}"))
+        told = [one.headers.get("access-control-allow-origin") for one in (preflight, keyless)]
+        credentials = preflight.headers.get("access-control-allow-credentials")
+        right = told == ([origin] * 2 if allowed else [None] * 2) and credentials is None and keyless.status == 401
+        return Result(f"{preflight.status} {keyless.status}, allow-origin {told}", right)
+
+
+_put_origin("J2.5a", ALLOWED_ORIGIN, True)
+_put_origin("J2.5b", "https://other.example", False)
+_put_origin("J2.5c", "null", False)
 
 
 @trial("J2.7b", "GET /v1/models/, HEAD /v1/models", "the list's words; a head")

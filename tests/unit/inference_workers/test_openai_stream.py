@@ -210,6 +210,7 @@ def test_the_end_is_known_by_the_finish_reason(reason: str) -> None:
         (event(reason="error", error={"code": 502, "message": "a secret prompt"}) + STOP, "(502)"),
         (data({"choices": [{"delta": {}, "finish_reason": "error", "error": {"code": 503}}]}) + STOP, "(503)"),
         ("x" * (MAX_EVENT_BYTES + 1), "an event of more than"),
+        (data("[" * 200_000) + STOP, "an event that is not JSON"),
         *((data(line) + STOP + DONE, "the upstream sent an event that is") for line in GARBAGE.splitlines()),
     ],
 )
