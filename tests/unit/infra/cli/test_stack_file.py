@@ -102,6 +102,17 @@ def test_what_is_external_stays_external(monkeypatch: pytest.MonkeyPatch, runnin
     assert settings.cassandra.port == 10
 
 
+def test_a_command_writes_at_the_level_of_its_installation(monkeypatch: pytest.MonkeyPatch, running: Path) -> None:
+    connected_settings(running, cassandra=False)
+    assert write_level() == READ_BEFORE
+    keep_level(Layout.at(running), WRITE_LEVEL)
+    connected_settings(running, cassandra=False)
+    assert write_level() == WRITE_LEVEL
+    monkeypatch.setenv("VERBATIM_LOG__WRITES", "1")
+    connected_settings(running, cassandra=False)
+    assert write_level() == 1
+
+
 def test_wrong_settings_are_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VERBATIM_KAFKA__BOOTSTRIP", "x")
     with pytest.raises(UserError, match="BOOTSTRIP"):
