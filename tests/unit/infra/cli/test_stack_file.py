@@ -17,6 +17,10 @@ from infra.cli.stack_file import (
     state_folder,
 )
 from infra.cli.terminal import UserError
+from infra.stack.layout import Layout
+from infra.stack.write_level import keep_level
+from schemas.codec import write_level
+from schemas.registry import READ_BEFORE, WRITE_LEVEL
 
 DOCUMENT: dict[str, Any] = {
     "api": {"url": "http://127.0.0.1:8080/", "key": "vk_x"},
