@@ -30,5 +30,5 @@ def on_broker(properties: Mapping[str, str], topics: Catalogue, timeout_s: float
     try:
         listed = admin.list_topics(timeout=timeout_s).topics
     except KafkaException as error:
-        raise LogUnavailable(f"the broker could not be asked about its topics: {error.args[0].str()}") from error
+        raise LogUnavailable(f"the broker does not answer: {error.args[0].str()}") from error
     return with_counts(topics, {name: len(topic.partitions) for name, topic in listed.items()})

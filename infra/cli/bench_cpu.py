@@ -21,7 +21,7 @@ class MachineTime:
     def busy_share_since(self, before: MachineTime) -> float:
         """Share (0 to 1) of the machine that was busy since `before`."""
         total = self.total_s - before.total_s
-        return (self.busy_s - before.busy_s) / total if total > 0 else 0.0
+        return min((self.busy_s - before.busy_s) / total, 1.0) if total > 0 else 0.0
 
 
 def machine_time() -> MachineTime:

@@ -117,10 +117,10 @@ async def test_a_child_that_never_gets_ready_stops_the_start_and_the_others(layo
     supervisor = Supervisor(
         SETTINGS,
         layout,
-        [child(layout, "good-0", BEATS), child(layout, "bad-0", "raise SystemExit(3)")],
+        [child(layout, "good-0", BEATS), child(layout, "bad-0", "raise SystemExit(7)")],
         Preparations(),
     )
-    with pytest.raises(ChildFailed, match=r"bad-0 did not start: exited with code 3. See .*bad-0.log"):
+    with pytest.raises(ChildFailed, match=r"bad-0 did not start: exited with code 7. See .*bad-0.log"):
         await supervisor.run((), asyncio.Event(), lambda _key: pytest.fail("ready"))
     assert list(marked_processes(layout.stack_id())) == []
     assert supervisor.snapshot().phase == "failed"

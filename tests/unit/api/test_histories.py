@@ -8,7 +8,7 @@ import httpx
 import pytest
 from openai.types.chat import ChatCompletion
 
-from api.openai.requests import MOST_ANNOTATIONS, MOST_MESSAGES, MOST_PARTS
+from api.openai.requests import MOST_ANNOTATIONS, MOST_MESSAGES, MOST_PARTS, ChatCompletionRequest, stated
 from schemas.conversation import ChatMessage, PromptSubmitted
 from schemas.generation import Failure
 from tests.unit.api.memory_log import Attempt
@@ -25,9 +25,9 @@ def body(*messages: dict[str, Any], **fields: Any) -> dict[str, Any]:
 
 
 def sent(world: World) -> tuple[ChatMessage, ...]:
-    found = world.log.all_of(CONVERSATION_EVENTS)[-1][0]
-    assert isinstance(found, PromptSubmitted)
-    return found.messages
+    """The longest history there is in the log: which prompt came last is not to be seen across partitions."""
+    found = [record for record, _ in world.log.all_of(CONVERSATION_EVENTS) if isinstance(record, PromptSubmitted)]
+    return max((record.messages for record in found), key=len)
 
 
 def refusing(attempt: Attempt) -> None:
@@ -144,6 +144,21 @@ async def test_bounds_are_told_in_plain_words(
     assert said in error["message"]
     for words in ("None", "validation", "Input", "should"):
         assert words not in error["message"]
+
+
+def test_a_request_has_the_hash_it_always_had() -> None:
+    """A key that was used before an upgrade finds its turn after it."""
+    parsed = ChatCompletionRequest.model_validate(
+        {"model": "m", "stream": True, "temperature": 0.5, "messages": [HI, {"role": "assistant", "content": "a"}]}
+    )
+    assert stated(parsed) == {
+        "model": "m",
+        "temperature": 0.5,
+        "messages": [
+            {"role": "user", "content": [{"type": "text", "text": "hi"}]},
+            {"role": "assistant", "content": [{"type": "text", "text": "a"}]},
+        ],
+    }
 
 
 async def test_a_refused_answer_is_taken_back() -> None:

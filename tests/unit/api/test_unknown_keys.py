@@ -236,6 +236,7 @@ def unknown(number: int) -> str:
     return f"vk_{number:043}"
 
 
+@pytest.mark.usefixtures("clock")
 async def test_a_guesser_is_turned_away_unread_and_the_neighbours_notice_nothing(
     world: World, reads: list[str]
 ) -> None:
