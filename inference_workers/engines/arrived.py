@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from weakref import WeakKeyDictionary
 
 import aiohttp
 
@@ -25,25 +26,41 @@ async def arrived(content: aiohttp.StreamReader) -> bytes:
         raise aiohttp.ClientPayloadError(_GONE) from None
 
 
-def break_when_closed(response: aiohttp.ClientResponse) -> Callable[[], None]:
-    """Let the body break as soon as its connection is gone; returns what takes that back.
+class Connections:
+    """Lets a body break as soon as its connection is gone.
 
     aiohttp gives a connection up at framing that it cannot read, and leaves whoever reads the body waiting.
     """
-    protocol = response.connection.protocol if response.connection is not None else None
-    closed = protocol.closed if protocol is not None else None
-    if closed is None:
-        return lambda: None
-    content = response.content
 
-    def break_off(gone: asyncio.Future[None]) -> None:
-        gone.exception()
-        if not content.is_eof() and content.exception() is None:
+    def __init__(self) -> None:
+        self._reading: WeakKeyDictionary[asyncio.Future[None], _Reading] = WeakKeyDictionary()
+
+    def begin(self, response: aiohttp.ClientResponse) -> Callable[[], None]:
+        """Watch the connection of a response; returns what is to be called when its body is not read any more."""
+        protocol = response.connection.protocol if response.connection is not None else None
+        closed = protocol.closed if protocol is not None else None
+        if closed is None:
+            return lambda: None
+        reading = self._reading.get(closed)
+        if reading is None:
+            # One a connection, for all its life: a connection is used again and again.
+            reading = self._reading[closed] = _Reading()
+            closed.add_done_callback(reading.break_off)
+        reading.content = response.content
+        return reading.end
+
+
+class _Reading:
+    """The body that is read over one connection, if any."""
+
+    def __init__(self) -> None:
+        self.content: aiohttp.StreamReader | None = None
+
+    def end(self) -> None:
+        self.content = None
+
+    def break_off(self, gone: asyncio.Future[None]) -> None:
+        gone.exception()  # else asyncio reports it as one that nobody has seen
+        content = self.content
+        if content is not None and not content.is_eof() and content.exception() is None:
             content.set_exception(aiohttp.ClientPayloadError(_GONE))
-
-    closed.add_done_callback(break_off)
-
-    def stay() -> None:
-        closed.remove_done_callback(break_off)
-
-    return stay

@@ -12,7 +12,7 @@ import aiohttp
 import orjson
 
 from inference_workers.deadlines import DeadlineWatch
-from inference_workers.engines.arrived import arrived, break_when_closed
+from inference_workers.engines.arrived import Connections, arrived
 from inference_workers.engines.openai_stream import ChatStream
 from inference_workers.engines.upstream_errors import refusal, told_error_of
 from inference_workers.ports import (
@@ -48,6 +48,7 @@ class OpenAIEngine:
         self._models = tuple(models)
         self._environ = environ
         self._session: aiohttp.ClientSession | None = None
+        self._connections = Connections()
 
     def continues(self, model: ModelSpec) -> bool:
         """Only where models.toml says so: the protocol has no standard way to continue an answer."""
@@ -69,7 +70,7 @@ class OpenAIEngine:
         try:
             async with asyncio.timeout(None) as opening:
                 response = await self._post(model, request)
-            let_be = break_when_closed(response)
+            let_be = self._connections.begin(response)
             await _check_opening(model, response)
             broken: EngineError | None = None
             tokens = 0

@@ -1,4 +1,8 @@
-"""Cases from a seed: the same seed draws the same ones, whatever else the machine does."""
+"""Cases from a seed: the same seed draws the same ones from the same code.
+
+Hypothesis also draws constants of the modules that are loaded, so another commit has other cases: a case that is to
+stay is saved as a file.
+"""
 
 from __future__ import annotations
 

@@ -47,8 +47,12 @@ def meaning(plan: Plan) -> tuple[Told, bool]:
 
 def judge_answer(plan: Plan, outcome: Outcome) -> Iterator[str]:
     """The outcome against what the upstream sent."""
+    return judge_text(plan, plain(outcome.text), STATUS[type(outcome)], _reason(outcome))
+
+
+def judge_text(plan: Plan, text: str, status: str, reason: str | None) -> Iterator[str]:
+    """A text and how it ended, against what the upstream sent."""
     said, sure = meaning(plan)
-    text, status = plain(outcome.text), STATUS[type(outcome)]
     if status not in ("completed", "failed"):
         yield f"it ended {status}"
     if len(text) > MOST_CHARACTERS:
@@ -64,11 +68,11 @@ def judge_answer(plan: Plan, outcome: Outcome) -> Iterator[str]:
         yield f"stored {_short(text)}, sent at first {_short(said.text)}"
     elif not sure and said.text_sure and not said.text.startswith(text):
         yield f"stored {_short(text)} is no beginning of {_short(said.text)}"
-    if sure and said.status is not None and (status, _reason(outcome)) != (said.status, said.reason):
-        yield f"ended {status} ({_reason(outcome)}), right is {said.status} ({said.reason})"
+    if sure and said.status is not None and (status, reason) != (said.status, said.reason):
+        yield f"ended {status} ({reason}), right is {said.status} ({said.reason})"
     if not sure and said.status == "failed" and status == "completed":
         yield "completed, though what was sent has no end"
-    if isinstance(outcome, GenerationCompleted) and not text and outcome.finish_reason == "stop":
+    if (status, text, reason) == ("completed", "", "stop"):
         yield "an empty answer is a success"
 
 

@@ -74,7 +74,10 @@ def told(body: bytes, *, ended: bool = True) -> Told:
     seen = 0
 
     def so_far(status: str | None, *, text_sure: bool = True) -> Told:
-        text = "".join(texts).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        said = "".join(texts)
+        if not text_sure and "\ud800" <= said[-1:] <= "\udbff":
+            said = said[:-1]  # its other half may yet come
+        text = said.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
         return Told(text, text_sure, status, None, tuple(usages), seen)
 
     for kind, data in events_of(body, ended=ended):
@@ -97,7 +100,7 @@ def told(body: bytes, *, ended: bool = True) -> Told:
         if content and reason is not None:
             return so_far(None, text_sure=False)  # text after its end: taken or not
         if ends and reason is not None and ends != reason:
-            return so_far(None)  # two ends: which one counts is open
+            return so_far(None, text_sure=False)  # two ends: which one counts is open, and what is behind it
         texts.append(content or "")
         if ends and not _is_error(chunk) and ends.lower() not in GOOD_REASONS + OPEN_REASONS:
             return so_far("failed")
@@ -120,7 +123,7 @@ def told(body: bytes, *, ended: bool = True) -> Told:
 def _parsed(data: bytes) -> Any:
     try:
         return json.loads(data.decode("utf-8"), parse_constant=lambda _: None)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 

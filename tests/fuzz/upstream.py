@@ -118,23 +118,24 @@ class Upstream:
         self.times.setdefault(case, []).append(asyncio.get_running_loop().time())
         self.bodies[case] = asked
         plan = self.plans.get(case) or self._fallback(str(asked["messages"][-1]["content"]))
-        await self._answer(plan, reader, writer, case)
-        return False
+        return await self._answer(plan, reader, writer, case)
 
-    async def _answer(self, plan: Plan, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, case: str) -> None:
+    async def _answer(self, plan: Plan, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, case: str) -> bool:
+        """True if the connection stays, as those of most servers do behind an answer that says where it ends."""
         elsewhere = f"http://127.0.0.1:{self._servers[1].sockets[0].getsockname()[1]}/v1/chat/completions"
         gone = asyncio.ensure_future(reader.read(1))
         try:
             for pause_s, data in plan.writes():
                 if pause_s and await _first(gone, pause_s):
                     self.left[case] = asyncio.get_running_loop().time()
-                    return
+                    return False
                 writer.write(data.replace(ELSEWHERE.encode(), elsewhere.encode()))
                 await writer.drain()
             if plan.end == "hold" and await _first(gone, HOLD_S):
                 self.left[case] = asyncio.get_running_loop().time()
             if plan.end == "reset":
                 _reset(writer)
+            return plan.end == "close" and plan.framing in ("chunked", "length") and not gone.done()
         finally:
             gone.cancel()
             await asyncio.gather(gone, return_exceptions=True)
