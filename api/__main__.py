@@ -64,9 +64,16 @@ from topics.tail import Tail
 
 GRACE_S = 10
 """How long running answers may still flow after a stop was asked for; then their clients resume elsewhere."""
+LOST_GRACE_S = 3
+"""As GRACE_S, where the log cannot be followed any more: answers do not flow then, only what is being said is."""
 ENDED_BY_S = 60.0
 """How long after its deadline a generation surely has its end; a stream that goes on longer is cut."""
 BACKLOG = 2048
+
+
+class Failing(Protocol):
+    async def failed(self) -> None:
+        """Raises once it can go on no more."""
 
 
 class Server(uvicorn.Server):
@@ -78,10 +85,20 @@ class Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, on_exit: Callable[[], None]) -> None:
         super().__init__(config)
         self._on_exit = on_exit
+        self.failure: Exception | None = None
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         self._on_exit()
         super().handle_exit(sig, frame)
+
+    async def end_with(self, tail: Failing) -> None:
+        """Once `tail` fails, end in order: nobody new comes in, and who is being answered has a moment."""
+        try:
+            await tail.failed()
+        except Exception as error:  # whatever it is, it is raised after the end
+            self.failure = self.failure or error
+            self.config.timeout_graceful_shutdown = LOST_GRACE_S
+            self.handle_exit(signal.SIGTERM, None)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -93,11 +110,6 @@ class Server(uvicorn.Server):
         finally:
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.remove_signal_handler(number)
-
-
-class Failing(Protocol):
-    async def failed(self) -> None:
-        """Raises once it can go on no more."""
 
 
 class CannotListen(Exception):
@@ -197,7 +209,7 @@ def sessions_of(settings: ApiSettings) -> Sessions:
 
 
 async def serve(settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT."""
+    """Serve until SIGTERM or SIGINT. Raises, in a group, what keeps the process from following the log."""
     with listening(settings.api.host, settings.api.port) as listener:
         async with connected(settings) as (parts, tails):
             config = uvicorn.Config(
@@ -217,7 +229,7 @@ async def serve(settings: Settings) -> None:
             stop = asyncio.Event()
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(LifeSign.from_env().run_beats(stop))
-                forever = [tasks.create_task(tail.failed()) for tail in tails]
+                forever = [tasks.create_task(server.end_with(tail)) for tail in tails]
                 for run in (parts.readers.run_ticks, parts.live.run, parts.pulse.run):
                     forever.append(tasks.create_task(run()))
                 keep_out_of_collections()
@@ -225,6 +237,8 @@ async def serve(settings: Settings) -> None:
                 stop.set()
                 for task in forever:
                     task.cancel()
+                if server.failure is not None:
+                    raise server.failure
 
 
 def listening(host: str, port: int) -> socket.socket:

@@ -107,6 +107,7 @@ class _Run:
         self._wanted = wanted
         self._screen = screen
         self._transcript = Transcript()
+        self._conversation = ""
         self._begun = asyncio.Event()
         tag = f"u{draw_attempt_id()[:3]}"
         self._prompt = f"Count from 1 to {wanted.numbers}, each marked {tag}."
@@ -121,12 +122,10 @@ class _Run:
         await self._older.make_old(self._until_s())
         before = {child.name: child.pid for child in self._older.children()}
         letters = await asyncio.to_thread(log.end_of, DEAD_LETTERS)
-        conversation = await self._client.new_conversation(f"demo upgrade --old {role}", self._wanted.model)
-        self._screen.happened(f"asked {self._wanted.model}: {self._prompt}")
         async with asyncio.timeout(4 * self._wanted.limit_s), asyncio.TaskGroup() as tasks:
-            answer = tasks.create_task(self._client.follow(conversation, self._prompt, self._transcript, self._news))
+            answer = tasks.create_task(self._ask())
             if role in READS_CHUNKS:
-                await self._say_something_new(conversation)
+                await self._say_something_new()
             stopped = await self._older.stopped(self._until_s())
             self._screen.happened(f"{stopped.name} stops: {stopped.told}", "bold red")
             found = [
@@ -140,8 +139,16 @@ class _Run:
             await self._older.upgrade(self._until_s())
             await answer
         self._screen.happened(f"the answer has its end: frame {self._transcript.last_seq}", "bold green")
-        found += [*await self._answer(conversation, log), await self._has_gone_on(stopped), await self._is_well()]
-        return Report(conversation, self._transcript.generation_id, stopped, tuple(found))
+        found += [*await self._answer(log), await self._has_gone_on(stopped), await self._is_well()]
+        return Report(self._conversation, self._transcript.generation_id, stopped, tuple(found))
+
+    async def _ask(self) -> None:
+        # A new conversation may wait for the one that stopped (the projector's rows); then it comes after the upgrade.
+        self._conversation = await self._client.new_conversation(
+            f"demo upgrade --old {self._wanted.role}", self._wanted.model
+        )
+        self._screen.happened(f"asked {self._wanted.model}: {self._prompt}")
+        await self._client.follow(self._conversation, self._prompt, self._transcript, self._news)
 
     def _news(self, news: Frame | str) -> None:
         if isinstance(news, str):
@@ -149,8 +156,9 @@ class _Run:
         elif news.event == "content_chunk" or self._transcript.ended:
             self._begun.set()
 
-    async def _say_something_new(self, conversation: str) -> None:
+    async def _say_something_new(self) -> None:
         await self._begun.wait()
+        conversation = self._conversation
         usage = Usage(1, 1, estimated=True)
         record = AttemptEnded(draw_id(), conversation, draw_attempt_id(), now_us(), 0, "", "stop", usage, None)
         producer = LogProducer(self._properties, self._topics, client_id="verbatim-demo")
@@ -204,9 +212,9 @@ class _Run:
         said = str(document.get("roles", {}).get(self._wanted.role, "nothing"))
         return [Finding("/health is red and names it", status == 503 and "newer" in said, f"{status}: {said}")]
 
-    async def _answer(self, conversation: str, log: LogReader) -> tuple[Finding, ...]:
+    async def _answer(self, log: LogReader) -> tuple[Finding, ...]:
         generation, limit_s = self._transcript.generation_id, self._wanted.limit_s
-        stored = await within(limit_s, self._client.stored(conversation, generation))
+        stored = await within(limit_s, self._client.stored(self._conversation, generation))
         again = await within(limit_s, self._client.read_again(generation))
         found = await log.everything(generation, self._until_s())
         frames = tuple(self._transcript.frames)

@@ -22,6 +22,7 @@ from infra.cli.terminal import UserError, one_line
 from infra.lifesign import LifeSign
 from infra.logging import configure, get_logger
 from infra.settings import Settings, load
+from infra.speaking import speak
 from infra.stack.job import REFUSED, TRY_AGAIN, Saying
 from projections import SchemaMismatch
 from projections.replay.renewing import behind_now, clear_way, retire
@@ -117,6 +118,7 @@ async def _run(settings: Settings, saying: Saying, stop: Stop) -> int:
 def main() -> None:
     """The child's whole life."""
     settings = load()
+    speak(settings)
     configure("rebuild", settings.log_level)
     step_back()
     with interruptible() as stop:

@@ -24,6 +24,7 @@ ROOTS = (
     "streams/metering/main.py",
     "streams/watchdog/main.py",
     "projections/main.py",
+    "infra/cli/renew.py",
 )
 
 

@@ -17,6 +17,10 @@ from infra.cli.stack_file import (
     state_folder,
 )
 from infra.cli.terminal import UserError
+from infra.stack.layout import Layout
+from infra.stack.write_level import keep_level
+from schemas.codec import write_level
+from schemas.registry import READ_BEFORE, WRITE_LEVEL
 
 DOCUMENT: dict[str, Any] = {
     "api": {"url": "http://127.0.0.1:8080/", "key": "vk_x"},
@@ -100,6 +104,17 @@ def test_what_is_external_stays_external(monkeypatch: pytest.MonkeyPatch, runnin
     settings = connected_settings(running)
     assert settings.kafka.bootstrap == "kafka.example:9092"
     assert settings.cassandra.port == 10
+
+
+def test_a_command_writes_at_the_level_of_its_installation(monkeypatch: pytest.MonkeyPatch, running: Path) -> None:
+    connected_settings(running, cassandra=False)
+    assert write_level() == READ_BEFORE
+    keep_level(Layout.at(running), WRITE_LEVEL)
+    connected_settings(running, cassandra=False)
+    assert write_level() == WRITE_LEVEL
+    monkeypatch.setenv("VERBATIM_LOG__WRITES", "1")
+    connected_settings(running, cassandra=False)
+    assert write_level() == 1
 
 
 def test_wrong_settings_are_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
