@@ -226,8 +226,7 @@ async def family(ground: Ground) -> Result:
 async def blank(ground: Ground) -> Result:
     name = await ground.door.new_conversation()
     new = await ground.door.call("POST", "/api/v1/conversations", {"title": "   "})
-    answers = []
-    answers += [
+    answers = [
         await ground.door.call("PATCH", f"/api/v1/conversations/{name}", {"title": title})
         for title in ("   ", "\n", "\u2003")
     ]
