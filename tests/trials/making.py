@@ -9,11 +9,11 @@ from collections.abc import AsyncIterator, Callable
 from tests.e2e.stack import Stack
 from tests.fuzz.asking import Door
 from tests.fuzz.upstream import Upstream
-from tests.trials import of_clients, of_rows, of_streams, of_upstreams
+from tests.trials import of_clients, of_keys, of_rows, of_streams, of_upstreams
 from tests.trials.ground import Ground
 from tests.trials.trial import TRIALS, Result, Trial
 
-LISTED = (of_streams, of_upstreams, of_clients, of_rows)
+LISTED = (of_streams, of_upstreams, of_clients, of_keys, of_rows)
 """Where trials stand; importing a module puts its own on the list."""
 _NUMBER = re.compile(r"([A-Z]*)(\d+)\.?(.*)")
 TIMEOUT_S = 100.0
