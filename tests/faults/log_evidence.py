@@ -50,6 +50,10 @@ class LogReader:
             open_ones = {place for place in open_ones if self._next[place] < ends[place]}
         return self.records
 
+    def skip_to_end(self) -> None:
+        """What is there now is not read: reading begins with what comes after it."""
+        self._next.update(self._ends())
+
     def close(self) -> None:
         self._consumer.close()
 
@@ -89,18 +93,22 @@ def _bytes(value: str | bytes | None) -> bytes | None:
 
 
 def read_log(properties: Mapping[str, str], *, settle_s: float = 30.0) -> tuple[LogRecord, ...]:
-    """The whole log once it is at rest: every ended generation has its outcome, every outcome its bill.
+    """The whole log once it is at rest, see `at_rest`. Raises LogUnavailable."""
+    return at_rest(LogReader(properties), settle_s=settle_s)
+
+
+def at_rest(reader: LogReader, *, settle_s: float) -> tuple[LogRecord, ...]:
+    """What a reader reads, once every ended generation in it has its outcome and every outcome its bill; closes it.
 
     Waits for that at most `settle_s`; then it returns what there is, and the checker says what is missing. Raises
     LogUnavailable.
     """
-    reader = LogReader(properties)
     until_s = time.monotonic() + settle_s
     try:
         while True:
             facts = Facts(Evidence((), tuple(reader.read_to_end()), ()))
-            at_rest = all(name in facts.outcomes for name in facts.commands) and set(facts.outcomes) <= set(facts.usage)
-            if at_rest or time.monotonic() > until_s:
+            rests = all(name in facts.outcomes for name in facts.commands) and set(facts.outcomes) <= set(facts.usage)
+            if rests or time.monotonic() > until_s:
                 return tuple(facts.log)
             time.sleep(0.5)
     finally:

@@ -10,16 +10,24 @@ from schemas.envelope import plain
 from schemas.generation import Usage
 from tests.faults.evidence import Evidence, StoredMessage
 from tests.faults.facts import Command, Facts
-from tests.faults.log_evidence import read_log
+from tests.faults.log_evidence import LogReader, at_rest
 from tests.fuzz.asking import Door
 from tests.fuzz.upstream import CASE
 
 AT_ONCE = 8
 
 
-def facts_of(bootstrap: str, settle_s: float) -> Facts:
-    """All that the log holds once it is at rest. Blocking."""
-    return Facts(Evidence((), read_log({"bootstrap.servers": bootstrap}, settle_s=settle_s), ()))
+def reader_of(bootstrap: str, *, from_now: bool = False) -> LogReader:
+    """Reads the whole log, or what comes from now on."""
+    reader = LogReader({"bootstrap.servers": bootstrap})
+    if from_now:
+        reader.skip_to_end()
+    return reader
+
+
+def facts_of(reader: LogReader, settle_s: float) -> Facts:
+    """All that a reader finds once the log is at rest. Blocking; closes the reader."""
+    return Facts(Evidence((), at_rest(reader, settle_s=settle_s), ()))
 
 
 def case_of(command: Command | None) -> str:

@@ -12,6 +12,7 @@ from tests.e2e.stack import Stack
 from tests.faults import rules_log
 from tests.faults.evidence import StoredMessage
 from tests.faults.facts import STATUS, Facts
+from tests.faults.log_evidence import LogReader
 from tests.fuzz import oracle
 from tests.fuzz.asking import Door
 from tests.fuzz.driving import CANARY, Driven
@@ -30,9 +31,9 @@ class Judged:
     counts: Counter[str] = field(default_factory=Counter)
 
 
-async def judged(stack: Stack, door: Door, driven: Driven) -> Judged:
-    """All of it, once the log is at rest (or was waited for long enough)."""
-    facts = await asyncio.to_thread(facts_of, str(stack.description["kafka"]["bootstrap"]), SETTLE_S)
+async def judged(door: Door, driven: Driven, reader: LogReader) -> Judged:
+    """All that a reader finds in the log, once that is at rest (or was waited for long enough)."""
+    facts = await asyncio.to_thread(facts_of, reader, SETTLE_S)
     stored = await shown(door, facts.outcomes)
     result = Judged()
     result.faults += [*_plans(driven, facts, result.counts), *_bodies(driven, result.counts), *_log(facts, stored)]

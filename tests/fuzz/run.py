@@ -28,6 +28,7 @@ from tests.fuzz.bodies import BodyCase, bodies, body_from_json, body_to_json
 from tests.fuzz.bystander import CASE, PAUSE_S, WORDS, Bystander
 from tests.fuzz.drawing import drawn
 from tests.fuzz.driving import Driven, Say, drive_bodies, drive_plans
+from tests.fuzz.evidence import reader_of
 from tests.fuzz.judging import judged, leaks
 from tests.fuzz.oracle import Fault
 from tests.fuzz.plans import Plan, plan_from_json, plan_to_json
@@ -71,7 +72,7 @@ async def run_cases(
         finally:
             enough.set()
     say("reading the log")
-    result = await judged(stack, door, driven)
+    result = await judged(door, driven, await asyncio.to_thread(reader_of, bootstrap_of(stack)))
     say("judged")
     report.counts, report.gaps_s = result.counts, beside.gaps_s
     report.faults = await _confirmed(stack, upstream, door, result.faults, named, report, say)
@@ -106,9 +107,9 @@ async def wrong_of(
     """Whether anything is wrong with each of these, played now. `mark` keeps them apart from all others."""
     named = {f"{mark}-{number}": plan for number, plan in enumerate(played)}
     upstream.plans |= named
-    driven = Driven()
+    driven, reader = Driven(), await asyncio.to_thread(reader_of, bootstrap_of(stack), from_now=True)
     await drive_plans(door, named, driven, lambda _: None, at_once=at_once)
-    bad = {fault.case for fault in (await judged(stack, door, driven)).faults}
+    bad = {fault.case for fault in (await judged(door, driven, reader)).faults}
     return [name in bad for name in named]
 
 
@@ -128,6 +129,10 @@ async def shrink(stack: Stack, upstream: Upstream, report: Report, say: Say) -> 
         assert isinstance(plan, Plan)
         report.cases[name] = smaller = await shrunk(plan, still_wrong)
         say(f"{name}: {len(plan.events)} events, made {len(smaller.events)} in {rounds} rounds")
+
+
+def bootstrap_of(stack: Stack) -> str:
+    return str(stack.description["kafka"]["bootstrap"])
 
 
 def summary(report: Report) -> str:
@@ -193,13 +198,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     async def run(stack: Stack, upstream: Upstream) -> Report:
         report = await run_cases(stack, upstream, streams, requests, say)
+        print(summary(report), flush=True)
+        save(report, folder / "cases")
         await shrink(stack, upstream, report, say)
         return report
 
     with serving({}) as upstream, fuzzed_stack(folder, upstream.address) as stack:
         say("the stack is up")
         report = asyncio.run(run(stack, upstream))
-    print(summary(report))
     if not report.faults:
         print(f"\neverything was right (seed {seed})")
         if given.folder is None:
