@@ -13,6 +13,7 @@ import asyncio
 import json
 import secrets
 import shutil
+import signal
 import sys
 import tempfile
 from collections import Counter
@@ -203,6 +204,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         await shrink(stack, upstream, report, say)
         return report
 
+    # Stopped from outside, it takes its stack down as well.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     with serving({}) as upstream, fuzzed_stack(folder, upstream.address) as stack:
         say("the stack is up")
         report = asyncio.run(run(stack, upstream))
