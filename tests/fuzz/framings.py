@@ -69,3 +69,4 @@ BROKEN_FRAMINGS = (
 )
 UNCLEAR_FRAMINGS = ("no_length", "two_lengths", "both", "te_gzip", "no_version", "folded")
 CUT_FRAMINGS = ("short", "cut_chunks")
+IN_PIECES = ("pieces", "chunked", "trailers")
