@@ -71,7 +71,7 @@ async def send_message(request: Request, caller: Caller, conversation_id: str) -
     if known is not None:
         return event_stream(parts, caller, known)
     spec = _model(parts, body.model, conversation)
-    await check_context(spec, [ChatMessage("user", body.content)], "content")
+    prompt_tokens = await check_context(spec, [ChatMessage("user", body.content)], "content")
     generation_id = ids.generation_id(message_id)
     parent = await parent_of(request, parts, conversation, body.parent_message_id, generation_id)
     if parent == generation_id:
@@ -101,6 +101,7 @@ async def send_message(request: Request, caller: Caller, conversation_id: str) -
             asked,
             key.value if key.given else None,
             deadline_us(spec),
+            prompt_tokens,
         )
 
     return await _answer(parts, caller, conversation_id, message_id, spec, prompt, key, arrived_s)

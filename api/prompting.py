@@ -22,8 +22,8 @@ TIER: Final = "default"
 _LARGE_COUNTS = asyncio.Semaphore(2)
 
 
-async def check_context(spec: ModelSpec, messages: Sequence[ChatMessage], param: str) -> None:
-    """Raises ApiError 400 when the messages leave the model no token to answer with."""
+async def check_context(spec: ModelSpec, messages: Sequence[ChatMessage], param: str) -> int:
+    """The tokens of a prompt of these messages. Raises ApiError 400 when they leave the model none to answer with."""
     counter = TokenCounter.of(spec)
     if sum(len(plain(message.content)) + _A_MESSAGE for message in messages) <= INLINE_CHARACTERS:
         tokens = counter.count_messages(messages)
@@ -33,6 +33,7 @@ async def check_context(spec: ModelSpec, messages: Sequence[ChatMessage], param:
     if tokens >= spec.context_tokens:
         counted = str(tokens) if tokens < counter.most else f"at least {tokens}"
         raise context_length_exceeded(spec.context_tokens, counted, param)
+    return tokens
 
 
 def deadline_us(spec: ModelSpec) -> int:

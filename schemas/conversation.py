@@ -67,6 +67,8 @@ class PromptSubmitted:
     `kind` chat: `content` is the prompt and `parent_message_id` the message it follows (None: the first).
     `kind` stateless: `messages` is the whole context and nothing is read or listed.
     `tail` is a lower bound of the generation's records in token-chunks.
+    `prompt_tokens`: what a prompt of `content`, or of `messages`, alone has, as the API counted it for `model`; 0: it
+    did not say.
     """
 
     envelope: Envelope
@@ -87,6 +89,7 @@ class PromptSubmitted:
     request_hash: str
     idempotency_key: str | None
     deadline_at_us: TimestampMicros
+    prompt_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)

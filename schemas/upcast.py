@@ -17,6 +17,7 @@ STEPS: Mapping[tuple[str, int], Step] = {
     (name, 1): _with_defaults
     for name in (
         "ConversationStarted",
+        "PromptSubmitted",
         "ConversationRenamed",
         "ConversationShared",
         "FeedbackGiven",

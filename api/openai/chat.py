@@ -51,7 +51,7 @@ async def create_chat_completion(request: Request, caller: Caller) -> Response:
     opened = await find_repeat(parts, caller, generation_id, asked.request_hash) if key.given else None
     if opened is None:
         spec = parts.models.get(asked.model)
-        await check_context(spec, asked.messages, "messages")
+        prompt_tokens = await check_context(spec, asked.messages, "messages")
 
         def prompt(tail: Position) -> Command:
             return PromptSubmitted(
@@ -73,6 +73,7 @@ async def create_chat_completion(request: Request, caller: Caller) -> Response:
                 asked.request_hash,
                 key.value if key.given else None,
                 deadline_us(spec),
+                prompt_tokens,
             )
 
         opened = await begin(

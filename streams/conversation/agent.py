@@ -20,7 +20,13 @@ from infra.models import ModelCatalogue, ModelNotFound, ModelSpec
 from infra.settings import Settings
 from infra.tokenizers import TokenCounter
 from schemas.codec import UnencodableRecord, encode
-from schemas.conversation import ConversationDeleted, ConversationStarted, PromptSubmitted, RegenerateRequested
+from schemas.conversation import (
+    ChatMessage,
+    ConversationDeleted,
+    ConversationStarted,
+    PromptSubmitted,
+    RegenerateRequested,
+)
 from schemas.envelope import Position
 from schemas.generation import Turn
 from streams.app import Handler, Source, StreamApp, make_app, run_agent
@@ -32,6 +38,7 @@ from streams.conversation.reactor import (
     Command,
     Out,
     characters,
+    counted_tokens,
     react,
     react_to_deletion,
     too_large,
@@ -59,8 +66,8 @@ INLINE_CHARACTERS = 16_384
 INLINE_MESSAGES = 250
 """Turns with more text, or more messages, than this are counted in a thread, so that others need not wait for them.
 
-The API has counted the prompt already, but no record tells how many tokens it found. Counting here is bounded by the
-model's context (`infra/tokenizers.py`) and lets the other threads run; history is remembered by message.
+What the API has counted, the command tells. The rest, history above all, is counted here, bounded by the model's
+context (`infra/tokenizers.py`), with other threads running, and remembered by message.
 """
 _TOPICS = {"verdict": MODERATION_VERDICTS, "end": TOKEN_CHUNKS, "doorbell": CONTROL}
 _RECORDS = (ConversationStarted, PromptSubmitted, RegenerateRequested, ConversationDeleted)
@@ -108,6 +115,8 @@ class ConversationAgent:
     async def _begin(self, command: Command, source: Source) -> None:
         model = self._model(command.model)
         counter = None if model is None else self._counter(model)
+        if counter is not None:
+            _know_prompt(counter, command)
         price = UNKNOWN_PRICE if model is None else model.price
         turn = turn_of(command, Position(self._epoch, source.partition, source.offset), price)
         context = await self._context(command)
@@ -212,6 +221,15 @@ class ConversationAgent:
         if counter is None:
             counter = self._counters[model.id] = RememberedCounts(TokenCounter.of(model))
         return counter
+
+
+def _know_prompt(counter: RememberedCounts, command: Command) -> None:
+    """The API's count of a prompt in a conversation, so that its text is not counted again."""
+    if not isinstance(command, PromptSubmitted) or command.kind != "chat" or not isinstance(command.content, str):
+        return
+    counted = counted_tokens(command)
+    if counted is not None and counted > counter.frame:
+        counter.remember(ChatMessage("user", command.content), counted - counter.frame)
 
 
 def _messages(command: Command, context: Context | None) -> int:

@@ -26,11 +26,19 @@ class RememberedCounts:
         return self._counter.frame
 
     def count_message(self, message: ChatMessage) -> int:
-        key = (message.role, message.name, blake2b(plain(message.content).encode(), digest_size=16).digest())
+        key = self._key(message)
         known = self._counts.get(key)
         if known is None:
             known = self._counts[key] = self._counter.count_message(message)
         return known
 
+    def remember(self, message: ChatMessage, tokens: int) -> None:
+        """`message` has been counted by somebody else, with the same tokenizer."""
+        self._counts[self._key(message)] = tokens
+
     def count_messages(self, messages: Sequence[ChatMessage]) -> int:
         return self.frame + sum(map(self.count_message, messages))
+
+    @staticmethod
+    def _key(message: ChatMessage) -> _Key:
+        return message.role, message.name, blake2b(plain(message.content).encode(), digest_size=16).digest()

@@ -23,6 +23,7 @@ from schemas.conversation import (
 )
 from schemas.envelope import Envelope, Position, plain
 from schemas.generation import EndReason, Failure, GenerationEnded, GenerationRequested, Price, Turn
+from schemas.limits import MAX_TOKENS
 from schemas.moderation import ModerationVerdict
 from streams.conversation.context import Assembled, assemble
 from streams.conversation.ports import Context, Counter, Model
@@ -177,6 +178,11 @@ def judge(command: Command, context: Context | None, policy: Policy) -> Moderati
     return bounded(verdict)
 
 
+def counted_tokens(command: PromptSubmitted) -> int | None:
+    """The tokens of a prompt of the command's own texts, as the API counted them; None: it did not say, or cannot."""
+    return command.prompt_tokens if 0 < command.prompt_tokens <= MAX_TOKENS else None
+
+
 def characters(command: Command, context: Context | None) -> int:
     """How much text a reaction has to look at and count."""
     own = len(plain(command.content or "")) if isinstance(command, PromptSubmitted) else 0
@@ -209,7 +215,11 @@ def _assembled(
     if isinstance(command, PromptSubmitted) and command.kind == "stateless":
         # Nothing is trimmed or moved: the API has refused what does not fit.
         whole = (*default, *messages)
-        tokens = counter.count_messages(whole)
+        counted = counted_tokens(command)
+        if counted is None:
+            tokens = counter.count_messages(whole)
+        else:
+            tokens = counted + sum(map(counter.count_message, default))
         return Assembled(whole, tokens) if tokens < model.context_tokens else None
     rest = [message for message in messages if message.role not in ("system", "developer")]
     wanted = sampling.max_tokens or 0

@@ -9,6 +9,7 @@ import httpx
 import orjson
 import pytest
 
+from infra.tokenizers import TokenCounter
 from schemas.conversation import ChatMessage, PromptSubmitted, Sampling
 from schemas.generation import Failure, GenerationEnded
 from tests.eventually import eventually
@@ -210,3 +211,12 @@ async def test_models(world: World, alice: httpx.AsyncClient) -> None:
     listed = (await alice.get("/v1/models")).json()
     assert (listed["object"], listed["data"][0]["id"]) == ("list", "verbatim-local")
     assert (await alice.get("/v1/models/verbatim-local")).json() == listed["data"][0]
+
+
+async def test_a_command_tells_the_tokens_that_were_counted(world: World, alice: httpx.AsyncClient) -> None:
+    await alice.post(CHAT, json=body())
+    begun = await alice.post("/api/v1/conversations", json={})
+    await alice.post(f"/api/v1/conversations/{begun.json()['id']}/messages", json={"content": "hi"})
+    said = [event for event, _ in world.log.all_of(CONVERSATION_EVENTS) if isinstance(event, PromptSubmitted)]
+    counter = TokenCounter.of(world.parts.models.get("verbatim-local"))
+    assert [event.prompt_tokens for event in said] == [counter.count_messages([ChatMessage("user", "hi")])] * 2

@@ -12,7 +12,7 @@ from hypothesis import given
 
 from schemas import codec
 from schemas.codec import NewerRecord, UndecodableRecord, decode, encode, record_type_of, set_write_level, write_level
-from schemas.conversation import ConversationDeleted
+from schemas.conversation import ConversationDeleted, PromptSubmitted, RegenerateRequested
 from schemas.generation import AttemptEnded, Failure, GenerationEnded, Usage
 from schemas.outcome import GenerationCompleted, GenerationFailed
 from schemas.registry import READ_BEFORE, RECORD_TYPES, WRITE_LEVEL, registered_schemas, versions_of
@@ -41,8 +41,10 @@ def plain(record: Any) -> Any:
         changes["usage"] = replace(record.usage, reasoning_tokens=0, estimated=False)
     if getattr(record, "failure", None) is not None:
         changes["failure"] = replace(record.failure, retry_after_s=None)
-    if type(record).__name__ in ("PromptSubmitted", "RegenerateRequested"):
+    if isinstance(record, PromptSubmitted | RegenerateRequested):
         del changes["request_hash"]
+    if isinstance(record, PromptSubmitted):
+        changes["prompt_tokens"] = 0
     return replace(record, **changes) if changes else record
 
 

@@ -77,6 +77,13 @@ def end_of(outs: tuple[Out, ...]) -> GenerationEnded:
     return outs[1].record
 
 
+@pytest.mark.parametrize(("told", "tokens"), [(40, 43), (0, 7), (-1, 7), (2**31, 7), (2**62, 7)])
+def test_what_the_api_counted_of_a_stateless_request_is_not_counted_again(told: int, tokens: int) -> None:
+    said = replace(stateless(ChatMessage("user", "one")), prompt_tokens=told)
+    job = job_of(follow(said, model=SmallModel(system_prompt="house rules")))
+    assert job.prompt_tokens == tokens
+
+
 def test_a_prompt_becomes_a_verdict_and_a_job() -> None:
     outs = follow(prompt("what is up"))
     verdict = outs[0].record

@@ -11,6 +11,7 @@ import pytest
 from confluent_kafka import KafkaError
 
 from infra.models import ModelCatalogue
+from infra.tokenizers import TokenCounter
 from schemas.codec import decode
 from schemas.control import CancelRequested
 from schemas.conversation import ChatMessage, ConversationDeleted, ConversationStarted
@@ -157,6 +158,27 @@ async def test_a_large_request_is_counted_beside_the_loop(world: World, monkeypa
     assert len(threads) == 1 and isinstance(job, GenerationRequested)
     await world.see(stateless(*[ChatMessage("user", "")] * 300, model=MODEL.id, generation_id="another"))
     assert len(threads) == 2
+
+
+@pytest.mark.parametrize("told", [True, False])
+async def test_a_prompt_that_the_api_has_counted_is_not_counted_again(
+    world: World, monkeypatch: pytest.MonkeyPatch, told: bool
+) -> None:
+    counter = TokenCounter.of(MODEL)
+    tokens = counter.count_messages([ChatMessage("user", "hello")])
+    counted: list[str] = []
+    count_message = TokenCounter.count_message
+
+    def noted(self: TokenCounter, message: ChatMessage) -> int:
+        counted.append(str(message.content))
+        return count_message(self, message)
+
+    monkeypatch.setattr(TokenCounter, "count_message", noted)
+    _, job = (await world.see(STARTED, replace(PROMPT, prompt_tokens=tokens if told else 0)))[-2:]
+    assert counted == ["be brief"] if told else ["be brief", "hello"]
+    assert job.prompt_tokens == counter.count_messages(
+        [ChatMessage("system", "be brief"), ChatMessage("user", "hello")]
+    )
 
 
 async def test_the_same_command_again_brings_nothing_about(world: World) -> None:
