@@ -123,12 +123,14 @@ async def test_a_long_conversation_is_edited_and_found_in_beyond_what_is_loaded(
     await expect(found.filter(has_text="marzipan")).to_be_in_viewport()
     await expect(chat.prompts).to_have_count(30)
 
-    async def scrolled_away() -> None:
+    async def scrolled_away() -> bool:
         # The page itself may still be bringing the hit into view, as older messages come above it.
         await chat.page.locator(".scroller").evaluate("(scroller) => (scroller.scrollTop = 0)")
         await expect(found.filter(has_text="marzipan")).not_to_be_in_viewport(timeout=1000)
+        return True
 
-    await eventually(scrolled_away, 15)
+    away: bool = await eventually(scrolled_away, 15)
+    assert away
     await chat.part("conversation-item").locator("a").click()  # the same hit again
     await expect(found.filter(has_text="marzipan")).to_be_in_viewport()
     await find(chat, "alabaster")  # before what is loaded
