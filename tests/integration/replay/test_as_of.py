@@ -113,6 +113,6 @@ async def test_many_at_once_are_answered_or_told_to_come_again(running: Running)
         assert {answer.status_code for answer in answers} <= {200, 503}
         assert sum(answer.status_code == 200 for answer in answers) >= 8
         refused = [await error_of(answer) for answer in answers if answer.status_code == 503]
-        assert set(refused) <= {(503, "past_out_of_reach", None)}
+        assert set(refused) <= {(503, "overloaded", None)}
         # A stream does not wait for the past.
         assert (await read(client, conversation)).status_code == 200
