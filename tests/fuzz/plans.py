@@ -31,7 +31,8 @@ class Plan:
     """One answer of the upstream.
 
     `cuts`: offsets of the body at which a write ends. `notes`: what was done to a valid stream, for people.
-    `repeat`: the event of that index is sent so often more (a long answer needs no long file).
+    `repeat`: the event of that index is sent so often more (a long answer needs no long file), without its pause: an
+    answer that is to arrive takes no longer than its deadline.
     """
 
     events: tuple[Event, ...]
@@ -51,7 +52,8 @@ class Plan:
         if self.repeat is None or not self.events:
             return self.events
         at, times = self.repeat[0] % len(self.events), self.repeat[1]
-        return self.events[:at] + (self.events[at],) * (times + 1) + self.events[at + 1 :]
+        copy = replace(self.events[at], pause_s=0.0)
+        return (*self.events[: at + 1], *[copy] * times, *self.events[at + 1 :])
 
     @property
     def body(self) -> bytes:

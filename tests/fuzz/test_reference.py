@@ -94,3 +94,9 @@ async def test_a_case_is_made_as_small_as_still_goes_wrong() -> None:
         return [b"e7" in one.body and b"e3" in one.body for one in played]
 
     assert await shrunk(plan, still_wrong) == Plan((Event(b"e3"), Event(b"e7")))
+
+
+def test_an_event_that_is_sent_often_pauses_once() -> None:
+    plan = Plan((Event(b"a", 0.1), Event(b"b", 0.0)), repeat=(2, 3000))
+    assert plan.body == b"a" * 3001 + b"b"
+    assert sum(event.pause_s for event in plan.sent) == 0.1
