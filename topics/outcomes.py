@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from hashlib import sha256
-from typing import Any
+from typing import Any, TypeGuard
 
 from schemas import ids
 from schemas.envelope import Envelope, Position
@@ -79,7 +79,7 @@ def _shared(fold: GenerationFold, outcome_type: type, ended_at_us: int, position
     }
 
 
-def is_unrecordable(outcome: Outcome) -> bool:
+def is_unrecordable(outcome: Outcome) -> TypeGuard[GenerationFailed]:
     """Whether the log said more of this generation than its outcome holds."""
     return isinstance(outcome, GenerationFailed) and outcome.failure.code == UNRECORDABLE.code
 

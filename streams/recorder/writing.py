@@ -58,7 +58,7 @@ class Writing:
         done = written
         if is_unrecordable(outcome):
             done = _both(written)
-            self.letter(message, Unrecordable(f"its outcome stands: {outcome.failure.message}"), done)  # type: ignore[union-attr]
+            self.letter(message, Unrecordable(f"its outcome stands: {outcome.failure.message}"), done)
         self._outcome(outcome, message, done, lambda error: self._without_text(outcome, message, error, done))
 
     def letter(self, message: Message, error: Exception, written: Callable[[], None]) -> None:
