@@ -119,7 +119,9 @@ async def test_a_turn_as_the_log_holds_it(running: Running) -> None:
             statuses.append((event["type"], [message["status"] for message in past.json()["messages"]]))
         assert statuses[0] == ("ConversationStarted", [])
         assert ("PromptSubmitted", ["completed", "running"]) in statuses
-        assert statuses[-1] == ("UsageRecorded", ["completed", "completed"])
+        # These agents answer a command, not its job: the job may be the last record of the turn.
+        assert ("UsageRecorded", ["completed", "completed"]) in statuses
+        assert statuses[-1][1] == ["completed", "completed"]
 
 
 async def test_the_timeline_of_a_turn(running: Running) -> None:
