@@ -18,42 +18,42 @@ import uvloop
 from confluent_kafka import Message
 from confluent_kafka.admin import AdminClient
 
+from api.access.key_cache import KeyCache
+from api.access.rate_limit import RedisLimiter
+from api.access.sessions import Sessions
+from api.access.used_links import RedisLinks
 from api.app import create_app
-from api.chunk_log import KafkaChunkLog
-from api.cross_origin import CrossOrigin
-from api.http_protocol import http_of
-from api.key_cache import KeyCache
-from api.live_log import LiveLog
-from api.live_tail import KafkaLiveTail
-from api.log_ends import KafkaEnds
-from api.log_past import LogPast
-from api.own_writes import OwnWrites
+from api.consistency.log_ends import KafkaEnds
+from api.consistency.own_writes import OwnWrites
+from api.conversations.log_past import LogPast
+from api.http.cross_origin import CrossOrigin
+from api.http.protocol import http_of
+from api.http.readiness import Readiness
+from api.log_view.live_log import LiveLog
+from api.log_view.live_tail import KafkaLiveTail
+from api.page.files import WebFiles, WebFilesMissing, read_folder
 from api.parts import Parts
 from api.pulse.fleet import KafkaFleet
 from api.pulse.sampling import Pulse
-from api.rate_limit import RedisLimiter
-from api.readers import Readers
-from api.readiness import Readiness
-from api.sessions import Sessions
-from api.tail_hub import TailHub
-from api.used_links import RedisLinks
-from api.web_files import WebFiles, WebFilesMissing, read_folder
+from api.streaming.chunk_log import KafkaChunkLog
+from api.streaming.readers import Readers
+from api.streaming.tail_hub import TailHub
 from infra import logging
 from infra.cassandra import StoreError
-from infra.chat_templates import TemplateError
 from infra.clock import now_us
 from infra.exits import EXIT_FAILED, EXIT_NEWER
 from infra.heap import keep_out_of_collections
 from infra.ids import draw_secret
 from infra.lifesign import LifeSign
-from infra.models import ModelCatalogue, ModelsFileError
+from infra.models.catalogue import ModelCatalogue, ModelsFileError
+from infra.models.chat_templates import TemplateError
+from infra.models.tokenizers import TokenCounter, TokenizerError
 from infra.redis import RedisScripts
 from infra.settings import ApiSettings, Settings, SettingsError, load
 from infra.speaking import speak
 from infra.stack.child import STACK_ID_VARIABLE
 from infra.stack.layout import Layout
 from infra.stack.snapshot import troubles
-from infra.tokenizers import TokenCounter, TokenizerError
 from projections.facade import Projections
 from schemas.codec import NewerRecord
 from topics.catalogue import ACCOUNT_EVENTS, TOKEN_CHUNKS, catalogue

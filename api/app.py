@@ -9,31 +9,25 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from api import (
-    branches,
-    conversations,
-    generations,
-    keys,
-    messages,
-    model_listing,
-    operations,
-    schema_registry,
-    schema_tools,
-    search,
-    session_routes,
-    web_pages,
-)
-from api.answers import ERROR_SCHEMA
-from api.cross_origin import CrossOrigin
-from api.errors import ApiError, as_api_error, bad_request
-from api.head_requests import HeadRequests
+from api.access import keys, session_routes
+from api.conversations import branches, search
+from api.conversations import routes as conversations
+from api.http import operations
+from api.http.answers import ERROR_SCHEMA
+from api.http.cross_origin import CrossOrigin
+from api.http.errors import ApiError, as_api_error, bad_request
+from api.http.head_requests import HeadRequests
+from api.http.middleware import AnswerHeaders
 from api.log_view import routes as log_view
-from api.middleware import AnswerHeaders
 from api.openai import chat, models
+from api.page import routes as web_pages
 from api.parts import Parts
 from api.pulse import routes as pulse
+from api.registry import routes as schema_registry
+from api.registry import schema_tools
+from api.turns import generations, messages, model_listing
 from infra.cassandra import StoreUnavailable
-from infra.models import ModelNotFound
+from infra.models.catalogue import ModelNotFound
 from schemas.codec import NewerRecord
 from schemas.envelope import SealedContent
 from topics.errors import LogUnavailable
@@ -96,7 +90,7 @@ async def _answer_error(request: Request, error: Exception) -> Response:
 
 
 async def _answer_wrong_parameter(request: Request, error: Exception) -> Response:
-    """A path or query parameter that does not fit; bodies are checked by api.bodies."""
+    """A path or query parameter that does not fit; bodies are checked by api.http.bodies."""
     first = error.errors()[0] if isinstance(error, RequestValidationError) else {}
     param = str(first.get("loc", ("", "?"))[-1])
     wrong = bad_request(f"Invalid value for '{param}': {first.get('msg', 'wrong')}.", param=param)

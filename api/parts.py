@@ -6,17 +6,17 @@ from dataclasses import dataclass
 
 from fastapi import Request
 
-from api.key_cache import KeyCache
-from api.live_log import LiveLog
-from api.own_writes import OwnWrites
+from api.access.key_cache import KeyCache
+from api.access.sessions import Sessions
+from api.consistency.own_writes import OwnWrites
+from api.http.readiness import Readiness
+from api.log_view.live_log import LiveLog
+from api.page.files import WebFiles
 from api.ports import Ends, Limiter, Links, Log, Past, Reads
 from api.pulse.sampling import Pulse
-from api.readers import Readers
-from api.readiness import Readiness
-from api.sessions import Sessions
-from api.tail_hub import TailHub
-from api.web_files import WebFiles
-from infra.models import ModelCatalogue
+from api.streaming.readers import Readers
+from api.streaming.tail_hub import TailHub
+from infra.models.catalogue import ModelCatalogue
 from infra.settings import ApiSettings
 from topics.catalogue import Catalogue
 

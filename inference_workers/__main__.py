@@ -29,7 +29,7 @@ from inference_workers.worker import Worker
 from infra.exits import EXIT_NEWER, newer_in
 from infra.lifesign import LIFESIGN_VARIABLE, LifeSign
 from infra.logging import configure, get_logger
-from infra.models import ModelCatalogue, ModelsFileError
+from infra.models.catalogue import ModelCatalogue, ModelsFileError
 from infra.settings import Settings, SettingsError, load
 from infra.speaking import speak
 from schemas.codec import NewerRecord

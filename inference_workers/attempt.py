@@ -19,7 +19,7 @@ from infra.clock import now_us
 from infra.crash_points import crash_point
 from infra.ids import draw_attempt_id
 from infra.logging import get_logger
-from infra.models import Deadlines, ModelCatalogue, ModelNotFound, ModelSpec
+from infra.models.catalogue import Deadlines, ModelCatalogue, ModelNotFound, ModelSpec
 from schemas import ids
 from schemas.conversation import Sampling
 from schemas.envelope import Envelope, Position

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 
 from inference_workers.ports import Deadline, EngineTimeout
-from infra.models import Deadlines
+from infra.models.catalogue import Deadlines
 
 
 class DeadlineWatch:

@@ -19,7 +19,7 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from infra.models import Deadlines, ModelSpec
+from infra.models.catalogue import Deadlines, ModelSpec
 from schemas.conversation import ChatMessage, Sampling
 
 FinishReason = Literal["stop", "length", "content_filter", "tool_calls"]

@@ -1,7 +1,7 @@
 """How a process of ours ends: one exit status for each kind of error that ends it.
 
-0 it was told to · 1 the supervisor starts it anew · 2 a setting is wrong (streams.mistakes) · 3 it met a record of a
-newer release: nothing was acknowledged, and only an upgrade (or `replay dlq park`) takes it further.
+0 it was told to · 1 the supervisor starts it anew · 2 a setting is wrong (streams.faust.mistakes) · 3 it met a
+record of a newer release: nothing was acknowledged, and only an upgrade (or `replay dlq park`) takes it further.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from projections.registry import TOPICS
 from projections.schema import existing
 from projections.versions import written_now
 from projections.writer import RowWriter
-from streams.app import Handler, StreamApp, make_app, run_agent
+from streams.faust.app import Handler, StreamApp, make_app, run_agent
 from topics.producer import LogProducer
 
 NAME = "projections"

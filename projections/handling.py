@@ -10,8 +10,8 @@ from typing import Any
 from projections.projector import Projector
 from projections.rows import Unprojectable
 from projections.watermarks import LogPlace
-from streams.agents import Handler, Source
 from streams.errors import Poison
+from streams.faust.agents import Handler, Source
 
 
 @asynccontextmanager

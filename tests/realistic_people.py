@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from random import Random
 
+from infra.moderation.policy import Policy, Rule
 from schemas.conversation import ChatMessage, Sampling
 from schemas.envelope import plain
 from schemas.generation import Price
-from streams.moderation.policy import Policy, Rule
 
 MOST_TURNS = 40
 MOST_TOKENS = 2000

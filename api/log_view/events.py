@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import Any
 
-from api.answers import iso
+from api.http.answers import iso
 from api.log_view.places import topics_shown
 from api.log_view.summaries import summary_of
 from schemas.codec import NewerRecord, UndecodableRecord, decode

@@ -11,14 +11,14 @@ from __future__ import annotations
 from collections import deque
 from contextlib import suppress
 
-from api.live_log import LiveLog
+from api.http.metrics import LOOKS_LIMITED
 from api.log_view.events import event_json, event_of
+from api.log_view.live_log import LiveLog
 from api.log_view.places import in_order, with_cuts
 from api.log_view.reading import Piece, Scope, read_piece
-from api.metrics import LOOKS_LIMITED
 from api.ports import Past, PastOutOfReach
-from api.pushed import frame
-from api.readers import Reader
+from api.streaming.pushed import frame
+from api.streaming.readers import Reader
 from projections.replay.looking_back import Check, Source
 from schemas.conversation import ConversationDeleted
 from topics.cuts import Cut, TopicPartition, format_cut

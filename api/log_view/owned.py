@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from fastapi import Request
 
-from api.errors import behind, not_found
-from api.key_cache import Principal
+from api.access.key_cache import Principal
+from api.consistency.reading import catch_up, checked_id, token_from, up_to_date
+from api.http.errors import behind, not_found
 from api.parts import Parts
-from api.reading import catch_up, checked_id, token_from, up_to_date
 from projections.generations.queries import GenerationRow
 from projections.messages.turns import TurnPlace
 from projections.order import order_key

@@ -6,10 +6,12 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 
-from api.answers import json_answer
-from api.auth import Caller, authorise
-from api.errors import ApiError, bad_request, not_found
-from api.key_cache import Principal
+from api.access.auth import Caller, authorise
+from api.access.key_cache import Principal
+from api.consistency.reading import checked_id, conversation_of
+from api.conversations.past import past_errors
+from api.http.answers import json_answer
+from api.http.errors import ApiError, bad_request, not_found
 from api.log_view.events import event_of, event_types
 from api.log_view.following import Following, Watch
 from api.log_view.owned import turn_place_of
@@ -19,9 +21,7 @@ from api.log_view.reading import Scope, checked_start, read_span
 from api.log_view.timeline import timeline_of
 from api.log_view.wanted import MOST_EVENTS, Wanted, before_of
 from api.parts import Parts, parts_of
-from api.past import past_errors
-from api.pushed import PushedStream
-from api.reading import checked_id, conversation_of
+from api.streaming.pushed import PushedStream
 from projections.conversations.queries import ConversationRow
 from projections.messages.turns import TurnPlace
 from projections.replay.looking_back import Check, Source

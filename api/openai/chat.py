@@ -7,24 +7,24 @@ from collections.abc import Awaitable, Callable
 from fastapi import APIRouter, Request, Response
 from starlette.types import Receive, Scope, Send
 
-from api.answers import openapi_body
-from api.auth import Caller
-from api.bodies import read_as
-from api.cancelling import cancel
-from api.commanding import REPLAYED_HEADER, envelope, idempotency_key
-from api.endings import Ending
-from api.errors import ApiError, as_api_error, of_failure
-from api.key_cache import Principal
-from api.metrics import FIRST_FRAME_SECONDS
+from api.access.auth import Caller
+from api.access.key_cache import Principal
+from api.http.answers import openapi_body
+from api.http.bodies import read_as
+from api.http.errors import ApiError, as_api_error, of_failure
+from api.http.metrics import FIRST_FRAME_SECONDS
 from api.openai.requests import Asked, ChatCompletionRequest
 from api.openai.shapes import CANCELLED, ChunkFrames, completion
-from api.openings import Command, Opened, begin, ended_within, find_repeat
 from api.parts import Parts, parts_of
-from api.prompting import SERVICE_CLASS, TIER, check_context, deadline_us
-from api.readers import Reader
-from api.serving import serving
-from api.sources import text_of
-from api.sse import EventStream, watched
+from api.streaming.endings import Ending
+from api.streaming.readers import Reader
+from api.streaming.serving import serving
+from api.streaming.sources import text_of
+from api.streaming.sse import EventStream, watched
+from api.turns.cancelling import cancel
+from api.turns.commanding import REPLAYED_HEADER, envelope, idempotency_key
+from api.turns.openings import Command, Opened, begin, ended_within, find_repeat
+from api.turns.prompting import SERVICE_CLASS, TIER, check_context, deadline_us
 from infra.clock import monotonic_s
 from infra.logging import get_logger
 from schemas import ids

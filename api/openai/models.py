@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 
-from api.answers import json_answer
-from api.auth import Caller
+from api.access.auth import Caller
+from api.http.answers import json_answer
 from api.openai.shapes import model_object
 from api.parts import parts_of
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import orjson
 
-from api.endings import Ending
-from infra.models import ModelSpec
+from api.streaming.endings import Ending
+from infra.models.catalogue import ModelSpec
 from schemas.generation import Turn, Usage
 
 DONE = b"data: [DONE]\n\n"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 
-from api.answers import json_answer
-from api.auth import Operator
-from api.frames import KEEP_ALIVE
+from api.access.auth import Operator
+from api.http.answers import json_answer
 from api.parts import parts_of
 from api.pulse.sampling import Pulse
-from api.pushed import PushedStream, frame
-from api.readers import Reader
+from api.streaming.frames import KEEP_ALIVE
+from api.streaming.pushed import PushedStream, frame
+from api.streaming.readers import Reader
 
 router = APIRouter(prefix="/api/v1/pulse", tags=["operations"])
 

@@ -6,15 +6,15 @@ import asyncio
 from collections import deque
 from typing import Any
 
-from api.answers import iso
-from api.live_log import LiveLog
-from api.metrics import LOOKS_LIMITED
+from api.http.answers import iso
+from api.http.metrics import LOOKS_LIMITED
+from api.http.readiness import Readiness
+from api.log_view.live_log import LiveLog
 from api.ports import Ends, Past, PastOutOfReach
 from api.pulse.figures import STALE_MS, Figures
 from api.pulse.fleet import Fleet, Readings, lags
 from api.pulse.looking_back import MOST_RECORDS, look_back
-from api.readers import Reader, Readers
-from api.readiness import Readiness
+from api.streaming.readers import Reader, Readers
 from infra import logging
 from infra.clock import monotonic_s, now_us
 from topics.catalogue import Catalogue

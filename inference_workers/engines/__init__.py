@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Iterable
 from importlib import import_module
 
 from inference_workers.ports import Engine, EngineError, EngineEvent, EngineRequest
-from infra.models import ModelSpec
+from infra.models.catalogue import ModelSpec
 
 __all__ = ["Engines", "import_adapters"]
 

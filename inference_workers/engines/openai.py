@@ -27,7 +27,7 @@ from inference_workers.ports import (
     Reasoning,
 )
 from infra.clock import now_us
-from infra.models import ModelSpec
+from infra.models.catalogue import ModelSpec
 from schemas.envelope import plain
 
 MAX_ERROR_BODY_BYTES = 64 * 1024

@@ -25,7 +25,7 @@ from inference_workers.ports import (
     Reasoning,
 )
 from infra.logging import get_logger
-from infra.models import Deadlines, ModelSpec
+from infra.models.catalogue import Deadlines, ModelSpec
 
 FIRST_PAUSE_S = 0.1
 MAX_PAUSE_S = 0.5

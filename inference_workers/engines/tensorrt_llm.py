@@ -27,10 +27,10 @@ from inference_workers.ports import (
     EngineUnavailable,
     Finish,
 )
-from infra.chat_templates import TemplateError, render_prompt
 from infra.clock import monotonic_s
 from infra.logging import get_logger
-from infra.models import ModelSpec
+from infra.models.catalogue import ModelSpec
+from infra.models.chat_templates import TemplateError, render_prompt
 
 CHILD_MODULE = "inference_workers.engines.tensorrt_llm_child"
 RESTART_AFTER_S = 2.0

@@ -36,9 +36,9 @@ from inference_workers.ports import (
     EngineRequest,
     EngineUnavailable,
 )
-from infra.chat_templates import TemplateError, render_prompt
 from infra.logging import get_logger
-from infra.models import Deadlines, ModelSpec
+from infra.models.catalogue import Deadlines, ModelSpec
+from infra.models.chat_templates import TemplateError, render_prompt
 from schemas.conversation import ChatMessage, Sampling
 
 CHANNEL_ARGS: list[tuple[str, int]] = [

@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 
 from inference_workers.ports import EngineError, EngineFailed, EngineOverloaded, EngineRejected, EngineUnavailable
-from infra.models import ModelSpec
+from infra.models.catalogue import ModelSpec
 
 MAX_RETRY_AFTER_S = 3600.0
 RETRY_AFTER_S = 1.0

@@ -7,7 +7,7 @@ import json
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from api.position_tokens import MAX_PARTS, BadPositionToken, PositionToken, join, parse
+from api.consistency.position_tokens import MAX_PARTS, BadPositionToken, PositionToken, join, parse
 from infra.stack.layout import Layout, write_private
 
 FILE = "chat.json"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from infra.cli.conversation_parts import conversation_app
 from infra.settings import load
 from infra.speaking import speak
-from streams.mistakes import explained
+from streams.faust.mistakes import explained
 
 with explained():
     _settings = load()

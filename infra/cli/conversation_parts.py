@@ -8,16 +8,16 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from infra.cassandra import StoreUnavailable
-from infra.models import ModelCatalogue, ModelNotFound
+from infra.models.catalogue import ModelCatalogue, ModelNotFound
+from infra.moderation.policy_file import load_policy
 from infra.settings import Settings
 from projections.facade import Projections
 from projections.history import ProjectedHistory
 from schemas.generation import Price
-from streams.app import StreamApp
 from streams.conversation.agent import make_conversation_app
 from streams.conversation.ports import HistoryPort, NoHistory
 from streams.conversation.reactor import UNKNOWN_PRICE
-from streams.moderation.policy_file import load_policy
+from streams.faust.app import StreamApp
 
 
 class _History(ProjectedHistory):
@@ -42,7 +42,7 @@ class _History(ProjectedHistory):
 
 
 def conversation_app(settings: Settings) -> StreamApp:
-    """The conversation process's Faust application. Raises what `streams.mistakes` explains."""
+    """The conversation process's Faust application. Raises what `streams.faust.mistakes` explains."""
     models = ModelCatalogue.load(settings.models)
 
     @asynccontextmanager

@@ -30,8 +30,8 @@ def preparations() -> Preparations:
 
 def check_models(settings: Settings) -> None:
     """Read every models file. Raises StackError naming the file and line that is wrong."""
-    from infra.model_spec import ModelsFileError
-    from infra.models import ModelCatalogue
+    from infra.models.catalogue import ModelCatalogue
+    from infra.models.spec import ModelsFileError
 
     try:
         ModelCatalogue.load(settings.models)
@@ -40,7 +40,7 @@ def check_models(settings: Settings) -> None:
 
 
 def _make_topics(settings: Settings) -> None:
-    from infra.models import ModelCatalogue
+    from infra.models.catalogue import ModelCatalogue
     from topics.admin import create_topics
     from topics.catalogue import catalogue
     from topics.errors import LogError

@@ -12,7 +12,7 @@ def sign_in_link(api_url: str, key_sha256: str, layout: Layout) -> str | None:
     What stands behind the # is not sent to any server: the page gives it to the API and takes it out of the address.
     """
     # Imported here: `up` shows its first line before it needs any of this.
-    from api.sessions import NONCE_BYTES, Sessions
+    from api.access.sessions import NONCE_BYTES, Sessions
     from infra.clock import now_us
     from infra.ids import draw_bytes
 

@@ -6,8 +6,8 @@ import re
 
 import tokenizers
 
-from infra.control_tokens import SHIPPED_TOKENIZER, restore, special_tokens
 from infra.local_model.answers import Message
+from infra.models.control_tokens import SHIPPED_TOKENIZER, restore, special_tokens
 
 _TURN = re.compile(
     r"<\|(system|user|assistant)\|>\n?(.*?)(?:<\|end\|>\n?|(?=<\|(?:system|user|assistant)\|>)|\Z)", re.DOTALL

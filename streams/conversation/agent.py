@@ -16,9 +16,10 @@ from confluent_kafka import KafkaError
 from infra.clock import monotonic_s, now_us
 from infra.crash_points import crash_point
 from infra.logging import get_logger
-from infra.models import ModelCatalogue, ModelNotFound, ModelSpec
+from infra.models.catalogue import ModelCatalogue, ModelNotFound, ModelSpec
+from infra.models.tokenizers import TokenCounter
+from infra.moderation.policy import Policy
 from infra.settings import Settings
-from infra.tokenizers import TokenCounter
 from schemas.codec import UnencodableRecord, encode
 from schemas.conversation import (
     ChatMessage,
@@ -29,7 +30,6 @@ from schemas.conversation import (
 )
 from schemas.envelope import Position
 from schemas.generation import Turn
-from streams.app import Handler, Source, StreamApp, make_app, run_agent
 from streams.conversation.counting import RememberedCounts
 from streams.conversation.memory import Begun, Memory
 from streams.conversation.ports import Context, HistoryPort, NoHistory
@@ -44,7 +44,7 @@ from streams.conversation.reactor import (
     too_large,
     turn_of,
 )
-from streams.moderation.policy import Policy
+from streams.faust.app import Handler, Source, StreamApp, make_app, run_agent
 from topics.catalogue import CONTROL, CONVERSATION_EVENTS, MODERATION_VERDICTS, TOKEN_CHUNKS, jobs_topic
 from topics.errors import LogUnavailable, RecordRefused
 from topics.headers import headers_of
@@ -67,7 +67,7 @@ INLINE_MESSAGES = 250
 """Turns with more text, or more messages, than this are counted in a thread, so that others need not wait for them.
 
 What the API has counted, the command tells. The rest, history above all, is counted here, bounded by the model's
-context (`infra/tokenizers.py`), with other threads running, and remembered by message.
+context (`infra/models/tokenizers.py`), with other threads running, and remembered by message.
 """
 _TOPICS = {"verdict": MODERATION_VERDICTS, "end": TOKEN_CHUNKS, "doorbell": CONTROL}
 _RECORDS = (ConversationStarted, PromptSubmitted, RegenerateRequested, ConversationDeleted)

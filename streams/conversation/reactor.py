@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
+from infra.moderation.policy import Policy
 from schemas import ids
 from schemas.control import CancelRequested
 from schemas.conversation import (
@@ -27,7 +28,6 @@ from schemas.limits import MAX_TOKENS
 from schemas.moderation import ModerationVerdict
 from streams.conversation.context import Assembled, assemble
 from streams.conversation.ports import Context, Counter, Model
-from streams.moderation.policy import Policy
 from topics.bounding import bounded
 from topics.vocabulary import check_word
 

@@ -16,7 +16,7 @@ from schemas.outcome import (
     GenerationRefused,
     Outcome,
 )
-from streams.app import Handler, Source, StreamApp, make_app, run_agent
+from streams.faust.app import Handler, Source, StreamApp, make_app, run_agent
 from streams.metering.reactor import usage_of
 from topics.catalogue import GENERATION_OUTCOMES, USAGE_RECORDS
 from topics.producer import LogProducer

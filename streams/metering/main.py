@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from infra.models import ModelCatalogue
+from infra.models.catalogue import ModelCatalogue
 from infra.settings import load
 from infra.speaking import speak
+from streams.faust.mistakes import explained
 from streams.metering.agent import make_metering_app
-from streams.mistakes import explained
 
 with explained():
     _settings = load()

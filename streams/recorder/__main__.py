@@ -10,11 +10,11 @@ import threading
 from infra.exits import exit_status
 from infra.lifesign import LifeSign
 from infra.logging import configure, get_logger
-from infra.models import ModelCatalogue
+from infra.models.catalogue import ModelCatalogue
 from infra.settings import load
 from infra.speaking import speak
 from schemas.codec import NewerRecord
-from streams.mistakes import explained
+from streams.faust.mistakes import explained
 from streams.recorder.shell import Recorder
 from topics.catalogue import catalogue
 from topics.counts import on_broker

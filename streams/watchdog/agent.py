@@ -10,14 +10,14 @@ from typing import Any
 from infra.clock import monotonic_s, now_us
 from infra.crash_points import crash_point
 from infra.logging import get_logger
-from infra.models import ModelCatalogue, ModelNotFound
+from infra.models.catalogue import ModelCatalogue, ModelNotFound
 from infra.settings import Settings
 from schemas.codec import UnencodableRecord
 from schemas.conversation import PromptSubmitted, RegenerateRequested
 from schemas.envelope import Position
 from schemas.generation import Price
 from schemas.outcome import GenerationCancelled, GenerationCompleted, GenerationFailed, GenerationRefused
-from streams.app import Handler, Source, StreamApp, make_app, run_agent
+from streams.faust.app import Handler, Source, StreamApp, make_app, run_agent
 from streams.watchdog.held import HeldAcknowledgements
 from streams.watchdog.lookback import ended_among
 from streams.watchdog.reactor import OpenTurns, Watched, expiry

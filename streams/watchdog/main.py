@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from infra.models import ModelCatalogue
+from infra.models.catalogue import ModelCatalogue
 from infra.settings import load
 from infra.speaking import speak
-from streams.mistakes import explained
+from streams.faust.mistakes import explained
 from streams.watchdog.agent import make_watchdog_app
 
 with explained():

@@ -13,11 +13,11 @@ from typing import Any
 
 import uvloop
 
-from api.frames import EventFrames, Frames
 from api.openai.shapes import ChunkFrames
-from api.readers import Readers
-from api.sse import EventStream
-from api.tail_hub import TailHub
+from api.streaming.frames import EventFrames, Frames
+from api.streaming.readers import Readers
+from api.streaming.sse import EventStream
+from api.streaming.tail_hub import TailHub
 from schemas import ids
 from tests.unit.api.memory_log import TOPICS, Attempt, MemoryLog, MemoryRecord
 from tests.unit.api.turns import TURN

@@ -20,7 +20,7 @@ import httpx
 import uvloop
 
 from api.app import create_app
-from api.own_writes import OwnWrites
+from api.consistency.own_writes import OwnWrites
 from schemas import ids
 from tests.fakes.projection_logs import outcome, prompt, regenerate, turn_of
 from tests.integration.projected import Projected, projected_in

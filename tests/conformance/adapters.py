@@ -11,7 +11,7 @@ from inference_workers.engines.persevering import PerseveringEngine
 from inference_workers.engines.tensorrt_llm import TensorRTLLMEngine
 from inference_workers.engines.triton import TritonEngine
 from inference_workers.ports import Engine
-from infra.models import ModelCatalogue, ModelSpec
+from infra.models.catalogue import ModelCatalogue, ModelSpec
 from infra.settings import Settings
 from tests.conformance.engines import Behaviour, EngineUnderTest, answer, call, until
 from tests.fakes.openai_upstream import OpenAIUpstream

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from inference_workers.ports import Delta, Engine, EngineRequest, Finish, Reasoning
-from infra.models import Deadlines, ModelSpec
+from infra.models.catalogue import Deadlines, ModelSpec
 from schemas.conversation import ChatMessage, Sampling
 from tests.eventually import eventually
 

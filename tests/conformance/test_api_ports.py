@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 import pytest
 from confluent_kafka.admin import AdminClient
 
-from api.chunk_log import KafkaChunkLog
-from api.log_ends import KafkaEnds
+from api.access.rate_limit import RedisLimiter
+from api.consistency.log_ends import KafkaEnds
 from api.ports import Admission, Ends, Limiter, Log
-from api.rate_limit import RedisLimiter
-from api.tail_hub import ChunkLog, LogRecord
+from api.streaming.chunk_log import KafkaChunkLog
+from api.streaming.tail_hub import ChunkLog, LogRecord
 from infra.ids import draw_id, draw_secret
 from infra.redis import RedisScripts
 from infra.settings import Settings

@@ -24,7 +24,7 @@ from inference_workers.ports import (
     EngineUnavailable,
     Finish,
 )
-from infra.models import Deadlines
+from infra.models.catalogue import Deadlines
 from tests.conformance.adapters import OPENAI
 from tests.conformance.engines import Answer, answer, call
 from tests.fakes.raw_upstream import STREAM, RawUpstream, Script, answers, sends

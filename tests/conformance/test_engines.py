@@ -14,7 +14,7 @@ import pytest
 from inference_workers.engines.openai import OpenAIEngine
 from inference_workers.engines.triton import TritonEngine
 from inference_workers.ports import Delta, EngineFailed, EngineRejected, EngineTimeout, EngineUnavailable
-from infra.models import Deadlines
+from infra.models.catalogue import Deadlines
 from infra.settings import Settings
 from schemas.conversation import Sampling
 from tests.conformance.adapters import (

@@ -11,7 +11,7 @@ import pytest
 from inference_workers.engines.openai import OpenAIEngine
 from inference_workers.engines.persevering import PerseveringEngine
 from inference_workers.ports import EngineError
-from infra.models import Deadlines, ModelSpec
+from infra.models.catalogue import Deadlines, ModelSpec
 from tests.conformance.adapters import OPENAI
 from tests.conformance.engines import Answer, answer, call
 from tests.fuzz.drawing import drawn

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from api.frames import EventFrames
-from api.sources import FinishedSource
+from api.streaming.frames import EventFrames
+from api.streaming.sources import FinishedSource
 from projections.registry import PROJECTIONS
 from projections.replay.dump import line_of
 from projections.replay.folding import Parked, RecordFold

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import httpx
 
-from api.auth import KEY_PREFIX, hash_of
+from api.access.auth import KEY_PREFIX, hash_of
 from infra.clock import now_us
 from infra.ids import draw_id, draw_secret
 from infra.settings import Settings

@@ -10,8 +10,8 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from api.auth import hash_of
-from api.sessions import NONCE_BYTES, Sessions
+from api.access.auth import hash_of
+from api.access.sessions import NONCE_BYTES, Sessions
 from infra.clock import now_us
 from infra.ids import draw_bytes
 from infra.settings import Settings

@@ -9,7 +9,7 @@ from typing import Any
 
 from infra.clock import now_us
 from infra.ids import draw_id
-from infra.models import ModelCatalogue
+from infra.models.catalogue import ModelCatalogue
 from infra.settings import Settings
 from schemas.conversation import ConversationStarted, PromptSubmitted
 from schemas.envelope import Envelope, Position

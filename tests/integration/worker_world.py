@@ -12,7 +12,7 @@ from confluent_kafka import Consumer, TopicPartition
 
 from infra.clock import now_us
 from infra.ids import draw_id
-from infra.models import ModelCatalogue
+from infra.models.catalogue import ModelCatalogue
 from infra.settings import Settings
 from schemas import ids
 from schemas.codec import UndecodableRecord, decode

@@ -1,4 +1,4 @@
-"""The Faust agents: their handlers and streams.agents whole; Faust and its driver are restated by `AgentSource`.
+"""The Faust agents: their handlers and streams.faust.agents whole; Faust and its driver are restated by `AgentSource`.
 
 What Faust does with offsets: a record is acknowledged in order, what is acknowledged is committed every half second and
 before partitions go, and after an assignment reading begins at what is committed.
@@ -14,17 +14,17 @@ from typing import Any
 
 from infra.cassandra import StoreUnavailable
 from infra.clock import monotonic_s
-from infra.models import ModelCatalogue
+from infra.models.catalogue import ModelCatalogue
+from infra.moderation.policy import Policy
 from projections.handling import handling
 from projections.projector import Projector
 from projections.registry import PROJECTIONS
 from projections.registry import TOPICS as PROJECTED
 from schemas.conversation import ConversationDeleted, ConversationStarted, PromptSubmitted, RegenerateRequested
 from schemas.outcome import GenerationCancelled, GenerationCompleted, GenerationFailed, GenerationRefused
-from streams.agents import Consumption, Handler, consume
 from streams.conversation.agent import ConversationAgent
+from streams.faust.agents import Consumption, Handler, consume
 from streams.metering.agent import Metering
-from streams.moderation.policy import Policy
 from streams.watchdog.agent import Watchdog
 from tests.fakes.broker import MemoryMessage, Place
 from tests.sim.member import Member
@@ -56,7 +56,7 @@ class AgentMessage:
 
 
 class AgentSource:
-    """streams.driver.GroupConsumer and Faust's own consumer, as far as offsets go."""
+    """streams.faust.driver.GroupConsumer and Faust's own consumer, as far as offsets go."""
 
     def __init__(self, network: Network, process: Process, name: str, topics: tuple[str, ...]) -> None:
         self._network = network
@@ -125,7 +125,7 @@ async def run_agent(
     retry_on: tuple[type[Exception], ...] = (),
     holds: bool = False,
 ) -> None:
-    """streams.app.run_agent over the fakes."""
+    """streams.faust.app.run_agent over the fakes."""
     producer = SimProducer(network, process)
     source = AgentSource(network, process, name, topics)
     async with opened(producer) as handler, asyncio.TaskGroup() as group:

@@ -8,19 +8,19 @@ from collections.abc import AsyncIterator, Coroutine
 from types import SimpleNamespace
 from typing import Any, cast
 
-from api.cancelling import cancel
-from api.errors import ApiError, as_api_error
-from api.frames import EventFrames
-from api.key_cache import Principal
-from api.openings import Opened, begin, ended_within, find, find_repeat, grown_within
-from api.own_writes import OwnWrites
+from api.access.key_cache import Principal
+from api.consistency.own_writes import OwnWrites
+from api.http.errors import ApiError, as_api_error
 from api.parts import Parts
-from api.readers import Readers
-from api.sse import EventStream
-from api.tail_hub import TailHub
+from api.streaming.frames import EventFrames
+from api.streaming.readers import Readers
+from api.streaming.sse import EventStream
+from api.streaming.tail_hub import TailHub
+from api.turns.cancelling import cancel
+from api.turns.openings import Opened, begin, ended_within, find, find_repeat, grown_within
 from infra.cassandra import StoreUnavailable
 from infra.clock import now_us
-from infra.models import ModelCatalogue
+from infra.models.catalogue import ModelCatalogue
 from infra.settings import ApiSettings
 from schemas import ids
 from schemas.conversation import ChatMessage, ConversationStarted, PromptSubmitted, Sampling
@@ -121,7 +121,7 @@ class ApiServer:
         self._tasks.create_task(request, context=self.process.context)
 
     async def post(self, connection: Connection, prompt: Prompt) -> None:
-        """A prompt with its key, as api/messages.py serves it."""
+        """A prompt with its key, as api/turns/messages.py serves it."""
         async with answering(connection):
             parts = self._parts
             if prompt.kind == "chat" and prompt.parent is None:
@@ -150,7 +150,7 @@ class ApiServer:
             await self._stream(connection, opened, -1)
 
     async def resume(self, connection: Connection, generation_id: str, after: int) -> None:
-        """As api/generations.py: 404 for what is not there (yet), 400 for a place that is not."""
+        """As api/turns/generations.py: 404 for what is not there (yet), 400 for a place that is not."""
         async with answering(connection):
             opened = await self._found(generation_id)
             source = opened.source

@@ -35,7 +35,7 @@ class People:
         """One turn, from its question to its end."""
         await asyncio.sleep(prompt.at_s)
         if prompt.follows is not None:
-            # api/parents.py waits for the answer to be complete; here the client does.
+            # api/turns/parents.py waits for the answer to be complete; here the client does.
             await self._ended(prompt.parent or "")
         async with asyncio.TaskGroup() as group:
             group.create_task(self._ask(prompt, "first"))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from random import Random
 
 from inference_workers.ports import Delta, EngineEvent, EngineRequest, EngineUnavailable, Finish
-from infra.model_spec import Deadlines, ModelSpec
+from infra.models.spec import Deadlines, ModelSpec
 from schemas.envelope import plain
 from schemas.generation import Price
 

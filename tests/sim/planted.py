@@ -8,11 +8,11 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 from unittest.mock import patch
 
-import api.openings
+import api.turns.openings
 import projections.generations.fold
 import projections.messages.fold
-import streams.agents
-from api.feed import Feed
+import streams.faust.agents
+from api.streaming.feed import Feed
 from inference_workers.attempt import Attempt
 from inference_workers.lookback import Lookback
 from inference_workers.publishing import AttemptWriter
@@ -163,13 +163,13 @@ def commit_before_write_in_the_worker() -> Iterator[None]:
 @bug
 def commit_before_write_in_the_agents() -> Iterator[None]:
     """A record is acknowledged before it is handled (what Faust does by itself)."""
-    take = streams.agents.Consumption.take
+    take = streams.faust.agents.Consumption.take
 
     async def early(self: Any, message: Any, acknowledge: Callable[[], None]) -> None:
         acknowledge()
         await take(self, message, lambda: None)
 
-    with patch.object(streams.agents.Consumption, "take", early):
+    with patch.object(streams.faust.agents.Consumption, "take", early):
         yield
 
 
@@ -236,13 +236,13 @@ def billed_under_a_new_id() -> Iterator[None]:
 @bug
 def command_believed_before_it_is_the_first() -> Iterator[None]:
     """A command with a key that was acknowledged is taken for the turn's first (this was in the product)."""
-    settle = api.openings._settle
+    settle = api.turns.openings._settle
 
     async def believed(parts: Any, feed: Any, ours: Any, key: str) -> Any:
         feed.command = ours
         return await settle(parts, feed, ours, key)
 
-    with patch.object(api.openings, "_settle", believed):
+    with patch.object(api.turns.openings, "_settle", believed):
         yield
 
 

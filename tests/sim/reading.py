@@ -55,7 +55,7 @@ class SimTail:
 
 
 class SimChunkLog:
-    """api.tail_hub.ChunkLog."""
+    """api.streaming.tail_hub.ChunkLog."""
 
     def __init__(self, network: Network, process: Process) -> None:
         self._network = network

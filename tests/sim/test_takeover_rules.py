@@ -20,7 +20,7 @@ from inference_workers.custody import Custody, Delivery, Job
 from inference_workers.lookback import Lookback
 from inference_workers.publishing import Outlet
 from inference_workers.verification import Verification
-from infra.models import ModelCatalogue
+from infra.models.catalogue import ModelCatalogue
 from schemas.codec import decode, encode
 from schemas.conversation import ChatMessage, Sampling
 from schemas.envelope import Envelope, Position

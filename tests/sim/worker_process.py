@@ -11,7 +11,7 @@ from inference_workers.lookback import Lookback
 from inference_workers.publishing import Outlet
 from inference_workers.worker import Worker
 from infra.clock import monotonic_s
-from infra.models import ModelCatalogue
+from infra.models.catalogue import ModelCatalogue
 from tests.fakes.broker import Place
 from tests.sim.engine import CountingEngine
 from tests.sim.member import Member

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from random import Random
 
-from infra.models import ModelCatalogue
+from infra.models.catalogue import ModelCatalogue
 from tests.fakes.broker import MemoryBroker
 from tests.faults.evidence import Evidence
 from tests.sim.agent_processes import run_conversation, run_metering, run_projector, run_watchdog

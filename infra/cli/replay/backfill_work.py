@@ -13,9 +13,9 @@ from infra.cli.replay.opened import parse_moment
 from infra.cli.replay.progress import Interrupted, Stop, progress
 from infra.cli.terminal import UserError
 from infra.clock import utc_now
-from infra.model_spec import ModelsFileError
-from infra.models import ModelCatalogue
-from infra.prices_file import read_prices_file
+from infra.models.catalogue import ModelCatalogue
+from infra.models.prices_file import read_prices_file
+from infra.models.spec import ModelsFileError
 from infra.settings import Settings
 from schemas.generation import Price
 from streams.backfill.appending import Appender

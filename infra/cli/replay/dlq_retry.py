@@ -7,14 +7,14 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 from infra.cli.terminal import UserError
-from infra.models import ModelCatalogue
+from infra.models.catalogue import ModelCatalogue
 from infra.settings import Settings
 from schemas.codec import NewerRecord, UndecodableRecord, decode
 from schemas.conversation import PromptSubmitted, RegenerateRequested
 from schemas.generation import GenerationRequested
-from streams.app import StreamApp
-from streams.mistakes import MISTAKES
-from streams.retrying import Again, NotTaken, Original, StillPoison, retrying
+from streams.faust.app import StreamApp
+from streams.faust.mistakes import MISTAKES
+from streams.faust.retrying import Again, NotTaken, Original, StillPoison, retrying
 from topics.catalogue import TOKEN_CHUNKS, Catalogue, catalogue
 from topics.producer import LogProducer
 from topics.slices.selection import JOBS_PREFIX

@@ -12,14 +12,14 @@ from infra.cli.replay.dlq_retry import CannotRetry, opened, topics_of
 from infra.cli.replay.progress import Stop
 from infra.cli.terminal import UserError
 from infra.clock import now_us
-from infra.model_spec import ModelsFileError
-from infra.models import ModelCatalogue
+from infra.models.catalogue import ModelCatalogue
+from infra.models.spec import ModelsFileError
 from infra.settings import Settings
 from schemas import ids
 from schemas.codec import NewerRecord, UndecodableRecord, decode
 from schemas.dead_letter import DeadLetter, DeadLetterResolved
 from schemas.envelope import Envelope, Position
-from streams.retrying import Again, NotTaken, Original, StillPoison
+from streams.faust.retrying import Again, NotTaken, Original, StillPoison
 from topics.catalogue import DEAD_LETTERS, catalogue
 from topics.errors import OutOfRange
 from topics.letter_box import LetterBox, Listed

@@ -15,7 +15,7 @@ from infra.cli.state_option import StateOption
 from infra.cli.terminal import UserError, complain, end_quietly, one_line, reader_has_left
 
 if TYPE_CHECKING:
-    from api.frames import Frames
+    from api.streaming.frames import Frames
     from infra.cli.replay.progress import Stop
     from infra.cli.replay.stream_found import LoggedStream
     from infra.settings import Settings
@@ -95,8 +95,8 @@ def _write(
 
 
 def _dialect(openai: bool, include_usage: bool) -> Frames:
-    from api.frames import EventFrames
     from api.openai.shapes import ChunkFrames
+    from api.streaming.frames import EventFrames
 
     return ChunkFrames(include_usage=include_usage) if openai else EventFrames()
 

@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from api.feed import Feed
-from api.frames import Frames
-from api.sources import FinishedSource, Source
+from api.streaming.feed import Feed
+from api.streaming.frames import Frames
+from api.streaming.sources import FinishedSource, Source
 from infra.cassandra import StoreError
 from infra.cli.terminal import UserError
 from infra.settings import Settings

@@ -17,7 +17,7 @@ import pytest_asyncio
 from infra.clock import now_us
 from infra.crash_points import EXIT_STATUS
 from infra.ids import draw_id
-from infra.models import ModelCatalogue
+from infra.models.catalogue import ModelCatalogue
 from infra.settings import Settings
 from schemas import ids
 from schemas.codec import UndecodableRecord, decode

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from infra.models import ModelCatalogue
+from infra.models.catalogue import ModelCatalogue
+from infra.moderation.policy_file import load_policy
 from infra.settings import load
 from schemas.conversation import ChatMessage
 from streams.conversation.agent import make_conversation_app
 from streams.conversation.ports import HistoryPort, NoHistory
-from streams.moderation.policy_file import load_policy
 from tests.fakes.history import MemoryHistory
 
 

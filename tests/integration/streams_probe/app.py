@@ -15,7 +15,7 @@ from pathlib import Path
 
 from infra.settings import load
 from schemas.account import UserCreated
-from streams.app import Handler, Poison, Retry, Source, make_app, run_agent
+from streams.faust.app import Handler, Poison, Retry, Source, make_app, run_agent
 from topics.producer import LogProducer
 
 TOPIC = os.environ["PROBE_TOPIC"]

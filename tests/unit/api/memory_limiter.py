@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from api.access.rate_limit import Bucket
 from api.ports import Admission
-from api.rate_limit import Bucket
 from infra.clock import now_us
 
 

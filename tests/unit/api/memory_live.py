@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from api.live_log import OnRecords
-from api.live_tail import live_places
+from api.log_view.live_log import OnRecords
+from api.log_view.live_tail import live_places
 from api.pulse.fleet import Readings
 from tests.unit.api.memory_log import TOPICS, MemoryLog
 from topics.cuts import TopicPartition

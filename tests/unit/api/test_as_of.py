@@ -9,8 +9,8 @@ from typing import Any
 import httpx
 import pytest
 
-from api.answers import iso
-from api.past import moment_of
+from api.conversations.past import moment_of
+from api.http.answers import iso
 from api.ports import PastOutOfReach
 from infra.clock import now_us, utc_now
 from schemas.conversation import ConversationRenamed

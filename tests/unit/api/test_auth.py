@@ -8,8 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
-from api import live_log
-from api.auth import Operator, admit, admit_anybody, admit_operator
+from api.access.auth import Operator, admit, admit_anybody, admit_operator
+from api.log_view import live_log
 from schemas.account import ApiKeyRevoked
 from tests.unit.api.routes import all_routes, route_objects
 from tests.unit.api.test_schema_registry import ROUTES as SCHEMA_ROUTES

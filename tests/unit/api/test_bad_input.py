@@ -9,8 +9,8 @@ from typing import Any
 import httpx
 import pytest
 
-from api import bodies
-from infra.models import ModelCatalogue
+from api.http import bodies
+from infra.models.catalogue import ModelCatalogue
 from tests.unit.api.world import World
 from topics.catalogue import CONVERSATION_EVENTS
 

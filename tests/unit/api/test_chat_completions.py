@@ -9,7 +9,7 @@ import httpx
 import orjson
 import pytest
 
-from infra.tokenizers import TokenCounter
+from infra.models.tokenizers import TokenCounter
 from schemas.conversation import ChatMessage, PromptSubmitted, Sampling
 from schemas.generation import Failure, GenerationEnded
 from tests.eventually import eventually

@@ -7,8 +7,8 @@ from typing import Any
 import httpx
 import pytest
 
-from api.auth import hash_of
-from api.cross_origin import CrossOrigin
+from api.access.auth import hash_of
+from api.http.cross_origin import CrossOrigin
 from infra.clock import now_us
 from infra.settings import ApiSettings
 from tests.unit.api.world import World, saying

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.feed import Feed
-from api.frames import EventFrames, Frames
 from api.openai.shapes import ChunkFrames
-from api.sources import FinishedSource, Source, text_of
+from api.streaming.feed import Feed
+from api.streaming.frames import EventFrames, Frames
+from api.streaming.sources import FinishedSource, Source, text_of
 from schemas.codec import decode
 from schemas.envelope import Position
 from schemas.generation import Failure

@@ -11,9 +11,9 @@ import pytest
 from uvicorn import Config
 from uvicorn.server import ServerState
 
-from api import http_protocol
-from api.cross_origin import CrossOrigin
-from api.http_protocol import BoundedHttp, http_of
+from api.http import protocol as http_protocol
+from api.http.cross_origin import CrossOrigin
+from api.http.protocol import BoundedHttp, http_of
 from tests.eventually import eventually
 
 HEAD = b"GET / HTTP/1.1\r\nHost: x\r\n"

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from api import openings
+from api.turns import openings
 from schemas.conversation import PromptSubmitted
 from tests.unit.api.memory_log import Attempt
 from tests.unit.api.world import World
@@ -172,7 +172,7 @@ async def test_a_repeat_that_was_begun_while_it_looked_around_joins_it(
     async def too_early(*arguments: Any) -> Any:
         return None if next(looks, False) else await look(*arguments)
 
-    monkeypatch.setattr("api.messages.find_repeat", too_early)
+    monkeypatch.setattr("api.turns.messages.find_repeat", too_early)
     second = await alice.post(path, json={"content": "x"}, headers=KEY)
     assert (second.status_code, second.content) == (200, first.content)
     assert second.headers["idempotent-replayed"] == "true"

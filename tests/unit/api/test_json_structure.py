@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.json_structure import MAX_DEPTH, MAX_NAME_BYTES, MAX_NAMES, MAX_VALUES, BadStructure, check_structure
+from api.http.json_structure import MAX_DEPTH, MAX_NAME_BYTES, MAX_NAMES, MAX_VALUES, BadStructure, check_structure
 
 TEXTS = st.text(st.sampled_from('\\"[]{},: aé🧘\n\u2028x'), max_size=12)
 VALUES = st.recursive(

@@ -6,8 +6,8 @@ import struct
 
 import pytest
 
-from api.auth import hash_of
-from api.key_cache import MOST_MISSED, KeyCache
+from api.access.auth import hash_of
+from api.access.key_cache import MOST_MISSED, KeyCache
 from infra.cassandra import StoreUnavailable
 from projections.accounts.queries import ApiKeyRow
 from schemas import ids

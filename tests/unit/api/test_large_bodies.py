@@ -13,12 +13,12 @@ from typing import Any
 import httpx
 import pytest
 
-from api import bodies
-from api.errors import ApiError
+from api.http import bodies
+from api.http.errors import ApiError
 from api.openai import chat
 from api.openai.requests import Asked, ChatCompletionRequest
-from api.prompting import check_context
-from infra.models import ModelCatalogue
+from api.turns.prompting import check_context
+from infra.models.catalogue import ModelCatalogue
 from schemas.codec import encode
 from schemas.envelope import Position
 from tests import large_bodies

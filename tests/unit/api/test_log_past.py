@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from api import log_past
-from api.errors import Overloaded
-from api.log_past import LogPast
-from api.past import past_errors
+from api.conversations import log_past
+from api.conversations.log_past import LogPast
+from api.conversations.past import past_errors
+from api.http.errors import Overloaded
 from infra.settings import Settings
 from tests.unit.api.memory_log import TOPICS
 

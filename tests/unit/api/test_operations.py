@@ -7,8 +7,8 @@ import re
 import httpx
 import pytest
 
-from api.docs_page import STYLE
-from api.readiness import KEPT_S
+from api.http.docs_page import STYLE
+from api.http.readiness import KEPT_S
 from tests.unit.api.world import World
 
 
@@ -17,7 +17,7 @@ async def test_health_is_what_the_servers_say(world: World, monkeypatch: pytest.
         assert (await client.get("/health")).json() == {"status": "ok", "checks": {"log": "ok"}}
         world.healthy = False
         assert (await client.get("/health")).status_code == 200, "kept for a second"
-        monkeypatch.setattr("api.readiness.monotonic_s", lambda: 10**9 + KEPT_S)
+        monkeypatch.setattr("api.http.readiness.monotonic_s", lambda: 10**9 + KEPT_S)
         answer = await client.get("/health")
     assert answer.status_code == 503
     assert answer.json() == {"status": "unavailable", "checks": {"log": "unreachable"}}
@@ -31,7 +31,7 @@ async def test_a_role_that_cannot_stay_up_makes_health_red_and_nothing_else(monk
         assert (answer.status_code, answer.json()) == (200, {"status": "ok", "checks": {"log": "ok"}, "roles": {}})
         told["recorder"] = "token-chunks:0@7: this record is newer than me (schema id 45): upgrade"
         assert (await client.get("/health")).status_code == 200, "kept for a second"
-        monkeypatch.setattr("api.readiness.monotonic_s", lambda: 10**9 + KEPT_S)
+        monkeypatch.setattr("api.http.readiness.monotonic_s", lambda: 10**9 + KEPT_S)
         answer = await client.get("/health")
         assert (answer.status_code, answer.json()["status"], answer.json()["roles"]) == (503, "degraded", told)
         assert (await client.get("/ready")).status_code == 200

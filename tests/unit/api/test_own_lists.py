@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import httpx
 import pytest
 
-from api.own_writes import OwnWrites
+from api.consistency.own_writes import OwnWrites
 from schemas.account import ApiKeyCreated, ApiKeyRevoked
 from schemas.conversation import ConversationDeleted, ConversationRenamed, ConversationStarted
 from schemas.envelope import Position

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.position_tokens import BadPositionToken, PositionToken, join, parse, token_of
+from api.consistency.position_tokens import BadPositionToken, PositionToken, join, parse, token_of
 from schemas import ids
 
 topics = st.sampled_from(["conversation-events", "generation-outcomes", "generation-jobs.default.interactive"])

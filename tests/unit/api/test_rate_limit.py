@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.metrics import LIMITER_OPEN
-from api.rate_limit import Bucket, RedisLimiter, go_duration
+from api.access.rate_limit import Bucket, RedisLimiter, go_duration
+from api.http.metrics import LIMITER_OPEN
 from infra.redis import RedisUnavailable
 from tests.unit.api.world import World
 

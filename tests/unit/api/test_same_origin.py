@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from api.errors import ApiError
-from api.same_origin import is_of_host, refuse_other_sites
+from api.access.same_origin import is_of_host, refuse_other_sites
+from api.http.errors import ApiError
 
 MARK = {"x-verbatim-csrf": "1"}
 HERE = {"host": "127.0.0.1:8080"}

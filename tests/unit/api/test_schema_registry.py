@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from api import schema_tools
+from api.registry import schema_tools
 from schemas.generation import TokenChunk
 from schemas.registry import current_schema, registered_schemas
 from tests.unit.api.world import World

@@ -8,9 +8,9 @@ from typing import Any
 import httpx
 import pytest
 
-from api import searching
-from api.search_text import words_of
-from api.searching import Budget, Search
+from api.conversations import searching
+from api.conversations.search_text import words_of
+from api.conversations.searching import Budget, Search
 from projections.cursors import encode_cursor
 from projections.messages.text_queries import TextPage
 from schemas import ids

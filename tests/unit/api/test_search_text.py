@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api import search_text
-from api.search_text import Snippet, folded, folded_pieces, snippet, words_of
+from api.conversations import search_text
+from api.conversations.search_text import Snippet, folded, folded_pieces, snippet, words_of
 
 
 def shown(text: str, asked: str) -> Snippet | None:

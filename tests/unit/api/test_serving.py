@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 from starlette.responses import Response
 
-from api.frames import EventFrames
-from api.key_cache import Principal
+from api.access.key_cache import Principal
 from api.openai import chat
 from api.openai.chat import WholeCompletion
-from api.openings import Opened
-from api.pushed import PushedStream
-from api.readers import Reader, Readers
-from api.sse import EventStream
-from api.tail_hub import TailHub
+from api.streaming.frames import EventFrames
+from api.streaming.pushed import PushedStream
+from api.streaming.readers import Reader, Readers
+from api.streaming.sse import EventStream
+from api.streaming.tail_hub import TailHub
+from api.turns.openings import Opened
 from tests.eventually import eventually
 from tests.unit.api import test_chat_completions as completions
 from tests.unit.api.memory_log import TOPICS, Attempt, MemoryLog

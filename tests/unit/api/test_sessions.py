@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.sessions import CLOCKS_APART_S, LINK_S, NONCE_BYTES, Link, Session, Sessions
+from api.access.sessions import CLOCKS_APART_S, LINK_S, NONCE_BYTES, Link, Session, Sessions
 
 SECRET = "s" * 43
 DAY = 86_400

@@ -10,8 +10,8 @@ from typing import Any
 import httpx
 import pytest
 
-from api.auth import hash_of
-from api.sessions import LINK_S, NONCE_BYTES
+from api.access.auth import hash_of
+from api.access.sessions import LINK_S, NONCE_BYTES
 from infra.clock import now_us
 from schemas import ids
 from schemas.account import UserCreated
@@ -167,7 +167,7 @@ async def test_a_revoked_key_ends_its_sessions(visitor: httpx.AsyncClient, world
 async def test_a_session_ends_in_time(visitor: httpx.AsyncClient, key: str, monkeypatch: pytest.MonkeyPatch) -> None:
     await visitor.post(SESSION, json={"key": key})
     later = now_us() + 30 * DAY_US
-    monkeypatch.setattr("api.auth.now_us", lambda: later)
+    monkeypatch.setattr("api.access.auth.now_us", lambda: later)
     assert error_of(await visitor.get(SESSION)) == (401, "session_expired")
 
 

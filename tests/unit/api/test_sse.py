@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from api import sse
-from api.errors import ApiError, of_failure
-from api.frames import KEEP_ALIVE, EventFrames
-from api.metrics import DROPPED_READERS
+from api.http.errors import ApiError, of_failure
+from api.http.metrics import DROPPED_READERS
 from api.openai.shapes import ChunkFrames
-from api.readers import MOST_REVOKED, Readers
-from api.sse import EventStream
-from api.tail_hub import TailHub
+from api.streaming import sse
+from api.streaming.frames import KEEP_ALIVE, EventFrames
+from api.streaming.readers import MOST_REVOKED, Readers
+from api.streaming.sse import EventStream
+from api.streaming.tail_hub import TailHub
 from infra.clock import monotonic_s
 from schemas.generation import Failure
 from tests.eventually import eventually

@@ -12,12 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import api.__main__
-import api.feed
-import api.tail_hub
-from api.errors import Overloaded, as_api_error
-from api.feed import Feed
-from api.sources import text_of
-from api.tail_hub import TailHub
+import api.streaming.feed
+import api.streaming.tail_hub
+from api.http.errors import Overloaded, as_api_error
+from api.streaming.feed import Feed
+from api.streaming.sources import text_of
+from api.streaming.tail_hub import TailHub
 from infra.exits import newer_note
 from infra.lifesign import LIFESIGN_VARIABLE
 from infra.settings import Settings
@@ -65,7 +65,7 @@ async def test_one_feed_serves_all_readers_of_a_generation() -> None:
 async def test_conversations_without_readers_are_passed_over_undecoded(monkeypatch: pytest.MonkeyPatch) -> None:
     log = MemoryLog()
     hub_on(log)
-    monkeypatch.setattr(api.tail_hub, "decode", lambda value: pytest.fail("decoded"))
+    monkeypatch.setattr(api.streaming.tail_hub, "decode", lambda value: pytest.fail("decoded"))
     Attempt(log, TURN).start().chunk("a").end()
 
 
@@ -193,7 +193,7 @@ async def test_a_zombie_never_shows() -> None:
 
 
 async def test_feeds_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(api.tail_hub, "MAX_FEEDS", 1)
+    monkeypatch.setattr(api.streaming.tail_hub, "MAX_FEEDS", 1)
     hub = hub_on(MemoryLog())
     hub.open(*ARGS)
     with pytest.raises(Overloaded) as full:
@@ -204,8 +204,8 @@ async def test_feeds_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_looks_back_are_bounded_and_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(api.tail_hub, "SCAN_TIMEOUT_S", 0.02)
-    monkeypatch.setattr(api.tail_hub, "MAX_SCANS", 1)
+    monkeypatch.setattr(api.streaming.tail_hub, "SCAN_TIMEOUT_S", 0.02)
+    monkeypatch.setattr(api.streaming.tail_hub, "MAX_SCANS", 1)
     log = SlowLog()
     hub = hub_on(log)
     Attempt(log, TURN).start()
@@ -217,7 +217,7 @@ async def test_looks_back_are_bounded_and_say_so(monkeypatch: pytest.MonkeyPatch
 
 
 async def test_more_than_can_be_held_back_is_told_as_that(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(api.feed, "MAX_HELD", 2)
+    monkeypatch.setattr(api.streaming.feed, "MAX_HELD", 2)
     log = SlowLog()
     hub = hub_on(log)
     attempt = Attempt(log, TURN).start()
@@ -284,7 +284,7 @@ async def test_whatever_a_record_does_to_one_feed_the_others_go_on(monkeypatch: 
             raise OverflowError
         return delta.encode()
 
-    monkeypatch.setattr(api.feed, "piece", piece)
+    monkeypatch.setattr(api.streaming.feed, "piece", piece)
     first.chunk("bad")
     second.chunk("good")
     assert isinstance(feed.lost, OverflowError)

@@ -10,11 +10,11 @@ import httpx
 import pytest
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from api import unknown_keys
-from api.auth import hash_of
-from api.key_cache import KeyCache, Principal
-from api.sessions import NONCE_BYTES
-from api.unknown_keys import TooManyMisses, UnknownKeys, counted_as
+from api.access import unknown_keys
+from api.access.auth import hash_of
+from api.access.key_cache import KeyCache, Principal
+from api.access.sessions import NONCE_BYTES
+from api.access.unknown_keys import TooManyMisses, UnknownKeys, counted_as
 from infra.cassandra import StoreUnavailable
 from infra.clock import now_us
 from projections.accounts.queries import ApiKeyRow

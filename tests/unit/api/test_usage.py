@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from api.frames import usage_of
 from api.openai.shapes import usage_of as openai_usage_of
+from api.streaming.frames import usage_of
 from schemas.generation import Usage
 
 PLAIN = Usage(7, 5, 2)

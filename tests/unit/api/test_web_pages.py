@@ -10,8 +10,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from api.web_files import FOLDER, WebFiles, WebFilesMissing, read_folder
-from api.web_pages import takes_gzip
+from api.page.files import FOLDER, WebFiles, WebFilesMissing, read_folder
+from api.page.routes import takes_gzip
 from tests.unit.api.world import WEB, World
 
 STATIC = f"/static/{WEB.static}"

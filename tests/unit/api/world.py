@@ -13,19 +13,19 @@ from typing import Any
 
 import httpx
 
+from api.access.auth import hash_of
+from api.access.key_cache import KeyCache
+from api.access.sessions import Sessions
 from api.app import create_app
-from api.auth import hash_of
-from api.key_cache import KeyCache
-from api.live_log import LiveLog, OnRecords
-from api.own_writes import OwnWrites
+from api.consistency.own_writes import OwnWrites
+from api.http.readiness import Readiness
+from api.log_view.live_log import LiveLog, OnRecords
+from api.page.files import WebFiles
 from api.parts import Parts
 from api.pulse.sampling import Pulse
-from api.readers import Readers
-from api.readiness import Readiness
-from api.sessions import Sessions
-from api.tail_hub import TailHub
-from api.web_files import WebFiles
-from infra.models import ModelCatalogue
+from api.streaming.readers import Readers
+from api.streaming.tail_hub import TailHub
+from infra.models.catalogue import ModelCatalogue
 from infra.settings import ApiSettings
 from schemas import ids
 from schemas.account import ApiKeyCreated

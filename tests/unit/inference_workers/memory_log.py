@@ -22,8 +22,8 @@ from inference_workers.ports import EngineEvent, EngineRequest
 from inference_workers.publishing import Outlet
 from inference_workers.worker import Worker
 from infra.clock import now_us
-from infra.model_spec import ModelSpec
-from infra.models import ModelCatalogue
+from infra.models.catalogue import ModelCatalogue
+from infra.models.spec import ModelSpec
 from schemas.codec import NewerRecord, UndecodableRecord, decode, encode
 from schemas.conversation import ChatMessage, Sampling
 from schemas.dead_letter import DeadLetter

@@ -23,7 +23,7 @@ from inference_workers.ports import (
     Finish,
     Reasoning,
 )
-from infra.models import Deadlines, ModelCatalogue
+from infra.models.catalogue import Deadlines, ModelCatalogue
 from schemas.conversation import ChatMessage, Sampling
 
 REQUEST = EngineRequest(

@@ -20,7 +20,7 @@ from inference_workers.ports import (
     Finish,
     Reasoning,
 )
-from infra.models import Deadlines, ModelCatalogue, ModelSpec
+from infra.models.catalogue import Deadlines, ModelCatalogue, ModelSpec
 from schemas.conversation import ChatMessage, Sampling
 from tests.sim.virtual_time import VirtualLoop, run
 

@@ -29,8 +29,8 @@ from inference_workers.ports import (
     EngineUnavailable,
     Finish,
 )
-from infra.model_spec import TextMode
-from infra.models import Deadlines, ModelCatalogue
+from infra.models.catalogue import Deadlines, ModelCatalogue
+from infra.models.spec import TextMode
 from schemas.conversation import ChatMessage, Sampling
 
 MODELS = ModelCatalogue.load()

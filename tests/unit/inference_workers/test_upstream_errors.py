@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from inference_workers.engines.upstream_errors import error_in, refusal, told_error, told_error_of
 from inference_workers.ports import EngineError, EngineFailed, EngineRejected
-from infra.models import ModelCatalogue
+from infra.models.catalogue import ModelCatalogue
 
 MODEL = ModelCatalogue.load().default_model
 TOO_LONG = [

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.chat_templates import render_prompt
 from infra.local_model.answers import Message, answer
 from infra.local_model.arithmetic import results_in
 from infra.local_model.generation import Answer, Knobs, Scheduler, compute
 from infra.local_model.prompts import Vocabulary, read_prompt
-from infra.models import ModelCatalogue
+from infra.models.catalogue import ModelCatalogue
+from infra.models.chat_templates import render_prompt
 from schemas.conversation import ChatMessage
 from tests.eventually import eventually_sync
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from infra.models import ModelCatalogue, ModelNotFound, ModelsFileError
-from infra.models_file import read_models_file
-from infra.toml_lines import key_lines, line_of
+from infra.models.catalogue import ModelCatalogue, ModelNotFound, ModelsFileError
+from infra.models.models_file import read_models_file
+from infra.models.toml_lines import key_lines, line_of
 from schemas.conversation import Sampling
 from schemas.generation import Usage
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from infra.model_spec import ModelsFileError
-from infra.prices_file import read_prices_file
+from infra.models.prices_file import read_prices_file
+from infra.models.spec import ModelsFileError
 from schemas.generation import Price
 
 GOOD = """\

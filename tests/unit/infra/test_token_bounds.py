@@ -15,12 +15,12 @@ import tokenizers
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra import control_tokens
-from infra import tokenizers as counting
-from infra.control_tokens import SHIPPED_TOKENIZER, WORD_JOINER, neutralise, restore
-from infra.models import ModelCatalogue
-from infra.token_bounds import NFC_SHRINKS, most_bytes_a_token
-from infra.tokenizers import TokenCounter
+from infra.models import control_tokens
+from infra.models import tokenizers as counting
+from infra.models.catalogue import ModelCatalogue
+from infra.models.control_tokens import SHIPPED_TOKENIZER, WORD_JOINER, neutralise, restore
+from infra.models.token_bounds import NFC_SHRINKS, most_bytes_a_token
+from infra.models.tokenizers import TokenCounter
 from schemas.conversation import ChatMessage
 
 SPEC = ModelCatalogue.load().get("verbatim-local")

@@ -10,10 +10,10 @@ import tokenizers
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.chat_templates import TemplateError, render_prompt
-from infra.control_tokens import SHIPPED_TOKENIZER, TokenizerError, neutralise, restore, special_tokens
-from infra.models import ModelCatalogue
-from infra.tokenizers import TokenCounter
+from infra.models.catalogue import ModelCatalogue
+from infra.models.chat_templates import TemplateError, render_prompt
+from infra.models.control_tokens import SHIPPED_TOKENIZER, TokenizerError, neutralise, restore, special_tokens
+from infra.models.tokenizers import TokenCounter
 from schemas.conversation import ChatMessage
 from schemas.envelope import Sealed, SealedContent
 

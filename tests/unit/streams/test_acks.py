@@ -7,7 +7,7 @@ from collections.abc import Callable
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.acks import OrderedAcks
+from streams.faust.acks import OrderedAcks
 
 
 @given(st.data(), st.lists(st.integers(0, 2), max_size=40))

@@ -15,9 +15,9 @@ from schemas.codec import NewerRecord, UnencodableRecord, encode
 from schemas.dead_letter import DeadLetter
 from schemas.envelope import Envelope, SealedContent
 from schemas.registry import registered_schemas
-from streams import agents
-from streams.agents import Consumption, Source, consume
 from streams.errors import GaveUp, Poison, Retry
+from streams.faust import agents
+from streams.faust.agents import Consumption, Source, consume
 from topics.dead_letters import MAX_KEY_BYTES, PoisonRun
 from topics.errors import LogUnavailable, RecordRefused, TooMuchPoison
 from topics.vocabulary import NewerValue

@@ -11,6 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from infra.moderation.policy import Policy, Rule
+from infra.moderation.policy_file import load_policy
 from schemas.codec import NewerRecord, encode
 from schemas.conversation import ChatMessage, ConversationDeleted, Sampling
 from schemas.envelope import Envelope, plain
@@ -19,8 +21,6 @@ from schemas.moderation import ModerationVerdict
 from streams.conversation.context import assemble
 from streams.conversation.ports import Context, NoHistory
 from streams.conversation.reactor import Command, Out, characters, react, react_to_deletion, turn_of
-from streams.moderation.policy import Policy, Rule
-from streams.moderation.policy_file import load_policy
 from tests.unit.streams.commands import CAUSE, NOW_US, prompt, regenerate, stateless
 
 POLICY = load_policy()

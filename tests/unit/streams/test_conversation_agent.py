@@ -10,20 +10,20 @@ from typing import Any
 import pytest
 from confluent_kafka import KafkaError
 
-from infra.models import ModelCatalogue
-from infra.tokenizers import TokenCounter
+from infra.models.catalogue import ModelCatalogue
+from infra.models.tokenizers import TokenCounter
+from infra.moderation.policy_file import load_policy
 from schemas.codec import decode
 from schemas.control import CancelRequested
 from schemas.conversation import ChatMessage, ConversationDeleted, ConversationStarted
 from schemas.envelope import Envelope
 from schemas.generation import GenerationEnded, GenerationRequested
 from schemas.moderation import ModerationVerdict
-from streams.app import Source
 from streams.conversation import agent as agent_module
 from streams.conversation.agent import ConversationAgent
 from streams.conversation.ports import NoHistory
 from streams.conversation.reactor import turn_of
-from streams.moderation.policy_file import load_policy
+from streams.faust.app import Source
 from tests.fakes.history import HistoryAway, MemoryHistory
 from tests.unit.streams.commands import CAUSE, NOW_US, prompt, regenerate, stateless
 from topics.errors import LogUnavailable, RecordRefused

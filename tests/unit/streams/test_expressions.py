@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.moderation.expressions import (
+from infra.moderation.expressions import (
     ExpressionError,
     normalised_phrases,
     phrases_pattern,
     regex_pattern,
 )
-from streams.moderation.policy import MAX_CHARS, OVERLAP, Policy, Rule, normalise
+from infra.moderation.policy import MAX_CHARS, OVERLAP, Policy, Rule, normalise
 from tests.record_strategies import AWKWARD_TEXTS
 
 

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from streams.lanes import Lanes, Work
+from streams.faust.lanes import Lanes, Work
 
 
 class Gate:

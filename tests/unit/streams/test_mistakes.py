@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from infra.model_spec import ModelsFileError
+from infra.models.spec import ModelsFileError
+from infra.moderation.policy_file import load_policy
 from infra.settings import Settings, SettingsError
+from streams.faust.mistakes import explained
 from streams.metering.agent import make_metering_app
-from streams.mistakes import explained
-from streams.moderation.policy_file import load_policy
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from streams.moderation.policy import MAX_CHARS, Ruling
-from streams.moderation.policy_file import PolicyError, load_policy
+from infra.moderation.policy import MAX_CHARS, Ruling
+from infra.moderation.policy_file import PolicyError, load_policy
 
 RULES = """
 [[rule]]

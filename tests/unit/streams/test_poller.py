@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
-from streams import poller
-from streams.poller import Poller
+from streams.faust import poller
+from streams.faust.poller import Poller
 from topics.errors import LogUnavailable
 
 PLACE = ("conversation-events", 1)

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from infra.models import ModelCatalogue
+from infra.models.catalogue import ModelCatalogue
 from schemas.codec import UnencodableRecord, encode
 from schemas.dead_letter import DeadLetter
 from schemas.envelope import Sealed
 from schemas.generation import GenerationEnded, Price
-from streams.agents import Source
+from streams.faust.agents import Source
 from streams.watchdog.agent import Watchdog
 from streams.watchdog.reactor import OpenTurns, expiry
 from tests.unit.streams.commands import CAUSE, NOW_US, prompt

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.feed import Feed
-from api.frames import EventFrames, Frames
 from api.openai.shapes import ChunkFrames
-from api.sources import FinishedSource, Source
+from api.streaming.feed import Feed
+from api.streaming.frames import EventFrames, Frames
+from api.streaming.sources import FinishedSource, Source
 from schemas.codec import decode, encode
 from schemas.envelope import Envelope, Position, Sealed, plain
 from schemas.generation import (

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from api.log_view import following
 from api.log_view.following import Following, Watch
 from api.log_view.reading import Scope
-from api.pushed import PushedStream
+from api.streaming.pushed import PushedStream
 from schemas import ids
 from tests.eventually import eventually
 from tests.unit.api.memory_log import TOPICS

@@ -7,7 +7,7 @@ import asyncio
 import httpx
 import pytest
 
-from api import live_log
+from api.log_view import live_log
 from api.log_view.following import Watch
 from schemas import ids
 from tests.eventually import eventually

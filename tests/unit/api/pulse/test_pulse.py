@@ -14,7 +14,7 @@ from api.ports import PastOutOfReach
 from api.pulse import fleet, looking_back, routes, sampling
 from api.pulse.fleet import KafkaFleet, Readings
 from api.pulse.routes import PulseSource
-from api.pushed import PushedStream
+from api.streaming.pushed import PushedStream
 from tests.eventually import eventually
 from tests.unit.api.memory_log import TOPICS
 from tests.unit.api.sse_text import events_of
@@ -98,7 +98,7 @@ async def test_samples_are_pushed_while_somebody_looks(
 
 
 async def test_a_broken_log_is_watched_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("api.pulse.sampling.EVERY_S", "api.live_log.AGAIN_S"):
+    for module in ("api.pulse.sampling.EVERY_S", "api.log_view.live_log.AGAIN_S"):
         monkeypatch.setattr(module, 0.01)
     client = Client()
     async with world.watched(), asyncio.TaskGroup() as tasks:
@@ -137,7 +137,7 @@ async def test_a_log_that_is_away_is_not_asked_for_nobody(
     for name, value in (("EVERY_S", 0.01), ("IDLE_S", 0.02)):
         monkeypatch.setattr(sampling, name, value)
     monkeypatch.setattr(routes, "WITHIN_S", 0.05)
-    monkeypatch.setattr("api.live_log.START_S", 0.01)
+    monkeypatch.setattr("api.log_view.live_log.START_S", 0.01)
     world.log.down = "refuse"
     async with world.watched():
         assert (await admin.get(PULSE)).status_code == 503

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from api.position_tokens import parse
+from api.consistency.position_tokens import parse
 from infra.cli.chat_memory import Memory, remember, remembered
 from infra.stack.layout import Layout
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from infra.cli.replay.readers import groups_of
-from infra.models import ModelCatalogue
+from infra.models.catalogue import ModelCatalogue
+from infra.moderation.policy import Policy
 from infra.settings import load
-from streams.moderation.policy import Policy
 from streams.recorder.shell import GROUP
 from topics.catalogue import TOKEN_CHUNKS, catalogue, jobs_topic
 

@@ -7,8 +7,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from api.feed import Feed
-from api.frames import EventFrames
+from api.streaming.feed import Feed
+from api.streaming.frames import EventFrames
 from infra.cli.replay import stream
 from infra.cli.replay.progress import Interrupted, Stop
 from infra.cli.replay.stream_found import finished, frames_of

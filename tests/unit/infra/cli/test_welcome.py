@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from api.sessions import Sessions
+from api.access.sessions import Sessions
 from infra.cli.sign_in_link import sign_in_link
 from infra.cli.stack_progress import welcome
 from infra.clock import now_us

@@ -1,0 +1,174 @@
+"""Who may: the one gate that every route but the public ones goes through.
+
+A request carries a key in a header, or the cookie of a browser that was signed in with one: the key decides in both.
+A cookie speaks for this installation's own pages alone.
+"""
+
+from __future__ import annotations
+
+import re
+from hashlib import sha256
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from api.access.key_cache import Principal
+from api.access.rate_limit import go_duration
+from api.access.same_origin import SAFE_METHODS, refuse_other_sites
+from api.access.sessions import Session
+from api.http.cross_origin import CrossOrigin
+from api.http.errors import ApiError, bad_request, not_found, unauthorised
+from api.http.metrics import LIMITED
+from api.parts import parts_of
+from infra.clock import now_us
+from infra.settings import ApiSettings
+from schemas import ids
+
+KEY_PREFIX = "vk_"
+_KEY = re.compile(rf"{KEY_PREFIX}[A-Za-z0-9_-]{{43}}")
+COOKIE = "verbatim_session"
+_PORT = re.compile(r":([0-9]{1,5})$")
+
+
+def hash_of(key: str) -> str:
+    """How a key is stored and looked up."""
+    return sha256(key.encode()).hexdigest()
+
+
+def presented_key(request: Request) -> str | None:
+    """The key a request carries, as `Authorization: Bearer` or `x-api-key`: both are the same key. None without either.
+
+    Raises ApiError 401 for something that is no key, 400 when the two differ.
+    """
+    bearer: str | None = None
+    headers = request.headers.getlist("authorization")
+    if headers:
+        scheme, _, value = headers[0].partition(" ")
+        if len(headers) > 1 or scheme.lower() != "bearer":
+            raise unauthorised("Send your key as Authorization: Bearer KEY, once.")
+        bearer = value.strip(" ")
+    others = request.headers.getlist("x-api-key")
+    if len(others) > 1:
+        raise unauthorised("Send your key as x-api-key: KEY, once.")
+    other = others[0] if others else None
+    if bearer is not None and other is not None and bearer != other:
+        raise bad_request("Authorization and x-api-key carry different keys; send one.", code="ambiguous_api_key")
+    key = bearer if bearer is not None else other
+    if key == "":
+        raise _keyless()
+    return None if key is None else checked_key(key)
+
+
+def checked_key(key: str) -> str:
+    """`key`, if keys look so. Raises ApiError 401."""
+    if not _KEY.fullmatch(key):
+        raise unauthorised("Incorrect API key provided.")
+    return key
+
+
+def cookie_name(request: Request) -> str:
+    """What the session cookie is called at the address that was asked.
+
+    Browsers keep cookies by host name and not by port: without the port in the name, signing in to one of two
+    installations on a host would sign out of the other.
+    """
+    port = _PORT.search(request.headers.get("host", ""))
+    return f"{COOKIE}_{port[1]}" if port else COOKIE
+
+
+def session_of(request: Request) -> Session | None:
+    """What the request's cookie says, if it has one that is ours and not too old; its key may be revoked."""
+    cookie = request.cookies.get(cookie_name(request))
+    return None if cookie is None else parts_of(request).sessions.session(cookie, now_us() // 1_000_000)
+
+
+def address_of(request: Request) -> str:
+    """Who asks, by address: what a trusted proxy says, or else the other end of the connection."""
+    return request.client.host if request.client else ""
+
+
+async def principal_of_key(request: Request, key: str) -> Principal:
+    """Whose key it is.
+
+    Raises ApiError 401: the same for keys that never were and revoked ones; 429 where too many of them were tried.
+    """
+    principal = await parts_of(request).keys.principal(hash_of(key), address_of(request))
+    if principal is None:
+        raise unauthorised("Incorrect API key provided.")
+    return principal
+
+
+async def authorise(request: Request) -> Principal:
+    """The principal of a request, by its key or else by its cookie.
+
+    Raises ApiError 401, and 403 for a change by cookie that another site may have asked for.
+    """
+    key = presented_key(request)
+    if key is not None:
+        return await principal_of_key(request, key)
+    across = CrossOrigin.of(parts_of(request).settings.cors_origins).calls_across(request.headers)
+    if across or cookie_name(request) not in request.cookies:
+        raise _keyless()
+    if request.method not in SAFE_METHODS:
+        refuse_other_sites(request.headers)
+    session = session_of(request)
+    keys, address = parts_of(request).keys, address_of(request)
+    principal = None if session is None else await keys.principal(session.key_sha256, address)
+    if principal is None:
+        raise unauthorised("You are no longer signed in here. Sign in again.", code="session_expired")
+    return principal
+
+
+async def admit(request: Request) -> Principal:
+    """`authorise`, and the key's request rate. Raises ApiError 429."""
+    principal = await authorise(request)
+    await _within_rate(request, principal.key_id)
+    return principal
+
+
+async def admit_anybody(request: Request) -> None:
+    """For what is public: the request rate of an address, and nothing else. Raises ApiError 429."""
+    await _within_rate(request, f"address:{address_of(request)}")
+
+
+def _keyless() -> ApiError:
+    return unauthorised("You didn't provide an API key. Send it as Authorization: Bearer KEY, or as x-api-key: KEY.")
+
+
+def is_operator(principal: Principal, settings: ApiSettings) -> bool:
+    """Whether this is one of the users that `api.operators` names, by id or by name."""
+    return any(principal.user_id in (named, ids.user_id(named)) for named in settings.operators)
+
+
+async def admit_operator(request: Request) -> Principal:
+    """`admit`, for operators. Raises ApiError 404 for everybody else: what they may not see does not exist."""
+    principal = await admit(request)
+    if not is_operator(principal, parts_of(request).settings):
+        raise not_found("route")
+    return principal
+
+
+async def _within_rate(request: Request, who: str) -> None:
+    admission = await parts_of(request).limiter.admit(who)
+    if not admission.limited:
+        return
+    headers = {
+        "x-ratelimit-limit-requests": str(admission.limit),
+        "x-ratelimit-remaining-requests": str(admission.remaining),
+        "x-ratelimit-reset-requests": go_duration(admission.reset_s),
+    }
+    if not admission.allowed:
+        LIMITED.inc()
+        wait_s = max(int(-(-admission.retry_after_s // 1)), 1)
+        raise ApiError(
+            429,
+            f"Rate limit reached: {admission.limit} requests per minute. Please try again in {wait_s}s.",
+            code="rate_limit_exceeded",
+            error_type="requests",
+            headers={**headers, "Retry-After": str(wait_s)},
+        )
+    request.scope["state"]["answer_headers"].update(headers)
+
+
+Caller = Annotated[Principal, Depends(admit)]
+Operator = Annotated[Principal, Depends(admit_operator)]

@@ -1,0 +1,45 @@
+"""Whether a request that a cookie speaks for was made by our own page. Pure.
+
+A browser sends the cookie along whoever asks. A form or an image of another site cannot set a header of its own, so one
+is asked for; and what the browser itself tells of the asker must not contradict it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from api.http.errors import ApiError
+
+CSRF_HEADER = "x-verbatim-csrf"
+SAFE_METHODS = frozenset({"GET", "HEAD"})
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+def refuse_other_sites(headers: Mapping[str, str]) -> None:
+    """`headers` by names in lower case. Raises ApiError 403 for a request that another site may have made."""
+    if headers.get(CSRF_HEADER) != "1":
+        raise _refused("Requests by session cookie need the header X-Verbatim-CSRF: 1.")
+    site, origin = headers.get("sec-fetch-site"), headers.get("origin")
+    if site is not None:
+        # The browser compared the origins as it sees them: this holds behind a proxy that changes Host, too.
+        if site != "same-origin":
+            raise _refused("Requests by session cookie are taken from this installation's own pages alone.")
+    elif origin is not None and not is_of_host(origin, headers.get("host", "")):
+        raise _refused("This request's Origin is another host than the one it was sent to.")
+
+
+def is_of_host(origin: str, host: str) -> bool:
+    """Whether an Origin header names the host and port of a Host header; the scheme is up to a proxy before us."""
+    try:
+        asker, asked = urlsplit(origin), urlsplit(f"//{host}")
+        default = _DEFAULT_PORTS.get(asker.scheme)
+        if default is None or not asker.hostname or asker.username is not None:
+            return False
+        return (asker.hostname, asker.port or default) == (asked.hostname, asked.port or default)
+    except ValueError:
+        return False
+
+
+def _refused(message: str) -> ApiError:
+    return ApiError(403, message, code="csrf")

@@ -1,0 +1,125 @@
+"""/api/v1/session: signing a browser in with a key or a one-time link, and out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Depends, Request, Response
+from pydantic import Field
+
+from api.access.auth import (
+    Caller,
+    address_of,
+    admit_anybody,
+    checked_key,
+    cookie_name,
+    is_operator,
+    presented_key,
+    principal_of_key,
+    session_of,
+)
+from api.access.key_cache import Principal
+from api.access.same_origin import refuse_other_sites
+from api.access.sessions import CLOCKS_APART_S, LINK_S, Session
+from api.http.answers import iso, json_answer, openapi_body
+from api.http.bodies import ApiBody, read_body
+from api.http.errors import ApiError, bad_request, unauthorised, unavailable
+from api.parts import parts_of
+from api.ports import LinksUnavailable
+from infra.clock import now_us
+
+router = APIRouter(prefix="/api/v1/session", tags=["session"])
+MOST_BODY_BYTES = 16 * 1024
+
+
+class SignIn(ApiBody):
+    """Either of the two."""
+
+    key: str | None = Field(default=None, max_length=200)
+    link: str | None = Field(default=None, max_length=1000)
+
+
+@router.get("")
+async def get_session(request: Request, caller: Caller) -> Response:
+    """Who asks. `expiresAt` is null for a request that carries its key."""
+    session = session_of(request) if presented_key(request) is None else None
+    return json_answer(await _session_json(request, caller, session))
+
+
+@router.post("", openapi_extra=openapi_body(SignIn), dependencies=[Depends(admit_anybody)])
+async def sign_in(request: Request) -> Response:
+    """The session cookie for a key, or for a one-time link. Both kinds of refusal are a 401."""
+    refuse_other_sites(request.headers)
+    body = await read_body(request, SignIn, MOST_BODY_BYTES)
+    if (body.key is None) == (body.link is None):
+        raise bad_request("Send either 'key' or 'link'.", param="key")
+    if body.key is not None:
+        principal = await principal_of_key(request, checked_key(body.key.strip()))
+    else:
+        principal = await _principal_of_link(request, body.link or "")
+    now_s = now_us() // 1_000_000
+    cookie, session = parts_of(request).sessions.cookie(principal.key_sha256, now_s)
+    answer = json_answer(await _session_json(request, principal, session))
+    _set_cookie(request, answer, cookie, session.expires_at_s - now_s)
+    return answer
+
+
+@router.delete("", status_code=204, dependencies=[Depends(admit_anybody)])
+async def sign_out(request: Request) -> Response:
+    """The cookie is gone from this browser. It needs no good one: an old one can be taken away as well."""
+    refuse_other_sites(request.headers)
+    answer = Response(status_code=204)
+    _set_cookie(request, answer, "", 0)
+    return answer
+
+
+async def _principal_of_link(request: Request, text: str) -> Principal:
+    """Raises ApiError 401 for a link that is no good (any more), 503 when that cannot be told."""
+    parts = parts_of(request)
+    link = parts.sessions.opened(text.strip(), now_us() // 1_000_000)
+    if link is None:
+        raise _link_expired("This link is too old, or was not made here.")
+    # The link is taken last: a store that is away must not use it up.
+    principal = await parts.keys.principal(link.key_sha256, address_of(request))
+    if principal is None:
+        raise _link_expired("The key that this link was made for is revoked.")
+    try:
+        first = await parts.links.take(link.nonce, LINK_S + CLOCKS_APART_S)
+    except LinksUnavailable:
+        raise unavailable(
+            "Whether this link was used already cannot be told just now. Try again, or sign in with your key.",
+            code="links_unavailable",
+        ) from None
+    if not first:
+        raise _link_expired("This link was used already.")
+    return principal
+
+
+def _link_expired(reason: str) -> ApiError:
+    return unauthorised(
+        f"{reason} Sign in with your key, or make another link with ./verbatim key link.", code="link_expired"
+    )
+
+
+async def _session_json(request: Request, principal: Principal, session: Session | None) -> dict[str, Any]:
+    parts = parts_of(request)
+    user = await parts.reads.user(principal.user_id)
+    return {
+        "userId": principal.user_id,
+        "userName": user.name if user is not None else None,
+        "keyId": principal.key_id,
+        "operator": is_operator(principal, parts.settings),
+        "expiresAt": iso(session.expires_at_s * 1_000_000) if session is not None else None,
+    }
+
+
+def _set_cookie(request: Request, answer: Response, value: str, max_age_s: int) -> None:
+    answer.set_cookie(
+        cookie_name(request),
+        value,
+        max_age=max_age_s,
+        path="/",
+        secure=request.url.scheme == "https",
+        httponly=True,
+        samesite="strict",
+    )

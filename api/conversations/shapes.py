@@ -1,0 +1,46 @@
+"""Conversations and messages as JSON."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from api.http.answers import iso
+from api.streaming.frames import usage_of
+from projections.conversations.queries import ConversationRow
+from projections.feedback.queries import Rating
+from projections.messages.rows import MessageRow
+from schemas.envelope import plain
+
+
+def conversation_json(row: ConversationRow) -> dict[str, Any]:
+    return {
+        "id": row.conversation_id,
+        "title": None if row.title is None else plain(row.title),
+        "preview": row.preview,
+        "model": row.model,
+        "systemPrompt": None if row.system_prompt is None else plain(row.system_prompt),
+        "createdAt": iso(row.created_at_us),
+        "updatedAt": iso(row.updated_at_us),
+    }
+
+
+def message_json(row: MessageRow, rating: Rating | None) -> dict[str, Any]:
+    """`rating`: the caller's, of an answer."""
+    failure = row.failure
+    return {
+        "id": row.message_id,
+        "conversationId": row.conversation_id,
+        "parentMessageId": row.parent_message_id,
+        "role": row.role,
+        "content": plain(row.content),
+        "status": row.status,
+        "model": row.model,
+        "finishReason": row.finish_reason,
+        "error": None if failure is None else {"code": failure.code, "message": failure.message},
+        "usage": None if row.usage is None else usage_of(row.usage),
+        "cost": None if row.cost_micros is None else row.cost_micros / 1_000_000,
+        "costMicros": row.cost_micros,
+        "currency": row.currency,
+        "feedback": rating,
+        "createdAt": iso(row.created_at_us),
+    }

@@ -1,0 +1,141 @@
+"""Request bodies: read up to a limit, parsed strictly, validated. Every refusal says why and quotes nothing.
+
+What a body makes the server do is bounded before it is done (`json_structure.py`), and large bodies are parsed and
+understood in a thread, so that nobody's stream waits for somebody's body.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import orjson
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic.alias_generators import to_camel
+from starlette.requests import ClientDisconnect, Request
+
+from api.http.errors import ApiError, bad_request, of_validation
+from api.http.json_structure import BadStructure, check_structure
+
+Body = TypeVar("Body", bound=BaseModel)
+Understood = TypeVar("Understood")
+
+ARRIVE_S = 60.0
+"""How long a body may take to arrive."""
+INLINE_BYTES = 65_536
+"""Bodies up to this size are parsed on the loop; larger ones in a thread."""
+MAX_LARGE_AT_ONCE = 2
+_LARGE_BODIES = asyncio.Semaphore(MAX_LARGE_AT_ONCE)
+
+
+class StrictBody(BaseModel):
+    """A body in which nothing is guessed: unknown fields and values of other types are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class ApiBody(StrictBody):
+    """A body of /api/v1: snake_case, and camelCase as well."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
+
+
+class CommandBody(ApiBody):
+    """A body that may carry its idempotency key itself; it is no part of what is asked for."""
+
+    request_id: str | None = None
+
+    def asked(self) -> dict[str, Any]:
+        """What the caller asks for."""
+        return self.model_dump(exclude={"request_id"})
+
+
+async def read_body(request: Request, model: type[Body], most_bytes: int, *, empty_is_object: bool = False) -> Body:
+    """The request's JSON body as `model`; with `empty_is_object` no body is `{}`.
+
+    Raises ApiError 400, 408, 413 or 415.
+    """
+    return await read_as(request, model, most_bytes, lambda body: body, empty_is_object=empty_is_object)
+
+
+async def read_as(
+    request: Request,
+    model: type[Body],
+    most_bytes: int,
+    understand: Callable[[Body], Understood],
+    *,
+    empty_is_object: bool = False,
+) -> Understood:
+    """What `understand` makes of the request's body. It runs where the body is parsed: for a large one in a thread.
+
+    Raises as `read_body` does, and what `understand` raises.
+    """
+    raw = await _read(request, most_bytes)
+    if not raw and empty_is_object:
+        return understand(model.model_validate({}))
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/json" and not kind.endswith("+json"):
+        raise ApiError(
+            415, "The body must be JSON: send Content-Type: application/json.", code="unsupported_media_type"
+        )
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
+        raise ApiError(415, "The body must not be compressed.", code="unsupported_media_type")
+    if len(raw) <= INLINE_BYTES:
+        return understand(_validated(raw, model))
+    async with _LARGE_BODIES:
+        return await asyncio.to_thread(lambda: understand(_validated(raw, model)))
+
+
+def _validated(raw: bytes, model: type[Body]) -> Body:
+    try:
+        return model.model_validate(parse(raw))
+    except ValidationError as error:
+        raise of_validation(error) from None
+
+
+def parse(raw: bytes) -> dict[str, Any]:
+    """A JSON object of bounded structure, each name once. Raises ApiError 400."""
+    if not raw.strip():
+        raise bad_request("The body is empty; a JSON object is expected.", code="invalid_json")
+    try:
+        check_structure(raw)
+        value = orjson.loads(raw)
+    except BadStructure as error:
+        raise bad_request(f"The body is not taken: {error}.", code="invalid_json") from None
+    except orjson.JSONDecodeError as error:
+        raise bad_request(f"The body is not valid JSON: {error}.", code="invalid_json") from None
+    if not isinstance(value, dict):
+        raise bad_request("The body must be a JSON object.", code="invalid_json")
+    return value
+
+
+async def _read(request: Request, most_bytes: int) -> bytes:
+    too_large = ApiError(
+        413,
+        f"The body is larger than {most_bytes} bytes.",
+        code="request_too_large",
+        headers={"connection": "close"},
+    )
+    declared = request.headers.get("content-length", "")
+    if declared.isdigit() and len(declared) <= 20 and int(declared) > most_bytes:
+        raise too_large
+    parts: list[bytes] = []
+    size = 0
+    try:
+        async with asyncio.timeout(ARRIVE_S):
+            async for part in request.stream():
+                size += len(part)
+                if size > most_bytes:
+                    raise too_large
+                parts.append(part)
+    except TimeoutError:
+        raise ApiError(
+            408,
+            f"The body did not arrive within {ARRIVE_S:.0f} s.",
+            code="request_timeout",
+            headers={"connection": "close"},
+        ) from None
+    except ClientDisconnect:
+        raise bad_request("The client left before its body had arrived.", code="invalid_json") from None
+    return b"".join(parts)

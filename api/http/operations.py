@@ -1,0 +1,74 @@
+"""For operators: /health, /ready, /live, /metrics, and the API page.
+
+No key is asked for; none of them says anything of users.
+"""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from api.http.answers import json_answer
+from api.http.docs_page import STYLE, page
+from api.http.errors import not_found
+from api.parts import parts_of
+
+router = APIRouter(tags=["operations"])
+_LOOPBACK = frozenset({"127.0.0.1", "::1", "::ffff:127.0.0.1"})
+_PAGE_POLICY = "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+
+@router.get("/health")
+async def health(request: Request) -> Response:
+    """Of the installation: 503 when the log or the projections do not answer, or one of its roles cannot stay up.
+
+    For whoever is called at night. Roles are known where a supervisor runs this process.
+    """
+    readiness = parts_of(request).readiness
+    found, troubled = await readiness.check(), await readiness.troubles()
+    document = {"status": "ok", "checks": found}
+    if troubled is not None:
+        document["roles"] = troubled
+    if not _all_answer(found):
+        document["status"] = "unavailable"
+    elif troubled:
+        document["status"] = "degraded"
+    return json_answer(document, 200 if document["status"] == "ok" else 503)
+
+
+@router.get("/ready")
+async def ready(request: Request) -> Response:
+    """Of this process: 200 when the log and the projections answer, 503 when one does not. For load balancers."""
+    found = await parts_of(request).readiness.check()
+    serves = _all_answer(found)
+    return json_answer({"status": "ok" if serves else "unavailable", "checks": found}, 200 if serves else 503)
+
+
+@router.get("/live")
+async def live() -> Response:
+    """200 while this process answers at all, whatever else is away. For whoever would start it anew."""
+    return json_answer({"status": "ok"}, 200)
+
+
+def _all_answer(checks: dict[str, str]) -> bool:
+    return all(state == "ok" for state in checks.values())
+
+
+@router.get("/metrics")
+async def metrics(request: Request) -> Response:
+    """Prometheus metrics, for this host only."""
+    if request.client is None or request.client.host not in _LOOPBACK:
+        raise not_found("route")
+    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+
+@router.get("/docs", include_in_schema=False)
+async def docs(request: Request) -> Response:
+    return Response(
+        page(request.app.openapi()), media_type="text/html", headers={"content-security-policy": _PAGE_POLICY}
+    )
+
+
+@router.get("/docs/style.css", include_in_schema=False)
+async def docs_style() -> Response:
+    return Response(STYLE, media_type="text/css")

@@ -1,0 +1,103 @@
+"""The web page and its files. No key is asked for: they say nothing of anybody; what they show they ask the API for."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request, Response
+
+from api.http.errors import not_found
+from api.page.files import WebFile
+from api.parts import parts_of
+
+router = APIRouter(include_in_schema=False)
+_METHODS = ["GET", "HEAD"]
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
+    "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+_SWITCHED_OFF = (
+    "accelerometer",
+    "autoplay",
+    "camera",
+    "clipboard-read",
+    "display-capture",
+    "encrypted-media",
+    "fullscreen",
+    "geolocation",
+    "gyroscope",
+    "hid",
+    "idle-detection",
+    "magnetometer",
+    "microphone",
+    "midi",
+    "payment",
+    "picture-in-picture",
+    "publickey-credentials-get",
+    "screen-wake-lock",
+    "serial",
+    "usb",
+    "xr-spatial-tracking",
+)
+_HEADERS = {
+    "content-security-policy": _POLICY,
+    "cross-origin-opener-policy": "same-origin",
+    "permissions-policy": ", ".join(f"{feature}=()" for feature in _SWITCHED_OFF),
+    "vary": "accept-encoding",
+}
+# The page's address stays, so it is asked for again each time; an asset's address is of this one version of it.
+_ASK_AGAIN = "no-cache"
+_FOR_EVER = "public, max-age=31536000, immutable"
+
+
+@router.api_route("/", methods=_METHODS)
+@router.api_route("/c/{conversation}", methods=_METHODS)
+@router.api_route("/pulse", methods=_METHODS)
+@router.api_route("/signin", methods=_METHODS)
+async def page(request: Request) -> Response:
+    """The one page; what it shows is told by its address."""
+    return _served(request, parts_of(request).web.page, _ASK_AGAIN)
+
+
+@router.api_route("/static/{version}/{path:path}", methods=_METHODS)
+async def asset(request: Request, version: str, path: str) -> Response:
+    web = parts_of(request).web
+    file = web.assets.get(path) if version == web.static else None
+    if file is None:
+        raise not_found("file")
+    return _served(request, file, _FOR_EVER)
+
+
+def _served(request: Request, file: WebFile, caching: str) -> Response:
+    headers = {**_HEADERS, "cache-control": caching, "etag": file.etag}
+    if _has(request.headers.get("if-none-match", ""), file.etag):
+        return Response(status_code=304, headers=headers)
+    body = file.body
+    if file.compressed is not None and takes_gzip(request.headers.get("accept-encoding", "")):
+        body = file.compressed
+        headers["content-encoding"] = "gzip"
+    headers["content-length"] = str(len(body))
+    return Response(b"" if request.method == "HEAD" else body, headers=headers, media_type=file.media_type)
+
+
+def _has(if_none_match: str, etag: str) -> bool:
+    """Whether an If-None-Match header names this tag, weakly compared (RFC 9110 §13.1.2)."""
+    tags = {tag.strip().removeprefix("W/") for tag in if_none_match.split(",")}
+    return "*" in tags or etag.removeprefix("W/") in tags
+
+
+def takes_gzip(accept_encoding: str) -> bool:
+    """Whether an Accept-Encoding header allows gzip; one that is not there does not."""
+    weights: dict[str, float] = {}
+    for part in accept_encoding.lower().split(","):
+        coding, _, parameter = part.partition(";")
+        weights[coding.strip()] = _weight(parameter)
+    return weights.get("gzip", weights.get("*", 0.0)) > 0
+
+
+def _weight(parameter: str) -> float:
+    name, _, value = parameter.partition("=")
+    if name.strip() != "q":
+        return 1.0
+    try:
+        return float(value)
+    except ValueError:
+        return 0.0

@@ -1,0 +1,90 @@
+"""From what a generation holds to the bytes of its server-sent events. Pure.
+
+Frame 0 is the start, 1…n the chunks, n + 1 the end; the number is the event's `id`, the resume position and nothing
+else. Frames hold data of the generation's records only, so the same frame has the same bytes at any age.
+
+Built for the hot path: what is constant is made once, a chunk is `prefix + JSON string + suffix`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import orjson
+
+from api.streaming.endings import Ending
+from schemas.generation import Turn, Usage
+
+KEEP_ALIVE = b": keep-alive\n\n"
+
+
+class Frames(Protocol):
+    """One dialect of one stream."""
+
+    def start(self, turn: Turn, started_at_us: int) -> bytes:
+        """Frame 0. It is made before any other frame."""
+
+    def chunks(self, pieces: Sequence[bytes], first: int, stop: int) -> list[bytes]:
+        """Frames `first + 1` to `stop`; `pieces[n - 1]` is chunk n's text as a JSON string."""
+
+    def end(self, ending: Ending, seq: int) -> bytes:
+        """The last frame."""
+
+
+def piece(text: str) -> bytes:
+    """A chunk's text as the JSON string that every dialect carries. Never holds a line break."""
+    return orjson.dumps(text)
+
+
+class EventFrames:
+    """The dialect of /api/v1: named events with ids."""
+
+    def start(self, turn: Turn, started_at_us: int) -> bytes:
+        data = {"messageId": turn.generation_id, "conversationId": turn.conversation_id, "model": turn.model}
+        self._message_id = turn.generation_id
+        return _event(0, b"message_start", data)
+
+    def chunks(self, pieces: Sequence[bytes], first: int, stop: int) -> list[bytes]:
+        return [
+            b'id: %d\nevent: content_chunk\ndata: {"delta":%b}\n\n' % (seq, pieces[seq - 1])
+            for seq in range(first + 1, stop + 1)
+        ]
+
+    def end(self, ending: Ending, seq: int) -> bytes:
+        if ending.failure is not None:
+            failure = ending.failure
+            data = {"code": failure.code, "message": failure.message, "retryable": failure.retryable}
+            return _event(seq, b"error", data)
+        return _event(
+            seq,
+            b"message_end",
+            {
+                "messageId": self._message_id,
+                "finishReason": ending.finish_reason,
+                "tokensUsed": ending.usage.prompt_tokens + ending.usage.completion_tokens,
+                "cost": ending.cost_micros / 1_000_000,
+                "usage": usage_of(ending.usage),
+                "costMicros": ending.cost_micros,
+                "currency": ending.currency,
+            },
+        )
+
+
+def usage_of(usage: Usage) -> dict[str, int | bool]:
+    """Usage as JSON. What is new since the first release is there only where it says something: frames of older answers
+    stay the same bytes."""
+    said: dict[str, int | bool] = {
+        "promptTokens": usage.prompt_tokens,
+        "completionTokens": usage.completion_tokens,
+        "cachedTokens": usage.cached_tokens,
+    }
+    if usage.reasoning_tokens:
+        said["reasoningTokens"] = usage.reasoning_tokens
+    if usage.estimated:
+        said["estimated"] = True
+    return said
+
+
+def _event(seq: int, name: bytes, data: dict[str, Any]) -> bytes:
+    return b"id: %d\nevent: %b\ndata: %b\n\n" % (seq, name, orjson.dumps(data))

@@ -1,0 +1,108 @@
+"""The clients that read streams now: who they are, and a clock tick that keeps them alive or lets them go."""
+
+from __future__ import annotations
+
+import asyncio
+
+from api.http.metrics import ACTIVE_STREAMS, DROPPED_READERS
+from infra.clock import monotonic_s
+
+STALL_S = 60.0
+"""A client whose socket takes nothing for so long is dropped; it resumes at its last event id."""
+MOST_S = 3600.0
+MOST_REVOKED = 4096
+"""Keys whose end is remembered: for the minute at most that a request may take from its key's check to its stream."""
+
+
+class Reader:
+    """One client. `wake` is cheap and may be called at any time; the state tells what to do."""
+
+    __slots__ = ("_task", "_waiting", "beat", "entered_s", "gone", "key_sha256", "sending_since_s", "sent_at_s")
+
+    def __init__(self, key_sha256: str) -> None:
+        self.key_sha256 = key_sha256
+        self.gone: str | None = None
+        self.beat = False
+        self.entered_s = self.sent_at_s = monotonic_s()
+        self.sending_since_s: float | None = None
+        self._waiting: asyncio.Future[None] | None = None
+        self._task = asyncio.current_task()
+
+    def wake(self) -> None:
+        waiting = self._waiting
+        if waiting is not None and not waiting.done():
+            waiting.set_result(None)
+
+    async def wait(self) -> None:
+        """Until `wake`. Look at the state first: a wake-up that came while nobody waited is not kept."""
+        self._waiting = asyncio.get_running_loop().create_future()
+        try:
+            await self._waiting
+        finally:
+            self._waiting = None
+
+    def leave(self, reason: str) -> None:
+        """It shall read no more: `reason` is disconnected, stalled, revoked or overdue."""
+        if self.gone is None:
+            self.gone = reason
+            self.wake()
+            if self.sending_since_s is not None and self._task is not None:
+                self._task.cancel()  # it waits for the socket, not for us
+
+
+class Readers:
+    """All readers of this process."""
+
+    def __init__(self, heartbeat_s: float, stall_s: float = STALL_S, most_s: float = MOST_S) -> None:
+        """`most_s`: how long anybody may read one stream; more than any generation may last."""
+        self._heartbeat_s = heartbeat_s
+        self._stall_s = stall_s
+        self._most_s = most_s
+        self._readers: set[Reader] = set()
+        self._revoked: dict[str, None] = {}
+
+    def __len__(self) -> int:
+        return len(self._readers)
+
+    def enter(self, key_sha256: str) -> Reader:
+        reader = Reader(key_sha256)
+        self._readers.add(reader)
+        ACTIVE_STREAMS.set(len(self._readers))
+        if key_sha256 in self._revoked:
+            self._drop(reader, "revoked")
+        return reader
+
+    def exit(self, reader: Reader) -> None:
+        self._readers.discard(reader)
+        ACTIVE_STREAMS.set(len(self._readers))
+
+    def revoke(self, key_sha256: str) -> None:
+        """End every stream of this key, those too that are about to begin."""
+        self._revoked[key_sha256] = None
+        if len(self._revoked) > MOST_REVOKED:
+            del self._revoked[next(iter(self._revoked))]
+        for reader in list(self._readers):
+            if reader.key_sha256 == key_sha256:
+                self._drop(reader, "revoked")
+
+    async def run_ticks(self) -> None:
+        """Heartbeats to the quiet, an end to the stalled. One timer for all readers, until cancelled."""
+        tick_s = min(1.0, self._heartbeat_s / 4)
+        while True:
+            await asyncio.sleep(tick_s)
+            self.tick(monotonic_s())
+
+    def tick(self, now_s: float) -> None:
+        for reader in list(self._readers):
+            since = reader.sending_since_s
+            if since is not None and now_s - since > self._stall_s:
+                self._drop(reader, "stalled")
+            elif now_s - reader.entered_s > self._most_s:
+                self._drop(reader, "overdue")
+            elif since is None and now_s - reader.sent_at_s >= self._heartbeat_s:
+                reader.beat = True
+                reader.wake()
+
+    def _drop(self, reader: Reader, reason: str) -> None:
+        DROPPED_READERS.labels(reason).inc()
+        reader.leave(reason)

@@ -1,0 +1,66 @@
+"""What a stream is served from: a generation as far as it is known here. Live ones grow, finished ones are whole."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import orjson
+
+from api.streaming.endings import Ending, ending_of_outcome
+from api.streaming.frames import piece
+from schemas.envelope import plain
+from schemas.generation import Turn
+from schemas.outcome import Outcome
+
+
+class Listener(Protocol):
+    """Somebody to tell that a source has grown."""
+
+    def wake(self) -> None: ...
+
+
+class Source(Protocol):
+    """`pieces[n - 1]` is chunk n's text as a JSON string. `turn` None: frame 0 is not there yet."""
+
+    @property
+    def turn(self) -> Turn | None: ...
+    @property
+    def started_at_us(self) -> int: ...
+    @property
+    def pieces(self) -> list[bytes]: ...
+    @property
+    def ending(self) -> Ending | None: ...
+    @property
+    def lost(self) -> Exception | None:
+        """Why this source will never end; None as long as it may."""
+
+    def listen(self, listener: Listener) -> None: ...
+    def leave(self, listener: Listener) -> None: ...
+
+
+def text_of(source: Source) -> str:
+    """All text so far."""
+    return "".join(map(orjson.loads, source.pieces))
+
+
+class FinishedSource:
+    """A finished generation, served from its outcome: the same chunks, the same times, the same bytes."""
+
+    lost = None
+
+    def __init__(self, outcome: Outcome) -> None:
+        self.turn: Turn | None = outcome.turn
+        self.ending: Ending | None = ending_of_outcome(outcome)
+        started = outcome.started_at_us
+        self.started_at_us = outcome.ended_at_us if started is None else started
+        self.pieces: list[bytes] = []
+        text, place = plain(outcome.text), 0
+        for mark in outcome.chunks:
+            self.pieces.append(piece(text[place : place + mark.length]))
+            place += mark.length
+
+    def listen(self, listener: Listener) -> None:
+        """It never grows."""
+
+    def leave(self, listener: Listener) -> None:
+        """Nothing was registered."""

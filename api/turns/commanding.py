@@ -1,0 +1,68 @@
+"""What every command needs: who asked, when, under which key."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import Request
+
+from api.access.key_cache import Principal
+from api.http.errors import bad_request, not_accepted_for_sure
+from api.http.metrics import PRODUCE_FAILURES
+from api.parts import Parts
+from infra.clock import now_us
+from infra.ids import draw_id
+from schemas import ids
+from schemas.envelope import Envelope, Position
+from topics.errors import LogUnavailable
+
+KEY_HEADER = "Idempotency-Key"
+REPLAYED_HEADER = "Idempotent-Replayed"
+MOST_KEY_CHARACTERS = 255
+
+
+@dataclass(frozen=True, slots=True)
+class IdempotencyKey:
+    """`given` False: drawn here. The ids of a command derive from it either way, so a retry may send it."""
+
+    value: str
+    given: bool
+
+
+def idempotency_key(request: Request, request_id: str | None = None) -> IdempotencyKey:
+    """The request's key, from its header or (`request_id`) its body, or a fresh one.
+
+    Raises ApiError 400 for one that is too long or not printable ASCII, and for two.
+    """
+    given = request.headers.getlist(KEY_HEADER)
+    if not given and request_id is None:
+        return IdempotencyKey(draw_id(), False)
+    value = given[0] if given else str(request_id)
+    param = KEY_HEADER if given else "request_id"
+    if len(given) > 1 or not 0 < len(value) <= MOST_KEY_CHARACTERS or not (value.isascii() and value.isprintable()):
+        raise bad_request(
+            f"{param} must be 1 to {MOST_KEY_CHARACTERS} printable ASCII characters, once.",
+            code="invalid_idempotency_key",
+            param=param,
+        )
+    if request_id is not None and value != request_id:
+        raise bad_request(
+            f"{KEY_HEADER} and request_id differ; send one.", code="invalid_idempotency_key", param="request_id"
+        )
+    return IdempotencyKey(value, True)
+
+
+def envelope(request: Request, principal: Principal, cause_id: str, event_type: str) -> Envelope:
+    """The envelope of an event that this request causes now; its id derives from `cause_id`."""
+    request_id: str = request.scope["state"]["request_id"]
+    return Envelope(ids.event_id(cause_id, event_type), now_us(), None, request_id, f"user:{principal.user_id}")
+
+
+async def send(parts: Parts, topic: str, key: str, event: Any, idempotency: IdempotencyKey) -> Position:
+    """Produce a command's one record. Raises ApiError 503: it may have been accepted."""
+    try:
+        return await parts.log.send(topic, key, event)
+    except LogUnavailable as error:
+        PRODUCE_FAILURES.inc()
+        raise not_accepted_for_sure(idempotency.value) from error

@@ -1,0 +1,37 @@
+"""/api/v1/models: what can be chosen from, with what it costs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+
+from api.access.auth import Caller
+from api.http.answers import json_answer
+from api.parts import parts_of
+from infra.models.spec import ModelSpec
+
+router = APIRouter(prefix="/api/v1/models", tags=["models"])
+
+
+@router.get("")
+async def list_models(request: Request, caller: Caller) -> Response:
+    """Every model of this installation. Prices are of a million tokens."""
+    models = parts_of(request).models
+    return json_answer({"data": [model_json(spec, spec.id == models.default_model.id) for spec in models]})
+
+
+def model_json(spec: ModelSpec, default: bool) -> dict[str, Any]:
+    return {
+        "id": spec.id,
+        "default": default,
+        "description": spec.description,
+        "contextTokens": spec.context_tokens,
+        "maxOutputTokens": spec.max_output_tokens,
+        "price": {
+            "currency": spec.price.currency,
+            "inputPerMillion": spec.price.input_micros_per_million / 1e6,
+            "outputPerMillion": spec.price.output_micros_per_million / 1e6,
+        },
+        "capabilities": list(spec.capabilities),
+    }

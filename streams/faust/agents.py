@@ -1,0 +1,244 @@
+"""The one place where records come out of Faust: decode, handle, then acknowledge.
+
+Faust acknowledges in `finally`, also when the handler raised; so streams are `noack()` here and a record is
+acknowledged only after its handler returned (research "streaming" §2, DESIGN "Pure rules, thin shells").
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, replace
+from typing import Any
+
+from infra.clock import monotonic_s
+from infra.crash_points import crash_point
+from infra.exits import tell_newer
+from infra.logging import get_logger
+from schemas.codec import NewerRecord, UndecodableRecord, UnencodableRecord, decode, record_type_of
+from schemas.envelope import SealedContent
+from streams.errors import GaveUp, Poison, Retry
+from streams.faust.acks import OrderedAcks
+from streams.faust.lanes import Lanes
+from topics.catalogue import DEAD_LETTERS
+from topics.dead_letters import PoisonRun, dead_letter_of, letter_key
+from topics.errors import LogUnavailable, RecordRefused
+from topics.headers import is_imported
+from topics.producer import LogProducer
+
+FIRST_PAUSE_S = 0.1
+LONGEST_PAUSE_S = 5.0
+NOT_CARRIED = "it was held back for long and is not carried here: read it at its place"
+GIVE_UP_S = 300.0
+_POISON = (UndecodableRecord, UnencodableRecord, RecordRefused, SealedContent, Poison)
+"""A record, or what follows from it, that no number of attempts will get through."""
+
+_log = get_logger(__name__)
+
+
+async def _nowhere(error: Exception) -> None:
+    """Parks nothing: for records that come from no agent's stream."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a record stands. `maybe_repeat`: it may have been handled before, by this process or another.
+
+    `acknowledge` and `park` are for agents that hold records back (`holds=True`): call the one when the record may be
+    forgotten, or await the other when it turns out later that it is poison; then it is acknowledged.
+    """
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp_us: int
+    key: bytes | None
+    maybe_repeat: bool
+    acknowledge: Callable[[], None]
+    park: Callable[[Exception], Awaitable[None]] = _nowhere
+
+
+Handler = Callable[[Any, Source], Awaitable[None]]
+"""Handles one record; what it brought about is durable when it returns. Raises Poison (or what the log or the codec
+say of a record that they will never take), Retry, or what ends the process. It is called again with the same record
+after Retry, a restart or a rebalance."""
+
+SetAsideAt = Callable[[str, int, int, int], bool]
+"""Whether an operator has set aside the record of a newer release at (topic, partition, offset), appended at so many
+milliseconds. It may block."""
+
+OpenHandler = Callable[[LogProducer], AbstractAsyncContextManager[Handler]]
+"""Opens what a handler needs (given the process's producer) and closes it when the process stops."""
+
+
+class Consumption:
+    """One agent's way from Faust events to handled records."""
+
+    def __init__(
+        self,
+        name: str,
+        handler: Handler,
+        producer: LogProducer,
+        *,
+        records: tuple[type, ...],
+        retry_on: tuple[type[Exception], ...],
+        holds: bool,
+        acknowledge: Callable[[Any], None],
+        maybe_repeat: Callable[[str, int, int], bool],
+        stopping: Callable[[], bool],
+        give_up_s: float = GIVE_UP_S,
+        imported: bool = False,
+        set_aside: SetAsideAt = lambda topic, partition, offset, at_ms: False,
+    ) -> None:
+        self._set_aside = set_aside
+        self._consumer = f"streams.{name}"
+        self._handler = handler
+        self._producer = producer
+        self._wanted = frozenset(records)
+        self._retry_on: tuple[type[Exception], ...] = (Retry, LogUnavailable, *retry_on)
+        self._holds = holds
+        self._maybe_repeat = maybe_repeat
+        self._stopping = stopping
+        self._give_up_s = give_up_s
+        self._imported = imported
+        self._poison = PoisonRun()
+        self._acks: OrderedAcks[Any] = OrderedAcks(acknowledge)
+        self.in_flight = 0
+
+    def opened(self, message: Any) -> Callable[[], None]:
+        """A message came; returns what acknowledges it once all before it are."""
+        return self._acks.opened((message.topic, message.partition), message.generation_id, message)
+
+    def is_wanted(self, message: Any) -> bool:
+        """Whether a record must be decoded: it is of a wanted type or of no type that is known, and if it is another
+        log's history, that is wanted too."""
+        record_type = record_type_of(message.value)
+        if record_type is not None and record_type not in self._wanted:
+            return False
+        return self._imported or not is_imported(message.headers)
+
+    async def take(self, message: Any, acknowledge: Callable[[], None]) -> None:
+        """Handle one message to its end: handled, parked as a dead letter, or raising what ends the process."""
+        self.in_flight += 1
+        try:
+            source = Source(
+                message.topic,
+                message.partition,
+                message.offset,
+                round(message.timestamp * 1_000_000),
+                message.key,
+                self._maybe_repeat(message.topic, message.partition, message.offset),
+                acknowledge,
+            )
+            if self._holds:
+                source = replace(source, park=self._parking(message, source))
+            if not await self._handled(message, source):
+                return
+            if self._holds:
+                # Held for minutes perhaps: only the place is needed from here on.
+                message.value = None
+            else:
+                crash_point("stream.before_acknowledge")
+                acknowledge()
+        finally:
+            self.in_flight -= 1
+
+    async def _handle_or_park(self, message: Any, source: Source) -> None:
+        try:
+            record = decode(message.value)
+            if type(record) in self._wanted:
+                await self._handler(record, source)
+            elif self._holds:
+                source.acknowledge()
+            self._poison.good()
+        except NewerRecord as error:
+            at_ms = source.timestamp_us // 1000
+            if await asyncio.to_thread(self._set_aside, source.topic, source.partition, source.offset, at_ms):
+                _log.warning("passed over: an operator has set it aside", source=_place(source))
+                if self._holds:
+                    source.acknowledge()
+                return
+            tell_newer(_log, error, source.topic, source.partition, source.offset)
+            raise
+        except _POISON as error:
+            await self._park(message, source, error)
+
+    def _parking(self, message: Any, source: Source) -> Callable[[Exception], Awaitable[None]]:
+        async def park(error: Exception) -> None:
+            until_s, pause_s = monotonic_s() + self._give_up_s, FIRST_PAUSE_S
+            while True:
+                try:
+                    await self._park(message, source, error, "" if message.value is not None else NOT_CARRIED)
+                    return
+                except LogUnavailable as away:
+                    if monotonic_s() > until_s:
+                        raise GaveUp(f"{_place(source)} cannot be parked: {away}") from away
+                    await asyncio.sleep(pause_s)
+                    pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
+
+        return park
+
+    async def _park(self, message: Any, source: Source, error: Exception, note: str = "") -> None:
+        letter = dead_letter_of(
+            source.topic,
+            source.partition,
+            source.offset,
+            message.key,
+            message.value,
+            [(name, value or b"") for name, value in message.headers or ()],
+            consumer=self._consumer,
+            error=error,
+            at_us=source.timestamp_us,
+            note=note,
+        )
+        try:
+            await self._producer.send(DEAD_LETTERS, letter_key(message.key), letter)
+        except RecordRefused as refused:
+            _log.error("a dead letter was refused, only this line knows of it", reason=str(refused))
+        _log.error("parked in dead-letters", source=_place(source), error=type(error).__name__)
+        self._poison.poison(_place(source), error)
+        if self._holds:
+            source.acknowledge()
+
+    async def _handled(self, message: Any, source: Source) -> bool:
+        """Whether the record was seen to; False if the process is stopping and the record stays for the next one."""
+        began_s = monotonic_s()
+        pause_s = FIRST_PAUSE_S
+        while True:
+            try:
+                await self._handle_or_park(message, source)
+                return True
+            except self._retry_on as error:
+                waited_s = monotonic_s() - began_s
+                if waited_s > self._give_up_s:
+                    raise GaveUp(f"{_place(source)} failed for {waited_s:.0f} s, last: {error}") from error
+                if self._stopping():
+                    return False
+                _log.warning("retrying", source=_place(source), error=f"{type(error).__name__}: {error}", pause=pause_s)
+                await asyncio.sleep(pause_s)
+                pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
+                # What timed out may have been accepted all the same.
+                source = replace(source, maybe_repeat=True)
+
+
+def _place(source: Source) -> str:
+    return f"{source.topic}/{source.partition}/{source.offset}"
+
+
+async def consume(messages: Any, consumption: Consumption, most_in_flight: int) -> None:
+    """Take messages from an asynchronous iterator until it ends, `most_in_flight` of different keys side by side."""
+    async with asyncio.TaskGroup() as group:
+        lanes = Lanes(group, most_in_flight)
+        async for message in messages:
+            acknowledge = consumption.opened(message)
+            if not consumption.is_wanted(message):
+                acknowledge()
+            elif most_in_flight == 1:
+                await consumption.take(message, acknowledge)
+            else:
+                await lanes.submit(message.key, _work(consumption, message, acknowledge))
+
+
+def _work(consumption: Consumption, message: Any, acknowledge: Callable[[], None]) -> Callable[[], Awaitable[None]]:
+    return lambda: consumption.take(message, acknowledge)

@@ -1,1 +1,0 @@
-"""Moderation: what may be asked and answered."""
