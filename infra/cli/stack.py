@@ -154,15 +154,14 @@ def _detached(settings: Settings, layout: Layout, counts: dict[str, int], consol
     """Start the daemon and wait until it is ready or has failed. Raises StackError with its error."""
     from infra.cli.stack_file import read_stack_file
     from infra.cli.stack_progress import Progress, welcome
-    from infra.settings import PREFIX
+    from infra.settings import PREFIX, host_variables
     from infra.stack.addresses import settings_env
     from infra.stack.children import REPO_ROOT
 
     layout.create()
     layout.status_file.unlink(missing_ok=True)
     environment = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
-    if cache := os.environ.get("VERBATIM_CACHE"):
-        environment["VERBATIM_CACHE"] = str(Path(cache).absolute())
+    environment |= host_variables()
     with layout.log_of("supervisor").open("a") as log_file:
         daemon = subprocess.Popen(
             [sys.executable, "-m", "infra.cli.supervise", *(f"{role}={n}" for role, n in counts.items())],
