@@ -131,8 +131,8 @@ def test_real_servers_from_first_start_to_killed_supervisor(tmp_path: Path, monk
         monkeypatch.setenv(f"VERBATIM_SERVERS__{program}", "auto")
     with running_servers(layout.root) as supervisor:
         for name in ("kafka", "cassandra"):
-            assert running_binary(layout, name) == chosen_java("auto", os.environ).binary
-        assert running_binary(layout, "redis") == chosen_redis("auto", os.environ).binary
+            assert running_binary(layout, name) == chosen_java("auto", os.environ).binary.resolve()
+        assert running_binary(layout, "redis") == chosen_redis("auto", os.environ).binary.resolve()
         settings = settings_of(layout.root)
         assert (settings.kafka, settings.cassandra, settings.triton) == first_addresses
         assert read_record(settings) == payload
@@ -143,7 +143,7 @@ def test_real_servers_from_first_start_to_killed_supervisor(tmp_path: Path, monk
 
 
 def running_binary(layout: Layout, name: str) -> Path:
-    return Path(psutil.Process(pids(layout)[name]).exe())
+    return Path(psutil.Process(pids(layout)[name]).exe()).resolve()
 
 
 def assert_only_ours_may_use_redis(layout: Layout, settings: Settings) -> None:
