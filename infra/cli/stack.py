@@ -129,8 +129,10 @@ class _Screen:
         self._layout = layout
         self._is_ready = False
         self._said: dict[str, str] = {}
+        self._last: Snapshot | None = None
 
     def show(self, snapshot: Snapshot) -> None:
+        self._last = snapshot
         if not self._is_ready:
             self._progress.show(snapshot)
             return
@@ -142,18 +144,19 @@ class _Screen:
             self._said[child.name] = line
 
     def ready(self, settings: Settings, key: str) -> None:
-        from infra.cli.stack_progress import welcome
+        from infra.cli.stack_progress import notes_of, welcome
         from infra.stack.stack_file import api_url
 
         self._is_ready = True
         self._progress.close()
-        welcome(self._console, self._layout, api_url(settings), key, self._progress.elapsed_s)
+        notes = notes_of(self._last)
+        welcome(self._console, self._layout, api_url(settings), key, self._progress.elapsed_s, notes)
 
 
 def _detached(settings: Settings, layout: Layout, counts: dict[str, int], console: Console) -> None:
     """Start the daemon and wait until it is ready or has failed. Raises StackError with its error."""
     from infra.cli.stack_file import read_stack_file
-    from infra.cli.stack_progress import Progress, welcome
+    from infra.cli.stack_progress import Progress, notes_of, welcome
     from infra.settings import PREFIX, host_variables
     from infra.stack.addresses import settings_env
     from infra.stack.children import REPO_ROOT
@@ -190,7 +193,7 @@ def _detached(settings: Settings, layout: Layout, counts: dict[str, int], consol
             daemon.wait(DOWN_TIMEOUT_S)
             raise StackError("interrupted; everything was stopped again") from None
     stack = read_stack_file(layout.stack_file)
-    welcome(console, layout, stack.api_url, stack.api_key, progress.elapsed_s)
+    welcome(console, layout, stack.api_url, stack.api_key, progress.elapsed_s, notes_of(snapshot))
 
 
 def down(state: StateOption = None) -> None:

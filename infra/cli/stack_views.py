@@ -184,8 +184,7 @@ def doctor(state: StateOption = None) -> None:
         # Its own API holds the port, and its own servers the memory.
         findings = [finding for finding in findings if finding.what not in ("port", "memory")]
     for finding in findings:
-        mark = "PROBLEM" if finding.advice else "note" if finding.known else "ok"
-        known = f"known against it: {finding.known}" if finding.known else ""
-        print(f"{mark:<7}  {finding.what}: {'; '.join(filter(None, (finding.found, finding.advice, known)))}")
+        mark = "PROBLEM" if finding.advice else "note" if finding.note else "ok"
+        print(f"{mark:<7}  {finding.what}: {'; '.join(filter(None, (finding.found, finding.advice, finding.note)))}")
     if any(finding.advice for finding in findings):
         raise typer.Exit(1)

@@ -26,7 +26,7 @@ NEEDED_GLIBC = (2, 35)
 NEEDED_MEMORY = {"kafka": 600 * MIB, "cassandra": 1100 * MIB, "redis": 80 * MIB, "triton": 200 * MIB}
 OWN_MEMORY = 700 * MIB
 NEEDED_DISK = 2 * GIB
-NEEDED_CACHE = 400 * MIB
+NEEDED_CACHE = 700 * MIB
 MODULES = (
     ("aiokafka", "aiokafka"),
     ("cassandra", "cassandra-driver"),
@@ -66,12 +66,12 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line of `doctor`: `advice` is empty when nothing keeps a stack from starting. `known`: what is against it."""
+    """One line of `doctor`: `advice` is empty when nothing keeps a stack from starting. `note`: what else to know."""
 
     what: str
     found: str
     advice: str = ""
-    known: str = ""
+    note: str = ""
 
 
 def gather(settings: Settings, layout: Layout) -> Facts:
@@ -118,7 +118,7 @@ def judge(facts: Facts, external: frozenset[str]) -> list[Finding]:
             "all there" if not facts.modules_missing else "missing: " + ", ".join(facts.modules_missing),
             "delete .venv and run ./verbatim again" if facts.modules_missing else "",
         ),
-        *(Finding(program.name, program.found, program.problem, program.known) for program in facts.programs),
+        *(Finding(program.name, program.found, program.problem, program.note) for program in facts.programs),
         _at_least("memory", facts.memory_available, needed_memory, "stop other programs or use a larger machine"),
         _at_least(
             "disk",

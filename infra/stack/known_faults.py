@@ -7,6 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+TRITON_FAULTS = (
+    "CVE-2025-23319, CVE-2025-23320 and CVE-2025-23334 in its Python backend, for programs of this host, which alone "
+    "reach it (mended in 25.07, of which there is no wheel)"
+)
 NEWEST_JAVA_KNOWN = (17, 0, 17)
 NEWEST_JAVA_DATE = "October 2025"
 # CVE-2025-49844, a use after free that a Lua script of a client with a login can cause: the first version without it,

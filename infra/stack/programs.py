@@ -7,19 +7,22 @@ from dataclasses import dataclass
 
 from infra.settings import ServersSettings
 from infra.stack.errors import CannotStart
+from infra.stack.jars import cache_dir
 from infra.stack.java import chosen_java
-from infra.stack.known_faults import java_faults, redis_faults
+from infra.stack.known_faults import TRITON_FAULTS, java_faults, redis_faults
 from infra.stack.redis import chosen_redis
-from infra.stack.triton import libpython_folder, require_numpy_1, stub_binary
+from infra.stack.triton import STAND_IN, TRITON_VERSION
+from infra.stack.triton_environment import triton_environment
+from infra.stack.triton_python import NoTritonPython, find_triton_python
 
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """One program. `known`: what is known against it. `problem`: why there is none, and what to do."""
+    """One program. `note`: what is known against it. `problem`: why there is none, and what to do."""
 
     name: str
     found: str
-    known: str = ""
+    note: str = ""
     problem: str = ""
 
 
@@ -33,7 +36,7 @@ def local_programs(
     if "redis" not in external:
         found.append(_or_problem("redis", lambda: _redis(servers.redis, environment)))
     if "triton" not in external:
-        found.append(_or_problem("triton", _triton))
+        found.append(_triton(environment))
     return tuple(found)
 
 
@@ -47,7 +50,7 @@ def _or_problem(name: str, look: Callable[[], Program]) -> Program:
 def _java(wanted: str, environment: Mapping[str, str]) -> Program:
     java = chosen_java(wanted, environment)
     origin = _origin(java.packaged)
-    return Program("java", f"{java.version_text}, {origin} ({java.binary})", java_faults(java.version))
+    return Program("java", f"{java.version_text}, {origin} ({java.binary})", _against(java_faults(java.version)))
 
 
 def _redis(wanted: str, environment: Mapping[str, str]) -> Program:
@@ -56,13 +59,23 @@ def _redis(wanted: str, environment: Mapping[str, str]) -> Program:
     known = redis_faults(server.kind, server.version)
     if known and not server.packaged:
         known += "; a distribution may have mended it without another number"
-    return Program("redis", found, known)
+    return Program("redis", found, _against(known))
 
 
-def _triton() -> Program:
-    require_numpy_1()
-    libpython_folder()
-    return Program("triton", f"packaged ({stub_binary()})")
+def _triton(environment: Mapping[str, str]) -> Program:
+    """What is missing keeps no stack from starting: a plain process serves the local model then."""
+    try:
+        python = find_triton_python(environment)
+    except NoTritonPython as error:
+        return Program("triton", f"not running: {error}", STAND_IN)
+    made = triton_environment(python, cache_dir())
+    where = made.root if made.is_made() else "to be installed at the next start"
+    found = f"{TRITON_VERSION}, packaged, with Python {python.version} ({python.binary}; {where})"
+    return Program("triton", found, _against(TRITON_FAULTS))
+
+
+def _against(known: str) -> str:
+    return f"known against it: {known}" if known else ""
 
 
 def _origin(packaged: bool) -> str:

@@ -67,7 +67,7 @@ def plan_servers(
     describe: dict[str, Callable[[], ChildSpec]] = {
         "cassandra": describe_cassandra,
         "kafka": describe_kafka,
-        "triton": lambda: triton.spec(layout, ports, models, healths["triton"]),
+        "triton": lambda: triton.spec(layout, ports, models, healths["triton"], say),
         "redis": describe_redis,
     }
     return tuple(

@@ -20,7 +20,7 @@ WELL = Facts(
     cache_place=Path("/cache"),
     jars_missing=True,
     modules_missing=(),
-    programs=(Program("java", "17.0.9, packaged", known="updates are missing"), Program("redis", "Redis 7.2.11")),
+    programs=(Program("java", "17.0.9, packaged", note="updates are missing"), Program("redis", "Redis 7.2.11")),
     api_port=8080,
     api_port_free=True,
 )
