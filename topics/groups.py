@@ -36,7 +36,7 @@ def committed_by(admin: AdminClient, *, answer_s: float = _ANSWER_S) -> dict[Top
     try:
         listing = admin.list_consumer_groups(request_timeout=answer_s).result(answer_s)
         if listing.errors:
-            raise LogUnavailable(f"the broker does not tell all consumer groups: {listing.errors[0]}")
+            raise LogUnavailable(f"the broker did not list all consumer groups: {listing.errors[0]}")
         # One request tells of one group: all are on their way before the first answer is waited for.
         asked = {
             group: admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)], request_timeout=answer_s)[
@@ -49,7 +49,7 @@ def committed_by(admin: AdminClient, *, answer_s: float = _ANSWER_S) -> dict[Top
                 if place.error is None and place.offset >= 0:
                     found.setdefault((place.topic, place.partition), {})[group] = place.offset
     except (KafkaException, TimeoutError) as error:
-        raise LogUnavailable(f"the broker does not tell what its consumer groups have read: {error}") from error
+        raise LogUnavailable(f"the broker did not return what its consumer groups have read: {error}") from error
     return found
 
 
@@ -61,7 +61,7 @@ def instances(admin: AdminClient, groups: Sequence[str], *, answer_s: float = _A
         asked = admin.describe_consumer_groups(list(groups), request_timeout=answer_s)
         found = {group: answer.result(answer_s) for group, answer in asked.items()}
     except (KafkaException, TimeoutError) as error:
-        raise LogUnavailable(f"the broker does not tell who its consumer groups are: {error}") from error
+        raise LogUnavailable(f"the broker did not describe its consumer groups: {error}") from error
     return {
         group: sorted(
             member.group_instance_id.removeprefix(f"{group}-") for member in told.members if member.group_instance_id
@@ -77,11 +77,11 @@ def members(properties: Mapping[str, str], prefix: str, *, answer_s: float = _AN
         listing = admin.list_consumer_groups(request_timeout=answer_s).result(answer_s)
         groups = sorted(group.group_id for group in listing.valid if group.group_id.startswith(prefix))
         if listing.errors:
-            raise LogUnavailable(f"the broker does not tell all consumer groups: {listing.errors[0]}")
+            raise LogUnavailable(f"the broker did not list all consumer groups: {listing.errors[0]}")
         asked = admin.describe_consumer_groups(groups, request_timeout=answer_s) if groups else {}
         found = {group: answer.result(answer_s) for group, answer in asked.items()}
     except (KafkaException, TimeoutError) as error:
-        raise LogUnavailable(f"the broker does not tell who its consumer groups are: {error}") from error
+        raise LogUnavailable(f"the broker did not describe its consumer groups: {error}") from error
     return [
         Member(
             group,

@@ -115,7 +115,7 @@ async def authorise(request: Request) -> Principal:
     keys, address = parts_of(request).keys, address_of(request)
     principal = None if session is None else await keys.principal(session.key_sha256, address)
     if principal is None:
-        raise unauthorised("You are no longer signed in here. Sign in again.", code="session_expired")
+        raise unauthorised("Your session has expired or was revoked. Sign in again.", code="session_expired")
     return principal
 
 

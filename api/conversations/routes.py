@@ -40,7 +40,7 @@ AsOf = Annotated[str | None, Query(max_length=4000)]
 
 def _named(title: str) -> str:
     if not title.strip():
-        raise PydanticCustomError("string_too_short", "it is blank")
+        raise PydanticCustomError("string_too_short", "it must not be blank")
     return title
 
 
@@ -62,7 +62,7 @@ class RenameConversation(ApiBody):
 
 @router.post("", status_code=201, openapi_extra=openapi_body(StartConversation))
 async def start_conversation(request: Request, caller: Caller) -> Response:
-    """Begin a conversation. With an Idempotency-Key, a retry finds the same one."""
+    """Create a conversation. A retry with the same Idempotency-Key returns the same one."""
     parts = parts_of(request)
     body = await read_body(request, StartConversation, parts.settings.max_body_bytes)
     if body.model is not None:
@@ -118,7 +118,7 @@ async def list_conversations(request: Request, caller: Caller, limit: Limit = 20
 
 @router.get("/{conversation_id}")
 async def get_conversation(request: Request, caller: Caller, conversation_id: str, as_of: AsOf = None) -> Response:
-    """The conversation; with `as_of`, as it was at a time or a cut of the log, with its messages."""
+    """The conversation; with `as_of`, its state and messages at a time or a cut of the log."""
     parts = parts_of(request)
     found = await conversation_of(request, parts, caller, conversation_id)
     assert found.row is not None  # noqa: S101 - it was asked for

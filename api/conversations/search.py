@@ -35,14 +35,14 @@ async def search(request: Request, caller: Caller, q: Asked, limit: Limit = 20, 
     parts = parts_of(request)
     words = words_of(q)
     if not words:
-        raise bad_request("Invalid value for 'q': there is no word in it.", param="q")
+        raise bad_request("Invalid value for 'q': it contains no word.", param="q")
     await catch_up_lists(request, parts, caller, CONVERSATION_EVENTS)
     gate: asyncio.Semaphore = request.app.state.searches
     try:
         async with asyncio.timeout(parts.settings.read_wait_s):
             await gate.acquire()
     except TimeoutError:
-        raise unavailable("There are too many searches at once. Please retry.", code="search_busy") from None
+        raise unavailable("Too many searches are running. Please retry.", code="search_busy") from None
     try:
         page = await Search(parts.reads, caller.user_id, words, limit, Budget()).page(cursor)
     except BadCursor:

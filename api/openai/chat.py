@@ -40,7 +40,7 @@ _log = get_logger(__name__)
 
 @router.post("/chat/completions", openapi_extra=openapi_body(ChatCompletionRequest))
 async def create_chat_completion(request: Request, caller: Caller) -> Response:
-    """OpenAI's Chat Completions, streamed or whole."""
+    """Create a chat completion, as OpenAI does: streaming or not."""
     arrived_s = monotonic_s()
     parts = parts_of(request)
     asked = await read_as(request, ChatCompletionRequest, parts.settings.max_body_bytes, Asked.of)

@@ -22,7 +22,7 @@ async def list_models(request: Request, caller: Caller) -> Response:
 
 @router.get("/{model_id:path}")
 async def get_model(request: Request, caller: Caller, model_id: str) -> Response:
-    """One model; the list for no name at all, as clients that end every address with a slash ask for it."""
+    """One model; with an empty name, the list (some clients add a slash)."""
     if not model_id:
         return await list_models(request, caller)
     parts = parts_of(request)

@@ -19,13 +19,13 @@ WITHIN_S = 8.0
 
 @router.get("")
 async def get_pulse(request: Request, operator: Operator) -> Response:
-    """The figures of this moment."""
+    """The current figures of the installation."""
     return json_answer(await parts_of(request).pulse.one(WITHIN_S))
 
 
 @router.get("/stream")
 async def stream_pulse(request: Request, operator: Operator) -> Response:
-    """The figures once a second, each as an event `pulse`."""
+    """The figures once a second, as `pulse` events."""
     parts = parts_of(request)
     return PushedStream(PulseSource(parts.pulse), parts.readers, operator.key_sha256)
 

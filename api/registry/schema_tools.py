@@ -31,26 +31,26 @@ router = APIRouter(tags=["schemas"], dependencies=[Depends(admit_anybody)])
 
 @router.post("/compatibility/subjects/{subject}/versions/{version}", openapi_extra=LOOK_UP_BODY)
 async def fits_version(request: Request, subject: str, version: str, verbose: bool = False) -> Response:
-    """Whether a reader with this schema could read what was written with that version. Nothing is registered."""
+    """Check whether a reader with this schema can read data of that version. Registers nothing."""
     return await _checked(request, [version_of(subject, version)], verbose=verbose)
 
 
 @router.post("/compatibility/subjects/{subject}/versions", openapi_extra=LOOK_UP_BODY)
 async def fits_all(request: Request, subject: str, verbose: bool = False) -> Response:
-    """The same of all versions of the subject."""
+    """Check whether a reader with this schema can read data of every version of the subject."""
     return await _checked(request, versions_of(subject).values(), verbose=verbose)
 
 
 async def _checked(request: Request, entries: Iterable[Entry], *, verbose: bool) -> Response:
     body = await schema_in(request)
     if body.schema_type != "AVRO":
-        return answer(_verdict(["the schemas here are Avro"], verbose=verbose))
+        return answer(_verdict(["this registry holds only Avro schemas"], verbose=verbose))
     gate: asyncio.Semaphore = request.app.state.schema_checks
     try:
         async with asyncio.timeout(WITHIN_S):
             await gate.acquire()
     except TimeoutError:
-        raise Overloaded("other schemas are being checked") from None
+        raise Overloaded("another schema check is running") from None
     try:
         # Of a schema of somebody else's: in a thread, so that it keeps nobody's tokens waiting.
         reasons = await asyncio.to_thread(index.unreadable, list(entries), body.text)
@@ -85,11 +85,11 @@ async def schemas(
 
 @router.get("/contexts")
 async def contexts() -> Response:
-    """There is but the one."""
+    """The contexts of the registry: only the default one."""
     return answer(["."])
 
 
 @router.get("/v1/metadata/id")
 async def metadata_id() -> Response:
-    """This registry is part of no cluster."""
+    """The cluster of this registry: none."""
     return answer({"scope": {"path": [], "clusters": {}}, "id": ""})

@@ -51,7 +51,7 @@ async def resume_stream(
 
 @router.get("")
 async def get_generation(request: Request, caller: Caller, generation_id: str) -> Response:
-    """How far it is."""
+    """The state of the generation."""
     opened = await _found(request, parts_of(request), caller, generation_id)
     try:
         return json_answer(_state(opened))
@@ -131,7 +131,7 @@ def _asked_position(request: Request) -> str | None:
     given = {*by_header, *by_query}
     if len(by_header) > 1 or len(by_query) > 1 or len(given) > 1:
         raise bad_request(
-            f"Send one position, once: {_LAST_EVENT_ID} or after.", code="invalid_position", param=_LAST_EVENT_ID
+            f"Send exactly one position: {_LAST_EVENT_ID} or after.", code="invalid_position", param=_LAST_EVENT_ID
         )
     return given.pop() if given else None
 
@@ -146,9 +146,9 @@ async def _position(parts: Parts, source: Source, given: str | None) -> int:
         await grown_within(source, parts.settings.read_wait_s, lambda: _newest(source) >= after)
     if after is None or after > _newest(source):
         newest = _newest(source)
-        there = f"0 to {newest} can be resumed from" if newest >= 0 else "nothing of it is there yet"
+        there = f"the stream can be resumed from 0 to {newest}" if newest >= 0 else "the stream has no frames yet"
         raise bad_request(
-            f"There is no such position in this stream: {there}; without a position all of it comes.",
+            f"Invalid position: {there}. Without a position the whole stream is sent.",
             code="invalid_position",
             param=_LAST_EVENT_ID,
         )

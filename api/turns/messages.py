@@ -109,7 +109,7 @@ async def send_message(request: Request, caller: Caller, conversation_id: str) -
 
 @router.post("/{message_id}/regenerate", openapi_extra=openapi_body(Regenerate, required=False))
 async def regenerate(request: Request, caller: Caller, conversation_id: str, message_id: str) -> Response:
-    """Another answer beside those there are. `message_id` names a prompt, or one of its answers."""
+    """Ask for another answer, as a branch. `message_id` names a prompt, or one of its answers."""
     arrived_s = monotonic_s()
     parts = parts_of(request)
     body = await read_body(request, Regenerate, parts.settings.max_body_bytes, empty_is_object=True)
@@ -123,7 +123,7 @@ async def regenerate(request: Request, caller: Caller, conversation_id: str, mes
     row = await settled_message(request, parts, conversation, message_id)
     prompt_id = row.message_id if row.role == "user" else row.parent_message_id
     if prompt_id is None:
-        raise bad_request("This message answers no prompt.", param="message_id")
+        raise bad_request("This message is not an answer to a prompt.", param="message_id")
     spec = _model(parts, body.model or row.model, conversation)
 
     def command(tail: Position) -> Command:

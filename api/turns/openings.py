@@ -165,7 +165,8 @@ async def _settle(parts: Parts, feed: Feed, ours: Turn, key: str) -> tuple[Sourc
     first = await _first_turn(parts, feed)
     if first is None:
         raise unavailable(
-            f"The command was accepted but nothing began yet. Retry with the header Idempotency-Key: {key}",
+            "The command was accepted, but the answer has not started yet. "
+            f"Retry with the header Idempotency-Key: {key}",
             headers={"Idempotency-Key": key},
         )
     if first.request_hash != ours.request_hash:
