@@ -21,7 +21,8 @@ from infra.crash_points import crash_point
 from projections.generations.queries import GenerationRow
 from schemas.conversation import PromptSubmitted, RegenerateRequested
 from schemas.envelope import Position
-from schemas.generation import Price, Turn
+from schemas.generation import Turn
+from schemas.price import Price
 from topics.catalogue import CONVERSATION_EVENTS
 from topics.errors import LogUnavailable
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from schemas.conversation import Sampling
-from schemas.generation import Price
+from schemas.price import Price
 
 EngineName = Literal["triton", "openai", "tensorrt_llm"]
 Dialect = Literal["auto", "trtllm_engine", "llmapi"]

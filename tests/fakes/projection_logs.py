@@ -19,7 +19,7 @@ from schemas.conversation import (
     Sampling,
 )
 from schemas.envelope import Content, Envelope, Position
-from schemas.generation import Failure, Price, Turn, Usage
+from schemas.generation import Failure, Turn
 from schemas.outcome import (
     ChunkMark,
     GenerationCancelled,
@@ -28,6 +28,7 @@ from schemas.outcome import (
     GenerationRefused,
     Outcome,
 )
+from schemas.price import Price, Usage
 from schemas.usage import UsageEntry, UsageRecorded, UsageRerated
 from streams.backfill.reactor import Repricing, reprice
 from topics.catalogue import ACCOUNT_EVENTS, CONVERSATION_EVENTS, GENERATION_OUTCOMES, USAGE_RECORDS, catalogue

@@ -28,16 +28,8 @@ from schemas import ids
 from schemas.codec import decode, encode
 from schemas.conversation import PromptSubmitted, RegenerateRequested
 from schemas.envelope import Envelope, Position, plain
-from schemas.generation import (
-    AttemptEnded,
-    AttemptStarted,
-    Failure,
-    GenerationEnded,
-    Price,
-    TokenChunk,
-    Turn,
-    Usage,
-)
+from schemas.generation import AttemptEnded, AttemptStarted, Failure, GenerationEnded, TokenChunk, Turn
+from schemas.price import Price, Usage
 from topics.catalogue import ACCOUNT_EVENTS, CONVERSATION_EVENTS, GENERATION_OUTCOMES, TOKEN_CHUNKS, Catalogue
 from topics.generation_fold import GenerationFold
 from topics.outcomes import outcome_of

@@ -18,7 +18,8 @@ from schemas.control import CancelRequested
 from schemas.conversation import Sampling
 from schemas.dead_letter import DeadLetter
 from schemas.envelope import Envelope
-from schemas.generation import AttemptEnded, AttemptStarted, GenerationEnded, TokenChunk, Usage
+from schemas.generation import AttemptEnded, AttemptStarted, GenerationEnded, TokenChunk
+from schemas.price import Usage
 from tests.eventually import eventually
 from tests.fakes.openai_upstream import OpenAIUpstream
 from tests.integration.worker_world import WorkerWorld

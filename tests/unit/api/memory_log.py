@@ -12,7 +12,8 @@ from schemas import ids
 from schemas.codec import decode, encode
 from schemas.conversation import PromptSubmitted, RegenerateRequested
 from schemas.envelope import Envelope, Position
-from schemas.generation import AttemptEnded, AttemptStarted, Failure, GenerationEnded, Price, TokenChunk, Turn, Usage
+from schemas.generation import AttemptEnded, AttemptStarted, Failure, GenerationEnded, TokenChunk, Turn
+from schemas.price import Price, Usage
 from topics.catalogue import CONVERSATION_EVENTS, TOKEN_CHUNKS, catalogue
 from topics.errors import LogUnavailable
 from topics.generation_fold import GenerationFold

@@ -16,12 +16,11 @@ from schemas.generation import (
     FinishReason,
     GenerationEnded,
     GenerationRequested,
-    Price,
     TokenChunk,
     Turn,
-    Usage,
 )
 from schemas.outcome import Outcome
+from schemas.price import Price, Usage
 from streams.metering.reactor import usage_of
 from tests.faults.evidence import (
     Acked,

@@ -13,8 +13,9 @@ from hypothesis import given
 from schemas import codec
 from schemas.codec import NewerRecord, UndecodableRecord, decode, encode, record_type_of, set_write_level, write_level
 from schemas.conversation import ConversationDeleted, PromptSubmitted, RegenerateRequested
-from schemas.generation import AttemptEnded, Failure, GenerationEnded, Usage
+from schemas.generation import AttemptEnded, Failure, GenerationEnded
 from schemas.outcome import GenerationCompleted, GenerationFailed
+from schemas.price import Usage
 from schemas.registry import READ_BEFORE, RECORD_TYPES, WRITE_LEVEL, registered_schemas, versions_of
 from schemas.versions import held_by
 from tests.golden.samples import samples

@@ -26,13 +26,12 @@ from schemas.generation import (
     FinishReason,
     GenerationEnded,
     GenerationRecord,
-    Price,
     TokenChunk,
     Turn,
-    Usage,
 )
 from schemas.limits import MAX_ANSWER_CHARS, MAX_ANSWER_CHUNKS, MAX_RECORD_BYTES, MAX_TOKENS
 from schemas.outcome import GenerationCompleted, GenerationFailed, Outcome
+from schemas.price import Price, Usage
 from streams.metering.reactor import usage_of
 from tests.generation_logs import TURN, chunk, ended, started, stopped
 from topics.bounding import MAX_FIELD_CHARS, bounded
