@@ -23,7 +23,8 @@ from infra.models.catalogue import Deadlines, ModelCatalogue, ModelNotFound, Mod
 from schemas import ids
 from schemas.conversation import Sampling
 from schemas.envelope import Envelope, Position
-from schemas.generation import AttemptStarted, Failure, GenerationRequested, Usage
+from schemas.generation import AttemptStarted, Failure, GenerationRequested
+from schemas.price import Usage
 from topics.bounding import bounded
 from topics.errors import LogError, LogUnavailable, RecordRefused
 

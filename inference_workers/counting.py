@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from inference_workers.ports import Finish
-from schemas.generation import Usage
 from schemas.limits import MAX_TOKENS
+from schemas.price import Usage
 
 SLACK_TOKENS = 64
 """What an engine may count beyond the tokens that were asked for: end-of-text and other special tokens, and the tokens

@@ -13,16 +13,8 @@ from inference_workers.coalescing import Gathered, Pipe
 from infra.clock import now_us
 from infra.crash_points import crash_point
 from schemas.codec import UnencodableRecord, encode
-from schemas.generation import (
-    AttemptEnded,
-    AttemptStarted,
-    Failure,
-    FinishReason,
-    GenerationRecord,
-    TokenChunk,
-    Turn,
-    Usage,
-)
+from schemas.generation import AttemptEnded, AttemptStarted, Failure, FinishReason, GenerationRecord, TokenChunk, Turn
+from schemas.price import Usage
 from topics.catalogue import TOKEN_CHUNKS, Catalogue
 from topics.errors import LogError, LogUnavailable, RecordRefused
 from topics.headers import headers_of

@@ -16,7 +16,8 @@ from projections.messages import queries as messages
 from projections.messages.chain import Chain
 from schemas.conversation import ChatMessage
 from schemas.envelope import Content
-from schemas.generation import Price, Turn
+from schemas.generation import Turn
+from schemas.price import Price
 
 _PAGE_TURNS = 50
 _END_WITHIN_S = 3.0

@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from schemas.envelope import Content, Envelope, Position, TimestampMicros
-from schemas.generation import Failure, Turn, Usage
+from schemas.generation import Failure, Turn
+from schemas.price import Usage
 
 
 @dataclass(frozen=True, slots=True)

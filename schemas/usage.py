@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from schemas.envelope import Envelope, Position, TimestampMicros
-from schemas.generation import Usage
+from schemas.price import Usage
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,11 +16,10 @@ from schemas.generation import (
     FinishReason,
     GenerationEnded,
     GenerationRecord,
-    Price,
     TokenChunk,
     Turn,
-    Usage,
 )
+from schemas.price import Price, Usage
 
 PRICE = Price("2026-01", "EUR", 1_000_000, 100_000, 3_000_000)
 PROMPT_TOKENS = 11

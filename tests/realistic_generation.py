@@ -20,9 +20,9 @@ from schemas.generation import (
     GenerationRequested,
     TokenChunk,
     Turn,
-    Usage,
 )
 from schemas.outcome import GenerationRefused, Outcome
+from schemas.price import Usage
 from streams.conversation.ports import NoHistory
 from streams.conversation.reactor import react, react_to_deletion, turn_of
 from streams.metering.reactor import usage_of

@@ -15,7 +15,7 @@ from random import Random
 from infra.moderation.policy import Policy, Rule
 from schemas.conversation import ChatMessage, Sampling
 from schemas.envelope import plain
-from schemas.generation import Price
+from schemas.price import Price
 
 MOST_TURNS = 40
 MOST_TOKENS = 2000

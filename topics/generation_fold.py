@@ -37,11 +37,11 @@ from schemas.generation import (
     GenerationRecord,
     TokenChunk,
     Turn,
-    Usage,
 )
 from schemas.limits import MAX_RECORD_BYTES, MAX_TOKENS
 from schemas.marks_codec import chunk_mark
 from schemas.outcome import ChunkMark
+from schemas.price import Usage
 from topics.bounding import bounded
 from topics.vocabulary import check_word
 

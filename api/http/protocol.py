@@ -15,6 +15,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from api.http.cross_origin import CrossOrigin
 from api.http.errors import ApiError
+from api.http.lingering import LingeringTransport
 from api.http.middleware import COMMON, REQUEST_ID_HEADER, request_id_of
 
 MOST_HEAD_BYTES = 2 * 1024 * 1024
@@ -36,9 +37,11 @@ class BoundedHttp(HttpToolsProtocol):
     _head_done = False
     _in_body = False
     _refused: ApiError | None = None
+    _lingering: LingeringTransport
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
-        super().connection_made(transport)
+        self._lingering = LingeringTransport(transport, self.loop, self._is_sending)
+        super().connection_made(self._lingering)
         self._late = self.loop.call_later(HEAD_S, self._head_is_late)
         link = transport.get_extra_info("socket")
         if link is not None and _USER_TIMEOUT is not None:
@@ -46,9 +49,13 @@ class BoundedHttp(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_clock()
+        self._lingering.stop()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        if self._lingering.lingers:
+            self._lingering.discard(data)
+            return
         if self._refused is not None:
             return
         super().data_received(data)
@@ -94,6 +101,10 @@ class BoundedHttp(HttpToolsProtocol):
                 await app(scope, receive, send)
 
         super()._start_asgi_task(cycle, unless_refused)
+
+    def _is_sending(self) -> bool:
+        """Whether more may come of what is not read any more."""
+        return self._in_body or self._refused is not None
 
     def _head_is_late(self) -> None:
         self._late = None

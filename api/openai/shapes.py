@@ -9,7 +9,8 @@ import orjson
 
 from api.streaming.endings import Ending
 from infra.models.catalogue import ModelSpec
-from schemas.generation import Turn, Usage
+from schemas.generation import Turn
+from schemas.price import Usage
 
 DONE = b"data: [DONE]\n\n"
 CANCELLED = "The generation was cancelled before it had finished."

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, assert_never
 
-from schemas.generation import Failure, Usage
+from schemas.generation import Failure
 from schemas.outcome import (
     GenerationCancelled,
     GenerationCompleted,
@@ -16,6 +16,7 @@ from schemas.outcome import (
     GenerationRefused,
     Outcome,
 )
+from schemas.price import Usage
 from topics.generation_fold import GenerationFold
 from topics.outcomes import outcome_of
 

@@ -14,7 +14,8 @@ from typing import Any, Protocol
 import orjson
 
 from api.streaming.endings import Ending
-from schemas.generation import Turn, Usage
+from schemas.generation import Turn
+from schemas.price import Usage
 
 KEEP_ALIVE = b": keep-alive\n\n"
 

@@ -21,7 +21,8 @@ from infra.crash_points import crash_point
 from projections.generations.queries import GenerationRow
 from schemas.conversation import PromptSubmitted, RegenerateRequested
 from schemas.envelope import Position
-from schemas.generation import Price, Turn
+from schemas.generation import Turn
+from schemas.price import Price
 from topics.catalogue import CONVERSATION_EVENTS
 from topics.errors import LogUnavailable
 
@@ -47,17 +48,17 @@ def turn_of(command: Command, price: Price, cause: Position) -> Turn:
     """The turn that a command at `cause` begins."""
     prompt = command.message_id if isinstance(command, PromptSubmitted) else command.prompt_message_id
     return Turn(
-        command.generation_id,
-        command.conversation_id,
-        command.user_id,
-        command.message_id,
-        prompt,
-        command.kind if isinstance(command, PromptSubmitted) else "chat",
-        command.model,
-        price,
-        command.request_hash,
-        cause,
-        command.tail,
+        generation_id=command.generation_id,
+        conversation_id=command.conversation_id,
+        user_id=command.user_id,
+        message_id=command.message_id,
+        prompt_message_id=prompt,
+        kind=command.kind if isinstance(command, PromptSubmitted) else "chat",
+        model=command.model,
+        price=price,
+        request_hash=command.request_hash,
+        cause=cause,
+        tail=command.tail,
     )
 
 

@@ -13,7 +13,7 @@ from infra.moderation.policy_file import load_policy
 from infra.settings import Settings
 from projections.facade import Projections
 from projections.history import ProjectedHistory
-from schemas.generation import Price
+from schemas.price import Price
 from streams.conversation.agent import make_conversation_app
 from streams.conversation.ports import HistoryPort, NoHistory
 from streams.conversation.reactor import UNKNOWN_PRICE

@@ -21,7 +21,8 @@ from infra.cli.stack_file import RunningStack
 from infra.cli.terminal import UserError
 from infra.clock import monotonic_s, now_us
 from infra.ids import draw_attempt_id, draw_id
-from schemas.generation import AttemptEnded, Usage
+from schemas.generation import AttemptEnded
+from schemas.price import Usage
 from topics.catalogue import DEAD_LETTERS, TOKEN_CHUNKS, Catalogue
 from topics.errors import LogError
 from topics.groups import committed

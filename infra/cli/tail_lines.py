@@ -11,7 +11,8 @@ from typing import Any
 
 from schemas.codec import FRAME_BYTES, NewerRecord, UndecodableRecord, decode, record_type_of
 from schemas.envelope import Position, Sealed
-from schemas.generation import Failure, Usage
+from schemas.generation import Failure
+from schemas.price import Usage
 
 _BARE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@-]*")
 # What json.dumps leaves as it is although it ends a line or steers a terminal for somebody, and lone surrogates.

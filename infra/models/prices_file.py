@@ -11,7 +11,7 @@ from pydantic import Field, ValidationError, field_validator
 from infra.models.spec import ModelsFileError
 from infra.models.toml_lines import key_lines, line_of
 from infra.models.toml_mistakes import StrictTable, Tables, first_mistake, read_toml
-from schemas.generation import Price
+from schemas.price import Price
 
 _MICROS = 1_000_000
 

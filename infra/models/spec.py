@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from schemas.conversation import Sampling
-from schemas.generation import Price
+from schemas.price import Price
 
 EngineName = Literal["triton", "openai", "tensorrt_llm"]
 Dialect = Literal["auto", "trtllm_engine", "llmapi"]
@@ -70,6 +70,11 @@ class ModelSpec:
     description: str = ""
     owned_by: str = "verbatim"
     declared_at: str = ""
+
+    @property
+    def version(self) -> str:
+        """Which model the id stands for, as commands record it: its name at the engine."""
+        return self.upstream_model
 
     def sampling(self, asked: Sampling) -> Sampling:
         """`asked` with this model's defaults where it is silent; `max_tokens` is always set and within bounds."""

@@ -9,7 +9,8 @@ from infra.cassandra import Row
 from projections.reading import Tables
 from schemas.conversation import TurnKind
 from schemas.envelope import Position
-from schemas.generation import Price, Turn
+from schemas.generation import Turn
+from schemas.price import Price
 
 _NAME = "generations"
 COLUMNS = (

@@ -12,8 +12,9 @@ from projections.messages.marks import marks_from_cell
 from schemas.codec import decode
 from schemas.conversation import Attachment
 from schemas.envelope import Content
-from schemas.generation import Failure, Usage
+from schemas.generation import Failure
 from schemas.outcome import Outcome
+from schemas.price import Usage
 
 TURN_COLUMNS = (
     "cause, kind, message_id, generation_id, prompt_message_id, parent_message_id, content, attachments, model,"

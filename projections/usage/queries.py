@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from infra.cassandra import Row
 from projections.reading import Tables
 from projections.usage.fold import month_of
-from schemas.generation import Usage
+from schemas.price import Usage
 
 _NAME = "usage"
 _MONTH = (

@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from schemas.envelope import Position
-from schemas.generation import Price
 from schemas.outcome import GenerationCancelled, GenerationCompleted, GenerationFailed, GenerationRefused
+from schemas.price import Price
 from schemas.usage import UsageRerated
 from streams.backfill.reactor import Produced, Repricing, reprice
 from topics.catalogue import GENERATION_OUTCOMES, USAGE_RECORDS

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from schemas import ids
 from schemas.envelope import Envelope, Position
-from schemas.generation import Price
 from schemas.outcome import Outcome
+from schemas.price import Price
 from schemas.usage import UsageRerated
 
 _ACTOR = "system:backfill"

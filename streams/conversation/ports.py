@@ -8,7 +8,8 @@ from typing import Protocol
 
 from schemas.conversation import ChatMessage, Sampling
 from schemas.envelope import Content
-from schemas.generation import Price, Turn
+from schemas.generation import Turn
+from schemas.price import Price
 
 
 class Context(Protocol):

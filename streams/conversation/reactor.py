@@ -23,9 +23,10 @@ from schemas.conversation import (
     TurnKind,
 )
 from schemas.envelope import Envelope, Position, plain
-from schemas.generation import EndReason, Failure, GenerationEnded, GenerationRequested, Price, Turn
+from schemas.generation import EndReason, Failure, GenerationEnded, GenerationRequested, Turn
 from schemas.limits import MAX_TOKENS
 from schemas.moderation import ModerationVerdict
+from schemas.price import Price
 from streams.conversation.context import Assembled, assemble
 from streams.conversation.ports import Context, Counter, Model
 from topics.bounding import bounded

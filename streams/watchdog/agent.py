@@ -15,8 +15,8 @@ from infra.settings import Settings
 from schemas.codec import UnencodableRecord
 from schemas.conversation import PromptSubmitted, RegenerateRequested
 from schemas.envelope import Position
-from schemas.generation import Price
 from schemas.outcome import GenerationCancelled, GenerationCompleted, GenerationFailed, GenerationRefused
+from schemas.price import Price
 from streams.faust.app import Handler, Source, StreamApp, make_app, run_agent
 from streams.watchdog.held import HeldAcknowledgements
 from streams.watchdog.lookback import ended_among

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from schemas import ids
 from schemas.conversation import PromptSubmitted, RegenerateRequested
 from schemas.envelope import Envelope, Position
-from schemas.generation import Failure, GenerationEnded, Price, Turn
+from schemas.generation import Failure, GenerationEnded, Turn
+from schemas.price import Price
 from topics.bounding import bounded
 
 Command = PromptSubmitted | RegenerateRequested

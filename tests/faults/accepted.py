@@ -12,7 +12,8 @@ from hashlib import sha256
 from typing import Literal
 
 from schemas.envelope import plain
-from schemas.generation import AttemptEnded, AttemptStarted, GenerationEnded, GenerationRecord, TokenChunk, Usage
+from schemas.generation import AttemptEnded, AttemptStarted, GenerationEnded, GenerationRecord, TokenChunk
+from schemas.price import Usage
 
 WhyVoid = Literal["after_end", "not_owner", "out_of_sequence"]
 

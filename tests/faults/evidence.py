@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from schemas.generation import Usage
+from schemas.price import Usage
 
 
 def question(tag: str, count: int) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 
-from schemas.generation import Usage
+from schemas.price import Usage
 from tests.faults.evidence import Entry, Evidence, Intent, LogRecord, StoredMessage
 from tests.faults.facts import Facts
 from tests.faults.journal import read

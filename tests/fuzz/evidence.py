@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from schemas.conversation import PromptSubmitted
 from schemas.envelope import plain
-from schemas.generation import Usage
+from schemas.price import Usage
 from tests.faults.evidence import Evidence, StoredMessage
 from tests.faults.facts import Command, Facts
 from tests.faults.log_evidence import LogReader, at_rest

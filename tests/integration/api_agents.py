@@ -28,16 +28,8 @@ from schemas import ids
 from schemas.codec import decode, encode
 from schemas.conversation import PromptSubmitted, RegenerateRequested
 from schemas.envelope import Envelope, Position, plain
-from schemas.generation import (
-    AttemptEnded,
-    AttemptStarted,
-    Failure,
-    GenerationEnded,
-    Price,
-    TokenChunk,
-    Turn,
-    Usage,
-)
+from schemas.generation import AttemptEnded, AttemptStarted, Failure, GenerationEnded, TokenChunk, Turn
+from schemas.price import Price, Usage
 from topics.catalogue import ACCOUNT_EVENTS, CONVERSATION_EVENTS, GENERATION_OUTCOMES, TOKEN_CHUNKS, Catalogue
 from topics.generation_fold import GenerationFold
 from topics.outcomes import outcome_of
@@ -125,17 +117,17 @@ def said_by(command: PromptSubmitted | RegenerateRequested) -> str:
 def turn_of(command: PromptSubmitted | RegenerateRequested, cause: Position) -> Turn:
     prompt = command if isinstance(command, PromptSubmitted) else None
     return Turn(
-        command.generation_id,
-        command.conversation_id,
-        command.user_id,
-        command.message_id,
-        command.message_id if isinstance(command, PromptSubmitted) else command.prompt_message_id,
-        "chat" if prompt is None else prompt.kind,
-        command.model,
-        PRICE,
-        command.request_hash,
-        cause,
-        command.tail,
+        generation_id=command.generation_id,
+        conversation_id=command.conversation_id,
+        user_id=command.user_id,
+        message_id=command.message_id,
+        prompt_message_id=command.message_id if isinstance(command, PromptSubmitted) else command.prompt_message_id,
+        kind="chat" if prompt is None else prompt.kind,
+        model=command.model,
+        price=PRICE,
+        request_hash=command.request_hash,
+        cause=cause,
+        tail=command.tail,
     )
 
 

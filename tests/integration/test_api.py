@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -297,6 +298,35 @@ async def test_the_end_of_a_cancelled_turn_stands_once_in_the_log(running: Runni
     )
     assert isinstance(fold.end, GenerationEnded)
     assert (fold.end.reason, fold.end.seen, fold.text) == ("cancelled", 1, "held ")
+
+
+async def test_a_body_that_is_refused_early_gets_its_answer_while_it_is_sent(running: Running) -> None:
+    head = (
+        f"POST {CHAT} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {running.key}\r\n"
+        "Content-Type: application/json\r\nContent-Length: 100000000\r\n\r\n"
+    )
+    port = int(running.api.url.rpartition(":")[2])
+
+    async def refused() -> str:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+
+        async def send() -> None:
+            with suppress(ConnectionError):
+                for _ in range(32):
+                    writer.write(b" " * 65_536)
+                    await writer.drain()
+
+        async with asyncio.TaskGroup() as tasks:
+            writer.write(head.encode())
+            sending = tasks.create_task(send())
+            answer = await reader.read()
+            await sending
+        writer.close()
+        return answer.decode()
+
+    for _ in range(20):
+        answer = await refused()
+        assert answer.startswith("HTTP/1.1 413 ") and "request_too_large" in answer
 
 
 async def test_what_keeps_it_from_starting_is_one_clear_line(running: Running, tmp_path: Path) -> None:

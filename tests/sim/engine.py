@@ -11,7 +11,7 @@ from random import Random
 from inference_workers.ports import Delta, EngineEvent, EngineRequest, EngineUnavailable, Finish
 from infra.models.spec import Deadlines, ModelSpec
 from schemas.envelope import plain
-from schemas.generation import Price
+from schemas.price import Price
 
 PRICE = Price("sim", "EUR", 1_000_000, 100_000, 3_000_000)
 DEADLINES = Deadlines(first_token_s=5.0, inter_token_s=5.0, total_s=30.0)

@@ -17,7 +17,7 @@ from infra.models.catalogue import ModelCatalogue
 from infra.models.prices_file import read_prices_file
 from infra.models.spec import ModelsFileError
 from infra.settings import Settings
-from schemas.generation import Price
+from schemas.price import Price
 from streams.backfill.appending import Appender
 from streams.backfill.comparing import compare, read_on
 from streams.backfill.diary import Diary

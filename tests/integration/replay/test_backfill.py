@@ -19,8 +19,8 @@ from projections.usage.queries import UsageRow
 from schemas import ids
 from schemas.codec import encode
 from schemas.envelope import Position
-from schemas.generation import Price, Usage
 from schemas.outcome import Outcome
+from schemas.price import Price, Usage
 from schemas.usage import UsageRecorded, UsageRerated
 from streams.metering.reactor import usage_of
 from tests.eventually import eventually

@@ -11,6 +11,7 @@ import pytest
 from uvicorn import Config
 from uvicorn.server import ServerState
 
+from api.http import lingering
 from api.http import protocol as http_protocol
 from api.http.cross_origin import CrossOrigin
 from api.http.protocol import BoundedHttp, http_of
@@ -25,7 +26,7 @@ class Wire(asyncio.Transport):
     def __init__(self) -> None:
         super().__init__()
         self.written = b""
-        self.closed = False
+        self.closed = self.ended = False
         self.options: dict[int, int] = {}
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
@@ -42,6 +43,12 @@ class Wire(asyncio.Transport):
     def write(self, data: Any) -> None:
         self.written += bytes(data)
 
+    def can_write_eof(self) -> bool:
+        return True
+
+    def write_eof(self) -> None:
+        self.ended = True
+
     def close(self) -> None:
         self.closed = True
 
@@ -52,6 +59,11 @@ class Wire(asyncio.Transport):
         """Tests bring what they bring."""
 
     resume_reading = pause_reading
+
+    @property
+    def over(self) -> bool:
+        """Whether the client is told that nothing more comes."""
+        return self.ended or self.closed
 
     @property
     def answer(self) -> tuple[int, str]:
@@ -96,7 +108,7 @@ async def test_a_head_without_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
     for _ in range(10):
         protocol.data_received(b"x" * 500)
     assert wire.answer == (431, "head_too_large")
-    assert wire.closed
+    assert wire.over
     protocol.connection_lost(None)
 
 
@@ -105,7 +117,7 @@ async def test_a_head_that_does_not_come(monkeypatch: pytest.MonkeyPatch, sent: 
     monkeypatch.setattr(http_protocol, "HEAD_S", 0.01)
     protocol, wire = connection()
     protocol.data_received(sent)
-    await eventually(lambda: wire.closed)
+    await eventually(lambda: wire.over)
     assert wire.answer == (408, "request_timeout")
     protocol.connection_lost(None)
 
@@ -115,7 +127,7 @@ async def test_what_is_no_http(line: bytes) -> None:
     protocol, wire = connection()
     protocol.data_received(HEAD + line + b"\r\n")
     assert wire.answer == (400, "invalid_http")
-    assert wire.closed
+    assert wire.over
     protocol.connection_lost(None)
 
 
@@ -175,7 +187,7 @@ async def test_a_body_that_breaks_its_framing_is_answered(
         protocol.data_received(piece)
         await asyncio.sleep(0)
     assert wire.answer == (400, "invalid_http")
-    assert wire.closed
+    assert wire.over
     assert b"\r\nx-request-id: " in wire.written and b"\r\nconnection: close\r\n" in wire.written
     protocol.connection_lost(None)
     await settled(protocol)
@@ -199,9 +211,9 @@ async def test_what_was_asked_for_before_is_answered_before(broken: bytes, caplo
     protocol.data_received(HEAD + b"\r\n" + HEAD + b"\r\n")
     protocol.data_received(broken)
     await eventually(lambda: wire.written.endswith(b"ok"))
-    assert not wire.closed
+    assert not wire.over
     app.go.set()
-    await eventually(lambda: wire.closed)
+    await eventually(lambda: wire.over)
     await settled(protocol)
     answers = wire.written.split(b"HTTP/1.1 ")[1:]
     assert [answer[:3] for answer in answers] == [b"200", b"200", b"400"]
@@ -222,7 +234,7 @@ async def test_an_answer_that_has_begun_is_cut_when_the_rest_of_its_body_is_brok
     protocol.data_received(CHUNKED)
     await eventually(lambda: b"ok" in wire.written)
     protocol.data_received(b"ZZ\r\n")
-    assert wire.closed and b" 400 " not in wire.written
+    assert wire.over and b" 400 " not in wire.written
     await settled(protocol)
     assert not [record for record in caplog.records if record.levelname == "ERROR"]
 
@@ -235,3 +247,55 @@ async def test_a_page_that_may_call_can_read_what_was_wrong(origin: bytes, allow
     assert (b"access-control-allow-origin: " + origin in wire.written) is allowed
     assert b"vary: Origin" in wire.written
     assert (b"cross-origin-resource-policy: cross-origin" in wire.written) is allowed
+
+
+async def too_large(scope: Any, receive: Any, send: Any) -> None:
+    """Answers before the body has arrived, as the routes do with a 413."""
+    headers = [(b"content-length", b"2"), (b"connection", b"close")]
+    await send({"type": "http.response.start", "status": 413, "headers": headers})
+    await send({"type": "http.response.body", "body": b"no"})
+
+
+LARGE = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n"
+
+
+async def test_a_client_that_still_sends_gets_its_answer_before_the_connection_closes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(lingering, "LINGER_S", 0.05)
+    protocol, wire = connected_to(too_large)
+    protocol.data_received(LARGE + b"x" * 1000)
+    await eventually(lambda: wire.ended)
+    assert wire.written.endswith(b"no") and not wire.closed  # closed now, it would be reset
+    protocol.data_received(b"x" * 1000)  # thrown away, not parsed
+    await eventually(lambda: wire.closed)
+    protocol.connection_lost(None)
+
+
+async def test_a_client_that_sends_on_and_on_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lingering, "MAX_LINGER_BYTES", 5000)
+    protocol, wire = connected_to(too_large)
+    protocol.data_received(LARGE)
+    await eventually(lambda: wire.ended)
+    closed = []
+    for count in (5000, 1):
+        protocol.data_received(b"x" * count)
+        closed.append(wire.closed)
+    assert closed == [False, True]
+    protocol.connection_lost(None)
+
+
+async def test_a_client_that_has_sent_everything_is_closed_at_once() -> None:
+    protocol, wire = connected_to(too_large)
+    protocol.data_received(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}")
+    await eventually(lambda: wire.closed)
+    assert not wire.ended
+    protocol.connection_lost(None)
+
+
+async def test_nothing_waits_for_a_client_that_is_gone() -> None:
+    protocol, wire = connected_to(too_large)
+    protocol.data_received(LARGE)
+    await eventually(lambda: wire.ended)
+    protocol.connection_lost(None)
+    assert protocol._lingering._timer is not None and protocol._lingering._timer.cancelled()

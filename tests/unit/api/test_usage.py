@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from api.openai.shapes import usage_of as openai_usage_of
 from api.streaming.frames import usage_of
-from schemas.generation import Usage
+from schemas.price import Usage
 
 PLAIN = Usage(7, 5, 2)
 OURS = Usage(7, 5, 2, reasoning_tokens=3, estimated=True)

@@ -29,9 +29,10 @@ from inference_workers.publishing import MAX_CHUNK_CHARS
 from schemas.codec import encode
 from schemas.conversation import Sampling
 from schemas.envelope import SealedContent, plain
-from schemas.generation import AttemptEnded, Usage
+from schemas.generation import AttemptEnded
 from schemas.limits import MAX_ANSWER_CHARS, MAX_ANSWER_CHUNKS, MAX_RECORD_BYTES
 from schemas.outcome import GenerationCompleted, GenerationFailed
+from schemas.price import Usage
 from tests.generation_logs import chunk, started
 from tests.sim.engine import COUNTS
 from tests.unit.inference_workers.memory_log import MemoryLog, ScriptedEngine, attempted, job_record

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from inference_workers.counting import RUNAWAY_FACTOR, SLACK_TOKENS, runaway_at, usage_of
 from inference_workers.ports import Finish
-from schemas.generation import Usage
 from schemas.limits import MAX_TOKENS
+from schemas.price import Usage
 
 CONTEXT, ASKED = 4096, 100
 ints = st.one_of(st.integers(-10, 5000), st.integers(-(2**70), 2**70), st.sampled_from((2**31 - 1, 2**63, 2**64 - 1)))

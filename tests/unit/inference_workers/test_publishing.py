@@ -10,7 +10,8 @@ from confluent_kafka import KafkaError
 
 from inference_workers.publishing import MAX_CHUNK_CHARS, AttemptWriter, Outlet
 from schemas.codec import decode
-from schemas.generation import AttemptEnded, AttemptStarted, TokenChunk, Usage
+from schemas.generation import AttemptEnded, AttemptStarted, TokenChunk
+from schemas.price import Usage
 from tests.generation_logs import TURN, started
 from topics.catalogue import catalogue
 from topics.errors import LogError, LogUnavailable

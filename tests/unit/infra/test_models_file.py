@@ -10,7 +10,7 @@ from infra.models.catalogue import ModelCatalogue, ModelNotFound, ModelsFileErro
 from infra.models.models_file import read_models_file
 from infra.models.toml_lines import key_lines, line_of
 from schemas.conversation import Sampling
-from schemas.generation import Usage
+from schemas.price import Usage
 
 GOOD = """\
 [[model]]

@@ -8,7 +8,7 @@ import pytest
 
 from infra.models.prices_file import read_prices_file
 from infra.models.spec import ModelsFileError
-from schemas.generation import Price
+from schemas.price import Price
 
 GOOD = """\
 [[model]]

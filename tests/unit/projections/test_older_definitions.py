@@ -16,7 +16,7 @@ from projections.rows import Erase, Put, Table, narrowed, without
 from projections.usage.queries import _row
 from schemas.codec import set_write_level, write_level
 from schemas.envelope import Position
-from schemas.generation import Usage
+from schemas.price import Usage
 from tests.fakes.projection_logs import Placed, logs, outcome, prompt
 from tests.fakes.projection_logs import turn_of as turn_from
 

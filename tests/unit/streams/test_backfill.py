@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from schemas.codec import decode, encode
 from schemas.envelope import Envelope, Position
-from schemas.generation import Price, Usage
 from schemas.outcome import Outcome
+from schemas.price import Price, Usage
 from schemas.usage import UsageRerated
 from streams.backfill.diary import Diary, read_diary
 from streams.backfill.processors import REPRICE, repricing_of, repricing_text

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.envelope import Envelope, Position
-from schemas.generation import Usage
+from schemas.price import Usage
 from schemas.usage import UsageEntry, UsageRecorded, UsageRerated
 from streams.backfill.comparing import Comparison, Sum, month_of
 

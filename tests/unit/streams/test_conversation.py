@@ -16,8 +16,9 @@ from infra.moderation.policy_file import load_policy
 from schemas.codec import NewerRecord, encode
 from schemas.conversation import ChatMessage, ConversationDeleted, Sampling
 from schemas.envelope import Envelope, plain
-from schemas.generation import GenerationEnded, GenerationRequested, Price
+from schemas.generation import GenerationEnded, GenerationRequested
 from schemas.moderation import ModerationVerdict
+from schemas.price import Price
 from streams.conversation.context import assemble
 from streams.conversation.ports import Context, NoHistory
 from streams.conversation.reactor import Command, Out, characters, react, react_to_deletion, turn_of

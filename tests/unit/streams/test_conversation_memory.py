@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from schemas.conversation import ChatMessage
 from schemas.envelope import plain
-from schemas.generation import Price
+from schemas.price import Price
 from streams.conversation.counting import RememberedCounts
 from streams.conversation.memory import Begun, Bounded, Memory
 from streams.conversation.reactor import turn_of

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from schemas.codec import encode
 from schemas.envelope import Position
-from schemas.generation import AttemptStarted, EndReason, GenerationEnded, GenerationRecord, Usage
+from schemas.generation import AttemptStarted, EndReason, GenerationEnded, GenerationRecord
 from schemas.outcome import (
     GenerationCancelled,
     GenerationCompleted,
@@ -18,6 +18,7 @@ from schemas.outcome import (
     GenerationRefused,
     Outcome,
 )
+from schemas.price import Usage
 from streams.recorder.partition import DOUBT, PartitionState
 from tests.generation_logs import chunk, ended, started, stopped
 from topics.generation_fold import GenerationFold

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.generation import Price
+from schemas.price import Price
 from streams.watchdog.reactor import OpenTurns, expiry
 from tests.unit.streams.commands import CAUSE, NOW_US, prompt, regenerate
 

@@ -12,7 +12,8 @@ from infra.models.catalogue import ModelCatalogue
 from schemas.codec import UnencodableRecord, encode
 from schemas.dead_letter import DeadLetter
 from schemas.envelope import Sealed
-from schemas.generation import GenerationEnded, Price
+from schemas.generation import GenerationEnded
+from schemas.price import Price
 from streams.faust.agents import Source
 from streams.watchdog.agent import Watchdog
 from streams.watchdog.reactor import OpenTurns, expiry

@@ -8,9 +8,10 @@ import pytest
 
 from schemas.codec import NewerRecord
 from schemas.envelope import Position, Sealed
-from schemas.generation import AttemptEnded, GenerationEnded, GenerationRecord, TokenChunk, Usage
+from schemas.generation import AttemptEnded, GenerationEnded, GenerationRecord, TokenChunk
 from schemas.limits import MAX_TOKENS
 from schemas.outcome import ChunkMark
+from schemas.price import Usage
 from tests.generation_logs import ENGINE_USAGE, PRICE, PROMPT_TOKENS, TURN, chunk, ended, started, stopped
 from tests.unit.topics.folding import WHOLE, Log, check, folded
 from topics.generation_fold import MARK_BYTES, GenerationFold

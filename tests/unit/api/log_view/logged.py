@@ -8,9 +8,10 @@ from api.log_view.events import LogEvent, event_of
 from schemas.codec import encode
 from schemas.conversation import PromptSubmitted, Sampling
 from schemas.envelope import Envelope, Position
-from schemas.generation import GenerationRequested, Usage
+from schemas.generation import GenerationRequested
 from schemas.moderation import ModerationVerdict
 from schemas.outcome import GenerationCompleted
+from schemas.price import Usage
 from schemas.usage import UsageRecorded
 from tests.generation_logs import TURN
 from topics.log import RawRecord

@@ -15,7 +15,7 @@ from projections.cursors import encode_cursor
 from schemas import ids
 from schemas.codec import NewerRecord, encode
 from schemas.envelope import Envelope
-from schemas.generation import Usage
+from schemas.price import Usage
 from schemas.registry import registered_schemas
 from schemas.usage import UsageRecorded
 from tests.unit.api.log_view.logged import NOWHERE, verdict

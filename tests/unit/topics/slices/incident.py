@@ -9,8 +9,9 @@ from schemas.control import CancelRequested
 from schemas.conversation import ConversationDeleted, ConversationRenamed, PromptSubmitted, Sampling
 from schemas.dead_letter import DeadLetter
 from schemas.envelope import Position
-from schemas.generation import AttemptEnded, AttemptStarted, GenerationRequested, TokenChunk, Turn, Usage
+from schemas.generation import AttemptEnded, AttemptStarted, GenerationRequested, TokenChunk, Turn
 from schemas.moderation import ModerationVerdict
+from schemas.price import Usage
 from tests.fakes.projection_logs import AT, envelope, outcome, prompt, regenerate, started, turn_of, used
 from tests.unit.topics.slices.memory import MemoryLog
 from topics.catalogue import (
