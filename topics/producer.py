@@ -8,11 +8,12 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from confluent_kafka import KafkaError, KafkaException, Message, Producer
+from confluent_kafka import KafkaError, KafkaException, Message
 
 from schemas.codec import encode
 from schemas.envelope import Position
 from topics.catalogue import Catalogue
+from topics.clients import open_producer
 from topics.errors import FatalLogError, LogError, LogUnavailable, RecordRefused
 from topics.headers import Headers, headers_of, size_of
 
@@ -50,7 +51,7 @@ class LogProducer:
         self._armed = False
         self._closing = threading.Event()
         self.in_flight = 0
-        self._producer = Producer(
+        self._producer = open_producer(
             {
                 **properties,
                 "client.id": client_id,
