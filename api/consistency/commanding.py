@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from fastapi import Request
 
@@ -16,6 +15,7 @@ from infra.ids import draw_id
 from schemas import ids
 from schemas.envelope import Envelope, Position
 from topics.errors import LogUnavailable
+from topics.topic import R, Topic
 
 MOST_KEY_CHARACTERS = 255
 
@@ -63,7 +63,7 @@ def idempotency_key(request: Request, request_id: str | None = None) -> Idempote
     return IdempotencyKey(value, True)
 
 
-async def send(log: CommandLog, topic: str, key: str, event: Any, idempotency: IdempotencyKey) -> Position:
+async def send(log: CommandLog, topic: Topic[R], key: str, event: R, idempotency: IdempotencyKey) -> Position:
     """Produce a command's one record. Raises ApiError 503: it may have been accepted."""
     try:
         return await log.send(topic, key, event)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Protocol
 
 from fastapi import Depends
 
@@ -13,12 +13,13 @@ from api.http.providing import provided
 from projections.commands.queries import CommandRow
 from projections.conversations.queries import ConversationRow
 from schemas.envelope import Position
+from topics.topic import R, Topic
 
 
 class CommandLog(Protocol):
     """Writing to the log."""
 
-    async def send(self, topic: str, key: str, record: Any) -> Position:
+    async def send(self, topic: Topic[R], key: str, record: R) -> Position:
         """Produce one record; returns its place once acknowledged. Raises LogUnavailable."""
 
     def fire(self, topic: str, key: str, value: bytes) -> None:
