@@ -10,6 +10,7 @@ from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
+from infra.runtime.metrics import bound
 from schemas.codec import encode
 from schemas.envelope import Position
 from topics.catalogue import Catalogue
@@ -19,6 +20,7 @@ from topics.headers import Headers, headers_of, size_of
 Acknowledged = Callable[[KafkaError | None, int], None]
 """Called on the loop with (error or None, offset; -1 on error)."""
 
+_queue_full = bound("producer.queue")
 _POLL_S = 0.2
 """How long the end of a producer may have to wait for its thread; acknowledgements wake it at once."""
 _BATCH_OVERHEAD_BYTES = 256
@@ -106,6 +108,7 @@ class LogProducer:
             else:
                 self._producer.produce(topic, value, key.encode(), partition, on_delivery=delivered, headers=headers)
         except BufferError:
+            _queue_full()
             raise LogUnavailable("the queue to the broker is full") from None
         except KafkaException as error:
             raise log_error(error.args[0]) from error
