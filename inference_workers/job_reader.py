@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import TimeoutError as HandOverTimeout
 from typing import Protocol
 
@@ -61,12 +61,12 @@ class JobReader:
     def __init__(
         self,
         properties: Mapping[str, str],
-        topics: list[str],
+        topics: Sequence[str],
         group: str,
         instance: str | None,
         handler: JobHandler,
     ) -> None:
-        self._topics = topics
+        self._topics = list(topics)
         self._handler = handler
         self._loop = asyncio.get_running_loop()
         self._failed: asyncio.Future[None] = self._loop.create_future()

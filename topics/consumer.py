@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
+from topics.clients import open_consumer
 from topics.errors import FatalLogError, LogUnavailable
 from topics.reads import reading_id
 
@@ -42,7 +43,7 @@ _REPAIRABLE = {
 
 def assigned_consumer(properties: Mapping[str, str], *, lazy: bool = False) -> Consumer:
     """A consumer that belongs to no group: partitions are assigned by hand, nothing is committed."""
-    return Consumer({**_BASE, **properties, "group.id": "verbatim-ungrouped", **(LAZY if lazy else {})})
+    return open_consumer({**_BASE, **properties, "group.id": "verbatim-ungrouped", **(LAZY if lazy else {})})
 
 
 def group_consumer(
@@ -60,7 +61,7 @@ def group_consumer(
     `on_commit` is told, within a poll, what became of commits that nobody waits for.
     """
     member = {"group.instance.id": f"{group}-{instance}"} if instance else {}
-    return Consumer(
+    return open_consumer(
         {
             **_BASE,
             "session.timeout.ms": "3000",

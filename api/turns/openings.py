@@ -48,17 +48,17 @@ def turn_of(command: Command, price: Price, cause: Position) -> Turn:
     """The turn that a command at `cause` begins."""
     prompt = command.message_id if isinstance(command, PromptSubmitted) else command.prompt_message_id
     return Turn(
-        command.generation_id,
-        command.conversation_id,
-        command.user_id,
-        command.message_id,
-        prompt,
-        command.kind if isinstance(command, PromptSubmitted) else "chat",
-        command.model,
-        price,
-        command.request_hash,
-        cause,
-        command.tail,
+        generation_id=command.generation_id,
+        conversation_id=command.conversation_id,
+        user_id=command.user_id,
+        message_id=command.message_id,
+        prompt_message_id=prompt,
+        kind=command.kind if isinstance(command, PromptSubmitted) else "chat",
+        model=command.model,
+        price=price,
+        request_hash=command.request_hash,
+        cause=cause,
+        tail=command.tail,
     )
 
 

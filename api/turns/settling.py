@@ -66,7 +66,7 @@ async def settle(
     """
     if not command.key.given:
         return
-    place = {(CONVERSATION_EVENTS, at.partition): at.offset}
+    place: dict[tuple[str, int], int] = {(CONVERSATION_EVENTS, at.partition): at.offset}
     if not await parts.reads.wait_for(place, (), SETTLE_S, conversation_id=command.conversation_id):
         raise unavailable(
             "The command was accepted, but is not in the projections yet. Retry with the header "

@@ -29,6 +29,7 @@ from infra.cli.chat_lines import (
 from infra.cli.chat_memory import Memory
 from infra.cli.chat_screen import Screen
 from infra.cli.chat_stopping import Stopping
+from infra.cli.chat_typing import TypedAhead
 from infra.cli.chat_wire import ContentChunk, MessageEnd, MessageStart, TurnFailed
 from infra.cli.terminal import UserError, one_line
 from infra.clock import monotonic_s
@@ -43,15 +44,16 @@ _PAGE, _MOST_PAGES = 100, 50
 class Session:
     """One talk. `save` is called whenever there is something to remember.
 
+    `typed_ahead`: where lines go that are typed while an answer is written.
     `troubles` counts the commands that failed; `interrupted`: the last answer was told to stop.
     """
 
-    def __init__(self, api: ChatApi, screen: Screen, save: Callable[[Memory], None]) -> None:
+    def __init__(self, api: ChatApi, screen: Screen, save: Callable[[Memory], None], typed_ahead: TypedAhead) -> None:
         self._api = api
         self._screen = screen
         self._save = save
         self._listed: list[str] = []
-        self.typed_ahead: list[str] = []
+        self.typed_ahead = typed_ahead
         self.troubles = 0
         self.interrupted = False
 

@@ -145,9 +145,18 @@ async def test_looking_back_finds_one_generation_up_to_a_place(
 
 def turn_in(conversation: str) -> Turn:
     return Turn(
-        ids.generation_id(conversation), conversation, TURN.user_id, TURN.message_id, TURN.prompt_message_id,
-        TURN.kind, TURN.model, TURN.price, TURN.request_hash, TURN.cause, TURN.tail,
-    )  # fmt: skip
+        generation_id=ids.generation_id(conversation),
+        conversation_id=conversation,
+        user_id=TURN.user_id,
+        message_id=TURN.message_id,
+        prompt_message_id=TURN.prompt_message_id,
+        kind=TURN.kind,
+        model=TURN.model,
+        price=TURN.price,
+        request_hash=TURN.request_hash,
+        cause=TURN.cause,
+        tail=TURN.tail,
+    )
 
 
 @pytest.fixture(params=["memory", pytest.param("redis", marks=pytest.mark.stack)])

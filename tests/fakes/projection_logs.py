@@ -69,24 +69,24 @@ def prompt(
 ) -> PromptSubmitted:
     message = ids.message_id(user, conversation, key)
     built = PromptSubmitted(
-        envelope(message, at_us),
-        conversation,
-        user,
-        message,
-        ids.generation_id(message),
-        parent,
-        "chat",
-        content,
-        (),
-        (),
-        "local",
-        Sampling(),
-        "interactive",
-        "standard",
-        Position(0, 0, 7),
-        "hash-1",
-        key,
-        at_us + 600_000_000,
+        envelope=envelope(message, at_us),
+        conversation_id=conversation,
+        user_id=user,
+        message_id=message,
+        generation_id=ids.generation_id(message),
+        parent_message_id=parent,
+        kind="chat",
+        content=content,
+        messages=(),
+        attachments=(),
+        model="local",
+        sampling=Sampling(),
+        service_class="interactive",
+        tier="standard",
+        tail=Position(0, 0, 7),
+        request_hash="hash-1",
+        idempotency_key=key,
+        deadline_at_us=at_us + 600_000_000,
     )
     return replace(built, **others)
 
@@ -96,20 +96,20 @@ def regenerate(
 ) -> RegenerateRequested:
     message = ids.message_id(user, conversation, key)
     return RegenerateRequested(
-        envelope(message, at_us),
-        conversation,
-        user,
-        message,
-        ids.generation_id(message),
-        prompt_message_id,
-        "local",
-        Sampling(),
-        "interactive",
-        "standard",
-        Position(0, 0, 9),
-        "hash-2",
-        key,
-        at_us + 600_000_000,
+        envelope=envelope(message, at_us),
+        conversation_id=conversation,
+        user_id=user,
+        message_id=message,
+        generation_id=ids.generation_id(message),
+        prompt_message_id=prompt_message_id,
+        model="local",
+        sampling=Sampling(),
+        service_class="interactive",
+        tier="standard",
+        tail=Position(0, 0, 9),
+        request_hash="hash-2",
+        idempotency_key=key,
+        deadline_at_us=at_us + 600_000_000,
     )
 
 
@@ -117,17 +117,17 @@ def turn_of(command: PromptSubmitted | RegenerateRequested, cause: Position) -> 
     prompt_id = command.prompt_message_id if isinstance(command, RegenerateRequested) else command.message_id
     kind = command.kind if isinstance(command, PromptSubmitted) else "chat"
     return Turn(
-        command.generation_id,
-        command.conversation_id,
-        command.user_id,
-        command.message_id,
-        prompt_id,
-        kind,
-        command.model,
-        PRICE,
-        command.request_hash,
-        cause,
-        command.tail,
+        generation_id=command.generation_id,
+        conversation_id=command.conversation_id,
+        user_id=command.user_id,
+        message_id=command.message_id,
+        prompt_message_id=prompt_id,
+        kind=kind,
+        model=command.model,
+        price=PRICE,
+        request_hash=command.request_hash,
+        cause=cause,
+        tail=command.tail,
     )
 
 

@@ -117,17 +117,17 @@ def said_by(command: PromptSubmitted | RegenerateRequested) -> str:
 def turn_of(command: PromptSubmitted | RegenerateRequested, cause: Position) -> Turn:
     prompt = command if isinstance(command, PromptSubmitted) else None
     return Turn(
-        command.generation_id,
-        command.conversation_id,
-        command.user_id,
-        command.message_id,
-        command.message_id if isinstance(command, PromptSubmitted) else command.prompt_message_id,
-        "chat" if prompt is None else prompt.kind,
-        command.model,
-        PRICE,
-        command.request_hash,
-        cause,
-        command.tail,
+        generation_id=command.generation_id,
+        conversation_id=command.conversation_id,
+        user_id=command.user_id,
+        message_id=command.message_id,
+        prompt_message_id=command.message_id if isinstance(command, PromptSubmitted) else command.prompt_message_id,
+        kind="chat" if prompt is None else prompt.kind,
+        model=command.model,
+        price=PRICE,
+        request_hash=command.request_hash,
+        cause=cause,
+        tail=command.tail,
     )
 
 

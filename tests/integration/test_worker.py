@@ -63,15 +63,17 @@ async def test_an_answer_and_its_commit(world: WorkerWorld) -> None:
 async def test_failures_are_told_and_the_worker_goes_on(world: WorkerWorld) -> None:
     with await world.worker():
         broken, unknown = await world.job("ERROR abcdef"), await world.job("hi", "nonesuch")
+        at_once = await world.job("BURST ERROR abcdef")
         long = await world.job("abcdef", sampling=Sampling(max_tokens=2))
-        for generation in (broken, unknown, long):
+        for generation in (broken, at_once, unknown, long):
             await eventually(world.finished(generation), 20)
-        told = {g: world.fold(g).end for g in (broken, unknown, long)}
+        told = {g: world.fold(g).end for g in (broken, at_once, unknown, long)}
         ends = {g: end for g, end in told.items() if isinstance(end, AttemptEnded)}
-        failure = ends[broken].failure
-        assert failure is not None
-        assert (failure.code, failure.retryable) == ("engine_failed", True)
-        assert world.fold(broken).text == "abc"
+        for failed in (broken, at_once):
+            failure = ends[failed].failure
+            assert failure is not None
+            assert (failure.code, failure.retryable) == ("engine_failed", True)
+            assert world.fold(failed).text == "abc"
         missing = ends[unknown].failure
         assert missing is not None
         assert (missing.code, missing.retryable) == ("model_not_found", False)

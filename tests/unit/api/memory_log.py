@@ -18,6 +18,7 @@ from topics.catalogue import CONVERSATION_EVENTS, TOKEN_CHUNKS, catalogue
 from topics.errors import LogUnavailable
 from topics.generation_fold import GenerationFold
 from topics.scan import generation_of
+from topics.topic import R, Topic
 
 AT = 1_764_000_000_000_000
 TOPICS = catalogue(token_chunk_partitions=2)
@@ -71,7 +72,7 @@ class MemoryLog:
     def tail(self, topic: str, on_batch: Callable[[Iterable[MemoryRecord]], None]) -> None:
         self._tails.append((topic, on_batch))
 
-    async def send(self, topic: str, key: str, record: Any) -> Position:
+    async def send(self, topic: Topic[R], key: str, record: R) -> Position:
         if self.down == "refuse":
             raise LogUnavailable("down")
         at = self.append(topic, key, record)
@@ -152,17 +153,17 @@ def turn_of(command: PromptSubmitted | RegenerateRequested, cause: Position) -> 
     """The turn that a command at `cause` begins."""
     prompt = command if isinstance(command, PromptSubmitted) else None
     return Turn(
-        command.generation_id,
-        command.conversation_id,
-        command.user_id,
-        command.message_id,
-        command.message_id if isinstance(command, PromptSubmitted) else command.prompt_message_id,
-        "chat" if prompt is None else prompt.kind,
-        command.model,
-        PRICE,
-        command.request_hash,
-        cause,
-        command.tail,
+        generation_id=command.generation_id,
+        conversation_id=command.conversation_id,
+        user_id=command.user_id,
+        message_id=command.message_id,
+        prompt_message_id=command.message_id if isinstance(command, PromptSubmitted) else command.prompt_message_id,
+        kind="chat" if prompt is None else prompt.kind,
+        model=command.model,
+        price=PRICE,
+        request_hash=command.request_hash,
+        cause=cause,
+        tail=command.tail,
     )
 
 

@@ -44,6 +44,7 @@ def plain(record: Any) -> Any:
         changes["failure"] = replace(record.failure, retry_after_s=None)
     if isinstance(record, PromptSubmitted | RegenerateRequested):
         del changes["request_hash"]
+        changes |= {"price": None, "account": "", "model_version": ""}
     if isinstance(record, PromptSubmitted):
         changes["prompt_tokens"] = 0
     return replace(record, **changes) if changes else record
@@ -68,6 +69,24 @@ def test_one_new_value_takes_the_new_version(changes: dict[str, Any]) -> None:
     record = replace(plain(samples(AttemptEnded)["full"]), **changes)
     assert version_of(encode(record)) == 2
     assert decode(encode(record)) == record
+
+
+@pytest.mark.parametrize("record_type", [PromptSubmitted, RegenerateRequested])
+@pytest.mark.parametrize("name", ["price", "account", "model_version"])
+def test_a_command_that_names_one_of_them_takes_the_new_version(record_type: type, name: str) -> None:
+    whole = samples(record_type)["full"]
+    record = replace(plain(whole), **{name: getattr(whole, name)})
+    assert version_of(encode(record)) == 2
+    assert decode(encode(record)) == record
+
+
+@pytest.mark.usefixtures("level")
+@pytest.mark.parametrize("record_type", [PromptSubmitted, RegenerateRequested])
+def test_below_the_write_level_a_command_names_no_price(record_type: type) -> None:
+    record = samples(record_type)["full"]
+    set_write_level(READ_BEFORE)
+    assert version_of(encode(record)) == 1
+    assert decode(encode(record)) == plain(record)
 
 
 def test_an_outcome_keeps_its_fast_marks_in_both_versions() -> None:

@@ -162,7 +162,7 @@ def ground(monkeypatch: pytest.MonkeyPatch) -> Ground:
         return clock[0]
 
     monkeypatch.setattr(shell, "group_consumer", lambda *_, on_commit, **__: FakeConsumer(on_commit))
-    monkeypatch.setattr(shell, "Producer", lambda _: FakeProducer())
+    monkeypatch.setattr(shell, "open_producer", lambda _: FakeProducer())
     monkeypatch.setattr(shell, "monotonic_s", tick)
     made = Ground(Recorder({}, catalogue(), None), clock)
     monkeypatch.setattr(streams.recorder.lookback, "scan", made.scan)

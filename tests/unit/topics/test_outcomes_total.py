@@ -58,15 +58,17 @@ envelopes = st.builds(Envelope, wild_words, int64, st.none() | wild_words, wild_
 positions = st.builds(Position, int64, int64, int64)
 turns = st.just(TURN) | st.builds(
     Turn,
-    st.just("generation"),
-    st.just("conversation"),
-    *[wild_words] * 3,
-    st.just("chat"),
-    wild_words,
-    prices,
-    wild_words,
-    positions,
-    positions,
+    generation_id=st.just("generation"),
+    conversation_id=st.just("conversation"),
+    user_id=wild_words,
+    message_id=wild_words,
+    prompt_message_id=wild_words,
+    kind=st.just("chat"),
+    model=wild_words,
+    price=prices,
+    request_hash=wild_words,
+    cause=positions,
+    tail=positions,
 )
 starts = st.builds(AttemptStarted, envelopes, turns, attempts, st.integers(1, 3) | int64, counts, wild_words, positions)
 chunks = st.builds(

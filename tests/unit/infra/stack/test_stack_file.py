@@ -20,7 +20,7 @@ def test_the_document_holds_exactly_what_clients_are_promised() -> None:
     children = [RunningChild("api-0", "api", 7, 20_001), RunningChild("redis", "redis", 8)]
     assert stack_document(SETTINGS, "vk_1", children) == {
         "api": {"url": "http://127.0.0.1:8080", "key": "vk_1"},
-        "kafka": {"bootstrap": "127.0.0.1:1"},
+        "kafka": {"bootstrap": "127.0.0.1:1", "prefix": ""},
         "cassandra": {"host": "127.0.0.1", "port": 3, "keyspace": "verbatim"},
         "redis": {"url": "redis://127.0.0.1:5/0"},
         "triton": {"grpc": "127.0.0.1:6"},
