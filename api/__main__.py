@@ -16,8 +16,8 @@ from typing import Protocol
 import uvicorn
 import uvloop
 from confluent_kafka import Message
-from confluent_kafka.admin import AdminClient
 
+from api.access import rate_limit, used_links
 from api.access.key_cache import KeyCache
 from api.access.rate_limit import RedisLimiter
 from api.access.sessions import Sessions
@@ -57,6 +57,7 @@ from infra.stack.snapshot import troubles
 from projections.facade import Projections
 from schemas.codec import NewerRecord
 from topics.catalogue import ACCOUNT_EVENTS, TOKEN_CHUNKS, catalogue
+from topics.clients import open_admin
 from topics.counts import on_broker
 from topics.errors import LogError
 from topics.producer import LogProducer
@@ -134,9 +135,9 @@ async def connected(settings: Settings) -> AsyncIterator[tuple[Parts, list[Faili
         stack.push_async_callback(reads.aclose)
         scripts = RedisScripts(settings.redis.url.get_secret_value())
         stack.push_async_callback(scripts.aclose)
-        limiter = RedisLimiter(scripts, settings.api.requests_per_minute)
+        limiter = RedisLimiter(scripts, settings.api.requests_per_minute, settings.redis.key(rate_limit.KEY_PREFIX))
         await limiter.start()
-        admin = AdminClient(dict(properties))
+        admin = open_admin(dict(properties))
         log = LogProducer(properties, topics, timeout_s=settings.api.produce_timeout_s, client_id="verbatim-api")
         await log.start()
         stack.push_async_callback(log.aclose)
@@ -187,7 +188,7 @@ async def connected(settings: Settings) -> AsyncIterator[tuple[Parts, list[Faili
                 past,
                 now_us(),
                 sessions_of(settings.api),
-                RedisLinks(scripts),
+                RedisLinks(scripts, settings.redis.key(used_links.KEY_PREFIX)),
                 WebFiles.of(read_folder()),
                 topics,
                 live,

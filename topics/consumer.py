@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
+from topics.clients import open_consumer
 from topics.errors import FatalLogError, LogUnavailable
 from topics.reads import reading_id
 
@@ -40,7 +41,7 @@ _REPAIRABLE = {
 
 def assigned_consumer(properties: Mapping[str, str], *, lazy: bool = False) -> Consumer:
     """A consumer that belongs to no group: partitions are assigned by hand, nothing is committed."""
-    return Consumer({**_BASE, **properties, "group.id": "verbatim-ungrouped", **(LAZY if lazy else {})})
+    return open_consumer({**_BASE, **properties, "group.id": "verbatim-ungrouped", **(LAZY if lazy else {})})
 
 
 def group_consumer(
@@ -56,7 +57,7 @@ def group_consumer(
     `properties` may carry other session and heartbeat times, for a broker that does not allow sessions this short.
     """
     member = {"group.instance.id": f"{group}-{instance}"} if instance else {}
-    return Consumer(
+    return open_consumer(
         {
             **_BASE,
             "session.timeout.ms": "3000",

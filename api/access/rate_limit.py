@@ -62,10 +62,13 @@ class Bucket:
         )
 
 
+KEY_PREFIX = "verbatim:rate:"
+
+
 class RedisLimiter:
     """The limiter of api.ports, in Redis."""
 
-    def __init__(self, scripts: RedisScripts, requests_per_minute: int, prefix: str = "verbatim:rate:") -> None:
+    def __init__(self, scripts: RedisScripts, requests_per_minute: int, prefix: str = KEY_PREFIX) -> None:
         self._scripts = scripts
         self._bucket = Bucket.per_minute(requests_per_minute)
         self._prefix = prefix

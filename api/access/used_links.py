@@ -12,10 +12,13 @@ from infra.redis import RedisScripts, RedisUnavailable
 SCRIPT = "return redis.call('SET', KEYS[1], '', 'NX', 'EX', ARGV[1])"
 
 
+KEY_PREFIX = "verbatim:link:"
+
+
 class RedisLinks:
     """The links of api.ports, in Redis."""
 
-    def __init__(self, scripts: RedisScripts, prefix: str = "verbatim:link:") -> None:
+    def __init__(self, scripts: RedisScripts, prefix: str = KEY_PREFIX) -> None:
         self._scripts = scripts
         self._prefix = prefix
 

@@ -29,7 +29,7 @@ def stack_document(settings: Settings, key: str, children: Iterable[RunningChild
     """What stack.json says. `settings` hold the addresses in use; `key` is the first user's, or empty."""
     return {
         "api": {"url": api_url(settings), "key": key},
-        "kafka": {"bootstrap": settings.kafka.bootstrap},
+        "kafka": {"bootstrap": settings.kafka.bootstrap, "prefix": settings.kafka.prefix},
         "cassandra": {
             "host": settings.cassandra.contact_points[0],
             "port": settings.cassandra.port,

@@ -19,6 +19,7 @@ from confluent_kafka.admin._listoffsets import OffsetSpec
 
 from infra.clock import monotonic_s
 from streams.faust.progress import Offsets, Place
+from topics.clients import open_admin, open_consumer
 from topics.consumer import next_batch
 from topics.errors import LogError, LogUnavailable
 
@@ -52,7 +53,7 @@ class Poller:
 
     def __init__(self, properties: Mapping[str, str], receiver: Receiver, loop: asyncio.AbstractEventLoop) -> None:
         self._properties = properties
-        self._consumer = Consumer(dict(properties))
+        self._consumer = open_consumer(properties)
         self._admin: AdminClient | None = None
         self._receiver = receiver
         self._loop = loop
@@ -117,7 +118,7 @@ class Poller:
         """(first offset, end offset) of partitions, asked of the broker. Raises LogUnavailable."""
         # By a client of its own: the consumer's connection answers only after the fetch that waits on it.
         if self._admin is None:
-            self._admin = AdminClient({n: v for n, v in self._properties.items() if not n.startswith(_MEMBERSHIP)})
+            self._admin = open_admin({n: v for n, v in self._properties.items() if not n.startswith(_MEMBERSHIP)})
         firsts, ends = await asyncio.gather(
             self._offsets(places, OffsetSpec.earliest()),  # type: ignore[no-untyped-call]
             self._offsets(places, OffsetSpec.latest()),  # type: ignore[no-untyped-call]

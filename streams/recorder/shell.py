@@ -11,7 +11,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from functools import partial
 
-from confluent_kafka import Consumer, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
 from infra.clock import monotonic_s
 from infra.crash_points import crash_point
@@ -25,6 +25,7 @@ from streams.recorder.lookback import first_ends
 from streams.recorder.partition import DOUBT, PartitionState
 from streams.recorder.writing import Writing
 from topics.catalogue import TOKEN_CHUNKS, Catalogue
+from topics.clients import open_producer
 from topics.consumer import group_consumer, next_batch
 from topics.dead_letters import PoisonRun
 from topics.errors import TooMuchPoison
@@ -48,7 +49,7 @@ class Recorder:
         self._properties = properties
         self._epoch = topics[TOKEN_CHUNKS].epoch
         self._consumer: Consumer = group_consumer(properties, GROUP, instance, lazy=True)
-        self._producer = Producer(
+        self._producer = open_producer(
             {
                 **properties,
                 "client.id": GROUP,

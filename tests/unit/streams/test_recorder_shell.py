@@ -152,7 +152,7 @@ def ground(monkeypatch: pytest.MonkeyPatch) -> Ground:
         return clock[0]
 
     monkeypatch.setattr(shell, "group_consumer", lambda *_, **__: FakeConsumer())
-    monkeypatch.setattr(shell, "Producer", lambda _: FakeProducer())
+    monkeypatch.setattr(shell, "open_producer", lambda _: FakeProducer())
     monkeypatch.setattr(shell, "monotonic_s", tick)
     made = Ground(Recorder({}, catalogue(), None), clock)
     monkeypatch.setattr(streams.recorder.lookback, "scan", made.scan)

@@ -19,7 +19,7 @@ SETTINGS = Settings(
 def test_the_document_holds_exactly_what_clients_are_promised() -> None:
     assert stack_document(SETTINGS, "vk_1", [RunningChild("api-0", "api", 7)]) == {
         "api": {"url": "http://127.0.0.1:8080", "key": "vk_1"},
-        "kafka": {"bootstrap": "127.0.0.1:1"},
+        "kafka": {"bootstrap": "127.0.0.1:1", "prefix": ""},
         "cassandra": {"host": "127.0.0.1", "port": 3, "keyspace": "verbatim"},
         "redis": {"url": "redis://127.0.0.1:5/0"},
         "triton": {"grpc": "127.0.0.1:6"},
