@@ -48,6 +48,8 @@ from infra.models.catalogue import ModelCatalogue, ModelsFileError
 from infra.models.chat_templates import TemplateError
 from infra.models.tokenizers import TokenCounter, TokenizerError
 from infra.redis import RedisScripts
+from infra.runtime.metrics import tell_build
+from infra.runtime.metrics_server import METRICS
 from infra.settings import ApiSettings, Settings, SettingsError, load
 from infra.speaking import speak
 from infra.stack.child import STACK_ID_VARIABLE
@@ -262,6 +264,8 @@ def main() -> int:
         settings = load()
         speak(settings)
         logging.configure("api", settings.log_level)
+        tell_build("api", os.environ.get("VERBATIM_INSTANCE", ""), settings.log.level)
+        METRICS.serve(settings.metrics.port)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(serve(settings))
     except* (
