@@ -23,13 +23,14 @@ from api.streaming.sources import text_of
 from api.streaming.sse import EventStream, watched
 from api.turns.cancelling import cancel
 from api.turns.commanding import REPLAYED_HEADER, envelope, idempotency_key
-from api.turns.openings import Command, Opened, begin, ended_within, find_repeat
+from api.turns.openings import Opened, begin, ended_within, find_repeat
 from api.turns.prompting import SERVICE_CLASS, TIER, check_context, deadline_us
 from infra.clock import monotonic_s
 from infra.logging import get_logger
 from schemas import ids
 from schemas.conversation import PromptSubmitted
 from schemas.envelope import Position
+from schemas.turns import Command
 
 KEYED_GRACE_S = 12.0
 """A client that sent a key may come back for its answer: those of OpenAI pause up to 8 s between two tries."""
@@ -79,9 +80,7 @@ async def create_chat_completion(request: Request, caller: Caller) -> Response:
                 model_version=spec.version,
             )
 
-        opened = await begin(
-            parts, prompt, generation_id, conversation_id, caller.user_id, spec.price, key.value, keyed=key.given
-        )
+        opened = await begin(parts, prompt, generation_id, conversation_id, caller.user_id, key.value, keyed=key.given)
     headers = {REPLAYED_HEADER: "true"} if opened.replayed else {}
     grace_s = max(parts.settings.disconnect_grace_s, KEYED_GRACE_S if key.given else 0.0)
     on_leave = _abandon(request, parts, caller, opened, grace_s)

@@ -22,7 +22,7 @@ from api.http.request_hash import request_hash
 from api.parts import Parts, parts_of
 from api.turns.commanding import REPLAYED_HEADER, IdempotencyKey, envelope, idempotency_key, send
 from api.turns.generations import event_stream
-from api.turns.openings import Command, Opened, begin, find_repeat
+from api.turns.openings import Opened, begin, find_repeat
 from api.turns.parents import parent_of, settled_message
 from api.turns.prompting import SERVICE_CLASS, TIER, check_context, deadline_us, required_text
 from api.turns.settling import Keyed, is_repeat, settle
@@ -32,6 +32,7 @@ from projections.commands.queries import CommandRow
 from schemas import ids
 from schemas.conversation import ChatMessage, FeedbackGiven, PromptSubmitted, RegenerateRequested, Sampling
 from schemas.envelope import Position
+from schemas.turns import Command
 from topics.catalogue import CONVERSATION_EVENTS
 
 Rating = Literal["up", "down", "none"]
@@ -219,7 +220,6 @@ async def _answer(
         ids.generation_id(command_id),
         conversation_id,
         caller.user_id,
-        spec.price,
         key.value,
         keyed=key.given,
     )
