@@ -13,6 +13,7 @@ from inference_workers.counting import NOTHING, usage_of
 from inference_workers.custody import Interrupt, Job
 from inference_workers.failing import BROKEN, EXPIRED, MOVED, NO_TOKENS
 from inference_workers.lookback import Lookback, Past
+from inference_workers.metrics import TOKENS
 from inference_workers.ports import Engine, EngineRequest
 from inference_workers.publishing import AttemptWriter, Outlet
 from infra.clock import now_us
@@ -107,6 +108,7 @@ class Attempt:
         finally:
             if self._writer is not None:
                 self._writer.close()
+                TOKENS.inc(self._writer.tokens)
 
     async def _answer(self, writer: AttemptWriter, model: ModelSpec, sampling: Sampling, step: Answer) -> None:
         limits = model.deadlines

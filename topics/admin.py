@@ -12,6 +12,7 @@ from confluent_kafka.admin._resource import ResourceType
 from confluent_kafka.cimpl import NewTopic
 
 from topics.catalogue import Catalogue
+from topics.clients import open_admin
 from topics.errors import FatalLogError, LogError, LogUnavailable, TopicMismatch
 from topics.spec import TopicSpec
 
@@ -26,7 +27,7 @@ def create_topics(properties: Mapping[str, str], topics: Catalogue, replication_
     record size than the catalogue's; LogUnavailable if the broker does not answer; FatalLogError if it refuses (rights,
     fewer brokers than `replication_factor`).
     """
-    admin = AdminClient({**properties, "socket.timeout.ms": "10000"})
+    admin = open_admin({**properties, "socket.timeout.ms": "10000"})
     try:
         existing = _refuse_mismatches(admin, list(topics))
         missing = [spec for spec in topics if spec.name not in existing]
@@ -96,7 +97,7 @@ def _refuse_mismatches(admin: AdminClient, wanted: list[TopicSpec]) -> set[str]:
 
 def retention_of(properties: Mapping[str, str], names: list[str]) -> dict[str, int]:
     """How long these topics keep records, in milliseconds (-1: for ever), as the broker has it. Raises LogError."""
-    admin = AdminClient({**properties, "socket.timeout.ms": "10000", "log_level": "0"})
+    admin = open_admin({**properties, "socket.timeout.ms": "10000", "log_level": "0"})
     if not names:
         return {}
     try:

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient
 
 from topics.catalogue import Catalogue
+from topics.clients import open_admin
 from topics.errors import LogUnavailable
 
 TIMEOUT_S = 10.0
@@ -26,7 +26,7 @@ def on_broker(properties: Mapping[str, str], topics: Catalogue, timeout_s: float
 
     Raises LogUnavailable if the broker does not answer: no count is guessed.
     """
-    admin = AdminClient({**properties, "socket.timeout.ms": "10000", "log_level": "0"})
+    admin = open_admin({**properties, "socket.timeout.ms": "10000", "log_level": "0"})
     try:
         listed = admin.list_topics(timeout=timeout_s).topics
     except KafkaException as error:

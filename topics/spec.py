@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-EIGHT_MIB = 8 * 1024 * 1024
+ONE_MIB = 1024 * 1024
+EIGHT_MIB = 8 * ONE_MIB
 DAY_MS = 24 * 60 * 60 * 1000
 FOR_EVER_MS = -1
 
@@ -22,7 +23,7 @@ class TopicSpec:
     partitions: int
     retention_ms: int
     written_by: str
-    max_record_bytes: int = 1024 * 1024
+    max_record_bytes: int = ONE_MIB
     epoch: int = 0
 
     @property

@@ -226,7 +226,7 @@ def _stack_of(folder: Path, own: bool) -> tuple[RunningStack, KafkaSettings]:
         raise UserError("the stack has not made its first key yet: try again in a moment")
     # The user's own settings say how to reach an external broker; a stack of the demo's own knows nothing of them.
     if own:
-        return stack, KafkaSettings(bootstrap=stack.kafka_bootstrap)
+        return stack, KafkaSettings(bootstrap=stack.kafka_bootstrap, prefix=stack.kafka_prefix)
     return stack, connected_settings(folder, cassandra=False).kafka
 
 

@@ -26,6 +26,7 @@ from topics.catalogue import GENERATION_OUTCOMES, SERVICE_CLASSES, TOKEN_CHUNKS,
 from topics.generation_fold import GenerationFold
 from topics.producer import LogProducer
 from topics.scan import generation_of, scan, watermarks
+from topics.topic import Topic
 
 OPENAI = """
 [[model]]
@@ -135,7 +136,7 @@ class WorkerWorld:
         await self.producer.send(self.topic, job.turn.conversation_id, job)
 
     @property
-    def topic(self) -> str:
+    def topic(self) -> Topic[GenerationRequested]:
         return jobs_topic(self.pool, "interactive")
 
     def chunks(self, generation: str) -> list[GenerationRecord]:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from itertools import zip_longest
 
 from confluent_kafka import KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient
 
 from topics.archive.manifest import folder_of
+from topics.clients import open_admin
 from topics.errors import DamagedArchive, LogUnavailable
 from topics.log import RawRecord
 
@@ -65,7 +65,7 @@ def compare(
 
 def delete_below(properties: Mapping[str, str], upto: Mapping[tuple[str, int], int]) -> None:
     """Let partitions begin at these offsets; what was before is deleted by the broker. Raises LogUnavailable."""
-    admin = AdminClient({**properties, "log_level": "0"})
+    admin = open_admin({**properties, "log_level": "0"})
     places = [TopicPartition(topic, partition, offset) for (topic, partition), offset in sorted(upto.items())]
     try:
         for future in admin.delete_records(places, request_timeout=_ANSWER_S).values():

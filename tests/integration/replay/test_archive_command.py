@@ -40,6 +40,7 @@ class Command:
         self._environment = {
             **os.environ,
             "VERBATIM_KAFKA__BOOTSTRAP": settings.kafka.bootstrap,
+            "VERBATIM_KAFKA__PREFIX": settings.kafka.prefix,
             "VERBATIM_ARCHIVE__URL": self.url,
             "VERBATIM_ARCHIVE__SEGMENT_BYTES": "8192",
         }

@@ -57,6 +57,7 @@ async def begin(settings: Settings, *arguments: str, cassandra: bool = True) -> 
     environment = {
         **os.environ,
         "VERBATIM_KAFKA__BOOTSTRAP": settings.kafka.bootstrap or "",
+        "VERBATIM_KAFKA__PREFIX": settings.kafka.prefix,
         "VERBATIM_CASSANDRA__CONTACT_POINTS": json.dumps(store.contact_points),
         "VERBATIM_CASSANDRA__PORT": str(store.port if cassandra else free_port()),
         "VERBATIM_CASSANDRA__KEYSPACE": store.keyspace,

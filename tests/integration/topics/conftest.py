@@ -10,9 +10,11 @@ from confluent_kafka.admin import AdminClient
 
 from infra.ids import draw_id
 from infra.settings import Settings
+from schemas.control import CancelRequested
 from tests.eventually import eventually_sync
-from tests.integration.topics.writing import catalogue_of, keys_of, producing
+from tests.integration.topics.writing import Doorbells, catalogue_of, keys_of, producing
 from topics.admin import create_topics
+from topics.topic import Topic
 
 
 @pytest.fixture
@@ -21,9 +23,9 @@ def kafka(servers: Settings) -> dict[str, str]:
 
 
 @pytest.fixture
-def topic(kafka: dict[str, str]) -> Iterator[str]:
+def topic(kafka: dict[str, str]) -> Iterator[Doorbells]:
     """A topic of its own with two partitions."""
-    name = f"test-{draw_id()}"
+    name: Doorbells = Topic(f"test-{draw_id()}", CancelRequested)
     create_topics(kafka, catalogue_of(name))
     admin = AdminClient({**kafka})
     eventually_sync(lambda: name in admin.list_topics(timeout=10).topics)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from infra.settings import SettingsError, load
+from infra.stack.addresses import settings_env
 
 
 @pytest.fixture(autouse=True)
@@ -91,3 +92,35 @@ def test_names_that_are_no_settings_but_ours_are_allowed(monkeypatch: pytest.Mon
     for name in ("VERBATIM_CACHE", "VERBATIM_INSTANCE", "VERBATIM_LIFESIGN", "VERBATIM_STACK_ID"):
         monkeypatch.setenv(name, "x")
     assert load().api.port == 8080
+
+
+def test_a_prefix_names_everything_that_is_shared() -> None:
+    settings = load(installation={"prefix": "blue"})
+    assert settings.kafka.client_properties()["verbatim.prefix"] == "blue"
+    assert "verbatim.prefix" not in settings.kafka.broker_properties()
+    assert settings.cassandra.keyspace == "blue_verbatim"
+    assert settings.redis.key("verbatim:rate:") == "blue:verbatim:rate:"
+
+
+def test_without_a_prefix_every_name_is_as_it_was() -> None:
+    settings = load()
+    assert "verbatim.prefix" not in settings.kafka.client_properties()
+    assert settings.cassandra.keyspace == "verbatim"
+    assert settings.redis.key("verbatim:rate:") == "verbatim:rate:"
+
+
+def test_what_is_named_explicitly_keeps_its_name() -> None:
+    settings = load(installation={"prefix": "blue"}, cassandra={"keyspace": "chat"}, kafka={"prefix": "logs"})
+    assert (settings.cassandra.keyspace, settings.kafka.prefix, settings.redis.prefix) == ("chat", "logs", "blue")
+
+
+def test_a_child_is_told_the_same_names() -> None:
+    told = settings_env(load(installation={"prefix": "blue"}))
+    assert told["VERBATIM_KAFKA__PREFIX"] == "blue"
+    assert told["VERBATIM_CASSANDRA__KEYSPACE"] == "blue_verbatim"
+
+
+@pytest.mark.parametrize("prefix", ["Blue", "blue-team", "blue_", "1st", "a" * 21, "blue\n", "ä", "a.b"])
+def test_a_prefix_that_could_name_no_topic_keyspace_or_key_is_refused(prefix: str) -> None:
+    with pytest.raises(SettingsError, match=r"installation\.prefix: .*a lower-case letter is expected"):
+        load(installation={"prefix": prefix})
