@@ -104,7 +104,7 @@ def _asked_position(request: Request) -> str | None:
     given = {*by_header, *by_query}
     if len(by_header) > 1 or len(by_query) > 1 or len(given) > 1:
         raise bad_request(
-            f"Send one position, once: {LAST_EVENT_ID_HEADER} or after.",
+            f"Send exactly one position: {LAST_EVENT_ID_HEADER} or after.",
             code="invalid_position",
             param=LAST_EVENT_ID_HEADER,
         )

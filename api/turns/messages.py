@@ -17,7 +17,7 @@ from api.http.bodies import BodyReader, CommandBody
 from api.http.errors import bad_request
 from api.http.request_hash import request_hash
 from api.turns.answering import event_stream
-from api.turns.openings import Command, Opened, begin, find_repeat
+from api.turns.openings import Opened, begin, find_repeat
 from api.turns.parents import parent_of, settled_message
 from api.turns.ports import TurnPorts, Turns
 from api.turns.prompting import SERVICE_CLASS, TIER, deadline_us, required_text
@@ -26,6 +26,7 @@ from infra.models.catalogue import ModelCatalogue, ModelSpec
 from schemas import ids
 from schemas.conversation import ChatMessage, PromptSubmitted, RegenerateRequested, Sampling
 from schemas.envelope import Position
+from schemas.turns import Command
 
 router = APIRouter(prefix="/api/v1/conversations/{conversation_id}/messages", tags=["messages"])
 
@@ -168,7 +169,6 @@ async def _answer(
         ids.generation_id(command_id),
         conversation_id,
         caller.user_id,
-        spec.price,
         key.value,
         keyed=key.given,
     )
