@@ -22,10 +22,12 @@ from api.streaming.feed import Feed
 from api.streaming.sources import FinishedSource, Source
 from api.streaming.waiting import Wakeup
 from api.turns.asking import Asking, Intent, PromptIntent, command_of
-from api.turns.openings import Opened, find_repeat, turn_of, turn_of_row
+from api.turns.openings import Opened, find_repeat, turn_of_row
 from api.turns.ports import AskPorts, StreamPorts
 from infra.crash_points import crash_point
+from infra.models.prices import price_of
 from schemas.generation import Turn
+from schemas.turns import turn_of
 from topics.catalogue import CONVERSATION_EVENTS
 from topics.errors import LogUnavailable
 
@@ -74,7 +76,7 @@ async def _begun(ports: AskPorts, asking: Asking, intent: Intent) -> Opened:
         except LogUnavailable as error:
             PRODUCE_FAILURES.inc()
             raise not_accepted_for_sure(key.value) from error
-        turn = turn_of(command, intent.spec.price, at)
+        turn = turn_of(command, at, price_of(command, streams.models))
         if not key.given:
             # One with a key may be a second one: whoever joins or cancels meanwhile waits for _settle.
             feed.command = turn

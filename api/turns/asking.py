@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from api.consistency.commanding import Author, IdempotencyKey
-from api.turns.openings import Command
 from api.turns.prompting import SERVICE_CLASS, TIER, deadline_us
 from infra.models.catalogue import ModelSpec
 from schemas import ids
 from schemas.conversation import ChatMessage, PromptSubmitted, RegenerateRequested, Sampling
 from schemas.envelope import Position
+from schemas.turns import Command
 
 DEFAULT_SAMPLING: Final = Sampling()
 

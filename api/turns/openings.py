@@ -10,13 +10,9 @@ from api.http.errors import KeyReused
 from api.streaming.sources import FinishedSource, Source
 from api.turns.ports import StreamPorts
 from infra.models.catalogue import ModelCatalogue
+from infra.models.prices import price_of
 from projections.generations.queries import GenerationRow
-from schemas.conversation import PromptSubmitted, RegenerateRequested
-from schemas.envelope import Position
 from schemas.generation import Turn
-from schemas.price import Price
-
-Command = PromptSubmitted | RegenerateRequested
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,30 +26,9 @@ class Opened:
     replayed: bool
 
 
-def turn_of(command: Command, price: Price, cause: Position) -> Turn:
-    """The turn that a command at `cause` begins."""
-    prompt = command.message_id if isinstance(command, PromptSubmitted) else command.prompt_message_id
-    return Turn(
-        generation_id=command.generation_id,
-        conversation_id=command.conversation_id,
-        user_id=command.user_id,
-        message_id=command.message_id,
-        prompt_message_id=prompt,
-        kind=command.kind if isinstance(command, PromptSubmitted) else "chat",
-        model=command.model,
-        price=price,
-        request_hash=command.request_hash,
-        cause=cause,
-        tail=command.tail,
-    )
-
-
 def turn_of_row(models: ModelCatalogue, row: GenerationRow) -> Turn:
-    """The turn of a generation known from its row: priced as its model is now, free if there is no such model now."""
-    return row.turn(models.get(row.model).price if row.model in models else _FREE)
-
-
-_FREE = Price("none", "USD", 0, 0, 0)
+    """The turn of a generation known from its row."""
+    return row.turn(price_of(row, models))
 
 
 async def find(ports: StreamPorts, user_id: str, generation_id: str) -> Opened | None:
