@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from projections.accounts.queries import ApiKeyRow, UserRow
 from projections.commands.queries import CommandRow
@@ -22,6 +22,7 @@ from projections.replay.looking_back import Check, Source
 from schemas.envelope import Position
 from schemas.outcome import Outcome
 from topics.cuts import Cut
+from topics.topic import R, Topic
 
 _T = TypeVar("_T")
 
@@ -29,7 +30,7 @@ _T = TypeVar("_T")
 class Log(Protocol):
     """Writing to the log."""
 
-    async def send(self, topic: str, key: str, record: Any) -> Position:
+    async def send(self, topic: Topic[R], key: str, record: R) -> Position:
         """Produce one record; returns its place once acknowledged. Raises LogUnavailable."""
 
     def fire(self, topic: str, key: str, value: bytes) -> None:

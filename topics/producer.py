@@ -6,7 +6,6 @@ import asyncio
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Message
 
@@ -16,6 +15,7 @@ from topics.catalogue import Catalogue
 from topics.clients import open_producer
 from topics.errors import FatalLogError, LogError, LogUnavailable, RecordRefused
 from topics.headers import Headers, headers_of, size_of
+from topics.topic import R, Topic
 
 Acknowledged = Callable[[KafkaError | None, int], None]
 """Called on the loop with (error or None, offset; -1 on error)."""
@@ -112,7 +112,7 @@ class LogProducer:
             raise log_error(error.args[0]) from error
         self.in_flight += 1
 
-    async def send(self, topic: str, key: str, record: Any) -> Position:
+    async def send(self, topic: Topic[R], key: str, record: R) -> Position:
         """Produce one record, its envelope in headers too, and wait for its acknowledgement; returns where it stands.
 
         Raises LogUnavailable: it may or may not have been accepted; send it again with the same ids. RecordRefused,

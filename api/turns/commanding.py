@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from fastapi import Request
 
@@ -16,6 +15,7 @@ from infra.ids import draw_id
 from schemas import ids
 from schemas.envelope import Envelope, Position
 from topics.errors import LogUnavailable
+from topics.topic import R, Topic
 
 KEY_HEADER = "Idempotency-Key"
 REPLAYED_HEADER = "Idempotent-Replayed"
@@ -59,7 +59,7 @@ def envelope(request: Request, principal: Principal, cause_id: str, event_type: 
     return Envelope(ids.event_id(cause_id, event_type), now_us(), None, request_id, f"user:{principal.user_id}")
 
 
-async def send(parts: Parts, topic: str, key: str, event: Any, idempotency: IdempotencyKey) -> Position:
+async def send(parts: Parts, topic: Topic[R], key: str, event: R, idempotency: IdempotencyKey) -> Position:
     """Produce a command's one record. Raises ApiError 503: it may have been accepted."""
     try:
         return await parts.log.send(topic, key, event)

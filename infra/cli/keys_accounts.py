@@ -21,6 +21,7 @@ from schemas.account import AccountEvent, ApiKeyCreated, ApiKeyRevoked, UserCrea
 from schemas.envelope import Envelope, Position
 from topics.catalogue import ACCOUNT_EVENTS, catalogue
 from topics.producer import LogProducer
+from topics.topic import Topic
 
 KEY_PREFIX = "vk_"
 SHORTEST_ID_PREFIX = 4
@@ -53,7 +54,7 @@ class AccountRows(Protocol):
 class EventLog(Protocol):
     """Where account events go. LogProducer is one."""
 
-    async def send(self, topic: str, key: str, record: AccountEvent) -> Position: ...
+    async def send(self, topic: Topic[AccountEvent], key: str, record: AccountEvent) -> Position: ...
 
 
 @dataclass(frozen=True, slots=True)

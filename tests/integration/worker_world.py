@@ -27,6 +27,7 @@ from topics.clients import open_consumer
 from topics.generation_fold import GenerationFold
 from topics.producer import LogProducer
 from topics.scan import generation_of, scan, watermarks
+from topics.topic import Topic
 
 OPENAI = """
 [[model]]
@@ -136,7 +137,7 @@ class WorkerWorld:
         await self.producer.send(self.topic, job.turn.conversation_id, job)
 
     @property
-    def topic(self) -> str:
+    def topic(self) -> Topic[GenerationRequested]:
         return jobs_topic(self.pool, "interactive")
 
     def chunks(self, generation: str) -> list[GenerationRecord]:

@@ -11,7 +11,9 @@ from tests.generation_logs import envelope
 from topics.catalogue import Catalogue
 from topics.producer import LogProducer
 from topics.spec import DAY_MS, TopicSpec
+from topics.topic import Topic
 
+Doorbells = Topic[CancelRequested]
 RECORD = CancelRequested(envelope(), "g", "c", "cancelled")
 
 

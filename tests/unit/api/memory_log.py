@@ -18,6 +18,7 @@ from topics.catalogue import CONVERSATION_EVENTS, TOKEN_CHUNKS, catalogue
 from topics.errors import LogUnavailable
 from topics.generation_fold import GenerationFold
 from topics.scan import generation_of
+from topics.topic import R, Topic
 
 AT = 1_764_000_000_000_000
 TOPICS = catalogue(token_chunk_partitions=2)
@@ -71,7 +72,7 @@ class MemoryLog:
     def tail(self, topic: str, on_batch: Callable[[Iterable[MemoryRecord]], None]) -> None:
         self._tails.append((topic, on_batch))
 
-    async def send(self, topic: str, key: str, record: Any) -> Position:
+    async def send(self, topic: Topic[R], key: str, record: R) -> Position:
         if self.down == "refuse":
             raise LogUnavailable("down")
         at = self.append(topic, key, record)

@@ -20,6 +20,7 @@ from streams.faust import agents
 from streams.faust.agents import Consumption, Source, consume
 from topics.dead_letters import MAX_KEY_BYTES, PoisonRun
 from topics.errors import LogUnavailable, RecordRefused, TooMuchPoison
+from topics.topic import R, Topic
 from topics.vocabulary import NewerValue
 
 ENVELOPE = Envelope("e", 1, None, "c", "a")
@@ -50,7 +51,7 @@ class FlakyLog:
         self.failures = failures
         self.sent: list[tuple[str, str, Any]] = []
 
-    async def send(self, topic: str, key: str, record: Any) -> None:
+    async def send(self, topic: Topic[R], key: str, record: R) -> None:
         if self.failures:
             self.failures -= 1
             raise LogUnavailable("away")
@@ -60,7 +61,7 @@ class FlakyLog:
 class RefusingLog(FlakyLog):
     """A producer whose topic takes nothing."""
 
-    async def send(self, topic: str, key: str, record: Any) -> None:
+    async def send(self, topic: Topic[R], key: str, record: R) -> None:
         raise RecordRefused("too large")
 
 

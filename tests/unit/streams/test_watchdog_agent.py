@@ -20,6 +20,7 @@ from streams.watchdog.reactor import OpenTurns, expiry
 from tests.unit.streams.commands import CAUSE, NOW_US, prompt
 from topics.catalogue import CONVERSATION_EVENTS, DEAD_LETTERS, TOKEN_CHUNKS, catalogue
 from topics.errors import RecordRefused
+from topics.topic import R, Topic
 
 LONG_AFTER_US = NOW_US + 10**12
 
@@ -49,9 +50,10 @@ class RefusingLog:
         self.error = error
         self.letters: list[DeadLetter] = []
 
-    async def send(self, topic: str, key: str, record: Any) -> None:
-        if topic != DEAD_LETTERS:
+    async def send(self, topic: Topic[R], key: str, record: R) -> None:
+        if not isinstance(record, DeadLetter):
             raise self.error
+        assert topic == DEAD_LETTERS
         self.letters.append(record)
 
 
@@ -100,5 +102,5 @@ class RecordingLog:
     def __init__(self) -> None:
         self.sent: list[tuple[str, str, Any]] = []
 
-    async def send(self, topic: str, key: str, record: Any) -> None:
+    async def send(self, topic: Topic[R], key: str, record: R) -> None:
         self.sent.append((topic, key, record))

@@ -17,6 +17,7 @@ from projections.accounts.queries import ApiKeyRow, UserRow
 from schemas import ids
 from schemas.account import AccountEvent, ApiKeyCreated, ApiKeyRevoked, UserCreated
 from schemas.envelope import Position
+from topics.topic import Topic
 
 
 @dataclass
@@ -27,7 +28,7 @@ class InstantAccounts:
     log: list[tuple[str, str, AccountEvent]] = field(default_factory=list)
     reads: int = 0
 
-    async def send(self, topic: str, key: str, record: AccountEvent) -> Position:
+    async def send(self, topic: Topic[AccountEvent], key: str, record: AccountEvent) -> Position:
         self.log.append((topic, key, record))
         self.reads = 0
         return Position(0, 0, len(self.log) - 1)
