@@ -26,3 +26,7 @@ class Topic(str, Generic[R]):
         topic = super().__new__(cls, name)
         topic.record_types = members(records)
         return topic
+
+    def __reduce__(self) -> tuple[type[str], tuple[str]]:
+        """Copied or pickled it is the plain name: what keeps data (manifests, plans) keeps no types."""
+        return str, (str(self),)
