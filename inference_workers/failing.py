@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 from inference_workers.ports import EngineError
+from schemas.bounding import bounded
 from schemas.generation import Failure
-from topics.bounding import bounded
 
 MAX_RETRY_AFTER_S = 3600
 

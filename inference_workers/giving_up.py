@@ -6,10 +6,10 @@ from inference_workers.custody import Job
 from infra.clock import now_us
 from infra.logging import get_logger
 from schemas import ids
+from schemas.bounding import bounded
 from schemas.codec import UnencodableRecord
 from schemas.envelope import Envelope
 from schemas.generation import Failure, GenerationEnded
-from topics.bounding import bounded
 from topics.catalogue import DEAD_LETTERS, TOKEN_CHUNKS
 from topics.dead_letters import dead_letter_of
 from topics.errors import RecordRefused

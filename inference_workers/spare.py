@@ -25,19 +25,21 @@ class NotOrders(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Orders:
-    """Whom to become, where to beat from then on, and where the log goes."""
+    """Whom to become, where to beat from then on, where the log goes, and the port of the metrics (0: none)."""
 
     instance: str
     lifesign: Path
     log: Path
+    metrics_port: int
 
 
 def read_orders(line: bytes) -> Orders:
     """Raises NotOrders."""
     try:
         said = json.loads(line)
-        return Orders(str(said["instance"]), Path(said["lifesign"]), Path(said["log"]))
-    except (ValueError, TypeError, KeyError):
+        port = int(said.get("metrics_port", 0))
+        return Orders(str(said["instance"]), Path(said["lifesign"]), Path(said["log"]), port)
+    except (ValueError, TypeError, KeyError, AttributeError):
         raise NotOrders("the line on the standard input is no JSON object with instance, lifesign and log") from None
 
 

@@ -12,10 +12,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
+from prometheus_client import Counter, Gauge, Histogram
+
 from infra.cassandra import StoreRefused, StoreUnavailable, ValueRefused
 from infra.clock import monotonic_s
 from infra.crash_points import crash_point
 from infra.logging import get_logger
+from infra.runtime.metrics import GIVEN_UP, RETRIES, bound
 from projections.order import order_key
 from projections.registry import RECORDS, TOPICS, Projection, folded
 from projections.rows import RowChange, Unprojectable, size_of
@@ -34,6 +37,16 @@ FIRST_PAUSE_S = 0.1
 LONGEST_PAUSE_S = 5.0
 GIVE_UP_S = 300.0
 
+WRITE = Histogram(
+    "verbatim_projector_write_records",
+    "Records whose rows are written together.",
+    buckets=(1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000),
+)
+ROWS = Counter("verbatim_projector_rows_total", "Changes of rows that were written.")
+WAITING = Gauge("verbatim_projector_waiting_records", "Records that wait to be written.")
+_full = bound("projector.waiting")
+_retried = RETRIES.labels("projector.store")
+_gave_up = GIVEN_UP.labels("projector.store")
 _log = get_logger(__name__)
 
 T = TypeVar("T")
@@ -88,6 +101,7 @@ class Projector:
         self._keep(projections)
         self._waiting: list[_Waiting] = []
         self._waiting_bytes = 0
+        WAITING.set_function(lambda: len(self._waiting))
         self._reached: dict[tuple[str, int], int] = {}
         self._written: list[Callable[[], None]] = []
         self._watermarks_due_s = 0.0
@@ -130,6 +144,7 @@ class Projector:
         self._waiting.append(waiting)
         self._waiting_bytes += waiting.size
         if len(self._waiting) >= MOST_WAITING or self._waiting_bytes >= MOST_WAITING_BYTES:
+            _full()
             self._room.clear()
         self._wake.set()
 
@@ -175,6 +190,8 @@ class Projector:
         except ValueRefused:
             refused = await self._one_by_one(waiting)
         crash_point("projector.after_write")
+        WRITE.observe(len(waiting))
+        ROWS.inc(sum(len(item.changes) for item in waiting))
         for number, item in enumerate(waiting):
             if (error := refused.get(number)) is None:
                 self._written.append(item.done)
@@ -243,7 +260,9 @@ class Projector:
             try:
                 return await operation()
             except StoreUnavailable as error:
+                _retried.inc()
                 if monotonic_s() - began_s > GIVE_UP_S:
+                    _gave_up.inc()
                     raise
                 _log.warning(doing, error=str(error), pause_s=pause_s)
             await asyncio.sleep(pause_s)

@@ -23,7 +23,7 @@ class PoisonRun:
     """How many records in a row a consumer could not take: the same limit for every loop that parks."""
 
     def __init__(self, most: int = MAX_POISON_IN_A_ROW) -> None:
-        self._most = most
+        self.most = most
         self.in_a_row = 0
 
     def good(self) -> None:
@@ -33,7 +33,7 @@ class PoisonRun:
     def poison(self, place: str, error: Exception) -> None:
         """The record at `place` was parked because of `error`. Raises TooMuchPoison at the limit."""
         self.in_a_row += 1
-        if self.in_a_row >= self._most:
+        if self.in_a_row >= self.most:
             said = f"{type(error).__name__}: {error}"
             raise TooMuchPoison(f"{self.in_a_row} records in a row were poison, the last at {place}: {said}")
 

@@ -28,5 +28,5 @@ class Topic(str, Generic[R]):
         return topic
 
     def __reduce__(self) -> tuple[type[str], tuple[str]]:
-        """Copied or pickled it is the plain name: what keeps data (manifests, plans) keeps no types."""
+        """A copy, as `dataclasses.asdict` makes one, is the bare name."""
         return str, (str(self),)

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from hmac import compare_digest
 
+from api.access.ports import KeyReads
 from api.access.unknown_keys import TooManyMisses, UnknownKeys
-from api.ports import AccountReads
 from api.streaming.tail_hub import LogRecord
 from infra.clock import monotonic_s
 from infra.logging import get_logger
@@ -48,7 +48,7 @@ class KeyCache:
 
     def __init__(
         self,
-        reads: AccountReads,
+        reads: KeyReads,
         on_revoked: Callable[[str], None],
         ttl_s: float = TTL_S,
         unknown: UnknownKeys | None = None,

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from api.access.ports import Admission
 from api.http.metrics import LIMITER_OPEN
-from api.ports import Admission
 from infra.logging import get_logger
 from infra.redis import RedisScripts, RedisUnavailable
 
@@ -66,7 +66,7 @@ KEY_PREFIX = "verbatim:rate:"
 
 
 class RedisLimiter:
-    """The limiter of api.ports, in Redis."""
+    """The Limiter of api.access.ports, in Redis."""
 
     def __init__(self, scripts: RedisScripts, requests_per_minute: int, prefix: str = KEY_PREFIX) -> None:
         self._scripts = scripts

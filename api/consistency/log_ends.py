@@ -17,7 +17,7 @@ MOST_AT_ONCE = 8
 
 
 class KafkaEnds:
-    """The Ends of api.ports."""
+    """The LogEnds of api.consistency.ports."""
 
     def __init__(self, admin: AdminClient, topics: Catalogue) -> None:
         self._admin = admin

@@ -15,8 +15,9 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from api.http.cross_origin import CrossOrigin
 from api.http.errors import ApiError
+from api.http.headers import REQUEST_ID_HEADER
 from api.http.lingering import LingeringTransport
-from api.http.middleware import COMMON, REQUEST_ID_HEADER, request_id_of
+from api.http.middleware import COMMON, request_id_of
 
 MOST_HEAD_BYTES = 2 * 1024 * 1024
 """Far more than any client of ours sends: what is merely too long is refused by name, by the route."""

@@ -6,17 +6,19 @@ import asyncio
 from collections import deque
 from typing import Any
 
+from api.consistency.ports import LogEnds
+from api.conversations.ports import History, PastOutOfReach
 from api.http.answers import iso
 from api.http.metrics import LOOKS_LIMITED
 from api.http.readiness import Readiness
 from api.log_view.live_log import LiveLog
-from api.ports import Ends, Past, PastOutOfReach
 from api.pulse.figures import STALE_MS, Figures
 from api.pulse.fleet import Fleet, Readings, lags
 from api.pulse.looking_back import MOST_RECORDS, look_back
 from api.streaming.readers import Reader, Readers
 from infra import logging
 from infra.clock import monotonic_s, now_us
+from projections.replay.looking_back import Check, Source
 from topics.catalogue import Catalogue
 from topics.cuts import TopicPartition
 from topics.errors import LogUnavailable
@@ -71,8 +73,8 @@ class Pulse:
         self,
         topics: Catalogue,
         live: LiveLog,
-        past: Past,
-        ends: Ends,
+        history: History,
+        ends: LogEnds,
         fleet: Fleet,
         readiness: Readiness,
         readers: Readers,
@@ -80,7 +82,7 @@ class Pulse:
     ) -> None:
         self._topics = topics
         self._live = live
-        self._past = past
+        self._history = history
         self._ends = ends
         self._fleet = fleet
         self._readiness = readiness
@@ -180,8 +182,12 @@ class Pulse:
             for partition in range(self._topics[topic].partitions)
         }
         since_ms = now_us() // 1000 - STALE_MS
+
+        def work(log: Source, check: Check) -> None:
+            look_back(log, check, self._topics, stop, since_ms, figures.take)
+
         try:
-            await self._past.look(lambda log, check: look_back(log, check, self._topics, stop, since_ms, figures.take))
+            await self._history.look(work)
         except PastOutOfReach:
             _log.info("the pulse begins without the last minutes: the past is being read by others")
 

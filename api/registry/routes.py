@@ -13,7 +13,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import ConfigDict, Field
 
 from api.access.auth import admit_anybody
-from api.http.bodies import ApiBody, read_body
+from api.http.bodies import ApiBody, Bodies, BodyReader
 from api.http.errors import ApiError
 from api.registry import schema_index as index
 from api.registry.schema_index import Entry
@@ -117,10 +117,10 @@ def number_in(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) <= 10 and int(text) < 2**31 else None
 
 
-async def schema_in(request: Request) -> LookUpSchema:
+async def schema_in(request: Request, bodies: Bodies) -> LookUpSchema:
     """The schema that a request brings. Raises RegistryError."""
     try:
-        return await read_body(request, LookUpSchema, MOST_BODY_BYTES)
+        return await bodies.read(request, LookUpSchema, max_bytes=MOST_BODY_BYTES)
     except ApiError as error:
         raise RegistryError(error.status, 42201 if error.status == 400 else error.status, error.message) from None
 
@@ -199,10 +199,10 @@ async def referenced_by(subject: str, version: str) -> Response:
 
 
 @router.post("/subjects/{subject}", openapi_extra=LOOK_UP_BODY)
-async def look_up(request: Request, subject: str) -> Response:
+async def look_up(request: Request, bodies: BodyReader, subject: str) -> Response:
     """Whether a subject has this schema, and as which version."""
     versions_of(subject)
-    body = await schema_in(request)
+    body = await schema_in(request, bodies)
     try:
         found = index.find(subject, body.text) if body.schema_type == "AVRO" else None
     except index.NotAvro as error:

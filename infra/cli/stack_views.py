@@ -33,7 +33,7 @@ def register(app: typer.Typer) -> None:
 def status(
     state: StateOption = None, as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False
 ) -> None:
-    """What runs: name, role, pid, state, restarts, uptime, memory. Exit code 1 when nothing does."""
+    """What runs: name, role, pid, state, restarts, uptime, memory, metrics port. Exit code 1 when nothing does."""
     layout = Layout.at(state_folder(state))
     pid = layout.supervisor_pid()
     snapshot = read_snapshot(layout.status_file) if pid is not None else None
@@ -81,7 +81,7 @@ def group_rss_bytes(leader: int) -> int:
 
 
 def _print_table(snapshot: Snapshot, rows: list[dict[str, Any]]) -> None:
-    lines = [("NAME", "ROLE", "PID", "STATE", "RESTARTS", "UPTIME", "MEMORY", "")]
+    lines = [("NAME", "ROLE", "PID", "STATE", "RESTARTS", "UPTIME", "MEMORY", "METRICS", "")]
     for row in rows:
         memory = f"{row['rss_bytes'] / 2**20:.0f} MiB" if row["rss_bytes"] else "-"
         lines.append(
@@ -93,12 +93,13 @@ def _print_table(snapshot: Snapshot, rows: list[dict[str, Any]]) -> None:
                 str(row["restarts"]),
                 _duration(row["uptime_s"]),
                 memory,
+                str(row["metrics_port"] or "-"),
                 row["detail"] or row["trouble"],
             )
         )
-    widths = [max(len(line[column]) for line in lines) for column in range(7)]
+    widths = [max(len(line[column]) for line in lines) for column in range(8)]
     for line in lines:
-        print("  ".join([*(cell.ljust(width) for cell, width in zip(line, widths, strict=False)), line[7]]).rstrip())
+        print("  ".join([*(cell.ljust(width) for cell, width in zip(line, widths, strict=False)), line[8]]).rstrip())
     total = sum(row["rss_bytes"] or 0 for row in rows)
     print(f"{snapshot.phase}; {snapshot.api_url}; {total / 2**20:.0f} MiB in all")
 

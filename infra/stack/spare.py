@@ -24,8 +24,10 @@ FRESH_S = 1.5
 
 
 def orders(child: ChildSpec, log: str) -> str:
-    """The line a waiting spare reads: who it is from now on, where it beats, and where its log goes."""
-    return json.dumps({"instance": child.name, "lifesign": child.env["VERBATIM_LIFESIGN"], "log": log})
+    """The line a waiting spare reads: who it is from now on, where it beats, where its log goes, and at which port its
+    metrics are."""
+    lifesign = child.env["VERBATIM_LIFESIGN"]
+    return json.dumps({"instance": child.name, "lifesign": lifesign, "log": log, "metrics_port": child.metrics_port})
 
 
 class SpareKeeper(Keeper):

@@ -17,6 +17,7 @@ from infra.clock import monotonic_s, now_us
 from infra.crash_points import crash_point
 from infra.logging import get_logger
 from infra.models.catalogue import ModelCatalogue, ModelNotFound, ModelSpec
+from infra.models.prices import price_of
 from infra.models.tokenizers import TokenCounter
 from infra.moderation.policy import Policy
 from infra.settings import Settings
@@ -29,19 +30,17 @@ from schemas.conversation import (
     RegenerateRequested,
 )
 from schemas.generation import Turn
+from schemas.turns import Command, turn_of
 from streams.conversation.counting import RememberedCounts
 from streams.conversation.memory import Begun, Memory
 from streams.conversation.ports import Context, HistoryPort, NoHistory
 from streams.conversation.reactor import (
-    UNKNOWN_PRICE,
-    Command,
     Out,
     characters,
     counted_tokens,
     react,
     react_to_deletion,
     too_large,
-    turn_of,
 )
 from streams.faust.app import Handler, Source, StreamApp, make_app, run_agent
 from topics.catalogue import CONTROL, CONVERSATION_EVENTS, MODERATION_VERDICTS, TOKEN_CHUNKS, jobs_topic
@@ -116,8 +115,8 @@ class ConversationAgent:
         counter = None if model is None else self._counter(model)
         if counter is not None:
             _know_prompt(counter, command)
-        price = UNKNOWN_PRICE if model is None else model.price
-        turn = turn_of(command, self._commands.position(source.partition, source.offset), price)
+        cause = self._commands.position(source.partition, source.offset)
+        turn = turn_of(command, cause, price_of(command, self._models))
         context = await self._context(command)
 
         def reaction() -> tuple[Out, Out]:

@@ -10,12 +10,12 @@ from typing import Any
 from infra.clock import monotonic_s, now_us
 from infra.crash_points import crash_point
 from infra.logging import get_logger
-from infra.models.catalogue import ModelCatalogue, ModelNotFound
+from infra.models.catalogue import ModelCatalogue
+from infra.models.prices import price_of
 from infra.settings import Settings
 from schemas.codec import UnencodableRecord
 from schemas.conversation import PromptSubmitted, RegenerateRequested
 from schemas.outcome import GenerationCancelled, GenerationCompleted, GenerationFailed, GenerationRefused
-from schemas.price import Price
 from streams.faust.app import Handler, Source, StreamApp, make_app, run_agent
 from streams.watchdog.held import HeldAcknowledgements
 from streams.watchdog.lookback import ended_among
@@ -33,7 +33,6 @@ MOST_AT_ONCE = 1000
 LAZY_MS = 200
 CAUGHT_UP_S = 2.0
 BEHIND_S = 10.0
-UNKNOWN_PRICE = Price("unknown", "USD", 0, 0, 0)
 _COMMANDS = (PromptSubmitted, RegenerateRequested)
 _OUTCOMES = (GenerationCompleted, GenerationFailed, GenerationCancelled, GenerationRefused)
 _log = get_logger(__name__)
@@ -63,7 +62,7 @@ class Watchdog:
         self._handled_s = monotonic_s()
         if isinstance(record, PromptSubmitted | RegenerateRequested):
             cause = self._commands.position(source.partition, source.offset)
-            is_open = self._turns.began(record, cause, self._price(record.model))
+            is_open = self._turns.began(record, cause, price_of(record, self._models))
             self._held.began(
                 source.partition, source.offset, record.generation_id, source.acknowledge, ended=not is_open
             )
@@ -132,12 +131,6 @@ class Watchdog:
         _log.error("cannot be ended", generation=turn.generation_id, error=type(error).__name__)
         self._turns.ended(turn.generation_id)
         self._held.ended(turn.generation_id)
-
-    def _price(self, model: str) -> Price:
-        try:
-            return self._models.get(model).price
-        except ModelNotFound:
-            return UNKNOWN_PRICE
 
 
 def make_watchdog_app(settings: Settings, models: ModelCatalogue) -> StreamApp:

@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from api.access.ports import Admission, Limiter
 from api.access.rate_limit import RedisLimiter
 from api.consistency.log_ends import KafkaEnds
-from api.ports import Admission, Ends, Limiter, Log
+from api.consistency.ports import CommandLog, LogEnds
 from api.streaming.chunk_log import KafkaChunkLog
 from api.streaming.tail_hub import ChunkLog, LogRecord
 from infra.ids import draw_id, draw_secret
@@ -37,8 +38,8 @@ from topics.producer import LogProducer
 
 @dataclass
 class LogUnderTest:
-    log: Log
-    ends: Ends
+    log: CommandLog
+    ends: LogEnds
     chunks: ChunkLog
     topics: Catalogue
     seen: list[LogRecord] = field(default_factory=list)

@@ -94,6 +94,7 @@ def whole(reader: Reader) -> None:
     assert EXPECTED in text_of(frames)
 
 
+@pytest.mark.slow("every process is restarted under load")
 @pytest.mark.parametrize(
     "roles", [("recorder", "worker"), ("conversation", "metering", "watchdog", "projector"), ("api",)]
 )

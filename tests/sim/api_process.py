@@ -5,22 +5,24 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Coroutine
-from types import SimpleNamespace
 from typing import Any, cast
 
 from api.access.key_cache import Principal
+from api.consistency.commanding import Author
 from api.consistency.own_writes import OwnWrites
 from api.http.errors import ApiError, as_api_error
-from api.parts import Parts
 from api.streaming.frames import EventFrames
 from api.streaming.readers import Readers
 from api.streaming.sse import EventStream
 from api.streaming.tail_hub import TailHub
+from api.streaming.waiting import ended_within, grown_within
 from api.turns.cancelling import cancel
-from api.turns.openings import Opened, begin, ended_within, find, find_repeat, grown_within
+from api.turns.openings import Opened, begin, find, find_repeat
+from api.turns.ports import StreamPorts, TurnPorts
+from api.turns.prompting import PromptSizes
 from infra.cassandra import StoreUnavailable
 from infra.clock import now_us
-from infra.models.catalogue import ModelCatalogue
+from infra.models.catalogue import ModelCatalogue, ModelSpec
 from infra.settings import ApiSettings
 from schemas import ids
 from schemas.conversation import ChatMessage, ConversationStarted, PromptSubmitted, Sampling
@@ -81,27 +83,16 @@ class ApiServer:
         log = SimChunkLog(network, process)
         hub = TailHub(network.topics, log)
         log.start(hub.on_batch)
-        nothing: Any = None
-        self._parts = Parts(
-            settings=ApiSettings(),
-            models=models,
+        reads, settings = cast(Any, Reads(store)), ApiSettings()
+        self._turns = TurnPorts(
+            streams=StreamPorts(hub=hub, reads=reads, models=models),
+            messages=reads,
             log=cast(Any, SimProducer(network, process)),
-            ends=nothing,
-            reads=cast(Any, Reads(store)),
-            limiter=nothing,
-            keys=nothing,
-            hub=hub,
-            readers=Readers(15.0),
             own_writes=OwnWrites(),
-            readiness=nothing,
-            past=nothing,
-            started_at_us=now_us(),
-            sessions=nothing,
-            links=nothing,
-            web=nothing,
-            topics=network.topics,
-            live=nothing,
-            pulse=nothing,
+            readers=Readers(15.0),
+            prompts=PromptSizes(),
+            wait_s=settings.read_wait_s,
+            grace_s=settings.disconnect_grace_s,
         )
         self._tasks = asyncio.TaskGroup()
         self._ready = False
@@ -110,7 +101,7 @@ class ApiServer:
         """Serve until killed."""
         async with self._tasks:
             self._ready = True
-            await self._parts.readers.run_ticks()
+            await self._turns.readers.run_ticks()
 
     @property
     def reachable(self) -> bool:
@@ -123,7 +114,7 @@ class ApiServer:
     async def post(self, connection: Connection, prompt: Prompt) -> None:
         """A prompt with its key, as api/turns/messages.py serves it."""
         async with answering(connection):
-            parts = self._parts
+            turns = self._turns
             if prompt.kind == "chat" and prompt.parent is None:
                 started = ConversationStarted(
                     _envelope(prompt.conversation_id, "ConversationStarted"),
@@ -133,17 +124,16 @@ class ApiServer:
                     None,
                     None,
                 )
-                if await parts.reads.generation(prompt.generation_id) is None:
-                    await parts.log.send(CONVERSATION_EVENTS, prompt.conversation_id, started)
-            opened = await find_repeat(parts, USER, prompt.generation_id, prompt.body_sha256)
+                if await turns.streams.reads.generation(prompt.generation_id) is None:
+                    await turns.log.send(CONVERSATION_EVENTS, prompt.conversation_id, started)
+            opened = await find_repeat(turns.streams, USER.user_id, prompt.generation_id, prompt.body_sha256)
             if opened is None:
                 opened = await begin(
-                    parts,
-                    lambda tail: _command(prompt, tail),
+                    turns,
+                    lambda tail: _command(prompt, tail, turns.streams.models.get(prompt.model)),
                     prompt.generation_id,
                     prompt.conversation_id,
                     USER.user_id,
-                    parts.models.get(prompt.model).price,
                     prompt.key,
                     keyed=True,
                 )
@@ -160,7 +150,7 @@ class ApiServer:
 
             try:
                 if after > newest():
-                    await grown_within(source, self._parts.settings.read_wait_s, lambda: newest() >= after)
+                    await grown_within(source, self._turns.wait_s, lambda: newest() >= after)
                 if after > newest():
                     raise ApiError(400, "no such position", code="invalid_position")
             except BaseException:
@@ -174,9 +164,8 @@ class ApiServer:
             try:
                 source = opened.source
                 if source.ending is None:
-                    request: Any = SimpleNamespace(scope={"state": {"request_id": "cancel"}})
-                    await cancel(request, self._parts, USER, opened, seen)
-                    await ended_within(source, self._parts.settings.read_wait_s)
+                    await cancel(self._turns.log, Author(USER.user_id, "cancel"), opened, seen)
+                    await ended_within(source, self._turns.wait_s)
                 ending = source.ending
                 state = b"running" if ending is None else ending.status.encode()
                 connection.answer(202 if ending is None else 200, state)
@@ -184,14 +173,14 @@ class ApiServer:
                 opened.release()
 
     async def _found(self, generation_id: str) -> Opened:
-        opened = await find(self._parts, USER, generation_id)
+        opened = await find(self._turns.streams, USER.user_id, generation_id)
         if opened is None:
             raise ApiError(404, "no such generation", code="not_found")
         return opened
 
     async def _stream(self, connection: Connection, opened: Opened, after: int) -> None:
         stream = EventStream(
-            opened.source, EventFrames(), self._parts.readers, USER.key_sha256, opened.release, after=after
+            opened.source, EventFrames(), self._turns.readers, USER.key_sha256, opened.release, after=after
         )
         await stream({"type": "http"}, connection.receive, connection.send)
 
@@ -207,7 +196,7 @@ async def answering(connection: Connection) -> AsyncIterator[None]:
         connection.answer(as_api_error(error).status, b"unavailable")
 
 
-def _command(prompt: Prompt, tail: Position) -> PromptSubmitted:
+def _command(prompt: Prompt, tail: Position, model: ModelSpec) -> PromptSubmitted:
     stateless = prompt.kind == "stateless"
     return PromptSubmitted(
         envelope=_envelope(prompt.message_id, "PromptSubmitted"),
@@ -228,6 +217,9 @@ def _command(prompt: Prompt, tail: Position) -> PromptSubmitted:
         request_hash=prompt.body_sha256,
         idempotency_key=prompt.key,
         deadline_at_us=now_us() + 30_000_000,
+        price=model.price,
+        account=USER.user_id,
+        model_version=model.version,
     )
 
 

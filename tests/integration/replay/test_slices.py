@@ -165,6 +165,7 @@ async def laptop(servers: Settings, tmp_path_factory: pytest.TempPathFactory) ->
         yield there
 
 
+@pytest.mark.slow("one process after another is started wrongly")
 async def test_what_is_wrong_changes_nothing(incident: Incident, laptop: SecondLog, tmp_path: Path) -> None:
     ends = laptop.ends()
     damaged = tmp_path / "damaged"
@@ -193,6 +194,7 @@ async def test_what_is_wrong_changes_nothing(incident: Incident, laptop: SecondL
     assert laptop.ends() == ends
 
 
+@pytest.mark.slow("a second installation takes over a whole incident")
 async def test_an_incident_is_shown_elsewhere_and_nothing_runs(
     incident: Incident, laptop: SecondLog, tmp_path: Path
 ) -> None:

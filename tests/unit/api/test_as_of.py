@@ -9,9 +9,9 @@ from typing import Any
 import httpx
 import pytest
 
-from api.conversations.past import moment_of
+from api.conversations.as_of import moment_of
+from api.conversations.ports import PastOutOfReach
 from api.http.answers import iso
-from api.ports import PastOutOfReach
 from infra.clock import now_us, utc_now
 from schemas.conversation import ConversationRenamed
 from tests.eventually import eventually
@@ -152,7 +152,7 @@ async def test_a_past_that_cannot_be_read_is_a_503(
     world: World, alice: httpx.AsyncClient, failure: Exception, code: str
 ) -> None:
     conversation = await begun(alice)
-    world.past.failure = failure
+    world.history.failure = failure
     answer = await then(alice, conversation, "2026-01-01")
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, code)
     assert answer.headers["retry-after"] == "1"

@@ -82,7 +82,7 @@ async def test_a_position_in_what_has_not_begun(world: World, alice: httpx.Async
     async with asyncio.TaskGroup() as tasks:
         waiting = tasks.create_task(asked(alice, conversation))
         await asyncio.sleep(0.05)
-        generation = next(iter(world.parts.hub._by_generation))
+        generation = next(iter(world.adapters.hub._by_generation))
         answer = await alice.get(f"/api/v1/generations/{generation}/stream?after=0")
         assert answer.status_code == 400
         assert "nothing of it is there yet" in answer.json()["error"]["message"]
@@ -112,7 +112,7 @@ async def test_what_began_elsewhere_a_moment_ago_is_found(world: World, alice: h
     """The process that served the prompt is gone, the projections lag, and the client sends no position."""
     conversation = await begun(alice)
     posted = (await asked(alice, conversation)).content
-    world.parts.own_writes._written.clear()
+    world.adapters.own_writes._written.clear()
     for path in (stream_of(posted), f"{PATH}/{conversation}"):
         world.reads.blind, world.reads.sees_when_waited = True, True
         assert (await alice.get(path)).status_code == 200

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import TypeVar
 
-from api.ports import PastBusy, PastOutOfReach
+from api.conversations.ports import PastBusy, PastOutOfReach
 from infra.clock import monotonic_s
 from infra.settings import Settings
 from projections.replay.as_of import PastConversation
@@ -25,8 +25,8 @@ MOST_BYTES = 64 * 1024 * 1024
 _T = TypeVar("_T")
 
 
-class LogPast:
-    """The Past of api.ports."""
+class LogHistory:
+    """The History of api.conversations.ports."""
 
     def __init__(self, settings: Settings, topics: Catalogue, *, deadline_s: float = DEADLINE_S) -> None:
         self._settings = settings

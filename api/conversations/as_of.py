@@ -7,11 +7,10 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
+from api.conversations.ports import ConversationReads, History, PastBusy, PastOutOfReach
 from api.conversations.shapes import conversation_json, message_json
 from api.http.answers import iso
 from api.http.errors import ApiError, Overloaded, bad_request, not_found, unavailable
-from api.parts import Parts
-from api.ports import PastBusy, PastOutOfReach
 from infra.clock import utc_now
 from projections.conversations.queries import ConversationRow
 from topics.cuts import BadCut, Cut, format_cut, parse_cut
@@ -42,19 +41,21 @@ def moment_of(text: str, now: datetime) -> Cut | int:
     return at_ms
 
 
-async def conversation_as_of(parts: Parts, row: ConversationRow, text: str) -> dict[str, Any]:
+async def conversation_as_of(
+    reads: ConversationReads, history: History, row: ConversationRow, text: str
+) -> dict[str, Any]:
     """The conversation `row` as it was, with its messages.
 
     Raises ApiError: 400 for a moment that cannot be, 404 where it had not begun, 503 where the log cannot be read in
     time; LogUnavailable, StoreUnavailable.
     """
     moment = moment_of(text, utc_now())
-    first = await parts.reads.begun_at(row.conversation_id)
+    first = await reads.begun_at(row.conversation_id)
     if first is None:
         raise not_found("conversation")
     try:
-        with past_errors():
-            cut, past = await parts.past.conversation(row.conversation_id, first, moment)
+        with history_errors():
+            cut, past = await history.conversation(row.conversation_id, first, moment)
     except BadCut as error:
         raise _refused(str(error)) from None
     if past.row is None:
@@ -72,7 +73,7 @@ async def conversation_as_of(parts: Parts, row: ConversationRow, text: str) -> d
 
 
 @contextmanager
-def past_errors() -> Iterator[None]:
+def history_errors() -> Iterator[None]:
     """Within the block, a past that cannot be read becomes an ApiError 503 that says why."""
     try:
         yield
