@@ -299,7 +299,7 @@ class Worker:
             if not isinstance(request, GenerationRequested):
                 raise UndecodableRecord(f"{type(request).__name__} does not belong in {topic}")
             if request.turn.tail.partition != self._topics.partition(TOKEN_CHUNKS, request.turn.conversation_id):
-                raise UndecodableRecord("a job whose tail is in a partition where none of its records can be")
+                raise UndecodableRecord("the job's tail names a partition that cannot hold its records")
         except NewerRecord as newer:
             if self._tasks is not None:
                 self._tasks.create_task(self._pass_or_stop(message, delivery, newer))
@@ -370,7 +370,7 @@ class Worker:
             _log.warning("what is set aside cannot be read", reason=str(error))
             aside = False
         if aside:
-            _log.warning("passed over: an operator has set it aside", topic=delivery.topic, offset=delivery.offset)
+            _log.warning("skipped: an operator has set it aside", topic=delivery.topic, offset=delivery.offset)
             self._tracker.finished(delivery.topic, delivery.partition, delivery.offset, delivery.epoch)
             return
         tell_newer(_log, newer, delivery.topic, delivery.partition, delivery.offset)

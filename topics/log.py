@@ -149,6 +149,6 @@ def cluster_id(properties: Mapping[str, str]) -> str:
     finally:
         consumer.close()
     if not found:
-        raise LogUnavailable("the broker does not say which cluster it belongs to")
+        raise LogUnavailable("the broker did not return its cluster id")
     prefix = properties.get(PREFIX_PROPERTY, "")
     return f"{found}/{prefix}" if prefix else str(found)

@@ -121,7 +121,7 @@ class LogProducer:
         Raises LogUnavailable: it may or may not have been accepted; send it again with the same ids. RecordRefused,
         FatalLogError: it was not accepted and never will be, by this client.
         """
-        assert self._loop is not None, "start() comes first"  # noqa: S101 - a programming error
+        assert self._loop is not None, "call start() first"  # noqa: S101 - a programming error
         future: asyncio.Future[int] = self._loop.create_future()
 
         def acknowledged(error: KafkaError | None, offset: int) -> None:

@@ -95,7 +95,9 @@ class TailHub:
                     touched[feed.generation_id] = feed
             except Exception as error:  # whatever it is, the other feeds have no part in it
                 self.undecodable += 1
-                _log.error("an answer cannot be shown on", reason=type(error).__name__, offset=record.offset())
+                _log.error(
+                    "an answer cannot be served any further", reason=type(error).__name__, offset=record.offset()
+                )
                 feed.lose(error)
         for feed in touched.values():
             feed.wake()
@@ -133,7 +135,7 @@ class TailHub:
         feed = self._by_generation.get(generation_id)
         if feed is None:
             if len(self._by_generation) >= MAX_FEEDS:
-                raise Overloaded(f"it serves {MAX_FEEDS} answers")
+                raise Overloaded(f"it already serves {MAX_FEEDS} answers")
             feed = Feed(generation_id, conversation_id, user_id, self.tail_of(conversation_id))
             self._by_generation[generation_id] = feed
             self._by_key.setdefault(conversation_id.encode(), {})[generation_id] = feed
@@ -188,7 +190,7 @@ def _told(error: Exception, *, has_room: bool) -> Exception:
     """What readers are told of an error that kept the beginning of their answer from being read."""
     match error:
         case TimeoutError() if not has_room:
-            return Overloaded(f"the beginnings of {MAX_SCANS} answers are being read")
+            return Overloaded(f"{MAX_SCANS} answers are already being read from their beginning")
         case LogError() | TimeoutError():
             return LogUnavailable(f"the beginning of the generation cannot be read: {str(error) or 'too slow'}")
         case _:

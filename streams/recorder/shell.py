@@ -138,14 +138,14 @@ class Recorder:
         try:
             record = decode(message.value())
             if type(record) not in _GENERATION_TYPES:
-                raise UndecodableRecord(f"{type(record).__name__} does not belong into {TOKEN_CHUNKS}")
+                raise UndecodableRecord(f"{type(record).__name__} does not belong in {TOKEN_CHUNKS}")
             if type(record) is TokenChunk and type(record.delta) is not str:
                 plain(record.delta)
             ended = state.apply(record, offset)
         except NewerRecord as error:
             at_ms = message.timestamp()[1]
             if is_set_aside(self._properties, TOKEN_CHUNKS, partition, offset, at_ms, self._breathe):
-                _log.warning("passed over: an operator has set it aside", partition=partition, offset=offset)
+                _log.warning("skipped: an operator has set it aside", partition=partition, offset=offset)
                 state.passed(offset)
                 return
             tell_newer(_log, error, TOKEN_CHUNKS, partition, offset)

@@ -127,7 +127,7 @@ class Watchdog:
         try:
             await self._producer.send(DEAD_LETTERS, letter_key(letter.key), letter)
         except RecordRefused as refused:
-            _log.error("a dead letter was refused, only this line knows of it", reason=str(refused))
+            _log.error("the log refused a dead letter; this line is the only trace of it", reason=str(refused))
         _log.error("cannot be ended", generation=turn.generation_id, error=type(error).__name__)
         self._turns.ended(turn.generation_id)
         self._held.ended(turn.generation_id)

@@ -143,13 +143,13 @@ async def test_positions_that_are_none(whole: Whole) -> None:
                 await client.get(path, params={"after": wrong}),
             ):
                 assert (answer.status_code, answer.json()["error"]["code"]) == (400, "invalid_position"), wrong
-                assert f"0 to {newest} can be resumed from" in answer.json()["error"]["message"]
+                assert f"the stream can be resumed from 0 to {newest}" in answer.json()["error"]["message"]
         twice = await client.get(path, headers=[("Last-Event-ID", "1"), ("Last-Event-ID", "1")])
         both = await client.get(f"{path}?after=2", headers={"Last-Event-ID": "1"})
         again = await client.get(f"{path}?after=2&after=2")
         for answer in (twice, both, again):
             assert answer.status_code == 400
-            assert "Send one position, once" in answer.json()["error"]["message"]
+            assert "Send exactly one position" in answer.json()["error"]["message"]
         for answer in (
             await stranger.get(path),
             await stranger.get(path, headers={"Last-Event-ID": "x"}),
