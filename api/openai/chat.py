@@ -41,7 +41,7 @@ _log = get_logger(__name__)
 
 @router.post("/chat/completions", openapi_extra=openapi_body(ChatCompletionRequest))
 async def create_chat_completion(request: Request, caller: Caller, bodies: BodyReader, turns: Turns) -> Response:
-    """OpenAI's Chat Completions, streamed or whole."""
+    """Create a chat completion, as OpenAI does: streaming or not."""
     arrived_s = monotonic_s()
     asked = await bodies.read_as(request, ChatCompletionRequest, Asked.of)
     key = idempotency_key(request)

@@ -95,7 +95,8 @@ async def _settle(ports: StreamPorts, feed: Feed, ours: Turn, key: str) -> tuple
     first = await _first_turn(ports, feed)
     if first is None:
         raise unavailable(
-            f"The command was accepted but nothing began yet. Retry with the header Idempotency-Key: {key}",
+            "The command was accepted, but the answer has not started yet. "
+            f"Retry with the header Idempotency-Key: {key}",
             headers={"Idempotency-Key": key},
         )
     if first.request_hash != ours.request_hash:

@@ -79,7 +79,7 @@ async def regenerate(
     fresh: Fresh,
     turns: Turns,
 ) -> Response:
-    """Another answer beside those there are. `message_id` names a prompt, or one of its answers."""
+    """Ask for another answer, as a branch. `message_id` names a prompt, or one of its answers."""
     arrived_s = monotonic_s()
     body = await bodies.read(request, Regenerate, empty_is_object=True)
     key = idempotency_key(request, body.request_id)
@@ -95,7 +95,7 @@ async def regenerate(
         row = await settled_message(fresh, turns.messages, conversation, message_id)
         prompt_id = row.message_id if row.role == "user" else row.parent_message_id
         if prompt_id is None:
-            raise bad_request("This message answers no prompt.", param="message_id")
+            raise bad_request("This message is not an answer to a prompt.", param="message_id")
         spec = _model(turns.streams.models, body.model or row.model, conversation)
         return RegenerateIntent(spec=spec, prompt_id=prompt_id)
 
