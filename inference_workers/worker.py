@@ -42,7 +42,6 @@ from infra.crash_points import crash_point
 from infra.exits import tell_newer
 from infra.logging import get_logger
 from schemas.codec import NewerRecord, UndecodableRecord, decode
-from schemas.envelope import Position
 from schemas.generation import GenerationRequested
 from topics.catalogue import TOKEN_CHUNKS, Catalogue
 from topics.commits import CommitTracker
@@ -197,7 +196,7 @@ class Worker:
         if self.signals.rung(job.generation_id):
             job.old = True  # something ended it before it came: the log knows
         first = job.deliveries[0]
-        position = Position(self._topics[first.topic].epoch, first.partition, first.offset)
+        position = self._topics.position(first.topic, first.partition, first.offset)
         attempt = Attempt(self._bench, job, position)
         try:
             await attempt.run()

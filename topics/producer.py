@@ -138,7 +138,7 @@ class LogProducer:
                 offset = await future
         except TimeoutError:
             raise LogUnavailable(f"{topic} did not acknowledge within {self._timeout_s:.0f} s") from None
-        return Position(self._topics[topic].epoch, self._topics.partition(topic, key), offset)
+        return self._topics.position(topic, self._topics.partition(topic, key), offset)
 
     async def flush(self, timeout_s: float) -> int:
         """Wait for what is in flight; returns how many records are still unacknowledged after `timeout_s`."""

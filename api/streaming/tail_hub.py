@@ -55,7 +55,7 @@ class TailHub:
 
     def __init__(self, topics: Catalogue, log: ChunkLog) -> None:
         self._topics = topics
-        self._epoch = topics[TOKEN_CHUNKS].epoch
+        self._chunks = topics[TOKEN_CHUNKS]
         self._log = log
         self._by_key: dict[bytes, dict[str, Feed]] = {}
         self._by_generation: dict[str, Feed] = {}
@@ -87,7 +87,7 @@ class TailHub:
                 feed, position = feeds.get(event.generation_id), None
             else:
                 feed = feeds.get(generation_of(event))
-                position = Position(self._epoch, record.partition() or 0, record.offset() or 0)
+                position = self._chunks.position(record.partition() or 0, record.offset() or 0)
             if feed is None:
                 continue
             try:
@@ -118,7 +118,7 @@ class TailHub:
     def tail_of(self, conversation_id: str) -> Position:
         """Where this process reads the conversation's partition now: a lower bound of whatever is appended next."""
         partition = self._topics.partition(TOKEN_CHUNKS, conversation_id)
-        return Position(self._epoch, partition, self._log.position(partition))
+        return self._chunks.position(partition, self._log.position(partition))
 
     def by_generation(self, generation_id: str) -> Feed | None:
         """The feed that somebody reads here already."""

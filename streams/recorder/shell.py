@@ -51,7 +51,7 @@ class Recorder:
 
     def __init__(self, properties: Mapping[str, str], topics: Catalogue, instance: str | None) -> None:
         self._properties = properties
-        self._epoch = topics[TOKEN_CHUNKS].epoch
+        self._layout = topics[TOKEN_CHUNKS].layout
         self._metrics = ConsumerMetrics("streams.recorder")
         self._commits = GroupCommits(self._metrics)
         self._consumer: Consumer = group_consumer(
@@ -134,7 +134,7 @@ class Recorder:
         partition, offset = message.partition() or 0, message.offset() or 0
         state = self._partitions.get(partition)
         if state is None:
-            state = self._partitions[partition] = PartitionState(self._epoch, partition, offset)
+            state = self._partitions[partition] = PartitionState(self._layout.epoch_of(partition), partition, offset)
         try:
             record = decode(message.value())
             if type(record) not in _GENERATION_TYPES:
@@ -170,7 +170,7 @@ class Recorder:
             partition, messages = self._doubtful.popitem()
             state = self._partitions[partition]
             doubtful = {offset: decode(message.value()) for offset, message in messages.items()}
-            found = first_ends(self._properties, self._epoch, partition, doubtful, self._breathe)
+            found = first_ends(self._properties, self._layout.epoch_of(partition), partition, doubtful, self._breathe)
             for offset, message in messages.items():
                 fold = found.get(offset)
                 if fold is None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import TopicPartition
 
 from infra.settings import Settings
 from tests.archived import flat
@@ -23,6 +23,7 @@ from tests.scratch_topic import ScratchTopic, scratch_topic
 from topics.archive.objects import open_objects
 from topics.archive.reading import SegmentArchive
 from topics.archive.writing import archive_records
+from topics.clients import open_consumer
 from topics.log import Log, RawRecord, cluster_id
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
@@ -79,7 +80,7 @@ def whole(log: Log, topic: ScratchTopic) -> list[list[RawRecord]]:
 
 
 def commit(topic: ScratchTopic, group: str, offset: int) -> None:
-    consumer = Consumer({**topic.properties, "group.id": group})
+    consumer = open_consumer({**topic.properties, "group.id": group})
     consumer.commit(offsets=[TopicPartition(topic.name, n, offset) for n in (0, 1)], asynchronous=False)
     consumer.close()
 
