@@ -16,7 +16,7 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -34,6 +34,8 @@ PREFIX = "VERBATIM_"
 SHORTEST_SESSION_SECRET = 32
 _CACHE_VARIABLE = "VERBATIM_CACHE"
 _HOST_NAMES = ("VERBATIM_SERVERS__JAVA", "VERBATIM_SERVERS__REDIS")
+DEFAULT_KEYSPACE = "verbatim"
+PREFIX_PATTERN = r"^([a-z][a-z0-9]{0,19})?$"
 # Names of the environment that are no settings: where to look, and what a supervisor tells its children.
 OTHER_NAMES = frozenset(
     {
@@ -57,8 +59,26 @@ class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class InstallationSettings(_Section):
+    """`prefix` tells installations apart that share servers: it begins the names of topics, consumer groups, Redis keys
+    and the keyspace. Empty: the one installation without."""
+
+    prefix: str = ""
+
+    @field_validator("prefix")
+    @classmethod
+    def _is_a_name_everywhere(cls, prefix: str) -> str:
+        if not re.fullmatch(PREFIX_PATTERN, prefix):
+            raise ValueError(
+                "a lower-case letter is expected, then lower-case letters and digits, 20 characters at most: a topic, a"
+                " keyspace and a Redis key can all begin with that"
+            )
+        return prefix
+
+
 class KafkaSettings(_Section):
-    """Where the log is. `bootstrap` empty: the local stack starts a broker and fills it in."""
+    """Where the log is. `bootstrap` empty: the local stack starts a broker and fills it in. `prefix`: the
+    installation's, unless it is given."""
 
     bootstrap: str = ""
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
@@ -69,8 +89,14 @@ class KafkaSettings(_Section):
     replication_factor: int = Field(default=1, ge=1, le=10)
     token_chunk_partitions: int = Field(default=1, ge=1, le=1024)
     keyed_partitions: int = Field(default=2, ge=1, le=1024)
+    prefix: str = Field(default="", pattern=PREFIX_PATTERN)
 
     def client_properties(self) -> dict[str, str]:
+        """What `topics.clients` needs to reach and trust the brokers, and for our names there. Holds secrets: never log
+        it."""
+        return self.broker_properties() | ({"verbatim.prefix": self.prefix} if self.prefix else {})
+
+    def broker_properties(self) -> dict[str, str]:
         """What every librdkafka client needs to reach and trust the brokers. Holds secrets: never log it."""
         wanted = {
             "bootstrap.servers": self.bootstrap,
@@ -102,7 +128,7 @@ class CassandraSettings(_Section):
 
     contact_points: tuple[str, ...] = ()
     port: int = Field(default=9042, ge=1, le=65535)
-    keyspace: str = Field(default="verbatim", pattern=r"^[a-z][a-z0-9_]{0,47}$")
+    keyspace: str = Field(default=DEFAULT_KEYSPACE, pattern=r"^[a-z][a-z0-9_]{0,47}$")
     username: str | None = None
     password: SecretStr | None = None
     ssl_ca_file: Path | None = None
@@ -114,6 +140,11 @@ class RedisSettings(_Section):
     """Where what may be lost is. `url` empty: the local stack starts a server and fills it in."""
 
     url: SecretStr = SecretStr("")
+    prefix: str = Field(default="", pattern=PREFIX_PATTERN)
+
+    def key(self, name: str) -> str:
+        """What a key of ours, or the beginning of one, is called in a server that installations share."""
+        return f"{self.prefix}:{name}" if self.prefix else name
 
 
 class TritonSettings(_Section):
@@ -192,6 +223,12 @@ class WorkerSettings(_Section):
     spare: bool = True
 
 
+class MetricsSettings(_Section):
+    """`port`: the loopback port at which a process serves /metrics; 0: none. `up` gives each process one of its own."""
+
+    port: int = Field(default=0, ge=0, le=65535)
+
+
 class ArchiveSettings(_Section):
     """Where `./verbatim replay archive` keeps what topics held. `url` empty: nowhere, topics alone keep it.
 
@@ -224,6 +261,7 @@ class Settings(BaseSettings):
     models: tuple[Path, ...] = ()
     policy: Path | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    installation: InstallationSettings = InstallationSettings()
     kafka: KafkaSettings = KafkaSettings()
     log: LogSettings = LogSettings()
     cassandra: CassandraSettings = CassandraSettings()
@@ -232,7 +270,25 @@ class Settings(BaseSettings):
     servers: ServersSettings = ServersSettings()
     api: ApiSettings = ApiSettings()
     worker: WorkerSettings = WorkerSettings()
+    metrics: MetricsSettings = MetricsSettings()
     archive: ArchiveSettings = ArchiveSettings()
+
+    @model_validator(mode="after")
+    def _name_all_by_the_prefix(self) -> Settings:
+        """What is named explicitly keeps its name."""
+        prefix = self.installation.prefix
+        if not prefix:
+            return self
+        names: dict[str, dict[str, str]] = {
+            "kafka": {"prefix": prefix},
+            "redis": {"prefix": prefix},
+            "cassandra": {"keyspace": f"{prefix}_{DEFAULT_KEYSPACE}"},
+        }
+        for section, named in names.items():
+            given: _Section = getattr(self, section)
+            if not named.keys() & given.model_fields_set:
+                object.__setattr__(self, section, given.model_copy(update=named))
+        return self
 
     @classmethod
     def settings_customise_sources(
@@ -290,4 +346,4 @@ def _refuse_unknown_names(environment: Mapping[str, str]) -> None:
         if name.upper().startswith(PREFIX) and name.upper() not in known:
             close = difflib.get_close_matches(name.upper(), known, n=1)
             hint = f"; did you mean {close[0]}?" if close else ""
-            raise SettingsError(f"{name} in the environment is no setting{hint}")
+            raise SettingsError(f"{name} in the environment is not a setting{hint}")

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from schemas.envelope import Content, Envelope, Position, TimestampMicros
+from schemas.price import Price
 
 Role = Literal["system", "developer", "user", "assistant", "tool"]
 TurnKind = Literal["chat", "stateless"]
@@ -60,7 +61,7 @@ class ConversationStarted:
     request_hash: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PromptSubmitted:
     """A prompt to be answered by generation `generation_id`.
 
@@ -69,6 +70,8 @@ class PromptSubmitted:
     `tail` is a lower bound of the generation's records in token-chunks.
     `prompt_tokens`: what a prompt of `content`, or of `messages`, alone has, as the API counted it for `model`; 0: it
     did not say.
+    `price`: what the tokens cost; null (as in version 1): what `model` costs when the command is handled.
+    `account`: who pays; empty: the user. `model_version`: which model `model` stood for; empty: it did not say.
     """
 
     envelope: Envelope
@@ -90,11 +93,17 @@ class PromptSubmitted:
     idempotency_key: str | None
     deadline_at_us: TimestampMicros
     prompt_tokens: int = 0
+    price: Price | None = None
+    account: str = ""
+    model_version: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RegenerateRequested:
-    """Another answer to the prompt `prompt_message_id`, as a branch beside the earlier ones."""
+    """Another answer to the prompt `prompt_message_id`, as a branch beside the earlier ones.
+
+    `price`, `account` and `model_version` as in PromptSubmitted.
+    """
 
     envelope: Envelope
     conversation_id: str
@@ -110,6 +119,9 @@ class RegenerateRequested:
     request_hash: str
     idempotency_key: str | None
     deadline_at_us: TimestampMicros
+    price: Price | None = None
+    account: str = ""
+    model_version: str = ""
 
 
 @dataclass(frozen=True, slots=True)

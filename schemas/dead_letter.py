@@ -38,3 +38,6 @@ class DeadLetterResolved:
     letter: Position
     action: Literal["retried", "dropped"]
     note: str
+
+
+DeadLetterEvent = DeadLetter | DeadLetterResolved

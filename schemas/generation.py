@@ -26,7 +26,7 @@ class Failure:
     retry_after_s: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
     """What a generation belongs to. The same in its job, its attempts, its end and its outcome.
 

@@ -13,11 +13,15 @@ def _with_defaults(fields: dict[str, Any]) -> dict[str, Any]:
     return fields
 
 
+def _without_price(fields: dict[str, Any]) -> dict[str, Any]:
+    """Version 1 of a command names no price; its other new fields have defaults."""
+    return {**fields, "price": None}
+
+
 STEPS: Mapping[tuple[str, int], Step] = {
     (name, 1): _with_defaults
     for name in (
         "ConversationStarted",
-        "PromptSubmitted",
         "ConversationRenamed",
         "ConversationShared",
         "FeedbackGiven",
@@ -32,7 +36,7 @@ STEPS: Mapping[tuple[str, int], Step] = {
         "UsageRecorded",
         "UsageRerated",
     )
-}
+} | {(name, 1): _without_price for name in ("PromptSubmitted", "RegenerateRequested")}
 """(record name, version it takes) -> the record's fields in the next version."""
 
 

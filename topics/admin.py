@@ -12,6 +12,8 @@ from confluent_kafka.admin._resource import ResourceType
 from confluent_kafka.cimpl import NewTopic
 
 from topics.catalogue import Catalogue
+from topics.clients import open_admin
+from topics.epochs import marks_in
 from topics.errors import FatalLogError, LogError, LogUnavailable, TopicMismatch
 from topics.spec import TopicSpec
 
@@ -26,7 +28,7 @@ def create_topics(properties: Mapping[str, str], topics: Catalogue, replication_
     record size than the catalogue's; LogUnavailable if the broker does not answer; FatalLogError if it refuses (rights,
     fewer brokers than `replication_factor`).
     """
-    admin = AdminClient({**properties, "socket.timeout.ms": "10000"})
+    admin = open_admin({**properties, "socket.timeout.ms": "10000"})
     try:
         existing = _refuse_mismatches(admin, list(topics))
         missing = [spec for spec in topics if spec.name not in existing]
@@ -73,6 +75,7 @@ def _durability(replication_factor: int) -> dict[str, str]:
 
 def _refuse_mismatches(admin: AdminClient, wanted: list[TopicSpec]) -> set[str]:
     existing = admin.list_topics(timeout=_TIMEOUT_S).topics
+    grown = {mark.topic for mark in marks_in(existing)}
     specs = [spec for spec in wanted if spec.name in existing]
     if not specs:
         return set()
@@ -81,7 +84,8 @@ def _refuse_mismatches(admin: AdminClient, wanted: list[TopicSpec]) -> set[str]:
     wrong = []
     for spec in specs:
         partitions = len(existing[spec.name].partitions)
-        if partitions != spec.partitions:
+        # The catalogue's count is for topics that are made; the marks of later epochs say that this one was grown.
+        if partitions != spec.partitions and spec.name not in grown:
             wrong.append(f"{spec.name} has {partitions} partitions, the catalogue says {spec.partitions}")
         entries = answers[resources[spec.name]].result(_TIMEOUT_S)
         for name, value in spec.config.items():
@@ -89,14 +93,15 @@ def _refuse_mismatches(admin: AdminClient, wanted: list[TopicSpec]) -> set[str]:
                 wrong.append(f"{spec.name} has {name}={found}, the catalogue says {value}")
     if wrong:
         raise TopicMismatch(
-            "; ".join(wrong) + ". Nothing was changed. Set the topic right by hand, or move to a new topic epoch"
+            "; ".join(wrong) + ". Nothing was changed. Set the topic right by hand, or give it more partitions with"
+            " ./verbatim topic grow"
         )
     return {spec.name for spec in specs}
 
 
 def retention_of(properties: Mapping[str, str], names: list[str]) -> dict[str, int]:
     """How long these topics keep records, in milliseconds (-1: for ever), as the broker has it. Raises LogError."""
-    admin = AdminClient({**properties, "socket.timeout.ms": "10000", "log_level": "0"})
+    admin = open_admin({**properties, "socket.timeout.ms": "10000", "log_level": "0"})
     if not names:
         return {}
     try:

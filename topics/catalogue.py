@@ -2,37 +2,33 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from schemas.account import ApiKeyCreated, ApiKeyRevoked, UserCreated
-from schemas.backfill import BackfillAdvanced, BackfillCompared, BackfillPromoted, BackfillStarted
+from schemas.account import AccountEvent
+from schemas.backfill import DiaryRecord
 from schemas.control import CancelRequested
-from schemas.conversation import (
-    ConversationDeleted,
-    ConversationRenamed,
-    ConversationShared,
-    ConversationStarted,
-    FeedbackGiven,
-    PromptSubmitted,
-    RegenerateRequested,
-)
-from schemas.dead_letter import DeadLetter, DeadLetterResolved
-from schemas.generation import AttemptEnded, AttemptStarted, GenerationEnded, GenerationRequested, TokenChunk
-from schemas.moderation import ModerationVerdict, ReviewDecided
-from schemas.outcome import GenerationCancelled, GenerationCompleted, GenerationFailed, GenerationRefused
-from schemas.usage import UsageRecorded, UsageRerated
+from schemas.conversation import ConversationEvent
+from schemas.dead_letter import DeadLetterEvent
+from schemas.envelope import Position
+from schemas.generation import GenerationRecord, GenerationRequested
+from schemas.moderation import ModerationEvent
+from schemas.outcome import Outcome
+from schemas.usage import UsageEntry, UsageRerated
 from topics.partitioner import partition_for
-from topics.spec import DAY_MS, EIGHT_MIB, FOR_EVER_MS, TopicSpec
+from topics.spec import DAY_MS, EIGHT_MIB, FOR_EVER_MS, ONE_MIB, TopicSpec
+from topics.topic import Topic, members
 
-CONVERSATION_EVENTS = "conversation-events"
-TOKEN_CHUNKS = "token-chunks"  # noqa: S105 - a topic's name
-GENERATION_OUTCOMES = "generation-outcomes"
-MODERATION_VERDICTS = "moderation-verdicts"
-USAGE_RECORDS = "usage-records"
-CONTROL = "control"
-ACCOUNT_EVENTS = "account-events"
-DEAD_LETTERS = "dead-letters"
+CONVERSATION_EVENTS: Topic[ConversationEvent] = Topic("conversation-events", ConversationEvent)
+TOKEN_CHUNKS: Topic[GenerationRecord] = Topic("token-chunks", GenerationRecord)
+GENERATION_OUTCOMES: Topic[Outcome] = Topic("generation-outcomes", Outcome)
+MODERATION_VERDICTS: Topic[ModerationEvent] = Topic("moderation-verdicts", ModerationEvent)
+USAGE_RECORDS: Topic[UsageEntry] = Topic("usage-records", UsageEntry)
+CONTROL: Topic[CancelRequested] = Topic("control", CancelRequested)
+ACCOUNT_EVENTS: Topic[AccountEvent] = Topic("account-events", AccountEvent)
+DEAD_LETTERS: Topic[DeadLetterEvent] = Topic("dead-letters", DeadLetterEvent)
 SHADOW_PREFIX = "shadow."
 SHADOW_KEPT_MS = 30 * DAY_MS
 SHADOW_DIARY, SHADOW_RECORDS = 0, 1
@@ -40,9 +36,9 @@ SHADOW_DIARY, SHADOW_RECORDS = 0, 1
 SERVICE_CLASSES = ("interactive", "background")
 
 
-def jobs_topic(pool: str, service_class: str) -> str:
+def jobs_topic(pool: str, service_class: str) -> Topic[GenerationRequested]:
     """The topic of a worker pool's jobs of one service class."""
-    return f"generation-jobs.{pool}.{service_class}"
+    return Topic(f"generation-jobs.{pool}.{service_class}", GenerationRequested)
 
 
 def shadow_topic(name: str) -> str:
@@ -55,8 +51,7 @@ def shadow_spec(name: str, record_types: tuple[type, ...] = (UsageRerated,)) -> 
 
     It is made on demand, belongs to no installation's catalogue, and goes by itself some time after.
     """
-    diary = (BackfillStarted, BackfillAdvanced, BackfillCompared, BackfillPromoted)
-    topic, types = shadow_topic(name), (*record_types, *diary)
+    topic, types = shadow_topic(name), (*record_types, *members(DiaryRecord))
     return TopicSpec(topic, "the record's own", types, 2, SHADOW_KEPT_MS, "infra.cli", EIGHT_MIB)
 
 
@@ -73,70 +68,54 @@ class Catalogue:
         return iter(self.specs.values())
 
     def partition(self, topic: str, key: str) -> int:
-        """The partition of `key` in `topic`. Raises KeyError for a topic that is not in the catalogue."""
-        return partition_for(key, self.specs[topic].partitions)
+        """Where a record with `key` is written in `topic`. Raises KeyError for a topic that is not in the catalogue."""
+        layout = self.specs[topic].layout
+        return layout.first + partition_for(key, layout.width)
+
+    def partitions_of(self, topic: str, key: str) -> tuple[int, ...]:
+        """Where records with `key` stand in `topic`: a partition an epoch, oldest first."""
+        return self.specs[topic].layout.partitions_of(key)
+
+    def position(self, topic: str, partition: int, offset: int) -> Position:
+        """A place in `topic`, as records name it."""
+        return Position(bisect_right(self.specs[topic].seams, partition), partition, offset)
 
 
 def catalogue(
     pools: tuple[str, ...] = ("default",), *, keyed_partitions: int = 2, token_chunk_partitions: int = 1
 ) -> Catalogue:
     """The topics for these worker pools. Partition counts are per keyed topic; token-chunks has its own."""
-    conversation = (
-        ConversationStarted,
-        PromptSubmitted,
-        RegenerateRequested,
-        ConversationRenamed,
-        ConversationShared,
-        FeedbackGiven,
-        ConversationDeleted,
-    )
-    outcomes = (GenerationCompleted, GenerationFailed, GenerationCancelled, GenerationRefused)
-    generation = (AttemptStarted, TokenChunk, AttemptEnded, GenerationEnded)
-    accounts = (UserCreated, ApiKeyCreated, ApiKeyRevoked)
     n = keyed_partitions
     specs = [
-        TopicSpec(CONVERSATION_EVENTS, "conversation_id", conversation, n, FOR_EVER_MS, "api", EIGHT_MIB),
-        TopicSpec(
+        _spec(CONVERSATION_EVENTS, "conversation_id", n, FOR_EVER_MS, "api", EIGHT_MIB),
+        _spec(
             TOKEN_CHUNKS,
             "conversation_id",
-            generation,
             token_chunk_partitions,
             3 * DAY_MS,
             "inference_workers; ends also by api, streams",
         ),
-        TopicSpec(GENERATION_OUTCOMES, "conversation_id", outcomes, n, FOR_EVER_MS, "streams.recorder", EIGHT_MIB),
-        TopicSpec(
-            MODERATION_VERDICTS,
-            "conversation_id",
-            (ModerationVerdict, ReviewDecided),
-            n,
-            FOR_EVER_MS,
-            "streams.conversation",
-        ),
-        TopicSpec(USAGE_RECORDS, "user_id", (UsageRecorded, UsageRerated), n, FOR_EVER_MS, "metering; backfills"),
-        TopicSpec(CONTROL, "generation_id", (CancelRequested,), 1, DAY_MS, "api, streams"),
-        TopicSpec(ACCOUNT_EVENTS, "user_id", accounts, 1, FOR_EVER_MS, "api, infra.cli"),
-        TopicSpec(
-            DEAD_LETTERS,
-            "the source record's",
-            (DeadLetter, DeadLetterResolved),
-            1,
-            30 * DAY_MS,
-            "every consumer; infra.cli",
-            EIGHT_MIB,
-        ),
+        _spec(GENERATION_OUTCOMES, "conversation_id", n, FOR_EVER_MS, "streams.recorder", EIGHT_MIB),
+        _spec(MODERATION_VERDICTS, "conversation_id", n, FOR_EVER_MS, "streams.conversation"),
+        _spec(USAGE_RECORDS, "user_id", n, FOR_EVER_MS, "metering; backfills"),
+        _spec(CONTROL, "generation_id", 1, DAY_MS, "api, streams"),
+        _spec(ACCOUNT_EVENTS, "user_id", 1, FOR_EVER_MS, "api, infra.cli"),
+        _spec(DEAD_LETTERS, "the source record's", 1, 30 * DAY_MS, "every consumer; infra.cli", EIGHT_MIB),
     ]
     specs += [
-        TopicSpec(
-            jobs_topic(pool, service_class),
-            "conversation_id",
-            (GenerationRequested,),
-            n,
-            7 * DAY_MS,
-            "streams.conversation",
-            EIGHT_MIB,
-        )
+        _spec(jobs_topic(pool, service_class), "conversation_id", n, 7 * DAY_MS, "streams.conversation", EIGHT_MIB)
         for pool in pools
         for service_class in SERVICE_CLASSES
     ]
     return Catalogue({spec.name: spec for spec in specs})
+
+
+def _spec(
+    topic: Topic[Any],
+    key: str,
+    partitions: int,
+    retention_ms: int,
+    written_by: str,
+    max_record_bytes: int = ONE_MIB,
+) -> TopicSpec:
+    return TopicSpec(topic, key, topic.record_types, partitions, retention_ms, written_by, max_record_bytes)

@@ -8,12 +8,18 @@ from typing import Protocol
 from confluent_kafka import KafkaException
 from confluent_kafka import TopicPartition as Place
 
+from topics.clients import PREFIX_PROPERTY
 from topics.consumer import assigned_consumer, bounds
 from topics.cuts import Cut, TopicPartition
+from topics.epochs import without_marks
 from topics.errors import LogUnavailable, OutOfRange
 from topics.held_spans import ANSWER_S, BOUNDED, HeldSpans, RawRecord
+from topics.naming import Names
 
 __all__ = ["Archive", "Log", "RawRecord", "cluster_id"]
+
+OURS = Names()
+"""A client with a prefix lists only its own topics; without, other installations' are to be left out here."""
 
 
 class Archive(Protocol):
@@ -42,12 +48,13 @@ class Log:
         self._consumer.close()
 
     def topics(self) -> dict[str, int]:
-        """The partition counts of all topics there are. Raises LogUnavailable."""
+        """The partition counts of all topics of this installation. Raises LogUnavailable."""
         try:
             found = self._consumer.list_topics(timeout=ANSWER_S).topics
         except KafkaException as error:
             raise LogUnavailable(f"the broker does not answer: {error.args[0].str()}") from error
-        return {name: len(topic.partitions) for name, topic in found.items() if not name.startswith("__")}
+        ours = {name: len(topic.partitions) for name, topic in found.items() if OURS.logical(name) is not None}
+        return without_marks(ours)
 
     def held(self, topics: Mapping[str, int]) -> tuple[dict[TopicPartition, int], dict[TopicPartition, int]]:
         """(first offset, end offset) of every partition of `topics` (name: partitions), as two cuts.
@@ -130,7 +137,10 @@ class Log:
 
 
 def cluster_id(properties: Mapping[str, str]) -> str:
-    """The id that Kafka gave itself; offsets mean nothing in any other cluster. Raises LogUnavailable."""
+    """Which log it is: the id that Kafka gave itself, with the installation's prefix if there is one.
+
+    Offsets mean nothing in any other log. Raises LogUnavailable.
+    """
     consumer = assigned_consumer({**properties, "log_level": "0"})
     try:
         found = consumer.list_topics(timeout=ANSWER_S).cluster_id
@@ -139,5 +149,6 @@ def cluster_id(properties: Mapping[str, str]) -> str:
     finally:
         consumer.close()
     if not found:
-        raise LogUnavailable("the broker does not say which cluster it belongs to")
-    return str(found)
+        raise LogUnavailable("the broker did not return its cluster id")
+    prefix = properties.get(PREFIX_PROPERTY, "")
+    return f"{found}/{prefix}" if prefix else str(found)

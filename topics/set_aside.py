@@ -42,7 +42,7 @@ def is_set_aside(
         there = log.topics()
         if DEAD_LETTERS not in there:
             return False
-        letters = {DEAD_LETTERS: there[DEAD_LETTERS]}
+        letters: dict[str, int] = {DEAD_LETTERS: there[DEAD_LETTERS]}
         # A letter of a record is younger than the record, as far as the brokers' clocks agree.
         for batch in log.read(log.at(letters, at_ms - CLOCKS_MS), log.held(letters)[1]):
             alive()

@@ -6,16 +6,19 @@ nobody in by link; keys still do.
 
 from __future__ import annotations
 
-from api.ports import LinksUnavailable
+from api.access.ports import LinksUnavailable
 from infra.redis import RedisScripts, RedisUnavailable
 
 SCRIPT = "return redis.call('SET', KEYS[1], '', 'NX', 'EX', ARGV[1])"
 
 
-class RedisLinks:
-    """The links of api.ports, in Redis."""
+KEY_PREFIX = "verbatim:link:"
 
-    def __init__(self, scripts: RedisScripts, prefix: str = "verbatim:link:") -> None:
+
+class RedisLinks:
+    """The Links of api.access.ports, in Redis."""
+
+    def __init__(self, scripts: RedisScripts, prefix: str = KEY_PREFIX) -> None:
         self._scripts = scripts
         self._prefix = prefix
 

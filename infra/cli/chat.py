@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Iterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -29,13 +29,14 @@ def register(app: typer.Typer) -> None:
 def chat(
     model: Annotated[str | None, typer.Option("--model", metavar="ID", help="Answers come from this model.")] = None,
     conversation: Annotated[
-        str | None, typer.Option("--conversation", metavar="ID", help="Go on with this one instead of the last.")
+        str | None,
+        typer.Option("--conversation", metavar="ID", help="Continue this conversation instead of the last one."),
     ] = None,
     new: Annotated[bool, typer.Option("--new", help="Begin a new conversation.")] = False,
     state: StateOption = None,
-    url: Annotated[str | None, typer.Option("--url", help="The API, if it is not the local stack's.")] = None,
+    url: Annotated[str | None, typer.Option("--url", help="The API's URL. Default: the local stack.")] = None,
     key: Annotated[
-        str | None, typer.Option("--key", envvar="VERBATIM_KEY", help="The API key, if not the first user's.")
+        str | None, typer.Option("--key", envvar="VERBATIM_KEY", help="The API key. Default: the first user's.")
     ] = None,
 ) -> None:
     """Talk to a model. Answers appear as they are written; the conversation is remembered.
@@ -59,6 +60,7 @@ def _talk(
 
     from infra.cli.chat_memory import remember, remembered
     from infra.cli.chat_screen import Screen
+    from infra.cli.chat_typing import TypedAhead, nothing_typed_is_lost
     from infra.cli.stack_file import running_stack, state_folder
 
     folder = state_folder(state)
@@ -74,21 +76,34 @@ def _talk(
         memory = replace(memory, conversation_id=None)
     if model:
         memory = replace(memory, model=model)
-    screen = Screen.of_process()
+    screen, typed = Screen.of_process(), TypedAhead()
+    with ExitStack() as terminal:
+        if screen.interactive:
+            edits = _has_line_editor()
+            terminal.enter_context(nothing_typed_is_lost(sys.stdin.fileno(), typed, edits_lines=edits))
 
-    # aiohttp is the slowest import here: it comes after every mistake that can be told without it.
-    from infra.cli.chat_api import ChatApi
-    from infra.cli.chat_session import Session
+        # aiohttp is the slowest import here: it comes after every mistake that can be told without it.
+        from infra.cli.chat_api import ChatApi
+        from infra.cli.chat_session import Session
 
-    with asyncio.Runner() as runner:
-        closing = AsyncExitStack()
-        api = runner.run(closing.enter_async_context(ChatApi.connected(url, key, memory, screen.note)))
-        try:
-            session = Session(api, screen, lambda found: remember(folder, found))
-            runner.run(session.begin(conversation))
-            return _converse(runner, session, screen)
-        finally:
-            runner.run(closing.aclose())
+        with asyncio.Runner() as runner:
+            closing = AsyncExitStack()
+            api = runner.run(closing.enter_async_context(ChatApi.connected(url, key, memory, screen.note)))
+            try:
+                session = Session(api, screen, lambda found: remember(folder, found), typed)
+                runner.run(session.begin(conversation))
+                return _converse(runner, session, screen)
+            finally:
+                runner.run(closing.aclose())
+
+
+def _has_line_editor() -> bool:
+    """Whether input() edits lines and has a history: it does once readline is imported. Some Pythons have none."""
+    try:
+        import readline  # noqa: F401 - imported for its effect
+    except ImportError:
+        return False
+    return True
 
 
 def _converse(runner: asyncio.Runner, session: Session, screen: Screen) -> int:
@@ -105,13 +120,12 @@ def _converse(runner: asyncio.Runner, session: Session, screen: Screen) -> int:
 
 def _typed_lines(session: Session, screen: Screen) -> Iterator[str]:
     """What is typed, until Ctrl-D. Ctrl-C drops the line that is being typed."""
-    # Imported for its effect: input() then edits lines and has a history.
-    import readline  # noqa: F401
-
     while True:
-        if session.typed_ahead:
-            line = session.typed_ahead.pop(0)
+        line = session.typed_ahead.take()
+        if line is not None:
             screen.line(f"> {line.strip()}")
+        elif session.typed_ahead.ended:
+            return
         else:
             try:
                 line = input(screen.prompt)
@@ -125,6 +139,8 @@ def _typed_lines(session: Session, screen: Screen) -> Iterator[str]:
 
 
 def _piped_lines() -> Iterator[str]:
+    if sys.stdin is None:
+        return
     # A stray byte in a pipe costs one character, not the rest of the lines.
     for line in sys.stdin.buffer:
         yield line.decode(errors="replace")

@@ -29,7 +29,9 @@ class Screen:
             if hasattr(stream, "reconfigure"):
                 stream.reconfigure(errors="replace")
         terminal = sys.stdout.isatty()
-        return cls(sys.stdout, sys.stderr, interactive=sys.stdin.isatty() and terminal, coloured=terminal)
+        # There is no stdin where a shell or a supervisor has closed it.
+        typed = sys.stdin is not None and sys.stdin.isatty()
+        return cls(sys.stdout, sys.stderr, interactive=typed and terminal, coloured=terminal)
 
     def chunk(self, delta: str) -> None:
         """Part of an answer, at once."""

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import sys
 from types import TracebackType
 
 from infra.cli.chat_lines import Stop, command_of
-
-MOST_TYPED_AHEAD = 20
+from infra.cli.chat_typing import TypedAhead, read_line
 
 
 class Stopping:
@@ -20,7 +18,7 @@ class Stopping:
     the answer; `patience` is the time limit around that reading.
     """
 
-    def __init__(self, listens_to_keys: bool, typed_ahead: list[str]) -> None:
+    def __init__(self, listens_to_keys: bool, typed_ahead: TypedAhead) -> None:
         """`listens_to_keys`: stdin is a terminal. `typed_ahead`: where lines go that are no /stop."""
         self.asked = asyncio.Event()
         self.begun = asyncio.Event()
@@ -52,11 +50,10 @@ class Stopping:
         self.asked.set()
 
     def _typed(self) -> None:
-        # A terminal in its usual mode hands over one whole line a read.
-        line = os.read(sys.stdin.fileno(), 65536).decode(errors="replace")
+        line = read_line(sys.stdin.fileno())
         if not line:
             self._loop.remove_reader(sys.stdin.fileno())
-        elif command_of(line) == Stop():
+        if command_of(line) == Stop():
             self._ask()
-        elif line.strip() and len(self._typed_ahead) < MOST_TYPED_AHEAD:
-            self._typed_ahead.append(line)
+        else:
+            self._typed_ahead.put(line)

@@ -40,6 +40,7 @@ class RunningStack:
     api_url: str
     api_key: str
     kafka_bootstrap: str
+    kafka_prefix: str
     cassandra_host: str
     cassandra_port: int
     keyspace: str
@@ -82,7 +83,7 @@ def read_stack_file(file: Path) -> RunningStack:
     except OSError as error:
         raise UserError(f"{file} cannot be read: {error.strerror}") from None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UserError(f"{file} is no stack.json ({type(error).__name__}: {error})") from None
+        raise UserError(f"{file} is not a valid stack.json ({type(error).__name__}: {error})") from None
 
 
 def connected_settings(given: Path | None, *, cassandra: bool = True) -> Settings:
@@ -109,7 +110,8 @@ def connected_settings(given: Path | None, *, cassandra: bool = True) -> Setting
     stack = running_stack(settings.state)
     found: dict[str, KafkaSettings | CassandraSettings] = {}
     if not settings.kafka.bootstrap:
-        found["kafka"] = KafkaSettings.model_validate(dict(settings.kafka) | {"bootstrap": stack.kafka_bootstrap})
+        there = {"bootstrap": stack.kafka_bootstrap, "prefix": stack.kafka_prefix}
+        found["kafka"] = KafkaSettings.model_validate(dict(settings.kafka) | there)
     if not settings.cassandra.contact_points:
         place = {"contact_points": (stack.cassandra_host,), "port": stack.cassandra_port, "keyspace": stack.keyspace}
         found["cassandra"] = CassandraSettings.model_validate(dict(settings.cassandra) | place)
@@ -121,6 +123,7 @@ def _parse(document: Any) -> RunningStack:
         api_url=str(document["api"]["url"]).rstrip("/"),
         api_key=str(document["api"]["key"] or ""),
         kafka_bootstrap=str(document["kafka"]["bootstrap"]),
+        kafka_prefix=str(document["kafka"].get("prefix", "")),
         cassandra_host=str(document["cassandra"]["host"]),
         cassandra_port=int(document["cassandra"]["port"]),
         keyspace=str(document["cassandra"]["keyspace"]),

@@ -71,6 +71,11 @@ class ModelSpec:
     owned_by: str = "verbatim"
     declared_at: str = ""
 
+    @property
+    def version(self) -> str:
+        """Which model the id stands for, as commands record it: its name at the engine."""
+        return self.upstream_model
+
     def sampling(self, asked: Sampling) -> Sampling:
         """`asked` with this model's defaults where it is silent; `max_tokens` is always set and within bounds."""
         own = self.defaults

@@ -33,7 +33,7 @@ class KafkaHealth:
             quiet = logging.getLogger("infra.stack.health.librdkafka")
             quiet.setLevel(logging.CRITICAL)
             config: dict[str, str | int | float | bool] = {
-                **self._kafka.client_properties(),
+                **self._kafka.broker_properties(),
                 "reconnect.backoff.ms": 50,
                 "reconnect.backoff.max.ms": 200,
                 "log_level": 0,

@@ -67,6 +67,10 @@ def records_of(
         close(batches)
 
 
+def _counts(topics: Catalogue, *names: str) -> dict[str, int]:
+    return {name: topics[name].partitions for name in names}
+
+
 def conversation_then(
     log: Source, topics: Catalogue, conversation_id: str, first: int, moment: Cut | int, check: Check
 ) -> tuple[Cut, PastConversation]:
@@ -75,10 +79,11 @@ def conversation_then(
     `first`: where in its partition of conversation-events its first record stands. Raises BadCut for offsets that the
     log does not hold; LogError; and as `check`.
     """
-    partitions = {topic: topics[topic].partitions for topic in (CONVERSATION_EVENTS, GENERATION_OUTCOMES)}
-    said, ended = (
-        (topic, topics.partition(topic, conversation_id)) for topic in (CONVERSATION_EVENTS, GENERATION_OUTCOMES)
-    )
+    partitions: dict[str, int] = {
+        topic: topics[topic].partitions for topic in (CONVERSATION_EVENTS, GENERATION_OUTCOMES)
+    }
+    said: TopicPartition = CONVERSATION_EVENTS, topics.partition(CONVERSATION_EVENTS, conversation_id)
+    ended: TopicPartition = GENERATION_OUTCOMES, topics.partition(GENERATION_OUTCOMES, conversation_id)
     held, end = log.held(partitions)
     if isinstance(moment, int):
         whole = log.at(partitions, moment)
@@ -123,7 +128,9 @@ def deletion_of(log: Source, topics: Catalogue, conversation_id: str, check: Che
 
 def generation_then(log: Source, topics: Catalogue, generation_id: str, cut: Cut, check: Check) -> State:
     """A generation as it was at a cut; its stream as far as the cut names token-chunks and they are still held."""
-    counts = {topic: topics[topic].partitions for topic in (CONVERSATION_EVENTS, TOKEN_CHUNKS, GENERATION_OUTCOMES)}
+    counts: dict[str, int] = {
+        topic: topics[topic].partitions for topic in (CONVERSATION_EVENTS, TOKEN_CHUNKS, GENERATION_OUTCOMES)
+    }
     held, _ = log.held(counts)
     command: PromptSubmitted | RegenerateRequested | None = None
     cause: Position | None = None
@@ -131,14 +138,14 @@ def generation_then(log: Source, topics: Catalogue, generation_id: str, cut: Cut
     for raw in records_of(log, {place: held[place] for place in said}, said, check, naming=generation_id):
         found = _decoded(raw)
         if isinstance(found, PromptSubmitted | RegenerateRequested) and found.generation_id == generation_id:
-            place = Position(topics[CONVERSATION_EVENTS].epoch, raw.partition, raw.offset)
+            place = topics.position(CONVERSATION_EVENTS, raw.partition, raw.offset)
             # Of a repeated command the first one counts; batches may bring partitions in any order, each in its own.
             if cause is None or place < cause:
                 command, cause = found, place
     stream = GenerationFold()
     if command is None:
         return generation_state(generation_id, None, None, stream, None)
-    chunks = TOKEN_CHUNKS, command.tail.partition
+    chunks: TopicPartition = TOKEN_CHUNKS, command.tail.partition
     if held.get(chunks, 0) <= command.tail.offset < cut.get(chunks, 0):
         start = {chunks: command.tail.offset}
         for raw in records_of(log, start, _only(cut, chunks), check, key=command.conversation_id, naming=generation_id):
@@ -158,7 +165,9 @@ def generation_then(log: Source, topics: Catalogue, generation_id: str, cut: Cut
 def user_then(log: Source, topics: Catalogue, user_id: str, cut: Cut, check: Check) -> State:
     """A user as they were at a cut, with keys, conversations and usage."""
     past = Past(topics)
-    counts = {topic: topics[topic].partitions for topic in (ACCOUNT_EVENTS, CONVERSATION_EVENTS, USAGE_RECORDS)}
+    counts: dict[str, int] = {
+        topic: topics[topic].partitions for topic in (ACCOUNT_EVENTS, CONVERSATION_EVENTS, USAGE_RECORDS)
+    }
     held, _ = log.held(counts)
     for topic in counts:
         stop = {place: offset for place, offset in cut.items() if place[0] == topic}

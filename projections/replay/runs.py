@@ -37,9 +37,8 @@ def write_run(file: Path, entries: Iterable[Entry]) -> int:
         block: list[Any] = []
         size = 0
         for entry in entries:
-            # Plain tuples, the only ones that marshal knows.
-            erased_by = None if entry.erased_by is None else tuple(entry.erased_by)
-            layers = [(layer.timestamp, tuple(layer.source), layer.cells) for layer in entry.layers]
+            erased_by = None if entry.erased_by is None else _plain(entry.erased_by)
+            layers = [(layer.timestamp, _plain(layer.source), layer.cells) for layer in entry.layers]
             block.append((entry.at, entry.erased, erased_by, layers))
             count += 1
             size += 100 + sum(_about(layer.cells) for layer in entry.layers)
@@ -49,6 +48,12 @@ def write_run(file: Path, entries: Iterable[Entry]) -> int:
         if block:
             _write_block(out, block)
     return count
+
+
+def _plain(source: Source) -> tuple[str, int, int]:
+    """As marshal knows it: no named tuple, and no Topic for the name of one."""
+    topic, partition, offset = source
+    return str(topic), partition, offset
 
 
 def _about(cells: Any) -> int:

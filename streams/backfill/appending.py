@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Any
 
-from confluent_kafka import KafkaError, KafkaException, Message, Producer
+from confluent_kafka import KafkaError, KafkaException, Message
 
 from schemas.codec import encode
+from topics.clients import open_producer
 from topics.errors import LogUnavailable
 from topics.headers import headers_of
 from topics.producer import log_error
@@ -21,7 +22,7 @@ class Appender:
 
     def __init__(self, properties: Mapping[str, str]) -> None:
         self._failure: KafkaError | None = None
-        self._producer = Producer(
+        self._producer = open_producer(
             {
                 **properties,
                 "client.id": "verbatim-backfill",

@@ -8,7 +8,6 @@ from concurrent.futures import Future
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException
-from confluent_kafka.admin import AdminClient
 
 from schemas import ids
 from schemas.codec import UndecodableRecord, decode
@@ -16,6 +15,7 @@ from schemas.envelope import Envelope
 from streams.backfill.diary import Diary, read_diary
 from topics.admin import create_topics
 from topics.catalogue import SHADOW_DIARY, SHADOW_PREFIX, SHADOW_RECORDS, Catalogue, shadow_spec, shadow_topic
+from topics.clients import open_admin
 from topics.errors import LogError, LogUnavailable
 from topics.log import Log, RawRecord
 
@@ -47,7 +47,7 @@ class Shadow:
 
     def drop(self) -> None:
         """Delete the topic; returns when it is gone. Nothing happens if it is not there. Raises LogUnavailable."""
-        admin = AdminClient({**self._properties, "socket.timeout.ms": "10000", "log_level": "0"})
+        admin = open_admin({**self._properties, "socket.timeout.ms": "10000", "log_level": "0"})
         deleted: dict[str, Future[None]] = admin.delete_topics([self.topic], operation_timeout=_GONE_S)
         try:
             deleted[self.topic].result(_GONE_S)

@@ -18,7 +18,9 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._listoffsets import OffsetSpec
 
 from infra.clock import monotonic_s
+from infra.runtime.metrics import bound
 from streams.faust.progress import Offsets, Place
+from topics.clients import open_admin, open_consumer
 from topics.consumer import next_batch
 from topics.errors import LogError, LogUnavailable
 
@@ -28,6 +30,7 @@ BATCHES_AHEAD = 2
 ANSWER_S = 10.0
 PATIENCE_S = 2.0
 T = TypeVar("T")
+_not_taken = bound("agents.batches_ahead")
 _MEMBERSHIP = ("group.", "partition.", "session.", "heartbeat.", "enable.", "auto.", "fetch.", "queued.")
 
 
@@ -52,7 +55,7 @@ class Poller:
 
     def __init__(self, properties: Mapping[str, str], receiver: Receiver, loop: asyncio.AbstractEventLoop) -> None:
         self._properties = properties
-        self._consumer = Consumer(dict(properties))
+        self._consumer = open_consumer(properties)
         self._admin: AdminClient | None = None
         self._receiver = receiver
         self._loop = loop
@@ -117,7 +120,7 @@ class Poller:
         """(first offset, end offset) of partitions, asked of the broker. Raises LogUnavailable."""
         # By a client of its own: the consumer's connection answers only after the fetch that waits on it.
         if self._admin is None:
-            self._admin = AdminClient({n: v for n, v in self._properties.items() if not n.startswith(_MEMBERSHIP)})
+            self._admin = open_admin({n: v for n, v in self._properties.items() if not n.startswith(_MEMBERSHIP)})
         firsts, ends = await asyncio.gather(
             self._offsets(places, OffsetSpec.earliest()),  # type: ignore[no-untyped-call]
             self._offsets(places, OffsetSpec.latest()),  # type: ignore[no-untyped-call]
@@ -215,6 +218,8 @@ class Poller:
         while not self._slots.acquire(timeout=POLL_S / 10):
             self._obey()
             if monotonic_s() > patient_until_s:
+                if not paused:
+                    _not_taken()
                 # The group takes a member that does not poll for dead. Not sooner: a pause drops what was prefetched.
                 self._consumer.pause(self._consumer.assignment())
                 paused = True

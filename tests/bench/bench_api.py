@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 from typing import Any
 
 import uvloop
@@ -29,10 +30,14 @@ TOKENS = 200
 def recorded(number: int) -> tuple[Any, list[MemoryRecord]]:
     """A generation's turn and its records."""
     conversation = ids.conversation_id("bench", str(number))
-    turn = type(TURN)(
-        ids.generation_id(conversation), conversation, TURN.user_id, TURN.message_id, TURN.message_id, "stateless",
-        "m", TURN.price, TURN.request_hash, TURN.cause, TURN.tail,
-    )  # fmt: skip
+    turn = replace(
+        TURN,
+        generation_id=ids.generation_id(conversation),
+        conversation_id=conversation,
+        prompt_message_id=TURN.message_id,
+        kind="stateless",
+        model="m",
+    )
     log = MemoryLog()
     attempt = Attempt(log, turn).start()
     for _ in range(TOKENS):

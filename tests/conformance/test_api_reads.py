@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from api.ports import Reads
+from api.app import Reads
 from infra.cassandra import CassandraSession
 from infra.settings import Settings
 from projections import Projections
@@ -33,6 +33,7 @@ from tests.unit.api.memory_log import AT, Attempt, MemoryLog, turn_of
 from tests.unit.api.memory_reads import MemoryReads
 from tests.unit.api.prompts import prompt
 from topics.catalogue import ACCOUNT_EVENTS, CONVERSATION_EVENTS, GENERATION_OUTCOMES, TOKEN_CHUNKS
+from topics.cuts import TopicPartition
 from topics.generation_fold import GenerationFold
 from topics.outcomes import outcome_of
 
@@ -311,7 +312,7 @@ async def test_waiting_for_what_is_there(opened: Open) -> None:
         cause = append(under_test.log, command)
         answered(under_test.log, command, cause, "a")
         await under_test.show()
-        offsets = {(CONVERSATION_EVENTS, cause.partition): cause.offset}
+        offsets: dict[TopicPartition, int] = {(CONVERSATION_EVENTS, cause.partition): cause.offset}
         assert await under_test.reads.wait_for(offsets, [command.generation_id], 5.0)
         assert await under_test.reads.wait_for(offsets, [], 5.0, conversation_id=ONE)
 

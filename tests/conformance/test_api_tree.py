@@ -52,9 +52,21 @@ def opened(request: pytest.FixtureRequest) -> Open:
 def regenerate(conversation: str, key: str, prompt_id: str) -> RegenerateRequested:
     message = ids.message_id(USER, conversation, key)
     return RegenerateRequested(
-        envelope(message), conversation, USER, message, ids.generation_id(message), prompt_id, "verbatim-local",
-        Sampling(), "interactive", "default", Position(0, 0, 0), "hash", key, 2**50,
-    )  # fmt: skip
+        envelope=envelope(message),
+        conversation_id=conversation,
+        user_id=USER,
+        message_id=message,
+        generation_id=ids.generation_id(message),
+        prompt_message_id=prompt_id,
+        model="verbatim-local",
+        sampling=Sampling(),
+        service_class="interactive",
+        tier="default",
+        tail=Position(0, 0, 0),
+        request_hash="hash",
+        idempotency_key=key,
+        deadline_at_us=2**50,
+    )
 
 
 def answered(log: MemoryLog, command: PromptSubmitted, cause: Position, text: str) -> None:

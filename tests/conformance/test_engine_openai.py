@@ -10,7 +10,7 @@ import pytest
 from inference_workers.engines.openai import OpenAIEngine
 from inference_workers.ports import EngineFailed, EngineRejected, EngineUnavailable
 from tests.conformance.adapters import OPENAI, TEXT
-from tests.conformance.engines import answer, call
+from tests.conformance.engines import Answer, answer, call
 from tests.fakes.openai_upstream import OpenAIUpstream
 
 
@@ -20,6 +20,9 @@ from tests.fakes.openai_upstream import OpenAIUpstream
         ("GARBAGE x", EngineFailed),
         ("ERROR x", EngineFailed),
         ("DIE x", EngineUnavailable),
+        ("BURST GARBAGE x", EngineFailed),
+        ("BURST ERROR x", EngineFailed),
+        ("BURST DIE x", EngineUnavailable),
         ("STATUS 500 ", EngineUnavailable),
         ("STATUS 503 ", EngineUnavailable),
         ("STATUS 400 bad", EngineRejected),
@@ -27,8 +30,10 @@ from tests.fakes.openai_upstream import OpenAIUpstream
 )
 async def test_openai_misbehaviour(order: str, kind: type[Exception]) -> None:
     async with OpenAIUpstream() as upstream, contextlib.aclosing(OpenAIEngine([OPENAI])) as engine:
+        got = Answer()
         with pytest.raises(kind) as raised:
-            await answer(engine, call(replace(OPENAI, address=upstream.url), order + "yz and more"))
+            await answer(engine, call(replace(OPENAI, address=upstream.url), order + "yz and more"), got)
+        assert got.text == ("" if "STATUS" in order else "xyz")
         assert "more" not in str(raised.value)
         assert "secret" not in str(raised.value)
 

@@ -6,12 +6,14 @@ that begins with a word in capitals misbehaves:
     STALL …  stops after three tokens     SLEEP …  sends nothing at all       DIE …  closes after three tokens
     SPLIT …  TCP pieces of one byte       NODONE …  no [DONE]                 NOUSAGE …  no usage
     GARBAGE … an event that is not JSON   ERROR …  {"error": …} in the stream STATUS n …  answers with HTTP n
+    BURST …  as the next word says, but three tokens and what follows them arrive at once
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import socket
 from typing import Any
 
 from aiohttp import web
@@ -60,6 +62,9 @@ class OpenAIUpstream:
         if body["model"] == "nonesuch":
             return _refusal(404, "model_not_found", "no such model")
         order, _, text = str(body["messages"][-1]["content"]).partition(" ")
+        burst = order == "BURST"
+        if burst:
+            order, _, text = text.partition(" ")
         if order == "STATUS":
             status, _, text = text.partition(" ")
             return _refusal(int(status), text or None, f"refused: {text}")
@@ -68,14 +73,16 @@ class OpenAIUpstream:
             order, text = "", str(body["messages"][-1]["content"])
         self.running += 1
         try:
-            return await self._stream(request, body, order, text)
+            return await self._stream(request, body, order, text, burst=burst)
         except (asyncio.CancelledError, ConnectionError):
             self.aborted += 1
             raise
         finally:
             self.running -= 1
 
-    async def _stream(self, request: web.Request, body: dict[str, Any], order: str, text: str) -> web.StreamResponse:
+    async def _stream(
+        self, request: web.Request, body: dict[str, Any], order: str, text: str, *, burst: bool
+    ) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream; charset=utf-8"})
         await response.prepare(request)
         for stop in body.get("stop", []):
@@ -85,9 +92,11 @@ class OpenAIUpstream:
         if order == "SLEEP":
             await asyncio.Event().wait()
         await self._send(response, order, _chunk({"role": "assistant", "content": ""}))
+        _hold_back(request, burst)
         for number, token in enumerate(tokens):
             if number == 3:
                 await self._misbehave(request, response, order)
+                _hold_back(request, False)
             await self._send(response, order, _chunk({"content": token}))
         await self._send(response, order, _chunk({}, reason))
         if order != "NOUSAGE" and body.get("stream_options", {}).get("include_usage"):
@@ -119,6 +128,12 @@ class OpenAIUpstream:
         for piece in pieces:
             await response.write(piece)
             await asyncio.sleep(0 if order == "SPLIT" else PIECE_S)
+
+
+def _hold_back(request: web.Request, held: bool) -> None:
+    """While held, the kernel sends nothing (for 200 ms at most); then, or when it is closed, all at once."""
+    if request.transport is not None:
+        request.transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, held)
 
 
 def _chunk(delta: dict[str, str], reason: str | None = None) -> dict[str, Any]:

@@ -28,6 +28,7 @@ class StreamProcess:
         environment = {
             **os.environ,
             "VERBATIM_KAFKA__BOOTSTRAP": settings.kafka.bootstrap,
+            "VERBATIM_KAFKA__PREFIX": settings.kafka.prefix,
             "VERBATIM_LOG__WRITES": str(settings.log.level),
             "VERBATIM_CASSANDRA__CONTACT_POINTS": f'["{settings.cassandra.contact_points[0]}"]',
             "VERBATIM_CASSANDRA__PORT": str(settings.cassandra.port),

@@ -8,7 +8,8 @@ import os
 import pty
 import signal
 import sys
-from collections.abc import AsyncIterator
+import termios
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from uuid import UUID
@@ -100,7 +101,7 @@ async def test_a_busy_server_is_asked_again_with_the_same_key(api: ScriptedApi, 
     ("status", "code", "advice"),
     [
         (400, "context_length_exceeded", "Too long: shorten the prompt"),
-        (404, "model_not_found", "Too long: /model lists the models there are"),
+        (404, "model_not_found", "Too long: /model lists the models"),
         (409, "parent_running", "Too long: wait for the answer that is being written, or /stop it"),
     ],
 )
@@ -124,7 +125,7 @@ async def test_a_turn_that_failed_is_told_after_what_there_was(api: ScriptedApi,
 async def test_a_wrong_key_is_one_line(api: ScriptedApi, state: Path) -> None:
     code, out, err = await piped(api, state, "hi\n", "--key", "vk_wrong")
     assert (code, out) == (1, "")
-    assert err == "verbatim: Incorrect API key provided: make another key with ./verbatim key create\n"
+    assert err == "verbatim: Incorrect API key provided: create another key with ./verbatim key create\n"
 
 
 async def test_an_api_that_is_away_is_one_line(state: Path) -> None:
@@ -171,11 +172,13 @@ class Terminal:
         self._leader = leader
         self.process = process
         self.text = ""
+        self._came = asyncio.Event()
         asyncio.get_running_loop().add_reader(leader, self._read)
 
     def _read(self) -> None:
         try:
             self.text += os.read(self._leader, 65536).decode(errors="replace")
+            self._came.set()
         except OSError:
             asyncio.get_running_loop().remove_reader(self._leader)
 
@@ -183,27 +186,51 @@ class Terminal:
         os.write(self._leader, keys.encode())
 
     async def shows(self, text: str) -> None:
-        def check() -> None:
-            assert text in self.text, self.text
+        """Returns in the moment the text is there, before the chat can have done anything else."""
+        try:
+            async with asyncio.timeout(20):
+                while text not in self.text:
+                    self._came.clear()
+                    await self._came.wait()
+        except TimeoutError:
+            pytest.fail(f"{text!r} was not shown: {self.text!r}")
 
-        await eventually(check, 20)
+    async def leaves(self) -> int:
+        """The exit code of a chat that was told to leave."""
+        try:
+            return await asyncio.wait_for(self.process.wait(), 20)
+        except TimeoutError:
+            pytest.fail(f"the chat did not leave: {self.text!r}")
 
 
 @asynccontextmanager
-async def on_terminal(api: ScriptedApi, state: Path) -> AsyncIterator[Terminal]:
+async def on_terminal(
+    api: ScriptedApi, state: Path, typed: str = "", env: Mapping[str, str] | None = None
+) -> AsyncIterator[Terminal]:
+    """A chat on a terminal, on which `typed` was typed before it began."""
     leader, follower = pty.openpty()
+    os.write(leader, typed.encode())
+    before = termios.tcgetattr(follower)
     process = await asyncio.create_subprocess_exec(
-        *command(api, state), cwd=ROOT, stdin=follower, stdout=follower, stderr=follower, start_new_session=True
+        *command(api, state),
+        cwd=ROOT,
+        stdin=follower,
+        stdout=follower,
+        stderr=follower,
+        start_new_session=True,
+        env=env,
     )
-    os.close(follower)
     terminal = Terminal(leader, process)
     try:
         yield terminal
+        if process.returncode is not None:
+            assert termios.tcgetattr(follower) == before
     finally:
         asyncio.get_running_loop().remove_reader(leader)
         if process.returncode is None:
             process.kill()
             await process.wait()
+        os.close(follower)
         os.close(leader)
 
 
@@ -214,7 +241,51 @@ async def test_on_a_terminal_an_answer_comes_with_its_cost_and_ctrl_d_leaves(api
         await terminal.shows("Hello")
         await terminal.shows("12 tokens · 0.000012 USD")
         terminal.type("\x04")
-        assert await terminal.process.wait() == 0
+        assert await terminal.leaves() == 0
+
+
+@pytest.fixture(params=["usual", "no TERM", "a dumb terminal", "no readline"])
+def env(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, str]:
+    """Surroundings of a terminal chat."""
+    env = dict(os.environ) | {"TERM": "xterm"}
+    match request.param:
+        case "no TERM":
+            del env["TERM"]
+        case "a dumb terminal":
+            env["TERM"] = "dumb"
+        case "no readline":
+            (tmp_path / "readline.py").write_text("raise ImportError")
+            env["PYTHONPATH"] = os.pathsep.join([str(tmp_path), str(ROOT)])
+        case _:
+            pass
+    return env
+
+
+async def test_ctrl_d_is_kept_while_an_answer_is_written(api: ScriptedApi, state: Path, env: dict[str, str]) -> None:
+    api.hold = True
+    async with on_terminal(api, state, env=env) as terminal:
+        await terminal.shows("A new conversation")
+        terminal.type("hi\n")
+        await terminal.shows("Hello")
+        terminal.type("\x04")
+        api.cancelled.set()
+        await terminal.shows("stopped · 12 tokens")
+        assert await terminal.leaves() == 0
+
+
+async def test_what_was_typed_before_the_chat_began_is_done(api: ScriptedApi, state: Path, env: dict[str, str]) -> None:
+    async with on_terminal(api, state, "hi\nmore\n\x04", env) as terminal:
+        assert await terminal.leaves() == 0
+    assert [body["content"] for _, body in api.sent("POST", SEND)] == ["hi", "more"]
+
+
+async def test_without_a_stdin_there_is_nothing_to_say(api: ScriptedApi, state: Path) -> None:
+    closed = ["sh", "-c", 'exec "$@" <&-', "sh", *command(api, state)]
+    process = await asyncio.create_subprocess_exec(
+        *closed, cwd=ROOT, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+    )
+    out, _ = await process.communicate()
+    assert (process.returncode, out) == (0, b"")
 
 
 @pytest.mark.parametrize("way", ["signal", "typed"])
@@ -235,7 +306,7 @@ async def test_an_answer_can_be_stopped(api: ScriptedApi, state: Path, way: str)
             assert api.sent("POST", SEND)[1][1] == {"content": "what about this?"}
         else:
             terminal.type("/quit\n")
-            assert await terminal.process.wait() == 0
+            assert await terminal.leaves() == 0
 
 
 async def test_an_answer_that_does_not_begin_can_be_left(api: ScriptedApi, state: Path) -> None:
@@ -249,4 +320,4 @@ async def test_an_answer_that_does_not_begin_can_be_left(api: ScriptedApi, state
         terminal.process.send_signal(signal.SIGINT)
         await terminal.shows("left the answer before it ended")
         terminal.type("/quit\n")
-        assert await terminal.process.wait() == 0
+        assert await terminal.leaves() == 0

@@ -74,6 +74,7 @@ def projector(ground: Ground) -> Iterator[subprocess.Popen[bytes]]:
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("VERBATIM_")},
         "VERBATIM_KAFKA__BOOTSTRAP": settings.kafka.bootstrap,
+        "VERBATIM_KAFKA__PREFIX": settings.kafka.prefix,
         "VERBATIM_CASSANDRA__CONTACT_POINTS": f'["{settings.cassandra.contact_points[0]}"]',
         "VERBATIM_CASSANDRA__PORT": str(settings.cassandra.port),
         "VERBATIM_CASSANDRA__KEYSPACE": settings.cassandra.keyspace,

@@ -22,6 +22,7 @@ from tests.fakes.older_tables import make_older
 from tests.fakes.projection_logs import envelope, outcome, prompt, turn_of
 from tests.integration.projected import Projected, projected_in
 from topics.catalogue import CONVERSATION_EVENTS
+from topics.cuts import TopicPartition
 
 pytestmark = [
     pytest.mark.stack,
@@ -39,7 +40,7 @@ async def log(servers: Settings) -> AsyncIterator[Projected]:
 async def test_a_reader_waits_for_the_watermark_or_the_conversations_own_row(log: Projected) -> None:
     asked = prompt("waited", "a")
     position = log.said(asked)
-    offsets = {(CONVERSATION_EVENTS, position.partition): position.offset}
+    offsets: dict[TopicPartition, int] = {(CONVERSATION_EVENTS, position.partition): position.offset}
     assert not await log.reads.wait_for(offsets, (), 0.05)
     assert not await log.reads.wait_for(offsets, (), 0.05, conversation_id="waited")
     async with asyncio.TaskGroup() as group:
@@ -67,7 +68,7 @@ async def test_a_reader_waits_for_an_outcome_or_the_end_of_its_conversation(log:
     deleted = log.said(ConversationDeleted(envelope("d"), "gone", "ada"))
     await log.show()
     assert await log.reads.wait_for({}, [gone.generation_id], 5)
-    offsets = {(CONVERSATION_EVENTS, deleted.partition): deleted.offset}
+    offsets: dict[TopicPartition, int] = {(CONVERSATION_EVENTS, deleted.partition): deleted.offset}
     assert await log.reads.wait_for(offsets, (), 5, conversation_id="gone")
 
 

@@ -108,6 +108,7 @@ def read_row(settings: Settings) -> str:
     return str(with_session(settings, lambda session: session.execute("SELECT v FROM k.t WHERE id = 1").one().v))
 
 
+@pytest.mark.slow("the servers start and stop several times")
 def test_real_servers_from_first_start_to_killed_supervisor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The second start is by programs of this host, where it has fitting ones, over what the packaged ones wrote."""
     layout = Layout.at(tmp_path / "state")

@@ -43,7 +43,7 @@ def installed(world: World) -> Iterator[None]:
         patch.object(streams.watchdog.lookback, "watermarks", watermarks_in(network)),
         patch.object(streams.recorder.lookback, "scan", scan),
         patch.object(streams.recorder.shell, "group_consumer", consumer),
-        patch.object(streams.recorder.shell, "Producer", bursts),
+        patch.object(streams.recorder.shell, "open_producer", bursts),
     ):
         yield
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from tests.fakes.broker import Fenced, MemoryMessage, Place
 from tests.sim.network import Network
@@ -15,13 +15,19 @@ class Member:
     """A group member as a shell uses it: poll, commit; which of its partitions it reads from where."""
 
     def __init__(
-        self, network: Network, process: Process, group: str, topics: list[str], instance: str | None, session_s: float
+        self,
+        network: Network,
+        process: Process,
+        group: str,
+        topics: Sequence[str],
+        instance: str | None,
+        session_s: float,
     ) -> None:
         self._network = network
         self._broker = network.broker
         self._process = process
         self._group = group
-        self._id = self._broker.join(group, topics, instance, session_s)
+        self._id = self._broker.join(group, list(topics), instance, session_s)
         self._topics = frozenset(topics)
         self.next: dict[Place, int] = {}
         self._waiting: asyncio.Future[None] | None = None

@@ -38,7 +38,19 @@ from topics.commits import CommitTracker
 from topics.errors import LogError
 from topics.generation_fold import GenerationFold
 
-TURN = Turn("g", "c", "ada", "m", "m", "chat", COUNTS.id, PRICE, "hash", Position(0, 0, 0), Position(0, 0, 0))
+TURN = Turn(
+    generation_id="g",
+    conversation_id="c",
+    user_id="ada",
+    message_id="m",
+    prompt_message_id="m",
+    kind="chat",
+    model=COUNTS.id,
+    price=PRICE,
+    request_hash="hash",
+    cause=Position(0, 0, 0),
+    tail=Position(0, 0, 0),
+)
 COUNT = 12
 
 

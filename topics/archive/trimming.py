@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from itertools import zip_longest
 
 from confluent_kafka import KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient
 
 from topics.archive.manifest import folder_of
+from topics.clients import open_admin
 from topics.errors import DamagedArchive, LogUnavailable
 from topics.log import RawRecord
 
@@ -34,7 +34,7 @@ def limit_of(
     have not committed yet. The result is never below `low`.
     """
     bounds = [(wanted, asked_for), (archived, "the archive ends there")]
-    bounds += [(at, f"the consumer group {group} has come no further") for group, at in sorted(committed.items())]
+    bounds += [(at, f"the consumer group {group} has not read further") for group, at in sorted(committed.items())]
     bounds += [
         (low, f"the consumer group {group} has committed nothing yet")
         for group in sorted(required)
@@ -65,7 +65,7 @@ def compare(
 
 def delete_below(properties: Mapping[str, str], upto: Mapping[tuple[str, int], int]) -> None:
     """Let partitions begin at these offsets; what was before is deleted by the broker. Raises LogUnavailable."""
-    admin = AdminClient({**properties, "log_level": "0"})
+    admin = open_admin({**properties, "log_level": "0"})
     places = [TopicPartition(topic, partition, offset) for (topic, partition), offset in sorted(upto.items())]
     try:
         for future in admin.delete_records(places, request_timeout=_ANSWER_S).values():

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from confluent_kafka import KafkaError, KafkaException, Message, Producer
+from confluent_kafka import KafkaError, KafkaException, Message
 
 from schemas.codec import encode
 from schemas.envelope import Position
 from topics.catalogue import TOKEN_CHUNKS
+from topics.clients import open_producer
 from topics.errors import LogError
 from topics.headers import IMPORTED, headers_of
 from topics.partitioner import partition_for
@@ -34,7 +35,7 @@ class Appender(Protocol):
 
 def appender(properties: Mapping[str, str]) -> Appender:
     """A producer for an import: what it appends of a partition has no gaps and is in order."""
-    return Producer(
+    return open_producer(
         {
             **properties,
             "client.id": "verbatim-import",

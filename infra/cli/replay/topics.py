@@ -83,6 +83,7 @@ def _bytes(settings: Settings, topic: str, partitions: int) -> int | None:
     """What a topic takes on the disk of this stack's own broker; None if the broker is not this stack's."""
     from infra.cli.stack_file import read_stack_file
     from infra.stack.layout import Layout
+    from topics.naming import Names
 
     layout = Layout.at(settings.state)
     try:
@@ -91,7 +92,8 @@ def _bytes(settings: Settings, topic: str, partitions: int) -> int | None:
     except UserError:
         return None
     data = layout.data_of("kafka") / "data"
-    folders = [data / f"{topic}-{partition}" for partition in range(partitions)]
+    named = Names(settings.kafka.prefix).physical(topic)
+    folders = [data / f"{named}-{partition}" for partition in range(partitions)]
     if not all(folder.is_dir() for folder in folders):
         return None
     total = 0

@@ -26,6 +26,7 @@ def environment(settings: Settings, **more: str) -> dict[str, str]:
     """What a process of the project needs to find these servers."""
     return {
         "VERBATIM_KAFKA__BOOTSTRAP": settings.kafka.bootstrap,
+        "VERBATIM_KAFKA__PREFIX": settings.kafka.prefix,
         "VERBATIM_LOG__WRITES": str(settings.log.level),
         "VERBATIM_CASSANDRA__CONTACT_POINTS": f'["{settings.cassandra.contact_points[0]}"]',
         "VERBATIM_CASSANDRA__PORT": str(settings.cassandra.port),

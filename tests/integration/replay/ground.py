@@ -62,6 +62,7 @@ class Ground:
         environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("VERBATIM_")},
             "VERBATIM_KAFKA__BOOTSTRAP": self.settings.kafka.bootstrap,
+            "VERBATIM_KAFKA__PREFIX": self.settings.kafka.prefix,
             "VERBATIM_CASSANDRA__CONTACT_POINTS": f'["{cassandra.contact_points[0]}"]',
             "VERBATIM_CASSANDRA__PORT": str(cassandra.port),
             "VERBATIM_CASSANDRA__KEYSPACE": cassandra.keyspace,

@@ -13,24 +13,25 @@ from schemas.control import CancelRequested
 from schemas.envelope import Position
 from tests.eventually import eventually
 from tests.generation_logs import envelope
-from tests.integration.topics.writing import RECORD, catalogue_of, producing
+from tests.integration.topics.writing import RECORD, Doorbells, catalogue_of, producing
 from topics.catalogue import Catalogue
 from topics.errors import LogUnavailable, RecordRefused
 from topics.headers import headers_of
 from topics.producer import LogProducer
 from topics.scan import scan
 from topics.spec import DAY_MS, TopicSpec
+from topics.topic import Topic
 
 pytestmark = pytest.mark.stack
 
 
-async def test_send_answers_where_the_record_stands(kafka: dict[str, str], topic: str) -> None:
-    topics = catalogue_of(topic, epoch=3)
+async def test_send_answers_where_the_record_stands(kafka: dict[str, str], topic: Doorbells) -> None:
+    topics = catalogue_of(topic, seams=(1,))
     async with producing(kafka, topics) as log:
         placed = [(key, await log.send(topic, key, RECORD)) for key in ["a", "b", "a", "c", "ä🦉", "a"]]
     offsets = {0: 0, 1: 0}
     for key, position in placed:
-        assert position == Position(3, topics.partition(topic, key), offsets[position.partition])
+        assert position == Position(1, 1, offsets[1])
         offsets[position.partition] += 1
         message = next(scan(kafka, topic, position.partition, position.offset, position.offset + 1))
         assert (message.key(), decode(message.value())) == (key.encode(), RECORD)
@@ -38,7 +39,7 @@ async def test_send_answers_where_the_record_stands(kafka: dict[str, str], topic
 
 
 async def test_many_at_once_keep_their_order_and_every_acknowledgement_comes_once(
-    kafka: dict[str, str], topic: str
+    kafka: dict[str, str], topic: Doorbells
 ) -> None:
     topics, told = catalogue_of(topic), []
     async with producing(kafka, topics, linger_ms=1) as log:
@@ -57,7 +58,7 @@ async def test_many_at_once_keep_their_order_and_every_acknowledgement_comes_onc
         assert written == [b"%d" % n for n, _ in mine]
 
 
-async def test_a_callback_that_fails_is_reported_and_hinders_nobody(kafka: dict[str, str], topic: str) -> None:
+async def test_a_callback_that_fails_is_reported_and_hinders_nobody(kafka: dict[str, str], topic: Doorbells) -> None:
     reported: list[BaseException] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: reported.append(context["exception"]))
     told: list[int] = []
@@ -73,7 +74,7 @@ async def test_a_callback_that_fails_is_reported_and_hinders_nobody(kafka: dict[
 
 
 async def test_a_record_above_its_topics_limit_is_refused_and_nothing_is_produced(
-    kafka: dict[str, str], topic: str
+    kafka: dict[str, str], topic: Doorbells
 ) -> None:
     async with producing(kafka, catalogue_of(topic)) as log:
         with pytest.raises(RecordRefused, match="too large"):
@@ -85,7 +86,7 @@ async def test_a_record_above_its_topics_limit_is_refused_and_nothing_is_produce
         assert log.in_flight == 0
 
 
-async def test_what_the_broker_refuses_is_no_outage(kafka: dict[str, str], topic: str) -> None:
+async def test_what_the_broker_refuses_is_no_outage(kafka: dict[str, str], topic: Doorbells) -> None:
     # Another catalogue than the broker's: the check lets it through, the broker does not.
     generous = Catalogue({topic: TopicSpec(topic, "key", (), 2, DAY_MS, "tests", 8 * 2**20)})
     async with producing(kafka, generous) as log:
@@ -95,7 +96,7 @@ async def test_what_the_broker_refuses_is_no_outage(kafka: dict[str, str], topic
         assert (await log.send(topic, "a", RECORD)).offset == 0
 
 
-async def test_a_topic_that_is_not_in_the_catalogue_is_a_key_error(kafka: dict[str, str], topic: str) -> None:
+async def test_a_topic_that_is_not_in_the_catalogue_is_a_key_error(kafka: dict[str, str], topic: Doorbells) -> None:
     async with producing(kafka, catalogue_of(topic)) as log:
         with pytest.raises(KeyError):
             log.fire("elsewhere", "a", b"1")
@@ -107,7 +108,7 @@ async def test_an_absent_broker_is_unavailable_within_the_timeout(away: dict[str
     with pytest.raises(LogUnavailable, match="does not answer"):
         await log.start()
     with pytest.raises(LogUnavailable, match=r"not acknowledged|did not acknowledge"):
-        await log.send("t", "a", RECORD)
+        await log.send(Topic("t", CancelRequested), "a", RECORD)
     assert time.monotonic() - began < 6
     assert await log.aclose(0.1) == 0
 
@@ -122,7 +123,7 @@ async def test_the_queue_is_bounded(away: dict[str, str]) -> None:
     assert await log.aclose(0.1) == 10
 
 
-async def test_a_send_that_is_given_up_does_not_disturb_the_others(kafka: dict[str, str], topic: str) -> None:
+async def test_a_send_that_is_given_up_does_not_disturb_the_others(kafka: dict[str, str], topic: Doorbells) -> None:
     async with producing(kafka, catalogue_of(topic), linger_ms=100) as log:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.01):

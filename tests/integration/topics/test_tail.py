@@ -8,10 +8,11 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from confluent_kafka import Message, Producer
+from confluent_kafka import Message
 
 from tests.eventually import eventually
-from tests.integration.topics.writing import RECORD, catalogue_of, keys_of, producing
+from tests.integration.topics.writing import RECORD, Doorbells, catalogue_of, keys_of, producing
+from topics.clients import open_producer
 from topics.errors import FatalLogError, LogUnavailable
 from topics.tail import Tail
 
@@ -43,7 +44,9 @@ async def tailing(kafka: dict[str, str], topic: str, seen: Any, **options: Any) 
         await tail.aclose()
 
 
-async def test_a_tail_sees_everything_appended_after_it_started_in_order(kafka: dict[str, str], topic: str) -> None:
+async def test_a_tail_sees_everything_appended_after_it_started_in_order(
+    kafka: dict[str, str], topic: Doorbells
+) -> None:
     topics, seen = catalogue_of(topic), Seen()
     async with producing(kafka, topics) as log:
         for key in keys_of(topics, topic, 0, 5) + keys_of(topics, topic, 1, 3):
@@ -61,7 +64,7 @@ async def test_a_tail_sees_everything_appended_after_it_started_in_order(kafka: 
         await tail.aclose()
 
 
-async def test_a_tail_begins_where_it_is_told_to(kafka: dict[str, str], topic: str) -> None:
+async def test_a_tail_begins_where_it_is_told_to(kafka: dict[str, str], topic: Doorbells) -> None:
     topics, seen = catalogue_of(topic), Seen()
     key = keys_of(topics, topic, 1, 1)[0]
     async with producing(kafka, topics) as log:
@@ -75,7 +78,7 @@ async def test_a_tail_begins_where_it_is_told_to(kafka: dict[str, str], topic: s
                 tail.position(7)
 
 
-async def test_a_position_is_a_lower_bound_of_what_comes_next(kafka: dict[str, str], topic: str) -> None:
+async def test_a_position_is_a_lower_bound_of_what_comes_next(kafka: dict[str, str], topic: Doorbells) -> None:
     topics, seen = catalogue_of(topic), Seen()
     async with producing(kafka, topics) as log, tailing(kafka, topic, seen) as tail:
         for _ in range(50):
@@ -83,12 +86,14 @@ async def test_a_position_is_a_lower_bound_of_what_comes_next(kafka: dict[str, s
             assert (await log.send(topic, "a", RECORD)).offset >= noted
 
 
-async def test_a_busy_loop_gets_its_records_in_few_batches_and_loses_none(kafka: dict[str, str], topic: str) -> None:
+async def test_a_busy_loop_gets_its_records_in_few_batches_and_loses_none(
+    kafka: dict[str, str], topic: Doorbells
+) -> None:
     topics, seen = catalogue_of(topic), Seen()
     async with producing(kafka, topics) as log, tailing(kafka, topic, seen):
         await log.send(topic, "a", RECORD)
         await eventually(lambda: len(seen.messages) == 1)
-        other = Producer({**kafka})
+        other = open_producer({**kafka})
         partition = topics.partition(topic, "a")
         for n in range(20_000):
             other.produce(topic, b"%d" % n, partition=partition)
@@ -99,7 +104,7 @@ async def test_a_busy_loop_gets_its_records_in_few_batches_and_loses_none(kafka:
     assert max(seen.batches) <= 2000
 
 
-async def test_an_error_in_the_reader_ends_the_tail_and_is_told(kafka: dict[str, str], topic: str) -> None:
+async def test_an_error_in_the_reader_ends_the_tail_and_is_told(kafka: dict[str, str], topic: Doorbells) -> None:
     def failing(batch: list[Message]) -> None:
         raise LookupError("reader")
 
@@ -110,7 +115,7 @@ async def test_an_error_in_the_reader_ends_the_tail_and_is_told(kafka: dict[str,
                 await tail.failed()
 
 
-async def test_a_tail_outside_the_log_ends_with_an_error(kafka: dict[str, str], topic: str) -> None:
+async def test_a_tail_outside_the_log_ends_with_an_error(kafka: dict[str, str], topic: Doorbells) -> None:
     async with tailing(kafka, topic, Seen(), from_offsets={0: 500}) as tail:
         with pytest.raises(FatalLogError):
             async with asyncio.timeout(10):

@@ -11,12 +11,14 @@ from tests.generation_logs import envelope
 from topics.catalogue import Catalogue
 from topics.producer import LogProducer
 from topics.spec import DAY_MS, TopicSpec
+from topics.topic import Topic
 
+Doorbells = Topic[CancelRequested]
 RECORD = CancelRequested(envelope(), "g", "c", "cancelled")
 
 
-def catalogue_of(name: str, epoch: int = 0) -> Catalogue:
-    return Catalogue({name: TopicSpec(name, "key", (), 2, DAY_MS, "tests", epoch=epoch)})
+def catalogue_of(name: str, seams: tuple[int, ...] = ()) -> Catalogue:
+    return Catalogue({name: TopicSpec(name, "key", (), 2, DAY_MS, "tests", seams=seams)})
 
 
 @asynccontextmanager

@@ -8,16 +8,17 @@ from hashlib import sha256
 from typing import Any
 
 from infra.clock import now_ms
-from schemas import ids
+from schemas import ids, turns
 from schemas.codec import decode, encode
-from schemas.conversation import PromptSubmitted, RegenerateRequested
 from schemas.envelope import Envelope, Position
 from schemas.generation import AttemptEnded, AttemptStarted, Failure, GenerationEnded, TokenChunk, Turn
 from schemas.price import Price, Usage
+from schemas.turns import Command
 from topics.catalogue import CONVERSATION_EVENTS, TOKEN_CHUNKS, catalogue
 from topics.errors import LogUnavailable
 from topics.generation_fold import GenerationFold
 from topics.scan import generation_of
+from topics.topic import R, Topic
 
 AT = 1_764_000_000_000_000
 TOPICS = catalogue(token_chunk_partitions=2)
@@ -71,7 +72,7 @@ class MemoryLog:
     def tail(self, topic: str, on_batch: Callable[[Iterable[MemoryRecord]], None]) -> None:
         self._tails.append((topic, on_batch))
 
-    async def send(self, topic: str, key: str, record: Any) -> Position:
+    async def send(self, topic: Topic[R], key: str, record: R) -> Position:
         if self.down == "refuse":
             raise LogUnavailable("down")
         at = self.append(topic, key, record)
@@ -148,22 +149,9 @@ class MemoryLog:
         ]
 
 
-def turn_of(command: PromptSubmitted | RegenerateRequested, cause: Position) -> Turn:
-    """The turn that a command at `cause` begins."""
-    prompt = command if isinstance(command, PromptSubmitted) else None
-    return Turn(
-        command.generation_id,
-        command.conversation_id,
-        command.user_id,
-        command.message_id,
-        command.message_id if isinstance(command, PromptSubmitted) else command.prompt_message_id,
-        "chat" if prompt is None else prompt.kind,
-        command.model,
-        PRICE,
-        command.request_hash,
-        cause,
-        command.tail,
-    )
+def turn_of(command: Command, cause: Position) -> Turn:
+    """The turn that a command at `cause` begins, as the agents of these tests price it."""
+    return turns.turn_of(command, cause, command.price or PRICE)
 
 
 @dataclass(slots=True)

@@ -112,6 +112,21 @@ async def test_another_answer_stands_beside_the_first(world: World, alice: httpx
     assert {command.prompt_message_id for command in commands} == {prompt}
 
 
+async def test_a_command_names_price_account_tier_and_model_version(world: World, alice: httpx.AsyncClient) -> None:
+    conversation = await begun(alice)
+    reply = await said(alice, conversation, "x")
+    await alice.post(f"{PATH}/{conversation}/messages/{reply}/regenerate")
+    message = {"role": "user", "content": "hi"}
+    await alice.post("/v1/chat/completions", json={"model": "verbatim-local", "messages": [message]})
+    events = [event for event, _ in world.log.all_of(CONVERSATION_EVENTS)]
+    commands = [event for event in events if isinstance(event, PromptSubmitted | RegenerateRequested)]
+    assert len(commands) == 3
+    model = world.adapters.models.get("verbatim-local")
+    for command in commands:
+        assert (command.price, command.model_version) == (model.price, model.upstream_model)
+        assert (command.account, command.tier) == (command.user_id, "default")
+
+
 async def test_feedback_is_for_answers(alice: httpx.AsyncClient) -> None:
     conversation = await begun(alice)
     reply = await said(alice, conversation, "x")

@@ -14,6 +14,7 @@ from schemas.envelope import Position
 from tests.unit.api.test_conversations import PATH, begun, said
 from tests.unit.api.world import World
 from topics.catalogue import CONVERSATION_EVENTS
+from topics.topic import Topic
 
 KEY = {"Idempotency-Key": "once"}
 REUSED = (422, "idempotency_key_reused")
@@ -37,7 +38,7 @@ def overtaken(world: World, monkeypatch: pytest.MonkeyPatch) -> Callable[[Callab
     send = world.log.send
 
     def arrange(other: Callable[[Any], Any]) -> None:
-        async def second(topic: str, key: str, record: Any) -> Position:
+        async def second(topic: Topic[Any], key: str, record: Any) -> Position:
             monkeypatch.setattr(world.log, "send", send)
             await send(topic, key, other(record))
             return await send(topic, key, record)

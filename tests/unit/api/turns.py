@@ -11,15 +11,15 @@ USER = ids.user_id("alice")
 CONVERSATION = ids.conversation_id(USER, "k")
 MESSAGE = ids.message_id(USER, CONVERSATION, "k")
 TURN = Turn(
-    ids.generation_id(MESSAGE),
-    CONVERSATION,
-    USER,
-    MESSAGE,
-    MESSAGE,
-    "chat",
-    "m",
-    PRICE,
-    "hash",
-    Position(0, 1, 5),
-    Position(0, 0, 0),
+    generation_id=ids.generation_id(MESSAGE),
+    conversation_id=CONVERSATION,
+    user_id=USER,
+    message_id=MESSAGE,
+    prompt_message_id=MESSAGE,
+    kind="chat",
+    model="m",
+    price=PRICE,
+    request_hash="hash",
+    cause=Position(0, 1, 5),
+    tail=Position(0, 0, 0),
 )

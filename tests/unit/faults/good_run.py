@@ -81,24 +81,24 @@ class Told:
         self.prompt = question(self.tag, count)
         tail = Position(0, 0, sum(entry.topic == TOKEN_CHUNKS for entry in run.log))
         command = PromptSubmitted(
-            envelope(message),
-            self.conversation,
-            USER,
-            message,
-            self.generation,
-            parent.generation if parent else None,
-            kind,
-            self.prompt if kind == "chat" else None,
-            () if kind == "chat" else (ChatMessage("user", self.prompt),),
-            (),
-            "verbatim-local",
-            Sampling(),
-            "interactive",
-            "standard",
-            tail,
-            self.body(),
-            key,
-            2_000_000,
+            envelope=envelope(message),
+            conversation_id=self.conversation,
+            user_id=USER,
+            message_id=message,
+            generation_id=self.generation,
+            parent_message_id=parent.generation if parent else None,
+            kind=kind,
+            content=self.prompt if kind == "chat" else None,
+            messages=() if kind == "chat" else (ChatMessage("user", self.prompt),),
+            attachments=(),
+            model="verbatim-local",
+            sampling=Sampling(),
+            service_class="interactive",
+            tier="standard",
+            tail=tail,
+            request_hash=self.body(),
+            idempotency_key=key,
+            deadline_at_us=2_000_000,
         )
         causes = []
         for number in range(requests):
@@ -108,9 +108,18 @@ class Told:
             causes.append(run.append(CONVERSATION_EVENTS, command, self.conversation))
         run.journal.append(Acked(key, self.generation, self.conversation))
         self.turn = Turn(
-            self.generation, self.conversation, USER, message, message, kind, "verbatim-local", PRICE, self.body(),
-            causes[0], tail,
-        )  # fmt: skip
+            generation_id=self.generation,
+            conversation_id=self.conversation,
+            user_id=USER,
+            message_id=message,
+            prompt_message_id=message,
+            kind=kind,
+            model="verbatim-local",
+            price=PRICE,
+            request_hash=self.body(),
+            cause=causes[0],
+            tail=tail,
+        )
         history = (ChatMessage("assistant", "".join(parent.said)),) if parent else ()
         job = GenerationRequested(
             envelope(f"job {key}"), self.turn, (*history, ChatMessage("user", self.prompt)), PROMPT_TOKENS,

@@ -15,6 +15,7 @@ from tests.fakes.broker import MemoryMessage
 from tests.sim.virtual_time import VirtualLoop, run
 from topics.catalogue import DEAD_LETTERS
 from topics.errors import FatalLogError, LogUnavailable, RecordRefused
+from topics.topic import R, Topic
 
 
 @dataclass
@@ -24,7 +25,7 @@ class Letters:
     answers: list[Exception] = field(default_factory=list)
     sent: list[tuple[str, str, Any]] = field(default_factory=list)
 
-    async def send(self, topic: str, key: str, record: Any) -> None:
+    async def send(self, topic: Topic[R], key: str, record: R) -> None:
         self.sent.append((topic, key, record))
         if self.answers:
             raise self.answers.pop(0)

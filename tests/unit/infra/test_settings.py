@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from infra.settings import SettingsError, load
+from infra.stack.addresses import settings_env
 
 
 @pytest.fixture(autouse=True)
@@ -21,7 +22,7 @@ def empty_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
             "x",
             "VERBATIM_KAFKA__BOOTSRAP .* did you mean VERBATIM_KAFKA__BOOTSTRAP?",
         ),
-        ("VERBATIM_NONSENSE", "x", "VERBATIM_NONSENSE in the environment is no setting"),
+        ("VERBATIM_NONSENSE", "x", "VERBATIM_NONSENSE in the environment is not a setting"),
         ("verbatim_kafak__bootstrap", "x", "did you mean VERBATIM_KAFKA__BOOTSTRAP"),
         ("VERBATIM_API__PORT", "70000", "api.port: .*65535"),
         ("VERBATIM_API__PORT", "eighty", "api.port: .*integer"),
@@ -37,12 +38,20 @@ def empty_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
             '["https://a.example/app"]',
             "api.cors_origins: .*/app'.*no path",
         ),
-        ("VERBATIM_API__CORS_ORIGINS", '["https://a.example/"]', "api.cors_origins: .*nor a slash at its end"),
-        ("VERBATIM_API__CORS_ORIGINS", '["https://*.example"]', "api.cors_origins: .*named whole, without wildcards"),
+        ("VERBATIM_API__CORS_ORIGINS", '["https://a.example/"]', "api.cors_origins: .*no slash at its end"),
+        (
+            "VERBATIM_API__CORS_ORIGINS",
+            '["https://*.example"]',
+            "api.cors_origins: .*wildcards inside an origin are not supported",
+        ),
         ("VERBATIM_API__CORS_ORIGINS", '["*", "https://a.example"]', r"api.cors_origins: .*\* means every origin"),
-        ("VERBATIM_API__CORS_ORIGINS", '["null"]', "api.cors_origins: .*null is what any page may call itself"),
+        ("VERBATIM_API__CORS_ORIGINS", '["null"]', "api.cors_origins: .*null is not accepted"),
         ("VERBATIM_API__CORS_ORIGINS", '["a.example"]', "api.cors_origins: .*scheme://host"),
-        ("VERBATIM_API__CORS_ORIGINS", '["https://a.example:443"]', "api.cors_origins: .*leave out the port"),
+        (
+            "VERBATIM_API__CORS_ORIGINS",
+            '["https://a.example:443"]',
+            "api.cors_origins: .*leave out the default port of https",
+        ),
         ("VERBATIM_API__CORS_ORIGINS", '["https://A.example"]', "api.cors_origins: .*small ASCII letters"),
         ("VERBATIM_API__CORS_ORIGINS", '["https://u:p@a.example"]', "api.cors_origins: .*no user and no password"),
         ("VERBATIM_API__CORS_ORIGINS", '["https://a.example:99999"]', "api.cors_origins: .*scheme://host"),
@@ -91,3 +100,35 @@ def test_names_that_are_no_settings_but_ours_are_allowed(monkeypatch: pytest.Mon
     for name in ("VERBATIM_CACHE", "VERBATIM_INSTANCE", "VERBATIM_LIFESIGN", "VERBATIM_STACK_ID"):
         monkeypatch.setenv(name, "x")
     assert load().api.port == 8080
+
+
+def test_a_prefix_names_everything_that_is_shared() -> None:
+    settings = load(installation={"prefix": "blue"})
+    assert settings.kafka.client_properties()["verbatim.prefix"] == "blue"
+    assert "verbatim.prefix" not in settings.kafka.broker_properties()
+    assert settings.cassandra.keyspace == "blue_verbatim"
+    assert settings.redis.key("verbatim:rate:") == "blue:verbatim:rate:"
+
+
+def test_without_a_prefix_every_name_is_as_it_was() -> None:
+    settings = load()
+    assert "verbatim.prefix" not in settings.kafka.client_properties()
+    assert settings.cassandra.keyspace == "verbatim"
+    assert settings.redis.key("verbatim:rate:") == "verbatim:rate:"
+
+
+def test_what_is_named_explicitly_keeps_its_name() -> None:
+    settings = load(installation={"prefix": "blue"}, cassandra={"keyspace": "chat"}, kafka={"prefix": "logs"})
+    assert (settings.cassandra.keyspace, settings.kafka.prefix, settings.redis.prefix) == ("chat", "logs", "blue")
+
+
+def test_a_child_is_told_the_same_names() -> None:
+    told = settings_env(load(installation={"prefix": "blue"}))
+    assert told["VERBATIM_KAFKA__PREFIX"] == "blue"
+    assert told["VERBATIM_CASSANDRA__KEYSPACE"] == "blue_verbatim"
+
+
+@pytest.mark.parametrize("prefix", ["Blue", "blue-team", "blue_", "1st", "a" * 21, "blue\n", "ä", "a.b"])
+def test_a_prefix_that_could_name_no_topic_keyspace_or_key_is_refused(prefix: str) -> None:
+    with pytest.raises(SettingsError, match=r"installation\.prefix: .*a lower-case letter is expected"):
+        load(installation={"prefix": prefix})

@@ -12,6 +12,7 @@ from hypothesis import given
 
 from schemas import codec
 from schemas.codec import NewerRecord, UndecodableRecord, decode, encode, record_type_of, set_write_level, write_level
+from schemas.codec.encoding import encoder_in
 from schemas.conversation import ConversationDeleted, PromptSubmitted, RegenerateRequested
 from schemas.generation import AttemptEnded, Failure, GenerationEnded
 from schemas.outcome import GenerationCompleted, GenerationFailed
@@ -44,6 +45,7 @@ def plain(record: Any) -> Any:
         changes["failure"] = replace(record.failure, retry_after_s=None)
     if isinstance(record, PromptSubmitted | RegenerateRequested):
         del changes["request_hash"]
+        changes |= {"price": None, "account": "", "model_version": ""}
     if isinstance(record, PromptSubmitted):
         changes["prompt_tokens"] = 0
     return replace(record, **changes) if changes else record
@@ -68,6 +70,24 @@ def test_one_new_value_takes_the_new_version(changes: dict[str, Any]) -> None:
     record = replace(plain(samples(AttemptEnded)["full"]), **changes)
     assert version_of(encode(record)) == 2
     assert decode(encode(record)) == record
+
+
+@pytest.mark.parametrize("record_type", [PromptSubmitted, RegenerateRequested])
+@pytest.mark.parametrize("name", ["price", "account", "model_version"])
+def test_a_command_that_names_one_of_them_takes_the_new_version(record_type: type, name: str) -> None:
+    whole = samples(record_type)["full"]
+    record = replace(plain(whole), **{name: getattr(whole, name)})
+    assert version_of(encode(record)) == 2
+    assert decode(encode(record)) == record
+
+
+@pytest.mark.usefixtures("level")
+@pytest.mark.parametrize("record_type", [PromptSubmitted, RegenerateRequested])
+def test_below_the_write_level_a_command_names_no_price(record_type: type) -> None:
+    record = samples(record_type)["full"]
+    set_write_level(READ_BEFORE)
+    assert version_of(encode(record)) == 1
+    assert decode(encode(record)) == plain(record)
 
 
 def test_an_outcome_keeps_its_fast_marks_in_both_versions() -> None:
@@ -103,7 +123,7 @@ def test_every_record_is_written_in_the_oldest_version_that_gives_it_back(record
     assert decode(value) == record
     if version_of(value) > 1:
         record_type: type = type(record)
-        older = codec._encoder(record_type, versions_of(record_type)[0])
+        older = encoder_in(record_type, versions_of(record_type)[0])
         assert decode(older(record)) != record
 
 

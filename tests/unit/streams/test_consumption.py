@@ -20,6 +20,7 @@ from streams.faust import agents
 from streams.faust.agents import Consumption, Source, consume
 from topics.dead_letters import MAX_KEY_BYTES, PoisonRun
 from topics.errors import LogUnavailable, RecordRefused, TooMuchPoison
+from topics.topic import R, Topic
 from topics.vocabulary import NewerValue
 
 ENVELOPE = Envelope("e", 1, None, "c", "a")
@@ -50,7 +51,7 @@ class FlakyLog:
         self.failures = failures
         self.sent: list[tuple[str, str, Any]] = []
 
-    async def send(self, topic: str, key: str, record: Any) -> None:
+    async def send(self, topic: Topic[R], key: str, record: R) -> None:
         if self.failures:
             self.failures -= 1
             raise LogUnavailable("away")
@@ -60,7 +61,7 @@ class FlakyLog:
 class RefusingLog(FlakyLog):
     """A producer whose topic takes nothing."""
 
-    async def send(self, topic: str, key: str, record: Any) -> None:
+    async def send(self, topic: Topic[R], key: str, record: R) -> None:
         raise RecordRefused("too large")
 
 
@@ -255,7 +256,7 @@ async def test_what_is_held_may_be_parked_later_once_the_log_is_there_and_is_ack
     await source.park(ValueError("the store refuses it"))
     ((_, _, letter),) = agent.log.sent
     assert (letter.offset, letter.key, letter.value, letter.error_type) == (7, b"u", None, "ValueError")
-    assert "read it at its place" in letter.reason
+    assert "read it at its offset" in letter.reason
     assert agent.acknowledged == [7]
 
 

@@ -37,8 +37,8 @@ class StaleAdmin:
 
 
 async def test_a_client_that_knows_old_leaders_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(poller, "AdminClient", StaleAdmin)
-    monkeypatch.setattr(poller, "Consumer", lambda _: None)
+    monkeypatch.setattr(poller, "open_admin", StaleAdmin)
+    monkeypatch.setattr(poller, "open_consumer", lambda _: None)
     asked = Poller({}, None, asyncio.get_running_loop())  # type: ignore[arg-type]  # nobody receives here
     with pytest.raises(LogUnavailable, match="FENCED_LEADER_EPOCH"):
         await asked.bounds({PLACE})

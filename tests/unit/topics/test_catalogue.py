@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import copy
+import json
+from typing import get_args, get_origin, get_type_hints
+
 import pytest
 
+import topics.catalogue
 from schemas.generation import AttemptEnded, AttemptStarted, GenerationEnded, GenerationRequested, TokenChunk
 from topics.catalogue import CONTROL, CONVERSATION_EVENTS, DEAD_LETTERS, TOKEN_CHUNKS, catalogue, jobs_topic
 from topics.spec import DAY_MS, EIGHT_MIB, FOR_EVER_MS
+from topics.topic import Topic, members
 
 KEPT_MS = {
     "conversation-events": FOR_EVER_MS,
@@ -59,3 +65,22 @@ def test_every_topic_keeps_by_time_alone_and_takes_the_brokers_time() -> None:
 def test_an_unknown_topic_is_a_key_error() -> None:
     with pytest.raises(KeyError):
         catalogue().partition("token-chunk", "key")
+
+
+def test_what_the_type_checker_knows_of_a_topic_is_what_the_topic_knows() -> None:
+    hints = {name: hint for name, hint in get_type_hints(topics.catalogue).items() if get_origin(hint) is Topic}
+    found = {name: value for name, value in vars(topics.catalogue).items() if isinstance(value, Topic)}
+    assert hints.keys() == found.keys()
+    for name, hint in hints.items():
+        assert members(get_args(hint)[0]) == found[name].record_types == catalogue()[found[name]].record_types
+    assert jobs_topic("default", "background").record_types == (GenerationRequested,)
+
+
+def test_a_topic_is_its_name() -> None:
+    assert CONTROL == "control" and hash(CONTROL) == hash("control")
+    assert f"{CONTROL}" == str(CONTROL) == "control" and type(str(CONTROL)) is str
+    by_name: dict[str, int] = {CONTROL: 1}
+    assert by_name["control"] == 1 and {"control": 1}[CONTROL] == 1
+    copied = copy.deepcopy(CONTROL)
+    assert copied == "control" and type(copied) is str
+    assert json.dumps({CONTROL: CONTROL}) == '{"control": "control"}'

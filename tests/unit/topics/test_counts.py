@@ -25,7 +25,7 @@ def broker_with(partitions: dict[str, int], monkeypatch: pytest.MonkeyPatch) -> 
             topics = {name: SimpleNamespace(partitions=dict.fromkeys(range(n))) for name, n in partitions.items()}
             return SimpleNamespace(topics=topics)
 
-    monkeypatch.setattr(counts, "AdminClient", Admin)
+    monkeypatch.setattr(counts, "open_admin", Admin)
 
 
 def test_the_brokers_counts_stand(monkeypatch: pytest.MonkeyPatch) -> None:

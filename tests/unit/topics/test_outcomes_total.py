@@ -16,6 +16,7 @@ from api.openai.shapes import ChunkFrames
 from api.streaming.feed import Feed
 from api.streaming.frames import EventFrames, Frames
 from api.streaming.sources import FinishedSource, Source
+from schemas.bounding import MAX_FIELD_CHARS, bounded
 from schemas.codec import decode, encode
 from schemas.envelope import Envelope, Position, Sealed, plain
 from schemas.generation import (
@@ -34,7 +35,6 @@ from schemas.outcome import GenerationCompleted, GenerationFailed, Outcome
 from schemas.price import Price, Usage
 from streams.metering.reactor import usage_of
 from tests.generation_logs import TURN, chunk, ended, started, stopped
-from topics.bounding import MAX_FIELD_CHARS, bounded
 from topics.catalogue import CONVERSATION_EVENTS, GENERATION_OUTCOMES, catalogue
 from topics.generation_fold import MARK_BYTES, MAX_STREAM_BYTES, GenerationFold
 from topics.headers import headers_of, size_of
@@ -58,15 +58,17 @@ envelopes = st.builds(Envelope, wild_words, int64, st.none() | wild_words, wild_
 positions = st.builds(Position, int64, int64, int64)
 turns = st.just(TURN) | st.builds(
     Turn,
-    st.just("generation"),
-    st.just("conversation"),
-    *[wild_words] * 3,
-    st.just("chat"),
-    wild_words,
-    prices,
-    wild_words,
-    positions,
-    positions,
+    generation_id=st.just("generation"),
+    conversation_id=st.just("conversation"),
+    user_id=wild_words,
+    message_id=wild_words,
+    prompt_message_id=wild_words,
+    kind=st.just("chat"),
+    model=wild_words,
+    price=prices,
+    request_hash=wild_words,
+    cause=positions,
+    tail=positions,
 )
 starts = st.builds(AttemptStarted, envelopes, turns, attempts, st.integers(1, 3) | int64, counts, wild_words, positions)
 chunks = st.builds(

@@ -103,7 +103,7 @@ def test_damage_is_passed_over() -> None:
 
 @given(st.randoms(use_true_random=False))
 def test_the_order_of_topics_does_not_matter(shuffled: random.Random) -> None:
-    parts = [
+    parts: list[tuple[int, str, Any]] = [
         (3000, CONVERSATION_EVENTS, prompt()),
         (2500, TOKEN_CHUNKS, started("a")),
         (2000, TOKEN_CHUNKS, chunk("a", 1)),

@@ -11,7 +11,7 @@ from topics.catalogue import CONVERSATION_EVENTS, TOKEN_CHUNKS
 from topics.cuts import TopicPartition
 
 PLACE = (CONVERSATION_EVENTS, 0)
-PARTITIONS = {CONVERSATION_EVENTS: 1, TOKEN_CHUNKS: 1, "something-else": 4}
+PARTITIONS: Mapping[str, int] = {CONVERSATION_EVENTS: 1, TOKEN_CHUNKS: 1, "something-else": 4}
 
 
 class Clock:

@@ -56,7 +56,7 @@ def elsewhere() -> MemoryLog:
 
 def told(log: MemoryLog, owner: str | None = None) -> dict[tuple[str, str], list[Any]]:
     """What a log says under each key, in order, whatever stands where."""
-    found = defaultdict(list)
+    found: dict[tuple[str, str], list[Any]] = defaultdict(list)
     for topic in REPLAYED:
         for _, record in log.said(topic):
             said = moved(record, lambda _, __: Position(0, 0, 0), owner)

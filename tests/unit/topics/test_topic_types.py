@@ -1,0 +1,50 @@
+"""The type checker sees a record that goes to another topic, or comes from one.
+
+mypy is strict and reports an ignored error that is none: so each wrong use below is a test that `./verbatim check`
+runs. If one of them type-checks one day, the check fails. Nothing here is called.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, assert_type
+
+from api.consistency.ports import CommandLog
+from schemas.control import CancelRequested
+from schemas.conversation import PromptSubmitted
+from schemas.generation import GenerationEnded, GenerationRequested, TokenChunk
+from topics.catalogue import CONTROL, CONVERSATION_EVENTS, TOKEN_CHUNKS, USAGE_RECORDS, jobs_topic
+from topics.producer import LogProducer
+from topics.topic import Topic
+
+if TYPE_CHECKING:
+
+    async def sent(
+        log: LogProducer, port: CommandLog, prompt: PromptSubmitted, job: GenerationRequested, end: GenerationEnded
+    ) -> None:
+        jobs = jobs_topic("default", "interactive")
+        await log.send(CONVERSATION_EVENTS, "key", prompt)
+        await port.send(CONVERSATION_EVENTS, "key", prompt)
+        await log.send(TOKEN_CHUNKS, "key", end)
+        await log.send(jobs, "key", job)
+
+        await log.send(CONTROL, "key", prompt)  # type: ignore[misc]  # a command is no doorbell
+        await log.send(TOKEN_CHUNKS, "key", prompt)  # type: ignore[misc]  # a command is no part of an answer
+        await port.send(USAGE_RECORDS, "key", prompt)  # type: ignore[misc]  # a command costs nothing
+        await log.send(jobs, "key", end)  # type: ignore[misc]  # an end is no job
+        await log.send("control", "key", end)  # type: ignore[arg-type]  # a bare name knows no records
+
+    def named() -> None:
+        assert_type(TOKEN_CHUNKS.upper(), str)
+        doorbells: Topic[CancelRequested] = CONTROL
+        chunks: Topic[TokenChunk] = TOKEN_CHUNKS  # type: ignore[assignment]  # it holds starts and ends, too
+        anything: Topic[object] = CONTROL  # type: ignore[assignment]  # or everything could be sent to it
+        print(doorbells, chunks, anything)
+
+
+def test_wrong_uses_are_looked_for() -> None:
+    settings: dict[str, Any] = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text("utf-8"))
+    mypy = settings["tool"]["mypy"]
+    assert mypy["strict"] is True and "tests" in mypy["packages"]
+    assert mypy.get("warn_unused_ignores", True) is True
