@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,7 @@ from schemas.backfill import DiaryRecord
 from schemas.control import CancelRequested
 from schemas.conversation import ConversationEvent
 from schemas.dead_letter import DeadLetterEvent
+from schemas.envelope import Position
 from schemas.generation import GenerationRecord, GenerationRequested
 from schemas.moderation import ModerationEvent
 from schemas.outcome import Outcome
@@ -66,8 +68,17 @@ class Catalogue:
         return iter(self.specs.values())
 
     def partition(self, topic: str, key: str) -> int:
-        """The partition of `key` in `topic`. Raises KeyError for a topic that is not in the catalogue."""
-        return partition_for(key, self.specs[topic].partitions)
+        """Where a record with `key` is written in `topic`. Raises KeyError for a topic that is not in the catalogue."""
+        layout = self.specs[topic].layout
+        return layout.first + partition_for(key, layout.width)
+
+    def partitions_of(self, topic: str, key: str) -> tuple[int, ...]:
+        """Where records with `key` stand in `topic`: a partition an epoch, oldest first."""
+        return self.specs[topic].layout.partitions_of(key)
+
+    def position(self, topic: str, partition: int, offset: int) -> Position:
+        """A place in `topic`, as records name it."""
+        return Position(bisect_right(self.specs[topic].seams, partition), partition, offset)
 
 
 def catalogue(

@@ -26,3 +26,7 @@ class Topic(str, Generic[R]):
         topic = super().__new__(cls, name)
         topic.record_types = members(records)
         return topic
+
+    def __reduce__(self) -> tuple[type[str], tuple[str]]:
+        """A copy, as `dataclasses.asdict` makes one, is the bare name."""
+        return str, (str(self),)

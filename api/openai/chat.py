@@ -24,7 +24,7 @@ from api.streaming.sources import text_of
 from api.streaming.sse import EventStream, watched
 from api.streaming.waiting import ended_within
 from api.turns.cancelling import cancel
-from api.turns.openings import Command, Opened, begin, find_repeat
+from api.turns.openings import Opened, begin, find_repeat
 from api.turns.ports import TurnPorts, Turns
 from api.turns.prompting import SERVICE_CLASS, TIER, deadline_us
 from infra.clock import monotonic_s
@@ -32,6 +32,7 @@ from infra.logging import get_logger
 from schemas import ids
 from schemas.conversation import PromptSubmitted
 from schemas.envelope import Position
+from schemas.turns import Command
 
 KEYED_GRACE_S = 12.0
 """A client that sent a key may come back for its answer: those of OpenAI pause up to 8 s between two tries."""
@@ -42,7 +43,7 @@ _log = get_logger(__name__)
 
 @router.post("/chat/completions", openapi_extra=openapi_body(ChatCompletionRequest))
 async def create_chat_completion(request: Request, caller: Caller, bodies: BodyReader, turns: Turns) -> Response:
-    """OpenAI's Chat Completions, streamed or whole."""
+    """Create a chat completion, as OpenAI does: streaming or not."""
     arrived_s = monotonic_s()
     author = author_of(request, caller)
     asked = await bodies.read_as(request, ChatCompletionRequest, Asked.of)
@@ -81,9 +82,7 @@ async def create_chat_completion(request: Request, caller: Caller, bodies: BodyR
                 model_version=spec.version,
             )
 
-        opened = await begin(
-            turns, prompt, generation_id, conversation_id, caller.user_id, spec.price, key.value, keyed=key.given
-        )
+        opened = await begin(turns, prompt, generation_id, conversation_id, caller.user_id, key.value, keyed=key.given)
     headers = {REPLAYED_HEADER: "true"} if opened.replayed else {}
     grace_s = max(turns.grace_s, KEYED_GRACE_S if key.given else 0.0)
     on_leave = _abandon(turns, author, opened, grace_s)

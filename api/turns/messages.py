@@ -17,7 +17,7 @@ from api.http.bodies import BodyReader, CommandBody
 from api.http.errors import bad_request
 from api.http.request_hash import request_hash
 from api.turns.answering import event_stream
-from api.turns.openings import Command, Opened, begin, find_repeat
+from api.turns.openings import Opened, begin, find_repeat
 from api.turns.parents import parent_of, settled_message
 from api.turns.ports import TurnPorts, Turns
 from api.turns.prompting import SERVICE_CLASS, TIER, deadline_us, required_text
@@ -26,6 +26,7 @@ from infra.models.catalogue import ModelCatalogue, ModelSpec
 from schemas import ids
 from schemas.conversation import ChatMessage, PromptSubmitted, RegenerateRequested, Sampling
 from schemas.envelope import Position
+from schemas.turns import Command
 
 router = APIRouter(prefix="/api/v1/conversations/{conversation_id}/messages", tags=["messages"])
 
@@ -110,7 +111,7 @@ async def regenerate(
     fresh: Fresh,
     turns: Turns,
 ) -> Response:
-    """Another answer beside those there are. `message_id` names a prompt, or one of its answers."""
+    """Ask for another answer, as a branch. `message_id` names a prompt, or one of its answers."""
     arrived_s = monotonic_s()
     body = await bodies.read(request, Regenerate, empty_is_object=True)
     key = idempotency_key(request, body.request_id)
@@ -123,7 +124,7 @@ async def regenerate(
     row = await settled_message(fresh, turns.messages, conversation, message_id)
     prompt_id = row.message_id if row.role == "user" else row.parent_message_id
     if prompt_id is None:
-        raise bad_request("This message answers no prompt.", param="message_id")
+        raise bad_request("This message is not an answer to a prompt.", param="message_id")
     spec = _model(turns.streams.models, body.model or row.model, conversation)
 
     def command(tail: Position) -> Command:
@@ -168,7 +169,6 @@ async def _answer(
         ids.generation_id(command_id),
         conversation_id,
         caller.user_id,
-        spec.price,
         key.value,
         keyed=key.given,
     )

@@ -16,19 +16,17 @@ from api.streaming.waiting import Wakeup
 from api.turns.ports import StreamPorts, TurnPorts
 from infra.crash_points import crash_point
 from infra.models.catalogue import ModelCatalogue
+from infra.models.prices import price_of
 from projections.generations.queries import GenerationRow
-from schemas.conversation import PromptSubmitted, RegenerateRequested
 from schemas.envelope import Position
 from schemas.generation import Turn
-from schemas.price import Price
+from schemas.turns import Command, turn_of
 from topics.catalogue import CONVERSATION_EVENTS
 from topics.errors import LogUnavailable
 
 SETTLE_S = 30.0
 """How long a command that carries a key waits to see that it was the first of its key."""
 _POLLS_S = (0.1, 0.25, 0.5, 1.0)
-
-Command = PromptSubmitted | RegenerateRequested
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,30 +40,9 @@ class Opened:
     replayed: bool
 
 
-def turn_of(command: Command, price: Price, cause: Position) -> Turn:
-    """The turn that a command at `cause` begins."""
-    prompt = command.message_id if isinstance(command, PromptSubmitted) else command.prompt_message_id
-    return Turn(
-        generation_id=command.generation_id,
-        conversation_id=command.conversation_id,
-        user_id=command.user_id,
-        message_id=command.message_id,
-        prompt_message_id=prompt,
-        kind=command.kind if isinstance(command, PromptSubmitted) else "chat",
-        model=command.model,
-        price=price,
-        request_hash=command.request_hash,
-        cause=cause,
-        tail=command.tail,
-    )
-
-
 def turn_of_row(models: ModelCatalogue, row: GenerationRow) -> Turn:
-    """The turn of a generation known from its row: priced as its model is now, free if there is no such model now."""
-    return row.turn(models.get(row.model).price if row.model in models else _FREE)
-
-
-_FREE = Price("none", "USD", 0, 0, 0)
+    """The turn of a generation known from its row."""
+    return row.turn(price_of(row, models))
 
 
 async def find(ports: StreamPorts, user_id: str, generation_id: str) -> Opened | None:
@@ -126,7 +103,7 @@ def _nothing() -> None:
 
 async def begin(
     ports: TurnPorts, make: Callable[[Position], Command], generation_id: str, conversation_id: str, user_id: str,
-    price: Price, key: str, *, keyed: bool,
+    key: str, *, keyed: bool,
 ) -> Opened:  # fmt: skip
     """Produce a command as one record, its reader registered before. Returns once the log has acknowledged it.
 
@@ -144,7 +121,7 @@ async def begin(
         except LogUnavailable as error:
             PRODUCE_FAILURES.inc()
             raise not_accepted_for_sure(key) from error
-        turn = turn_of(command, price, at)
+        turn = turn_of(command, at, price_of(command, ports.streams.models))
         if not keyed:
             # One with a key may be a second one: whoever joins or cancels meanwhile waits for _settle.
             feed.command = turn
@@ -163,7 +140,8 @@ async def _settle(ports: StreamPorts, feed: Feed, ours: Turn, key: str) -> tuple
     first = await _first_turn(ports, feed)
     if first is None:
         raise unavailable(
-            f"The command was accepted but nothing began yet. Retry with the header Idempotency-Key: {key}",
+            "The command was accepted, but the answer has not started yet. "
+            f"Retry with the header Idempotency-Key: {key}",
             headers={"Idempotency-Key": key},
         )
     if first.request_hash != ours.request_hash:

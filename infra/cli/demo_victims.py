@@ -41,9 +41,9 @@ def kill(state: Path, chosen: tuple[StackChild, ...]) -> float:
             try:
                 opened.append(os.pidfd_open(child.pid))
             except ProcessLookupError:
-                raise UserError(f"{child.name} (pid {child.pid}) has ended by itself: try again") from None
+                raise UserError(f"{child.name} (pid {child.pid}) has ended already: try again") from None
             if supervisor is None or _parent_of(child.pid) != supervisor:
-                raise UserError(f"pid {child.pid} is no process of this stack: try again")
+                raise UserError(f"pid {child.pid} is not a process of this stack: try again")
         at_s = monotonic_s()
         for descriptor in opened:
             signal.pidfd_send_signal(descriptor, signal.SIGKILL)

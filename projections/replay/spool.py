@@ -222,7 +222,7 @@ def _locked(folder: Path) -> IO[str]:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         lock.close()
-        raise ScratchError(f"another run is at work in {folder}: wait for it to end") from None
+        raise ScratchError(f"another run is using {folder}: wait for it to end") from None
     return lock
 
 

@@ -22,7 +22,7 @@ from api.turns.ports import StreamPorts, TurnPorts
 from api.turns.prompting import PromptSizes
 from infra.cassandra import StoreUnavailable
 from infra.clock import now_us
-from infra.models.catalogue import ModelCatalogue
+from infra.models.catalogue import ModelCatalogue, ModelSpec
 from infra.settings import ApiSettings
 from schemas import ids
 from schemas.conversation import ChatMessage, ConversationStarted, PromptSubmitted, Sampling
@@ -130,11 +130,10 @@ class ApiServer:
             if opened is None:
                 opened = await begin(
                     turns,
-                    lambda tail: _command(prompt, tail),
+                    lambda tail: _command(prompt, tail, turns.streams.models.get(prompt.model)),
                     prompt.generation_id,
                     prompt.conversation_id,
                     USER.user_id,
-                    turns.streams.models.get(prompt.model).price,
                     prompt.key,
                     keyed=True,
                 )
@@ -197,7 +196,7 @@ async def answering(connection: Connection) -> AsyncIterator[None]:
         connection.answer(as_api_error(error).status, b"unavailable")
 
 
-def _command(prompt: Prompt, tail: Position) -> PromptSubmitted:
+def _command(prompt: Prompt, tail: Position, model: ModelSpec) -> PromptSubmitted:
     stateless = prompt.kind == "stateless"
     return PromptSubmitted(
         envelope=_envelope(prompt.message_id, "PromptSubmitted"),
@@ -218,6 +217,9 @@ def _command(prompt: Prompt, tail: Position) -> PromptSubmitted:
         request_hash=prompt.body_sha256,
         idempotency_key=prompt.key,
         deadline_at_us=now_us() + 30_000_000,
+        price=model.price,
+        account=USER.user_id,
+        model_version=model.version,
     )
 
 

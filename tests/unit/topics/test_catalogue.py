@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import json
 from typing import get_args, get_origin, get_type_hints
 
 import pytest
@@ -79,3 +81,6 @@ def test_a_topic_is_its_name() -> None:
     assert f"{CONTROL}" == str(CONTROL) == "control" and type(str(CONTROL)) is str
     by_name: dict[str, int] = {CONTROL: 1}
     assert by_name["control"] == 1 and {"control": 1}[CONTROL] == 1
+    copied = copy.deepcopy(CONTROL)
+    assert copied == "control" and type(copied) is str
+    assert json.dumps({CONTROL: CONTROL}) == '{"control": "control"}'
