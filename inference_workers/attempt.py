@@ -22,11 +22,11 @@ from infra.ids import draw_attempt_id
 from infra.logging import get_logger
 from infra.models.catalogue import Deadlines, ModelCatalogue, ModelNotFound, ModelSpec
 from schemas import ids
+from schemas.bounding import bounded
 from schemas.conversation import Sampling
 from schemas.envelope import Envelope, Position
 from schemas.generation import AttemptStarted, Failure, GenerationRequested
 from schemas.price import Usage
-from topics.bounding import bounded
 from topics.errors import LogError, LogUnavailable, RecordRefused
 
 MAX_STARTS = 5

@@ -23,15 +23,14 @@ from api.streaming.serving import serving
 from api.streaming.sources import text_of
 from api.streaming.sse import EventStream, watched
 from api.streaming.waiting import ended_within
+from api.turns.ask import ask
+from api.turns.asking import Asking, PromptIntent
 from api.turns.cancelling import cancel
-from api.turns.openings import Command, Opened, begin, find_repeat
-from api.turns.ports import TurnPorts, Turns
-from api.turns.prompting import SERVICE_CLASS, TIER, deadline_us
+from api.turns.openings import Opened
+from api.turns.ports import AskPorts, Turns
 from infra.clock import monotonic_s
 from infra.logging import get_logger
 from schemas import ids
-from schemas.conversation import PromptSubmitted
-from schemas.envelope import Position
 
 KEYED_GRACE_S = 12.0
 """A client that sent a key may come back for its answer: those of OpenAI pause up to 8 s between two tries."""
@@ -42,51 +41,28 @@ _log = get_logger(__name__)
 
 @router.post("/chat/completions", openapi_extra=openapi_body(ChatCompletionRequest))
 async def create_chat_completion(request: Request, caller: Caller, bodies: BodyReader, turns: Turns) -> Response:
-    """OpenAI's Chat Completions, streamed or whole."""
+    """Create a chat completion, as OpenAI does: streaming or not."""
     arrived_s = monotonic_s()
-    author = author_of(request, caller)
     asked = await bodies.read_as(request, ChatCompletionRequest, Asked.of)
     key = idempotency_key(request)
-    conversation_id = ids.conversation_id(caller.user_id, key.value)
-    message_id = ids.message_id(caller.user_id, conversation_id, key.value)
-    generation_id = ids.generation_id(message_id)
-    opened = await find_repeat(turns.streams, caller.user_id, generation_id, asked.request_hash) if key.given else None
-    if opened is None:
+    asking = Asking(
+        author=author_of(request, caller),
+        key=key,
+        conversation_id=ids.conversation_id(caller.user_id, key.value),
+        request_hash=asked.request_hash,
+    )
+
+    async def prompt() -> PromptIntent:
         spec = turns.streams.models.get(asked.model)
-        prompt_tokens = await turns.prompts.check_context(spec, asked.messages, "messages")
-
-        def prompt(tail: Position) -> Command:
-            return PromptSubmitted(
-                envelope=author.envelope(message_id, "PromptSubmitted"),
-                conversation_id=conversation_id,
-                user_id=caller.user_id,
-                message_id=message_id,
-                generation_id=generation_id,
-                parent_message_id=None,
-                kind="stateless",
-                content=None,
-                messages=asked.messages,
-                attachments=(),
-                model=spec.id,
-                sampling=asked.sampling,
-                service_class=SERVICE_CLASS,
-                tier=TIER,
-                tail=tail,
-                request_hash=asked.request_hash,
-                idempotency_key=key.value if key.given else None,
-                deadline_at_us=deadline_us(spec),
-                prompt_tokens=prompt_tokens,
-                price=spec.price,
-                account=caller.user_id,
-                model_version=spec.version,
-            )
-
-        opened = await begin(
-            turns, prompt, generation_id, conversation_id, caller.user_id, spec.price, key.value, keyed=key.given
+        tokens = await turns.prompts.check_context(spec, asked.messages, "messages")
+        return PromptIntent(
+            spec=spec, tokens=tokens, kind="stateless", messages=asked.messages, sampling=asked.sampling
         )
+
+    opened = await ask(turns.ask, asking, prompt)
     headers = {REPLAYED_HEADER: "true"} if opened.replayed else {}
     grace_s = max(turns.grace_s, KEYED_GRACE_S if key.given else 0.0)
-    on_leave = _abandon(turns, author, opened, grace_s)
+    on_leave = _abandon(turns.ask, asking.author, opened, grace_s)
     if not asked.stream:
         return WholeCompletion(turns.readers, caller, opened, on_leave, headers, arrived_s)
     return EventStream(
@@ -174,7 +150,7 @@ def _refusal(ending: Ending) -> ApiError | None:
     return None
 
 
-def _abandon(turns: TurnPorts, author: Author, opened: Opened, grace_s: float) -> Callable[[], Awaitable[None]]:
+def _abandon(ports: AskPorts, author: Author, opened: Opened, grace_s: float) -> Callable[[], Awaitable[None]]:
     """What is done when the client leaves before the end: after a moment of grace the generation is cancelled,
     unless somebody else reads it."""
 
@@ -182,9 +158,9 @@ def _abandon(turns: TurnPorts, author: Author, opened: Opened, grace_s: float) -
         try:
             if await ended_within(opened.source, grace_s) is not None:
                 return
-            feed = turns.streams.hub.by_generation(opened.turn.generation_id)
+            feed = ports.streams.hub.by_generation(opened.turn.generation_id)
             if feed is None or not feed.watched:
-                await cancel(turns.log, author, opened, None)
+                await cancel(ports.log, author, opened, None)
         except Exception as error:  # whatever became of it here, nobody is there to be told; the deadline ends it
             _log.warning("an answer whose client left could not be cancelled", reason=type(error).__name__)
 

@@ -67,7 +67,7 @@ def test_the_exit_status_says_why(error: Exception | None, status: int, capsys: 
 
 @pytest.mark.parametrize(
     "mistake",
-    [SettingsError("kafka.bootstrap: say where"), ModelsFileError(Path("models.toml"), 3, "unknown key")],
+    [SettingsError("kafka.bootstrap is empty"), ModelsFileError(Path("models.toml"), 3, "unknown key")],
 )
 def test_a_mistake_is_one_line(mistake: Exception, capsys: pytest.CaptureFixture[str]) -> None:
     assert ended(mistake) == 2
