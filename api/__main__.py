@@ -22,17 +22,16 @@ from api.access.key_cache import KeyCache
 from api.access.rate_limit import RedisLimiter
 from api.access.sessions import Sessions
 from api.access.used_links import RedisLinks
-from api.app import create_app
+from api.app import Adapters, create_app
 from api.consistency.log_ends import KafkaEnds
 from api.consistency.own_writes import OwnWrites
-from api.conversations.log_past import LogPast
+from api.conversations.log_history import LogHistory
 from api.http.cross_origin import CrossOrigin
 from api.http.protocol import http_of
 from api.http.readiness import Readiness
 from api.log_view.live_log import LiveLog
 from api.log_view.live_tail import KafkaLiveTail
 from api.page.files import WebFiles, WebFilesMissing, read_folder
-from api.parts import Parts
 from api.pulse.fleet import KafkaFleet
 from api.pulse.sampling import Pulse
 from api.streaming.chunk_log import KafkaChunkLog
@@ -49,6 +48,8 @@ from infra.models.catalogue import ModelCatalogue, ModelsFileError
 from infra.models.chat_templates import TemplateError
 from infra.models.tokenizers import TokenCounter, TokenizerError
 from infra.redis import RedisScripts
+from infra.runtime.metrics import tell_build
+from infra.runtime.metrics_server import METRICS
 from infra.settings import ApiSettings, Settings, SettingsError, load
 from infra.speaking import speak
 from infra.stack.child import STACK_ID_VARIABLE
@@ -118,8 +119,8 @@ class CannotListen(Exception):
 
 
 @contextlib.asynccontextmanager
-async def connected(settings: Settings) -> AsyncIterator[tuple[Parts, list[Failing]]]:
-    """The parts, connected, and the tails without which they are worth nothing."""
+async def connected(settings: Settings) -> AsyncIterator[tuple[Adapters, list[Failing]]]:
+    """The adapters, connected, and the tails without which they are worth nothing."""
     models = ModelCatalogue.load(settings.models)
     for model in models:
         TokenCounter.of(model)  # reading a tokenizer takes its time; no request waits for it
@@ -164,35 +165,35 @@ async def connected(settings: Settings) -> AsyncIterator[tuple[Parts, list[Faili
         async def ask_log() -> None:
             await asyncio.to_thread(admin.list_topics, TOKEN_CHUNKS, 2.0)
 
-        past = LogPast(settings, topics)
-        stack.push_async_callback(past.aclose)
+        history = LogHistory(settings, topics)
+        stack.push_async_callback(history.aclose)
         status_file = Layout.at(settings.state).status_file
         supervised = partial(troubles, status_file) if os.environ.get(STACK_ID_VARIABLE) else None
         readiness = Readiness({"log": ask_log, "projections": reads.ping}, supervised)
         ends, fleet = KafkaEnds(admin, topics), KafkaFleet(admin)
         stack.push_async_callback(fleet.aclose)
-        pulse = Pulse(topics, live, past, ends, fleet, readiness, readers, settings.worker.slots)
+        pulse = Pulse(topics, live, history, ends, fleet, readiness, readers, settings.worker.slots)
         yield (
-            Parts(
-                settings.api,
-                models,
-                log,
-                ends,
-                reads,
-                limiter,
-                keys,
-                hub,
-                readers,
-                OwnWrites(),
-                readiness,
-                past,
-                now_us(),
-                sessions_of(settings.api),
-                RedisLinks(scripts, settings.redis.key(used_links.KEY_PREFIX)),
-                WebFiles.of(read_folder()),
-                topics,
-                live,
-                pulse,
+            Adapters(
+                settings=settings.api,
+                models=models,
+                log=log,
+                ends=ends,
+                reads=reads,
+                limiter=limiter,
+                keys=keys,
+                hub=hub,
+                readers=readers,
+                own_writes=OwnWrites(),
+                readiness=readiness,
+                history=history,
+                started_at_us=now_us(),
+                sessions=sessions_of(settings.api),
+                links=RedisLinks(scripts, settings.redis.key(used_links.KEY_PREFIX)),
+                web=WebFiles.of(read_folder()),
+                topics=topics,
+                live=live,
+                pulse=pulse,
             ),
             [chunks, accounts],
         )
@@ -212,9 +213,9 @@ def sessions_of(settings: ApiSettings) -> Sessions:
 async def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT. Raises, in a group, what keeps the process from following the log."""
     with listening(settings.api.host, settings.api.port) as listener:
-        async with connected(settings) as (parts, tails):
+        async with connected(settings) as (adapters, tails):
             config = uvicorn.Config(
-                create_app(parts),
+                create_app(adapters),
                 lifespan="off",
                 access_log=False,
                 log_config=None,
@@ -226,12 +227,12 @@ async def serve(settings: Settings) -> None:
                 timeout_graceful_shutdown=GRACE_S,
                 http=http_of(CrossOrigin.of(settings.api.cors_origins)),
             )
-            server = Server(config, parts.end_pushed)
+            server = Server(config, adapters.end_pushed)
             stop = asyncio.Event()
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(LifeSign.from_env().run_beats(stop))
                 forever = [tasks.create_task(server.end_with(tail)) for tail in tails]
-                for run in (parts.readers.run_ticks, parts.live.run, parts.pulse.run):
+                for run in (adapters.readers.run_ticks, adapters.live.run, adapters.pulse.run):
                     forever.append(tasks.create_task(run()))
                 keep_out_of_collections()
                 await server.serve([listener])
@@ -263,6 +264,8 @@ def main() -> int:
         settings = load()
         speak(settings)
         logging.configure("api", settings.log_level)
+        tell_build("api", os.environ.get("VERBATIM_INSTANCE", ""), settings.log.level)
+        METRICS.serve(settings.metrics.port)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(serve(settings))
     except* (

@@ -1,57 +1,172 @@
-"""The ASGI application, put together from its parts."""
+"""The ASGI application: its routes, and the ports that each room of them gets."""
 
 from __future__ import annotations
 
-import asyncio
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from api.access import keys, session_routes
+from api.access.auth import AccessPorts
+from api.access.key_cache import KeyCache
+from api.access.ports import AccountPorts, AccountReads, Limiter, Links
+from api.access.sessions import Sessions
+from api.consistency.own_writes import OwnWrites
+from api.consistency.ports import CommandLog, CommandPorts, CommandReads, FreshPorts, LogEnds
 from api.conversations import branches, search
+from api.conversations import messages as conversation_messages
 from api.conversations import routes as conversations
+from api.conversations.ports import ConversationPorts, ConversationReads, History
 from api.http import operations
 from api.http.answers import ERROR_SCHEMA
+from api.http.bodies import Bodies
 from api.http.cross_origin import CrossOrigin
 from api.http.errors import ApiError, as_api_error, bad_request
+from api.http.gates import Gate
 from api.http.head_requests import HeadRequests
 from api.http.middleware import AnswerHeaders
+from api.http.providing import provide
+from api.http.readiness import Readiness
 from api.log_view import routes as log_view
+from api.log_view.live_log import LiveLog
+from api.log_view.ports import LogViewPorts, PlaceReads
 from api.openai import chat, models
+from api.openai.models import ModelPorts
 from api.page import routes as web_pages
-from api.parts import Parts
+from api.page.files import WebFiles
 from api.pulse import routes as pulse
+from api.pulse.routes import PulsePorts
+from api.pulse.sampling import Pulse
 from api.registry import routes as schema_registry
 from api.registry import schema_tools
+from api.registry.checks import SchemaChecks
+from api.streaming.readers import Readers
+from api.streaming.tail_hub import TailHub
 from api.turns import generations, messages, model_listing
+from api.turns.ports import AskPorts, GenerationReads, MessageReads, StreamPorts, TurnPorts
+from api.turns.prompting import PromptSizes
 from infra.cassandra import StoreUnavailable
-from infra.models.catalogue import ModelNotFound
+from infra.models.catalogue import ModelCatalogue, ModelNotFound
+from infra.settings import ApiSettings
 from schemas.codec import NewerRecord
 from schemas.envelope import SealedContent
+from topics.catalogue import Catalogue
 from topics.errors import LogUnavailable
 
 _ERRORS: dict[int | str, dict[str, Any]] = {
     status: {"description": meaning, "content": {"application/json": {"schema": ERROR_SCHEMA}}}
     for status, meaning in {
-        400: "The request is wrong; `param` names where.",
+        400: "The request is invalid; `param` names the field.",
         401: "The key is missing, wrong or revoked, or the browser is no longer signed in.",
-        403: "A change by session cookie that another site may have asked for.",
-        404: "It does not exist, or it is not yours.",
-        409: "Something it builds on is still running.",
+        403: "A change by session cookie that may come from another site.",
+        404: "Not found, or it belongs to another user.",
+        409: "The request depends on something that is still running.",
         413: "The body is too large.",
         415: "The body is not plain JSON.",
         422: "The Idempotency-Key was used with another body.",
-        429: "Too many requests; Retry-After tells when to try again.",
-        502: "The model's engine refuses for a reason that its operator must mend; `code` names it.",
-        503: "A server behind this one is away; retry with the same Idempotency-Key.",
-        504: "The model's engine was silent for longer than its deadlines allow.",
+        429: "Too many requests; Retry-After says when to try again.",
+        502: "The model's engine refuses the request; the operator must fix the cause, which `code` names.",
+        503: "A backend server is not reachable; retry with the same Idempotency-Key.",
+        504: "The model's engine missed a deadline.",
     }.items()
 }
 
 
-def create_app(parts: Parts) -> FastAPI:
+class Reads(AccountReads, CommandReads, ConversationReads, GenerationReads, MessageReads, PlaceReads, Protocol):
+    """All that the rooms read of the projections. Every method raises StoreUnavailable when they cannot be asked."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adapters:
+    """What one process works with, built in `__main__` or by a test. Only this module sees all of it.
+
+    `started_at_us`: when the process began; the `created` of the models it lists.
+    """
+
+    settings: ApiSettings
+    models: ModelCatalogue
+    log: CommandLog
+    ends: LogEnds
+    reads: Reads
+    limiter: Limiter
+    keys: KeyCache
+    hub: TailHub
+    readers: Readers
+    own_writes: OwnWrites
+    readiness: Readiness
+    history: History
+    started_at_us: int
+    sessions: Sessions
+    links: Links
+    web: WebFiles
+    topics: Catalogue
+    live: LiveLog
+    pulse: Pulse
+    searches: Gate = field(default_factory=lambda: Gate(search.MAX_AT_ONCE))
+    schema_checks: Gate = field(default_factory=lambda: Gate(1))
+
+    def end_pushed(self) -> None:
+        """This process ends: cut the streams that have no end of their own. Their clients resume elsewhere."""
+        self.live.close()
+        self.pulse.close()
+
+
+def ports_of(adapters: Adapters) -> tuple[object, ...]:
+    """The ports of each room."""
+    settings, reads, log, own_writes = adapters.settings, adapters.reads, adapters.log, adapters.own_writes
+    return (
+        Bodies(settings.max_body_bytes),
+        adapters.readiness,
+        adapters.web,
+        adapters.models,
+        SchemaChecks(adapters.schema_checks),
+        ModelPorts(models=adapters.models, created_s=adapters.started_at_us // 1_000_000),
+        AccessPorts(
+            keys=adapters.keys,
+            sessions=adapters.sessions,
+            limiter=adapters.limiter,
+            cross_origin=CrossOrigin.of(settings.cors_origins),
+            operators=settings.operators,
+        ),
+        AccountPorts(reads=reads, links=adapters.links),
+        FreshPorts(reads=reads, ends=adapters.ends, own_writes=own_writes, wait_s=settings.read_wait_s),
+        CommandPorts(log=log, reads=reads, own_writes=own_writes),
+        TurnPorts(
+            ask=AskPorts(
+                streams=StreamPorts(hub=adapters.hub, reads=reads, models=adapters.models),
+                log=log,
+                own_writes=own_writes,
+            ),
+            messages=reads,
+            readers=adapters.readers,
+            prompts=PromptSizes(),
+            wait_s=settings.read_wait_s,
+            grace_s=settings.disconnect_grace_s,
+        ),
+        ConversationPorts(
+            reads=reads,
+            own_writes=own_writes,
+            models=adapters.models,
+            history=adapters.history,
+            searches=adapters.searches,
+            wait_s=settings.read_wait_s,
+        ),
+        LogViewPorts(
+            places=reads,
+            generations=reads,
+            history=adapters.history,
+            live=adapters.live,
+            readers=adapters.readers,
+            topics=adapters.topics,
+        ),
+        PulsePorts(pulse=adapters.pulse, readers=adapters.readers),
+    )
+
+
+def create_app(adapters: Adapters) -> FastAPI:
     """The application; it opens and closes nothing itself."""
     app = FastAPI(
         title="Verbatim",
@@ -62,10 +177,10 @@ def create_app(parts: Parts) -> FastAPI:
         openapi_url="/openapi.json",
         redirect_slashes=False,
     )
-    app.state.parts = parts
-    app.state.searches = asyncio.Semaphore(search.MOST_AT_ONCE)
-    app.state.schema_checks = asyncio.Semaphore(1)
-    for router in (conversations.router, messages.router, generations.router, keys.router, chat.router, models.router):
+    provide(app, *ports_of(adapters))
+    for router in (conversations.router, messages.router, conversation_messages.router, generations.router):
+        app.include_router(router, responses=_ERRORS)
+    for router in (keys.router, chat.router, models.router):
         app.include_router(router, responses=_ERRORS)
     for router in (session_routes.router, model_listing.router):
         app.include_router(router, responses=_ERRORS)
@@ -81,7 +196,7 @@ def create_app(parts: Parts) -> FastAPI:
         app.add_exception_handler(kind, _answer_error)
     app.add_exception_handler(RequestValidationError, _answer_wrong_parameter)
     app.add_middleware(HeadRequests)
-    app.add_middleware(AnswerHeaders, cross_origin=CrossOrigin.of(parts.settings.cors_origins))
+    app.add_middleware(AnswerHeaders, cross_origin=CrossOrigin.of(adapters.settings.cors_origins))
     return app
 
 

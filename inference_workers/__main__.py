@@ -30,6 +30,8 @@ from infra.exits import EXIT_NEWER, newer_in
 from infra.lifesign import LIFESIGN_VARIABLE, LifeSign
 from infra.logging import configure, get_logger
 from infra.models.catalogue import ModelCatalogue, ModelsFileError
+from infra.runtime.metrics import tell_build
+from infra.runtime.metrics_server import METRICS
 from infra.settings import Settings, SettingsError, load
 from infra.speaking import speak
 from schemas.codec import NewerRecord
@@ -100,7 +102,7 @@ async def run_worker(
             watched = [tasks.create_task(tail.failed()) for tail in (control, outcomes)]
             watched.append(tasks.create_task(_check(engines)))
             if as_spare:
-                orders = await _named_later(stop)
+                orders = await _named_later(stop, settings.log.level)
             if orders is not None or not as_spare:
                 # Last: every doorbell rung from here on is heard, and what is older is scanned.
                 name = orders.instance if orders is not None else instance
@@ -116,13 +118,16 @@ async def run_worker(
                 task.cancel()
 
 
-async def _named_later(stop: asyncio.Event) -> Orders | None:
+async def _named_later(stop: asyncio.Event, write_level: int) -> Orders | None:
     """A spare's wait. None: told to stop before it was needed."""
     _log.info("waiting to stand in")
     orders = await wait_for_orders(stop)
     if orders is not None:
         os.environ[INSTANCE_VARIABLE] = orders.instance
         os.environ[LIFESIGN_VARIABLE] = str(orders.lifesign)
+        tell_build("worker", orders.instance, write_level)
+        if orders.metrics_port:
+            METRICS.serve(orders.metrics_port)
         move_output(orders.log)
         _log.info("standing in", instance=orders.instance)
     return orders
@@ -175,6 +180,8 @@ def main() -> int:
         print(error, file=sys.stderr)
         return 2
     configure("worker", settings.log_level)
+    tell_build("worker", os.environ.get(INSTANCE_VARIABLE, ""), settings.log.level)
+    METRICS.serve(settings.metrics.port)
     # What was imported lives as long as the process: a collection need not look at it again and again.
     gc.collect()
     gc.freeze()

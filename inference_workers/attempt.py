@@ -13,6 +13,7 @@ from inference_workers.counting import NOTHING, usage_of
 from inference_workers.custody import Interrupt, Job
 from inference_workers.failing import BROKEN, EXPIRED, MOVED, NO_TOKENS
 from inference_workers.lookback import Lookback, Past
+from inference_workers.metrics import TOKENS
 from inference_workers.ports import Engine, EngineRequest
 from inference_workers.publishing import AttemptWriter, Outlet
 from infra.clock import now_us
@@ -21,11 +22,11 @@ from infra.ids import draw_attempt_id
 from infra.logging import get_logger
 from infra.models.catalogue import Deadlines, ModelCatalogue, ModelNotFound, ModelSpec
 from schemas import ids
+from schemas.bounding import bounded
 from schemas.conversation import Sampling
 from schemas.envelope import Envelope, Position
 from schemas.generation import AttemptStarted, Failure, GenerationRequested
 from schemas.price import Usage
-from topics.bounding import bounded
 from topics.errors import LogError, LogUnavailable, RecordRefused
 
 MAX_STARTS = 5
@@ -107,6 +108,7 @@ class Attempt:
         finally:
             if self._writer is not None:
                 self._writer.close()
+                TOKENS.inc(self._writer.tokens)
 
     async def _answer(self, writer: AttemptWriter, model: ModelSpec, sampling: Sampling, step: Answer) -> None:
         limits = model.deadlines

@@ -8,6 +8,7 @@ from confluent_kafka import Message
 
 from infra.clock import monotonic_s, now_us
 from infra.logging import get_logger
+from infra.runtime.metrics import GIVEN_UP, RETRIES
 from schemas.codec import UnencodableRecord
 from topics.catalogue import DEAD_LETTERS
 from topics.dead_letters import dead_letter, letter_key
@@ -16,6 +17,8 @@ from topics.producer import LogProducer
 
 RETRY_S = 1.0
 GIVE_UP_S = 300.0
+_retried = RETRIES.labels("worker.letter")
+_gave_up = GIVEN_UP.labels("worker.letter")
 
 _log = get_logger(__name__)
 
@@ -36,10 +39,12 @@ async def bury(letters: LogProducer, message: Message, error: Exception) -> None
         except FatalLogError:
             raise
         except (RecordRefused, UnencodableRecord) as failure:
-            _log.error("a dead letter was refused, only this line knows of it", reason=str(failure))
+            _log.error("the log refused a dead letter; this line is the only trace of it", reason=str(failure))
             return
         except LogError as failure:
+            _retried.inc()
             if monotonic_s() >= until_s:
+                _gave_up.inc()
                 raise FatalLogError(f"a dead letter was not taken for {GIVE_UP_S:.0f} s: {failure}") from failure
             _log.warning("a dead letter was not taken, trying again", reason=str(failure))
             await asyncio.sleep(RETRY_S)

@@ -13,11 +13,13 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import TimeoutError as HandOverTimeout
 from typing import Protocol
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, Message, TopicPartition
 
+from inference_workers.metrics import BATCHES_AHEAD, CONSUMED, HAND_OVER_LATE
 from infra.logging import get_logger
 from topics.consumer import bounds, group_consumer, next_batch
-from topics.errors import FatalLogError, LogUnavailable
+from topics.errors import LogUnavailable
+from topics.group_commits import GroupCommits
 
 Partition = tuple[str, int]
 
@@ -32,7 +34,6 @@ EVERY_JOB = 1 << 62
 IN_TOUCH_S = 3.0
 """A member that did not poll for a session's length may have been replaced without having noticed."""
 
-_ZOMBIE = {KafkaError.UNKNOWN_MEMBER_ID, KafkaError.ILLEGAL_GENERATION, KafkaError.REBALANCE_IN_PROGRESS}
 _log = get_logger(__name__)
 
 
@@ -70,10 +71,9 @@ class JobReader:
         self._loop = asyncio.get_running_loop()
         self._failed: asyncio.Future[None] = self._loop.create_future()
         self._assigned = asyncio.Event()
-        self._consumer: Consumer = group_consumer(properties, group, instance)
+        self._commits = GroupCommits(CONSUMED)
+        self._consumer: Consumer = group_consumer(properties, group, instance, on_commit=self._commits.answered)
         self._stop = threading.Event()
-        self._commits: dict[Partition, int] = {}
-        self._commit_lock = threading.Lock()
         self._taken = threading.Semaphore(2)
         self._polled_at_s = _boot_clock_s()
         self._pause_wanted = False
@@ -102,8 +102,7 @@ class JobReader:
 
     def commit(self, offsets: Mapping[Partition, int]) -> None:
         """Commit these offsets soon."""
-        with self._commit_lock:
-            self._commits.update(offsets)
+        self._commits.want(offsets)
 
     async def aclose(self) -> None:
         """Commit what is due and leave. The partitions of a static member stay its own for a session."""
@@ -133,6 +132,7 @@ class JobReader:
     def _take(self) -> bool:
         """Wait until the loop has taken an earlier batch. False: stopping, and what was read is read again later."""
         while not self._taken.acquire(timeout=0.5):
+            BATCHES_AHEAD()
             if self._stop.is_set():
                 return False
         return True
@@ -152,25 +152,8 @@ class JobReader:
             self._consumer.resume([TopicPartition(*place) for place in self._paused & mine])
         self._paused = wanted
 
-    def _commit_due(self, *, wait: bool, offsets: Mapping[Partition, int] | None = None) -> None:
-        with self._commit_lock:
-            due, self._commits = {**self._commits, **(offsets or {})}, {}
-        if not due:
-            return
-        places = [TopicPartition(topic, partition, offset) for (topic, partition), offset in due.items()]
-        try:
-            if wait:
-                self._consumer.commit(offsets=places, asynchronous=False)
-            else:
-                self._consumer.commit(offsets=places, asynchronous=True)
-        except KafkaException as error:
-            cause: KafkaError = error.args[0]
-            if cause.fatal() or cause.code() == KafkaError.FENCED_INSTANCE_ID:
-                raise FatalLogError(f"this worker was fenced: {cause.str()}") from error
-            # A zombie's commits are never repeated: after its rejoin they would succeed, for others' partitions.
-            # Any other commit lost is repeated by the next, or its jobs are read again and found finished.
-            if cause.code() not in _ZOMBIE:
-                _log.warning("commit failed", reason=cause.str())
+    def _commit_due(self, *, wait: bool) -> None:
+        self._commits.commit(self._consumer, wait=wait)
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         ends = {}
@@ -191,15 +174,19 @@ class JobReader:
             offsets = handed_over.result(HAND_OVER_S)
         except HandOverTimeout:
             handed_over.cancel()
+            HAND_OVER_LATE()
             _log.warning("hand-over took too long", partitions=len(gone))
-            return
-        self._commit_due(wait=True, offsets=offsets)
+        else:
+            self._commits.want(offsets)
+            self._commit_due(wait=True)
+        self._commits.forget(gone)
 
     async def _revoked(self, gone: list[Partition]) -> Mapping[Partition, int]:
         return await self._handler.partitions_revoked(gone)
 
     def _on_lost(self, _: Consumer, partitions: list[TopicPartition]) -> None:
         gone = [(place.topic, place.partition) for place in partitions]
+        self._commits.forget(gone)
         self._loop.call_soon_threadsafe(self._handler.partitions_lost, gone)
 
     def _tell_failure(self, error: Exception) -> None:

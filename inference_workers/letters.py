@@ -10,6 +10,7 @@ from confluent_kafka import Message
 from inference_workers.burial import bury
 from inference_workers.custody import Delivery, Job
 from inference_workers.giving_up import Impossible, give_up
+from inference_workers.metrics import CONSUMED, JOBS_GIVEN_UP
 from infra.logging import get_logger
 from topics.dead_letters import PoisonRun
 from topics.errors import FatalLogError, LogError
@@ -29,6 +30,7 @@ class Letters:
         self._fail = fail
         self._records = PoisonRun()
         self._jobs = PoisonRun()
+        CONSUMED.limits(lambda: max(self._records.in_a_row, self._jobs.in_a_row), self._records.most)
         self._under_way = 0
 
     @property
@@ -49,7 +51,7 @@ class Letters:
     ) -> Coroutine[Any, Any, None]:
         """Put a record that is no job into dead-letters; `done` is called once its partition may move on. It is under
         way from this call on."""
-        _log.error("a record is no job", topic=delivery.topic, partition=delivery.partition, offset=delivery.offset)
+        _log.error("a record is not a job", topic=delivery.topic, partition=delivery.partition, offset=delivery.offset)
         self._under_way += 1
         return self._bury(message, delivery, error, done)
 
@@ -62,6 +64,7 @@ class Letters:
         finally:
             self._under_way -= 1
         done()
+        CONSUMED.handled(1)
         self._count(self._records, delivery, error)
 
     async def give_up(self, job: Job) -> bool | None:
@@ -76,10 +79,12 @@ class Letters:
         except LogError as error:
             _log.warning("a job cannot be given up yet", generation=job.generation_id, reason=str(error))
             return None
+        JOBS_GIVEN_UP()
         self._count(self._jobs, first, Impossible(job.fault))
         return ended
 
     def _count(self, run: PoisonRun, delivery: Delivery, error: Exception) -> None:
+        CONSUMED.parked()
         try:
             run.poison(f"{delivery.topic}/{delivery.partition}/{delivery.offset}", error)
         except FatalLogError as failure:

@@ -25,20 +25,22 @@ class NotOrders(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Orders:
-    """Whom to become, where to beat from then on, and where the log goes."""
+    """Whom to become, where to beat from then on, where the log goes, and the port of the metrics (0: none)."""
 
     instance: str
     lifesign: Path
     log: Path
+    metrics_port: int
 
 
 def read_orders(line: bytes) -> Orders:
     """Raises NotOrders."""
     try:
         said = json.loads(line)
-        return Orders(str(said["instance"]), Path(said["lifesign"]), Path(said["log"]))
-    except (ValueError, TypeError, KeyError):
-        raise NotOrders("the line on the standard input is no JSON object with instance, lifesign and log") from None
+        port = int(said.get("metrics_port", 0))
+        return Orders(str(said["instance"]), Path(said["lifesign"]), Path(said["log"]), port)
+    except (ValueError, TypeError, KeyError, AttributeError):
+        raise NotOrders("the line on the standard input is not a JSON object with instance, lifesign and log") from None
 
 
 async def wait_for_orders(stop: asyncio.Event) -> Orders | None:
@@ -49,7 +51,7 @@ async def wait_for_orders(stop: asyncio.Event) -> Orders | None:
             lambda: asyncio.StreamReaderProtocol(reader), sys.stdin
         )
     except (OSError, ValueError):
-        raise NotOrders("a spare waits for its orders on a pipe, and its standard input is none") from None
+        raise NotOrders("a spare gets its orders through a pipe, but its standard input is not a pipe") from None
     beating = asyncio.Event()
     try:
         async with asyncio.TaskGroup() as tasks:

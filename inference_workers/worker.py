@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 
@@ -21,6 +21,19 @@ from inference_workers.attempt import Attempt, Bench, NotOwner
 from inference_workers.custody import Custody, Delivery, Interrupt, Job
 from inference_workers.job_reader import JobReader, Partition
 from inference_workers.letters import Letters
+from inference_workers.metrics import (
+    AGAIN,
+    CONSUMED,
+    ENDED,
+    HELD,
+    INTERRUPTED,
+    LETTERS_FULL,
+    RUNNING,
+    SLOTS,
+    UNCOMMITTED_FULL,
+    WAITING,
+    WINDOW_FULL,
+)
 from inference_workers.scheduling import FairQueue
 from inference_workers.signals import Signals
 from inference_workers.verification import Verification
@@ -29,7 +42,6 @@ from infra.crash_points import crash_point
 from infra.exits import tell_newer
 from infra.logging import get_logger
 from schemas.codec import NewerRecord, UndecodableRecord, decode
-from schemas.envelope import Position
 from schemas.generation import GenerationRequested
 from topics.catalogue import TOKEN_CHUNKS, Catalogue
 from topics.commits import CommitTracker
@@ -66,11 +78,16 @@ class Worker:
         self._old_below: dict[Partition, int] = {}
         self.signals = Signals(self._custody, self._finish)
         self._running = 0
+        self._full: frozenset[Callable[[], None]] = frozenset()
         self._draining = False
         self._idle = asyncio.Event()
         self._idle.set()
         self._tasks: asyncio.TaskGroup | None = None
         self._reader: JobReader | None = None
+        SLOTS.set(slots)
+        RUNNING.set_function(lambda: self._running)
+        WAITING.set_function(lambda: len(self._queue))
+        HELD.set_function(lambda: len(self._custody))
         self._failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def attach(self, reader: JobReader, name: str | None = None) -> None:
@@ -126,9 +143,20 @@ class Worker:
 
     def _pace(self) -> None:
         """Read on, or stop reading: the window bounds what waits, MAX_UNCOMMITTED what has ended."""
+        full = frozenset(
+            count
+            for count, is_reached in (
+                (WINDOW_FULL, self._queue.full),
+                (UNCOMMITTED_FULL, len(self._custody) >= MAX_UNCOMMITTED),
+                (LETTERS_FULL, self._letters.full),
+            )
+            if is_reached
+        )
+        for count in full - self._full:
+            count()
+        self._full = full
         if self._reader is not None:
-            full = self._queue.full or len(self._custody) >= MAX_UNCOMMITTED or self._letters.full
-            self._reader.pause(self._draining or full)
+            self._reader.pause(self._draining or bool(full))
 
     def _start_waiting(self) -> None:
         while self._running < self._slots and not self._draining and self._tasks is not None:
@@ -149,9 +177,11 @@ class Worker:
         if not self._running:
             self._idle.set()
         if task.cancelled():
+            INTERRUPTED()
             again = job.interrupt is not None and self._interrupted(job, job.interrupt)
         else:
             again = task.exception() is None and task.result()
+            (AGAIN if again else ENDED)()
         if again and not self._draining:
             asyncio.get_running_loop().call_later(RETRY_S, self._again, job)
         self._start_waiting()
@@ -166,7 +196,7 @@ class Worker:
         if self.signals.rung(job.generation_id):
             job.old = True  # something ended it before it came: the log knows
         first = job.deliveries[0]
-        position = Position(self._topics[first.topic].epoch, first.partition, first.offset)
+        position = self._topics.position(first.topic, first.partition, first.offset)
         attempt = Attempt(self._bench, job, position)
         try:
             await attempt.run()
@@ -226,6 +256,7 @@ class Worker:
             job.ended_at_s = monotonic_s()
 
     def _finish(self, job: Job) -> None:
+        CONSUMED.handled(len(job.deliveries))
         for delivery in job.deliveries:
             self._tracker.finished(delivery.topic, delivery.partition, delivery.offset, delivery.epoch)
         self._custody.release(job)
@@ -252,6 +283,7 @@ class Worker:
         self._old_below.update(ends)
 
     def jobs_arrived(self, messages: list[Message]) -> None:
+        CONSUMED.batch(len(messages))
         for message in messages:
             self._arrived(message)
         self._start_waiting()
@@ -267,7 +299,7 @@ class Worker:
             if not isinstance(request, GenerationRequested):
                 raise UndecodableRecord(f"{type(request).__name__} does not belong in {topic}")
             if request.turn.tail.partition != self._topics.partition(TOKEN_CHUNKS, request.turn.conversation_id):
-                raise UndecodableRecord("a job whose tail is in a partition where none of its records can be")
+                raise UndecodableRecord("the job's tail names a partition that cannot hold its records")
         except NewerRecord as newer:
             if self._tasks is not None:
                 self._tasks.create_task(self._pass_or_stop(message, delivery, newer))
@@ -338,7 +370,7 @@ class Worker:
             _log.warning("what is set aside cannot be read", reason=str(error))
             aside = False
         if aside:
-            _log.warning("passed over: an operator has set it aside", topic=delivery.topic, offset=delivery.offset)
+            _log.warning("skipped: an operator has set it aside", topic=delivery.topic, offset=delivery.offset)
             self._tracker.finished(delivery.topic, delivery.partition, delivery.offset, delivery.epoch)
             return
         tell_newer(_log, newer, delivery.topic, delivery.partition, delivery.offset)

@@ -31,6 +31,7 @@ from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, N
 from cassandra.policies import DCAwareRoundRobinPolicy, ExponentialReconnectionPolicy, TokenAwarePolicy
 from cassandra.query import BatchStatement, BatchType, tuple_factory
 
+from infra.runtime.metrics import bound
 from infra.settings import CassandraSettings
 
 Row = tuple[Any, ...]
@@ -44,6 +45,7 @@ _CONNECT_TIMEOUT_S = 10.0
 # Beyond about 64 in flight only latency grows (research "streaming" §4b).
 _MOST_IN_FLIGHT = 64
 _PAGE_ROWS = 5000
+_slots_full = bound("cassandra.in_flight")
 
 _OF_THE_SCHEMA = re.compile(
     r"unconfigured|does not exist|doesn't exist|unknown|undefined|not found|keyspace|unauthori[sz]ed|permission", re.I
@@ -219,6 +221,8 @@ class CassandraSession:
     async def _page(
         self, statement: Any, parameters: Sequence[Any] | None, paging_state: bytes | None
     ) -> tuple[list[Row], bytes | None]:
+        if self._slots.locked():
+            _slots_full()
         await self._slots.acquire()
         answer: asyncio.Future[tuple[list[Row], bytes | None]] = self._loop.create_future()
         try:

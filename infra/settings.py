@@ -205,6 +205,12 @@ class WorkerSettings(_Section):
     spare: bool = True
 
 
+class MetricsSettings(_Section):
+    """`port`: the loopback port at which a process serves /metrics; 0: none. `up` gives each process one of its own."""
+
+    port: int = Field(default=0, ge=0, le=65535)
+
+
 class ArchiveSettings(_Section):
     """Where `./verbatim replay archive` keeps what topics held. `url` empty: nowhere, topics alone keep it.
 
@@ -245,6 +251,7 @@ class Settings(BaseSettings):
     triton: TritonSettings = TritonSettings()
     api: ApiSettings = ApiSettings()
     worker: WorkerSettings = WorkerSettings()
+    metrics: MetricsSettings = MetricsSettings()
     archive: ArchiveSettings = ArchiveSettings()
 
     @model_validator(mode="after")
@@ -312,4 +319,4 @@ def _refuse_unknown_names(environment: Mapping[str, str]) -> None:
         if name.upper().startswith(PREFIX) and name.upper() not in known:
             close = difflib.get_close_matches(name.upper(), known, n=1)
             hint = f"; did you mean {close[0]}?" if close else ""
-            raise SettingsError(f"{name} in the environment is no setting{hint}")
+            raise SettingsError(f"{name} in the environment is not a setting{hint}")

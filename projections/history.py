@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from infra.cassandra import side_by_side
 from infra.clock import monotonic_s
+from infra.models.catalogue import ModelCatalogue
+from infra.models.prices import price_of
 from projections.conversations import queries as conversations
 from projections.conversations.queries import ConversationRow
 from projections.facade import Projections
@@ -17,7 +18,6 @@ from projections.messages.chain import Chain
 from schemas.conversation import ChatMessage
 from schemas.envelope import Content
 from schemas.generation import Turn
-from schemas.price import Price
 
 _PAGE_TURNS = 50
 _END_WITHIN_S = 3.0
@@ -36,11 +36,10 @@ class ProjectedContext:
 class ProjectedHistory:
     """The conversation agent's HistoryPort over the projections."""
 
-    def __init__(self, projections: Projections, price_of: Callable[[str], Price]) -> None:
-        """`price_of`: what a model costs today; commands do not say."""
+    def __init__(self, projections: Projections, models: ModelCatalogue) -> None:
         self._projections = projections
         self._tables = projections.tables
-        self._price_of = price_of
+        self._models = models
 
     async def context(
         self, conversation_id: str, leaf_message_id: str | None, max_messages: int
@@ -72,7 +71,7 @@ class ProjectedHistory:
                 break
             await asyncio.sleep(_PAUSE_S)
         rows = await self._projections.open_generations(conversation_id)
-        return tuple(row.turn(self._price_of(row.model)) for row in rows)
+        return tuple(row.turn(price_of(row, self._models)) for row in rows)
 
     async def _both(
         self, conversation_id: str, leaf_message_id: str, most: int

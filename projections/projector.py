@@ -12,16 +12,20 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
+from prometheus_client import Counter, Gauge, Histogram
+
 from infra.cassandra import StoreRefused, StoreUnavailable, ValueRefused
 from infra.clock import monotonic_s
 from infra.crash_points import crash_point
 from infra.logging import get_logger
+from infra.runtime.metrics import GIVEN_UP, RETRIES, bound
 from projections.order import order_key
-from projections.registry import RECORDS, Projection, folded
+from projections.registry import RECORDS, TOPICS, Projection, folded
 from projections.rows import RowChange, Unprojectable, size_of
 from projections.versions import MEMORY_S
 from projections.watermarks import WATERMARKS, LogPlace, watermark_rows
 from schemas.envelope import Position
+from topics.catalogue import Catalogue
 
 # At most so often; the first after a pause is written at once.
 WATERMARK_INTERVAL_S = 0.1
@@ -33,6 +37,16 @@ FIRST_PAUSE_S = 0.1
 LONGEST_PAUSE_S = 5.0
 GIVE_UP_S = 300.0
 
+WRITE = Histogram(
+    "verbatim_projector_write_records",
+    "Records whose rows are written together.",
+    buckets=(1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000),
+)
+ROWS = Counter("verbatim_projector_rows_total", "Changes of rows that were written.")
+WAITING = Gauge("verbatim_projector_waiting_records", "Records that wait to be written.")
+_full = bound("projector.waiting")
+_retried = RETRIES.labels("projector.store")
+_gave_up = GIVEN_UP.labels("projector.store")
 _log = get_logger(__name__)
 
 T = TypeVar("T")
@@ -76,17 +90,18 @@ class Projector:
         self,
         writer: Writer,
         projections: tuple[Projection, ...],
-        epochs: dict[str, int],
+        topics: Catalogue,
         versions: Versions | None = None,
     ) -> None:
-        """`epochs`: the epoch of each topic that records come from. Without `versions` the projections never change."""
+        """`topics`: where records come from. Without `versions` the projections never change."""
         self._writer = writer
-        self._epochs = epochs
+        self._topics = topics
         self._versions = versions
         self._known_until_s = float("-inf") if versions is not None else float("inf")
         self._keep(projections)
         self._waiting: list[_Waiting] = []
         self._waiting_bytes = 0
+        WAITING.set_function(lambda: len(self._waiting))
         self._reached: dict[tuple[str, int], int] = {}
         self._written: list[Callable[[], None]] = []
         self._watermarks_due_s = 0.0
@@ -109,7 +124,7 @@ class Projector:
             await self._look_at_versions()
         if type(record) not in RECORDS[place.topic]:
             raise Unprojectable(f"a {type(record).__name__} has no place in {place.topic}")
-        position = Position(self._epochs[place.topic], place.partition, place.offset)
+        position = self._topics.position(place.topic, place.partition, place.offset)
         changes, unprojectable = folded(self._by_topic[place.topic], record, position)
         if unprojectable is None:
             await self._queue(_Waiting(changes, place.topic, position, _size(changes), done, refused))
@@ -129,6 +144,7 @@ class Projector:
         self._waiting.append(waiting)
         self._waiting_bytes += waiting.size
         if len(self._waiting) >= MOST_WAITING or self._waiting_bytes >= MOST_WAITING_BYTES:
+            _full()
             self._room.clear()
         self._wake.set()
 
@@ -174,6 +190,8 @@ class Projector:
         except ValueRefused:
             refused = await self._one_by_one(waiting)
         crash_point("projector.after_write")
+        WRITE.observe(len(waiting))
+        ROWS.inc(sum(len(item.changes) for item in waiting))
         for number, item in enumerate(waiting):
             if (error := refused.get(number)) is None:
                 self._written.append(item.done)
@@ -233,7 +251,7 @@ class Projector:
 
     def _keep(self, projections: tuple[Projection, ...]) -> None:
         self._projections = projections
-        self._by_topic = {topic: tuple(p for p in projections if topic in p.topics) for topic in self._epochs}
+        self._by_topic = {topic: tuple(p for p in projections if topic in p.topics) for topic in TOPICS}
         self._tables = {(table, p.version) for p in projections for table in p.tables}
 
     async def _patiently(self, operation: Callable[[], Awaitable[T]], doing: str) -> T:
@@ -242,7 +260,9 @@ class Projector:
             try:
                 return await operation()
             except StoreUnavailable as error:
+                _retried.inc()
                 if monotonic_s() - began_s > GIVE_UP_S:
+                    _gave_up.inc()
                     raise
                 _log.warning(doing, error=str(error), pause_s=pause_s)
             await asyncio.sleep(pause_s)

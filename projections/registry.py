@@ -23,7 +23,7 @@ from projections.conversations.table import CONVERSATIONS
 from projections.feedback import fold as feedback
 from projections.feedback.table import FEEDBACK
 from projections.generations import fold as generations
-from projections.generations.table import GENERATIONS
+from projections.generations.table import GENERATIONS, GENERATIONS_1
 from projections.messages import fold as messages
 from projections.messages.table import MESSAGE_PLACES, MESSAGES, MESSAGES_1
 from projections.order import ImpossiblePosition
@@ -83,7 +83,15 @@ DEFINITIONS: tuple[Projection, ...] = (
         (CONVERSATIONS_BY_USER,),
         conversation_lists.fold,
     ),
-    Projection("generations", 1, frozenset({CONVERSATION_EVENTS}), (GENERATIONS,), generations.fold),
+    Projection(
+        "generations",
+        1,
+        frozenset({CONVERSATION_EVENTS}),
+        (GENERATIONS_1,),
+        narrowed(generations.fold, (GENERATIONS, GENERATIONS_1)),
+    ),
+    # 2: the price that the command names.
+    Projection("generations", 2, frozenset({CONVERSATION_EVENTS}), (GENERATIONS,), generations.fold),
     Projection("usage", 1, frozenset({USAGE_RECORDS}), (USAGE_1,), narrowed(usage.fold, (USAGE, USAGE_1))),
     # 2: as the messages' 2.
     Projection("usage", 2, frozenset({USAGE_RECORDS}), (USAGE,), usage.fold),

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from schemas.envelope import Content, Envelope, Position, TimestampMicros
+from schemas.families import members
 from schemas.generation import Failure, Turn
 from schemas.price import Usage
 
@@ -95,3 +96,4 @@ class GenerationRefused:
 
 
 Outcome = GenerationCompleted | GenerationFailed | GenerationCancelled | GenerationRefused
+RECORDS = members(Outcome)

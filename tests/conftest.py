@@ -15,6 +15,7 @@ from infra.settings import Settings
 from schemas.codec import set_write_level, write_level
 from schemas.registry import WRITE_LEVEL
 from tests.stack_fixture import session_servers
+from tests.timing import timing
 
 UNIT = Path(__file__).parent / "unit"
 
@@ -26,6 +27,11 @@ settings.register_profile(
     "explore", max_examples=2000, deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Times of all tests, and none that is slow without a reason."""
+    config.pluginmanager.register(timing())
 
 
 class SocketInUnitTest(Exception):

@@ -23,8 +23,9 @@ from schemas.generation import (
 )
 from schemas.outcome import GenerationRefused, Outcome
 from schemas.price import Usage
+from schemas.turns import Command, turn_of
 from streams.conversation.ports import NoHistory
-from streams.conversation.reactor import react, react_to_deletion, turn_of
+from streams.conversation.reactor import react, react_to_deletion
 from streams.metering.reactor import usage_of
 from streams.watchdog.reactor import Watched, expiry
 from tests import realistic_people as people
@@ -48,7 +49,6 @@ TOKEN_US = 20_000
 STEP_US = 3_000
 """What one step of the pipeline takes."""
 BROKEN = Failure("engine_error", "The model did not answer. Please try again.", True)
-Command = PromptSubmitted | RegenerateRequested
 Steps = Generator[int, None, None]
 
 

@@ -14,7 +14,7 @@ from confluent_kafka import Consumer, Producer
 from confluent_kafka.admin import AdminClient
 
 from topics.naming import Names
-from topics.prefixed import PrefixedAdmin, PrefixedConsumer, PrefixedProducer
+from topics.prefixed import PrefixedAdmin, PrefixedConsumer, PrefixedProducer, commits_told
 
 PREFIX_PROPERTY = "verbatim.prefix"
 """Among the properties of a client: the prefix of its installation. It never reaches librdkafka, which refuses it."""
@@ -24,6 +24,8 @@ _NAMED = ("client.id", "group.id")
 def open_consumer(properties: Mapping[str, Any]) -> Consumer:
     """A consumer with these properties."""
     names, wanted = _told_apart(properties)
+    if names.prefix and (on_commit := wanted.get("on_commit")) is not None:
+        wanted["on_commit"] = commits_told(names, on_commit)
     return cast(Consumer, PrefixedConsumer(names, Consumer(wanted))) if names.prefix else Consumer(wanted)
 
 

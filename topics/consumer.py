@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from topics.clients import open_consumer
 from topics.errors import FatalLogError, LogUnavailable
 from topics.reads import reading_id
+
+OnCommit = Callable[[KafkaError | None, list[TopicPartition]], None]
 
 LAZY: Mapping[str, str] = {"fetch.min.bytes": str(1024 * 1024), "fetch.wait.max.ms": "50"}
 """For readers of token-chunks that need no latency: every produce otherwise answers their fetch at once."""
@@ -51,10 +53,12 @@ def group_consumer(
     *,
     lazy: bool = False,
     reset: str = "earliest",
+    on_commit: OnCommit | None = None,
 ) -> Consumer:
     """A member of a consumer group, as research "takeover" §7 found best: classic protocol, static membership.
 
     `properties` may carry other session and heartbeat times, for a broker that does not allow sessions this short.
+    `on_commit` is told, within a poll, what became of commits that nobody waits for.
     """
     member = {"group.instance.id": f"{group}-{instance}"} if instance else {}
     return open_consumer(
@@ -70,6 +74,7 @@ def group_consumer(
             "auto.offset.reset": reset,
             **member,
             **(LAZY if lazy else {}),
+            **({"on_commit": on_commit} if on_commit is not None else {}),
         }
     )
 

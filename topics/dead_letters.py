@@ -23,7 +23,7 @@ class PoisonRun:
     """How many records in a row a consumer could not take: the same limit for every loop that parks."""
 
     def __init__(self, most: int = MAX_POISON_IN_A_ROW) -> None:
-        self._most = most
+        self.most = most
         self.in_a_row = 0
 
     def good(self) -> None:
@@ -33,7 +33,7 @@ class PoisonRun:
     def poison(self, place: str, error: Exception) -> None:
         """The record at `place` was parked because of `error`. Raises TooMuchPoison at the limit."""
         self.in_a_row += 1
-        if self.in_a_row >= self._most:
+        if self.in_a_row >= self.most:
             said = f"{type(error).__name__}: {error}"
             raise TooMuchPoison(f"{self.in_a_row} records in a row were poison, the last at {place}: {said}")
 
@@ -77,13 +77,13 @@ def dead_letter_of(
     if note:
         reason += f" ({note})"
     if sum(len(name) + len(content) for name, content in headers) > MAX_HEADER_BYTES:
-        reason += " (its headers are too large to be carried here)"
+        reason += " (its headers are too large to be included)"
         headers = []
     if key is not None and len(key) > MAX_KEY_BYTES:
         reason += f" (its key, {len(key)} bytes, is cut here)"
         key = key[:MAX_KEY_BYTES]
     if value is not None and len(value) > MAX_VALUE_BYTES:
-        reason += f" (the value, {len(value)} bytes, is too large to be carried here: read it at its place)"
+        reason += f" (the value, {len(value)} bytes, is too large to be included: read it at its offset)"
         value = None
     cause = f"{topic}/{partition}/{offset}"
     event_id = ids.event_id(cause, f"DeadLetter/{consumer}")

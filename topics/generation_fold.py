@@ -27,6 +27,7 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import get_args
 
+from schemas.bounding import bounded
 from schemas.envelope import Position
 from schemas.generation import (
     AttemptEnded,
@@ -42,7 +43,6 @@ from schemas.limits import MAX_RECORD_BYTES, MAX_TOKENS
 from schemas.marks_codec import chunk_mark
 from schemas.outcome import ChunkMark
 from schemas.price import Usage
-from topics.bounding import bounded
 from topics.vocabulary import check_word
 
 MARK_BYTES = 24

@@ -13,6 +13,7 @@ from hashlib import sha256
 from typing import Any, TypeGuard
 
 from schemas import ids
+from schemas.bounding import bounded
 from schemas.envelope import Envelope, Position
 from schemas.generation import AttemptEnded, Failure, GenerationEnded
 from schemas.outcome import (
@@ -22,11 +23,10 @@ from schemas.outcome import (
     GenerationRefused,
     Outcome,
 )
-from topics.bounding import bounded
 from topics.generation_fold import GenerationFold
 
-UNKNOWN_FAILURE = Failure("failed", "the generation ended without saying why", True)
-UNRECORDABLE = Failure("unrecordable", "the answer is longer than can be kept; this is its beginning", False)
+UNKNOWN_FAILURE = Failure("failed", "the generation ended without a reason", True)
+UNRECORDABLE = Failure("unrecordable", "the answer is too long to be stored; this is its beginning", False)
 _ACTOR = "system:recorder"
 
 

@@ -49,6 +49,18 @@ class _Translation:
         return metadata
 
 
+def commits_told(names: Names, call: OnPlaces) -> OnPlaces:
+    """A consumer's `on_commit` that is told of our places, each one by itself: a place made anew carries no error."""
+    translation = _Translation(names)
+
+    def told(error: Any, places: list[TopicPartition]) -> None:
+        for place in places:
+            ours = TopicPartition(translation.ours(place.topic), place.partition, place.offset)
+            call(error or place.error, [ours])
+
+    return told
+
+
 class PrefixedConsumer:
     """What is used of a consumer."""
 

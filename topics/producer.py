@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 
 from confluent_kafka import KafkaError, KafkaException, Message
 
+from infra.runtime.metrics import bound
 from schemas.codec import encode
 from schemas.envelope import Position
 from topics.catalogue import Catalogue
@@ -20,6 +21,7 @@ from topics.topic import R, Topic
 Acknowledged = Callable[[KafkaError | None, int], None]
 """Called on the loop with (error or None, offset; -1 on error)."""
 
+_queue_full = bound("producer.queue")
 _POLL_S = 0.2
 """How long the end of a producer may have to wait for its thread; acknowledgements wake it at once."""
 _BATCH_OVERHEAD_BYTES = 256
@@ -107,6 +109,7 @@ class LogProducer:
             else:
                 self._producer.produce(topic, value, key.encode(), partition, on_delivery=delivered, headers=headers)
         except BufferError:
+            _queue_full()
             raise LogUnavailable("the queue to the broker is full") from None
         except KafkaException as error:
             raise log_error(error.args[0]) from error
@@ -118,7 +121,7 @@ class LogProducer:
         Raises LogUnavailable: it may or may not have been accepted; send it again with the same ids. RecordRefused,
         FatalLogError: it was not accepted and never will be, by this client.
         """
-        assert self._loop is not None, "start() comes first"  # noqa: S101 - a programming error
+        assert self._loop is not None, "call start() first"  # noqa: S101 - a programming error
         future: asyncio.Future[int] = self._loop.create_future()
 
         def acknowledged(error: KafkaError | None, offset: int) -> None:
@@ -135,7 +138,7 @@ class LogProducer:
                 offset = await future
         except TimeoutError:
             raise LogUnavailable(f"{topic} did not acknowledge within {self._timeout_s:.0f} s") from None
-        return Position(self._topics[topic].epoch, self._topics.partition(topic, key), offset)
+        return self._topics.position(topic, self._topics.partition(topic, key), offset)
 
     async def flush(self, timeout_s: float) -> int:
         """Wait for what is in flight; returns how many records are still unacknowledged after `timeout_s`."""

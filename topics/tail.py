@@ -8,12 +8,14 @@ from collections.abc import Callable, Iterable, Mapping
 
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
+from infra.runtime.metrics import bound
 from topics.consumer import assigned_consumer, bounds, next_batch
 from topics.cuts import TopicPartition as Place
 from topics.errors import LogUnavailable
 
 OnBatch = Callable[[list[Message]], None]
 _MOST = 2000
+_not_taken = bound("tail.batches_ahead")
 _CONTACT_S = 10.0
 
 
@@ -58,7 +60,7 @@ class LogTail:
 
     async def failed(self) -> None:
         """Wait until the tail can go on no more; raises what ended it."""
-        assert self._failed is not None, "begin() comes first"  # noqa: S101 - a programming error
+        assert self._failed is not None, "call begin() first"  # noqa: S101 - a programming error
         await asyncio.shield(self._failed)
 
     async def aclose(self) -> None:
@@ -86,6 +88,7 @@ class LogTail:
                 if not batch:
                     continue
                 while not self._slots.acquire(timeout=0.5):
+                    _not_taken()
                     if self._stop.is_set():
                         return
                 self._loop.call_soon_threadsafe(self._deliver, batch)

@@ -7,27 +7,44 @@ A cookie speaks for this installation's own pages alone.
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from hashlib import sha256
 from typing import Annotated
 
 from fastapi import Depends, Request
 
-from api.access.key_cache import Principal
+from api.access.key_cache import KeyCache, Principal
+from api.access.ports import Limiter
 from api.access.rate_limit import go_duration
 from api.access.same_origin import SAFE_METHODS, refuse_other_sites
-from api.access.sessions import Session
+from api.access.sessions import Session, Sessions
+from api.consistency.commanding import Author
 from api.http.cross_origin import CrossOrigin
 from api.http.errors import ApiError, bad_request, not_found, unauthorised
 from api.http.metrics import LIMITED
-from api.parts import parts_of
+from api.http.middleware import add_headers, request_id
+from api.http.providing import provided
 from infra.clock import now_us
-from infra.settings import ApiSettings
 from schemas import ids
 
 KEY_PREFIX = "vk_"
 _KEY = re.compile(rf"{KEY_PREFIX}[A-Za-z0-9_-]{{43}}")
 COOKIE = "verbatim_session"
 _PORT = re.compile(r":([0-9]{1,5})$")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccessPorts:
+    """What the gate needs. `operators`: who is one, by id or by name."""
+
+    keys: KeyCache
+    sessions: Sessions
+    limiter: Limiter
+    cross_origin: CrossOrigin
+    operators: tuple[str, ...]
+
+
+Access = Annotated[AccessPorts, Depends(provided(AccessPorts))]
 
 
 def hash_of(key: str) -> str:
@@ -76,10 +93,10 @@ def cookie_name(request: Request) -> str:
     return f"{COOKIE}_{port[1]}" if port else COOKIE
 
 
-def session_of(request: Request) -> Session | None:
+def session_of(request: Request, sessions: Sessions) -> Session | None:
     """What the request's cookie says, if it has one that is ours and not too old; its key may be revoked."""
     cookie = request.cookies.get(cookie_name(request))
-    return None if cookie is None else parts_of(request).sessions.session(cookie, now_us() // 1_000_000)
+    return None if cookie is None else sessions.session(cookie, now_us() // 1_000_000)
 
 
 def address_of(request: Request) -> str:
@@ -87,69 +104,68 @@ def address_of(request: Request) -> str:
     return request.client.host if request.client else ""
 
 
-async def principal_of_key(request: Request, key: str) -> Principal:
+async def principal_of_key(request: Request, keys: KeyCache, key: str) -> Principal:
     """Whose key it is.
 
     Raises ApiError 401: the same for keys that never were and revoked ones; 429 where too many of them were tried.
     """
-    principal = await parts_of(request).keys.principal(hash_of(key), address_of(request))
+    principal = await keys.principal(hash_of(key), address_of(request))
     if principal is None:
         raise unauthorised("Incorrect API key provided.")
     return principal
 
 
-async def authorise(request: Request) -> Principal:
+async def authorise(request: Request, access: AccessPorts) -> Principal:
     """The principal of a request, by its key or else by its cookie.
 
     Raises ApiError 401, and 403 for a change by cookie that another site may have asked for.
     """
     key = presented_key(request)
     if key is not None:
-        return await principal_of_key(request, key)
-    across = CrossOrigin.of(parts_of(request).settings.cors_origins).calls_across(request.headers)
-    if across or cookie_name(request) not in request.cookies:
+        return await principal_of_key(request, access.keys, key)
+    if access.cross_origin.calls_across(request.headers) or cookie_name(request) not in request.cookies:
         raise _keyless()
     if request.method not in SAFE_METHODS:
         refuse_other_sites(request.headers)
-    session = session_of(request)
-    keys, address = parts_of(request).keys, address_of(request)
-    principal = None if session is None else await keys.principal(session.key_sha256, address)
+    session = session_of(request, access.sessions)
+    address = address_of(request)
+    principal = None if session is None else await access.keys.principal(session.key_sha256, address)
     if principal is None:
-        raise unauthorised("You are no longer signed in here. Sign in again.", code="session_expired")
+        raise unauthorised("Your session has expired or was revoked. Sign in again.", code="session_expired")
     return principal
 
 
-async def admit(request: Request) -> Principal:
+async def admit(request: Request, access: Access) -> Principal:
     """`authorise`, and the key's request rate. Raises ApiError 429."""
-    principal = await authorise(request)
-    await _within_rate(request, principal.key_id)
+    principal = await authorise(request, access)
+    await _within_rate(request, access.limiter, principal.key_id)
     return principal
 
 
-async def admit_anybody(request: Request) -> None:
+async def admit_anybody(request: Request, access: Access) -> None:
     """For what is public: the request rate of an address, and nothing else. Raises ApiError 429."""
-    await _within_rate(request, f"address:{address_of(request)}")
+    await _within_rate(request, access.limiter, f"address:{address_of(request)}")
 
 
 def _keyless() -> ApiError:
     return unauthorised("You didn't provide an API key. Send it as Authorization: Bearer KEY, or as x-api-key: KEY.")
 
 
-def is_operator(principal: Principal, settings: ApiSettings) -> bool:
+def is_operator(principal: Principal, operators: tuple[str, ...]) -> bool:
     """Whether this is one of the users that `api.operators` names, by id or by name."""
-    return any(principal.user_id in (named, ids.user_id(named)) for named in settings.operators)
+    return any(principal.user_id in (named, ids.user_id(named)) for named in operators)
 
 
-async def admit_operator(request: Request) -> Principal:
+async def admit_operator(request: Request, access: Access) -> Principal:
     """`admit`, for operators. Raises ApiError 404 for everybody else: what they may not see does not exist."""
-    principal = await admit(request)
-    if not is_operator(principal, parts_of(request).settings):
+    principal = await admit(request, access)
+    if not is_operator(principal, access.operators):
         raise not_found("route")
     return principal
 
 
-async def _within_rate(request: Request, who: str) -> None:
-    admission = await parts_of(request).limiter.admit(who)
+async def _within_rate(request: Request, limiter: Limiter, who: str) -> None:
+    admission = await limiter.admit(who)
     if not admission.limited:
         return
     headers = {
@@ -167,7 +183,12 @@ async def _within_rate(request: Request, who: str) -> None:
             error_type="requests",
             headers={**headers, "Retry-After": str(wait_s)},
         )
-    request.scope["state"]["answer_headers"].update(headers)
+    add_headers(request.scope, headers)
+
+
+def author_of(request: Request, principal: Principal) -> Author:
+    """The author of the commands that this request gives."""
+    return Author(principal.user_id, request_id(request.scope))
 
 
 Caller = Annotated[Principal, Depends(admit)]

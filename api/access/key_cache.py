@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from hmac import compare_digest
 
+from api.access.ports import KeyReads
 from api.access.unknown_keys import TooManyMisses, UnknownKeys
-from api.ports import AccountReads
 from api.streaming.tail_hub import LogRecord
 from infra.clock import monotonic_s
 from infra.logging import get_logger
@@ -48,7 +48,7 @@ class KeyCache:
 
     def __init__(
         self,
-        reads: AccountReads,
+        reads: KeyReads,
         on_revoked: Callable[[str], None],
         ttl_s: float = TTL_S,
         unknown: UnknownKeys | None = None,
@@ -133,7 +133,7 @@ class KeyCache:
                 # It may be a revocation: whatever is known here is to be asked for again.
                 self._known = OrderedDict((key, (0.0, principal)) for key, (_, principal) in self._known.items())
                 self._missed.clear()
-                _log.warning("a record of account-events cannot be read: keys are looked up again", reason=str(error))
+                _log.warning("cannot read a record of account-events: cached keys are dropped", reason=str(error))
                 continue
             if isinstance(event, ApiKeyCreated):
                 self.created(event)

@@ -7,14 +7,16 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
-from api.access.auth import KEY_PREFIX, Caller, hash_of
-from api.consistency.position_tokens import HEADER
-from api.consistency.reading import catch_up_lists, checked_id
+from api.access.auth import KEY_PREFIX, Access, Caller, author_of, hash_of
+from api.access.ports import Accounts
+from api.consistency.commanding import idempotency_key, send
+from api.consistency.freshness import Fresh
+from api.consistency.ownership import checked_id
+from api.consistency.ports import Commands
 from api.http.answers import iso, json_answer, openapi_body
-from api.http.bodies import ApiBody, read_body
+from api.http.bodies import ApiBody, BodyReader
 from api.http.errors import behind, not_found
-from api.parts import parts_of
-from api.turns.commanding import envelope, idempotency_key, send
+from api.http.headers import POSITION_HEADER
 from infra.ids import draw_id, draw_secret
 from projections.accounts.queries import ApiKeyRow
 from schemas.account import ApiKeyCreated, ApiKeyRevoked
@@ -28,16 +30,16 @@ class CreateKey(ApiBody):
 
 
 @router.post("", status_code=201, openapi_extra=openapi_body(CreateKey, required=False))
-async def create_key(request: Request, caller: Caller) -> Response:
+async def create_key(
+    request: Request, caller: Caller, bodies: BodyReader, access: Access, commands: Commands
+) -> Response:
     """A new key. It is shown here and never again; only its hash is kept."""
-    parts = parts_of(request)
-    body = await read_body(request, CreateKey, parts.settings.max_body_bytes, empty_is_object=True)
+    body = await bodies.read(request, CreateKey, empty_is_object=True)
     key_id, key = draw_id(), KEY_PREFIX + draw_secret(32)
-    event = ApiKeyCreated(
-        envelope(request, caller, key_id, "ApiKeyCreated"), caller.user_id, key_id, hash_of(key), body.label, key[-4:]
-    )
-    at = await send(parts, ACCOUNT_EVENTS, caller.user_id, event, idempotency_key(request))
-    parts.keys.created(event)
+    born = author_of(request, caller).envelope(key_id, "ApiKeyCreated")
+    event = ApiKeyCreated(born, caller.user_id, key_id, hash_of(key), body.label, key[-4:])
+    at = await send(commands.log, ACCOUNT_EVENTS, caller.user_id, event, idempotency_key(request))
+    access.keys.created(event)
     answer = {
         "id": key_id,
         "key": key,
@@ -46,33 +48,34 @@ async def create_key(request: Request, caller: Caller) -> Response:
         "revoked": False,
         "createdAt": iso(event.envelope.occurred_at_us),
     }
-    token = parts.own_writes.wrote_of_user(caller.user_id, ACCOUNT_EVENTS, at)
-    return json_answer(answer, 201, {HEADER: str(token)})
+    token = commands.own_writes.wrote_of_user(caller.user_id, ACCOUNT_EVENTS, at)
+    return json_answer(answer, 201, {POSITION_HEADER: str(token)})
 
 
 @router.get("")
-async def list_keys(request: Request, caller: Caller) -> Response:
+async def list_keys(caller: Caller, fresh: Fresh, accounts: Accounts) -> Response:
     """The caller's keys, without their secrets."""
-    parts = parts_of(request)
-    await catch_up_lists(request, parts, caller, ACCOUNT_EVENTS)
-    rows = sorted(await parts.reads.keys(caller.user_id), key=lambda row: (row.created_at_us, row.key_id))
+    await fresh.catch_up_lists(caller.user_id, ACCOUNT_EVENTS)
+    rows = sorted(await accounts.reads.keys(caller.user_id), key=lambda row: (row.created_at_us, row.key_id))
     return json_answer({"data": [key_json(row) for row in rows]})
 
 
 @router.delete("/{key_id}", status_code=204)
-async def revoke_key(request: Request, caller: Caller, key_id: str) -> Response:
+async def revoke_key(
+    request: Request, caller: Caller, key_id: str, fresh: Fresh, access: Access, accounts: Accounts, commands: Commands
+) -> Response:
     """From now on it opens nothing, and its open streams end."""
-    parts = parts_of(request)
     checked_id("key", key_id)
-    shown = await catch_up_lists(request, parts, caller, ACCOUNT_EVENTS)
-    row = next((row for row in await parts.reads.keys(caller.user_id) if row.key_id == key_id), None)
+    shown = await fresh.catch_up_lists(caller.user_id, ACCOUNT_EVENTS)
+    row = next((row for row in await accounts.reads.keys(caller.user_id) if row.key_id == key_id), None)
     if row is None:
         raise not_found("key") if shown else behind()
-    event = ApiKeyRevoked(envelope(request, caller, key_id, "ApiKeyRevoked"), caller.user_id, key_id, row.key_sha256)
-    at = await send(parts, ACCOUNT_EVENTS, caller.user_id, event, idempotency_key(request))
-    parts.keys.revoked(row.key_sha256)
-    token = parts.own_writes.wrote_of_user(caller.user_id, ACCOUNT_EVENTS, at)
-    return Response(status_code=204, headers={HEADER: str(token)})
+    ended = author_of(request, caller).envelope(key_id, "ApiKeyRevoked")
+    event = ApiKeyRevoked(ended, caller.user_id, key_id, row.key_sha256)
+    at = await send(commands.log, ACCOUNT_EVENTS, caller.user_id, event, idempotency_key(request))
+    access.keys.revoked(row.key_sha256)
+    token = commands.own_writes.wrote_of_user(caller.user_id, ACCOUNT_EVENTS, at)
+    return Response(status_code=204, headers={POSITION_HEADER: str(token)})
 
 
 def key_json(row: ApiKeyRow) -> dict[str, Any]:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from api.access.ports import Admission
 from api.http.metrics import LIMITER_OPEN
-from api.ports import Admission
 from infra.logging import get_logger
 from infra.redis import RedisScripts, RedisUnavailable
 
@@ -66,7 +66,7 @@ KEY_PREFIX = "verbatim:rate:"
 
 
 class RedisLimiter:
-    """The limiter of api.ports, in Redis."""
+    """The Limiter of api.access.ports, in Redis."""
 
     def __init__(self, scripts: RedisScripts, requests_per_minute: int, prefix: str = KEY_PREFIX) -> None:
         self._scripts = scripts
@@ -88,7 +88,7 @@ class RedisLimiter:
             LIMITER_OPEN.inc()
             if not self._away:
                 self._away = True
-                get_logger(__name__).warning("no rate limits: requests are let through", reason=str(error))
+                get_logger(__name__).warning("Redis is not reachable: rate limits are not applied", reason=str(error))
             return Admission(True, bucket.capacity, bucket.capacity, 0.0, 0.0, limited=False)
         self._away = False
         return bucket.admission(bool(allowed), int(until_full_us))

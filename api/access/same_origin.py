@@ -7,13 +7,12 @@ is asked for; and what the browser itself tells of the asker must not contradict
 from __future__ import annotations
 
 from collections.abc import Mapping
-from urllib.parse import urlsplit
 
+from api.http.cross_origin import is_of_host
 from api.http.errors import ApiError
 
 CSRF_HEADER = "x-verbatim-csrf"
 SAFE_METHODS = frozenset({"GET", "HEAD"})
-_DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 def refuse_other_sites(headers: Mapping[str, str]) -> None:
@@ -24,21 +23,9 @@ def refuse_other_sites(headers: Mapping[str, str]) -> None:
     if site is not None:
         # The browser compared the origins as it sees them: this holds behind a proxy that changes Host, too.
         if site != "same-origin":
-            raise _refused("Requests by session cookie are taken from this installation's own pages alone.")
+            raise _refused("Requests by session cookie are accepted only from this installation's own pages.")
     elif origin is not None and not is_of_host(origin, headers.get("host", "")):
-        raise _refused("This request's Origin is another host than the one it was sent to.")
-
-
-def is_of_host(origin: str, host: str) -> bool:
-    """Whether an Origin header names the host and port of a Host header; the scheme is up to a proxy before us."""
-    try:
-        asker, asked = urlsplit(origin), urlsplit(f"//{host}")
-        default = _DEFAULT_PORTS.get(asker.scheme)
-        if default is None or not asker.hostname or asker.username is not None:
-            return False
-        return (asker.hostname, asker.port or default) == (asked.hostname, asked.port or default)
-    except ValueError:
-        return False
+        raise _refused("The request's Origin is not the host that it was sent to.")
 
 
 def _refused(message: str) -> ApiError:

@@ -8,6 +8,8 @@ from fastapi import APIRouter, Depends, Request, Response
 from pydantic import Field
 
 from api.access.auth import (
+    Access,
+    AccessPorts,
     Caller,
     address_of,
     admit_anybody,
@@ -19,13 +21,12 @@ from api.access.auth import (
     session_of,
 )
 from api.access.key_cache import Principal
+from api.access.ports import AccountPorts, Accounts, LinksUnavailable
 from api.access.same_origin import refuse_other_sites
 from api.access.sessions import CLOCKS_APART_S, LINK_S, Session
 from api.http.answers import iso, json_answer, openapi_body
-from api.http.bodies import ApiBody, read_body
+from api.http.bodies import ApiBody, BodyReader
 from api.http.errors import ApiError, bad_request, unauthorised, unavailable
-from api.parts import parts_of
-from api.ports import LinksUnavailable
 from infra.clock import now_us
 
 router = APIRouter(prefix="/api/v1/session", tags=["session"])
@@ -40,26 +41,26 @@ class SignIn(ApiBody):
 
 
 @router.get("")
-async def get_session(request: Request, caller: Caller) -> Response:
-    """Who asks. `expiresAt` is null for a request that carries its key."""
-    session = session_of(request) if presented_key(request) is None else None
-    return json_answer(await _session_json(request, caller, session))
+async def get_session(request: Request, caller: Caller, access: Access, accounts: Accounts) -> Response:
+    """The current user. `expiresAt` is null for a request that carries its key."""
+    session = session_of(request, access.sessions) if presented_key(request) is None else None
+    return json_answer(await _session_json(access, accounts, caller, session))
 
 
 @router.post("", openapi_extra=openapi_body(SignIn), dependencies=[Depends(admit_anybody)])
-async def sign_in(request: Request) -> Response:
-    """The session cookie for a key, or for a one-time link. Both kinds of refusal are a 401."""
+async def sign_in(request: Request, bodies: BodyReader, access: Access, accounts: Accounts) -> Response:
+    """Sign in: exchange a key or a one-time link for a session cookie. A refusal is a 401."""
     refuse_other_sites(request.headers)
-    body = await read_body(request, SignIn, MOST_BODY_BYTES)
+    body = await bodies.read(request, SignIn, max_bytes=MOST_BODY_BYTES)
     if (body.key is None) == (body.link is None):
         raise bad_request("Send either 'key' or 'link'.", param="key")
     if body.key is not None:
-        principal = await principal_of_key(request, checked_key(body.key.strip()))
+        principal = await principal_of_key(request, access.keys, checked_key(body.key.strip()))
     else:
-        principal = await _principal_of_link(request, body.link or "")
+        principal = await _principal_of_link(request, access, accounts, body.link or "")
     now_s = now_us() // 1_000_000
-    cookie, session = parts_of(request).sessions.cookie(principal.key_sha256, now_s)
-    answer = json_answer(await _session_json(request, principal, session))
+    cookie, session = access.sessions.cookie(principal.key_sha256, now_s)
+    answer = json_answer(await _session_json(access, accounts, principal, session))
     _set_cookie(request, answer, cookie, session.expires_at_s - now_s)
     return answer
 
@@ -73,42 +74,42 @@ async def sign_out(request: Request) -> Response:
     return answer
 
 
-async def _principal_of_link(request: Request, text: str) -> Principal:
+async def _principal_of_link(request: Request, access: AccessPorts, accounts: AccountPorts, text: str) -> Principal:
     """Raises ApiError 401 for a link that is no good (any more), 503 when that cannot be told."""
-    parts = parts_of(request)
-    link = parts.sessions.opened(text.strip(), now_us() // 1_000_000)
+    link = access.sessions.opened(text.strip(), now_us() // 1_000_000)
     if link is None:
-        raise _link_expired("This link is too old, or was not made here.")
+        raise _link_expired("This link has expired, or another installation made it.")
     # The link is taken last: a store that is away must not use it up.
-    principal = await parts.keys.principal(link.key_sha256, address_of(request))
+    principal = await access.keys.principal(link.key_sha256, address_of(request))
     if principal is None:
-        raise _link_expired("The key that this link was made for is revoked.")
+        raise _link_expired("The key that this link was made for has been revoked.")
     try:
-        first = await parts.links.take(link.nonce, LINK_S + CLOCKS_APART_S)
+        first = await accounts.links.take(link.nonce, LINK_S + CLOCKS_APART_S)
     except LinksUnavailable:
         raise unavailable(
-            "Whether this link was used already cannot be told just now. Try again, or sign in with your key.",
+            "Cannot check now whether this link was used already. Try again, or sign in with your key.",
             code="links_unavailable",
         ) from None
     if not first:
-        raise _link_expired("This link was used already.")
+        raise _link_expired("This link has already been used.")
     return principal
 
 
 def _link_expired(reason: str) -> ApiError:
     return unauthorised(
-        f"{reason} Sign in with your key, or make another link with ./verbatim key link.", code="link_expired"
+        f"{reason} Sign in with your key, or create another link with ./verbatim key link.", code="link_expired"
     )
 
 
-async def _session_json(request: Request, principal: Principal, session: Session | None) -> dict[str, Any]:
-    parts = parts_of(request)
-    user = await parts.reads.user(principal.user_id)
+async def _session_json(
+    access: AccessPorts, accounts: AccountPorts, principal: Principal, session: Session | None
+) -> dict[str, Any]:
+    user = await accounts.reads.user(principal.user_id)
     return {
         "userId": principal.user_id,
         "userName": user.name if user is not None else None,
         "keyId": principal.key_id,
-        "operator": is_operator(principal, parts.settings),
+        "operator": is_operator(principal, access.operators),
         "expiresAt": iso(session.expires_at_s * 1_000_000) if session is not None else None,
     }
 

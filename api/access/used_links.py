@@ -6,7 +6,7 @@ nobody in by link; keys still do.
 
 from __future__ import annotations
 
-from api.ports import LinksUnavailable
+from api.access.ports import LinksUnavailable
 from infra.redis import RedisScripts, RedisUnavailable
 
 SCRIPT = "return redis.call('SET', KEYS[1], '', 'NX', 'EX', ARGV[1])"
@@ -16,7 +16,7 @@ KEY_PREFIX = "verbatim:link:"
 
 
 class RedisLinks:
-    """The links of api.ports, in Redis."""
+    """The Links of api.access.ports, in Redis."""
 
     def __init__(self, scripts: RedisScripts, prefix: str = KEY_PREFIX) -> None:
         self._scripts = scripts

@@ -10,8 +10,6 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-HEADER = "X-Verbatim-Position"
-BEHIND_HEADER = "X-Verbatim-Behind"
 MAX_PARTS = 32
 _MAX_CHARACTERS = 4096
 _OFFSET = re.compile(r"([a-z][a-z0-9.-]{0,99})/([0-9]{1,6})/([0-9]{1,18})")

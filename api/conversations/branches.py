@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Query, Response
 
 from api.access.auth import Caller
-from api.consistency.reading import checked_id, conversation_of, up_to_date
-from api.conversations.routes import Limit
+from api.consistency.freshness import Fresh
+from api.consistency.ownership import checked_id, conversation_of
+from api.conversations.ports import Conversations
 from api.conversations.shapes import message_json
 from api.http.answers import json_answer
 from api.http.errors import bad_request, behind, not_found
-from api.parts import Parts, parts_of
-from projections.messages.branch_queries import BranchPage
+from api.http.paging import Limit
 
 router = APIRouter(prefix="/api/v1/conversations/{conversation_id}/branch", tags=["messages"])
 
@@ -22,9 +22,10 @@ MessageId = Annotated[str | None, Query(max_length=100)]
 
 @router.get("")
 async def get_branch(
-    request: Request,
     caller: Caller,
     conversation_id: str,
+    fresh: Fresh,
+    conversations: Conversations,
     leaf: MessageId = None,
     through: MessageId = None,
     before: MessageId = None,
@@ -32,22 +33,22 @@ async def get_branch(
 ) -> Response:
     """The messages that lead to `leaf`; or to the newest descendant of `through`; else, to the newest message: the last
     ones, or those before `before`. `siblings` of each are the other branches there."""
-    parts = parts_of(request)
+    reads = conversations.reads
     if leaf is not None and through is not None:
-        raise bad_request("'leaf' and 'through' each name a branch: give one of them.", param="through")
+        raise bad_request("'leaf' and 'through' each choose a branch: send only one of them.", param="through")
     for named in (leaf, through, before):
         if named is not None:
             checked_id("message", named)
-    await conversation_of(request, parts, caller, conversation_id)
-    page = await _page(parts, conversation_id, leaf, through, before, limit)
+    await conversation_of(fresh, caller.user_id, conversation_id)
+    page = await reads.branch(conversation_id, leaf=leaf, through=through, before=before, limit=limit)
     if page is None:
         # Its row may still be on its way.
-        shown = await up_to_date(request, parts, conversation_id)
-        page = await _page(parts, conversation_id, leaf, through, before, limit)
+        shown = await fresh.up_to_date(conversation_id)
+        page = await reads.branch(conversation_id, leaf=leaf, through=through, before=before, limit=limit)
         if page is None:
             raise not_found("message") if shown else behind()
     answers = [message.row.message_id for message in page.messages if message.row.role == "assistant"]
-    ratings = await parts.reads.ratings(conversation_id, answers)
+    ratings = await reads.ratings(conversation_id, answers)
     data = [
         {
             **message_json(message.row, ratings.get(message.row.message_id)),
@@ -56,9 +57,3 @@ async def get_branch(
         for message in page.messages
     ]
     return json_answer({"data": data, "leaf": page.leaf, "nextBefore": page.next_before})
-
-
-async def _page(
-    parts: Parts, conversation_id: str, leaf: str | None, through: str | None, before: str | None, limit: int
-) -> BranchPage | None:
-    return await parts.reads.branch(conversation_id, leaf=leaf, through=through, before=before, limit=limit)

@@ -9,18 +9,21 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
-from api.access.auth import Caller
-from api.consistency.position_tokens import HEADER
-from api.consistency.reading import catch_up_lists, checked_id, conversation_of
-from api.conversations.past import conversation_as_of
+from api.access.auth import Caller, author_of
+from api.consistency.commanding import idempotency_key, send
+from api.consistency.freshness import Fresh
+from api.consistency.ownership import checked_id, conversation_of, row_of
+from api.consistency.ports import Commands
+from api.consistency.settling import Keyed, is_repeat, settle
+from api.conversations.as_of import conversation_as_of
+from api.conversations.ports import Conversations
 from api.conversations.shapes import conversation_json
 from api.http.answers import iso, json_answer, openapi_body
-from api.http.bodies import ApiBody, CommandBody, read_body
+from api.http.bodies import ApiBody, BodyReader, CommandBody
 from api.http.errors import KeyReused, bad_request
+from api.http.headers import POSITION_HEADER, REPLAYED_HEADER
+from api.http.paging import Cursor, Limit
 from api.http.request_hash import request_hash
-from api.parts import parts_of
-from api.turns.commanding import REPLAYED_HEADER, envelope, idempotency_key, send
-from api.turns.settling import Keyed, is_repeat, settle
 from projections.commands.queries import CommandRow
 from schemas import ids
 from schemas.conversation import ConversationDeleted, ConversationRenamed, ConversationStarted
@@ -31,16 +34,13 @@ router = APIRouter(prefix="/api/v1/conversations", tags=["conversations"])
 
 MOST_TITLE_CHARACTERS = 200
 MOST_SYSTEM_PROMPT_CHARACTERS = 100_000
-MOST_LISTED = 100
 
-Limit = Annotated[int, Query(ge=1, le=MOST_LISTED)]
-Cursor = Annotated[str | None, Query(max_length=500)]
 AsOf = Annotated[str | None, Query(max_length=4000)]
 
 
 def _named(title: str) -> str:
     if not title.strip():
-        raise PydanticCustomError("string_too_short", "it is blank")
+        raise PydanticCustomError("string_too_short", "it must not be blank")
     return title
 
 
@@ -61,20 +61,26 @@ class RenameConversation(ApiBody):
 
 
 @router.post("", status_code=201, openapi_extra=openapi_body(StartConversation))
-async def start_conversation(request: Request, caller: Caller) -> Response:
-    """Begin a conversation. With an Idempotency-Key, a retry finds the same one."""
-    parts = parts_of(request)
-    body = await read_body(request, StartConversation, parts.settings.max_body_bytes)
+async def start_conversation(
+    request: Request,
+    caller: Caller,
+    bodies: BodyReader,
+    fresh: Fresh,
+    conversations: Conversations,
+    commands: Commands,
+) -> Response:
+    """Create a conversation. A retry with the same Idempotency-Key returns the same one."""
+    body = await bodies.read(request, StartConversation)
     if body.model is not None:
-        parts.models.get(body.model)
+        conversations.models.get(body.model)
     key = idempotency_key(request, body.request_id)
     # The line break keeps these ids apart from those of stateless prompts under the same key: no key holds one.
     conversation_id = ids.conversation_id(caller.user_id, f"POST /api/v1/conversations\n{key.value}")
-    born = envelope(request, caller, conversation_id, "ConversationStarted")
+    born = author_of(request, caller).envelope(conversation_id, "ConversationStarted")
     command = Keyed(conversation_id, born.event_id, request_hash("conversation", body.asked()), key)
     # Whichever record is first decides all that they say, so a second one may be written.
-    await is_repeat(request, parts, command, look_first=False)
-    if key.given and (known := await parts.reads.conversation(conversation_id)) is not None:
+    await is_repeat(fresh, commands.reads, command, look_first=False)
+    if key.given and (known := await conversations.reads.conversation(conversation_id)) is not None:
         if body.system_prompt != (None if known.system_prompt is None else plain(known.system_prompt)):
             raise KeyReused  # begun by a release whose records tell no hash
         return json_answer(conversation_json(known), 201, {REPLAYED_HEADER: "true"})
@@ -87,9 +93,9 @@ async def start_conversation(request: Request, caller: Caller) -> Response:
         body.system_prompt,
         command.hash_to_write,
     )
-    at = await send(parts, CONVERSATION_EVENTS, conversation_id, event, key)
-    await settle(parts, command, at)
-    token = parts.own_writes.started(conversation_id, caller.user_id, body.model, at)
+    at = await send(commands.log, CONVERSATION_EVENTS, conversation_id, event, key)
+    await settle(commands.reads, command, at)
+    token = commands.own_writes.started(conversation_id, caller.user_id, body.model, at)
     when = iso(event.envelope.occurred_at_us)
     answer = {
         "id": conversation_id,
@@ -100,72 +106,74 @@ async def start_conversation(request: Request, caller: Caller) -> Response:
         "createdAt": when,
         "updatedAt": when,
     }
-    return json_answer(answer, 201, {HEADER: str(token)})
+    return json_answer(answer, 201, {POSITION_HEADER: str(token)})
 
 
 @router.get("")
-async def list_conversations(request: Request, caller: Caller, limit: Limit = 20, cursor: Cursor = None) -> Response:
+async def list_conversations(
+    caller: Caller, fresh: Fresh, conversations: Conversations, limit: Limit = 20, cursor: Cursor = None
+) -> Response:
     """The caller's conversations, newest first (by their last prompt)."""
-    parts = parts_of(request)
-    await catch_up_lists(request, parts, caller, CONVERSATION_EVENTS)
+    await fresh.catch_up_lists(caller.user_id, CONVERSATION_EVENTS)
     try:
-        page = await parts.reads.conversations(caller.user_id, cursor, limit)
+        page = await conversations.reads.conversations(caller.user_id, cursor, limit)
     except ValueError:
         raise bad_request("Invalid value for 'cursor': take it from nextCursor.", param="cursor") from None
-    rows = [row for row in page.rows if not parts.own_writes.deleted_here(row.conversation_id)]
+    rows = [row for row in page.rows if not conversations.own_writes.deleted_here(row.conversation_id)]
     return json_answer({"data": [conversation_json(row) for row in rows], "nextCursor": page.next_cursor})
 
 
 @router.get("/{conversation_id}")
-async def get_conversation(request: Request, caller: Caller, conversation_id: str, as_of: AsOf = None) -> Response:
-    """The conversation; with `as_of`, as it was at a time or a cut of the log, with its messages."""
-    parts = parts_of(request)
-    found = await conversation_of(request, parts, caller, conversation_id)
-    assert found.row is not None  # noqa: S101 - it was asked for
+async def get_conversation(
+    caller: Caller, conversation_id: str, fresh: Fresh, conversations: Conversations, as_of: AsOf = None
+) -> Response:
+    """The conversation; with `as_of`, its state and messages at a time or a cut of the log."""
+    row = await row_of(fresh, caller.user_id, conversation_id)
     if as_of is None:
-        return json_answer(conversation_json(found.row))
-    return json_answer(await conversation_as_of(parts, found.row, as_of))
+        return json_answer(conversation_json(row))
+    return json_answer(await conversation_as_of(conversations.reads, conversations.history, row, as_of))
 
 
 @router.patch("/{conversation_id}", openapi_extra=openapi_body(RenameConversation))
-async def rename_conversation(request: Request, caller: Caller, conversation_id: str) -> Response:
+async def rename_conversation(
+    request: Request, caller: Caller, conversation_id: str, bodies: BodyReader, fresh: Fresh, commands: Commands
+) -> Response:
     """Give it another title."""
-    parts = parts_of(request)
-    found = await conversation_of(request, parts, caller, conversation_id)
-    assert found.row is not None  # noqa: S101 - it was asked for
-    body = await read_body(request, RenameConversation, parts.settings.max_body_bytes)
+    row = await row_of(fresh, caller.user_id, conversation_id)
+    body = await bodies.read(request, RenameConversation)
     key = idempotency_key(request)
-    renamed = envelope(request, caller, f"{conversation_id}/{key.value}", "ConversationRenamed")
+    renamed = author_of(request, caller).envelope(f"{conversation_id}/{key.value}", "ConversationRenamed")
     command = Keyed(conversation_id, renamed.event_id, request_hash("rename", body.model_dump()), key)
-    if await is_repeat(request, parts, command):
-        return json_answer(conversation_json(found.row), 200, {REPLAYED_HEADER: "true"})
+    if await is_repeat(fresh, commands.reads, command):
+        return json_answer(conversation_json(row), 200, {REPLAYED_HEADER: "true"})
     event = ConversationRenamed(renamed, conversation_id, caller.user_id, body.title, command.hash_to_write)
-    at = await send(parts, CONVERSATION_EVENTS, conversation_id, event, key)
+    at = await send(commands.log, CONVERSATION_EVENTS, conversation_id, event, key)
 
     async def restore(first: CommandRow) -> None:
         said_again = replace(renamed, event_id=ids.event_id(renamed.event_id, "ConversationRenamed"))
         again = ConversationRenamed(said_again, conversation_id, caller.user_id, first.title or "")
-        await send(parts, CONVERSATION_EVENTS, conversation_id, again, key)
+        await send(commands.log, CONVERSATION_EVENTS, conversation_id, again, key)
 
-    await settle(parts, command, at, restore)
-    token = parts.own_writes.wrote(conversation_id, caller.user_id, at)
-    return json_answer({**conversation_json(found.row), "title": body.title}, 200, {HEADER: str(token)})
+    await settle(commands.reads, command, at, restore)
+    token = commands.own_writes.wrote(conversation_id, caller.user_id, at)
+    return json_answer({**conversation_json(row), "title": body.title}, 200, {POSITION_HEADER: str(token)})
 
 
 @router.delete("/{conversation_id}", status_code=204)
-async def delete_conversation(request: Request, caller: Caller, conversation_id: str) -> Response:
+async def delete_conversation(
+    request: Request, caller: Caller, conversation_id: str, fresh: Fresh, commands: Commands
+) -> Response:
     """Final: what still runs in it is ended, and it is gone from every read."""
-    parts = parts_of(request)
     checked_id("conversation", conversation_id)
     key = idempotency_key(request)
-    deleted = envelope(request, caller, conversation_id, "ConversationDeleted")
+    deleted = author_of(request, caller).envelope(conversation_id, "ConversationDeleted")
     command = Keyed(conversation_id, deleted.event_id, request_hash("delete", {"key": key.value}), key)
     if key.given:
-        row = await parts.reads.command(conversation_id, deleted.event_id)
-        if row is not None and (row.user_id, row.request_hash) == (caller.user_id, command.request_hash):
+        first = await commands.reads.command(conversation_id, deleted.event_id)
+        if first is not None and (first.user_id, first.request_hash) == (caller.user_id, command.request_hash):
             return Response(status_code=204, headers={REPLAYED_HEADER: "true"})
-    await conversation_of(request, parts, caller, conversation_id, row_needed=False)
+    await conversation_of(fresh, caller.user_id, conversation_id, row_needed=False)
     event = ConversationDeleted(deleted, conversation_id, caller.user_id, command.hash_to_write)
-    at = await send(parts, CONVERSATION_EVENTS, conversation_id, event, key)
-    token = parts.own_writes.deleted(conversation_id, caller.user_id, at)
-    return Response(status_code=204, headers={HEADER: str(token)})
+    at = await send(commands.log, CONVERSATION_EVENTS, conversation_id, event, key)
+    token = commands.own_writes.deleted(conversation_id, caller.user_id, at)
+    return Response(status_code=204, headers={POSITION_HEADER: str(token)})

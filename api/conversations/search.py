@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Query, Response
 
 from api.access.auth import Caller
-from api.consistency.reading import catch_up_lists
-from api.conversations.routes import Limit
+from api.consistency.freshness import Fresh
+from api.conversations.ports import Conversations
 from api.conversations.search_text import words_of
 from api.conversations.searching import Budget, Found, Search
 from api.conversations.shapes import conversation_json
 from api.http.answers import iso, json_answer
 from api.http.errors import bad_request, unavailable
-from api.parts import parts_of
+from api.http.gates import GateBusy
+from api.http.paging import Limit
 from projections.cursors import BadCursor
 from topics.catalogue import CONVERSATION_EVENTS
 
 router = APIRouter(prefix="/api/v1/search", tags=["search"])
 
-MOST_AT_ONCE = 2
+MAX_AT_ONCE = 2
 """Searches of one process: each reads many rows, and the answers that are streamed come first."""
 
 Asked = Annotated[str, Query(min_length=1, max_length=200)]
@@ -29,27 +29,28 @@ Cursor = Annotated[str | None, Query(max_length=1000)]
 
 
 @router.get("")
-async def search(request: Request, caller: Caller, q: Asked, limit: Limit = 20, cursor: Cursor = None) -> Response:
+async def search(
+    caller: Caller,
+    q: Asked,
+    fresh: Fresh,
+    conversations: Conversations,
+    limit: Limit = 20,
+    cursor: Cursor = None,
+) -> Response:
     """Conversations with all words of `q` in one message or in the title, whatever their case and accents; the one last
     spoken to first. A page may be short or empty and still have a `nextCursor`: there the search goes on."""
-    parts = parts_of(request)
     words = words_of(q)
     if not words:
-        raise bad_request("Invalid value for 'q': there is no word in it.", param="q")
-    await catch_up_lists(request, parts, caller, CONVERSATION_EVENTS)
-    gate: asyncio.Semaphore = request.app.state.searches
+        raise bad_request("Invalid value for 'q': it contains no word.", param="q")
+    await fresh.catch_up_lists(caller.user_id, CONVERSATION_EVENTS)
     try:
-        async with asyncio.timeout(parts.settings.read_wait_s):
-            await gate.acquire()
-    except TimeoutError:
-        raise unavailable("There are too many searches at once. Please retry.", code="search_busy") from None
-    try:
-        page = await Search(parts.reads, caller.user_id, words, limit, Budget()).page(cursor)
+        async with conversations.searches.entered(conversations.wait_s):
+            page = await Search(conversations.reads, caller.user_id, words, limit, Budget()).page(cursor)
+    except GateBusy:
+        raise unavailable("Too many searches are running. Please retry.", code="search_busy") from None
     except BadCursor:
         raise bad_request("Invalid value for 'cursor': take it from nextCursor.", param="cursor") from None
-    finally:
-        gate.release()
-    shown = [found for found in page.found if not parts.own_writes.deleted_here(found.row.conversation_id)]
+    shown = [found for found in page.found if not conversations.own_writes.deleted_here(found.row.conversation_id)]
     return json_answer(
         {
             "data": [_json(found) for found in shown],

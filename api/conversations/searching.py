@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
+from api.conversations.ports import SearchReads
 from api.conversations.search_text import PIECE_CHARACTERS, Snippet, folded_pieces, snippet
-from api.ports import Reads
 from infra.clock import monotonic_s
 from projections.conversation_lists.queries import cursor_after
 from projections.conversations.queries import ConversationRow
@@ -79,7 +79,7 @@ class _InTheMiddle(Exception):
 class Search:
     """One page of one search."""
 
-    def __init__(self, reads: Reads, user_id: str, words: tuple[str, ...], limit: int, budget: Budget) -> None:
+    def __init__(self, reads: SearchReads, user_id: str, words: tuple[str, ...], limit: int, budget: Budget) -> None:
         """`words`: folded."""
         self._reads = reads
         self._user_id = user_id

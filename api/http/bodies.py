@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import orjson
+from fastapi import Depends
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
 from starlette.requests import ClientDisconnect, Request
 
 from api.http.errors import ApiError, bad_request, of_validation
 from api.http.json_structure import BadStructure, check_structure
+from api.http.providing import provided
 
 Body = TypeVar("Body", bound=BaseModel)
 Understood = TypeVar("Understood")
@@ -26,7 +28,6 @@ ARRIVE_S = 60.0
 INLINE_BYTES = 65_536
 """Bodies up to this size are parsed on the loop; larger ones in a thread."""
 MAX_LARGE_AT_ONCE = 2
-_LARGE_BODIES = asyncio.Semaphore(MAX_LARGE_AT_ONCE)
 
 
 class StrictBody(BaseModel):
@@ -51,40 +52,54 @@ class CommandBody(ApiBody):
         return self.model_dump(exclude={"request_id"})
 
 
-async def read_body(request: Request, model: type[Body], most_bytes: int, *, empty_is_object: bool = False) -> Body:
-    """The request's JSON body as `model`; with `empty_is_object` no body is `{}`.
+class Bodies:
+    """Reads the bodies of requests, up to `max_bytes`; so many large ones at once are parsed."""
 
-    Raises ApiError 400, 408, 413 or 415.
-    """
-    return await read_as(request, model, most_bytes, lambda body: body, empty_is_object=empty_is_object)
+    def __init__(self, max_bytes: int, max_large: int = MAX_LARGE_AT_ONCE) -> None:
+        self._max_bytes = max_bytes
+        self._large = asyncio.Semaphore(max_large)
 
+    async def read(
+        self, request: Request, model: type[Body], *, max_bytes: int | None = None, empty_is_object: bool = False
+    ) -> Body:
+        """The request's JSON body as `model`; with `empty_is_object` no body is `{}`. `max_bytes`: a limit of its own.
 
-async def read_as(
-    request: Request,
-    model: type[Body],
-    most_bytes: int,
-    understand: Callable[[Body], Understood],
-    *,
-    empty_is_object: bool = False,
-) -> Understood:
-    """What `understand` makes of the request's body. It runs where the body is parsed: for a large one in a thread.
-
-    Raises as `read_body` does, and what `understand` raises.
-    """
-    raw = await _read(request, most_bytes)
-    if not raw and empty_is_object:
-        return understand(model.model_validate({}))
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != "application/json" and not kind.endswith("+json"):
-        raise ApiError(
-            415, "The body must be JSON: send Content-Type: application/json.", code="unsupported_media_type"
+        Raises ApiError 400, 408, 413 or 415.
+        """
+        return await self.read_as(
+            request, model, lambda body: body, max_bytes=max_bytes, empty_is_object=empty_is_object
         )
-    if request.headers.get("content-encoding", "identity").lower() != "identity":
-        raise ApiError(415, "The body must not be compressed.", code="unsupported_media_type")
-    if len(raw) <= INLINE_BYTES:
-        return understand(_validated(raw, model))
-    async with _LARGE_BODIES:
-        return await asyncio.to_thread(lambda: understand(_validated(raw, model)))
+
+    async def read_as(
+        self,
+        request: Request,
+        model: type[Body],
+        understand: Callable[[Body], Understood],
+        *,
+        max_bytes: int | None = None,
+        empty_is_object: bool = False,
+    ) -> Understood:
+        """What `understand` makes of the request's body. It runs where the body is parsed: for a large one in a thread.
+
+        Raises as `read` does, and what `understand` raises.
+        """
+        raw = await _read(request, self._max_bytes if max_bytes is None else max_bytes)
+        if not raw and empty_is_object:
+            return understand(model.model_validate({}))
+        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if kind != "application/json" and not kind.endswith("+json"):
+            raise ApiError(
+                415, "The body must be JSON: send Content-Type: application/json.", code="unsupported_media_type"
+            )
+        if request.headers.get("content-encoding", "identity").lower() != "identity":
+            raise ApiError(415, "The body must not be compressed.", code="unsupported_media_type")
+        if len(raw) <= INLINE_BYTES:
+            return understand(_validated(raw, model))
+        async with self._large:
+            return await asyncio.to_thread(lambda: understand(_validated(raw, model)))
+
+
+BodyReader = Annotated[Bodies, Depends(provided(Bodies))]
 
 
 def _validated(raw: bytes, model: type[Body]) -> Body:
@@ -102,7 +117,7 @@ def parse(raw: bytes) -> dict[str, Any]:
         check_structure(raw)
         value = orjson.loads(raw)
     except BadStructure as error:
-        raise bad_request(f"The body is not taken: {error}.", code="invalid_json") from None
+        raise bad_request(f"The body is not accepted: {error}.", code="invalid_json") from None
     except orjson.JSONDecodeError as error:
         raise bad_request(f"The body is not valid JSON: {error}.", code="invalid_json") from None
     if not isinstance(value, dict):

@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
-from api.access.same_origin import is_of_host
-from api.consistency.position_tokens import BEHIND_HEADER, HEADER
+from api.http.headers import BEHIND_HEADER, POSITION_HEADER
 from infra.origins import ANY_ORIGIN
 
 PREFIXES = ("/v1/", "/api/v1/")
@@ -19,13 +19,13 @@ METHODS = "GET, HEAD, POST, PATCH, DELETE"
 MAX_AGE_S = 600
 SENT = (
     "authorization", "content-type", "idempotency-key", "last-event-id", "openai-beta", "openai-organization",
-    "openai-project", "x-api-key", "x-request-id", HEADER.lower(),
+    "openai-project", "x-api-key", "x-request-id", POSITION_HEADER.lower(),
 )  # fmt: skip
 """Headers that may be sent, beside those of OpenAI's clients about themselves."""
 EXPOSED = (
     "idempotency-key", "idempotent-replayed", "retry-after", "x-ratelimit-limit-requests",
     "x-ratelimit-remaining-requests", "x-ratelimit-reset-requests", "x-request-id", "x-should-retry",
-    BEHIND_HEADER.lower(), HEADER.lower(),
+    BEHIND_HEADER.lower(), POSITION_HEADER.lower(),
 )  # fmt: skip
 """Headers that scripts may read."""
 _OF_CLIENTS = re.compile(r"x-stainless-[a-z0-9-]{1,60}")
@@ -34,6 +34,7 @@ _SHAPE = re.compile(r"[a-z][a-z0-9+.-]{0,30}://[^\s/,]{1,300}")
 
 VARY = "vary"
 _CORP = "cross-origin-resource-policy"
+_DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,3 +86,15 @@ class CrossOrigin:
             return False
         site = headers.get("sec-fetch-site")
         return site != "same-origin" if site is not None else not is_of_host(origin, headers.get("host", ""))
+
+
+def is_of_host(origin: str, host: str) -> bool:
+    """Whether an Origin header names the host and port of a Host header; the scheme is up to a proxy before us."""
+    try:
+        asker, asked = urlsplit(origin), urlsplit(f"//{host}")
+        default = _DEFAULT_PORTS.get(asker.scheme)
+        if default is None or not asker.hostname or asker.username is not None:
+            return False
+        return (asker.hostname, asker.port or default) == (asked.hostname, asked.port or default)
+    except ValueError:
+        return False

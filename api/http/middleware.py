@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import traceback
+from collections.abc import Mapping
 from typing import Any
 
 from starlette.datastructures import Headers
@@ -12,11 +13,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.http.cross_origin import CrossOrigin
 from api.http.errors import as_api_error
+from api.http.headers import REQUEST_ID_HEADER
 from api.http.metrics import REQUESTS
 from infra.ids import draw_id
 from infra.logging import get_logger
 
-REQUEST_ID_HEADER = "x-request-id"
 _SANE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@/+=-]{0,127}")
 COMMON = (
     (b"x-content-type-options", b"nosniff"),
@@ -34,7 +35,7 @@ _MOST_FRAMES = 8
 class AnswerHeaders:
     """Gives each request its id (the client's, if it is sane) and each answer the headers that all have.
 
-    `scope["state"]["request_id"]` holds the id; what a route puts into `scope["state"]["answer_headers"]` goes out too.
+    Routes get the id by `request_id`, and give their answer headers by `add_headers`, whatever the answer will be.
     """
 
     def __init__(self, app: ASGIApp, cross_origin: CrossOrigin) -> None:
@@ -92,6 +93,17 @@ class AnswerHeaders:
         method = scope["method"] if scope["method"] in _METHODS else "other"
         REQUESTS.labels(_route_of(scope), method, message["status"]).inc()
         return own + [header for header in more.items() if header[0] not in names]
+
+
+def request_id(scope: Mapping[str, Any]) -> str:
+    """The id of a request, by its scope."""
+    found: str = scope["state"]["request_id"]
+    return found
+
+
+def add_headers(scope: Mapping[str, Any], headers: Mapping[str, str]) -> None:
+    """Give the answer of a request these headers, also where it is an error."""
+    scope["state"]["answer_headers"].update(headers)
 
 
 def request_id_of(given: str | None) -> str:

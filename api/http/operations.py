@@ -5,26 +5,30 @@ No key is asked for; none of them says anything of users.
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request, Response
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from api.http.answers import json_answer
 from api.http.docs_page import STYLE, page
 from api.http.errors import not_found
-from api.parts import parts_of
+from api.http.providing import provided
+from api.http.readiness import Readiness
 
 router = APIRouter(tags=["operations"])
+
+Ready = Annotated[Readiness, Depends(provided(Readiness))]
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "::ffff:127.0.0.1"})
 _PAGE_POLICY = "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 
 @router.get("/health")
-async def health(request: Request) -> Response:
-    """Of the installation: 503 when the log or the projections do not answer, or one of its roles cannot stay up.
+async def health(readiness: Ready) -> Response:
+    """Health of the installation: 503 when the log or the projections do not answer, or a role cannot stay up.
 
-    For whoever is called at night. Roles are known where a supervisor runs this process.
+    For alerts. Roles are known where a supervisor runs this process.
     """
-    readiness = parts_of(request).readiness
     found, troubled = await readiness.check(), await readiness.troubles()
     document = {"status": "ok", "checks": found}
     if troubled is not None:
@@ -37,16 +41,16 @@ async def health(request: Request) -> Response:
 
 
 @router.get("/ready")
-async def ready(request: Request) -> Response:
-    """Of this process: 200 when the log and the projections answer, 503 when one does not. For load balancers."""
-    found = await parts_of(request).readiness.check()
+async def ready(readiness: Ready) -> Response:
+    """Readiness of this process: 200 when the log and the projections answer, else 503. For load balancers."""
+    found = await readiness.check()
     serves = _all_answer(found)
     return json_answer({"status": "ok" if serves else "unavailable", "checks": found}, 200 if serves else 503)
 
 
 @router.get("/live")
 async def live() -> Response:
-    """200 while this process answers at all, whatever else is away. For whoever would start it anew."""
+    """Liveness: 200 while this process answers, also when other servers are away. For process supervisors."""
     return json_answer({"status": "ok"}, 200)
 
 
@@ -56,7 +60,7 @@ def _all_answer(checks: dict[str, str]) -> bool:
 
 @router.get("/metrics")
 async def metrics(request: Request) -> Response:
-    """Prometheus metrics, for this host only."""
+    """Prometheus metrics, served only to this host."""
     if request.client is None or request.client.host not in _LOOPBACK:
         raise not_found("route")
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)

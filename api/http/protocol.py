@@ -15,8 +15,9 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from api.http.cross_origin import CrossOrigin
 from api.http.errors import ApiError
+from api.http.headers import REQUEST_ID_HEADER
 from api.http.lingering import LingeringTransport
-from api.http.middleware import COMMON, REQUEST_ID_HEADER, request_id_of
+from api.http.middleware import COMMON, request_id_of
 
 MOST_HEAD_BYTES = 2 * 1024 * 1024
 """Far more than any client of ours sends: what is merely too long is refused by name, by the route."""
@@ -90,9 +91,9 @@ class BoundedHttp(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         if self._in_body:
-            why = "The body does not keep to its framing: look at Content-Length and Transfer-Encoding."
+            why = "The body does not match its framing: check Content-Length and Transfer-Encoding."
         else:
-            why = "This is not valid HTTP/1.1: look for control characters."
+            why = "This is not valid HTTP/1.1: check for control characters."
         self._refuse(ApiError(400, why, code="invalid_http"))
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:

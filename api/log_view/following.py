@@ -11,12 +11,12 @@ from __future__ import annotations
 from collections import deque
 from contextlib import suppress
 
+from api.conversations.ports import History, PastOutOfReach
 from api.http.metrics import LOOKS_LIMITED
 from api.log_view.events import event_json, event_of
 from api.log_view.live_log import LiveLog
 from api.log_view.places import in_order, with_cuts
 from api.log_view.reading import Piece, Scope, read_piece
-from api.ports import Past, PastOutOfReach
 from api.streaming.pushed import frame
 from api.streaming.readers import Reader
 from projections.replay.looking_back import Check, Source
@@ -94,10 +94,10 @@ class Watch:
 class Following:
     """The PushedSource of a conversation's events after the cut `start`; None: from now on."""
 
-    def __init__(self, live: LiveLog, past: Past, scope: Scope, watch: Watch, start: Cut | None) -> None:
+    def __init__(self, live: LiveLog, history: History, scope: Scope, watch: Watch, start: Cut | None) -> None:
         """`watch` has joined `live`. Raises LogUnavailable."""
         self._live = live
-        self._past = past
+        self._history = history
         self._scope = scope
         self._watch = watch
         now = self._now()
@@ -147,7 +147,7 @@ class Following:
             piece = read_piece(log, check, self._scope, start, target)
             return piece, self._frames(piece.records)
 
-        piece, frames = await self._past.look(work)
+        piece, frames = await self._history.look(work)
         if not piece.whole:
             self._watch.stop()
         self._at = piece.reached

@@ -6,11 +6,12 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any
 
+from api.conversations.ports import History
 from api.log_view.events import LogEvent, event_json, event_of
 from api.log_view.places import OrderKey, in_order, newest_first
+from api.log_view.ports import PlaceReads
 from api.log_view.reading import ENDED_MS, SKEW_MS, Found, Scope, Span, read_span
 from api.log_view.wanted import Before, Wanted
-from api.ports import Past, Reads
 from infra.clock import monotonic_s
 from projections.messages.turns import TurnPlace
 from projections.order import place
@@ -31,9 +32,9 @@ _NEVER = OrderKey(2**62, 0, 0)
 class EventPages:
     """Pages of one conversation. `first`: the offset of its first record, appended at about `begun_ms`."""
 
-    def __init__(self, reads: Reads, past: Past, scope: Scope, first: int, begun_ms: int) -> None:
+    def __init__(self, reads: PlaceReads, history: History, scope: Scope, first: int, begun_ms: int) -> None:
         self._reads = reads
-        self._past = past
+        self._history = history
         self._scope = scope
         self._first = first
         self._begun_ms = begun_ms
@@ -95,7 +96,7 @@ class EventPages:
             late = monotonic_s() > until_s
             return gathered.page() if gathered.enough or (late and gathered.further_than_before) else None
 
-        return await self._past.look(work)
+        return await self._history.look(work)
 
 
 def of_one_turn(turn: TurnPlace, wanted: Wanted | None = None) -> Span:

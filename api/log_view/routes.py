@@ -6,30 +6,31 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 
-from api.access.auth import Caller, authorise
-from api.access.key_cache import Principal
-from api.consistency.reading import checked_id, conversation_of
-from api.conversations.past import past_errors
+from api.access.auth import Access, Caller, authorise
+from api.consistency.freshness import Fresh, Freshness
+from api.consistency.ownership import checked_id, row_of
+from api.conversations.as_of import history_errors
 from api.http.answers import json_answer
 from api.http.errors import ApiError, bad_request, not_found
+from api.http.headers import LAST_EVENT_ID_HEADER
 from api.log_view.events import event_of, event_types
 from api.log_view.following import Following, Watch
 from api.log_view.owned import turn_place_of
 from api.log_view.pages import EventPages, of_one_turn
 from api.log_view.places import in_order
+from api.log_view.ports import LogView, LogViewPorts
 from api.log_view.reading import Scope, checked_start, read_span
 from api.log_view.timeline import timeline_of
 from api.log_view.wanted import MOST_EVENTS, Wanted, before_of
-from api.parts import Parts, parts_of
 from api.streaming.pushed import PushedStream
 from projections.conversations.queries import ConversationRow
 from projections.messages.turns import TurnPlace
 from projections.replay.looking_back import Check, Source
+from topics.catalogue import Catalogue
 from topics.cuts import BadCut, Cut, parse_cut
 
 router = APIRouter(prefix="/api/v1", tags=["log"])
 
-_LAST_EVENT_ID = "Last-Event-ID"
 _MOST_CUT_CHARACTERS = 8000
 
 Limit = Annotated[int, Query(ge=1, le=MOST_EVENTS)]
@@ -39,9 +40,10 @@ Types = Annotated[str | None, Query(max_length=2000)]
 
 @router.get("/conversations/{conversation_id}/events")
 async def list_events(
-    request: Request,
     caller: Caller,
     conversation_id: str,
+    fresh: Fresh,
+    view: LogView,
     limit: Limit = 200,
     before: Cursor = None,
     types: Types = None,
@@ -49,99 +51,101 @@ async def list_events(
     chunks: bool = True,
 ) -> Response:
     """The events of a conversation as the log holds them: the newest page, or the one before a cursor."""
-    parts = parts_of(request)
     try:
         place = None if before is None else before_of(before)
     except ValueError:
         raise bad_request("Invalid value for 'before': take it from nextBefore.", param="before") from None
-    wanted_types = None if types is None else _types(parts, types)
-    row, first, scope = await _scope(request, parts, caller, conversation_id)
-    turn = None if generation is None else await _turn_in(request, parts, caller, conversation_id, generation)
-    pages = EventPages(parts.reads, parts.past, scope, first, row.created_at_us // 1000)
-    with past_errors():
+    wanted_types = None if types is None else _types(view.topics, types)
+    row, first, scope = await _scope(fresh, view, caller.user_id, conversation_id)
+    turn = None if generation is None else await _turn_in(fresh, view, caller.user_id, conversation_id, generation)
+    pages = EventPages(view.places, view.history, scope, first, row.created_at_us // 1000)
+    with history_errors():
         return json_answer(await pages.page(Wanted(limit, place, wanted_types, turn, chunks)))
 
 
 @router.get("/conversations/{conversation_id}/events/stream")
 async def stream_events(
-    request: Request, caller: Caller, conversation_id: str, after: Annotated[str | None, Query()] = None
+    request: Request,
+    caller: Caller,
+    conversation_id: str,
+    access: Access,
+    fresh: Fresh,
+    view: LogView,
+    after: Annotated[str | None, Query()] = None,
 ) -> Response:
-    """Each new event, as it is appended; with `Last-Event-ID` (or `?after=`), first what came after that cut."""
-    parts = parts_of(request)
+    """Stream each new event as it is appended; with `Last-Event-ID` (or `?after=`), first the events after that cut."""
     given = _asked_cut(request)
-    row, first, scope = await _scope(request, parts, caller, conversation_id)
+    row, first, scope = await _scope(fresh, view, caller.user_id, conversation_id)
     start: Cut | None = None
     if given is not None:
         begun_ms = row.created_at_us // 1000
         try:
-            with past_errors():
-                start = await parts.past.look(lambda log, check: checked_start(log, scope, given, first, begun_ms))
+            with history_errors():
+                start = await view.history.look(lambda log, check: checked_start(log, scope, given, first, begun_ms))
         except BadCut as error:
             raise _no_cut(str(error)) from None
     watch = Watch(conversation_id, caller.user_id)
     try:
-        await parts.live.join(watch)
-        following = Following(parts.live, parts.past, scope, watch, start)
-        await authorise(request)  # again: a key that was revoked meanwhile had no stream yet to be ended
+        await view.live.join(watch)
+        following = Following(view.live, view.history, scope, watch, start)
+        await authorise(request, access)  # again: a key that was revoked meanwhile had no stream yet to be ended
     except BaseException:
-        parts.live.leave(watch)
+        view.live.leave(watch)
         raise
-    return PushedStream(following, parts.readers, caller.key_sha256)
+    return PushedStream(following, view.readers, caller.key_sha256)
 
 
 @router.get("/generations/{generation_id}/timeline")
-async def get_timeline(request: Request, caller: Caller, generation_id: str) -> Response:
+async def get_timeline(caller: Caller, generation_id: str, fresh: Fresh, view: LogView) -> Response:
     """The stages, attempts and chunks of one answer, from the records that made it."""
-    parts = parts_of(request)
-    conversation_id, turn = await turn_place_of(request, parts, caller, generation_id)
-    scope = Scope(parts.topics, conversation_id, caller.user_id)
+    conversation_id, turn = await turn_place_of(fresh, view.generations, caller.user_id, generation_id)
+    scope = Scope(view.topics, conversation_id, caller.user_id)
 
     def work(log: Source, check: Check) -> dict[str, Any]:
         found = read_span(log, check, scope, of_one_turn(turn))
         return timeline_of(generation_id, (event_of(raw) for _, raw in in_order(found.records, scope.places)))
 
-    with past_errors():
-        return json_answer(await parts.past.look(work))
+    with history_errors():
+        return json_answer(await view.history.look(work))
 
 
 async def _scope(
-    request: Request, parts: Parts, caller: Principal, conversation_id: str
+    fresh: Freshness, view: LogViewPorts, user_id: str, conversation_id: str
 ) -> tuple[ConversationRow, int, Scope]:
     """The caller's conversation, where it begins in the log, and what of the log is its. Raises ApiError 404, 503."""
-    found = await conversation_of(request, parts, caller, conversation_id)
-    assert found.row is not None  # noqa: S101 - it was asked for
-    first = await parts.reads.begun_at(conversation_id)
+    row = await row_of(fresh, user_id, conversation_id)
+    first = await view.places.begun_at(conversation_id)
     if first is None:
         raise not_found("conversation")
-    return found.row, first, Scope(parts.topics, conversation_id, caller.user_id)
+    return row, first, Scope(view.topics, conversation_id, user_id)
 
 
 async def _turn_in(
-    request: Request, parts: Parts, caller: Principal, conversation_id: str, generation_id: str
+    fresh: Freshness, view: LogViewPorts, user_id: str, conversation_id: str, generation_id: str
 ) -> TurnPlace:
     checked_id("generation", generation_id, "generation")
-    its_conversation, turn = await turn_place_of(request, parts, caller, generation_id)
+    its_conversation, turn = await turn_place_of(fresh, view.generations, user_id, generation_id)
     if its_conversation != conversation_id:
         raise not_found("generation", param="generation")
     return turn
 
 
-def _types(parts: Parts, given: str) -> frozenset[str]:
-    known = event_types(parts.topics)
+def _types(topics: Catalogue, given: str) -> frozenset[str]:
+    known = event_types(topics)
     names = [name.strip() for name in given.split(",")]
     for name in names:
         if name not in known:
-            shown = f"{name[:60]!r} is no type of event"
-            raise bad_request(f"Invalid value for 'types': {shown}. Known are {', '.join(known)}.", param="types")
+            shown = f"{name[:60]!r} is not an event type"
+            raise bad_request(f"Invalid value for 'types': {shown}. Known types: {', '.join(known)}.", param="types")
     return frozenset(names)
 
 
 def _asked_cut(request: Request) -> dict[tuple[str, int], int] | None:
     """The one cut that a request states, by header or query; None: it states none. Raises ApiError 400."""
-    by_header, by_query = request.headers.getlist(_LAST_EVENT_ID), request.query_params.getlist("after")
+    by_header, by_query = request.headers.getlist(LAST_EVENT_ID_HEADER), request.query_params.getlist("after")
     given: set[Any] = {*by_header, *by_query}
     if len(by_header) > 1 or len(by_query) > 1 or len(given) > 1:
-        raise _no_cut(f"send one, once, as {_LAST_EVENT_ID} or after")
+        raise _no_cut(f"send one, once, as {LAST_EVENT_ID_HEADER} or after")
     if not given:
         return None
     text = given.pop()
@@ -155,7 +159,7 @@ def _asked_cut(request: Request) -> dict[tuple[str, int], int] | None:
 
 def _no_cut(why: str) -> ApiError:
     return bad_request(
-        f"There is no such position in this stream: {why}. Send the id of an event of it.",
+        f"Invalid position: {why}. Send the id of an event of this stream.",
         code="invalid_position",
-        param=_LAST_EVENT_ID,
+        param=LAST_EVENT_ID_HEADER,
     )

@@ -5,31 +5,32 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from fastapi import APIRouter, Request, Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import Send
 
-from api.access.auth import Caller
+from api.access.auth import Caller, author_of
 from api.access.key_cache import Principal
+from api.consistency.commanding import Author, idempotency_key
 from api.http.answers import openapi_body
-from api.http.bodies import read_as
+from api.http.bodies import BodyReader
 from api.http.errors import ApiError, as_api_error, of_failure
+from api.http.headers import REPLAYED_HEADER
 from api.http.metrics import FIRST_FRAME_SECONDS
 from api.openai.requests import Asked, ChatCompletionRequest
 from api.openai.shapes import CANCELLED, ChunkFrames, completion
-from api.parts import Parts, parts_of
 from api.streaming.endings import Ending
-from api.streaming.readers import Reader
-from api.streaming.serving import serving
+from api.streaming.readers import Reader, Readers
+from api.streaming.serving import ServedResponse
 from api.streaming.sources import text_of
-from api.streaming.sse import EventStream, watched
+from api.streaming.sse import EventStream
+from api.streaming.waiting import ended_within
+from api.turns.ask import ask
+from api.turns.asking import Asking, PromptIntent
 from api.turns.cancelling import cancel
-from api.turns.commanding import REPLAYED_HEADER, envelope, idempotency_key
-from api.turns.openings import Command, Opened, begin, ended_within, find_repeat
-from api.turns.prompting import SERVICE_CLASS, TIER, check_context, deadline_us
+from api.turns.openings import Opened
+from api.turns.ports import AskPorts, Turns
 from infra.clock import monotonic_s
 from infra.logging import get_logger
 from schemas import ids
-from schemas.conversation import PromptSubmitted
-from schemas.envelope import Position
 
 KEYED_GRACE_S = 12.0
 """A client that sent a key may come back for its answer: those of OpenAI pause up to 8 s between two tries."""
@@ -39,58 +40,35 @@ _log = get_logger(__name__)
 
 
 @router.post("/chat/completions", openapi_extra=openapi_body(ChatCompletionRequest))
-async def create_chat_completion(request: Request, caller: Caller) -> Response:
-    """OpenAI's Chat Completions, streamed or whole."""
+async def create_chat_completion(request: Request, caller: Caller, bodies: BodyReader, turns: Turns) -> Response:
+    """Create a chat completion, as OpenAI does: streaming or not."""
     arrived_s = monotonic_s()
-    parts = parts_of(request)
-    asked = await read_as(request, ChatCompletionRequest, parts.settings.max_body_bytes, Asked.of)
+    asked = await bodies.read_as(request, ChatCompletionRequest, Asked.of)
     key = idempotency_key(request)
-    conversation_id = ids.conversation_id(caller.user_id, key.value)
-    message_id = ids.message_id(caller.user_id, conversation_id, key.value)
-    generation_id = ids.generation_id(message_id)
-    opened = await find_repeat(parts, caller, generation_id, asked.request_hash) if key.given else None
-    if opened is None:
-        spec = parts.models.get(asked.model)
-        prompt_tokens = await check_context(spec, asked.messages, "messages")
+    asking = Asking(
+        author=author_of(request, caller),
+        key=key,
+        conversation_id=ids.conversation_id(caller.user_id, key.value),
+        request_hash=asked.request_hash,
+    )
 
-        def prompt(tail: Position) -> Command:
-            return PromptSubmitted(
-                envelope=envelope(request, caller, message_id, "PromptSubmitted"),
-                conversation_id=conversation_id,
-                user_id=caller.user_id,
-                message_id=message_id,
-                generation_id=generation_id,
-                parent_message_id=None,
-                kind="stateless",
-                content=None,
-                messages=asked.messages,
-                attachments=(),
-                model=spec.id,
-                sampling=asked.sampling,
-                service_class=SERVICE_CLASS,
-                tier=TIER,
-                tail=tail,
-                request_hash=asked.request_hash,
-                idempotency_key=key.value if key.given else None,
-                deadline_at_us=deadline_us(spec),
-                prompt_tokens=prompt_tokens,
-                price=spec.price,
-                account=caller.user_id,
-                model_version=spec.version,
-            )
-
-        opened = await begin(
-            parts, prompt, generation_id, conversation_id, caller.user_id, spec.price, key.value, keyed=key.given
+    async def prompt() -> PromptIntent:
+        spec = turns.streams.models.get(asked.model)
+        tokens = await turns.prompts.check_context(spec, asked.messages, "messages")
+        return PromptIntent(
+            spec=spec, tokens=tokens, kind="stateless", messages=asked.messages, sampling=asked.sampling
         )
+
+    opened = await ask(turns.ask, asking, prompt)
     headers = {REPLAYED_HEADER: "true"} if opened.replayed else {}
-    grace_s = max(parts.settings.disconnect_grace_s, KEYED_GRACE_S if key.given else 0.0)
-    on_leave = _abandon(request, parts, caller, opened, grace_s)
+    grace_s = max(turns.grace_s, KEYED_GRACE_S if key.given else 0.0)
+    on_leave = _abandon(turns.ask, asking.author, opened, grace_s)
     if not asked.stream:
-        return WholeCompletion(parts, caller, opened, on_leave, headers, arrived_s)
+        return WholeCompletion(turns.readers, caller, opened, on_leave, headers, arrived_s)
     return EventStream(
         opened.source,
         ChunkFrames(include_usage=asked.include_usage),
-        parts.readers,
+        turns.readers,
         caller.key_sha256,
         opened.release,
         head_at_text=True,
@@ -101,47 +79,38 @@ async def create_chat_completion(request: Request, caller: Caller) -> Response:
     )
 
 
-class WholeCompletion(Response):
+class WholeCompletion(ServedResponse):
     """Waits for the generation's end, then answers all of it."""
 
     def __init__(
         self,
-        parts: Parts,
+        readers: Readers,
         caller: Principal,
         opened: Opened,
         on_leave: Callable[[], Awaitable[None]],
         headers: dict[str, str],
         arrived_s: float,
     ) -> None:
-        super().__init__()
-        self._parts = parts
-        self._caller = caller
+        super().__init__(readers, caller.key_sha256)
         self._opened = opened
         self._on_leave = on_leave
         self._answer_headers = headers
         self._arrived_s = arrived_s
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        source = self._opened.source
-        async with serving(
-            self._parts.readers,
-            self._caller.key_sha256,
-            listen=source.listen,
-            leave=source.leave,
-            release=self._opened.release,
-            left=self._left,
-        ) as reader:
-            answer: Response | None = None
-            async with watched(receive, reader):
-                answer = await self._wait(reader)
-            if answer is not None:
-                await answer(scope, receive, send)
+    def listen(self, reader: Reader) -> None:
+        self._opened.source.listen(reader)
 
-    async def _left(self, reader: Reader) -> None:
+    def leave(self, reader: Reader) -> None:
+        self._opened.source.leave(reader)
+
+    def release(self) -> None:
+        self._opened.release()
+
+    async def left(self, reader: Reader) -> None:
         if reader.gone == "disconnected" and self._opened.source.ending is None:
             await self._on_leave()
 
-    async def _wait(self, reader: Reader) -> Response | None:
+    async def serve(self, send: Send, reader: Reader) -> Response | None:
         """The answer, once there is one; None for a client that left."""
         source = self._opened.source
         while reader.gone is None:
@@ -172,9 +141,7 @@ def _refusal(ending: Ending) -> ApiError | None:
     return None
 
 
-def _abandon(
-    request: Request, parts: Parts, caller: Principal, opened: Opened, grace_s: float
-) -> Callable[[], Awaitable[None]]:
+def _abandon(ports: AskPorts, author: Author, opened: Opened, grace_s: float) -> Callable[[], Awaitable[None]]:
     """What is done when the client leaves before the end: after a moment of grace the generation is cancelled,
     unless somebody else reads it."""
 
@@ -182,9 +149,9 @@ def _abandon(
         try:
             if await ended_within(opened.source, grace_s) is not None:
                 return
-            feed = parts.hub.by_generation(opened.turn.generation_id)
+            feed = ports.streams.hub.by_generation(opened.turn.generation_id)
             if feed is None or not feed.watched:
-                await cancel(request, parts, caller, opened, None)
+                await cancel(ports.log, author, opened, None)
         except Exception as error:  # whatever became of it here, nobody is there to be told; the deadline ends it
             _log.warning("an answer whose client left could not be cancelled", reason=type(error).__name__)
 

@@ -2,28 +2,40 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request, Response
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Response
 
 from api.access.auth import Caller
 from api.http.answers import json_answer
+from api.http.providing import provided
 from api.openai.shapes import model_object
-from api.parts import parts_of
+from infra.models.catalogue import ModelCatalogue
 
 router = APIRouter(prefix="/v1/models", tags=["openai"])
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelPorts:
+    """The models that are listed, all of them made when this process began."""
+
+    models: ModelCatalogue
+    created_s: int
+
+
+Models = Annotated[ModelPorts, Depends(provided(ModelPorts))]
+
+
 @router.get("")
-async def list_models(request: Request, caller: Caller) -> Response:
+async def list_models(caller: Caller, ports: Models) -> Response:
     """Every model this installation serves."""
-    parts = parts_of(request)
-    created_s = parts.started_at_us // 1_000_000
-    return json_answer({"object": "list", "data": [model_object(spec, created_s) for spec in parts.models]})
+    return json_answer({"object": "list", "data": [model_object(spec, ports.created_s) for spec in ports.models]})
 
 
 @router.get("/{model_id:path}")
-async def get_model(request: Request, caller: Caller, model_id: str) -> Response:
-    """One model; the list for no name at all, as clients that end every address with a slash ask for it."""
+async def get_model(caller: Caller, ports: Models, model_id: str) -> Response:
+    """One model; with an empty name, the list (some clients add a slash)."""
     if not model_id:
-        return await list_models(request, caller)
-    parts = parts_of(request)
-    return json_answer(model_object(parts.models.get(model_id), parts.started_at_us // 1_000_000))
+        return await list_models(caller, ports)
+    return json_answer(model_object(ports.models.get(model_id), ports.created_s))

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request, Response
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request, Response
 
 from api.http.errors import not_found
-from api.page.files import WebFile
-from api.parts import parts_of
+from api.http.providing import provided
+from api.page.files import WebFile, WebFiles
 
 router = APIRouter(include_in_schema=False)
+
+Web = Annotated[WebFiles, Depends(provided(WebFiles))]
 _METHODS = ["GET", "HEAD"]
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
@@ -52,14 +56,13 @@ _FOR_EVER = "public, max-age=31536000, immutable"
 @router.api_route("/c/{conversation}", methods=_METHODS)
 @router.api_route("/pulse", methods=_METHODS)
 @router.api_route("/signin", methods=_METHODS)
-async def page(request: Request) -> Response:
+async def page(request: Request, web: Web) -> Response:
     """The one page; what it shows is told by its address."""
-    return _served(request, parts_of(request).web.page, _ASK_AGAIN)
+    return _served(request, web.page, _ASK_AGAIN)
 
 
 @router.api_route("/static/{version}/{path:path}", methods=_METHODS)
-async def asset(request: Request, version: str, path: str) -> Response:
-    web = parts_of(request).web
+async def asset(request: Request, web: Web, version: str, path: str) -> Response:
     file = web.assets.get(path) if version == web.static else None
     if file is None:
         raise not_found("file")

@@ -2,32 +2,45 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request, Response
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Response
 
 from api.access.auth import Operator
 from api.http.answers import json_answer
-from api.parts import parts_of
+from api.http.providing import provided
 from api.pulse.sampling import Pulse
 from api.streaming.frames import KEEP_ALIVE
 from api.streaming.pushed import PushedStream, frame
-from api.streaming.readers import Reader
+from api.streaming.readers import Reader, Readers
 
 router = APIRouter(prefix="/api/v1/pulse", tags=["operations"])
 
 WITHIN_S = 8.0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PulsePorts:
+    """What the routes of the pulse need."""
+
+    pulse: Pulse
+    readers: Readers
+
+
+Sampled = Annotated[PulsePorts, Depends(provided(PulsePorts))]
+
+
 @router.get("")
-async def get_pulse(request: Request, operator: Operator) -> Response:
-    """The figures of this moment."""
-    return json_answer(await parts_of(request).pulse.one(WITHIN_S))
+async def get_pulse(operator: Operator, ports: Sampled) -> Response:
+    """The current figures of the installation."""
+    return json_answer(await ports.pulse.one(WITHIN_S))
 
 
 @router.get("/stream")
-async def stream_pulse(request: Request, operator: Operator) -> Response:
-    """The figures once a second, each as an event `pulse`."""
-    parts = parts_of(request)
-    return PushedStream(PulseSource(parts.pulse), parts.readers, operator.key_sha256)
+async def stream_pulse(operator: Operator, ports: Sampled) -> Response:
+    """The figures once a second, as `pulse` events."""
+    return PushedStream(PulseSource(ports.pulse), ports.readers, operator.key_sha256)
 
 
 class PulseSource:

@@ -6,17 +6,19 @@ import asyncio
 from collections import deque
 from typing import Any
 
+from api.consistency.ports import LogEnds
+from api.conversations.ports import History, PastOutOfReach
 from api.http.answers import iso
 from api.http.metrics import LOOKS_LIMITED
 from api.http.readiness import Readiness
 from api.log_view.live_log import LiveLog
-from api.ports import Ends, Past, PastOutOfReach
 from api.pulse.figures import STALE_MS, Figures
 from api.pulse.fleet import Fleet, Readings, lags
 from api.pulse.looking_back import MOST_RECORDS, look_back
 from api.streaming.readers import Reader, Readers
 from infra import logging
 from infra.clock import monotonic_s, now_us
+from projections.replay.looking_back import Check, Source
 from topics.catalogue import Catalogue
 from topics.cuts import TopicPartition
 from topics.errors import LogUnavailable
@@ -71,8 +73,8 @@ class Pulse:
         self,
         topics: Catalogue,
         live: LiveLog,
-        past: Past,
-        ends: Ends,
+        history: History,
+        ends: LogEnds,
         fleet: Fleet,
         readiness: Readiness,
         readers: Readers,
@@ -80,7 +82,7 @@ class Pulse:
     ) -> None:
         self._topics = topics
         self._live = live
-        self._past = past
+        self._history = history
         self._ends = ends
         self._fleet = fleet
         self._readiness = readiness
@@ -113,7 +115,7 @@ class Pulse:
     async def one(self, within_s: float) -> dict[str, Any]:
         """A sample. Raises LogUnavailable if there is none in time."""
         if self.closed:
-            raise LogUnavailable("this process ends")
+            raise LogUnavailable("this process is stopping")
         self._want()
         self._waiting += 1
         try:
@@ -123,7 +125,7 @@ class Pulse:
                     await self._taken.wait()
             return self.latest
         except TimeoutError:
-            raise LogUnavailable("no pulse could be taken in time") from None
+            raise LogUnavailable("no sample was taken in time") from None
         finally:
             self._waiting -= 1
 
@@ -143,7 +145,7 @@ class Pulse:
             try:
                 await self._while_wanted()
             except Exception as error:  # whatever it is: who looks at the figures must not end who speaks
-                _log.warning("the pulse stopped", reason=repr(error)[:300])
+                _log.warning("sampling stopped", reason=repr(error)[:300])
                 await asyncio.sleep(EVERY_S)
             finally:
                 self.latest = None
@@ -158,7 +160,7 @@ class Pulse:
             await self._look_back(figures)
             while self._is_wanted():
                 if tap.lost:
-                    raise LogUnavailable("the live log broke")
+                    raise LogUnavailable("the live log failed")
                 begun_s = monotonic_s()
                 while records := tap.taken():
                     for raw in records:
@@ -180,10 +182,14 @@ class Pulse:
             for partition in range(self._topics[topic].partitions)
         }
         since_ms = now_us() // 1000 - STALE_MS
+
+        def work(log: Source, check: Check) -> None:
+            look_back(log, check, self._topics, stop, since_ms, figures.take)
+
         try:
-            await self._past.look(lambda log, check: look_back(log, check, self._topics, stop, since_ms, figures.take))
+            await self._history.look(work)
         except PastOutOfReach:
-            _log.info("the pulse begins without the last minutes: the past is being read by others")
+            _log.info("the figures start without the last minutes: the history reader is busy")
 
     async def _sample(self, figures: Figures) -> dict[str, Any]:
         readings = await self._readings()

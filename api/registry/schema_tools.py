@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from api.access.auth import admit_anybody
-from api.http.errors import Overloaded
+from api.http.bodies import Bodies, BodyReader
+from api.http.providing import provided
 from api.registry import schema_index as index
+from api.registry.checks import SchemaChecks
 from api.registry.routes import (
     LOOK_UP_BODY,
     RegistryError,
@@ -23,41 +24,37 @@ from api.registry.routes import (
 )
 from api.registry.schema_index import Entry
 
-WITHIN_S = 5.0
-"""How long a check waits for the one before it."""
-
 router = APIRouter(tags=["schemas"], dependencies=[Depends(admit_anybody)])
+
+Checks = Annotated[SchemaChecks, Depends(provided(SchemaChecks))]
 
 
 @router.post("/compatibility/subjects/{subject}/versions/{version}", openapi_extra=LOOK_UP_BODY)
-async def fits_version(request: Request, subject: str, version: str, verbose: bool = False) -> Response:
-    """Whether a reader with this schema could read what was written with that version. Nothing is registered."""
-    return await _checked(request, [version_of(subject, version)], verbose=verbose)
+async def fits_version(
+    request: Request, bodies: BodyReader, checks: Checks, subject: str, version: str, verbose: bool = False
+) -> Response:
+    """Check whether a reader with this schema can read data of that version. Registers nothing."""
+    return await _checked(request, bodies, checks, [version_of(subject, version)], verbose=verbose)
 
 
 @router.post("/compatibility/subjects/{subject}/versions", openapi_extra=LOOK_UP_BODY)
-async def fits_all(request: Request, subject: str, verbose: bool = False) -> Response:
-    """The same of all versions of the subject."""
-    return await _checked(request, versions_of(subject).values(), verbose=verbose)
+async def fits_all(
+    request: Request, bodies: BodyReader, checks: Checks, subject: str, verbose: bool = False
+) -> Response:
+    """Check whether a reader with this schema can read data of every version of the subject."""
+    return await _checked(request, bodies, checks, versions_of(subject).values(), verbose=verbose)
 
 
-async def _checked(request: Request, entries: Iterable[Entry], *, verbose: bool) -> Response:
-    body = await schema_in(request)
+async def _checked(
+    request: Request, bodies: Bodies, checks: SchemaChecks, entries: Iterable[Entry], *, verbose: bool
+) -> Response:
+    body = await schema_in(request, bodies)
     if body.schema_type != "AVRO":
-        return answer(_verdict(["the schemas here are Avro"], verbose=verbose))
-    gate: asyncio.Semaphore = request.app.state.schema_checks
+        return answer(_verdict(["this registry holds only Avro schemas"], verbose=verbose))
     try:
-        async with asyncio.timeout(WITHIN_S):
-            await gate.acquire()
-    except TimeoutError:
-        raise Overloaded("other schemas are being checked") from None
-    try:
-        # Of a schema of somebody else's: in a thread, so that it keeps nobody's tokens waiting.
-        reasons = await asyncio.to_thread(index.unreadable, list(entries), body.text)
+        reasons = await checks.unreadable(entries, body.text)
     except index.NotAvro as error:
         raise RegistryError(422, 42201, f"Invalid schema: {error}") from None
-    finally:
-        gate.release()
     return answer(_verdict(reasons, verbose=verbose))
 
 
@@ -85,11 +82,11 @@ async def schemas(
 
 @router.get("/contexts")
 async def contexts() -> Response:
-    """There is but the one."""
+    """The contexts of the registry: only the default one."""
     return answer(["."])
 
 
 @router.get("/v1/metadata/id")
 async def metadata_id() -> Response:
-    """This registry is part of no cluster."""
+    """The cluster of this registry: none."""
     return answer({"scope": {"path": [], "clusters": {}}, "id": ""})

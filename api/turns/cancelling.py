@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import contextlib
 
-from fastapi import Request
-
-from api.access.key_cache import Principal
-from api.parts import Parts
-from api.turns.commanding import envelope
+from api.consistency.commanding import Author
+from api.consistency.ports import CommandLog
 from api.turns.openings import Opened
 from infra.crash_points import crash_point
 from schemas.codec import encode
@@ -18,16 +15,16 @@ from topics.catalogue import CONTROL, TOKEN_CHUNKS
 from topics.errors import LogUnavailable
 
 
-async def cancel(request: Request, parts: Parts, caller: Principal, opened: Opened, seen: int | None) -> None:
+async def cancel(log: CommandLog, author: Author, opened: Opened, seen: int | None) -> None:
     """Append the end and ring. Whatever end stands first in the log is the generation's. Raises LogUnavailable."""
     turn = opened.source.turn or opened.turn
     cause = turn.generation_id
-    ended = GenerationEnded(envelope(request, caller, cause, "GenerationEnded"), turn, "cancelled", seen, None)
+    ended = GenerationEnded(author.envelope(cause, "GenerationEnded"), turn, "cancelled", seen, None)
     crash_point("api.before_cancel")
-    await parts.log.send(TOKEN_CHUNKS, turn.conversation_id, ended)
+    await log.send(TOKEN_CHUNKS, turn.conversation_id, ended)
     crash_point("api.after_cancel")
     doorbell = CancelRequested(
-        envelope(request, caller, cause, "CancelRequested"), turn.generation_id, turn.conversation_id, "cancelled"
+        author.envelope(cause, "CancelRequested"), turn.generation_id, turn.conversation_id, "cancelled"
     )
     with contextlib.suppress(LogUnavailable):  # a lost doorbell costs time, never truth
-        parts.log.fire(CONTROL, turn.generation_id, encode(doorbell))
+        log.fire(CONTROL, turn.generation_id, encode(doorbell))

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Response
 
 from api.access.auth import Caller
 from api.http.answers import json_answer
-from api.parts import parts_of
+from api.http.providing import provided
+from infra.models.catalogue import ModelCatalogue
 from infra.models.spec import ModelSpec
 
 router = APIRouter(prefix="/api/v1/models", tags=["models"])
 
+Models = Annotated[ModelCatalogue, Depends(provided(ModelCatalogue))]
+
 
 @router.get("")
-async def list_models(request: Request, caller: Caller) -> Response:
+async def list_models(caller: Caller, models: Models) -> Response:
     """Every model of this installation. Prices are of a million tokens."""
-    models = parts_of(request).models
     return json_answer({"data": [model_json(spec, spec.id == models.default_model.id) for spec in models]})
 
 

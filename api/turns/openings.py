@@ -1,36 +1,18 @@
-"""Getting at the stream of a generation: begun by a command, joined by its key, or taken up again by its id."""
+"""The stream of a generation that was begun before: joined by its key, or taken up again by its id."""
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import chain, repeat
 
-from api.access.key_cache import Principal
-from api.consistency.position_tokens import PositionToken, token_of
-from api.http.errors import KeyReused, not_accepted_for_sure, unavailable
-from api.http.metrics import PRODUCE_FAILURES
-from api.parts import Parts
-from api.streaming.endings import Ending
-from api.streaming.feed import Feed
+from api.consistency.position_tokens import PositionToken
+from api.http.errors import KeyReused
 from api.streaming.sources import FinishedSource, Source
-from infra.clock import monotonic_s
-from infra.crash_points import crash_point
+from api.turns.ports import StreamPorts
+from infra.models.catalogue import ModelCatalogue
+from infra.models.prices import price_of
 from projections.generations.queries import GenerationRow
-from schemas.conversation import PromptSubmitted, RegenerateRequested
-from schemas.envelope import Position
 from schemas.generation import Turn
-from schemas.price import Price
-from topics.catalogue import CONVERSATION_EVENTS
-from topics.errors import LogUnavailable
-
-SETTLE_S = 30.0
-"""How long a command that carries a key waits to see that it was the first of its key."""
-_POLLS_S = (0.1, 0.25, 0.5, 1.0)
-
-Command = PromptSubmitted | RegenerateRequested
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,53 +26,32 @@ class Opened:
     replayed: bool
 
 
-def turn_of(command: Command, price: Price, cause: Position) -> Turn:
-    """The turn that a command at `cause` begins."""
-    prompt = command.message_id if isinstance(command, PromptSubmitted) else command.prompt_message_id
-    return Turn(
-        generation_id=command.generation_id,
-        conversation_id=command.conversation_id,
-        user_id=command.user_id,
-        message_id=command.message_id,
-        prompt_message_id=prompt,
-        kind=command.kind if isinstance(command, PromptSubmitted) else "chat",
-        model=command.model,
-        price=price,
-        request_hash=command.request_hash,
-        cause=cause,
-        tail=command.tail,
-    )
+def turn_of_row(models: ModelCatalogue, row: GenerationRow) -> Turn:
+    """The turn of a generation known from its row."""
+    return row.turn(price_of(row, models))
 
 
-def turn_of_row(parts: Parts, row: GenerationRow) -> Turn:
-    """The turn of a generation known from its row: priced as its model is now, free if there is no such model now."""
-    return row.turn(parts.models.get(row.model).price if row.model in parts.models else _FREE)
-
-
-_FREE = Price("none", "USD", 0, 0, 0)
-
-
-async def find(parts: Parts, principal: Principal, generation_id: str) -> Opened | None:
+async def find(ports: StreamPorts, user_id: str, generation_id: str) -> Opened | None:
     """The caller's generation, live or finished; None: there is none (yet), or it is somebody else's.
 
     Raises LogUnavailable, StoreUnavailable.
     """
-    feed = parts.hub.by_generation(generation_id)
-    if feed is not None and feed.user_id == principal.user_id and (turn := feed.turn or feed.command) is not None:
-        return await _join(parts, turn)
-    return await _find_row(parts, principal, generation_id)
+    feed = ports.hub.by_generation(generation_id)
+    if feed is not None and feed.user_id == user_id and (turn := feed.turn or feed.command) is not None:
+        return await _join(ports, turn)
+    return await _find_row(ports, user_id, generation_id)
 
 
-async def find_repeat(parts: Parts, principal: Principal, generation_id: str, request_hash: str) -> Opened | None:
+async def find_repeat(ports: StreamPorts, user_id: str, generation_id: str, request_hash: str) -> Opened | None:
     """The generation that an earlier request with the same key began. Raises KeyReused for another body.
 
     Only its first record or row is believed: a command that was merely acknowledged here may be a second one.
     """
-    feed = parts.hub.by_generation(generation_id)
-    if feed is not None and feed.user_id == principal.user_id and feed.turn is not None:
-        opened = await _join(parts, feed.turn)
+    feed = ports.hub.by_generation(generation_id)
+    if feed is not None and feed.user_id == user_id and feed.turn is not None:
+        opened = await _join(ports, feed.turn)
     else:
-        found = await _find_row(parts, principal, generation_id)
+        found = await _find_row(ports, user_id, generation_id)
         if found is None:
             return None
         opened = found
@@ -100,143 +61,27 @@ async def find_repeat(parts: Parts, principal: Principal, generation_id: str, re
     return opened
 
 
-async def _find_row(parts: Parts, principal: Principal, generation_id: str) -> Opened | None:
-    row = await parts.reads.generation(generation_id)
-    if row is None or row.user_id != principal.user_id:
+async def _find_row(ports: StreamPorts, user_id: str, generation_id: str) -> Opened | None:
+    row = await ports.reads.generation(generation_id)
+    if row is None or row.user_id != user_id:
         return None
-    return await _join(parts, turn_of_row(parts, row))
+    return await _join(ports, turn_of_row(ports.models, row))
 
 
-async def _join(parts: Parts, turn: Turn) -> Opened:
-    if parts.hub.by_generation(turn.generation_id) is None:
-        outcome = await parts.reads.outcome(turn.generation_id)
+async def _join(ports: StreamPorts, turn: Turn) -> Opened:
+    if ports.hub.by_generation(turn.generation_id) is None:
+        outcome = await ports.reads.outcome(turn.generation_id)
         if outcome is not None:
             return Opened(turn, FinishedSource(outcome), _nothing, None, True)
-    feed = parts.hub.open(turn.generation_id, turn.conversation_id, turn.user_id)
+    feed = ports.hub.open(turn.generation_id, turn.conversation_id, turn.user_id)
     feed.command = feed.command or turn
     try:
-        await parts.hub.refill(feed, turn.tail)
+        await ports.hub.refill(feed, turn.tail)
     except BaseException:
-        parts.hub.close(feed)
+        ports.hub.close(feed)
         raise
-    return Opened(turn, feed, lambda: parts.hub.close(feed), None, True)
+    return Opened(turn, feed, lambda: ports.hub.close(feed), None, True)
 
 
 def _nothing() -> None:
     """A finished source holds nothing."""
-
-
-async def begin(
-    parts: Parts, make: Callable[[Position], Command], generation_id: str, conversation_id: str, user_id: str,
-    price: Price, key: str, *, keyed: bool,
-) -> Opened:  # fmt: skip
-    """Produce a command as one record, its reader registered before. Returns once the log has acknowledged it.
-
-    `make` gets the place in token-chunks where the reader began. With `keyed`, returns only when it is known that no
-    earlier command had this key; raises KeyReused if one had, with another body. Raises ApiError 503 when the log did
-    not acknowledge: the command may have been accepted.
-    """
-    feed = parts.hub.open(generation_id, conversation_id, user_id)
-    try:
-        command = make(feed.since)
-        try:
-            crash_point("api.before_command")
-            at = await parts.log.send(CONVERSATION_EVENTS, conversation_id, command)
-            crash_point("api.after_command")
-        except LogUnavailable as error:
-            PRODUCE_FAILURES.inc()
-            raise not_accepted_for_sure(key) from error
-        turn = turn_of(command, price, at)
-        if not keyed:
-            # One with a key may be a second one: whoever joins or cancels meanwhile waits for _settle.
-            feed.command = turn
-        token = token_of([(CONVERSATION_EVENTS, at.partition, at.offset)])
-        if turn.kind == "chat":
-            parts.own_writes.wrote(conversation_id, user_id, at)
-        source, replayed = (await _settle(parts, feed, turn, key)) if keyed else (feed, False)
-    except BaseException:
-        parts.hub.close(feed)
-        raise
-    return Opened(turn, source, lambda: parts.hub.close(feed), token, replayed)
-
-
-async def _settle(parts: Parts, feed: Feed, ours: Turn, key: str) -> tuple[Source, bool]:
-    """(what to serve, whether an earlier command with this key had begun it)."""
-    first = await _first_turn(parts, feed)
-    if first is None:
-        raise unavailable(
-            f"The command was accepted but nothing began yet. Retry with the header Idempotency-Key: {key}",
-            headers={"Idempotency-Key": key},
-        )
-    if first.request_hash != ours.request_hash:
-        raise KeyReused
-    feed.command = first
-    if first.cause == ours.cause:
-        return feed, False
-    outcome = await parts.reads.outcome(feed.generation_id)
-    if outcome is not None:
-        return FinishedSource(outcome), True
-    await parts.hub.refill(feed, first.tail)
-    return feed, True
-
-
-async def _first_turn(parts: Parts, feed: Feed) -> Turn | None:
-    """The turn in the first record or row of the feed's generation; None if there is neither within SETTLE_S."""
-    ring = _Ring()
-    feed.listen(ring)
-    try:
-        async with asyncio.timeout(SETTLE_S):
-            for pause_s in chain(_POLLS_S, repeat(_POLLS_S[-1])):
-                if feed.lost is not None:
-                    raise feed.lost
-                if feed.turn is not None:
-                    return feed.turn
-                if await ring.rung_within(pause_s):
-                    continue
-                if (row := await parts.reads.generation(feed.generation_id)) is not None:
-                    return turn_of_row(parts, row)
-    except TimeoutError:
-        pass
-    finally:
-        feed.leave(ring)
-    return None
-
-
-class _Ring:
-    """A listener for one who waits with a limit."""
-
-    def __init__(self) -> None:
-        self._rung = asyncio.Event()
-
-    def wake(self) -> None:
-        self._rung.set()
-
-    async def rung_within(self, at_most_s: float) -> bool:
-        """Wait for the next wake-up; False if none came in time."""
-        self._rung.clear()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(at_most_s):
-                await self._rung.wait()
-        return self._rung.is_set()
-
-
-async def grown_within(source: Source, at_most_s: float, enough: Callable[[], bool]) -> None:
-    """Wait, bounded, until `enough` or until the source has ended. Raises what made the source lose its way."""
-    ring = _Ring()
-    source.listen(ring)
-    try:
-        until_s = monotonic_s() + at_most_s
-        while source.lost is None and source.ending is None and not enough():
-            left_s = until_s - monotonic_s()
-            if left_s <= 0 or not await ring.rung_within(left_s):
-                return
-    finally:
-        source.leave(ring)
-    if source.lost is not None:
-        raise source.lost
-
-
-async def ended_within(source: Source, at_most_s: float) -> Ending | None:
-    """The source's ending, waited for; None if it has none by then. Raises what made the source lose its way."""
-    await grown_within(source, at_most_s, lambda: False)
-    return source.ending

@@ -19,21 +19,28 @@ _A_MESSAGE = 64
 """Characters that one message more is as much work as."""
 SERVICE_CLASS: Final = "interactive"
 TIER: Final = "default"
-_LARGE_COUNTS = asyncio.Semaphore(2)
+MAX_LONG_AT_ONCE = 2
 
 
-async def check_context(spec: ModelSpec, messages: Sequence[ChatMessage], param: str) -> int:
-    """The tokens of a prompt of these messages. Raises ApiError 400 when they leave the model none to answer with."""
-    counter = TokenCounter.of(spec)
-    if sum(len(plain(message.content)) + _A_MESSAGE for message in messages) <= INLINE_CHARACTERS:
-        tokens = counter.count_messages(messages)
-    else:
-        async with _LARGE_COUNTS:
-            tokens = await asyncio.to_thread(counter.count_messages, messages)
-    if tokens >= spec.context_tokens:
-        counted = str(tokens) if tokens < counter.most else f"at least {tokens}"
-        raise context_length_exceeded(spec.context_tokens, counted, param)
-    return tokens
+class PromptSizes:
+    """Counts the tokens of prompts: so many long ones at once, in threads."""
+
+    def __init__(self, max_long: int = MAX_LONG_AT_ONCE) -> None:
+        self._long = asyncio.Semaphore(max_long)
+
+    async def check_context(self, spec: ModelSpec, messages: Sequence[ChatMessage], param: str) -> int:
+        """The tokens of a prompt of these messages. Raises ApiError 400 when they leave the model none to answer
+        with."""
+        counter = TokenCounter.of(spec)
+        if sum(len(plain(message.content)) + _A_MESSAGE for message in messages) <= INLINE_CHARACTERS:
+            tokens = counter.count_messages(messages)
+        else:
+            async with self._long:
+                tokens = await asyncio.to_thread(counter.count_messages, messages)
+        if tokens >= spec.context_tokens:
+            counted = str(tokens) if tokens < counter.most else f"at least {tokens}"
+            raise context_length_exceeded(spec.context_tokens, counted, param)
+        return tokens
 
 
 def deadline_us(spec: ModelSpec) -> int:

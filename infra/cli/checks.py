@@ -5,23 +5,22 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from infra.cli.browser_path import NoBrowser, browser_path
+from infra.cli.gate_plan import TESTS, plan, quick_plan, suite_names
+from infra.cli.gate_times import TIMES_VARIABLE, Part, Times, recorded_times, report, times_of, to_record
+from infra.clock import monotonic_s
 
 REPO_ROOT = Path(__file__).parents[2]
-TESTS = REPO_ROOT / "tests"
-UNIT_PROCESSES = 2
+DURATIONS = TESTS / "durations.json"
+QUICK = "quick"
 NOTHING_COLLECTED = 5
-# Run after the others, with servers of their own: about half of the time.
-SECOND_RUN = (
-    "e2e", "faults", "fuzz", "histories", "integration/guarantees", "integration/replay", "releases", "sim",
-)  # fmt: skip
-SLOWEST = ("--durations=15", "--durations-min=10")
 
 CHECKS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("ruff check", ("-m", "ruff", "check", ".")),
@@ -60,10 +59,18 @@ def test(
     ] = None,
     seed: Annotated[
         int | None,
-        typer.Option("--seed", metavar="S", min=0, help="What they are drawn from; needs --faults or --fuzz."),
+        typer.Option("--seed", metavar="S", min=0, help="Seed of the random choices; needs --faults or --fuzz."),
     ] = None,
+    record: Annotated[
+        bool,
+        typer.Option("--record-durations", help="Write the times of this run's tests into tests/durations.json."),
+    ] = False,
 ) -> None:
-    """Check, then test: `test [unit|integration|…] [PYTEST ARGUMENTS]`. Unit tests run two at a time.
+    """Check, then test: `test [quick|unit|integration|…] [PYTEST ARGUMENTS]`. Unit tests run two at a time.
+
+    At the end: the ten slowest tests, those that have become slower than tests/durations.json says, and the whole time.
+
+    quick: the checks, the unit tests and one turn through a whole stack, in five minutes at most. CI runs all.
 
     Without a Chromium the page's tests (web) are left out, and that is said, unless they are asked for or CI is set.
 
@@ -83,13 +90,28 @@ def test(
         raise typer.Exit(_run(fuzz_run(fuzz, seed)))
     suites = suite_names()
     wanted = [argument for argument in context.args if argument in suites]
-    extra = [argument for argument in context.args if argument not in suites]
-    left_out = None if wanted or os.environ.get("CI") else _without_browser()
+    extra = [argument for argument in context.args if argument not in (*suites, QUICK)]
+    quick = QUICK in context.args
+    if quick and wanted:
+        raise typer.BadParameter(f"{QUICK} is a selection of its own: leave out {', '.join(wanted)}")
+    left_out = None if wanted or quick or os.environ.get("CI") else _without_browser()
     if left_out is not None:
         suites.remove("web")
+    began_s = monotonic_s()
     if not no_check:
         check()
-    results = [run_pytest(run, extra) for run in plan(wanted or suites)]
+    parts = [Part("checks", monotonic_s() - began_s)]
+    times: dict[str, Mapping[str, float]] = {}
+    results = []
+    for name, run in quick_plan() if quick else plan(wanted or suites):
+        began_s = monotonic_s()
+        code, found = timed_pytest(run, extra)
+        parts.append(Part(name, monotonic_s() - began_s))
+        times |= found
+        results.append(code)
+    print("\n".join(report(parts, times, recorded_times(DURATIONS))))
+    if record:
+        DURATIONS.write_text(to_record(times, recorded_times(DURATIONS)))
     if left_out is not None:
         print(f"Left out: tests/web. {left_out[0].upper()}{left_out[1:]}.")
     if any(results):
@@ -105,28 +127,6 @@ def _without_browser() -> str | None:
     return None
 
 
-def suite_names() -> list[str]:
-    """The folders of tests/ that hold tests, unit tests first."""
-    names = [folder.name for folder in TESTS.iterdir() if any(folder.rglob("test_*.py"))]
-    return sorted(names, key=lambda name: (name != "unit", name))
-
-
-def plan(suites: Sequence[str]) -> list[list[str]]:
-    """Pytest's arguments, a list a run; the runs go one after the other.
-
-    Unit tests share the cores. The others have one stack of servers a run: side by side they took as long, and what a
-    test may expect of time no longer held. Those that replay whole logs do not read the log of all the others' tests.
-    """
-    runs = [["-n", str(UNIT_PROCESSES), str(TESTS / "unit")]] if "unit" in suites else []
-    others = [TESTS / suite for suite in suites if suite != "unit"]
-    elsewhere = [TESTS / path for path in SECOND_RUN if any((TESTS / path).is_relative_to(suite) for suite in others)]
-    first = [str(suite) for suite in others if suite not in elsewhere]
-    second = [str(path) for path in elsewhere]
-    if first:
-        first += [f"--ignore={path}" for path in second]
-    return [*runs, *([*SLOWEST, *run] for run in (first, second) if run)]
-
-
 def fault_run(faults: int, seed: int | None) -> list[str]:
     """Python's arguments for a run of so many faults; `seed` None: another one each time."""
     return ["-m", "tests.faults.run", "--faults", str(faults), *(["--seed", str(seed)] if seed is not None else [])]
@@ -137,9 +137,17 @@ def fuzz_run(count: int, seed: int | None) -> list[str]:
     return ["-m", "tests.fuzz.run", "--count", str(count), *(["--seed", str(seed)] if seed is not None else [])]
 
 
-def run_pytest(run: Sequence[str], extra: Sequence[str]) -> int:
+def timed_pytest(run: Sequence[str], extra: Sequence[str]) -> tuple[int, Times]:
+    """Pytest's exit code and how long each test took."""
+    with tempfile.TemporaryDirectory(prefix="verbatim-times-") as folder:
+        file = Path(folder) / "times.json"
+        code = run_pytest(run, extra, {TIMES_VARIABLE: str(file)})
+        return code, times_of(file)
+
+
+def run_pytest(run: Sequence[str], extra: Sequence[str], variables: Mapping[str, str] | None = None) -> int:
     """Run pytest with these arguments; returns its exit code. A selection in `extra` (as -k) may leave a run empty."""
-    code = _run(["-m", "pytest", *run, *extra])
+    code = _run(["-m", "pytest", *run, *extra], variables)
     return 0 if code == NOTHING_COLLECTED and extra else code
 
 
@@ -148,9 +156,6 @@ def _passes(name: str, arguments: Sequence[str]) -> bool:
     return _run(arguments) == 0
 
 
-def _run(arguments: Sequence[str]) -> int:
-    return subprocess.run([sys.executable, *arguments], cwd=REPO_ROOT, env=_environment(), check=False).returncode
-
-
-def _environment() -> dict[str, str]:
-    return dict(os.environ) | {"PYTHONPATH": str(REPO_ROOT)}
+def _run(arguments: Sequence[str], variables: Mapping[str, str] | None = None) -> int:
+    environment = os.environ | {"PYTHONPATH": str(REPO_ROOT)} | dict(variables or {})
+    return subprocess.run([sys.executable, *arguments], cwd=REPO_ROOT, env=environment, check=False).returncode

@@ -8,15 +8,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from infra.cassandra import StoreUnavailable
-from infra.models.catalogue import ModelCatalogue, ModelNotFound
+from infra.models.catalogue import ModelCatalogue
 from infra.moderation.policy_file import load_policy
 from infra.settings import Settings
 from projections.facade import Projections
 from projections.history import ProjectedHistory
-from schemas.price import Price
 from streams.conversation.agent import make_conversation_app
 from streams.conversation.ports import HistoryPort, NoHistory
-from streams.conversation.reactor import UNKNOWN_PRICE
 from streams.faust.app import StreamApp
 
 
@@ -24,13 +22,7 @@ class _History(ProjectedHistory):
     """The agent's history port, of what the projections offer."""
 
     def __init__(self, projections: Projections, models: ModelCatalogue) -> None:
-        def price_of(model: str) -> Price:
-            try:
-                return models.get(model).price
-            except ModelNotFound:
-                return UNKNOWN_PRICE
-
-        super().__init__(projections, price_of)
+        super().__init__(projections, models)
         self._facade = projections
 
     async def beginning(self, conversation_id: str) -> NoHistory | None:

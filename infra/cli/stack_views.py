@@ -33,7 +33,7 @@ def register(app: typer.Typer) -> None:
 def status(
     state: StateOption = None, as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False
 ) -> None:
-    """What runs: name, role, pid, state, restarts, uptime, memory. Exit code 1 when nothing does."""
+    """What runs: name, role, pid, state, restarts, uptime, memory, metrics port. Exit code 1 when nothing does."""
     layout = Layout.at(state_folder(state))
     pid = layout.supervisor_pid()
     snapshot = read_snapshot(layout.status_file) if pid is not None else None
@@ -81,7 +81,7 @@ def group_rss_bytes(leader: int) -> int:
 
 
 def _print_table(snapshot: Snapshot, rows: list[dict[str, Any]]) -> None:
-    lines = [("NAME", "ROLE", "PID", "STATE", "RESTARTS", "UPTIME", "MEMORY", "")]
+    lines = [("NAME", "ROLE", "PID", "STATE", "RESTARTS", "UPTIME", "MEMORY", "METRICS", "")]
     for row in rows:
         memory = f"{row['rss_bytes'] / 2**20:.0f} MiB" if row["rss_bytes"] else "-"
         lines.append(
@@ -93,12 +93,13 @@ def _print_table(snapshot: Snapshot, rows: list[dict[str, Any]]) -> None:
                 str(row["restarts"]),
                 _duration(row["uptime_s"]),
                 memory,
+                str(row["metrics_port"] or "-"),
                 row["detail"] or row["trouble"],
             )
         )
-    widths = [max(len(line[column]) for line in lines) for column in range(7)]
+    widths = [max(len(line[column]) for line in lines) for column in range(8)]
     for line in lines:
-        print("  ".join([*(cell.ljust(width) for cell, width in zip(line, widths, strict=False)), line[7]]).rstrip())
+        print("  ".join([*(cell.ljust(width) for cell, width in zip(line, widths, strict=False)), line[8]]).rstrip())
     total = sum(row["rss_bytes"] or 0 for row in rows)
     print(f"{snapshot.phase}; {snapshot.api_url}; {total / 2**20:.0f} MiB in all")
 
@@ -116,14 +117,16 @@ def _duration(seconds: int | None) -> str:
 def logs(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A child's name, or supervisor.")],
     state: StateOption = None,
-    follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on as lines are written.")] = False,
-    lines: Annotated[int, typer.Option("-n", "--lines", min=0, max=100_000, help="How many last lines.")] = 50,
+    follow: Annotated[bool, typer.Option("-f", "--follow", help="Print new lines as they are written.")] = False,
+    lines: Annotated[
+        int, typer.Option("-n", "--lines", min=0, max=100_000, help="The number of last lines to print.")
+    ] = 50,
 ) -> None:
     """Print the log of one child."""
     layout = Layout.at(state_folder(state))
     known = sorted(file.stem for file in layout.logs.glob("*.log")) if layout.logs.is_dir() else []
     if not known:
-        complain(f"no logs in {layout.root}: nothing was started there yet")
+        complain(f"no logs in {layout.root}: nothing has been started there")
     if name not in known:
         raise typer.BadParameter(f"no log of {name!r}; there are: {', '.join(known)}", param_hint="NAME")
     try:

@@ -35,7 +35,8 @@ class ChildSpec:
     nobody answers for `unanswered_after_s`. What hangs is killed and started again.
     `takes_orders`: its standard input is a pipe for one line, see infra.stack.spare. A stack does not start without
     what `is_required`. `before_start` is called before each life, in a thread; an OSError of it is a start that failed.
-    `env_now`: what its environment says besides, asked anew before each life.
+    `env_now`: what its environment says besides, asked anew before each life. `metrics_port`: where it serves /metrics
+    of this host; 0: nowhere.
     """
 
     name: str
@@ -52,5 +53,6 @@ class ChildSpec:
     is_server: bool = False
     is_required: bool = True
     shared_memory_prefix: str = ""
+    metrics_port: int = 0
     before_start: Callable[[], object] | None = None
     env_now: Callable[[], Mapping[str, str]] | None = field(default=None, repr=False)

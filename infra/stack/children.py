@@ -22,6 +22,7 @@ from infra.stack.write_level import level_variable
 
 REPO_ROOT = Path(__file__).parents[2]
 INSTANCE_VARIABLE = "VERBATIM_INSTANCE"
+METRICS_VARIABLE = f"{PREFIX}METRICS__PORT"
 MOST_OF_A_ROLE = 16
 WORKER_HUNG_AFTER_S = 2.0
 """Users watch a worker's stream stand still. Its loop only passes things on, whatever may block has a thread of its
@@ -101,6 +102,18 @@ def own_children(
         for role in roles
         for ordinal in range(scale.get(role.name, 1))
     )
+
+
+def with_metrics(
+    children: tuple[ChildSpec, ...], ports: Callable[[tuple[str, ...]], Mapping[str, int]]
+) -> tuple[ChildSpec, ...]:
+    """The children, each told of a port of its own for its metrics. `ports` gives a port for each name."""
+    given = ports(tuple(f"{child.name} metrics" for child in children))
+    return tuple(_at_port(child, given[f"{child.name} metrics"]) for child in children)
+
+
+def _at_port(child: ChildSpec, port: int) -> ChildSpec:
+    return dataclasses.replace(child, metrics_port=port, env={**child.env, METRICS_VARIABLE: str(port)})
 
 
 def spare_worker(

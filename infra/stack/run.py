@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from functools import partial
 from typing import Protocol
 
 from infra.settings import Settings
 from infra.stack.addresses import PORT_NAMES, external_servers, with_local_addresses
-from infra.stack.children import inherited_environment, own_children, rebuild_job, spare_worker
+from infra.stack.children import inherited_environment, own_children, rebuild_job, spare_worker, with_metrics
 from infra.stack.host import gather, judge, require
 from infra.stack.layout import Layout
 from infra.stack.ports import assign
@@ -60,7 +61,9 @@ async def run_stack(
         environment = inherited_environment()
         children = own_children(resolved, layout, scale, environment)
         waiting = spare_worker(resolved, layout, scale, environment)
-        spare = Spare(waiting, "worker") if waiting is not None else None
+        free = partial(assign, file=layout.ports_file, seed=layout.stack_id())
+        children, spares = with_metrics(children, free), with_metrics((waiting,) if waiting is not None else (), free)
+        spare = Spare(spares[0], "worker") if spares else None
         job = rebuild_job(resolved, layout, environment)
         supervisor = Supervisor(resolved, layout, children, preparations, watcher.show, spare, job)
         servers = plan_servers(resolved, layout, ports, supervisor.say, external=external)

@@ -16,7 +16,7 @@ MOST_BYTES = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class ChildView:
-    """`trouble`: why it cannot stay up, in words; empty while it can."""
+    """`trouble`: why it cannot stay up, in words; empty while it can. `metrics_port` 0: it serves none."""
 
     name: str
     role: str
@@ -26,6 +26,7 @@ class ChildView:
     restarts: int
     started_at: str
     trouble: str = ""
+    metrics_port: int = 0
 
 
 @dataclass(frozen=True, slots=True)

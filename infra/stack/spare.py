@@ -24,8 +24,10 @@ FRESH_S = 1.5
 
 
 def orders(child: ChildSpec, log: str) -> str:
-    """The line a waiting spare reads: who it is from now on, where it beats, and where its log goes."""
-    return json.dumps({"instance": child.name, "lifesign": child.env["VERBATIM_LIFESIGN"], "log": log})
+    """The line a waiting spare reads: who it is from now on, where it beats, where its log goes, and at which port its
+    metrics are."""
+    lifesign = child.env["VERBATIM_LIFESIGN"]
+    return json.dumps({"instance": child.name, "lifesign": lifesign, "log": log, "metrics_port": child.metrics_port})
 
 
 class SpareKeeper(Keeper):
@@ -42,7 +44,7 @@ class SpareKeeper(Keeper):
             return None
         self._process, self.pid = None, None
         self._given.set()
-        self._set("waiting", f"became {child.name}; a new one is started in {PAUSE_S:g} s")
+        self._set("waiting", f"replaced {child.name}; a new spare starts in {PAUSE_S:g} s")
         return process
 
     async def _until_end(self, watch: Watch) -> str:

@@ -17,6 +17,12 @@ class RunningChild:
     name: str
     role: str
     pid: int
+    metrics_port: int = 0
+
+
+def metrics_url(port: int) -> str:
+    """Where the metrics of a process are read on this host; empty for port 0: it has none."""
+    return f"http://127.0.0.1:{port}/metrics" if port else ""
 
 
 def api_url(settings: Settings) -> str:
@@ -37,8 +43,13 @@ def stack_document(settings: Settings, key: str, children: Iterable[RunningChild
         },
         "redis": {"url": settings.redis.url.get_secret_value()},
         "triton": {"grpc": settings.triton.grpc},
-        "children": [{"name": c.name, "role": c.role, "pid": c.pid} for c in children],
+        "children": [_child(child) for child in children],
     }
+
+
+def _child(child: RunningChild) -> dict[str, Any]:
+    said: dict[str, Any] = {"name": child.name, "role": child.role, "pid": child.pid}
+    return said | ({"metrics": metrics_url(child.metrics_port)} if child.metrics_port else {})
 
 
 def write_stack_file(path: Path, document: dict[str, Any]) -> None:

@@ -82,7 +82,7 @@ class Supervisor:
         failure: StackError | None = None
         cleared = await asyncio.to_thread(end_marked, self._stack_id)
         if cleared:
-            log.warning("ended what an earlier supervisor left behind", processes=cleared)
+            log.warning("ended processes that an earlier supervisor left behind", processes=cleared)
         async with asyncio.TaskGroup() as tasks:
             upkeep = [
                 tasks.create_task(self._tick()),
@@ -118,7 +118,17 @@ class Supervisor:
 
     def snapshot(self) -> Snapshot:
         views = tuple(
-            ChildView(k.spec.name, k.spec.role, k.state, k.detail, k.pid, k.restarts, k.started_at, k.trouble)
+            ChildView(
+                k.spec.name,
+                k.spec.role,
+                k.state,
+                k.detail,
+                k.pid,
+                k.restarts,
+                k.started_at,
+                k.trouble,
+                k.spec.metrics_port,
+            )
             for k in self._keepers
         )
         url = stack_document(self._settings, "", ())["api"]["url"]
@@ -129,7 +139,9 @@ class Supervisor:
         snapshot = self.snapshot()
         try:
             write_snapshot(self._layout.status_file, snapshot)
-            running = [RunningChild(c.name, c.role, c.pid) for c in snapshot.children if c.pid is not None]
+            running = [
+                RunningChild(c.name, c.role, c.pid, c.metrics_port) for c in snapshot.children if c.pid is not None
+            ]
             document = stack_document(self._settings, self._key, running)
             if document != self._written:
                 write_stack_file(self._layout.stack_file, document)

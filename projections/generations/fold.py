@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from projections.generations.price_cell import price_to_cell
 from projections.generations.table import GENERATIONS
 from projections.order import first_wins
 from projections.rows import Put, RowChange
@@ -18,7 +21,7 @@ def fold(record: ConversationEvent, position: Position) -> tuple[RowChange, ...]
             kind = "chat"
         case _:
             return ()
-    cells = {
+    cells: dict[str, Any] = {
         "user_id": record.user_id,
         "conversation_id": record.conversation_id,
         "message_id": record.message_id,
@@ -35,4 +38,6 @@ def fold(record: ConversationEvent, position: Position) -> tuple[RowChange, ...]
         "tail_partition": record.tail.partition,
         "tail_offset": record.tail.offset,
     }
+    if record.price is not None:
+        cells["price"] = price_to_cell(record.price, position)
     return (Put(GENERATIONS, (record.generation_id,), cells, first_wins(position)),)

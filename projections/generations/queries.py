@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from infra.cassandra import Row
+from projections.generations.price_cell import price_from_cell
 from projections.reading import Tables
 from schemas.conversation import TurnKind
 from schemas.envelope import Position
@@ -17,14 +18,21 @@ COLUMNS = (
     "generation_id, user_id, conversation_id, message_id, prompt_message_id, kind, model, request_hash, asked_at_us,"
     " deadline_at_us, cause_epoch, cause_partition, cause_offset, tail_epoch, tail_partition, tail_offset"
 )
-_ONE = f"SELECT {COLUMNS} FROM {{generations}} WHERE generation_id = ?"  # noqa: S608 - our own columns
-_SOME = f"SELECT {COLUMNS} FROM {{generations}} WHERE generation_id IN ?"  # noqa: S608
+NEW_COLUMNS = ("price",)
+"""What definition 1 has not."""
+_SELECTION = COLUMNS + "".join(f"{{+{name}}}" for name in NEW_COLUMNS)
+_NAMES = (*COLUMNS.split(", "), *NEW_COLUMNS)
+_ONE = f"SELECT {_SELECTION} FROM {{generations}} WHERE generation_id = ?"  # noqa: S608 - our own columns
+_SOME = f"SELECT {_SELECTION} FROM {{generations}} WHERE generation_id IN ?"  # noqa: S608
 _AT_ONCE = 50
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GenerationRow:
-    """A generation as its first command asked for it. `tail`: a lower bound of its records in token-chunks."""
+    """A generation as its first command asked for it. `tail`: a lower bound of its records in token-chunks.
+
+    `price`: what the command names; None: it names none, or the row is of definition 1.
+    """
 
     generation_id: str
     user_id: str
@@ -38,9 +46,10 @@ class GenerationRow:
     deadline_at_us: int
     cause: Position
     tail: Position
+    price: Price | None = None
 
     def turn(self, price: Price) -> Turn:
-        """The turn, at a price: what a model costs is no part of a command."""
+        """The turn, at what infra.models.prices.price_of says of this row."""
         return Turn(
             generation_id=self.generation_id,
             conversation_id=self.conversation_id,
@@ -57,11 +66,12 @@ class GenerationRow:
 
 
 def row_of(values: Row) -> GenerationRow:
-    """The generation in a row of COLUMNS."""
-    row = dict(zip(COLUMNS.split(", "), values, strict=True))
+    """The generation in a row of COLUMNS and as many of NEW_COLUMNS as there are."""
+    row = dict(zip(_NAMES, values, strict=False))
     cause = Position(row.pop("cause_epoch"), row.pop("cause_partition"), row.pop("cause_offset"))
     tail = Position(row.pop("tail_epoch"), row.pop("tail_partition"), row.pop("tail_offset"))
-    return GenerationRow(**row, cause=cause, tail=tail)
+    price = price_from_cell(row.pop("price", None), cause)
+    return GenerationRow(**row, cause=cause, tail=tail, price=price)
 
 
 async def generation(tables: Tables, generation_id: str) -> GenerationRow | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from projections.rows import Table
+from projections.rows import Table, without
 
 GENERATIONS = Table(
     name="generations",
@@ -23,5 +23,9 @@ GENERATIONS = Table(
         "tail_epoch": "bigint",
         "tail_partition": "bigint",
         "tail_offset": "bigint",
+        "price": "text",
     },
 )
+
+GENERATIONS_1 = without(GENERATIONS, "price")
+"""As definition 1 has it."""

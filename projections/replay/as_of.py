@@ -108,7 +108,8 @@ class Past:
 
     def generation(self, generation_id: str) -> GenerationRow | None:
         """The generation as its first command asked for it."""
-        values = self._values(GENERATIONS, generations.COLUMNS).get((generation_id,))
+        columns = ", ".join((generations.COLUMNS, *generations.NEW_COLUMNS))
+        values = self._values(GENERATIONS, columns).get((generation_id,))
         return None if values is None else generations.row_of(values)
 
     def user(self, user_id: str) -> tuple[UserRow | None, list[ApiKeyRow]]:

@@ -17,6 +17,7 @@ from infra.clock import monotonic_s, now_us
 from infra.crash_points import crash_point
 from infra.logging import get_logger
 from infra.models.catalogue import ModelCatalogue, ModelNotFound, ModelSpec
+from infra.models.prices import price_of
 from infra.models.tokenizers import TokenCounter
 from infra.moderation.policy import Policy
 from infra.settings import Settings
@@ -28,28 +29,25 @@ from schemas.conversation import (
     PromptSubmitted,
     RegenerateRequested,
 )
-from schemas.envelope import Position
 from schemas.generation import Turn
+from schemas.turns import Command, turn_of
 from streams.conversation.counting import RememberedCounts
 from streams.conversation.memory import Begun, Memory
 from streams.conversation.ports import Context, HistoryPort, NoHistory
 from streams.conversation.reactor import (
-    UNKNOWN_PRICE,
-    Command,
     Out,
     characters,
     counted_tokens,
     react,
     react_to_deletion,
     too_large,
-    turn_of,
 )
 from streams.faust.app import Handler, Source, StreamApp, make_app, run_agent
 from topics.catalogue import CONTROL, CONVERSATION_EVENTS, MODERATION_VERDICTS, TOKEN_CHUNKS, jobs_topic
 from topics.errors import LogUnavailable, RecordRefused
 from topics.headers import headers_of
 from topics.producer import LogProducer, log_error
-from topics.spec import EIGHT_MIB
+from topics.spec import EIGHT_MIB, TopicSpec
 
 OpenHistory = Callable[[], AbstractAsyncContextManager[HistoryPort]]
 
@@ -83,7 +81,7 @@ class ConversationAgent:
         models: ModelCatalogue,
         policy: Policy,
         history: HistoryPort,
-        epoch: int,
+        commands: TopicSpec,
         *,
         store_errors: tuple[type[Exception], ...] = (),
         history_wait_s: float = HISTORY_WAIT_S,
@@ -93,7 +91,7 @@ class ConversationAgent:
         self._models = models
         self._policy = policy
         self._history = history
-        self._epoch = epoch
+        self._commands = commands
         self._store_errors = store_errors
         self._history_wait_s = history_wait_s
         self._memory = Memory()
@@ -117,8 +115,8 @@ class ConversationAgent:
         counter = None if model is None else self._counter(model)
         if counter is not None:
             _know_prompt(counter, command)
-        price = UNKNOWN_PRICE if model is None else model.price
-        turn = turn_of(command, Position(self._epoch, source.partition, source.offset), price)
+        cause = self._commands.position(source.partition, source.offset)
+        turn = turn_of(command, cause, price_of(command, self._models))
         context = await self._context(command)
 
         def reaction() -> tuple[Out, Out]:
@@ -250,14 +248,14 @@ def make_conversation_app(
 ) -> StreamApp:
     """The Faust application of the conversation process. `store_errors`: what the history raises while it is away."""
     app = make_app("conversation", settings, pools=models.pools)
-    epoch = app.topics_catalogue[CONVERSATION_EVENTS].epoch
     for model in models:
         TokenCounter.of(model)  # a tokenizer that cannot be used stops the start, not the first prompt
 
     @asynccontextmanager
     async def opened(producer: LogProducer) -> AsyncIterator[Handler]:
         async with open_history() as history:
-            yield ConversationAgent(producer, models, policy, history, epoch, store_errors=store_errors).handle
+            commands = app.topics_catalogue[CONVERSATION_EVENTS]
+            yield ConversationAgent(producer, models, policy, history, commands, store_errors=store_errors).handle
 
     run_agent(app, (CONVERSATION_EVENTS,), _RECORDS, opened, most_in_flight=MOST_IN_FLIGHT, retry_on=store_errors)
     return app

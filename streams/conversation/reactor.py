@@ -11,30 +11,26 @@ from typing import Any, Literal, get_args
 
 from infra.moderation.policy import Policy
 from schemas import ids
+from schemas.bounding import bounded
 from schemas.control import CancelRequested
 from schemas.conversation import (
     ChatMessage,
     ConversationDeleted,
     PromptSubmitted,
-    RegenerateRequested,
     Role,
     Sampling,
     ServiceClass,
     TurnKind,
 )
-from schemas.envelope import Envelope, Position, plain
+from schemas.envelope import Envelope, plain
 from schemas.generation import EndReason, Failure, GenerationEnded, GenerationRequested, Turn
 from schemas.limits import MAX_TOKENS
 from schemas.moderation import ModerationVerdict
-from schemas.price import Price
+from schemas.turns import Command
 from streams.conversation.context import Assembled, assemble
 from streams.conversation.ports import Context, Counter, Model
-from topics.bounding import bounded
 from topics.vocabulary import check_word
 
-Command = PromptSubmitted | RegenerateRequested
-
-UNKNOWN_PRICE = Price("unknown", "USD", 0, 0, 0)
 MIN_ANSWER_TOKENS = 16
 ANSWERED = frozenset({"allow", "review"})
 """The decisions after which a prompt goes to its model."""
@@ -47,7 +43,7 @@ REFUSED = Failure("content_filter", "the prompt was refused by this installation
 MODEL_NOT_FOUND = Failure("model_not_found", "the model is no longer offered here", False)
 TOO_LONG = Failure("context_length_exceeded", "the prompt is longer than the model's context allows", False)
 CONVERSATION_DELETED = Failure("conversation_deleted", "the conversation has been deleted", False)
-PROMPT_NOT_FOUND = Failure("message_not_found", "the prompt to be answered is no part of the conversation", False)
+PROMPT_NOT_FOUND = Failure("message_not_found", "the prompt to answer is not part of the conversation", False)
 HISTORY_UNAVAILABLE = Failure("history_unavailable", "the conversation could not be read in time; try again", True)
 
 
@@ -137,28 +133,6 @@ def react_to_deletion(deleted: ConversationDeleted, turns: tuple[Turn, ...]) -> 
 def too_large(command: Command, turn: Turn) -> Out:
     """The end of a turn whose prompt is more than the model's context, or its job more than a record, can hold."""
     return _end(command, turn, "failed", TOO_LONG)
-
-
-def turn_of(command: Command, cause: Position, price: Price) -> Turn:
-    """The turn a command begins, bounded as readers will have it. `cause` is its place in conversation-events."""
-    if isinstance(command, PromptSubmitted):
-        prompt_message_id, kind = command.message_id, command.kind
-    else:
-        prompt_message_id, kind = command.prompt_message_id, "chat"
-    turn = Turn(
-        generation_id=command.generation_id,
-        conversation_id=command.conversation_id,
-        user_id=command.user_id,
-        message_id=command.message_id,
-        prompt_message_id=prompt_message_id,
-        kind=kind,
-        model=command.model,
-        price=price,
-        request_hash=command.request_hash,
-        cause=cause,
-        tail=command.tail,
-    )
-    return bounded(turn)
 
 
 def judge(command: Command, context: Context | None, policy: Policy) -> ModerationVerdict:

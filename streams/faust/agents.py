@@ -16,6 +16,7 @@ from infra.clock import monotonic_s
 from infra.crash_points import crash_point
 from infra.exits import tell_newer
 from infra.logging import get_logger
+from infra.runtime.metrics import GIVEN_UP, RETRIES, ConsumerMetrics
 from schemas.codec import NewerRecord, UndecodableRecord, UnencodableRecord, decode, record_type_of
 from schemas.envelope import SealedContent
 from streams.errors import GaveUp, Poison, Retry
@@ -29,7 +30,7 @@ from topics.producer import LogProducer
 
 FIRST_PAUSE_S = 0.1
 LONGEST_PAUSE_S = 5.0
-NOT_CARRIED = "it was held back for long and is not carried here: read it at its place"
+NOT_CARRIED = "it was held back for long and is not included: read it at its offset"
 GIVE_UP_S = 300.0
 _POISON = (UndecodableRecord, UnencodableRecord, RecordRefused, SealedContent, Poison)
 """A record, or what follows from it, that no number of attempts will get through."""
@@ -103,6 +104,10 @@ class Consumption:
         self._give_up_s = give_up_s
         self._imported = imported
         self._poison = PoisonRun()
+        self._metrics = ConsumerMetrics(self._consumer)
+        self._metrics.limits(lambda: self._poison.in_a_row, self._poison.most)
+        self._retried = RETRIES.labels(self._consumer)
+        self._gave_up = GIVEN_UP.labels(self._consumer)
         self._acks: OrderedAcks[Any] = OrderedAcks(acknowledge)
         self.in_flight = 0
 
@@ -135,6 +140,7 @@ class Consumption:
                 source = replace(source, park=self._parking(message, source))
             if not await self._handled(message, source):
                 return
+            self._metrics.handled(1)
             if self._holds:
                 # Held for minutes perhaps: only the place is needed from here on.
                 message.value = None
@@ -155,7 +161,7 @@ class Consumption:
         except NewerRecord as error:
             at_ms = source.timestamp_us // 1000
             if await asyncio.to_thread(self._set_aside, source.topic, source.partition, source.offset, at_ms):
-                _log.warning("passed over: an operator has set it aside", source=_place(source))
+                _log.warning("skipped: an operator has set it aside", source=_place(source))
                 if self._holds:
                     source.acknowledge()
                 return
@@ -172,7 +178,9 @@ class Consumption:
                     await self._park(message, source, error, "" if message.value is not None else NOT_CARRIED)
                     return
                 except LogUnavailable as away:
+                    self._retried.inc()
                     if monotonic_s() > until_s:
+                        self._gave_up.inc()
                         raise GaveUp(f"{_place(source)} cannot be parked: {away}") from away
                     await asyncio.sleep(pause_s)
                     pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
@@ -195,8 +203,9 @@ class Consumption:
         try:
             await self._producer.send(DEAD_LETTERS, letter_key(message.key), letter)
         except RecordRefused as refused:
-            _log.error("a dead letter was refused, only this line knows of it", reason=str(refused))
+            _log.error("the log refused a dead letter; this line is the only trace of it", reason=str(refused))
         _log.error("parked in dead-letters", source=_place(source), error=type(error).__name__)
+        self._metrics.parked()
         self._poison.poison(_place(source), error)
         if self._holds:
             source.acknowledge()
@@ -211,7 +220,9 @@ class Consumption:
                 return True
             except self._retry_on as error:
                 waited_s = monotonic_s() - began_s
+                self._retried.inc()
                 if waited_s > self._give_up_s:
+                    self._gave_up.inc()
                     raise GaveUp(f"{_place(source)} failed for {waited_s:.0f} s, last: {error}") from error
                 if self._stopping():
                     return False

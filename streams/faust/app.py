@@ -22,6 +22,8 @@ import faust.tables.manager
 from infra.exits import EXIT_FAILED, exit_status
 from infra.lifesign import LifeSign
 from infra.logging import configure, get_logger
+from infra.runtime.metrics import tell_build
+from infra.runtime.metrics_server import METRICS
 from infra.settings import Settings, SettingsError
 from streams.errors import Poison, Retry
 from streams.faust.agents import Consumption, Handler, OpenHandler, Source, consume
@@ -88,6 +90,9 @@ class StreamApp(faust.App):  # type: ignore[misc]  # Faust ships no types
         for chatty in ("faust", "mode"):
             logging.getLogger(chatty).setLevel(logging.WARNING)
         configure(f"streams.{self.verbatim_name}", self.verbatim_settings.log_level)
+        settings = self.verbatim_settings
+        tell_build(self.verbatim_name, os.environ.get(INSTANCE_VARIABLE, ""), settings.log.level)
+        METRICS.serve(settings.metrics.port)
         await super().on_first_start()
 
     def _create_directories(self) -> None:
@@ -139,7 +144,7 @@ def make_app(
     Raises SettingsError when there is no broker to talk to.
     """
     if not settings.kafka.bootstrap:
-        raise SettingsError("kafka.bootstrap: say where the brokers are, like 127.0.0.1:9092")
+        raise SettingsError("kafka.bootstrap is empty: set it to the brokers, like 127.0.0.1:9092")
     instance = os.environ.get(INSTANCE_VARIABLE)
     group = f"verbatim-{name}"
     app = StreamApp(

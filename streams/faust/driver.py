@@ -21,12 +21,13 @@ from faust.types.tuples import ConsumerMessage
 
 from infra.crash_points import crash_point
 from infra.logging import get_logger
+from infra.runtime.metrics import ConsumerMetrics, bound
 from streams.faust.poller import Poller
 from streams.faust.progress import Offsets, Place, Progress
 from topics.errors import LogUnavailable
 
 _log = get_logger(__name__)
-
+_held_full = bound("agents.held")
 
 MOST_HELD = 2000
 HELD_PAUSE_S = 0.05
@@ -45,6 +46,7 @@ class GroupConsumer(FaustConsumer):  # type: ignore[misc]
     def __init__(self, *arguments: Any, **settings: Any) -> None:
         super().__init__(*arguments, **settings)
         self._poller: Poller | None = None
+        self._metrics = ConsumerMetrics(f"streams.{self.app.verbatim_name}")
         self._batches: deque[tuple[int, list[Message]]] = deque()
         self._held: dict[TP, list[Message]] = {}
         self._arrived = asyncio.Event()
@@ -117,6 +119,7 @@ class GroupConsumer(FaustConsumer):  # type: ignore[misc]
         self._forget(epoch)
 
     def batch(self, epoch: int, messages: list[Message]) -> None:
+        self._metrics.batch(len(messages))
         self._batches.append((epoch, messages))
         self._arrived.set()
 
@@ -150,6 +153,7 @@ class GroupConsumer(FaustConsumer):  # type: ignore[misc]
                     async with asyncio.timeout(timeout):
                         await self._arrived.wait()
             if sum(map(len, self._held.values())) > MOST_HELD:
+                _held_full()
                 await asyncio.sleep(HELD_PAUSE_S)
             elif self._batches:
                 epoch, messages = self._batches.popleft()
@@ -221,7 +225,9 @@ class GroupConsumer(FaustConsumer):  # type: ignore[misc]
         if not owed:
             return True
         crash_point("stream.before_commit")
-        if not await self._require().commit(owed):
+        taken = await self._require().commit(owed)
+        self._metrics.commit(taken=taken)
+        if not taken:
             _log.warning("a commit was not taken; it will be tried again", app=self.app.conf.id)
             return False
         crash_point("stream.after_commit")
@@ -280,6 +286,7 @@ class GroupConsumer(FaustConsumer):  # type: ignore[misc]
                 self._acknowledged.get(place, first),
                 self._committed.get(place, first),
             )
+        self._metrics.lag({place: seen.end - seen.committed for place, seen in found.items()})
         return found
 
     def ack(self, message: Any) -> bool:

@@ -6,6 +6,10 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Hashable
 
+from infra.runtime.metrics import bound
+
+_full = bound("agents.in_flight")
+
 Work = Callable[[], Awaitable[None]]
 
 
@@ -19,6 +23,8 @@ class Lanes:
 
     async def submit(self, key: Hashable, work: Work) -> None:
         """Take `work`, waiting first while `most` pieces are under way or waiting."""
+        if self._free.locked():
+            _full()
         await self._free.acquire()
         lane = self._waiting.get(key)
         if lane is not None:

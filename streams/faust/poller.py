@@ -18,6 +18,7 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._listoffsets import OffsetSpec
 
 from infra.clock import monotonic_s
+from infra.runtime.metrics import bound
 from streams.faust.progress import Offsets, Place
 from topics.clients import open_admin, open_consumer
 from topics.consumer import next_batch
@@ -29,6 +30,7 @@ BATCHES_AHEAD = 2
 ANSWER_S = 10.0
 PATIENCE_S = 2.0
 T = TypeVar("T")
+_not_taken = bound("agents.batches_ahead")
 _MEMBERSHIP = ("group.", "partition.", "session.", "heartbeat.", "enable.", "auto.", "fetch.", "queued.")
 
 
@@ -216,6 +218,8 @@ class Poller:
         while not self._slots.acquire(timeout=POLL_S / 10):
             self._obey()
             if monotonic_s() > patient_until_s:
+                if not paused:
+                    _not_taken()
                 # The group takes a member that does not poll for dead. Not sooner: a pause drops what was prefetched.
                 self._consumer.pause(self._consumer.assignment())
                 paused = True

@@ -11,6 +11,8 @@ from infra.exits import exit_status
 from infra.lifesign import LifeSign
 from infra.logging import configure, get_logger
 from infra.models.catalogue import ModelCatalogue
+from infra.runtime.metrics import tell_build
+from infra.runtime.metrics_server import METRICS
 from infra.settings import load
 from infra.speaking import speak
 from schemas.codec import NewerRecord
@@ -28,6 +30,9 @@ def main() -> int:
         speak(settings)
         pools = ModelCatalogue.load(settings.models).pools
     configure("streams.recorder", settings.log_level)
+    instance = os.environ.get("VERBATIM_INSTANCE")
+    tell_build("recorder", instance or "", settings.log.level)
+    METRICS.serve(settings.metrics.port)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -39,7 +44,7 @@ def main() -> int:
     )
     try:
         topics = on_broker(kafka.client_properties(), topics)
-        recorder = Recorder(kafka.client_properties(), topics, os.environ.get("VERBATIM_INSTANCE"))
+        recorder = Recorder(kafka.client_properties(), topics, instance)
         recorder.run(stop, LifeSign.from_env())
     except (LogError, NewerRecord) as error:
         get_logger(__name__).critical("ending", error=str(error))

@@ -11,13 +11,15 @@ import threading
 from collections.abc import Mapping, Sequence
 from functools import partial
 
-from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, Message, TopicPartition
+from prometheus_client import Gauge
 
 from infra.clock import monotonic_s
 from infra.crash_points import crash_point
 from infra.exits import tell_newer
 from infra.lifesign import LifeSign
 from infra.logging import get_logger
+from infra.runtime.metrics import ConsumerMetrics
 from schemas.codec import NewerRecord, UndecodableRecord, decode
 from schemas.envelope import SealedContent, plain
 from schemas.generation import AttemptEnded, AttemptStarted, GenerationEnded, TokenChunk
@@ -30,6 +32,7 @@ from topics.consumer import group_consumer, next_batch
 from topics.dead_letters import PoisonRun
 from topics.errors import TooMuchPoison
 from topics.generation_fold import GenerationFold
+from topics.group_commits import GroupCommits
 from topics.outcomes import outcome_of
 from topics.set_aside import is_set_aside
 
@@ -39,6 +42,7 @@ BREATH_S = 0.25
 FLUSH_S = 10.0
 MAX_BATCH = 2000
 _GENERATION_TYPES = (TokenChunk, AttemptStarted, AttemptEnded, GenerationEnded)
+OPEN_GENERATIONS = Gauge("verbatim_recorder_open_generations", "Generations whose end has not been read.")
 _log = get_logger(__name__)
 
 
@@ -47,8 +51,12 @@ class Recorder:
 
     def __init__(self, properties: Mapping[str, str], topics: Catalogue, instance: str | None) -> None:
         self._properties = properties
-        self._epoch = topics[TOKEN_CHUNKS].epoch
-        self._consumer: Consumer = group_consumer(properties, GROUP, instance, lazy=True)
+        self._layout = topics[TOKEN_CHUNKS].layout
+        self._metrics = ConsumerMetrics("streams.recorder")
+        self._commits = GroupCommits(self._metrics)
+        self._consumer: Consumer = group_consumer(
+            properties, GROUP, instance, lazy=True, on_commit=self._commits.answered
+        )
         self._producer = open_producer(
             {
                 **properties,
@@ -63,9 +71,10 @@ class Recorder:
         self._writing = Writing(self._producer, topics)
         self._partitions: dict[int, PartitionState] = {}
         self._doubtful: dict[int, dict[int, Message]] = {}
-        self._committed: dict[int, int] = {}
         self._is_member = False
         self._poison = PoisonRun()
+        self._metrics.limits(lambda: self._poison.in_a_row, self._poison.most)
+        OPEN_GENERATIONS.set_function(lambda: sum(state.open_count for state in tuple(self._partitions.values())))
         self._sign = LifeSign(None)
         self._breath_at_s = 0.0
         self._commit_at_s = monotonic_s() + COMMIT_EVERY_S
@@ -90,6 +99,9 @@ class Recorder:
 
     def handle(self, batch: Sequence[Message]) -> None:
         """Take a batch; between its records, and while the log is searched for it, commit and give signs of life."""
+        if batch:
+            self._metrics.batch(len(batch))
+            self._metrics.handled(len(batch))
         try:
             for message in batch:
                 self._take(message)
@@ -122,18 +134,18 @@ class Recorder:
         partition, offset = message.partition() or 0, message.offset() or 0
         state = self._partitions.get(partition)
         if state is None:
-            state = self._partitions[partition] = PartitionState(self._epoch, partition, offset)
+            state = self._partitions[partition] = PartitionState(self._layout.epoch_of(partition), partition, offset)
         try:
             record = decode(message.value())
             if type(record) not in _GENERATION_TYPES:
-                raise UndecodableRecord(f"{type(record).__name__} does not belong into {TOKEN_CHUNKS}")
+                raise UndecodableRecord(f"{type(record).__name__} does not belong in {TOKEN_CHUNKS}")
             if type(record) is TokenChunk and type(record.delta) is not str:
                 plain(record.delta)
             ended = state.apply(record, offset)
         except NewerRecord as error:
             at_ms = message.timestamp()[1]
             if is_set_aside(self._properties, TOKEN_CHUNKS, partition, offset, at_ms, self._breathe):
-                _log.warning("passed over: an operator has set it aside", partition=partition, offset=offset)
+                _log.warning("skipped: an operator has set it aside", partition=partition, offset=offset)
                 state.passed(offset)
                 return
             tell_newer(_log, error, TOKEN_CHUNKS, partition, offset)
@@ -158,7 +170,7 @@ class Recorder:
             partition, messages = self._doubtful.popitem()
             state = self._partitions[partition]
             doubtful = {offset: decode(message.value()) for offset, message in messages.items()}
-            found = first_ends(self._properties, self._epoch, partition, doubtful, self._breathe)
+            found = first_ends(self._properties, self._layout.epoch_of(partition), partition, doubtful, self._breathe)
             for offset, message in messages.items():
                 fold = found.get(offset)
                 if fold is None:
@@ -172,29 +184,29 @@ class Recorder:
         state.parked(offset)
         self._writing.letter(message, error, partial(state.recorded, offset))
         _log.error("parked in dead-letters", partition=message.partition(), offset=offset, error=type(error).__name__)
+        self._metrics.parked()
         self._poison.poison(f"{TOKEN_CHUNKS}/{message.partition()}/{offset}", error)
 
     def _commit(self, *, wait: bool = False, partitions: list[int] | None = None) -> None:
-        wanted = {
-            partition: state.committable
-            for partition, state in self._partitions.items()
-            if (partitions is None or partition in partitions) and state.committable != self._committed.get(partition)
-        }
-        if not wanted:
-            return
-        places = [TopicPartition(TOKEN_CHUNKS, partition, offset) for partition, offset in wanted.items()]
-        crash_point("recorder.before_commit")
-        try:
-            if wait:
-                self._consumer.commit(offsets=places, asynchronous=False)
-            else:
-                self._consumer.commit(offsets=places, asynchronous=True)
-        except KafkaException as error:
-            # A restart reads a little more again, and says the same again.
-            _log.warning("commit failed", reason=error.args[0].str())
-            return
-        crash_point("recorder.after_commit")
-        self._committed |= wanted
+        self._commits.want(
+            {
+                (TOKEN_CHUNKS, partition): state.committable
+                for partition, state in self._partitions.items()
+                if partitions is None or partition in partitions
+            }
+        )
+        if self._commits.commit(self._consumer, wait=wait, before=lambda: crash_point("recorder.before_commit")):
+            crash_point("recorder.after_commit")
+        self._metrics.lag(
+            {
+                (TOKEN_CHUNKS, partition): max(self._end_of(partition) - state.committable, 0)
+                for partition, state in self._partitions.items()
+            }
+        )
+
+    def _end_of(self, partition: int) -> int:
+        """The end of a partition as the last fetch knew it."""
+        return self._consumer.get_watermark_offsets(TopicPartition(TOKEN_CHUNKS, partition), cached=True)[1]
 
     def _on_assign(self, _: Consumer, partitions: list[TopicPartition]) -> None:
         self._is_member = True
@@ -212,4 +224,4 @@ class Recorder:
         for partition in partitions:
             self._doubtful.pop(partition, None)
             self._partitions.pop(partition, None)
-            self._committed.pop(partition, None)
+        self._commits.forget([(TOKEN_CHUNKS, partition) for partition in partitions])

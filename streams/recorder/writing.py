@@ -12,9 +12,11 @@ from collections.abc import Callable
 from functools import partial
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
+from prometheus_client import Counter
 
 from infra.crash_points import crash_point
 from infra.logging import get_logger
+from infra.runtime.metrics import bound
 from schemas.codec import UnencodableRecord, encode
 from schemas.dead_letter import DeadLetter
 from schemas.outcome import Outcome
@@ -25,6 +27,8 @@ from topics.headers import headers_of
 from topics.outcomes import is_unrecordable, without_text
 from topics.producer import REFUSALS, log_error
 
+OUTCOMES = Counter("verbatim_recorder_outcomes_total", "Outcomes that the log has acknowledged.")
+_queue_full = bound("recorder.queue")
 _CONSUMER = "streams.recorder"
 _log = get_logger(__name__)
 
@@ -66,7 +70,7 @@ class Writing:
         letter = dead_letter(message, _CONSUMER, error, message.timestamp()[1] * 1000)
 
         def refused(failure: Exception) -> None:
-            _log.error("a dead letter was refused, only this line knows of it", reason=str(failure))
+            _log.error("the log refused a dead letter; this line is the only trace of it", reason=str(failure))
             written()
 
         self._produce(DEAD_LETTERS, letter_key(message.key()), letter, written, refused)
@@ -76,6 +80,7 @@ class Writing:
     ) -> None:
         def acknowledged() -> None:
             crash_point("recorder.after_outcome_acknowledged")
+            OUTCOMES.inc()
             written()
 
         self._produce(GENERATION_OUTCOMES, outcome.turn.conversation_id, outcome, acknowledged, refused)
@@ -116,6 +121,7 @@ class Writing:
                 self._producer.produce(topic, value, key.encode(), partition, on_delivery=delivered, headers=headers)
                 return
             except BufferError:
+                _queue_full()
                 # Bounded: every poll waits for acknowledgements, and an outage ends in `delivered` with an error.
                 self._producer.poll(1.0)
                 if self._failure is not None:

@@ -7,13 +7,11 @@ from collections import OrderedDict
 from dataclasses import dataclass
 
 from schemas import ids
-from schemas.conversation import PromptSubmitted, RegenerateRequested
+from schemas.bounding import bounded
 from schemas.envelope import Envelope, Position
 from schemas.generation import Failure, GenerationEnded, Turn
 from schemas.price import Price
-from topics.bounding import bounded
-
-Command = PromptSubmitted | RegenerateRequested
+from schemas.turns import Command, turn_of
 
 EXPIRED = Failure("timeout", "no worker finished this in time", True)
 REMEMBERED = 100_000
@@ -78,25 +76,6 @@ class OpenTurns:
         """Look at a turn again at `due_us`."""
         if watched.turn.generation_id in self._open:
             heapq.heappush(self._due, (due_us, watched.turn.generation_id))
-
-
-def turn_of(command: Command, cause: Position, price: Price) -> Turn:
-    """The turn a command began, bounded as whatever reads it will have it."""
-    prompt = command.message_id if isinstance(command, PromptSubmitted) else command.prompt_message_id
-    turn = Turn(
-        generation_id=command.generation_id,
-        conversation_id=command.conversation_id,
-        user_id=command.user_id,
-        message_id=command.message_id,
-        prompt_message_id=prompt,
-        kind=command.kind if isinstance(command, PromptSubmitted) else "chat",
-        model=command.model,
-        price=price,
-        request_hash=command.request_hash,
-        cause=cause,
-        tail=command.tail,
-    )
-    return bounded(turn)
 
 
 def expiry(watched: Watched, now_us: int) -> GenerationEnded:

@@ -72,7 +72,7 @@ async def run(state: Path, messages: int) -> None:
         branch = await filled(log, messages)
         world = World()
         key = world.add_key("alice", "a")
-        app = create_app(replace(world.parts, reads=log.reads, own_writes=OwnWrites()))
+        app = create_app(replace(world.adapters, reads=log.reads, own_writes=OwnWrites()))
         transport = httpx.ASGITransport(app)
         headers = {"Authorization": f"Bearer {key}"}
         path = f"/api/v1/conversations/{CONVERSATION}/branch"

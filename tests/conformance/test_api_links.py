@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from api.access.ports import Links, LinksUnavailable
 from api.access.used_links import RedisLinks
-from api.ports import Links, LinksUnavailable
 from infra.ids import draw_secret
 from infra.redis import RedisScripts
 from infra.settings import Settings

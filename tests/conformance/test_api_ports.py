@@ -11,11 +11,11 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 
 import pytest
-from confluent_kafka.admin import AdminClient
 
+from api.access.ports import Admission, Limiter
 from api.access.rate_limit import RedisLimiter
 from api.consistency.log_ends import KafkaEnds
-from api.ports import Admission, Ends, Limiter, Log
+from api.consistency.ports import CommandLog, LogEnds
 from api.streaming.chunk_log import KafkaChunkLog
 from api.streaming.tail_hub import ChunkLog, LogRecord
 from infra.ids import draw_id, draw_secret
@@ -31,14 +31,15 @@ from tests.unit.api.memory_log import Attempt, MemoryLog
 from tests.unit.api.turns import TURN
 from topics.admin import create_topics
 from topics.catalogue import TOKEN_CHUNKS, Catalogue, catalogue
+from topics.clients import open_admin
 from topics.generation_fold import GenerationFold
 from topics.producer import LogProducer
 
 
 @dataclass
 class LogUnderTest:
-    log: Log
-    ends: Ends
+    log: CommandLog
+    ends: LogEnds
     chunks: ChunkLog
     topics: Catalogue
     seen: list[LogRecord] = field(default_factory=list)
@@ -62,7 +63,7 @@ async def kafka_log(settings: Settings) -> AsyncIterator[LogUnderTest]:
     topics, properties = catalogue(), settings.kafka.client_properties()
     await asyncio.to_thread(create_topics, properties, topics)
     log, chunks = LogProducer(properties, topics), KafkaChunkLog(properties, topics)
-    ends = KafkaEnds(AdminClient(dict(properties)), topics)
+    ends = KafkaEnds(open_admin(properties), topics)
     under_test = LogUnderTest(log, ends, chunks, topics)
 
     def see(records: Iterable[LogRecord]) -> None:

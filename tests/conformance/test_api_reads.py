@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from api.ports import Reads
+from api.app import Reads
 from infra.cassandra import CassandraSession
 from infra.settings import Settings
 from projections import Projections

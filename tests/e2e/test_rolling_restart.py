@@ -94,6 +94,7 @@ def whole(reader: Reader) -> None:
     assert EXPECTED in text_of(frames)
 
 
+@pytest.mark.slow("every process is restarted under load")
 @pytest.mark.parametrize(
     "roles", [("recorder", "worker"), ("conversation", "metering", "watchdog", "projector"), ("api",)]
 )
@@ -122,4 +123,4 @@ def test_a_rolling_restart_fails_no_turn(stack: Stack, roles: tuple[str, ...]) -
 def test_a_name_that_does_not_run_is_refused_in_one_line(stack: Stack) -> None:
     refused = stack.verbatim("restart", "wroker")
     assert refused.returncode == 2
-    assert "nothing that runs is called wroker" in refused.stderr
+    assert "nothing running is called wroker" in refused.stderr

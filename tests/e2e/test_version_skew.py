@@ -57,17 +57,19 @@ def is_well(stack: Stack) -> bool:
     return (answer.status_code, answer.json()["roles"]) == (200, {})
 
 
+@pytest.mark.slow("a process is restarted until it is up again")
 @pytest.mark.parametrize("role", ["conversation", "watchdog", "projector", "recorder", "api", "worker"])
 def test_an_old_process_stops_and_loses_nothing(skewed: Stack, role: str) -> None:
     done = skewed.verbatim("demo", "upgrade", "--old", role, "--numbers", "20", "--json")
     assert done.returncode == 0, done.stdout + done.stderr
     report = json.loads(done.stdout)
     assert report["holds"] is True
-    assert "this record is newer than me" in report["stopped"]["told"]
+    assert "this record was written by a newer release" in report["stopped"]["told"]
     assert len(report["findings"]) == PROMISES - (role == "api")
     eventually_sync(lambda: is_well(skewed), 5)
 
 
+@pytest.mark.slow("deadlines have to pass")
 def test_turns_past_their_deadline_end_as_failures_that_may_be_tried_again(skewed: Stack) -> None:
     for name in ("spare-0", "worker-0"):
         plant(skewed.state / "run", name, Planted(newest_schema=newest_before()))

@@ -11,6 +11,7 @@ from tests.eventually import eventually_sync
 pytestmark = pytest.mark.timeout(240)
 
 
+@pytest.mark.slow("a whole stack goes down and comes up")
 def test_data_survive_down_and_up(stack: Stack, client: Client) -> None:
     conversation = client.new_conversation(title="Durable")
     text = text_of(client.ask(conversation["id"], f"What is 100 - 1? {CANARY}"))

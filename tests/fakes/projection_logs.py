@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from schemas import ids
+from schemas import ids, turns
 from schemas.account import ApiKeyCreated, ApiKeyRevoked, UserCreated
 from schemas.conversation import (
     ConversationDeleted,
@@ -29,6 +29,7 @@ from schemas.outcome import (
     Outcome,
 )
 from schemas.price import Price, Usage
+from schemas.turns import Command
 from schemas.usage import UsageEntry, UsageRecorded, UsageRerated
 from streams.backfill.reactor import Repricing, reprice
 from topics.catalogue import ACCOUNT_EVENTS, CONVERSATION_EVENTS, GENERATION_OUTCOMES, USAGE_RECORDS, catalogue
@@ -36,6 +37,7 @@ from topics.catalogue import ACCOUNT_EVENTS, CONVERSATION_EVENTS, GENERATION_OUT
 AT = 1_763_700_000_000_000
 DAY_US = 86_400_000_000
 PRICE = Price("p1", "EUR", 100_000, 50_000, 200_000)
+NEW_PRICE = Price("p2", "EUR", 300_000, 70_000, 900_000)
 TOPICS = catalogue()
 
 
@@ -113,22 +115,8 @@ def regenerate(
     )
 
 
-def turn_of(command: PromptSubmitted | RegenerateRequested, cause: Position) -> Turn:
-    prompt_id = command.prompt_message_id if isinstance(command, RegenerateRequested) else command.message_id
-    kind = command.kind if isinstance(command, PromptSubmitted) else "chat"
-    return Turn(
-        generation_id=command.generation_id,
-        conversation_id=command.conversation_id,
-        user_id=command.user_id,
-        message_id=command.message_id,
-        prompt_message_id=prompt_id,
-        kind=kind,
-        model=command.model,
-        price=PRICE,
-        request_hash=command.request_hash,
-        cause=cause,
-        tail=command.tail,
-    )
+def turn_of(command: Command, cause: Position) -> Turn:
+    return turns.turn_of(command, cause, command.price or PRICE)
 
 
 def outcome(turn: Turn, how: str = "completed", text: Content = "A sequence.", at_us: int = AT) -> Outcome:
@@ -235,10 +223,13 @@ def logs(draw: st.DrawFn) -> list[Placed]:
                 said = prompt(conversation, f"key-{step}", user, at_us, content=draw(st.text(max_size=30)))
                 if draw(st.integers(0, 4)) == 0:
                     said = replace(said, kind="stateless", conversation_id=f"alone-{step}")
+                if draw(st.booleans()):
+                    said = replace(said, price=NEW_PRICE, account=user, model_version="local-7b")
                 commands.append((said, log.said(said)))
             case 3 if commands:
                 repeated, _ = draw(st.sampled_from(commands))
-                log.said(replace(repeated, envelope=envelope("again", at_us)))
+                price = draw(st.sampled_from((None, PRICE, NEW_PRICE)))
+                log.said(replace(repeated, envelope=envelope("again", at_us), price=price))
             case 4 if commands:
                 asked, _ = draw(st.sampled_from(commands))
                 wish = regenerate(asked.conversation_id, f"key-{step}", asked.message_id, user, at_us)

@@ -13,13 +13,13 @@ from schemas.conversation import ConversationDeleted, PromptSubmitted, Regenerat
 from schemas.envelope import plain
 from schemas.generation import AttemptEnded, AttemptStarted, GenerationEnded, GenerationRequested, TokenChunk
 from schemas.outcome import GenerationCancelled, GenerationCompleted, GenerationFailed, GenerationRefused, Outcome
+from schemas.turns import Command
 from schemas.usage import UsageRecorded
 from tests.faults.accepted import Accepted, accepted
 from tests.faults.evidence import Acked, Cut, Evidence, Frame, Intent, LogRecord, Refused, StoredMessage, Unknown
 from topics.catalogue import CONVERSATION_EVENTS, GENERATION_OUTCOMES, TOKEN_CHUNKS, USAGE_RECORDS
 from topics.scan import generation_of
 
-Command = PromptSubmitted | RegenerateRequested
 Answer = Acked | Refused | Unknown
 STATUS = {
     GenerationCompleted: "completed",

@@ -15,6 +15,7 @@ from tests.faults.schedule import ONE_OF_EACH
 SEED = 20261121
 
 
+@pytest.mark.slow("one fault of each kind strikes a whole stack of its own")
 @pytest.mark.timeout(600)
 async def test_every_promise_holds_when_one_fault_of_each_kind_strikes(tmp_path: Path) -> None:
     said: list[str] = []

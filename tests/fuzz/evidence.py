@@ -8,8 +8,9 @@ from collections.abc import Iterable
 from schemas.conversation import PromptSubmitted
 from schemas.envelope import plain
 from schemas.price import Usage
+from schemas.turns import Command
 from tests.faults.evidence import Evidence, StoredMessage
-from tests.faults.facts import Command, Facts
+from tests.faults.facts import Facts
 from tests.faults.log_evidence import LogReader, at_rest
 from tests.fuzz.asking import Door
 from tests.fuzz.upstream import CASE

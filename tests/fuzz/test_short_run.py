@@ -19,6 +19,7 @@ SEED = 20261130
 COUNT = 300
 
 
+@pytest.mark.slow("hundreds of upstream answers and requests")
 @pytest.mark.timeout(300)
 async def test_nothing_that_anyone_sends_breaks_a_turn_or_a_process(world: World, tmp_path: Path) -> None:
     stack, upstream = world

@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 from fastavro import parse_schema, schemaless_writer
 
-from schemas import codec, ids
+from schemas import ids
 from schemas import upcast as upcasting
 from schemas.account import ApiKeyCreated, UserCreated
-from schemas.codec import encode
+from schemas.codec import decoding, encode
 from schemas.conversation import ConversationRenamed
 from schemas.envelope import Envelope
 from schemas.registry import RegisteredSchema, current_schema, registered_schemas
@@ -60,11 +60,11 @@ def older_schemas(steps: bool = True) -> Iterator[None]:
     older = [_version(-1, _OLDEST), _version(0, _OLD, "login")]
     with pytest.MonkeyPatch.context() as patch:
         known = {**registered_schemas(), **{schema.id: schema for schema in older}}
-        patch.setattr(codec, "registered_schemas", lambda: known)
+        patch.setattr(decoding, "registered_schemas", lambda: known)
         if steps:
             patch.setattr(upcasting, "STEPS", {**upcasting.STEPS, **STEPS})
         for schema in older:
-            patch.setitem(codec._DECODERS, schema.id, codec._decoder(schema.id))
+            patch.setitem(decoding._DECODERS, schema.id, decoding.decoder_from(schema.id))
         yield
 
 

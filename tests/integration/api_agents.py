@@ -30,6 +30,7 @@ from schemas.conversation import PromptSubmitted, RegenerateRequested
 from schemas.envelope import Envelope, Position, plain
 from schemas.generation import AttemptEnded, AttemptStarted, Failure, GenerationEnded, TokenChunk, Turn
 from schemas.price import Price, Usage
+from schemas.turns import turn_of
 from topics.catalogue import ACCOUNT_EVENTS, CONVERSATION_EVENTS, GENERATION_OUTCOMES, TOKEN_CHUNKS, Catalogue
 from topics.generation_fold import GenerationFold
 from topics.outcomes import outcome_of
@@ -84,7 +85,7 @@ class Agents:
             await self.log.send(GENERATION_OUTCOMES, fold.turn.conversation_id, outcome_of(fold))
 
     async def _answer(self, command: PromptSubmitted | RegenerateRequested, cause: Position) -> None:
-        attempt = Attempt(self.log, turn_of(command, cause))
+        attempt = Attempt(self.log, turn_of(command, cause, command.price or PRICE))
         match said_by(command).split():
             case ["say", count]:
                 await attempt.start()
@@ -112,23 +113,6 @@ def said_by(command: PromptSubmitted | RegenerateRequested) -> str:
     if isinstance(command, RegenerateRequested):
         return "say 2"
     return plain(command.messages[-1].content if command.content is None else command.content)
-
-
-def turn_of(command: PromptSubmitted | RegenerateRequested, cause: Position) -> Turn:
-    prompt = command if isinstance(command, PromptSubmitted) else None
-    return Turn(
-        generation_id=command.generation_id,
-        conversation_id=command.conversation_id,
-        user_id=command.user_id,
-        message_id=command.message_id,
-        prompt_message_id=command.message_id if isinstance(command, PromptSubmitted) else command.prompt_message_id,
-        kind="chat" if prompt is None else prompt.kind,
-        model=command.model,
-        price=PRICE,
-        request_hash=command.request_hash,
-        cause=cause,
-        tail=command.tail,
-    )
 
 
 @dataclass

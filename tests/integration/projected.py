@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from infra.cassandra import CassandraSession
+from infra.models.catalogue import ModelCatalogue, ModelSpec
 from infra.settings import Settings
 from projections import Projections
 from projections.history import ProjectedHistory
@@ -18,6 +19,8 @@ from projections.writer import RowWriter
 from tests.fakes.cassandra_rows import own_keyspace
 from tests.fakes.projection_logs import PRICE, LogBuilder, Placed
 
+MODELS = ModelCatalogue([ModelSpec("local", "triton", "local", 4096, 512, PRICE)])
+"""The catalogue of the one model that these logs ask for."""
 _numbers = itertools.count()
 
 
@@ -40,7 +43,7 @@ class Projected(LogBuilder):
 
     @property
     def history(self) -> ProjectedHistory:
-        return ProjectedHistory(self.reads, lambda model: PRICE)
+        return ProjectedHistory(self.reads, MODELS)
 
     async def show(self, *, watermarks: bool = True) -> None:
         """Project what was appended since."""

@@ -33,6 +33,7 @@ def link_for(key: str) -> str:
     return Sessions(SECRET, 1).link(hash_of(key), draw_bytes(NONCE_BYTES), now_us() // 1_000_000)
 
 
+@pytest.mark.slow("one process after another is started with other settings")
 async def test_signing_in(servers: Settings, tmp_path: Path) -> None:
     async with whole_api(servers, tmp_path / "api.log") as running, AsyncExitStack() as stack:
         away = running.settings.model_copy(

@@ -142,6 +142,7 @@ async def test_the_timeline_of_a_turn(running: Running) -> None:
         assert [seq for seq, _, _ in found["chunks"]] == [1, 2, 3, 4, 5]
 
 
+@pytest.mark.slow("it reads one log page by page in every size")
 async def test_pages_of_any_size_are_the_whole_once(running: Running) -> None:
     async with running.client() as client, running.api.client(running.other_key) as bob:
         conversation, other, foreign = await begun(client), await begun(client), await begun(bob)

@@ -104,6 +104,7 @@ def read_row(settings: Settings) -> str:
     return str(with_session(settings, lambda session: session.execute("SELECT v FROM k.t WHERE id = 1").one().v))
 
 
+@pytest.mark.slow("the servers start and stop several times")
 def test_real_servers_from_first_start_to_killed_supervisor(tmp_path: Path) -> None:
     layout = Layout.at(tmp_path / "state")
     payload = os.urandom(RECORD_BYTES - 1000)

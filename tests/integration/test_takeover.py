@@ -99,6 +99,7 @@ def workers_of(world: WorkerWorld, generation: str) -> list[str]:
     return [record.worker for record in world.chunks(generation) if isinstance(record, AttemptStarted)]
 
 
+@pytest.mark.slow("Kafka needs seconds to hand partitions over")
 async def test_a_killed_worker_is_replaced_by_the_spare_under_its_name(world: WorkerWorld) -> None:
     async with supervised(world, spare=True) as supervisor:
         worker, spare = named(supervisor, "worker-0"), named(supervisor, "spare-0")
@@ -122,6 +123,7 @@ def supervisor_log(world: WorkerWorld, name: str) -> str:
     return Layout.at(world.folder / "state").log_of(name).read_text()
 
 
+@pytest.mark.slow("a frozen worker is found out by its silence")
 async def test_a_frozen_worker_is_replaced_too(world: WorkerWorld) -> None:
     async with supervised(world, spare=True) as supervisor:
         worker = named(supervisor, "worker-0")
@@ -132,6 +134,7 @@ async def test_a_frozen_worker_is_replaced_too(world: WorkerWorld) -> None:
         assert named(supervisor, "worker-0").pid != worker.pid
 
 
+@pytest.mark.slow("Kafka needs seconds to hand partitions over")
 async def test_without_a_spare_the_worker_is_started_again(world: WorkerWorld) -> None:
     async with supervised(world, spare=False) as supervisor:
         assert [child.name for child in supervisor.snapshot().children] == ["worker-0"]
@@ -143,6 +146,7 @@ async def test_without_a_spare_the_worker_is_started_again(world: WorkerWorld) -
         assert world.fold(generation).number == 2
 
 
+@pytest.mark.slow("answers of many seconds go on over a restart")
 async def test_a_requested_restart_hands_over(world: WorkerWorld) -> None:
     async with supervised(world, spare=True) as supervisor:
         before = named(supervisor, "worker-0").pid
@@ -202,6 +206,7 @@ async def wire(servers: Settings) -> AsyncIterator[Wire]:
     await made.cut()
 
 
+@pytest.mark.slow("an engine stays away for seconds")
 @pytest.mark.parametrize("when", ["before the first token", "in the middle"])
 async def test_an_engine_that_comes_back_in_time_fails_no_answer(world: WorkerWorld, wire: Wire, when: str) -> None:
     with await world.worker(VERBATIM_TRITON__GRPC=f"127.0.0.1:{wire.port}"):

@@ -80,6 +80,7 @@ async def test_failures_are_told_and_the_worker_goes_on(world: WorkerWorld) -> N
         assert ends[long].finish_reason == "length"
 
 
+@pytest.mark.slow("a commit comes by the worker's own look-back")
 async def test_a_doorbell_frees_the_slot_within_a_second(world: WorkerWorld, upstream: OpenAIUpstream) -> None:
     with await world.worker():
         generation = await world.job("STALL abcdef")
@@ -111,6 +112,7 @@ async def test_a_job_whose_generation_has_ended_reaches_no_engine(world: WorkerW
         assert upstream.requests == []
 
 
+@pytest.mark.slow("Kafka needs seconds to find a killed worker out")
 async def test_a_killed_worker_is_resumed_where_it_was(world: WorkerWorld) -> None:
     with await world.worker() as first:
         generation = await world.job("count to 100", "local")
@@ -126,6 +128,7 @@ async def test_a_killed_worker_is_resumed_where_it_was(world: WorkerWorld) -> No
     assert fold.end.usage.completion_tokens == fold.completion_tokens
 
 
+@pytest.mark.slow("a long answer goes on in a second worker process")
 async def test_a_stopped_worker_hands_over(world: WorkerWorld) -> None:
     with await world.worker() as first:
         generation = await world.job("count to 120", "local")
@@ -200,6 +203,7 @@ async def test_one_users_backlog_does_not_hold_up_another(world: WorkerWorld, up
         assert len([generation for generation in stuck if world.chunks(generation)]) == 1
 
 
+@pytest.mark.slow("workers join and leave a Kafka group")
 async def test_more_workers_take_over_some_jobs_and_spoil_none(world: WorkerWorld) -> None:
     expected = ", ".join(map(str, range(1, 201)))
     with contextlib.ExitStack() as workers:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from infra.cassandra import StoreUnavailable
+from projections.generations.price_cell import price_from_cell
 from projections.generations.queries import GenerationRow
 from projections.messages.chain import Chain
 from projections.messages.rows import TURN_NAMES, MessageRow, TurnRow, counting, messages_of, outcome_of, turn_of
@@ -79,7 +80,8 @@ class Reads:
         rest = dict(cells)
         cause = Position(rest.pop("cause_epoch"), rest.pop("cause_partition"), rest.pop("cause_offset"))
         tail = Position(rest.pop("tail_epoch"), rest.pop("tail_partition"), rest.pop("tail_offset"))
-        return GenerationRow(generation_id=generation_id, cause=cause, tail=tail, **cast(Any, rest))
+        price = price_from_cell(rest.pop("price", None), cause)
+        return GenerationRow(generation_id=generation_id, cause=cause, tail=tail, price=price, **cast(Any, rest))
 
     async def outcome(self, generation_id: str) -> Outcome | None:
         row = await self.generation(generation_id)

@@ -28,6 +28,7 @@ async def test_the_whole_table_is_harmless_streamed_and_at_once(open_chat: OpenC
     await nothing_happened(chat)
 
 
+@pytest.mark.slow("a browser shows hundreds of attacks")
 async def test_an_answer_full_of_attacks_is_shown_and_nothing_else(open_chat: OpenChat) -> None:
     chat = await open_chat()
     await chat.ask(f"Repeat: {WHOLE}")

@@ -241,6 +241,7 @@ async def test_a_long_paste_is_set_apart(open_chat: OpenChat) -> None:
     await expect(chat.part("send")).to_be_enabled()
 
 
+@pytest.mark.slow("an answer grows for longer than a page")
 async def test_a_reader_who_scrolled_up_is_left_there(open_chat: OpenChat) -> None:
     chat = await open_chat()
     await chat.ask("Write 600 words", wait=False)

@@ -67,6 +67,7 @@ async def test_the_slider_shows_the_conversation_as_of_any_event(open_chat: Open
     await expect(chat.part("composer")).to_be_visible()
 
 
+@pytest.mark.slow("a worker is killed and replaced")
 async def test_a_timeline_has_the_crash_in_it(open_chat: OpenChat, stack: Stack) -> None:
     chat = await open_chat()
     await chat.ask(count_to(LONG), wait=False)

@@ -27,6 +27,7 @@ async def kill(stack: Stack, role: str) -> None:
     await eventually(lambda: stack.pid(role) != victim, 60)
 
 
+@pytest.mark.slow("an answer of many seconds grows")
 async def test_a_reload_in_mid_stream_loses_nothing(open_chat: OpenChat) -> None:
     chat = await open_chat()
     await chat.ask(count_to(LONG), wait=False)
@@ -63,6 +64,7 @@ async def test_a_reload_before_the_first_word_keeps_the_prompt(open_chat: OpenCh
     await expect(chat.part("branch-count")).to_have_count(0)
 
 
+@pytest.mark.slow("an answer of many seconds grows")
 async def test_two_tabs_show_the_same_answer_as_it_grows(open_chat: OpenChat) -> None:
     chat = await open_chat()
     await chat.ask("What is 1 + 1?")
@@ -90,6 +92,7 @@ async def test_any_tab_can_stop_it(open_chat: OpenChat) -> None:
     assert await chat.text() == await other.text()
 
 
+@pytest.mark.slow("an answer outlives its network")
 async def test_a_lost_network_is_taken_up_where_it_was(open_chat: OpenChat) -> None:
     chat = await open_chat()
     chat.complaints.expected += NETWORK
@@ -121,6 +124,7 @@ async def test_a_prompt_sent_without_network_is_sent_once_when_it_is_back(open_c
     await expect(chat.part("branch-count")).to_have_count(0)
 
 
+@pytest.mark.slow("an answer outlives its worker")
 async def test_a_killed_worker_leaves_no_gap(open_chat: OpenChat, stack: Stack) -> None:
     chat = await open_chat()
     await chat.ask(count_to(LONG), wait=False)
@@ -130,6 +134,7 @@ async def test_a_killed_worker_leaves_no_gap(open_chat: OpenChat, stack: Stack) 
     assert await chat.numbers() == numbers_to(LONG)
 
 
+@pytest.mark.slow("an answer outlives its server")
 async def test_a_killed_server_leaves_no_gap(open_chat: OpenChat, stack: Stack) -> None:
     chat = await open_chat()
     chat.complaints.expected += NETWORK

@@ -37,6 +37,7 @@ async def ground(servers: Settings, tmp_path: Path) -> AsyncIterator[Ground]:
         yield made
 
 
+@pytest.mark.slow("everything is rebuilt twice")
 async def test_all_is_rebuilt_under_load_and_goes_back_and_forward(ground: Ground) -> None:
     stop = asyncio.Event()
     spoken: list[PromptSubmitted] = []
@@ -107,6 +108,7 @@ async def _follows(ground: Ground, name: str, version: int) -> bool:
     return reached
 
 
+@pytest.mark.slow("a rebuild is killed and goes on, as processes")
 async def test_a_killed_rebuild_and_a_killed_drop_go_on_and_end_the_same(ground: Ground) -> None:
     async with projecting(ground.settings, ground.session):
         for n in range(12):
@@ -135,6 +137,7 @@ async def _refused(ground: Ground, command: str, why: str) -> None:
     assert refused.said.count("\n") == 1
 
 
+@pytest.mark.slow("two rebuilds, as processes")
 async def test_two_rebuilds_exclude_each_other_and_an_interrupted_one_goes_on(ground: Ground) -> None:
     for n in range(40):
         await ground.chat(ground.conversation(f"{n}"), "once")
@@ -151,7 +154,7 @@ async def test_two_rebuilds_exclude_each_other_and_an_interrupted_one_goes_on(gr
     first.send_signal(signal.SIGINT)
     stopped = await ended(first)
     assert stopped.status == 130, stopped.said
-    assert "interrupted; the same command goes on where this one stopped" in stopped.said
+    assert "interrupted; run the same command again to continue" in stopped.said
     done = await ground.replay("rebuild", "usage")
     assert done.status == 0, done.said
     assert (await ground.rows(2, "usage"))["usage"]

@@ -43,6 +43,7 @@ async def older(servers: Settings, folder: Path) -> AsyncIterator[Ground]:
             yield ground
 
 
+@pytest.mark.slow("tables are made anew in several steps")
 async def test_tables_of_an_older_definition_are_read_and_then_made_anew(servers: Settings, tmp_path: Path) -> None:
     async with older(servers, tmp_path) as ground:
         conversation = ground.conversation("home")
@@ -85,6 +86,7 @@ async def _reads(ground: Ground, conversation: str, ended: asyncio.Event) -> int
     return count
 
 
+@pytest.mark.slow("a process is killed at several points")
 async def test_as_a_process_it_may_be_killed_and_goes_on(servers: Settings, tmp_path: Path) -> None:
     async with older(servers, tmp_path) as ground:
         killed = await _process(ground, "rebuild.after_fill")
@@ -116,6 +118,7 @@ async def _process(ground: Ground, crash_point: str = "") -> int:
     return await process.wait()
 
 
+@pytest.mark.slow("tables are made anew in several steps")
 async def test_one_that_differs_from_the_log_stays_unused_and_the_others_go_on(
     servers: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -144,6 +147,7 @@ def _refusing(refused: str) -> object:
     return rebuild
 
 
+@pytest.mark.slow("tables are made anew in several steps")
 async def test_what_an_older_rebuild_left_is_cleared(servers: Settings, tmp_path: Path) -> None:
     async with ground_in(servers, tmp_path) as ground:
         await make_older(ground.session, ground.keyspace)
@@ -190,6 +194,7 @@ async def test_shared_tables_grow_and_are_not_shrunk(servers: Settings, tmp_path
             await migrate(ground.settings)
 
 
+@pytest.mark.slow("tables are made anew in several steps")
 async def test_a_projection_that_is_new_gets_its_history_by_itself(servers: Settings, tmp_path: Path) -> None:
     async with ground_in(servers, tmp_path) as ground:
         await ground.session.run(f"DROP TABLE {ground.keyspace}.usage_v1")

@@ -165,6 +165,7 @@ async def laptop(servers: Settings, tmp_path_factory: pytest.TempPathFactory) ->
         yield there
 
 
+@pytest.mark.slow("one process after another is started wrongly")
 async def test_what_is_wrong_changes_nothing(incident: Incident, laptop: SecondLog, tmp_path: Path) -> None:
     ends = laptop.ends()
     damaged = tmp_path / "damaged"
@@ -175,7 +176,7 @@ async def test_what_is_wrong_changes_nothing(incident: Incident, laptop: SecondL
     file.write_bytes(whole)
     said = laptop.replay("import", str(damaged), status=1)
     assert "generation-outcomes.avro is damaged" in said and said.count("\n") == 1
-    assert "is no folder" in laptop.replay("import", str(tmp_path / "nowhere"), status=1)
+    assert "is not a folder" in laptop.replay("import", str(tmp_path / "nowhere"), status=1)
     assert "no user 'nobody' here" in laptop.replay("import", str(incident.folder), "--as-user", "nobody", status=1)
     assert "holds a slice already" in incident.replay("export", str(incident.folder), "--user", "x", status=1)
     assert "say what" in incident.replay("export", str(tmp_path / "e"), status=1)
@@ -193,6 +194,7 @@ async def test_what_is_wrong_changes_nothing(incident: Incident, laptop: SecondL
     assert laptop.ends() == ends
 
 
+@pytest.mark.slow("a second installation takes over a whole incident")
 async def test_an_incident_is_shown_elsewhere_and_nothing_runs(
     incident: Incident, laptop: SecondLog, tmp_path: Path
 ) -> None:

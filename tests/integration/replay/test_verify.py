@@ -145,6 +145,7 @@ async def ground(servers: Settings, tmp_path_factory: pytest.TempPathFactory) ->
         yield made
 
 
+@pytest.mark.slow("a verification of everything runs under load")
 async def test_tables_that_are_written_meanwhile_are_equal_all_the_same(ground: Ground) -> None:
     stop = asyncio.Event()
 

@@ -21,6 +21,7 @@ __all__ = ["ground"]
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="module")]
 
 
+@pytest.mark.slow("processes are restarted until an operator acts")
 async def test_a_newer_record_stops_its_readers_until_an_operator_sets_it_aside(ground: Ground, tmp_path: Path) -> None:
     user = f"user-{draw_attempt_id()}"
     conversation = ids.conversation_id(user, "1")

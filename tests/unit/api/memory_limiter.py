@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from api.access.ports import Admission
 from api.access.rate_limit import Bucket
-from api.ports import Admission
 from infra.clock import now_us
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from api.ports import LinksUnavailable
+from api.access.ports import LinksUnavailable
 
 
 class MemoryLinks:

@@ -8,12 +8,12 @@ from hashlib import sha256
 from typing import Any
 
 from infra.clock import now_ms
-from schemas import ids
+from schemas import ids, turns
 from schemas.codec import decode, encode
-from schemas.conversation import PromptSubmitted, RegenerateRequested
 from schemas.envelope import Envelope, Position
 from schemas.generation import AttemptEnded, AttemptStarted, Failure, GenerationEnded, TokenChunk, Turn
 from schemas.price import Price, Usage
+from schemas.turns import Command
 from topics.catalogue import CONVERSATION_EVENTS, TOKEN_CHUNKS, catalogue
 from topics.errors import LogUnavailable
 from topics.generation_fold import GenerationFold
@@ -149,22 +149,9 @@ class MemoryLog:
         ]
 
 
-def turn_of(command: PromptSubmitted | RegenerateRequested, cause: Position) -> Turn:
-    """The turn that a command at `cause` begins."""
-    prompt = command if isinstance(command, PromptSubmitted) else None
-    return Turn(
-        generation_id=command.generation_id,
-        conversation_id=command.conversation_id,
-        user_id=command.user_id,
-        message_id=command.message_id,
-        prompt_message_id=command.message_id if isinstance(command, PromptSubmitted) else command.prompt_message_id,
-        kind="chat" if prompt is None else prompt.kind,
-        model=command.model,
-        price=PRICE,
-        request_hash=command.request_hash,
-        cause=cause,
-        tail=command.tail,
-    )
+def turn_of(command: Command, cause: Position) -> Turn:
+    """The turn that a command at `cause` begins, as the agents of these tests price it."""
+    return turns.turn_of(command, cause, command.price or PRICE)
 
 
 @dataclass(slots=True)

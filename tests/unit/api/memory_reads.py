@@ -222,18 +222,19 @@ class MemoryReads(MemoryAccounts):
                     return None
                 turn = turn_of(event, at)
                 return GenerationRow(
-                    generation_id,
-                    turn.user_id,
-                    turn.conversation_id,
-                    turn.message_id,
-                    turn.prompt_message_id,
-                    turn.kind,
-                    turn.model,
-                    turn.request_hash,
-                    event.envelope.occurred_at_us,
-                    event.deadline_at_us,
-                    at,
-                    turn.tail,
+                    generation_id=generation_id,
+                    user_id=turn.user_id,
+                    conversation_id=turn.conversation_id,
+                    message_id=turn.message_id,
+                    prompt_message_id=turn.prompt_message_id,
+                    kind=turn.kind,
+                    model=turn.model,
+                    request_hash=turn.request_hash,
+                    asked_at_us=event.envelope.occurred_at_us,
+                    deadline_at_us=event.deadline_at_us,
+                    cause=at,
+                    tail=turn.tail,
+                    price=event.price,
                 )
         return None
 

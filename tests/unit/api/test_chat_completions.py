@@ -175,7 +175,7 @@ async def left(world: World, *, stream: bool, others: bool = False, idempotency:
         request = tasks.create_task(world.app(scope, receive, client.send))
         await eventually(lambda: len(world.log.all_of(TOKEN_CHUNKS)) > 0)
         if others:
-            feed = world.parts.hub.by_generation(prompt(world).generation_id)
+            feed = world.adapters.hub.by_generation(prompt(world).generation_id)
             assert feed is not None
             feed.listen(client_of_another_stream)
         client.leave()
@@ -198,7 +198,7 @@ async def test_nobody_waits_so_it_is_cancelled(world: World, stream: bool) -> No
     assert isinstance(ended, GenerationEnded)
     assert (ended.reason, ended.turn.generation_id) == ("cancelled", prompt(world).generation_id)
     assert [event.generation_id for event, _ in world.log.all_of(CONTROL)] == [ended.turn.generation_id]
-    assert len(world.parts.hub) == 0
+    assert len(world.adapters.hub) == 0
 
 
 async def test_it_is_not_cancelled_while_somebody_reads_it(world: World) -> None:
@@ -218,5 +218,5 @@ async def test_a_command_tells_the_tokens_that_were_counted(world: World, alice:
     begun = await alice.post("/api/v1/conversations", json={})
     await alice.post(f"/api/v1/conversations/{begun.json()['id']}/messages", json={"content": "hi"})
     said = [event for event, _ in world.log.all_of(CONVERSATION_EVENTS) if isinstance(event, PromptSubmitted)]
-    counter = TokenCounter.of(world.parts.models.get("verbatim-local"))
+    counter = TokenCounter.of(world.adapters.models.get("verbatim-local"))
     assert [event.prompt_tokens for event in said] == [counter.count_messages([ChatMessage("user", "hi")])] * 2

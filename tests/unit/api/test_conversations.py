@@ -121,7 +121,7 @@ async def test_a_command_names_price_account_tier_and_model_version(world: World
     events = [event for event, _ in world.log.all_of(CONVERSATION_EVENTS)]
     commands = [event for event in events if isinstance(event, PromptSubmitted | RegenerateRequested)]
     assert len(commands) == 3
-    model = world.parts.models.get("verbatim-local")
+    model = world.adapters.models.get("verbatim-local")
     for command in commands:
         assert (command.price, command.model_version) == (model.price, model.upstream_model)
         assert (command.account, command.tier) == (command.user_id, "default")

@@ -115,7 +115,7 @@ async def test_nothing_but_the_two_surfaces_is_open(path: str) -> None:
 
 def signed_in(world: World) -> dict[str, str]:
     """The cookie of a browser that is signed in, and what our own page sends."""
-    cookie, _ = world.parts.sessions.cookie(hash_of(world.add_key("alice", "a")), now_us() // 1_000_000)
+    cookie, _ = world.adapters.sessions.cookie(hash_of(world.add_key("alice", "a")), now_us() // 1_000_000)
     return {"Cookie": f"verbatim_session={cookie}", "X-Verbatim-CSRF": "1"}
 
 

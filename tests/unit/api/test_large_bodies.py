@@ -15,12 +15,10 @@ import pytest
 
 from api.http import bodies
 from api.http.errors import ApiError
-from api.openai import chat
 from api.openai.requests import Asked, ChatCompletionRequest
-from api.turns.prompting import check_context
+from api.turns.prompting import PromptSizes
 from infra.models.catalogue import ModelCatalogue
 from schemas.codec import encode
-from schemas.envelope import Position
 from tests import large_bodies
 from tests.unit.api.world import World
 
@@ -48,12 +46,12 @@ class Written(ApiError):
 
 
 @pytest.fixture
-def until_written(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def begin(parts: Any, make: Callable[[Position], Any], *rest: Any, **more: Any) -> Any:
-        encode(make(Position(0, 0, 0)))
+def until_written(monkeypatch: pytest.MonkeyPatch, world: World) -> None:
+    async def send(topic: Any, key: str, record: Any) -> Any:
+        encode(record)
         raise Written
 
-    monkeypatch.setattr(chat, "begin", begin)
+    monkeypatch.setattr(world.log, "send", send)
 
 
 @pytest.mark.usefixtures("until_written")
@@ -90,7 +88,7 @@ def handled(body: bytes) -> None:
     """All that is done with a body in a thread."""
     with suppress(ApiError):
         asked = Asked.of(bodies._validated(body, ChatCompletionRequest))
-        asyncio.run(check_context(SPEC, asked.messages, "messages"))
+        asyncio.run(PromptSizes().check_context(SPEC, asked.messages, "messages"))
 
 
 def longest_hold_s(work: Callable[[], None]) -> float:
@@ -129,7 +127,6 @@ def test_the_interpreters_lock_is_not_held(name: str) -> None:
 async def test_only_so_many_large_bodies_are_worked_on_at_once(
     monkeypatch: pytest.MonkeyPatch, world: World, alice: httpx.AsyncClient
 ) -> None:
-    monkeypatch.setattr(bodies, "_LARGE_BODIES", asyncio.Semaphore(bodies.MAX_LARGE_AT_ONCE))
     parse, now, most, on_loop = bodies.parse, [0], [0], threading.get_ident()
     lock = threading.Lock()
     full = threading.Barrier(bodies.MAX_LARGE_AT_ONCE, timeout=20)

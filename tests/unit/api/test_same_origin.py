@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from api.access.same_origin import is_of_host, refuse_other_sites
+from api.access.same_origin import refuse_other_sites
+from api.http.cross_origin import is_of_host
 from api.http.errors import ApiError
 
 MARK = {"x-verbatim-csrf": "1"}

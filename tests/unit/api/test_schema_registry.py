@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from api.registry import schema_tools
+from api.registry import checks
 from schemas.generation import TokenChunk
 from schemas.registry import current_schema, registered_schemas
 from tests.unit.api.world import World
@@ -184,9 +184,9 @@ async def test_whether_a_schema_would_fit_is_checked(anybody: httpx.AsyncClient)
 async def test_checks_wait_for_each_other_and_not_for_ever(
     world: World, anybody: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(schema_tools, "WITHIN_S", 0.01)
-    await world.app.state.schema_checks.acquire()
-    answer = await anybody.post(f"/compatibility/subjects/{SUBJECT}/versions", json={"schema": SCHEMA})
+    monkeypatch.setattr(checks, "WITHIN_S", 0.01)
+    async with world.adapters.schema_checks.entered(1.0):
+        answer = await anybody.post(f"/compatibility/subjects/{SUBJECT}/versions", json={"schema": SCHEMA})
     assert (answer.status_code, answer.json()["error_code"], answer.headers["retry-after"]) == (503, 503, "5")
 
 

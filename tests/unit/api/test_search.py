@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 import httpx
@@ -170,12 +169,11 @@ async def test_a_cursor_opens_nothing_that_is_anothers(alice: httpx.AsyncClient,
 
 
 async def test_searches_wait_for_each_other_and_not_for_ever(world: World, alice: httpx.AsyncClient) -> None:
-    gate: asyncio.Semaphore = world.app.state.searches
-    await gate.acquire()
-    await gate.acquire()
-    answer = await alice.get(SEARCH, params={"q": "needle"})
-    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "search_busy")
-    gate.release()
+    gate = world.adapters.searches
+    async with gate.entered(1.0):
+        async with gate.entered(1.0):
+            answer = await alice.get(SEARCH, params={"q": "needle"})
+        assert (answer.status_code, answer.json()["error"]["code"]) == (503, "search_busy")
     assert (await alice.get(SEARCH, params={"q": "needle"})).status_code == 200
 
 

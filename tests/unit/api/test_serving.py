@@ -50,9 +50,8 @@ class Scene:
             return EventStream(self.feed, EventFrames(), self.readers, KEY, self._release, on_leave=on_leave)
         if surface == "pushed":
             return PushedStream(Pushed(self), self.readers, KEY)
-        parts: Any = type("SomeParts", (), {"readers": self.readers})()
         opened = Opened(TURN, self.feed, self._release, None, False)
-        return WholeCompletion(parts, Principal("u", "k", KEY), opened, on_leave, {}, 0.0)
+        return WholeCompletion(self.readers, Principal("u", "k", KEY), opened, on_leave, {}, 0.0)
 
     def _release(self) -> None:
         self.released += 1
@@ -191,16 +190,16 @@ async def test_a_retry_within_the_grace_finds_its_answer_running(world: World) -
     async with asyncio.TaskGroup() as tasks, world.client(world.add_key("alice", "a")) as alice:
         leaving = tasks.create_task(completions.left(world, stream=False, idempotency="mine"))
         await eventually(lambda: len(attempts) == 1)
-        feed = world.parts.hub.by_generation(attempts[0].turn.generation_id)
+        feed = world.adapters.hub.by_generation(attempts[0].turn.generation_id)
         assert feed is not None
         # The client is gone, and only its grace waits for the end.
-        await eventually(lambda: (len(world.parts.readers), feed.watched) == (0, 1))
+        await eventually(lambda: (len(world.adapters.readers), feed.watched) == (0, 1))
         body, keyed = completions.body(stream=False), {"Idempotency-Key": "mine"}
         again = tasks.create_task(alice.post(completions.CHAT, json=body, headers=keyed))
-        await eventually(lambda: len(world.parts.readers) == 1)
+        await eventually(lambda: len(world.adapters.readers) == 1)
         attempts[0].chunk("b").end()
         answer = await again
         await leaving
     assert answer.json()["choices"][0]["message"]["content"] == "ab"
     assert answer.headers["idempotent-replayed"] == "true"
-    assert len(world.parts.hub) == 0
+    assert len(world.adapters.hub) == 0

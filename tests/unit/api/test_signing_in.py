@@ -12,6 +12,7 @@ import pytest
 
 from api.access.auth import hash_of
 from api.access.sessions import LINK_S, NONCE_BYTES
+from api.app import create_app
 from infra.clock import now_us
 from schemas import ids
 from schemas.account import UserCreated
@@ -42,7 +43,7 @@ async def visitor(world: World) -> AsyncIterator[httpx.AsyncClient]:
 
 def link_for(world: World, key: str, *, age_s: int = 0, nonce: int = 0) -> str:
     made_at_s = now_us() // 1_000_000 - age_s
-    return world.parts.sessions.link(hash_of(key), bytes([nonce]) * NONCE_BYTES, made_at_s)
+    return world.adapters.sessions.link(hash_of(key), bytes([nonce]) * NONCE_BYTES, made_at_s)
 
 
 def error_of(answer: httpx.Response) -> tuple[int, str]:
@@ -264,7 +265,7 @@ async def test_a_link_is_kept_while_redis_is_away(visitor: httpx.AsyncClient, wo
 @pytest.mark.parametrize("named", ["alice", ids.user_id("alice")])
 async def test_operators_are_named_by_a_setting(world: World, key: str, named: str) -> None:
     settings = world.settings.model_copy(update={"operators": ("admin", named)})
-    world.app.state.parts = replace(world.parts, settings=settings)
+    world.app = create_app(replace(world.adapters, settings=settings))
     bob = world.add_key("bob", "b")
     for asking, is_operator in ((key, True), (bob, False), (world.add_key("admin", "c"), True)):
         async with world.client(asking) as client:
@@ -273,9 +274,9 @@ async def test_operators_are_named_by_a_setting(world: World, key: str, named: s
 
 async def test_models_with_price_and_context(alice: httpx.AsyncClient, world: World) -> None:
     listed = (await alice.get("/api/v1/models")).json()["data"]
-    assert [model["id"] for model in listed] == [spec.id for spec in world.parts.models]
-    assert [model["id"] for model in listed if model["default"]] == [world.parts.models.default_model.id]
-    for model, spec in zip(listed, world.parts.models, strict=True):
+    assert [model["id"] for model in listed] == [spec.id for spec in world.adapters.models]
+    assert [model["id"] for model in listed if model["default"]] == [world.adapters.models.default_model.id]
+    for model, spec in zip(listed, world.adapters.models, strict=True):
         assert model["contextTokens"] == spec.context_tokens
         assert model["maxOutputTokens"] == spec.max_output_tokens
         assert model["price"]["currency"] == spec.price.currency

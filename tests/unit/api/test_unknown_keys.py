@@ -241,10 +241,10 @@ async def test_a_guesser_is_turned_away_unread_and_the_neighbours_notice_nothing
     world: World, reads: list[str]
 ) -> None:
     known, stale = world.add_key("alice", "a"), world.add_key("bob", "b")
-    world.parts.keys._known.pop(hash_of(stale))
+    world.adapters.keys._known.pop(hash_of(stale))
     async with at(world.app, HERE) as client:
         assert (await client.get("/v1/models", headers=bearer(stale))).status_code == 200
-        world.parts.keys._known[hash_of(stale)] = (0.0, world.parts.keys._known[hash_of(stale)][1])
+        world.adapters.keys._known[hash_of(stale)] = (0.0, world.adapters.keys._known[hash_of(stale)][1])
         reads.clear()
         answers = [await client.get("/v1/models", headers=bearer(unknown(number))) for number in range(1000)]
         assert [answer.status_code for answer in answers] == [401] * LIMIT + [429] * (1000 - LIMIT)
@@ -263,7 +263,7 @@ async def test_a_guesser_is_turned_away_unread_and_the_neighbours_notice_nothing
 
 async def test_who_goes_on_with_one_old_key_keeps_nobody_out(world: World, reads: list[str]) -> None:
     stranger = world.add_key("alice", "a")
-    world.parts.keys._known.clear()
+    world.adapters.keys._known.clear()
     async with at(world.app, HERE) as client:
         codes = {(await client.get("/v1/models", headers=bearer(unknown(1)))).status_code for _ in range(200)}
         assert (codes, len(reads)) == ({401}, 1)
@@ -272,11 +272,11 @@ async def test_who_goes_on_with_one_old_key_keeps_nobody_out(world: World, reads
 
 async def test_cookies_and_links_of_keys_that_are_gone_are_counted_too(world: World, reads: list[str]) -> None:
     now_s = now_us() // 1_000_000
-    link = world.parts.sessions.link("b" * 64, bytes(NONCE_BYTES), now_s)
+    link = world.adapters.sessions.link("b" * 64, bytes(NONCE_BYTES), now_s)
     async with at(world.app, HERE) as client:
         codes = []
         for number in range(LIMIT + 1):
-            cookie, _ = world.parts.sessions.cookie(f"{number:064}", now_s)
+            cookie, _ = world.adapters.sessions.cookie(f"{number:064}", now_s)
             answer = await client.get("/v1/models", headers={"Cookie": f"verbatim_session={cookie}"})
             codes.append(answer.status_code)
         assert codes == [401] * LIMIT + [429]

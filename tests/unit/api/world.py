@@ -16,12 +16,11 @@ import httpx
 from api.access.auth import hash_of
 from api.access.key_cache import KeyCache
 from api.access.sessions import Sessions
-from api.app import create_app
+from api.app import Adapters, create_app
 from api.consistency.own_writes import OwnWrites
 from api.http.readiness import Readiness
 from api.log_view.live_log import LiveLog, OnRecords
 from api.page.files import WebFiles
-from api.parts import Parts
 from api.pulse.sampling import Pulse
 from api.streaming.readers import Readers
 from api.streaming.tail_hub import TailHub
@@ -33,11 +32,11 @@ from schemas.codec import decode
 from schemas.conversation import PromptSubmitted, RegenerateRequested
 from schemas.envelope import Envelope
 from schemas.generation import AttemptEnded, GenerationEnded
+from tests.unit.api.memory_history import MemoryHistory
 from tests.unit.api.memory_limiter import MemoryLimiter
 from tests.unit.api.memory_links import MemoryLinks
 from tests.unit.api.memory_live import MemoryFleet, MemoryTail
 from tests.unit.api.memory_log import AT, TOPICS, Attempt, MemoryLog, MemoryRecord, turn_of
-from tests.unit.api.memory_past import MemoryPast
 from tests.unit.api.memory_reads import MemoryReads
 from topics.catalogue import ACCOUNT_EVENTS, CONVERSATION_EVENTS, GENERATION_OUTCOMES, TOKEN_CHUNKS
 from topics.errors import LogUnavailable
@@ -66,11 +65,11 @@ class World:
     script: Callable[[Attempt], Any] | None = None
     log: MemoryLog = field(init=False)
     reads: MemoryReads = field(init=False)
-    past: MemoryPast = field(init=False)
+    history: MemoryHistory = field(init=False)
     live: LiveLog = field(init=False)
     pulse: Pulse = field(init=False)
     fleet: MemoryFleet = field(default_factory=MemoryFleet)
-    parts: Parts = field(init=False)
+    adapters: Adapters = field(init=False)
     app: Any = field(init=False)
     links: MemoryLinks = field(default_factory=MemoryLinks)
     limiter: MemoryLimiter = field(default_factory=lambda: MemoryLimiter(6_000))
@@ -82,7 +81,7 @@ class World:
     def __post_init__(self) -> None:
         self.log = MemoryLog()
         self.reads = MemoryReads(self.log)
-        self.past = MemoryPast(self.log)
+        self.history = MemoryHistory(self.log)
         hub = TailHub(TOPICS, self.log)
         readers = Readers(self.settings.heartbeat_s)
         keys = KeyCache(self.reads, readers.revoke)
@@ -94,29 +93,29 @@ class World:
         self.log.tail(TOKEN_CHUNKS, self.live.on_records)
         told = self.troubles
         readiness = Readiness({"log": self._probe}, None if told is None else lambda: told)
-        self.pulse = Pulse(TOPICS, self.live, self.past, self.log, self.fleet, readiness, readers, slots=4)
-        self.parts = Parts(
-            self.settings,
-            ModelCatalogue.load(()),
-            self.log,
-            self.log,
-            self.reads,
-            self.limiter,
-            keys,
-            hub,
-            readers,
-            OwnWrites(),
-            readiness,
-            self.past,
-            AT,
-            Sessions("s" * 43, 30 * 86_400),
-            self.links,
-            WEB,
-            TOPICS,
-            self.live,
-            self.pulse,
+        self.pulse = Pulse(TOPICS, self.live, self.history, self.log, self.fleet, readiness, readers, slots=4)
+        self.adapters = Adapters(
+            settings=self.settings,
+            models=ModelCatalogue.load(()),
+            log=self.log,
+            ends=self.log,
+            reads=self.reads,
+            limiter=self.limiter,
+            keys=keys,
+            hub=hub,
+            readers=readers,
+            own_writes=OwnWrites(),
+            readiness=readiness,
+            history=self.history,
+            started_at_us=AT,
+            sessions=Sessions("s" * 43, 30 * 86_400),
+            links=self.links,
+            web=WEB,
+            topics=TOPICS,
+            live=self.live,
+            pulse=self.pulse,
         )
-        self.app = create_app(self.parts)
+        self.app = create_app(self.adapters)
 
     def _open_tail(self, on_records: OnRecords) -> MemoryTail:
         self.tails.append(MemoryTail(self.log, on_records))
@@ -127,7 +126,7 @@ class World:
         """For the length of the block, what is shown as it comes is shown: live log and pulse run."""
         async with asyncio.TaskGroup() as tasks:
             running = [
-                tasks.create_task(run()) for run in (self.live.run, self.pulse.run, self.parts.readers.run_ticks)
+                tasks.create_task(run()) for run in (self.live.run, self.pulse.run, self.adapters.readers.run_ticks)
             ]
             yield
             for task in running:

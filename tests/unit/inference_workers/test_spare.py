@@ -14,15 +14,25 @@ from tests.eventually import eventually
 
 
 def worker() -> ChildSpec:
-    return ChildSpec("worker-1", "worker", (), {"VERBATIM_LIFESIGN": "/s/run/worker-1.beat"}, Path("/"))
+    sign = "/s/run/worker-1.beat"
+    return ChildSpec("worker-1", "worker", (), {"VERBATIM_LIFESIGN": sign}, Path("/"), metrics_port=20_001)
 
 
 def test_the_spare_reads_what_its_keeper_writes() -> None:
     line = orders(worker(), "/s/logs/worker-1.log").encode()
-    assert read_orders(line) == Orders("worker-1", Path("/s/run/worker-1.beat"), Path("/s/logs/worker-1.log"))
+    assert read_orders(line) == Orders("worker-1", Path("/s/run/worker-1.beat"), Path("/s/logs/worker-1.log"), 20_001)
 
 
-@pytest.mark.parametrize("line", [b"worker-1", b"{}", b"[]", b'{"instance": "w", "lifesign": 1, "log": "l"}', b"\xff"])
+def test_a_keeper_of_the_release_before_names_no_port_for_metrics() -> None:
+    assert read_orders(b'{"instance": "w", "lifesign": "s", "log": "l"}').metrics_port == 0
+
+
+PORT = b'{"instance": "w", "lifesign": "s", "log": "l", "metrics_port": "x"}'
+
+
+@pytest.mark.parametrize(
+    "line", [b"worker-1", b"{}", b"[]", b'{"instance": "w", "lifesign": 1, "log": "l"}', b"\xff", PORT]
+)
 def test_nonsense_is_refused(line: bytes) -> None:
     with pytest.raises(NotOrders):
         read_orders(line)
@@ -45,7 +55,7 @@ async def test_it_beats_while_it_waits_and_hears_its_orders(
         await eventually((tmp_path / "spare-0.beat").exists)
         os.write(pipe, orders(worker(), "/l").encode() + b"\n")
         os.close(pipe)
-    assert waiting.result() == Orders("worker-1", Path("/s/run/worker-1.beat"), Path("/l"))
+    assert waiting.result() == Orders("worker-1", Path("/s/run/worker-1.beat"), Path("/l"), 20_001)
 
 
 async def test_a_stop_ends_the_wait(pipe: int, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import inference_workers.__main__ as main_module
+from infra.settings import Settings
 from schemas.codec import NewerRecord
 from topics.errors import FatalLogError, LogUnavailable
 
@@ -30,7 +31,7 @@ def test_exit_status(error: Exception | None, status: int, monkeypatch: pytest.M
             raise error
 
     monkeypatch.setattr(sys, "argv", ["inference_workers"])
-    monkeypatch.setattr(main_module, "load", lambda: SimpleNamespace(models=(), log_level="info"))
+    monkeypatch.setattr(main_module, "load", Settings)
     monkeypatch.setattr(main_module, "ModelCatalogue", SimpleNamespace(load=lambda models: None))
     monkeypatch.setattr(main_module, "speak", lambda *_: None)
     monkeypatch.setattr(main_module, "configure", lambda *_: None)

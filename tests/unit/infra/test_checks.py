@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 import typer
 from typer.testing import CliRunner, Result
 
-from infra.cli import checks
+from infra.cli import checks, gate_plan
+from infra.cli.gate_times import TIMES_VARIABLE
 
 
 def invoked(*arguments: str) -> Result:
@@ -19,7 +21,7 @@ def invoked(*arguments: str) -> Result:
 def test_a_fault_run_or_a_fuzz_run_is_that_run_alone_and_its_result_is_ours(monkeypatch: pytest.MonkeyPatch) -> None:
     ran: list[list[str]] = []
 
-    def run(arguments: list[str]) -> int:
+    def run(arguments: list[str], variables: dict[str, str] | None = None) -> int:
         ran.append(arguments)
         return 1
 
@@ -45,25 +47,28 @@ def test_every_test_is_in_exactly_one_run() -> None:
     def collected(run: list[str]) -> set[Path]:
         ignored = [Path(word.removeprefix("--ignore=")) for word in run if word.startswith("--ignore=")]
         folders = [Path(word) for word in run if Path(word).is_absolute()]
-        found = {test for folder in folders for test in folder.rglob("test_*.py")}
+        found = {test for path in folders for test in ([path] if path.is_file() else path.rglob("test_*.py"))}
         return {test for test in found if not any(test.is_relative_to(path) for path in ignored)}
 
-    tests = [collected(run) for run in checks.plan(checks.suite_names())]
+    tests = [collected(run) for _, run in gate_plan.plan(gate_plan.suite_names())]
     assert sum(map(len, tests)) == len(set().union(*tests))
-    assert set().union(*tests) == set(checks.TESTS.rglob("test_*.py"))
+    assert set().union(*tests) == set(gate_plan.TESTS.rglob("test_*.py"))
 
 
-def test_a_run_without_tests_is_a_failure_unless_a_selection_left_it_empty() -> None:
-    nothing = ["--collect-only", str(checks.TESTS / "fakes")]
-    assert checks.run_pytest(nothing, []) == checks.NOTHING_COLLECTED
-    assert checks.run_pytest(nothing, ["-k", "that"]) == 0
-    assert checks.run_pytest(["--no-such-option"], ["-k", "that"]) == 4
+def test_a_run_without_tests_is_a_failure_unless_a_selection_left_it_empty(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert checks.NOTHING_COLLECTED == pytest.ExitCode.NO_TESTS_COLLECTED
+    code = checks.NOTHING_COLLECTED
+    monkeypatch.setattr(checks, "_run", lambda arguments, variables: code)
+    assert checks.run_pytest(["tests/fakes"], []) == checks.NOTHING_COLLECTED
+    assert checks.run_pytest(["tests/fakes"], ["-k", "that"]) == 0
+    code = pytest.ExitCode.USAGE_ERROR
+    assert checks.run_pytest(["--no-such-option"], ["-k", "that"]) == pytest.ExitCode.USAGE_ERROR
 
 
 def test_without_a_browser_the_pages_tests_are_left_out_and_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     ran: list[str] = []
 
-    def run(arguments: list[str]) -> int:
+    def run(arguments: list[str], variables: dict[str, str] | None = None) -> int:
         ran.extend(arguments)
         return 0
 
@@ -71,7 +76,7 @@ def test_without_a_browser_the_pages_tests_are_left_out_and_that_is_said(monkeyp
         ran.clear()
         done = invoked("test", "--no-check", *arguments)
         assert done.exit_code == 0
-        is_run = str(checks.TESTS / "web") in ran
+        is_run = str(gate_plan.TESTS / "web") in ran
         assert ("Left out: tests/web. The page's tests need Chromium" in done.output) is not is_run
         return is_run
 
@@ -85,3 +90,53 @@ def test_without_a_browser_the_pages_tests_are_left_out_and_that_is_said(monkeyp
     monkeypatch.delenv("CI")
     monkeypatch.setenv("CHROMIUM", "sh")
     assert web_is_run()
+
+
+def test_quick_is_the_checks_the_unit_tests_and_one_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    ran: list[list[str]] = []
+
+    def run(arguments: list[str], variables: dict[str, str] | None = None) -> int:
+        ran.append(arguments)
+        return 0
+
+    monkeypatch.setattr(checks, "_run", run)
+    monkeypatch.setenv("CHROMIUM", "/no/such/browser")
+    done = invoked("test", "quick")
+    assert done.exit_code == 0
+    assert "Left out" not in done.output
+    assert [arguments[1] for arguments in ran[: len(checks.CHECKS)]] == [arguments[1] for _, arguments in checks.CHECKS]
+    unit, turn = ran[len(checks.CHECKS) :]
+    assert unit[-1] == str(gate_plan.TESTS / "unit")
+    assert turn[-1].startswith(str(gate_plan.TESTS / "e2e"))
+    file, _, name = turn[-1].partition("::")
+    assert f"def {name}(" in Path(file).read_text()
+
+
+def test_quick_and_a_suite_is_a_mistake() -> None:
+    done = invoked("test", "quick", "web")
+    assert done.exit_code == 2
+    assert "leave out web" in done.output
+
+
+def test_the_end_of_a_run_says_where_the_time_went(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    durations = tmp_path / "durations.json"
+    durations.write_text('{"gone::a": 4.0, "unit::b": 2.5}')
+    monkeypatch.setattr(checks, "DURATIONS", durations)
+
+    def run(arguments: list[str], variables: dict[str, str] | None = None) -> int:
+        if variables is not None:
+            said = {"unit::a": {"setup": 3.0, "call": 9.0, "teardown": 0.2}, "unit::b": {"call": 0.5}}
+            Path(variables[TIMES_VARIABLE]).write_text(json.dumps(said))
+        return 0
+
+    monkeypatch.setattr(checks, "_run", run)
+    done = invoked("test", "unit")
+    assert done.output.splitlines()[-4:-1] == [
+        "The 2 slowest tests:",
+        "   12.2 s  unit::a (of it 3.0 s setup)",
+        "    0.5 s  unit::b",
+    ]
+    assert done.output.splitlines()[-1] == "Took 0:00: checks 0:00, no servers 0:00"
+    assert json.loads(durations.read_text()) == {"gone::a": 4.0, "unit::b": 2.5}
+    invoked("test", "unit", "--record-durations")
+    assert json.loads(durations.read_text()) == {"gone::a": 4.0, "unit::a": 9.0}

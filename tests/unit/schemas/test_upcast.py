@@ -6,10 +6,9 @@ from typing import Any
 
 import pytest
 
-from schemas import codec
 from schemas import upcast as upcasting
 from schemas.account import UserCreated
-from schemas.codec import decode, encode
+from schemas.codec import decode, decoding, encode
 from schemas.registry import RegisteredSchema, current_schema, registered_schemas
 from schemas.upcast import STEPS, missing_steps, upcast
 from tests.golden.samples import samples
@@ -58,13 +57,13 @@ def older_version(monkeypatch: pytest.MonkeyPatch) -> int:
     definition = dict(current_schema(UserCreated).definition)
     fields = [field for field in definition["fields"] if field["name"] != "name"]
     older = RegisteredSchema(999, "verbatim.UserCreated", 0, {**definition, "fields": fields})
-    monkeypatch.setattr(codec, "registered_schemas", lambda: {**registered_schemas(), older.id: older})
+    monkeypatch.setattr(decoding, "registered_schemas", lambda: {**registered_schemas(), older.id: older})
     return older.id
 
 
 def test_an_old_record_is_read_in_todays_shape(older_version: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(upcasting, "STEPS", {("UserCreated", 0): lambda fields: {**fields, "name": "nameless"}})
-    monkeypatch.setitem(codec._DECODERS, older_version, codec._decoder(older_version))
+    monkeypatch.setitem(decoding._DECODERS, older_version, decoding.decoder_from(older_version))
     written = encode(samples(UserCreated)["full"])
     without_name = written[: -len(b"\x10the name")]
     found = decode(older_version.to_bytes(5, "big") + without_name[5:])
@@ -75,4 +74,4 @@ def test_an_old_record_is_read_in_todays_shape(older_version: int, monkeypatch: 
 def test_a_process_does_not_start_without_a_step(older_version: int) -> None:
     assert missing_steps("UserCreated", 0, 2) == [0, 1]
     with pytest.raises(RuntimeError, match="no step for UserCreated from version 0"):
-        codec._decoder(older_version)
+        decoding.decoder_from(older_version)

@@ -12,6 +12,7 @@ from hypothesis import given
 
 from schemas import codec
 from schemas.codec import NewerRecord, UndecodableRecord, decode, encode, record_type_of, set_write_level, write_level
+from schemas.codec.encoding import encoder_in
 from schemas.conversation import ConversationDeleted, PromptSubmitted, RegenerateRequested
 from schemas.generation import AttemptEnded, Failure, GenerationEnded
 from schemas.outcome import GenerationCompleted, GenerationFailed
@@ -122,7 +123,7 @@ def test_every_record_is_written_in_the_oldest_version_that_gives_it_back(record
     assert decode(value) == record
     if version_of(value) > 1:
         record_type: type = type(record)
-        older = codec._encoder(record_type, versions_of(record_type)[0])
+        older = encoder_in(record_type, versions_of(record_type)[0])
         assert decode(older(record)) != record
 
 

@@ -19,9 +19,10 @@ from schemas.envelope import Envelope, plain
 from schemas.generation import GenerationEnded, GenerationRequested
 from schemas.moderation import ModerationVerdict
 from schemas.price import Price
+from schemas.turns import Command, turn_of
 from streams.conversation.context import assemble
 from streams.conversation.ports import Context, NoHistory
-from streams.conversation.reactor import Command, Out, characters, react, react_to_deletion, turn_of
+from streams.conversation.reactor import Out, characters, react, react_to_deletion
 from tests.unit.streams.commands import CAUSE, NOW_US, prompt, regenerate, stateless
 
 POLICY = load_policy()

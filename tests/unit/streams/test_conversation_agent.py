@@ -19,13 +19,14 @@ from schemas.conversation import ChatMessage, ConversationDeleted, ConversationS
 from schemas.envelope import Envelope
 from schemas.generation import GenerationEnded, GenerationRequested
 from schemas.moderation import ModerationVerdict
+from schemas.turns import turn_of
 from streams.conversation import agent as agent_module
 from streams.conversation.agent import ConversationAgent
 from streams.conversation.ports import NoHistory
-from streams.conversation.reactor import turn_of
 from streams.faust.app import Source
 from tests.fakes.history import HistoryAway, MemoryHistory
 from tests.unit.streams.commands import CAUSE, NOW_US, prompt, regenerate, stateless
+from topics.catalogue import CONVERSATION_EVENTS, catalogue
 from topics.errors import LogUnavailable, RecordRefused
 from topics.headers import Headers, headers_of
 
@@ -75,7 +76,7 @@ class World:
             MODELS,
             POLICY,
             self.history,
-            0,
+            catalogue()[CONVERSATION_EVENTS],
             store_errors=(HistoryAway,),
             history_wait_s=wait_s,
         )

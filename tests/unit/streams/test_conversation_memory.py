@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from schemas.conversation import ChatMessage
 from schemas.envelope import plain
 from schemas.price import Price
+from schemas.turns import turn_of
 from streams.conversation.counting import RememberedCounts
 from streams.conversation.memory import Begun, Bounded, Memory
-from streams.conversation.reactor import turn_of
 from tests.unit.streams.commands import CAUSE, NOW_US, prompt
 
 PRICE = Price("v", "USD", 1, 1, 1)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 import streams.recorder.lookback
 import streams.recorder.shell as shell
@@ -30,9 +30,11 @@ KEY = b"conversation"
 
 
 class FakeConsumer:
-    """A group consumer that owns partition 0 and notes what is committed."""
+    """A group consumer that owns partition 0 and notes what is committed. `refuse`: the broker takes no commit now."""
 
-    def __init__(self) -> None:
+    def __init__(self, on_commit: Callable[[KafkaError | None, list[TopicPartition]], None]) -> None:
+        self._on_commit = on_commit
+        self.refuse = False
         self.committed: list[int] = []
         self.closed = False
 
@@ -40,7 +42,14 @@ class FakeConsumer:
         """Assigned by the tests."""
 
     def commit(self, *, offsets: list[Any], asynchronous: bool) -> None:
+        if self.refuse:
+            self._on_commit(KafkaError(KafkaError._TRANSPORT), offsets)
+            return
         self.committed.append(offsets[0].offset)
+        self._on_commit(None, offsets)
+
+    def get_watermark_offsets(self, place: TopicPartition, *, cached: bool) -> tuple[int, int]:
+        return 0, 10
 
     def close(self) -> None:
         self.closed = True
@@ -140,7 +149,8 @@ class Ground:
     def committed(self) -> int:
         """How far it commits when it is told to end."""
         self.recorder._end()
-        return self.consumer.committed[-1]
+        found = self.recorder._commits.committed
+        return found[TOKEN_CHUNKS, 0]
 
 
 @pytest.fixture
@@ -151,7 +161,7 @@ def ground(monkeypatch: pytest.MonkeyPatch) -> Ground:
         clock[0] += 0.01
         return clock[0]
 
-    monkeypatch.setattr(shell, "group_consumer", lambda *_, **__: FakeConsumer())
+    monkeypatch.setattr(shell, "group_consumer", lambda *_, on_commit, **__: FakeConsumer(on_commit))
     monkeypatch.setattr(shell, "open_producer", lambda _: FakeProducer())
     monkeypatch.setattr(shell, "monotonic_s", tick)
     made = Ground(Recorder({}, catalogue(), None), clock)
@@ -183,6 +193,16 @@ def test_a_generation_is_recorded_and_committed(ground: Ground) -> None:
     ground.take(*WHOLE)
     assert [type(outcome) for outcome in ground.outcomes] == [GenerationCompleted]
     assert (ground.letters, ground.committed()) == ([], 3)
+
+
+def test_a_commit_that_was_not_taken_is_asked_for_again(ground: Ground) -> None:
+    ground.consumer.refuse = True
+    ground.take(*WHOLE)
+    ground.clock[0] += 1
+    ground.recorder.handle([])
+    assert ground.recorder._commits.committed == {}
+    ground.consumer.refuse = False
+    assert (ground.committed(), ground.consumer.committed) == (3, [3])
 
 
 @pytest.mark.parametrize(

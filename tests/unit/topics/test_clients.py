@@ -146,3 +146,18 @@ def test_whoever_reads_our_topics_counts_and_nobody_elses_readers() -> None:
     assert instances(ours, ["verbatim-recorder"]) == {"verbatim-recorder": ["0"]}
     without = cast(AdminClient, FakeAdmin())
     assert committed_by(without) == {(TOKEN_CHUNKS, 0): {"verbatim-recorder": 900}, ("elsewhere", 0): {"lake": 1}}
+
+
+def test_what_became_of_commits_is_told_by_our_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[dict[str, Any]] = []
+    monkeypatch.setattr(clients, "Consumer", lambda wanted: made.append(wanted))
+    told: list[tuple[Any, str, int, int]] = []
+
+    def on_commit(error: KafkaError | None, places: list[TopicPartition]) -> None:
+        told.extend((error, place.topic, place.partition, place.offset) for place in places)
+
+    open_consumer({PREFIX_PROPERTY: "a", "on_commit": on_commit})
+    away = KafkaError(KafkaError._TRANSPORT)
+    refused = SimpleNamespace(topic="a_control", partition=2, offset=3, error=away)
+    made[0]["on_commit"](None, [TopicPartition("a_token-chunks", 1, 8), refused])
+    assert told == [(None, TOKEN_CHUNKS, 1, 8), (away, CONTROL, 2, 3)]

@@ -16,6 +16,7 @@ from api.openai.shapes import ChunkFrames
 from api.streaming.feed import Feed
 from api.streaming.frames import EventFrames, Frames
 from api.streaming.sources import FinishedSource, Source
+from schemas.bounding import MAX_FIELD_CHARS, bounded
 from schemas.codec import decode, encode
 from schemas.envelope import Envelope, Position, Sealed, plain
 from schemas.generation import (
@@ -34,7 +35,6 @@ from schemas.outcome import GenerationCompleted, GenerationFailed, Outcome
 from schemas.price import Price, Usage
 from streams.metering.reactor import usage_of
 from tests.generation_logs import TURN, chunk, ended, started, stopped
-from topics.bounding import MAX_FIELD_CHARS, bounded
 from topics.catalogue import CONVERSATION_EVENTS, GENERATION_OUTCOMES, catalogue
 from topics.generation_fold import MARK_BYTES, MAX_STREAM_BYTES, GenerationFold
 from topics.headers import headers_of, size_of

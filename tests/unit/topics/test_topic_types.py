@@ -10,7 +10,7 @@ import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, assert_type
 
-from api.ports import Log
+from api.consistency.ports import CommandLog
 from schemas.control import CancelRequested
 from schemas.conversation import PromptSubmitted
 from schemas.generation import GenerationEnded, GenerationRequested, TokenChunk
@@ -21,7 +21,7 @@ from topics.topic import Topic
 if TYPE_CHECKING:
 
     async def sent(
-        log: LogProducer, port: Log, prompt: PromptSubmitted, job: GenerationRequested, end: GenerationEnded
+        log: LogProducer, port: CommandLog, prompt: PromptSubmitted, job: GenerationRequested, end: GenerationEnded
     ) -> None:
         jobs = jobs_topic("default", "interactive")
         await log.send(CONVERSATION_EVENTS, "key", prompt)

@@ -65,9 +65,9 @@ async def looking(world: World, conversation: str, after: str | None = None) -> 
     scope = Scope(TOPICS, conversation, ALICE)
     watch = Watch(conversation, ALICE)
     await world.live.join(watch)
-    stream = Following(world.live, world.past, scope, watch, None if after is None else parse_cut(after))
+    stream = Following(world.live, world.history, scope, watch, None if after is None else parse_cut(after))
     async with asyncio.TaskGroup() as tasks:
-        task = tasks.create_task(looks.client.take(PushedStream(stream, world.parts.readers, KEY)))
+        task = tasks.create_task(looks.client.take(PushedStream(stream, world.adapters.readers, KEY)))
         yield looks
         looks.client.leave()
         await task

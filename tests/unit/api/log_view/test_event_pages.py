@@ -8,8 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
+from api.conversations.ports import PastBusy, PastOutOfReach
 from api.log_view import pages
-from api.ports import PastBusy, PastOutOfReach
 from infra.clock import now_ms
 from projections.cursors import encode_cursor
 from schemas import ids
@@ -101,9 +101,9 @@ async def test_old_turns_are_read_only_when_they_are_asked_for(
     for number in range(5):
         world.log.ahead_ms = 3_600_000 * number
         await said(alice, conversation, "hi")
-    looked = world.past.looks
+    looked = world.history.looks
     newest = await page(alice, conversation, limit=4)
-    assert world.past.looks == looked + 1
+    assert world.history.looks == looked + 1
     assert types(newest["data"])[-1] == "GenerationCompleted"
     assert len(newest["data"]) == 4
     assert newest["nextBefore"] is not None
@@ -260,8 +260,8 @@ async def test_a_cursor_that_nothing_stands_before_is_an_empty_page(alice: httpx
 @pytest.mark.parametrize(
     ("failure", "code"),
     [
-        (PastOutOfReach("Reading that past took too long"), "past_out_of_reach"),
-        (PastBusy("8 ask for the past already"), "overloaded"),
+        (PastOutOfReach("Reading the history took too long"), "past_out_of_reach"),
+        (PastBusy("8 history reads are already waiting"), "overloaded"),
         (NewerRecord(77), "newer_record"),
         (OutOfRange("conversation-events", 0, 0, 5, 9), "past_not_held"),
         (LogUnavailable("away"), "log_unavailable"),
@@ -272,7 +272,7 @@ async def test_a_log_that_cannot_be_read_is_a_503(
 ) -> None:
     conversation = await begun(alice)
     generation = await said(alice, conversation, "hi")
-    world.past.failure = failure
+    world.history.failure = failure
     for path in (f"{PATH}/{conversation}/events", f"/api/v1/generations/{generation}/timeline"):
         answer = await alice.get(path)
         assert (answer.status_code, answer.json()["error"]["code"]) == (503, code)

@@ -94,10 +94,10 @@ async def test_a_long_way_is_gone_in_pieces(
             await looks.began()
         for _ in range(5):
             await said(alice, conversation, "hi")
-        looked = world.past.looks
+        looked = world.history.looks
         async with looking(world, conversation, looks.last_id) as resumed:
             await resumed.has(30)
-            assert world.past.looks > looked + 3
+            assert world.history.looks > looked + 3
             await said(alice, conversation, "on")
             await resumed.has(36)
         assert len(set(resumed.places)) == 36
@@ -111,7 +111,7 @@ async def test_a_quiet_streams_heartbeat_moves_its_place_on(world: World, alice:
         await looks.began()
         first = looks.last_id
         await said(alice, other, "long")
-        world.parts.readers.tick(monotonic_s() + 16)
+        world.adapters.readers.tick(monotonic_s() + 16)
         moved: bool = await eventually(lambda: looks.last_id != first)
         assert moved
         later, earlier = parse_cut(looks.last_id), parse_cut(first)
@@ -125,10 +125,10 @@ NOTHING = "beyond-the-end"
 @pytest.mark.parametrize(
     ("after", "why"),
     [
-        ("nonsense", "is no part of a cut"),
-        ("5", "is no part of a cut"),
-        ("", "is no part of a cut"),
-        (f"{CONVERSATION_EVENTS}:0=1,{CONVERSATION_EVENTS}:0=2", "stands twice"),
+        ("nonsense", "is not part of a cut"),
+        ("5", "is not part of a cut"),
+        ("", "is not part of a cut"),
+        (f"{CONVERSATION_EVENTS}:0=1,{CONVERSATION_EVENTS}:0=2", "appears twice"),
         (NOTHING, "lies beyond the end"),
         ("no-such-topic:0=1", "the log has no no-such-topic:0"),
         ("x" * 9000, "too long"),

@@ -33,7 +33,7 @@ async def test_a_revoked_key_ends_its_stream(world: World, alice: httpx.AsyncCli
     conversation = await begun(alice)
     async with world.watched(), looking(world, conversation) as looks:
         await looks.began()
-        world.parts.readers.revoke(KEY)
+        world.adapters.readers.revoke(KEY)
         over: bool = await eventually(lambda: len(world.live) == 0)
         assert over
         assert not looks.client.complete
@@ -42,7 +42,7 @@ async def test_a_revoked_key_ends_its_stream(world: World, alice: httpx.AsyncCli
 async def test_a_process_that_ends_cuts_what_it_pushes(world: World, alice: httpx.AsyncClient) -> None:
     conversation = await begun(alice)
     async with world.watched(), looking(world, conversation):
-        world.parts.end_pushed()
+        world.adapters.end_pushed()
         over: bool = await eventually(lambda: len(world.live) == 0)
         assert over
         answer = await alice.get(f"{PATH}/{conversation}/events/stream")
@@ -139,11 +139,11 @@ async def test_after_a_revocation_nothing_more_is_sent(world: World, alice: http
         async with looking(world, conversation) as looks:
             await looks.began()
         await said(alice, conversation, "hi")
-        reading = world.past.hold()
+        reading = world.history.hold()
         async with looking(world, conversation, looks.last_id) as resumed:
-            reads: bool = await eventually(lambda: world.past.waiting == 1)
+            reads: bool = await eventually(lambda: world.history.waiting == 1)
             assert reads
-            world.parts.readers.revoke(KEY)
+            world.adapters.readers.revoke(KEY)
             reading.set()
             over: bool = await eventually(lambda: len(world.live) == 0)
             assert over

@@ -10,7 +10,7 @@ import httpx
 import pytest
 from confluent_kafka.admin import AdminClient
 
-from api.ports import PastOutOfReach
+from api.conversations.ports import PastOutOfReach
 from api.pulse import fleet, looking_back, routes, sampling
 from api.pulse.fleet import KafkaFleet, Readings
 from api.pulse.routes import PulseSource
@@ -84,7 +84,7 @@ async def test_samples_are_pushed_while_somebody_looks(
     async with world.watched(), asyncio.TaskGroup() as tasks:
         for client in clients:
             source = PulseSource(world.pulse)
-            tasks.create_task(client.take(PushedStream(source, world.parts.readers, KEY)))
+            tasks.create_task(client.take(PushedStream(source, world.adapters.readers, KEY)))
         there: bool = await eventually(lambda: all(len(events_of(client.body)) >= 3 for client in clients))
         assert there
         await said(alice, conversation, "hi")
@@ -102,7 +102,7 @@ async def test_a_broken_log_is_watched_again(world: World, monkeypatch: pytest.M
         monkeypatch.setattr(module, 0.01)
     client = Client()
     async with world.watched(), asyncio.TaskGroup() as tasks:
-        stream = PushedStream(PulseSource(world.pulse), world.parts.readers, KEY)
+        stream = PushedStream(PulseSource(world.pulse), world.adapters.readers, KEY)
         tasks.create_task(client.take(stream))
         there: bool = await eventually(lambda: len(events_of(client.body)) >= 1)
         assert there
@@ -112,8 +112,8 @@ async def test_a_broken_log_is_watched_again(world: World, monkeypatch: pytest.M
         count = len(events_of(client.body))
         goes_on: bool = await eventually(lambda: len(events_of(client.body)) > count + 1)
         assert goes_on
-        world.parts.end_pushed()
-        ended: bool = await eventually(lambda: len(world.parts.readers) == 0)
+        world.adapters.end_pushed()
+        ended: bool = await eventually(lambda: len(world.adapters.readers) == 0)
         assert ended
 
 
@@ -124,7 +124,9 @@ async def test_whoever_comes_while_the_sampler_stops_is_served(world: World, mon
         for _ in range(30):
             client = Client()
             async with asyncio.TaskGroup() as tasks:
-                task = tasks.create_task(client.take(PushedStream(PulseSource(world.pulse), world.parts.readers, KEY)))
+                task = tasks.create_task(
+                    client.take(PushedStream(PulseSource(world.pulse), world.adapters.readers, KEY))
+                )
                 there: bool = await eventually(lambda client=client: len(events_of(client.body)) >= 1)  # type: ignore[misc]
                 assert there
                 client.leave()
@@ -146,7 +148,7 @@ async def test_a_log_that_is_away_is_not_asked_for_nobody(
 
 
 async def test_it_begins_without_a_past_that_others_are_reading(world: World, admin: httpx.AsyncClient) -> None:
-    world.past.failure = PastOutOfReach("Many ask for the past just now")
+    world.history.failure = PastOutOfReach("8 history reads are already waiting")
     async with world.watched():
         assert (await admin.get(PULSE)).json()["ttftMs"]["n"] == 0
 
@@ -160,7 +162,7 @@ async def test_only_the_last_records_are_read_back(
 
     def read(since_ms: int) -> list[tuple[str, int]]:
         taken: list[RawRecord] = []
-        looking_back.look_back(world.past, lambda kept: None, TOPICS, stop, since_ms, taken.append)
+        looking_back.look_back(world.history, lambda kept: None, TOPICS, stop, since_ms, taken.append)
         return [(raw.topic, raw.offset) for raw in taken if raw.topic == TOKEN_CHUNKS]
 
     everything = read(0)

@@ -6,7 +6,7 @@ import pytest
 from pydantic import SecretStr
 
 from infra.settings import KafkaSettings, Settings
-from infra.stack.children import ROLES, own_children, scale_problem, spare_worker
+from infra.stack.children import ROLES, own_children, scale_problem, spare_worker, with_metrics
 from infra.stack.layout import Layout
 
 LAYOUT = Layout.at(Path("/s"))
@@ -77,3 +77,17 @@ def test_no_spare_where_the_settings_or_the_counts_want_none() -> None:
     without = SETTINGS.model_copy(update={"worker": SETTINGS.worker.model_copy(update={"spare": False})})
     assert spare_worker(without, LAYOUT, {}, {}) is None
     assert spare_worker(SETTINGS, LAYOUT, {"worker": 0}, {}) is None
+
+
+def test_each_process_is_told_of_a_port_of_its_own_for_its_metrics() -> None:
+    asked: list[tuple[str, ...]] = []
+
+    def ports(names: tuple[str, ...]) -> dict[str, int]:
+        asked.append(names)
+        return {name: 20_000 + number for number, name in enumerate(names)}
+
+    children = with_metrics(own_children(SETTINGS, LAYOUT, {"worker": 2}, {}), ports)
+    assert len({child.metrics_port for child in children}) == len(children)
+    for child in children:
+        assert child.env["VERBATIM_METRICS__PORT"] == str(child.metrics_port)
+    assert [name.removesuffix(" metrics") for name in asked[0]] == [child.name for child in children]

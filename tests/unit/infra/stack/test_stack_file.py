@@ -17,13 +17,17 @@ SETTINGS = Settings(
 
 
 def test_the_document_holds_exactly_what_clients_are_promised() -> None:
-    assert stack_document(SETTINGS, "vk_1", [RunningChild("api-0", "api", 7)]) == {
+    children = [RunningChild("api-0", "api", 7, 20_001), RunningChild("redis", "redis", 8)]
+    assert stack_document(SETTINGS, "vk_1", children) == {
         "api": {"url": "http://127.0.0.1:8080", "key": "vk_1"},
         "kafka": {"bootstrap": "127.0.0.1:1", "prefix": ""},
         "cassandra": {"host": "127.0.0.1", "port": 3, "keyspace": "verbatim"},
         "redis": {"url": "redis://127.0.0.1:5/0"},
         "triton": {"grpc": "127.0.0.1:6"},
-        "children": [{"name": "api-0", "role": "api", "pid": 7}],
+        "children": [
+            {"name": "api-0", "role": "api", "pid": 7, "metrics": "http://127.0.0.1:20001/metrics"},
+            {"name": "redis", "role": "redis", "pid": 8},
+        ],
     }
 
 

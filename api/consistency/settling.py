@@ -1,7 +1,7 @@
 """Commands with an Idempotency-Key that begin no generation: the first of a key counts, and its repeat is told.
 
 The log may take two of a key, from two processes at once. Which stands first is known when the projections have
-reached the second; so whoever wrote one waits for that, and compares. Commands that begin one: openings.py.
+reached the second; so whoever wrote one waits for that, and compares. Commands that begin one: api/turns.
 """
 
 from __future__ import annotations
@@ -9,12 +9,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from fastapi import Request
-
-from api.consistency.reading import up_to_date
+from api.consistency.commanding import IdempotencyKey
+from api.consistency.freshness import Freshness
+from api.consistency.ports import CommandReads
 from api.http.errors import KeyReused, behind, unavailable
-from api.parts import Parts
-from api.turns.commanding import IdempotencyKey
 from projections.commands.queries import CommandRow
 from schemas.envelope import Position
 from topics.catalogue import CONVERSATION_EVENTS
@@ -38,7 +36,7 @@ class Keyed:
         return self.request_hash if self.key.given else ""
 
 
-async def is_repeat(request: Request, parts: Parts, command: Keyed, *, look_first: bool = True) -> bool:
+async def is_repeat(fresh: Freshness, reads: CommandReads, command: Keyed, *, look_first: bool = True) -> bool:
     """Whether the projections hold this command already. False for one without a key.
 
     With `look_first`, they must have reached the log's end before they are asked: a second record would undo what came
@@ -46,18 +44,18 @@ async def is_repeat(request: Request, parts: Parts, command: Keyed, *, look_firs
     """
     if not command.key.given:
         return False
-    row = await parts.reads.command(command.conversation_id, command.event_id)
+    row = await reads.command(command.conversation_id, command.event_id)
     if row is None and look_first:
-        if not await up_to_date(request, parts, command.conversation_id):
+        if not await fresh.up_to_date(command.conversation_id):
             raise behind()
-        row = await parts.reads.command(command.conversation_id, command.event_id)
+        row = await reads.command(command.conversation_id, command.event_id)
     if row is not None and row.request_hash != command.request_hash:
         raise KeyReused
     return row is not None
 
 
 async def settle(
-    parts: Parts, command: Keyed, at: Position, restore: Callable[[CommandRow], Awaitable[None]] | None = None
+    reads: CommandReads, command: Keyed, at: Position, restore: Callable[[CommandRow], Awaitable[None]] | None = None
 ) -> None:
     """Return when it is known that the command at `at` is the first of its key, or says the same as the first.
 
@@ -67,15 +65,15 @@ async def settle(
     if not command.key.given:
         return
     place: dict[tuple[str, int], int] = {(CONVERSATION_EVENTS, at.partition): at.offset}
-    if not await parts.reads.wait_for(place, (), SETTLE_S, conversation_id=command.conversation_id):
+    if not await reads.wait_for(place, (), SETTLE_S, conversation_id=command.conversation_id):
         raise unavailable(
-            "The command was accepted, but is not in the projections yet. Retry with the header "
+            "The command was accepted, but is not visible yet. Retry with the header "
             f"Idempotency-Key: {command.key.value}",
             code="projections_behind",
             headers={"Idempotency-Key": command.key.value},
         )
     # No row: the installation still writes what the release before reads, and that knows no hashes.
-    first = await parts.reads.command(command.conversation_id, command.event_id)
+    first = await reads.command(command.conversation_id, command.event_id)
     if first is not None and first.request_hash != command.request_hash:
         if restore is not None:
             await restore(first)

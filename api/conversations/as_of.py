@@ -7,11 +7,10 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
+from api.conversations.ports import ConversationReads, History, PastBusy, PastOutOfReach
 from api.conversations.shapes import conversation_json, message_json
 from api.http.answers import iso
 from api.http.errors import ApiError, Overloaded, bad_request, not_found, unavailable
-from api.parts import Parts
-from api.ports import PastBusy, PastOutOfReach
 from infra.clock import utc_now
 from projections.conversations.queries import ConversationRow
 from topics.cuts import BadCut, Cut, format_cut, parse_cut
@@ -38,30 +37,32 @@ def moment_of(text: str, now: datetime) -> Cut | int:
     except (ValueError, OverflowError):
         raise _refused("it is neither a time nor a cut") from None
     if later:
-        raise _refused("that has not come yet")
+        raise _refused("it is in the future")
     return at_ms
 
 
-async def conversation_as_of(parts: Parts, row: ConversationRow, text: str) -> dict[str, Any]:
+async def conversation_as_of(
+    reads: ConversationReads, history: History, row: ConversationRow, text: str
+) -> dict[str, Any]:
     """The conversation `row` as it was, with its messages.
 
     Raises ApiError: 400 for a moment that cannot be, 404 where it had not begun, 503 where the log cannot be read in
     time; LogUnavailable, StoreUnavailable.
     """
     moment = moment_of(text, utc_now())
-    first = await parts.reads.begun_at(row.conversation_id)
+    first = await reads.begun_at(row.conversation_id)
     if first is None:
         raise not_found("conversation")
     try:
-        with past_errors():
-            cut, past = await parts.past.conversation(row.conversation_id, first, moment)
+        with history_errors():
+            cut, past = await history.conversation(row.conversation_id, first, moment)
     except BadCut as error:
         raise _refused(str(error)) from None
     if past.row is None:
         if past.deleted:
             raise not_found("conversation")
         raise ApiError(
-            404, f"This conversation had not begun at that moment: it began at {iso(row.created_at_us)}.",
+            404, f"The conversation did not exist at that time: it was created at {iso(row.created_at_us)}.",
             code="not_yet", param=_PARAM,
         )  # fmt: skip
     return {
@@ -72,17 +73,17 @@ async def conversation_as_of(parts: Parts, row: ConversationRow, text: str) -> d
 
 
 @contextmanager
-def past_errors() -> Iterator[None]:
+def history_errors() -> Iterator[None]:
     """Within the block, a past that cannot be read becomes an ApiError 503 that says why."""
     try:
         yield
     except PastBusy as error:
         raise Overloaded(str(error)) from None
     except PastOutOfReach as error:
-        raise unavailable(f"{error}. Please retry, or ask for less.", code="past_out_of_reach") from None
+        raise unavailable(f"{error}. Retry, or ask for less.", code="past_out_of_reach") from None
     except (OutOfRange, DamagedArchive):
-        raise unavailable("The log does not hold this conversation's past any more.", code="past_not_held") from None
+        raise unavailable("The log no longer holds this conversation's history.", code="past_not_held") from None
 
 
 def _refused(why: str) -> ApiError:
-    return bad_request(f"Invalid value for '{_PARAM}': {why}. Allowed is {_ALLOWED}.", param=_PARAM)
+    return bad_request(f"Invalid value for '{_PARAM}': {why}. Expected: {_ALLOWED}.", param=_PARAM)

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from fastapi import Request
 
-from api.access.key_cache import Principal
+from api.consistency.ports import CommandLog
 from api.http.errors import bad_request, not_accepted_for_sure
+from api.http.headers import KEY_HEADER
 from api.http.metrics import PRODUCE_FAILURES
-from api.parts import Parts
 from infra.clock import now_us
 from infra.ids import draw_id
 from schemas import ids
@@ -17,8 +17,6 @@ from schemas.envelope import Envelope, Position
 from topics.errors import LogUnavailable
 from topics.topic import R, Topic
 
-KEY_HEADER = "Idempotency-Key"
-REPLAYED_HEADER = "Idempotent-Replayed"
 MOST_KEY_CHARACTERS = 255
 
 
@@ -28,6 +26,18 @@ class IdempotencyKey:
 
     value: str
     given: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """Who gives a command, and the request it comes by."""
+
+    user_id: str
+    request_id: str
+
+    def envelope(self, cause_id: str, event_type: str) -> Envelope:
+        """The envelope of an event that the request causes now; its id derives from `cause_id`."""
+        return Envelope(ids.event_id(cause_id, event_type), now_us(), None, self.request_id, f"user:{self.user_id}")
 
 
 def idempotency_key(request: Request, request_id: str | None = None) -> IdempotencyKey:
@@ -53,16 +63,10 @@ def idempotency_key(request: Request, request_id: str | None = None) -> Idempote
     return IdempotencyKey(value, True)
 
 
-def envelope(request: Request, principal: Principal, cause_id: str, event_type: str) -> Envelope:
-    """The envelope of an event that this request causes now; its id derives from `cause_id`."""
-    request_id: str = request.scope["state"]["request_id"]
-    return Envelope(ids.event_id(cause_id, event_type), now_us(), None, request_id, f"user:{principal.user_id}")
-
-
-async def send(parts: Parts, topic: Topic[R], key: str, event: R, idempotency: IdempotencyKey) -> Position:
+async def send(log: CommandLog, topic: Topic[R], key: str, event: R, idempotency: IdempotencyKey) -> Position:
     """Produce a command's one record. Raises ApiError 503: it may have been accepted."""
     try:
-        return await parts.log.send(topic, key, event)
+        return await log.send(topic, key, event)
     except LogUnavailable as error:
         PRODUCE_FAILURES.inc()
         raise not_accepted_for_sure(idempotency.value) from error

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import TypeVar
 
-from api.ports import PastBusy, PastOutOfReach
+from api.conversations.ports import PastBusy, PastOutOfReach
 from infra.clock import monotonic_s
 from infra.settings import Settings
 from projections.replay.as_of import PastConversation
@@ -25,8 +25,8 @@ MOST_BYTES = 64 * 1024 * 1024
 _T = TypeVar("_T")
 
 
-class LogPast:
-    """The Past of api.ports."""
+class LogHistory:
+    """The History of api.conversations.ports."""
 
     def __init__(self, settings: Settings, topics: Catalogue, *, deadline_s: float = DEADLINE_S) -> None:
         self._settings = settings
@@ -43,7 +43,7 @@ class LogPast:
 
     async def look(self, work: Callable[[Source, Check], _T]) -> _T:
         if self._waiting >= MOST_WAITING:
-            raise PastBusy(f"{MOST_WAITING} ask for the past already")
+            raise PastBusy(f"{MOST_WAITING} history reads are already waiting")
         until_s = monotonic_s() + self._deadline_s
         self._waiting += 1
         try:
@@ -66,8 +66,8 @@ class LogPast:
     def _checking(self, until_s: float) -> Check:
         def check(kept_bytes: int) -> None:
             if self._closed or monotonic_s() > until_s:
-                raise PastOutOfReach("Reading that past took too long")
+                raise PastOutOfReach("Reading the history took too long")
             if kept_bytes > MOST_BYTES:
-                raise PastOutOfReach("That past is too large to be read here")
+                raise PastOutOfReach("The history is too large to be read here")
 
         return check

@@ -15,7 +15,7 @@ from topics.log import RawRecord
 T = TypeVar("T")
 
 
-class MemoryPast:
+class MemoryHistory:
     """The Past of the api. `failure` is raised when it is asked."""
 
     def __init__(self, log: MemoryLog) -> None:

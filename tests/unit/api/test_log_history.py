@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from api.conversations import log_past
-from api.conversations.log_past import LogPast
-from api.conversations.past import past_errors
+from api.conversations import log_history
+from api.conversations.as_of import history_errors
+from api.conversations.log_history import LogHistory
 from api.http.errors import Overloaded
 from infra.settings import Settings
 from tests.unit.api.memory_log import TOPICS
 
 
 async def test_more_than_there_is_room_for_are_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(log_past, "MOST_WAITING", 0)
-    past = LogPast(Settings(), TOPICS)
-    with pytest.raises(Overloaded, match="0 ask for the past already"), past_errors():
+    monkeypatch.setattr(log_history, "MOST_WAITING", 0)
+    past = LogHistory(Settings(), TOPICS)
+    with pytest.raises(Overloaded, match="0 history reads are already waiting"), history_errors():
         await past.look(lambda log, check: None)
     await past.aclose()

@@ -1,0 +1,66 @@
+"""What access needs of accounts, of the rate limiter and of the memory of used links."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Protocol
+
+from fastapi import Depends
+
+from api.http.providing import provided
+from projections.accounts.queries import ApiKeyRow, UserRow
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """What the limiter says of one request. Durations in seconds; `limited` False where Redis could not be asked."""
+
+    allowed: bool
+    limit: int
+    remaining: int
+    reset_s: float
+    retry_after_s: float
+    limited: bool = True
+
+
+class Limiter(Protocol):
+    async def admit(self, key_id: str) -> Admission:
+        """Take one token of the key's bucket. Never raises for a limiter that is away."""
+
+
+class LinksUnavailable(Exception):
+    """Which links were used cannot be asked."""
+
+
+class Links(Protocol):
+    """Which one-time links were used."""
+
+    async def take(self, nonce: str, for_s: int) -> bool:
+        """Whether this is the first time in `for_s` seconds, among all processes. Raises LinksUnavailable."""
+
+
+class KeyReads(Protocol):
+    async def api_key(self, key_sha256: str) -> ApiKeyRow | None:
+        """The key with this hash; None if there is none (yet). Raises StoreUnavailable."""
+
+
+class AccountReads(KeyReads, Protocol):
+    """Users and their keys. Every method raises StoreUnavailable when the projections cannot be asked."""
+
+    async def keys(self, user_id: str) -> Sequence[ApiKeyRow]:
+        """A user's keys, revoked ones too."""
+
+    async def user(self, user_id: str) -> UserRow | None:
+        """None for one that nobody has (yet)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountPorts:
+    """What the routes of keys and of sign-in need beside the gate itself."""
+
+    reads: AccountReads
+    links: Links
+
+
+Accounts = Annotated[AccountPorts, Depends(provided(AccountPorts))]

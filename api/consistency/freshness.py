@@ -1,0 +1,81 @@
+"""Reads that see the caller's writes."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from api.consistency.ports import FreshPorts
+from api.consistency.position_tokens import BadPositionToken, PositionToken, join, parse
+from api.http.errors import bad_request
+from api.http.headers import BEHIND_HEADER, POSITION_HEADER
+from api.http.metrics import READS_BEHIND
+from api.http.middleware import add_headers
+from api.http.providing import provided
+from topics.catalogue import CONVERSATION_EVENTS
+from topics.errors import LogUnavailable
+
+
+class Freshness:
+    """How far the reads of one request must have come, and whether they have: they are waited for in vain once."""
+
+    def __init__(self, request: Request, ports: FreshPorts) -> None:
+        self._request = request
+        self._behind = False
+        self.ports = ports
+
+    @property
+    def asked(self) -> PositionToken:
+        """The position the request asks to see. Raises ApiError 400."""
+        try:
+            return parse(",".join(self._request.headers.getlist(POSITION_HEADER)))
+        except BadPositionToken as error:
+            raise bad_request(f"{POSITION_HEADER}: {error}.", code="invalid_position", param=POSITION_HEADER) from None
+
+    async def catch_up(self, token: PositionToken, conversation_id: str | None = None) -> bool:
+        """Wait, bounded, until reads (of one conversation) show what `token` asks for.
+
+        False: they do not, and the answer will say that it is behind. Then no later call waits.
+        """
+        if not token:
+            return True
+        if self._behind:
+            return False
+        shown = await self.ports.reads.wait_for(
+            dict(token.offsets), token.generations, self.ports.wait_s, conversation_id=conversation_id
+        )
+        if not shown:
+            self._behind = True
+            READS_BEHIND.inc()
+            add_headers(self._request.scope, {BEHIND_HEADER: "true"})
+        return shown
+
+    async def catch_up_lists(self, user_id: str, topic: str) -> bool:
+        """`catch_up` for what lists a user's own things of a topic: with the position the request brings, and with
+        what this process wrote for that user."""
+        own_writes = self.ports.own_writes
+        own = own_writes.in_lists(user_id, topic)
+        shown = await self.catch_up(join(self.asked, own))
+        if shown:
+            own_writes.shown(user_id, own)
+        return shown
+
+    async def up_to_date(self, conversation_id: str | None = None) -> bool:
+        """Wait, bounded, until reads show all that conversation-events (the partition of one conversation) holds now.
+
+        For what seems not to be there, and for whoever brings no position. False: they do not.
+        """
+        try:
+            newest = await self.ports.ends.newest(CONVERSATION_EVENTS, conversation_id)
+        except LogUnavailable:
+            return False
+        return await self.catch_up(PositionToken(tuple(newest.items())))
+
+
+async def freshness_of(request: Request, ports: Annotated[FreshPorts, Depends(provided(FreshPorts))]) -> Freshness:
+    """The one of this request."""
+    return Freshness(request, ports)
+
+
+Fresh = Annotated[Freshness, Depends(freshness_of)]

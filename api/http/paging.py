@@ -1,0 +1,12 @@
+"""The query parameters of lists that come page by page."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Query
+
+MAX_LISTED = 100
+
+Limit = Annotated[int, Query(ge=1, le=MAX_LISTED)]
+Cursor = Annotated[str | None, Query(max_length=500)]

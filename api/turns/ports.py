@@ -1,0 +1,79 @@
+"""What turns need: generations, and the messages they follow, from the projections; the log; the live streams."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Protocol
+
+from fastapi import Depends
+
+from api.consistency.own_writes import OwnWrites
+from api.consistency.ports import CommandLog
+from api.http.providing import provided
+from api.streaming.readers import Readers
+from api.streaming.tail_hub import TailHub
+from api.turns.prompting import PromptSizes
+from infra.models.catalogue import ModelCatalogue
+from projections.generations.queries import GenerationRow
+from projections.messages.rows import MessageRow
+from schemas.outcome import Outcome
+
+
+class GenerationReads(Protocol):
+    """Generations in the projections. Every method raises StoreUnavailable when they cannot be asked."""
+
+    async def generation(self, generation_id: str) -> GenerationRow | None:
+        """The generation as its first command asked for it. None in a deleted conversation."""
+
+    async def outcome(self, generation_id: str) -> Outcome | None:
+        """The recorder's own record; None: still running, or not here yet."""
+
+
+class MessageReads(Protocol):
+    """Messages in the projections. Every method raises StoreUnavailable when they cannot be asked."""
+
+    async def message(self, conversation_id: str, message_id: str) -> MessageRow | None:
+        """An answer's id is its generation's; it is `running` as long as it has no outcome."""
+
+    async def leaf(self, conversation_id: str) -> MessageRow | None:
+        """The newest message; None in a conversation without any."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamPorts:
+    """What it takes to get at the stream of a generation, live or finished."""
+
+    hub: TailHub
+    reads: GenerationReads
+    models: ModelCatalogue
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskPorts:
+    """What it takes to ask for an answer."""
+
+    streams: StreamPorts
+    log: CommandLog
+    own_writes: OwnWrites
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnPorts:
+    """What the routes of turns need. `wait_s`: how long a request waits for what is on its way here.
+
+    `grace_s`: how long an answer goes on whose client left, where leaving cancels it.
+    """
+
+    ask: AskPorts
+    messages: MessageReads
+    readers: Readers
+    prompts: PromptSizes
+    wait_s: float
+    grace_s: float
+
+    @property
+    def streams(self) -> StreamPorts:
+        return self.ask.streams
+
+
+Turns = Annotated[TurnPorts, Depends(provided(TurnPorts))]

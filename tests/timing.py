@@ -1,0 +1,94 @@
+"""How long tests take: written down for `./verbatim test`, and none takes long without saying why.
+
+A test whose own part (not its fixtures) takes MAX_UNMARKED_S needs `@pytest.mark.slow("the reason")`, else it fails.
+On a slow or busy host it may take as many times longer as a fixed piece of work takes there, measured at that moment.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Generator
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+from infra.cli.gate_times import TIMES_VARIABLE
+
+MAX_UNMARKED_S = 10.0
+CALIBRATION_S = 0.25
+"""What the fixed piece of work takes on the host that the limit was set on: one where the unit tests take a minute."""
+_ROUNDS = 1_400_000
+
+
+def slowness() -> float:
+    """How many times longer than on the reference host work takes here and now; 1 at least."""
+    began, block = time.monotonic(), b"verbatim"
+    for _ in range(_ROUNDS):
+        block = sha256(block).digest()
+    return max(1.0, (time.monotonic() - began) / CALIBRATION_S)
+
+
+def complaint(duration_s: float, limit_s: float) -> str | None:
+    """What is to be said of a test without a marker; None if it is fast enough for this host."""
+    if duration_s < limit_s:
+        return None
+    allowed_s = limit_s * slowness()
+    if duration_s < allowed_s:
+        return None
+    return (
+        f"took {duration_s:.1f} s, and {allowed_s:.1f} s are allowed on this host: make it faster, or say why it "
+        'must be slow: @pytest.mark.slow("the reason")'
+    )
+
+
+def reason(marker: pytest.Mark | None, test: str) -> str | None:
+    """Why a test is slow, as its marker says; None without one. Raises UsageError for a marker without a reason."""
+    if marker is None:
+        return None
+    if len(marker.args) != 1 or marker.kwargs or not isinstance(marker.args[0], str) or not marker.args[0].strip():
+        raise pytest.UsageError(f'{test}: a slow test says why: @pytest.mark.slow("the reason")')
+    return marker.args[0]
+
+
+class Timing:
+    """A plugin. Under xdist the workers judge and their controller writes."""
+
+    def __init__(self, path: Path | None, limit_s: float = MAX_UNMARKED_S) -> None:
+        """`path`: where the times of all tests are written at the end, by test and phase."""
+        self._path = path
+        self._limit_s = limit_s
+        self._times: dict[str, dict[str, float]] = {}
+
+    @pytest.hookimpl
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        for item in items:
+            reason(item.get_closest_marker("slow"), item.nodeid)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        report = yield
+        if report.when == "call" and report.passed and item.get_closest_marker("slow") is None:
+            said = complaint(report.duration, self._limit_s)
+            if said is not None:
+                report.outcome, report.longrepr = "failed", f"{item.nodeid} {said}"
+        return report
+
+    @pytest.hookimpl
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        self._times.setdefault(report.nodeid, {})[report.when] = round(report.duration, 3)
+
+    @pytest.hookimpl
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        if self._path is not None and not hasattr(session.config, "workerinput"):
+            self._path.write_text(json.dumps(self._times))
+
+
+def timing() -> Timing:
+    """The plugin of this run."""
+    path = os.environ.get(TIMES_VARIABLE)
+    return Timing(Path(path) if path else None)
