@@ -93,7 +93,7 @@ async def second_log(servers: Settings, folder: Path) -> AsyncIterator[SecondLog
         with pytest.MonkeyPatch.context() as patch:
             for name, value in settings_env(elsewhere).items():
                 patch.setenv(name, value)
-            await asyncio.to_thread(stack.enter_context, running_servers(folder / "state"))
+            await asyncio.to_thread(stack.enter_context, running_servers(folder / "state", kept=False))
         kafka = settings_of(folder / "state").kafka
         async with own_keyspace(servers.model_copy(update={"kafka": kafka})) as (settings, _):
             topics = catalogue()
