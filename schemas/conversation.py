@@ -37,7 +37,7 @@ class Attachment:
     sha256: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Sampling:
     """How to sample. None: the model's default."""
 
@@ -50,7 +50,7 @@ class Sampling:
     presence_penalty: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ConversationStarted:
     envelope: Envelope
     conversation_id: str
@@ -133,7 +133,7 @@ class ConversationRenamed:
     request_hash: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ConversationShared:
     """A link to the conversation up to a message was made, or (`revoked`) taken back."""
 
@@ -146,7 +146,7 @@ class ConversationShared:
     request_hash: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FeedbackGiven:
     envelope: Envelope
     conversation_id: str
