@@ -46,7 +46,7 @@ from api.registry.checks import SchemaChecks
 from api.streaming.readers import Readers
 from api.streaming.tail_hub import TailHub
 from api.turns import generations, messages, model_listing
-from api.turns.ports import GenerationReads, MessageReads, StreamPorts, TurnPorts
+from api.turns.ports import AskPorts, GenerationReads, MessageReads, StreamPorts, TurnPorts
 from api.turns.prompting import PromptSizes
 from infra.cassandra import StoreUnavailable
 from infra.models.catalogue import ModelCatalogue, ModelNotFound
@@ -59,18 +59,18 @@ from topics.errors import LogUnavailable
 _ERRORS: dict[int | str, dict[str, Any]] = {
     status: {"description": meaning, "content": {"application/json": {"schema": ERROR_SCHEMA}}}
     for status, meaning in {
-        400: "The request is wrong; `param` names where.",
+        400: "The request is invalid; `param` names the field.",
         401: "The key is missing, wrong or revoked, or the browser is no longer signed in.",
-        403: "A change by session cookie that another site may have asked for.",
-        404: "It does not exist, or it is not yours.",
-        409: "Something it builds on is still running.",
+        403: "A change by session cookie that may come from another site.",
+        404: "Not found, or it belongs to another user.",
+        409: "The request depends on something that is still running.",
         413: "The body is too large.",
         415: "The body is not plain JSON.",
         422: "The Idempotency-Key was used with another body.",
-        429: "Too many requests; Retry-After tells when to try again.",
-        502: "The model's engine refuses for a reason that its operator must mend; `code` names it.",
-        503: "A server behind this one is away; retry with the same Idempotency-Key.",
-        504: "The model's engine was silent for longer than its deadlines allow.",
+        429: "Too many requests; Retry-After says when to try again.",
+        502: "The model's engine refuses the request; the operator must fix the cause, which `code` names.",
+        503: "A backend server is not reachable; retry with the same Idempotency-Key.",
+        504: "The model's engine missed a deadline.",
     }.items()
 }
 
@@ -135,10 +135,12 @@ def ports_of(adapters: Adapters) -> tuple[object, ...]:
         FreshPorts(reads=reads, ends=adapters.ends, own_writes=own_writes, wait_s=settings.read_wait_s),
         CommandPorts(log=log, reads=reads, own_writes=own_writes),
         TurnPorts(
-            streams=StreamPorts(hub=adapters.hub, reads=reads, models=adapters.models),
+            ask=AskPorts(
+                streams=StreamPorts(hub=adapters.hub, reads=reads, models=adapters.models),
+                log=log,
+                own_writes=own_writes,
+            ),
             messages=reads,
-            log=log,
-            own_writes=own_writes,
             readers=adapters.readers,
             prompts=PromptSizes(),
             wait_s=settings.read_wait_s,

@@ -91,6 +91,6 @@ async def answer(engine: Engine, call: EngineRequest, writer: AttemptWriter) -> 
         said.failure = None  # what went wrong while the call was closed takes nothing from a whole answer
     else:
         # A word that is none of ours would stop every reader of the log.
-        _log.error("an engine adapter ended for a reason that is none of ours")
+        _log.error("an engine adapter ended for an unknown reason")
         said.failure = BROKEN
     return said

@@ -39,7 +39,7 @@ async def bury(letters: LogProducer, message: Message, error: Exception) -> None
         except FatalLogError:
             raise
         except (RecordRefused, UnencodableRecord) as failure:
-            _log.error("a dead letter was refused, only this line knows of it", reason=str(failure))
+            _log.error("the log refused a dead letter; this line is the only trace of it", reason=str(failure))
             return
         except LogError as failure:
             _retried.inc()

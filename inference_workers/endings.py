@@ -20,7 +20,7 @@ def checked_end(request: EngineRequest, finish: Finish, *, answered: bool, thoug
     if finish.reason == "length":
         if thought or finish.completion_tokens or finish.reasoning_tokens:
             return finish
-        said = "the model had no room for an answer behind this prompt: shorten the conversation"
+        said = "the prompt leaves no room for an answer: shorten the conversation"
         raise EngineFailed(said, code="empty_answer")
     if thought:
         raise EngineFailed("the model stopped after thinking and gave no answer: ask again", code="empty_answer")

@@ -11,9 +11,9 @@ from schemas.generation import Failure
 MAX_RETRY_AFTER_S = 3600
 
 EXPIRED = Failure("deadline_exceeded", "The answer was not ready in time. Please try again.", True)
-BROKEN = Failure("internal_error", "The worker failed at this request. Please try again.", True)
+BROKEN = Failure("internal_error", "The worker could not process this request. Please try again.", True)
 MOVED = Failure("model_moved", "The model is served by other workers now. Please try again.", True)
-SEALED = Failure("content_sealed", "The conversation cannot be read any more.", False)
+SEALED = Failure("content_sealed", "The conversation can no longer be read.", False)
 NO_TOKENS = Failure("invalid_request", "max_tokens must be at least 1.", False)
 
 

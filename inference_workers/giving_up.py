@@ -15,8 +15,8 @@ from topics.dead_letters import dead_letter_of
 from topics.errors import RecordRefused
 from topics.producer import LogProducer
 
-IMPOSSIBLE = Failure("internal_error", "The request could not be worked at. It is set aside for the operator.", False)
-NOT_CARRIED = "the job is not carried here: read it at its place"
+IMPOSSIBLE = Failure("internal_error", "The request could not be processed. It is set aside for the operator.", False)
+NOT_CARRIED = "the job is not included: read it at its offset"
 _log = get_logger(__name__)
 
 
@@ -47,8 +47,8 @@ async def give_up(log: LogProducer, job: Job, reason: str) -> bool:
     try:
         await log.send(DEAD_LETTERS, bounded(job.request.turn.conversation_id), letter)
     except (RecordRefused, UnencodableRecord) as refused:
-        _log.error("a dead letter was refused, only this line knows of it", reason=str(refused))
-    _log.error("a job is given up", generation=job.generation_id, reason=reason)
+        _log.error("the log refused a dead letter; this line is the only trace of it", reason=str(refused))
+    _log.error("gave up a job", generation=job.generation_id, reason=reason)
     return ended
 
 

@@ -51,7 +51,7 @@ class Letters:
     ) -> Coroutine[Any, Any, None]:
         """Put a record that is no job into dead-letters; `done` is called once its partition may move on. It is under
         way from this call on."""
-        _log.error("a record is no job", topic=delivery.topic, partition=delivery.partition, offset=delivery.offset)
+        _log.error("a record is not a job", topic=delivery.topic, partition=delivery.partition, offset=delivery.offset)
         self._under_way += 1
         return self._bury(message, delivery, error, done)
 

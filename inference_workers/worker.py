@@ -42,7 +42,6 @@ from infra.crash_points import crash_point
 from infra.exits import tell_newer
 from infra.logging import get_logger
 from schemas.codec import NewerRecord, UndecodableRecord, decode
-from schemas.envelope import Position
 from schemas.generation import GenerationRequested
 from topics.catalogue import TOKEN_CHUNKS, Catalogue
 from topics.commits import CommitTracker
@@ -197,7 +196,7 @@ class Worker:
         if self.signals.rung(job.generation_id):
             job.old = True  # something ended it before it came: the log knows
         first = job.deliveries[0]
-        position = Position(self._topics[first.topic].epoch, first.partition, first.offset)
+        position = self._topics.position(first.topic, first.partition, first.offset)
         attempt = Attempt(self._bench, job, position)
         try:
             await attempt.run()
@@ -300,7 +299,7 @@ class Worker:
             if not isinstance(request, GenerationRequested):
                 raise UndecodableRecord(f"{type(request).__name__} does not belong in {topic}")
             if request.turn.tail.partition != self._topics.partition(TOKEN_CHUNKS, request.turn.conversation_id):
-                raise UndecodableRecord("a job whose tail is in a partition where none of its records can be")
+                raise UndecodableRecord("the job's tail names a partition that cannot hold its records")
         except NewerRecord as newer:
             if self._tasks is not None:
                 self._tasks.create_task(self._pass_or_stop(message, delivery, newer))
@@ -371,7 +370,7 @@ class Worker:
             _log.warning("what is set aside cannot be read", reason=str(error))
             aside = False
         if aside:
-            _log.warning("passed over: an operator has set it aside", topic=delivery.topic, offset=delivery.offset)
+            _log.warning("skipped: an operator has set it aside", topic=delivery.topic, offset=delivery.offset)
             self._tracker.finished(delivery.topic, delivery.partition, delivery.offset, delivery.epoch)
             return
         tell_newer(_log, newer, delivery.topic, delivery.partition, delivery.offset)

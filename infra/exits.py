@@ -48,7 +48,7 @@ def tell_newer(log: Any, error: NewerRecord, topic: str, partition: int, offset:
         return
     error.add_note(f"{topic}:{partition}@{offset}")
     log.critical(
-        "this record is newer than me: upgrade",
+        "this record was written by a newer release: upgrade this process",
         source=f"{topic}/{partition}/{offset}",
         schema_id=error.schema_id,
         reason=str(error),

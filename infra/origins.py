@@ -20,23 +20,23 @@ def checked_origins(origins: tuple[str, ...]) -> tuple[str, ...]:
 
 def _what_is_wrong(origin: str, *, alone: bool) -> str | None:
     if origin == ANY_ORIGIN:
-        return None if alone else "* means every origin, so it stands alone"
+        return None if alone else "* means every origin: give it alone"
     if origin.lower() == "null":
-        return "null is what any page may call itself; name the page's own origin"
+        return "null is not accepted, because any page can send it; name the page's own origin"
     if "*" in origin:
-        return "an origin is named whole, without wildcards; * alone means every origin"
+        return "wildcards inside an origin are not supported; * alone means every origin"
     scheme, separator, rest = origin.partition("://")
     if not separator or not scheme:
         return "an origin is scheme://host or scheme://host:port, such as https://chat.example.org"
     if "/" in rest or "?" in rest or "#" in rest:
-        return "an origin has no path, nor a slash at its end"
+        return "an origin has no path and no slash at its end"
     if "@" in rest:
-        return "an origin holds no user and no password"
+        return "an origin has no user and no password"
     if origin != origin.lower() or not origin.isascii():
-        return "browsers write origins in small ASCII letters (a host of other letters as xn--…)"
+        return "write the origin in small ASCII letters, as browsers do (other hosts as xn--…)"
     found = _ORIGIN.fullmatch(origin)
     if found is None or int(found[3] or 0) > 65535:
         return "an origin is scheme://host or scheme://host:port, such as https://chat.example.org"
     if found[3] is not None and found[3] == _DEFAULT_PORTS.get(found[1]):
-        return f"browsers leave out the port that {found[1]} has anyway"
+        return f"leave out the default port of {found[1]}, as browsers do"
     return None

@@ -64,7 +64,7 @@ class RedisScripts:
         now = monotonic_s()
         if now < self._away_until_s:
             call.close()
-            raise RedisUnavailable("Redis is given a moment to come back")
+            raise RedisUnavailable("Redis did not answer a moment ago")
         try:
             async with asyncio.timeout(self._timeout_s * 2):
                 return await call

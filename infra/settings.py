@@ -319,4 +319,4 @@ def _refuse_unknown_names(environment: Mapping[str, str]) -> None:
         if name.upper().startswith(PREFIX) and name.upper() not in known:
             close = difflib.get_close_matches(name.upper(), known, n=1)
             hint = f"; did you mean {close[0]}?" if close else ""
-            raise SettingsError(f"{name} in the environment is no setting{hint}")
+            raise SettingsError(f"{name} in the environment is not a setting{hint}")

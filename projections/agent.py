@@ -35,7 +35,7 @@ def make_projections_app(settings: Settings) -> StreamApp:
             projector = Projector(
                 RowWriter(session, keyspace),
                 await existing(session, keyspace),
-                {topic: catalogue[topic].epoch for topic in TOPICS},
+                made.topics_catalogue,
                 lambda: written_now(session, keyspace),
             )
             async with handling(projector) as handle:

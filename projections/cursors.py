@@ -14,7 +14,7 @@ class BadCursor(ValueError):
     """A cursor that no page of ours ended with."""
 
     def __init__(self) -> None:
-        super().__init__("the cursor is none that this list gave out")
+        super().__init__("the cursor does not come from this list")
 
 
 def encode_cursor(number: int, text: str) -> str:

@@ -20,11 +20,12 @@ from infra.crash_points import crash_point
 from infra.logging import get_logger
 from infra.runtime.metrics import GIVEN_UP, RETRIES, bound
 from projections.order import order_key
-from projections.registry import RECORDS, Projection, folded
+from projections.registry import RECORDS, TOPICS, Projection, folded
 from projections.rows import RowChange, Unprojectable, size_of
 from projections.versions import MEMORY_S
 from projections.watermarks import WATERMARKS, LogPlace, watermark_rows
 from schemas.envelope import Position
+from topics.catalogue import Catalogue
 
 # At most so often; the first after a pause is written at once.
 WATERMARK_INTERVAL_S = 0.1
@@ -89,12 +90,12 @@ class Projector:
         self,
         writer: Writer,
         projections: tuple[Projection, ...],
-        epochs: dict[str, int],
+        topics: Catalogue,
         versions: Versions | None = None,
     ) -> None:
-        """`epochs`: the epoch of each topic that records come from. Without `versions` the projections never change."""
+        """`topics`: where records come from. Without `versions` the projections never change."""
         self._writer = writer
-        self._epochs = epochs
+        self._topics = topics
         self._versions = versions
         self._known_until_s = float("-inf") if versions is not None else float("inf")
         self._keep(projections)
@@ -123,7 +124,7 @@ class Projector:
             await self._look_at_versions()
         if type(record) not in RECORDS[place.topic]:
             raise Unprojectable(f"a {type(record).__name__} has no place in {place.topic}")
-        position = Position(self._epochs[place.topic], place.partition, place.offset)
+        position = self._topics.position(place.topic, place.partition, place.offset)
         changes, unprojectable = folded(self._by_topic[place.topic], record, position)
         if unprojectable is None:
             await self._queue(_Waiting(changes, place.topic, position, _size(changes), done, refused))
@@ -250,7 +251,7 @@ class Projector:
 
     def _keep(self, projections: tuple[Projection, ...]) -> None:
         self._projections = projections
-        self._by_topic = {topic: tuple(p for p in projections if topic in p.topics) for topic in self._epochs}
+        self._by_topic = {topic: tuple(p for p in projections if topic in p.topics) for topic in TOPICS}
         self._tables = {(table, p.version) for p in projections for table in p.tables}
 
     async def _patiently(self, operation: Callable[[], Awaitable[T]], doing: str) -> T:

@@ -95,7 +95,7 @@ def written(versions: Iterable[Version]) -> tuple[Projection, ...]:
             if projection is None:
                 raise StoreRefused(
                     f"version {row.version} of {row.projection} is of definition {row.definition}, which this release"
-                    " has not: run the release that made it, or drop it with that"
+                    " does not have: run the release that made it, or drop the version with that one"
                 )
             found.append(projection.at(row.version))
     return tuple(sorted(found, key=lambda p: (order[p.name], p.version)))

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from schemas.envelope import Content, Envelope, Position, TimestampMicros
+from schemas.families import members
 from schemas.price import Price
 
 Role = Literal["system", "developer", "user", "assistant", "tool"]
@@ -176,3 +177,4 @@ ConversationEvent = (
     | FeedbackGiven
     | ConversationDeleted
 )
+RECORDS = members(ConversationEvent)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from schemas.envelope import Envelope, Position
+from schemas.families import members
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,3 +42,4 @@ class DeadLetterResolved:
 
 
 DeadLetterEvent = DeadLetter | DeadLetterResolved
+RECORDS = members(DeadLetterEvent)

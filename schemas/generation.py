@@ -7,6 +7,7 @@ from typing import Literal
 
 from schemas.conversation import ChatMessage, Sampling, ServiceClass, TurnKind
 from schemas.envelope import Content, Envelope, Position, TimestampMicros
+from schemas.families import members
 from schemas.price import Price, Usage
 
 FinishReason = Literal["stop", "length", "content_filter", "tool_calls", "failed", "handed_over"]
@@ -131,3 +132,4 @@ class GenerationEnded:
 
 
 GenerationRecord = AttemptStarted | TokenChunk | AttemptEnded | GenerationEnded
+RECORDS = (GenerationRequested, *members(GenerationRecord))

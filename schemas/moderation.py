@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from schemas.envelope import Content, Envelope
+from schemas.families import members
 
 Stage = Literal["prompt", "answer"]
 Decision = Literal["allow", "block", "review"]
@@ -40,3 +41,4 @@ class ReviewDecided:
 
 
 ModerationEvent = ModerationVerdict | ReviewDecided
+RECORDS = members(ModerationEvent)

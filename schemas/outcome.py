@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from schemas.envelope import Content, Envelope, Position, TimestampMicros
+from schemas.families import members
 from schemas.generation import Failure, Turn
 from schemas.price import Usage
 
@@ -68,3 +69,4 @@ class GenerationRefused(_Ended):
 
 
 Outcome = GenerationCompleted | GenerationFailed | GenerationCancelled | GenerationRefused
+RECORDS = members(Outcome)

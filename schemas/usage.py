@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from schemas.envelope import Envelope, Position, TimestampMicros
+from schemas.families import members
 from schemas.price import Usage
 
 
@@ -50,3 +51,4 @@ class UsageRerated:
 
 
 UsageEntry = UsageRecorded | UsageRerated
+RECORDS = members(UsageEntry)

@@ -12,7 +12,7 @@ import heapq
 from collections.abc import Callable, Generator, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from confluent_kafka import KafkaError, Message, Producer
+from confluent_kafka import KafkaError, Message
 
 from schemas.account import ApiKeyCreated, ApiKeyRevoked, UserCreated
 from schemas.codec import encode
@@ -21,6 +21,7 @@ from schemas.ids import event_id, user_id
 from tests.realistic_people import NEW_USER, REVOKED, Dice
 from tests.realistic_turns import conversation
 from topics.catalogue import ACCOUNT_EVENTS, Catalogue, catalogue
+from topics.clients import open_producer
 from topics.headers import headers_of
 
 BEGAN_US = 1_793_491_200_000_000
@@ -146,7 +147,7 @@ def produce(
         else:
             reached[message.topic() or "", message.partition() or 0] = (message.offset() or 0) + 1
 
-    producer = Producer(
+    producer = open_producer(
         {
             **properties,
             "enable.idempotence": "true",

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from confluent_kafka import Producer
-from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
 from infra.ids import draw_id
 from tests.eventually import eventually_sync
 from topics.archive.trimming import delete_below
+from topics.clients import open_admin, open_producer
 
 TIMEOUT_S = 30.0
 
@@ -30,7 +29,7 @@ class ScratchTopic:
         identity = {"transactional.id": self.name} if transactional else {}
         # Small batches: a broker sends a batch whole, however little a reader asks for.
         order = {"enable.idempotence": "true", "linger.ms": "5", "batch.size": "16384", "message.max.bytes": "9000000"}
-        producer = Producer({**self.properties, **order, **identity})
+        producer = open_producer({**self.properties, **order, **identity})
         if transactional:
             producer.init_transactions(TIMEOUT_S)
             producer.begin_transaction()
@@ -56,7 +55,7 @@ class ScratchTopic:
 @contextmanager
 def scratch_topic(properties: Mapping[str, str], partitions: int = 2) -> Iterator[ScratchTopic]:
     name = f"scratch-{draw_id()[:13]}"
-    admin = AdminClient(dict(properties))
+    admin = open_admin(properties)
     config = {"message.timestamp.type": "LogAppendTime", "max.message.bytes": "8400000"}
     admin.create_topics([NewTopic(name, partitions, 1, config=config)])[name].result(TIMEOUT_S)
     eventually_sync(lambda: name in admin.list_topics(timeout=10).topics)

@@ -13,6 +13,7 @@ from confluent_kafka.cimpl import NewTopic
 
 from topics.catalogue import Catalogue
 from topics.clients import open_admin
+from topics.epochs import marks_in
 from topics.errors import FatalLogError, LogError, LogUnavailable, TopicMismatch
 from topics.spec import TopicSpec
 
@@ -74,6 +75,7 @@ def _durability(replication_factor: int) -> dict[str, str]:
 
 def _refuse_mismatches(admin: AdminClient, wanted: list[TopicSpec]) -> set[str]:
     existing = admin.list_topics(timeout=_TIMEOUT_S).topics
+    grown = {mark.topic for mark in marks_in(existing)}
     specs = [spec for spec in wanted if spec.name in existing]
     if not specs:
         return set()
@@ -82,7 +84,8 @@ def _refuse_mismatches(admin: AdminClient, wanted: list[TopicSpec]) -> set[str]:
     wrong = []
     for spec in specs:
         partitions = len(existing[spec.name].partitions)
-        if partitions != spec.partitions:
+        # The catalogue's count is for topics that are made; the marks of later epochs say that this one was grown.
+        if partitions != spec.partitions and spec.name not in grown:
             wrong.append(f"{spec.name} has {partitions} partitions, the catalogue says {spec.partitions}")
         entries = answers[resources[spec.name]].result(_TIMEOUT_S)
         for name, value in spec.config.items():
@@ -90,7 +93,8 @@ def _refuse_mismatches(admin: AdminClient, wanted: list[TopicSpec]) -> set[str]:
                 wrong.append(f"{spec.name} has {name}={found}, the catalogue says {value}")
     if wrong:
         raise TopicMismatch(
-            "; ".join(wrong) + ". Nothing was changed. Set the topic right by hand, or move to a new topic epoch"
+            "; ".join(wrong) + ". Nothing was changed. Set the topic right by hand, or give it more partitions with"
+            " ./verbatim topic grow"
         )
     return {spec.name for spec in specs}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,13 +12,15 @@ from schemas.backfill import DiaryRecord
 from schemas.control import CancelRequested
 from schemas.conversation import ConversationEvent
 from schemas.dead_letter import DeadLetterEvent
+from schemas.envelope import Position
+from schemas.families import members
 from schemas.generation import GenerationRecord, GenerationRequested
 from schemas.moderation import ModerationEvent
 from schemas.outcome import Outcome
 from schemas.usage import UsageEntry, UsageRerated
 from topics.partitioner import partition_for
 from topics.spec import DAY_MS, EIGHT_MIB, FOR_EVER_MS, ONE_MIB, TopicSpec
-from topics.topic import Topic, members
+from topics.topic import Topic
 
 CONVERSATION_EVENTS: Topic[ConversationEvent] = Topic("conversation-events", ConversationEvent)
 TOKEN_CHUNKS: Topic[GenerationRecord] = Topic("token-chunks", GenerationRecord)
@@ -66,8 +69,17 @@ class Catalogue:
         return iter(self.specs.values())
 
     def partition(self, topic: str, key: str) -> int:
-        """The partition of `key` in `topic`. Raises KeyError for a topic that is not in the catalogue."""
-        return partition_for(key, self.specs[topic].partitions)
+        """Where a record with `key` is written in `topic`. Raises KeyError for a topic that is not in the catalogue."""
+        layout = self.specs[topic].layout
+        return layout.first + partition_for(key, layout.width)
+
+    def partitions_of(self, topic: str, key: str) -> tuple[int, ...]:
+        """Where records with `key` stand in `topic`: a partition an epoch, oldest first."""
+        return self.specs[topic].layout.partitions_of(key)
+
+    def position(self, topic: str, partition: int, offset: int) -> Position:
+        """A place in `topic`, as records name it."""
+        return Position(bisect_right(self.specs[topic].seams, partition), partition, offset)
 
 
 def catalogue(

@@ -9,26 +9,40 @@ from confluent_kafka import KafkaException
 
 from topics.catalogue import Catalogue
 from topics.clients import open_admin
-from topics.errors import LogUnavailable
+from topics.epochs import BadSeams, marks_in, seams_of
+from topics.errors import LogUnavailable, TopicMismatch
 
 TIMEOUT_S = 10.0
 
 
 def with_counts(topics: Catalogue, found: Mapping[str, int]) -> Catalogue:
-    """The catalogue with these partition counts; topics that are not there yet keep theirs."""
+    """The catalogue with the partitions and epochs that these topics have; those not there yet keep theirs.
+
+    Raises BadSeams.
+    """
+    marks = marks_in(found)
     return Catalogue(
-        {spec.name: replace(spec, partitions=found[spec.name]) if found.get(spec.name) else spec for spec in topics}
+        {
+            spec.name: replace(spec, partitions=count, seams=seams_of(spec.name, marks, count))
+            if (count := found.get(spec.name))
+            else spec
+            for spec in topics
+        }
     )
 
 
 def on_broker(properties: Mapping[str, str], topics: Catalogue, timeout_s: float = TIMEOUT_S) -> Catalogue:
-    """The catalogue with the partition counts that the broker has. Blocking; every process asks once, at its start.
+    """The catalogue with the partitions and epochs that the broker has. Blocking; each process asks at its start.
 
-    Raises LogUnavailable if the broker does not answer: no count is guessed.
+    Raises LogUnavailable if the broker does not answer: no count is guessed. TopicMismatch for seams that contradict
+    each other.
     """
     admin = open_admin({**properties, "socket.timeout.ms": "10000", "log_level": "0"})
     try:
         listed = admin.list_topics(timeout=timeout_s).topics
     except KafkaException as error:
         raise LogUnavailable(f"the broker does not answer: {error.args[0].str()}") from error
-    return with_counts(topics, {name: len(topic.partitions) for name, topic in listed.items()})
+    try:
+        return with_counts(topics, {name: len(topic.partitions) for name, topic in listed.items()})
+    except BadSeams as error:
+        raise TopicMismatch(str(error)) from error

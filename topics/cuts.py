@@ -22,10 +22,10 @@ def parse_cut(text: str) -> dict[TopicPartition, int]:
     for part in text.split(","):
         found = _PART.fullmatch(part.strip())
         if found is None:
-            raise BadCut(f"{part.strip()[:80]!r} is no part of a cut: topic:partition=offset is, joined by commas")
+            raise BadCut(f"{part.strip()[:80]!r} is not part of a cut: use topic:partition=offset, joined by commas")
         place = found[1], int(found[2])
         if place in cut:
-            raise BadCut(f"{found[1]}:{found[2]} stands twice in the cut")
+            raise BadCut(f"{found[1]}:{found[2]} appears twice in the cut")
         cut[place] = int(found[3])
     return cut
 

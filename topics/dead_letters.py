@@ -77,13 +77,13 @@ def dead_letter_of(
     if note:
         reason += f" ({note})"
     if sum(len(name) + len(content) for name, content in headers) > MAX_HEADER_BYTES:
-        reason += " (its headers are too large to be carried here)"
+        reason += " (its headers are too large to be included)"
         headers = []
     if key is not None and len(key) > MAX_KEY_BYTES:
         reason += f" (its key, {len(key)} bytes, is cut here)"
         key = key[:MAX_KEY_BYTES]
     if value is not None and len(value) > MAX_VALUE_BYTES:
-        reason += f" (the value, {len(value)} bytes, is too large to be carried here: read it at its place)"
+        reason += f" (the value, {len(value)} bytes, is too large to be included: read it at its offset)"
         value = None
     cause = f"{topic}/{partition}/{offset}"
     event_id = ids.event_id(cause, f"DeadLetter/{consumer}")

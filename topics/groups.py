@@ -41,7 +41,7 @@ def committed_by(admin: AdminClient, *, answer_s: float = _ANSWER_S) -> dict[Top
     try:
         listing = admin.list_consumer_groups(request_timeout=answer_s).result(answer_s)
         if listing.errors:
-            raise LogUnavailable(f"the broker does not tell all consumer groups: {listing.errors[0]}")
+            raise LogUnavailable(f"the broker did not list all consumer groups: {listing.errors[0]}")
         # One request tells of one group: all are on their way before the first answer is waited for.
         asked = {
             group: admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)], request_timeout=answer_s)[
@@ -56,7 +56,7 @@ def committed_by(admin: AdminClient, *, answer_s: float = _ANSWER_S) -> dict[Top
                     readers = found.setdefault((topic, place.partition), {})
                     readers[names.logical(group) or group] = place.offset
     except (KafkaException, TimeoutError) as error:
-        raise LogUnavailable(f"the broker does not tell what its consumer groups have read: {error}") from error
+        raise LogUnavailable(f"the broker did not return what its consumer groups have read: {error}") from error
     return found
 
 
@@ -70,7 +70,7 @@ def instances(admin: AdminClient, groups: Sequence[str], *, answer_s: float = _A
         asked = admin.describe_consumer_groups(list(physical), request_timeout=answer_s)
         found = {physical[group]: answer.result(answer_s) for group, answer in asked.items()}
     except (KafkaException, TimeoutError) as error:
-        raise LogUnavailable(f"the broker does not tell who its consumer groups are: {error}") from error
+        raise LogUnavailable(f"the broker did not describe its consumer groups: {error}") from error
     return {
         group: sorted(
             member.group_instance_id.removeprefix(f"{group}-") for member in told.members if member.group_instance_id
@@ -88,11 +88,11 @@ def members(properties: Mapping[str, str], prefix: str, *, answer_s: float = _AN
         named = {group.group_id: names.logical(group.group_id) for group in listing.valid}
         ours = {group: name for group, name in named.items() if name is not None and name.startswith(prefix)}
         if listing.errors:
-            raise LogUnavailable(f"the broker does not tell all consumer groups: {listing.errors[0]}")
+            raise LogUnavailable(f"the broker did not list all consumer groups: {listing.errors[0]}")
         asked = admin.describe_consumer_groups(sorted(ours), request_timeout=answer_s) if ours else {}
         found = {ours[group]: answer.result(answer_s) for group, answer in asked.items()}
     except (KafkaException, TimeoutError) as error:
-        raise LogUnavailable(f"the broker does not tell who its consumer groups are: {error}") from error
+        raise LogUnavailable(f"the broker did not describe its consumer groups: {error}") from error
     return [
         Member(
             group,

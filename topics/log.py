@@ -11,6 +11,7 @@ from confluent_kafka import TopicPartition as Place
 from topics.clients import PREFIX_PROPERTY
 from topics.consumer import assigned_consumer, bounds
 from topics.cuts import Cut, TopicPartition
+from topics.epochs import without_marks
 from topics.errors import LogUnavailable, OutOfRange
 from topics.held_spans import ANSWER_S, BOUNDED, HeldSpans, RawRecord
 from topics.naming import Names
@@ -52,7 +53,8 @@ class Log:
             found = self._consumer.list_topics(timeout=ANSWER_S).topics
         except KafkaException as error:
             raise LogUnavailable(f"the broker does not answer: {error.args[0].str()}") from error
-        return {name: len(topic.partitions) for name, topic in found.items() if OURS.logical(name) is not None}
+        ours = {name: len(topic.partitions) for name, topic in found.items() if OURS.logical(name) is not None}
+        return without_marks(ours)
 
     def held(self, topics: Mapping[str, int]) -> tuple[dict[TopicPartition, int], dict[TopicPartition, int]]:
         """(first offset, end offset) of every partition of `topics` (name: partitions), as two cuts.
@@ -147,6 +149,6 @@ def cluster_id(properties: Mapping[str, str]) -> str:
     finally:
         consumer.close()
     if not found:
-        raise LogUnavailable("the broker does not say which cluster it belongs to")
+        raise LogUnavailable("the broker did not return its cluster id")
     prefix = properties.get(PREFIX_PROPERTY, "")
     return f"{found}/{prefix}" if prefix else str(found)

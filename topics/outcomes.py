@@ -25,8 +25,8 @@ from schemas.outcome import (
 )
 from topics.generation_fold import GenerationFold
 
-UNKNOWN_FAILURE = Failure("failed", "the generation ended without saying why", True)
-UNRECORDABLE = Failure("unrecordable", "the answer is longer than can be kept; this is its beginning", False)
+UNKNOWN_FAILURE = Failure("failed", "the generation ended without a reason", True)
+UNRECORDABLE = Failure("unrecordable", "the answer is too long to be stored; this is its beginning", False)
 _ACTOR = "system:recorder"
 
 

@@ -121,7 +121,7 @@ class LogProducer:
         Raises LogUnavailable: it may or may not have been accepted; send it again with the same ids. RecordRefused,
         FatalLogError: it was not accepted and never will be, by this client.
         """
-        assert self._loop is not None, "start() comes first"  # noqa: S101 - a programming error
+        assert self._loop is not None, "call start() first"  # noqa: S101 - a programming error
         future: asyncio.Future[int] = self._loop.create_future()
 
         def acknowledged(error: KafkaError | None, offset: int) -> None:
@@ -138,7 +138,7 @@ class LogProducer:
                 offset = await future
         except TimeoutError:
             raise LogUnavailable(f"{topic} did not acknowledge within {self._timeout_s:.0f} s") from None
-        return Position(self._topics[topic].epoch, self._topics.partition(topic, key), offset)
+        return self._topics.position(topic, self._topics.partition(topic, key), offset)
 
     async def flush(self, timeout_s: float) -> int:
         """Wait for what is in flight; returns how many records are still unacknowledged after `timeout_s`."""

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from bisect import bisect_right
+from dataclasses import dataclass, field
+
+from schemas.envelope import Position
+from topics.epochs import Layout
 
 ONE_MIB = 1024 * 1024
 EIGHT_MIB = 8 * ONE_MIB
@@ -14,7 +18,7 @@ FOR_EVER_MS = -1
 class TopicSpec:
     """One topic. `retention_ms` -1 keeps for ever; times are the broker's (LogAppendTime).
 
-    `epoch` counts re-creations: partition counts never change, growing means a new epoch and a replay.
+    `partitions` are those of all epochs; `seams`: the first one of each epoch after 0 (topics/epochs.py).
     """
 
     name: str
@@ -24,7 +28,20 @@ class TopicSpec:
     retention_ms: int
     written_by: str
     max_record_bytes: int = ONE_MIB
-    epoch: int = 0
+    seams: tuple[int, ...] = ()
+    layout: Layout = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "layout", Layout(self.partitions, self.seams))
+
+    @property
+    def epoch(self) -> int:
+        """The newest epoch."""
+        return self.layout.epoch
+
+    def position(self, partition: int, offset: int) -> Position:
+        """A place in this topic, as records name it."""
+        return Position(bisect_right(self.seams, partition), partition, offset)
 
     @property
     def config(self) -> dict[str, str]:

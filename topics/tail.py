@@ -60,7 +60,7 @@ class LogTail:
 
     async def failed(self) -> None:
         """Wait until the tail can go on no more; raises what ended it."""
-        assert self._failed is not None, "begin() comes first"  # noqa: S101 - a programming error
+        assert self._failed is not None, "call begin() first"  # noqa: S101 - a programming error
         await asyncio.shield(self._failed)
 
     async def aclose(self) -> None:

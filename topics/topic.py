@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Generic, Self, TypeVar, get_args
+from typing import Any, Generic, Self, TypeVar
+
+from schemas.families import members
 
 R = TypeVar("R")
-
-
-def members(records: object) -> tuple[type, ...]:
-    """The record types of a union; of a single record type, that type."""
-    return get_args(records) or (records,)
 
 
 class Topic(str, Generic[R]):

@@ -13,7 +13,7 @@ class NewerValue(NewerRecord):
     """A record of a known schema with a word that only a newer release knows, in a field that decides."""
 
     def __init__(self, field: str, value: str) -> None:
-        Exception.__init__(self, f"{field} {value[:_SHOWN_CHARS]!r} is newer than me: upgrade")
+        Exception.__init__(self, f"{field} {value[:_SHOWN_CHARS]!r} comes from a newer release: upgrade this process")
         self.schema_id = 0
 
 

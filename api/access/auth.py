@@ -131,7 +131,7 @@ async def authorise(request: Request, access: AccessPorts) -> Principal:
     address = address_of(request)
     principal = None if session is None else await access.keys.principal(session.key_sha256, address)
     if principal is None:
-        raise unauthorised("You are no longer signed in here. Sign in again.", code="session_expired")
+        raise unauthorised("Your session has expired or was revoked. Sign in again.", code="session_expired")
     return principal
 
 

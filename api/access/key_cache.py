@@ -133,7 +133,7 @@ class KeyCache:
                 # It may be a revocation: whatever is known here is to be asked for again.
                 self._known = OrderedDict((key, (0.0, principal)) for key, (_, principal) in self._known.items())
                 self._missed.clear()
-                _log.warning("a record of account-events cannot be read: keys are looked up again", reason=str(error))
+                _log.warning("cannot read a record of account-events: cached keys are dropped", reason=str(error))
                 continue
             if isinstance(event, ApiKeyCreated):
                 self.created(event)

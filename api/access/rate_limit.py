@@ -88,7 +88,7 @@ class RedisLimiter:
             LIMITER_OPEN.inc()
             if not self._away:
                 self._away = True
-                get_logger(__name__).warning("no rate limits: requests are let through", reason=str(error))
+                get_logger(__name__).warning("Redis is not reachable: rate limits are not applied", reason=str(error))
             return Admission(True, bucket.capacity, bucket.capacity, 0.0, 0.0, limited=False)
         self._away = False
         return bucket.admission(bool(allowed), int(until_full_us))

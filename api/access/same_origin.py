@@ -23,9 +23,9 @@ def refuse_other_sites(headers: Mapping[str, str]) -> None:
     if site is not None:
         # The browser compared the origins as it sees them: this holds behind a proxy that changes Host, too.
         if site != "same-origin":
-            raise _refused("Requests by session cookie are taken from this installation's own pages alone.")
+            raise _refused("Requests by session cookie are accepted only from this installation's own pages.")
     elif origin is not None and not is_of_host(origin, headers.get("host", "")):
-        raise _refused("This request's Origin is another host than the one it was sent to.")
+        raise _refused("The request's Origin is not the host that it was sent to.")
 
 
 def _refused(message: str) -> ApiError:

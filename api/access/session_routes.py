@@ -42,14 +42,14 @@ class SignIn(ApiBody):
 
 @router.get("")
 async def get_session(request: Request, caller: Caller, access: Access, accounts: Accounts) -> Response:
-    """Who asks. `expiresAt` is null for a request that carries its key."""
+    """The current user. `expiresAt` is null for a request that carries its key."""
     session = session_of(request, access.sessions) if presented_key(request) is None else None
     return json_answer(await _session_json(access, accounts, caller, session))
 
 
 @router.post("", openapi_extra=openapi_body(SignIn), dependencies=[Depends(admit_anybody)])
 async def sign_in(request: Request, bodies: BodyReader, access: Access, accounts: Accounts) -> Response:
-    """The session cookie for a key, or for a one-time link. Both kinds of refusal are a 401."""
+    """Sign in: exchange a key or a one-time link for a session cookie. A refusal is a 401."""
     refuse_other_sites(request.headers)
     body = await bodies.read(request, SignIn, max_bytes=MOST_BODY_BYTES)
     if (body.key is None) == (body.link is None):
@@ -78,26 +78,26 @@ async def _principal_of_link(request: Request, access: AccessPorts, accounts: Ac
     """Raises ApiError 401 for a link that is no good (any more), 503 when that cannot be told."""
     link = access.sessions.opened(text.strip(), now_us() // 1_000_000)
     if link is None:
-        raise _link_expired("This link is too old, or was not made here.")
+        raise _link_expired("This link has expired, or another installation made it.")
     # The link is taken last: a store that is away must not use it up.
     principal = await access.keys.principal(link.key_sha256, address_of(request))
     if principal is None:
-        raise _link_expired("The key that this link was made for is revoked.")
+        raise _link_expired("The key that this link was made for has been revoked.")
     try:
         first = await accounts.links.take(link.nonce, LINK_S + CLOCKS_APART_S)
     except LinksUnavailable:
         raise unavailable(
-            "Whether this link was used already cannot be told just now. Try again, or sign in with your key.",
+            "Cannot check now whether this link was used already. Try again, or sign in with your key.",
             code="links_unavailable",
         ) from None
     if not first:
-        raise _link_expired("This link was used already.")
+        raise _link_expired("This link has already been used.")
     return principal
 
 
 def _link_expired(reason: str) -> ApiError:
     return unauthorised(
-        f"{reason} Sign in with your key, or make another link with ./verbatim key link.", code="link_expired"
+        f"{reason} Sign in with your key, or create another link with ./verbatim key link.", code="link_expired"
     )
 
 

@@ -35,5 +35,5 @@ class KafkaEnds:
                     for place, answer in answers.items()
                 }
         except (KafkaException, TimeoutError) as error:
-            raise LogUnavailable(f"the end of {topic} cannot be asked for: {error}") from error
+            raise LogUnavailable(f"cannot read the end offsets of {topic}: {error}") from error
         return {place: end - 1 for place, end in ends.items() if end > 0}

@@ -67,7 +67,7 @@ async def settle(
     place: dict[tuple[str, int], int] = {(CONVERSATION_EVENTS, at.partition): at.offset}
     if not await reads.wait_for(place, (), SETTLE_S, conversation_id=command.conversation_id):
         raise unavailable(
-            "The command was accepted, but is not in the projections yet. Retry with the header "
+            "The command was accepted, but is not visible yet. Retry with the header "
             f"Idempotency-Key: {command.key.value}",
             code="projections_behind",
             headers={"Idempotency-Key": command.key.value},

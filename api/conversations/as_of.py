@@ -37,7 +37,7 @@ def moment_of(text: str, now: datetime) -> Cut | int:
     except (ValueError, OverflowError):
         raise _refused("it is neither a time nor a cut") from None
     if later:
-        raise _refused("that has not come yet")
+        raise _refused("it is in the future")
     return at_ms
 
 
@@ -62,7 +62,7 @@ async def conversation_as_of(
         if past.deleted:
             raise not_found("conversation")
         raise ApiError(
-            404, f"This conversation had not begun at that moment: it began at {iso(row.created_at_us)}.",
+            404, f"The conversation did not exist at that time: it was created at {iso(row.created_at_us)}.",
             code="not_yet", param=_PARAM,
         )  # fmt: skip
     return {
@@ -80,10 +80,10 @@ def history_errors() -> Iterator[None]:
     except PastBusy as error:
         raise Overloaded(str(error)) from None
     except PastOutOfReach as error:
-        raise unavailable(f"{error}. Please retry, or ask for less.", code="past_out_of_reach") from None
+        raise unavailable(f"{error}. Retry, or ask for less.", code="past_out_of_reach") from None
     except (OutOfRange, DamagedArchive):
-        raise unavailable("The log does not hold this conversation's past any more.", code="past_not_held") from None
+        raise unavailable("The log no longer holds this conversation's history.", code="past_not_held") from None
 
 
 def _refused(why: str) -> ApiError:
-    return bad_request(f"Invalid value for '{_PARAM}': {why}. Allowed is {_ALLOWED}.", param=_PARAM)
+    return bad_request(f"Invalid value for '{_PARAM}': {why}. Expected: {_ALLOWED}.", param=_PARAM)

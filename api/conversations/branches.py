@@ -35,7 +35,7 @@ async def get_branch(
     ones, or those before `before`. `siblings` of each are the other branches there."""
     reads = conversations.reads
     if leaf is not None and through is not None:
-        raise bad_request("'leaf' and 'through' each name a branch: give one of them.", param="through")
+        raise bad_request("'leaf' and 'through' each choose a branch: send only one of them.", param="through")
     for named in (leaf, through, before):
         if named is not None:
             checked_id("message", named)

@@ -43,7 +43,7 @@ class LogHistory:
 
     async def look(self, work: Callable[[Source, Check], _T]) -> _T:
         if self._waiting >= MOST_WAITING:
-            raise PastBusy(f"{MOST_WAITING} ask for the past already")
+            raise PastBusy(f"{MOST_WAITING} history reads are already waiting")
         until_s = monotonic_s() + self._deadline_s
         self._waiting += 1
         try:
@@ -66,8 +66,8 @@ class LogHistory:
     def _checking(self, until_s: float) -> Check:
         def check(kept_bytes: int) -> None:
             if self._closed or monotonic_s() > until_s:
-                raise PastOutOfReach("Reading that past took too long")
+                raise PastOutOfReach("Reading the history took too long")
             if kept_bytes > MOST_BYTES:
-                raise PastOutOfReach("That past is too large to be read here")
+                raise PastOutOfReach("The history is too large to be read here")
 
         return check

@@ -40,7 +40,7 @@ AsOf = Annotated[str | None, Query(max_length=4000)]
 
 def _named(title: str) -> str:
     if not title.strip():
-        raise PydanticCustomError("string_too_short", "it is blank")
+        raise PydanticCustomError("string_too_short", "it must not be blank")
     return title
 
 
@@ -69,7 +69,7 @@ async def start_conversation(
     conversations: Conversations,
     commands: Commands,
 ) -> Response:
-    """Begin a conversation. With an Idempotency-Key, a retry finds the same one."""
+    """Create a conversation. A retry with the same Idempotency-Key returns the same one."""
     body = await bodies.read(request, StartConversation)
     if body.model is not None:
         conversations.models.get(body.model)
@@ -127,7 +127,7 @@ async def list_conversations(
 async def get_conversation(
     caller: Caller, conversation_id: str, fresh: Fresh, conversations: Conversations, as_of: AsOf = None
 ) -> Response:
-    """The conversation; with `as_of`, as it was at a time or a cut of the log, with its messages."""
+    """The conversation; with `as_of`, its state and messages at a time or a cut of the log."""
     row = await row_of(fresh, caller.user_id, conversation_id)
     if as_of is None:
         return json_answer(conversation_json(row))

@@ -41,13 +41,13 @@ async def search(
     spoken to first. A page may be short or empty and still have a `nextCursor`: there the search goes on."""
     words = words_of(q)
     if not words:
-        raise bad_request("Invalid value for 'q': there is no word in it.", param="q")
+        raise bad_request("Invalid value for 'q': it contains no word.", param="q")
     await fresh.catch_up_lists(caller.user_id, CONVERSATION_EVENTS)
     try:
         async with conversations.searches.entered(conversations.wait_s):
             page = await Search(conversations.reads, caller.user_id, words, limit, Budget()).page(cursor)
     except GateBusy:
-        raise unavailable("There are too many searches at once. Please retry.", code="search_busy") from None
+        raise unavailable("Too many searches are running. Please retry.", code="search_busy") from None
     except BadCursor:
         raise bad_request("Invalid value for 'cursor': take it from nextCursor.", param="cursor") from None
     shown = [found for found in page.found if not conversations.own_writes.deleted_here(found.row.conversation_id)]

@@ -117,7 +117,7 @@ def parse(raw: bytes) -> dict[str, Any]:
         check_structure(raw)
         value = orjson.loads(raw)
     except BadStructure as error:
-        raise bad_request(f"The body is not taken: {error}.", code="invalid_json") from None
+        raise bad_request(f"The body is not accepted: {error}.", code="invalid_json") from None
     except orjson.JSONDecodeError as error:
         raise bad_request(f"The body is not valid JSON: {error}.", code="invalid_json") from None
     if not isinstance(value, dict):

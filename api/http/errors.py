@@ -62,7 +62,7 @@ class Overloaded(ApiError):
     def __init__(self, what: str) -> None:
         super().__init__(
             503,
-            f"This process can take no more just now: {what}. Please retry.",
+            f"The server is overloaded: {what}. Please retry.",
             code="overloaded",
             headers={"Retry-After": str(FULL_RETRY_AFTER_S)},
         )
@@ -196,9 +196,9 @@ def as_api_error(error: Exception) -> ApiError:
         case ModelNotFound():
             return model_not_found(error.model_id)
         case StoreUnavailable():
-            return unavailable("The projections are not reachable. Please retry.", code="store_unavailable")
+            return unavailable("The projections (Cassandra) are not reachable. Please retry.", code="store_unavailable")
         case LogUnavailable():
-            return unavailable("The log is not reachable. Please retry.", code="log_unavailable")
+            return unavailable("The log (Kafka) is not reachable. Please retry.", code="log_unavailable")
         case NewerRecord():
             return unavailable(
                 "A newer release wrote a part of this, which this process cannot read before it is upgraded. "
@@ -206,11 +206,11 @@ def as_api_error(error: Exception) -> ApiError:
                 code="newer_record",
             )
         case SealedContent():
-            return ApiError(410, "This content is sealed and its key is gone.", code="content_sealed")
+            return ApiError(410, "This content is sealed and its key no longer exists.", code="content_sealed")
         case HTTPException(status_code=404):
             return ApiError(404, "No such route.", code="unknown_url")
         case HTTPException(status_code=405):
-            return ApiError(405, "This route does not take that method.", code="method_not_allowed")
+            return ApiError(405, "This route does not support that method.", code="method_not_allowed")
         case HTTPException():
             return ApiError(error.status_code, str(error.detail))
         case _:

@@ -25,9 +25,9 @@ _PAGE_POLICY = "default-src 'none'; style-src 'self'; base-uri 'none'; form-acti
 
 @router.get("/health")
 async def health(readiness: Ready) -> Response:
-    """Of the installation: 503 when the log or the projections do not answer, or one of its roles cannot stay up.
+    """Health of the installation: 503 when the log or the projections do not answer, or a role cannot stay up.
 
-    For whoever is called at night. Roles are known where a supervisor runs this process.
+    For alerts. Roles are known where a supervisor runs this process.
     """
     found, troubled = await readiness.check(), await readiness.troubles()
     document = {"status": "ok", "checks": found}
@@ -42,7 +42,7 @@ async def health(readiness: Ready) -> Response:
 
 @router.get("/ready")
 async def ready(readiness: Ready) -> Response:
-    """Of this process: 200 when the log and the projections answer, 503 when one does not. For load balancers."""
+    """Readiness of this process: 200 when the log and the projections answer, else 503. For load balancers."""
     found = await readiness.check()
     serves = _all_answer(found)
     return json_answer({"status": "ok" if serves else "unavailable", "checks": found}, 200 if serves else 503)
@@ -50,7 +50,7 @@ async def ready(readiness: Ready) -> Response:
 
 @router.get("/live")
 async def live() -> Response:
-    """200 while this process answers at all, whatever else is away. For whoever would start it anew."""
+    """Liveness: 200 while this process answers, also when other servers are away. For process supervisors."""
     return json_answer({"status": "ok"}, 200)
 
 
@@ -60,7 +60,7 @@ def _all_answer(checks: dict[str, str]) -> bool:
 
 @router.get("/metrics")
 async def metrics(request: Request) -> Response:
-    """Prometheus metrics, for this host only."""
+    """Prometheus metrics, served only to this host."""
     if request.client is None or request.client.host not in _LOOPBACK:
         raise not_found("route")
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)

@@ -91,9 +91,9 @@ class BoundedHttp(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         if self._in_body:
-            why = "The body does not keep to its framing: look at Content-Length and Transfer-Encoding."
+            why = "The body does not match its framing: check Content-Length and Transfer-Encoding."
         else:
-            why = "This is not valid HTTP/1.1: look for control characters."
+            why = "This is not valid HTTP/1.1: check for control characters."
         self._refuse(ApiError(400, why, code="invalid_http"))
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:

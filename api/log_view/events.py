@@ -16,7 +16,7 @@ from topics.catalogue import Catalogue
 from topics.log import RawRecord
 
 UNDECODABLE = "Undecodable"
-_OF_NEWER = "A newer release wrote this: an upgrade shows it."
+_OF_NEWER = "A newer release wrote this record: upgrade to read it."
 NEWER = "Newer"
 
 

@@ -95,12 +95,12 @@ class LiveLog:
         Raises LogUnavailable; Overloaded where too many look already.
         """
         if self._closed:
-            raise LogUnavailable("this process ends")
+            raise LogUnavailable("this process is stopping")
         of_a_key = max((len(self._by_key.get(key, ())) for key in listener.keys or ()), default=0)
         if len(self._listeners) >= MOST_LISTENERS or of_a_key >= MOST_OF_A_KEY:
             LOOKS_LIMITED.labels("room").inc()
-            of_one = f"{MOST_OF_A_KEY} readers look at these records" if of_a_key >= MOST_OF_A_KEY else None
-            raise Overloaded(of_one or f"{MOST_LISTENERS} readers look at the log")
+            of_one = f"{MOST_OF_A_KEY} readers already follow these records" if of_a_key >= MOST_OF_A_KEY else None
+            raise Overloaded(of_one or f"{MOST_LISTENERS} readers already follow the log")
         self._listeners.add(listener)
         for key in listener.keys or ():
             self._by_key.setdefault(key, set()).add(listener)
@@ -111,7 +111,7 @@ class LiveLog:
             async with asyncio.timeout(START_S):
                 await self._ready.wait()
         except TimeoutError:
-            raise LogUnavailable("the log cannot be watched just now") from None
+            raise LogUnavailable("the live log is not available") from None
 
     def leave(self, listener: LiveListener) -> None:
         self._listeners.discard(listener)
@@ -134,7 +134,7 @@ class LiveLog:
     def next_at(self, place: TopicPartition) -> int:
         """Every record from this offset on is still to come to the listeners, none before it. Raises LogUnavailable."""
         if self._tail is None:
-            raise LogUnavailable("the log is not watched just now")
+            raise LogUnavailable("the live log is not available")
         try:
             return self._tail.next_at(place)
         except KeyError:
@@ -162,7 +162,7 @@ class LiveLog:
             except* Exception as errors:  # whatever it is: who looks at the log must not end who speaks
                 for listener in list(self._listeners):
                     listener.lose()
-                _log.warning("the live log broke", reason=repr(errors.exceptions[0])[:300])
+                _log.warning("the live log failed", reason=repr(errors.exceptions[0])[:300])
                 await asyncio.sleep(AGAIN_S)
 
     async def _tail_once(self) -> None:

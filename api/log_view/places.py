@@ -57,7 +57,7 @@ def concerning(conversation_id: str, user_id: str) -> Callable[[RawRecord], bool
 
 def position_of(topics: Catalogue, raw: RawRecord) -> Position:
     """A record's place, as other records name it."""
-    return Position(topics[raw.topic].epoch, raw.partition, raw.offset)
+    return topics.position(raw.topic, raw.partition, raw.offset)
 
 
 def in_order(records: Iterable[RawRecord], places: Sequence[TopicPartition]) -> list[tuple[OrderKey, RawRecord]]:

@@ -73,7 +73,7 @@ async def stream_events(
     view: LogView,
     after: Annotated[str | None, Query()] = None,
 ) -> Response:
-    """Each new event, as it is appended; with `Last-Event-ID` (or `?after=`), first what came after that cut."""
+    """Stream each new event as it is appended; with `Last-Event-ID` (or `?after=`), first the events after that cut."""
     given = _asked_cut(request)
     row, first, scope = await _scope(fresh, view, caller.user_id, conversation_id)
     start: Cut | None = None
@@ -135,8 +135,8 @@ def _types(topics: Catalogue, given: str) -> frozenset[str]:
     names = [name.strip() for name in given.split(",")]
     for name in names:
         if name not in known:
-            shown = f"{name[:60]!r} is no type of event"
-            raise bad_request(f"Invalid value for 'types': {shown}. Known are {', '.join(known)}.", param="types")
+            shown = f"{name[:60]!r} is not an event type"
+            raise bad_request(f"Invalid value for 'types': {shown}. Known types: {', '.join(known)}.", param="types")
     return frozenset(names)
 
 
@@ -159,7 +159,7 @@ def _asked_cut(request: Request) -> dict[tuple[str, int], int] | None:
 
 def _no_cut(why: str) -> ApiError:
     return bad_request(
-        f"There is no such position in this stream: {why}. Send the id of an event of it.",
+        f"Invalid position: {why}. Send the id of an event of this stream.",
         code="invalid_position",
         param=LAST_EVENT_ID_HEADER,
     )

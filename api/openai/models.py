@@ -35,7 +35,7 @@ async def list_models(caller: Caller, ports: Models) -> Response:
 
 @router.get("/{model_id:path}")
 async def get_model(caller: Caller, ports: Models, model_id: str) -> Response:
-    """One model; the list for no name at all, as clients that end every address with a slash ask for it."""
+    """One model; with an empty name, the list (some clients add a slash)."""
     if not model_id:
         return await list_models(caller, ports)
     return json_answer(model_object(ports.models.get(model_id), ports.created_s))

@@ -259,7 +259,7 @@ def _text(message: RequestMessage, where: str) -> str:
 def _part(part: ContentPart, role: str, where: str) -> str:
     if part.type == "refusal" and role != "assistant":
         raise bad_request(
-            f"Invalid value for '{where}.type': only an assistant's message holds a refusal.", param=f"{where}.type"
+            f"Invalid value for '{where}.type': only an assistant message may contain a refusal.", param=f"{where}.type"
         )
     text, other = (part.text, "refusal") if part.type == "text" else (part.refusal, "text")
     if text is None:

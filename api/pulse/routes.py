@@ -33,13 +33,13 @@ Sampled = Annotated[PulsePorts, Depends(provided(PulsePorts))]
 
 @router.get("")
 async def get_pulse(operator: Operator, ports: Sampled) -> Response:
-    """The figures of this moment."""
+    """The current figures of the installation."""
     return json_answer(await ports.pulse.one(WITHIN_S))
 
 
 @router.get("/stream")
 async def stream_pulse(operator: Operator, ports: Sampled) -> Response:
-    """The figures once a second, each as an event `pulse`."""
+    """The figures once a second, as `pulse` events."""
     return PushedStream(PulseSource(ports.pulse), ports.readers, operator.key_sha256)
 
 

@@ -115,7 +115,7 @@ class Pulse:
     async def one(self, within_s: float) -> dict[str, Any]:
         """A sample. Raises LogUnavailable if there is none in time."""
         if self.closed:
-            raise LogUnavailable("this process ends")
+            raise LogUnavailable("this process is stopping")
         self._want()
         self._waiting += 1
         try:
@@ -125,7 +125,7 @@ class Pulse:
                     await self._taken.wait()
             return self.latest
         except TimeoutError:
-            raise LogUnavailable("no pulse could be taken in time") from None
+            raise LogUnavailable("no sample was taken in time") from None
         finally:
             self._waiting -= 1
 
@@ -145,7 +145,7 @@ class Pulse:
             try:
                 await self._while_wanted()
             except Exception as error:  # whatever it is: who looks at the figures must not end who speaks
-                _log.warning("the pulse stopped", reason=repr(error)[:300])
+                _log.warning("sampling stopped", reason=repr(error)[:300])
                 await asyncio.sleep(EVERY_S)
             finally:
                 self.latest = None
@@ -160,7 +160,7 @@ class Pulse:
             await self._look_back(figures)
             while self._is_wanted():
                 if tap.lost:
-                    raise LogUnavailable("the live log broke")
+                    raise LogUnavailable("the live log failed")
                 begun_s = monotonic_s()
                 while records := tap.taken():
                     for raw in records:
@@ -189,7 +189,7 @@ class Pulse:
         try:
             await self._history.look(work)
         except PastOutOfReach:
-            _log.info("the pulse begins without the last minutes: the past is being read by others")
+            _log.info("the figures start without the last minutes: the history reader is busy")
 
     async def _sample(self, figures: Figures) -> dict[str, Any]:
         readings = await self._readings()

@@ -27,4 +27,4 @@ class SchemaChecks:
                 # Of a schema of somebody else's: in a thread, so that it keeps nobody's tokens waiting.
                 return await asyncio.to_thread(index.unreadable, list(entries), text)
         except GateBusy:
-            raise Overloaded("other schemas are being checked") from None
+            raise Overloaded("another schema check is running") from None

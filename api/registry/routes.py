@@ -136,13 +136,13 @@ def said(entry: Entry) -> dict[str, Any]:
 
 @router.get("/schemas/types")
 async def schema_types() -> Response:
-    """The kinds of schemas there are."""
+    """The supported schema types."""
     return answer(["AVRO"])
 
 
 @router.get("/schemas/ids/{schema_id}")
 async def schema_by_id(schema_id: str, fetch_max_id: Annotated[bool, Query(alias="fetchMaxId")] = False) -> Response:
-    """The schema that a record's frame names."""
+    """The schema with this id, as a record's frame names it."""
     entry = _schema(schema_id)
     newest = {"maxId": max(index.by_id())} if fetch_max_id else {}
     return answer({"schema": entry.text, **newest}, A_MINUTE if fetch_max_id else _FOR_EVER)
@@ -150,20 +150,20 @@ async def schema_by_id(schema_id: str, fetch_max_id: Annotated[bool, Query(alias
 
 @router.get("/schemas/ids/{schema_id}/schema")
 async def schema_text_by_id(schema_id: str) -> Response:
-    """The same, bare."""
+    """The schema with this id, without a wrapper."""
     return Response(_schema(schema_id).text, 200, _FOR_EVER, MEDIA_TYPE)
 
 
 @router.get("/schemas/ids/{schema_id}/versions")
 async def versions_of_id(schema_id: str) -> Response:
-    """The subject and version that an id stands for."""
+    """The subject and version of a schema id."""
     entry = _schema(schema_id)
     return answer([{"subject": entry.subject, "version": entry.version}])
 
 
 @router.get("/schemas/ids/{schema_id}/subjects")
 async def subjects_of_id(schema_id: str) -> Response:
-    """The subject that an id stands for."""
+    """The subject of a schema id."""
     return answer([_schema(schema_id).subject])
 
 
@@ -187,20 +187,20 @@ async def version_of_subject(subject: str, version: str) -> Response:
 
 @router.get("/subjects/{subject}/versions/{version}/schema")
 async def schema_of_version(subject: str, version: str) -> Response:
-    """The schema of a version, bare."""
+    """The schema of a version, without a wrapper."""
     return Response(version_of(subject, version).text, 200, A_MINUTE, MEDIA_TYPE)
 
 
 @router.get("/subjects/{subject}/versions/{version}/referencedby")
 async def referenced_by(subject: str, version: str) -> Response:
-    """The ids of schemas that refer to this one: none, each of ours is whole."""
+    """The ids of schemas that reference this one: always none, our schemas are self-contained."""
     version_of(subject, version)
     return answer([])
 
 
 @router.post("/subjects/{subject}", openapi_extra=LOOK_UP_BODY)
 async def look_up(request: Request, bodies: BodyReader, subject: str) -> Response:
-    """Whether a subject has this schema, and as which version."""
+    """Look up a schema under a subject: its id and version."""
     versions_of(subject)
     body = await schema_in(request, bodies)
     try:
@@ -214,7 +214,7 @@ async def look_up(request: Request, bodies: BodyReader, subject: str) -> Respons
 
 @router.get("/config")
 async def config() -> Response:
-    """How versions of a subject are compatible."""
+    """The compatibility level of all subjects."""
     return answer({"compatibilityLevel": _COMPATIBILITY})
 
 
@@ -222,7 +222,7 @@ async def config() -> Response:
 async def config_of_subject(
     subject: str, or_global: Annotated[bool, Query(alias="defaultToGlobal")] = False
 ) -> Response:
-    """The same for all subjects, so no subject has a setting of its own."""
+    """The compatibility level of a subject: none of its own, the global one applies."""
     if not or_global:
         raise RegistryError(
             404, 40408, f"Subject '{subject[:200]}' does not have subject-level compatibility configured"
@@ -232,13 +232,13 @@ async def config_of_subject(
 
 @router.get("/mode")
 async def mode() -> Response:
-    """Nothing can be written."""
+    """Refused: this registry is read-only."""
     return answer({"mode": "READONLY"})
 
 
 @router.get("/mode/{subject}")
 async def mode_of_subject(subject: str) -> Response:
-    """Nothing can be written."""
+    """Refused: this registry is read-only."""
     return answer({"mode": "READONLY"})
 
 

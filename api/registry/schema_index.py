@@ -79,7 +79,7 @@ def _parsed(definition: Any) -> Any:
     try:
         return avro.schema.parse(json.dumps(without_logical_types(definition)))
     except Exception as error:  # as in _form
-        raise NotAvro(f"it is no Avro schema ({type(error).__name__})") from None
+        raise NotAvro(f"it is not an Avro schema ({type(error).__name__})") from None
 
 
 def _entry(schema: RegisteredSchema) -> Entry:
@@ -99,4 +99,4 @@ def _form(definition: Any) -> str:
     try:
         return str(to_parsing_canonical_form(parse_schema(definition, named_schemas={})))
     except Exception as error:  # fastavro raises whatever the mistake leads to; no IO happens here
-        raise NotAvro(f"it is no Avro schema ({type(error).__name__})") from None
+        raise NotAvro(f"it is not an Avro schema ({type(error).__name__})") from None

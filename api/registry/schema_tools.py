@@ -33,7 +33,7 @@ Checks = Annotated[SchemaChecks, Depends(provided(SchemaChecks))]
 async def fits_version(
     request: Request, bodies: BodyReader, checks: Checks, subject: str, version: str, verbose: bool = False
 ) -> Response:
-    """Whether a reader with this schema could read what was written with that version. Nothing is registered."""
+    """Check whether a reader with this schema can read data of that version. Registers nothing."""
     return await _checked(request, bodies, checks, [version_of(subject, version)], verbose=verbose)
 
 
@@ -41,7 +41,7 @@ async def fits_version(
 async def fits_all(
     request: Request, bodies: BodyReader, checks: Checks, subject: str, verbose: bool = False
 ) -> Response:
-    """The same of all versions of the subject."""
+    """Check whether a reader with this schema can read data of every version of the subject."""
     return await _checked(request, bodies, checks, versions_of(subject).values(), verbose=verbose)
 
 
@@ -50,7 +50,7 @@ async def _checked(
 ) -> Response:
     body = await schema_in(request, bodies)
     if body.schema_type != "AVRO":
-        return answer(_verdict(["the schemas here are Avro"], verbose=verbose))
+        return answer(_verdict(["this registry holds only Avro schemas"], verbose=verbose))
     try:
         reasons = await checks.unreadable(entries, body.text)
     except index.NotAvro as error:
@@ -82,11 +82,11 @@ async def schemas(
 
 @router.get("/contexts")
 async def contexts() -> Response:
-    """There is but the one."""
+    """The contexts of the registry: only the default one."""
     return answer(["."])
 
 
 @router.get("/v1/metadata/id")
 async def metadata_id() -> Response:
-    """This registry is part of no cluster."""
+    """The cluster of this registry: none."""
     return answer({"scope": {"path": [], "clusters": {}}, "id": ""})

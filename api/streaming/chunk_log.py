@@ -30,7 +30,7 @@ class KafkaChunkLog:
         await self._tail.start(self._partitions)
 
     def position(self, partition: int) -> int:
-        assert self._tail is not None, "start() comes first"  # noqa: S101 - a programming error
+        assert self._tail is not None, "call start() first"  # noqa: S101 - a programming error
         return self._tail.position(partition)
 
     async def fold(self, conversation_id: str, generation_id: str, tail: Position, stop: int) -> GenerationFold:
@@ -47,7 +47,7 @@ class KafkaChunkLog:
 
     async def failed(self) -> None:
         """Until the tail can go on no more; raises what ended it."""
-        assert self._tail is not None, "start() comes first"  # noqa: S101 - a programming error
+        assert self._tail is not None, "call start() first"  # noqa: S101 - a programming error
         await self._tail.failed()
 
     async def aclose(self) -> None:

@@ -85,7 +85,9 @@ class Feed:
         """
         if self._held is not None:
             if len(self._held) >= MAX_HELD:
-                self.lose(Overloaded(f"more than {MAX_HELD} records came while the beginning of the answer was read"))
+                self.lose(
+                    Overloaded(f"more than {MAX_HELD} records arrived while the beginning of the answer was read")
+                )
             else:
                 self._held.append((record, position))
             return False

@@ -55,7 +55,7 @@ class TailHub:
 
     def __init__(self, topics: Catalogue, log: ChunkLog) -> None:
         self._topics = topics
-        self._epoch = topics[TOKEN_CHUNKS].epoch
+        self._chunks = topics[TOKEN_CHUNKS]
         self._log = log
         self._by_key: dict[bytes, dict[str, Feed]] = {}
         self._by_generation: dict[str, Feed] = {}
@@ -87,7 +87,7 @@ class TailHub:
                 feed, position = feeds.get(event.generation_id), None
             else:
                 feed = feeds.get(generation_of(event))
-                position = Position(self._epoch, record.partition() or 0, record.offset() or 0)
+                position = self._chunks.position(record.partition() or 0, record.offset() or 0)
             if feed is None:
                 continue
             try:
@@ -95,7 +95,9 @@ class TailHub:
                     touched[feed.generation_id] = feed
             except Exception as error:  # whatever it is, the other feeds have no part in it
                 self.undecodable += 1
-                _log.error("an answer cannot be shown on", reason=type(error).__name__, offset=record.offset())
+                _log.error(
+                    "an answer cannot be served any further", reason=type(error).__name__, offset=record.offset()
+                )
                 feed.lose(error)
         for feed in touched.values():
             feed.wake()
@@ -116,7 +118,7 @@ class TailHub:
     def tail_of(self, conversation_id: str) -> Position:
         """Where this process reads the conversation's partition now: a lower bound of whatever is appended next."""
         partition = self._topics.partition(TOKEN_CHUNKS, conversation_id)
-        return Position(self._epoch, partition, self._log.position(partition))
+        return self._chunks.position(partition, self._log.position(partition))
 
     def by_generation(self, generation_id: str) -> Feed | None:
         """The feed that somebody reads here already."""
@@ -133,7 +135,7 @@ class TailHub:
         feed = self._by_generation.get(generation_id)
         if feed is None:
             if len(self._by_generation) >= MAX_FEEDS:
-                raise Overloaded(f"it serves {MAX_FEEDS} answers")
+                raise Overloaded(f"it already serves {MAX_FEEDS} answers")
             feed = Feed(generation_id, conversation_id, user_id, self.tail_of(conversation_id))
             self._by_generation[generation_id] = feed
             self._by_key.setdefault(conversation_id.encode(), {})[generation_id] = feed
@@ -188,7 +190,7 @@ def _told(error: Exception, *, has_room: bool) -> Exception:
     """What readers are told of an error that kept the beginning of their answer from being read."""
     match error:
         case TimeoutError() if not has_room:
-            return Overloaded(f"the beginnings of {MAX_SCANS} answers are being read")
+            return Overloaded(f"{MAX_SCANS} answers are already being read from their beginning")
         case LogError() | TimeoutError():
             return LogUnavailable(f"the beginning of the generation cannot be read: {str(error) or 'too slow'}")
         case _:

@@ -16,7 +16,10 @@ from api.turns.ports import TurnPorts
 def event_stream(
     turns: TurnPorts, caller: Principal, opened: Opened, *, after: int = -1, arrived_s: float | None = None
 ) -> EventStream:
-    """The generation in the dialect of /api/v1; it goes on when the client leaves."""
+    """The generation in the dialect of /api/v1; it goes on when the client leaves.
+
+    `arrived_s`: when the prompt arrived; the time to the first text is measured where this request began it.
+    """
     headers = {}
     source, turn = opened.source, opened.turn
     if opened.position is not None:
@@ -28,7 +31,7 @@ def event_stream(
 
     def release() -> None:
         if source.ending is not None:
-            turns.own_writes.finished(turn.conversation_id, turn.generation_id)
+            turns.ask.own_writes.finished(turn.conversation_id, turn.generation_id)
         opened.release()
 
     return EventStream(
@@ -39,7 +42,7 @@ def event_stream(
         release,
         after=after,
         headers=headers,
-        arrived_s=arrived_s,
+        arrived_s=None if opened.position is None else arrived_s,
     )
 
 

@@ -53,7 +53,7 @@ async def resume_stream(
 
 @router.get("")
 async def get_generation(caller: Caller, generation_id: str, fresh: Fresh, turns: Turns) -> Response:
-    """How far it is."""
+    """The state of the generation."""
     opened = await _found(fresh, turns.streams, caller.user_id, generation_id)
     try:
         return json_answer(state_json(opened))
@@ -70,7 +70,7 @@ async def cancel_generation(
     opened = await _found(fresh, turns.streams, caller.user_id, generation_id)
     try:
         if opened.source.ending is None:
-            await cancel(turns.log, author_of(request, caller), opened, body.seen)
+            await cancel(turns.ask.log, author_of(request, caller), opened, body.seen)
             await ended_within(opened.source, turns.wait_s)
         headers = {POSITION_HEADER: f"generation/{generation_id}"} if opened.source.ending is not None else {}
         return json_answer(state_json(opened), 200 if opened.source.ending is not None else 202, headers)
@@ -104,7 +104,7 @@ def _asked_position(request: Request) -> str | None:
     given = {*by_header, *by_query}
     if len(by_header) > 1 or len(by_query) > 1 or len(given) > 1:
         raise bad_request(
-            f"Send one position, once: {LAST_EVENT_ID_HEADER} or after.",
+            f"Send exactly one position: {LAST_EVENT_ID_HEADER} or after.",
             code="invalid_position",
             param=LAST_EVENT_ID_HEADER,
         )
@@ -121,9 +121,9 @@ async def _position(source: Source, given: str | None, wait_s: float) -> int:
         await grown_within(source, wait_s, lambda: newest_frame(source) >= after)
     if after is None or after > newest_frame(source):
         newest = newest_frame(source)
-        there = f"0 to {newest} can be resumed from" if newest >= 0 else "nothing of it is there yet"
+        there = f"the stream can be resumed from 0 to {newest}" if newest >= 0 else "the stream has no frames yet"
         raise bad_request(
-            f"There is no such position in this stream: {there}; without a position all of it comes.",
+            f"Invalid position: {there}. Without a position the whole stream is sent.",
             code="invalid_position",
             param=LAST_EVENT_ID_HEADER,
         )

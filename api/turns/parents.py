@@ -86,7 +86,7 @@ async def _complete(
                 return None
             raise ApiError(
                 409,
-                "The message this one follows is still being written. Wait for its end, or cancel it.",
+                "The parent message is still being answered. Wait until it ends, or cancel it.",
                 code="parent_running",
                 param="parent_message_id",
                 headers={"x-should-retry": "true", "Retry-After": "1"},

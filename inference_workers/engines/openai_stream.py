@@ -25,7 +25,7 @@ from inference_workers.ports import (
 )
 from inference_workers.text import SurrogatePieces
 
-_NO_CHUNK = "the upstream sent an event that is no chat completion chunk"
+_NO_CHUNK = "the upstream sent an event that is not a chat completion chunk"
 
 
 class ChatStream:

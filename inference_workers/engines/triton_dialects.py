@@ -47,7 +47,7 @@ def contract_of(inputs: Iterable[str], outputs: Iterable[str]) -> Contract:
     """The contract of a model with these tensors. Raises EngineRejected for a model that is no text generator."""
     names, results = frozenset(inputs), frozenset(outputs)
     if "text_input" not in names or "text_output" not in results:
-        raise EngineRejected("the Triton model has no text_input or no text_output: it is no text generation model")
+        raise EngineRejected("the Triton model has no text_input or no text_output: it is not a text generation model")
     if "sampling_param_max_tokens" in names:
         return Contract("llmapi", names, results)
     if "max_tokens" in names:

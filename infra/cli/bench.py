@@ -33,12 +33,14 @@ def register(app: typer.Typer) -> None:
 
 
 def bench(
-    streams: Annotated[str, typer.Option("--streams", metavar="N,N…", help="How many at a time.")] = "1,16,100",
+    streams: Annotated[
+        str, typer.Option("--streams", metavar="N,N…", help="Concurrent streams, as a list: 1,16,100.")
+    ] = "1,16,100",
     tokens: Annotated[
         int | None,
         typer.Option("--tokens", min=1, max=MOST_TOKENS, help="Tokens an answer; else 5 for one stream, 100 for more."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of a table.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")] = False,
     anyway: Annotated[bool, typer.Option("--anyway", help="Measure although other programs use the machine.")] = False,
     use_running: Annotated[
         str | None,
@@ -62,9 +64,9 @@ def bench(
     try:
         counts = streams_of(streams)
         if (use_running is None) != (upstream is None):
-            raise UserError("--use-running and --upstream belong together")
+            raise UserError("give --use-running and --upstream together")
         if upstream is not None and not upstream.startswith("http://"):
-            raise UserError("--upstream wants the base URL of a server on this machine, like http://127.0.0.1:30001/v1")
+            raise UserError("--upstream needs the base URL of a server on this machine, like http://127.0.0.1:30001/v1")
         with _interrupts_as_exceptions():
             rows = _measure(counts, tokens, anyway, use_running, upstream, upstream_model, state)
     except UserError as error:
@@ -83,7 +85,7 @@ def streams_of(text: str) -> list[int]:
     except ValueError:
         counts = []
     if not counts or not all(1 <= count <= MOST_STREAMS for count in counts):
-        raise UserError(f"--streams wants numbers from 1 to {MOST_STREAMS}, like 1,16,100")
+        raise UserError(f"--streams needs numbers from 1 to {MOST_STREAMS}, like 1,16,100")
     return list(dict.fromkeys(counts))
 
 

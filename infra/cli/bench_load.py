@@ -189,7 +189,7 @@ class _Connection(asyncio.Protocol):
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserError as error:
-            self._finish(ConnectionError(f"the answer is no HTTP: {error}"))
+            self._finish(ConnectionError(f"the answer is not HTTP: {error}"))
             self.close()
 
     def on_headers_complete(self) -> None:

@@ -46,7 +46,7 @@ async def _chat(request: web.Request) -> web.StreamResponse:
         stream = bool(body.get("stream"))
         wants_usage = bool((body.get("stream_options") or {}).get("include_usage"))
     except (ValueError, KeyError, TypeError, AttributeError):
-        return _refusal("the body is no chat completion request")
+        return _refusal("the body is not a chat completion request")
     if not 1 <= tokens <= MOST_TOKENS:
         return _refusal(f"max_tokens must be 1 to {MOST_TOKENS}")
     pace = _PACE.search(model)

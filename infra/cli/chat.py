@@ -29,13 +29,14 @@ def register(app: typer.Typer) -> None:
 def chat(
     model: Annotated[str | None, typer.Option("--model", metavar="ID", help="Answers come from this model.")] = None,
     conversation: Annotated[
-        str | None, typer.Option("--conversation", metavar="ID", help="Go on with this one instead of the last.")
+        str | None,
+        typer.Option("--conversation", metavar="ID", help="Continue this conversation instead of the last one."),
     ] = None,
     new: Annotated[bool, typer.Option("--new", help="Begin a new conversation.")] = False,
     state: StateOption = None,
-    url: Annotated[str | None, typer.Option("--url", help="The API, if it is not the local stack's.")] = None,
+    url: Annotated[str | None, typer.Option("--url", help="The API's URL. Default: the local stack.")] = None,
     key: Annotated[
-        str | None, typer.Option("--key", envvar="VERBATIM_KEY", help="The API key, if not the first user's.")
+        str | None, typer.Option("--key", envvar="VERBATIM_KEY", help="The API key. Default: the first user's.")
     ] = None,
 ) -> None:
     """Talk to a model. Answers appear as they are written; the conversation is remembered.

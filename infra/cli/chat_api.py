@@ -182,7 +182,7 @@ class ChatApi:
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise _Retry(ApiAway(self._url, _reason(error))) from None
         except ValueError:
-            raise UserError(f"{self._url} answered something that is no JSON: is it Verbatim's API?") from None
+            raise UserError(f"{self._url} did not answer with JSON: is it Verbatim's API?") from None
         return found if isinstance(found, dict) else {}
 
     async def _accept(self, response: aiohttp.ClientResponse) -> None:

@@ -20,7 +20,7 @@ class ApiAway(UserError):
     """The API does not answer, also not after the tries it is given."""
 
     def __init__(self, url: str, reason: str) -> None:
-        super().__init__(f"the API at {url} does not answer ({one_line(reason)}): ./verbatim status tells how it is")
+        super().__init__(f"the API at {url} does not answer ({one_line(reason)}): see ./verbatim status")
 
 
 def refusal(status: int, body: bytes) -> ApiRefused:
@@ -36,9 +36,9 @@ def _advice(status: int, code: str, message: str) -> str:
     said = message.rstrip(".")
     match status, code:
         case 401, _:
-            return f"{said}: make another key with ./verbatim key create"
+            return f"{said}: create another key with ./verbatim key create"
         case 404, "model_not_found":
-            return f"{said}: /model lists the models there are"
+            return f"{said}: /model lists the models"
         case 409, _:
             return f"{said}: wait for the answer that is being written, or /stop it"
         case 429, _:
@@ -48,6 +48,6 @@ def _advice(status: int, code: str, message: str) -> str:
         case _, "context_length_exceeded":
             return f"{said}: shorten the prompt"
         case _ if status >= 500:
-            return f"{said} (HTTP {status}): ask again; ./verbatim logs api tells more"
+            return f"{said} (HTTP {status}): ask again, or see ./verbatim logs api"
         case _:
             return f"{said} (HTTP {status})"

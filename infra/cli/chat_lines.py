@@ -7,8 +7,8 @@ from dataclasses import dataclass
 HELP = """\
 /new            begin a new conversation
 /list           your conversations, newest last
-/open N|ID      go on with one of them: its number in /list, or its id
-/model [ID]     the models there are, or use this one from now on
+/open N|ID      continue one of them: its number in /list, or its id
+/model [ID]     list the models, or use this one from now on
 /stop           stop the answer that is being written (so does Ctrl-C)
 /help           this
 /quit           leave (so does Ctrl-D)
@@ -98,5 +98,5 @@ def command_of(line: str) -> Command:
     if name == "/model":
         return Model(argument)
     if name not in _PLAIN:
-        return Misread(f"there is no command {name}: /help lists them, // begins a prompt with /")
-    return Misread(f"{name} takes nothing after it") if argument else _PLAIN[name]
+        return Misread(f"unknown command {name}: /help lists the commands, // begins a prompt with /")
+    return Misread(f"{name} takes no argument") if argument else _PLAIN[name]

@@ -69,11 +69,11 @@ class Session:
             if wanted is not None or refusal.status != 404:
                 raise
             self._remember(conversation_id=None)
-            self._screen.note("The last conversation is gone; this is a new one.")
+            self._screen.note("The last conversation was deleted; this is a new one.")
             return
         self._remember(conversation_id=conversation)
         title = one_line(str(found.get("title") or found.get("preview") or "")) or conversation
-        self._screen.note(f"Going on with {title}. /new begins another, /help lists the commands.")
+        self._screen.note(f"Continuing {title}. /new begins another, /help lists the commands.")
 
     async def run_line(self, line: str) -> bool:
         """Do what a line says. False: leave. Errors are shown, counted, and end nothing."""
@@ -97,7 +97,7 @@ class Session:
             case Misread(why=why):
                 raise UserError(why)
             case Stop():
-                self._screen.note("Nothing is being written. While it is, /stop or Ctrl-C ends it.")
+                self._screen.note("No answer is being written. /stop or Ctrl-C stops one.")
             case New():
                 self._remember(conversation_id=None)
                 self._screen.note("A new conversation.")
@@ -131,7 +131,7 @@ class Session:
                 raise UserError(f"there is no conversation {which} in /list")
             which = self._listed[int(which) - 1]
         if not all(character.isalnum() or character in "-_" for character in which):
-            raise UserError("that is no conversation's id: /list shows them")
+            raise UserError("not a conversation id: /list shows the ids")
         await self._api.get(f"/api/v1/conversations/{which}")
         self._remember(conversation_id=which)
         for message in await self._newest_messages(which):
@@ -156,7 +156,7 @@ class Session:
                 self._screen.line(("* " if id_ == self._api.memory.model else "  ") + one_line(id_))
             return
         if model not in ids:
-            raise UserError(f"there is no model {model!r}: there are {', '.join(ids)}")
+            raise UserError(f"unknown model {model!r}; the models are {', '.join(ids)}")
         self._remember(model=model)
         self._screen.note(f"{model} answers from now on.")
 
@@ -227,7 +227,7 @@ class Session:
                 what = ": ask again" if retryable else ""
                 raise UserError(f"{message.rstrip('.')} ({code}){what}")
             case None:
-                raise UserError("the answer has no end: ask again")
+                raise UserError("the answer has no end frame: ask again")
 
     def _remember(self, **changes: Any) -> None:
         self._api.memory = replace(self._api.memory, **changes)

@@ -59,7 +59,7 @@ def test(
     ] = None,
     seed: Annotated[
         int | None,
-        typer.Option("--seed", metavar="S", min=0, help="What they are drawn from; needs --faults or --fuzz."),
+        typer.Option("--seed", metavar="S", min=0, help="Seed of the random choices; needs --faults or --fuzz."),
     ] = None,
     record: Annotated[
         bool,

@@ -85,13 +85,17 @@ def crash(
     limit_s: Annotated[
         float,
         typer.Option(
-            "--timeout", min=1, max=600, metavar="SECONDS", help="For the answer, and once more for what follows it."
+            "--timeout",
+            min=1,
+            max=600,
+            metavar="SECONDS",
+            help="Time limit of the answer, and again of the checks after it.",
         ),
     ] = 60,
     own: Annotated[
-        bool, typer.Option("--own-stack", help="On a stack of its own, started for it and deleted after it.")
+        bool, typer.Option("--own-stack", help="Start a stack for this demo, and delete it afterwards.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of pictures.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of the live view.")] = False,
     state: StateOption = None,
 ) -> None:
     """Begin a long answer, kill -9 a process in the middle, and check that nothing is lost and nothing is there twice.
@@ -119,14 +123,16 @@ def crash(
 
 @app.command()
 def upgrade(
-    role: Annotated[OldRole, typer.Option("--old", help="Who is of the release before.")] = OldRole.WORKER,
+    role: Annotated[OldRole, typer.Option("--old", help="The role that runs the previous release.")] = OldRole.WORKER,
     model: Annotated[Model, typer.Option("--model", help="Who answers.")] = Model.LOCAL,
     numbers: Annotated[int, typer.Option("--numbers", min=20, max=500, metavar="N", help="Count to N.")] = 40,
-    limit_s: Annotated[float, typer.Option("--timeout", min=1, max=600, metavar="SECONDS", help="For each step.")] = 60,
+    limit_s: Annotated[
+        float, typer.Option("--timeout", min=1, max=600, metavar="SECONDS", help="Time limit of each step.")
+    ] = 60,
     own: Annotated[
-        bool, typer.Option("--own-stack", help="On a stack of its own, started for it and deleted after it.")
+        bool, typer.Option("--own-stack", help="Start a stack for this demo, and delete it afterwards.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of pictures.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of the live view.")] = False,
     state: StateOption = None,
 ) -> None:
     """Start one role as of the release before, let it meet what this release writes, upgrade it, and check the rest.
@@ -147,7 +153,7 @@ def upgrade(
     except BrokenPipeError:
         end_quietly()
     except KeyboardInterrupt:
-        print("\nverbatim: interrupted; what was old is started whole again", file=sys.stderr)
+        print("\nverbatim: interrupted; the old process is started again with this release", file=sys.stderr)
         raise SystemExit(INTERRUPTED) from None
     raise SystemExit(0 if holds else 1)
 
@@ -200,7 +206,7 @@ def _upgrade(wanted: WantedUpgrade, folder: Path, own: bool, screen: Screen, as_
 
     stack, kafka = _stack_of(folder, own)
     if level_of(Layout.at(folder)) < WRITE_LEVEL:
-        raise UserError("this stack writes nothing that is new yet: end its upgrade by ./verbatim upgrade finish")
+        raise UserError("this stack does not write new records yet: run ./verbatim upgrade finish")
     topics = catalogue(keyed_partitions=kafka.keyed_partitions, token_chunk_partitions=kafka.token_chunk_partitions)
     with screen:
         report = asyncio.run(run_upgrade(folder, stack, kafka.client_properties(), topics, wanted, screen))

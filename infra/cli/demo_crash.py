@@ -119,7 +119,7 @@ class _Run:
         except TimeoutError:
             raise UserError(
                 f"the answer did not end within {limit_s:g} s (the last frame that came is "
-                f"{self._transcript.last_seq}): ./verbatim status and ./verbatim logs tell how the stack is"
+                f"{self._transcript.last_seq}): see ./verbatim status and ./verbatim logs"
             ) from None
 
     async def _answered(self) -> _Kill:
@@ -159,7 +159,7 @@ class _Run:
             pauses(seen.at_s, self._killed_at_s),
             back_after_s,
             attempts_of(found.log),
-            (*check(evidence), Finding("what was killed is back, with no hand", not missing, back)),
+            (*check(evidence), Finding("the killed process is back without help", not missing, back)),
         )
 
     async def _kill(self) -> _Kill:

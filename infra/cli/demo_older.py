@@ -114,5 +114,5 @@ def newest_before() -> int:
 
 async def _pause(until_s: float, otherwise: str) -> None:
     if monotonic_s() > until_s:
-        raise UserError(f"{otherwise}: ./verbatim status tells how the stack is")
+        raise UserError(f"{otherwise}: see ./verbatim status")
     await asyncio.sleep(POLL_S)

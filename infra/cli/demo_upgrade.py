@@ -82,7 +82,7 @@ async def upgrade(
     except* (UserError, LogError, TimeoutError) as group:
         first = first_of(group)
         if isinstance(first, TimeoutError):
-            raise UserError("the answer did not end in time: ./verbatim status tells how the stack is") from None
+            raise UserError("the answer did not end in time: see ./verbatim status") from None
         raise UserError(f"the log: {first}" if isinstance(first, LogError) else str(first)) from None
     finally:
         older.leave()
@@ -233,4 +233,4 @@ class _Run:
 
     async def _is_well(self) -> Finding:
         await self._older.well(self._until_s())
-        return Finding("nobody is in trouble any more", True, "by status and /health")
+        return Finding("no process is in trouble any more", True, "by status and /health")

@@ -24,7 +24,7 @@ def victims(state: Path, role: str, writer: str | None) -> tuple[StackChild, ...
     """
     found = tuple(child for child in running_stack(state).children if child.role == role)
     if not found:
-        raise UserError(f"this stack runs no {role} process, so there is none to kill: see ./verbatim status")
+        raise UserError(f"this stack runs no {role} process, so there is nothing to kill: see ./verbatim status")
     return tuple(child for child in found if child.name == writer) or found
 
 
@@ -41,9 +41,9 @@ def kill(state: Path, chosen: tuple[StackChild, ...]) -> float:
             try:
                 opened.append(os.pidfd_open(child.pid))
             except ProcessLookupError:
-                raise UserError(f"{child.name} (pid {child.pid}) has ended by itself: try again") from None
+                raise UserError(f"{child.name} (pid {child.pid}) has ended already: try again") from None
             if supervisor is None or _parent_of(child.pid) != supervisor:
-                raise UserError(f"pid {child.pid} is no process of this stack: try again")
+                raise UserError(f"pid {child.pid} is not a process of this stack: try again")
         at_s = monotonic_s()
         for descriptor in opened:
             signal.pidfd_send_signal(descriptor, signal.SIGKILL)

@@ -14,7 +14,7 @@ def checked_user(name: str) -> str:
     """`name`, if users may be called so. Raises UserError."""
     if not _NAME.fullmatch(name):
         raise UserError(
-            f"{printable(name)[:80]!r} is no user name: 1 to 64 letters, digits and ._@+- are, "
+            f"{printable(name)[:80]!r} is not a user name: use 1 to 64 letters, digits and ._@+-, "
             "beginning with a letter or digit"
         )
     return name

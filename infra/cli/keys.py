@@ -35,11 +35,11 @@ def register(parent: typer.Typer) -> None:
 
 @app.command()
 def create(
-    user: Annotated[str, typer.Option("--user", metavar="NAME", help="Whose key; made if there is none.")] = "admin",
-    label: Annotated[str, typer.Option("--label", help="What the key is for, in your words.")] = "",
+    user: Annotated[str, typer.Option("--user", metavar="NAME", help="The key's user; created if missing.")] = "admin",
+    label: Annotated[str, typer.Option("--label", help="A label that says what the key is for.")] = "",
     state: StateOption = None,
 ) -> None:
-    """Make a key. It is printed once, alone on stdout; only its hash is stored."""
+    """Create a key. It is printed once, alone on stdout; only its hash is stored."""
 
     def announce(key: NewKey) -> None:
         print(f"key {key.key_id} of user {key.user}; keep it, it is not shown again:", file=sys.stderr, flush=True)
@@ -61,7 +61,7 @@ def list_keys(
     as_json: Annotated[bool, typer.Option("--json", help="A JSON array of objects.")] = False,
     state: StateOption = None,
 ) -> None:
-    """Show every key: id, user, label, last characters, since when, and whether it is revoked."""
+    """Show every key: id, user, label, last characters, creation time, and whether it is revoked."""
 
     async def run(accounts: Accounts) -> list[tuple[UserRow, ApiKeyRow]]:
         return await accounts.all_keys()
@@ -89,10 +89,10 @@ def list_keys(
 
 @app.command()
 def revoke(
-    key_id: Annotated[str, typer.Argument(metavar="KEY_ID", help="The key's id, or enough of its beginning.")],
+    key_id: Annotated[str, typer.Argument(metavar="KEY_ID", help="The key's id, or the beginning of it.")],
     state: StateOption = None,
 ) -> None:
-    """Revoke a key: it opens nothing any more, for good."""
+    """Revoke a key for ever."""
 
     async def run(accounts: Accounts) -> tuple[UserRow, ApiKeyRow, bool]:
         return await accounts.revoke(key_id)
@@ -105,11 +105,12 @@ def revoke(
 @app.command()
 def link(
     key_id: Annotated[
-        str | None, typer.Argument(metavar="[KEY_ID]", help="Whose: a key's id; without one, the first key's user.")
+        str | None,
+        typer.Argument(metavar="[KEY_ID]", help="The id of the key to sign in with. Default: the first key."),
     ] = None,
     state: StateOption = None,
 ) -> None:
-    """Print a link that signs one browser in: good once, within an hour."""
+    """Print a link that signs one browser in, once, within an hour."""
     from infra.cli.sign_in_link import sign_in_link
     from infra.cli.stack_file import running_stack, state_folder
     from infra.stack.layout import Layout
@@ -125,7 +126,7 @@ def link(
 
     address = sign_in_link(stack.api_url, _with_accounts(state, run), Layout.at(folder))
     if address is None:
-        complain(f"{folder} has no session secret: ./verbatim down, then up, makes one")
+        complain(f"{folder} has no session secret: run ./verbatim down, then up, to make one")
     print("signs one browser in, once, within an hour:", file=sys.stderr, flush=True)
     print(address, flush=True)
 
@@ -153,9 +154,9 @@ def _connected(settings: Settings, run: Callable[[Accounts], Awaitable[T]]) -> T
     try:
         return asyncio.run(connected())
     except LogError as error:
-        raise UserError(f"{error}. Is the stack well? ./verbatim status tells") from None
+        raise UserError(f"{error}. See ./verbatim status") from None
     except StoreError as error:
-        raise UserError(f"the projections cannot be read: {error}. ./verbatim status tells how they are") from None
+        raise UserError(f"the projections cannot be read: {error}. See ./verbatim status") from None
 
 
 def _when(at_us: int) -> str:

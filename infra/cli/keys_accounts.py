@@ -38,7 +38,7 @@ class NotVisibleYet(UserError):
     def __init__(self, what: str) -> None:
         super().__init__(
             f"{what} is in the log, but the projections do not show it after {VISIBLE_WITHIN_S:.0f} s: "
-            "look at ./verbatim status"
+            "see ./verbatim status"
         )
 
 
@@ -138,7 +138,7 @@ class Accounts:
                 raise UserError(f"key {key.key_id} of user {printable(user.name)} is revoked")
             return key.key_sha256
         if not await self.is_valid(first_key):
-            raise UserError("the first key is revoked: name another one, ./verbatim key list shows them")
+            raise UserError("the first key is revoked: name another one (see ./verbatim key list)")
         return sha256_of(first_key)
 
     async def _send(self, user_id: str, event: AccountEvent) -> None:

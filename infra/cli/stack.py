@@ -40,7 +40,9 @@ def register(app: typer.Typer) -> None:
 
 
 def up(
-    detach: Annotated[bool, typer.Option("--detach", help="Return when everything is ready; go on alone.")] = False,
+    detach: Annotated[
+        bool, typer.Option("--detach", help="Run in the background: return when everything is ready.")
+    ] = False,
     state: StateOption = None,
     port: Annotated[
         int | None,
@@ -59,7 +61,7 @@ def up(
     ] = None,
     spare: Annotated[
         bool | None,
-        typer.Option("--spare/--no-spare", help="Keep a worker ready to stand in for one that ends (default: yes)."),
+        typer.Option("--spare/--no-spare", help="Keep a spare worker ready to replace one that ends (default: yes)."),
     ] = None,
 ) -> None:
     """Start the servers and our processes, and say where to go. Ctrl-C stops everything."""
@@ -224,7 +226,7 @@ def down(state: StateOption = None) -> None:
 
 def reset(
     state: StateOption = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
 ) -> None:
     """Delete all data of a stopped stack: conversations, accounts, keys, logs."""
     layout = Layout.at(state_folder(state))

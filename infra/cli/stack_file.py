@@ -83,7 +83,7 @@ def read_stack_file(file: Path) -> RunningStack:
     except OSError as error:
         raise UserError(f"{file} cannot be read: {error.strerror}") from None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UserError(f"{file} is no stack.json ({type(error).__name__}: {error})") from None
+        raise UserError(f"{file} is not a valid stack.json ({type(error).__name__}: {error})") from None
 
 
 def connected_settings(given: Path | None, *, cassandra: bool = True) -> Settings:

@@ -126,7 +126,7 @@ def welcome(console: Console, layout: Layout, url: str, key: str, elapsed_s: flo
         "    -H 'Content-Type: application/json' \\",
         """    -d '{"model": "verbatim-local", "stream": true, "messages": [{"role": "user", "content": "Hello"}]}'""",
         "",
-        f"See it: ./verbatim status{option}; end it: ./verbatim down{option}",
+        f"Status: ./verbatim status{option}   Stop: ./verbatim down{option}",
     ]
     for line in lines:
         console.print(line, highlight=False, markup=False, soft_wrap=True)

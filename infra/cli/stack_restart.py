@@ -61,7 +61,7 @@ def chosen_children(names: Sequence[str], children: Sequence[ChildView]) -> list
         found = [child for child in children if name in (child.name, child.role)]
         if not found:
             known = ", ".join(child.name for child in children)
-            return f"nothing that runs is called {name}; there are: {known}"
+            return f"nothing running is called {name}; running are: {known}"
         if any(child.role == "worker" for child in found):
             found = [child for child in children if child.role == spare.ROLE] + found
         chosen |= dict.fromkeys(child.name for child in found)

@@ -117,14 +117,16 @@ def _duration(seconds: int | None) -> str:
 def logs(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A child's name, or supervisor.")],
     state: StateOption = None,
-    follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on as lines are written.")] = False,
-    lines: Annotated[int, typer.Option("-n", "--lines", min=0, max=100_000, help="How many last lines.")] = 50,
+    follow: Annotated[bool, typer.Option("-f", "--follow", help="Print new lines as they are written.")] = False,
+    lines: Annotated[
+        int, typer.Option("-n", "--lines", min=0, max=100_000, help="The number of last lines to print.")
+    ] = 50,
 ) -> None:
     """Print the log of one child."""
     layout = Layout.at(state_folder(state))
     known = sorted(file.stem for file in layout.logs.glob("*.log")) if layout.logs.is_dir() else []
     if not known:
-        complain(f"no logs in {layout.root}: nothing was started there yet")
+        complain(f"no logs in {layout.root}: nothing has been started there")
     if name not in known:
         raise typer.BadParameter(f"no log of {name!r}; there are: {', '.join(known)}", param_hint="NAME")
     try:

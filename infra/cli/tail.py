@@ -19,9 +19,9 @@ def register(app: typer.Typer) -> None:
 
 
 def tail(
-    topic: Annotated[str, typer.Argument(metavar="TOPIC", help="A topic's name; an unknown one lists them.")],
+    topic: Annotated[str, typer.Argument(metavar="TOPIC", help="A topic's name; an unknown name lists them all.")],
     conversation: Annotated[
-        str | None, typer.Option("--conversation", metavar="ID", help="Only what belongs to this conversation.")
+        str | None, typer.Option("--conversation", metavar="ID", help="Only events of this conversation.")
     ] = None,
     start: Annotated[
         str,
@@ -30,7 +30,8 @@ def tail(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line, with every field.")] = False,
     most: Annotated[int | None, typer.Option("-n", min=1, metavar="N", help="Stop after N events.")] = None,
     idle_s: Annotated[
-        float | None, typer.Option("--idle", min=0.1, metavar="SECONDS", help="Stop when nothing came for so long.")
+        float | None,
+        typer.Option("--idle", min=0.1, metavar="SECONDS", help="Stop after so many seconds without an event."),
     ] = None,
     state: StateOption = None,
 ) -> None:

@@ -43,7 +43,7 @@ def follow(properties: Mapping[str, str], wanted: Follow) -> Generator[list[Seen
         except KafkaException as error:
             raise UserError(
                 f"the broker at {properties.get('bootstrap.servers')} does not answer: "
-                f"{one_line(error.args[0].str())}. ./verbatim status tells how it is"
+                f"{one_line(error.args[0].str())}. See ./verbatim status"
             ) from None
         consumer.assign([TopicPartition(wanted.topic, p, first[p]) for p in partitions])
         while True:

@@ -50,5 +50,5 @@ def start_of(text: str, now: datetime) -> Start:
         return Since(max(0, int(at.timestamp() * 1000)))
     except (ValueError, OverflowError):
         raise UserError(
-            f"--from {one_line(text)[:60]!r} is no place in time: beginning, end, 2026-11-21T08:30 or 10m are"
+            f"--from {one_line(text)[:60]!r} is not a place in time: use beginning, end, 2026-11-21T08:30 or 10m"
         ) from None

@@ -29,7 +29,10 @@ def register(parent: typer.Typer) -> None:
 
 @app.command()
 def status(as_json: JsonOption = False, state: StateOption = None) -> None:
-    """Show what this installation writes, and what those that read its log can read. Exit 1 while more is possible."""
+    """Show which write level this installation writes, and which one each reader can read.
+
+    Exits with 1 while the upgrade is unfinished.
+    """
     found = _found(state)
     if as_json:
         print(json.dumps(_document(found)))
@@ -42,13 +45,16 @@ def status(as_json: JsonOption = False, state: StateOption = None) -> None:
 def finish(
     yes: Annotated[
         bool,
-        typer.Option("--yes", help="Those that cannot be told, API processes of other hosts too, are of this release."),
+        typer.Option(
+            "--yes",
+            help="Confirm that all processes of unknown release, API processes of other hosts too, run this one.",
+        ),
     ] = False,
     state: StateOption = None,
 ) -> None:
-    """Write new records from now on: no process of an older release runs any more.
+    """Write new records from now on, when no process of an older release runs any more.
 
-    Refused while one is known that is older, or may be. Then raises the level and restarts the processes of this
+    Refused while a process is older, or may be. Then raises the level and restarts the processes of this
     stack, one after the other. Doing it twice changes nothing.
     """
     from infra.cli.stack_restart import restart_each
@@ -92,4 +98,4 @@ def _print(found: Installation) -> None:
         print(f"  {member.group}  {member.name}  {member.host}  reads up to {member.reads}")
     if found.level >= found.newest:
         return
-    print(found.problem(False) or "Nobody who reads this log is older: ./verbatim upgrade finish")
+    print(found.problem(False) or "No reader of this log is older: run ./verbatim upgrade finish")

@@ -42,7 +42,7 @@ class Installation:
     def problem(self, yes: bool) -> str | None:
         """Why the level cannot be raised, in one line; None if it can. `yes`: an operator vouches for the unknown."""
         if self.said is not None and self.said < self.newest:
-            return f"the settings hold log.writes at {self.said}: change it there, and restart"
+            return f"the settings set log.writes to {self.said}: change it there, and restart"
         if self.level >= self.newest or yes:
             return None
         if self.older:
@@ -51,8 +51,8 @@ class Installation:
             return f"of an older release, as far as the broker knows: {named}. {advice}"
         if self.is_external:
             return (
-                "no consumer is older, but API processes of other hosts are in no group: make sure that each is of this"
-                " release, then say --yes"
+                "no consumer is older, but API processes of other hosts are in no group: make sure that each runs this"
+                " release, then add --yes"
             )
         return None
 

@@ -36,11 +36,11 @@ def _check_url(address: str, *, has_key: bool) -> None:
         parts = urlsplit(address)
         port = parts.port
     except ValueError:
-        raise ValueError(f"address has a host or port that is none, {_EXPECTED}") from None
+        raise ValueError(f"address has an invalid host or port, {_EXPECTED}") from None
     if port == 0 or parts.netloc.endswith(":"):
-        raise ValueError(f"address has a port that is none, {_EXPECTED}")
+        raise ValueError(f"address has an invalid port, {_EXPECTED}")
     if not _is_host(parts):
-        raise ValueError(f"address has no host, or one that is none, {_EXPECTED}")
+        raise ValueError(f"address has no valid host, {_EXPECTED}")
     if has_key and "@" in parts.netloc:
         raise ValueError("address holds a user or a password and api_key_env is set too, expected one of the two")
 

@@ -30,11 +30,11 @@ class PriceTable(StrictTable):
     def _exact(cls, value: Any) -> int:
         expected = 'a price per million tokens, like 0.15 or "0.15"'
         if isinstance(value, bool) or not isinstance(value, int | Decimal | str):
-            raise ValueError(f"{value!r} is no price, expected {expected}")
+            raise ValueError(f"{value!r} is not a price, expected {expected}")
         try:
             price = Decimal(value)
         except ArithmeticError:
-            raise ValueError(f"{value!r} is no price, expected {expected}") from None
+            raise ValueError(f"{value!r} is not a price, expected {expected}") from None
         if not price.is_finite() or price < 0 or price > 1_000_000:
             raise ValueError(f"{price} is out of range, expected {expected}, from 0 to 1000000")
         micros = price * _MICROS
@@ -86,7 +86,7 @@ def read_prices_file(path: Path) -> dict[str, Price]:
     for index, table in enumerate(content.model):
         if table.id in prices:
             line = line_of(lines, ("model", index, "id"))
-            raise ModelsFileError(path, line, f"the model id {table.id!r} stands there twice, ids must be unique")
+            raise ModelsFileError(path, line, f"the model id {table.id!r} appears twice, ids must be unique")
         prices[table.id] = table.price.price()
     return prices
 

@@ -35,7 +35,7 @@ def normalised_phrases(phrases: Iterable[str]) -> tuple[str, ...]:
     """Phrases as they are looked for. Raises ExpressionError for none, an empty or an over-long one."""
     wanted = tuple(dict.fromkeys(normalise(phrase) for phrase in phrases))
     if not wanted or not all(wanted):
-        raise ExpressionError("phrases is a list of at least one text, each with something to see in it")
+        raise ExpressionError("phrases must be a list of at least one text, none of them blank")
     if any(len(phrase) > MOST_EXPRESSION_CHARS for phrase in wanted):
         raise ExpressionError(f"a phrase has at most {MOST_EXPRESSION_CHARS} characters")
     return wanted

@@ -127,12 +127,12 @@ def judge(facts: Facts, external: frozenset[str]) -> list[Finding]:
             "disk",
             facts.disk_free,
             NEEDED_DISK,
-            f"make room where {facts.disk_place} lies, or use --state DIR",
+            f"free disk space at {facts.disk_place}, or use --state DIR",
         ),
     ]
     cache = "all downloaded" if not facts.jars_missing else "to be downloaded at the next start"
     short = facts.jars_missing and facts.cache_free < NEEDED_CACHE
-    advice = f"make room where {facts.cache_place} lies, or set VERBATIM_CACHE" if short else ""
+    advice = f"free disk space at {facts.cache_place}, or set VERBATIM_CACHE" if short else ""
     findings.append(Finding("java servers", f"{cache} ({facts.cache_place})", advice))
     findings.append(
         Finding(

@@ -89,7 +89,9 @@ class Layout:
         """Make the folder ours (mode 0700). Raises ForeignFolder where other people's files lie."""
         if not self.marker.is_file():
             if self.root.exists() and (not self.root.is_dir() or any(self.root.iterdir())):
-                raise ForeignFolder(f"{self.root} is not empty and no state folder of Verbatim: choose another --state")
+                raise ForeignFolder(
+                    f"{self.root} is not empty and not a state folder of Verbatim: choose another --state"
+                )
             self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
             write_private(self.marker, draw_uuid().hex + "\n")
         for folder in (self.logs, self.run):
@@ -133,7 +135,7 @@ class Layout:
     def delete(self) -> None:
         """Delete the folder and all data in it. Raises ForeignFolder unless it bears our marker."""
         if not self.marker.is_file():
-            raise ForeignFolder(f"{self.root} is no state folder of Verbatim (no {MARKER} in it): nothing deleted")
+            raise ForeignFolder(f"{self.root} is not a state folder of Verbatim (no {MARKER} in it): nothing deleted")
         for path in self.root.iterdir():
             if path.name == MARKER:
                 continue

@@ -44,7 +44,7 @@ class SpareKeeper(Keeper):
             return None
         self._process, self.pid = None, None
         self._given.set()
-        self._set("waiting", f"became {child.name}; a new one is started in {PAUSE_S:g} s")
+        self._set("waiting", f"replaced {child.name}; a new spare starts in {PAUSE_S:g} s")
         return process
 
     async def _until_end(self, watch: Watch) -> str:

@@ -82,7 +82,7 @@ class Supervisor:
         failure: StackError | None = None
         cleared = await asyncio.to_thread(end_marked, self._stack_id)
         if cleared:
-            log.warning("ended what an earlier supervisor left behind", processes=cleared)
+            log.warning("ended processes that an earlier supervisor left behind", processes=cleared)
         async with asyncio.TaskGroup() as tasks:
             upkeep = [
                 tasks.create_task(self._tick()),

@@ -20,7 +20,7 @@ async def use(session: CassandraSession, keyspace: str, name: str, version: int)
     if before == version:
         return before
     if not await moves.point(name, before, version):
-        raise Refused(f"the pointer of {name} was moved a moment ago: look at ./verbatim replay versions")
+        raise Refused(f"the pointer of {name} was moved a moment ago: see ./verbatim replay versions")
     found = await moves.version(name, version)
     if found is None or found.state != "ready":
         # Somebody began to drop it meanwhile; either he sees our pointer and leaves off, or we see his beginning.
@@ -45,7 +45,7 @@ async def drop(session: CassandraSession, keyspace: str, name: str, version: int
     moves = Moves(session, keyspace)
     row = droppable(name, await moves.versions(name), version, await moves.live(name))
     if row.state != "dropping" and not await moves.advance(row, row.state, "dropping"):
-        raise Refused(f"version {version} of {name} changed a moment ago: look at ./verbatim replay versions")
+        raise Refused(f"version {version} of {name} changed a moment ago: see ./verbatim replay versions")
     crash_point("rebuild.after_dropping")
     if await moves.live(name) == version:
         await moves.advance(row, "dropping", row.state)
@@ -56,4 +56,4 @@ async def drop(session: CassandraSession, keyspace: str, name: str, version: int
         await session.run(f"DROP TABLE IF EXISTS {physical_name(keyspace, table, version)}")
         crash_point("rebuild.mid_drop")
     if not await moves.advance(row, "dropping", "dropped"):
-        raise Refused(f"version {version} of {name} changed while it was dropped: look at ./verbatim replay versions")
+        raise Refused(f"version {version} of {name} changed while it was dropped: see ./verbatim replay versions")

@@ -6,7 +6,7 @@ them, how often, or in which order. Progress stands in the watermarks, after the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from infra.cassandra import CassandraSession
@@ -20,7 +20,7 @@ from projections.replay.spooling import Read, Stop
 from projections.rows import RowChange
 from projections.watermarks import REBUILD, WATERMARKS, watermark_rows
 from schemas.codec import UndecodableRecord, decode, record_type_of
-from schemas.envelope import Position
+from topics.catalogue import Catalogue
 from topics.cuts import Cut, TopicPartition
 from topics.log import RawRecord
 
@@ -46,13 +46,13 @@ class Filled:
 class Fill:
     """Fills versions from one pass over the log. For a thread beside the session's loop."""
 
-    def __init__(self, projections: tuple[Projection, ...], epochs: Mapping[str, int], writer: BulkWriter) -> None:
+    def __init__(self, projections: tuple[Projection, ...], topics: Catalogue, writer: BulkWriter) -> None:
         self._projections = projections
         self._by_topic = {
             topic: tuple(p for p in projections if topic in p.topics)
             for topic in {topic for p in projections for topic in p.topics}
         }
-        self._epochs = epochs
+        self._topics = topics
         self._writer = writer
         self._durable: dict[TopicPartition, int] = {}
         self._progress_due_s = monotonic_s() + PROGRESS_EVERY_S
@@ -103,7 +103,7 @@ class Fill:
         except UndecodableRecord as error:
             self._park(raw, str(error))
             return []
-        position = Position(self._epochs[raw.topic], raw.partition, raw.offset)
+        position = self._topics.position(raw.topic, raw.partition, raw.offset)
         changes, refused = folded(self._by_topic[raw.topic], record, position)
         if refused is not None:
             self._park(raw, str(refused))
@@ -124,7 +124,7 @@ class Fill:
     def _write_progress(self) -> None:
         durable, self._durable = self._durable, {}
         keys = {
-            (topic, partition): order_key(Position(self._epochs[topic], partition, offset))
+            (topic, partition): order_key(self._topics.position(topic, partition, offset))
             for (topic, partition), offset in durable.items()
         }
         self._writer.write([(0, row) for row in watermark_rows(self._projections, keys, REBUILD)], _nothing)

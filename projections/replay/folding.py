@@ -9,9 +9,9 @@ from projections.order import ImpossiblePosition
 from projections.registry import Projection
 from projections.rows import RowChange, Unprojectable, checked
 from schemas.codec import UndecodableRecord, decode, record_type_of
-from schemas.envelope import Position
 from topics.catalogue import Catalogue
 from topics.log import RawRecord
+from topics.spec import TopicSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,21 +28,21 @@ class RecordFold:
     """Folds raw records for one projection."""
 
     def __init__(self, projection: Projection, catalogue: Catalogue) -> None:
-        """`catalogue`: what may stand in the projection's topics, and their epochs."""
+        """`catalogue`: what may stand in the projection's topics."""
         self._fold = projection.fold
-        self._topics: Mapping[str, tuple[int, frozenset[type]]] = {
-            topic: (catalogue[topic].epoch, frozenset(catalogue[topic].record_types)) for topic in projection.topics
+        self._topics: Mapping[str, tuple[TopicSpec, frozenset[type]]] = {
+            topic: (catalogue[topic], frozenset(catalogue[topic].record_types)) for topic in projection.topics
         }
 
     def changes(self, raw: RawRecord) -> tuple[RowChange, ...] | Parked:
         """What a record changes, or why it changes nothing: damaged, unknown, or of a type its topic does not take."""
-        epoch, wanted = self._topics[raw.topic]
+        spec, wanted = self._topics[raw.topic]
         record_type = record_type_of(raw.value)
         if record_type is not None and record_type not in wanted:
             return _parked(raw, f"a {record_type.__name__} has no place in {raw.topic}")
         try:
             record = decode(raw.value)
-            return checked(self._fold(record, Position(epoch, raw.partition, raw.offset)))
+            return checked(self._fold(record, spec.position(raw.partition, raw.offset)))
         except (UndecodableRecord, Unprojectable, ImpossiblePosition) as error:
             return _parked(raw, str(error))
 

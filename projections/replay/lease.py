@@ -63,7 +63,7 @@ class Lease:
         if self._lost is not None:
             raise Refused(
                 f"version {self._lost.version} of {self._lost.projection} was taken over by another rebuild while"
-                " this one stood still"
+                " this one made no progress"
             )
 
     async def during(self, work: Callable[[], Awaitable[T]]) -> T:

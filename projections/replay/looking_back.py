@@ -138,7 +138,7 @@ def generation_then(log: Source, topics: Catalogue, generation_id: str, cut: Cut
     for raw in records_of(log, {place: held[place] for place in said}, said, check, naming=generation_id):
         found = _decoded(raw)
         if isinstance(found, PromptSubmitted | RegenerateRequested) and found.generation_id == generation_id:
-            place = Position(topics[CONVERSATION_EVENTS].epoch, raw.partition, raw.offset)
+            place = topics.position(CONVERSATION_EVENTS, raw.partition, raw.offset)
             # Of a repeated command the first one counts; batches may bring partitions in any order, each in its own.
             if cause is None or place < cause:
                 command, cause = found, place

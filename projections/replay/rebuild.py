@@ -34,7 +34,7 @@ from projections.schema import create_tables
 from projections.versions import SETTLED_S, Version
 from projections.watermarks import LIVE, REBUILD, watermark_rows
 from projections.writer import RowWriter
-from schemas.envelope import Position
+from topics.catalogue import Catalogue
 from topics.cuts import Cut, TopicPartition, parse_cut
 from topics.log import RawRecord
 
@@ -74,7 +74,7 @@ class Rebuild:
         keyspace: str,
         log: ReadableLog,
         partitions: Mapping[str, int],
-        epochs: Mapping[str, int],
+        topics: Catalogue,
         lease: Lease,
         *,
         verify: Verify,
@@ -83,7 +83,7 @@ class Rebuild:
         stop: Stop,
         max_rate: int | None = None,
     ) -> None:
-        """`partitions`, `epochs`: of each topic. `progress` shows a long step, `say` is told the others.
+        """`partitions`: of each topic. `progress` shows a long step, `say` is told the others.
 
         `max_rate`: rows a second; None: as many as there can be, few while answers are streamed.
         """
@@ -92,7 +92,7 @@ class Rebuild:
         self._log = log
         self._all_partitions = partitions
         self._partitions = {topic: partitions[topic] for topic in TOPICS}
-        self._epochs = epochs
+        self._topics = topics
         self._lease = lease
         self._verify = verify
         self._progress = progress
@@ -198,7 +198,7 @@ class Rebuild:
         pace = Pace(lambda topics: self._log.held(topics)[1], self._all_partitions, stop_at, self._max_rate)
         await asyncio.to_thread(pace.look)
         writer = BulkWriter(self._session, self._keyspace, max_rate=pace.rate, check=self.check)
-        fill = Fill(projections, self._epochs, writer)
+        fill = Fill(projections, self._topics, writer)
         self.filled = fill.filled
         with self._progress("filling") as report:
 
@@ -249,7 +249,7 @@ class Rebuild:
             await asyncio.sleep(_FOLLOW_PAUSE_S)
         keys = {
             (topic, partition): order_key(
-                Position(self._epochs[topic], partition, max(at, old.get((topic, partition), 0)))
+                self._topics.position(topic, partition, max(at, old.get((topic, partition), 0)))
             )
             for (topic, partition), at in cut.items()
         }

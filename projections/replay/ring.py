@@ -61,7 +61,7 @@ def parse_sample(text: str) -> Span:
             return Span().parts(of)[number - 1]
     elif (found := _PERCENT.fullmatch(text.strip())) and float(found[1]) > 0:
         return Span(FIRST_TOKEN, FIRST_TOKEN + int(_TOKENS * float(found[1]) / 100))
-    raise BadSample(f"{text.strip()[:40]!r} is no sample: 5% (of all partitions) or 3/16 (the third sixteenth) is")
+    raise BadSample(f"{text.strip()[:40]!r} is not a sample: use 5% (of all partitions) or 3/16 (the third sixteenth)")
 
 
 class RingOrder:

@@ -76,7 +76,7 @@ def rebuild_plan(
 def at_work(row: Version) -> AtWork:
     """The refusal of a second rebuild."""
     return AtWork(
-        f"{row.projection} is being rebuilt already: version {row.version}, by {row.holder or 'somebody'}."
+        f"{row.projection} is being rebuilt already: version {row.version}, by {row.holder or 'another process'}."
         " Wait for it, or rebuild another projection meanwhile"
     )
 
@@ -106,7 +106,7 @@ def droppable(name: str, versions: Sequence[Version], version: int, live: int) -
             f"version {version} of {name} is the live one: use another first (./verbatim replay use {name} VERSION)"
         )
     if found.owner is not None:
-        raise Refused(f"version {version} of {name} is being worked at by {found.holder or 'somebody'}: wait for it")
+        raise Refused(f"version {version} of {name} is in use by {found.holder or 'another process'}: wait for it")
     return found
 
 

@@ -222,7 +222,7 @@ def _locked(folder: Path) -> IO[str]:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         lock.close()
-        raise ScratchError(f"another run is at work in {folder}: wait for it to end") from None
+        raise ScratchError(f"another run is using {folder}: wait for it to end") from None
     return lock
 
 
@@ -232,5 +232,5 @@ def _told(folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise ScratchError(f"the disk of {folder} is full: make room there and run it again") from error
+            raise ScratchError(f"the disk of {folder} is full: free space there and run it again") from error
         raise ScratchError(f"{error.filename or folder} cannot be used: {error.strerror}") from error

@@ -80,7 +80,7 @@ def decoder_of(record_types: tuple[type[Any], ...], where: str) -> Callable[[byt
                 raise _misfit(_CHUNK_ID, error) from error
         record = decode(value)
         if type(record) not in wanted:
-            raise MisplacedRecord(f"{type(record).__name__} does not belong into {where}")
+            raise MisplacedRecord(f"{type(record).__name__} does not belong in {where}")
         return record
 
     return decode_wanted

@@ -24,7 +24,7 @@ class NewerRecord(Exception):
     """
 
     def __init__(self, schema_id: int) -> None:
-        super().__init__(f"this record is newer than me (schema id {schema_id}): upgrade")
+        super().__init__(f"this record was written by a newer release (schema id {schema_id}): upgrade")
         self.schema_id = schema_id
 
 

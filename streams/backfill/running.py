@@ -9,7 +9,6 @@ from infra.clock import monotonic_s, now_us
 from infra.crash_points import crash_point
 from schemas.backfill import BackfillAdvanced, BackfillStarted, LeftAside
 from schemas.codec import UndecodableRecord, decode, record_type_of
-from schemas.envelope import Position
 from streams.backfill.appending import Appender
 from streams.backfill.diary import Counts, Diary
 from streams.backfill.processors import Processor
@@ -99,7 +98,7 @@ class _Tally:
             record = decode(raw.value)
         except UndecodableRecord:
             return self._leave(Left("records that cannot be read"), raw)
-        position = Position(topics[raw.topic].epoch, raw.partition, raw.offset)
+        position = topics.position(raw.topic, raw.partition, raw.offset)
         produced = processor.process(record, position, parameters)
         if isinstance(produced, Left):
             return self._leave(produced, raw)

@@ -29,7 +29,6 @@ from schemas.conversation import (
     PromptSubmitted,
     RegenerateRequested,
 )
-from schemas.envelope import Position
 from schemas.generation import Turn
 from schemas.turns import Command, turn_of
 from streams.conversation.counting import RememberedCounts
@@ -48,7 +47,7 @@ from topics.catalogue import CONTROL, CONVERSATION_EVENTS, MODERATION_VERDICTS, 
 from topics.errors import LogUnavailable, RecordRefused
 from topics.headers import headers_of
 from topics.producer import LogProducer, log_error
-from topics.spec import EIGHT_MIB
+from topics.spec import EIGHT_MIB, TopicSpec
 
 OpenHistory = Callable[[], AbstractAsyncContextManager[HistoryPort]]
 
@@ -82,7 +81,7 @@ class ConversationAgent:
         models: ModelCatalogue,
         policy: Policy,
         history: HistoryPort,
-        epoch: int,
+        commands: TopicSpec,
         *,
         store_errors: tuple[type[Exception], ...] = (),
         history_wait_s: float = HISTORY_WAIT_S,
@@ -92,7 +91,7 @@ class ConversationAgent:
         self._models = models
         self._policy = policy
         self._history = history
-        self._epoch = epoch
+        self._commands = commands
         self._store_errors = store_errors
         self._history_wait_s = history_wait_s
         self._memory = Memory()
@@ -116,7 +115,7 @@ class ConversationAgent:
         counter = None if model is None else self._counter(model)
         if counter is not None:
             _know_prompt(counter, command)
-        cause = Position(self._epoch, source.partition, source.offset)
+        cause = self._commands.position(source.partition, source.offset)
         turn = turn_of(command, cause, price_of(command, self._models))
         context = await self._context(command)
 
@@ -249,14 +248,14 @@ def make_conversation_app(
 ) -> StreamApp:
     """The Faust application of the conversation process. `store_errors`: what the history raises while it is away."""
     app = make_app("conversation", settings, pools=models.pools)
-    epoch = app.topics_catalogue[CONVERSATION_EVENTS].epoch
     for model in models:
         TokenCounter.of(model)  # a tokenizer that cannot be used stops the start, not the first prompt
 
     @asynccontextmanager
     async def opened(producer: LogProducer) -> AsyncIterator[Handler]:
         async with open_history() as history:
-            yield ConversationAgent(producer, models, policy, history, epoch, store_errors=store_errors).handle
+            commands = app.topics_catalogue[CONVERSATION_EVENTS]
+            yield ConversationAgent(producer, models, policy, history, commands, store_errors=store_errors).handle
 
     run_agent(app, (CONVERSATION_EVENTS,), _RECORDS, opened, most_in_flight=MOST_IN_FLIGHT, retry_on=store_errors)
     return app

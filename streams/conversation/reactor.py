@@ -43,7 +43,7 @@ REFUSED = Failure("content_filter", "the prompt was refused by this installation
 MODEL_NOT_FOUND = Failure("model_not_found", "the model is no longer offered here", False)
 TOO_LONG = Failure("context_length_exceeded", "the prompt is longer than the model's context allows", False)
 CONVERSATION_DELETED = Failure("conversation_deleted", "the conversation has been deleted", False)
-PROMPT_NOT_FOUND = Failure("message_not_found", "the prompt to be answered is no part of the conversation", False)
+PROMPT_NOT_FOUND = Failure("message_not_found", "the prompt to answer is not part of the conversation", False)
 HISTORY_UNAVAILABLE = Failure("history_unavailable", "the conversation could not be read in time; try again", True)
 
 

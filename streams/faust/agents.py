@@ -30,7 +30,7 @@ from topics.producer import LogProducer
 
 FIRST_PAUSE_S = 0.1
 LONGEST_PAUSE_S = 5.0
-NOT_CARRIED = "it was held back for long and is not carried here: read it at its place"
+NOT_CARRIED = "it was held back for long and is not included: read it at its offset"
 GIVE_UP_S = 300.0
 _POISON = (UndecodableRecord, UnencodableRecord, RecordRefused, SealedContent, Poison)
 """A record, or what follows from it, that no number of attempts will get through."""
@@ -161,7 +161,7 @@ class Consumption:
         except NewerRecord as error:
             at_ms = source.timestamp_us // 1000
             if await asyncio.to_thread(self._set_aside, source.topic, source.partition, source.offset, at_ms):
-                _log.warning("passed over: an operator has set it aside", source=_place(source))
+                _log.warning("skipped: an operator has set it aside", source=_place(source))
                 if self._holds:
                     source.acknowledge()
                 return
@@ -203,7 +203,7 @@ class Consumption:
         try:
             await self._producer.send(DEAD_LETTERS, letter_key(message.key), letter)
         except RecordRefused as refused:
-            _log.error("a dead letter was refused, only this line knows of it", reason=str(refused))
+            _log.error("the log refused a dead letter; this line is the only trace of it", reason=str(refused))
         _log.error("parked in dead-letters", source=_place(source), error=type(error).__name__)
         self._metrics.parked()
         self._poison.poison(_place(source), error)

@@ -144,7 +144,7 @@ def make_app(
     Raises SettingsError when there is no broker to talk to.
     """
     if not settings.kafka.bootstrap:
-        raise SettingsError("kafka.bootstrap: say where the brokers are, like 127.0.0.1:9092")
+        raise SettingsError("kafka.bootstrap is empty: set it to the brokers, like 127.0.0.1:9092")
     instance = os.environ.get(INSTANCE_VARIABLE)
     group = f"verbatim-{name}"
     app = StreamApp(

@@ -73,7 +73,7 @@ async def _again(parts: AgentParts, handler: Handler, original: Original, limit_
     try:
         record = decode(original.value)
         if type(record) not in parts.records:
-            return f"it is a {type(record).__name__}, which this consumer passes over"
+            return f"it is a {type(record).__name__}, which this consumer skips"
         await _patiently(parts, handler, record, source, limit_s)
     except NewerRecord as error:
         raise StillPoison(f"a newer release wrote it, upgrade first: {error}") from error
@@ -85,7 +85,7 @@ async def _again(parts: AgentParts, handler: Handler, original: Original, limit_
                 await acknowledged.wait()
         except TimeoutError:
             raise NotTaken(
-                f"its consumer still holds it after {limit_s:.0f} s: what it waits for has not happened yet"
+                f"its consumer still holds it after {limit_s:.0f} s: what it waits for has not happened"
             ) from None
     return f"its {type(record).__name__} was handled"
 
@@ -99,6 +99,6 @@ async def _patiently(parts: AgentParts, handler: Handler, record: object, source
             return
         except retry_on as error:
             if monotonic_s() - began_s > limit_s:
-                raise NotTaken(f"what its consumer needs is away: {error}") from error
+                raise NotTaken(f"a server that its consumer needs is not reachable: {error}") from error
         await asyncio.sleep(pause_s)
         pause_s = min(pause_s * 2, LONGEST_PAUSE_S)

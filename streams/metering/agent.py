@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 
 from infra.crash_points import crash_point
 from infra.settings import Settings
-from schemas.envelope import Position
 from schemas.outcome import (
     GenerationCancelled,
     GenerationCompleted,
@@ -20,6 +19,7 @@ from streams.faust.app import Handler, Source, StreamApp, make_app, run_agent
 from streams.metering.reactor import usage_of
 from topics.catalogue import GENERATION_OUTCOMES, USAGE_RECORDS
 from topics.producer import LogProducer
+from topics.spec import TopicSpec
 
 REMEMBERED = 100_000
 LAZY_MS = 200
@@ -34,9 +34,9 @@ class Metering:
     the same event id, so whoever reads the ledger drops an event id that it has seen: that makes it exactly one.
     """
 
-    def __init__(self, producer: LogProducer, epoch: int) -> None:
+    def __init__(self, producer: LogProducer, outcomes: TopicSpec) -> None:
         self._producer = producer
-        self._epoch = epoch
+        self._outcomes = outcomes
         self._billed: OrderedDict[str, None] = OrderedDict()
 
     async def handle(self, outcome: Outcome, source: Source) -> None:
@@ -44,7 +44,7 @@ class Metering:
         generation = outcome.turn.generation_id
         if generation in self._billed:
             return
-        record = usage_of(outcome, Position(self._epoch, source.partition, source.offset))
+        record = usage_of(outcome, self._outcomes.position(source.partition, source.offset))
         crash_point("metering.before_usage")
         await self._producer.send(USAGE_RECORDS, record.user_id, record)
         crash_point("metering.after_usage")
@@ -56,11 +56,10 @@ class Metering:
 def make_metering_app(settings: Settings, pools: tuple[str, ...] = ("default",)) -> StreamApp:
     """The Faust application of the metering process. Raises SettingsError without a broker."""
     app = make_app("metering", settings, pools=pools, lazy_ms=LAZY_MS)
-    epoch = app.topics_catalogue[GENERATION_OUTCOMES].epoch
 
     @asynccontextmanager
     async def opened(producer: LogProducer) -> AsyncIterator[Handler]:
-        yield Metering(producer, epoch).handle
+        yield Metering(producer, app.topics_catalogue[GENERATION_OUTCOMES]).handle
 
     run_agent(app, (GENERATION_OUTCOMES,), _OUTCOMES, opened, most_in_flight=MOST_IN_FLIGHT)
     return app

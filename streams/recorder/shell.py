@@ -51,7 +51,7 @@ class Recorder:
 
     def __init__(self, properties: Mapping[str, str], topics: Catalogue, instance: str | None) -> None:
         self._properties = properties
-        self._epoch = topics[TOKEN_CHUNKS].epoch
+        self._layout = topics[TOKEN_CHUNKS].layout
         self._metrics = ConsumerMetrics("streams.recorder")
         self._commits = GroupCommits(self._metrics)
         self._consumer: Consumer = group_consumer(
@@ -134,18 +134,18 @@ class Recorder:
         partition, offset = message.partition() or 0, message.offset() or 0
         state = self._partitions.get(partition)
         if state is None:
-            state = self._partitions[partition] = PartitionState(self._epoch, partition, offset)
+            state = self._partitions[partition] = PartitionState(self._layout.epoch_of(partition), partition, offset)
         try:
             record = decode(message.value())
             if type(record) not in _GENERATION_TYPES:
-                raise UndecodableRecord(f"{type(record).__name__} does not belong into {TOKEN_CHUNKS}")
+                raise UndecodableRecord(f"{type(record).__name__} does not belong in {TOKEN_CHUNKS}")
             if type(record) is TokenChunk and type(record.delta) is not str:
                 plain(record.delta)
             ended = state.apply(record, offset)
         except NewerRecord as error:
             at_ms = message.timestamp()[1]
             if is_set_aside(self._properties, TOKEN_CHUNKS, partition, offset, at_ms, self._breathe):
-                _log.warning("passed over: an operator has set it aside", partition=partition, offset=offset)
+                _log.warning("skipped: an operator has set it aside", partition=partition, offset=offset)
                 state.passed(offset)
                 return
             tell_newer(_log, error, TOKEN_CHUNKS, partition, offset)
@@ -170,7 +170,7 @@ class Recorder:
             partition, messages = self._doubtful.popitem()
             state = self._partitions[partition]
             doubtful = {offset: decode(message.value()) for offset, message in messages.items()}
-            found = first_ends(self._properties, self._epoch, partition, doubtful, self._breathe)
+            found = first_ends(self._properties, self._layout.epoch_of(partition), partition, doubtful, self._breathe)
             for offset, message in messages.items():
                 fold = found.get(offset)
                 if fold is None:

@@ -70,7 +70,7 @@ class Writing:
         letter = dead_letter(message, _CONSUMER, error, message.timestamp()[1] * 1000)
 
         def refused(failure: Exception) -> None:
-            _log.error("a dead letter was refused, only this line knows of it", reason=str(failure))
+            _log.error("the log refused a dead letter; this line is the only trace of it", reason=str(failure))
             written()
 
         self._produce(DEAD_LETTERS, letter_key(message.key()), letter, written, refused)

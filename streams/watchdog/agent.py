@@ -15,7 +15,6 @@ from infra.models.prices import price_of
 from infra.settings import Settings
 from schemas.codec import UnencodableRecord
 from schemas.conversation import PromptSubmitted, RegenerateRequested
-from schemas.envelope import Position
 from schemas.outcome import GenerationCancelled, GenerationCompleted, GenerationFailed, GenerationRefused
 from streams.faust.app import Handler, Source, StreamApp, make_app, run_agent
 from streams.watchdog.held import HeldAcknowledgements
@@ -25,6 +24,7 @@ from topics.catalogue import CONVERSATION_EVENTS, DEAD_LETTERS, GENERATION_OUTCO
 from topics.dead_letters import dead_letter_of, letter_key
 from topics.errors import LogUnavailable, RecordRefused
 from topics.producer import LogProducer
+from topics.spec import TopicSpec
 
 MARGIN_S = 5.0
 LOOK_EVERY_S = 1.0
@@ -45,12 +45,12 @@ class Watchdog:
     """
 
     def __init__(
-        self, properties: Mapping[str, str], models: ModelCatalogue, producer: LogProducer, epoch: int
+        self, properties: Mapping[str, str], models: ModelCatalogue, producer: LogProducer, commands: TopicSpec
     ) -> None:
         self._properties = properties
         self._models = models
         self._producer = producer
-        self._epoch = epoch
+        self._commands = commands
         self._turns = OpenTurns(int(MARGIN_S * 1_000_000))
         self._held = HeldAcknowledgements()
         self._newest_us = 0
@@ -61,7 +61,7 @@ class Watchdog:
         self._newest_us = max(self._newest_us, source.timestamp_us)
         self._handled_s = monotonic_s()
         if isinstance(record, PromptSubmitted | RegenerateRequested):
-            cause = Position(self._epoch, source.partition, source.offset)
+            cause = self._commands.position(source.partition, source.offset)
             is_open = self._turns.began(record, cause, price_of(record, self._models))
             self._held.began(
                 source.partition, source.offset, record.generation_id, source.acknowledge, ended=not is_open
@@ -122,12 +122,12 @@ class Watchdog:
             consumer="streams.watchdog",
             error=error,
             at_us=watched.due_us,
-            note="the turn's end was refused; the command stands at its place",
+            note="the log refused the turn's end; the command is at this offset",
         )
         try:
             await self._producer.send(DEAD_LETTERS, letter_key(letter.key), letter)
         except RecordRefused as refused:
-            _log.error("a dead letter was refused, only this line knows of it", reason=str(refused))
+            _log.error("the log refused a dead letter; this line is the only trace of it", reason=str(refused))
         _log.error("cannot be ended", generation=turn.generation_id, error=type(error).__name__)
         self._turns.ended(turn.generation_id)
         self._held.ended(turn.generation_id)
@@ -136,11 +136,11 @@ class Watchdog:
 def make_watchdog_app(settings: Settings, models: ModelCatalogue) -> StreamApp:
     """The Faust application of the watchdog process. Raises SettingsError without a broker."""
     app = make_app("watchdog", settings, pools=models.pools, lazy_ms=LAZY_MS, holds=True)
-    epoch = app.topics_catalogue[CONVERSATION_EVENTS].epoch
 
     @asynccontextmanager
     async def opened(producer: LogProducer) -> AsyncIterator[Handler]:
-        watchdog = Watchdog(settings.kafka.client_properties(), models, producer, epoch)
+        commands = app.topics_catalogue[CONVERSATION_EVENTS]
+        watchdog = Watchdog(settings.kafka.client_properties(), models, producer, commands)
         async with asyncio.TaskGroup() as tasks:
             looking = tasks.create_task(watchdog.run())
             try:

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from infra.clock import monotonic_s
-from projections.registry import PROJECTIONS, TOPICS
+from projections.registry import PROJECTIONS
 from projections.replay.bulk import BulkWriter
 from projections.replay.fill import Fill
 from schemas.codec import encode
@@ -25,6 +25,7 @@ from schemas.outcome import ChunkMark
 from tests.fakes.cassandra_rows import own_keyspace
 from tests.fakes.projection_logs import AT, LogBuilder, outcome, prompt, turn_of, used
 from tests.stack_fixture import settings_of
+from topics.catalogue import catalogue
 from topics.cuts import Cut
 from topics.log import RawRecord
 
@@ -70,7 +71,7 @@ async def measure(arguments: argparse.Namespace) -> dict[str, float | int | str]
 
     async with own_keyspace(settings_of(arguments.state)) as (settings, session):
         writer = BulkWriter(session, settings.cassandra.keyspace, max_rate=arguments.max_rate)
-        fill = Fill(projections, dict.fromkeys(TOPICS, 0), writer)
+        fill = Fill(projections, catalogue(), writer)
         profile = cProfile.Profile() if arguments.profile else None
         before_s, cpu_s = monotonic_s(), resource.getrusage(resource.RUSAGE_SELF)
 

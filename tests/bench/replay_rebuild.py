@@ -35,7 +35,7 @@ class NeverStop:
 def filled(settings: Settings, writer: BulkWriter) -> dict[str, Any]:
     """Fill all projections from all there is."""
     topics = {topic for projection in PROJECTIONS for topic in projection.topics}
-    fill = Fill(PROJECTIONS, {topic: catalogue()[topic].epoch for topic in topics}, writer)
+    fill = Fill(PROJECTIONS, catalogue(), writer)
     memory: list[int] = []
     with open_log(settings) as log:
         first, end = log.held({name: count for name, count in log.topics().items() if name in topics})

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar, Protocol
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from tests.eventually import eventually_sync
 from tests.fakes.broker import Fenced, MemoryBroker
+from topics.clients import open_producer
 from topics.consumer import assigned_consumer, bounds, group_consumer, next_batch
 from topics.errors import FatalLogError
 
@@ -112,7 +113,7 @@ class KafkaLog:
     def __init__(self, properties: Mapping[str, str], topic: str) -> None:
         self._properties = properties
         self._topic = topic
-        self._producer = Producer({**properties, "acks": "all", "enable.idempotence": "true"})
+        self._producer = open_producer({**properties, "acks": "all", "enable.idempotence": "true"})
 
     def append(self, partition: int, key: bytes, value: bytes) -> int:
         offsets: list[int] = []

@@ -11,7 +11,6 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 
 import pytest
-from confluent_kafka.admin import AdminClient
 
 from api.access.ports import Admission, Limiter
 from api.access.rate_limit import RedisLimiter
@@ -32,6 +31,7 @@ from tests.unit.api.memory_log import Attempt, MemoryLog
 from tests.unit.api.turns import TURN
 from topics.admin import create_topics
 from topics.catalogue import TOKEN_CHUNKS, Catalogue, catalogue
+from topics.clients import open_admin
 from topics.generation_fold import GenerationFold
 from topics.producer import LogProducer
 
@@ -63,7 +63,7 @@ async def kafka_log(settings: Settings) -> AsyncIterator[LogUnderTest]:
     topics, properties = catalogue(), settings.kafka.client_properties()
     await asyncio.to_thread(create_topics, properties, topics)
     log, chunks = LogProducer(properties, topics), KafkaChunkLog(properties, topics)
-    ends = KafkaEnds(AdminClient(dict(properties)), topics)
+    ends = KafkaEnds(open_admin(properties), topics)
     under_test = LogUnderTest(log, ends, chunks, topics)
 
     def see(records: Iterable[LogRecord]) -> None:

@@ -123,4 +123,4 @@ def test_a_rolling_restart_fails_no_turn(stack: Stack, roles: tuple[str, ...]) -
 def test_a_name_that_does_not_run_is_refused_in_one_line(stack: Stack) -> None:
     refused = stack.verbatim("restart", "wroker")
     assert refused.returncode == 2
-    assert "nothing that runs is called wroker" in refused.stderr
+    assert "nothing running is called wroker" in refused.stderr

@@ -64,7 +64,7 @@ def test_an_old_process_stops_and_loses_nothing(skewed: Stack, role: str) -> Non
     assert done.returncode == 0, done.stdout + done.stderr
     report = json.loads(done.stdout)
     assert report["holds"] is True
-    assert "this record is newer than me" in report["stopped"]["told"]
+    assert "this record was written by a newer release" in report["stopped"]["told"]
     assert len(report["findings"]) == PROMISES - (role == "api")
     eventually_sync(lambda: is_well(skewed), 5)
 

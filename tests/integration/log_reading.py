@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from confluent_kafka import KafkaError, Message, Producer
-from confluent_kafka.admin import AdminClient
+from confluent_kafka import KafkaError, Message
 from confluent_kafka.cimpl import NewTopic
 
 from infra.settings import Settings
 from schemas.codec import UndecodableRecord, decode, encode
 from topics.admin import create_topics
 from topics.catalogue import Catalogue, catalogue
+from topics.clients import open_admin, open_producer
 from topics.scan import scan, watermarks
 
 TIMEOUT_S = 30.0
@@ -29,7 +29,7 @@ def topics_of(settings: Settings) -> Catalogue:
 
 def make_topic(settings: Settings, name: str, partitions: int) -> None:
     """A topic that is in no catalogue."""
-    admin = AdminClient({**settings.kafka.client_properties()})
+    admin = open_admin({**settings.kafka.client_properties()})
     for future in admin.create_topics([NewTopic(name, partitions, 1)]).values():
         future.result(TIMEOUT_S)
 
@@ -38,7 +38,7 @@ class LogWriter:
     """Produces records and raw bytes, acknowledged."""
 
     def __init__(self, settings: Settings) -> None:
-        self._producer = Producer({**settings.kafka.client_properties(), "linger.ms": "1"})
+        self._producer = open_producer({**settings.kafka.client_properties(), "linger.ms": "1"})
         self._refused: list[KafkaError] = []
 
     def write(self, topic: str, partition: int, key: str, record: Any) -> None:

@@ -174,9 +174,9 @@ async def test_a_model_without_stamps_is_told(running: tuple[Path, str]) -> None
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        (("--streams", "x"), "--streams wants numbers from 1 to 1000"),
-        (("--use-running", "m"), "--use-running and --upstream belong together"),
-        (("--use-running", "m", "--upstream", "https://x/v1"), "--upstream wants the base URL"),
+        (("--streams", "x"), "--streams needs numbers from 1 to 1000"),
+        (("--use-running", "m"), "give --use-running and --upstream together"),
+        (("--use-running", "m", "--upstream", "https://x/v1"), "--upstream needs the base URL"),
         (("--use-running", "m", "--upstream", "http://x", "--state", "/nowhere"), "no stack is running in /nowhere"),
     ],
 )

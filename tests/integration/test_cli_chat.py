@@ -101,7 +101,7 @@ async def test_a_busy_server_is_asked_again_with_the_same_key(api: ScriptedApi, 
     ("status", "code", "advice"),
     [
         (400, "context_length_exceeded", "Too long: shorten the prompt"),
-        (404, "model_not_found", "Too long: /model lists the models there are"),
+        (404, "model_not_found", "Too long: /model lists the models"),
         (409, "parent_running", "Too long: wait for the answer that is being written, or /stop it"),
     ],
 )
@@ -125,7 +125,7 @@ async def test_a_turn_that_failed_is_told_after_what_there_was(api: ScriptedApi,
 async def test_a_wrong_key_is_one_line(api: ScriptedApi, state: Path) -> None:
     code, out, err = await piped(api, state, "hi\n", "--key", "vk_wrong")
     assert (code, out) == (1, "")
-    assert err == "verbatim: Incorrect API key provided: make another key with ./verbatim key create\n"
+    assert err == "verbatim: Incorrect API key provided: create another key with ./verbatim key create\n"
 
 
 async def test_an_api_that_is_away_is_one_line(state: Path) -> None:

@@ -50,7 +50,7 @@ async def settings(servers: Settings) -> Settings:
 async def projected(settings: Settings) -> AsyncIterator[None]:
     """Account events reach the projections while the block runs."""
     session = await CassandraSession.connect(settings.cassandra)
-    projector = Projector(RowWriter(session, settings.cassandra.keyspace), PROJECTIONS, {ACCOUNT_EVENTS: 0})
+    projector = Projector(RowWriter(session, settings.cassandra.keyspace), PROJECTIONS, catalogue())
     waiting: asyncio.Queue[Message] = asyncio.Queue()
 
     def arrived(batch: list[Message]) -> None:

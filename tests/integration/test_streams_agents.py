@@ -130,7 +130,7 @@ def test_a_newer_record_stops_the_process_with_status_3_and_is_neither_parked_no
         probe.write(user)
     probe.writer.flush()
     assert worker.ended() == EXIT_NEWER
-    assert "this record is newer than me: upgrade" in worker.said()
+    assert "this record was written by a newer release: upgrade this process" in worker.said()
     assert f"{probe.topic}/0/3" in worker.said()
     assert probe.start().ended() == EXIT_NEWER
     assert set(probe.handled()) == set(before) and probe.letters() == []

@@ -16,20 +16,21 @@ from infra.settings import Settings
 from tests.eventually import eventually_sync
 from topics.admin import create_topics
 from topics.catalogue import Catalogue
+from topics.clients import open_admin
 from topics.errors import FatalLogError, LogUnavailable, TopicMismatch
 from topics.spec import DAY_MS, FOR_EVER_MS, TopicSpec
 
 pytestmark = pytest.mark.stack
 
 
-@pytest.fixture
-def kafka(servers: Settings) -> dict[str, str]:
-    return servers.kafka.client_properties()
+@pytest.fixture(params=["", "side"], ids=["no prefix", "a prefix"])
+def kafka(servers: Settings, request: pytest.FixtureRequest) -> dict[str, str]:
+    return servers.kafka.model_copy(update={"prefix": request.param}).client_properties()
 
 
 @pytest.fixture
 def admin(kafka: dict[str, str]) -> AdminClient:
-    return AdminClient({**kafka})
+    return open_admin({**kafka})
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import TopicPartition
 
 from infra.clock import now_us
 from infra.ids import draw_id
@@ -23,6 +23,7 @@ from schemas.outcome import GenerationCompleted
 from tests.integration.stream_workers import StreamProcess
 from topics.admin import create_topics
 from topics.catalogue import GENERATION_OUTCOMES, SERVICE_CLASSES, TOKEN_CHUNKS, catalogue, jobs_topic
+from topics.clients import open_consumer
 from topics.generation_fold import GenerationFold
 from topics.producer import LogProducer
 from topics.scan import generation_of, scan, watermarks
@@ -184,7 +185,7 @@ class WorkerWorld:
     def uncommitted(self) -> int:
         """Jobs in the pool's topics above the group's committed offsets."""
         properties = self.settings.kafka.client_properties()
-        consumer = Consumer({**properties, "group.id": f"verbatim-workers-{self.pool}"})
+        consumer = open_consumer({**properties, "group.id": f"verbatim-workers-{self.pool}"})
         try:
             places = [
                 TopicPartition(jobs_topic(self.pool, service_class), partition)

@@ -145,12 +145,12 @@ async def run_agent(
 
 
 async def run_conversation(network: Network, process: Process, store: Store, models: ModelCatalogue) -> None:
-    epoch = network.topics[CONVERSATION_EVENTS].epoch
+    commands = network.topics[CONVERSATION_EVENTS]
 
     @asynccontextmanager
     async def opened(producer: LogProducer) -> AsyncIterator[Handler]:
         agent = ConversationAgent(
-            producer, models, Policy("sim", ()), Reads(store), epoch, store_errors=(StoreUnavailable,)
+            producer, models, Policy("sim", ()), Reads(store), commands, store_errors=(StoreUnavailable,)
         )
         yield agent.handle
 
@@ -168,21 +168,21 @@ async def run_conversation(network: Network, process: Process, store: Store, mod
 
 
 async def run_metering(network: Network, process: Process) -> None:
-    epoch = network.topics[GENERATION_OUTCOMES].epoch
+    outcomes = network.topics[GENERATION_OUTCOMES]
 
     @asynccontextmanager
     async def opened(producer: LogProducer) -> AsyncIterator[Handler]:
-        yield Metering(producer, epoch).handle
+        yield Metering(producer, outcomes).handle
 
     await run_agent(network, process, "metering", (GENERATION_OUTCOMES,), _OUTCOMES, opened, most_in_flight=64)
 
 
 async def run_watchdog(network: Network, process: Process, models: ModelCatalogue) -> None:
-    epoch = network.topics[CONVERSATION_EVENTS].epoch
+    commands = network.topics[CONVERSATION_EVENTS]
 
     @asynccontextmanager
     async def opened(producer: LogProducer) -> AsyncIterator[Handler]:
-        watchdog = Watchdog({}, models, producer, epoch)
+        watchdog = Watchdog({}, models, producer, commands)
         async with asyncio.TaskGroup() as tasks:
             looking = tasks.create_task(watchdog.run())
             try:
@@ -197,8 +197,7 @@ async def run_watchdog(network: Network, process: Process, models: ModelCatalogu
 async def run_projector(network: Network, process: Process, store: Store) -> None:
     @asynccontextmanager
     async def opened(_: LogProducer) -> AsyncIterator[Handler]:
-        epochs = {topic: network.topics[topic].epoch for topic in PROJECTED}
-        projector = Projector(StoreWriter(store, process), PROJECTIONS, epochs)
+        projector = Projector(StoreWriter(store, process), PROJECTIONS, network.topics)
         async with handling(projector) as handle:
             yield handle
 

@@ -32,6 +32,7 @@ from streams.watchdog.agent import Watchdog
 from tests.fakes.history import MemoryHistory
 from tests.unit.streams.commands import NOW_US, prompt, regenerate
 from tests.unit.streams.test_conversation_agent import MemoryProducer
+from topics.catalogue import CONVERSATION_EVENTS, catalogue
 
 MODELS = ModelCatalogue.load()
 MODEL = MODELS.default_model
@@ -48,7 +49,9 @@ async def of_agent(command: Command) -> Price:
     history.conversations["conversation"] = NoHistory()
     history.chains["conversation", "message"] = NoHistory()
     port: Any = producer
-    await ConversationAgent(port, MODELS, load_policy(), history, AT.epoch).handle(command, source())
+    await ConversationAgent(port, MODELS, load_policy(), history, catalogue()[CONVERSATION_EVENTS]).handle(
+        command, source()
+    )
     *_, last = (record for _, _, record in producer.fired)
     assert isinstance(last, GenerationRequested | GenerationEnded)
     return last.turn.price
@@ -56,7 +59,7 @@ async def of_agent(command: Command) -> Price:
 
 async def of_watchdog(command: Command) -> Price:
     nobody: Any = None
-    watchdog = Watchdog({}, MODELS, nobody, AT.epoch)
+    watchdog = Watchdog({}, MODELS, nobody, catalogue()[CONVERSATION_EVENTS])
     await watchdog.handle(command, source())
     (watched,) = watchdog._turns.due(command.deadline_at_us * 2, 10)
     return watched.turn.price

@@ -88,7 +88,7 @@ def from_json(text: bytes, span: Span, cluster: str) -> Manifest:
         document: Any = json.loads(text)
         check = document.pop("check")
     except (ValueError, AttributeError, KeyError, TypeError):
-        raise damaged("the manifest is no manifest") from None
+        raise damaged("the manifest is not a manifest of ours") from None
     if check != _check(document):
         raise damaged("the manifest was changed: its checksum does not fit it")
     if document.get("format") != FORMAT:

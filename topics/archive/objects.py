@@ -74,10 +74,10 @@ class Objects:
             said = _first_line(error)
             if "No space left" in said or "quota" in said.lower():
                 raise ArchiveUnavailable(
-                    f"the disk of the archive {self.url} is full: {name} was not written, and nothing of it stayed. "
-                    "Make room and run the same command again"
+                    f"the disk of the archive {self.url} is full: {name} was not written, and nothing of it was kept. "
+                    "Free space and run the same command again"
                 ) from error
-            raise ArchiveUnavailable(f"the archive {self.url} does not work at {name}: {said}") from error
+            raise ArchiveUnavailable(f"the archive {self.url} failed at {name}: {said}") from error
 
 
 def open_objects(url: str, *, create: bool = False) -> Objects:
@@ -104,7 +104,7 @@ def open_objects(url: str, *, create: bool = False) -> Objects:
         except (BaseError, ValueError) as error:
             raise ArchiveUnavailable(f"the archive {url} cannot be opened: {_first_line(error)}") from error
         return Objects(url, store, None)
-    raise ArchiveUnavailable(f"{url[:200]!r} is no place for an archive: file:///FOLDER or s3://BUCKET/PREFIX is")
+    raise ArchiveUnavailable(f"{url[:200]!r} is not an archive's location: use file:///FOLDER or s3://BUCKET/PREFIX")
 
 
 def _in_folder(url: str, folder: Path, create: bool) -> Objects:

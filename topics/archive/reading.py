@@ -55,7 +55,7 @@ class SegmentArchive:
         try:
             return from_json(self.objects.get(span.manifest), span, self.cluster)
         except FileNotFoundError:
-            raise DamagedArchive(span.manifest, span.first, "it was there a moment ago") from None
+            raise DamagedArchive(span.manifest, span.first, "it disappeared while it was read") from None
 
     def read_span(self, span: Span) -> Iterator[list[RawRecord]]:
         """The records of one segment, in batches."""

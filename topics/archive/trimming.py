@@ -34,7 +34,7 @@ def limit_of(
     have not committed yet. The result is never below `low`.
     """
     bounds = [(wanted, asked_for), (archived, "the archive ends there")]
-    bounds += [(at, f"the consumer group {group} has come no further") for group, at in sorted(committed.items())]
+    bounds += [(at, f"the consumer group {group} has not read further") for group, at in sorted(committed.items())]
     bounds += [
         (low, f"the consumer group {group} has committed nothing yet")
         for group in sorted(required)

@@ -21,7 +21,7 @@ def goes_on_at(archive: SegmentArchive, topic: str, partition: int, low: int, hi
     if end == first:
         return low
     if end < low:
-        said = f"it ends there, and the topic begins at {low}: what was between them is gone"
+        said = f"it ends there, and the topic begins at {low}: the records between them are lost"
     elif end > high:
         said = f"it ends there, and the topic already at {high}: that is not the topic that was archived"
     else:
@@ -84,7 +84,7 @@ def _found_there(archive: SegmentArchive, manifest: Manifest, content: bytes) ->
         pass
     objects.remove(span.segment)
     if not objects.put(span.segment, content):
-        raise DamagedArchive(span.segment, span.first, "something else writes it over and over")
+        raise DamagedArchive(span.segment, span.first, "another process keeps overwriting it")
     return manifest
 
 

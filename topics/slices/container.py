@@ -139,4 +139,4 @@ def read_container(file: Path, topic: str) -> Iterator[RawRecord]:
     except SliceRefused:
         raise
     except Exception as error:  # fastavro raises whatever the damage leads to; no IO but reading happens here
-        raise SliceRefused(f"{file} is no file of a slice: {type(error).__name__}") from None
+        raise SliceRefused(f"{file} is not a file of a slice: {type(error).__name__}") from None

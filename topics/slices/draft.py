@@ -46,7 +46,7 @@ def draft_of(folder: Path) -> Iterator[Path]:
     except OSError as error:
         if error.errno in _NO_ROOM:
             raise SliceRefused(
-                f"no room for the slice on the disk of {folder.parent}: nothing of it was kept; make room, or name a "
+                f"no room for the slice on the disk of {folder.parent}: nothing was written; free space, or name a "
                 "folder on another disk"
             ) from None
         raise SliceRefused(f"{error.filename or folder} cannot be written: {error.strerror}") from None
@@ -72,7 +72,7 @@ def _refuse_taken(folder: Path) -> None:
     if not os.path.lexists(folder):
         return
     if folder.is_symlink() or not folder.is_dir():
-        raise SliceRefused(f"{folder} is there already and no folder: name another one")
+        raise SliceRefused(f"{folder} exists and is not a folder: name another one")
     if (folder / MANIFEST).exists():
         raise SliceRefused(f"{folder} holds a slice already: name another folder, or remove it first")
     if any(folder.iterdir()):

@@ -77,11 +77,11 @@ def understood(raw: RawRecord, file: str) -> Any:
     try:
         record = decode(raw.value)
     except (UndecodableRecord, NewerRecord) as error:
-        raise SliceRefused(f"{_place(raw, file)} cannot be understood: {error}") from None
+        raise SliceRefused(f"{_place(raw, file)} cannot be decoded: {error}") from None
     if not isinstance(record, _types(raw, file)):
-        raise SliceRefused(f"{_place(raw, file)}: {type(record).__name__} does not belong into {raw.topic}")
+        raise SliceRefused(f"{_place(raw, file)}: {type(record).__name__} does not belong in {raw.topic}")
     if raw.topic in REPLAYED and raw.key != key_of(raw.topic, record).encode():
-        raise SliceRefused(f"{_place(raw, file)} stands under another key than its own")
+        raise SliceRefused(f"{_place(raw, file)} has another key than its own")
     return record
 
 

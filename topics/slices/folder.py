@@ -85,12 +85,12 @@ def _manifest(folder: Path) -> Manifest:
     file = folder / MANIFEST
     try:
         if not folder.is_dir():
-            raise SliceRefused(f"{folder} is no folder: a slice is one, with a {MANIFEST} in it")
+            raise SliceRefused(f"{folder} is not a folder: a slice is a folder with a {MANIFEST} in it")
         if file.stat().st_size > MOST_MANIFEST_BYTES:
             raise SliceRefused(f"{file} is too large for a manifest")
         return parsed(file.read_bytes(), str(file))
     except FileNotFoundError:
-        raise SliceRefused(f"{folder} has no {MANIFEST}: it is no slice, or its export was never finished") from None
+        raise SliceRefused(f"{folder} has no {MANIFEST}: it is not a slice, or its export was never finished") from None
     except OSError as error:
         raise SliceRefused(f"{file} cannot be read: {error.strerror}") from None
 
@@ -106,7 +106,7 @@ def _check_files(folder: Path, manifest: Manifest) -> None:
         for file in manifest.files:
             place = folder / file.name
             if Path(file.name).name != file.name or place.is_symlink() or not place.is_file():
-                raise SliceRefused(f"{place} is no file of this folder")
+                raise SliceRefused(f"{place} is not a file of this folder")
             size, sha256 = checksum(place)
             if size != file.bytes:
                 raise SliceRefused(f"{place} is damaged: it has {size} bytes, the manifest says {file.bytes}")
@@ -124,7 +124,9 @@ def _check_schemas(manifest: Manifest) -> None:
         if here is None:
             raise SliceRefused(f"{name} is not known here: the slice was made by a newer version of Verbatim")
         if dict(here.definition) != schema.get("definition"):
-            raise SliceRefused(f"{name} is another one here ({here.subject} version {here.version}): a foreign slice")
+            raise SliceRefused(
+                f"{name} is another schema here ({here.subject} version {here.version}): a foreign slice"
+            )
 
 
 def _unreadable(manifest: Manifest, topic: str) -> set[tuple[int, int]]:

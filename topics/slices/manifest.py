@@ -100,10 +100,10 @@ def parsed(text: bytes, where: str) -> Manifest:
     try:
         body = json.loads(text)
     except ValueError:
-        raise SliceRefused(f"{where} is damaged: it is no JSON") from None
+        raise SliceRefused(f"{where} is damaged: it is not JSON") from None
     if not isinstance(body, dict) or body.get("format") != FORMAT:
         raise SliceRefused(
-            f"{where} is no manifest of a slice: only what ./verbatim replay export made can be imported"
+            f"{where} is not a manifest of a slice: only what ./verbatim replay export made can be imported"
         )
     version = body.get("version")
     if version != FORMAT_VERSION:
@@ -121,7 +121,7 @@ def parsed(text: bytes, where: str) -> Manifest:
         body["unreadable"] = tuple(Unreadable(**record) for record in body["unreadable"])
         return Manifest(**body, sha256=claimed)
     except (TypeError, KeyError) as error:
-        raise SliceRefused(f"{where} is no manifest of a slice ({type(error).__name__}: {error})") from None
+        raise SliceRefused(f"{where} is not a manifest of a slice ({type(error).__name__}: {error})") from None
 
 
 def rendered(body: Mapping[str, Any]) -> str:

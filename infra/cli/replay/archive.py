@@ -27,7 +27,7 @@ def archive(
         typer.Argument(metavar="[TOPIC]...", help="Default: every topic that is kept for ever.", show_default=False),
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="Token-chunks too, which are kept for days only.")] = False,
-    follow: Annotated[bool, typer.Option("--follow", help="Keep doing it, until Ctrl-C.")] = False,
+    follow: Annotated[bool, typer.Option("--follow", help="Repeat until Ctrl-C.")] = False,
     every_s: Annotated[
         float, typer.Option("--every", min=1, metavar="SECONDS", help="With --follow: how long between two rounds.")
     ] = 300.0,
@@ -39,7 +39,9 @@ def archive(
             help="Then delete from the topics what is archived and older than this (30d), or below these offsets.",
         ),
     ] = None,
-    check: Annotated[bool, typer.Option("--check", help="Only read all that is archived, and compare it.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Read the whole archive and check it; change nothing.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object for each partition.")] = False,
     state: StateOption = None,
 ) -> None:
@@ -50,7 +52,7 @@ def archive(
     """
     try:
         if check and (follow or trim is not None):
-            raise UserError("--check changes nothing: give it without --follow and --trim")
+            raise UserError("--check cannot be combined with --follow or --trim")
         if follow and trim is not None and "=" in trim:
             raise UserError("--follow trims by age: give --trim an age like 30d")
         _run(tuple(topics or ()), everything, every_s if follow else None, trim, check, as_json, state)
@@ -89,7 +91,7 @@ def _run(
                     return
                 rounds.pause(every_s)
         except Interrupted:
-            typer.echo("interrupted; the same command goes on where this one stopped", err=True)
+            typer.echo("interrupted; run the same command again to continue", err=True)
             raise SystemExit(INTERRUPTED) from None
 
 

@@ -82,7 +82,7 @@ class Rounds:
         if "=" in text:
             cut = parse_cut(text)
             if others := sorted({topic for topic, _ in cut} - topics.keys()):
-                raise UserError(f"{others[0]} is none of the topics that are archived here: name it as an argument")
+                raise UserError(f"{others[0]} is not one of the topics that are archived here: name it as an argument")
             low, high = self._log.held(topics)
             return checked_cut(cut, low, high)
         if (age := age_of(text)) is None:
@@ -148,10 +148,10 @@ class Rounds:
         """Delete from the topics what the limit and everybody who reads them allow, after reading it back."""
         low, high = self._log.held(topics)
         if isinstance(limit, timedelta):
-            asked = "what comes next is younger than was asked for"
+            asked = "the next records are newer than the age given"
             wanted = self._log.at(topics, max(0, int((utc_now() - limit).timestamp() * 1000)))
         else:
-            asked = "that is as far as was asked for"
+            asked = "the offset given is reached"
             wanted = {**low, **limit}
         groups = committed(self._properties)
         upto: dict[TopicPartition, int] = {}
@@ -160,7 +160,7 @@ class Rounds:
             end = self._archive.held(*place)[1]
             found = limit_of(low[place], wanted[place], end, groups.get(place, {}), groups_of(place[0]), asked)
             upto[place] = found.upto
-            because[place] = found.because if found.upto < high[place] else "it holds nothing else"
+            because[place] = found.because if found.upto < high[place] else "the topic holds nothing more"
         count = _Count(sum(upto[place] - low[place] for place in high))
         with progress("read back") as report:
             for place in high:

@@ -27,7 +27,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="JSON, with every numbe
 def register(app: typer.Typer) -> None:
     """Add the commands to the command line."""
     backfill = typer.Typer(
-        help="Run a processor over history into a shadow, see the difference, and make it count.",
+        help="Run a processor over history into a shadow topic, show the difference, and promote it.",
         no_args_is_help=True,
         pretty_exceptions_enable=False,
     )
@@ -45,11 +45,16 @@ def run(
     start: Annotated[
         str | None, typer.Option("--from", metavar="MOMENT", help="A time (UTC), an age (7d) or a cut. Default: all.")
     ] = None,
-    stop: Annotated[str | None, typer.Option("--to", metavar="MOMENT", help="The same. Default: now.")] = None,
-    name: Annotated[
-        str | None, typer.Option("--name", metavar="NAME", help="What to call it. Default: of the parameters.")
+    stop: Annotated[
+        str | None, typer.Option("--to", metavar="MOMENT", help="The end of the range, as --from. Default: now.")
     ] = None,
-    strict: Annotated[bool, typer.Option("--strict", help="Refuse if a record of the range cannot be done.")] = False,
+    name: Annotated[
+        str | None,
+        typer.Option("--name", metavar="NAME", help="The backfill's name. Default: made from the parameters."),
+    ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Refuse if a record of the range cannot be processed.")
+    ] = False,
     state: StateOption = None,
 ) -> None:
     """Run PROCESSOR over history into a shadow topic. Nothing of it counts before `promote`.
@@ -102,7 +107,7 @@ def diff(
 
 def promote(
     name: NameArgument,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
     state: StateOption = None,
 ) -> None:
     """Make NAME count: its records are appended to the ledger, where the newest price of a generation counts.
@@ -130,12 +135,12 @@ def drop(name: NameArgument, state: StateOption = None) -> None:
 
 
 def _confirmed() -> bool:
-    return typer.confirm("Make it count?", default=False, err=True)
+    return typer.confirm("Promote it?", default=False, err=True)
 
 
 def _checked(name: str) -> None:
     if not _NAME.fullmatch(name):
-        raise UserError(f"{name[:60]!r} is no backfill's name: small letters, digits, '.', '_' and '-' make one")
+        raise UserError(f"{name[:60]!r} is not a backfill name: use small letters, digits, '.', '_' and '-'")
 
 
 @contextmanager
@@ -163,5 +168,5 @@ def _opened(state: Path | None) -> Iterator[Work]:
         with log_errors(), open_log(settings) as log, interruptible() as stop:
             yield Work(settings, log, stop)
     except Interrupted:
-        print("interrupted; the same command goes on where this one stopped", file=sys.stderr)
+        print("interrupted; run the same command again to continue", file=sys.stderr)
         raise SystemExit(130) from None

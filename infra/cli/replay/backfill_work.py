@@ -71,7 +71,7 @@ def run_backfill(
     processor = PROCESSORS.get(processor_name)
     if processor is None:
         known = ", ".join(sorted(PROCESSORS))
-        raise UserError(f"there is no processor {processor_name[:60]!r}: {known} can be run")
+        raise UserError(f"unknown processor {processor_name[:60]!r}; the processors are {known}")
     parameters = repricing_text(_prices(work.settings, prices_file))
     name = name or f"{processor.name}-{sha256(parameters.encode()).hexdigest()[:8]}"
     shadow = Shadow(work.properties, work.log, name)
@@ -138,7 +138,7 @@ def _range(work: Work, processor: Processor, start: str | None, stop: str | None
 def _refuse_another(diary: Diary, processor: Processor, parameters: str, wanted: tuple[Cut, Cut]) -> None:
     started = diary.started
     if started is None:
-        raise UserError("its shadow's diary is gone: drop it, and run it again")
+        raise UserError("its backfill log is missing from the shadow topic: drop it, and run it again")
     name = started.name
     if (started.processor, started.parameters) != (processor.name, parameters):
         raise UserError(f"{name} was begun with other prices: choose another --name, or drop it first")
@@ -152,12 +152,12 @@ def _refuse_another(diary: Diary, processor: Processor, parameters: str, wanted:
 def _existing(work: Work, name: str) -> tuple[Shadow, Diary, Processor]:
     shadow = Shadow(work.properties, work.log, name)
     if not shadow.exists():
-        there = ", ".join(shadows(work.log)) or "there are none"
-        raise UserError(f"there is no backfill {name!r} ({there})")
+        there = ", ".join(shadows(work.log)) or "none"
+        raise UserError(f"there is no backfill {name!r}. The backfills are: {there}")
     diary = shadow.diary()
     processor = None if diary.started is None else PROCESSORS.get(diary.started.processor)
     if processor is None:
-        raise UserError(f"{name} has a shadow, but nothing was begun in it: drop it, and run it again")
+        raise UserError(f"{name} has a shadow topic, but no run was started in it: drop it, and run it again")
     return shadow, diary, processor
 
 
@@ -222,7 +222,7 @@ def promote_backfill(work: Work, name: str, agreed: Callable[[], bool]) -> None:
             except Interrupted:
                 print(f"{name} is half promoted: promote it again to finish")
                 raise
-    print(f"{name} counts now: {count:,} records appended to {processor.target}")
+    print(f"{name} is promoted: {count:,} records appended to {processor.target}")
 
 
 def drop_backfill(work: Work, name: str) -> None:
@@ -236,7 +236,7 @@ def drop_backfill(work: Work, name: str) -> None:
     if diary.promoted_upto:
         raise UserError(f"{name} is half promoted: promote it again to finish; then its shadow goes by itself")
     shadow.drop()
-    print(f"{name} is gone; nothing of it counted")
+    print(f"{name} was dropped; none of its records counted")
 
 
 def _refuse_overtaken(found: Found) -> None:
@@ -244,7 +244,7 @@ def _refuse_overtaken(found: Found) -> None:
         others = ", ".join(sorted(found.comparison.overtaken))
         raise UserError(
             f"since {found.name} was compared, {others} changed what counts for the same generations (the later "
-            f"promotion wins): look at `backfill diff {found.name}` again, then promote"
+            f"promotion wins): run `backfill diff {found.name}` again, then promote"
         )
 
 

@@ -19,7 +19,7 @@ def register(app: typer.Typer) -> None:
 
 def diff(
     kind: Annotated[str, typer.Argument(metavar="KIND", help="conversation, generation or user.")],
-    identity: Annotated[str, typer.Argument(metavar="ID", help="Its id; a user's name will do as well.")],
+    identity: Annotated[str, typer.Argument(metavar="ID", help="Its id, or a user's name.")],
     start: Annotated[
         str, typer.Option("--from", metavar="MOMENT", help="A time (2026-11-21T08:30, UTC), an age (10m) or a cut.")
     ],

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from infra.cli.replay.dlq_work import Letters
     from topics.letter_box import Listed
 
-IdArgument = Annotated[str, typer.Argument(metavar="ID", help="A letter's id, as `list` shows it.")]
+IdArgument = Annotated[str, typer.Argument(metavar="ID", help="A dead letter's id, as `list` shows it.")]
 TopicOption = Annotated[str | None, typer.Option("--topic", metavar="TOPIC", help="Only records of this topic.")]
 ConsumerOption = Annotated[str | None, typer.Option("--consumer", metavar="NAME", help="Only those of this consumer.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="JSON.")]
@@ -28,7 +28,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="JSON.")]
 def register(app: typer.Typer) -> None:
     """Add the commands to the command line."""
     dlq = typer.Typer(
-        help="Records that a consumer could not take: why, and another try.",
+        help="List, inspect and retry records that a consumer could not process.",
         no_args_is_help=True,
         pretty_exceptions_enable=False,
     )
@@ -58,7 +58,7 @@ def listed(
 
 def show(
     letter_id: IdArgument,
-    content: Annotated[bool, typer.Option("--content", help="The record too, with what people wrote in it.")] = False,
+    content: Annotated[bool, typer.Option("--content", help="Show the record too, with what users wrote.")] = False,
     as_json: JsonOption = False,
     state: StateOption = None,
 ) -> None:
@@ -75,8 +75,8 @@ def show(
 
 
 def retry(
-    letter_id: Annotated[str | None, typer.Argument(metavar="[ID]", help="A letter's id.")] = None,
-    everything: Annotated[bool, typer.Option("--all", help="Every open letter.")] = False,
+    letter_id: Annotated[str | None, typer.Argument(metavar="[ID]", help="A dead letter's id.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="All open dead letters.")] = False,
     consumer: ConsumerOption = None,
     models: Annotated[
         list[Path] | None, typer.Option("--models", metavar="FILE", help="A models file of the stack; repeatable.")
@@ -85,7 +85,7 @@ def retry(
 ) -> None:
     """Hand a letter's record to its consumer again, at its original place. Doing it twice changes nothing."""
     if (letter_id is None) != everything:
-        complain("say which letter to retry: an ID, or --all")
+        complain("name the dead letter to retry, or give --all")
     with _opened(state, models) as letters:
         from infra.cli.replay.dlq_work import retry_all
         from infra.logging import configure
@@ -106,12 +106,14 @@ def retry(
 
 def drop(
     letter_id: IdArgument,
-    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why it may be forgotten; it is kept.")],
+    reason: Annotated[
+        str, typer.Option("--reason", metavar="TEXT", help="Why the record may be dropped; stored with the letter.")
+    ],
     state: StateOption = None,
 ) -> None:
     """Note that a letter's record will never be handled. The letter itself stays until its topic forgets it."""
     if not reason.strip():
-        complain("--reason is empty: say in a few words why the record may be forgotten")
+        complain("--reason is empty: say in a few words why the record may be dropped")
     with _opened(state) as letters:
         from infra.cli.replay.dlq_work import drop as drop_letter
 
@@ -134,7 +136,7 @@ def park(
 
         consumers = asyncio.run(set_aside(letters, *parse_place(place)))
         print(f"{place} is set aside for {', '.join(consumers)}")
-        print("What stopped at it tries again every 60 s; ./verbatim restart NAME makes it go on at once.")
+        print("The processes that stopped at it retry every 60 s; ./verbatim restart NAME retries at once.")
 
 
 def _tell(letter: Listed, resolved: bool, what: str) -> None:
@@ -166,7 +168,7 @@ def _opened(state: Path | None, models: list[Path] | None = None) -> Iterator[Le
             with log_errors(), open_log(settings) as log, interruptible() as stop:
                 yield Letters(settings, log, stop)
         except Interrupted:
-            print("interrupted; what was said so far is done", file=sys.stderr)
+            print("interrupted; what is listed above is done", file=sys.stderr)
             raise SystemExit(130) from None
     except UserError as error:
         complain(error)

@@ -21,7 +21,7 @@ def parse_place(text: str) -> tuple[str, int, int]:
     """Topic, partition and offset. Raises UserError."""
     found = _PLACE.fullmatch(text)
     if found is None:
-        raise UserError(f"{one_line(text)[:80]!r} is no place: topic:partition@offset is, as in token-chunks:0@12")
+        raise UserError(f"{one_line(text)[:80]!r} is not a place: use topic:partition@offset, as in token-chunks:0@12")
     return found[1], int(found[2]), int(found[3])
 
 

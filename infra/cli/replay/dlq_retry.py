@@ -88,13 +88,13 @@ async def _job_again(producer: LogProducer, original: Original) -> str:
     except UndecodableRecord as error:
         raise StillPoison(f"{type(error).__name__}: {error}") from error
     if not isinstance(job, GenerationRequested):
-        raise StillPoison(f"it is a {type(job).__name__}, which is no job")
+        raise StillPoison(f"it is a {type(job).__name__}, which is not a job")
     try:
         jobs: Topic[GenerationRequested] = Topic(original.topic, GenerationRequested)
         await producer.send(jobs, job.turn.conversation_id, replace(job, maybe_repeat=True))
     except KeyError:
         raise NotTaken(f"no model that is known here has the pool of {original.topic}") from None
-    return "it was given to the workers again"
+    return "it was sent to the workers again"
 
 
 def _refuse_unknown_model(consumer: str, original: Original, models: ModelCatalogue) -> None:

@@ -38,10 +38,10 @@ def export(
     ] = None,
     user: Annotated[str | None, typer.Option("--user", metavar="ID", help="Only this user's conversations.")] = None,
     start: Annotated[
-        str | None, typer.Option("--from", metavar="TIME|CUT", help="Only what was appended then or later.")
+        str | None, typer.Option("--from", metavar="TIME|CUT", help="Only records appended then or later.")
     ] = None,
     stop: Annotated[
-        str, typer.Option("--to", metavar="TIME|CUT", help="Only what had been appended before: now, a time, a cut.")
+        str, typer.Option("--to", metavar="TIME|CUT", help="Only records appended before: now, a time, a cut.")
     ] = "now",
     topics: Annotated[
         list[str] | None, typer.Option("--topic", metavar="TOPIC", help="Only these; may be given several times.")
@@ -78,7 +78,7 @@ def export(
     except UserError as error:
         complain(error)
     except Interrupted:
-        typer.echo("interrupted: no slice was written; the same command begins anew", err=True)
+        typer.echo("interrupted: no slice was written; run the same command again", err=True)
         raise SystemExit(INTERRUPTED) from None
 
 
@@ -92,7 +92,7 @@ def _export(folder: Path, asked: dict[str, Any], state: Path | None) -> Manifest
         log_errors(),
         open_log(settings, headers=True) as log,
         interruptible() as stop,
-        progress("looking through the log") as show,
+        progress("reading the log") as show,
     ):
 
         def report(done: int, total: int) -> None:
@@ -131,14 +131,14 @@ def _selection(asked: dict[str, Any], there: dict[str, int]) -> Selection:
         if topic == ACCOUNT_EVENTS:
             raise UserError(f"{ACCOUNT_EVENTS} holds keys' hashes and is never exported; --accounts says who users are")
         if topic not in there:
-            raise UserError(f"there is no topic {one_line(topic)[:100]!r}: {', '.join(sorted(there))} are there")
+            raise UserError(f"there is no topic {one_line(topic)[:100]!r}. The topics are: {', '.join(sorted(there))}")
     if asked["partitions"]:
         widest = max(count for topic, count in there.items() if not asked["topics"] or topic in asked["topics"])
         if (beyond := asked["partitions"][-1]) >= widest:
             raise UserError(f"there is no partition {beyond}: these topics have at most {widest}, counted from 0")
     for identity in [*asked["conversations"], *([asked["user"]] if asked["user"] else [])]:
         if not identity or len(identity) > _MOST_ID or identity != one_line(identity):
-            raise UserError(f"{one_line(identity)[:60]!r} is no id of a conversation or user")
+            raise UserError(f"{one_line(identity)[:60]!r} is not the id of a conversation or user")
     return Selection(
         frozenset(asked["conversations"]),
         asked["user"],
@@ -161,7 +161,9 @@ def _tell(folder: Path, manifest: Manifest, as_json: bool) -> None:
             f"{len(manifest.unreadable):,} of them cannot be decoded (the first: {first.topic}:{first.partition}"
             f"={first.offset}); an import leaves them out"
         )
-    print("It holds prompts and answers in the clear, readable by you alone: pass it on as such, delete it when done.")
+    print(
+        "It holds prompts and answers in plain text, readable only by you: handle it accordingly, delete it when done."
+    )
     print(f"Elsewhere: ./verbatim replay import {folder.name} --check, then without --check.")
 
 

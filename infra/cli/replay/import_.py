@@ -27,14 +27,14 @@ def register(app: typer.Typer) -> None:
 
 
 def import_(
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="What ./verbatim replay export wrote.")],
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="The folder that ./verbatim replay export wrote.")],
     owner: Annotated[
         str | None,
         typer.Option("--as-user", metavar="USER", help="Give it to this user of this stack (id or name)."),
     ] = None,
-    check: Annotated[bool, typer.Option("--check", help="Make all checks, say what would happen, change nothing.")] = (
-        False
-    ),
+    check: Annotated[
+        bool, typer.Option("--check", help="Run all checks and show what would be done; change nothing.")
+    ] = (False),
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")] = False,
     state: StateOption = None,
 ) -> None:
@@ -50,7 +50,7 @@ def import_(
     except UserError as error:
         complain(error)
     except Interrupted:
-        typer.echo("interrupted; the same command goes on where this one stopped", err=True)
+        typer.echo("interrupted; run the same command again to continue", err=True)
         raise SystemExit(INTERRUPTED) from None
 
 
@@ -127,7 +127,7 @@ def _tell(opened: OpenedSlice, made: Plan, check: bool) -> None:
     if not made.missing and made.placed:
         print("already imported, or this log's own: there is nothing to append")
     elif not made.missing:
-        print("there is nothing in it that can be appended here")
+        print("nothing in it can be appended here")
     elif made.placed:
         print(f"{len(made.placed):,} of its records are here already")
     for topic, count in sorted(made.counts.items()):
@@ -140,7 +140,10 @@ def _tell(opened: OpenedSlice, made: Plan, check: bool) -> None:
             "of a bill) is neither in the slice nor here"
         )
     if made.open_turns:
-        print(f"{made.open_turns:,} turns had not ended when the slice was made: they stay open here, nobody ends them")
+        print(
+            f"{made.open_turns:,} turns had not ended when the slice was made: "
+            "they stay open here until someone cancels them"
+        )
     if made.strangers:
         print(
             f"no user here is {sorted(made.strangers)[0]}{' (and others)' if len(made.strangers) > 1 else ''}: no page "
@@ -152,7 +155,7 @@ def _tell(opened: OpenedSlice, made: Plan, check: bool) -> None:
 
 def _tell_where(opened: OpenedSlice) -> None:
     conversations = _conversations(opened)
-    print("Look at it, once the projector has taken it in:")
+    print("To see it, once the projector has read it:")
     for conversation in conversations[:_SHOWN]:
         print(f"  ./verbatim replay show conversation {one_line(conversation)}")
     if len(conversations) > _SHOWN:

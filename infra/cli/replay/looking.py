@@ -82,7 +82,7 @@ def _identity(kind: str, given: str) -> str:
         pass
     if kind == "user" and given.strip():
         return ids.user_id(given)  # a name, as ./verbatim key knows users
-    raise UserError(f"{one_line(given)[:60]!r} is no id of a {kind}")
+    raise UserError(f"{one_line(given)[:60]!r} is not the id of a {kind}")
 
 
 @contextmanager

@@ -36,7 +36,7 @@ def register(app: typer.Typer) -> None:
 
 
 def offsets(
-    topic: Annotated[str, typer.Argument(metavar="TOPIC", help="A topic's name; an unknown one lists them.")],
+    topic: Annotated[str, typer.Argument(metavar="TOPIC", help="A topic's name; an unknown name lists them all.")],
     at: Annotated[
         str | None,
         typer.Option("--at", metavar="TIME", help="Also the offsets of a moment: 2026-11-21T08:30 (UTC), 10m ago."),

@@ -76,7 +76,7 @@ def age_of(text: str) -> timedelta | None:
     try:
         return timedelta(**{_UNITS[found[2]]: int(found[1])})
     except OverflowError:
-        raise UserError(f"{one_line(text)[:60]!r} is longer than time itself") from None
+        raise UserError(f"{one_line(text)[:60]!r} is too long") from None
 
 
 def parse_moment(text: str, log: Log, topics: Mapping[str, int], now: datetime) -> dict[TopicPartition, int]:
@@ -92,7 +92,7 @@ def parse_moment(text: str, log: Log, topics: Mapping[str, int], now: datetime) 
     at = _time(text, now)
     if at > now:
         raise UserError(
-            f"{one_line(text)[:60]!r} has not come yet: it is {now:%Y-%m-%dT%H:%M:%S} UTC by the clock of this machine"
+            f"{one_line(text)[:60]!r} is in the future: the clock of this machine says {now:%Y-%m-%dT%H:%M:%S} UTC"
         )
     return log.at(topics, max(0, int(at.timestamp() * 1000)))
 
@@ -115,6 +115,6 @@ def _time(text: str, now: datetime) -> datetime:
         return at if at.tzinfo else at.replace(tzinfo=UTC)
     except (ValueError, OverflowError):
         raise UserError(
-            f"{one_line(text)[:60]!r} is no moment: now, 2026-11-21T08:30 (UTC), 10m ago, "
-            "or a cut like conversation-events:0=1200,conversation-events:1=1180 are"
+            f"{one_line(text)[:60]!r} is not a moment: use now, 2026-11-21T08:30 (UTC), 10m, "
+            "or a cut like conversation-events:0=1200,conversation-events:1=1180"
         ) from None

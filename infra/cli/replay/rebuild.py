@@ -30,7 +30,7 @@ def register(app: typer.Typer) -> None:
 
 def rebuild(
     projection: Annotated[
-        str | None, typer.Argument(metavar="PROJECTION", help="A projection; an unknown one lists them.")
+        str | None, typer.Argument(metavar="PROJECTION", help="A projection's name; an unknown name lists them all.")
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="All projections, in one pass over the log.")] = False,
     max_rate: Annotated[
@@ -39,7 +39,7 @@ def rebuild(
             "--max-rate",
             min=1,
             metavar="ROWS",
-            help="Rows a second, written or compared. Else: all it can, 2,000 while answers stream.",
+            help="Limit of rows a second, written or compared. Default: none, but 2,000 while answers stream.",
         ),
     ] = None,
     state: StateOption = None,
@@ -56,7 +56,7 @@ def rebuild(
     except UserError as error:
         complain(error)
     except (Interrupted, KeyboardInterrupt):
-        print("interrupted; the same command goes on where this one stopped", file=sys.stderr)
+        print("interrupted; run the same command again to continue", file=sys.stderr)
         raise SystemExit(_INTERRUPTED) from None
 
 

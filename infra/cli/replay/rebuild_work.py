@@ -12,7 +12,7 @@ from infra.cli.replay.progress import Report, Stop
 from infra.cli.replay.projections import partitions_of
 from infra.ids import draw_id
 from infra.settings import Settings
-from projections.registry import TOPICS, Projection
+from projections.registry import Projection
 from projections.replay.fill import Filled
 from projections.replay.lease import Lease, this_process
 from projections.replay.moves import Moves
@@ -78,7 +78,7 @@ async def rebuild_with(
         keyspace,
         log,
         partitions,
-        {topic: topics[topic].epoch for topic in TOPICS},
+        topics,
         Lease(Moves(session, keyspace), draw_id(), this_process()),
         verify=compare,
         progress=telling.progress,

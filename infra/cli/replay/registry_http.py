@@ -27,7 +27,7 @@ class HttpRegistry:
         except ValueError:
             parts, port = urlsplit(""), None
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-            raise UserError("--registry wants the base URL of a schema registry, like http://127.0.0.1:8081")
+            raise UserError("--registry needs the base URL of a schema registry, like http://127.0.0.1:8081")
         self._tls = parts.scheme == "https"
         self._host, self._port = parts.hostname, port
         self._base = parts.path.rstrip("/")
@@ -59,7 +59,7 @@ class HttpRegistry:
             return status, json.loads(raw) if raw else None
         except ValueError:
             if status < 400:
-                raise UserError(f"{self.name} is no schema registry: it answers {path} with something else") from None
+                raise UserError(f"{self.name} is not a schema registry: unexpected answer to {path}") from None
             return status, None
 
 

@@ -31,10 +31,10 @@ def stray_files() -> list[str]:
     named = [entry["file"] for entry in entries]
     there = {file.name for file in folder.iterdir() if file.name.endswith(".avsc")}
     found = [
-        f"schemas/avro/{name} stands twice in ids.json" for name in sorted({n for n in named if named.count(n) > 1})
+        f"schemas/avro/{name} is listed twice in ids.json" for name in sorted({n for n in named if named.count(n) > 1})
     ]
-    found += [f"schemas/avro/{name} stands in no entry of ids.json" for name in sorted(there - set(named))]
-    return found + [f"ids.json names schemas/avro/{name}, which is not there" for name in sorted(set(named) - there)]
+    found += [f"schemas/avro/{name} is not listed in ids.json" for name in sorted(there - set(named))]
+    return found + [f"ids.json names schemas/avro/{name}, which does not exist" for name in sorted(set(named) - there)]
 
 
 def _index_problems(schemas: Mapping[int, RegisteredSchema]) -> Iterator[str]:
@@ -83,7 +83,7 @@ def _type_problems(by_subject: Mapping[str, Sequence[RegisteredSchema]]) -> Iter
         if record_type is None:
             yield f"{subject} belongs to no record type any more, so records of it cannot be read"
         elif without_prose(dict(newest.definition)) != without_prose(avro_schema(record_type)):
-            yield f"{subject}: the type says something else than version {newest.version}: publish a new version"
+            yield f"{subject}: the type differs from version {newest.version}: publish a new version"
 
 
 def without_prose(schema: Any) -> Any:

@@ -78,7 +78,7 @@ def check(registry: Registry = None, as_json: AsJson = False) -> None:
             print(line)
         if not wrong:
             there = "" if registry is None else ", and the registry has them all"
-            print(f"{number} schemas hold together: ids, files, types, BACKWARD_TRANSITIVE compatibility{there}")
+            print(f"{number} schemas are consistent: ids, files, types, BACKWARD_TRANSITIVE compatibility{there}")
     if wrong:
         raise SystemExit(1)
 
@@ -119,4 +119,4 @@ def _compared(url: str) -> list[Compared]:
 def _line(registry: str, one: Compared) -> str:
     if one.state == "conflict":
         return one.why
-    return f"{one.schema.subject} version {one.schema.version} (id {one.schema.id}) is not there: push it"
+    return f"{one.schema.subject} version {one.schema.version} (id {one.schema.id}) is missing: push it"

@@ -19,7 +19,7 @@ def register(app: typer.Typer) -> None:
 
 def show(
     kind: Annotated[str, typer.Argument(metavar="KIND", help="conversation, generation or user.")],
-    identity: Annotated[str, typer.Argument(metavar="ID", help="Its id; a user's name will do as well.")],
+    identity: Annotated[str, typer.Argument(metavar="ID", help="Its id, or a user's name.")],
     as_of: Annotated[
         str,
         typer.Option("--as-of", metavar="MOMENT", help="A time (2026-11-21T08:30, UTC), an age (10m), a cut, or now."),
@@ -39,6 +39,6 @@ def show(
             return
         typer.echo(f"as of {format_cut(cut)}")
         if deleted is not None:
-            typer.echo(f"this {kind} was {one_line(deleted)}; nobody else is shown it any more")
+            typer.echo(f"this {kind} was {one_line(deleted)}; users no longer see it")
         for line in lines(found, lambda name, value: f"{name}: {value}"):
             typer.echo(line)

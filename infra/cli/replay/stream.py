@@ -35,16 +35,18 @@ def register(app: typer.Typer) -> None:
 
 def stream(
     generation: Annotated[str, typer.Argument(metavar="GENERATION", help="An answer's id (or chatcmpl-…).")],
-    pace: Annotated[bool, typer.Option("--pace", help="As fast as it once was, by the recorded times.")] = False,
+    pace: Annotated[bool, typer.Option("--pace", help="Send at the recorded pace.")] = False,
     speed: Annotated[
-        float | None, typer.Option("--speed", min=0.001, max=1e6, metavar="X", help="X times as fast as it was.")
+        float | None,
+        typer.Option("--speed", min=0.001, max=1e6, metavar="X", help="Send at X times the recorded pace."),
     ] = None,
-    openai: Annotated[bool, typer.Option("--openai", help="In the dialect of /v1/chat/completions.")] = False,
+    openai: Annotated[bool, typer.Option("--openai", help="Send in the format of /v1/chat/completions.")] = False,
     include_usage: Annotated[
-        bool, typer.Option("--include-usage", help="With --openai: as with stream_options.include_usage.")
+        bool,
+        typer.Option("--include-usage", help="With --openai: include the usage, as stream_options.include_usage does."),
     ] = False,
     follow: Annotated[
-        bool, typer.Option("--follow/--no-follow", help="Go on with one that still runs, to its end.")
+        bool, typer.Option("--follow/--no-follow", help="Follow an answer that is still running to its end.")
     ] = True,
     state: StateOption = None,
 ) -> None:
@@ -56,7 +58,7 @@ def stream(
 
     try:
         if include_usage and not openai:
-            raise UserError("--include-usage belongs to --openai: the other dialect always tells the usage")
+            raise UserError("--include-usage needs --openai: the other format always includes the usage")
         generation = _id_of(generation)
         with interruptible() as stop:
             _write(generation, 1.0 if pace and speed is None else speed, openai, include_usage, follow, state, stop)
@@ -73,7 +75,7 @@ def _id_of(text: str) -> str:
     if completion := _COMPLETION.fullmatch(text):
         return str(UUID(completion[1]))
     if not _ID.fullmatch(text):
-        raise UserError(f"{one_line(text)[:60]!r} is no generation's id")
+        raise UserError(f"{one_line(text)[:60]!r} is not a generation id")
     return text
 
 
@@ -139,7 +141,9 @@ def _found(
 
 
 def _so_far(logged: LoggedStream) -> str:
-    return f"{len(logged.feed.pieces)} chunks so far" if logged.feed.turn is not None else "no worker has begun it yet"
+    return (
+        f"{len(logged.feed.pieces)} chunks so far" if logged.feed.turn is not None else "no worker has started it yet"
+    )
 
 
 class Writer:

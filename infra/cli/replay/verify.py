@@ -37,10 +37,10 @@ def register(app: typer.Typer) -> None:
 
 def verify(
     projections: Annotated[
-        list[str] | None, typer.Argument(metavar="[PROJECTION…]", help="Which ones; left out, or `all`: all.")
+        list[str] | None, typer.Argument(metavar="[PROJECTION…]", help="The projections to verify. Default: all.")
     ] = None,
     version: Annotated[
-        int | None, typer.Option("--version", min=1, metavar="N", help="Its tables of this version; else the live one.")
+        int | None, typer.Option("--version", min=1, metavar="N", help="The version to verify. Default: the live one.")
     ] = None,
     sample: Annotated[
         str | None,
@@ -67,7 +67,7 @@ def verify(
     except UserError as error:
         complain(error)
     except Interrupted:
-        typer.echo("interrupted; the same command goes on where this one stopped", err=True)
+        typer.echo("interrupted; run the same command again to continue", err=True)
         raise SystemExit(130) from None
     raise SystemExit(status)
 
@@ -103,7 +103,7 @@ async def _verify(
 
     wanted = _chosen(names, registry.names())
     if len(wanted) > 1 and (version is not None or dump is not None):
-        raise UserError("--version and --dump are of one projection: name it")
+        raise UserError("--version and --dump need exactly one projection")
     equal = known = True
     try:
         span = None if sample is None else parse_sample(sample)
@@ -129,7 +129,7 @@ def _chosen(names: list[str], known: tuple[str, ...]) -> tuple[str, ...]:
         return known
     for name in names:
         if name not in known:
-            raise UserError(f"{one_line(name)[:60]!r} is no projection: {', '.join(known)} and all are")
+            raise UserError(f"{one_line(name)[:60]!r} is not a projection: use {', '.join(known)} or all")
     return tuple(dict.fromkeys(names))
 
 
@@ -152,7 +152,7 @@ async def _asked(session: Any, settings: Settings, log: Log, name: str, version:
         raise UserError(f"version {number} of {name} is {row.state}: only what is ready can be verified")
     projection = defined(name, row.definition)
     if projection is None:
-        raise UserError(f"version {number} of {name} has definition {row.definition}: another release has its fold")
+        raise UserError(f"version {number} of {name} has definition {row.definition}: only another release can fold it")
     reached = await watermarks(session, keyspace, LIVE, name, number)
     partitions = await asyncio.to_thread(log.topics)
     topics = catalogue()

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from topics.log import Log
 
 T = TypeVar("T")
-Projection = Annotated[str, typer.Argument(metavar="PROJECTION", help="A projection; an unknown one lists them.")]
+Projection = Annotated[
+    str, typer.Argument(metavar="PROJECTION", help="A projection's name; an unknown name lists them all.")
+]
 Number = Annotated[int, typer.Argument(metavar="VERSION", min=1, help="A version's number.")]
 _COLUMNS = ("projection", "version", "definition", "state", "live", "lag", "held_by")
 

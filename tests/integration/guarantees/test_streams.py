@@ -10,7 +10,6 @@ from pathlib import Path
 import httpx
 import pytest
 from confluent_kafka import TopicPartition
-from confluent_kafka.admin import AdminClient
 
 from infra.ids import draw_id
 from tests.eventually import eventually
@@ -18,6 +17,7 @@ from tests.integration.guarantees.reading import Reading, asked, begun, generati
 from tests.integration.guarantees.world import SECOND, Whole, outcomes_of
 from tests.unit.api.sse_text import events_of
 from topics.catalogue import TOKEN_CHUNKS
+from topics.clients import open_admin
 from topics.scan import watermarks
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(400)]
@@ -41,7 +41,7 @@ async def test_the_same_bytes_from_every_frame_at_any_age(whole: Whole) -> None:
         await outcome_there(client, conversation, generation)
         properties = whole.settings.kafka.client_properties()
         _, end = await asyncio.to_thread(watermarks, properties, TOKEN_CHUNKS, 0)
-        admin = AdminClient(dict(properties))
+        admin = open_admin(properties)
         for future in admin.delete_records([TopicPartition(TOKEN_CHUNKS, 0, end)]).values():
             await asyncio.to_thread(future.result, 20)
         low, _ = await asyncio.to_thread(watermarks, properties, TOKEN_CHUNKS, 0)
@@ -143,13 +143,13 @@ async def test_positions_that_are_none(whole: Whole) -> None:
                 await client.get(path, params={"after": wrong}),
             ):
                 assert (answer.status_code, answer.json()["error"]["code"]) == (400, "invalid_position"), wrong
-                assert f"0 to {newest} can be resumed from" in answer.json()["error"]["message"]
+                assert f"the stream can be resumed from 0 to {newest}" in answer.json()["error"]["message"]
         twice = await client.get(path, headers=[("Last-Event-ID", "1"), ("Last-Event-ID", "1")])
         both = await client.get(f"{path}?after=2", headers={"Last-Event-ID": "1"})
         again = await client.get(f"{path}?after=2&after=2")
         for answer in (twice, both, again):
             assert answer.status_code == 400
-            assert "Send one position, once" in answer.json()["error"]["message"]
+            assert "Send exactly one position" in answer.json()["error"]["message"]
         for answer in (
             await stranger.get(path),
             await stranger.get(path, headers={"Last-Event-ID": "x"}),

@@ -78,6 +78,7 @@ class Whole:
             "VERBATIM_INSTANCE": "0",
             "VERBATIM_CASSANDRA__KEYSPACE": self.settings.cassandra.keyspace,
             "VERBATIM_REDIS__URL": self.settings.redis.url.get_secret_value(),
+            "VERBATIM_REDIS__PREFIX": self.settings.redis.prefix,
             "VERBATIM_TRITON__GRPC": self.settings.triton.grpc,
             "VERBATIM_MODELS": f'["{self.folder / "models.toml"}"]',
             "VERBATIM_WORKER__POOL": self.pool,

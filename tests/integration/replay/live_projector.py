@@ -20,6 +20,7 @@ from projections.versions import written_now
 from projections.watermarks import LIVE, LogPlace
 from projections.writer import RowWriter
 from schemas.codec import UndecodableRecord, decode
+from topics.catalogue import catalogue
 from topics.cuts import Cut
 from topics.log import Log, RawRecord
 
@@ -36,7 +37,7 @@ async def projecting(settings: Settings, session: CassandraSession) -> AsyncIter
     projector = Projector(
         RowWriter(session, keyspace),
         await existing(session, keyspace),
-        dict.fromkeys(TOPICS, 0),
+        catalogue(),
         partial(written_now, session, keyspace),
     )
     log = await asyncio.to_thread(Log, settings.kafka.client_properties())
@@ -62,7 +63,7 @@ async def _reached(session: CassandraSession, keyspace: str) -> dict[tuple[str, 
 
 async def _filled(log: Log, session: CassandraSession, keyspace: str) -> dict[tuple[str, int], int]:
     _, end = await asyncio.to_thread(log.held, _partitions(log))
-    fill = Fill(await existing(session, keyspace), dict.fromkeys(TOPICS, 0), BulkWriter(session, keyspace))
+    fill = Fill(await existing(session, keyspace), catalogue(), BulkWriter(session, keyspace))
     await asyncio.to_thread(fill.run, log.read, {}, end, report=lambda done: None, stop=NeverStop())
     return end
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import TopicPartition
 
 from infra.settings import Settings
 from infra.stack.addresses import settings_env
@@ -22,6 +22,7 @@ from tests.integration.stream_workers import StreamProcess
 from tests.stack_fixture import running_servers, settings_of
 from topics.admin import create_topics
 from topics.catalogue import CONVERSATION_EVENTS, GENERATION_OUTCOMES, catalogue
+from topics.clients import open_consumer
 from topics.producer import LogProducer
 from topics.scan import scan, watermarks
 
@@ -74,7 +75,7 @@ class SecondLog:
         """How many records each agent's group has not committed yet."""
         ends, left = self.ends(), {}
         for group, topics in GROUPS.items():
-            consumer = Consumer({**self.properties, "group.id": group})
+            consumer = open_consumer({**self.properties, "group.id": group})
             try:
                 places = [TopicPartition(*place) for place in ends if place[0] in topics]
                 committed = consumer.committed(places, timeout=10)
@@ -92,7 +93,7 @@ async def second_log(servers: Settings, folder: Path) -> AsyncIterator[SecondLog
         with pytest.MonkeyPatch.context() as patch:
             for name, value in settings_env(elsewhere).items():
                 patch.setenv(name, value)
-            await asyncio.to_thread(stack.enter_context, running_servers(folder / "state"))
+            await asyncio.to_thread(stack.enter_context, running_servers(folder / "state", kept=False))
         kafka = settings_of(folder / "state").kafka
         async with own_keyspace(servers.model_copy(update={"kafka": kafka})) as (settings, _):
             topics = catalogue()

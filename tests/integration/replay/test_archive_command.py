@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import TopicPartition
 
 from infra.settings import Settings
 from tests.archived import flat
@@ -23,6 +23,7 @@ from tests.scratch_topic import ScratchTopic, scratch_topic
 from topics.archive.objects import open_objects
 from topics.archive.reading import SegmentArchive
 from topics.archive.writing import archive_records
+from topics.clients import open_consumer
 from topics.log import Log, RawRecord, cluster_id
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
@@ -79,7 +80,7 @@ def whole(log: Log, topic: ScratchTopic) -> list[list[RawRecord]]:
 
 
 def commit(topic: ScratchTopic, group: str, offset: int) -> None:
-    consumer = Consumer({**topic.properties, "group.id": group})
+    consumer = open_consumer({**topic.properties, "group.id": group})
     consumer.commit(offsets=[TopicPartition(topic.name, n, offset) for n in (0, 1)], asynchronous=False)
     consumer.close()
 
@@ -99,7 +100,7 @@ def test_archived_and_trimmed_the_log_is_what_it_was(command: Command) -> None:
     told = command.facts("--trim", "0s")
     assert [(fact["archived_from"], fact["archived_to"]) for fact in told[:2]] == [(2000, 2200), (2000, 2200)]
     assert [(fact["deleted_from"], fact["deleted_to"]) for fact in told[2:]] == [(0, 1500), (0, 1500)]
-    assert told[2]["because"] == f"the consumer group {group} has come no further"
+    assert told[2]["because"] == f"the consumer group {group} has not read further"
     with closing(command.log()) as log:
         assert log.held(topic.partitions)[0] == {(topic.name, 0): 0, (topic.name, 1): 0}
         after = whole(log, topic)
@@ -194,9 +195,9 @@ def test_what_the_archive_holds_otherwise_than_the_topic_is_never_trimmed(comman
         (("not-a-topic",), "there is no topic 'not-a-topic'"),
         (("--trim", "soon"), "neither an age like 30d nor offsets"),
         (("--trim", "TOPIC:0=9999"), "lies beyond the end, which is 0"),
-        (("--trim", "other:0=1"), "other is none of the topics that are archived here"),
+        (("--trim", "other:0=1"), "other is not one of the topics that are archived here"),
         (("--check",), "nothing of that is archived yet"),
-        (("--check", "--follow"), "--check changes nothing"),
+        (("--check", "--follow"), "--check cannot be combined"),
     ],
 )
 def test_a_mistake_is_one_clear_line_and_changes_nothing(command: Command, options: tuple[str, ...], said: str) -> None:

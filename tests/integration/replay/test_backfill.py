@@ -132,7 +132,7 @@ async def test_a_wrong_price_is_put_right_and_nothing_is_deleted(ground: Ground)
         promote = ("backfill", "promote", name, "--yes")
         ground.replay.process(*promote, status=EXIT_STATUS, VERBATIM_CRASHPOINT="backfill.before_promoted")
         assert "half promoted" not in ground.replay("backfill", "list")
-        assert f"{name} counts now" in ground.replay(*promote)
+        assert f"{name} is promoted" in ground.replay(*promote)
 
         async def shown() -> bool:
             return {row.generation_id: row.cost_micros for row in await ground.ledger()} == due
@@ -167,7 +167,7 @@ async def test_a_promotion_that_another_overtook_asks_to_look_again(ground: Grou
     refused = ground.replay("backfill", "promote", first, "--yes", status=1)
     assert second in refused and "look at" in refused
     assert ground.replay.json("backfill", "diff", first)["overtaken_by"] == [second]
-    assert "counts now" in ground.replay("backfill", "promote", first, "--yes")
+    assert "is promoted: " in ground.replay("backfill", "promote", first, "--yes")
 
 
 async def test_mistakes_are_one_line_and_change_nothing(ground: Ground) -> None:
@@ -185,7 +185,7 @@ async def test_mistakes_are_one_line_and_change_nothing(ground: Ground) -> None:
     assert "a version of its own" in replay(*run, "--prices", same, status=1)
     other = ground.prices(RIGHT, "other.toml", "a model of nobody")
     assert "--strict leaves nothing out" in replay(*run, "--prices", other, "--strict", status=1)
-    assert "no processor 'rename'" in replay("backfill", "run", "rename", status=1)
+    assert "unknown processor 'rename'" in replay("backfill", "run", "rename", status=1)
     assert "no backfill 'never'" in replay("backfill", "diff", name, status=1)
     assert "say --yes" in replay("backfill", "promote", name, status=1)
     assert name not in {row["name"] for row in replay.json("backfill", "list")}

@@ -212,5 +212,5 @@ async def test_every_consumer_gets_its_own_and_who_cannot_says_why(ground: Groun
 async def test_mistakes_are_one_line(ground: Ground) -> None:
     for unknown in ("9:9", "0:99999999", "x", "0:-1"):
         assert f"there is no dead letter '{unknown}'" in ground.replay("dlq", "show", unknown, status=1)
-    assert "an ID, or --all" in ground.replay("dlq", "retry", status=1)
+    assert "or give --all" in ground.replay("dlq", "retry", status=1)
     assert "--reason is empty" in ground.replay("dlq", "drop", "0:0", "--reason", " ", status=1)

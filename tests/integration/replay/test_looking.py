@@ -141,12 +141,12 @@ async def test_one_that_runs_is_followed_to_its_end(running: Running) -> None:
 
 MISTAKES = (
     (("stream", "00000000-0000-4000-8000-000000000000"), "there is no generation 00000000-"),
-    (("stream", "no such\nthing"), "is no generation's id"),
-    (("stream", "x", "--include-usage"), "--include-usage belongs to --openai"),
+    (("stream", "no such\nthing"), "is not a generation id"),
+    (("stream", "x", "--include-usage"), "--include-usage needs --openai"),
     (("offsets", "nothing"), "there is no topic 'nothing'. The topics are: account-events, "),
     (("offsets", TOKEN_CHUNKS, "--at", "2999-01-01"), "has not come yet"),
     (("lag", "nothing"), "there is no topic 'nothing'"),
-    (("schemas", "check", "--registry", "ftp://x"), "--registry wants the base URL"),
+    (("schemas", "check", "--registry", "ftp://x"), "--registry needs the base URL"),
     (("schemas", "push", "--registry", "http://127.0.0.1:1"), "does not answer"),
 )
 

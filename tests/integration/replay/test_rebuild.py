@@ -154,7 +154,7 @@ async def test_two_rebuilds_exclude_each_other_and_an_interrupted_one_goes_on(gr
     first.send_signal(signal.SIGINT)
     stopped = await ended(first)
     assert stopped.status == 130, stopped.said
-    assert "interrupted; the same command goes on where this one stopped" in stopped.said
+    assert "interrupted; run the same command again to continue" in stopped.said
     done = await ground.replay("rebuild", "usage")
     assert done.status == 0, done.said
     assert (await ground.rows(2, "usage"))["usage"]

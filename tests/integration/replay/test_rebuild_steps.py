@@ -16,7 +16,6 @@ import projections.replay.rebuild as rebuild_module
 from infra.crash_points import POINTS
 from infra.ids import draw_secret
 from infra.settings import Settings
-from projections.registry import TOPICS as PROJECTED
 from projections.registry import Projection
 from projections.replay.lease import Lease
 from projections.replay.moves import Moves
@@ -25,6 +24,7 @@ from projections.replay.spooling import Report
 from projections.versions import read_pointers, read_versions
 from tests.integration.replay.ground import Ground, ground_in
 from tests.integration.replay.live_projector import NeverStop
+from topics.catalogue import catalogue
 from topics.cuts import Cut
 from topics.log import Log
 
@@ -97,7 +97,7 @@ async def _in_process(ground: Ground, names: tuple[str, ...]) -> list[Rebuilt]:
             ground.keyspace,
             log,
             log.topics(),
-            dict.fromkeys(PROJECTED, 0),
+            catalogue(),
             Lease(Moves(ground.session, ground.keyspace), draw_secret(9), _DEAD),
             verify=nothing_to_verify,
             progress=progress,

@@ -185,7 +185,7 @@ async def test_what_is_wrong_changes_nothing(incident: Incident, laptop: SecondL
     file.write_bytes(whole)
     said = laptop.replay("import", str(damaged), status=1)
     assert "generation-outcomes.avro is damaged" in said and said.count("\n") == 1
-    assert "is no folder" in laptop.replay("import", str(tmp_path / "nowhere"), status=1)
+    assert "is not a folder" in laptop.replay("import", str(tmp_path / "nowhere"), status=1)
     assert "no user 'nobody' here" in laptop.replay("import", str(incident.folder), "--as-user", "nobody", status=1)
     assert "holds a slice already" in incident.replay("export", str(incident.folder), "--user", "x", status=1)
     assert "say what" in incident.replay("export", str(tmp_path / "e"), status=1)

@@ -6,7 +6,6 @@ import socket
 from collections.abc import Iterator
 
 import pytest
-from confluent_kafka.admin import AdminClient
 
 from infra.ids import draw_id
 from infra.settings import Settings
@@ -14,12 +13,14 @@ from schemas.control import CancelRequested
 from tests.eventually import eventually_sync
 from tests.integration.topics.writing import Doorbells, catalogue_of, keys_of, producing
 from topics.admin import create_topics
+from topics.clients import open_admin
 from topics.topic import Topic
 
 
-@pytest.fixture
-def kafka(servers: Settings) -> dict[str, str]:
-    return servers.kafka.client_properties()
+@pytest.fixture(params=["", "side"], ids=["no prefix", "a prefix"])
+def kafka(servers: Settings, request: pytest.FixtureRequest) -> dict[str, str]:
+    """An installation without a prefix, and one with: nothing is different for who reads and writes."""
+    return servers.kafka.model_copy(update={"prefix": request.param}).client_properties()
 
 
 @pytest.fixture
@@ -27,7 +28,7 @@ def topic(kafka: dict[str, str]) -> Iterator[Doorbells]:
     """A topic of its own with two partitions."""
     name: Doorbells = Topic(f"test-{draw_id()}", CancelRequested)
     create_topics(kafka, catalogue_of(name))
-    admin = AdminClient({**kafka})
+    admin = open_admin({**kafka})
     eventually_sync(lambda: name in admin.list_topics(timeout=10).topics)
     yield name
     admin.delete_topics([name])[name].result(10)

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 from confluent_kafka import TopicPartition
-from confluent_kafka.admin import AdminClient
 
 from schemas.codec import encode
 from schemas.envelope import Position
 from schemas.generation import GenerationRecord
 from tests.generation_logs import chunk, ended, started, stopped
 from tests.integration.topics.writing import RECORD, catalogue_of, keys_of, producing
+from topics.clients import open_admin
 from topics.consumer import assigned_consumer
 from topics.errors import LogUnavailable, OutOfRange
 from topics.scan import fold_generation, scan, watermarks
@@ -44,7 +44,7 @@ async def test_a_span_the_log_does_not_hold_is_out_of_range(
 
 
 async def test_records_that_were_deleted_are_out_of_range(kafka: dict[str, str], ten: str) -> None:
-    admin = AdminClient({**kafka})
+    admin = open_admin({**kafka})
     deleted = admin.delete_records([TopicPartition(ten, 0, 4)])
     for future in deleted.values():
         future.result(10)
@@ -59,7 +59,7 @@ class DeletedMeanwhile:
 
     def __init__(self, properties: dict[str, str]) -> None:
         self._consumer = assigned_consumer(properties)
-        self._admin = AdminClient({**properties})
+        self._admin = open_admin({**properties})
 
     def assign(self, places: list[TopicPartition]) -> None:
         deleted = self._admin.delete_records([TopicPartition(places[0].topic, places[0].partition, 4)])

@@ -8,10 +8,11 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from confluent_kafka import Message, Producer
+from confluent_kafka import Message
 
 from tests.eventually import eventually
 from tests.integration.topics.writing import RECORD, Doorbells, catalogue_of, keys_of, producing
+from topics.clients import open_producer
 from topics.errors import FatalLogError, LogUnavailable
 from topics.tail import Tail
 
@@ -92,7 +93,7 @@ async def test_a_busy_loop_gets_its_records_in_few_batches_and_loses_none(
     async with producing(kafka, topics) as log, tailing(kafka, topic, seen):
         await log.send(topic, "a", RECORD)
         await eventually(lambda: len(seen.messages) == 1)
-        other = Producer({**kafka})
+        other = open_producer({**kafka})
         partition = topics.partition(topic, "a")
         for n in range(20_000):
             other.produce(topic, b"%d" % n, partition=partition)

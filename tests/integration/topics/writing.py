@@ -17,8 +17,8 @@ Doorbells = Topic[CancelRequested]
 RECORD = CancelRequested(envelope(), "g", "c", "cancelled")
 
 
-def catalogue_of(name: str, epoch: int = 0) -> Catalogue:
-    return Catalogue({name: TopicSpec(name, "key", (), 2, DAY_MS, "tests", epoch=epoch)})
+def catalogue_of(name: str, seams: tuple[int, ...] = ()) -> Catalogue:
+    return Catalogue({name: TopicSpec(name, "key", (), 2, DAY_MS, "tests", seams=seams)})
 
 
 @asynccontextmanager

@@ -118,9 +118,9 @@ async def test_what_is_deleted_or_somebody_elses_has_no_past(
         ("", "it is neither a time nor a cut"),
         ("2026-13-01", "it is neither a time nor a cut"),
         ("2026-11-21T08:30:00 01:00", "it is neither a time nor a cut"),
-        ("2999-01-01T00:00:00Z", "that has not come yet"),
-        ("conversation-events:0=-1", "is no part of a cut"),
-        ("conversation-events:0=1,conversation-events:0=2", "stands twice in the cut"),
+        ("2999-01-01T00:00:00Z", "it is in the future"),
+        ("conversation-events:0=-1", "is not part of a cut"),
+        ("conversation-events:0=1,conversation-events:0=2", "appears twice in the cut"),
         ("conversation-events:0=999999", "lies beyond the end"),
     ],
 )
@@ -131,7 +131,7 @@ async def test_a_moment_that_cannot_be_is_refused(alice: httpx.AsyncClient, as_o
     error = answer.json()["error"]
     assert (error["param"], error["code"]) == ("as_of", "invalid_value")
     assert why in error["message"]
-    assert "Allowed is a time up to now" in error["message"]
+    assert "Expected: a time up to now" in error["message"]
 
 
 def test_now_is_no_future() -> None:
@@ -143,7 +143,7 @@ def test_now_is_no_future() -> None:
 @pytest.mark.parametrize(
     ("failure", "code"),
     [
-        (PastOutOfReach("Reading that past took too long"), "past_out_of_reach"),
+        (PastOutOfReach("Reading the history took too long"), "past_out_of_reach"),
         (OutOfRange("conversation-events", 0, 0, 5, 9), "past_not_held"),
         (LogUnavailable("away"), "log_unavailable"),
     ],

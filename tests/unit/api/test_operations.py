@@ -29,7 +29,7 @@ async def test_a_role_that_cannot_stay_up_makes_health_red_and_nothing_else(monk
     async with world.client(None) as client:
         answer = await client.get("/health")
         assert (answer.status_code, answer.json()) == (200, {"status": "ok", "checks": {"log": "ok"}, "roles": {}})
-        told["recorder"] = "token-chunks:0@7: this record is newer than me (schema id 45): upgrade"
+        told["recorder"] = "token-chunks:0@7: this record was written by a newer release (schema id 45): upgrade"
         assert (await client.get("/health")).status_code == 200, "kept for a second"
         monkeypatch.setattr("api.http.readiness.monotonic_s", lambda: 10**9 + KEPT_S)
         answer = await client.get("/health")

@@ -73,7 +73,7 @@ async def test_positions_that_are_none(alice: httpx.AsyncClient, wrong: str) -> 
         await alice.get(path, params={"after": wrong}),
     ):
         assert (answer.status_code, answer.json()["error"]["code"]) == (400, "invalid_position")
-        assert "0 to 3 can be resumed from" in answer.json()["error"]["message"]
+        assert "can be resumed from 0 to 3" in answer.json()["error"]["message"]
 
 
 async def test_a_position_in_what_has_not_begun(world: World, alice: httpx.AsyncClient) -> None:
@@ -85,7 +85,7 @@ async def test_a_position_in_what_has_not_begun(world: World, alice: httpx.Async
         generation = next(iter(world.adapters.hub._by_generation))
         answer = await alice.get(f"/api/v1/generations/{generation}/stream?after=0")
         assert answer.status_code == 400
-        assert "nothing of it is there yet" in answer.json()["error"]["message"]
+        assert "the stream has no frames yet" in answer.json()["error"]["message"]
         await alice.post(f"/api/v1/generations/{generation}/cancel")
     assert [event.event for event in events_of(waiting.result().content)] == ["message_start", "message_end"]
 
@@ -98,7 +98,7 @@ async def test_one_position_once(alice: httpx.AsyncClient) -> None:
         await alice.get(f"{path}?after=1&after=1"),
     ):
         assert answer.status_code == 400
-        assert "Send one position, once" in answer.json()["error"]["message"]
+        assert "Send exactly one position" in answer.json()["error"]["message"]
     assert (await alice.get(f"{path}?after=2", headers={"Last-Event-ID": "2"})).status_code == 200
 
 

@@ -49,10 +49,10 @@ def test_a_whole_models_file_will_do(tmp_path: Path) -> None:
     ("text", "line", "problem"),
     [
         (GOOD.replace('version = "2", ', ""), 3, "the key 'version' is missing"),
-        (GOOD.replace("0.15", '"cheap"'), 3, "'cheap' is no price"),
+        (GOOD.replace("0.15", '"cheap"'), 3, "'cheap' is not a price"),
         (GOOD.replace("0.15", "0.0000001"), 3, "too many decimals"),
         (GOOD.replace("input = 1", "inptu = 1"), 9, "unknown key 'inptu', did you mean 'input'?"),
-        (GOOD.replace("large", "small"), 6, "stands there twice"),
+        (GOOD.replace("large", "small"), 6, "appears twice"),
         ("", 1, "'model' is missing"),
         ("model = [", 1, "TOML is expected"),
     ],

@@ -64,7 +64,7 @@ def test_who_stops_at_a_newer_record_leaves_a_note_for_its_supervisor(
     error = NewerRecord(45)
     monkeypatch.setenv("VERBATIM_LIFESIGN", str(sign))
     tell_newer(get_logger("test"), error, "token-chunks", 0, 12)
-    note = "token-chunks:0@12: this record is newer than me (schema id 45): upgrade\n"
+    note = "token-chunks:0@12: this record was written by a newer release (schema id 45): upgrade\n"
     assert newer_note(sign).read_text() == note
     assert exit_status(ExceptionGroup("tasks", [error])) == EXIT_NEWER
     monkeypatch.setenv("VERBATIM_LIFESIGN", str(tmp_path / "gone" / "recorder-0.beat"))

@@ -12,7 +12,7 @@ from cassandra import InvalidRequest, Unauthorized
 import projections.projector as module
 from infra.cassandra import StoreRefused, StoreUnavailable, ValueRefused, _translate
 from projections.projector import Projector
-from projections.registry import PROJECTIONS, TOPICS, Projection, folded, newest
+from projections.registry import PROJECTIONS, Projection, folded, newest
 from projections.rows import Put, RowChange, Unprojectable
 from projections.versions import MEMORY_S
 from projections.watermarks import WATERMARKS, LogPlace
@@ -22,7 +22,7 @@ from schemas.envelope import Position
 from tests.eventually import eventually
 from tests.fakes.projection_logs import prompt
 from tests.fakes.row_store import MemoryRowStore
-from topics.catalogue import CONVERSATION_EVENTS, USAGE_RECORDS
+from topics.catalogue import CONVERSATION_EVENTS, USAGE_RECORDS, catalogue
 
 
 class GatedWriter:
@@ -52,7 +52,7 @@ class GatedWriter:
 
 @asynccontextmanager
 async def running(writer: GatedWriter) -> AsyncIterator[Projector]:
-    projector = Projector(writer, PROJECTIONS, dict.fromkeys(TOPICS, 0))
+    projector = Projector(writer, PROJECTIONS, catalogue())
     async with asyncio.TaskGroup() as group:
         group.create_task(projector.run())
         yield projector
@@ -184,7 +184,7 @@ TWO = ONE.at(2)
 
 @asynccontextmanager
 async def following(writer: GatedWriter, versions: Versions) -> AsyncIterator[Projector]:
-    projector = Projector(writer, (ONE,), dict.fromkeys(TOPICS, 0), versions)
+    projector = Projector(writer, (ONE,), catalogue(), versions)
     async with asyncio.TaskGroup() as group:
         group.create_task(projector.run())
         yield projector

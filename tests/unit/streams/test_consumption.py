@@ -256,7 +256,7 @@ async def test_what_is_held_may_be_parked_later_once_the_log_is_there_and_is_ack
     await source.park(ValueError("the store refuses it"))
     ((_, _, letter),) = agent.log.sent
     assert (letter.offset, letter.key, letter.value, letter.error_type) == (7, b"u", None, "ValueError")
-    assert "read it at its place" in letter.reason
+    assert "read it at its offset" in letter.reason
     assert agent.acknowledged == [7]
 
 

@@ -26,6 +26,7 @@ from streams.conversation.ports import NoHistory
 from streams.faust.app import Source
 from tests.fakes.history import HistoryAway, MemoryHistory
 from tests.unit.streams.commands import CAUSE, NOW_US, prompt, regenerate, stateless
+from topics.catalogue import CONVERSATION_EVENTS, catalogue
 from topics.errors import LogUnavailable, RecordRefused
 from topics.headers import Headers, headers_of
 
@@ -82,7 +83,7 @@ class World:
             MODELS,
             POLICY,
             self.history,
-            0,
+            catalogue()[CONVERSATION_EVENTS],
             store_errors=(HistoryAway,),
             history_wait_s=wait_s,
         )

@@ -15,7 +15,7 @@ from streams.metering.agent import make_metering_app
 
 @pytest.mark.parametrize(
     "mistake",
-    [SettingsError("kafka.bootstrap: say where"), ModelsFileError(Path("models.toml"), 3, "unknown key")],
+    [SettingsError("kafka.bootstrap is empty"), ModelsFileError(Path("models.toml"), 3, "unknown key")],
 )
 def test_a_mistake_is_one_line(mistake: Exception, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended, explained():

@@ -31,7 +31,7 @@ async def test_a_command_repeated_after_its_outcome_was_committed_holds_up_no_co
     """After a restart the watchdog sees the repeated command alone: nothing but the log says that it is over."""
     monkeypatch.setattr("streams.watchdog.agent.ended_among", lambda _, turns: {turn.generation_id for turn in turns})
     nobody: Any = None
-    watchdog = Watchdog({}, ModelCatalogue.load(), nobody, 0)
+    watchdog = Watchdog({}, ModelCatalogue.load(), nobody, catalogue()[CONVERSATION_EVENTS])
     acknowledged: list[int] = []
     for offset in (9, 10):
         command = prompt(generation_id=f"generation-{offset}")
@@ -63,7 +63,7 @@ async def test_a_turn_whose_end_the_log_refuses_is_parked_and_holds_up_no_others
 ) -> None:
     monkeypatch.setattr("streams.watchdog.agent.ended_among", lambda _, turns: set())
     log: Any = RefusingLog(error)
-    watchdog = Watchdog({}, ModelCatalogue.load(), log, 0)
+    watchdog = Watchdog({}, ModelCatalogue.load(), log, catalogue()[CONVERSATION_EVENTS])
     acknowledged: list[int] = []
     acknowledge = partial(acknowledged.append, 9)
     await watchdog.handle(prompt(), Source(CONVERSATION_EVENTS, 1, 9, NOW_US, b"c", True, acknowledge))
@@ -87,7 +87,7 @@ async def test_a_prompt_that_its_agent_parks_is_still_ended_at_its_deadline(monk
     """Sealed content is poison to the conversation agent; the watchdog reads no content."""
     monkeypatch.setattr("streams.watchdog.agent.ended_among", lambda _, turns: set())
     log: Any = RecordingLog()
-    watchdog = Watchdog({}, ModelCatalogue.load(), log, 0)
+    watchdog = Watchdog({}, ModelCatalogue.load(), log, catalogue()[CONVERSATION_EVENTS])
     command = prompt(content=Sealed("k", b"n", b"c"))
     await watchdog.handle(command, Source(CONVERSATION_EVENTS, 1, 9, NOW_US, b"c", True, lambda: None))
     await watchdog._end(watchdog._turns.due(LONG_AFTER_US, 10))

@@ -9,10 +9,11 @@ from typing import get_args, get_origin, get_type_hints
 import pytest
 
 import topics.catalogue
+from schemas.families import members
 from schemas.generation import AttemptEnded, AttemptStarted, GenerationEnded, GenerationRequested, TokenChunk
 from topics.catalogue import CONTROL, CONVERSATION_EVENTS, DEAD_LETTERS, TOKEN_CHUNKS, catalogue, jobs_topic
 from topics.spec import DAY_MS, EIGHT_MIB, FOR_EVER_MS
-from topics.topic import Topic, members
+from topics.topic import Topic
 
 KEPT_MS = {
     "conversation-events": FOR_EVER_MS,

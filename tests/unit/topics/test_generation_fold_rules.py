@@ -145,7 +145,7 @@ def test_a_reason_that_only_a_newer_release_knows_stops_the_reader_and_changes_n
 ) -> None:
     word = {"finish_reason": "paused"} if isinstance(end, AttemptEnded) else {"reason": "paused"}
     fold, _ = folded([started("a"), chunk("a", 1)])
-    with pytest.raises(NewerRecord, match="'paused' is newer than me: upgrade"):
+    with pytest.raises(NewerRecord, match="'paused' comes from a newer release: upgrade this process"):
         fold.apply(replace(end, **word))  # type: ignore[arg-type]
     assert not fold.finished
     assert fold.apply(end) == 2

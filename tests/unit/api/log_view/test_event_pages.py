@@ -271,8 +271,8 @@ async def test_a_cursor_that_nothing_stands_before_is_an_empty_page(alice: httpx
 @pytest.mark.parametrize(
     ("failure", "code"),
     [
-        (PastOutOfReach("Reading that past took too long"), "past_out_of_reach"),
-        (PastBusy("8 ask for the past already"), "overloaded"),
+        (PastOutOfReach("Reading the history took too long"), "past_out_of_reach"),
+        (PastBusy("8 history reads are already waiting"), "overloaded"),
         (NewerRecord(77), "newer_record"),
         (OutOfRange("conversation-events", 0, 0, 5, 9), "past_not_held"),
         (LogUnavailable("away"), "log_unavailable"),

@@ -125,10 +125,10 @@ NOTHING = "beyond-the-end"
 @pytest.mark.parametrize(
     ("after", "why"),
     [
-        ("nonsense", "is no part of a cut"),
-        ("5", "is no part of a cut"),
-        ("", "is no part of a cut"),
-        (f"{CONVERSATION_EVENTS}:0=1,{CONVERSATION_EVENTS}:0=2", "stands twice"),
+        ("nonsense", "is not part of a cut"),
+        ("5", "is not part of a cut"),
+        ("", "is not part of a cut"),
+        (f"{CONVERSATION_EVENTS}:0=1,{CONVERSATION_EVENTS}:0=2", "appears twice"),
         (NOTHING, "lies beyond the end"),
         ("no-such-topic:0=1", "the log has no no-such-topic:0"),
         ("x" * 9000, "too long"),

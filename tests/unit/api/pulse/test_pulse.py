@@ -148,7 +148,7 @@ async def test_a_log_that_is_away_is_not_asked_for_nobody(
 
 
 async def test_it_begins_without_a_past_that_others_are_reading(world: World, admin: httpx.AsyncClient) -> None:
-    world.history.failure = PastOutOfReach("Many ask for the past just now")
+    world.history.failure = PastOutOfReach("8 history reads are already waiting")
     async with world.watched():
         assert (await admin.get(PULSE)).json()["ttftMs"]["n"] == 0
 

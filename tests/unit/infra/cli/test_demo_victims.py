@@ -73,7 +73,7 @@ def test_a_child_of_the_supervisor_is_killed(state: Path) -> None:
 
 
 def test_a_stranger_is_not(state: Path) -> None:
-    with pytest.raises(UserError, match="no process of this stack"):
+    with pytest.raises(UserError, match="not a process of this stack"):
         kill(state, (StackChild("worker-0", "worker", os.getpid()),))
 
 
@@ -81,14 +81,14 @@ def test_nor_one_that_has_ended(state: Path) -> None:
     with sleeper() as child:
         child.kill()
         child.wait()
-        with pytest.raises(UserError, match="has ended by itself"):
+        with pytest.raises(UserError, match="has ended already"):
             kill(state, (StackChild("worker-0", "worker", child.pid),))
 
 
 def test_without_a_supervisor_nobody_is_killed(tmp_path: Path) -> None:
     Layout.at(tmp_path / "state").create()
     with sleeper() as child:
-        with pytest.raises(UserError, match="no process of this stack"):
+        with pytest.raises(UserError, match="not a process of this stack"):
             kill(tmp_path / "state", (StackChild("worker-0", "worker", child.pid),))
         assert child.poll() is None
 

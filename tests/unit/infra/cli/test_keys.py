@@ -123,7 +123,7 @@ async def test_a_link_is_made_for_a_key_that_opens() -> None:
     assert await accounts(store).key_for_link(other.key_id[:8], first.secret) == sha256_of(other.secret)
     for key in (first, other):
         await accounts(store).revoke(key.key_id)
-    with pytest.raises(UserError, match=r"the first key is revoked: name another one, \./verbatim key list"):
+    with pytest.raises(UserError, match=r"the first key is revoked: name another one \(see \./verbatim key list"):
         await accounts(store).key_for_link(None, first.secret)
     with pytest.raises(UserError, match="of user bob is revoked"):
         await accounts(store).key_for_link(other.key_id, first.secret)
@@ -152,7 +152,7 @@ def test_names(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["", " ", "-a", ".a", "a b", "a\n", "ä", "a/b", "x" * 65, "\x1b[2J"])
 def test_bad_names_are_told(name: str) -> None:
-    with pytest.raises(UserError, match="is no user name"):
+    with pytest.raises(UserError, match="is not a user name"):
         checked_user(name)
 
 
@@ -166,7 +166,7 @@ def test_bad_labels_are_told(label: str) -> None:
     ("arguments", "line"),
     [
         (["create"], "no stack is running in"),
-        (["create", "--user", "a b"], "is no user name"),
+        (["create", "--user", "a b"], "is not a user name"),
         (["list"], "no stack is running in"),
         (["revoke", "x"], "no stack is running in"),
         (["link"], "no stack is running in"),

@@ -130,7 +130,7 @@ def test_what_does_not_hold_together_is_named() -> None:
     found = "\n".join(problems({**registered_schemas(), newer.id: newer}))
     assert "verbatim.TokenChunk: version 2 cannot read version 1" in found
     assert "verbatim.TokenChunk: schemas/upcast.py has no step from version 1 to 2" in found
-    assert "verbatim.TokenChunk: the type says something else than version 2" in found
+    assert "verbatim.TokenChunk: the type differs from version 2" in found
     found = "\n".join(problems({**registered_schemas(), 10: replace(chunk, subject="verbatim.Chunk")}))
     assert "id 10 is verbatim.Chunk by the index, and verbatim.TokenChunk by its file" in found
     assert "TokenChunk has no schema" in found

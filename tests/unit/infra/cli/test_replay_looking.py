@@ -16,14 +16,14 @@ NOWHERE = ("--state", "/nowhere")
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("verify", "nothing"), "verbatim: 'nothing' is no projection: messages, "),
-        (("verify", "messages", "usage", "--version", "2"), "--version and --dump are of one projection"),
-        (("verify", "--sample", "half"), "'half' is no sample: 5% (of all partitions) or 3/16"),
+        (("verify", "nothing"), "verbatim: 'nothing' is not a projection: use "),
+        (("verify", "messages", "usage", "--version", "2"), "--version and --dump need exactly one projection"),
+        (("verify", "--sample", "half"), "'half' is not a sample: use 5% (of all partitions) or 3/16"),
         (("verify", "messages"), "no stack is running in /nowhere"),
         (("show", "thing", "x"), "'thing' cannot be looked at: conversation, generation, user can"),
-        (("show", "conversation", "x\x1b[2J"), "'x[2J' is no id of a conversation"),
-        (("show", "user", " "), "'' is no id of a user"),
-        (("diff", "generation", "y", "--from", "1m"), "'y' is no id of a generation"),
+        (("show", "conversation", "x\x1b[2J"), "'x[2J' is not the id of a conversation"),
+        (("show", "user", " "), "'' is not the id of a user"),
+        (("diff", "generation", "y", "--from", "1m"), "'y' is not the id of a generation"),
     ],
 )
 def test_what_cannot_be_is_refused_in_one_line(arguments: tuple[str, ...], said: str) -> None:

@@ -25,7 +25,7 @@ def test_an_id_may_be_given_as_chat_completions_writes_it() -> None:
     assert stream._id_of("chatcmpl-0123456789abcdef0123456789abcdef") == "01234567-89ab-cdef-0123-456789abcdef"
     assert stream._id_of("a-1") == "a-1"
     for wrong in ("", "a b", "a\n", "é", "x" * 101):
-        with pytest.raises(UserError, match="no generation's id"):
+        with pytest.raises(UserError, match="not a generation id"):
             stream._id_of(wrong)
 
 

@@ -67,7 +67,7 @@ def test_a_stack_file_that_nobody_holds_is_of_a_stopped_stack(tmp_path: Path) ->
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"api": 3}'])
 def test_a_damaged_stack_file_is_told_as_such(tmp_path: Path, text: str) -> None:
     (tmp_path / "stack.json").write_text(text)
-    with pytest.raises(UserError, match=r"is no stack\.json"):
+    with pytest.raises(UserError, match=r"is not a valid stack\.json"):
         read_stack_file(tmp_path / "stack.json")
 
 

@@ -32,5 +32,5 @@ def test_places_in_time(text: str, start: Start) -> None:
 
 @pytest.mark.parametrize("text", ["", "10", "10 m", "-5m", "yesterday", "999999999d", "2026-13-01", "10m\n"])
 def test_other_words_are_told(text: str) -> None:
-    with pytest.raises(UserError, match="no place in time"):
+    with pytest.raises(UserError, match="not a place in time"):
         start_of(text, NOW)

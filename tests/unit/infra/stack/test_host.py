@@ -37,8 +37,8 @@ def test_a_good_host_may_start() -> None:
     [
         ({"api_port_free": False}, r"port: 8080 is taken; .*--port N"),
         ({"memory_available": GIB}, r"memory: 1.0 GiB free, 2.6 GiB needed; stop other programs"),
-        ({"disk_free": GIB}, r"disk: 1.0 GiB free, 2.0 GiB needed; make room where /state lies"),
-        ({"cache_free": 1}, r"java servers: .*; make room where /cache lies, or set VERBATIM_CACHE"),
+        ({"disk_free": GIB}, r"disk: 1.0 GiB free, 2.0 GiB needed; free disk space at /state"),
+        ({"cache_free": 1}, r"java servers: .*; free disk space at /cache, or set VERBATIM_CACHE"),
         ({"modules_missing": ("faust-streaming",)}, r"modules: missing: faust-streaming; delete .venv"),
         ({"glibc": (2, 31)}, r"glibc: 2.31; Triton needs glibc 2.35"),
         ({"glibc": None}, r"glibc: none; Triton needs"),

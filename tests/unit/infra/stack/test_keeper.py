@@ -158,7 +158,7 @@ def test_a_server_that_answers_nothing_is_killed_and_started_again(host: Host, m
 
 
 NEWER = "exited with code 3"
-NOTE = "token-chunks:0@12: this record is newer than me (schema id 45): upgrade"
+NOTE = "token-chunks:0@12: this record was written by a newer release (schema id 45): upgrade"
 
 
 def test_one_that_met_a_newer_record_is_tried_again_every_minute_and_never_given_up(host: Host) -> None:

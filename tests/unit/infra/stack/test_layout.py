@@ -26,7 +26,7 @@ def test_the_folder_is_private_and_keeps_its_id(layout: Layout) -> None:
 
 def test_other_peoples_folders_are_neither_used_nor_deleted(tmp_path: Path) -> None:
     (tmp_path / "thesis.doc").write_text("x")
-    with pytest.raises(ForeignFolder, match="is not empty and no state folder"):
+    with pytest.raises(ForeignFolder, match="is not empty and not a state folder"):
         Layout.at(tmp_path).create()
     with pytest.raises(ForeignFolder, match="nothing deleted"):
         Layout.at(tmp_path).delete()

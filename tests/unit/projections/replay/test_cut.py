@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 
 import projections.projector as module
 from projections.projector import Projector
-from projections.registry import TOPICS, Projection, newest
+from projections.registry import Projection, newest
 from projections.versions import SETTLED_S
 from projections.watermarks import LogPlace
 from tests.fakes.projection_logs import prompt
 from tests.fakes.row_store import MemoryRowStore
-from topics.catalogue import CONVERSATION_EVENTS
+from topics.catalogue import CONVERSATION_EVENTS, catalogue
 
 ONE = newest("conversations")
 TWO = ONE.at(2)
@@ -43,7 +43,7 @@ def test_every_record_is_below_the_cut_or_written_to_both(
     async def project() -> set[str]:
         nonlocal now_s
         store = MemoryRowStore()
-        projector = Projector(store, (ONE,), dict.fromkeys(TOPICS, 0), versions)
+        projector = Projector(store, (ONE,), catalogue(), versions)
         async with asyncio.TaskGroup() as group:
             group.create_task(projector.run())
             for offset, (at_s, pause_s) in enumerate(zip(appended, pauses, strict=False)):

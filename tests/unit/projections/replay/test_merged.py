@@ -83,7 +83,7 @@ def test_compacting_changes_nothing_that_comes_out(
 
 def test_two_spools_do_not_share_a_folder(tmp_path: Path) -> None:
     spool = Spool(tmp_path / "s", TABLES, Span(), "test")
-    with pytest.raises(ScratchError, match="another run is at work in "):
+    with pytest.raises(ScratchError, match="another run is using "):
         Spool(tmp_path / "s", TABLES, Span(), "test")
     spool.discard()
     Spool(tmp_path / "s", TABLES, Span(), "test").discard()

@@ -80,7 +80,7 @@ def test_a_second_rebuild_is_told_who_is_at_it() -> None:
     with pytest.raises(Refused, match="usage is being rebuilt already: version 2, by ada's process"):
         rebuild_plan("usage", rows, 1, 1)
     assert rebuild_plan("usage", rows, 1, 1, is_gone=lambda holder: True) == GoOn(rows[1])
-    with pytest.raises(Refused, match="version 2 of usage is being worked at by ada's process"):
+    with pytest.raises(Refused, match="version 2 of usage is in use by ada's process"):
         droppable("usage", rows, 2, 1)
 
 
@@ -102,5 +102,5 @@ def test_the_projector_writes_what_is_filled_or_ready_in_the_registrys_order() -
     found = written(rows)
     assert list(dict.fromkeys(p.name for p in found)) == [p.name for p in PROJECTIONS]
     assert [p.version for p in found if p.name == "usage"] == [1, 3, 4]
-    with pytest.raises(StoreRefused, match="version 9 of usage is of definition 77, which this release has not"):
+    with pytest.raises(StoreRefused, match="version 9 of usage is of definition 77, which this release does not have"):
         written([Version("usage", 9, 77, "filling")])

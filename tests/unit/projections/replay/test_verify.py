@@ -228,7 +228,7 @@ def test_records_of_a_newer_release_are_named_and_left_out(tmp_path: Path) -> No
     verdict = verified(later, rows, conversations, tmp_path / "s")
     assert (verdict.equal, verdict.parked_count, verdict.newer_count) == (True, 0, 1)
     assert [(record.topic, record.offset, record.reason) for record in verdict.newer] == [
-        (newer.topic, 3, f"this record is newer than me (schema id {newest + 1}): upgrade")
+        (newer.topic, 3, f"this record was written by a newer release (schema id {newest + 1}): upgrade")
     ]
     # One that comes while the tables are read explains nothing, and ends nothing.
     assert not verified(later, MemoryRows(), conversations, tmp_path / "s", cut=log.ends()).equal
@@ -271,7 +271,7 @@ def test_a_full_disk_is_one_clear_line(tmp_path: Path, monkeypatch: pytest.Monke
 
     monkeypatch.setattr("projections.replay.spool.write_run", full)
     log, _ = story()
-    with pytest.raises(ScratchError, match=r"the disk of .* is full: make room there and run it again"):
+    with pytest.raises(ScratchError, match=r"the disk of .* is full: free space there and run it again"):
         verified(log, MemoryRows(), BY_NAME["conversations"], tmp_path / "s")
 
 

@@ -15,7 +15,9 @@ from topics.errors import ArchiveUnavailable
     "url", ["", "x", "/a/folder", "file://host/x", "file:///", "http://x/y", "s3://", "memory:///"]
 )
 def test_what_is_no_place_is_refused(url: str) -> None:
-    with pytest.raises(ArchiveUnavailable, match="is no place for an archive: file:///FOLDER or s3://BUCKET/PREFIX"):
+    with pytest.raises(
+        ArchiveUnavailable, match="is not an archive's location: use file:///FOLDER or s3://BUCKET/PREFIX"
+    ):
         open_objects(url)
 
 
@@ -29,7 +31,9 @@ def test_a_full_disk_is_one_clear_line(tmp_path: Path, monkeypatch: pytest.Monke
         )
 
     monkeypatch.setattr(obstore, "put", full)
-    with pytest.raises(ArchiveUnavailable, match="is full: a/0/x was not written, and nothing of it stayed") as caught:
+    with pytest.raises(
+        ArchiveUnavailable, match="is full: a/0/x was not written, and nothing of it was kept"
+    ) as caught:
         objects.put("a/0/x", b"")
     assert "\n" not in str(caught.value)
 
@@ -37,7 +41,7 @@ def test_a_full_disk_is_one_clear_line(tmp_path: Path, monkeypatch: pytest.Monke
 def test_other_trouble_is_one_clear_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     objects = open_objects(f"file://{tmp_path}")
     (tmp_path / "a").write_text("a file where a folder must be")
-    with pytest.raises(ArchiveUnavailable, match=r"does not work at a/0/x: .*Not a directory") as caught:
+    with pytest.raises(ArchiveUnavailable, match=r"failed at a/0/x: .*Not a directory") as caught:
         objects.put("a/0/x", b"")
     assert "\n" not in str(caught.value) and "Debug" not in str(caught.value)
 

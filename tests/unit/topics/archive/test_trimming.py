@@ -30,7 +30,7 @@ def test_nothing_is_trimmed_that_is_not_archived_or_still_to_be_read(
     [
         (50, 80, {"projections": 90}, 50, ASKED),
         (99, 80, {"projections": 90}, 80, "the archive ends there"),
-        (99, 95, {"projections": 90, "metering": 85}, 85, "the consumer group metering has come no further"),
+        (99, 95, {"projections": 90, "metering": 85}, 85, "the consumer group metering has not read further"),
         (99, 95, {"metering": 99}, 10, "the consumer group projections has committed nothing yet"),
         (99, 0, {"projections": 99}, 10, "the archive ends there"),
     ],
