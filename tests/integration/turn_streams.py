@@ -23,8 +23,8 @@ from topics.scan import watermarks
 
 FAUST = {
     "conversation": "tests.integration.streams_probe.conversation",
-    "metering": "streams.metering.main",
-    "watchdog": "streams.watchdog.main",
+    "metering": "infra.processes.metering",
+    "watchdog": "infra.processes.watchdog",
 }
 MODEL = ModelCatalogue.load().default_model.id
 WAIT_S = 40.0
@@ -43,10 +43,10 @@ class Streams:
     def start(self, name: str) -> StreamProcess:
         env = {"VERBATIM_INSTANCE": "0"}
         if name == "recorder":
-            command = [sys.executable, "-m", "streams.recorder"]
+            command = [sys.executable, "-m", "infra.processes.recorder"]
             process = StreamProcess(command, self.settings, self.folder, name, env)
         else:
-            process = StreamProcess.faust(FAUST[name], self.settings, self.folder, name, env)
+            process = StreamProcess.agent(FAUST[name], self.settings, self.folder, name, env)
         self.running[name] = process
         return process
 
