@@ -81,20 +81,27 @@ async def give_feedback(
     if await is_repeat(fresh, commands.reads, command):
         return Response(status_code=204, headers={REPLAYED_HEADER: "true"})
     event = FeedbackGiven(
-        given,
-        conversation_id,
-        caller.user_id,
-        message_id,
-        body.rating,
-        body.comment,
-        command.hash_to_write,
+        envelope=given,
+        conversation_id=conversation_id,
+        user_id=caller.user_id,
+        message_id=message_id,
+        rating=body.rating,
+        comment=body.comment,
+        request_hash=command.hash_to_write,
     )
     at = await send(commands.log, CONVERSATION_EVENTS, conversation_id, event, key)
 
     async def restore(first: CommandRow) -> None:
         said_again = replace(given, event_id=ids.event_id(given.event_id, "FeedbackGiven"))
         rating = cast("Rating", first.rating or "none")
-        again = FeedbackGiven(said_again, conversation_id, caller.user_id, message_id, rating, first.comment)
+        again = FeedbackGiven(
+            envelope=said_again,
+            conversation_id=conversation_id,
+            user_id=caller.user_id,
+            message_id=message_id,
+            rating=rating,
+            comment=first.comment,
+        )
         await send(commands.log, CONVERSATION_EVENTS, conversation_id, again, key)
 
     await settle(commands.reads, command, at, restore)

@@ -84,13 +84,13 @@ async def start_conversation(
             raise KeyReused  # begun by a release whose records tell no hash
         return json_answer(conversation_json(known), 201, {REPLAYED_HEADER: "true"})
     event = ConversationStarted(
-        born,
-        conversation_id,
-        caller.user_id,
-        body.title,
-        body.model,
-        body.system_prompt,
-        command.hash_to_write,
+        envelope=born,
+        conversation_id=conversation_id,
+        user_id=caller.user_id,
+        title=body.title,
+        model=body.model,
+        system_prompt=body.system_prompt,
+        request_hash=command.hash_to_write,
     )
     at = await send(commands.log, CONVERSATION_EVENTS, conversation_id, event, key)
     await settle(commands.reads, command, at)
