@@ -95,7 +95,14 @@ class Streams:
     def submit(self, *prompts: PromptSubmitted) -> None:
         for submitted in prompts:
             envelope = Envelope(draw_id(), now_us(), None, "request", "user:u")
-            begun = ConversationStarted(envelope, submitted.conversation_id, "u", None, None, "be brief")
+            begun = ConversationStarted(
+                envelope=envelope,
+                conversation_id=submitted.conversation_id,
+                user_id="u",
+                title=None,
+                model=None,
+                system_prompt="be brief",
+            )
             self.write(CONVERSATION_EVENTS, submitted.conversation_id, begun, submitted)
 
 
