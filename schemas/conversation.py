@@ -38,7 +38,7 @@ class Attachment:
     sha256: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Sampling:
     """How to sample. None: the model's default."""
 
@@ -51,7 +51,7 @@ class Sampling:
     presence_penalty: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ConversationStarted:
     envelope: Envelope
     conversation_id: str
@@ -134,7 +134,7 @@ class ConversationRenamed:
     request_hash: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ConversationShared:
     """A link to the conversation up to a message was made, or (`revoked`) taken back."""
 
@@ -147,7 +147,7 @@ class ConversationShared:
     request_hash: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FeedbackGiven:
     envelope: Envelope
     conversation_id: str

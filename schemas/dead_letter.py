@@ -15,7 +15,7 @@ class Header:
     value: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeadLetter:
     """`value` None: the source record was a tombstone or too large to carry (`reason` says which)."""
 

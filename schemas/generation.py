@@ -49,7 +49,7 @@ class Turn:
     tail: Position
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GenerationRequested:
     """A job: the assembled context and how to answer it.
 
@@ -71,7 +71,7 @@ class GenerationRequested:
     verdict_id: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptStarted:
     """Attempt `number` (from 1) of a generation. Frame 0 is attempt 1's.
 
@@ -100,7 +100,7 @@ class TokenChunk:
     token_ids: tuple[int, ...] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptEnded:
     """The owning attempt's last word. Valid only if its attempt owns the generation and the fold agrees.
 

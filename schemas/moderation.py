@@ -12,7 +12,7 @@ Stage = Literal["prompt", "answer"]
 Decision = Literal["allow", "block", "review"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModerationVerdict:
     """`rule` names what matched (None: nothing did); never the text that did."""
 
@@ -28,7 +28,7 @@ class ModerationVerdict:
     rule: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReviewDecided:
     envelope: Envelope
     conversation_id: str

@@ -9,7 +9,7 @@ from schemas.families import members
 from schemas.price import Usage
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UsageRecorded:
     """`outcome_type` is the outcome's record name; `cost_micros` millionths of `currency` at `price_version`."""
 
@@ -27,7 +27,7 @@ class UsageRecorded:
     ended_at_us: TimestampMicros
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UsageRerated:
     """The same tokens at another price, by backfill `backfill`. The newest one counts; nothing is deleted.
 

@@ -14,7 +14,7 @@ from hmac import compare_digest
 
 from api.access.ports import KeyReads
 from api.access.unknown_keys import TooManyMisses, UnknownKeys
-from api.streaming.tail_hub import LogRecord
+from api.streaming.ports import LogRecord
 from infra.clock import monotonic_s
 from infra.logging import get_logger
 from schemas.account import ApiKeyCreated, ApiKeyRevoked

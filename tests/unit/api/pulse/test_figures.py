@@ -84,7 +84,18 @@ def test_what_is_long_over_is_forgotten() -> None:
 
 
 def test_open_letters() -> None:
-    letter = DeadLetter(ENVELOPE, TOKEN_CHUNKS, 0, 1, "streams.recorder", "X", "why", None, None, ())
+    letter = DeadLetter(
+        envelope=ENVELOPE,
+        topic=TOKEN_CHUNKS,
+        partition=0,
+        offset=1,
+        consumer="streams.recorder",
+        error_type="X",
+        reason="why",
+        key=None,
+        value=None,
+        headers=(),
+    )
     made = figures((9, DEAD_LETTERS, letter))
     assert made.open_letters() == 1
     resolved = DeadLetterResolved(ENVELOPE, Position(0, 0, 0), "dropped", "")
