@@ -8,9 +8,8 @@ from confluent_kafka import Message
 
 from inference_workers.custody import Custody, Interrupt, Job
 from infra.runtime.bounded import Seen
-from schemas.codec import NewerRecord, UndecodableRecord, decode
-from schemas.control import CancelRequested
-from schemas.outcome import Outcome
+from schemas.codec import NewerRecord, UndecodableRecord
+from topics.catalogue import CONTROL, GENERATION_OUTCOMES
 
 MAX_DOORBELLS = 10_000
 
@@ -31,11 +30,9 @@ class Signals:
         """Doorbells: stop what has been ended from outside, remember (boundedly) what has not come yet."""
         for message in messages:
             try:
-                bell = decode(message.value() or b"")
+                bell = CONTROL.decode(message.value())
             except (UndecodableRecord, NewerRecord):
                 continue  # the truth is in token-chunks; a damaged doorbell costs time alone
-            if not isinstance(bell, CancelRequested):
-                continue
             job = self._custody.get(bell.generation_id)
             if job is not None:
                 job.old = True
@@ -50,10 +47,10 @@ class Signals:
             if not isinstance(key, bytes) or not self._custody.has_conversation(key):
                 continue
             try:
-                outcome = decode(message.value() or b"")
+                outcome = GENERATION_OUTCOMES.decode(message.value())
             except (UndecodableRecord, NewerRecord):
                 continue  # no outcome of ours; the sweep asks the log itself
-            job = self._custody.get(outcome.turn.generation_id) if isinstance(outcome, Outcome) else None
+            job = self._custody.get(outcome.turn.generation_id)
             if job is not None:
                 self._seen(job)
 
