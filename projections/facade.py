@@ -74,7 +74,7 @@ class Projections:
         return await conversations.conversation(self.tables, conversation_id)
 
     async def begun_at(self, conversation_id: str) -> int | None:
-        """The offset of the conversation's first record in conversation-events; None if it is not there, or deleted."""
+        """The order key of the conversation's first record; None if it is not there, or deleted."""
         return await conversations.begun_at(self.tables, conversation_id)
 
     async def is_deleted(self, conversation_id: str) -> bool:

@@ -16,6 +16,7 @@ from streams.faust.app import StreamApp
 from streams.faust.mistakes import MISTAKES
 from streams.faust.retrying import Again, NotTaken, Original, StillPoison, retrying
 from topics.catalogue import TOKEN_CHUNKS, Catalogue, catalogue
+from topics.counts import on_broker
 from topics.producer import LogProducer
 from topics.slices.selection import JOBS_PREFIX
 from topics.topic import Topic
@@ -29,11 +30,12 @@ class CannotRetry(UserError):
 
 
 def topics_of(settings: Settings, models: ModelCatalogue) -> Catalogue:
-    """The topics of the installation."""
+    """The topics of the installation, as they are on the broker. Raises LogError."""
     kafka = settings.kafka
-    return catalogue(
+    configured = catalogue(
         models.pools, keyed_partitions=kafka.keyed_partitions, token_chunk_partitions=kafka.token_chunk_partitions
     )
+    return on_broker(kafka.client_properties(), configured)
 
 
 def consumers_of(topic: str, settings: Settings) -> list[str]:
@@ -70,7 +72,9 @@ async def opened(
     make = _AGENTS.get(consumer)
     if make is None:
         raise CannotRetry(_WHY_NOT.get(consumer, f"no consumer of this release is called {consumer!r}: drop it"))
-    async with retrying(_made(make, settings), producer) as again:
+    app = _made(make, settings)
+    app.topics_catalogue = producer.topics  # as the broker has them: its process asks at its start
+    async with retrying(app, producer) as again:
 
         async def checked(original: Original) -> str:
             _refuse_unknown_model(consumer, original, models)

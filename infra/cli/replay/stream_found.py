@@ -27,7 +27,6 @@ from schemas.outcome import (
 from topics.catalogue import CONVERSATION_EVENTS, GENERATION_OUTCOMES, TOKEN_CHUNKS
 from topics.cuts import TopicPartition
 from topics.log import Log, RawRecord
-from topics.partitioner import partition_for
 from topics.scan import generation_of
 
 MOST_FRAMES = 1000
@@ -153,15 +152,14 @@ def _commanded(log: Log, generation_id: str) -> Asked | None:
 
 
 def _with(log: Log, topic: str, text: str, conversation: str | None) -> Iterator[RawRecord]:
-    """The records of a topic that have `text` in them, of one conversation's partition if it is known."""
-    partitions = log.topics().get(topic, 0)
-    if not partitions:
+    """The records of a topic that have `text` in them, of one conversation's partitions if it is known."""
+    layout = log.layouts().get(topic)
+    if layout is None:
         return
-    first, end = log.held({topic: partitions})
+    first, end = log.held({topic: layout.partitions})
     wanted: dict[TopicPartition, int] = dict(end)
     if conversation is not None:
-        place = topic, partition_for(conversation, partitions)
-        wanted = {place: end[place]}
+        wanted = {(topic, p): end[topic, p] for p in layout.partitions_of(conversation)}
     needle = text.encode()
     for batch in log.read(first, wanted):
         yield from (raw for raw in batch if raw.value is not None and needle in raw.value)
