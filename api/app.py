@@ -46,7 +46,7 @@ from api.registry.checks import SchemaChecks
 from api.streaming.readers import Readers
 from api.streaming.tail_hub import TailHub
 from api.turns import generations, messages, model_listing
-from api.turns.ports import GenerationReads, MessageReads, StreamPorts, TurnPorts
+from api.turns.ports import AskPorts, GenerationReads, MessageReads, StreamPorts, TurnPorts
 from api.turns.prompting import PromptSizes
 from infra.cassandra import StoreUnavailable
 from infra.models.catalogue import ModelCatalogue, ModelNotFound
@@ -135,10 +135,12 @@ def ports_of(adapters: Adapters) -> tuple[object, ...]:
         FreshPorts(reads=reads, ends=adapters.ends, own_writes=own_writes, wait_s=settings.read_wait_s),
         CommandPorts(log=log, reads=reads, own_writes=own_writes),
         TurnPorts(
-            streams=StreamPorts(hub=adapters.hub, reads=reads, models=adapters.models),
+            ask=AskPorts(
+                streams=StreamPorts(hub=adapters.hub, reads=reads, models=adapters.models),
+                log=log,
+                own_writes=own_writes,
+            ),
             messages=reads,
-            log=log,
-            own_writes=own_writes,
             readers=adapters.readers,
             prompts=PromptSizes(),
             wait_s=settings.read_wait_s,

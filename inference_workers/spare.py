@@ -40,7 +40,7 @@ def read_orders(line: bytes) -> Orders:
         port = int(said.get("metrics_port", 0))
         return Orders(str(said["instance"]), Path(said["lifesign"]), Path(said["log"]), port)
     except (ValueError, TypeError, KeyError, AttributeError):
-        raise NotOrders("the line on the standard input is no JSON object with instance, lifesign and log") from None
+        raise NotOrders("the line on the standard input is not a JSON object with instance, lifesign and log") from None
 
 
 async def wait_for_orders(stop: asyncio.Event) -> Orders | None:
@@ -51,7 +51,7 @@ async def wait_for_orders(stop: asyncio.Event) -> Orders | None:
             lambda: asyncio.StreamReaderProtocol(reader), sys.stdin
         )
     except (OSError, ValueError):
-        raise NotOrders("a spare waits for its orders on a pipe, and its standard input is none") from None
+        raise NotOrders("a spare gets its orders through a pipe, but its standard input is not a pipe") from None
     beating = asyncio.Event()
     try:
         async with asyncio.TaskGroup() as tasks:

@@ -31,6 +31,7 @@ from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, N
 from cassandra.policies import DCAwareRoundRobinPolicy, ExponentialReconnectionPolicy, TokenAwarePolicy
 from cassandra.query import BatchStatement, BatchType, tuple_factory
 
+from infra.runtime.failures import leaves
 from infra.runtime.metrics import bound
 from infra.settings import CassandraSettings
 
@@ -84,14 +85,7 @@ async def side_by_side(*operations: Coroutine[Any, Any, T]) -> list[T]:
 
 def _gravest(errors: BaseExceptionGroup[StoreError]) -> StoreError:
     """A refusal before an outage, for it will not go away."""
-    flat: list[StoreError] = []
-    nested: list[BaseException] = [errors]
-    while nested:
-        error = nested.pop()
-        if isinstance(error, BaseExceptionGroup):
-            nested += error.exceptions
-        elif isinstance(error, StoreError):
-            flat.append(error)
+    flat = [error for error in leaves(errors) if isinstance(error, StoreError)]
     return next((error for error in flat if isinstance(error, StoreRefused)), flat[0])
 
 

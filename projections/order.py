@@ -28,7 +28,7 @@ class ImpossiblePosition(ValueError):
     """An epoch or offset that no topic of ours can have."""
 
     def __init__(self, epoch: int, offset: int) -> None:
-        super().__init__(f"epoch {epoch}, offset {offset} is no position in a topic")
+        super().__init__(f"epoch {epoch}, offset {offset} is not a position in a topic")
 
 
 def order_key(position: Position) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from schemas.envelope import Envelope
+from schemas.families import members
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,3 +63,4 @@ class BackfillPromoted:
 
 
 DiaryRecord = BackfillStarted | BackfillAdvanced | BackfillCompared | BackfillPromoted
+RECORDS = members(DiaryRecord)

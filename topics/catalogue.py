@@ -13,13 +13,14 @@ from schemas.control import CancelRequested
 from schemas.conversation import ConversationEvent
 from schemas.dead_letter import DeadLetterEvent
 from schemas.envelope import Position
+from schemas.families import members
 from schemas.generation import GenerationRecord, GenerationRequested
 from schemas.moderation import ModerationEvent
 from schemas.outcome import Outcome
 from schemas.usage import UsageEntry, UsageRerated
 from topics.partitioner import partition_for
 from topics.spec import DAY_MS, EIGHT_MIB, FOR_EVER_MS, ONE_MIB, TopicSpec
-from topics.topic import Topic, members
+from topics.topic import Topic
 
 CONVERSATION_EVENTS: Topic[ConversationEvent] = Topic("conversation-events", ConversationEvent)
 TOKEN_CHUNKS: Topic[GenerationRecord] = Topic("token-chunks", GenerationRecord)
@@ -122,4 +123,4 @@ def _spec(
     written_by: str,
     max_record_bytes: int = ONE_MIB,
 ) -> TopicSpec:
-    return TopicSpec(topic, key, topic.record_types, partitions, retention_ms, written_by, max_record_bytes)
+    return TopicSpec(str(topic), key, topic.record_types, partitions, retention_ms, written_by, max_record_bytes)

@@ -7,12 +7,20 @@ from dataclasses import replace
 
 from confluent_kafka import KafkaException
 
-from topics.catalogue import Catalogue
+from infra.settings import KafkaSettings
+from topics.catalogue import Catalogue, catalogue
 from topics.clients import open_admin
 from topics.epochs import BadSeams, Layout, layouts_of, marks_in
 from topics.errors import LogUnavailable, TopicMismatch
 
 TIMEOUT_S = 10.0
+
+
+def configured(kafka: KafkaSettings, pools: tuple[str, ...] = ("default",)) -> Catalogue:
+    """The catalogue as the settings have it: what topics are made with. `on_broker` knows how they are."""
+    return catalogue(
+        pools, keyed_partitions=kafka.keyed_partitions, token_chunk_partitions=kafka.token_chunk_partitions
+    )
 
 
 def with_counts(topics: Catalogue, found: Mapping[str, int]) -> Catalogue:

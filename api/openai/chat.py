@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from fastapi import APIRouter, Request, Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import Send
 
 from api.access.auth import Caller, author_of
 from api.access.key_cache import Principal
@@ -19,20 +19,18 @@ from api.openai.requests import Asked, ChatCompletionRequest
 from api.openai.shapes import CANCELLED, ChunkFrames, completion
 from api.streaming.endings import Ending
 from api.streaming.readers import Reader, Readers
-from api.streaming.serving import serving
+from api.streaming.serving import ServedResponse
 from api.streaming.sources import text_of
-from api.streaming.sse import EventStream, watched
+from api.streaming.sse import EventStream
 from api.streaming.waiting import ended_within
+from api.turns.ask import ask
 from api.turns.cancelling import cancel
-from api.turns.openings import Opened, begin, find_repeat
-from api.turns.ports import TurnPorts, Turns
-from api.turns.prompting import SERVICE_CLASS, TIER, deadline_us
+from api.turns.intents import Asking, PromptIntent
+from api.turns.openings import Opened
+from api.turns.ports import AskPorts, Turns
 from infra.clock import monotonic_s
 from infra.logging import get_logger
 from schemas import ids
-from schemas.conversation import PromptSubmitted
-from schemas.envelope import Position
-from schemas.turns import Command
 
 KEYED_GRACE_S = 12.0
 """A client that sent a key may come back for its answer: those of OpenAI pause up to 8 s between two tries."""
@@ -45,47 +43,26 @@ _log = get_logger(__name__)
 async def create_chat_completion(request: Request, caller: Caller, bodies: BodyReader, turns: Turns) -> Response:
     """Create a chat completion, as OpenAI does: streaming or not."""
     arrived_s = monotonic_s()
-    author = author_of(request, caller)
     asked = await bodies.read_as(request, ChatCompletionRequest, Asked.of)
     key = idempotency_key(request)
-    conversation_id = ids.conversation_id(caller.user_id, key.value)
-    message_id = ids.message_id(caller.user_id, conversation_id, key.value)
-    generation_id = ids.generation_id(message_id)
-    opened = await find_repeat(turns.streams, caller.user_id, generation_id, asked.request_hash) if key.given else None
-    if opened is None:
+    asking = Asking(
+        author=author_of(request, caller),
+        key=key,
+        conversation_id=ids.conversation_id(caller.user_id, key.value),
+        request_hash=asked.request_hash,
+    )
+
+    async def prompt() -> PromptIntent:
         spec = turns.streams.models.get(asked.model)
-        prompt_tokens = await turns.prompts.check_context(spec, asked.messages, "messages")
+        tokens = await turns.prompts.check_context(spec, asked.messages, "messages")
+        return PromptIntent(
+            spec=spec, tokens=tokens, kind="stateless", messages=asked.messages, sampling=asked.sampling
+        )
 
-        def prompt(tail: Position) -> Command:
-            return PromptSubmitted(
-                envelope=author.envelope(message_id, "PromptSubmitted"),
-                conversation_id=conversation_id,
-                user_id=caller.user_id,
-                message_id=message_id,
-                generation_id=generation_id,
-                parent_message_id=None,
-                kind="stateless",
-                content=None,
-                messages=asked.messages,
-                attachments=(),
-                model=spec.id,
-                sampling=asked.sampling,
-                service_class=SERVICE_CLASS,
-                tier=TIER,
-                tail=tail,
-                request_hash=asked.request_hash,
-                idempotency_key=key.value if key.given else None,
-                deadline_at_us=deadline_us(spec),
-                prompt_tokens=prompt_tokens,
-                price=spec.price,
-                account=caller.user_id,
-                model_version=spec.version,
-            )
-
-        opened = await begin(turns, prompt, generation_id, conversation_id, caller.user_id, key.value, keyed=key.given)
+    opened = await ask(turns.ask, asking, prompt)
     headers = {REPLAYED_HEADER: "true"} if opened.replayed else {}
     grace_s = max(turns.grace_s, KEYED_GRACE_S if key.given else 0.0)
-    on_leave = _abandon(turns, author, opened, grace_s)
+    on_leave = _abandon(turns.ask, asking.author, opened, grace_s)
     if not asked.stream:
         return WholeCompletion(turns.readers, caller, opened, on_leave, headers, arrived_s)
     return EventStream(
@@ -102,7 +79,7 @@ async def create_chat_completion(request: Request, caller: Caller, bodies: BodyR
     )
 
 
-class WholeCompletion(Response):
+class WholeCompletion(ServedResponse):
     """Waits for the generation's end, then answers all of it."""
 
     def __init__(
@@ -114,35 +91,26 @@ class WholeCompletion(Response):
         headers: dict[str, str],
         arrived_s: float,
     ) -> None:
-        super().__init__()
-        self._readers = readers
-        self._caller = caller
+        super().__init__(readers, caller.key_sha256)
         self._opened = opened
         self._on_leave = on_leave
         self._answer_headers = headers
         self._arrived_s = arrived_s
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        source = self._opened.source
-        async with serving(
-            self._readers,
-            self._caller.key_sha256,
-            listen=source.listen,
-            leave=source.leave,
-            release=self._opened.release,
-            left=self._left,
-        ) as reader:
-            answer: Response | None = None
-            async with watched(receive, reader):
-                answer = await self._wait(reader)
-            if answer is not None:
-                await answer(scope, receive, send)
+    def listen(self, reader: Reader) -> None:
+        self._opened.source.listen(reader)
 
-    async def _left(self, reader: Reader) -> None:
+    def leave(self, reader: Reader) -> None:
+        self._opened.source.leave(reader)
+
+    def release(self) -> None:
+        self._opened.release()
+
+    async def left(self, reader: Reader) -> None:
         if reader.gone == "disconnected" and self._opened.source.ending is None:
             await self._on_leave()
 
-    async def _wait(self, reader: Reader) -> Response | None:
+    async def serve(self, send: Send, reader: Reader) -> Response | None:
         """The answer, once there is one; None for a client that left."""
         source = self._opened.source
         while reader.gone is None:
@@ -173,7 +141,7 @@ def _refusal(ending: Ending) -> ApiError | None:
     return None
 
 
-def _abandon(turns: TurnPorts, author: Author, opened: Opened, grace_s: float) -> Callable[[], Awaitable[None]]:
+def _abandon(ports: AskPorts, author: Author, opened: Opened, grace_s: float) -> Callable[[], Awaitable[None]]:
     """What is done when the client leaves before the end: after a moment of grace the generation is cancelled,
     unless somebody else reads it."""
 
@@ -181,9 +149,9 @@ def _abandon(turns: TurnPorts, author: Author, opened: Opened, grace_s: float) -
         try:
             if await ended_within(opened.source, grace_s) is not None:
                 return
-            feed = turns.streams.hub.by_generation(opened.turn.generation_id)
+            feed = ports.streams.hub.by_generation(opened.turn.generation_id)
             if feed is None or not feed.watched:
-                await cancel(turns.log, author, opened, None)
+                await cancel(ports.log, author, opened, None)
         except Exception as error:  # whatever became of it here, nobody is there to be told; the deadline ends it
             _log.warning("an answer whose client left could not be cancelled", reason=type(error).__name__)
 

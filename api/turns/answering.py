@@ -6,7 +6,7 @@ from typing import Any
 
 from api.access.key_cache import Principal
 from api.http.headers import POSITION_HEADER, REPLAYED_HEADER
-from api.streaming.frames import EventFrames, usage_of
+from api.streaming.frames import EventFrames, usage_json
 from api.streaming.sources import Source, text_of
 from api.streaming.sse import EventStream
 from api.turns.openings import Opened
@@ -16,7 +16,10 @@ from api.turns.ports import TurnPorts
 def event_stream(
     turns: TurnPorts, caller: Principal, opened: Opened, *, after: int = -1, arrived_s: float | None = None
 ) -> EventStream:
-    """The generation in the dialect of /api/v1; it goes on when the client leaves."""
+    """The generation in the dialect of /api/v1; it goes on when the client leaves.
+
+    `arrived_s`: when the prompt arrived; the time to the first text is measured where this request began it.
+    """
     headers = {}
     source, turn = opened.source, opened.turn
     if opened.position is not None:
@@ -28,7 +31,7 @@ def event_stream(
 
     def release() -> None:
         if source.ending is not None:
-            turns.own_writes.finished(turn.conversation_id, turn.generation_id)
+            turns.ask.own_writes.finished(turn.conversation_id, turn.generation_id)
         opened.release()
 
     return EventStream(
@@ -39,7 +42,7 @@ def event_stream(
         release,
         after=after,
         headers=headers,
-        arrived_s=arrived_s,
+        arrived_s=None if opened.position is None else arrived_s,
     )
 
 
@@ -62,6 +65,6 @@ def state_json(opened: Opened) -> dict[str, Any]:
         "finishReason": None if ending is None else ending.finish_reason,
         "lastSeq": newest_frame(source),
         "content": text_of(source),
-        "usage": None if ending is None else usage_of(ending.usage),
+        "usage": None if ending is None else usage_json(ending.usage),
         "error": None if failure is None else {"code": failure.code, "message": failure.message},
     }

@@ -70,7 +70,7 @@ async def cancel_generation(
     opened = await _found(fresh, turns.streams, caller.user_id, generation_id)
     try:
         if opened.source.ending is None:
-            await cancel(turns.log, author_of(request, caller), opened, body.seen)
+            await cancel(turns.ask.log, author_of(request, caller), opened, body.seen)
             await ended_within(opened.source, turns.wait_s)
         headers = {POSITION_HEADER: f"generation/{generation_id}"} if opened.source.ending is not None else {}
         return json_answer(state_json(opened), 200 if opened.source.ending is not None else 202, headers)
@@ -83,7 +83,7 @@ async def _found(fresh: Freshness, streams: StreamPorts, user_id: str, generatio
     checked_id("generation", generation_id)
     shown = True
     if streams.hub.by_generation(generation_id) is None:
-        shown = await fresh.catch_up(fresh.asked)
+        shown = await fresh.catch_up(fresh.position)
     opened = await find(streams, user_id, generation_id)
     if opened is None:
         # It may have begun a moment ago, in a process that is gone.

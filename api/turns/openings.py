@@ -1,32 +1,18 @@
-"""Getting at the stream of a generation: begun by a command, joined by its key, or taken up again by its id."""
+"""The stream of a generation that was begun before: joined by its key, or taken up again by its id."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import chain, repeat
 
-from api.consistency.position_tokens import PositionToken, token_of
-from api.http.errors import KeyReused, not_accepted_for_sure, unavailable
-from api.http.metrics import PRODUCE_FAILURES
-from api.streaming.feed import Feed
+from api.consistency.position_tokens import PositionToken
+from api.http.errors import KeyReused
 from api.streaming.sources import FinishedSource, Source
-from api.streaming.waiting import Wakeup
-from api.turns.ports import StreamPorts, TurnPorts
-from infra.crash_points import crash_point
+from api.turns.ports import StreamPorts
 from infra.models.catalogue import ModelCatalogue
 from infra.models.prices import price_of
 from projections.generations.queries import GenerationRow
-from schemas.envelope import Position
 from schemas.generation import Turn
-from schemas.turns import Command, turn_of
-from topics.catalogue import CONVERSATION_EVENTS
-from topics.errors import LogUnavailable
-
-SETTLE_S = 30.0
-"""How long a command that carries a key waits to see that it was the first of its key."""
-_POLLS_S = (0.1, 0.25, 0.5, 1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,80 +85,3 @@ async def _join(ports: StreamPorts, turn: Turn) -> Opened:
 
 def _nothing() -> None:
     """A finished source holds nothing."""
-
-
-async def begin(
-    ports: TurnPorts, make: Callable[[Position], Command], generation_id: str, conversation_id: str, user_id: str,
-    key: str, *, keyed: bool,
-) -> Opened:  # fmt: skip
-    """Produce a command as one record, its reader registered before. Returns once the log has acknowledged it.
-
-    `make` gets the place in token-chunks where the reader began. With `keyed`, returns only when it is known that no
-    earlier command had this key; raises KeyReused if one had, with another body. Raises ApiError 503 when the log did
-    not acknowledge: the command may have been accepted.
-    """
-    feed = ports.streams.hub.open(generation_id, conversation_id, user_id)
-    try:
-        command = make(feed.since)
-        try:
-            crash_point("api.before_command")
-            at = await ports.log.send(CONVERSATION_EVENTS, conversation_id, command)
-            crash_point("api.after_command")
-        except LogUnavailable as error:
-            PRODUCE_FAILURES.inc()
-            raise not_accepted_for_sure(key) from error
-        turn = turn_of(command, at, price_of(command, ports.streams.models))
-        if not keyed:
-            # One with a key may be a second one: whoever joins or cancels meanwhile waits for _settle.
-            feed.command = turn
-        token = token_of([(CONVERSATION_EVENTS, at.partition, at.offset)])
-        if turn.kind == "chat":
-            ports.own_writes.wrote(conversation_id, user_id, at)
-        source, replayed = (await _settle(ports.streams, feed, turn, key)) if keyed else (feed, False)
-    except BaseException:
-        ports.streams.hub.close(feed)
-        raise
-    return Opened(turn, source, lambda: ports.streams.hub.close(feed), token, replayed)
-
-
-async def _settle(ports: StreamPorts, feed: Feed, ours: Turn, key: str) -> tuple[Source, bool]:
-    """(what to serve, whether an earlier command with this key had begun it)."""
-    first = await _first_turn(ports, feed)
-    if first is None:
-        raise unavailable(
-            "The command was accepted, but the answer has not started yet. "
-            f"Retry with the header Idempotency-Key: {key}",
-            headers={"Idempotency-Key": key},
-        )
-    if first.request_hash != ours.request_hash:
-        raise KeyReused
-    feed.command = first
-    if first.cause == ours.cause:
-        return feed, False
-    outcome = await ports.reads.outcome(feed.generation_id)
-    if outcome is not None:
-        return FinishedSource(outcome), True
-    await ports.hub.refill(feed, first.tail)
-    return feed, True
-
-
-async def _first_turn(ports: StreamPorts, feed: Feed) -> Turn | None:
-    """The turn in the first record or row of the feed's generation; None if there is neither within SETTLE_S."""
-    wakeup = Wakeup()
-    feed.listen(wakeup)
-    try:
-        async with asyncio.timeout(SETTLE_S):
-            for pause_s in chain(_POLLS_S, repeat(_POLLS_S[-1])):
-                if feed.lost is not None:
-                    raise feed.lost
-                if feed.turn is not None:
-                    return feed.turn
-                if await wakeup.woken_within(pause_s):
-                    continue
-                if (row := await ports.reads.generation(feed.generation_id)) is not None:
-                    return turn_of_row(ports.models, row)
-    except TimeoutError:
-        pass
-    finally:
-        feed.leave(wakeup)
-    return None

@@ -49,20 +49,31 @@ class StreamPorts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AskPorts:
+    """What it takes to ask for an answer."""
+
+    streams: StreamPorts
+    log: CommandLog
+    own_writes: OwnWrites
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TurnPorts:
     """What the routes of turns need. `wait_s`: how long a request waits for what is on its way here.
 
     `grace_s`: how long an answer goes on whose client left, where leaving cancels it.
     """
 
-    streams: StreamPorts
+    ask: AskPorts
     messages: MessageReads
-    log: CommandLog
-    own_writes: OwnWrites
     readers: Readers
     prompts: PromptSizes
     wait_s: float
     grace_s: float
+
+    @property
+    def streams(self) -> StreamPorts:
+        return self.ask.streams
 
 
 Turns = Annotated[TurnPorts, Depends(provided(TurnPorts))]

@@ -19,7 +19,7 @@ def browser_path() -> str:
     if found is None:
         tried = f"CHROMIUM={named}" if named else ", ".join(NAMES)
         raise NoBrowser(
-            f"the page's tests need Chromium, and there is none ({tried}): install it "
+            f"the page's tests need Chromium, which was not found ({tried}): install it "
             "(Debian: apt-get install chromium), or set CHROMIUM to its path"
         )
     return found

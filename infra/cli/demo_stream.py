@@ -125,7 +125,7 @@ class DemoClient:
                             transcript.generation_id = _generation_of(frame)
                         yield frame
         except aiohttp.ClientConnectorError:
-            raise _Broken("nobody listens") from None
+            raise _Broken("the API cannot be reached") from None
         except (aiohttp.ClientError, OSError, TimeoutError):
             raise _Broken("it broke in the middle") from None
         except BadStream as error:

@@ -24,7 +24,7 @@ def victims(state: Path, role: str, writer: str | None) -> tuple[StackChild, ...
     """
     found = tuple(child for child in running_stack(state).children if child.role == role)
     if not found:
-        raise UserError(f"this stack runs no {role} process, so there is none to kill: see ./verbatim status")
+        raise UserError(f"this stack runs no {role} process, so there is nothing to kill: see ./verbatim status")
     return tuple(child for child in found if child.name == writer) or found
 
 

@@ -20,7 +20,7 @@ def day_of(at_us: int) -> int:
     """Days since 1970-01-01 UTC. Raises Unprojectable for a time beyond all calendars."""
     day = at_us // _DAY_US
     if not 0 <= day <= _LAST_DAY:
-        raise Unprojectable(f"occurred_at_us {at_us} is no time")
+        raise Unprojectable(f"occurred_at_us {at_us} is not a valid time")
     return day
 
 

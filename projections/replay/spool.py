@@ -232,5 +232,5 @@ def _told(folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise ScratchError(f"the disk of {folder} is full: make room there and run it again") from error
+            raise ScratchError(f"the disk of {folder} is full: free space there and run it again") from error
         raise ScratchError(f"{error.filename or folder} cannot be used: {error.strerror}") from error

@@ -18,7 +18,7 @@ def month_of(at_us: int) -> int:
     try:
         at = _EPOCH + timedelta(microseconds=at_us)
     except OverflowError:
-        raise Unprojectable(f"ended_at_us {at_us} is no time") from None
+        raise Unprojectable(f"ended_at_us {at_us} is not a valid time") from None
     return at.year * 100 + at.month
 
 

@@ -122,7 +122,7 @@ class Watchdog:
             consumer="streams.watchdog",
             error=error,
             at_us=watched.due_us,
-            note="the turn's end was refused; the command stands at its place",
+            note="the log refused the turn's end; the command is at this offset",
         )
         try:
             await self._producer.send(DEAD_LETTERS, letter_key(letter.key), letter)

@@ -77,7 +77,7 @@ class WorkerWorld:
 
     async def worker(self, name: str = "worker-0", **env: str) -> StreamProcess:
         """A worker process of the pool, ready to take jobs."""
-        command = [sys.executable, "-m", "inference_workers"]
+        command = [sys.executable, "-m", "infra.processes.worker"]
         given = {
             "VERBATIM_INSTANCE": name,
             "VERBATIM_WORKER__POOL": self.pool,

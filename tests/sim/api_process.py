@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Coroutine
 from typing import Any, cast
 
 from api.access.key_cache import Principal
-from api.consistency.commanding import Author
+from api.consistency.commanding import Author, IdempotencyKey
 from api.consistency.own_writes import OwnWrites
 from api.http.errors import ApiError, as_api_error
 from api.streaming.frames import EventFrames
@@ -16,17 +16,18 @@ from api.streaming.readers import Readers
 from api.streaming.sse import EventStream
 from api.streaming.tail_hub import TailHub
 from api.streaming.waiting import ended_within, grown_within
+from api.turns.ask import ask
 from api.turns.cancelling import cancel
-from api.turns.openings import Opened, begin, find, find_repeat
-from api.turns.ports import StreamPorts, TurnPorts
-from api.turns.prompting import PromptSizes
+from api.turns.intents import Asking, PromptIntent
+from api.turns.openings import Opened, find
+from api.turns.ports import AskPorts, StreamPorts
 from infra.cassandra import StoreUnavailable
 from infra.clock import now_us
 from infra.models.catalogue import ModelCatalogue, ModelSpec
 from infra.settings import ApiSettings
 from schemas import ids
-from schemas.conversation import ChatMessage, ConversationStarted, PromptSubmitted, Sampling
-from schemas.envelope import Envelope, Position
+from schemas.conversation import ChatMessage, ConversationStarted
+from schemas.envelope import Envelope
 from tests.sim.network import Network
 from tests.sim.plans import Prompt
 from tests.sim.producing import SimProducer
@@ -83,16 +84,11 @@ class ApiServer:
         log = SimChunkLog(network, process)
         hub = TailHub(network.topics, log)
         log.start(hub.on_batch)
-        reads, settings = cast(Any, Reads(store)), ApiSettings()
-        self._turns = TurnPorts(
-            streams=StreamPorts(hub=hub, reads=reads, models=models),
-            messages=reads,
+        self._readers, self._wait_s = Readers(15.0), ApiSettings().read_wait_s
+        self._ports = AskPorts(
+            streams=StreamPorts(hub=hub, reads=cast(Any, Reads(store)), models=models),
             log=cast(Any, SimProducer(network, process)),
             own_writes=OwnWrites(),
-            readers=Readers(15.0),
-            prompts=PromptSizes(),
-            wait_s=settings.read_wait_s,
-            grace_s=settings.disconnect_grace_s,
         )
         self._tasks = asyncio.TaskGroup()
         self._ready = False
@@ -101,7 +97,7 @@ class ApiServer:
         """Serve until killed."""
         async with self._tasks:
             self._ready = True
-            await self._turns.readers.run_ticks()
+            await self._readers.run_ticks()
 
     @property
     def reachable(self) -> bool:
@@ -114,29 +110,29 @@ class ApiServer:
     async def post(self, connection: Connection, prompt: Prompt) -> None:
         """A prompt with its key, as api/turns/messages.py serves it."""
         async with answering(connection):
-            turns = self._turns
+            ports = self._ports
             if prompt.kind == "chat" and prompt.parent is None:
                 started = ConversationStarted(
-                    _envelope(prompt.conversation_id, "ConversationStarted"),
-                    prompt.conversation_id,
-                    USER.user_id,
-                    None,
-                    None,
-                    None,
+                    envelope=_envelope(prompt.conversation_id, "ConversationStarted"),
+                    conversation_id=prompt.conversation_id,
+                    user_id=USER.user_id,
+                    title=None,
+                    model=None,
+                    system_prompt=None,
                 )
-                if await turns.streams.reads.generation(prompt.generation_id) is None:
-                    await turns.log.send(CONVERSATION_EVENTS, prompt.conversation_id, started)
-            opened = await find_repeat(turns.streams, USER.user_id, prompt.generation_id, prompt.body_sha256)
-            if opened is None:
-                opened = await begin(
-                    turns,
-                    lambda tail: _command(prompt, tail, turns.streams.models.get(prompt.model)),
-                    prompt.generation_id,
-                    prompt.conversation_id,
-                    USER.user_id,
-                    prompt.key,
-                    keyed=True,
-                )
+                if await ports.streams.reads.generation(prompt.generation_id) is None:
+                    await ports.log.send(CONVERSATION_EVENTS, prompt.conversation_id, started)
+            asking = Asking(
+                author=Author(USER.user_id, "request"),
+                key=IdempotencyKey(prompt.key, True),
+                conversation_id=prompt.conversation_id,
+                request_hash=prompt.body_sha256,
+            )
+
+            async def asked() -> PromptIntent:
+                return _asked(prompt, ports.streams.models.get(prompt.model))
+
+            opened = await ask(ports, asking, asked)
             await self._stream(connection, opened, -1)
 
     async def resume(self, connection: Connection, generation_id: str, after: int) -> None:
@@ -150,7 +146,7 @@ class ApiServer:
 
             try:
                 if after > newest():
-                    await grown_within(source, self._turns.wait_s, lambda: newest() >= after)
+                    await grown_within(source, self._wait_s, lambda: newest() >= after)
                 if after > newest():
                     raise ApiError(400, "no such position", code="invalid_position")
             except BaseException:
@@ -164,8 +160,8 @@ class ApiServer:
             try:
                 source = opened.source
                 if source.ending is None:
-                    await cancel(self._turns.log, Author(USER.user_id, "cancel"), opened, seen)
-                    await ended_within(source, self._turns.wait_s)
+                    await cancel(self._ports.log, Author(USER.user_id, "cancel"), opened, seen)
+                    await ended_within(source, self._wait_s)
                 ending = source.ending
                 state = b"running" if ending is None else ending.status.encode()
                 connection.answer(202 if ending is None else 200, state)
@@ -173,15 +169,13 @@ class ApiServer:
                 opened.release()
 
     async def _found(self, generation_id: str) -> Opened:
-        opened = await find(self._turns.streams, USER.user_id, generation_id)
+        opened = await find(self._ports.streams, USER.user_id, generation_id)
         if opened is None:
             raise ApiError(404, "no such generation", code="not_found")
         return opened
 
     async def _stream(self, connection: Connection, opened: Opened, after: int) -> None:
-        stream = EventStream(
-            opened.source, EventFrames(), self._turns.readers, USER.key_sha256, opened.release, after=after
-        )
+        stream = EventStream(opened.source, EventFrames(), self._readers, USER.key_sha256, opened.release, after=after)
         await stream({"type": "http"}, connection.receive, connection.send)
 
 
@@ -196,31 +190,11 @@ async def answering(connection: Connection) -> AsyncIterator[None]:
         connection.answer(as_api_error(error).status, b"unavailable")
 
 
-def _command(prompt: Prompt, tail: Position, model: ModelSpec) -> PromptSubmitted:
-    stateless = prompt.kind == "stateless"
-    return PromptSubmitted(
-        envelope=_envelope(prompt.message_id, "PromptSubmitted"),
-        conversation_id=prompt.conversation_id,
-        user_id=USER.user_id,
-        message_id=prompt.message_id,
-        generation_id=prompt.generation_id,
-        parent_message_id=prompt.parent,
-        kind=prompt.kind,
-        content=None if stateless else prompt.question,
-        messages=(ChatMessage("user", prompt.question),) if stateless else (),
-        attachments=(),
-        model=prompt.model,
-        sampling=Sampling(),
-        service_class="interactive",
-        tier="default",
-        tail=tail,
-        request_hash=prompt.body_sha256,
-        idempotency_key=prompt.key,
-        deadline_at_us=now_us() + 30_000_000,
-        price=model.price,
-        account=USER.user_id,
-        model_version=model.version,
-    )
+def _asked(prompt: Prompt, spec: ModelSpec) -> PromptIntent:
+    if prompt.kind == "stateless":
+        messages = (ChatMessage("user", prompt.question),)
+        return PromptIntent(spec=spec, tokens=0, kind="stateless", messages=messages)
+    return PromptIntent(spec=spec, tokens=0, content=prompt.question, parent_id=prompt.parent)
 
 
 def _envelope(cause: str, event_type: str) -> Envelope:

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 from unittest.mock import patch
 
-import api.turns.openings
+import api.turns.ask
 import projections.generations.fold
 import projections.messages.fold
 import streams.faust.agents
@@ -236,13 +236,13 @@ def billed_under_a_new_id() -> Iterator[None]:
 @bug
 def command_believed_before_it_is_the_first() -> Iterator[None]:
     """A command with a key that was acknowledged is taken for the turn's first (this was in the product)."""
-    settle = api.turns.openings._settle
+    settle = api.turns.ask._settle
 
     async def believed(parts: Any, feed: Any, ours: Any, key: str) -> Any:
         feed.command = ours
         return await settle(parts, feed, ours, key)
 
-    with patch.object(api.turns.openings, "_settle", believed):
+    with patch.object(api.turns.ask, "_settle", believed):
         yield
 
 

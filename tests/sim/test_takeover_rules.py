@@ -56,17 +56,17 @@ COUNT = 12
 
 def job(*, old: bool) -> Job:
     request = GenerationRequested(
-        Envelope("e", EPOCH_US, None, "request", "user:ada"),
-        TURN,
-        (ChatMessage("user", question("t", COUNT)),),
-        9,
-        Sampling(),
-        "interactive",
-        "default",
-        old,
-        5000,
-        5000,
-        EPOCH_US + 30_000_000,
+        envelope=Envelope("e", EPOCH_US, None, "request", "user:ada"),
+        turn=TURN,
+        messages=(ChatMessage("user", question("t", COUNT)),),
+        prompt_tokens=9,
+        sampling=Sampling(),
+        service_class="interactive",
+        tier="default",
+        maybe_repeat=old,
+        first_token_timeout_ms=5000,
+        inter_token_timeout_ms=5000,
+        deadline_at_us=EPOCH_US + 30_000_000,
     )
     return Job(request, [Delivery("generation-jobs.default.interactive", 0, 0, 1)], old)
 
@@ -256,8 +256,28 @@ def test_a_number_that_is_taken_stays_with_its_first_owner(taken: int) -> None:
     fold = GenerationFold()
     envelope = Envelope("e", EPOCH_US, None, "r", "system:test")
     for number in range(1, taken + 1):
-        fold.apply(AttemptStarted(envelope, TURN, f"owner-{number}", number, 9, "w", Position(0, 0, 0)))
-    fold.apply(AttemptStarted(envelope, TURN, "late", taken, 9, "w", Position(0, 0, 0)))
+        fold.apply(
+            AttemptStarted(
+                envelope=envelope,
+                turn=TURN,
+                attempt_id=f"owner-{number}",
+                number=number,
+                prompt_tokens=9,
+                worker="w",
+                job=Position(0, 0, 0),
+            )
+        )
+    fold.apply(
+        AttemptStarted(
+            envelope=envelope,
+            turn=TURN,
+            attempt_id="late",
+            number=taken,
+            prompt_tokens=9,
+            worker="w",
+            job=Position(0, 0, 0),
+        )
+    )
     assert fold.attempt_id == f"owner-{taken}"
 
 

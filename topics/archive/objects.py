@@ -74,8 +74,8 @@ class Objects:
             said = _first_line(error)
             if "No space left" in said or "quota" in said.lower():
                 raise ArchiveUnavailable(
-                    f"the disk of the archive {self.url} is full: {name} was not written, and nothing of it stayed. "
-                    "Make room and run the same command again"
+                    f"the disk of the archive {self.url} is full: {name} was not written, and nothing of it was kept. "
+                    "Free space and run the same command again"
                 ) from error
             raise ArchiveUnavailable(f"the archive {self.url} failed at {name}: {said}") from error
 

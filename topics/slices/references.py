@@ -104,7 +104,7 @@ def _spots(owner: type[Any]) -> tuple[tuple[str, type], ...]:
         if get_origin(hint) is tuple:
             inner = _bare(get_args(hint)[0])
             if inner is Position:
-                raise TypeError(f"{owner.__name__}.{field.name} is a list of positions, which nobody moves yet")
+                raise TypeError(f"{owner.__name__}.{field.name} is a list of positions, which imports cannot move yet")
             if _is_record(inner):
                 found.append((field.name, tuple))
         elif hint is Position:

@@ -82,7 +82,7 @@ class Rounds:
         if "=" in text:
             cut = parse_cut(text)
             if others := sorted({topic for topic, _ in cut} - topics.keys()):
-                raise UserError(f"{others[0]} is none of the topics that are archived here: name it as an argument")
+                raise UserError(f"{others[0]} is not one of the topics that are archived here: name it as an argument")
             low, high = self._log.held(topics)
             return checked_cut(cut, low, high)
         if (age := age_of(text)) is None:

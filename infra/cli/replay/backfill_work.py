@@ -153,8 +153,8 @@ def _refuse_another(diary: Diary, processor: Processor, parameters: str, wanted:
 def _existing(work: Work, name: str) -> tuple[Shadow, Diary, Processor]:
     shadow = Shadow(work.properties, work.log, name)
     if not shadow.exists():
-        there = ", ".join(shadows(work.log)) or "there are none"
-        raise UserError(f"there is no backfill {name!r} ({there})")
+        there = ", ".join(shadows(work.log)) or "none"
+        raise UserError(f"there is no backfill {name!r}. The backfills are: {there}")
     diary = shadow.diary()
     processor = None if diary.started is None else PROCESSORS.get(diary.started.processor)
     if processor is None:
@@ -245,7 +245,7 @@ def _refuse_overtaken(found: Found) -> None:
         others = ", ".join(sorted(found.comparison.overtaken))
         raise UserError(
             f"since {found.name} was compared, {others} changed what counts for the same generations (the later "
-            f"promotion wins): look at `backfill diff {found.name}` again, then promote"
+            f"promotion wins): run `backfill diff {found.name}` again, then promote"
         )
 
 

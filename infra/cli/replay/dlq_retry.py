@@ -8,15 +8,15 @@ from dataclasses import replace
 
 from infra.cli.terminal import UserError
 from infra.models.catalogue import ModelCatalogue
+from infra.processes.mistakes import MISTAKES
 from infra.settings import Settings
 from schemas.codec import NewerRecord, UndecodableRecord, decode
 from schemas.conversation import PromptSubmitted, RegenerateRequested
 from schemas.generation import GenerationRequested
 from streams.faust.app import StreamApp
-from streams.faust.mistakes import MISTAKES
 from streams.faust.retrying import Again, NotTaken, Original, StillPoison, retrying
-from topics.catalogue import TOKEN_CHUNKS, Catalogue, catalogue
-from topics.counts import on_broker
+from topics.catalogue import TOKEN_CHUNKS, Catalogue
+from topics.counts import configured, on_broker
 from topics.producer import LogProducer
 from topics.slices.selection import JOBS_PREFIX
 from topics.topic import Topic
@@ -31,11 +31,7 @@ class CannotRetry(UserError):
 
 def topics_of(settings: Settings, models: ModelCatalogue) -> Catalogue:
     """The topics of the installation, as they are on the broker. Raises LogError."""
-    kafka = settings.kafka
-    configured = catalogue(
-        models.pools, keyed_partitions=kafka.keyed_partitions, token_chunk_partitions=kafka.token_chunk_partitions
-    )
-    return on_broker(kafka.client_properties(), configured)
+    return on_broker(settings.kafka.client_properties(), configured(settings.kafka, models.pools))
 
 
 def consumers_of(topic: str, settings: Settings) -> list[str]:
@@ -128,7 +124,7 @@ def _watchdog(settings: Settings) -> StreamApp:
 
 
 def _conversation(settings: Settings) -> StreamApp:
-    from infra.cli.conversation_parts import conversation_app
+    from infra.processes.conversation import conversation_app
 
     return conversation_app(settings)
 

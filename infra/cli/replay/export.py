@@ -132,7 +132,7 @@ def _selection(asked: dict[str, Any], there: dict[str, int]) -> Selection:
         if topic == ACCOUNT_EVENTS:
             raise UserError(f"{ACCOUNT_EVENTS} holds keys' hashes and is never exported; --accounts says who users are")
         if topic not in there:
-            raise UserError(f"there is no topic {one_line(topic)[:100]!r}: {', '.join(sorted(there))} are there")
+            raise UserError(f"there is no topic {one_line(topic)[:100]!r}. The topics are: {', '.join(sorted(there))}")
     if asked["partitions"]:
         widest = max(count for topic, count in there.items() if not asked["topics"] or topic in asked["topics"])
         if (beyond := asked["partitions"][-1]) >= widest:

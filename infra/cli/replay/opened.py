@@ -115,6 +115,6 @@ def _time(text: str, now: datetime) -> datetime:
         return at if at.tzinfo else at.replace(tzinfo=UTC)
     except (ValueError, OverflowError):
         raise UserError(
-            f"{one_line(text)[:60]!r} is no moment: now, 2026-11-21T08:30 (UTC), 10m ago, "
-            "or a cut like conversation-events:0=1200,conversation-events:1=1180 are"
+            f"{one_line(text)[:60]!r} is not a moment: use now, 2026-11-21T08:30 (UTC), 10m, "
+            "or a cut like conversation-events:0=1200,conversation-events:1=1180"
         ) from None

@@ -21,7 +21,7 @@ def projection_named(name: str) -> str:
     from projections.registry import names
 
     if name not in names():
-        raise UserError(f"there is no projection {one_line(name)[:60]!r}: {', '.join(sorted(names()))} are")
+        raise UserError(f"unknown projection {one_line(name)[:60]!r}; the projections are {', '.join(sorted(names()))}")
     return name
 
 

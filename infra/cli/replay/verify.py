@@ -131,7 +131,7 @@ def _chosen(names: list[str], known: tuple[str, ...]) -> tuple[str, ...]:
         return known
     for name in names:
         if name not in known:
-            raise UserError(f"{one_line(name)[:60]!r} is no projection: {', '.join(known)} and all are")
+            raise UserError(f"{one_line(name)[:60]!r} is not a projection: use {', '.join(known)} or all")
     return tuple(dict.fromkeys(names))
 
 

@@ -195,7 +195,7 @@ def test_what_the_archive_holds_otherwise_than_the_topic_is_never_trimmed(comman
         (("not-a-topic",), "there is no topic 'not-a-topic'"),
         (("--trim", "soon"), "neither an age like 30d nor offsets"),
         (("--trim", "TOPIC:0=9999"), "lies beyond the end, which is 0"),
-        (("--trim", "other:0=1"), "other is none of the topics that are archived here"),
+        (("--trim", "other:0=1"), "other is not one of the topics that are archived here"),
         (("--check",), "nothing of that is archived yet"),
         (("--check", "--follow"), "--check cannot be combined"),
     ],

@@ -152,7 +152,16 @@ async def judged_and_billed(running: Running, conversation: str) -> None:
             continue
         turn, envelope = outcome.turn, Envelope(draw_id(), now_us(), None, "r", "system:test")
         verdict = ModerationVerdict(
-            envelope, conversation, turn.user_id, turn.message_id, turn.generation_id, "prompt", "allow", (), "p", None
+            envelope=envelope,
+            conversation_id=conversation,
+            user_id=turn.user_id,
+            message_id=turn.message_id,
+            generation_id=turn.generation_id,
+            stage="prompt",
+            decision="allow",
+            categories=(),
+            policy_version="p",
+            rule=None,
         )
         await running.agents.log.send(MODERATION_VERDICTS, conversation, verdict)
         used = usage_of(outcome, Position(0, partition, message.offset() or 0))

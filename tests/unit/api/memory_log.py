@@ -171,7 +171,17 @@ class Attempt:
     def start(self, prompt_tokens: int = 7) -> Attempt:
         envelope = Envelope(ids.event_id(self.turn.generation_id, "AttemptStarted"), AT + 5, None, "r", "system:worker")
         job = Position(0, 0, 0)
-        self._append(AttemptStarted(envelope, self.turn, self.attempt_id, self.number, prompt_tokens, "worker-1", job))
+        self._append(
+            AttemptStarted(
+                envelope=envelope,
+                turn=self.turn,
+                attempt_id=self.attempt_id,
+                number=self.number,
+                prompt_tokens=prompt_tokens,
+                worker="worker-1",
+                job=job,
+            )
+        )
         return self
 
     def chunk(self, delta: str, tokens: int = 1) -> Attempt:
@@ -186,7 +196,17 @@ class Attempt:
         generation, conversation = self.turn.generation_id, self.turn.conversation_id
         usage = Usage(7, self.seq, 2)
         self._append(
-            AttemptEnded(generation, conversation, self.attempt_id, AT + 99, self.seq, digest, finish, usage, failure)
+            AttemptEnded(
+                generation_id=generation,
+                conversation_id=conversation,
+                attempt_id=self.attempt_id,
+                at_us=AT + 99,
+                last_seq=self.seq,
+                sha256=digest,
+                finish_reason=finish,
+                usage=usage,
+                failure=failure,
+            )
         )
         return self
 

@@ -172,7 +172,7 @@ async def test_a_repeat_that_was_begun_while_it_looked_around_joins_it(
     async def too_early(*arguments: Any) -> Any:
         return None if next(looks, False) else await look(*arguments)
 
-    monkeypatch.setattr("api.turns.messages.find_repeat", too_early)
+    monkeypatch.setattr("api.turns.ask.find_repeat", too_early)
     second = await alice.post(path, json={"content": "x"}, headers=KEY)
     assert (second.status_code, second.content) == (200, first.content)
     assert second.headers["idempotent-replayed"] == "true"

@@ -15,12 +15,10 @@ import pytest
 
 from api.http import bodies
 from api.http.errors import ApiError
-from api.openai import chat
 from api.openai.requests import Asked, ChatCompletionRequest
 from api.turns.prompting import PromptSizes
 from infra.models.catalogue import ModelCatalogue
 from schemas.codec import encode
-from schemas.envelope import Position
 from tests import large_bodies
 from tests.unit.api.world import World
 
@@ -48,12 +46,12 @@ class Written(ApiError):
 
 
 @pytest.fixture
-def until_written(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def begin(turns: Any, make: Callable[[Position], Any], *rest: Any, **more: Any) -> Any:
-        encode(make(Position(0, 0, 0)))
+def until_written(monkeypatch: pytest.MonkeyPatch, world: World) -> None:
+    async def send(topic: Any, key: str, record: Any) -> Any:
+        encode(record)
         raise Written
 
-    monkeypatch.setattr(chat, "begin", begin)
+    monkeypatch.setattr(world.log, "send", send)
 
 
 @pytest.mark.usefixtures("until_written")

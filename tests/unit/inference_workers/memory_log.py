@@ -169,17 +169,17 @@ class ScriptedEngine:
 
 def job_record(**changed: Any) -> GenerationRequested:
     request = GenerationRequested(
-        envelope(),
-        replace(TURN, model=COUNTS.id),
-        (ChatMessage("user", "hello"),),
-        9,
-        Sampling(max_tokens=200),
-        "interactive",
-        "default",
-        False,
-        5000,
-        5000,
-        FAR_US,
+        envelope=envelope(),
+        turn=replace(TURN, model=COUNTS.id),
+        messages=(ChatMessage("user", "hello"),),
+        prompt_tokens=9,
+        sampling=Sampling(max_tokens=200),
+        service_class="interactive",
+        tier="default",
+        maybe_repeat=False,
+        first_token_timeout_ms=5000,
+        inter_token_timeout_ms=5000,
+        deadline_at_us=FAR_US,
     )
     return replace(request, **changed)
 

@@ -47,7 +47,17 @@ class Desk:
         self.finished: list[Job] = []
         self.signals = Signals(self.custody, self.finished.append)
         request = GenerationRequested(
-            envelope(), TURN, (), 1, Sampling(max_tokens=1), "interactive", "", False, 1, 1, 1
+            envelope=envelope(),
+            turn=TURN,
+            messages=(),
+            prompt_tokens=1,
+            sampling=Sampling(max_tokens=1),
+            service_class="interactive",
+            tier="",
+            maybe_repeat=False,
+            first_token_timeout_ms=1,
+            inter_token_timeout_ms=1,
+            deadline_at_us=1,
         )
         self.job = Job(request, [Delivery("t", 0, 0, 1)], old=False)
 
@@ -63,7 +73,19 @@ BELL = Record(encode(CancelRequested(envelope(), TURN.generation_id, TURN.conver
 OUTCOME = Record(
     encode(
         GenerationCancelled(
-            envelope(), TURN, "", (), None, 1, 1, ENGINE_USAGE, 0, "0" * 64, Position(0, 0, 1), "cancelled", None
+            envelope=envelope(),
+            turn=TURN,
+            text="",
+            chunks=(),
+            started_at_us=None,
+            ended_at_us=1,
+            attempts=1,
+            usage=ENGINE_USAGE,
+            cost_micros=0,
+            sha256="0" * 64,
+            end=Position(0, 0, 1),
+            reason="cancelled",
+            seen=None,
         )
     )
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from hypothesis import given
@@ -160,8 +160,18 @@ def test_the_last_rating_stays_and_goes_with_its_conversation() -> None:
     log = LogBuilder()
     begun = started("conv-1")
     log.said(begun)
-    for rating, comment in (("up", "good"), ("down", None)):
-        log.said(FeedbackGiven(begun.envelope, "conv-1", "ada", "answer", rating, comment))  # type: ignore[arg-type]
+    ratings: tuple[tuple[Literal["up", "down"], str | None], ...] = (("up", "good"), ("down", None))
+    for rating, comment in ratings:
+        log.said(
+            FeedbackGiven(
+                envelope=begun.envelope,
+                conversation_id="conv-1",
+                user_id="ada",
+                message_id="answer",
+                rating=rating,
+                comment=comment,
+            )
+        )
     expected = {"rating": "down", "comment": "", "user_id": "ada", "at_us": AT}
     assert rows_after(log.placed)["feedback_v1"] == {("conv-1", "answer"): expected}
     assert rows_after(log.placed[::-1])["feedback_v1"] == {("conv-1", "answer"): expected}

@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.codec import FRAME_BYTES, NewerRecord, UndecodableRecord, UnencodableRecord, decode, encode, record_type_of
+from schemas.conversation import ConversationStarted
 from schemas.envelope import Sealed
 from schemas.generation import TokenChunk
 from schemas.registry import RECORD_TYPES, registered_schemas
@@ -108,8 +109,8 @@ def chunk(**changes: Any) -> TokenChunk:
         chunk(seq=2**63),
         chunk(at_us=-(2**63) - 1),
         chunk(token_ids=(CANARY,)),
-        replace(samples(RECORD_TYPES[0])["full"], user_id=None),
-        replace(samples(RECORD_TYPES[0])["full"], title=f"{CANARY}\ud800"),
+        replace(samples(ConversationStarted)["full"], user_id=None),
+        replace(samples(ConversationStarted)["full"], title=f"{CANARY}\ud800"),
     ],
 )
 def test_values_that_do_not_fit_are_refused_without_being_quoted(record: Any) -> None:

@@ -70,7 +70,16 @@ turns = st.just(TURN) | st.builds(
     cause=positions,
     tail=positions,
 )
-starts = st.builds(AttemptStarted, envelopes, turns, attempts, st.integers(1, 3) | int64, counts, wild_words, positions)
+starts = st.builds(
+    AttemptStarted,
+    envelope=envelopes,
+    turn=turns,
+    attempt_id=attempts,
+    number=st.integers(1, 3) | int64,
+    prompt_tokens=counts,
+    worker=wild_words,
+    job=positions,
+)
 chunks = st.builds(
     TokenChunk,
     st.just("generation"),
@@ -98,8 +107,20 @@ def logs(draw: st.DrawFn) -> list[GenerationRecord]:
         records.append(replace(draw(chunks), attempt_id="a", seq=seq, delta=delta))
     digest = sha256(text.encode()).hexdigest()
     finish = draw(st.sampled_from(get_args(FinishReason)))
-    said = draw(usages), draw(failures)
-    records.append(AttemptEnded("generation", "conversation", "a", draw(int64), seq, digest, finish, *said))
+    usage, failure = draw(usages), draw(failures)
+    records.append(
+        AttemptEnded(
+            generation_id="generation",
+            conversation_id="conversation",
+            attempt_id="a",
+            at_us=draw(int64),
+            last_seq=seq,
+            sha256=digest,
+            finish_reason=finish,
+            usage=usage,
+            failure=failure,
+        )
+    )
     return [*records, draw(ends)]
 
 

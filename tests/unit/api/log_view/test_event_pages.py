@@ -186,8 +186,19 @@ async def test_bills_come_with_the_conversation_they_belong_to(world: World, ali
         generation = await said(alice, owner, "hi")
         envelope = Envelope(ids.event_id(generation, "UsageRecorded"), AT, None, "r", "system:metering")
         bill = UsageRecorded(
-            envelope, user, owner, generation, "m", "GenerationCompleted", Usage(7, 2), "p", "USD", 5, NOWHERE, AT
-        )  # fmt: skip
+            envelope=envelope,
+            user_id=user,
+            conversation_id=owner,
+            generation_id=generation,
+            model="m",
+            outcome_type="GenerationCompleted",
+            usage=Usage(7, 2),
+            price_version="p",
+            currency="USD",
+            cost_micros=5,
+            outcome=NOWHERE,
+            ended_at_us=AT,
+        )
         world.log.append(USAGE_RECORDS, user, bill)
     bills = await all_of(alice, conversation, types="UsageRecorded")
     assert [event["payload"]["conversationId"] for event in bills] == [conversation]

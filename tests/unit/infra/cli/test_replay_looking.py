@@ -16,7 +16,7 @@ NOWHERE = ("--state", "/nowhere")
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("verify", "nothing"), "verbatim: 'nothing' is no projection: messages, "),
+        (("verify", "nothing"), "verbatim: 'nothing' is not a projection: use "),
         (("verify", "messages", "usage", "--version", "2"), "--version and --dump need exactly one projection"),
         (("verify", "--sample", "half"), "'half' is not a sample: use 5% (of all partitions) or 3/16"),
         (("verify", "messages"), "no stack is running in /nowhere"),

@@ -77,7 +77,7 @@ def test_what_has_not_come_yet_is_refused(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["", "yesterday", "10", "10 m", "-10m", "9999999999d", "2026-13-01", "999999999d"])
 def test_what_is_no_moment_is_refused_in_one_line(text: str) -> None:
-    with pytest.raises(UserError, match="is no moment: now, 2026-11-21T08:30"):
+    with pytest.raises(UserError, match="is not a moment: use now, 2026-11-21T08:30"):
         moment(text)
 
 

@@ -271,7 +271,7 @@ def test_a_full_disk_is_one_clear_line(tmp_path: Path, monkeypatch: pytest.Monke
 
     monkeypatch.setattr("projections.replay.spool.write_run", full)
     log, _ = story()
-    with pytest.raises(ScratchError, match=r"the disk of .* is full: make room there and run it again"):
+    with pytest.raises(ScratchError, match=r"the disk of .* is full: free space there and run it again"):
         verified(log, MemoryRows(), BY_NAME["conversations"], tmp_path / "s")
 
 

@@ -31,7 +31,9 @@ def test_a_full_disk_is_one_clear_line(tmp_path: Path, monkeypatch: pytest.Monke
         )
 
     monkeypatch.setattr(obstore, "put", full)
-    with pytest.raises(ArchiveUnavailable, match="is full: a/0/x was not written, and nothing of it stayed") as caught:
+    with pytest.raises(
+        ArchiveUnavailable, match="is full: a/0/x was not written, and nothing of it was kept"
+    ) as caught:
         objects.put("a/0/x", b"")
     assert "\n" not in str(caught.value)
 

@@ -1,0 +1,133 @@
+"""Asking a model for an answer: a prompt, another answer to one, or a stateless completion.
+
+    look for an earlier request with this key
+      ──▶ prepare what is asked
+      ──▶ register a reader, then produce one command
+      ──▶ with a key: wait until it is known which command was the first
+
+The caller gets the stream of the one generation that this key stands for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from itertools import chain, repeat
+
+from api.consistency.position_tokens import token_of
+from api.http.errors import KeyReused, not_accepted_for_sure, unavailable
+from api.http.metrics import PRODUCE_FAILURES
+from api.streaming.feed import Feed
+from api.streaming.sources import FinishedSource, Source
+from api.streaming.waiting import Wakeup
+from api.turns.intents import Asking, Intent, PromptIntent, command_of
+from api.turns.openings import Opened, find_repeat, turn_of_row
+from api.turns.ports import AskPorts, StreamPorts
+from infra.crash_points import crash_point
+from infra.models.prices import price_of
+from schemas.generation import Turn
+from schemas.turns import turn_of
+from topics.catalogue import CONVERSATION_EVENTS
+from topics.errors import LogUnavailable
+
+SETTLE_S = 30.0
+"""How long a command that carries a key waits to see that it was the first of its key."""
+_POLLS_S = (0.1, 0.25, 0.5, 1.0)
+
+
+async def ask(ports: AskPorts, asking: Asking, prepare: Callable[[], Awaitable[Intent]]) -> Opened:
+    """The stream of the answer. `prepare` says what is asked; it is not called where the answer was asked for before.
+
+    Returns once the log has acknowledged the command; with a key, once it is known that no earlier command had it.
+    Raises KeyReused if one had, with another body; ApiError 503 where the log did not acknowledge: the command may have
+    been accepted; and as `prepare`.
+    """
+    known = await _repeated(ports.streams, asking)
+    if known is not None:
+        return known
+    intent = await prepare()
+    if isinstance(intent, PromptIntent) and intent.parent_id == asking.generation_id:
+        # A request with the same key came first while this one looked around; whichever is first in the log counts.
+        known = await _repeated(ports.streams, asking)
+        if known is not None:
+            return known
+        intent = replace(intent, parent_id=None)
+    return await _begun(ports, asking, intent)
+
+
+async def _repeated(streams: StreamPorts, asking: Asking) -> Opened | None:
+    """The generation that an earlier request with this key began."""
+    if not asking.key.given:
+        return None
+    return await find_repeat(streams, asking.author.user_id, asking.generation_id, asking.request_hash)
+
+
+async def _begun(ports: AskPorts, asking: Asking, intent: Intent) -> Opened:
+    """Produce the command as one record, its reader registered before."""
+    streams, key, user_id = ports.streams, asking.key, asking.author.user_id
+    feed = streams.hub.open(asking.generation_id, asking.conversation_id, user_id)
+    try:
+        command = command_of(asking, intent, feed.since)
+        try:
+            crash_point("api.before_command")
+            at = await ports.log.send(CONVERSATION_EVENTS, asking.conversation_id, command)
+            crash_point("api.after_command")
+        except LogUnavailable as error:
+            PRODUCE_FAILURES.inc()
+            raise not_accepted_for_sure(key.value) from error
+        turn = turn_of(command, at, price_of(command, streams.models))
+        if not key.given:
+            # One with a key may be a second one: whoever joins or cancels meanwhile waits for _settle.
+            feed.command = turn
+        token = token_of([(CONVERSATION_EVENTS, at.partition, at.offset)])
+        if turn.kind == "chat":
+            ports.own_writes.wrote(asking.conversation_id, user_id, at)
+        source, replayed = (await _settle(streams, feed, turn, key.value)) if key.given else (feed, False)
+    except BaseException:
+        streams.hub.close(feed)
+        raise
+    return Opened(turn, source, lambda: streams.hub.close(feed), token, replayed)
+
+
+async def _settle(ports: StreamPorts, feed: Feed, ours: Turn, key: str) -> tuple[Source, bool]:
+    """(what to serve, whether an earlier command with this key had begun it)."""
+    first = await _first_turn(ports, feed)
+    if first is None:
+        raise unavailable(
+            "The command was accepted, but the answer has not started yet. "
+            f"Retry with the header Idempotency-Key: {key}",
+            headers={"Idempotency-Key": key},
+        )
+    if first.request_hash != ours.request_hash:
+        raise KeyReused
+    feed.command = first
+    if first.cause == ours.cause:
+        return feed, False
+    outcome = await ports.reads.outcome(feed.generation_id)
+    if outcome is not None:
+        return FinishedSource(outcome), True
+    await ports.hub.refill(feed, first.tail)
+    return feed, True
+
+
+async def _first_turn(ports: StreamPorts, feed: Feed) -> Turn | None:
+    """The turn in the first record or row of the feed's generation; None if there is neither within SETTLE_S."""
+    wakeup = Wakeup()
+    feed.listen(wakeup)
+    try:
+        async with asyncio.timeout(SETTLE_S):
+            for pause_s in chain(_POLLS_S, repeat(_POLLS_S[-1])):
+                if feed.lost is not None:
+                    raise feed.lost
+                if feed.turn is not None:
+                    return feed.turn
+                if await wakeup.woken_within(pause_s):
+                    continue
+                if (row := await ports.reads.generation(feed.generation_id)) is not None:
+                    return turn_of_row(ports.models, row)
+    except TimeoutError:
+        pass
+    finally:
+        feed.leave(wakeup)
+    return None

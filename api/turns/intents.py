@@ -1,0 +1,110 @@
+"""What is asked of a model, and the command that asks it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from api.consistency.commanding import Author, IdempotencyKey
+from api.turns.prompting import SERVICE_CLASS, TIER, deadline_us
+from infra.models.catalogue import ModelSpec
+from schemas import ids
+from schemas.conversation import ChatMessage, PromptSubmitted, RegenerateRequested, Sampling
+from schemas.envelope import Position
+from schemas.turns import Command
+
+DEFAULT_SAMPLING: Final = Sampling()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asking:
+    """Who asks, under which key, in which conversation. `request_hash`: of what the request asks for."""
+
+    author: Author
+    key: IdempotencyKey
+    conversation_id: str
+    request_hash: str
+
+    @property
+    def command_id(self) -> str:
+        """The same for each request with this key."""
+        return ids.message_id(self.author.user_id, self.conversation_id, self.key.value)
+
+    @property
+    def generation_id(self) -> str:
+        """The generation that is begun, or was."""
+        return ids.generation_id(self.command_id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromptIntent:
+    """Something said. Of kind `chat` it is `content`, after the answer `parent_id` (None: at the root); a `stateless`
+    one brings its whole context in `messages`. `tokens`: of it all, in the model's terms."""
+
+    spec: ModelSpec
+    tokens: int
+    kind: Literal["chat", "stateless"] = "chat"
+    content: str | None = None
+    parent_id: str | None = None
+    messages: tuple[ChatMessage, ...] = ()
+    sampling: Sampling = DEFAULT_SAMPLING
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegenerateIntent:
+    """Another answer to a prompt."""
+
+    spec: ModelSpec
+    prompt_id: str
+
+
+Intent = PromptIntent | RegenerateIntent
+
+
+def command_of(asking: Asking, intent: Intent, tail: Position) -> Command:
+    """The command's record. `tail`: the place in token-chunks from which on its reader reads."""
+    author, key, spec = asking.author, asking.key, intent.spec
+    if isinstance(intent, PromptIntent):
+        return PromptSubmitted(
+            envelope=author.envelope(asking.command_id, "PromptSubmitted"),
+            conversation_id=asking.conversation_id,
+            user_id=author.user_id,
+            message_id=asking.command_id,
+            generation_id=asking.generation_id,
+            parent_message_id=intent.parent_id,
+            kind=intent.kind,
+            content=intent.content,
+            messages=intent.messages,
+            attachments=(),
+            model=spec.id,
+            sampling=intent.sampling,
+            service_class=SERVICE_CLASS,
+            tier=TIER,
+            tail=tail,
+            request_hash=asking.request_hash,
+            idempotency_key=key.value if key.given else None,
+            deadline_at_us=deadline_us(spec),
+            prompt_tokens=intent.tokens,
+            price=spec.price,
+            account=author.user_id,
+            model_version=spec.version,
+        )
+    return RegenerateRequested(
+        envelope=author.envelope(asking.command_id, "RegenerateRequested"),
+        conversation_id=asking.conversation_id,
+        user_id=author.user_id,
+        message_id=asking.command_id,
+        generation_id=asking.generation_id,
+        prompt_message_id=intent.prompt_id,
+        model=spec.id,
+        sampling=DEFAULT_SAMPLING,
+        service_class=SERVICE_CLASS,
+        tier=TIER,
+        tail=tail,
+        request_hash=asking.request_hash,
+        idempotency_key=key.value if key.given else None,
+        deadline_at_us=deadline_us(spec),
+        price=spec.price,
+        account=author.user_id,
+        model_version=spec.version,
+    )
