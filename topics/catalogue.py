@@ -119,4 +119,4 @@ def _spec(
     written_by: str,
     max_record_bytes: int = ONE_MIB,
 ) -> TopicSpec:
-    return TopicSpec(topic, key, topic.record_types, partitions, retention_ms, written_by, max_record_bytes)
+    return TopicSpec(str(topic), key, topic.record_types, partitions, retention_ms, written_by, max_record_bytes)

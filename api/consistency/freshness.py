@@ -26,7 +26,7 @@ class Freshness:
         self.ports = ports
 
     @property
-    def asked(self) -> PositionToken:
+    def position(self) -> PositionToken:
         """The position the request asks to see. Raises ApiError 400."""
         try:
             return parse(",".join(self._request.headers.getlist(POSITION_HEADER)))
@@ -56,7 +56,7 @@ class Freshness:
         what this process wrote for that user."""
         own_writes = self.ports.own_writes
         own = own_writes.in_lists(user_id, topic)
-        shown = await self.catch_up(join(self.asked, own))
+        shown = await self.catch_up(join(self.position, own))
         if shown:
             own_writes.shown(user_id, own)
         return shown

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
 from api.access.auth import Caller, author_of
-from api.consistency.commanding import idempotency_key, send
+from api.consistency.commanding import idempotency_key, request_hash, send
 from api.consistency.freshness import Fresh
 from api.consistency.ownership import conversation_of
 from api.consistency.ports import Commands
@@ -21,7 +21,6 @@ from api.http.bodies import ApiBody, BodyReader
 from api.http.errors import bad_request, not_found
 from api.http.headers import POSITION_HEADER, REPLAYED_HEADER
 from api.http.paging import Cursor, Limit
-from api.http.request_hash import request_hash
 from api.turns.parents import settled_message
 from api.turns.ports import Turns
 from projections.commands.queries import CommandRow

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
 from api.access.auth import Caller, author_of
-from api.consistency.commanding import idempotency_key, send
+from api.consistency.commanding import idempotency_key, request_hash, send
 from api.consistency.freshness import Fresh
 from api.consistency.ownership import checked_id, conversation_of, row_of
 from api.consistency.ports import Commands
@@ -23,7 +23,6 @@ from api.http.bodies import ApiBody, BodyReader, CommandBody
 from api.http.errors import KeyReused, bad_request
 from api.http.headers import POSITION_HEADER, REPLAYED_HEADER
 from api.http.paging import Cursor, Limit
-from api.http.request_hash import request_hash
 from projections.commands.queries import CommandRow
 from schemas import ids
 from schemas.conversation import ConversationDeleted, ConversationRenamed, ConversationStarted

@@ -19,7 +19,7 @@ from api.log_view.places import in_order, with_cuts
 from api.log_view.reading import Piece, Scope, read_piece
 from api.streaming.pushed import frame
 from api.streaming.readers import Reader
-from projections.replay.looking_back import Check, Source
+from projections.replay.looking_back import Check, LogSource
 from schemas.conversation import ConversationDeleted
 from topics.cuts import Cut, TopicPartition, format_cut
 from topics.errors import LogError, LogUnavailable
@@ -143,7 +143,7 @@ class Following:
             return b""
         start = dict(self._at)
 
-        def work(log: Source, check: Check) -> tuple[Piece, bytes]:
+        def work(log: LogSource, check: Check) -> tuple[Piece, bytes]:
             piece = read_piece(log, check, self._scope, start, target)
             return piece, self._frames(piece.records)
 

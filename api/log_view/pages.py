@@ -15,7 +15,7 @@ from api.log_view.wanted import Before, Wanted
 from infra.clock import monotonic_s
 from projections.messages.turns import TurnPlace
 from projections.order import place
-from projections.replay.looking_back import Check, Source
+from projections.replay.looking_back import Check, LogSource
 from topics.cuts import Cut, TopicPartition, format_cut
 from topics.log import RawRecord
 
@@ -90,7 +90,7 @@ class EventPages:
         event loop from everybody's tokens."""
         scope, kept = self._scope, gathered.bytes
 
-        def work(log: Source, check: Check) -> dict[str, Any] | None:
+        def work(log: LogSource, check: Check) -> dict[str, Any] | None:
             found = read_span(log, lambda more: check(kept + more), scope, span)
             gathered.add(found, turns, older)
             late = monotonic_s() > until_s

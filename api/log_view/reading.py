@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from api.log_view.places import concerning, own_places, topics_shown
 from infra.clock import monotonic_s
 from projections.messages.turns import TurnPlace
-from projections.replay.looking_back import Check, Source
+from projections.replay.looking_back import Check, LogSource
 from projections.replay.spooling import close
 from schemas.codec import record_type_of
 from schemas.generation import TokenChunk
@@ -79,7 +79,7 @@ class Piece:
     whole: bool = field(default=False)
 
 
-def read_span(log: Source, check: Check, scope: Scope, span: Span) -> Found:
+def read_span(log: LogSource, check: Check, scope: Scope, span: Span) -> Found:
     """Raises LogError, OutOfRange where the log does not hold what was said any more; and as `check`."""
     held, end = log.held(scope.counts)
     stop = _stop(log, scope, span, end)
@@ -96,7 +96,7 @@ def read_span(log: Source, check: Check, scope: Scope, span: Span) -> Found:
     return Found(kept.records, start, scope.own(end))
 
 
-def read_piece(log: Source, check: Check, scope: Scope, start: Cut, stop: Cut) -> Piece:
+def read_piece(log: LogSource, check: Check, scope: Scope, start: Cut, stop: Cut) -> Piece:
     """The conversation's records between two cuts, or as many as PIECE_BYTES and PIECE_S allow: then go on at
     `reached`. Raises LogError; and as `check`."""
     until_s = monotonic_s() + PIECE_S
@@ -120,7 +120,7 @@ def read_piece(log: Source, check: Check, scope: Scope, start: Cut, stop: Cut) -
     return piece
 
 
-def checked_start(log: Source, scope: Scope, given: Cut, first: int, begun_ms: int) -> Cut:
+def checked_start(log: LogSource, scope: Scope, given: Cut, first: int, begun_ms: int) -> Cut:
     """Where to go on after a cut: of a partition that it leaves out, at the conversation's beginning.
 
     Raises BadCut for offsets that the log does not hold, LogError.
@@ -140,7 +140,7 @@ class _Kept:
         self._chunks = chunks
         self._bytes = 0
 
-    def read(self, log: Source, check: Check, start: Cut, stop: Cut) -> None:
+    def read(self, log: LogSource, check: Check, start: Cut, stop: Cut) -> None:
         batches = log.read(start, stop)
         try:
             for batch in batches:
@@ -156,7 +156,7 @@ class _Kept:
                 yield raw
 
 
-def _stop(log: Source, scope: Scope, span: Span, end: Cut) -> dict[TopicPartition, int]:
+def _stop(log: LogSource, scope: Scope, span: Span, end: Cut) -> dict[TopicPartition, int]:
     stop = scope.own(end)
     if span.stop is not None:
         return {place: span.stop.get(place, offset) for place, offset in stop.items()}
@@ -168,7 +168,7 @@ def _stop(log: Source, scope: Scope, span: Span, end: Cut) -> dict[TopicPartitio
     return stop
 
 
-def _windows(log: Source, scope: Scope, span: Span, held: Cut, end: Cut) -> list[tuple[int, int]]:
+def _windows(log: LogSource, scope: Scope, span: Span, held: Cut, end: Cut) -> list[tuple[int, int]]:
     """The spans of token-chunks that hold the records of the turns, as far as they are held; they do not overlap."""
     place = scope.streamed
     epoch = scope.topics[TOKEN_CHUNKS].epoch

@@ -24,8 +24,8 @@ from api.streaming.sources import text_of
 from api.streaming.sse import EventStream
 from api.streaming.waiting import ended_within
 from api.turns.ask import ask
-from api.turns.asking import Asking, PromptIntent
 from api.turns.cancelling import cancel
+from api.turns.intents import Asking, PromptIntent
 from api.turns.openings import Opened
 from api.turns.ports import AskPorts, Turns
 from infra.clock import monotonic_s

@@ -14,11 +14,11 @@ from api.http.readiness import Readiness
 from api.log_view.live_log import LiveLog
 from api.pulse.figures import STALE_MS, Figures
 from api.pulse.fleet import Fleet, Readings, lags
-from api.pulse.looking_back import MOST_RECORDS, look_back
+from api.pulse.recent import MOST_RECORDS, look_back
 from api.streaming.readers import Reader, Readers
 from infra import logging
 from infra.clock import monotonic_s, now_us
-from projections.replay.looking_back import Check, Source
+from projections.replay.looking_back import Check, LogSource
 from topics.catalogue import Catalogue
 from topics.cuts import TopicPartition
 from topics.errors import LogUnavailable
@@ -183,7 +183,7 @@ class Pulse:
         }
         since_ms = now_us() // 1000 - STALE_MS
 
-        def work(log: Source, check: Check) -> None:
+        def work(log: LogSource, check: Check) -> None:
             look_back(log, check, self._topics, stop, since_ms, figures.take)
 
         try:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from typing import Protocol
 
 from api.http.errors import Overloaded
 from api.streaming.feed import Feed
+from api.streaming.ports import ChunkLog, LogRecord
 from infra.exits import tell_newer
 from infra.logging import get_logger
 from schemas.codec import NewerRecord, UndecodableRecord, decode
@@ -19,35 +19,12 @@ from schemas.envelope import Position
 from schemas.generation import TokenChunk
 from topics.catalogue import TOKEN_CHUNKS, Catalogue
 from topics.errors import LogError, LogUnavailable
-from topics.generation_fold import GenerationFold
 from topics.scan import generation_of
 
 MAX_FEEDS = 20_000
 MAX_SCANS = 4
 SCAN_TIMEOUT_S = 15.0
 _log = get_logger(__name__)
-
-
-class LogRecord(Protocol):
-    """What is needed of a consumed Kafka message."""
-
-    def key(self) -> bytes | None: ...
-    def value(self) -> bytes | None: ...
-    def partition(self) -> int | None: ...
-    def offset(self) -> int | None: ...
-
-
-class ChunkLog(Protocol):
-    """token-chunks, as the hub needs it."""
-
-    def position(self, partition: int) -> int:
-        """Everything before this offset has been delivered to the hub, nothing from it on."""
-
-    async def fold(self, conversation_id: str, generation_id: str, tail: Position, stop: int) -> GenerationFold:
-        """The generation's records from `tail` to offset `stop` (excluded).
-
-        Raises LogUnavailable, or OutOfRange where the log does not go back that far.
-        """
 
 
 class TailHub:

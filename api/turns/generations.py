@@ -83,7 +83,7 @@ async def _found(fresh: Freshness, streams: StreamPorts, user_id: str, generatio
     checked_id("generation", generation_id)
     shown = True
     if streams.hub.by_generation(generation_id) is None:
-        shown = await fresh.catch_up(fresh.asked)
+        shown = await fresh.catch_up(fresh.position)
     opened = await find(streams, user_id, generation_id)
     if opened is None:
         # It may have begun a moment ago, in a process that is gone.

@@ -114,11 +114,9 @@ async def outcome(tables: Tables, conversation_id: str, cause: int) -> Outcome |
     """How the generation of this command ended: the recorder's own record. None: it has not, or it is erased."""
     values = await tables.one(_NAME, _OUTCOME, (conversation_id, cause))
     # The cells of an outcome are written together; a driver may read an empty one as None.
-    return (
-        None
-        if values is None or values[2] is None
-        else outcome_from_cells(values[0] or "", values[1] or b"", values[2])
-    )
+    if values is None or values[2] is None:
+        return None
+    return outcome_from_cells(values[0] or "", values[1] or b"", values[2])
 
 
 async def has_ended(tables: Tables, conversation_id: str, cause: int) -> bool:

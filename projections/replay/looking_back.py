@@ -36,7 +36,7 @@ Check = Callable[[int], None]
 """Called now and then with the bytes that were kept so far; raises to end the reading."""
 
 
-class Source(Protocol):
+class LogSource(Protocol):
     """The log. topics.log.Log is one."""
 
     def held(self, topics: Mapping[str, int]) -> tuple[dict[TopicPartition, int], dict[TopicPartition, int]]: ...
@@ -47,7 +47,7 @@ class Source(Protocol):
 
 
 def records_of(
-    log: Source, start: Cut, stop: Cut, check: Check, *, key: str | None = None, naming: str | None = None
+    log: LogSource, start: Cut, stop: Cut, check: Check, *, key: str | None = None, naming: str | None = None
 ) -> Iterator[RawRecord]:
     """The records of a span with this key, and with this id somewhere in them. Raises LogError, and as `check`."""
     wanted = None if key is None else key.encode()
@@ -72,7 +72,7 @@ def _counts(topics: Catalogue, *names: str) -> dict[str, int]:
 
 
 def conversation_then(
-    log: Source, topics: Catalogue, conversation_id: str, first: int, moment: Cut | int, check: Check
+    log: LogSource, topics: Catalogue, conversation_id: str, first: int, moment: Cut | int, check: Check
 ) -> tuple[Cut, PastConversation]:
     """A conversation as it was at a moment (a cut, or milliseconds since 1970), and its part of that moment's cut.
 
@@ -105,7 +105,7 @@ def conversation_then(
     return cut, past.conversation(conversation_id)
 
 
-def whole_conversation(log: Source, topics: Catalogue, conversation_id: str, cut: Cut, check: Check) -> Past:
+def whole_conversation(log: LogSource, topics: Catalogue, conversation_id: str, cut: Cut, check: Check) -> Past:
     """All that concerns a conversation below a cut, its two partitions read from their beginnings."""
     past = Past(topics)
     held, _ = log.held({topic: topics[topic].partitions for topic in (CONVERSATION_EVENTS, GENERATION_OUTCOMES)})
@@ -116,7 +116,7 @@ def whole_conversation(log: Source, topics: Catalogue, conversation_id: str, cut
     return past
 
 
-def deletion_of(log: Source, topics: Catalogue, conversation_id: str, check: Check) -> ConversationDeleted | None:
+def deletion_of(log: LogSource, topics: Catalogue, conversation_id: str, check: Check) -> ConversationDeleted | None:
     """The event that deleted a conversation, whenever that was."""
     place = CONVERSATION_EVENTS, topics.partition(CONVERSATION_EVENTS, conversation_id)
     held, end = log.held({CONVERSATION_EVENTS: topics[CONVERSATION_EVENTS].partitions})
@@ -126,7 +126,7 @@ def deletion_of(log: Source, topics: Catalogue, conversation_id: str, check: Che
     return None
 
 
-def generation_then(log: Source, topics: Catalogue, generation_id: str, cut: Cut, check: Check) -> State:
+def generation_then(log: LogSource, topics: Catalogue, generation_id: str, cut: Cut, check: Check) -> State:
     """A generation as it was at a cut; its stream as far as the cut names token-chunks and they are still held."""
     counts: dict[str, int] = {
         topic: topics[topic].partitions for topic in (CONVERSATION_EVENTS, TOKEN_CHUNKS, GENERATION_OUTCOMES)
@@ -162,7 +162,7 @@ def generation_then(log: Source, topics: Catalogue, generation_id: str, cut: Cut
     return generation_state(generation_id, command, cause, stream, None)
 
 
-def user_then(log: Source, topics: Catalogue, user_id: str, cut: Cut, check: Check) -> State:
+def user_then(log: LogSource, topics: Catalogue, user_id: str, cut: Cut, check: Check) -> State:
     """A user as they were at a cut, with keys, conversations and usage."""
     past = Past(topics)
     counts: dict[str, int] = {

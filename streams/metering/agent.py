@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from infra.crash_points import crash_point
+from infra.runtime.bounded import Seen
 from infra.settings import Settings
 from schemas.outcome import (
     GenerationCancelled,
@@ -37,7 +37,7 @@ class Metering:
     def __init__(self, producer: LogProducer, outcomes: TopicSpec) -> None:
         self._producer = producer
         self._outcomes = outcomes
-        self._billed: OrderedDict[str, None] = OrderedDict()
+        self._billed: Seen[str] = Seen(REMEMBERED)
 
     async def handle(self, outcome: Outcome, source: Source) -> None:
         """Bill one outcome; returns when its record is acknowledged. Raises LogUnavailable."""
@@ -48,9 +48,7 @@ class Metering:
         crash_point("metering.before_usage")
         await self._producer.send(USAGE_RECORDS, record.user_id, record)
         crash_point("metering.after_usage")
-        self._billed[generation] = None
-        if len(self._billed) > REMEMBERED:
-            self._billed.popitem(last=False)
+        self._billed.add(generation)
 
 
 def make_metering_app(settings: Settings, pools: tuple[str, ...] = ("default",)) -> StreamApp:

@@ -17,7 +17,7 @@ from api.access.rate_limit import RedisLimiter
 from api.consistency.log_ends import KafkaEnds
 from api.consistency.ports import CommandLog, LogEnds
 from api.streaming.chunk_log import KafkaChunkLog
-from api.streaming.tail_hub import ChunkLog, LogRecord
+from api.streaming.ports import ChunkLog, LogRecord
 from infra.ids import draw_id, draw_secret
 from infra.redis import RedisScripts
 from infra.settings import Settings

@@ -17,8 +17,8 @@ from api.streaming.sse import EventStream
 from api.streaming.tail_hub import TailHub
 from api.streaming.waiting import ended_within, grown_within
 from api.turns.ask import ask
-from api.turns.asking import Asking, PromptIntent
 from api.turns.cancelling import cancel
+from api.turns.intents import Asking, PromptIntent
 from api.turns.openings import Opened, find
 from api.turns.ports import AskPorts, StreamPorts
 from infra.cassandra import StoreUnavailable

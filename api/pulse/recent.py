@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from infra.clock import monotonic_s
-from projections.replay.looking_back import Check, Source
+from projections.replay.looking_back import Check, LogSource
 from projections.replay.spooling import close
 from topics.catalogue import CONVERSATION_EVENTS, DEAD_LETTERS, GENERATION_OUTCOMES, TOKEN_CHUNKS, Catalogue
 from topics.cuts import Cut, TopicPartition
@@ -23,7 +23,7 @@ LOOK_BACK_S = 3.0
 
 
 def look_back(
-    log: Source,
+    log: LogSource,
     check: Check,
     topics: Catalogue,
     stop: Mapping[TopicPartition, int],
@@ -44,7 +44,9 @@ def look_back(
         _read(log, check, start, part, until_s, take)
 
 
-def _read(log: Source, check: Check, start: Cut, stop: Cut, until_s: float, take: Callable[[RawRecord], None]) -> None:
+def _read(
+    log: LogSource, check: Check, start: Cut, stop: Cut, until_s: float, take: Callable[[RawRecord], None]
+) -> None:
     batches = log.read(start, stop)
     try:
         for batch in batches:
