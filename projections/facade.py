@@ -135,9 +135,9 @@ class Projections:
     async def outcome(self, generation_id: str) -> Outcome | None:
         """How the generation ended: the recorder's own record. None: it is unknown, still running, or erased."""
         row = await generations.generation(self.tables, generation_id)
-        return None if row is None else await self.outcome_of(row)
+        return None if row is None else await self.outcome_of_generation(row)
 
-    async def outcome_of(self, row: GenerationRow) -> Outcome | None:
+    async def outcome_of_generation(self, row: GenerationRow) -> Outcome | None:
         """As `outcome`, for a generation whose row is known."""
         return await messages.outcome(self.tables, row.conversation_id, order_key(row.cause))
 

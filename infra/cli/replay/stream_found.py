@@ -44,7 +44,7 @@ class Asked:
     tail: Position
 
 
-def outcome_of(settings: Settings, log: Log, generation_id: str) -> tuple[Outcome | None, Asked | None]:
+def find_outcome(settings: Settings, log: Log, generation_id: str) -> tuple[Outcome | None, Asked | None]:
     """The generation's outcome, and how it began; None for what is not to be found (the second: only looked for if
     there is no outcome). The projections are asked first: the log has no index. Raises LogError.
     """
@@ -125,7 +125,7 @@ async def _projected(settings: Settings, generation_id: str) -> tuple[Outcome | 
         if row is None:
             return None, None
         asked = Asked(generation_id, row.conversation_id, row.user_id, row.tail)
-        return await reads.outcome_of(row), asked
+        return await reads.outcome_of_generation(row), asked
     except StoreError:
         return None, None
     finally:
