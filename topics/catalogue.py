@@ -77,6 +77,10 @@ class Catalogue:
         """Where records with `key` stand in `topic`: a partition an epoch, oldest first."""
         return self.specs[topic].layout.partitions_of(key)
 
+    def places_of(self, topic: str, key: str) -> tuple[tuple[str, int], ...]:
+        """The partitions of `partitions_of`, with their topic."""
+        return tuple((topic, partition) for partition in self.partitions_of(topic, key))
+
     def position(self, topic: str, partition: int, offset: int) -> Position:
         """A place in `topic`, as records name it."""
         return Position(bisect_right(self.specs[topic].seams, partition), partition, offset)
