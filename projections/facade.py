@@ -75,7 +75,7 @@ class Projections:
         return await conversations.conversation(self.tables, conversation_id)
 
     async def begun_at(self, conversation_id: str) -> int | None:
-        """The offset of the conversation's first record in conversation-events; None if it is not there, or deleted."""
+        """The order key of the conversation's first record; None if it is not there, or deleted."""
         return await conversations.begun_at(self.tables, conversation_id)
 
     async def is_deleted(self, conversation_id: str) -> bool:
@@ -136,9 +136,9 @@ class Projections:
     async def outcome(self, generation_id: str) -> Outcome | None:
         """How the generation ended: the recorder's own record. None: it is unknown, still running, or erased."""
         row = await generations.generation(self.tables, generation_id)
-        return None if row is None else await self.outcome_of(row)
+        return None if row is None else await self.outcome_of_generation(row)
 
-    async def outcome_of(self, row: GenerationRow) -> Outcome | None:
+    async def outcome_of_generation(self, row: GenerationRow) -> Outcome | None:
         """As `outcome`, for a generation whose row is known."""
         return await messages.outcome(self.tables, row.conversation_id, order_key(row.cause))
 
