@@ -21,9 +21,9 @@ from schemas.account import ApiKeyCreated, ApiKeyRevoked
 from schemas.codec import NewerRecord, UndecodableRecord, decode
 
 TTL_S = 5.0
-MOST_KEYS = 10_000
-MOST_REVOKED = 100_000
-MOST_MISSED = 1000
+MAX_KEYS = 10_000
+MAX_REVOKED = 100_000
+MAX_MISSED = 1000
 _log = get_logger(__name__)
 
 
@@ -148,7 +148,7 @@ class KeyCache:
         """A key was revoked: it opens nothing any more, and its streams end."""
         self._known.pop(key_sha256, None)
         self._revoked[key_sha256] = None
-        if len(self._revoked) > MOST_REVOKED:
+        if len(self._revoked) > MAX_REVOKED:
             self._revoked.popitem(last=False)
         self._on_revoked(key_sha256)
 
@@ -156,12 +156,12 @@ class KeyCache:
         """Who goes on with it is not read each time. Remembered apart, so that guesses push out nobody's key."""
         self._missed[key_sha256] = monotonic_s() + self._ttl_s
         self._missed.move_to_end(key_sha256)
-        if len(self._missed) > MOST_MISSED:
+        if len(self._missed) > MAX_MISSED:
             self._missed.popitem(last=False)
 
     def _remember(self, principal: Principal) -> None:
         self._missed.pop(principal.key_sha256, None)
         self._known[principal.key_sha256] = (monotonic_s() + self._ttl_s, principal)
         self._known.move_to_end(principal.key_sha256)
-        if len(self._known) > MOST_KEYS:
+        if len(self._known) > MAX_KEYS:
             self._known.popitem(last=False)

@@ -22,8 +22,8 @@ TTFT_MS = 60_000
 ENDED_KEPT_MS = 60_000
 STALE_MS = 15 * 60_000
 """A generation that nothing was heard of for so long runs no more, whatever the log lacks."""
-MOST_GENERATIONS = 50_000
-MOST_TTFTS = 20_000
+MAX_GENERATIONS = 50_000
+MAX_TTFTS = 20_000
 
 
 @dataclass(slots=True)
@@ -43,7 +43,7 @@ class Figures:
         self._generations: dict[str, _Generation] = {}
         self._tokens: dict[int, int] = {}
         self._prompts: dict[int, int] = {}
-        self._ttfts: deque[tuple[int, int]] = deque(maxlen=MOST_TTFTS)
+        self._ttfts: deque[tuple[int, int]] = deque(maxlen=MAX_TTFTS)
         self._letters = LetterBox()
 
     def take(self, raw: RawRecord) -> None:
@@ -99,7 +99,7 @@ class Figures:
     def _of(self, generation_id: str, at_ms: int) -> _Generation:
         found = self._generations.get(generation_id)
         if found is None:
-            if len(self._generations) >= MOST_GENERATIONS:
+            if len(self._generations) >= MAX_GENERATIONS:
                 del self._generations[next(iter(self._generations))]
             found = self._generations[generation_id] = _Generation(at_ms)
         found.heard_ms = max(found.heard_ms, at_ms)
