@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from inference_workers.answering import Said, answer
 from inference_workers.attempts import Answer, EndOnly, NothingToDo, Plan, owns, plan
-from inference_workers.counting import NOTHING, usage_of
+from inference_workers.counting import NOTHING, counted_usage
 from inference_workers.custody import Interrupt, Job
 from inference_workers.failing import BROKEN, EXPIRED, MOVED, NO_TOKENS
 from inference_workers.lookback import Lookback, Past
@@ -227,7 +227,7 @@ class Attempt:
         if not (said.taken or writer.tokens or self._resumed):
             return NOTHING
         model = self._request.turn.model
-        return usage_of(
+        return counted_usage(
             said.finish if said.failure is None else None,
             prompt=self._request.prompt_tokens,
             said=writer.tokens,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable
 
 from confluent_kafka import Message
 
 from inference_workers.custody import Custody, Interrupt, Job
+from infra.runtime.bounded import Seen
 from schemas.codec import NewerRecord, UndecodableRecord, decode
 from schemas.control import CancelRequested
 from schemas.outcome import Outcome
@@ -21,7 +21,7 @@ class Signals:
     def __init__(self, custody: Custody, finish: Callable[[Job], None]) -> None:
         self._custody = custody
         self._finish = finish
-        self._doorbells: OrderedDict[str, None] = OrderedDict()
+        self._doorbells: Seen[str] = Seen(MAX_DOORBELLS)
 
     def rung(self, generation_id: str) -> bool:
         """Whether a doorbell for this generation came before its job: the log knows more."""
@@ -41,9 +41,7 @@ class Signals:
                 job.old = True
                 job.stop(Interrupt.CANCELLED)
                 continue
-            self._doorbells[bell.generation_id] = None
-            if len(self._doorbells) > MAX_DOORBELLS:
-                self._doorbells.popitem(last=False)
+            self._doorbells.add(bell.generation_id)
 
     def on_outcomes(self, messages: list[Message]) -> None:
         """Outcomes of generations. Only those of conversations that have a job here are decoded."""

@@ -77,6 +77,10 @@ class Catalogue:
         """Where records with `key` stand in `topic`: a partition an epoch, oldest first."""
         return self.specs[topic].layout.partitions_of(key)
 
+    def places_of(self, topic: str, key: str) -> tuple[tuple[str, int], ...]:
+        """The partitions of `partitions_of`, with their topic."""
+        return tuple((topic, partition) for partition in self.partitions_of(topic, key))
+
     def position(self, topic: str, partition: int, offset: int) -> Position:
         """A place in `topic`, as records name it."""
         return Position(bisect_right(self.specs[topic].seams, partition), partition, offset)
@@ -119,4 +123,4 @@ def _spec(
     written_by: str,
     max_record_bytes: int = ONE_MIB,
 ) -> TopicSpec:
-    return TopicSpec(topic, key, topic.record_types, partitions, retention_ms, written_by, max_record_bytes)
+    return TopicSpec(str(topic), key, topic.record_types, partitions, retention_ms, written_by, max_record_bytes)

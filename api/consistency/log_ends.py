@@ -25,7 +25,7 @@ class KafkaEnds:
         self._asking = asyncio.Semaphore(MAX_AT_ONCE)
 
     async def newest(self, topic: str, key: str | None = None) -> Mapping[tuple[str, int], int]:
-        partitions = range(self._topics[topic].partitions) if key is None else [self._topics.partition(topic, key)]
+        partitions = range(self._topics[topic].partitions) if key is None else self._topics.partitions_of(topic, key)
         asked = {TopicPartition(topic, partition): OffsetSpec.latest() for partition in partitions}  # type: ignore[no-untyped-call]
         try:
             async with asyncio.timeout(ANSWER_S), self._asking:

@@ -30,7 +30,7 @@ _NEVER = OrderKey(2**62, 0, 0)
 
 
 class EventPages:
-    """Pages of one conversation. `first`: the offset of its first record, appended at about `begun_ms`."""
+    """Pages of one conversation. `first`: the order key of its first record, appended at about `begun_ms`."""
 
     def __init__(self, reads: PlaceReads, history: History, scope: Scope, first: int, begun_ms: int) -> None:
         self._reads = reads
@@ -65,14 +65,14 @@ class EventPages:
     ) -> Span:
         first, since_ms = self._first, self._begun_ms
         if older:
-            first, since_ms = place(group[-1].cause)[1], group[-1].asked_at_us // 1000
+            first, since_ms = group[-1].cause, group[-1].asked_at_us // 1000
         before = wanted.before
         return Span(
             first,
             since_ms,
             group,
             stop=stop,
-            said_until=None if below is None else place(below)[1],
+            said_until=below,
             until_ms=None if before is None else before.key.at_ms,
             chunks=wanted.with_chunks,
             stream=wanted.with_stream,
@@ -101,7 +101,7 @@ class EventPages:
 
 def of_one_turn(turn: TurnPlace, wanted: Wanted | None = None) -> Span:
     """All that concerns a single turn: its command, and what followed from it within ten minutes of its end."""
-    first = place(turn.cause)[1]
+    first = turn.cause
     ended_ms = None if turn.ended_at_us is None else max(turn.ended_at_us, turn.asked_at_us) // 1000 + 10 * SKEW_MS
     return Span(
         first,
@@ -170,7 +170,8 @@ class _Gathered:
         """From where on nothing is missing: older turns may have lasted into what was read."""
         if not older:
             return OrderKey(0, 0, 0)
-        said = *self._scope.said, place(turns[-1].cause)[1]
+        epoch, offset = place(turns[-1].cause)
+        said = *self._scope.said[epoch], offset
         command = next((key for key, raw in keyed if (raw.topic, raw.partition, raw.offset) == said), _NEVER)
         lasted_us = max(_NEVER.at_ms if turn.ended_at_us is None else turn.ended_at_us for turn in older)
         return max(command, OrderKey(lasted_us // 1000 + ENDED_MS, 0, 0))

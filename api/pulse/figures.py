@@ -9,6 +9,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Any
 
+from infra.runtime.bounded import Bounded
 from schemas.codec import NewerRecord, UndecodableRecord, decode
 from schemas.conversation import PromptSubmitted, RegenerateRequested
 from schemas.dead_letter import DeadLetter, DeadLetterResolved
@@ -40,7 +41,7 @@ class Figures:
     """Takes the records of conversation-events, token-chunks, generation-outcomes and dead-letters."""
 
     def __init__(self) -> None:
-        self._generations: dict[str, _Generation] = {}
+        self._generations: Bounded[str, _Generation] = Bounded(MAX_GENERATIONS)
         self._tokens: dict[int, int] = {}
         self._prompts: dict[int, int] = {}
         self._ttfts: deque[tuple[int, int]] = deque(maxlen=MAX_TTFTS)
@@ -99,8 +100,6 @@ class Figures:
     def _of(self, generation_id: str, at_ms: int) -> _Generation:
         found = self._generations.get(generation_id)
         if found is None:
-            if len(self._generations) >= MAX_GENERATIONS:
-                del self._generations[next(iter(self._generations))]
             found = self._generations[generation_id] = _Generation(at_ms)
         found.heard_ms = max(found.heard_ms, at_ms)
         return found

@@ -53,8 +53,9 @@ class Work:
         return {topic: there[topic] for topic in topics}
 
     def catalogue(self, topic: str) -> Catalogue:
-        """The topics, `topic` with the partitions that it really has."""
-        return catalogue(keyed_partitions=self.partitions((topic,))[topic])
+        """The topics with the partitions that they really have. Raises UserError if `topic` is not there, LogError."""
+        self.partitions((topic,))
+        return self.log.catalogue(catalogue())
 
 
 def run_backfill(

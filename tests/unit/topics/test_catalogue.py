@@ -82,6 +82,7 @@ def test_a_topic_is_its_name() -> None:
     assert f"{CONTROL}" == str(CONTROL) == "control" and type(str(CONTROL)) is str
     by_name: dict[str, int] = {CONTROL: 1}
     assert by_name["control"] == 1 and {"control": 1}[CONTROL] == 1
+    assert all(type(spec.name) is str for spec in catalogue()), "the Kafka client takes no other"
     copied = copy.deepcopy(CONTROL)
     assert copied == "control" and type(copied) is str
     assert json.dumps({CONTROL: CONTROL}) == '{"control": "control"}'
