@@ -15,7 +15,7 @@ from schemas.conversation import PromptSubmitted, RegenerateRequested
 from schemas.dead_letter import DeadLetter, DeadLetterResolved
 from schemas.generation import AttemptEnded, AttemptStarted, GenerationEnded, TokenChunk
 from schemas.outcome import GenerationCancelled, GenerationCompleted, GenerationFailed, GenerationRefused
-from topics.letter_box import LetterBox
+from topics.dead_letter_index import DeadLetterIndex
 from topics.log import RawRecord
 
 RATE_S = 5
@@ -45,7 +45,7 @@ class Figures:
         self._tokens: dict[int, int] = {}
         self._prompts: dict[int, int] = {}
         self._ttfts: deque[tuple[int, int]] = deque(maxlen=MAX_TTFTS)
-        self._letters = LetterBox()
+        self._letters = DeadLetterIndex()
 
     def take(self, raw: RawRecord) -> None:
         """The next record of its partition; what says nothing of all this is passed over."""
