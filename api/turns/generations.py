@@ -18,7 +18,7 @@ from api.streaming.sources import Source
 from api.streaming.waiting import ended_within, grown_within
 from api.turns.answering import event_stream, newest_frame, state_json
 from api.turns.cancelling import cancel
-from api.turns.openings import Opened, find
+from api.turns.joining import Opened, find
 from api.turns.ports import StreamPorts, Turns
 
 router = APIRouter(prefix="/api/v1/generations/{generation_id}", tags=["generations"])
