@@ -23,8 +23,8 @@ TTFT_MS = 60_000
 ENDED_KEPT_MS = 60_000
 STALE_MS = 15 * 60_000
 """A generation that nothing was heard of for so long runs no more, whatever the log lacks."""
-MOST_GENERATIONS = 50_000
-MOST_TTFTS = 20_000
+MAX_GENERATIONS = 50_000
+MAX_TTFTS = 20_000
 
 
 @dataclass(slots=True)
@@ -41,10 +41,10 @@ class Figures:
     """Takes the records of conversation-events, token-chunks, generation-outcomes and dead-letters."""
 
     def __init__(self) -> None:
-        self._generations: Bounded[str, _Generation] = Bounded(MOST_GENERATIONS)
+        self._generations: Bounded[str, _Generation] = Bounded(MAX_GENERATIONS)
         self._tokens: dict[int, int] = {}
         self._prompts: dict[int, int] = {}
-        self._ttfts: deque[tuple[int, int]] = deque(maxlen=MOST_TTFTS)
+        self._ttfts: deque[tuple[int, int]] = deque(maxlen=MAX_TTFTS)
         self._letters = DeadLetterIndex()
 
     def take(self, raw: RawRecord) -> None:
