@@ -167,8 +167,8 @@ def _existing(work: Work, name: str) -> tuple[Shadow, BackfillLog, Processor]:
 def _complete(name: str, backfill_log: BackfillLog) -> None:
     if not backfill_log.is_complete:
         raise UserError(
-            f"{name} covers {backfill_log.done:,} of {backfill_log.total:,} offsets of its range: run the same `backfill run` again "
-            "to complete it first"
+            f"{name} covers {backfill_log.done:,} of {backfill_log.total:,} offsets of its range: "
+            "run the same `backfill run` again to complete it first"
         )
 
 
