@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from confluent_kafka import Message
 
-from inference_workers.custody import Custody, Interrupt, Job
+from inference_workers.job_table import Interrupt, Job, JobTable
 from infra.runtime.bounded import Seen
 from schemas.codec import NewerRecord, UndecodableRecord
 from topics.catalogue import CONTROL, GENERATION_OUTCOMES
@@ -17,8 +17,8 @@ MAX_DOORBELLS = 10_000
 class Signals:
     """`finish` is called with each job that has its end and its outcome."""
 
-    def __init__(self, custody: Custody, finish: Callable[[Job], None]) -> None:
-        self._custody = custody
+    def __init__(self, jobs: JobTable, finish: Callable[[Job], None]) -> None:
+        self._jobs = jobs
         self._finish = finish
         self._doorbells: Seen[str] = Seen(MAX_DOORBELLS)
 
@@ -33,7 +33,7 @@ class Signals:
                 bell = CONTROL.decode(message.value())
             except (UndecodableRecord, NewerRecord):
                 continue  # the truth is in token-chunks; a damaged doorbell costs time alone
-            job = self._custody.get(bell.generation_id)
+            job = self._jobs.get(bell.generation_id)
             if job is not None:
                 job.old = True
                 job.stop(Interrupt.CANCELLED)
@@ -44,13 +44,13 @@ class Signals:
         """Outcomes of generations. Only those of conversations that have a job here are decoded."""
         for message in messages:
             key = message.key()
-            if not isinstance(key, bytes) or not self._custody.has_conversation(key):
+            if not isinstance(key, bytes) or not self._jobs.has_conversation(key):
                 continue
             try:
                 outcome = GENERATION_OUTCOMES.decode(message.value())
             except (UndecodableRecord, NewerRecord):
                 continue  # no outcome of ours; the sweep asks the log itself
-            job = self._custody.get(outcome.turn.generation_id)
+            job = self._jobs.get(outcome.turn.generation_id)
             if job is not None:
                 self._seen(job)
 

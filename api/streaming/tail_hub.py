@@ -143,7 +143,8 @@ class TailHub:
         if feed.whole_from(tail):
             return
         done = self._filling[feed.generation_id] = asyncio.get_running_loop().create_future()
-        stop = self.tail_of(feed.conversation_id)
+        # Of an earlier epoch nothing comes any more: all of it is read, and nothing is held back.
+        stop = self._chunks.position(tail.partition, self._log.position(tail.partition))
         feed.hold(stop)
         has_room = False
         try:

@@ -68,7 +68,7 @@ class TurnRow:
     reply: MessageRow
 
 
-def turn_of(conversation_id: str, values: tuple[Any, ...]) -> TurnRow | None:
+def turn_row(conversation_id: str, values: tuple[Any, ...]) -> TurnRow | None:
     """The turn in a row of TURN_COLUMNS and as many of NEW_TURN_COLUMNS as there are; None for a row whose command is
     not there (only its outcome is)."""
     row = dict(zip(TURN_NAMES, values, strict=False))
@@ -126,7 +126,7 @@ def _ended(reply: MessageRow, row: Mapping[str, Any]) -> MessageRow:
     )
 
 
-def outcome_of(answer: str, marks: bytes, outcome: bytes) -> Outcome:
+def outcome_from_cells(answer: str, marks: bytes, outcome: bytes) -> Outcome:
     """The record that a row's outcome cells were made of."""
     return replace(GENERATION_OUTCOMES.decode(outcome), text=from_cell(answer), chunks=marks_from_cell(marks))
 

@@ -25,7 +25,7 @@ from schemas.conversation import PromptSubmitted
 from schemas.envelope import Envelope, Position
 from schemas.generation import GenerationRequested
 from schemas.moderation import ModerationVerdict
-from streams.metering.reactor import usage_of
+from streams.metering.reactor import usage_record
 from tests.eventually import eventually, eventually_sync
 from tests.integration.api_process import make_key, running_api
 from tests.integration.api_running import Running, whole_api
@@ -164,7 +164,7 @@ async def judged_and_billed(running: Running, conversation: str) -> None:
             rule=None,
         )
         await running.agents.log.send(MODERATION_VERDICTS, conversation, verdict)
-        used = usage_of(outcome, Position(0, partition, message.offset() or 0))
+        used = usage_record(outcome, Position(0, partition, message.offset() or 0))
         await running.agents.log.send(USAGE_RECORDS, turn.user_id, used)
 
 
