@@ -26,7 +26,7 @@ from schemas.price import Usage
 from schemas.turns import Command, turn_of
 from streams.conversation.ports import NoHistory
 from streams.conversation.reactor import react, react_to_deletion
-from streams.metering.reactor import usage_of
+from streams.metering.reactor import usage_record
 from streams.watchdog.reactor import Watched, expiry
 from tests import realistic_people as people
 from tests.realistic_people import COUNTER, MODELS, POLICY
@@ -94,7 +94,7 @@ def answer(world: World, talk: Talk, command: Command) -> Steps:
     outcome = outcome_of(run.fold)
     position = world.say(GENERATION_OUTCOMES, talk.id, outcome)
     yield STEP_US
-    world.say(USAGE_RECORDS, talk.user, usage_of(outcome, position))
+    world.say(USAGE_RECORDS, talk.user, usage_record(outcome, position))
     _remember(talk, command, outcome)
 
 

@@ -10,7 +10,7 @@ from confluent_kafka import KafkaException
 from infra.settings import KafkaSettings
 from topics.catalogue import Catalogue, catalogue
 from topics.clients import open_admin
-from topics.epochs import BadSeams, marks_in, seams_of
+from topics.epochs import BadSeams, Layout, layouts_of, marks_in
 from topics.errors import LogUnavailable, TopicMismatch
 
 TIMEOUT_S = 10.0
@@ -28,11 +28,16 @@ def with_counts(topics: Catalogue, found: Mapping[str, int]) -> Catalogue:
 
     Raises BadSeams.
     """
-    marks = marks_in(found)
+    ours = {mark.name for mark in marks_in(found) if mark.topic in topics.specs}
+    return laid_out(topics, layouts_of({name: n for name, n in found.items() if name in topics.specs or name in ours}))
+
+
+def laid_out(topics: Catalogue, layouts: Mapping[str, Layout]) -> Catalogue:
+    """The catalogue with these layouts; topics that have none keep theirs."""
     return Catalogue(
         {
-            spec.name: replace(spec, partitions=count, seams=seams_of(spec.name, marks, count))
-            if (count := found.get(spec.name))
+            spec.name: replace(spec, partitions=there.partitions, seams=there.seams)
+            if (there := layouts.get(spec.name)) is not None and there.partitions
             else spec
             for spec in topics
         }

@@ -16,7 +16,7 @@ from schemas.outcome import (
     Outcome,
 )
 from streams.faust.app import Handler, Source, StreamApp, make_app, run_agent
-from streams.metering.reactor import usage_of
+from streams.metering.reactor import usage_record
 from topics.catalogue import GENERATION_OUTCOMES, USAGE_RECORDS
 from topics.producer import LogProducer
 from topics.spec import TopicSpec
@@ -44,7 +44,7 @@ class Metering:
         generation = outcome.turn.generation_id
         if generation in self._billed:
             return
-        record = usage_of(outcome, self._outcomes.position(source.partition, source.offset))
+        record = usage_record(outcome, self._outcomes.position(source.partition, source.offset))
         crash_point("metering.before_usage")
         await self._producer.send(USAGE_RECORDS, record.user_id, record)
         crash_point("metering.after_usage")

@@ -16,7 +16,7 @@ from schemas.generation import GenerationRequested
 from streams.faust.app import StreamApp
 from streams.faust.retrying import Again, NotTaken, Original, StillPoison, retrying
 from topics.catalogue import TOKEN_CHUNKS, Catalogue
-from topics.counts import configured
+from topics.counts import configured, on_broker
 from topics.producer import LogProducer
 from topics.slices.selection import JOBS_PREFIX
 from topics.topic import Topic
@@ -30,8 +30,8 @@ class CannotRetry(UserError):
 
 
 def topics_of(settings: Settings, models: ModelCatalogue) -> Catalogue:
-    """The topics of the installation."""
-    return configured(settings.kafka, models.pools)
+    """The topics of the installation, as they are on the broker. Raises LogError."""
+    return on_broker(settings.kafka.client_properties(), configured(settings.kafka, models.pools))
 
 
 def consumers_of(topic: str, settings: Settings) -> list[str]:
@@ -68,7 +68,9 @@ async def opened(
     make = _AGENTS.get(consumer)
     if make is None:
         raise CannotRetry(_WHY_NOT.get(consumer, f"no consumer of this release is called {consumer!r}: drop it"))
-    async with retrying(_made(make, settings), producer) as again:
+    app = _made(make, settings)
+    app.topics_catalogue = producer.topics  # as the broker has them: its process asks at its start
+    async with retrying(app, producer) as again:
 
         async def checked(original: Original) -> str:
             _refuse_unknown_model(consumer, original, models)

@@ -21,7 +21,7 @@ from schemas.generation import (
 )
 from schemas.outcome import Outcome
 from schemas.price import Price, Usage
-from streams.metering.reactor import usage_of
+from streams.metering.reactor import usage_record
 from tests.faults.evidence import (
     Acked,
     CancelAnswered,
@@ -192,7 +192,7 @@ class Told:
                 fold.apply(entry.record, Position(0, entry.partition, entry.offset))
         outcome = outcome_of(fold)
         at = self.run.append(GENERATION_OUTCOMES, outcome, self.conversation)
-        self.run.append(USAGE_RECORDS, usage_of(outcome, at), USER)
+        self.run.append(USAGE_RECORDS, usage_record(outcome, at), USER)
         if self.turn.kind == "chat":
             self._store(self.turn.message_id, "user", self.prompt, "completed", None, None, None)
         reason = reason_of(outcome)

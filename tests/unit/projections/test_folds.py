@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from projections.messages.rows import outcome_of
+from projections.messages.rows import outcome_from_cells
 from projections.messages.table import MESSAGES
 from projections.registry import PROJECTIONS, fold_all
 from projections.rows import Put, RowChange, Unprojectable
@@ -97,7 +97,7 @@ def test_an_outcome_comes_back_exactly(ended: Any) -> None:
     ended = replace(ended, turn=replace(ended.turn, conversation_id="c", generation_id="g", cause=Position(0, 0, 3)))
     placed = Placed("generation-outcomes", Position(0, 1, 5), ended)
     cells = next(c.cells for _, c in changes_of(placed) if isinstance(c, Put) and c.table is MESSAGES)
-    assert outcome_of(cells["answer"], cells["marks"], cells["outcome"]) == ended
+    assert outcome_from_cells(cells["answer"], cells["marks"], cells["outcome"]) == ended
 
 
 def test_a_repeated_command_changes_neither_its_generation_nor_its_place() -> None:

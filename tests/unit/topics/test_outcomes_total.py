@@ -33,7 +33,7 @@ from schemas.generation import (
 from schemas.limits import MAX_ANSWER_CHARS, MAX_ANSWER_CHUNKS, MAX_RECORD_BYTES, MAX_TOKENS
 from schemas.outcome import GenerationCompleted, GenerationFailed, Outcome
 from schemas.price import Price, Usage
-from streams.metering.reactor import usage_of
+from streams.metering.reactor import usage_record
 from tests.generation_logs import TURN, chunk, ended, started, stopped
 from topics.catalogue import CONVERSATION_EVENTS, GENERATION_OUTCOMES, catalogue
 from topics.generation_fold import MARK_BYTES, MAX_STREAM_BYTES, GenerationFold
@@ -159,10 +159,10 @@ def check(log: Sequence[GenerationRecord]) -> Outcome:
     assert 0 <= usage.cached_tokens <= usage.prompt_tokens <= MAX_TOKENS
     assert 0 <= usage.reasoning_tokens <= usage.completion_tokens <= MAX_TOKENS
     assert 0 <= outcome.cost_micros < 2**63
-    stored = FinishedSource(decode(encode(outcome)))
+    stored = FinishedSource(GENERATION_OUTCOMES.decode(encode(outcome)))
     for one, other in zip(dialects(), dialects(), strict=True):
         assert frames_of(feed, one) == frames_of(stored, other)
-    encode(usage_of(outcome, Position(0, 0, 0)))
+    encode(usage_record(outcome, Position(0, 0, 0)))
     return outcome
 
 
