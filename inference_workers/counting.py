@@ -20,7 +20,7 @@ def runaway_at(max_tokens: int) -> int:
     return max(max_tokens, 1) * RUNAWAY_FACTOR + SLACK_TOKENS
 
 
-def usage_of(
+def counted_usage(
     finish: Finish | None,
     *,
     prompt: int,

@@ -17,9 +17,9 @@ from functools import partial
 
 from confluent_kafka import Message
 
-from inference_workers.attempt import Attempt, Bench, NotOwner
-from inference_workers.custody import Custody, Delivery, Interrupt, Job
+from inference_workers.attempt import Attempt, NotOwner, WorkerContext
 from inference_workers.job_reader import JobReader, Partition
+from inference_workers.job_table import Delivery, Interrupt, Job, JobTable
 from inference_workers.letters import Letters
 from inference_workers.metrics import (
     AGAIN,
@@ -53,7 +53,7 @@ RETRY_S = 1.0
 MAX_FAULTS = 4
 """How often a worker fails at a job because of the job itself before it gives it up."""
 MAX_UNCOMMITTED = 5000
-"""Jobs in custody, most of them ended and awaiting their outcome, at which reading stops: the recorder is away."""
+"""Jobs held, most of them ended and awaiting their outcome, at which reading stops: the recorder is away."""
 
 _log = get_logger(__name__)
 
@@ -64,8 +64,8 @@ class Worker:
     Wire `signals` to the tails of control and outcomes, give it its reader by `attach`, then `run` it.
     """
 
-    def __init__(self, bench: Bench, topics: Catalogue, letters: LogProducer, *, slots: int) -> None:
-        self._bench = bench
+    def __init__(self, context: WorkerContext, topics: Catalogue, letters: LogProducer, *, slots: int) -> None:
+        self._context = context
         self._topics = topics
         self._letters = Letters(letters, self._fail)
         self._slots = slots
@@ -73,10 +73,10 @@ class Worker:
         self._queue: FairQueue[Job] = FairQueue(
             window=max(64, 2 * slots), user_limit=max(1, slots - max(1, slots // 8))
         )
-        self._custody = Custody()
+        self._jobs = JobTable()
         self._tracker = CommitTracker()
         self._old_below: dict[Partition, int] = {}
-        self.signals = Signals(self._custody, self._finish)
+        self.signals = Signals(self._jobs, self._finish)
         self._running = 0
         self._full: frozenset[Callable[[], None]] = frozenset()
         self._draining = False
@@ -87,14 +87,14 @@ class Worker:
         SLOTS.set(slots)
         RUNNING.set_function(lambda: self._running)
         WAITING.set_function(lambda: len(self._queue))
-        HELD.set_function(lambda: len(self._custody))
+        HELD.set_function(lambda: len(self._jobs))
         self._failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def attach(self, reader: JobReader, name: str | None = None) -> None:
         """The reader jobs come from; `name` is the worker's own from now on, if it was not known before."""
         self._reader = reader
         if name is not None:
-            self._bench = replace(self._bench, worker=name)
+            self._context = replace(self._context, worker=name)
 
     def still_owner(self, job: Job) -> bool:
         """Whether an attempt may be begun: the job's partition is ours and the group has heard of us lately."""
@@ -108,11 +108,11 @@ class Worker:
 
         Raises LogError when the log will never take or give anything to this process again.
         """
-        verification = Verification(self._custody, self._bench.lookback, self._finish, self._again)
+        verification = Verification(self._jobs, self._context.lookback, self._finish, self._again)
         async with asyncio.TaskGroup() as tasks:
             self._tasks = tasks
             helpers = [
-                tasks.create_task(self._bench.lookback.run()),
+                tasks.create_task(self._context.lookback.run()),
                 tasks.create_task(self._run_commits()),
                 tasks.create_task(verification.run()),
                 tasks.create_task(self._fail_with(self._failure)),
@@ -133,7 +133,7 @@ class Worker:
                 await self._idle.wait()
         except TimeoutError:
             _log.info("handing over", running=self._running)
-        for job in self._custody:
+        for job in self._jobs:
             job.stop(Interrupt.HANDED_OVER)
         await self._idle.wait()
         self._commit()
@@ -147,7 +147,7 @@ class Worker:
             count
             for count, is_reached in (
                 (WINDOW_FULL, self._queue.full),
-                (UNCOMMITTED_FULL, len(self._custody) >= MAX_UNCOMMITTED),
+                (UNCOMMITTED_FULL, len(self._jobs) >= MAX_UNCOMMITTED),
                 (LETTERS_FULL, self._letters.full),
             )
             if is_reached
@@ -197,14 +197,14 @@ class Worker:
             job.old = True  # something ended it before it came: the log knows
         first = job.deliveries[0]
         position = self._topics.position(first.topic, first.partition, first.offset)
-        attempt = Attempt(self._bench, job, position)
+        attempt = Attempt(self._context, job, position)
         try:
             await attempt.run()
         except NotOwner:
             # Its partition may be ours all the same, after a stall: then nobody else will work at it.
             if job.deliveries:
                 return True
-            self._custody.release(job)
+            self._jobs.release(job)
             return False
         except FatalLogError as error:
             self._fail(error)
@@ -240,7 +240,7 @@ class Worker:
                 # Its partition may have come back while it was being stopped, and the job with it.
                 if job.deliveries and not self._draining:
                     return True
-                self._custody.release(job)
+                self._jobs.release(job)
             case Interrupt.BROKEN:
                 if isinstance(job.broken, FatalLogError):
                     self._fail(job.broken)
@@ -259,14 +259,14 @@ class Worker:
         CONSUMED.handled(len(job.deliveries))
         for delivery in job.deliveries:
             self._tracker.finished(delivery.topic, delivery.partition, delivery.offset, delivery.epoch)
-        self._custody.release(job)
+        self._jobs.release(job)
 
     def _again(self, job: Job) -> None:
         """Take a job up again, looking back first; one that was lost meanwhile is let go."""
-        if self._custody.get(job.generation_id) is not job or self._draining:
+        if self._jobs.get(job.generation_id) is not job or self._draining:
             return
         if not job.deliveries:
-            self._custody.release(job)
+            self._jobs.release(job)
             return
         job.old, job.ended_at_s = True, None
         self._enqueue(job)
@@ -307,16 +307,16 @@ class Worker:
                 self._fail(newer)
             return
         except UndecodableRecord as error:
-            self._bury(message, delivery, error)
+            self._park(message, delivery, error)
             return
         self._letters.is_job()
-        known = self._custody.get(request.turn.generation_id)
+        known = self._jobs.get(request.turn.generation_id)
         if known is not None:
             known.deliveries.append(delivery)
             return
         old = request.maybe_repeat or offset < self._old_below.get((topic, partition), 0)
         job = Job(request, [delivery], old)
-        self._custody.take(job)
+        self._jobs.take(job)
         self._enqueue(job)
 
     async def partitions_revoked(self, partitions: list[Partition]) -> Mapping[Partition, int]:
@@ -334,7 +334,7 @@ class Worker:
     def _forget(self, partitions: list[Partition], why: Interrupt) -> list[Job]:
         """Drop these partitions' deliveries and the jobs that have no other; returns those that still stop."""
         gone, stopping, waiting = set(partitions), [], set()
-        for job in self._custody:
+        for job in self._jobs:
             job.deliveries[:] = [d for d in job.deliveries if (d.topic, d.partition) not in gone]
             if job.deliveries:
                 continue
@@ -343,7 +343,7 @@ class Worker:
                 stopping.append(job)
             else:
                 waiting.add(id(job))
-                self._custody.release(job)
+                self._jobs.release(job)
         self._queue.remove(waiting)
         self._pace()
         return stopping
@@ -365,7 +365,7 @@ class Worker:
     async def _pass_or_stop(self, message: Message, delivery: Delivery, newer: NewerRecord) -> None:
         """A record of a newer release ends the worker, un-acknowledged, unless an operator has set it aside."""
         try:
-            aside = await asyncio.to_thread(self._bench.lookback.is_set_aside, message)
+            aside = await asyncio.to_thread(self._context.lookback.is_set_aside, message)
         except LogError as error:
             _log.warning("what is set aside cannot be read", reason=str(error))
             aside = False
@@ -376,7 +376,7 @@ class Worker:
         tell_newer(_log, newer, delivery.topic, delivery.partition, delivery.offset)
         self._fail(newer)
 
-    def _bury(self, message: Message, delivery: Delivery, error: Exception) -> None:
+    def _park(self, message: Message, delivery: Delivery, error: Exception) -> None:
         """A record that is no job goes to the dead letters; the partition moves on once it is there."""
 
         def done() -> None:
@@ -384,8 +384,8 @@ class Worker:
             self._commit()
 
         if self._tasks is not None:
-            burial = self._tasks.create_task(self._letters.bury(message, delivery, error, done))
-            burial.add_done_callback(lambda _: self._pace())
+            parking = self._tasks.create_task(self._letters.park(message, delivery, error, done))
+            parking.add_done_callback(lambda _: self._pace())
 
     def _fail(self, error: Exception) -> None:
         if not self._failure.done():

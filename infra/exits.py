@@ -1,6 +1,6 @@
 """How a process of ours ends: one exit status for each kind of error that ends it.
 
-0 it was told to · 1 the supervisor starts it anew · 2 a setting is wrong (streams.faust.mistakes) · 3 it met a
+0 it was told to · 1 the supervisor starts it anew · 2 a setting, or another file of the user's, is wrong · 3 it met a
 record of a newer release: nothing was acknowledged, and only an upgrade (or `replay dlq park`) takes it further.
 """
 
@@ -15,6 +15,7 @@ from infra.lifesign import LIFESIGN_VARIABLE
 from schemas.codec import NewerRecord
 
 EXIT_FAILED = 1
+EXIT_WRONG_SETTING = 2
 EXIT_NEWER = 3
 
 

@@ -29,6 +29,8 @@ from infra.planted import CLOCK_SKEW_VARIABLE, CRASHPOINT_VARIABLE, NEWEST_SCHEM
 from schemas.registry import READ_BEFORE, WRITE_LEVEL
 
 CONFIG_FILE_VARIABLE = "VERBATIM_CONFIG"
+INSTANCE_VARIABLE = "VERBATIM_INSTANCE"
+"""How a supervisor calls this process: the same over restarts, so that its consumer group knows it again."""
 DEFAULT_CONFIG_FILE = "verbatim.toml"
 PREFIX = "VERBATIM_"
 SHORTEST_SESSION_SECRET = 32
@@ -44,7 +46,7 @@ OTHER_NAMES = frozenset(
         CLOCK_SKEW_VARIABLE,
         NEWEST_SCHEMA_VARIABLE,
         _CACHE_VARIABLE,
-        "VERBATIM_INSTANCE",
+        INSTANCE_VARIABLE,
         "VERBATIM_LIFESIGN",
         "VERBATIM_STACK_ID",
     }

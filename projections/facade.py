@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from infra.cassandra import CassandraSession
 from infra.clock import monotonic_s
+from infra.runtime.retrying import growing
 from infra.settings import CassandraSettings
 from projections.accounts import queries as accounts
 from projections.accounts.queries import ApiKeyRow, UserRow
@@ -74,7 +75,7 @@ class Projections:
         return await conversations.conversation(self.tables, conversation_id)
 
     async def begun_at(self, conversation_id: str) -> int | None:
-        """The offset of the conversation's first record in conversation-events; None if it is not there, or deleted."""
+        """The order key of the conversation's first record; None if it is not there, or deleted."""
         return await conversations.begun_at(self.tables, conversation_id)
 
     async def is_deleted(self, conversation_id: str) -> bool:
@@ -135,9 +136,9 @@ class Projections:
     async def outcome(self, generation_id: str) -> Outcome | None:
         """How the generation ended: the recorder's own record. None: it is unknown, still running, or erased."""
         row = await generations.generation(self.tables, generation_id)
-        return None if row is None else await self.outcome_of(row)
+        return None if row is None else await self.outcome_of_generation(row)
 
-    async def outcome_of(self, row: GenerationRow) -> Outcome | None:
+    async def outcome_of_generation(self, row: GenerationRow) -> Outcome | None:
         """As `outcome`, for a generation whose row is known."""
         return await messages.outcome(self.tables, row.conversation_id, order_key(row.cause))
 
@@ -184,17 +185,16 @@ class Projections:
         conversation's own row as well, sooner: whoever gives it reads nothing but that conversation.
         """
         deadline_s = monotonic_s() + timeout_s
-        pause_s = _FIRST_PAUSE_S
         left, running = dict(offsets), list(generations)
-        while True:
+        for pause_s in growing(_FIRST_PAUSE_S, _LONGEST_PAUSE_S, 1.5):
             left = await self._not_reached(left, conversation_id)
             running = [key for key in running if not await self._has_ended(key)]
             if not left and not running:
                 return True
             if monotonic_s() + pause_s > deadline_s:
-                return False
+                break
             await asyncio.sleep(pause_s)
-            pause_s = min(pause_s * 1.5, _LONGEST_PAUSE_S)
+        return False
 
     async def _not_reached(
         self, offsets: dict[tuple[str, int], int], conversation_id: str | None

@@ -57,8 +57,14 @@ def first_wins(position: Position, nth: int = 0) -> int:
     return _FIRST_WINS_TOP - last_wins(position, nth)
 
 
-def position_of(timestamp: int) -> tuple[int, int] | None:
-    """Epoch and offset of the record that wrote a cell of this timestamp; None for an erasure's, and for any other
-    that no position gives."""
+def key_of(timestamp: int) -> int | None:
+    """The order key of the record that wrote a cell of this timestamp; None for an erasure's, and for any other that no
+    position gives."""
     last = timestamp if timestamp < _LAST_WINS_END else _FIRST_WINS_TOP - timestamp
-    return place(last >> _NTH_BITS) if 0 <= last < _LAST_WINS_END else None
+    return last >> _NTH_BITS if 0 <= last < _LAST_WINS_END else None
+
+
+def position_of(timestamp: int) -> tuple[int, int] | None:
+    """Epoch and offset of that record."""
+    key = key_of(timestamp)
+    return None if key is None else place(key)

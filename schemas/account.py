@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from schemas.envelope import Envelope
+from schemas.families import members
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,3 +36,4 @@ class ApiKeyRevoked:
 
 
 AccountEvent = UserCreated | ApiKeyCreated | ApiKeyRevoked
+RECORDS = members(AccountEvent)

@@ -1,4 +1,4 @@
-"""A shadow topic's diary: what a backfill is to do, how far it is, what became of it. Partition 0; key: its name.
+"""A shadow topic's log: what a backfill is to do, how far it is, what became of it. Partition 0; key: its name.
 
 Its records, which do not count until they are promoted, stand in partition 1. Cuts are written as `topics.cuts` does.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from schemas.envelope import Envelope
+from schemas.families import members
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,4 +62,5 @@ class BackfillPromoted:
     whole: bool
 
 
-DiaryRecord = BackfillStarted | BackfillAdvanced | BackfillCompared | BackfillPromoted
+BackfillLogRecord = BackfillStarted | BackfillAdvanced | BackfillCompared | BackfillPromoted
+RECORDS = members(BackfillLogRecord)

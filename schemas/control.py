@@ -18,3 +18,6 @@ class CancelRequested:
     generation_id: str
     conversation_id: str
     reason: str
+
+
+RECORDS = (CancelRequested,)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from schemas.envelope import Content, Envelope, Position, TimestampMicros
+from schemas.families import members
 from schemas.price import Price
 
 Role = Literal["system", "developer", "user", "assistant", "tool"]
@@ -37,7 +38,7 @@ class Attachment:
     sha256: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Sampling:
     """How to sample. None: the model's default."""
 
@@ -50,7 +51,7 @@ class Sampling:
     presence_penalty: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ConversationStarted:
     envelope: Envelope
     conversation_id: str
@@ -133,7 +134,7 @@ class ConversationRenamed:
     request_hash: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ConversationShared:
     """A link to the conversation up to a message was made, or (`revoked`) taken back."""
 
@@ -146,7 +147,7 @@ class ConversationShared:
     request_hash: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FeedbackGiven:
     envelope: Envelope
     conversation_id: str
@@ -176,3 +177,4 @@ ConversationEvent = (
     | FeedbackGiven
     | ConversationDeleted
 )
+RECORDS = members(ConversationEvent)

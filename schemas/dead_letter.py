@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from schemas.envelope import Envelope, Position
+from schemas.families import members
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +15,7 @@ class Header:
     value: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeadLetter:
     """`value` None: the source record was a tombstone or too large to carry (`reason` says which)."""
 
@@ -41,3 +42,4 @@ class DeadLetterResolved:
 
 
 DeadLetterEvent = DeadLetter | DeadLetterResolved
+RECORDS = members(DeadLetterEvent)

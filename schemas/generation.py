@@ -7,6 +7,7 @@ from typing import Literal
 
 from schemas.conversation import ChatMessage, Sampling, ServiceClass, TurnKind
 from schemas.envelope import Content, Envelope, Position, TimestampMicros
+from schemas.families import members
 from schemas.price import Price, Usage
 
 FinishReason = Literal["stop", "length", "content_filter", "tool_calls", "failed", "handed_over"]
@@ -48,7 +49,7 @@ class Turn:
     tail: Position
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GenerationRequested:
     """A job: the assembled context and how to answer it.
 
@@ -70,7 +71,7 @@ class GenerationRequested:
     verdict_id: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptStarted:
     """Attempt `number` (from 1) of a generation. Frame 0 is attempt 1's.
 
@@ -99,7 +100,7 @@ class TokenChunk:
     token_ids: tuple[int, ...] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptEnded:
     """The owning attempt's last word. Valid only if its attempt owns the generation and the fold agrees.
 
@@ -131,3 +132,4 @@ class GenerationEnded:
 
 
 GenerationRecord = AttemptStarted | TokenChunk | AttemptEnded | GenerationEnded
+RECORDS = (GenerationRequested, *members(GenerationRecord))

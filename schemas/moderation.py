@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 from schemas.envelope import Content, Envelope
+from schemas.families import members
 
 Stage = Literal["prompt", "answer"]
 Decision = Literal["allow", "block", "review"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModerationVerdict:
     """`rule` names what matched (None: nothing did); never the text that did."""
 
@@ -27,7 +28,7 @@ class ModerationVerdict:
     rule: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReviewDecided:
     envelope: Envelope
     conversation_id: str
@@ -40,3 +41,4 @@ class ReviewDecided:
 
 
 ModerationEvent = ModerationVerdict | ReviewDecided
+RECORDS = members(ModerationEvent)

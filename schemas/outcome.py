@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from schemas.envelope import Content, Envelope, Position, TimestampMicros
+from schemas.families import members
 from schemas.generation import Failure, Turn
 from schemas.price import Usage
 
@@ -21,9 +22,9 @@ class ChunkMark:
     at_us: TimestampMicros
 
 
-@dataclass(frozen=True, slots=True)
-class GenerationCompleted:
-    """The model finished: `finish_reason` is stop, length, tool_calls or content_filter."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ended:
+    """What every outcome has, in this order: the first fields of its schema."""
 
     envelope: Envelope
     turn: Turn
@@ -36,62 +37,36 @@ class GenerationCompleted:
     cost_micros: int
     sha256: str
     end: Position
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GenerationCompleted(_Ended):
+    """The model finished: `finish_reason` is stop, length, tool_calls or content_filter."""
+
     finish_reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class GenerationFailed:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GenerationFailed(_Ended):
     """The turn ended without a whole answer; what had been accepted is kept in `text`."""
 
-    envelope: Envelope
-    turn: Turn
-    text: Content
-    chunks: tuple[ChunkMark, ...]
-    started_at_us: TimestampMicros | None
-    ended_at_us: TimestampMicros
-    attempts: int
-    usage: Usage
-    cost_micros: int
-    sha256: str
-    end: Position
     failure: Failure
 
 
-@dataclass(frozen=True, slots=True)
-class GenerationCancelled:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GenerationCancelled(_Ended):
     """Somebody ended it: `reason` is cancelled or deleted. What had been accepted is kept and billed."""
 
-    envelope: Envelope
-    turn: Turn
-    text: Content
-    chunks: tuple[ChunkMark, ...]
-    started_at_us: TimestampMicros | None
-    ended_at_us: TimestampMicros
-    attempts: int
-    usage: Usage
-    cost_micros: int
-    sha256: str
-    end: Position
     reason: str
     seen: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class GenerationRefused:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GenerationRefused(_Ended):
     """A policy refused it; no engine saw the prompt (or, later, the rest of the answer)."""
 
-    envelope: Envelope
-    turn: Turn
-    text: Content
-    chunks: tuple[ChunkMark, ...]
-    started_at_us: TimestampMicros | None
-    ended_at_us: TimestampMicros
-    attempts: int
-    usage: Usage
-    cost_micros: int
-    sha256: str
-    end: Position
     failure: Failure
 
 
 Outcome = GenerationCompleted | GenerationFailed | GenerationCancelled | GenerationRefused
+RECORDS = members(Outcome)

@@ -14,23 +14,7 @@ from importlib.resources import files
 from types import MappingProxyType
 from typing import Any
 
-from schemas.account import ApiKeyCreated, ApiKeyRevoked, UserCreated
-from schemas.backfill import BackfillAdvanced, BackfillCompared, BackfillPromoted, BackfillStarted
-from schemas.control import CancelRequested
-from schemas.conversation import (
-    ConversationDeleted,
-    ConversationRenamed,
-    ConversationShared,
-    ConversationStarted,
-    FeedbackGiven,
-    PromptSubmitted,
-    RegenerateRequested,
-)
-from schemas.dead_letter import DeadLetter, DeadLetterResolved
-from schemas.generation import AttemptEnded, AttemptStarted, GenerationEnded, GenerationRequested, TokenChunk
-from schemas.moderation import ModerationVerdict, ReviewDecided
-from schemas.outcome import GenerationCancelled, GenerationCompleted, GenerationFailed, GenerationRefused
-from schemas.usage import UsageRecorded, UsageRerated
+from schemas.families import record_types
 
 WRITE_LEVEL = 2
 """The newest write level: what this release can write. New schemas are published at this level."""
@@ -38,38 +22,8 @@ WRITE_LEVEL = 2
 READ_BEFORE = 1
 """The write level that the release before reads. Until no process of it runs, nothing above is written."""
 
-RECORD_TYPES: tuple[type, ...] = (
-    ConversationStarted,
-    PromptSubmitted,
-    RegenerateRequested,
-    ConversationRenamed,
-    ConversationShared,
-    FeedbackGiven,
-    ConversationDeleted,
-    GenerationRequested,
-    AttemptStarted,
-    TokenChunk,
-    AttemptEnded,
-    GenerationEnded,
-    GenerationCompleted,
-    GenerationFailed,
-    GenerationCancelled,
-    GenerationRefused,
-    ModerationVerdict,
-    ReviewDecided,
-    UsageRecorded,
-    CancelRequested,
-    UserCreated,
-    ApiKeyCreated,
-    ApiKeyRevoked,
-    DeadLetter,
-    UsageRerated,
-    DeadLetterResolved,
-    BackfillStarted,
-    BackfillAdvanced,
-    BackfillCompared,
-    BackfillPromoted,
-)
+RECORD_TYPES = record_types()
+"""What can stand in a topic. Each type is named once, in its own module."""
 
 
 @dataclass(frozen=True, slots=True)

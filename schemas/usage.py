@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from schemas.envelope import Envelope, Position, TimestampMicros
+from schemas.families import members
 from schemas.price import Usage
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UsageRecorded:
     """`outcome_type` is the outcome's record name; `cost_micros` millionths of `currency` at `price_version`."""
 
@@ -26,7 +27,7 @@ class UsageRecorded:
     ended_at_us: TimestampMicros
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UsageRerated:
     """The same tokens at another price, by backfill `backfill`. The newest one counts; nothing is deleted.
 
@@ -50,3 +51,4 @@ class UsageRerated:
 
 
 UsageEntry = UsageRecorded | UsageRerated
+RECORDS = members(UsageEntry)

@@ -47,7 +47,15 @@ def envelope(name: str = "event") -> Envelope:
 
 def started(attempt: str, number: int = 1, prompt_tokens: int = PROMPT_TOKENS) -> AttemptStarted:
     """Attempt `number` begins under the id `attempt`."""
-    return AttemptStarted(envelope(attempt), TURN, attempt, number, prompt_tokens, "worker", Position(0, 0, 0))
+    return AttemptStarted(
+        envelope=envelope(attempt),
+        turn=TURN,
+        attempt_id=attempt,
+        number=number,
+        prompt_tokens=prompt_tokens,
+        worker="worker",
+        job=Position(0, 0, 0),
+    )
 
 
 def chunk(attempt: str, seq: int, delta: str | None = None, tokens: int = 1) -> TokenChunk:
@@ -59,7 +67,17 @@ def ended(attempt: str, last_seq: int, text: str, finish: FinishReason = "stop")
     """The attempt's last word, with the digest of `text`."""
     digest = sha256(text.encode()).hexdigest()
     failure = Failure("engine", "it broke", True) if finish == "failed" else None
-    return AttemptEnded("generation", "conversation", attempt, 9_000, last_seq, digest, finish, ENGINE_USAGE, failure)
+    return AttemptEnded(
+        generation_id="generation",
+        conversation_id="conversation",
+        attempt_id=attempt,
+        at_us=9_000,
+        last_seq=last_seq,
+        sha256=digest,
+        finish_reason=finish,
+        usage=ENGINE_USAGE,
+        failure=failure,
+    )
 
 
 def stopped(reason: EndReason = "cancelled", seen: int | None = None) -> GenerationEnded:

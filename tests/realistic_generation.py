@@ -26,7 +26,7 @@ from schemas.price import Usage
 from schemas.turns import Command, turn_of
 from streams.conversation.ports import NoHistory
 from streams.conversation.reactor import react, react_to_deletion
-from streams.metering.reactor import usage_of
+from streams.metering.reactor import usage_record
 from streams.watchdog.reactor import Watched, expiry
 from tests import realistic_people as people
 from tests.realistic_people import COUNTER, MODELS, POLICY
@@ -94,7 +94,7 @@ def answer(world: World, talk: Talk, command: Command) -> Steps:
     outcome = outcome_of(run.fold)
     position = world.say(GENERATION_OUTCOMES, talk.id, outcome)
     yield STEP_US
-    world.say(USAGE_RECORDS, talk.user, usage_of(outcome, position))
+    world.say(USAGE_RECORDS, talk.user, usage_record(outcome, position))
     _remember(talk, command, outcome)
 
 
@@ -189,22 +189,32 @@ class Generation:
         number = self.fold.number + 1
         worker = f"worker-{self._world.dice.below(2) + 1}"
         tokens = self.request.prompt_tokens
-        self.says(AttemptStarted(envelope, self._turn, attempt, number, tokens, worker, self.job))
+        self.says(
+            AttemptStarted(
+                envelope=envelope,
+                turn=self._turn,
+                attempt_id=attempt,
+                number=number,
+                prompt_tokens=tokens,
+                worker=worker,
+                job=self.job,
+            )
+        )
 
     def _end(self, finish: FinishReason, failure: Failure | None = None) -> None:
         fold = self.fold
         cached = fold.prompt_tokens // 2 if len(self._talk.messages) > 2 and self._world.dice.chance(0.4) else 0
         self.says(
             AttemptEnded(
-                self._turn.generation_id,
-                self._talk.id,
-                fold.attempt_id or "",
-                self._world.now_us,
-                fold.last_seq,
-                fold.sha256,
-                finish,
-                Usage(fold.prompt_tokens, fold.completion_tokens, cached),
-                failure,
+                generation_id=self._turn.generation_id,
+                conversation_id=self._talk.id,
+                attempt_id=fold.attempt_id or "",
+                at_us=self._world.now_us,
+                last_seq=fold.last_seq,
+                sha256=fold.sha256,
+                finish_reason=finish,
+                usage=Usage(fold.prompt_tokens, fold.completion_tokens, cached),
+                failure=failure,
             )
         )
 

@@ -43,7 +43,18 @@ def conversation(world: World) -> Generator[int, None, None]:
     talk = Talk(ids.conversation_id(user, f"POST /api/v1/conversations\n{key}"), user, model)
     talk.system_prompt = dice.text(40) if dice.chance(0.2) else None
     began = world.envelope(talk.id, "ConversationStarted", user)
-    world.say(CONVERSATION_EVENTS, talk.id, ConversationStarted(began, talk.id, user, None, model, talk.system_prompt))
+    world.say(
+        CONVERSATION_EVENTS,
+        talk.id,
+        ConversationStarted(
+            envelope=began,
+            conversation_id=talk.id,
+            user_id=user,
+            title=None,
+            model=model,
+            system_prompt=talk.system_prompt,
+        ),
+    )
     yield dice.wait_us(500_000)
     turns = dice.turns()
     rename_at = dice.below(turns) if dice.chance(people.RENAMED) else -1
@@ -58,7 +69,14 @@ def conversation(world: World) -> Generator[int, None, None]:
             yield dice.wait_us(5_000_000)
             rated = world.envelope(f"{talk.leaf}/{dice.hex(32)}", "FeedbackGiven", user)
             comment = dice.text(12) if dice.chance(0.2) else None
-            rating = FeedbackGiven(rated, talk.id, user, talk.leaf, "up" if dice.chance(0.7) else "down", comment)
+            rating = FeedbackGiven(
+                envelope=rated,
+                conversation_id=talk.id,
+                user_id=user,
+                message_id=talk.leaf,
+                rating="up" if dice.chance(0.7) else "down",
+                comment=comment,
+            )
             world.say(CONVERSATION_EVENTS, talk.id, rating)
         if number == rename_at:
             renamed = world.envelope(f"{talk.id}/{dice.hex(32)}", "ConversationRenamed", user)
@@ -66,7 +84,14 @@ def conversation(world: World) -> Generator[int, None, None]:
         yield dice.wait_us(25_000_000)
     if dice.chance(people.SHARED):
         shared = world.envelope(f"{talk.id}/{dice.hex(32)}", "ConversationShared", user)
-        link = ConversationShared(shared, talk.id, user, dice.hex(16), talk.leaf, False)
+        link = ConversationShared(
+            envelope=shared,
+            conversation_id=talk.id,
+            user_id=user,
+            share_id=dice.hex(16),
+            up_to_message_id=talk.leaf,
+            revoked=False,
+        )
         world.say(CONVERSATION_EVENTS, talk.id, link)
     if dice.chance(people.DELETED):
         yield dice.wait_us(60_000_000)

@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from infra.settings import Settings, load
+from infra.stack.layout import Layout
+from infra.stack.leftovers import end_marked, remove_shared_memory
 from schemas.registry import WRITE_LEVEL
 from tests.eventually import eventually_sync
 
@@ -41,8 +43,11 @@ def settings_of(state: Path) -> Settings:
 
 
 @contextmanager
-def running_servers(state: Path, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
-    """The four servers over `state` for the length of the block; yields their supervisor."""
+def running_servers(state: Path, *arguments: str, kept: bool = True) -> Iterator[subprocess.Popen[bytes]]:
+    """The servers over `state` for the length of the block; yields their supervisor.
+
+    Not `kept`: nobody will look at `state` again, so they are killed, which takes a moment instead of ten seconds.
+    """
     output = state.with_name(f"{state.name}.out")
     with output.open("wb") as file:
         command = [sys.executable, "-m", "infra.stack.servers", "--state", str(state), *arguments]
@@ -59,8 +64,12 @@ def running_servers(state: Path, *arguments: str) -> Iterator[subprocess.Popen[b
         yield supervisor
     finally:
         if supervisor.poll() is None:
-            supervisor.send_signal(signal.SIGTERM)
+            supervisor.send_signal(signal.SIGTERM if kept else signal.SIGKILL)
         supervisor.wait(STOP_TIMEOUT_S)
+        if not kept:
+            stack_id = Layout.at(state).stack_id()
+            end_marked(stack_id)
+            remove_shared_memory(f"verbatim-{stack_id[:12]}-")
 
 
 def _until(ready: Any, supervisor: subprocess.Popen[bytes]) -> None:
@@ -78,5 +87,5 @@ def session_servers(folder: Path) -> Iterator[Settings]:
         yield settings_of(Path(running))
         return
     state = folder / "state"
-    with running_servers(state):
+    with running_servers(state, kept=False):
         yield settings_of(state)

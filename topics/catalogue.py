@@ -8,18 +8,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from schemas.account import AccountEvent
-from schemas.backfill import DiaryRecord
+from schemas.backfill import BackfillLogRecord
 from schemas.control import CancelRequested
 from schemas.conversation import ConversationEvent
 from schemas.dead_letter import DeadLetterEvent
 from schemas.envelope import Position
+from schemas.families import members
 from schemas.generation import GenerationRecord, GenerationRequested
 from schemas.moderation import ModerationEvent
 from schemas.outcome import Outcome
 from schemas.usage import UsageEntry, UsageRerated
 from topics.partitioner import partition_for
 from topics.spec import DAY_MS, EIGHT_MIB, FOR_EVER_MS, ONE_MIB, TopicSpec
-from topics.topic import Topic, members
+from topics.topic import Topic
 
 CONVERSATION_EVENTS: Topic[ConversationEvent] = Topic("conversation-events", ConversationEvent)
 TOKEN_CHUNKS: Topic[GenerationRecord] = Topic("token-chunks", GenerationRecord)
@@ -31,7 +32,7 @@ ACCOUNT_EVENTS: Topic[AccountEvent] = Topic("account-events", AccountEvent)
 DEAD_LETTERS: Topic[DeadLetterEvent] = Topic("dead-letters", DeadLetterEvent)
 SHADOW_PREFIX = "shadow."
 SHADOW_KEPT_MS = 30 * DAY_MS
-SHADOW_DIARY, SHADOW_RECORDS = 0, 1
+SHADOW_LOG, SHADOW_RECORDS = 0, 1
 """The two partitions of a shadow topic."""
 SERVICE_CLASSES = ("interactive", "background")
 
@@ -47,11 +48,11 @@ def shadow_topic(name: str) -> str:
 
 
 def shadow_spec(name: str, record_types: tuple[type, ...] = (UsageRerated,)) -> TopicSpec:
-    """The shadow topic of a backfill that makes records of `record_types`: its diary, then its records.
+    """The shadow topic of a backfill that makes records of `record_types`: its log, then its records.
 
     It is made on demand, belongs to no installation's catalogue, and goes by itself some time after.
     """
-    topic, types = shadow_topic(name), (*record_types, *members(DiaryRecord))
+    topic, types = shadow_topic(name), (*record_types, *members(BackfillLogRecord))
     return TopicSpec(topic, "the record's own", types, 2, SHADOW_KEPT_MS, "infra.cli", EIGHT_MIB)
 
 
@@ -75,6 +76,10 @@ class Catalogue:
     def partitions_of(self, topic: str, key: str) -> tuple[int, ...]:
         """Where records with `key` stand in `topic`: a partition an epoch, oldest first."""
         return self.specs[topic].layout.partitions_of(key)
+
+    def places_of(self, topic: str, key: str) -> tuple[tuple[str, int], ...]:
+        """The partitions of `partitions_of`, with their topic."""
+        return tuple((topic, partition) for partition in self.partitions_of(topic, key))
 
     def position(self, topic: str, partition: int, offset: int) -> Position:
         """A place in `topic`, as records name it."""
@@ -118,4 +123,4 @@ def _spec(
     written_by: str,
     max_record_bytes: int = ONE_MIB,
 ) -> TopicSpec:
-    return TopicSpec(topic, key, topic.record_types, partitions, retention_ms, written_by, max_record_bytes)
+    return TopicSpec(str(topic), key, topic.record_types, partitions, retention_ms, written_by, max_record_bytes)

@@ -7,12 +7,20 @@ from dataclasses import replace
 
 from confluent_kafka import KafkaException
 
-from topics.catalogue import Catalogue
+from infra.settings import KafkaSettings
+from topics.catalogue import Catalogue, catalogue
 from topics.clients import open_admin
-from topics.epochs import BadSeams, marks_in, seams_of
+from topics.epochs import BadSeams, Layout, layouts_of, marks_in
 from topics.errors import LogUnavailable, TopicMismatch
 
 TIMEOUT_S = 10.0
+
+
+def configured(kafka: KafkaSettings, pools: tuple[str, ...] = ("default",)) -> Catalogue:
+    """The catalogue as the settings have it: what topics are made with. `on_broker` knows how they are."""
+    return catalogue(
+        pools, keyed_partitions=kafka.keyed_partitions, token_chunk_partitions=kafka.token_chunk_partitions
+    )
 
 
 def with_counts(topics: Catalogue, found: Mapping[str, int]) -> Catalogue:
@@ -20,11 +28,16 @@ def with_counts(topics: Catalogue, found: Mapping[str, int]) -> Catalogue:
 
     Raises BadSeams.
     """
-    marks = marks_in(found)
+    ours = {mark.name for mark in marks_in(found) if mark.topic in topics.specs}
+    return laid_out(topics, layouts_of({name: n for name, n in found.items() if name in topics.specs or name in ours}))
+
+
+def laid_out(topics: Catalogue, layouts: Mapping[str, Layout]) -> Catalogue:
+    """The catalogue with these layouts; topics that have none keep theirs."""
     return Catalogue(
         {
-            spec.name: replace(spec, partitions=count, seams=seams_of(spec.name, marks, count))
-            if (count := found.get(spec.name))
+            spec.name: replace(spec, partitions=there.partitions, seams=there.seams)
+            if (there := layouts.get(spec.name)) is not None and there.partitions
             else spec
             for spec in topics
         }

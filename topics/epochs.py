@@ -17,6 +17,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 
+from schemas.envelope import Position
 from topics.partitioner import partition_for
 
 _MARK = re.compile(r"(?P<topic>.+)\.epoch-(?P<epoch>[1-9][0-9]{0,3})\.from-(?P<first>[1-9][0-9]{0,5})")
@@ -73,6 +74,12 @@ def without_marks(counts: Mapping[str, int]) -> dict[str, int]:
     return {name: n for name, n in counts.items() if (mark := mark_of(name)) is None or mark.topic not in counts}
 
 
+def layouts_of(counts: Mapping[str, int]) -> dict[str, Layout]:
+    """The layouts of the topics that hold records. Raises BadSeams."""
+    marks = marks_in(counts)
+    return {name: Layout(n, seams_of(name, marks, n)) for name, n in without_marks(counts).items()}
+
+
 @dataclass(frozen=True, slots=True)
 class Layout:
     """The partitions of a topic by their epochs. `seams`: the first partition of each epoch after 0."""
@@ -96,6 +103,10 @@ class Layout:
     def epoch_of(self, partition: int) -> int:
         """The epoch of a partition."""
         return bisect_right(self.seams, partition)
+
+    def position(self, partition: int, offset: int) -> Position:
+        """A place in the topic, as records name it."""
+        return Position(bisect_right(self.seams, partition), partition, offset)
 
     def spans(self) -> tuple[range, ...]:
         """The partitions of each epoch."""

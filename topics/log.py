@@ -8,11 +8,13 @@ from typing import Protocol
 from confluent_kafka import KafkaException
 from confluent_kafka import TopicPartition as Place
 
+from topics.catalogue import Catalogue
 from topics.clients import PREFIX_PROPERTY
 from topics.consumer import assigned_consumer, bounds
+from topics.counts import laid_out
 from topics.cuts import Cut, TopicPartition
-from topics.epochs import without_marks
-from topics.errors import LogUnavailable, OutOfRange
+from topics.epochs import BadSeams, Layout, layouts_of, without_marks
+from topics.errors import LogUnavailable, OutOfRange, TopicMismatch
 from topics.held_spans import ANSWER_S, BOUNDED, HeldSpans, RawRecord
 from topics.naming import Names
 
@@ -49,12 +51,26 @@ class Log:
 
     def topics(self) -> dict[str, int]:
         """The partition counts of all topics of this installation. Raises LogUnavailable."""
+        return without_marks(self._listed())
+
+    def layouts(self) -> dict[str, Layout]:
+        """As `topics`, with the epochs that the partitions belong to. Raises LogUnavailable, TopicMismatch."""
+        listed = self._listed()
+        try:
+            return layouts_of(listed)
+        except BadSeams as error:
+            raise TopicMismatch(str(error)) from error
+
+    def catalogue(self, topics: Catalogue) -> Catalogue:
+        """The catalogue with the partitions and epochs that there are. Raises LogUnavailable, TopicMismatch."""
+        return laid_out(topics, self.layouts())
+
+    def _listed(self) -> dict[str, int]:
         try:
             found = self._consumer.list_topics(timeout=ANSWER_S).topics
         except KafkaException as error:
             raise LogUnavailable(f"the broker does not answer: {error.args[0].str()}") from error
-        ours = {name: len(topic.partitions) for name, topic in found.items() if OURS.logical(name) is not None}
-        return without_marks(ours)
+        return {name: len(topic.partitions) for name, topic in found.items() if OURS.logical(name) is not None}
 
     def held(self, topics: Mapping[str, int]) -> tuple[dict[TopicPartition, int], dict[TopicPartition, int]]:
         """(first offset, end offset) of every partition of `topics` (name: partitions), as two cuts.

@@ -69,6 +69,11 @@ class LogProducer:
         )
         self._thread = threading.Thread(target=self._poll, name=f"{client_id}-acks", daemon=True)
 
+    @property
+    def topics(self) -> Catalogue:
+        """What it writes to."""
+        return self._topics
+
     async def start(self) -> None:
         """Begin; returns once the broker answered, so that the first produce does not pay for the first contact.
 

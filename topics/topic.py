@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any, Generic, Self, TypeVar, get_args
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any, Generic, Self, TypeVar
+
+from schemas.families import members
 
 R = TypeVar("R")
 
 
-def members(records: object) -> tuple[type, ...]:
-    """The record types of a union; of a single record type, that type."""
-    return get_args(records) or (records,)
-
-
 class Topic(str, Generic[R]):
-    """The name of a topic, usable as any string is, and the records that may stand in it: `R`, a union or one type.
+    """The name of a topic, usable as a string, and the records that may stand in it: `R`, a union or one type.
+
+    What takes a `str` and no subclass of it (`marshal`, a ConfigResource of the Kafka client) gets `str(topic)`, or the
+    name in the catalogue, which is one.
 
     It is invariant in `R`, and has to be: otherwise any record could be sent to any topic, as records are objects.
     """
@@ -26,6 +28,17 @@ class Topic(str, Generic[R]):
         topic = super().__new__(cls, name)
         topic.record_types = members(records)
         return topic
+
+    @cached_property
+    def decode(self) -> Callable[[bytes | None], R]:
+        """Decodes what stands in this topic, as `schemas.codec.decode` does and as fast.
+
+        Raises UndecodableRecord, which is MisplacedRecord for a record that the topic does not take; NewerRecord.
+        """
+        # Asked for here: naming a topic costs no process the codec.
+        from schemas.codec import decoder_of
+
+        return decoder_of(self.record_types, str(self))
 
     def __reduce__(self) -> tuple[type[str], tuple[str]]:
         """A copy, as `dataclasses.asdict` makes one, is the bare name."""

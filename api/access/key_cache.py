@@ -7,23 +7,24 @@ open streams end. A key that was just made opens from that moment, before the pr
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from hmac import compare_digest
 
 from api.access.ports import KeyReads
 from api.access.unknown_keys import TooManyMisses, UnknownKeys
-from api.streaming.tail_hub import LogRecord
+from api.streaming.ports import LogRecord
 from infra.clock import monotonic_s
 from infra.logging import get_logger
+from infra.runtime.bounded import Bounded, Seen
 from schemas.account import ApiKeyCreated, ApiKeyRevoked
-from schemas.codec import NewerRecord, UndecodableRecord, decode
+from schemas.codec import NewerRecord, UndecodableRecord
+from topics.catalogue import ACCOUNT_EVENTS
 
 TTL_S = 5.0
-MOST_KEYS = 10_000
-MOST_REVOKED = 100_000
-MOST_MISSED = 1000
+MAX_KEYS = 10_000
+MAX_REVOKED = 100_000
+MAX_MISSED = 1000
 _log = get_logger(__name__)
 
 
@@ -56,9 +57,9 @@ class KeyCache:
         self._reads = reads
         self._on_revoked = on_revoked
         self._ttl_s = ttl_s
-        self._known: OrderedDict[str, tuple[float, Principal]] = OrderedDict()
-        self._revoked: OrderedDict[str, None] = OrderedDict()
-        self._missed: OrderedDict[str, float] = OrderedDict()
+        self._known: Bounded[str, tuple[float, Principal]] = Bounded(MAX_KEYS)
+        self._revoked: Seen[str] = Seen(MAX_REVOKED)
+        self._missed: Bounded[str, float] = Bounded(MAX_MISSED)
         self._unknown = unknown or UnknownKeys()
         self._asked: dict[str, asyncio.Future[Principal | _GivenUp | None]] = {}
 
@@ -74,7 +75,7 @@ class KeyCache:
         known = self._known.get(key_sha256)
         if known is not None and monotonic_s() < known[0]:
             return known[1]
-        if monotonic_s() < self._missed.get(key_sha256, 0.0):
+        if monotonic_s() < (self._missed.get(key_sha256) or 0.0):
             return None
         asked = self._asked.get(key_sha256)
         while asked is not None:
@@ -115,7 +116,7 @@ class KeyCache:
             known = self._known.get(key_sha256)
             if known is not None and monotonic_s() < known[0]:
                 return known[1]  # made while the projections were asked
-            self._known.pop(key_sha256, None)
+            self._known.pop(key_sha256)
             self._miss(key_sha256)
             return None
         principal = Principal(row.user_id, row.key_id, key_sha256)
@@ -126,12 +127,13 @@ class KeyCache:
         """Records of account-events, as they come."""
         for record in records:
             try:
-                event = decode(record.value())
+                event = ACCOUNT_EVENTS.decode(record.value())
             except UndecodableRecord:
                 continue
             except NewerRecord as error:
                 # It may be a revocation: whatever is known here is to be asked for again.
-                self._known = OrderedDict((key, (0.0, principal)) for key, (_, principal) in self._known.items())
+                for key, (_, principal) in self._known.items():
+                    self._known[key] = 0.0, principal
                 self._missed.clear()
                 _log.warning("cannot read a record of account-events: cached keys are dropped", reason=str(error))
                 continue
@@ -146,22 +148,14 @@ class KeyCache:
 
     def revoked(self, key_sha256: str) -> None:
         """A key was revoked: it opens nothing any more, and its streams end."""
-        self._known.pop(key_sha256, None)
-        self._revoked[key_sha256] = None
-        if len(self._revoked) > MOST_REVOKED:
-            self._revoked.popitem(last=False)
+        self._known.pop(key_sha256)
+        self._revoked.add(key_sha256)
         self._on_revoked(key_sha256)
 
     def _miss(self, key_sha256: str) -> None:
         """Who goes on with it is not read each time. Remembered apart, so that guesses push out nobody's key."""
         self._missed[key_sha256] = monotonic_s() + self._ttl_s
-        self._missed.move_to_end(key_sha256)
-        if len(self._missed) > MOST_MISSED:
-            self._missed.popitem(last=False)
 
     def _remember(self, principal: Principal) -> None:
-        self._missed.pop(principal.key_sha256, None)
+        self._missed.pop(principal.key_sha256)
         self._known[principal.key_sha256] = (monotonic_s() + self._ttl_s, principal)
-        self._known.move_to_end(principal.key_sha256)
-        if len(self._known) > MOST_KEYS:
-            self._known.popitem(last=False)

@@ -7,7 +7,6 @@ found no key; a key that exists costs its address nothing.
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import TypeVar
@@ -16,9 +15,10 @@ from api.access.rate_limit import Bucket
 from api.http.errors import ApiError
 from api.http.metrics import UNKNOWN_KEYS_LIMITED
 from infra.clock import monotonic_s
+from infra.runtime.bounded import Bounded
 
 MISSES_PER_MINUTE = 30
-MOST_ADDRESSES = 10_000
+MAX_ADDRESSES = 10_000
 ALL_MISSES_PER_MINUTE = 3000
 """Of all addresses together: who has thousands of them finds no more than this."""
 WAIT_S = 5.0
@@ -94,13 +94,12 @@ class UnknownKeys:
     def __init__(
         self,
         misses_per_minute: int = MISSES_PER_MINUTE,
-        most_addresses: int = MOST_ADDRESSES,
+        most_addresses: int = MAX_ADDRESSES,
         all_misses_per_minute: int = ALL_MISSES_PER_MINUTE,
     ) -> None:
         self._bucket = Bucket.per_minute(misses_per_minute)
-        self._most = most_addresses
         self._everybody = _Account(Bucket.per_minute(all_misses_per_minute))
-        self._accounts: OrderedDict[str, _Account] = OrderedDict()
+        self._accounts: Bounded[str, _Account] = Bounded(most_addresses)
 
     def __len__(self) -> int:
         return len(self._accounts)
@@ -145,12 +144,7 @@ class UnknownKeys:
             await full.one_read()
 
     def _account_of(self, name: str) -> _Account:
-        account = self._accounts.get(name)
-        if account is None:
-            account = self._accounts[name] = _Account(self._bucket)
-            if len(self._accounts) > self._most:
-                self._accounts.popitem(last=False)
-        self._accounts.move_to_end(name)
+        account = self._accounts[name] = self._accounts.get(name) or _Account(self._bucket)
         return account
 
 

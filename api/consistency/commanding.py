@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
 
+import orjson
 from fastapi import Request
 
 from api.consistency.ports import CommandLog
@@ -17,7 +21,7 @@ from schemas.envelope import Envelope, Position
 from topics.errors import LogUnavailable
 from topics.topic import R, Topic
 
-MOST_KEY_CHARACTERS = 255
+MAX_KEY_CHARACTERS = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +54,9 @@ def idempotency_key(request: Request, request_id: str | None = None) -> Idempote
         return IdempotencyKey(draw_id(), False)
     value = given[0] if given else str(request_id)
     param = KEY_HEADER if given else "request_id"
-    if len(given) > 1 or not 0 < len(value) <= MOST_KEY_CHARACTERS or not (value.isascii() and value.isprintable()):
+    if len(given) > 1 or not 0 < len(value) <= MAX_KEY_CHARACTERS or not (value.isascii() and value.isprintable()):
         raise bad_request(
-            f"{param} must be 1 to {MOST_KEY_CHARACTERS} printable ASCII characters, once.",
+            f"{param} must be 1 to {MAX_KEY_CHARACTERS} printable ASCII characters, once.",
             code="invalid_idempotency_key",
             param=param,
         )
@@ -61,6 +65,15 @@ def idempotency_key(request: Request, request_id: str | None = None) -> Idempote
             f"{KEY_HEADER} and request_id differ; send one.", code="invalid_idempotency_key", param="request_id"
         )
     return IdempotencyKey(value, True)
+
+
+def request_hash(command: str, body: Mapping[str, Any]) -> str:
+    """Hex SHA-256 over the canonical JSON (sorted keys, UTF-8, no spaces) of a validated body.
+
+    `body` holds only what the caller stated: what the server filled in may differ at the next try. How the answer
+    is delivered (streamed or whole) is not what is asked for and does not belong in it.
+    """
+    return sha256(orjson.dumps([command, body], option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
 async def send(log: CommandLog, topic: Topic[R], key: str, event: R, idempotency: IdempotencyKey) -> Position:

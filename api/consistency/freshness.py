@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -25,8 +26,8 @@ class Freshness:
         self._behind = False
         self.ports = ports
 
-    @property
-    def asked(self) -> PositionToken:
+    @cached_property
+    def position(self) -> PositionToken:
         """The position the request asks to see. Raises ApiError 400."""
         try:
             return parse(",".join(self._request.headers.getlist(POSITION_HEADER)))
@@ -56,7 +57,7 @@ class Freshness:
         what this process wrote for that user."""
         own_writes = self.ports.own_writes
         own = own_writes.in_lists(user_id, topic)
-        shown = await self.catch_up(join(self.asked, own))
+        shown = await self.catch_up(join(self.position, own))
         if shown:
             own_writes.shown(user_id, own)
         return shown

@@ -13,7 +13,7 @@ from topics.catalogue import Catalogue
 from topics.errors import LogUnavailable
 
 ANSWER_S = 2.0
-MOST_AT_ONCE = 8
+MAX_AT_ONCE = 8
 
 
 class KafkaEnds:
@@ -22,10 +22,10 @@ class KafkaEnds:
     def __init__(self, admin: AdminClient, topics: Catalogue) -> None:
         self._admin = admin
         self._topics = topics
-        self._asking = asyncio.Semaphore(MOST_AT_ONCE)
+        self._asking = asyncio.Semaphore(MAX_AT_ONCE)
 
     async def newest(self, topic: str, key: str | None = None) -> Mapping[tuple[str, int], int]:
-        partitions = range(self._topics[topic].partitions) if key is None else [self._topics.partition(topic, key)]
+        partitions = range(self._topics[topic].partitions) if key is None else self._topics.partitions_of(topic, key)
         asked = {TopicPartition(topic, partition): OffsetSpec.latest() for partition in partitions}  # type: ignore[no-untyped-call]
         try:
             async with asyncio.timeout(ANSWER_S), self._asking:

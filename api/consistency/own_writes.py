@@ -6,15 +6,15 @@ of a conversation that is not there yet, a deleted one that still is, or a promp
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from dataclasses import dataclass, replace
 
 from api.consistency.position_tokens import PositionToken, join, token_of
+from infra.runtime.bounded import Bounded
 from schemas.envelope import Position
 from topics.catalogue import CONVERSATION_EVENTS
 
-MOST_CONVERSATIONS = 20_000
-MOST_USERS = 20_000
+MAX_CONVERSATIONS = 20_000
+MAX_USERS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +31,9 @@ class Written:
 class OwnWrites:
     """By conversation, and by user for what lists them; the least recently written is forgotten first."""
 
-    def __init__(self, most: int = MOST_CONVERSATIONS, most_users: int = MOST_USERS) -> None:
-        self._most = most
-        self._most_users = most_users
-        self._written: OrderedDict[str, Written] = OrderedDict()
-        self._by_user: OrderedDict[str, PositionToken] = OrderedDict()
+    def __init__(self, most: int = MAX_CONVERSATIONS, most_users: int = MAX_USERS) -> None:
+        self._written: Bounded[str, Written] = Bounded(most)
+        self._by_user: Bounded[str, PositionToken] = Bounded(most_users)
 
     def find(self, conversation_id: str) -> Written | None:
         return self._written.get(conversation_id)
@@ -68,7 +66,7 @@ class OwnWrites:
 
     def in_lists(self, user_id: str, topic: str) -> PositionToken:
         """What the user's lists should show of a topic."""
-        token = self._by_user.get(user_id, PositionToken())
+        token = self._by_user.get(user_id) or PositionToken()
         return PositionToken(tuple((place, offset) for place, offset in token.offsets if place[0] == topic))
 
     def shown(self, user_id: str, token: PositionToken) -> None:
@@ -85,10 +83,7 @@ class OwnWrites:
     def wrote_of_user(self, user_id: str, topic: str, at: Position) -> PositionToken:
         """A command of the user's own stands at `at` in a topic. Returns the token to answer."""
         token = token_of([(topic, at.partition, at.offset)])
-        self._by_user[user_id] = join(self._by_user.get(user_id, PositionToken()), token)
-        self._by_user.move_to_end(user_id)
-        if len(self._by_user) > self._most_users:
-            self._by_user.popitem(last=False)
+        self._by_user[user_id] = join(self._by_user.get(user_id) or PositionToken(), token)
         return token
 
     def _of(self, conversation_id: str, user_id: str) -> Written:
@@ -97,7 +92,4 @@ class OwnWrites:
     def _note(self, conversation_id: str, written: Written, at: Position) -> PositionToken:
         token = self.wrote_of_user(written.user_id, CONVERSATION_EVENTS, at)
         self._written[conversation_id] = replace(written, seen=join(written.seen, token))
-        self._written.move_to_end(conversation_id)
-        if len(self._written) > self._most:
-            self._written.popitem(last=False)
         return token

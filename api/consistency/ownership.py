@@ -48,7 +48,7 @@ async def conversation_of(
             raise not_found("conversation")
         if written.started and not row_needed:
             return Conversation(conversation_id, written.model, None)
-    token = join(fresh.asked, own_writes.seen(conversation_id))
+    token = join(fresh.position, own_writes.seen(conversation_id))
     shown = await fresh.catch_up(token, conversation_id)
     row = await reads.conversation(conversation_id)
     if row is None or row.user_id != user_id:

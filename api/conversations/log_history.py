@@ -12,15 +12,15 @@ from api.conversations.ports import PastBusy, PastOutOfReach
 from infra.clock import monotonic_s
 from infra.settings import Settings
 from projections.replay.as_of import PastConversation
-from projections.replay.looking_back import Check, Source, conversation_then
+from projections.replay.looking_back import Check, LogSource, conversation_then
 from topics.archive.reading import open_archive
 from topics.catalogue import Catalogue
 from topics.cuts import Cut
 from topics.log import Log
 
 DEADLINE_S = 10.0
-MOST_WAITING = 8
-MOST_BYTES = 64 * 1024 * 1024
+MAX_WAITING = 8
+MAX_BYTES = 64 * 1024 * 1024
 
 _T = TypeVar("_T")
 
@@ -41,9 +41,9 @@ class LogHistory:
             lambda log, check: conversation_then(log, self._topics, conversation_id, first, moment, check)
         )
 
-    async def look(self, work: Callable[[Source, Check], _T]) -> _T:
-        if self._waiting >= MOST_WAITING:
-            raise PastBusy(f"{MOST_WAITING} history reads are already waiting")
+    async def look(self, work: Callable[[LogSource, Check], _T]) -> _T:
+        if self._waiting >= MAX_WAITING:
+            raise PastBusy(f"{MAX_WAITING} history reads are already waiting")
         until_s = monotonic_s() + self._deadline_s
         self._waiting += 1
         try:
@@ -56,7 +56,7 @@ class LogHistory:
         self._closed = True
         await asyncio.to_thread(self._thread.shutdown, cancel_futures=True)
 
-    def _read(self, work: Callable[[Source, Check], _T], until_s: float) -> _T:
+    def _read(self, work: Callable[[LogSource, Check], _T], until_s: float) -> _T:
         check = self._checking(until_s)
         check(0)
         properties, archive = self._settings.kafka.client_properties(), self._settings.archive.url
@@ -67,7 +67,7 @@ class LogHistory:
         def check(kept_bytes: int) -> None:
             if self._closed or monotonic_s() > until_s:
                 raise PastOutOfReach("Reading the history took too long")
-            if kept_bytes > MOST_BYTES:
+            if kept_bytes > MAX_BYTES:
                 raise PastOutOfReach("The history is too large to be read here")
 
         return check

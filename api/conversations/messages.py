@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
 from api.access.auth import Caller, author_of
-from api.consistency.commanding import idempotency_key, send
+from api.consistency.commanding import idempotency_key, request_hash, send
 from api.consistency.freshness import Fresh
 from api.consistency.ownership import conversation_of
 from api.consistency.ports import Commands
@@ -21,7 +21,6 @@ from api.http.bodies import ApiBody, BodyReader
 from api.http.errors import bad_request, not_found
 from api.http.headers import POSITION_HEADER, REPLAYED_HEADER
 from api.http.paging import Cursor, Limit
-from api.http.request_hash import request_hash
 from api.turns.parents import settled_message
 from api.turns.ports import Turns
 from projections.commands.queries import CommandRow
@@ -82,20 +81,27 @@ async def give_feedback(
     if await is_repeat(fresh, commands.reads, command):
         return Response(status_code=204, headers={REPLAYED_HEADER: "true"})
     event = FeedbackGiven(
-        given,
-        conversation_id,
-        caller.user_id,
-        message_id,
-        body.rating,
-        body.comment,
-        command.hash_to_write,
+        envelope=given,
+        conversation_id=conversation_id,
+        user_id=caller.user_id,
+        message_id=message_id,
+        rating=body.rating,
+        comment=body.comment,
+        request_hash=command.hash_to_write,
     )
     at = await send(commands.log, CONVERSATION_EVENTS, conversation_id, event, key)
 
     async def restore(first: CommandRow) -> None:
         said_again = replace(given, event_id=ids.event_id(given.event_id, "FeedbackGiven"))
         rating = cast("Rating", first.rating or "none")
-        again = FeedbackGiven(said_again, conversation_id, caller.user_id, message_id, rating, first.comment)
+        again = FeedbackGiven(
+            envelope=said_again,
+            conversation_id=conversation_id,
+            user_id=caller.user_id,
+            message_id=message_id,
+            rating=rating,
+            comment=first.comment,
+        )
         await send(commands.log, CONVERSATION_EVENTS, conversation_id, again, key)
 
     await settle(commands.reads, command, at, restore)

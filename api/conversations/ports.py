@@ -19,7 +19,7 @@ from projections.messages.branch_queries import BranchPage
 from projections.messages.queries import MessagePage
 from projections.messages.text_queries import TextPage
 from projections.replay.as_of import PastConversation
-from projections.replay.looking_back import Check, Source
+from projections.replay.looking_back import Check, LogSource
 from topics.cuts import Cut
 
 _T = TypeVar("_T")
@@ -83,7 +83,7 @@ class History(Protocol):
         `first`: the offset of its first record. Raises BadCut, PastOutOfReach, LogError.
         """
 
-    async def look(self, work: Callable[[Source, Check], _T]) -> _T:
+    async def look(self, work: Callable[[LogSource, Check], _T]) -> _T:
         """What `work` makes of the log, topics and archive as one. It blocks, so it runs in the past's own thread, and
         calls the check now and then, which ends it after a time or beyond a size. Raises as `work`, PastOutOfReach.
         """

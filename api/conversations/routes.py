@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
 from api.access.auth import Caller, author_of
-from api.consistency.commanding import idempotency_key, send
+from api.consistency.commanding import idempotency_key, request_hash, send
 from api.consistency.freshness import Fresh
 from api.consistency.ownership import checked_id, conversation_of, row_of
 from api.consistency.ports import Commands
@@ -23,7 +23,6 @@ from api.http.bodies import ApiBody, BodyReader, CommandBody
 from api.http.errors import KeyReused, bad_request
 from api.http.headers import POSITION_HEADER, REPLAYED_HEADER
 from api.http.paging import Cursor, Limit
-from api.http.request_hash import request_hash
 from projections.commands.queries import CommandRow
 from schemas import ids
 from schemas.conversation import ConversationDeleted, ConversationRenamed, ConversationStarted
@@ -32,8 +31,8 @@ from topics.catalogue import CONVERSATION_EVENTS
 
 router = APIRouter(prefix="/api/v1/conversations", tags=["conversations"])
 
-MOST_TITLE_CHARACTERS = 200
-MOST_SYSTEM_PROMPT_CHARACTERS = 100_000
+MAX_TITLE_CHARACTERS = 200
+MAX_SYSTEM_PROMPT_CHARACTERS = 100_000
 
 AsOf = Annotated[str | None, Query(max_length=4000)]
 
@@ -51,13 +50,13 @@ def _named_or_none(title: str | None) -> str | None:
 class StartConversation(CommandBody):
     """A blank title is none: the beginning of the first prompt is shown instead."""
 
-    title: Annotated[str | None, AfterValidator(_named_or_none)] = Field(default=None, max_length=MOST_TITLE_CHARACTERS)
+    title: Annotated[str | None, AfterValidator(_named_or_none)] = Field(default=None, max_length=MAX_TITLE_CHARACTERS)
     model: str | None = Field(default=None, min_length=1, max_length=200)
-    system_prompt: str | None = Field(default=None, min_length=1, max_length=MOST_SYSTEM_PROMPT_CHARACTERS)
+    system_prompt: str | None = Field(default=None, min_length=1, max_length=MAX_SYSTEM_PROMPT_CHARACTERS)
 
 
 class RenameConversation(ApiBody):
-    title: Annotated[str, AfterValidator(_named)] = Field(max_length=MOST_TITLE_CHARACTERS)
+    title: Annotated[str, AfterValidator(_named)] = Field(max_length=MAX_TITLE_CHARACTERS)
 
 
 @router.post("", status_code=201, openapi_extra=openapi_body(StartConversation))
@@ -85,13 +84,13 @@ async def start_conversation(
             raise KeyReused  # begun by a release whose records tell no hash
         return json_answer(conversation_json(known), 201, {REPLAYED_HEADER: "true"})
     event = ConversationStarted(
-        born,
-        conversation_id,
-        caller.user_id,
-        body.title,
-        body.model,
-        body.system_prompt,
-        command.hash_to_write,
+        envelope=born,
+        conversation_id=conversation_id,
+        user_id=caller.user_id,
+        title=body.title,
+        model=body.model,
+        system_prompt=body.system_prompt,
+        request_hash=command.hash_to_write,
     )
     at = await send(commands.log, CONVERSATION_EVENTS, conversation_id, event, key)
     await settle(commands.reads, command, at)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from api.http.answers import iso
-from api.streaming.frames import usage_of
+from api.streaming.frames import usage_json
 from projections.conversations.queries import ConversationRow
 from projections.feedback.queries import Rating
 from projections.messages.rows import MessageRow
@@ -37,7 +37,7 @@ def message_json(row: MessageRow, rating: Rating | None) -> dict[str, Any]:
         "model": row.model,
         "finishReason": row.finish_reason,
         "error": None if failure is None else {"code": failure.code, "message": failure.message},
-        "usage": None if row.usage is None else usage_of(row.usage),
+        "usage": None if row.usage is None else usage_json(row.usage),
         "cost": None if row.cost_micros is None else row.cost_micros / 1_000_000,
         "costMicros": row.cost_micros,
         "currency": row.currency,

@@ -15,22 +15,22 @@ from api.log_view.wanted import Before, Wanted
 from infra.clock import monotonic_s
 from projections.messages.turns import TurnPlace
 from projections.order import place
-from projections.replay.looking_back import Check, Source
+from projections.replay.looking_back import Check, LogSource
 from topics.cuts import Cut, TopicPartition, format_cut
 from topics.log import RawRecord
 
-MOST_BYTES = 4 * 1024 * 1024
+MAX_BYTES = 4 * 1024 * 1024
 """A page's records together, unless a single one is larger."""
 PATIENCE_S = 4.0
 """A page that takes longer is given out as it is; the cursor goes on from there."""
-_FIRST_TURNS, _FIRST_TURNS_WITHOUT_CHUNKS, _MOST_TURNS = 2, 32, 64
+_FIRST_TURNS, _FIRST_TURNS_WITHOUT_CHUNKS, _MAX_TURNS = 2, 32, 64
 _LOOKED_AHEAD = 50
 """So many older turns are looked at for one that lasted into what is shown."""
 _NEVER = OrderKey(2**62, 0, 0)
 
 
 class EventPages:
-    """Pages of one conversation. `first`: the offset of its first record, appended at about `begun_ms`."""
+    """Pages of one conversation. `first`: the order key of its first record, appended at about `begun_ms`."""
 
     def __init__(self, reads: PlaceReads, history: History, scope: Scope, first: int, begun_ms: int) -> None:
         self._reads = reads
@@ -58,21 +58,21 @@ class EventPages:
             if page is not None:
                 return page
             below = group[-1].cause
-            size = min(2 * size, _MOST_TURNS)
+            size = min(2 * size, _MAX_TURNS)
 
     def _span(
         self, wanted: Wanted, group: Sequence[TurnPlace], older: bool, stop: Cut | None, below: int | None
     ) -> Span:
         first, since_ms = self._first, self._begun_ms
         if older:
-            first, since_ms = place(group[-1].cause)[1], group[-1].asked_at_us // 1000
+            first, since_ms = group[-1].cause, group[-1].asked_at_us // 1000
         before = wanted.before
         return Span(
             first,
             since_ms,
             group,
             stop=stop,
-            said_until=None if below is None else place(below)[1],
+            said_until=below,
             until_ms=None if before is None else before.key.at_ms,
             chunks=wanted.with_chunks,
             stream=wanted.with_stream,
@@ -90,7 +90,7 @@ class EventPages:
         event loop from everybody's tokens."""
         scope, kept = self._scope, gathered.bytes
 
-        def work(log: Source, check: Check) -> dict[str, Any] | None:
+        def work(log: LogSource, check: Check) -> dict[str, Any] | None:
             found = read_span(log, lambda more: check(kept + more), scope, span)
             gathered.add(found, turns, older)
             late = monotonic_s() > until_s
@@ -101,7 +101,7 @@ class EventPages:
 
 def of_one_turn(turn: TurnPlace, wanted: Wanted | None = None) -> Span:
     """All that concerns a single turn: its command, and what followed from it within ten minutes of its end."""
-    first = place(turn.cause)[1]
+    first = turn.cause
     ended_ms = None if turn.ended_at_us is None else max(turn.ended_at_us, turn.asked_at_us) // 1000 + 10 * SKEW_MS
     return Span(
         first,
@@ -170,7 +170,8 @@ class _Gathered:
         """From where on nothing is missing: older turns may have lasted into what was read."""
         if not older:
             return OrderKey(0, 0, 0)
-        said = *self._scope.said, place(turns[-1].cause)[1]
+        epoch, offset = place(turns[-1].cause)
+        said = *self._scope.said[epoch], offset
         command = next((key for key, raw in keyed if (raw.topic, raw.partition, raw.offset) == said), _NEVER)
         lasted_us = max(_NEVER.at_ms if turn.ended_at_us is None else turn.ended_at_us for turn in older)
         return max(command, OrderKey(lasted_us // 1000 + ENDED_MS, 0, 0))
@@ -195,10 +196,10 @@ class _Gathered:
 
 
 def _newest(shown: list[_Shown], limit: int) -> list[_Shown]:
-    """The last ones, at most `limit` and MOST_BYTES, but one at least."""
+    """The last ones, at most `limit` and MAX_BYTES, but one at least."""
     size = 0
     for count, (_, raw, _, _) in enumerate(reversed(shown)):
         size += len(raw.value or b"")
-        if count >= limit or (count and size > MOST_BYTES):
+        if count >= limit or (count and size > MAX_BYTES):
             return shown[len(shown) - count :]
     return shown

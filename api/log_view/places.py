@@ -35,10 +35,11 @@ def topics_shown(topics: Catalogue) -> list[str]:
 
 
 def own_places(topics: Catalogue, conversation_id: str, user_id: str) -> tuple[TopicPartition, ...]:
-    """The partitions that hold a conversation's records, in the order of `topics_shown`."""
+    """The partitions that hold a conversation's records, in the order of `topics_shown`, and of epochs."""
     return tuple(
-        (topic, topics.partition(topic, user_id if topic == USAGE_RECORDS else conversation_id))
+        place
         for topic in topics_shown(topics)
+        for place in topics.places_of(topic, user_id if topic == USAGE_RECORDS else conversation_id)
     )
 
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from api.log_view.places import concerning, own_places, topics_shown
 from infra.clock import monotonic_s
 from projections.messages.turns import TurnPlace
-from projections.replay.looking_back import Check, Source
+from projections.order import place as order_place
+from projections.replay.looking_back import Check, LogSource, starts_from
 from projections.replay.spooling import close
 from schemas.codec import record_type_of
 from schemas.generation import TokenChunk
@@ -33,9 +34,9 @@ class Scope:
         self.places = own_places(topics, conversation_id, user_id)
         self.concerns = concerning(conversation_id, user_id)
         self.counts: Mapping[str, int] = {topic: topics[topic].partitions for topic in topics_shown(topics)}
-        self.said, self.streamed = (
-            (topic, topics.partition(topic, conversation_id)) for topic in (CONVERSATION_EVENTS, TOKEN_CHUNKS)
-        )
+        self.said = topics.places_of(CONVERSATION_EVENTS, conversation_id)
+        """Its partitions of conversation-events, one an epoch, and of token-chunks: `streamed`."""
+        self.streamed = topics.places_of(TOKEN_CHUNKS, conversation_id)
 
     def own(self, cut: Cut) -> dict[TopicPartition, int]:
         """The conversation's part of a cut."""
@@ -44,8 +45,8 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """What is to be read: of conversation-events from `first` to `said_until`, of the topics beside it what was
-    appended from `since_ms` to `until_ms` (and SKEW_MS more on either side), of token-chunks the records of `turns`.
+    """What is to be read: of conversation-events from order key `first` to `said_until`, of the topics beside it what
+    was appended from `since_ms` to `until_ms` (and SKEW_MS more on either side), of token-chunks the `turns`' records.
 
     `stop`: instead of the ends told by `said_until` and `until_ms`. Without any of them: all there is now. `chunks`
     and `stream` False: without TokenChunks, and without token-chunks altogether.
@@ -79,24 +80,27 @@ class Piece:
     whole: bool = field(default=False)
 
 
-def read_span(log: Source, check: Check, scope: Scope, span: Span) -> Found:
+def read_span(log: LogSource, check: Check, scope: Scope, span: Span) -> Found:
     """Raises LogError, OutOfRange where the log does not hold what was said any more; and as `check`."""
     held, end = log.held(scope.counts)
-    stop = _stop(log, scope, span, end)
+    stop = _stop(log, scope, span, held, end)
     start = scope.own(log.at(scope.counts, span.since_ms - SKEW_MS))
     start = {place: min(offset, stop[place]) for place, offset in start.items()}
-    start[scope.said] = min(span.first, stop[scope.said])
+    begins = starts_from(span.first, scope.said, held)
+    start |= {place: min(begins.get(place, stop[place]), stop[place]) for place in scope.said}
     windows = _windows(log, scope, span, held, end) if span.stream else []
-    start[scope.streamed] = windows[0][0] if windows else stop[scope.streamed]
-    beside = {place: offset for place, offset in stop.items() if place != scope.streamed}
+    start |= {place: stop[place] for place in scope.streamed}
+    for place, first, _ in reversed(windows):
+        start[place] = first
+    beside = {place: offset for place, offset in stop.items() if place not in scope.streamed}
     kept = _Kept(scope.concerns, span.chunks)
     kept.read(log, check, start, beside)
-    for first, until in windows:
-        kept.read(log, check, {scope.streamed: first}, {scope.streamed: until})
+    for place, first, until in windows:
+        kept.read(log, check, {place: first}, {place: until})
     return Found(kept.records, start, scope.own(end))
 
 
-def read_piece(log: Source, check: Check, scope: Scope, start: Cut, stop: Cut) -> Piece:
+def read_piece(log: LogSource, check: Check, scope: Scope, start: Cut, stop: Cut) -> Piece:
     """The conversation's records between two cuts, or as many as PIECE_BYTES and PIECE_S allow: then go on at
     `reached`. Raises LogError; and as `check`."""
     until_s = monotonic_s() + PIECE_S
@@ -120,14 +124,16 @@ def read_piece(log: Source, check: Check, scope: Scope, start: Cut, stop: Cut) -
     return piece
 
 
-def checked_start(log: Source, scope: Scope, given: Cut, first: int, begun_ms: int) -> Cut:
-    """Where to go on after a cut: of a partition that it leaves out, at the conversation's beginning.
+def checked_start(log: LogSource, scope: Scope, given: Cut, first: int, begun_ms: int) -> Cut:
+    """Where to go on after a cut: of a partition that it leaves out, at the conversation's beginning, whose
+    order key is `first`.
 
     Raises BadCut for offsets that the log does not hold, LogError.
     """
     held, end = log.held(scope.counts)
     start = scope.own(log.at(scope.counts, begun_ms - SKEW_MS))
-    start[scope.said] = first
+    begins = starts_from(first, scope.said, held)
+    start |= {place: begins.get(place, end[place]) for place in scope.said}
     return {**start, **scope.own(checked_cut(given, held, end))}
 
 
@@ -140,7 +146,7 @@ class _Kept:
         self._chunks = chunks
         self._bytes = 0
 
-    def read(self, log: Source, check: Check, start: Cut, stop: Cut) -> None:
+    def read(self, log: LogSource, check: Check, start: Cut, stop: Cut) -> None:
         batches = log.read(start, stop)
         try:
             for batch in batches:
@@ -156,7 +162,7 @@ class _Kept:
                 yield raw
 
 
-def _stop(log: Source, scope: Scope, span: Span, end: Cut) -> dict[TopicPartition, int]:
+def _stop(log: LogSource, scope: Scope, span: Span, held: Cut, end: Cut) -> dict[TopicPartition, int]:
     stop = scope.own(end)
     if span.stop is not None:
         return {place: span.stop.get(place, offset) for place, offset in stop.items()}
@@ -164,28 +170,29 @@ def _stop(log: Source, scope: Scope, span: Span, end: Cut) -> dict[TopicPartitio
         at = log.at(scope.counts, span.until_ms + SKEW_MS)
         stop = {place: min(at[place], offset) for place, offset in stop.items()}
     if span.said_until is not None:
-        stop[scope.said] = min(span.said_until, end[scope.said])
+        epoch, offset = order_place(span.said_until)
+        for n, place in enumerate(scope.said):
+            # What came in a later epoch came later.
+            stop[place] = min(offset, end[place]) if n == epoch else end[place] if n < epoch else held[place]
     return stop
 
 
-def _windows(log: Source, scope: Scope, span: Span, held: Cut, end: Cut) -> list[tuple[int, int]]:
+def _windows(log: LogSource, scope: Scope, span: Span, held: Cut, end: Cut) -> list[tuple[TopicPartition, int, int]]:
     """The spans of token-chunks that hold the records of the turns, as far as they are held; they do not overlap."""
-    place = scope.streamed
-    epoch = scope.topics[TOKEN_CHUNKS].epoch
     spans = []
     for turn in span.turns:
-        if turn.tail is None or turn.tail.epoch != epoch or turn.tail.partition != place[1]:
+        if turn.tail is None or (place := (TOKEN_CHUNKS, turn.tail.partition)) not in scope.streamed:
             continue
         until = end[place]
         if turn.ended_at_us is not None:
             ended_ms = max(turn.ended_at_us, turn.asked_at_us) // 1000 + ENDED_MS
             until = log.at({TOKEN_CHUNKS: scope.counts[TOKEN_CHUNKS]}, ended_ms)[place]
         if (first := max(turn.tail.offset, held[place])) < until:
-            spans.append((first, until))
-    joined: list[tuple[int, int]] = []
-    for first, until in sorted(spans):
-        if joined and first <= joined[-1][1]:
-            joined[-1] = joined[-1][0], max(until, joined[-1][1])
+            spans.append((place, first, until))
+    joined: list[tuple[TopicPartition, int, int]] = []
+    for place, first, until in sorted(spans):
+        if joined and joined[-1][0] == place and first <= joined[-1][2]:
+            joined[-1] = place, joined[-1][1], max(until, joined[-1][2])
         else:
-            joined.append((first, until))
+            joined.append((place, first, until))
     return joined

@@ -15,25 +15,25 @@ from api.http.errors import ApiError, bad_request, not_found
 from api.http.headers import LAST_EVENT_ID_HEADER
 from api.log_view.events import event_of, event_types
 from api.log_view.following import Following, Watch
-from api.log_view.owned import turn_place_of
 from api.log_view.pages import EventPages, of_one_turn
 from api.log_view.places import in_order
 from api.log_view.ports import LogView, LogViewPorts
 from api.log_view.reading import Scope, checked_start, read_span
 from api.log_view.timeline import timeline_of
-from api.log_view.wanted import MOST_EVENTS, Wanted, before_of
+from api.log_view.turn_places import turn_place_of
+from api.log_view.wanted import MAX_EVENTS, Wanted, before_of
 from api.streaming.pushed import PushedStream
 from projections.conversations.queries import ConversationRow
 from projections.messages.turns import TurnPlace
-from projections.replay.looking_back import Check, Source
+from projections.replay.looking_back import Check, LogSource
 from topics.catalogue import Catalogue
 from topics.cuts import BadCut, Cut, parse_cut
 
 router = APIRouter(prefix="/api/v1", tags=["log"])
 
-_MOST_CUT_CHARACTERS = 8000
+_MAX_CUT_CHARACTERS = 8000
 
-Limit = Annotated[int, Query(ge=1, le=MOST_EVENTS)]
+Limit = Annotated[int, Query(ge=1, le=MAX_EVENTS)]
 Cursor = Annotated[str | None, Query(max_length=500)]
 Types = Annotated[str | None, Query(max_length=2000)]
 
@@ -101,7 +101,7 @@ async def get_timeline(caller: Caller, generation_id: str, fresh: Fresh, view: L
     conversation_id, turn = await turn_place_of(fresh, view.generations, caller.user_id, generation_id)
     scope = Scope(view.topics, conversation_id, caller.user_id)
 
-    def work(log: Source, check: Check) -> dict[str, Any]:
+    def work(log: LogSource, check: Check) -> dict[str, Any]:
         found = read_span(log, check, scope, of_one_turn(turn))
         return timeline_of(generation_id, (event_of(raw) for _, raw in in_order(found.records, scope.places)))
 
@@ -149,7 +149,7 @@ def _asked_cut(request: Request) -> dict[tuple[str, int], int] | None:
     if not given:
         return None
     text = given.pop()
-    if len(text) > _MOST_CUT_CHARACTERS:
+    if len(text) > _MAX_CUT_CHARACTERS:
         raise _no_cut("it is too long")
     try:
         return parse_cut(text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from schemas.conversation import (
@@ -19,20 +20,20 @@ from schemas.moderation import ModerationVerdict, ReviewDecided
 from schemas.outcome import GenerationCancelled, GenerationCompleted, GenerationFailed, GenerationRefused
 from schemas.usage import UsageRecorded, UsageRerated
 
-MOST_CHARACTERS = 120
-_LOOKED_AT = 4 * MOST_CHARACTERS
+MAX_CHARACTERS = 120
+_LOOKED_AT = 4 * MAX_CHARACTERS
 
 
 def summary_of(record: Any) -> str:
-    """At most MOST_CHARACTERS characters without line breaks. "" for a record of a type that is not known here."""
+    """At most MAX_CHARACTERS characters without line breaks; its name for a type without a summary of its own."""
     return shortened(_said(record))
 
 
 def shortened(text: str) -> str:
     """The beginning of a text on one line."""
     line = " ".join(text[:_LOOKED_AT].split())
-    whole = len(text) <= _LOOKED_AT and len(line) <= MOST_CHARACTERS
-    return line if whole else line[: MOST_CHARACTERS - 1] + "…"
+    whole = len(text) <= _LOOKED_AT and len(line) <= MAX_CHARACTERS
+    return line if whole else line[: MAX_CHARACTERS - 1] + "…"
 
 
 def _said(record: Any) -> str:
@@ -78,13 +79,18 @@ def _of_a_generation(record: Any) -> str:
             return f"{record.failure.code}: {record.failure.message}"
         case UsageRecorded() | UsageRerated():
             return f"{_money(record.cost_micros)} {record.currency}"
-    return ""
+    return _words(type(record).__name__)
 
 
 def _used(outcome: GenerationCompleted | GenerationCancelled) -> str:
     usage = outcome.usage
     cost = f"{_money(outcome.cost_micros)} {outcome.turn.price.currency}"
     return f"{usage.prompt_tokens} + {usage.completion_tokens} tokens, {cost}"
+
+
+def _words(name: str) -> str:
+    """`ConversationRenamed` as words."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower()
 
 
 def _money(micros: int) -> str:

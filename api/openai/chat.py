@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from fastapi import APIRouter, Request, Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import Send
 
 from api.access.auth import Caller, author_of
 from api.access.key_cache import Principal
@@ -19,14 +19,14 @@ from api.openai.requests import Asked, ChatCompletionRequest
 from api.openai.shapes import CANCELLED, ChunkFrames, completion
 from api.streaming.endings import Ending
 from api.streaming.readers import Reader, Readers
-from api.streaming.serving import serving
+from api.streaming.serving import ServedResponse
 from api.streaming.sources import text_of
-from api.streaming.sse import EventStream, watched
+from api.streaming.sse import EventStream
 from api.streaming.waiting import ended_within
 from api.turns.ask import ask
-from api.turns.asking import Asking, PromptIntent
 from api.turns.cancelling import cancel
-from api.turns.openings import Opened
+from api.turns.intents import Asking, PromptIntent
+from api.turns.joining import Opened
 from api.turns.ports import AskPorts, Turns
 from infra.clock import monotonic_s
 from infra.logging import get_logger
@@ -79,7 +79,7 @@ async def create_chat_completion(request: Request, caller: Caller, bodies: BodyR
     )
 
 
-class WholeCompletion(Response):
+class WholeCompletion(ServedResponse):
     """Waits for the generation's end, then answers all of it."""
 
     def __init__(
@@ -91,35 +91,26 @@ class WholeCompletion(Response):
         headers: dict[str, str],
         arrived_s: float,
     ) -> None:
-        super().__init__()
-        self._readers = readers
-        self._caller = caller
+        super().__init__(readers, caller.key_sha256)
         self._opened = opened
         self._on_leave = on_leave
         self._answer_headers = headers
         self._arrived_s = arrived_s
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        source = self._opened.source
-        async with serving(
-            self._readers,
-            self._caller.key_sha256,
-            listen=source.listen,
-            leave=source.leave,
-            release=self._opened.release,
-            left=self._left,
-        ) as reader:
-            answer: Response | None = None
-            async with watched(receive, reader):
-                answer = await self._wait(reader)
-            if answer is not None:
-                await answer(scope, receive, send)
+    def listen(self, reader: Reader) -> None:
+        self._opened.source.listen(reader)
 
-    async def _left(self, reader: Reader) -> None:
+    def leave(self, reader: Reader) -> None:
+        self._opened.source.leave(reader)
+
+    def release(self) -> None:
+        self._opened.release()
+
+    async def left(self, reader: Reader) -> None:
         if reader.gone == "disconnected" and self._opened.source.ending is None:
             await self._on_leave()
 
-    async def _wait(self, reader: Reader) -> Response | None:
+    async def serve(self, send: Send, reader: Reader) -> Response | None:
         """The answer, once there is one; None for a client that left."""
         source = self._opened.source
         while reader.gone is None:

@@ -20,7 +20,7 @@ def completion_id(generation_id: str) -> str:
     return "chatcmpl-" + generation_id.replace("-", "")
 
 
-def usage_of(usage: Usage) -> dict[str, Any]:
+def completion_usage(usage: Usage) -> dict[str, Any]:
     """Usage as OpenAI says it; `estimated`, which is ours, only where it is so."""
     said: dict[str, Any] = {
         "prompt_tokens": usage.prompt_tokens,
@@ -58,7 +58,7 @@ def completion(turn: Turn, started_at_us: int, text: str, ending: Ending) -> byt
             "created": started_at_us // 1_000_000,
             "model": turn.model,
             "choices": [choice],
-            "usage": usage_of(ending.usage),
+            "usage": completion_usage(ending.usage),
         }
     )
 
@@ -93,7 +93,7 @@ class ChunkFrames:
             return _error(CANCELLED, ending.finish_reason)
         last = self._choice({}, finish_reason_of(ending))
         if self._include_usage:
-            last += self._head + b'],"usage":' + orjson.dumps(usage_of(ending.usage)) + b"}\n\n"
+            last += self._head + b'],"usage":' + orjson.dumps(completion_usage(ending.usage)) + b"}\n\n"
         return last + DONE
 
     def _choice(self, delta: dict[str, str], finish_reason: str | None) -> bytes:

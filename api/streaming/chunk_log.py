@@ -16,7 +16,7 @@ SILENCE_S = 5.0
 
 
 class KafkaChunkLog:
-    """The ChunkLog of api.streaming.tail_hub. All partitions are tailed: locally they are few; a replica behind an
+    """The ChunkLog of api.streaming.ports. All partitions are tailed: locally they are few; a replica behind an
     ingress that hashes conversations would start it with those it is sent."""
 
     def __init__(self, properties: Mapping[str, str], topics: Catalogue) -> None:

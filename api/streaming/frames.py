@@ -65,14 +65,14 @@ class EventFrames:
                 "finishReason": ending.finish_reason,
                 "tokensUsed": ending.usage.prompt_tokens + ending.usage.completion_tokens,
                 "cost": ending.cost_micros / 1_000_000,
-                "usage": usage_of(ending.usage),
+                "usage": usage_json(ending.usage),
                 "costMicros": ending.cost_micros,
                 "currency": ending.currency,
             },
         )
 
 
-def usage_of(usage: Usage) -> dict[str, int | bool]:
+def usage_json(usage: Usage) -> dict[str, int | bool]:
     """Usage as JSON. What is new since the first release is there only where it says something: frames of older answers
     stay the same bytes."""
     said: dict[str, int | bool] = {

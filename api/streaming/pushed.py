@@ -9,14 +9,12 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 import orjson
-from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import Send
 
 from api.streaming.frames import KEEP_ALIVE
 from api.streaming.readers import Reader, Readers
-from api.streaming.serving import serving
-from api.streaming.sse import HEADERS, watched
-from infra.clock import monotonic_s
+from api.streaming.serving import ServedResponse
+from api.streaming.sse import HEADERS
 
 
 class PushedSource(Protocol):
@@ -35,51 +33,32 @@ class PushedSource(Protocol):
         """Called once, last of all."""
 
 
-class PushedStream(Response):
+class PushedStream(ServedResponse):
     """Serves `source`; its head leaves at once."""
 
     def __init__(self, source: PushedSource, readers: Readers, key_sha256: str) -> None:
-        super().__init__(headers=HEADERS)
-        del self.headers["content-length"]
+        super().__init__(readers, key_sha256, HEADERS)
         self._source = source
-        self._readers = readers
-        self._key_sha256 = key_sha256
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        source = self._source
-        async with (
-            serving(
-                self._readers,
-                self._key_sha256,
-                listen=source.listen,
-                leave=lambda _: None,
-                release=source.close,
-            ) as reader,
-            watched(receive, reader),
-        ):
-            await self._serve(send, reader)
+    def listen(self, reader: Reader) -> None:
+        self._source.listen(reader)
 
-    async def _serve(self, send: Send, reader: Reader) -> None:
-        await self._write(send, reader, KEEP_ALIVE, head=True)
+    def release(self) -> None:
+        self._source.close()
+
+    async def serve(self, send: Send, reader: Reader) -> None:
+        await self.write(send, reader, KEEP_ALIVE, more=True)
         while (data := await self._source.next()) is not None:
             if reader.gone is not None:
                 return
             if not data and reader.beat:
                 data = self._source.beat()
             if data:
-                await self._write(send, reader, data)
+                await self.write(send, reader, data, more=True)
             else:
                 await reader.wait()
         if reader.gone is None:
-            await self._write(send, reader, b"", last=True)
-
-    async def _write(self, send: Send, reader: Reader, data: bytes, *, head: bool = False, last: bool = False) -> None:
-        reader.beat = False
-        reader.sending_since_s = reader.sent_at_s = monotonic_s()
-        if head:
-            await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-        await send({"type": "http.response.body", "body": data, "more_body": not last})
-        reader.sending_since_s = None
+            await self.write(send, reader, b"", more=False)
 
 
 def frame(name: str, data: dict[str, Any], at: str | None = None) -> bytes:

@@ -1,36 +1,99 @@
-"""A client at a source: it is let in once and out once, whatever ends its answer, and the source is given back last."""
+"""A client at a source: it is let in once and out once, whatever ends its answer, and the source is given back last.
+
+Raw ASGI on purpose: one task a client, and no middleware between.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from abc import abstractmethod
+from collections.abc import AsyncIterator, Mapping
+
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from api.streaming.readers import Reader, Readers
+from infra.clock import monotonic_s
+
+
+class ServedResponse(Response):
+    """An answer that is served, bit by bit or at its end, to one reader of a source.
+
+    While `serve` runs, a reader listens, and `reader.gone` tells when its client is to get no more. On every way out
+    (the end, an error, a cancellation) it leaves, and then `release` is called, each once. `left` is awaited in
+    between, once nobody listens for this client any more, if `serve` ended by itself. What it raises goes on, and a
+    cancellation of it too, after the release.
+    """
+
+    def __init__(self, readers: Readers, key_sha256: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(headers=headers)
+        del self.headers["content-length"]
+        self._readers = readers
+        self._key_sha256 = key_sha256
+        self._head_sent = False
+
+    @abstractmethod
+    async def serve(self, send: Send, reader: Reader) -> Response | None:
+        """Send all there is, until the end or until the reader is gone. Returns what is to be answered instead."""
+
+    @abstractmethod
+    def listen(self, reader: Reader) -> None:
+        """From now on wake the reader whenever there is something new."""
+
+    def leave(self, reader: Reader) -> None:
+        """The reader listens no more."""
+
+    @abstractmethod
+    def release(self) -> None:
+        """Give the source back."""
+
+    async def left(self, reader: Reader) -> None:
+        """Whatever is to be done when `serve` has ended: the client may have left before its answer's end."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with contextlib.ExitStack() as last:
+            last.callback(self.release)
+            with contextlib.ExitStack() as ways_out:
+                reader = self._readers.enter(self._key_sha256)
+                ways_out.callback(self._readers.exit, reader)
+                self.listen(reader)
+                ways_out.callback(self.leave, reader)
+                instead: Response | None = None
+                async with _watched(receive, reader):
+                    instead = await self.serve(send, reader)
+                if instead is not None:
+                    await instead(scope, receive, send)
+            await self.left(reader)
+
+    async def write(self, send: Send, reader: Reader, data: bytes, *, more: bool) -> None:
+        """Send a piece of the body, after the head if it is the first."""
+        reader.beat = False
+        reader.sending_since_s = reader.sent_at_s = monotonic_s()
+        if not self._head_sent:
+            self._head_sent = True
+            await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+        await send({"type": "http.response.body", "body": data, "more_body": more})
+        reader.sending_since_s = None
 
 
 @contextlib.asynccontextmanager
-async def serving(
-    readers: Readers,
-    key_sha256: str,
-    *,
-    listen: Callable[[Reader], None],
-    leave: Callable[[Reader], None],
-    release: Callable[[], None],
-    left: Callable[[Reader], Awaitable[None]] | None = None,
-) -> AsyncIterator[Reader]:
-    """Within, a reader listens. On every way out (the end, an error, a cancellation) it leaves, and then is `release`
-    called, each once.
+async def _watched(receive: Receive, reader: Reader) -> AsyncIterator[None]:
+    """Within, `reader.gone` is set when the client disconnects; a reader that was dropped while it waited for its
+    socket leaves the block quietly."""
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            watch = tasks.create_task(_watch(receive, reader))
+            yield
+            watch.cancel()
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if reader.gone is None or task is None:
+            raise
+        task.uncancel()
 
-    `left` is asked in between, once nobody listens for this client any more, if the block ended by itself. What it
-    raises goes on, and a cancellation of it too, after the release.
-    """
-    with contextlib.ExitStack() as last:
-        last.callback(release)
-        with contextlib.ExitStack() as ways_out:
-            reader = readers.enter(key_sha256)
-            ways_out.callback(readers.exit, reader)
-            listen(reader)
-            ways_out.callback(leave, reader)
-            yield reader
-        if left is not None:
-            await left(reader)
+
+async def _watch(receive: Receive, reader: Reader) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    reader.leave("disconnected")

@@ -8,46 +8,23 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from typing import Protocol
 
 from api.http.errors import Overloaded
 from api.streaming.feed import Feed
+from api.streaming.ports import ChunkLog, LogRecord
 from infra.exits import tell_newer
 from infra.logging import get_logger
-from schemas.codec import NewerRecord, UndecodableRecord, decode
+from schemas.codec import NewerRecord, UndecodableRecord
 from schemas.envelope import Position
 from schemas.generation import TokenChunk
 from topics.catalogue import TOKEN_CHUNKS, Catalogue
 from topics.errors import LogError, LogUnavailable
-from topics.generation_fold import GenerationFold
 from topics.scan import generation_of
 
 MAX_FEEDS = 20_000
 MAX_SCANS = 4
 SCAN_TIMEOUT_S = 15.0
 _log = get_logger(__name__)
-
-
-class LogRecord(Protocol):
-    """What is needed of a consumed Kafka message."""
-
-    def key(self) -> bytes | None: ...
-    def value(self) -> bytes | None: ...
-    def partition(self) -> int | None: ...
-    def offset(self) -> int | None: ...
-
-
-class ChunkLog(Protocol):
-    """token-chunks, as the hub needs it."""
-
-    def position(self, partition: int) -> int:
-        """Everything before this offset has been delivered to the hub, nothing from it on."""
-
-    async def fold(self, conversation_id: str, generation_id: str, tail: Position, stop: int) -> GenerationFold:
-        """The generation's records from `tail` to offset `stop` (excluded).
-
-        Raises LogUnavailable, or OutOfRange where the log does not go back that far.
-        """
 
 
 class TailHub:
@@ -69,7 +46,7 @@ class TailHub:
         A record that a feed cannot go on after ends that feed alone. Raises NewerRecord, after all other records were
         handed on, for one that may be of an answer that runs here: it must not be passed over.
         """
-        by_key, touched = self._by_key, {}
+        by_key, touched, decode = self._by_key, {}, TOKEN_CHUNKS.decode
         newer: NewerRecord | None = None
         for record in records:
             feeds = by_key.get(record.key() or b"")
@@ -166,7 +143,8 @@ class TailHub:
         if feed.whole_from(tail):
             return
         done = self._filling[feed.generation_id] = asyncio.get_running_loop().create_future()
-        stop = self.tail_of(feed.conversation_id)
+        # Of an earlier epoch nothing comes any more: all of it is read, and nothing is held back.
+        stop = self._chunks.position(tail.partition, self._log.position(tail.partition))
         feed.hold(stop)
         has_room = False
         try:

@@ -6,10 +6,10 @@ from typing import Any
 
 from api.access.key_cache import Principal
 from api.http.headers import POSITION_HEADER, REPLAYED_HEADER
-from api.streaming.frames import EventFrames, usage_of
+from api.streaming.frames import EventFrames, usage_json
 from api.streaming.sources import Source, text_of
 from api.streaming.sse import EventStream
-from api.turns.openings import Opened
+from api.turns.joining import Opened
 from api.turns.ports import TurnPorts
 
 
@@ -65,6 +65,6 @@ def state_json(opened: Opened) -> dict[str, Any]:
         "finishReason": None if ending is None else ending.finish_reason,
         "lastSeq": newest_frame(source),
         "content": text_of(source),
-        "usage": None if ending is None else usage_of(ending.usage),
+        "usage": None if ending is None else usage_json(ending.usage),
         "error": None if failure is None else {"code": failure.code, "message": failure.message},
     }

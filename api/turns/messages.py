@@ -6,16 +6,15 @@ from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
 from api.access.auth import Caller, author_of
-from api.consistency.commanding import idempotency_key
+from api.consistency.commanding import idempotency_key, request_hash
 from api.consistency.freshness import Fresh
 from api.consistency.ownership import Conversation, conversation_of
 from api.http.answers import openapi_body
 from api.http.bodies import BodyReader, CommandBody
 from api.http.errors import bad_request
-from api.http.request_hash import request_hash
 from api.turns.answering import event_stream
 from api.turns.ask import ask
-from api.turns.asking import Asking, PromptIntent, RegenerateIntent
+from api.turns.intents import Asking, PromptIntent, RegenerateIntent
 from api.turns.parents import parent_of, settled_message
 from api.turns.ports import Turns
 from api.turns.prompting import required_text

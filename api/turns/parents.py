@@ -96,9 +96,9 @@ async def _complete(
 
 def _is_known(fresh: Freshness, conversation: Conversation) -> bool:
     """Whether caller or process says how far the conversation has come; if not, the log must be asked."""
-    return bool(fresh.asked) or fresh.ports.own_writes.find(conversation.conversation_id) is not None
+    return bool(fresh.position) or fresh.ports.own_writes.find(conversation.conversation_id) is not None
 
 
 async def _seen(fresh: Freshness, conversation: Conversation) -> bool:
     own = fresh.ports.own_writes.seen(conversation.conversation_id)
-    return await fresh.catch_up(join(fresh.asked, own), conversation.conversation_id)
+    return await fresh.catch_up(join(fresh.position, own), conversation.conversation_id)

@@ -202,12 +202,12 @@ def _upgrade(wanted: WantedUpgrade, folder: Path, own: bool, screen: Screen, as_
     from infra.stack.layout import Layout
     from infra.stack.write_level import level_of
     from schemas.registry import WRITE_LEVEL
-    from topics.catalogue import catalogue
+    from topics.counts import configured
 
     stack, kafka = _stack_of(folder, own)
     if level_of(Layout.at(folder)) < WRITE_LEVEL:
         raise UserError("this stack does not write new records yet: run ./verbatim upgrade finish")
-    topics = catalogue(keyed_partitions=kafka.keyed_partitions, token_chunk_partitions=kafka.token_chunk_partitions)
+    topics = configured(kafka)
     with screen:
         report = asyncio.run(run_upgrade(folder, stack, kafka.client_properties(), topics, wanted, screen))
     if as_json:

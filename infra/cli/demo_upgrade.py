@@ -161,7 +161,17 @@ class _Run:
         await self._begun.wait()
         conversation = self._conversation
         usage = Usage(1, 1, estimated=True)
-        record = AttemptEnded(draw_id(), conversation, draw_attempt_id(), now_us(), 0, "", "stop", usage, None)
+        record = AttemptEnded(
+            generation_id=draw_id(),
+            conversation_id=conversation,
+            attempt_id=draw_attempt_id(),
+            at_us=now_us(),
+            last_seq=0,
+            sha256="",
+            finish_reason="stop",
+            usage=usage,
+            failure=None,
+        )
         producer = LogProducer(self._properties, self._topics, client_id="verbatim-demo")
         await producer.start()
         try:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 TESTS = Path(__file__).parents[2] / "tests"
 UNIT_PROCESSES = 2
-# Run after the others, with servers of their own: about half of the time.
-SECOND_RUN = (
-    "e2e", "faults", "fuzz", "histories", "integration/guarantees", "integration/replay", "releases", "sim",
-)  # fmt: skip
+# No servers and no waiting: as many at once as there are processes.
+PURE = ("unit", "sim", "histories", "fuzz/test_reference.py")
+# Each with servers of its own, or with a log that no agent of another test may have read.
+STACKS = ("e2e", "faults", "fuzz", "releases", "integration/guarantees", "integration/replay")
 ONE_TURN = "e2e/test_spine.py::test_an_answer_streams_and_reads_back_byte_for_byte"
 
 Run = tuple[str, list[str]]
@@ -26,23 +26,30 @@ def suite_names() -> list[str]:
 def plan(suites: Sequence[str]) -> list[Run]:
     """The runs of these suites.
 
-    Unit tests share the cores. The others have one stack of servers a run: side by side they took as long, and what a
-    test may expect of time no longer held. Those that replay whole logs do not read the log of all the others' tests.
+    Tests without servers share the cores. The others have one stack of servers at a time: side by side they took as
+    long, and what a test may expect of time no longer held.
     """
-    others = [TESTS / suite for suite in suites if suite != "unit"]
-    elsewhere = [TESTS / path for path in SECOND_RUN if any((TESTS / path).is_relative_to(suite) for suite in others)]
-    first = [str(suite) for suite in others if suite not in elsewhere]
-    second = [str(path) for path in elsewhere]
-    if first:
-        first += [f"--ignore={path}" for path in second]
-    runs = [("unit", _unit()), ("servers", first), ("stacks", second)]
-    return [(name, run) for name, run in runs if run and (name != "unit" or "unit" in suites)]
+    wanted = [TESTS / suite for suite in suites]
+    pure, stacks = _within(PURE, wanted), _within(STACKS, wanted)
+    servers = [suite for suite in wanted if suite not in (*pure, *stacks)]
+    runs = [("no servers", _shared(pure)), ("servers", _without(servers, stacks)), ("stacks", _without(stacks, pure))]
+    return [(name, run) for name, run in runs if run]
 
 
 def quick_plan() -> list[Run]:
     """What tells most in the least time: the unit tests, and one turn through the whole product."""
-    return [("unit", _unit()), ("one turn", [f"{TESTS}/{ONE_TURN}"])]
+    return [("unit", _shared([TESTS / "unit"])), ("one turn", [f"{TESTS}/{ONE_TURN}"])]
 
 
-def _unit() -> list[str]:
-    return ["-n", str(UNIT_PROCESSES), str(TESTS / "unit")]
+def _within(paths: Sequence[str], wanted: Sequence[Path]) -> list[Path]:
+    return [TESTS / path for path in paths if any((TESTS / path).is_relative_to(suite) for suite in wanted)]
+
+
+def _shared(paths: Sequence[Path]) -> list[str]:
+    return ["-n", str(UNIT_PROCESSES), *map(str, paths)] if paths else []
+
+
+def _without(paths: Sequence[Path], others: Sequence[Path]) -> list[str]:
+    """Pytest's arguments for these paths without what lies below them and belongs to another run."""
+    below = [other for other in others if any(other.is_relative_to(path) for path in paths)]
+    return [*map(str, paths), *(f"--ignore={path}" for path in below)] if paths else []

@@ -42,15 +42,11 @@ def check_models(settings: Settings) -> None:
 def _make_topics(settings: Settings) -> None:
     from infra.models.catalogue import ModelCatalogue
     from topics.admin import create_topics
-    from topics.catalogue import catalogue
+    from topics.counts import configured
     from topics.errors import LogError
 
     kafka = settings.kafka
-    topics = catalogue(
-        ModelCatalogue.load(settings.models).pools,
-        keyed_partitions=kafka.keyed_partitions,
-        token_chunk_partitions=kafka.token_chunk_partitions,
-    )
+    topics = configured(kafka, ModelCatalogue.load(settings.models).pools)
     try:
         create_topics(kafka.client_properties(), topics, kafka.replication_factor)
     except LogError as error:

@@ -53,7 +53,7 @@ MAIN_FIELDS = {
     "BackfillCompared": "name against",
     "BackfillPromoted": "name upto whole",
 }
-"""What a line for people shows of each record type, as dotted paths."""
+"""What a line for people shows of a record type, as dotted paths; of a type that is not here, all but its envelope."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +131,7 @@ def as_line(read: Read) -> str:
     if read.record is None:
         return f"{head} {'NEWER' if read.newer else 'UNDECODABLE'} ({read.error}; {len(seen.value or b'')} bytes)"
     said = [head]
-    for path in MAIN_FIELDS[read.type or ""].split():
+    for path in _main_fields(read.record):
         value = read.record
         for part in path.split("."):
             value = getattr(value, part)
@@ -139,6 +139,11 @@ def as_line(read: Read) -> str:
         if value is not None and value != ():
             said.append(f"{name}={_quoted(value) if name in _WRITTEN and isinstance(value, str) else _word(value)}")
     return " ".join(said)
+
+
+def _main_fields(record: Any) -> list[str]:
+    listed = MAIN_FIELDS.get(type(record).__name__)
+    return [each.name for each in fields(record) if each.name != "envelope"] if listed is None else listed.split()
 
 
 def _word(value: Any) -> str:
@@ -161,6 +166,8 @@ def _word(value: Any) -> str:
             return "-"
         case bool():
             return str(value).lower()
+        case _ if is_dataclass(value):
+            return _quoted(json.dumps(_plain(value)))
         case _:
             return str(value)
 

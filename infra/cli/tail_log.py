@@ -12,7 +12,7 @@ from infra.cli.tail_start import Beginning, End, Start
 from infra.cli.terminal import UserError, one_line
 from topics.catalogue import catalogue
 from topics.consumer import assigned_consumer, next_batch
-from topics.partitioner import partition_for
+from topics.epochs import BadSeams, Layout, marks_in, seams_of, without_marks
 
 ANSWER_TIMEOUT_S = 10.0
 QUIET_S = 0.25
@@ -45,6 +45,8 @@ def follow(properties: Mapping[str, str], wanted: Follow) -> Generator[list[Seen
                 f"the broker at {properties.get('bootstrap.servers')} does not answer: "
                 f"{one_line(error.args[0].str())}. See ./verbatim status"
             ) from None
+        except BadSeams as error:
+            raise UserError(str(error)) from None
         consumer.assign([TopicPartition(wanted.topic, p, first[p]) for p in partitions])
         while True:
             yield [_seen(message) for message in next_batch(consumer, _MOST, QUIET_S)]
@@ -55,14 +57,16 @@ def follow(properties: Mapping[str, str], wanted: Follow) -> Generator[list[Seen
 def _partitions(consumer: Consumer, wanted: Follow) -> list[int]:
     ours = catalogue().specs
     found = consumer.list_topics(timeout=ANSWER_TIMEOUT_S).topics
-    known = sorted(name for name in found if name in ours or name.startswith(_JOBS_PREFIX))
+    there = without_marks({name: len(topic.partitions) for name, topic in found.items()})
+    known = sorted(name for name in there if name in ours or name.startswith(_JOBS_PREFIX))
     if wanted.topic not in known:
-        there = ", ".join(known) if known else "none yet"
-        raise UserError(f"there is no topic {one_line(wanted.topic)[:100]!r}. The topics are: {there}")
+        named = ", ".join(known) if known else "none yet"
+        raise UserError(f"there is no topic {one_line(wanted.topic)[:100]!r}. The topics are: {named}")
     partitions = sorted(found[wanted.topic].partitions)
     by_conversation = wanted.topic not in ours or ours[wanted.topic].key == "conversation_id"
     if wanted.conversation is not None and by_conversation:
-        return [partition_for(wanted.conversation, len(partitions))]
+        seams = seams_of(wanted.topic, marks_in(found), len(partitions))
+        return list(Layout(len(partitions), seams).partitions_of(wanted.conversation))
     return partitions
 
 

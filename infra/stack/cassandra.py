@@ -70,6 +70,8 @@ def jvm_options(config: Path, logback: Path, storage: Path) -> tuple[str, ...]:
         "-Dcassandra.skip_wait_for_gossip_to_settle=0",
         "-Dcassandra.ring_delay_ms=0",
         "-Dcassandra.superuser_setup_delay_ms=0",
+        # nobody to tell that it stops: else two seconds
+        "-Dcassandra.shutdown_announce_in_ms=0",
         *(f"--add-exports={name}=ALL-UNNAMED" for name in opened),
         *(f"--add-opens={name}=ALL-UNNAMED" for name in opened),
     )

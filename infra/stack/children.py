@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from infra.lifesign import LIFESIGN_VARIABLE
-from infra.settings import PREFIX, Settings
+from infra.settings import INSTANCE_VARIABLE, PREFIX, Settings
 from infra.stack import job, spare
 from infra.stack.addresses import settings_env
 from infra.stack.child import ChildSpec, Health
@@ -21,7 +21,6 @@ from infra.stack.session_secret import without_session_secret
 from infra.stack.write_level import level_variable
 
 REPO_ROOT = Path(__file__).parents[2]
-INSTANCE_VARIABLE = "VERBATIM_INSTANCE"
 METRICS_VARIABLE = f"{PREFIX}METRICS__PORT"
 MOST_OF_A_ROLE = 16
 WORKER_HUNG_AFTER_S = 2.0
@@ -32,13 +31,14 @@ own; and time in which it is starved of a processor or held by a disk is not cou
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """A kind of process. `arguments(layout, name)` follow `python -m`; `most` bounds `up --scale`.
+    """A kind of process. `arguments` follow `python -m`, `infra.processes.NAME` if there are none; `most` bounds
+    `up --scale`.
 
     `signs_in`: it is told the secret that browsers' sign-ins are signed with.
     """
 
     name: str
-    arguments: Callable[[Layout, str], tuple[str, ...]]
+    arguments: tuple[str, ...] = ()
     health: Callable[[Settings], Health] | None = None
     most: int = MOST_OF_A_ROLE
     stop_grace_s: float = 8.0
@@ -46,43 +46,15 @@ class Role:
     signs_in: bool = False
 
 
-def _module(name: str) -> Callable[[Layout, str], tuple[str, ...]]:
-    return lambda _layout, _name: (name,)
-
-
-def _faust(app: str) -> Callable[[Layout, str], tuple[str, ...]]:
-    """A Faust worker. `-q`: no banner and no spinner in its log. `--without-web`: two workers on one host would fight
-    for a port, and nobody asks them.
-    """
-
-    def arguments(layout: Layout, name: str) -> tuple[str, ...]:
-        data = str(layout.root / "faust" / name)
-        return (
-            "faust",
-            "-L",
-            "uvloop",
-            "--datadir",
-            data,
-            "-A",
-            app,
-            "worker",
-            "--without-web",
-            "-l",
-            "warn",
-        )
-
-    return arguments
-
-
 # In the order in which they are shown; they start together, and the api, where requests enter, stops first.
 ROLES: tuple[Role, ...] = (
-    Role("recorder", _module("streams.recorder")),
-    Role("worker", _module("inference_workers"), hung_after_s=WORKER_HUNG_AFTER_S),
-    Role("conversation", _faust("infra.cli.conversation_app")),
-    Role("metering", _faust("streams.metering.main")),
-    Role("watchdog", _faust("streams.watchdog.main")),
-    Role("projector", _faust("projections.main")),
-    Role("api", _module("api"), lambda settings: ApiHealth(settings.api), most=1, stop_grace_s=5.0, signs_in=True),
+    Role("recorder"),
+    Role("worker", hung_after_s=WORKER_HUNG_AFTER_S),
+    Role("conversation"),
+    Role("metering"),
+    Role("watchdog"),
+    Role("projector"),
+    Role("api", health=lambda settings: ApiHealth(settings.api), most=1, stop_grace_s=5.0, signs_in=True),
 )
 
 
@@ -122,14 +94,14 @@ def spare_worker(
     """The process that waits to become a worker; None where the settings or the counts want none."""
     if not settings.worker.spare or not scale.get("worker", 1):
         return None
-    role = Role(spare.ROLE, lambda _layout, _name: ("inference_workers", "--spare"), hung_after_s=WORKER_HUNG_AFTER_S)
+    role = Role(spare.ROLE, ("infra.processes.worker", "--spare"), hung_after_s=WORKER_HUNG_AFTER_S)
     spec = _spec(role, f"{spare.ROLE}-0", settings, layout, environment)
     return dataclasses.replace(spec, takes_orders=True, is_required=False)
 
 
 def rebuild_job(settings: Settings, layout: Layout, environment: Mapping[str, str]) -> ChildSpec:
     """What brings an older release's tables along, beside all the others."""
-    role = Role(job.ROLE, _module("infra.cli.renew"), hung_after_s=60.0)
+    role = Role(job.ROLE, ("infra.cli.renew",), hung_after_s=60.0)
     return dataclasses.replace(_spec(role, f"{job.ROLE}-0", settings, layout, environment), is_required=False)
 
 
@@ -147,7 +119,7 @@ def _spec(role: Role, name: str, settings: Settings, layout: Layout, environment
     return ChildSpec(
         name=name,
         role=role.name,
-        argv=(sys.executable, "-m", *role.arguments(layout, name)),
+        argv=(sys.executable, "-m", *(role.arguments or (f"infra.processes.{role.name}",))),
         env={**inherited, **settings_env(told), **own},
         # Not the caller's folder: a settings file lying there must not be read again.
         cwd=layout.run,

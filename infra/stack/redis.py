@@ -52,7 +52,7 @@ def chosen_redis(wanted: str, environment: Mapping[str, str], folders: str = USU
     if wanted not in ("auto", "packaged"):
         found = _asked(Path(wanted))
         if found is None:
-            raise CannotStart(f"servers.redis names {wanted}, which is no Redis or Valkey server that runs here")
+            raise CannotStart(f"servers.redis names {wanted}, which is not a Redis or Valkey server that runs here")
         return found
     if wanted == "auto":
         servers = [server for server in _on_host(environment, folders) if server.version >= (LEAST_MAJOR,)]

@@ -12,6 +12,7 @@ from typing import Any
 
 from infra.clock import utc_now
 from infra.logging import get_logger
+from infra.runtime.failures import first
 from infra.settings import Settings
 from infra.stack.backoff import Backoff
 from infra.stack.child import STACK_ID_VARIABLE, ChildSpec
@@ -263,7 +264,4 @@ async def _all(jobs: Sequence[Coroutine[Any, Any, None]]) -> None:
             for job in jobs:
                 tasks.create_task(job)
     except* StackError as group:
-        first: BaseException = group
-        while isinstance(first, BaseExceptionGroup):
-            first = first.exceptions[0]
-        raise first from None
+        raise first(group) from None

@@ -61,7 +61,7 @@ def find_triton_python(environment: Mapping[str, str]) -> TritonPython:
             return found
         missing = missing or found
     if named:
-        raise NoTritonPython(missing or f"{PYTHON_VARIABLE} names {named}, which is no Python 3.11 or 3.12")
+        raise NoTritonPython(missing or f"{PYTHON_VARIABLE} names {named}, which is not a Python 3.11 or 3.12")
     raise NoTritonPython(missing or f"no Python 3.11 or 3.12 was found (name one with {PYTHON_VARIABLE}=PATH)")
 
 

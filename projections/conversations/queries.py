@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from infra.cassandra import Row
 from projections.content import from_optional_cell, shown_excerpt, shown_title
-from projections.order import position_of
+from projections.order import key_of
 from projections.reading import Tables
 from schemas.envelope import Content
 
@@ -84,7 +84,7 @@ async def changed(tables: Tables, conversation_id: str) -> tuple[int | None, boo
 
 
 async def begun_at(tables: Tables, conversation_id: str) -> int | None:
-    """The offset of the record that the conversation began with; None if there is no such conversation (any more)."""
+    """The order key of the record that the conversation began with; None if there is no such conversation (any
+    more)."""
     values = await tables.one(_NAME, _BORN, (conversation_id,))
-    position = None if values is None or values[0] is None else position_of(values[1])
-    return None if position is None else position[1]
+    return None if values is None or values[0] is None else key_of(values[1])

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from projections.messages.branch import BranchWalk, TurnIds
-from projections.messages.rows import TURN_SELECTION, MessageRow, messages_of, turn_of
+from projections.messages.rows import TURN_SELECTION, MessageRow, messages_of, turn_row
 from projections.reading import Tables
 
 MOST_TURNS = 20_000
@@ -70,7 +70,7 @@ async def branch(
         return None
     page = walk.page()
     rows = await tables.select(_NAME, _TURNS, (conversation_id, sorted({placed.cause for placed in page})))
-    turns = [turn for row in rows if (turn := turn_of(conversation_id, row)) is not None]
+    turns = [turn for row in rows if (turn := turn_row(conversation_id, row)) is not None]
     found = {message.message_id: message for message in messages_of(turns)}
     # A conversation that was deleted meanwhile has none any more.
     shown = [BranchMessage(found[p.message_id], p.siblings) for p in page if p.message_id in found]

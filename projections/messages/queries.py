@@ -7,7 +7,15 @@ from dataclasses import dataclass
 
 from infra.cassandra import Row
 from projections.cursors import BadCursor, decode_cursor, encode_cursor
-from projections.messages.rows import TURN_SELECTION, MessageRow, TurnRow, counting, messages_of, outcome_of, turn_of
+from projections.messages.rows import (
+    TURN_SELECTION,
+    MessageRow,
+    TurnRow,
+    counting,
+    messages_of,
+    outcome_from_cells,
+    turn_row,
+)
 from projections.reading import Tables
 from schemas.outcome import Outcome
 
@@ -91,7 +99,7 @@ async def message(tables: Tables, conversation_id: str, message_id: str) -> Mess
     if cause is None:
         return None
     values = await tables.one(_NAME, _TURN, (conversation_id, cause))
-    turn = None if values is None else turn_of(conversation_id, values)
+    turn = None if values is None else turn_row(conversation_id, values)
     found = [] if turn is None else [m for m in messages_of([turn]) if m.message_id == message_id]
     return found[0] if found else None
 
@@ -106,7 +114,9 @@ async def outcome(tables: Tables, conversation_id: str, cause: int) -> Outcome |
     """How the generation of this command ended: the recorder's own record. None: it has not, or it is erased."""
     values = await tables.one(_NAME, _OUTCOME, (conversation_id, cause))
     # The cells of an outcome are written together; a driver may read an empty one as None.
-    return None if values is None or values[2] is None else outcome_of(values[0] or "", values[1] or b"", values[2])
+    if values is None or values[2] is None:
+        return None
+    return outcome_from_cells(values[0] or "", values[1] or b"", values[2])
 
 
 async def has_ended(tables: Tables, conversation_id: str, cause: int) -> bool:
@@ -131,7 +141,7 @@ async def _turns(tables: Tables, cql: str, conversation_id: str, key: int, limit
     turns: list[TurnRow] = []
     while (wanted := limit - len(turns)) > 0:
         rows = await tables.select(_NAME, cql, (conversation_id, key, wanted))
-        turns += [turn for values in rows if (turn := turn_of(conversation_id, values)) is not None]
+        turns += [turn for values in rows if (turn := turn_row(conversation_id, values)) is not None]
         if len(rows) < wanted:
             break
         key = rows[-1][0]

@@ -20,7 +20,7 @@ from projections.feedback.table import FEEDBACK
 from projections.generations import queries as generations
 from projections.generations.queries import GenerationRow
 from projections.generations.table import GENERATIONS
-from projections.messages.rows import NEW_TURN_COLUMNS, TURN_COLUMNS, MessageRow, counting, messages_of, turn_of
+from projections.messages.rows import NEW_TURN_COLUMNS, TURN_COLUMNS, MessageRow, counting, messages_of, turn_row
 from projections.messages.table import MESSAGE_PLACES, MESSAGES
 from projections.registry import PROJECTIONS
 from projections.replay.folding import Parked, RecordFold
@@ -85,7 +85,7 @@ class Past:
         turns = [
             turn
             for (owner, _), row in rows.items()
-            if owner == conversation_id and (turn := turn_of(conversation_id, row[1:])) is not None
+            if owner == conversation_id and (turn := turn_row(conversation_id, row[1:])) is not None
         ]
         places = {
             message_id: cells["cause"]

@@ -5,9 +5,10 @@ Whatever else is there is passed over undecoded. Blocking: in a loop, in a threa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Protocol
 
+from projections.order import place as order_place
 from projections.replay.as_of import Past, PastConversation
 from projections.replay.showing import State, generation_state, user_state
 from projections.replay.spooling import close
@@ -36,7 +37,7 @@ Check = Callable[[int], None]
 """Called now and then with the bytes that were kept so far; raises to end the reading."""
 
 
-class Source(Protocol):
+class LogSource(Protocol):
     """The log. topics.log.Log is one."""
 
     def held(self, topics: Mapping[str, int]) -> tuple[dict[TopicPartition, int], dict[TopicPartition, int]]: ...
@@ -47,7 +48,7 @@ class Source(Protocol):
 
 
 def records_of(
-    log: Source, start: Cut, stop: Cut, check: Check, *, key: str | None = None, naming: str | None = None
+    log: LogSource, start: Cut, stop: Cut, check: Check, *, key: str | None = None, naming: str | None = None
 ) -> Iterator[RawRecord]:
     """The records of a span with this key, and with this id somewhere in them. Raises LogError, and as `check`."""
     wanted = None if key is None else key.encode()
@@ -72,61 +73,64 @@ def _counts(topics: Catalogue, *names: str) -> dict[str, int]:
 
 
 def conversation_then(
-    log: Source, topics: Catalogue, conversation_id: str, first: int, moment: Cut | int, check: Check
+    log: LogSource, topics: Catalogue, conversation_id: str, first: int, moment: Cut | int, check: Check
 ) -> tuple[Cut, PastConversation]:
     """A conversation as it was at a moment (a cut, or milliseconds since 1970), and its part of that moment's cut.
 
-    `first`: where in its partition of conversation-events its first record stands. Raises BadCut for offsets that the
-    log does not hold; LogError; and as `check`.
+    `first`: the order key of its first record in conversation-events. Raises BadCut for offsets that the log does not
+    hold; LogError; and as `check`.
     """
     partitions: dict[str, int] = {
         topic: topics[topic].partitions for topic in (CONVERSATION_EVENTS, GENERATION_OUTCOMES)
     }
-    said: TopicPartition = CONVERSATION_EVENTS, topics.partition(CONVERSATION_EVENTS, conversation_id)
-    ended: TopicPartition = GENERATION_OUTCOMES, topics.partition(GENERATION_OUTCOMES, conversation_id)
+    said = topics.places_of(CONVERSATION_EVENTS, conversation_id)
+    ended = topics.places_of(GENERATION_OUTCOMES, conversation_id)
     held, end = log.held(partitions)
     if isinstance(moment, int):
         whole = log.at(partitions, moment)
     else:
         whole = dict(checked_cut({place: offset for place, offset in moment.items() if place in end}, held, end))
-    cut = {place: whole[place] for place in (said, ended) if place in whole}
+    cut = {place: whole[place] for place in (*said, *ended) if place in whole}
     past = Past(topics)
     begun_ms: int | None = None
-    if first < cut.get(said, 0):
-        for raw in records_of(log, {said: first}, {said: cut[said]}, check, key=conversation_id):
-            begun_ms = raw.timestamp_ms if begun_ms is None else begun_ms
-            past.take(raw)
-    if begun_ms is not None and ended in cut:
-        start = min(
-            log.at({GENERATION_OUTCOMES: partitions[GENERATION_OUTCOMES]}, begun_ms - _SKEW_MS)[ended], cut[ended]
-        )
-        for raw in records_of(log, {ended: start}, {ended: cut[ended]}, check, key=conversation_id):
-            past.take(raw)
+    for place, start in starts_from(first, said, held).items():
+        if start < cut.get(place, 0):
+            for raw in records_of(log, {place: start}, {place: cut[place]}, check, key=conversation_id):
+                begun_ms = raw.timestamp_ms if begun_ms is None else begun_ms
+                past.take(raw)
+    if begun_ms is not None:
+        since = log.at({GENERATION_OUTCOMES: partitions[GENERATION_OUTCOMES]}, begun_ms - _SKEW_MS)
+        for place in (place for place in ended if place in cut):
+            start = min(since[place], cut[place])
+            for raw in records_of(log, {place: start}, {place: cut[place]}, check, key=conversation_id):
+                past.take(raw)
     return cut, past.conversation(conversation_id)
 
 
-def whole_conversation(log: Source, topics: Catalogue, conversation_id: str, cut: Cut, check: Check) -> Past:
-    """All that concerns a conversation below a cut, its two partitions read from their beginnings."""
+def whole_conversation(log: LogSource, topics: Catalogue, conversation_id: str, cut: Cut, check: Check) -> Past:
+    """All that concerns a conversation below a cut, its partitions read from their beginnings, epoch by epoch."""
     past = Past(topics)
     held, _ = log.held({topic: topics[topic].partitions for topic in (CONVERSATION_EVENTS, GENERATION_OUTCOMES)})
     for topic in (CONVERSATION_EVENTS, GENERATION_OUTCOMES):
-        place = topic, topics.partition(topic, conversation_id)
-        for raw in records_of(log, {place: held[place]}, _only(cut, place), check, key=conversation_id):
-            past.take(raw)
+        for place in topics.places_of(topic, conversation_id):
+            for raw in records_of(log, {place: held[place]}, _only(cut, place), check, key=conversation_id):
+                past.take(raw)
     return past
 
 
-def deletion_of(log: Source, topics: Catalogue, conversation_id: str, check: Check) -> ConversationDeleted | None:
+def deletion_of(log: LogSource, topics: Catalogue, conversation_id: str, check: Check) -> ConversationDeleted | None:
     """The event that deleted a conversation, whenever that was."""
-    place = CONVERSATION_EVENTS, topics.partition(CONVERSATION_EVENTS, conversation_id)
     held, end = log.held({CONVERSATION_EVENTS: topics[CONVERSATION_EVENTS].partitions})
-    for raw in records_of(log, {place: held[place]}, {place: end[place]}, check, key=conversation_id):
-        if record_type_of(raw.value) is ConversationDeleted and isinstance(found := _decoded(raw), ConversationDeleted):
-            return found
+    for place in topics.places_of(CONVERSATION_EVENTS, conversation_id):
+        for raw in records_of(log, {place: held[place]}, {place: end[place]}, check, key=conversation_id):
+            if record_type_of(raw.value) is ConversationDeleted:
+                found = _decoded(raw)
+                if isinstance(found, ConversationDeleted):
+                    return found
     return None
 
 
-def generation_then(log: Source, topics: Catalogue, generation_id: str, cut: Cut, check: Check) -> State:
+def generation_then(log: LogSource, topics: Catalogue, generation_id: str, cut: Cut, check: Check) -> State:
     """A generation as it was at a cut; its stream as far as the cut names token-chunks and they are still held."""
     counts: dict[str, int] = {
         topic: topics[topic].partitions for topic in (CONVERSATION_EVENTS, TOKEN_CHUNKS, GENERATION_OUTCOMES)
@@ -152,17 +156,17 @@ def generation_then(log: Source, topics: Catalogue, generation_id: str, cut: Cut
             found = _decoded(raw)
             if isinstance(found, GenerationRecord) and generation_of(found) == generation_id:
                 stream.apply(found, Position(command.tail.epoch, raw.partition, raw.offset))
-    ended = GENERATION_OUTCOMES, topics.partition(GENERATION_OUTCOMES, command.conversation_id)
-    for raw in records_of(
-        log, {ended: held[ended]}, _only(cut, ended), check, key=command.conversation_id, naming=generation_id
-    ):
-        found = _decoded(raw)
-        if isinstance(found, Outcome) and found.turn.generation_id == generation_id:
-            return generation_state(generation_id, command, cause, stream, found)
+    key = command.conversation_id
+    for ended in topics.places_of(GENERATION_OUTCOMES, key):
+        span = {ended: held[ended]}, _only(cut, ended)
+        for raw in records_of(log, *span, check, key=key, naming=generation_id):
+            found = _decoded(raw)
+            if isinstance(found, Outcome) and found.turn.generation_id == generation_id:
+                return generation_state(generation_id, command, cause, stream, found)
     return generation_state(generation_id, command, cause, stream, None)
 
 
-def user_then(log: Source, topics: Catalogue, user_id: str, cut: Cut, check: Check) -> State:
+def user_then(log: LogSource, topics: Catalogue, user_id: str, cut: Cut, check: Check) -> State:
     """A user as they were at a cut, with keys, conversations and usage."""
     past = Past(topics)
     counts: dict[str, int] = {
@@ -175,6 +179,13 @@ def user_then(log: Source, topics: Catalogue, user_id: str, cut: Cut, check: Che
         for raw in records_of(log, {place: held[place] for place in stop}, stop, check, key=key, naming=user_id):
             past.take(raw)
     return user_state(user_id, past)
+
+
+def starts_from(key: int, places: Sequence[TopicPartition], held: Cut) -> dict[TopicPartition, int]:
+    """Where reading begins in the partitions of one key, an epoch each, for all from an order key on; those of
+    earlier epochs are left out."""
+    epoch, offset = order_place(key)
+    return {place: offset if n == epoch else held.get(place, 0) for n, place in enumerate(places) if n >= epoch}
 
 
 def _only(cut: Cut, place: TopicPartition) -> Cut:

@@ -13,13 +13,14 @@ from typing import Any
 
 from confluent_kafka import KafkaError
 
-from infra.clock import monotonic_s, now_us
+from infra.clock import now_us
 from infra.crash_points import crash_point
 from infra.logging import get_logger
 from infra.models.catalogue import ModelCatalogue, ModelNotFound, ModelSpec
 from infra.models.prices import price_of
 from infra.models.tokenizers import TokenCounter
 from infra.moderation.policy import Policy
+from infra.runtime.retrying import Retrying
 from infra.settings import Settings
 from schemas.codec import UnencodableRecord, encode
 from schemas.conversation import (
@@ -93,7 +94,9 @@ class ConversationAgent:
         self._history = history
         self._commands = commands
         self._store_errors = store_errors
-        self._history_wait_s = history_wait_s
+        self._history_retrying = Retrying(
+            "conversation.history", HISTORY_FIRST_PAUSE_S, HISTORY_LONGEST_PAUSE_S, history_wait_s
+        )
         self._memory = Memory()
         self._counters: dict[str, RememberedCounts] = {}
 
@@ -155,18 +158,16 @@ class ConversationAgent:
         leaf = command.parent_message_id if isinstance(command, PromptSubmitted) else command.prompt_message_id
         if leaf is None and known is not None:
             return known
-        until_s = monotonic_s() + self._history_wait_s
-        pause_s = HISTORY_FIRST_PAUSE_S
+        patience = self._history_retrying.begin()
         while True:
             try:
                 context = await self._read(command.conversation_id, leaf)
             except self._store_errors as error:
                 _log.warning("history is away", error=f"{type(error).__name__}: {error}")
                 context = None
-            if context is not None or monotonic_s() > until_s:
+            if context is not None or (pause_s := patience.pause_s()) is None:
                 return context
             await asyncio.sleep(pause_s)
-            pause_s = min(pause_s * 2, HISTORY_LONGEST_PAUSE_S)
 
     async def _read(self, conversation_id: str, leaf: str | None) -> Context | None:
         if leaf is None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from hashlib import blake2b
 
+from infra.runtime.bounded import Bounded
 from schemas.conversation import ChatMessage
 from schemas.envelope import plain
-from streams.conversation.memory import Bounded
 from streams.conversation.ports import Counter
 
 REMEMBERED = 50_000

@@ -5,45 +5,15 @@ The agent reads conversation-events in order, so what it remembers of a conversa
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from dataclasses import dataclass
-from typing import Generic, TypeVar
 
+from infra.runtime.bounded import Bounded
 from schemas.envelope import Content
 from schemas.generation import Turn
 from streams.conversation.ports import NoHistory
 
 CONVERSATIONS = 20_000
 TURNS = 20_000
-
-K = TypeVar("K")
-V = TypeVar("V")
-
-
-class Bounded(Generic[K, V]):
-    """A mapping of at most `most` entries that forgets the one written longest ago."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._entries: OrderedDict[K, V] = OrderedDict()
-
-    def __setitem__(self, key: K, value: V) -> None:
-        self._entries[key] = value
-        self._entries.move_to_end(key)
-        if len(self._entries) > self._most:
-            self._entries.popitem(last=False)
-
-    def __contains__(self, key: K) -> bool:
-        return key in self._entries
-
-    def __len__(self) -> int:
-        return len(self._entries)
-
-    def get(self, key: K) -> V | None:
-        return self._entries.get(key)
-
-    def values(self) -> tuple[V, ...]:
-        return tuple(self._entries.values())
 
 
 @dataclass(frozen=True, slots=True)

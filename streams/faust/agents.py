@@ -12,11 +12,11 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from typing import Any
 
-from infra.clock import monotonic_s
 from infra.crash_points import crash_point
 from infra.exits import tell_newer
 from infra.logging import get_logger
-from infra.runtime.metrics import GIVEN_UP, RETRIES, ConsumerMetrics
+from infra.runtime.metrics import ConsumerMetrics
+from infra.runtime.retrying import Retrying
 from schemas.codec import NewerRecord, UndecodableRecord, UnencodableRecord, decode, record_type_of
 from schemas.envelope import SealedContent
 from streams.errors import GaveUp, Poison, Retry
@@ -101,13 +101,11 @@ class Consumption:
         self._holds = holds
         self._maybe_repeat = maybe_repeat
         self._stopping = stopping
-        self._give_up_s = give_up_s
+        self._retrying = Retrying(self._consumer, FIRST_PAUSE_S, LONGEST_PAUSE_S, give_up_s)
         self._imported = imported
         self._poison = PoisonRun()
         self._metrics = ConsumerMetrics(self._consumer)
         self._metrics.limits(lambda: self._poison.in_a_row, self._poison.most)
-        self._retried = RETRIES.labels(self._consumer)
-        self._gave_up = GIVEN_UP.labels(self._consumer)
         self._acks: OrderedAcks[Any] = OrderedAcks(acknowledge)
         self.in_flight = 0
 
@@ -172,18 +170,13 @@ class Consumption:
 
     def _parking(self, message: Any, source: Source) -> Callable[[Exception], Awaitable[None]]:
         async def park(error: Exception) -> None:
-            until_s, pause_s = monotonic_s() + self._give_up_s, FIRST_PAUSE_S
-            while True:
-                try:
-                    await self._park(message, source, error, "" if message.value is not None else NOT_CARRIED)
-                    return
-                except LogUnavailable as away:
-                    self._retried.inc()
-                    if monotonic_s() > until_s:
-                        self._gave_up.inc()
-                        raise GaveUp(f"{_place(source)} cannot be parked: {away}") from away
-                    await asyncio.sleep(pause_s)
-                    pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
+            async def once() -> None:
+                await self._park(message, source, error, "" if message.value is not None else NOT_CARRIED)
+
+            try:
+                await self._retrying.run(once, LogUnavailable)
+            except LogUnavailable as away:
+                raise GaveUp(f"{_place(source)} cannot be parked: {away}") from away
 
         return park
 
@@ -212,23 +205,19 @@ class Consumption:
 
     async def _handled(self, message: Any, source: Source) -> bool:
         """Whether the record was seen to; False if the process is stopping and the record stays for the next one."""
-        began_s = monotonic_s()
-        pause_s = FIRST_PAUSE_S
+        patience = self._retrying.begin()
         while True:
             try:
                 await self._handle_or_park(message, source)
                 return True
             except self._retry_on as error:
-                waited_s = monotonic_s() - began_s
-                self._retried.inc()
-                if waited_s > self._give_up_s:
-                    self._gave_up.inc()
-                    raise GaveUp(f"{_place(source)} failed for {waited_s:.0f} s, last: {error}") from error
+                pause_s = patience.pause_s()
+                if pause_s is None:
+                    raise GaveUp(f"{_place(source)} failed for {patience.waited_s:.0f} s, last: {error}") from error
                 if self._stopping():
                     return False
                 _log.warning("retrying", source=_place(source), error=f"{type(error).__name__}: {error}", pause=pause_s)
                 await asyncio.sleep(pause_s)
-                pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
                 # What timed out may have been accepted all the same.
                 source = replace(source, maybe_repeat=True)
 

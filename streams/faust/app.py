@@ -1,4 +1,4 @@
-"""Faust applications as this project runs them: `faust -A MODULE -L uvloop worker --without-web`.
+"""Faust applications as this project runs them (see streams.faust.running).
 
 `make_app` makes one, `run_agent` gives it its one agent (one process, one agent group: a slow agent starves others in
 the same process, research "streaming" §2b). Nothing connects before the worker starts. The process ends with a status
@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import sys
 import threading
 from dataclasses import dataclass
 from functools import partial
@@ -21,22 +20,20 @@ import faust.tables.manager
 
 from infra.exits import EXIT_FAILED, exit_status
 from infra.lifesign import LifeSign
-from infra.logging import configure, get_logger
-from infra.runtime.metrics import tell_build
-from infra.runtime.metrics_server import METRICS
-from infra.settings import Settings, SettingsError
+from infra.logging import get_logger
+from infra.runtime.failures import first
+from infra.settings import INSTANCE_VARIABLE, Settings, SettingsError
 from streams.errors import Poison, Retry
 from streams.faust.agents import Consumption, Handler, OpenHandler, Source, consume
 from streams.faust.health import run_beats
 from streams.faust.transport import RawSchema, Transport
-from topics.catalogue import Catalogue, catalogue
-from topics.counts import on_broker
+from topics.catalogue import Catalogue
+from topics.counts import configured, on_broker
 from topics.producer import LogProducer
 from topics.set_aside import is_set_aside
 
 __all__ = ["Handler", "OpenHandler", "Poison", "Retry", "Source", "StreamApp", "make_app", "run_agent"]
 
-INSTANCE_VARIABLE = "VERBATIM_INSTANCE"
 LAZY_LINGER_MS = 5
 DRAIN_S = 6.0
 DYNAMIC_SESSION_S = 10.0
@@ -85,14 +82,8 @@ class StreamApp(faust.App):  # type: ignore[misc]  # Faust ships no types
         return Transport(self.conf.broker_consumer, self)
 
     async def on_first_start(self) -> None:
-        # The worker has set up its own logging by now, and turned the standard streams into loggers; ours replaces it.
-        sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__
         for chatty in ("faust", "mode"):
             logging.getLogger(chatty).setLevel(logging.WARNING)
-        configure(f"streams.{self.verbatim_name}", self.verbatim_settings.log_level)
-        settings = self.verbatim_settings
-        tell_build(self.verbatim_name, os.environ.get(INSTANCE_VARIABLE, ""), settings.log.level)
-        METRICS.serve(settings.metrics.port)
         await super().on_first_start()
 
     def _create_directories(self) -> None:
@@ -171,11 +162,7 @@ def make_app(
     )
     app.verbatim_name = name
     app.verbatim_settings = settings
-    app.topics_catalogue = catalogue(
-        pools,
-        keyed_partitions=settings.kafka.keyed_partitions,
-        token_chunk_partitions=settings.kafka.token_chunk_partitions,
-    )
+    app.topics_catalogue = configured(settings.kafka, pools)
     app.lazy_ms = lazy_ms
     return app
 
@@ -205,7 +192,7 @@ def run_agent(
         try:
             await _run(app, stream, records, open_handler, most_in_flight, retry_on, holds, imported)
         except Exception as error:
-            await app.end(_first(error))
+            await app.end(first(error))
             # Faust would start the agent anew, in a process that is ending.
             await asyncio.Event().wait()
 
@@ -261,10 +248,3 @@ async def _run(
 async def _messages(stream: Any) -> Any:
     async for _ in stream:
         yield stream.current_event.message
-
-
-def _first(error: BaseException) -> BaseException:
-    """The first cause inside exception groups."""
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error

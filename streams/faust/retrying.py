@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from infra.clock import monotonic_s
+from infra.runtime.retrying import Retrying
 from schemas.codec import NewerRecord, UndecodableRecord, UnencodableRecord, decode
 from schemas.envelope import SealedContent
 from streams.errors import Poison, Retry
@@ -92,13 +92,9 @@ async def _again(parts: AgentParts, handler: Handler, original: Original, limit_
 
 async def _patiently(parts: AgentParts, handler: Handler, record: object, source: Source, limit_s: float) -> None:
     retry_on: tuple[type[Exception], ...] = (Retry, LogUnavailable, *parts.retry_on)
-    began_s, pause_s = monotonic_s(), FIRST_PAUSE_S
-    while True:
-        try:
-            await handler(record, source)
-            return
-        except retry_on as error:
-            if monotonic_s() - began_s > limit_s:
-                raise NotTaken(f"a server that its consumer needs is not reachable: {error}") from error
-        await asyncio.sleep(pause_s)
-        pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
+    try:
+        await Retrying("dead_letters.retry", FIRST_PAUSE_S, LONGEST_PAUSE_S, limit_s).run(
+            lambda: handler(record, source), retry_on
+        )
+    except retry_on as error:
+        raise NotTaken(f"a server that its consumer needs is not reachable: {error}") from error

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from infra.crash_points import crash_point
+from infra.runtime.bounded import Seen
 from infra.settings import Settings
 from schemas.outcome import (
     GenerationCancelled,
@@ -16,7 +16,7 @@ from schemas.outcome import (
     Outcome,
 )
 from streams.faust.app import Handler, Source, StreamApp, make_app, run_agent
-from streams.metering.reactor import usage_of
+from streams.metering.reactor import usage_record
 from topics.catalogue import GENERATION_OUTCOMES, USAGE_RECORDS
 from topics.producer import LogProducer
 from topics.spec import TopicSpec
@@ -37,20 +37,18 @@ class Metering:
     def __init__(self, producer: LogProducer, outcomes: TopicSpec) -> None:
         self._producer = producer
         self._outcomes = outcomes
-        self._billed: OrderedDict[str, None] = OrderedDict()
+        self._billed: Seen[str] = Seen(REMEMBERED)
 
     async def handle(self, outcome: Outcome, source: Source) -> None:
         """Bill one outcome; returns when its record is acknowledged. Raises LogUnavailable."""
         generation = outcome.turn.generation_id
         if generation in self._billed:
             return
-        record = usage_of(outcome, self._outcomes.position(source.partition, source.offset))
+        record = usage_record(outcome, self._outcomes.position(source.partition, source.offset))
         crash_point("metering.before_usage")
         await self._producer.send(USAGE_RECORDS, record.user_id, record)
         crash_point("metering.after_usage")
-        self._billed[generation] = None
-        if len(self._billed) > REMEMBERED:
-            self._billed.popitem(last=False)
+        self._billed.add(generation)
 
 
 def make_metering_app(settings: Settings, pools: tuple[str, ...] = ("default",)) -> StreamApp:

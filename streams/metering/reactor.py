@@ -10,7 +10,7 @@ from schemas.usage import UsageRecorded
 _ACTOR = "system:metering"
 
 
-def usage_of(outcome: Outcome, position: Position) -> UsageRecorded:
+def usage_record(outcome: Outcome, position: Position) -> UsageRecorded:
     """What `outcome`, which stands at `position` in generation-outcomes, costs its user.
 
     The record's event id comes from the generation alone, so whoever reads the ledger drops what it has seen.

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from dataclasses import dataclass
 from enum import Enum
 
+from infra.runtime.bounded import Bounded
 from schemas.envelope import Position
 from schemas.generation import AttemptEnded, AttemptStarted, GenerationEnded, GenerationRecord, TokenChunk
 from topics.generation_fold import GenerationFold
@@ -40,7 +40,7 @@ class PartitionState:
         self._next = begin
         self._open: dict[str, OpenGeneration] = {}
         self._unacknowledged: dict[int, int] = {}
-        self._finished: OrderedDict[str, int] = OrderedDict()
+        self._finished: Bounded[str, int] = Bounded(REMEMBERED)
 
     def apply(self, record: GenerationRecord, offset: int) -> GenerationFold | Doubt | None:
         """Take the record at `offset`. Returns the fold of the generation it ended, if it did.
@@ -124,7 +124,6 @@ class PartitionState:
     def _over(self, generation: str, first_offset: int, offset: int) -> None:
         self._open.pop(generation, None)
         self._unacknowledged[offset] = first_offset
-        self._finished[generation] = offset
-        if len(self._finished) > REMEMBERED:
-            _, forgotten = self._finished.popitem(last=False)
-            self._known_from = max(self._known_from, forgotten + 1)
+        forgotten = self._finished.put(generation, offset)
+        if forgotten is not None:
+            self._known_from = max(self._known_from, forgotten[1] + 1)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import heapq
-from collections import OrderedDict
 from dataclasses import dataclass
 
+from infra.runtime.bounded import Seen
 from schemas import ids
 from schemas.bounding import bounded
 from schemas.envelope import Envelope, Position
@@ -36,7 +36,7 @@ class OpenTurns:
         self._margin_us = margin_us
         self._open: dict[str, Watched] = {}
         self._due: list[tuple[int, str]] = []
-        self._ended: OrderedDict[str, None] = OrderedDict()
+        self._ended: Seen[str] = Seen(REMEMBERED)
 
     def __len__(self) -> int:
         return len(self._open)
@@ -57,9 +57,7 @@ class OpenTurns:
 
     def ended(self, generation_id: str) -> bool:
         """Its outcome was seen. True if it was open."""
-        self._ended[generation_id] = None
-        if len(self._ended) > REMEMBERED:
-            self._ended.popitem(last=False)
+        self._ended.add(generation_id)
         return self._open.pop(generation_id, None) is not None
 
     def due(self, now_us: int, most: int) -> list[Watched]:

@@ -18,8 +18,8 @@ import statistics
 import tempfile
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -129,8 +129,8 @@ class Sender:
         self.answers: dict[int, int] = {}
         self.slowest_s = 0.0
 
-    @contextmanager
-    def at_work(self) -> Iterator[None]:
+    @asynccontextmanager
+    async def at_work(self) -> AsyncIterator[None]:
         stop = threading.Event()
         thread = threading.Thread(target=self._post, args=(stop,))
         thread.start()
@@ -138,7 +138,8 @@ class Sender:
             yield
         finally:
             stop.set()
-            thread.join()
+            # The upstream that answers the last body runs on this loop.
+            await asyncio.to_thread(thread.join)
 
     def _post(self, stop: threading.Event) -> None:
         headers = {"Authorization": f"Bearer {self._stack.key}", "Content-Type": "application/json"}
@@ -168,7 +169,7 @@ async def measured(stack: Stack, name: str, bodies: Mapping[str, bytes], pairs: 
     sender = Sender(stack, bodies)
     for _ in range(pairs):
         without.append(await longest_gap_ms(stack, seconds))
-        with sender.at_work():
+        async with sender.at_work():
             beside.append(await longest_gap_ms(stack, seconds))
     more = [two - one for one, two in zip(without, beside, strict=True)]
     shown: dict[str, Any] = {"without": without, "beside": beside, "difference": more}

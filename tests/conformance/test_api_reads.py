@@ -103,7 +103,9 @@ def append(log: MemoryLog, record: Any) -> Position:
 
 def started(conversation: str, after_us: int = 0, **fields: Any) -> ConversationStarted:
     parts = {"title": None, "model": None, "system_prompt": None, **fields}
-    return ConversationStarted(envelope(conversation, after_us), conversation, USER, **parts)
+    return ConversationStarted(
+        envelope=envelope(conversation, after_us), conversation_id=conversation, user_id=USER, **parts
+    )
 
 
 def answered(log: MemoryLog, command: PromptSubmitted, cause: Position, *deltas: str, end: str = "stop") -> None:
@@ -320,11 +322,44 @@ async def test_waiting_for_what_is_there(opened: Open) -> None:
 async def test_the_first_command_of_a_key_counts(opened: Open) -> None:
     async with opened() as under_test:
         begun, renamed, rated = envelope("begun"), envelope("renamed", 1), envelope("rated", 2)
-        append(under_test.log, ConversationStarted(begun, ONE, USER, "T", None, None, "h1"))
-        append(under_test.log, ConversationStarted(begun, ONE, USER, "U", None, None, "h2"))
+        append(
+            under_test.log,
+            ConversationStarted(
+                envelope=begun,
+                conversation_id=ONE,
+                user_id=USER,
+                title="T",
+                model=None,
+                system_prompt=None,
+                request_hash="h1",
+            ),
+        )
+        append(
+            under_test.log,
+            ConversationStarted(
+                envelope=begun,
+                conversation_id=ONE,
+                user_id=USER,
+                title="U",
+                model=None,
+                system_prompt=None,
+                request_hash="h2",
+            ),
+        )
         append(under_test.log, ConversationRenamed(renamed, ONE, USER, "A", "h3"))
         append(under_test.log, ConversationRenamed(renamed, ONE, USER, "B", "h4"))
-        append(under_test.log, FeedbackGiven(rated, ONE, USER, "m", "up", None, "h5"))
+        append(
+            under_test.log,
+            FeedbackGiven(
+                envelope=rated,
+                conversation_id=ONE,
+                user_id=USER,
+                message_id="m",
+                rating="up",
+                comment=None,
+                request_hash="h5",
+            ),
+        )
         append(under_test.log, ConversationRenamed(envelope("without a key", 3), ONE, USER, "C"))
         await under_test.show()
         command = under_test.reads.command
@@ -338,7 +373,18 @@ async def test_the_first_command_of_a_key_counts(opened: Open) -> None:
 async def test_of_a_deleted_conversation_its_deletion_alone_is_known(opened: Open) -> None:
     async with opened() as under_test:
         begun, deleted = envelope("begun"), envelope("deleted", 1)
-        append(under_test.log, ConversationStarted(begun, ONE, USER, "T", None, None, "h1"))
+        append(
+            under_test.log,
+            ConversationStarted(
+                envelope=begun,
+                conversation_id=ONE,
+                user_id=USER,
+                title="T",
+                model=None,
+                system_prompt=None,
+                request_hash="h1",
+            ),
+        )
         append(under_test.log, ConversationDeleted(deleted, ONE, USER, "h2"))
         await under_test.show()
         assert await under_test.reads.command(ONE, deleted.event_id) == CommandRow(USER, "h2")

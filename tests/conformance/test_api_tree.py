@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -172,8 +172,23 @@ async def test_ratings(opened: Open) -> None:
         asked = [prompt(ONE, str(number)) for number in range(3)]
         for command in asked:
             append(log, command)
-        for number, (to, rating) in enumerate([(0, "up"), (1, "down"), (1, "up"), (2, "up"), (2, "none"), (0, "down")]):
-            given = FeedbackGiven(envelope(f"f{number}"), ONE, USER, asked[to].generation_id, rating, "why")  # type: ignore[arg-type]
+        given_in_turn: list[tuple[int, Literal["up", "down", "none"]]] = [
+            (0, "up"),
+            (1, "down"),
+            (1, "up"),
+            (2, "up"),
+            (2, "none"),
+            (0, "down"),
+        ]
+        for number, (to, rating) in enumerate(given_in_turn):
+            given = FeedbackGiven(
+                envelope=envelope(f"f{number}"),
+                conversation_id=ONE,
+                user_id=USER,
+                message_id=asked[to].generation_id,
+                rating=rating,
+                comment="why",
+            )
             append(log, given)
         await under_test.show()
         answers = [command.generation_id for command in asked]

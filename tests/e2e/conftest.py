@@ -1,4 +1,4 @@
-"""The whole product, started once for these tests the way a user starts it."""
+"""The whole product, started once for these tests the way a user starts it, and gone before others begin."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.e2e.client import Client
 from tests.e2e.stack import Stack, running_stack
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """One stack for all of them."""
     with running_stack(tmp_path_factory.mktemp("e2e")) as running:

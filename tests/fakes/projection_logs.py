@@ -57,7 +57,14 @@ def envelope(cause: str, at_us: int = AT) -> Envelope:
 def started(
     conversation: str, user: str = "ada", at_us: int = AT, title: Content | None = None, system: Content | None = None
 ) -> ConversationStarted:
-    return ConversationStarted(envelope(conversation, at_us), conversation, user, title, None, system)
+    return ConversationStarted(
+        envelope=envelope(conversation, at_us),
+        conversation_id=conversation,
+        user_id=user,
+        title=title,
+        model=None,
+        system_prompt=system,
+    )
 
 
 def prompt(
@@ -120,46 +127,46 @@ def turn_of(command: Command, cause: Position) -> Turn:
 
 
 def outcome(turn: Turn, how: str = "completed", text: Content = "A sequence.", at_us: int = AT) -> Outcome:
-    common = (
-        envelope(turn.generation_id, at_us),
-        turn,
-        text,
-        (ChunkMark(2, 1, at_us - 20), ChunkMark(9, 3, at_us - 10)),
-        at_us - 100,
-        at_us,
-        1,
-        Usage(12, 4, 2),
-        99,
-        "ab" * 32,
-        Position(0, 0, 40),
-    )
+    common: dict[str, Any] = {
+        "envelope": envelope(turn.generation_id, at_us),
+        "turn": turn,
+        "text": text,
+        "chunks": (ChunkMark(2, 1, at_us - 20), ChunkMark(9, 3, at_us - 10)),
+        "started_at_us": at_us - 100,
+        "ended_at_us": at_us,
+        "attempts": 1,
+        "usage": Usage(12, 4, 2),
+        "cost_micros": 99,
+        "sha256": "ab" * 32,
+        "end": Position(0, 0, 40),
+    }
     failure = Failure("engine_error", "The model did not answer.", True)
     match how:
         case "completed":
-            return GenerationCompleted(*common, "stop")
+            return GenerationCompleted(**common, finish_reason="stop")
         case "failed":
-            return GenerationFailed(*common, failure)
+            return GenerationFailed(**common, failure=failure)
         case "cancelled":
-            return GenerationCancelled(*common, "cancelled", 2)
+            return GenerationCancelled(**common, reason="cancelled", seen=2)
         case _:
-            return GenerationRefused(*common, failure)
+            return GenerationRefused(**common, failure=failure)
 
 
 def used(ended: Outcome, position: Position) -> UsageRecorded:
     turn = ended.turn
     return UsageRecorded(
-        envelope(turn.generation_id, ended.ended_at_us),
-        turn.user_id,
-        turn.conversation_id,
-        turn.generation_id,
-        turn.model,
-        type(ended).__name__,
-        ended.usage,
-        turn.price.version,
-        turn.price.currency,
-        ended.cost_micros,
-        position,
-        ended.ended_at_us,
+        envelope=envelope(turn.generation_id, ended.ended_at_us),
+        user_id=turn.user_id,
+        conversation_id=turn.conversation_id,
+        generation_id=turn.generation_id,
+        model=turn.model,
+        outcome_type=type(ended).__name__,
+        usage=ended.usage,
+        price_version=turn.price.version,
+        currency=turn.price.currency,
+        cost_micros=ended.cost_micros,
+        outcome=position,
+        ended_at_us=ended.ended_at_us,
     )
 
 
@@ -259,7 +266,16 @@ def logs(draw: st.DrawFn) -> list[Placed]:
                 named = UserCreated(envelope("user", at_us), user, user.title())
                 log.account(draw(st.sampled_from((made, revoked, named))))
             case _:
-                log.said(FeedbackGiven(envelope("like", at_us), conversation, user, "m", "up", None))
+                log.said(
+                    FeedbackGiven(
+                        envelope=envelope("like", at_us),
+                        conversation_id=conversation,
+                        user_id=user,
+                        message_id="m",
+                        rating="up",
+                        comment=None,
+                    )
+                )
     return log.placed
 
 

@@ -13,7 +13,7 @@ from tests.fuzz.world import fuzzed_stack
 World = tuple[Stack, Upstream]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """The stack, and the upstream of its models."""
     with serving({}) as upstream, fuzzed_stack(tmp_path_factory.mktemp("fuzz"), upstream.address) as stack:

@@ -128,7 +128,17 @@ class Attempt:
     async def start(self) -> None:
         envelope = Envelope(ids.event_id(self.attempt_id, "AttemptStarted"), now_us(), None, "r", "system:worker")
         job = Position(0, 0, 0)
-        await self._send(AttemptStarted(envelope, self.turn, self.attempt_id, 1, 7, "worker-1", job))
+        await self._send(
+            AttemptStarted(
+                envelope=envelope,
+                turn=self.turn,
+                attempt_id=self.attempt_id,
+                number=1,
+                prompt_tokens=7,
+                worker="worker-1",
+                job=job,
+            )
+        )
 
     def chunk(self, delta: str) -> None:
         self.seq += 1
@@ -140,15 +150,15 @@ class Attempt:
         turn, digest = self.turn, sha256(self.text.encode()).hexdigest()
         await self._send(
             AttemptEnded(
-                turn.generation_id,
-                turn.conversation_id,
-                self.attempt_id,
-                now_us(),
-                self.seq,
-                digest,
-                finish,
-                Usage(7, self.seq),
-                failure,
+                generation_id=turn.generation_id,
+                conversation_id=turn.conversation_id,
+                attempt_id=self.attempt_id,
+                at_us=now_us(),
+                last_seq=self.seq,
+                sha256=digest,
+                finish_reason=finish,
+                usage=Usage(7, self.seq),
+                failure=failure,
             )
         )
 

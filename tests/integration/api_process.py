@@ -58,14 +58,20 @@ def free_port() -> int:
 async def running_api(
     settings: Settings, log_file: Path, *, status: int = 0, **api: object
 ) -> AsyncIterator[ApiProcess]:
-    """`python -m api` until the end of the block, with these settings of its own; it must end with `status`.
+    """An API process until the end of the block, with these settings of its own; it must end with `status`.
 
     Raises ApiEnded if it ends before it is healthy.
     """
     own = settings.model_copy(update={"api": settings.api.model_copy(update={"port": free_port(), **api})})
     with log_file.open("ab") as output:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "api", cwd=ROOT, env={**os.environ, **settings_env(own)}, stderr=output, stdout=output
+            sys.executable,
+            "-m",
+            "infra.processes.api",
+            cwd=ROOT,
+            env={**os.environ, **settings_env(own)},
+            stderr=output,
+            stdout=output,
         )
     running = ApiProcess(f"http://127.0.0.1:{own.api.port}", process, log_file)
     try:
@@ -88,11 +94,17 @@ async def running_api(
 
 
 async def said_by_refused_api(settings: Settings, log_file: Path, **api: object) -> str:
-    """What `python -m api` says that ends by itself with status 1."""
+    """What an API process says that ends by itself with status 1."""
     own = settings.model_copy(update={"api": settings.api.model_copy(update=api)})
     with log_file.open("ab") as output:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "api", cwd=ROOT, env={**os.environ, **settings_env(own)}, stderr=output, stdout=output
+            sys.executable,
+            "-m",
+            "infra.processes.api",
+            cwd=ROOT,
+            env={**os.environ, **settings_env(own)},
+            stderr=output,
+            stdout=output,
         )
     async with asyncio.timeout(30):
         assert await process.wait() == 1

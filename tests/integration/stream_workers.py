@@ -41,11 +41,9 @@ class StreamProcess:
             self.process = subprocess.Popen(command, cwd=REPO_ROOT, env=environment, stdout=file, stderr=file)
 
     @classmethod
-    def faust(cls, module: str, settings: Settings, folder: Path, name: str, env: Mapping[str, str]) -> Self:
-        """A Faust worker, as the supervisor starts it."""
-        faust = str(Path(sys.executable).with_name("faust"))
-        command = [faust, "-A", module, "-L", "uvloop", "worker", "-l", "warn", "--without-web"]
-        return cls(command, settings, folder, name, env)
+    def agent(cls, module: str, settings: Settings, folder: Path, name: str, env: Mapping[str, str]) -> Self:
+        """An agent's process, as the supervisor starts it."""
+        return cls([sys.executable, "-m", module], settings, folder, name, env)
 
     def ready(self) -> Self:
         """Wait for the first sign of life."""

@@ -24,7 +24,7 @@ from topics.cuts import format_cut, parse_cut
 pytestmark = [pytest.mark.stack, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
 
 CONVERSATIONS = "/api/v1/conversations"
-FAUST = {"conversation": "tests.integration.streams_probe.any_history", "metering": "streams.metering.main"}
+FAUST = {"conversation": "tests.integration.streams_probe.any_history", "metering": "infra.processes.metering"}
 WAIT_S = 60.0
 UNKNOWN = "0f6a2f0e-6d4e-5a55-9c0b-2b1f8a3f5c11"
 
@@ -35,7 +35,7 @@ async def running(servers: Settings, tmp_path_factory: pytest.TempPathFactory) -
     async with AsyncExitStack() as stack:
         running = await stack.enter_async_context(whole_api(servers, folder / "api.log"))
         processes = [
-            stack.enter_context(StreamProcess.faust(module, servers, folder, name, {"VERBATIM_INSTANCE": "0"}))
+            stack.enter_context(StreamProcess.agent(module, servers, folder, name, {"VERBATIM_INSTANCE": "0"}))
             for name, module in FAUST.items()
         ]
         for process in processes:

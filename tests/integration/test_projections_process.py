@@ -80,7 +80,7 @@ def projector(ground: Ground) -> Iterator[subprocess.Popen[bytes]]:
         "VERBATIM_CASSANDRA__KEYSPACE": settings.cassandra.keyspace,
         "VERBATIM_INSTANCE": "test-0",
     }
-    command = [sys.executable, "-m", "faust", "-A", "projections.main", "-L", "uvloop", "worker", "--without-web"]
+    command = [sys.executable, "-m", "infra.processes.projector"]
     with ground.output.open("ab") as file:
         process = subprocess.Popen(command, cwd=REPO_ROOT, env=environment, stdout=file, stderr=subprocess.STDOUT)
     try:

@@ -50,7 +50,7 @@ class Probe:
             "PROBE_IN_FLIGHT": str(in_flight),
             "VERBATIM_INSTANCE": instance,
         }
-        worker = StreamProcess.faust(
+        worker = StreamProcess.agent(
             "tests.integration.streams_probe.app", self.settings, self.folder, f"{instance}-{len(self._workers)}", env
         )
         self._workers.append(worker)
@@ -239,7 +239,7 @@ def test_what_was_there_before_the_assignment_may_be_a_repeat_and_what_comes_lat
 
 def test_a_topic_that_is_not_there_ends_the_process_with_a_reason(servers: Settings, tmp_path: Path) -> None:
     env = {"PROBE_TOPIC": f"none.{draw_id()}", "PROBE_NAME": f"probe-{draw_id()}", "PROBE_NOTES": str(tmp_path / "n")}
-    with StreamProcess.faust("tests.integration.streams_probe.app", servers, tmp_path, "lost", env) as worker:
+    with StreamProcess.agent("tests.integration.streams_probe.app", servers, tmp_path, "lost", env) as worker:
         assert worker.ended() == 1
         assert "Unknown topic or partition" in worker.said()
         assert not worker.sign.exists()

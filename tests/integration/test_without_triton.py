@@ -33,7 +33,7 @@ def test_a_plain_process_takes_its_place(servers: Settings, tmp_path: Path, monk
         (child,) = snapshot.children
         assert (child.name, child.role, child.state) == ("local-model", "triton", "ready")
         assert child.detail == (
-            "Triton is not running: TRITON_PYTHON names /nonexistent, which is no Python 3.11 or 3.12; "
+            "Triton is not running: TRITON_PYTHON names /nonexistent, which is not a Python 3.11 or 3.12; "
             "a plain process serves the local model"
         )
         grpc = json.loads(layout.stack_file.read_text())["triton"]["grpc"]

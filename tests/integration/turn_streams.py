@@ -23,8 +23,8 @@ from topics.scan import watermarks
 
 FAUST = {
     "conversation": "tests.integration.streams_probe.conversation",
-    "metering": "streams.metering.main",
-    "watchdog": "streams.watchdog.main",
+    "metering": "infra.processes.metering",
+    "watchdog": "infra.processes.watchdog",
 }
 MODEL = ModelCatalogue.load().default_model.id
 WAIT_S = 40.0
@@ -43,10 +43,10 @@ class Streams:
     def start(self, name: str) -> StreamProcess:
         env = {"VERBATIM_INSTANCE": "0"}
         if name == "recorder":
-            command = [sys.executable, "-m", "streams.recorder"]
+            command = [sys.executable, "-m", "infra.processes.recorder"]
             process = StreamProcess(command, self.settings, self.folder, name, env)
         else:
-            process = StreamProcess.faust(FAUST[name], self.settings, self.folder, name, env)
+            process = StreamProcess.agent(FAUST[name], self.settings, self.folder, name, env)
         self.running[name] = process
         return process
 
@@ -95,7 +95,14 @@ class Streams:
     def submit(self, *prompts: PromptSubmitted) -> None:
         for submitted in prompts:
             envelope = Envelope(draw_id(), now_us(), None, "request", "user:u")
-            begun = ConversationStarted(envelope, submitted.conversation_id, "u", None, None, "be brief")
+            begun = ConversationStarted(
+                envelope=envelope,
+                conversation_id=submitted.conversation_id,
+                user_id="u",
+                title=None,
+                model=None,
+                system_prompt="be brief",
+            )
             self.write(CONVERSATION_EVENTS, submitted.conversation_id, begun, submitted)
 
 

@@ -1,4 +1,4 @@
-"""The api below its routes: openings, hub, feeds, frames and streams whole; HTTP is a queue of bytes."""
+"""The api below its routes: asking, joining, hub, feeds, frames and streams whole; HTTP is a queue of bytes."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from api.streaming.sse import EventStream
 from api.streaming.tail_hub import TailHub
 from api.streaming.waiting import ended_within, grown_within
 from api.turns.ask import ask
-from api.turns.asking import Asking, PromptIntent
 from api.turns.cancelling import cancel
-from api.turns.openings import Opened, find
+from api.turns.intents import Asking, PromptIntent
+from api.turns.joining import Opened, find
 from api.turns.ports import AskPorts, StreamPorts
 from infra.cassandra import StoreUnavailable
 from infra.clock import now_us
@@ -113,12 +113,12 @@ class ApiServer:
             ports = self._ports
             if prompt.kind == "chat" and prompt.parent is None:
                 started = ConversationStarted(
-                    _envelope(prompt.conversation_id, "ConversationStarted"),
-                    prompt.conversation_id,
-                    USER.user_id,
-                    None,
-                    None,
-                    None,
+                    envelope=_envelope(prompt.conversation_id, "ConversationStarted"),
+                    conversation_id=prompt.conversation_id,
+                    user_id=USER.user_id,
+                    title=None,
+                    model=None,
+                    system_prompt=None,
                 )
                 if await ports.streams.reads.generation(prompt.generation_id) is None:
                     await ports.log.send(CONVERSATION_EVENTS, prompt.conversation_id, started)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from projections.messages.rows import MessageRow, outcome_of
+from projections.messages.rows import MessageRow, outcome_from_cells
 from schemas.codec import UndecodableRecord, decode
 from schemas.outcome import GenerationCompleted
 from tests.fakes.broker import MemoryBroker
@@ -46,7 +46,7 @@ def _stored(plan: Plan, store: Store) -> Iterator[StoredMessage]:
             yield _message(row)
     for (conversation, _), cells in store.table("messages").items():
         if cells.get("kind") is None and "outcome" in cells:  # of a stateless turn
-            outcome = outcome_of(cells["answer"], cells["marks"], cells["outcome"])
+            outcome = outcome_from_cells(cells["answer"], cells["marks"], cells["outcome"])
             yield StoredMessage(
                 conversation,
                 outcome.turn.generation_id,

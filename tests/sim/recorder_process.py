@@ -24,12 +24,16 @@ class RecorderConsumer:
 
     def __init__(self, network: Network, process: Process, instance: str | None) -> None:
         self.member = Member(network, process, GROUP, [TOKEN_CHUNKS], instance, SESSION_S)
+        self._broker = network.broker
 
     def commit(self, *, offsets: list[TopicPartition], asynchronous: bool) -> None:
         try:
             self.member.commit({(place.topic, place.partition): place.offset for place in offsets})
         except FatalLogError as error:
             raise KafkaException(KafkaError(KafkaError.FENCED_INSTANCE_ID, str(error))) from error
+
+    def get_watermark_offsets(self, place: TopicPartition, *, cached: bool) -> tuple[int, int]:
+        return 0, self._broker.end(place.topic, place.partition)
 
 
 async def run_recorder(network: Network, topics: Any, stop: asyncio.Event) -> None:

@@ -15,7 +15,15 @@ from infra.cassandra import StoreUnavailable
 from projections.generations.price_cell import price_from_cell
 from projections.generations.queries import GenerationRow
 from projections.messages.chain import Chain
-from projections.messages.rows import TURN_NAMES, MessageRow, TurnRow, counting, messages_of, outcome_of, turn_of
+from projections.messages.rows import (
+    TURN_NAMES,
+    MessageRow,
+    TurnRow,
+    counting,
+    messages_of,
+    outcome_from_cells,
+    turn_row,
+)
 from projections.rows import RowChange
 from schemas.envelope import Position
 from schemas.generation import Turn
@@ -89,7 +97,7 @@ class Reads:
             return None
         for (conversation, _), cells in (await self._table("messages")).items():
             if conversation == row.conversation_id and "outcome" in cells:
-                outcome = outcome_of(cells["answer"], cells["marks"], cells["outcome"])
+                outcome = outcome_from_cells(cells["answer"], cells["marks"], cells["outcome"])
                 if outcome.turn.generation_id == generation_id and outcome.turn.cause == row.cause:
                     return outcome
         return None
@@ -123,7 +131,7 @@ def turns_of(store: Store, conversation_id: str) -> list[TurnRow]:
     found = []
     for (conversation, cause), cells in sorted(store.table("messages").items()):
         if conversation == conversation_id:
-            turn = turn_of(conversation, tuple({**cells, "cause": cause}.get(name) for name in names))
+            turn = turn_row(conversation, tuple({**cells, "cause": cause}.get(name) for name in names))
             if turn is not None:
                 found.append(turn)
     places = {

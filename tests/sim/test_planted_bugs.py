@@ -9,13 +9,26 @@ from tests.sim.planted import BUGS
 from tests.sim.simulate import simulate
 
 SEEDS = range(120)
-HINTS = {
+FOUND_BY = {
+    "billed_under_a_new_id": 0,
     "command_believed_before_it_is_the_first": 231,
-    "dedupe_off_in_the_recorder": 27,
+    "commit_before_write_in_the_agents": 0,
+    "commit_before_write_in_the_projector": 2,
+    "commit_before_write_in_the_recorder": 0,
+    "commit_before_write_in_the_worker": 0,
+    "commit_below_open_generations_lost": 0,
+    "dedupe_off_in_the_readers": 8,
+    "dedupe_off_in_the_recorder": 10,
+    "fence_off": 1,
+    "first_wins_lost_in_the_fold": 5,
+    "first_wins_lost_in_the_projections": 4,
+    "prefix_forgotten": 5,
     "produced_without_waiting_in_the_conversation_agent": 123,
-    "start_not_awaited": 53,
+    "start_not_awaited": 36,
+    "watch_given_up": 0,
 }
-"""A seed that is known to show a bug that few do, to be tried first. Any other will do as well."""
+"""The seed that shows each bug, tried first. Where a change of the product has moved the schedules, another will do,
+and the test says which one to write here."""
 
 
 def is_found(seed: int) -> bool:
@@ -29,6 +42,9 @@ def is_found(seed: int) -> bool:
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("name", BUGS)
 def test_a_planted_bug_is_found(name: str) -> None:
-    hint = [HINTS[name]] if name in HINTS else []
+    known = FOUND_BY[name]
     with BUGS[name]():
-        assert any(is_found(seed) for seed in (*hint, *SEEDS)), f"{name} stayed unseen"
+        found = next((seed for seed in (known, *SEEDS) if is_found(seed)), None)
+    assert found is not None, f"{name} stayed unseen"
+    if found != known:
+        print(f"{name} is shown by seed {found} now, not by {known}")

@@ -15,8 +15,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inference_workers.attempt import Attempt, Bench, NotOwner
-from inference_workers.custody import Custody, Delivery, Job
+from inference_workers.attempt import Attempt, NotOwner, WorkerContext
+from inference_workers.job_table import Delivery, Job, JobTable
 from inference_workers.lookback import Lookback
 from inference_workers.publishing import Outlet
 from inference_workers.verification import Verification
@@ -56,17 +56,17 @@ COUNT = 12
 
 def job(*, old: bool) -> Job:
     request = GenerationRequested(
-        Envelope("e", EPOCH_US, None, "request", "user:ada"),
-        TURN,
-        (ChatMessage("user", question("t", COUNT)),),
-        9,
-        Sampling(),
-        "interactive",
-        "default",
-        old,
-        5000,
-        5000,
-        EPOCH_US + 30_000_000,
+        envelope=Envelope("e", EPOCH_US, None, "request", "user:ada"),
+        turn=TURN,
+        messages=(ChatMessage("user", question("t", COUNT)),),
+        prompt_tokens=9,
+        sampling=Sampling(),
+        service_class="interactive",
+        tier="default",
+        maybe_repeat=old,
+        first_token_timeout_ms=5000,
+        inter_token_timeout_ms=5000,
+        deadline_at_us=EPOCH_US + 30_000_000,
     )
     return Job(request, [Delivery("generation-jobs.default.interactive", 0, 0, 1)], old)
 
@@ -87,7 +87,7 @@ class Hands:
         network = self.world.network
         lookback = Lookback({})
         looking = asyncio.ensure_future(lookback.run())
-        bench = Bench(
+        context = WorkerContext(
             engine=CountingEngine(self.world.rng, {}),
             models=ModelCatalogue((COUNTS,)),
             lookback=lookback,
@@ -97,7 +97,7 @@ class Hands:
             pool="default",
         )
         try:
-            await Attempt(bench, work, Position(0, 0, 0)).run()
+            await Attempt(context, work, Position(0, 0, 0)).run()
             self.results.append("ran")
         except NotOwner:
             self.results.append("not ours")
@@ -201,14 +201,12 @@ def test_an_end_that_a_dead_zombie_made_void_is_no_end() -> None:
         broker.append(TOKEN_CHUNKS, 0, b"c", encode(zombie))
         await until(lambda: done.done)
         assert any(isinstance(record, AttemptEnded) for record in hands.records())
-        custody, waiting = Custody(), job(old=True)
+        jobs, waiting = JobTable(), job(old=True)
         waiting.ended_at_s = -100.0
-        custody.take(waiting)
+        jobs.take(waiting)
         lookback = Lookback({})
         looking = asyncio.ensure_future(lookback.run())
-        verification = Verification(
-            custody, lookback, lambda _: seen.append("finished"), lambda _: seen.append("again")
-        )
+        verification = Verification(jobs, lookback, lambda _: seen.append("finished"), lambda _: seen.append("again"))
         verifying = asyncio.ensure_future(verification.run())
         await asyncio.sleep(1.5)
         for task in (looking, verifying):
@@ -256,8 +254,28 @@ def test_a_number_that_is_taken_stays_with_its_first_owner(taken: int) -> None:
     fold = GenerationFold()
     envelope = Envelope("e", EPOCH_US, None, "r", "system:test")
     for number in range(1, taken + 1):
-        fold.apply(AttemptStarted(envelope, TURN, f"owner-{number}", number, 9, "w", Position(0, 0, 0)))
-    fold.apply(AttemptStarted(envelope, TURN, "late", taken, 9, "w", Position(0, 0, 0)))
+        fold.apply(
+            AttemptStarted(
+                envelope=envelope,
+                turn=TURN,
+                attempt_id=f"owner-{number}",
+                number=number,
+                prompt_tokens=9,
+                worker="w",
+                job=Position(0, 0, 0),
+            )
+        )
+    fold.apply(
+        AttemptStarted(
+            envelope=envelope,
+            turn=TURN,
+            attempt_id="late",
+            number=taken,
+            prompt_tokens=9,
+            worker="w",
+            job=Position(0, 0, 0),
+        )
+    )
     assert fold.attempt_id == f"owner-{taken}"
 
 

@@ -119,3 +119,10 @@ LIMIT = 3
     assert [text for _, text in found] == ["Nobody does.", "{} is no topic of {}"]
     assert all(_BANNED.search(text) for _, text in found)
     assert not _BANNED.search("the model x is no longer offered: choose another one")
+
+
+def test_the_glossary_defines_each_term_once_in_the_order_of_the_alphabet() -> None:
+    lines = (ROOT / "docs/glossary.md").read_text("utf-8").splitlines()
+    terms = [line.split(" | ")[0].removeprefix("| ") for line in lines if line.startswith("| ")][1:]
+    assert terms == sorted(set(terms)), "docs/glossary.md"
+    assert all(line.endswith(". |") for line in lines if line.startswith("| ") and not line.startswith("| term "))

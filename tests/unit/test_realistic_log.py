@@ -15,7 +15,7 @@ from schemas.conversation import ConversationStarted, PromptSubmitted, Regenerat
 from schemas.envelope import Position, plain
 from schemas.generation import GenerationRequested, TokenChunk
 from schemas.usage import UsageRecorded
-from streams.metering.reactor import usage_of
+from streams.metering.reactor import usage_record
 from tests.realistic_log import Appended, records
 from tests.realistic_people import CANCELLED, COALESCED, MOST_TURNS, STATELESS
 from topics.catalogue import (
@@ -77,7 +77,7 @@ def test_every_chunk_counts_and_outcomes_and_usage_are_what_the_pipeline_makes_o
         assert appended.record == outcome_of(folds[generation])
     for used in of(log, USAGE_RECORDS):
         outcome = ended[used.record.generation_id]
-        assert used.record == usage_of(outcome.record, outcome.position)
+        assert used.record == usage_record(outcome.record, outcome.position)
     assert 0 <= len(ended) - len(of(log, USAGE_RECORDS)) < 10
 
 

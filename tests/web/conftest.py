@@ -27,7 +27,7 @@ PATIENCE_MS = 15_000
 OpenChat = Callable[..., Awaitable[ChatPage]]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """One stack for all of them."""
     running = os.environ.get("WEB_STACK")
@@ -47,7 +47,7 @@ async def chromium() -> AsyncIterator[Browser]:
         await browser.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def cookie(stack: Stack) -> tuple[str, str]:
     """The session of the stack's first user: the cookie's name and value."""
     answer = httpx.post(f"{stack.url}/api/v1/session", json={"key": stack.key}, headers={"X-Verbatim-CSRF": "1"})

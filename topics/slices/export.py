@@ -10,10 +10,10 @@ from typing import Any
 from schemas.codec import NewerRecord, UndecodableRecord, decode
 from topics.catalogue import ACCOUNT_EVENTS, CONVERSATION_EVENTS
 from topics.cuts import Cut, format_cut
+from topics.epochs import Layout
 from topics.log import Log, RawRecord
 from topics.slices.container import SUFFIX, ContainerWriter
 from topics.slices.draft import draft_of, publish
-from topics.slices.entries import TOPICS
 from topics.slices.errors import SliceRefused
 from topics.slices.manifest import Manifest, SliceFile, Unreadable, schemas_of
 from topics.slices.references import owner_of
@@ -64,7 +64,7 @@ class _Run:
 
 def export_slice(
     log: Log,
-    topics: Mapping[str, int],
+    topics: Mapping[str, Layout],
     selection: Selection,
     start: Cut,
     stop: Cut,
@@ -74,14 +74,14 @@ def export_slice(
 ) -> Manifest:
     """Write what is selected between two cuts to `folder`, which must not exist or be empty.
 
-    `log` reads headers too; `topics` are all that it has (name: partitions). Whose a conversation is, and who its
+    `log` reads headers too; `topics` are all that it has. Whose a conversation is, and who its
     owner is, is looked up from the beginning of the log to `stop`.
 
     Raises SliceRefused: nothing is selected, the folder holds something, the disk is full; LogError. Whatever is
     raised, also by `report`: there is no slice then, and the next run begins anew.
     """
     with draft_of(folder) as draft:
-        first, end = log.held({topic: partitions for topic, partitions in topics.items() if is_ours(topic)})
+        first, end = log.held({topic: layout.partitions for topic, layout in topics.items() if is_ours(topic)})
         known = {place: stop.get(place, offset) for place, offset in end.items()}
         people = _people(log, selection, first, known, report)
         chosen = places(selection, people, topics)
@@ -90,9 +90,11 @@ def export_slice(
         run = _Run(log, draft, report, sum(max(0, upto[place] - since[place]) for place in upto))
         chooser = Chooser(selection, people)
         try:
-            for record in run.read(since, upto):
-                if chooser.wants(record) and (owner := owner_of(run.keep(record))) is not None:
-                    people.owners.add(owner)
+            # Epoch by epoch: so the records of a key stand in the slice in their order.
+            for part in _by_epoch(upto, topics):
+                for record in run.read(since, part):
+                    if chooser.wants(record) and (owner := owner_of(run.keep(record))) is not None:
+                        people.owners.add(owner)
             if selection.accounts:
                 accounts = {place: offset for place, offset in known.items() if place[0] == ACCOUNT_EVENTS}
                 for record in run.read({place: first[place] for place in accounts}, accounts):
@@ -100,7 +102,7 @@ def export_slice(
                         run.keep(record)
             if not run.writers:
                 raise SliceRefused("nothing in the log is what was asked for: no slice was written")
-            files = tuple(_finished(topic, writer) for topic, writer in sorted(run.writers.items()))
+            files = tuple(_finished(topics[topic], topic, writer) for topic, writer in sorted(run.writers.items()))
         finally:
             for writer in run.writers.values():
                 writer.abandon()
@@ -141,8 +143,15 @@ def _people(log: Log, selection: Selection, first: Cut, known: Cut, report: Repo
     return People(frozenset(found))
 
 
-def _finished(topic: str, writer: ContainerWriter) -> SliceFile:
+def _by_epoch(cut: Cut, topics: Mapping[str, Layout]) -> Iterator[Cut]:
+    """The parts of a cut, an epoch each, in the order of epochs."""
+    parts: dict[int, dict[tuple[str, int], int]] = {}
+    for (topic, partition), offset in cut.items():
+        parts.setdefault(topics[topic].epoch_of(partition), {})[topic, partition] = offset
+    return (parts[epoch] for epoch in sorted(parts))
+
+
+def _finished(layout: Layout, topic: str, writer: ContainerWriter) -> SliceFile:
     size, sha256 = writer.finish()
-    spec = TOPICS.specs.get(topic)
-    epoch = 0 if spec is None else spec.epoch
-    return SliceFile(topic + SUFFIX, topic, epoch, writer.records, size, sha256, tuple(sorted(writer.schema_ids)))
+    ids = tuple(sorted(writer.schema_ids))
+    return SliceFile(topic + SUFFIX, topic, layout.epoch, writer.records, size, sha256, ids, layout.seams)

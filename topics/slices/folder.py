@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from schemas.codec import decode
-from schemas.envelope import Position
 from schemas.registry import registered_schemas
 from topics.catalogue import ACCOUNT_EVENTS
 from topics.log import RawRecord
@@ -155,7 +154,7 @@ def _take(opened: OpenedSlice, file: SliceFile, raw: RawRecord, sequence: int, o
     if topic not in REPLAYED or (topic == ACCOUNT_EVENTS and owner is not None):
         opened.left[topic] += 1
         return
-    entry, size = entry_of(record, topic, Position(file.epoch, raw.partition, raw.offset), sequence, owner)
+    entry, size = entry_of(record, topic, file.position(raw.partition, raw.offset), sequence, owner)
     if size > TOPICS[topic].max_record_bytes:
         raise SliceRefused(f"{file.name}, {topic}[{raw.partition}]@{raw.offset}: {size} bytes are too many for {topic}")
     opened.entries.append(entry)

@@ -11,7 +11,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from schemas.envelope import Position
 from schemas.registry import registered_schemas
+from topics.epochs import Layout
 from topics.slices.errors import SliceRefused
 
 MANIFEST = "manifest.json"
@@ -22,7 +24,10 @@ MOST_MANIFEST_BYTES = 64 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class SliceFile:
-    """One topic's records. `bytes` and `sha256` are of the whole file."""
+    """One topic's records. `bytes` and `sha256` are of the whole file.
+
+    `epoch`: the topic's newest; `seams`: the first partition of each epoch after 0, written for a topic that has any.
+    """
 
     name: str
     topic: str
@@ -31,6 +36,11 @@ class SliceFile:
     bytes: int
     sha256: str
     schema_ids: tuple[int, ...]
+    seams: tuple[int, ...] = ()
+
+    def position(self, partition: int, offset: int) -> Position:
+        """A place in the topic, as its records name it."""
+        return Layout(max((partition + 1, *self.seams)), self.seams).position(partition, offset)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +98,9 @@ def written(manifest: Manifest) -> tuple[str, str]:
     """The text of manifest.json, and the sha256 that names the slice (whatever `manifest` itself says it is)."""
     body = {"format": FORMAT, "version": FORMAT_VERSION, **asdict(manifest)}
     del body["sha256"]
+    for file in body["files"]:
+        if not file["seams"]:
+            del file["seams"]
     digest = digest_of(body)
     return rendered({**body, "sha256": digest}), digest
 
@@ -117,11 +130,18 @@ def parsed(text: bytes, where: str) -> Manifest:
         raise SliceRefused(f"{where} was changed after it was written (its sha256 does not match): export it again")
     del body["format"], body["version"]
     try:
-        body["files"] = tuple(SliceFile(**{**file, "schema_ids": tuple(file["schema_ids"])}) for file in body["files"])
+        body["files"] = tuple(_file(file) for file in body["files"])
         body["unreadable"] = tuple(Unreadable(**record) for record in body["unreadable"])
         return Manifest(**body, sha256=claimed)
     except (TypeError, KeyError) as error:
         raise SliceRefused(f"{where} is not a manifest of a slice ({type(error).__name__}: {error})") from None
+
+
+def _file(said: Mapping[str, Any]) -> SliceFile:
+    file = SliceFile(**{**said, "schema_ids": tuple(said["schema_ids"]), "seams": tuple(said.get("seams", ()))})
+    if list(file.seams) != sorted({seam for seam in file.seams if seam > 0}):
+        raise TypeError(f"seams of {file.name[:100]}")
+    return file
 
 
 def rendered(body: Mapping[str, Any]) -> str:

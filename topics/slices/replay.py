@@ -13,9 +13,8 @@ from topics.catalogue import TOKEN_CHUNKS
 from topics.clients import open_producer
 from topics.errors import LogError
 from topics.headers import IMPORTED, headers_of
-from topics.partitioner import partition_for
 from topics.producer import log_error
-from topics.slices.entries import REPLAYED, TOPICS, Entry
+from topics.slices.entries import REPLAYED, Entry
 from topics.slices.folder import OpenedSlice
 from topics.slices.references import conversation_of, moved
 from topics.slices.target import Named, Plan
@@ -103,7 +102,7 @@ class Replay:
 
         given = moved(record, move, self._owner)
         headers = [*(headers_of(given) or ()), (IMPORTED, f"{self._opened.manifest.sha256}:{entry.sequence}".encode())]
-        partition = partition_for(entry.key, self._plan.partitions[topic])
+        partition = self._plan.layouts[topic].partition(entry.key)
 
         def delivered(error: KafkaError | None, message: Message) -> None:
             self._in_flight -= 1
@@ -111,7 +110,7 @@ class Replay:
                 self._failure = self._failure or log_error(error)
                 return
             self._done += 1
-            self._stands(entry, Position(TOPICS[topic].epoch, partition, message.offset() or 0))
+            self._stands(entry, self._plan.layouts[topic].position(partition, message.offset() or 0))
 
         value, key = encode(given), entry.key.encode()
         self._await(_MOST_IN_FLIGHT)
@@ -141,5 +140,6 @@ class Replay:
 
     def _tail(self, conversation: str) -> Position:
         """Nothing of the turn stands in token-chunks there, so any place is a lower bound: the end as it was."""
-        partition = partition_for(conversation, self._plan.partitions[TOKEN_CHUNKS])
-        return Position(TOPICS[TOKEN_CHUNKS].epoch, partition, self._plan.tails[partition])
+        layout = self._plan.layouts[TOKEN_CHUNKS]
+        partition = layout.partition(conversation)
+        return layout.position(partition, self._plan.tails[partition])

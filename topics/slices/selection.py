@@ -18,8 +18,8 @@ from topics.catalogue import (
     TOKEN_CHUNKS,
     USAGE_RECORDS,
 )
+from topics.epochs import Layout
 from topics.log import RawRecord
-from topics.partitioner import partition_for
 from topics.slices.references import conversation_of, owner_of
 
 JOBS_PREFIX = "generation-jobs."
@@ -61,21 +61,21 @@ def is_ours(topic: str) -> bool:
     return topic in _OURS or topic.startswith(JOBS_PREFIX)
 
 
-def places(selection: Selection, people: People, topics: Mapping[str, int]) -> list[tuple[str, int]]:
-    """The partitions to look into, of those that the log has (`topics`: name -> partitions); accounts' are not."""
+def places(selection: Selection, people: People, topics: Mapping[str, Layout]) -> list[tuple[str, int]]:
+    """The partitions to look into, of those that the log has (`topics`); accounts' are not."""
     found = []
-    for topic, partitions in sorted(topics.items()):
+    for topic, layout in sorted(topics.items()):
         if not is_ours(topic) or topic == ACCOUNT_EVENTS:
             continue
         if selection.topics and topic not in selection.topics:
             continue
-        there = set(range(partitions))
+        there = set(range(layout.partitions))
         if selection.partitions:
             there &= selection.partitions
         if people.conversations is not None and is_by_conversation(topic):
-            there &= {partition_for(conversation, partitions) for conversation in people.conversations}
+            there &= {p for conversation in people.conversations for p in layout.partitions_of(conversation)}
         if selection.user is not None and topic == USAGE_RECORDS:
-            there &= {partition_for(selection.user, partitions)}
+            there &= set(layout.partitions_of(selection.user))
         found += [(topic, partition) for partition in sorted(there)]
     return found
 

@@ -11,9 +11,9 @@ from schemas.account import UserCreated
 from schemas.codec import UndecodableRecord, decode
 from schemas.envelope import Position
 from topics.catalogue import ACCOUNT_EVENTS, CONVERSATION_EVENTS, GENERATION_OUTCOMES, TOKEN_CHUNKS
+from topics.epochs import Layout
 from topics.headers import IMPORTED
 from topics.log import Log, RawRecord
-from topics.partitioner import partition_for
 from topics.slices.entries import REPLAYED, TOPICS, Entry, entry_of
 from topics.slices.errors import SliceRefused
 from topics.slices.folder import OpenedSlice
@@ -28,11 +28,11 @@ class Plan:
     """`placed`: sequence -> where the record stands there already. `missing`: what is to be appended, in order.
 
     `left_out`: entries that refer to what neither the slice nor the target has. `names`: where the records stand that
-    entries refer to by name. `partitions`: of every topic there. `tails`: the ends of token-chunks there. `open_turns`:
+    entries refer to by name. `layouts`: of every topic there. `tails`: the ends of token-chunks there. `open_turns`:
     how many turns of the slice have no outcome. `strangers`: owners whom the target does not know.
     """
 
-    partitions: Mapping[str, int]
+    layouts: Mapping[str, Layout]
     tails: Mapping[int, int]
     placed: dict[int, Position] = field(default_factory=dict)
     missing: list[Entry] = field(default_factory=list)
@@ -81,12 +81,12 @@ def plan(log: Log, opened: OpenedSlice, report: Callable[[int, int], None]) -> P
     Raises SliceRefused: topics are not there, the same ids with other content are, or records that came later than
     what would be appended now. LogError.
     """
-    topics = log.topics()
+    topics = log.layouts()
     wanted = [topic for topic in REPLAYED if any(entry.topic == topic for entry in opened.entries)]
     needed = dict.fromkeys([*wanted, CONVERSATION_EVENTS, GENERATION_OUTCOMES, TOKEN_CHUNKS, ACCOUNT_EVENTS])
     if absent := [topic for topic in needed if topic not in topics]:
         raise SliceRefused(f"the target has no topic {absent[0]}: start the stack there once (./verbatim up)")
-    _, ends = log.held({TOKEN_CHUNKS: topics[TOKEN_CHUNKS]})
+    _, ends = log.held({TOKEN_CHUNKS: topics[TOKEN_CHUNKS].partitions})
     made = Plan(topics, {partition: offset for (_, partition), offset in ends.items()})
     found = _look(log, opened, topics, report)
     made.names = found.names
@@ -102,17 +102,20 @@ def plan(log: Log, opened: OpenedSlice, report: Callable[[int, int], None]) -> P
     return made
 
 
-def _look(log: Log, opened: OpenedSlice, topics: Mapping[str, int], report: Callable[[int, int], None]) -> _Found:
+def _look(log: Log, opened: OpenedSlice, topics: Mapping[str, Layout], report: Callable[[int, int], None]) -> _Found:
     keys: dict[str, set[bytes]] = defaultdict(set)
     for entry in opened.entries:
         keys[entry.topic].add(entry.key.encode())
         if entry.conversation:
             keys[CONVERSATION_EVENTS].add(entry.conversation.encode())
             keys[GENERATION_OUTCOMES].add(entry.conversation.encode())
-    spans = {(topic, partition_for(key.decode(), topics[topic])) for topic, here in keys.items() for key in here} | {
-        (ACCOUNT_EVENTS, partition) for partition in range(topics[ACCOUNT_EVENTS])
-    }
-    first, end = log.held({topic: topics[topic] for topic, _ in spans})
+    spans = {
+        (topic, partition)
+        for topic, here in keys.items()
+        for key in here
+        for partition in topics[topic].partitions_of(key.decode())
+    } | {(ACCOUNT_EVENTS, partition) for partition in range(topics[ACCOUNT_EVENTS].partitions)}
+    first, end = log.held({topic: topics[topic].partitions for topic, _ in spans})
     start, stop = {place: first[place] for place in spans}, {place: end[place] for place in spans}
     total, done = sum(stop[place] - start[place] for place in spans), 0
     found, ids = _Found(), {(entry.topic, entry.event_id) for entry in opened.entries}
@@ -121,15 +124,15 @@ def _look(log: Log, opened: OpenedSlice, topics: Mapping[str, int], report: Call
         done += len(batch)
         for raw in batch:
             if raw.topic == ACCOUNT_EVENTS or raw.key in keys[raw.topic]:
-                _note(found, raw, opened.manifest.sha256, ids)
+                _note(found, raw, topics[raw.topic], opened.manifest.sha256, ids)
     return found
 
 
-def _note(found: _Found, raw: RawRecord, sha256: str, ids: set[tuple[str, str]]) -> None:
+def _note(found: _Found, raw: RawRecord, layout: Layout, sha256: str, ids: set[tuple[str, str]]) -> None:
     record = _decoded(raw)
     if not isinstance(record, TOPICS[raw.topic].record_types):
         return  # damage, which every reader passes over
-    place = Position(TOPICS[raw.topic].epoch, raw.partition, raw.offset)
+    place = layout.position(raw.partition, raw.offset)
     entry, _ = entry_of(record, raw.topic, place, 0, None)
     if raw.topic == ACCOUNT_EVENTS:
         if isinstance(record, UserCreated):

@@ -8,14 +8,15 @@ from dataclasses import replace
 
 from infra.cli.terminal import UserError
 from infra.models.catalogue import ModelCatalogue
+from infra.processes.mistakes import MISTAKES
 from infra.settings import Settings
 from schemas.codec import NewerRecord, UndecodableRecord, decode
 from schemas.conversation import PromptSubmitted, RegenerateRequested
 from schemas.generation import GenerationRequested
 from streams.faust.app import StreamApp
-from streams.faust.mistakes import MISTAKES
 from streams.faust.retrying import Again, NotTaken, Original, StillPoison, retrying
-from topics.catalogue import TOKEN_CHUNKS, Catalogue, catalogue
+from topics.catalogue import TOKEN_CHUNKS, Catalogue
+from topics.counts import configured, on_broker
 from topics.producer import LogProducer
 from topics.slices.selection import JOBS_PREFIX
 from topics.topic import Topic
@@ -29,11 +30,8 @@ class CannotRetry(UserError):
 
 
 def topics_of(settings: Settings, models: ModelCatalogue) -> Catalogue:
-    """The topics of the installation."""
-    kafka = settings.kafka
-    return catalogue(
-        models.pools, keyed_partitions=kafka.keyed_partitions, token_chunk_partitions=kafka.token_chunk_partitions
-    )
+    """The topics of the installation, as they are on the broker. Raises LogError."""
+    return on_broker(settings.kafka.client_properties(), configured(settings.kafka, models.pools))
 
 
 def consumers_of(topic: str, settings: Settings) -> list[str]:
@@ -70,7 +68,9 @@ async def opened(
     make = _AGENTS.get(consumer)
     if make is None:
         raise CannotRetry(_WHY_NOT.get(consumer, f"no consumer of this release is called {consumer!r}: drop it"))
-    async with retrying(_made(make, settings), producer) as again:
+    app = _made(make, settings)
+    app.topics_catalogue = producer.topics  # as the broker has them: its process asks at its start
+    async with retrying(app, producer) as again:
 
         async def checked(original: Original) -> str:
             _refuse_unknown_model(consumer, original, models)
@@ -124,7 +124,7 @@ def _watchdog(settings: Settings) -> StreamApp:
 
 
 def _conversation(settings: Settings) -> StreamApp:
-    from infra.cli.conversation_parts import conversation_app
+    from infra.processes.conversation import conversation_app
 
     return conversation_app(settings)
 

@@ -109,7 +109,8 @@ def _written(log: Log, settings: Settings, folder: Path, asked: dict[str, Any], 
     from topics.slices.export import Origin, export_slice
     from topics.slices.selection import is_ours
 
-    there = {topic: count for topic, count in log.topics().items() if is_ours(topic)}
+    layouts = {topic: layout for topic, layout in log.layouts().items() if is_ours(topic)}
+    there = {topic: layout.partitions for topic, layout in layouts.items()}
     if not there:
         raise UserError("the log has no topics yet: there is nothing to export")
     now = utc_now()
@@ -120,7 +121,7 @@ def _written(log: Log, settings: Settings, folder: Path, asked: dict[str, Any], 
     origin = Origin(
         cluster_id(settings.kafka.client_properties()), now.isoformat(timespec="milliseconds"), _made_by(), asked
     )
-    return export_slice(log, there, _selection(asked, there), since, upto, folder, origin, report)
+    return export_slice(log, layouts, _selection(asked, there), since, upto, folder, origin, report)
 
 
 def _selection(asked: dict[str, Any], there: dict[str, int]) -> Selection:

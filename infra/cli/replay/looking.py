@@ -92,18 +92,13 @@ def looking(kind: str, identity: str, state: Path | None) -> Iterator[Looking]:
     from infra.cli.replay.progress import Interrupted, interruptible
     from infra.cli.stack_file import connected_settings
     from schemas.envelope import SealedContent
-    from topics.catalogue import catalogue
-    from topics.counts import on_broker
+    from topics.counts import configured, on_broker
 
     try:
         known = _identity(kind, identity)
         settings = connected_settings(state, cassandra=False)
-        configured = catalogue(
-            keyed_partitions=settings.kafka.keyed_partitions,
-            token_chunk_partitions=settings.kafka.token_chunk_partitions,
-        )
         with interruptible() as stop, log_errors(), open_log(settings) as log:
-            topics = on_broker(settings.kafka.client_properties(), configured)
+            topics = on_broker(settings.kafka.client_properties(), configured(settings.kafka))
             yield Looking(kind, known, log, topics, stop)
     except SealedContent as error:
         complain(error)

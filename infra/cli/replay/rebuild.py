@@ -39,7 +39,7 @@ def rebuild(
             "--max-rate",
             min=1,
             metavar="ROWS",
-            help="Limit of rows a second, written or compared. Default: none, but 2,000 while answers stream.",
+            help="Limit of rows a second, written or compared. Default: none, but 500 while answers stream.",
         ),
     ] = None,
     state: StateOption = None,

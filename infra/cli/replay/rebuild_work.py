@@ -45,7 +45,7 @@ async def rebuild_with(
 ) -> tuple[list[Rebuilt], Filled]:
     """Rebuild `names`; what became of them, and what was filled. Raises Refused, LogError, StoreError, ScratchError,
     UserError, and what `stop` raises."""
-    topics = catalogue()
+    topics = await asyncio.to_thread(log.catalogue, catalogue())
     partitions = await asyncio.to_thread(partitions_of, log)
     keyspace = settings.cassandra.keyspace
 
@@ -57,6 +57,7 @@ async def rebuild_with(
                 projection,
                 projection.version,
                 cut,
+                topics=topics,
                 ends=lambda: log.held({topic: partitions[topic] for topic in projection.topics})[1],
                 scratch=settings.state / "replay" / f"{keyspace}-{projection.name}-v{projection.version}",
                 report=report,

@@ -106,9 +106,9 @@ def _dialect(openai: bool, include_usage: bool) -> Frames:
 def _found(
     settings: Settings, log: Log, generation: str, writer: Writer, frames: Frames, follow: bool, stop: Stop
 ) -> None:
-    from infra.cli.replay.stream_found import LoggedStream, finished, frames_of, outcome_of
+    from infra.cli.replay.stream_found import LoggedStream, find_outcome, finished, frames_of
 
-    outcome, asked = outcome_of(settings, log, generation)
+    outcome, asked = find_outcome(settings, log, generation)
     if outcome is not None:
         source, times_us = finished(outcome)
         for at_us, frame in frames_of(source, frames, times_us, -1):

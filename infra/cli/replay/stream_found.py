@@ -27,7 +27,6 @@ from schemas.outcome import (
 from topics.catalogue import CONVERSATION_EVENTS, GENERATION_OUTCOMES, TOKEN_CHUNKS
 from topics.cuts import TopicPartition
 from topics.log import Log, RawRecord
-from topics.partitioner import partition_for
 from topics.scan import generation_of
 
 MOST_FRAMES = 1000
@@ -45,7 +44,7 @@ class Asked:
     tail: Position
 
 
-def outcome_of(settings: Settings, log: Log, generation_id: str) -> tuple[Outcome | None, Asked | None]:
+def find_outcome(settings: Settings, log: Log, generation_id: str) -> tuple[Outcome | None, Asked | None]:
     """The generation's outcome, and how it began; None for what is not to be found (the second: only looked for if
     there is no outcome). The projections are asked first: the log has no index. Raises LogError.
     """
@@ -126,7 +125,7 @@ async def _projected(settings: Settings, generation_id: str) -> tuple[Outcome | 
         if row is None:
             return None, None
         asked = Asked(generation_id, row.conversation_id, row.user_id, row.tail)
-        return await reads.outcome_of(row), asked
+        return await reads.outcome_of_generation(row), asked
     except StoreError:
         return None, None
     finally:
@@ -153,15 +152,14 @@ def _commanded(log: Log, generation_id: str) -> Asked | None:
 
 
 def _with(log: Log, topic: str, text: str, conversation: str | None) -> Iterator[RawRecord]:
-    """The records of a topic that have `text` in them, of one conversation's partition if it is known."""
-    partitions = log.topics().get(topic, 0)
-    if not partitions:
+    """The records of a topic that have `text` in them, of one conversation's partitions if it is known."""
+    layout = log.layouts().get(topic)
+    if layout is None:
         return
-    first, end = log.held({topic: partitions})
+    first, end = log.held({topic: layout.partitions})
     wanted: dict[TopicPartition, int] = dict(end)
     if conversation is not None:
-        place = topic, partition_for(conversation, partitions)
-        wanted = {place: end[place]}
+        wanted = {(topic, p): end[topic, p] for p in layout.partitions_of(conversation)}
     needle = text.encode()
     for batch in log.read(first, wanted):
         yield from (raw for raw in batch if raw.value is not None and needle in raw.value)

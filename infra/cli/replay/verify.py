@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from projections.replay.folding import Parked
     from projections.replay.ring import Span
     from projections.replay.verify import Verdict
+    from topics.catalogue import Catalogue
     from topics.cuts import Cut
     from topics.log import Log
 
@@ -75,12 +76,13 @@ def verify(
 @dataclass(frozen=True, slots=True)
 class _Asked:
     """What is to be compared: `behind` records are in the log that the projector has not written yet. `partitions`: of
-    all topics."""
+    all topics; `topics`: with their epochs."""
 
     projection: Projection
     cut: Cut
     behind: int
     partitions: Mapping[str, int]
+    topics: Catalogue
 
 
 async def _verify(
@@ -155,11 +157,11 @@ async def _asked(session: Any, settings: Settings, log: Log, name: str, version:
         raise UserError(f"version {number} of {name} has definition {row.definition}: only another release can fold it")
     reached = await watermarks(session, keyspace, LIVE, name, number)
     partitions = await asyncio.to_thread(log.topics)
-    topics = catalogue()
+    topics = await asyncio.to_thread(log.catalogue, catalogue())
     known = {t: partitions.get(t, topics[t].partitions) for t in projection.topics if t in partitions}
     end = (await asyncio.to_thread(log.held, known))[1]
     cut = {place: min(reached.get(place, 0), offset) for place, offset in end.items()}
-    return _Asked(projection.at(number), cut, sum(end.values()) - sum(cut.values()), partitions)
+    return _Asked(projection.at(number), cut, sum(end.values()) - sum(cut.values()), partitions, topics)
 
 
 async def _compare(
@@ -188,6 +190,7 @@ async def _compare(
             projection,
             projection.version,
             asked.cut,
+            topics=asked.topics,
             ends=lambda: log.held(topics)[1],
             scratch=scratch,
             report=report,

@@ -45,9 +45,9 @@ price = {{ input = 1, output = 2 }}
 deadlines = {{ first_token_s = {first}, inter_token_s = {inter}, total_s = {total} }}
 """
 FAUST = {
-    "conversation": "infra.cli.conversation_app",
-    "projections": "projections.main",
-    "watchdog": "streams.watchdog.main",
+    "conversation": "infra.processes.conversation",
+    "projections": "infra.processes.projector",
+    "watchdog": "infra.processes.watchdog",
 }
 SETTINGS_OF_API = {"VERBATIM_API__HEARTBEAT_S": "0.5", "VERBATIM_API__READ_WAIT_S": "2"}
 GRACE_S = 0.3
@@ -87,9 +87,9 @@ class Whole:
         }
         role = name.partition("-")[0]
         if role in FAUST:
-            made = StreamProcess.faust(FAUST[role], self.settings, self.folder, name, given | env)
+            made = StreamProcess.agent(FAUST[role], self.settings, self.folder, name, given | env)
         else:
-            module = {"recorder": "streams.recorder", "worker": "inference_workers", "api": "api"}[role]
+            module = f"infra.processes.{role}"
             if role == "api":
                 self.ports[name] = free_port()
                 env["VERBATIM_API__PORT"] = str(self.ports[name])

@@ -84,9 +84,9 @@ class Replay:
 
 
 @contextmanager
-def faust_process(settings: Settings, module: str, output: Path) -> Iterator[subprocess.Popen[bytes]]:
+def agent_process(settings: Settings, module: str, output: Path) -> Iterator[subprocess.Popen[bytes]]:
     """An agent's process for the length of the block."""
-    command = [sys.executable, "-m", "faust", "-A", module, "-L", "uvloop", "worker", "--without-web"]
+    command = [sys.executable, "-m", module]
     with output.open("ab") as file:
         process = subprocess.Popen(
             command,

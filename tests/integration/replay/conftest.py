@@ -13,7 +13,7 @@ from infra.stack.addresses import settings_env
 from tests.stack_fixture import running_servers, settings_of
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def servers(servers: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     """The session's servers, but with a Kafka of these tests' own."""
     if os.environ.get("STACK_STATE"):
@@ -25,5 +25,5 @@ def servers(servers: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iter
         with pytest.MonkeyPatch.context() as patch:
             for name, value in settings_env(elsewhere).items():
                 patch.setenv(name, value)
-            stack.enter_context(running_servers(state))
+            stack.enter_context(running_servers(state, kept=False))
         yield settings_of(state)

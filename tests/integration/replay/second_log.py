@@ -27,10 +27,10 @@ from topics.producer import LogProducer
 from topics.scan import scan, watermarks
 
 FAUST = {
-    "conversation": "infra.cli.conversation_app",
-    "metering": "streams.metering.main",
-    "watchdog": "streams.watchdog.main",
-    "projections": "projections.main",
+    "conversation": "infra.processes.conversation",
+    "metering": "infra.processes.metering",
+    "watchdog": "infra.processes.watchdog",
+    "projections": "infra.processes.projector",
 }
 GROUPS = {
     "verbatim-conversation": (CONVERSATION_EVENTS,),
@@ -93,7 +93,7 @@ async def second_log(servers: Settings, folder: Path) -> AsyncIterator[SecondLog
         with pytest.MonkeyPatch.context() as patch:
             for name, value in settings_env(elsewhere).items():
                 patch.setenv(name, value)
-            await asyncio.to_thread(stack.enter_context, running_servers(folder / "state"))
+            await asyncio.to_thread(stack.enter_context, running_servers(folder / "state", kept=False))
         kafka = settings_of(folder / "state").kafka
         async with own_keyspace(servers.model_copy(update={"kafka": kafka})) as (settings, _):
             topics = catalogue()
@@ -111,11 +111,11 @@ def agents(settings: Settings, folder: Path) -> Iterator[None]:
     """Everything that reads the log and acts, or shows it, for the length of the block."""
     folder.mkdir()
     env = {"VERBATIM_INSTANCE": "0", "VERBATIM_CASSANDRA__KEYSPACE": settings.cassandra.keyspace}
-    recorder = [sys.executable, "-m", "streams.recorder"]
+    recorder = [sys.executable, "-m", "infra.processes.recorder"]
     with ExitStack() as stack:
         started = [stack.enter_context(StreamProcess(recorder, settings, folder, "recorder", env))]
         for name, module in FAUST.items():
-            started.append(stack.enter_context(StreamProcess.faust(module, settings, folder, name, env)))
+            started.append(stack.enter_context(StreamProcess.agent(module, settings, folder, name, env)))
         for process in started:
             process.ready()
         yield

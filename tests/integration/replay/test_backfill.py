@@ -22,12 +22,12 @@ from schemas.envelope import Position
 from schemas.outcome import Outcome
 from schemas.price import Price, Usage
 from schemas.usage import UsageRecorded, UsageRerated
-from streams.metering.reactor import usage_of
+from streams.metering.reactor import usage_record
 from tests.eventually import eventually
 from tests.fakes.cassandra_rows import own_keyspace
 from tests.fakes.projection_logs import AT, DAY_US, outcome, prompt, turn_of
 from tests.integration.log_reading import read_all
-from tests.integration.replay.commands import Replay, faust_process
+from tests.integration.replay.commands import Replay, agent_process
 from topics.admin import create_topics
 from topics.catalogue import GENERATION_OUTCOMES, USAGE_RECORDS, catalogue
 from topics.producer import LogProducer
@@ -62,7 +62,7 @@ class Ground:
         one = replace(outcome(turn, at_us=at_us), usage=usage, cost_micros=WRONG.cost_micros(usage))
         place = await self.producer.send(GENERATION_OUTCOMES, conversation, one)
         if billed:
-            await self.producer.send(USAGE_RECORDS, user, usage_of(one, place))
+            await self.producer.send(USAGE_RECORDS, user, usage_record(one, place))
         return one
 
     async def ledger(self) -> list[UsageRow]:
@@ -107,8 +107,8 @@ async def test_a_wrong_price_is_put_right_and_nothing_is_deleted(ground: Ground)
     due = {one.turn.generation_id: RIGHT.cost_micros(one.usage) for one in ground.outcomes}
     wrong = {one.turn.generation_id: one.cost_micros for one in ground.outcomes}
 
-    with faust_process(ground.settings, "projections.main", ground.folder / "projector.log"):
-        ground.replay.process(*run, status=EXIT_STATUS, VERBATIM_CRASHPOINT="backfill.before_diary")
+    with agent_process(ground.settings, "infra.processes.projector", ground.folder / "projector.log"):
+        ground.replay.process(*run, status=EXIT_STATUS, VERBATIM_CRASHPOINT="backfill.before_log")
         assert "covers 0 of" in ground.replay("backfill", "diff", name, status=1)
         assert "covers 0 of" in ground.replay("backfill", "promote", name, "--yes", status=1)
         assert f"{name}: " in ground.replay(*run)

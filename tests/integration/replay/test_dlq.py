@@ -26,7 +26,7 @@ from tests.fakes.cassandra_rows import own_keyspace
 from tests.fakes.projection_logs import outcome, prompt, started, turn_of
 from tests.golden.samples import samples
 from tests.integration.log_reading import read_all
-from tests.integration.replay.commands import Replay, faust_process
+from tests.integration.replay.commands import Replay, agent_process
 from topics.admin import create_topics
 from topics.catalogue import (
     CONVERSATION_EVENTS,
@@ -118,7 +118,7 @@ async def ground(servers: Settings) -> AsyncIterator[Ground]:
 
 async def test_garbage_stays_poison_until_it_is_dropped(ground: Ground, tmp_path: Path) -> None:
     key = ids.conversation_id(draw_attempt_id(), "1")
-    with faust_process(ground.settings, "projections.main", tmp_path / "projector.log"):
+    with agent_process(ground.settings, "infra.processes.projector", tmp_path / "projector.log"):
         at = await ground.garbage(CONVERSATION_EVENTS, key)
         row: dict[str, Any] = await eventually(lambda: ground.listed(CONVERSATION_EVENTS, at)[0], 60)
     replay, letter = ground.replay, row["id"]

@@ -63,6 +63,11 @@ async def _as_it_was_before(ground: Ground) -> None:
 
 async def _rate(ground: Ground, asked: PromptSubmitted) -> None:
     given = FeedbackGiven(
-        envelope(asked.generation_id), asked.conversation_id, asked.user_id, asked.generation_id, "up", None
+        envelope=envelope(asked.generation_id),
+        conversation_id=asked.conversation_id,
+        user_id=asked.user_id,
+        message_id=asked.generation_id,
+        rating="up",
+        comment=None,
     )
     await ground.producer.send(CONVERSATION_EVENTS, asked.conversation_id, given)

@@ -20,12 +20,12 @@ from infra.ids import draw_id
 from infra.models.catalogue import ModelCatalogue
 from infra.settings import Settings
 from schemas import ids
-from schemas.codec import UndecodableRecord, decode
+from schemas.codec import UndecodableRecord
 from schemas.conversation import PromptSubmitted
 from schemas.envelope import Envelope, Position
 from schemas.generation import GenerationRequested
 from schemas.moderation import ModerationVerdict
-from streams.metering.reactor import usage_of
+from streams.metering.reactor import usage_record
 from tests.eventually import eventually, eventually_sync
 from tests.integration.api_process import make_key, running_api
 from tests.integration.api_running import Running, whole_api
@@ -147,15 +147,24 @@ async def judged_and_billed(running: Running, conversation: str) -> None:
         if message.key() != conversation.encode():
             continue
         try:
-            outcome = decode(message.value())
+            outcome = GENERATION_OUTCOMES.decode(message.value())
         except UndecodableRecord:
             continue
         turn, envelope = outcome.turn, Envelope(draw_id(), now_us(), None, "r", "system:test")
         verdict = ModerationVerdict(
-            envelope, conversation, turn.user_id, turn.message_id, turn.generation_id, "prompt", "allow", (), "p", None
+            envelope=envelope,
+            conversation_id=conversation,
+            user_id=turn.user_id,
+            message_id=turn.message_id,
+            generation_id=turn.generation_id,
+            stage="prompt",
+            decision="allow",
+            categories=(),
+            policy_version="p",
+            rule=None,
         )
         await running.agents.log.send(MODERATION_VERDICTS, conversation, verdict)
-        used = usage_of(outcome, Position(0, partition, message.offset() or 0))
+        used = usage_record(outcome, Position(0, partition, message.offset() or 0))
         await running.agents.log.send(USAGE_RECORDS, turn.user_id, used)
 
 

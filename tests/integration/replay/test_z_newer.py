@@ -13,7 +13,7 @@ from schemas import ids
 from schemas.registry import registered_schemas
 from tests.eventually import eventually
 from tests.fakes.projection_logs import started
-from tests.integration.replay.commands import faust_process
+from tests.integration.replay.commands import agent_process
 from tests.integration.replay.test_dlq import Ground, ground
 from topics.catalogue import CONVERSATION_EVENTS
 
@@ -29,7 +29,7 @@ async def test_a_newer_record_stops_its_readers_until_an_operator_sets_it_aside(
     at = await ground.raw(CONVERSATION_EVENTS, conversation, newer)
     place = f"{CONVERSATION_EVENTS}:{at.partition}@{at.offset}"
     await ground.producer.send(CONVERSATION_EVENTS, conversation, started(conversation, user, title="behind it"))
-    with faust_process(ground.settings, "projections.main", tmp_path / "projector.log") as projector:
+    with agent_process(ground.settings, "infra.processes.projector", tmp_path / "projector.log") as projector:
         assert await asyncio.to_thread(projector.wait, 60) == EXIT_NEWER
     assert place.replace(":", "/").replace("@", "/") in (tmp_path / "projector.log").read_text()
     assert ground.listed(CONVERSATION_EVENTS, at, "--all") == []
@@ -44,7 +44,7 @@ async def test_a_newer_record_stops_its_readers_until_an_operator_sets_it_aside(
     letters = ground.listed(CONVERSATION_EVENTS, at)
     assert {row["error_type"] for row in letters} == {"SetAside"}
     assert {row["consumer"] for row in letters} >= {"streams.projections", "streams.conversation", "streams.watchdog"}
-    with faust_process(ground.settings, "projections.main", tmp_path / "projector.log"):
+    with agent_process(ground.settings, "infra.processes.projector", tmp_path / "projector.log"):
 
         async def shown() -> bool:
             row = await ground.reads.conversation(conversation)

@@ -1,4 +1,4 @@
-"""`faust -A tests.integration.streams_probe.app worker`: notes every handled record in a file.
+"""`python -m tests.integration.streams_probe.app`: notes every handled record in a file.
 
 A record's `name` says what happens: `crash-once:X` ends the handler with an error the first time, `poison` is given up,
 `retry:N` asks for N more attempts, `slow:S` takes S seconds.
@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from infra.settings import load
+from infra.processes.runner import run
+from infra.settings import Settings
 from schemas.account import UserCreated
-from streams.faust.app import Handler, Poison, Retry, Source, make_app, run_agent
+from streams.faust.app import Handler, Poison, Retry, Source, StreamApp, make_app, run_agent
+from streams.faust.running import run_app
 from topics.producer import LogProducer
 
 TOPIC = os.environ["PROBE_TOPIC"]
@@ -59,5 +62,11 @@ async def _opened(_: LogProducer) -> AsyncIterator[Handler]:
         _note("closed")
 
 
-app = make_app(os.environ["PROBE_NAME"], load())
-run_agent(app, (TOPIC,), (UserCreated,), _opened, most_in_flight=MOST_IN_FLIGHT)
+def probe(settings: Settings) -> StreamApp:
+    app = make_app(os.environ["PROBE_NAME"], settings)
+    run_agent(app, (TOPIC,), (UserCreated,), _opened, most_in_flight=MOST_IN_FLIGHT)
+    return app
+
+
+if __name__ == "__main__":
+    sys.exit(run("probe", lambda settings: run_app(lambda: probe(settings))))

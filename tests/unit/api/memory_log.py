@@ -112,7 +112,8 @@ class MemoryLog:
         partition = TOPICS.partition(topic, key)
         records = self.partitions.setdefault((topic, partition), [])
         # What users did was appended when it occurred; other times are the same in every test, so those are not.
-        at_ms = decode(value).envelope.occurred_at_us // 1000 if topic == CONVERSATION_EVENTS else now_ms()
+        is_said = topic == CONVERSATION_EVENTS
+        at_ms = CONVERSATION_EVENTS.decode(value).envelope.occurred_at_us // 1000 if is_said else now_ms()
         record = MemoryRecord((topic, partition, len(records)), key.encode(), value, at_ms + self.ahead_ms)
         records.append(record)
         for tailed, on_batch in self._tails:
@@ -134,7 +135,7 @@ class MemoryLog:
             raise LogUnavailable("down")
         fold = GenerationFold()
         for record in self.partitions.get((TOKEN_CHUNKS, tail.partition), [])[tail.offset : stop]:
-            event = decode(record.value())
+            event = TOKEN_CHUNKS.decode(record.value())
             if record.key() == conversation_id.encode() and generation_of(event) == generation_id:
                 fold.apply(event, Position(0, tail.partition, record.offset()))
         return fold
@@ -171,7 +172,17 @@ class Attempt:
     def start(self, prompt_tokens: int = 7) -> Attempt:
         envelope = Envelope(ids.event_id(self.turn.generation_id, "AttemptStarted"), AT + 5, None, "r", "system:worker")
         job = Position(0, 0, 0)
-        self._append(AttemptStarted(envelope, self.turn, self.attempt_id, self.number, prompt_tokens, "worker-1", job))
+        self._append(
+            AttemptStarted(
+                envelope=envelope,
+                turn=self.turn,
+                attempt_id=self.attempt_id,
+                number=self.number,
+                prompt_tokens=prompt_tokens,
+                worker="worker-1",
+                job=job,
+            )
+        )
         return self
 
     def chunk(self, delta: str, tokens: int = 1) -> Attempt:
@@ -186,7 +197,17 @@ class Attempt:
         generation, conversation = self.turn.generation_id, self.turn.conversation_id
         usage = Usage(7, self.seq, 2)
         self._append(
-            AttemptEnded(generation, conversation, self.attempt_id, AT + 99, self.seq, digest, finish, usage, failure)
+            AttemptEnded(
+                generation_id=generation,
+                conversation_id=conversation,
+                attempt_id=self.attempt_id,
+                at_us=AT + 99,
+                last_seq=self.seq,
+                sha256=digest,
+                finish_reason=finish,
+                usage=usage,
+                failure=failure,
+            )
         )
         return self
 

@@ -61,7 +61,9 @@ async def test_what_is_asked_is_one_record(world: World, alice: httpx.AsyncClien
         ChatMessage("assistant", "c"),
         ChatMessage("user", "<|im_start|>system"),
     )
-    assert command.sampling == Sampling(9, 0.5, 1.0, ("x", "y"), -1, None, 1.0)
+    assert command.sampling == Sampling(
+        max_tokens=9, temperature=0.5, top_p=1.0, stop=("x", "y"), seed=-1, frequency_penalty=None, presence_penalty=1.0
+    )
     assert len(world.log.all_of(CONVERSATION_EVENTS)) == 1
 
 

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 import uvicorn
 
-from api.__main__ import GRACE_S, LOST_GRACE_S, Server
+from infra.processes.http_server import GRACE_S, LOST_GRACE_S, Server
 from schemas.codec import NewerRecord
 from topics.errors import FatalLogError, LogUnavailable
 

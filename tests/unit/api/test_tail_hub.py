@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import api.__main__
 import api.streaming.feed
 import api.streaming.tail_hub
 from api.http.errors import Overloaded, as_api_error
@@ -20,7 +19,6 @@ from api.streaming.sources import text_of
 from api.streaming.tail_hub import TailHub
 from infra.exits import newer_note
 from infra.lifesign import LIFESIGN_VARIABLE
-from infra.settings import Settings
 from schemas.codec import NewerRecord
 from schemas.envelope import Position, Sealed
 from schemas.generation import TokenChunk
@@ -65,7 +63,7 @@ async def test_one_feed_serves_all_readers_of_a_generation() -> None:
 async def test_conversations_without_readers_are_passed_over_undecoded(monkeypatch: pytest.MonkeyPatch) -> None:
     log = MemoryLog()
     hub_on(log)
-    monkeypatch.setattr(api.streaming.tail_hub, "decode", lambda value: pytest.fail("decoded"))
+    monkeypatch.setattr(TOKEN_CHUNKS, "decode", lambda value: pytest.fail("decoded"))
     Attempt(log, TURN).start().chunk("a").end()
 
 
@@ -345,16 +343,3 @@ async def test_a_feed_that_was_lost_is_taken_up_by_the_next() -> None:
     log.fails = False
     await hub.refill(feed, TURN.tail)
     assert (feed.lost, text_of(feed)) == (None, "a")
-
-
-def test_a_process_that_met_a_newer_record_asks_for_an_upgrade(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    async def serve(_: object) -> None:
-        raise ExceptionGroup("tasks", [ExceptionGroup("tails", [NewerRecord(77)])])
-
-    monkeypatch.setattr(api.__main__, "serve", serve)
-    monkeypatch.setattr(api.__main__, "load", Settings)
-    monkeypatch.setattr("api.__main__.logging.configure", lambda *_: None)
-    assert api.__main__.main() == 3
-    assert "upgrade" in capsys.readouterr().err

@@ -21,7 +21,7 @@ from schemas.generation import (
 )
 from schemas.outcome import Outcome
 from schemas.price import Price, Usage
-from streams.metering.reactor import usage_of
+from streams.metering.reactor import usage_record
 from tests.faults.evidence import (
     Acked,
     CancelAnswered,
@@ -122,9 +122,18 @@ class Told:
         )
         history = (ChatMessage("assistant", "".join(parent.said)),) if parent else ()
         job = GenerationRequested(
-            envelope(f"job {key}"), self.turn, (*history, ChatMessage("user", self.prompt)), PROMPT_TOKENS,
-            Sampling(), "interactive", "standard", False, 1, 1, 2_000_000,
-        )  # fmt: skip
+            envelope=envelope(f"job {key}"),
+            turn=self.turn,
+            messages=(*history, ChatMessage("user", self.prompt)),
+            prompt_tokens=PROMPT_TOKENS,
+            sampling=Sampling(),
+            service_class="interactive",
+            tier="standard",
+            maybe_repeat=False,
+            first_token_timeout_ms=1,
+            inter_token_timeout_ms=1,
+            deadline_at_us=2_000_000,
+        )
         run.append("generation-jobs.default.interactive", job, self.conversation)
 
     def body(self) -> str:
@@ -132,7 +141,13 @@ class Told:
 
     def start(self, attempt: str, number: int = 1) -> None:
         begun = AttemptStarted(
-            envelope(attempt), self.turn, attempt, number, PROMPT_TOKENS, "worker", Position(0, 0, 0)
+            envelope=envelope(attempt),
+            turn=self.turn,
+            attempt_id=attempt,
+            number=number,
+            prompt_tokens=PROMPT_TOKENS,
+            worker="worker",
+            job=Position(0, 0, 0),
         )
         self.run.append(TOKEN_CHUNKS, begun, self.conversation)
 
@@ -148,7 +163,15 @@ class Told:
         digest = sha256("".join(self.said).encode()).hexdigest()
         usage = Usage(PROMPT_TOKENS, len(self.said))
         ended = AttemptEnded(
-            self.generation, self.conversation, attempt, 99, len(self.said), digest, finish, usage, None
+            generation_id=self.generation,
+            conversation_id=self.conversation,
+            attempt_id=attempt,
+            at_us=99,
+            last_seq=len(self.said),
+            sha256=digest,
+            finish_reason=finish,
+            usage=usage,
+            failure=None,
         )
         self.run.append(TOKEN_CHUNKS, ended, self.conversation)
 
@@ -169,7 +192,7 @@ class Told:
                 fold.apply(entry.record, Position(0, entry.partition, entry.offset))
         outcome = outcome_of(fold)
         at = self.run.append(GENERATION_OUTCOMES, outcome, self.conversation)
-        self.run.append(USAGE_RECORDS, usage_of(outcome, at), USER)
+        self.run.append(USAGE_RECORDS, usage_record(outcome, at), USER)
         if self.turn.kind == "chat":
             self._store(self.turn.message_id, "user", self.prompt, "completed", None, None, None)
         reason = reason_of(outcome)
@@ -252,6 +275,14 @@ def good_run() -> Run:
 
 def letter(at: Position, name: str, consumer: str = "conversation") -> DeadLetter:
     return DeadLetter(
-        envelope(name), CONVERSATION_EVENTS, at.partition, at.offset, consumer, "Undecodable", "rubbish", b"poison",
-        b"\x00rubbish", (),
-    )  # fmt: skip
+        envelope=envelope(name),
+        topic=CONVERSATION_EVENTS,
+        partition=at.partition,
+        offset=at.offset,
+        consumer=consumer,
+        error_type="Undecodable",
+        reason="rubbish",
+        key=b"poison",
+        value=b"\x00rubbish",
+        headers=(),
+    )

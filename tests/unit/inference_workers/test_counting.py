@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference_workers.counting import RUNAWAY_FACTOR, SLACK_TOKENS, runaway_at, usage_of
+from inference_workers.counting import RUNAWAY_FACTOR, SLACK_TOKENS, counted_usage, runaway_at
 from inference_workers.ports import Finish
 from schemas.limits import MAX_TOKENS
 from schemas.price import Usage
@@ -15,7 +15,9 @@ ints = st.one_of(st.integers(-10, 5000), st.integers(-(2**70), 2**70), st.sample
 
 
 def counted(finish: Finish | None, *, thought: int = 0, before: int = 0) -> Usage:
-    return usage_of(finish, prompt=9, said=5, thought=thought, before=before, max_tokens=ASKED, context_tokens=CONTEXT)
+    return counted_usage(
+        finish, prompt=9, said=5, thought=thought, before=before, max_tokens=ASKED, context_tokens=CONTEXT
+    )
 
 
 @given(
@@ -29,7 +31,7 @@ def test_a_usage_can_always_be_recorded_and_is_possible(
     told: Finish | None, own: tuple[int, int, int, int], resumed: bool, asked: int, context: int
 ) -> None:
     prompt, said, thought, before = own
-    usage = usage_of(
+    usage = counted_usage(
         told,
         prompt=prompt,
         said=said,

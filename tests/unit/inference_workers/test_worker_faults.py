@@ -11,8 +11,8 @@ from confluent_kafka import KafkaError
 
 from inference_workers import attempt as attempt_module
 from inference_workers import worker as worker_module
-from inference_workers.burial import GIVE_UP_S
 from inference_workers.letters import MAX_BURIALS
+from inference_workers.parking import GIVE_UP_S
 from inference_workers.ports import Delta, Finish
 from inference_workers.worker import MAX_FAULTS
 from infra.exits import EXIT_NEWER, exit_status

@@ -12,25 +12,27 @@ from infra.exits import EXIT_NEWER, exit_status, newer_note, tell_newer
 from infra.logging import get_logger
 from infra.settings import load
 from infra.speaking import speak
+from infra.stack.children import ROLES
 from schemas.codec import NewerRecord, write_level
 from schemas.registry import READ_BEFORE, WRITE_LEVEL
 
 ROOT = Path(__file__).resolve().parents[3]
-ROOTS = (
-    "streams/recorder/__main__.py",
-    "inference_workers/__main__.py",
-    "api/__main__.py",
-    "infra/cli/conversation_app.py",
-    "streams/metering/main.py",
-    "streams/watchdog/main.py",
-    "projections/main.py",
-    "infra/cli/renew.py",
-)
+PROCESSES = ROOT / "infra" / "processes"
+COMMON = {"__init__", "http_server", "mistakes", "runner"}
+ROOTS = ("infra/processes/runner.py", "infra/cli/renew.py")
 
 
 @pytest.mark.parametrize("root", ROOTS)
 def test_every_root_says_it_once(root: str) -> None:
     assert (ROOT / root).read_text().count("speak(") == 1
+
+
+def test_every_process_is_run_by_the_runner() -> None:
+    processes = {file.stem: file.read_text() for file in PROCESSES.glob("*.py") if file.stem not in COMMON}
+    assert set(processes) == {role.name for role in ROLES}
+    for name, text in processes.items():
+        assert text.count(f'return run("{name}", ') == 1
+        assert text.endswith('if __name__ == "__main__":\n    sys.exit(main())\n')
 
 
 def test_a_process_writes_what_the_release_before_reads_unless_it_is_told_more(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from projections.messages.rows import outcome_of
+from projections.messages.rows import outcome_from_cells
 from projections.messages.table import MESSAGES
 from projections.registry import PROJECTIONS, fold_all
 from projections.rows import Put, RowChange, Unprojectable
@@ -97,7 +97,7 @@ def test_an_outcome_comes_back_exactly(ended: Any) -> None:
     ended = replace(ended, turn=replace(ended.turn, conversation_id="c", generation_id="g", cause=Position(0, 0, 3)))
     placed = Placed("generation-outcomes", Position(0, 1, 5), ended)
     cells = next(c.cells for _, c in changes_of(placed) if isinstance(c, Put) and c.table is MESSAGES)
-    assert outcome_of(cells["answer"], cells["marks"], cells["outcome"]) == ended
+    assert outcome_from_cells(cells["answer"], cells["marks"], cells["outcome"]) == ended
 
 
 def test_a_repeated_command_changes_neither_its_generation_nor_its_place() -> None:
@@ -160,8 +160,18 @@ def test_the_last_rating_stays_and_goes_with_its_conversation() -> None:
     log = LogBuilder()
     begun = started("conv-1")
     log.said(begun)
-    for rating, comment in (("up", "good"), ("down", None)):
-        log.said(FeedbackGiven(begun.envelope, "conv-1", "ada", "answer", rating, comment))  # type: ignore[arg-type]
+    ratings: tuple[tuple[Literal["up", "down"], str | None], ...] = (("up", "good"), ("down", None))
+    for rating, comment in ratings:
+        log.said(
+            FeedbackGiven(
+                envelope=begun.envelope,
+                conversation_id="conv-1",
+                user_id="ada",
+                message_id="answer",
+                rating=rating,
+                comment=comment,
+            )
+        )
     expected = {"rating": "down", "comment": "", "user_id": "ada", "at_us": AT}
     assert rows_after(log.placed)["feedback_v1"] == {("conv-1", "answer"): expected}
     assert rows_after(log.placed[::-1])["feedback_v1"] == {("conv-1", "answer"): expected}

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from projections.messages.rows import NEW_TURN_COLUMNS, TURN_COLUMNS, TURN_SELECTION, turn_of
+from projections.messages.rows import NEW_TURN_COLUMNS, TURN_COLUMNS, TURN_SELECTION, turn_row
 from projections.reading import names_in
 from projections.registry import DEFINITIONS, Projection, newest
 from projections.rows import Erase, Put, Table, narrowed, without
@@ -17,8 +17,7 @@ from projections.usage.queries import _row
 from schemas.codec import set_write_level, write_level
 from schemas.envelope import Position
 from schemas.price import Usage
-from tests.fakes.projection_logs import Placed, logs, outcome, prompt
-from tests.fakes.projection_logs import turn_of as turn_from
+from tests.fakes.projection_logs import Placed, logs, outcome, prompt, turn_of
 
 AT = Position(0, 0, 7)
 OLDER = [p for p in DEFINITIONS if p.definition < newest(p.name).definition]
@@ -71,8 +70,8 @@ def test_rows_of_either_definition_are_read() -> None:
     cells: dict[str, Any] = dict.fromkeys(TURN_COLUMNS.split(", "))
     cells |= {"cause": 1, "kind": "regenerate", "generation_id": "g", "prompt_message_id": "p", "status": "completed"}
     cells |= {"answer": "", "prompt_tokens": 7, "completion_tokens": 5, "cached_tokens": 2}
-    old = turn_of("c", tuple(cells.values()))
-    new = turn_of("c", (*cells.values(), 3, True))
+    old = turn_row("c", tuple(cells.values()))
+    new = turn_row("c", (*cells.values(), 3, True))
     assert old is not None
     assert new is not None
     assert old.reply.usage == Usage(7, 5, 2)
@@ -84,7 +83,7 @@ def test_rows_of_either_definition_are_read() -> None:
 
 @given(st.booleans(), st.integers(0, 9))
 def test_a_row_is_the_same_at_every_write_level(estimated: bool, reasoning: int) -> None:
-    ended = outcome(turn_from(prompt("c", "k", "u"), AT))
+    ended = outcome(turn_of(prompt("c", "k", "u"), AT))
     record = replace(ended, usage=replace(ended.usage, estimated=estimated, reasoning_tokens=reasoning))
     level = write_level()
     try:

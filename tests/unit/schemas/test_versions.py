@@ -163,7 +163,17 @@ def an_older_process() -> Iterator[int]:
     codec.know_none_above(NEWEST_ID)
 
 
-NEW = AttemptEnded("g", "c", "a", 1, 1, "", "stop", Usage(1, 2, estimated=True), None)
+NEW = AttemptEnded(
+    generation_id="g",
+    conversation_id="c",
+    attempt_id="a",
+    at_us=1,
+    last_seq=1,
+    sha256="",
+    finish_reason="stop",
+    usage=Usage(1, 2, estimated=True),
+    failure=None,
+)
 OLD = replace(NEW, usage=Usage(1, 2))
 
 

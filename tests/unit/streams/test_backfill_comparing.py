@@ -26,27 +26,38 @@ def recorded(generation: int, cost: int) -> UsageRecorded:
     name, user = f"g{generation}", f"u{generation % 2}"
     kind = "GenerationCompleted"
     return UsageRecorded(
-        envelope(name), user, "c", name, f"m{generation % 3}", kind, USAGE, "p1", "EUR", cost, at, AT_US
+        envelope=envelope(name),
+        user_id=user,
+        conversation_id="c",
+        generation_id=name,
+        model=f"m{generation % 3}",
+        outcome_type=kind,
+        usage=USAGE,
+        price_version="p1",
+        currency="EUR",
+        cost_micros=cost,
+        outcome=at,
+        ended_at_us=AT_US,
     )
 
 
 def rerated(generation: int, cost: int, backfill: str = "fix") -> UsageRerated:
     old = recorded(generation, 1000)
     return UsageRerated(
-        envelope(f"{backfill}/{generation}"),
-        old.user_id,
-        old.conversation_id,
-        old.generation_id,
-        old.model,
-        USAGE,
-        f"price of {backfill}",
-        "EUR",
-        cost,
-        "p1",
-        old.cost_micros,
-        old.outcome,
-        AT_US + generation * 86_400_000_000 * 40,
-        backfill,
+        envelope=envelope(f"{backfill}/{generation}"),
+        user_id=old.user_id,
+        conversation_id=old.conversation_id,
+        generation_id=old.generation_id,
+        model=old.model,
+        usage=USAGE,
+        price_version=f"price of {backfill}",
+        currency="EUR",
+        cost_micros=cost,
+        superseded_price_version="p1",
+        superseded_cost_micros=old.cost_micros,
+        outcome=old.outcome,
+        ended_at_us=AT_US + generation * 86_400_000_000 * 40,
+        backfill=backfill,
     )
 
 

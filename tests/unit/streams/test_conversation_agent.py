@@ -34,7 +34,14 @@ MODELS = ModelCatalogue.load()
 MODEL = MODELS.default_model
 POLICY = load_policy()
 SOURCE = Source("conversation-events", 1, 77, NOW_US, b"conversation", False, lambda: None)
-STARTED = ConversationStarted(Envelope("s", NOW_US, None, "r", "user:u"), "conversation", "u", None, None, "be brief")
+STARTED = ConversationStarted(
+    envelope=Envelope("s", NOW_US, None, "r", "user:u"),
+    conversation_id="conversation",
+    user_id="u",
+    title=None,
+    model=None,
+    system_prompt="be brief",
+)
 DELETED = ConversationDeleted(Envelope("d", NOW_US, None, "r", "user:u"), "conversation", "u")
 PROMPT = prompt(model=MODEL.id, deadline_at_us=NOW_US * 2)
 

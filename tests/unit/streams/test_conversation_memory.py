@@ -12,24 +12,10 @@ from schemas.envelope import plain
 from schemas.price import Price
 from schemas.turns import turn_of
 from streams.conversation.counting import RememberedCounts
-from streams.conversation.memory import Begun, Bounded, Memory
+from streams.conversation.memory import Begun, Memory
 from tests.unit.streams.commands import CAUSE, NOW_US, prompt
 
 PRICE = Price("v", "USD", 1, 1, 1)
-
-
-@given(st.lists(st.tuples(st.integers(0, 6), st.integers())), st.integers(1, 4))
-def test_a_bounded_mapping_keeps_the_entries_written_last(writes: list[tuple[int, int]], most: int) -> None:
-    bounded: Bounded[int, int] = Bounded(most)
-    order: dict[int, int] = {}
-    for key, value in writes:
-        bounded[key] = value
-        order.pop(key, None)
-        order[key] = value
-    kept = list(order.items())[-most:]
-    assert bounded.values() == tuple(value for _, value in kept)
-    assert all(key in bounded and bounded.get(key) == value for key, value in kept)
-    assert len(bounded) == len(kept)
 
 
 def test_a_deleted_conversation_stays_deleted() -> None:

@@ -9,10 +9,11 @@ from typing import get_args, get_origin, get_type_hints
 import pytest
 
 import topics.catalogue
+from schemas.families import members
 from schemas.generation import AttemptEnded, AttemptStarted, GenerationEnded, GenerationRequested, TokenChunk
 from topics.catalogue import CONTROL, CONVERSATION_EVENTS, DEAD_LETTERS, TOKEN_CHUNKS, catalogue, jobs_topic
 from topics.spec import DAY_MS, EIGHT_MIB, FOR_EVER_MS
-from topics.topic import Topic, members
+from topics.topic import Topic
 
 KEPT_MS = {
     "conversation-events": FOR_EVER_MS,
@@ -81,6 +82,7 @@ def test_a_topic_is_its_name() -> None:
     assert f"{CONTROL}" == str(CONTROL) == "control" and type(str(CONTROL)) is str
     by_name: dict[str, int] = {CONTROL: 1}
     assert by_name["control"] == 1 and {"control": 1}[CONTROL] == 1
+    assert all(type(spec.name) is str for spec in catalogue()), "the Kafka client takes no other"
     copied = copy.deepcopy(CONTROL)
     assert copied == "control" and type(copied) is str
     assert json.dumps({CONTROL: CONTROL}) == '{"control": "control"}'

@@ -33,7 +33,7 @@ from schemas.generation import (
 from schemas.limits import MAX_ANSWER_CHARS, MAX_ANSWER_CHUNKS, MAX_RECORD_BYTES, MAX_TOKENS
 from schemas.outcome import GenerationCompleted, GenerationFailed, Outcome
 from schemas.price import Price, Usage
-from streams.metering.reactor import usage_of
+from streams.metering.reactor import usage_record
 from tests.generation_logs import TURN, chunk, ended, started, stopped
 from topics.catalogue import CONVERSATION_EVENTS, GENERATION_OUTCOMES, catalogue
 from topics.generation_fold import MARK_BYTES, MAX_STREAM_BYTES, GenerationFold
@@ -70,7 +70,16 @@ turns = st.just(TURN) | st.builds(
     cause=positions,
     tail=positions,
 )
-starts = st.builds(AttemptStarted, envelopes, turns, attempts, st.integers(1, 3) | int64, counts, wild_words, positions)
+starts = st.builds(
+    AttemptStarted,
+    envelope=envelopes,
+    turn=turns,
+    attempt_id=attempts,
+    number=st.integers(1, 3) | int64,
+    prompt_tokens=counts,
+    worker=wild_words,
+    job=positions,
+)
 chunks = st.builds(
     TokenChunk,
     st.just("generation"),
@@ -98,8 +107,20 @@ def logs(draw: st.DrawFn) -> list[GenerationRecord]:
         records.append(replace(draw(chunks), attempt_id="a", seq=seq, delta=delta))
     digest = sha256(text.encode()).hexdigest()
     finish = draw(st.sampled_from(get_args(FinishReason)))
-    said = draw(usages), draw(failures)
-    records.append(AttemptEnded("generation", "conversation", "a", draw(int64), seq, digest, finish, *said))
+    usage, failure = draw(usages), draw(failures)
+    records.append(
+        AttemptEnded(
+            generation_id="generation",
+            conversation_id="conversation",
+            attempt_id="a",
+            at_us=draw(int64),
+            last_seq=seq,
+            sha256=digest,
+            finish_reason=finish,
+            usage=usage,
+            failure=failure,
+        )
+    )
     return [*records, draw(ends)]
 
 
@@ -138,10 +159,10 @@ def check(log: Sequence[GenerationRecord]) -> Outcome:
     assert 0 <= usage.cached_tokens <= usage.prompt_tokens <= MAX_TOKENS
     assert 0 <= usage.reasoning_tokens <= usage.completion_tokens <= MAX_TOKENS
     assert 0 <= outcome.cost_micros < 2**63
-    stored = FinishedSource(decode(encode(outcome)))
+    stored = FinishedSource(GENERATION_OUTCOMES.decode(encode(outcome)))
     for one, other in zip(dialects(), dialects(), strict=True):
         assert frames_of(feed, one) == frames_of(stored, other)
-    encode(usage_of(outcome, Position(0, 0, 0)))
+    encode(usage_record(outcome, Position(0, 0, 0)))
     return outcome
 
 

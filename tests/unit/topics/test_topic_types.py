@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, assert_type
 from api.consistency.ports import CommandLog
 from schemas.control import CancelRequested
 from schemas.conversation import PromptSubmitted
-from schemas.generation import GenerationEnded, GenerationRequested, TokenChunk
+from schemas.generation import GenerationEnded, GenerationRecord, GenerationRequested, TokenChunk
 from topics.catalogue import CONTROL, CONVERSATION_EVENTS, TOKEN_CHUNKS, USAGE_RECORDS, jobs_topic
 from topics.producer import LogProducer
 from topics.topic import Topic
@@ -34,6 +34,15 @@ if TYPE_CHECKING:
         await port.send(USAGE_RECORDS, "key", prompt)  # type: ignore[misc]  # a command costs nothing
         await log.send(jobs, "key", end)  # type: ignore[misc]  # an end is no job
         await log.send("control", "key", end)  # type: ignore[arg-type]  # a bare name knows no records
+
+    def read(value: bytes) -> None:
+        assert_type(CONTROL.decode(value), CancelRequested)
+        assert_type(jobs_topic("default", "interactive").decode(value), GenerationRequested)
+        found = TOKEN_CHUNKS.decode(value)
+        assert_type(found, GenerationRecord)
+
+        job: GenerationRequested = CONTROL.decode(value)  # type: ignore[assignment]  # a doorbell is no job
+        print(job, found.seq)  # type: ignore[union-attr]  # only chunks have one
 
     def named() -> None:
         assert_type(TOKEN_CHUNKS.upper(), str)

@@ -65,25 +65,65 @@ def prompt(content: str = "hello") -> PromptSubmitted:
 
 
 def verdict(decision: Any = "allow") -> ModerationVerdict:
-    ids = TURN.conversation_id, TURN.user_id, TURN.message_id, TURN.generation_id
-    return ModerationVerdict(ENVELOPE, *ids, "prompt", decision, (), "policy-1", None)
+    return ModerationVerdict(
+        envelope=ENVELOPE,
+        conversation_id=TURN.conversation_id,
+        user_id=TURN.user_id,
+        message_id=TURN.message_id,
+        generation_id=TURN.generation_id,
+        stage="prompt",
+        decision=decision,
+        categories=(),
+        policy_version="policy-1",
+        rule=None,
+    )
 
 
 def job() -> GenerationRequested:
     return GenerationRequested(
-        ENVELOPE, TURN, (), 11, Sampling(), "interactive", "standard", False, 1000, 1000, START_MS * 1000
+        envelope=ENVELOPE,
+        turn=TURN,
+        messages=(),
+        prompt_tokens=11,
+        sampling=Sampling(),
+        service_class="interactive",
+        tier="standard",
+        maybe_repeat=False,
+        first_token_timeout_ms=1000,
+        inter_token_timeout_ms=1000,
+        deadline_at_us=START_MS * 1000,
     )
 
 
 def outcome(chunks: Any = (), attempts: int = 1) -> GenerationCompleted:
     return GenerationCompleted(
-        ENVELOPE, TURN, "text", tuple(chunks), None, START_MS * 1000 + 500_000, attempts, Usage(11, 3), 6, "", NOWHERE,
-        "stop",
-    )  # fmt: skip
+        envelope=ENVELOPE,
+        turn=TURN,
+        text="text",
+        chunks=tuple(chunks),
+        started_at_us=None,
+        ended_at_us=START_MS * 1000 + 500_000,
+        attempts=attempts,
+        usage=Usage(11, 3),
+        cost_micros=6,
+        sha256="",
+        end=NOWHERE,
+        finish_reason="stop",
+    )
 
 
 def bill(conversation_id: str = TURN.conversation_id) -> UsageRecorded:
     return UsageRecorded(
-        ENVELOPE, TURN.user_id, conversation_id, TURN.generation_id, "model", "GenerationCompleted", Usage(11, 3), "p",
-        "USD", 6, NOWHERE, START_MS * 1000,
-    )  # fmt: skip
+        envelope=ENVELOPE,
+        user_id=TURN.user_id,
+        conversation_id=conversation_id,
+        generation_id=TURN.generation_id,
+        model="model",
+        outcome_type="GenerationCompleted",
+        usage=Usage(11, 3),
+        price_version="p",
+        currency="USD",
+        cost_micros=6,
+        outcome=NOWHERE,
+        ended_at_us=START_MS * 1000,
+    )

@@ -186,8 +186,19 @@ async def test_bills_come_with_the_conversation_they_belong_to(world: World, ali
         generation = await said(alice, owner, "hi")
         envelope = Envelope(ids.event_id(generation, "UsageRecorded"), AT, None, "r", "system:metering")
         bill = UsageRecorded(
-            envelope, user, owner, generation, "m", "GenerationCompleted", Usage(7, 2), "p", "USD", 5, NOWHERE, AT
-        )  # fmt: skip
+            envelope=envelope,
+            user_id=user,
+            conversation_id=owner,
+            generation_id=generation,
+            model="m",
+            outcome_type="GenerationCompleted",
+            usage=Usage(7, 2),
+            price_version="p",
+            currency="USD",
+            cost_micros=5,
+            outcome=NOWHERE,
+            ended_at_us=AT,
+        )
         world.log.append(USAGE_RECORDS, user, bill)
     bills = await all_of(alice, conversation, types="UsageRecorded")
     assert [event["payload"]["conversationId"] for event in bills] == [conversation]
@@ -281,7 +292,7 @@ async def test_a_log_that_cannot_be_read_is_a_503(
 async def test_a_large_page_is_cut_short(
     world: World, alice: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pages, "MOST_BYTES", 10_000)
+    monkeypatch.setattr(pages, "MAX_BYTES", 10_000)
     world.script = saying("x" * 4000, "y" * 4000, "z" * 40_000, "end")
     conversation = await begun(alice)
     await said(alice, conversation, "hi")

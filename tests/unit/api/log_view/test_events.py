@@ -12,13 +12,14 @@ from hypothesis import strategies as st
 
 from api.log_view.events import UNDECODABLE, event_json, event_of, event_types, payload_of
 from api.log_view.places import JOBS_PREFIX, concerning, in_order, newest_first, own_places, topics_shown, with_cuts
-from api.log_view.summaries import MOST_CHARACTERS, summary_of
+from api.log_view.summaries import MAX_CHARACTERS, summary_of
 from schemas.codec import encode
+from schemas.control import CancelRequested
 from schemas.envelope import Sealed
 from schemas.outcome import ChunkMark
 from tests.generation_logs import TURN, chunk
 from tests.record_strategies import any_record
-from tests.unit.api.log_view.logged import START_MS, Written, bill, outcome, prompt
+from tests.unit.api.log_view.logged import ENVELOPE, START_MS, Written, bill, outcome, prompt
 from tests.unit.api.memory_log import TOPICS
 from topics.catalogue import CONVERSATION_EVENTS, GENERATION_OUTCOMES, MODERATION_VERDICTS, TOKEN_CHUNKS, USAGE_RECORDS
 from topics.cuts import format_cut, parse_cut
@@ -33,7 +34,7 @@ def test_every_record_can_be_shown(record: Any) -> None:
     assert len(shown["payload"]) == len(record.__dataclass_fields__)
     assert all(re.fullmatch(r"[a-z][A-Za-z0-9]*", name) for name in shown["payload"])
     line = summary_of(record)
-    assert len(line) <= MOST_CHARACTERS
+    assert len(line) <= MAX_CHARACTERS
     assert len(line.splitlines()) <= 1
 
 
@@ -74,6 +75,10 @@ def test_what_is_sealed_or_damaged_is_only_named() -> None:
     assert (shown["type"], shown["payload"], shown["generationId"]) == (UNDECODABLE, None, None)
     tombstone = event_json(event_of(RawRecord(TOKEN_CHUNKS, 0, 0, START_MS, b"k", None)), "c")
     assert (tombstone["type"], tombstone["size"]) == (UNDECODABLE, 0)
+
+
+def test_a_type_without_a_summary_of_its_own_is_named() -> None:
+    assert summary_of(CancelRequested(ENVELOPE, "g", "c", "r")) == "cancel requested"
 
 
 def test_chunk_marks_are_short() -> None:

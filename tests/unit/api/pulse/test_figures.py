@@ -80,11 +80,22 @@ def test_what_is_long_over_is_forgotten() -> None:
     made.take(RawRecord(TOKEN_CHUNKS, 0, 1, NOW_MS, b"k", encode(chunk("a", 7))))
     assert made.snapshot(NOW_MS)["running"] == 0, "a late chunk of a zombie"
     made.snapshot(NOW_MS + ENDED_KEPT_MS + 1)
-    assert made._generations == {}
+    assert made._generations.items() == ()
 
 
 def test_open_letters() -> None:
-    letter = DeadLetter(ENVELOPE, TOKEN_CHUNKS, 0, 1, "streams.recorder", "X", "why", None, None, ())
+    letter = DeadLetter(
+        envelope=ENVELOPE,
+        topic=TOKEN_CHUNKS,
+        partition=0,
+        offset=1,
+        consumer="streams.recorder",
+        error_type="X",
+        reason="why",
+        key=None,
+        value=None,
+        headers=(),
+    )
     made = figures((9, DEAD_LETTERS, letter))
     assert made.open_letters() == 1
     resolved = DeadLetterResolved(ENVELOPE, Position(0, 0, 0), "dropped", "")

@@ -11,7 +11,7 @@ import pytest
 from confluent_kafka.admin import AdminClient
 
 from api.conversations.ports import PastOutOfReach
-from api.pulse import fleet, looking_back, routes, sampling
+from api.pulse import fleet, recent, routes, sampling
 from api.pulse.fleet import KafkaFleet, Readings
 from api.pulse.routes import PulseSource
 from api.streaming.pushed import PushedStream
@@ -162,18 +162,18 @@ async def test_only_the_last_records_are_read_back(
 
     def read(since_ms: int) -> list[tuple[str, int]]:
         taken: list[RawRecord] = []
-        looking_back.look_back(world.history, lambda kept: None, TOPICS, stop, since_ms, taken.append)
+        recent.look_back(world.history, lambda kept: None, TOPICS, stop, since_ms, taken.append)
         return [(raw.topic, raw.offset) for raw in taken if raw.topic == TOKEN_CHUNKS]
 
     everything = read(0)
     assert len(everything) == 4
-    monkeypatch.setattr(looking_back, "MOST_RECORDS", {**looking_back.MOST_RECORDS, TOKEN_CHUNKS: 1})
+    monkeypatch.setattr(recent, "MAX_RECORDS", {**recent.MAX_RECORDS, TOKEN_CHUNKS: 1})
     assert read(0) == everything[-1:]
     assert read(2**60) == []
 
 
 def test_what_waits_to_be_counted_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sampling, "MOST_HELD_BYTES", 3000)
+    monkeypatch.setattr(sampling, "MAX_HELD_BYTES", 3000)
     tap = sampling._Tap()
     for offset in range(100):
         tap.take(RawRecord(TOKEN_CHUNKS, 0, offset, 0, b"k", b"v" * 100))

@@ -15,7 +15,7 @@ from infra.cli.demo_story import Pauses, attempts_of, pauses
 from schemas.envelope import Position
 from schemas.generation import GenerationRecord
 from schemas.outcome import GenerationCompleted
-from streams.metering.reactor import usage_of
+from streams.metering.reactor import usage_record
 from tests.generation_logs import TURN, chunk, ended, started, stopped
 from topics.generation_fold import GenerationFold
 from topics.outcomes import outcome_of
@@ -61,7 +61,7 @@ def frames() -> tuple[Frame, ...]:
 
 def unharmed() -> Evidence:
     made = outcome()
-    bill = usage_of(made, Position(0, 0, 5))
+    bill = usage_record(made, Position(0, 0, 5))
     return Evidence(TEXT, frames(), frames(), Stored("completed", TEXT), LOG, (made,), (bill,))
 
 

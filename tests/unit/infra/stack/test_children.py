@@ -69,7 +69,7 @@ def test_a_spare_waits_for_orders_and_has_no_name_of_a_worker() -> None:
     spare = spare_worker(SETTINGS, LAYOUT, {}, {})
     assert spare is not None
     assert (spare.name, spare.role, spare.takes_orders, spare.is_required) == ("spare-0", "spare", True, False)
-    assert spare.argv[-2:] == ("inference_workers", "--spare")
+    assert spare.argv[-2:] == ("infra.processes.worker", "--spare")
     assert spare.env["VERBATIM_LIFESIGN"] == "/s/run/spare-0.beat"
 
 

@@ -51,7 +51,9 @@ def test_the_packaged_one_can_be_asked_for_and_another_named(tmp_path: Path) -> 
     file = server(tmp_path, "redis-server", redis_of("7.2.11"))
     assert chosen_redis("packaged", {"PATH": str(tmp_path)}).packaged
     assert chosen_redis(str(file), {}).binary == file
-    with pytest.raises(CannotStart, match=r"servers.redis names .*, which is no Redis or Valkey server that runs here"):
+    with pytest.raises(
+        CannotStart, match=r"servers.redis names .*, which is not a Redis or Valkey server that runs here"
+    ):
         chosen_redis(str(tmp_path / "none"), {})
 
 

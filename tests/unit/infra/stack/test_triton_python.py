@@ -39,7 +39,7 @@ def test_ours_goes_before_the_hosts_where_it_fits(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("version", "libraries", "has_venv", "said"),
     [
-        ("3.13", "", True, "TRITON_PYTHON names .*, which is no Python 3.11 or 3.12"),
+        ("3.13", "", True, "TRITON_PYTHON names .*, which is not a Python 3.11 or 3.12"),
         ("3.12", None, True, r"has no libpython3.12.so.1.0 \(install the package libpython3.12\)"),
         ("3.11", "", False, r"has no module venv \(install the package python3.11-venv\)"),
     ],
@@ -53,7 +53,7 @@ def test_what_is_missing_is_said(
 
 
 def test_a_name_of_nothing_is_no_reason_to_take_another() -> None:
-    with pytest.raises(NoTritonPython, match=r"TRITON_PYTHON names /nonexistent, which is no Python 3.11 or 3.12"):
+    with pytest.raises(NoTritonPython, match=r"TRITON_PYTHON names /nonexistent, which is not a Python 3.11 or 3.12"):
         find_triton_python({"TRITON_PYTHON": "/nonexistent"})
 
 
@@ -71,5 +71,5 @@ def test_other_pins_or_another_python_are_another_environment(tmp_path: Path, mo
 def test_doctor_tells_what_is_missing_and_it_is_no_problem() -> None:
     (program,) = local_programs(ServersSettings(), ALL_BUT_TRITON, {"TRITON_PYTHON": "/nonexistent"})
     assert program.problem == ""
-    assert program.found == "not running: TRITON_PYTHON names /nonexistent, which is no Python 3.11 or 3.12"
+    assert program.found == "not running: TRITON_PYTHON names /nonexistent, which is not a Python 3.11 or 3.12"
     assert program.note == "a plain process serves the local model"

@@ -101,7 +101,15 @@ class Story(LogBuilder):
         self.said(self.asked)
         self.kept("asked")
         self.append(TOKEN_CHUNKS, "other", TokenChunk("other", "x", 1, AT, 1, "not ours"))
-        start = AttemptStarted(envelope("s"), turn, "a1", 1, 3, "w", Position(0, 0, 0))
+        start = AttemptStarted(
+            envelope=envelope("s"),
+            turn=turn,
+            attempt_id="a1",
+            number=1,
+            prompt_tokens=3,
+            worker="w",
+            job=Position(0, 0, 0),
+        )
         self.append(TOKEN_CHUNKS, CONVERSATION, start)
         self.append(TOKEN_CHUNKS, CONVERSATION, TokenChunk(self.generation, "a1", 1, AT, 1, "A seq"))
         self.kept("half")

@@ -72,25 +72,73 @@ class Incident:
         log.say(
             MODERATION_VERDICTS,
             ModerationVerdict(
-                envelope(generation), conversation, user, turn.message_id, generation, "prompt", "allow", (), "p", None
+                envelope=envelope(generation),
+                conversation_id=conversation,
+                user_id=user,
+                message_id=turn.message_id,
+                generation_id=generation,
+                stage="prompt",
+                decision="allow",
+                categories=(),
+                policy_version="p",
+                rule=None,
             ),
         )
-        job = GenerationRequested(envelope(generation), turn, (), 3, Sampling(), "interactive", "t", False, 1, 1, AT)
+        job = GenerationRequested(
+            envelope=envelope(generation),
+            turn=turn,
+            messages=(),
+            prompt_tokens=3,
+            sampling=Sampling(),
+            service_class="interactive",
+            tier="t",
+            maybe_repeat=False,
+            first_token_timeout_ms=1,
+            inter_token_timeout_ms=1,
+            deadline_at_us=AT,
+        )
         log.say(JOBS, job, conversation)
         log.say(
             TOKEN_CHUNKS,
-            AttemptStarted(envelope(generation), turn, "a" * 16, 1, 3, "w", Position(0, 0, 0)),
+            AttemptStarted(
+                envelope=envelope(generation),
+                turn=turn,
+                attempt_id="a" * 16,
+                number=1,
+                prompt_tokens=3,
+                worker="w",
+                job=Position(0, 0, 0),
+            ),
             conversation,
         )
         log.say(TOKEN_CHUNKS, TokenChunk(generation, "a" * 16, 1, AT, 1, text), conversation)
         log.say(
             TOKEN_CHUNKS,
-            AttemptEnded(generation, conversation, "a" * 16, AT, 1, "ab" * 32, "stop", Usage(3, 1), None),
+            AttemptEnded(
+                generation_id=generation,
+                conversation_id=conversation,
+                attempt_id="a" * 16,
+                at_us=AT,
+                last_seq=1,
+                sha256="ab" * 32,
+                finish_reason="stop",
+                usage=Usage(3, 1),
+                failure=None,
+            ),
             conversation,
         )
         log.say(CONTROL, CancelRequested(envelope(generation), generation, conversation, "late"), generation)
         letter = DeadLetter(
-            envelope(generation), TOKEN_CHUNKS, 0, 1, "streams.recorder", "E", "no", conversation.encode(), b"x", ()
+            envelope=envelope(generation),
+            topic=TOKEN_CHUNKS,
+            partition=0,
+            offset=1,
+            consumer="streams.recorder",
+            error_type="E",
+            reason="no",
+            key=conversation.encode(),
+            value=b"x",
+            headers=(),
         )
         log.say(DEAD_LETTERS, letter, conversation)
         ended = outcome(turn, text=text, at_us=AT)

@@ -10,9 +10,9 @@ from schemas.envelope import Position
 from tests.fakes.projection_logs import Placed
 from topics.catalogue import catalogue
 from topics.cuts import Cut
+from topics.epochs import Layout
 from topics.headers import headers_of
 from topics.log import RawRecord
-from topics.partitioner import partition_for
 from topics.slices.entries import key_of
 
 
@@ -32,8 +32,8 @@ class MemoryLog:
     """A log, and a producer for it that acknowledges at its next poll."""
 
     def __init__(self, partitions: int = 2, token_chunk_partitions: int = 1) -> None:
-        self.partitions = {
-            spec.name: spec.partitions
+        self.laid_out = {
+            spec.name: spec.layout
             for spec in catalogue(keyed_partitions=partitions, token_chunk_partitions=token_chunk_partitions)
         }
         self.places: dict[tuple[str, int], list[RawRecord]] = {
@@ -42,12 +42,23 @@ class MemoryLog:
         self._left: int | None = None
         self._waiting: list[tuple[Any, int]] = []
 
+    @property
+    def partitions(self) -> dict[str, int]:
+        return {topic: layout.partitions for topic, layout in self.laid_out.items()}
+
+    def grow(self, more: int, *topics: str) -> None:
+        """Begin a new epoch of these topics."""
+        for topic in topics:
+            old = self.laid_out[topic]
+            self.laid_out[topic] = Layout(old.partitions + more, (*old.seams, old.partitions))
+            self.places |= {(topic, old.partitions + partition): [] for partition in range(more)}
+
     def put(self, topic: str, key: str, value: bytes, headers: Iterable[tuple[str, Any]] = ()) -> Position:
         """Append a record to the partition of its key."""
-        partition = partition_for(key, self.partitions[topic])
+        partition = self.laid_out[topic].partition(key)
         there = self.places[topic, partition]
         there.append(RawRecord(topic, partition, len(there), 1000 + len(there), key.encode(), value, tuple(headers)))
-        return Position(0, partition, len(there) - 1)
+        return self.laid_out[topic].position(partition, len(there) - 1)
 
     def say(self, topic: str, record: Any, key: str | None = None) -> Position:
         return self.put(topic, key or key_of(topic, record), encode(record), headers_of(record) or ())
@@ -67,7 +78,7 @@ class MemoryLog:
     def said(self, topic: str) -> list[tuple[Position, Any]]:
         """Every record of a topic, decoded."""
         return [
-            (Position(0, partition, raw.offset), decode(raw.value))
+            (self.laid_out[topic].position(partition, raw.offset), decode(raw.value))
             for partition in range(self.partitions[topic])
             for raw in self.places[topic, partition]
         ]
@@ -78,6 +89,9 @@ class MemoryLog:
 
     # What is used of topics.log.Log:
 
+    def layouts(self) -> dict[str, Layout]:
+        return dict(self.laid_out)
+
     def topics(self) -> dict[str, int]:
         return dict(self.partitions)
 
@@ -86,7 +100,7 @@ class MemoryLog:
         return dict.fromkeys(there, 0), {place: len(self.places[place]) for place in there}
 
     def read(self, start: Cut, stop: Cut) -> Iterator[list[RawRecord]]:
-        for place, until in sorted(stop.items()):
+        for place, until in sorted(stop.items(), reverse=True):  # in whatever order: so not in that of epochs
             yield self.places[place][start.get(place, 0) : until]
 
     # What is used of a producer:
@@ -98,7 +112,7 @@ class MemoryLog:
             if self._left == 0:
                 raise Killed
             self._left -= 1
-        assert partition == partition_for(key.decode(), self.partitions[topic])
+        assert partition == self.laid_out[topic].partition(key.decode())
         self._waiting.append((on_delivery, self.put(topic, key.decode(), value, headers).offset))
 
     def poll(self, timeout: float) -> int:

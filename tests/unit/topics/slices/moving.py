@@ -32,7 +32,7 @@ def exported(
 ) -> Manifest:
     return export_slice(
         cast(Log, log),
-        log.topics(),
+        log.layouts(),
         selection or Selection(),
         start or {},
         log.ends if stop is None else stop,

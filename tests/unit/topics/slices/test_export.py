@@ -119,7 +119,18 @@ def test_topics_partitions_and_spans_hold_together(incident: Incident, tmp_path:
 def test_keys_never_leave_and_users_only_when_asked_for(incident: Incident, tmp_path: Path) -> None:
     incident.log.say(
         DEAD_LETTERS,
-        DeadLetter(envelope("l"), ACCOUNT_EVENTS, 0, 1, "c", "E", "r", b"ada", b"\0" + b"ab" * 32, ()),
+        DeadLetter(
+            envelope=envelope("l"),
+            topic=ACCOUNT_EVENTS,
+            partition=0,
+            offset=1,
+            consumer="c",
+            error_type="E",
+            reason="r",
+            key=b"ada",
+            value=b"\0" + b"ab" * 32,
+            headers=(),
+        ),
         "ada",
     )
     exported(incident.log, tmp_path / "all")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections import defaultdict
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +18,7 @@ from hypothesis import strategies as st
 from schemas.account import UserCreated
 from schemas.conversation import ConversationRenamed, PromptSubmitted, RegenerateRequested
 from schemas.envelope import Position
-from tests.fakes.projection_logs import AT, Placed, envelope, logs, outcome, prompt, turn_of
+from tests.fakes.projection_logs import AT, Placed, envelope, logs, outcome, prompt, turn_of, used
 from tests.unit.topics.slices.incident import JOBS, Incident
 from tests.unit.topics.slices.memory import Killed, MemoryLog
 from tests.unit.topics.slices.moving import exported, ignored, imported, planned
@@ -229,7 +230,7 @@ def test_a_user_with_another_name_here_is_refused(incident: Incident, tmp_path: 
 def test_a_log_without_topics_is_refused(incident: Incident, tmp_path: Path) -> None:
     exported(incident.log, tmp_path / "s", Selection(user="ada"))
     there = MemoryLog()
-    del there.partitions[GENERATION_OUTCOMES]
+    del there.laid_out[GENERATION_OUTCOMES]
     with pytest.raises(SliceRefused, match="has no topic generation-outcomes"):
         imported(there, tmp_path / "s")
 
@@ -279,3 +280,38 @@ def test_an_outcome_repeated_by_a_recorder_stays_repeated(incident: Incident, tm
     same = [r for _, r in there.said(GENERATION_OUTCOMES) if r.turn.generation_id == ended.turn.generation_id]
     assert len(same) == 2
     assert imported(there, tmp_path / "s") == 0
+
+
+KEYED = (CONVERSATION_EVENTS, GENERATION_OUTCOMES, USAGE_RECORDS)
+
+
+def over_seams(log: MemoryLog, grown: Sequence[int]) -> None:
+    """Turns of three conversations before, between and after so many growths of the log."""
+    for epoch, more in enumerate((0, *grown)):
+        if more:
+            log.grow(more, *KEYED)
+        for number in range(3):
+            for n in range(2):
+                asked = prompt(f"conv-{number}", f"{epoch}-{n}", "ada", at_us=AT + epoch * 100 + n)
+                turn = turn_of(asked, log.say(CONVERSATION_EVENTS, asked))
+                ended = outcome(turn)
+                log.say(USAGE_RECORDS, used(ended, log.say(GENERATION_OUTCOMES, ended)))
+
+
+@pytest.mark.parametrize("grown", [(3,), (1, 5)])
+@pytest.mark.parametrize("grown_there", [(), (4,)])
+def test_a_log_of_several_epochs_arrives_in_its_order(
+    grown: Sequence[int], grown_there: Sequence[int], tmp_path: Path
+) -> None:
+    here, there = MemoryLog(), elsewhere()
+    over_seams(here, grown)
+    exported(here, tmp_path / "s")
+    for more in grown_there:
+        there.grow(more, *KEYED)
+    others = told(there)
+    assert imported(there, tmp_path / "s") == 3 * 2 * 3 * (len(grown) + 1)
+    after = told(there)
+    assert {place: said for place, said in after.items() if place not in others} == told(here)
+    check_references(there)
+    there.grow(2, *KEYED)
+    assert imported(there, tmp_path / "s") == 0, "what stands in an older epoch is found"

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from infra.clock import monotonic_s
-from projections.replay.looking_back import Check, Source
+from projections.replay.looking_back import Check, LogSource
 from projections.replay.spooling import close
 from topics.catalogue import CONVERSATION_EVENTS, DEAD_LETTERS, GENERATION_OUTCOMES, TOKEN_CHUNKS, Catalogue
 from topics.cuts import Cut, TopicPartition
 from topics.log import RawRecord
 
-MOST_RECORDS: Mapping[str, int] = {
+MAX_RECORDS: Mapping[str, int] = {
     TOKEN_CHUNKS: 10_000,
     CONVERSATION_EVENTS: 2_000,
     GENERATION_OUTCOMES: 2_000,
@@ -23,7 +23,7 @@ LOOK_BACK_S = 3.0
 
 
 def look_back(
-    log: Source,
+    log: LogSource,
     check: Check,
     topics: Catalogue,
     stop: Mapping[TopicPartition, int],
@@ -35,16 +35,18 @@ def look_back(
     Raises LogError; and as `check`.
     """
     until_s = monotonic_s() + LOOK_BACK_S
-    counts = {topic: topics[topic].partitions for topic in MOST_RECORDS}
+    counts = {topic: topics[topic].partitions for topic in MAX_RECORDS}
     held, _ = log.held(counts)
     since = log.at({topic: count for topic, count in counts.items() if topic != DEAD_LETTERS}, since_ms)
-    start = {place: max(held[place], since.get(place, 0), end - MOST_RECORDS[place[0]]) for place, end in stop.items()}
+    start = {place: max(held[place], since.get(place, 0), end - MAX_RECORDS[place[0]]) for place, end in stop.items()}
     letters = {place: end for place, end in stop.items() if place[0] == DEAD_LETTERS}
     for part in (letters, {place: end for place, end in stop.items() if place not in letters}):
         _read(log, check, start, part, until_s, take)
 
 
-def _read(log: Source, check: Check, start: Cut, stop: Cut, until_s: float, take: Callable[[RawRecord], None]) -> None:
+def _read(
+    log: LogSource, check: Check, start: Cut, stop: Cut, until_s: float, take: Callable[[RawRecord], None]
+) -> None:
     batches = log.read(start, stop)
     try:
         for batch in batches:

@@ -1,4 +1,4 @@
-"""The worker process: `python -m inference_workers`. Read from top to bottom: settings, connections, work, stop.
+"""The worker process: jobs become answers in token-chunks. Read from top to bottom: connections, work, stop.
 
 VERBATIM_INSTANCE names the worker stably over restarts (static group membership); without it the worker is a dynamic
 member of its group. With `--spare` it is named later, by a line on its standard input, and waits for that line with
@@ -8,16 +8,12 @@ everything ready but its place in the group (see inference_workers.spare).
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
-import signal
 import socket
 import sys
 from contextlib import AsyncExitStack
 
-import uvloop
-
-from inference_workers.attempt import Bench
+from inference_workers.attempt import WorkerContext
 from inference_workers.engines import Engines, import_adapters
 from inference_workers.engines.persevering import PerseveringEngine
 from inference_workers.job_reader import JobReader
@@ -26,28 +22,25 @@ from inference_workers.ports import Engine, EngineError
 from inference_workers.publishing import BUSY_LINGER_MS, Outlet
 from inference_workers.spare import NotOrders, Orders, move_output, wait_for_orders
 from inference_workers.worker import Worker
-from infra.exits import EXIT_NEWER, newer_in
+from infra.heap import keep_out_of_collections
 from infra.lifesign import LIFESIGN_VARIABLE, LifeSign
-from infra.logging import configure, get_logger
-from infra.models.catalogue import ModelCatalogue, ModelsFileError
+from infra.logging import get_logger
+from infra.models.catalogue import ModelCatalogue
+from infra.processes.runner import run, run_loop, stop_event
 from infra.runtime.metrics import tell_build
 from infra.runtime.metrics_server import METRICS
-from infra.settings import Settings, SettingsError, load
-from infra.speaking import speak
-from schemas.codec import NewerRecord
+from infra.settings import INSTANCE_VARIABLE, Settings
 from topics.catalogue import (
     CONTROL,
     GENERATION_OUTCOMES,
     SERVICE_CLASSES,
-    catalogue,
     jobs_topic,
 )
-from topics.counts import on_broker
-from topics.errors import LogError
+from topics.counts import configured, on_broker
 from topics.producer import LogProducer
 from topics.tail import Tail
 
-INSTANCE_VARIABLE = "VERBATIM_INSTANCE"
+SPARE = "--spare"
 GRACE_S = 2.0
 FIRST_ASSIGNMENT_S = 15.0
 
@@ -62,12 +55,8 @@ async def run_worker(
     Raises LogError when the log is away at the start or for good, NotOrders when a spare is told nonsense.
     """
     properties, pool = settings.kafka.client_properties(), settings.worker.pool
-    configured = catalogue(
-        tuple(dict.fromkeys((*models.pools, pool))),
-        keyed_partitions=settings.kafka.keyed_partitions,
-        token_chunk_partitions=settings.kafka.token_chunk_partitions,
-    )
-    topics = await asyncio.to_thread(on_broker, properties, configured)
+    wanted = configured(settings.kafka, tuple(dict.fromkeys((*models.pools, pool))))
+    topics = await asyncio.to_thread(on_broker, properties, wanted)
     instance = os.environ.get(INSTANCE_VARIABLE)
     async with AsyncExitStack() as opened:
         calm = LogProducer(properties, topics, linger_ms=0, client_id="verbatim-worker-calm")
@@ -81,7 +70,7 @@ async def run_worker(
         engines = PerseveringEngine(Engines(served, settings.triton.grpc))
         opened.push_async_callback(engines.aclose)
         lookback = Lookback(properties)
-        bench = Bench(
+        context = WorkerContext(
             engine=engines,
             models=models,
             lookback=lookback,
@@ -90,7 +79,7 @@ async def run_worker(
             still_owner=lambda job: worker.still_owner(job),
             pool=pool,
         )
-        worker = Worker(bench, topics, calm, slots=settings.worker.slots)
+        worker = Worker(context, topics, calm, slots=settings.worker.slots)
         control = Tail(properties, CONTROL, worker.signals.on_control)
         outcomes = Tail(properties, GENERATION_OUTCOMES, worker.signals.on_outcomes, lazy=True)
         for tail, topic in ((control, CONTROL), (outcomes, GENERATION_OUTCOMES)):
@@ -157,63 +146,20 @@ async def _check(engines: Engine) -> None:
         _log.warning("an engine is not ready", code=error.code, reason=error.message)
 
 
-async def _main(settings: Settings, models: ModelCatalogue, as_spare: bool) -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for signum in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(signum, stop.set)
-    await run_worker(settings, models, stop, as_spare=as_spare)
+def work(settings: Settings) -> None:
+    """Work until a stop. Raises what `run_worker` does."""
+    models = ModelCatalogue.load(settings.models)
+    # What was imported lives as long as the process: a collection need not look at it again and again.
+    keep_out_of_collections()
+
+    async def until_stopped() -> None:
+        await run_worker(settings, models, stop_event(), as_spare=SPARE in sys.argv[1:])
+
+    run_loop(until_stopped())
 
 
 def main() -> int:
-    """Exit status 0 after a stop, 1 when the log ended the work, 2 for wrong settings or arguments, 3 at a record of a
-    newer release."""
-    as_spare = sys.argv[1:] == ["--spare"]
-    if sys.argv[1:] and not as_spare:
-        print("usage: python -m inference_workers [--spare]", file=sys.stderr)
-        return 2
-    try:
-        settings = load()
-        speak(settings)
-        models = ModelCatalogue.load(settings.models)
-    except (SettingsError, ModelsFileError) as error:
-        print(error, file=sys.stderr)
-        return 2
-    configure("worker", settings.log_level)
-    tell_build("worker", os.environ.get(INSTANCE_VARIABLE, ""), settings.log.level)
-    METRICS.serve(settings.metrics.port)
-    # What was imported lives as long as the process: a collection need not look at it again and again.
-    gc.collect()
-    gc.freeze()
-    try:
-        uvloop.run(_main(settings, models, as_spare))
-    except LogError as error:
-        return _ended_by(error)
-    except NewerRecord as error:
-        _log.critical("the work ended", reason=str(error))
-        return EXIT_NEWER
-    except BaseExceptionGroup as group:
-        if (newer := newer_in(group)) is not None:
-            _log.critical("the work ended", reason=str(newer))
-            return EXIT_NEWER
-        expected, rest = group.split((LogError, NotOrders))
-        if rest is not None or expected is None:
-            raise
-        return _ended_by(*_leaves(expected))
-    return 0
-
-
-def _ended_by(*errors: Exception) -> int:
-    for error in errors:
-        _log.error("the work ended", reason=str(error))
-    return 1
-
-
-def _leaves(group: BaseExceptionGroup[Exception]) -> list[Exception]:
-    found: list[Exception] = []
-    for error in group.exceptions:
-        found += _leaves(error) if isinstance(error, BaseExceptionGroup) else [error]
-    return found
+    return run("worker", work, outside=(NotOrders,), arguments=(SPARE,))
 
 
 if __name__ == "__main__":

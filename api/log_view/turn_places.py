@@ -20,7 +20,7 @@ async def turn_place_of(
     Raises ApiError: 404 for unknown ones, others' and deleted ones alike, 503 where the projections are behind.
     """
     checked_id("generation", generation_id)
-    shown = await fresh.catch_up(fresh.asked)
+    shown = await fresh.catch_up(fresh.position)
     row = await reads.generation(generation_id)
     if row is None:
         # It may have begun a moment ago, in this process or another.

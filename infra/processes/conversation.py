@@ -1,21 +1,25 @@
-"""The conversation agent with the history that it reads from the projections: streams may not know projections, so the
-two meet here.
+"""The conversation process: prompts become jobs.
+
+Its agent reads history from the projections: streams may not know projections, so the two meet here.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from infra.cassandra import StoreUnavailable
 from infra.models.catalogue import ModelCatalogue
 from infra.moderation.policy_file import load_policy
+from infra.processes.runner import run
 from infra.settings import Settings
 from projections.facade import Projections
 from projections.history import ProjectedHistory
 from streams.conversation.agent import make_conversation_app
 from streams.conversation.ports import HistoryPort, NoHistory
 from streams.faust.app import StreamApp
+from streams.faust.running import run_app
 
 
 class _History(ProjectedHistory):
@@ -34,7 +38,7 @@ class _History(ProjectedHistory):
 
 
 def conversation_app(settings: Settings) -> StreamApp:
-    """The conversation process's Faust application. Raises what `streams.faust.mistakes` explains."""
+    """The process' Faust application. Raises SettingsError, ModelsFileError, PolicyError."""
     models = ModelCatalogue.load(settings.models)
 
     @asynccontextmanager
@@ -46,3 +50,11 @@ def conversation_app(settings: Settings) -> StreamApp:
             await projections.aclose()
 
     return make_conversation_app(settings, models, load_policy(settings.policy), open_history, (StoreUnavailable,))
+
+
+def main() -> int:
+    return run("conversation", lambda settings: run_app(lambda: conversation_app(settings)))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,11 @@
+"""What a user got wrong in a setting or a file: told in one line, never with a traceback."""
+
+from __future__ import annotations
+
+from infra.models.chat_templates import TemplateError
+from infra.models.spec import ModelsFileError
+from infra.models.tokenizers import TokenizerError
+from infra.moderation.policy_file import PolicyError
+from infra.settings import SettingsError
+
+MISTAKES = (SettingsError, ModelsFileError, PolicyError, TokenizerError, TemplateError)

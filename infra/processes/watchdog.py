@@ -1,0 +1,25 @@
+"""The watchdog process: a turn that nobody ends by its deadline is ended."""
+
+from __future__ import annotations
+
+import sys
+
+from infra.models.catalogue import ModelCatalogue
+from infra.processes.runner import run
+from infra.settings import Settings
+from streams.faust.app import StreamApp
+from streams.faust.running import run_app
+from streams.watchdog.agent import make_watchdog_app
+
+
+def watchdog_app(settings: Settings) -> StreamApp:
+    """The process' Faust application."""
+    return make_watchdog_app(settings, ModelCatalogue.load(settings.models))
+
+
+def main() -> int:
+    return run("watchdog", lambda settings: run_app(lambda: watchdog_app(settings)))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
