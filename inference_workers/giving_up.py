@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from inference_workers.custody import Job
+from inference_workers.job_table import Job
 from infra.clock import now_us
 from infra.logging import get_logger
 from schemas import ids

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from confluent_kafka import Message
 
-from inference_workers.custody import Delivery
+from inference_workers.job_table import Delivery
 from inference_workers.jobs import Jobs
 from inference_workers.letters import Letters
 from infra.exits import tell_newer
@@ -57,7 +57,7 @@ class Intake:
             else:
                 self._fail(newer)
         except UndecodableRecord as error:
-            self._bury(message, delivery, error)
+            self._park(message, delivery, error)
         else:
             self._letters.is_job()
             self._jobs.take(request, delivery)
@@ -85,7 +85,7 @@ class Intake:
         tell_newer(_log, newer, delivery.topic, delivery.partition, delivery.offset)
         self._fail(newer)
 
-    def _bury(self, message: Message, delivery: Delivery, error: Exception) -> None:
+    def _park(self, message: Message, delivery: Delivery, error: Exception) -> None:
         """A record that is no job goes to the dead letters; the partition moves on once it is there."""
 
         def done() -> None:
@@ -93,5 +93,5 @@ class Intake:
             self._moved()
 
         if self._tasks is not None:
-            burial = self._tasks.create_task(self._letters.bury(message, delivery, error, done))
-            burial.add_done_callback(lambda _: self._moved())
+            parking = self._tasks.create_task(self._letters.park(message, delivery, error, done))
+            parking.add_done_callback(lambda _: self._moved())

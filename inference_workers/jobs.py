@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from confluent_kafka import Message
 
-from inference_workers.custody import Custody, Delivery, Interrupt, Job
 from inference_workers.job_reader import Partition
+from inference_workers.job_table import Delivery, Interrupt, Job, JobTable
 from inference_workers.metrics import CONSUMED, HELD, WAITING
 from inference_workers.scheduling import FairQueue
 from infra.clock import monotonic_s
@@ -15,7 +15,7 @@ from schemas.generation import GenerationRequested
 from topics.commits import CommitTracker
 
 MAX_UNCOMMITTED = 5000
-"""Jobs in custody, most of them ended and awaiting their outcome, at which reading stops: the recorder is away."""
+"""Jobs held, most of them ended and awaiting their outcome, at which reading stops: the recorder is away."""
 
 
 class Jobs:
@@ -26,11 +26,11 @@ class Jobs:
         self._queue: FairQueue[Job] = FairQueue(
             window=max(64, 2 * slots), user_limit=max(1, slots - max(1, slots // 8))
         )
-        self.custody = Custody()
+        self.table = JobTable()
         self._tracker = CommitTracker()
         self._old_below: dict[Partition, int] = {}
         WAITING.set_function(lambda: len(self._queue))
-        HELD.set_function(lambda: len(self.custody))
+        HELD.set_function(lambda: len(self.table))
 
     @property
     def window_is_full(self) -> bool:
@@ -40,7 +40,7 @@ class Jobs:
     @property
     def uncommitted_are_full(self) -> bool:
         """Whether as many are here as may be, most of them ended."""
-        return len(self.custody) >= MAX_UNCOMMITTED
+        return len(self.table) >= MAX_UNCOMMITTED
 
     def assigned(self, ends: Mapping[Partition, int]) -> None:
         """Partitions came; jobs below these offsets may have been delivered before."""
@@ -59,13 +59,13 @@ class Jobs:
 
     def take(self, request: GenerationRequested, delivery: Delivery) -> None:
         """A job is ours, and waits. One that is here already gets another delivery."""
-        known = self.custody.get(request.turn.generation_id)
+        known = self.table.get(request.turn.generation_id)
         if known is not None:
             known.deliveries.append(delivery)
             return
         below = self._old_below.get((delivery.topic, delivery.partition), 0)
         job = Job(request, [delivery], request.maybe_repeat or delivery.offset < below)
-        self.custody.take(job)
+        self.table.take(job)
         self._enqueue(job)
 
     def next(self) -> Job | None:
@@ -79,10 +79,10 @@ class Jobs:
 
     def again(self, job: Job) -> bool:
         """Let a job wait once more, looking back first; one that was lost meanwhile is let go. Whether it waits."""
-        if self.custody.get(job.generation_id) is not job:
+        if self.table.get(job.generation_id) is not job:
             return False
         if not job.deliveries:
-            self.custody.release(job)
+            self.table.release(job)
             return False
         job.old, job.ended_at_s = True, None
         self._enqueue(job)
@@ -100,7 +100,7 @@ class Jobs:
         CONSUMED.handled(len(job.deliveries))
         for delivery in job.deliveries:
             self.done_with(delivery)
-        self.custody.release(job)
+        self.table.release(job)
 
     def committable(self) -> dict[Partition, int]:
         """Per partition the offset to commit, where it has moved since the last call."""
@@ -113,7 +113,7 @@ class Jobs:
     def forget(self, partitions: list[Partition], why: Interrupt) -> list[Job]:
         """Drop these partitions' deliveries and the jobs that have no other; returns those that still stop."""
         gone, stopping, waiting = set(partitions), [], set()
-        for job in self.custody:
+        for job in self.table:
             job.deliveries[:] = [d for d in job.deliveries if (d.topic, d.partition) not in gone]
             if job.deliveries:
                 continue
@@ -122,7 +122,7 @@ class Jobs:
                 stopping.append(job)
             else:
                 waiting.add(id(job))
-                self.custody.release(job)
+                self.table.release(job)
         self._queue.remove(waiting)
         return stopping
 

@@ -6,11 +6,10 @@ from collections.abc import Callable
 
 from confluent_kafka import Message
 
-from inference_workers.custody import Custody, Interrupt, Job
+from inference_workers.job_table import Interrupt, Job, JobTable
 from infra.runtime.bounded import Seen
-from schemas.codec import NewerRecord, UndecodableRecord, decode
-from schemas.control import CancelRequested
-from schemas.outcome import Outcome
+from schemas.codec import NewerRecord, UndecodableRecord
+from topics.catalogue import CONTROL, GENERATION_OUTCOMES
 
 MAX_DOORBELLS = 10_000
 
@@ -18,8 +17,8 @@ MAX_DOORBELLS = 10_000
 class Signals:
     """`finish` is called with each job that has its end and its outcome."""
 
-    def __init__(self, custody: Custody, finish: Callable[[Job], None]) -> None:
-        self._custody = custody
+    def __init__(self, jobs: JobTable, finish: Callable[[Job], None]) -> None:
+        self._jobs = jobs
         self._finish = finish
         self._doorbells: Seen[str] = Seen(MAX_DOORBELLS)
 
@@ -31,12 +30,10 @@ class Signals:
         """Doorbells: stop what has been ended from outside, remember (boundedly) what has not come yet."""
         for message in messages:
             try:
-                bell = decode(message.value() or b"")
+                bell = CONTROL.decode(message.value())
             except (UndecodableRecord, NewerRecord):
                 continue  # the truth is in token-chunks; a damaged doorbell costs time alone
-            if not isinstance(bell, CancelRequested):
-                continue
-            job = self._custody.get(bell.generation_id)
+            job = self._jobs.get(bell.generation_id)
             if job is not None:
                 job.old = True
                 job.stop(Interrupt.CANCELLED)
@@ -47,13 +44,13 @@ class Signals:
         """Outcomes of generations. Only those of conversations that have a job here are decoded."""
         for message in messages:
             key = message.key()
-            if not isinstance(key, bytes) or not self._custody.has_conversation(key):
+            if not isinstance(key, bytes) or not self._jobs.has_conversation(key):
                 continue
             try:
-                outcome = decode(message.value() or b"")
+                outcome = GENERATION_OUTCOMES.decode(message.value())
             except (UndecodableRecord, NewerRecord):
                 continue  # no outcome of ours; the sweep asks the log itself
-            job = self._custody.get(outcome.turn.generation_id) if isinstance(outcome, Outcome) else None
+            job = self._jobs.get(outcome.turn.generation_id)
             if job is not None:
                 self._seen(job)
 

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from inference_workers.attempt import Attempt, Bench, NotOwner
-from inference_workers.custody import Interrupt, Job
+from inference_workers.attempt import Attempt, NotOwner, WorkerContext
+from inference_workers.job_table import Interrupt, Job
 from inference_workers.jobs import Jobs
 from inference_workers.letters import Letters
 from inference_workers.metrics import AGAIN, ENDED, INTERRUPTED, RUNNING, SLOTS
@@ -34,7 +34,7 @@ class Slots:
 
     def __init__(
         self,
-        bench: Bench,
+        context: WorkerContext,
         topics: Catalogue,
         jobs: Jobs,
         letters: Letters,
@@ -44,7 +44,7 @@ class Slots:
         fail: Callable[[Exception], None],
         changed: Callable[[], None],
     ) -> None:
-        self._bench = bench
+        self._context = context
         self._topics = topics
         self._jobs = jobs
         self._letters = letters
@@ -61,7 +61,7 @@ class Slots:
 
     def named(self, worker: str) -> None:
         """The worker is called so from now on."""
-        self._bench = replace(self._bench, worker=worker)
+        self._context = replace(self._context, worker=worker)
 
     def open(self, tasks: asyncio.TaskGroup) -> None:
         self._tasks = tasks
@@ -113,14 +113,14 @@ class Slots:
         if self._rung(job.generation_id):
             job.old = True  # something ended it before it came: the log knows
         first = job.deliveries[0]
-        attempt = Attempt(self._bench, job, self._topics.position(first.topic, first.partition, first.offset))
+        attempt = Attempt(self._context, job, self._topics.position(first.topic, first.partition, first.offset))
         try:
             await attempt.run()
         except NotOwner:
             # Its partition may be ours all the same, after a stall: then nobody else will work at it.
             if job.deliveries:
                 return True
-            self._jobs.custody.release(job)
+            self._jobs.table.release(job)
             return False
         except (FatalLogError, NewerRecord) as error:
             self._fail(error)
@@ -153,7 +153,7 @@ class Slots:
                 # Its partition may have come back while it was being stopped, and the job with it.
                 if job.deliveries and self._tasks is not None:
                     return True
-                self._jobs.custody.release(job)
+                self._jobs.table.release(job)
             case Interrupt.BROKEN:
                 if isinstance(job.broken, FatalLogError):
                     self._fail(job.broken)

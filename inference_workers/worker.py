@@ -15,10 +15,10 @@ from collections.abc import Callable, Mapping
 
 from confluent_kafka import Message
 
-from inference_workers.attempt import Bench
-from inference_workers.custody import Interrupt, Job
+from inference_workers.attempt import WorkerContext
 from inference_workers.intake import Intake
 from inference_workers.job_reader import JobReader, Partition
+from inference_workers.job_table import Interrupt, Job
 from inference_workers.jobs import Jobs
 from inference_workers.letters import Letters
 from inference_workers.metrics import CONSUMED, LETTERS_FULL, UNCOMMITTED_FULL, WINDOW_FULL
@@ -41,13 +41,13 @@ class Worker:
     Wire `signals` to the tails of control and outcomes, give it its reader by `attach`, then `run` it.
     """
 
-    def __init__(self, bench: Bench, topics: Catalogue, letters: LogProducer, *, slots: int) -> None:
-        self._lookback = bench.lookback
+    def __init__(self, context: WorkerContext, topics: Catalogue, letters: LogProducer, *, slots: int) -> None:
+        self._lookback = context.lookback
         self._letters = Letters(letters, self._fail)
         self._jobs = Jobs(slots=slots)
-        self.signals = Signals(self._jobs.custody, self._jobs.finish)
+        self.signals = Signals(self._jobs.table, self._jobs.finish)
         self._slots = Slots(
-            bench,
+            context,
             topics,
             self._jobs,
             self._letters,
@@ -60,7 +60,7 @@ class Worker:
             topics,
             self._jobs,
             self._letters,
-            is_set_aside=bench.lookback.is_set_aside,
+            is_set_aside=context.lookback.is_set_aside,
             fail=self._fail,
             moved=self._moved,
         )
@@ -85,7 +85,7 @@ class Worker:
 
         Raises LogError when the log will never take or give anything to this process again.
         """
-        verification = Verification(self._jobs.custody, self._lookback, self._jobs.finish, self._slots.again)
+        verification = Verification(self._jobs.table, self._lookback, self._jobs.finish, self._slots.again)
         async with asyncio.TaskGroup() as tasks:
             self._intake.open(tasks)
             self._slots.open(tasks)
@@ -111,7 +111,7 @@ class Worker:
                 await self._slots.idle.wait()
         except TimeoutError:
             _log.info("handing over", running=self._slots.running)
-        for job in self._jobs.custody:
+        for job in self._jobs.table:
             job.stop(Interrupt.HANDED_OVER)
         await self._slots.idle.wait()
         self._commit()

@@ -75,17 +75,17 @@ class ValueRefused(StoreRefused):
     """The store will never take these values; it takes others."""
 
 
-async def side_by_side(*operations: Coroutine[Any, Any, T]) -> list[T]:
+async def run_concurrently(*operations: Coroutine[Any, Any, T]) -> list[T]:
     """The results of operations that run at the same time. When some fail, raises one StoreError for all of them."""
     try:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(operation) for operation in operations]
     except* StoreError as errors:
-        raise _gravest(errors) from None
+        raise _most_severe(errors) from None
     return [task.result() for task in tasks]
 
 
-def _gravest(errors: BaseExceptionGroup[StoreError]) -> StoreError:
+def _most_severe(errors: BaseExceptionGroup[StoreError]) -> StoreError:
     """A refusal before an outage, for it will not go away."""
     flat = [error for error in leaves(errors) if isinstance(error, StoreError)]
     return next((error for error in flat if isinstance(error, StoreRefused)), flat[0])

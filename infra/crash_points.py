@@ -53,7 +53,7 @@ POINTS: tuple[str, ...] = (
     "stream.before_commit",
     "stream.after_commit",
     "stream.before_acknowledge",
-    "backfill.before_diary",
+    "backfill.before_log",
     "backfill.before_promoted",
     "import.mid_append",
 )

@@ -13,8 +13,8 @@ from infra.runtime.bounded import Bounded
 from schemas.envelope import Position
 from topics.catalogue import CONVERSATION_EVENTS
 
-MOST_CONVERSATIONS = 20_000
-MOST_USERS = 20_000
+MAX_CONVERSATIONS = 20_000
+MAX_USERS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Written:
 class OwnWrites:
     """By conversation, and by user for what lists them; the least recently written is forgotten first."""
 
-    def __init__(self, most: int = MOST_CONVERSATIONS, most_users: int = MOST_USERS) -> None:
+    def __init__(self, most: int = MAX_CONVERSATIONS, most_users: int = MAX_USERS) -> None:
         self._written: Bounded[str, Written] = Bounded(most)
         self._by_user: Bounded[str, PositionToken] = Bounded(most_users)
 

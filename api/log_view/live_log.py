@@ -17,8 +17,8 @@ from topics.cuts import TopicPartition
 from topics.errors import LogUnavailable
 from topics.log import RawRecord
 
-MOST_LISTENERS = 1000
-MOST_OF_A_KEY = 50
+MAX_LISTENERS = 1000
+MAX_OF_A_KEY = 50
 """So many listen for the same records: one user cannot take all the places there are."""
 START_S = 5.0
 """How long a listener waits for the tail to begin."""
@@ -97,10 +97,10 @@ class LiveLog:
         if self._closed:
             raise LogUnavailable("this process is stopping")
         of_a_key = max((len(self._by_key.get(key, ())) for key in listener.keys or ()), default=0)
-        if len(self._listeners) >= MOST_LISTENERS or of_a_key >= MOST_OF_A_KEY:
+        if len(self._listeners) >= MAX_LISTENERS or of_a_key >= MAX_OF_A_KEY:
             LOOKS_LIMITED.labels("room").inc()
-            of_one = f"{MOST_OF_A_KEY} readers already follow these records" if of_a_key >= MOST_OF_A_KEY else None
-            raise Overloaded(of_one or f"{MOST_LISTENERS} readers already follow the log")
+            of_one = f"{MAX_OF_A_KEY} readers already follow these records" if of_a_key >= MAX_OF_A_KEY else None
+            raise Overloaded(of_one or f"{MAX_LISTENERS} readers already follow the log")
         self._listeners.add(listener)
         for key in listener.keys or ():
             self._by_key.setdefault(key, set()).add(listener)

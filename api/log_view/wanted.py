@@ -12,7 +12,7 @@ from schemas.codec import record_type_of
 from schemas.generation import AttemptEnded, AttemptStarted, GenerationEnded, TokenChunk
 from topics.log import RawRecord
 
-MOST_EVENTS = 1000
+MAX_EVENTS = 1000
 _UNTOLD = frozenset((UNDECODABLE, NEWER))
 _CHUNKS = frozenset((TokenChunk.__name__, UNDECODABLE, NEWER))
 _STREAM = _CHUNKS | {kind.__name__ for kind in (AttemptStarted, AttemptEnded, GenerationEnded)}

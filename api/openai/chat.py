@@ -26,7 +26,7 @@ from api.streaming.waiting import ended_within
 from api.turns.ask import ask
 from api.turns.cancelling import cancel
 from api.turns.intents import Asking, PromptIntent
-from api.turns.openings import Opened
+from api.turns.joining import Opened
 from api.turns.ports import AskPorts, Turns
 from infra.clock import monotonic_s
 from infra.logging import get_logger

@@ -9,7 +9,7 @@ from api.http.headers import POSITION_HEADER, REPLAYED_HEADER
 from api.streaming.frames import EventFrames, usage_json
 from api.streaming.sources import Source, text_of
 from api.streaming.sse import EventStream
-from api.turns.openings import Opened
+from api.turns.joining import Opened
 from api.turns.ports import TurnPorts
 
 

@@ -6,7 +6,7 @@ import contextlib
 
 from api.consistency.commanding import Author
 from api.consistency.ports import CommandLog
-from api.turns.openings import Opened
+from api.turns.joining import Opened
 from infra.crash_points import crash_point
 from schemas.codec import encode
 from schemas.control import CancelRequested

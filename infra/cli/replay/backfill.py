@@ -77,7 +77,7 @@ def listed(as_json: JsonOption = False, state: StateOption = None) -> None:
         from streams.backfill.shadow import Shadow, shadows
 
         with _opened(state) as work:
-            found = [(name, Shadow(work.properties, work.log, name).diary()) for name in shadows(work.log)]
+            found = [(name, Shadow(work.properties, work.log, name).backfill_log()) for name in shadows(work.log)]
         if as_json:
             print(json.dumps(as_rows(found), ensure_ascii=False))
         else:

@@ -17,7 +17,7 @@ from infra.cli.terminal import UserError, complain, end_quietly, one_line
 
 if TYPE_CHECKING:
     from infra.cli.replay.dlq_work import Letters
-    from topics.letter_box import Listed
+    from topics.dead_letter_index import Listed
 
 IdArgument = Annotated[str, typer.Argument(metavar="ID", help="A dead letter's id, as `list` shows it.")]
 TopicOption = Annotated[str | None, typer.Option("--topic", metavar="TOPIC", help="Only records of this topic.")]

@@ -14,7 +14,7 @@ from infra.cli.tail_lines import Seen, as_json, read
 from infra.cli.terminal import one_line, printable
 from schemas.codec import NewerRecord, UndecodableRecord, decode, record_type_of
 from schemas.dead_letter import DeadLetter
-from topics.letter_box import Listed
+from topics.dead_letter_index import Listed
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _WIDTH = 160

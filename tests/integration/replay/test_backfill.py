@@ -108,7 +108,7 @@ async def test_a_wrong_price_is_put_right_and_nothing_is_deleted(ground: Ground)
     wrong = {one.turn.generation_id: one.cost_micros for one in ground.outcomes}
 
     with agent_process(ground.settings, "infra.processes.projector", ground.folder / "projector.log"):
-        ground.replay.process(*run, status=EXIT_STATUS, VERBATIM_CRASHPOINT="backfill.before_diary")
+        ground.replay.process(*run, status=EXIT_STATUS, VERBATIM_CRASHPOINT="backfill.before_log")
         assert "covers 0 of" in ground.replay("backfill", "diff", name, status=1)
         assert "covers 0 of" in ground.replay("backfill", "promote", name, "--yes", status=1)
         assert f"{name}: " in ground.replay(*run)

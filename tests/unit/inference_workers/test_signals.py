@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from confluent_kafka import Message
 
-from inference_workers.custody import Custody, Delivery, Interrupt, Job
+from inference_workers.job_table import Delivery, Interrupt, Job, JobTable
 from inference_workers.signals import MAX_DOORBELLS, Signals
 from schemas.codec import encode
 from schemas.control import CancelRequested
@@ -43,9 +43,9 @@ def arriving(*records: Record) -> list[Message]:
 
 class Desk:
     def __init__(self) -> None:
-        self.custody = Custody()
+        self.jobs = JobTable()
         self.finished: list[Job] = []
-        self.signals = Signals(self.custody, self.finished.append)
+        self.signals = Signals(self.jobs, self.finished.append)
         request = GenerationRequested(
             envelope=envelope(),
             turn=TURN,
@@ -65,7 +65,7 @@ class Desk:
         task = Task()
         if running:
             self.job.task = cast(Any, task)
-        self.custody.take(self.job)
+        self.jobs.take(self.job)
         return task
 
 
@@ -146,12 +146,12 @@ def test_strangers_change_nothing() -> None:
     assert desk.finished == []
 
 
-def test_custody_counts_conversations() -> None:
+def test_the_job_table_counts_conversations() -> None:
     desk = Desk()
     key = TURN.conversation_id.encode()
     desk.held()
-    assert desk.custody.has_conversation(key)
-    desk.custody.release(desk.job)
-    desk.custody.release(desk.job)
-    assert not desk.custody.has_conversation(key)
-    assert len(desk.custody) == 0
+    assert desk.jobs.has_conversation(key)
+    desk.jobs.release(desk.job)
+    desk.jobs.release(desk.job)
+    assert not desk.jobs.has_conversation(key)
+    assert len(desk.jobs) == 0

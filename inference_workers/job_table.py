@@ -67,7 +67,7 @@ class Job:
 
 
 @dataclass(slots=True)
-class Custody:
+class JobTable:
     """All jobs, by generation and by conversation (outcomes are keyed by conversation)."""
 
     _by_generation: dict[str, Job] = field(default_factory=dict)

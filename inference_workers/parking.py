@@ -1,4 +1,4 @@
-"""Where records go that stand in a jobs topic and are no job."""
+"""Parks records of a job topic that are not jobs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ RETRYING = Retrying("worker.letter", RETRY_S, RETRY_S, GIVE_UP_S)
 _log = get_logger(__name__)
 
 
-async def bury(letters: LogProducer, message: Message, error: Exception) -> None:
+async def park(letters: LogProducer, message: Message, error: Exception) -> None:
     """Put a record into the dead letters; returns once its partition may move on.
 
     Raises FatalLogError when the log takes nothing from this process any more, or has taken nothing for GIVE_UP_S: the
