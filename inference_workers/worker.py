@@ -193,7 +193,7 @@ class Worker:
             if ended is not None:
                 self._ended(job, committable=not ended)
             return ended is None
-        if self.signals.rung(job.generation_id):
+        if self.signals.was_cancelled(job.generation_id):
             job.old = True  # something ended it before it came: the log knows
         first = job.deliveries[0]
         position = self._topics.position(first.topic, first.partition, first.offset)
