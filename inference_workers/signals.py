@@ -1,4 +1,4 @@
-"""What the tails tell a worker: cancel notices (a generation was ended from outside) and outcomes (a job may commit)."""
+"""The tails of a worker: cancel notices (a generation was ended from outside) and outcomes (a job can be committed)."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from confluent_kafka import Message
 
 from inference_workers.job_table import Interrupt, Job, JobTable
 from infra.runtime.bounded import Seen
-from schemas.codec import NewerRecord, UndecodableRecord, decode
-from schemas.control import CancelRequested
-from schemas.outcome import Outcome
+from schemas.codec import NewerRecord, UndecodableRecord
+from topics.catalogue import CONTROL, GENERATION_OUTCOMES
 
 MAX_CANCEL_NOTICES = 10_000
 
@@ -31,11 +30,9 @@ class Signals:
         """Cancel notices: stop what has been ended from outside, remember (boundedly) what has not come yet."""
         for message in messages:
             try:
-                notice = decode(message.value() or b"")
+                notice = CONTROL.decode(message.value())
             except (UndecodableRecord, NewerRecord):
                 continue  # the truth is in token-chunks; a damaged cancel notice costs time alone
-            if not isinstance(notice, CancelRequested):
-                continue
             job = self._jobs.get(notice.generation_id)
             if job is not None:
                 job.old = True
@@ -50,10 +47,10 @@ class Signals:
             if not isinstance(key, bytes) or not self._jobs.has_conversation(key):
                 continue
             try:
-                outcome = decode(message.value() or b"")
+                outcome = GENERATION_OUTCOMES.decode(message.value())
             except (UndecodableRecord, NewerRecord):
                 continue  # no outcome of ours; the sweep asks the log itself
-            job = self._jobs.get(outcome.turn.generation_id) if isinstance(outcome, Outcome) else None
+            job = self._jobs.get(outcome.turn.generation_id)
             if job is not None:
                 self._seen(job)
 

@@ -18,7 +18,8 @@ from infra.clock import monotonic_s
 from infra.logging import get_logger
 from infra.runtime.bounded import Bounded, Seen
 from schemas.account import ApiKeyCreated, ApiKeyRevoked
-from schemas.codec import NewerRecord, UndecodableRecord, decode
+from schemas.codec import NewerRecord, UndecodableRecord
+from topics.catalogue import ACCOUNT_EVENTS
 
 TTL_S = 5.0
 MAX_KEYS = 10_000
@@ -126,7 +127,7 @@ class KeyCache:
         """Records of account-events, as they come."""
         for record in records:
             try:
-                event = decode(record.value())
+                event = ACCOUNT_EVENTS.decode(record.value())
             except UndecodableRecord:
                 continue
             except NewerRecord as error:

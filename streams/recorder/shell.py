@@ -20,9 +20,9 @@ from infra.exits import tell_newer
 from infra.lifesign import LifeSign
 from infra.logging import get_logger
 from infra.runtime.metrics import ConsumerMetrics
-from schemas.codec import NewerRecord, UndecodableRecord, decode
+from schemas.codec import NewerRecord, UndecodableRecord
 from schemas.envelope import SealedContent, plain
-from schemas.generation import AttemptEnded, AttemptStarted, GenerationEnded, TokenChunk
+from schemas.generation import GenerationEnded, TokenChunk
 from streams.recorder.lookback import first_ends
 from streams.recorder.partition import DOUBT, PartitionState
 from streams.recorder.writing import Writing
@@ -41,7 +41,6 @@ COMMIT_EVERY_S = 0.5
 BREATH_S = 0.25
 FLUSH_S = 10.0
 MAX_BATCH = 2000
-_GENERATION_TYPES = (TokenChunk, AttemptStarted, AttemptEnded, GenerationEnded)
 OPEN_GENERATIONS = Gauge("verbatim_recorder_open_generations", "Generations whose end has not been read.")
 _log = get_logger(__name__)
 
@@ -69,6 +68,7 @@ class Recorder:
             }
         )
         self._writing = Writing(self._producer, topics)
+        self._decode = TOKEN_CHUNKS.decode
         self._partitions: dict[int, PartitionState] = {}
         self._doubtful: dict[int, dict[int, Message]] = {}
         self._is_member = False
@@ -136,9 +136,7 @@ class Recorder:
         if state is None:
             state = self._partitions[partition] = PartitionState(self._layout.epoch_of(partition), partition, offset)
         try:
-            record = decode(message.value())
-            if type(record) not in _GENERATION_TYPES:
-                raise UndecodableRecord(f"{type(record).__name__} does not belong in {TOKEN_CHUNKS}")
+            record = self._decode(message.value())
             if type(record) is TokenChunk and type(record.delta) is not str:
                 plain(record.delta)
             ended = state.apply(record, offset)
@@ -169,7 +167,8 @@ class Recorder:
         while self._doubtful:
             partition, messages = self._doubtful.popitem()
             state = self._partitions[partition]
-            doubtful = {offset: decode(message.value()) for offset, message in messages.items()}
+            read = {offset: self._decode(message.value()) for offset, message in messages.items()}
+            doubtful = {offset: end for offset, end in read.items() if isinstance(end, GenerationEnded)}
             found = first_ends(self._properties, self._layout.epoch_of(partition), partition, doubtful, self._breathe)
             for offset, message in messages.items():
                 fold = found.get(offset)

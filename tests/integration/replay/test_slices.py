@@ -20,7 +20,7 @@ from infra.ids import draw_id
 from infra.models.catalogue import ModelCatalogue
 from infra.settings import Settings
 from schemas import ids
-from schemas.codec import UndecodableRecord, decode
+from schemas.codec import UndecodableRecord
 from schemas.conversation import PromptSubmitted
 from schemas.envelope import Envelope, Position
 from schemas.generation import GenerationRequested
@@ -147,7 +147,7 @@ async def judged_and_billed(running: Running, conversation: str) -> None:
         if message.key() != conversation.encode():
             continue
         try:
-            outcome = decode(message.value())
+            outcome = GENERATION_OUTCOMES.decode(message.value())
         except UndecodableRecord:
             continue
         turn, envelope = outcome.turn, Envelope(draw_id(), now_us(), None, "r", "system:test")

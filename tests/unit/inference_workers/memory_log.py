@@ -67,7 +67,8 @@ class MemoryLog:
 
     @property
     def letters(self) -> list[DeadLetter]:
-        return [decode(message.value()) for message in self.of(DEAD_LETTERS)]
+        letters = [DEAD_LETTERS.decode(message.value()) for message in self.of(DEAD_LETTERS)]
+        return [letter for letter in letters if isinstance(letter, DeadLetter)]
 
     @property
     def generation(self) -> list[Any]:

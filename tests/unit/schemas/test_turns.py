@@ -43,6 +43,7 @@ def test_a_command_of_version_1_names_no_price_no_account_and_no_model_version()
         named = samples(record_type)["full"]
         silent = replace(named, price=None, account="", model_version="", **_counted(record_type))
         found = decode(encode(silent))
+        assert isinstance(found, PromptSubmitted | RegenerateRequested)
         assert (found.price, found.account, found.model_version) == (None, "", "")
         assert account_of(found) == found.user_id
         assert turn_of(found, CAUSE, PRICE) == turn_of(named, CAUSE, PRICE)

@@ -158,6 +158,7 @@ class World:
         first: dict[str, UsageRerated] = {}
         for value in self.partitions[SHADOW_RECORDS]:
             record = decode(value)
+            assert isinstance(record, UsageRerated)
             assert first.setdefault(record.envelope.event_id, record) == record
         return sorted(first.values(), key=lambda record: (record.outcome.partition, record.outcome.offset))
 
