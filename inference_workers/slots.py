@@ -28,7 +28,7 @@ _log = get_logger(__name__)
 class Slots:
     """`open` before anything is to begin, `close` before it is to end.
 
-    `rung`: whether a generation was ended before its job came. `fail` is told what must end the process; `changed` is
+    `was_cancelled`: whether a generation was ended before its job came. `fail` is told what must end the process; `changed` is
     called when there may be room for more jobs, or none any more.
     """
 
@@ -40,7 +40,7 @@ class Slots:
         letters: Letters,
         *,
         slots: int,
-        rung: Callable[[str], bool],
+        was_cancelled: Callable[[str], bool],
         fail: Callable[[Exception], None],
         changed: Callable[[], None],
     ) -> None:
@@ -49,7 +49,7 @@ class Slots:
         self._jobs = jobs
         self._letters = letters
         self._slots = slots
-        self._rung = rung
+        self._was_cancelled = was_cancelled
         self._fail = fail
         self._changed = changed
         self._tasks: asyncio.TaskGroup | None = None
@@ -110,7 +110,7 @@ class Slots:
             if ended is not None:
                 self._jobs.ended(job, committable=not ended)
             return ended is None
-        if self._rung(job.generation_id):
+        if self._was_cancelled(job.generation_id):
             job.old = True  # something ended it before it came: the log knows
         first = job.deliveries[0]
         attempt = Attempt(self._context, job, self._topics.position(first.topic, first.partition, first.offset))

@@ -52,7 +52,7 @@ class Worker:
             self._jobs,
             self._letters,
             slots=slots,
-            rung=self.signals.rung,
+            was_cancelled=self.signals.was_cancelled,
             fail=self._fail,
             changed=self._pace,
         )

@@ -182,7 +182,7 @@ class LogProducer:
 
 
 def _ignore(error: KafkaError | None, offset: int) -> None:
-    """For records whose loss is harmless (doorbells)."""
+    """For records whose loss is harmless (cancel notices)."""
 
 
 def log_error(error: KafkaError) -> LogError:

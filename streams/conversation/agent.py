@@ -68,7 +68,7 @@ INLINE_MESSAGES = 250
 What the API has counted, the command tells. The rest, history above all, is counted here, bounded by the model's
 context (`infra/models/tokenizers.py`), with other threads running, and remembered by message.
 """
-_TOPICS: Mapping[str, str] = {"verdict": MODERATION_VERDICTS, "end": TOKEN_CHUNKS, "doorbell": CONTROL}
+_TOPICS: Mapping[str, str] = {"verdict": MODERATION_VERDICTS, "end": TOKEN_CHUNKS, "cancel": CONTROL}
 _RECORDS = (ConversationStarted, PromptSubmitted, RegenerateRequested, ConversationDeleted)
 _log = get_logger(__name__)
 

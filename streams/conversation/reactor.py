@@ -51,7 +51,7 @@ HISTORY_UNAVAILABLE = Failure("history_unavailable", "the conversation could not
 class Out:
     """A record to be produced, under `key`. Of a job, `pool` and `service_class` name the topic."""
 
-    kind: Literal["verdict", "job", "end", "doorbell"]
+    kind: Literal["verdict", "job", "end", "cancel"]
     key: str
     record: Any
     pool: str = ""
@@ -118,15 +118,15 @@ def _job_or_end(
 
 
 def react_to_deletion(deleted: ConversationDeleted, turns: tuple[Turn, ...]) -> tuple[Out, ...]:
-    """The ends of what still runs in a deleted conversation, and the doorbells that stop it."""
+    """The ends of what still runs in a deleted conversation, and the cancel notices that stop it."""
     outs = []
     for turn in map(bounded, turns):
         envelope = _envelope(deleted.envelope, turn.generation_id, "GenerationEnded/deleted")
         ended = GenerationEnded(envelope, turn, "deleted", None, CONVERSATION_DELETED)
         outs.append(Out("end", turn.conversation_id, ended))
-        bell = _envelope(deleted.envelope, turn.generation_id, "CancelRequested/deleted")
-        cancel = CancelRequested(bell, turn.generation_id, turn.conversation_id, "deleted")
-        outs.append(Out("doorbell", turn.generation_id, cancel))
+        envelope = _envelope(deleted.envelope, turn.generation_id, "CancelRequested/deleted")
+        cancel = CancelRequested(envelope, turn.generation_id, turn.conversation_id, "deleted")
+        outs.append(Out("cancel", turn.generation_id, cancel))
     return tuple(outs)
 
 

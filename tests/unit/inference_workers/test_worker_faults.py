@@ -237,7 +237,7 @@ def test_newer_records_that_an_operator_has_set_aside_are_passed_over() -> None:
     assert any(isinstance(record, AttemptEnded) for record in shop.log.generation)
 
 
-def test_doorbells_and_outcomes_of_a_newer_release_are_passed_over() -> None:
+def test_cancel_notices_and_outcomes_of_a_newer_release_are_passed_over() -> None:
     shop = Shop(ScriptedEngine(*GOOD))
 
     async def main() -> None:

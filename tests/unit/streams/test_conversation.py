@@ -226,7 +226,7 @@ def test_the_same_command_gives_the_same_records() -> None:
 def test_deletion_ends_what_is_open_and_rings() -> None:
     deleted = ConversationDeleted(Envelope("d", NOW_US, None, "r", "user:u"), "conversation", "u")
     outs = react_to_deletion(deleted, (turn_of(prompt(), CAUSE, PRICE),))
-    assert [(out.kind, out.key) for out in outs] == [("end", "conversation"), ("doorbell", "generation")]
+    assert [(out.kind, out.key) for out in outs] == [("end", "conversation"), ("cancel", "generation")]
     assert outs[0].record.reason == "deleted"
     assert react_to_deletion(deleted, ()) == ()
 
