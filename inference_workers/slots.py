@@ -28,8 +28,8 @@ _log = get_logger(__name__)
 class Slots:
     """`open` before anything is to begin, `close` before it is to end.
 
-    `was_cancelled`: whether a generation was ended before its job came. `fail` is told what must end the process; `changed` is
-    called when there may be room for more jobs, or none any more.
+    `was_cancelled`: whether a generation was ended before its job came. `fail` is told what must end the process;
+    `changed` is called when there may be room for more jobs, or none any more.
     """
 
     def __init__(
