@@ -168,7 +168,11 @@ def _follow(file: BinaryIO) -> None:
 
 
 def doctor(state: StateOption = None) -> None:
-    """Whether this host can run Verbatim: a line for each thing it needs, and what to do about problems."""
+    """Whether this host can run Verbatim: a line for each thing it needs, and what to do about problems.
+
+    For Java, Redis and Triton the line tells version and place, and what is publicly known against that version.
+    Exit code 1 when anything keeps a stack from starting; what is only known against a version does not.
+    """
     from infra.settings import SettingsError, load
     from infra.stack.addresses import external_servers
     from infra.stack.host import gather, judge
@@ -183,7 +187,7 @@ def doctor(state: StateOption = None) -> None:
         # Its own API holds the port, and its own servers the memory.
         findings = [finding for finding in findings if finding.what not in ("port", "memory")]
     for finding in findings:
-        mark = "ok     " if not finding.advice else "PROBLEM"
-        print(f"{mark}  {finding.what}: {finding.found}{'; ' + finding.advice if finding.advice else ''}")
+        mark = "PROBLEM" if finding.advice else "note" if finding.note else "ok"
+        print(f"{mark:<7}  {finding.what}: {'; '.join(filter(None, (finding.found, finding.advice, finding.note)))}")
     if any(finding.advice for finding in findings):
         raise typer.Exit(1)

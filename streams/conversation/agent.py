@@ -36,7 +36,7 @@ from streams.conversation.counting import RememberedCounts
 from streams.conversation.memory import Begun, Memory
 from streams.conversation.ports import Context, HistoryPort, NoHistory
 from streams.conversation.reactor import (
-    Doorbell,
+    CancelNotice,
     End,
     Job,
     Verdict,
@@ -176,7 +176,7 @@ class ConversationAgent:
             return await self._history.beginning(conversation_id)
         return await self._history.context(conversation_id, leaf, MOST_MESSAGES)
 
-    async def _produce(self, outs: tuple[Verdict | Job | End | Doorbell, ...]) -> None:
+    async def _produce(self, outs: tuple[Verdict | Job | End | CancelNotice, ...]) -> None:
         """Fire all in order, then wait for all.
 
         Raises LogUnavailable: a repeat produces the same ids again. UnencodableRecord, RecordRefused: one of them can

@@ -61,7 +61,7 @@ class Out(Generic[R]):
 Verdict = Out[ModerationEvent]
 End = Out[GenerationRecord]
 Job = Out[GenerationRequested]
-Doorbell = Out[CancelRequested]
+CancelNotice = Out[CancelRequested]
 
 
 def react(
@@ -124,15 +124,15 @@ def _job_or_end(
     return Out(jobs_topic(model.pool, command.service_class), turn.conversation_id, job)
 
 
-def react_to_deletion(deleted: ConversationDeleted, turns: tuple[Turn, ...]) -> tuple[End | Doorbell, ...]:
-    """The ends of what still runs in a deleted conversation, and the doorbells that stop it."""
-    outs: list[End | Doorbell] = []
+def react_to_deletion(deleted: ConversationDeleted, turns: tuple[Turn, ...]) -> tuple[End | CancelNotice, ...]:
+    """The ends of what still runs in a deleted conversation, and the cancel notices that stop it."""
+    outs: list[End | CancelNotice] = []
     for turn in map(bounded, turns):
         envelope = _envelope(deleted.envelope, turn.generation_id, "GenerationEnded/deleted")
         ended = GenerationEnded(envelope, turn, "deleted", None, CONVERSATION_DELETED)
         outs.append(Out(TOKEN_CHUNKS, turn.conversation_id, ended))
-        bell = _envelope(deleted.envelope, turn.generation_id, "CancelRequested/deleted")
-        cancel = CancelRequested(bell, turn.generation_id, turn.conversation_id, "deleted")
+        envelope = _envelope(deleted.envelope, turn.generation_id, "CancelRequested/deleted")
+        cancel = CancelRequested(envelope, turn.generation_id, turn.conversation_id, "deleted")
         outs.append(Out(CONTROL, turn.generation_id, cancel))
     return tuple(outs)
 
