@@ -1,4 +1,4 @@
-"""A process shows that its main loop turns by touching a file; the supervisor looks at the file's time.
+"""Life signs: a process touches a file from its main loop, and the supervisor checks the file's time.
 
 The first beat says "ready". A process whose beats stop for longer than the supervisor's limit is taken for hung,
 killed and started again, so beat from the loop that does the work, never from a thread of its own. The file is touched
