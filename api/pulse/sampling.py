@@ -1,4 +1,4 @@
-"""The pulse, taken once a second while anybody looks at it, once for all who do."""
+"""Takes one sample a second while anyone reads Pulse, once for all readers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`./verbatim status`, `logs`, `doctor`: looking without touching."""
+"""`./verbatim status`, `logs`, `doctor`: read-only views of a stack."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`./verbatim replay archive`: what topics hold goes to the archive, is checked there, and may leave the topics."""
+"""`./verbatim replay archive`: copies topics to the archive, checks it, and can trim the topics."""
 
 from __future__ import annotations
 

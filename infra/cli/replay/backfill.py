@@ -1,4 +1,4 @@
-"""`./verbatim replay backfill …`: a processor over history into a shadow, the difference it makes, its promotion."""
+"""`./verbatim replay backfill …`: run a processor over history into a shadow topic, compare, promote."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`./verbatim replay dlq …`: the dead letters, why they are dead, and another try of each at its original place."""
+"""`./verbatim replay dlq …`: list and inspect dead letters, and retry each at its original place."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`./verbatim replay rebuild`: a projection's tables made anew from the log while everybody goes on."""
+"""`./verbatim replay rebuild`: rebuilds a projection's tables from the log while users keep working."""
 
 from __future__ import annotations
 

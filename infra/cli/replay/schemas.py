@@ -1,4 +1,4 @@
-"""`./verbatim replay schemas`: what can stand in the topics, whether it holds together, and other registries."""
+"""`./verbatim replay schemas`: list, check and push the schemas."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`./verbatim replay show`: how a conversation, a generation or a user stood at any moment."""
+"""`./verbatim replay show`: a conversation, a generation or a user at any moment."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`./verbatim replay stream GENERATION`: the very bytes of an answer's stream again, whatever its age."""
+"""`./verbatim replay stream GENERATION`: an answer's stream again, byte for byte, whatever its age."""
 
 from __future__ import annotations
 

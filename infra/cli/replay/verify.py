@@ -1,4 +1,4 @@
-"""`./verbatim replay verify`: whether tables hold what the log says."""
+"""`./verbatim replay verify`: compares tables with the log."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`./verbatim replay versions`, `use`, `rollback`, `drop`: which versions there are, and which one is read."""
+"""`./verbatim replay versions`, `use`, `rollback`, `drop`: the versions of a projection, and the live one."""
 
 from __future__ import annotations
 
