@@ -89,9 +89,9 @@ def push(
     ],
     as_json: AsJson = False,
 ) -> None:
-    """Register all schemas, under their very ids, in a Confluent-compatible registry (its mode IMPORT).
+    """Register all schemas under their ids in a Confluent-compatible registry (its mode IMPORT).
 
-    Again is harmless. If an id or a version there is another schema, nothing is changed.
+    A repeat does no harm. If the registry has another schema under an id or version, nothing is changed.
     """
     from infra.cli.replay.registry_http import HttpRegistry
     from infra.cli.replay.registry_push import push as push_missing
