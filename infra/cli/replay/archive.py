@@ -48,7 +48,8 @@ def archive(
     """Copy topics to the archive in the settings (archive.url). Replay then reads both as one log.
 
     After an interruption it continues where it stopped. --trim never deletes what is not in the archive, was not
-    read back and compared, or has still to be read by a consumer group. --check ends with 1 when anything is damaged or missing.
+    read back and compared, or has still to be read by a consumer group. --check ends with 1 if anything is damaged or
+    missing.
     """
     try:
         if check and (follow or trim is not None):

@@ -46,7 +46,7 @@ def rebuild(
 ) -> None:
     """Rebuild a projection's tables from the log beside the live ones, verify them, then switch readers to them.
 
-    The old version is kept and stays current: `rollback` goes back to it, `drop` takes it away. Writes and reads go on
+    The old version is kept and stays current: `rollback` goes back to it, `drop` deletes it. Writes and reads continue
     throughout. Ctrl-C or a kill does no harm: run the same command again to continue.
     """
     from infra.cli.replay.progress import Interrupted

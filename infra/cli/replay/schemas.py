@@ -55,7 +55,7 @@ def list_schemas(as_json: AsJson = False) -> None:
 def check(registry: Registry = None, as_json: AsJson = False) -> None:
     """Check the index of schemas, its files, and that every version can be read; exit 1 if anything is wrong.
 
-    Versions must be BACKWARD_TRANSITIVE: each reads all before it. With --registry, that one must have all of them
+    Versions must be BACKWARD_TRANSITIVE: each reads all before it. With --registry, it must have all of them too,
     under the same ids.
     """
     from infra.cli.replay.schema_checks import problems, stray_files
