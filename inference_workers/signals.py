@@ -1,4 +1,4 @@
-"""What the tails tell a worker: doorbells (something was ended from outside) and outcomes (a job may be committed)."""
+"""The tails of a worker: cancel notices (a generation was ended from outside) and outcomes (a job can be committed)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from infra.runtime.bounded import Seen
 from schemas.codec import NewerRecord, UndecodableRecord
 from topics.catalogue import CONTROL, GENERATION_OUTCOMES
 
-MAX_DOORBELLS = 10_000
+MAX_CANCEL_NOTICES = 10_000
 
 
 class Signals:
@@ -20,25 +20,25 @@ class Signals:
     def __init__(self, jobs: JobTable, finish: Callable[[Job], None]) -> None:
         self._jobs = jobs
         self._finish = finish
-        self._doorbells: Seen[str] = Seen(MAX_DOORBELLS)
+        self._cancel_notices: Seen[str] = Seen(MAX_CANCEL_NOTICES)
 
-    def rung(self, generation_id: str) -> bool:
-        """Whether a doorbell for this generation came before its job: the log knows more."""
-        return generation_id in self._doorbells
+    def was_cancelled(self, generation_id: str) -> bool:
+        """Whether a cancel notice for this generation came before its job: the log knows more."""
+        return generation_id in self._cancel_notices
 
     def on_control(self, messages: list[Message]) -> None:
-        """Doorbells: stop what has been ended from outside, remember (boundedly) what has not come yet."""
+        """Cancel notices: stop what has been ended from outside, remember (boundedly) what has not come yet."""
         for message in messages:
             try:
-                bell = CONTROL.decode(message.value())
+                notice = CONTROL.decode(message.value())
             except (UndecodableRecord, NewerRecord):
-                continue  # the truth is in token-chunks; a damaged doorbell costs time alone
-            job = self._jobs.get(bell.generation_id)
+                continue  # the truth is in token-chunks; a damaged cancel notice costs time alone
+            job = self._jobs.get(notice.generation_id)
             if job is not None:
                 job.old = True
                 job.stop(Interrupt.CANCELLED)
                 continue
-            self._doorbells.add(bell.generation_id)
+            self._cancel_notices.add(notice.generation_id)
 
     def on_outcomes(self, messages: list[Message]) -> None:
         """Outcomes of generations. Only those of conversations that have a job here are decoded."""

@@ -93,7 +93,7 @@ async def run_worker(
             if as_spare:
                 orders = await _named_later(stop, settings.log.level)
             if orders is not None or not as_spare:
-                # Last: every doorbell rung from here on is heard, and what is older is scanned.
+                # Last: every cancel notice from here on is received, and what is older is scanned.
                 name = orders.instance if orders is not None else instance
                 jobs = [jobs_topic(pool, service_class) for service_class in SERVICE_CLASSES]
                 reader = JobReader(properties, jobs, f"verbatim-workers-{pool}", name, worker)

@@ -1,4 +1,4 @@
-"""The conversation agent's Faust shell: reads history, asks the reactor, produces what it says.
+"""The conversation agent's Faust shell: reads history, asks the reactor, produces the results.
 
 The verdict is durable before the job that names it leaves, so that no log has a job without its verdict; the command
 is acknowledged when both are. A job that no record can hold, or that its topic refuses, ends the turn with that reason.
@@ -7,7 +7,7 @@ is acknowledged when both are. A job that no record can hold, or that its topic 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
@@ -30,13 +30,16 @@ from schemas.conversation import (
     PromptSubmitted,
     RegenerateRequested,
 )
-from schemas.generation import Turn
+from schemas.generation import GenerationRequested, Turn
 from schemas.turns import Command, turn_of
 from streams.conversation.counting import RememberedCounts
 from streams.conversation.memory import Begun, Memory
 from streams.conversation.ports import Context, HistoryPort, NoHistory
 from streams.conversation.reactor import (
-    Out,
+    CancelNotice,
+    End,
+    Job,
+    Verdict,
     characters,
     counted_tokens,
     react,
@@ -44,7 +47,7 @@ from streams.conversation.reactor import (
     too_large,
 )
 from streams.faust.app import Handler, Source, StreamApp, make_app, run_agent
-from topics.catalogue import CONTROL, CONVERSATION_EVENTS, MODERATION_VERDICTS, TOKEN_CHUNKS, jobs_topic
+from topics.catalogue import CONVERSATION_EVENTS
 from topics.errors import LogUnavailable, RecordRefused
 from topics.headers import headers_of
 from topics.producer import LogProducer, log_error
@@ -68,7 +71,6 @@ INLINE_MESSAGES = 250
 What the API has counted, the command tells. The rest, history above all, is counted here, bounded by the model's
 context (`infra/models/tokenizers.py`), with other threads running, and remembered by message.
 """
-_TOPICS: Mapping[str, str] = {"verdict": MODERATION_VERDICTS, "end": TOKEN_CHUNKS, "doorbell": CONTROL}
 _RECORDS = (ConversationStarted, PromptSubmitted, RegenerateRequested, ConversationDeleted)
 _log = get_logger(__name__)
 
@@ -122,7 +124,7 @@ class ConversationAgent:
         turn = turn_of(command, cause, price_of(command, self._models))
         context = await self._context(command)
 
-        def reaction() -> tuple[Out, Out]:
+        def reaction() -> tuple[Verdict, Job | End]:
             return react(command, turn, context, model, counter, self._policy, maybe_repeat=source.maybe_repeat)
 
         large = characters(command, context) > INLINE_CHARACTERS or _messages(command, context) > INLINE_MESSAGES
@@ -132,12 +134,12 @@ class ConversationAgent:
         try:
             await self._produce((last,))
         except (UnencodableRecord, RecordRefused) as error:
-            if last.kind != "job":
+            if not isinstance(last.record, GenerationRequested):
                 raise
             _log.warning("a job was refused", generation=turn.generation_id, reason=str(error))
             last = too_large(command, turn)
             await self._produce((last,))
-        begun = Begun(turn, command.deadline_at_us) if last.kind == "job" else None
+        begun = Begun(turn, command.deadline_at_us) if isinstance(last.record, GenerationRequested) else None
         self._memory.begun(command.generation_id, begun)
 
     async def _conversation_deleted(self, deleted: ConversationDeleted) -> None:
@@ -174,7 +176,7 @@ class ConversationAgent:
             return await self._history.beginning(conversation_id)
         return await self._history.context(conversation_id, leaf, MOST_MESSAGES)
 
-    async def _produce(self, outs: tuple[Out, ...]) -> None:
+    async def _produce(self, outs: tuple[Verdict | Job | End | CancelNotice, ...]) -> None:
         """Fire all in order, then wait for all.
 
         Raises LogUnavailable: a repeat produces the same ids again. UnencodableRecord, RecordRefused: one of them can
@@ -196,11 +198,11 @@ class ConversationAgent:
                 done.set_result(None)
 
         for out in outs:
-            topic, value, record = _topic(out), encode(out.record), out.record
-            if out.kind == "job" and len(value) > MAX_JOB_BYTES:
+            value = encode(out.record)
+            if isinstance(out.record, GenerationRequested) and len(value) > MAX_JOB_BYTES:
                 raise RecordRefused(f"a job of {len(value)} bytes is too large, {MAX_JOB_BYTES} are taken")
             crash_point("conversation.before_record")
-            self._producer.fire(topic, out.key, value, acknowledged, headers_of(record))
+            self._producer.fire(out.topic, out.key, value, acknowledged, headers_of(out.record))
         crash_point("conversation.after_records_fired")
         try:
             async with asyncio.timeout(ACKNOWLEDGED_S):
@@ -234,10 +236,6 @@ def _know_prompt(counter: RememberedCounts, command: Command) -> None:
 def _messages(command: Command, context: Context | None) -> int:
     inline = len(command.messages) if isinstance(command, PromptSubmitted) else 0
     return inline + (0 if context is None else len(context.messages))
-
-
-def _topic(out: Out) -> str:
-    return jobs_topic(out.pool, out.service_class) if out.kind == "job" else _TOPICS[out.kind]
 
 
 def make_conversation_app(

@@ -1,4 +1,4 @@
-"""The watchdog agent: sees turns begin and end through Faust, and ends those that nobody ends."""
+"""The watchdog agent: sees turns begin and end through Faust, and ends those whose deadline has passed."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from infra.settings import Settings
 from schemas.codec import UnencodableRecord
 from schemas.conversation import PromptSubmitted, RegenerateRequested
 from schemas.outcome import GenerationCancelled, GenerationCompleted, GenerationFailed, GenerationRefused
+from schemas.turns import Command
 from streams.faust.app import Handler, Source, StreamApp, make_app, run_agent
 from streams.watchdog.held import HeldAcknowledgements
 from streams.watchdog.lookback import ended_among
@@ -60,7 +61,7 @@ class Watchdog:
         """A turn began, or ended."""
         self._newest_us = max(self._newest_us, source.timestamp_us)
         self._handled_s = monotonic_s()
-        if isinstance(record, PromptSubmitted | RegenerateRequested):
+        if isinstance(record, Command):
             cause = self._commands.position(source.partition, source.offset)
             is_open = self._turns.began(record, cause, price_of(record, self._models))
             self._held.began(

@@ -219,7 +219,7 @@ _USERS = ("ada", "bob")
 def logs(draw: st.DrawFn) -> list[Placed]:
     """A log of a few conversations of two users."""
     log = LogBuilder()
-    commands: list[tuple[PromptSubmitted | RegenerateRequested, Position]] = []
+    commands: list[tuple[Command, Position]] = []
     ended: list[tuple[Outcome, Position]] = []
     at_us = AT
     for step in range(draw(st.integers(1, 14))):

@@ -96,7 +96,7 @@ class SimJobReader:
 async def run_worker(
     network: Network, process: Process, slot: str, models: ModelCatalogue, engine: CountingEngine, stop: asyncio.Event
 ) -> None:
-    """inference_workers.__main__.run_worker over the fakes."""
+    """infra.processes.worker.run_worker over the fakes."""
     calm, busy = SimProducer(network, process), SimProducer(network, process)
     context = WorkerContext(
         engine=engine,

@@ -20,7 +20,6 @@ from projections.generations.table import GENERATIONS, GENERATIONS_1
 from projections.registry import defined
 from projections.rows import Put
 from schemas.codec import decode, encode, set_write_level
-from schemas.conversation import PromptSubmitted, RegenerateRequested
 from schemas.envelope import Position
 from schemas.generation import GenerationEnded, GenerationRequested
 from schemas.price import Price
@@ -96,7 +95,7 @@ COMMANDS = pytest.mark.parametrize("command", [prompt(), regenerate()], ids=["pr
 @pytest.mark.parametrize("model", [MODEL.id, "gone"])
 async def test_of_a_command_that_names_a_price(command: Command, model: str) -> None:
     sent = decode(encode(replace(command, model=model, price=OWN, account="u", model_version="m")))
-    assert isinstance(sent, PromptSubmitted | RegenerateRequested)
+    assert isinstance(sent, Command)
     assert await prices(sent) == {OWN}
 
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
         await log.send(TOKEN_CHUNKS, "key", end)
         await log.send(jobs, "key", job)
 
-        await log.send(CONTROL, "key", prompt)  # type: ignore[misc]  # a command is no doorbell
+        await log.send(CONTROL, "key", prompt)  # type: ignore[misc]  # a command is no cancel notice
         await log.send(TOKEN_CHUNKS, "key", prompt)  # type: ignore[misc]  # a command is no part of an answer
         await port.send(USAGE_RECORDS, "key", prompt)  # type: ignore[misc]  # a command costs nothing
         await log.send(jobs, "key", end)  # type: ignore[misc]  # an end is no job
@@ -41,15 +41,15 @@ if TYPE_CHECKING:
         found = TOKEN_CHUNKS.decode(value)
         assert_type(found, GenerationRecord)
 
-        job: GenerationRequested = CONTROL.decode(value)  # type: ignore[assignment]  # a doorbell is no job
+        job: GenerationRequested = CONTROL.decode(value)  # type: ignore[assignment]  # a cancel notice is no job
         print(job, found.seq)  # type: ignore[union-attr]  # only chunks have one
 
     def named() -> None:
         assert_type(TOKEN_CHUNKS.upper(), str)
-        doorbells: Topic[CancelRequested] = CONTROL
+        cancel_notices: Topic[CancelRequested] = CONTROL
         chunks: Topic[TokenChunk] = TOKEN_CHUNKS  # type: ignore[assignment]  # it holds starts and ends, too
         anything: Topic[object] = CONTROL  # type: ignore[assignment]  # or everything could be sent to it
-        print(doorbells, chunks, anything)
+        print(cancel_notices, chunks, anything)
 
 
 def test_wrong_uses_are_looked_for() -> None:
