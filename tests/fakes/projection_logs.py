@@ -32,30 +32,21 @@ from schemas.price import Price, Usage
 from schemas.turns import Command
 from schemas.usage import UsageEntry, UsageRecorded, UsageRerated
 from streams.backfill.reactor import Repricing, reprice
+from tests.fakes.grown_topics import grown
 from topics.catalogue import (
     ACCOUNT_EVENTS,
     CONVERSATION_EVENTS,
     GENERATION_OUTCOMES,
     USAGE_RECORDS,
-    Catalogue,
     catalogue,
 )
-from topics.growing import can_grow
 
 AT = 1_763_700_000_000_000
 DAY_US = 86_400_000_000
 PRICE = Price("p1", "EUR", 100_000, 50_000, 200_000)
 NEW_PRICE = Price("p2", "EUR", 300_000, 70_000, 900_000)
 TOPICS = catalogue()
-GROWN = Catalogue(
-    {
-        spec.name: replace(spec, partitions=spec.partitions + 3, seams=(spec.partitions,))
-        if can_grow(spec.name)
-        else spec
-        for spec in TOPICS
-    }
-)
-"""The same topics after each that can was grown by three partitions."""
+GROWN = grown(TOPICS)
 
 
 @dataclass(frozen=True, slots=True)

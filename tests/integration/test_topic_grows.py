@@ -30,6 +30,7 @@ from topics.log import Log
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(560)]
 PROCESSES = ("recorder", "worker", *FAUST, "metering", "api")
+SHOWN: tuple[str, ...] = (CONVERSATION_EVENTS, GENERATION_OUTCOMES)
 GROWN: dict[str, int] = {CONVERSATION_EVENTS: 5, GENERATION_OUTCOMES: 3, TOKEN_CHUNKS: 4}
 
 
@@ -45,7 +46,8 @@ def whole(servers: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 def grow(whole: Whole, topic: str, partitions: int, status: int = 0) -> str:
     arguments = ["topic", "grow", topic, "--partitions", str(partitions), "--yes"]
-    done = CliRunner().invoke(command_line(arguments), arguments, env=environment(whole.settings))
+    env = environment(whole.settings, VERBATIM_STATE=str(whole.folder))
+    done = CliRunner().invoke(command_line(arguments), arguments, env=env)
     assert done.exit_code == status, (done.output, done.exception)
     return done.output
 
@@ -63,7 +65,7 @@ async def turn(whole: Whole, conversation: str, text: str) -> tuple[str, str]:
 def now(whole: Whole) -> str:
     log = Log(whole.settings.kafka.client_properties())
     try:
-        return format_cut(log.held({t: n for t, n in log.topics().items() if t in GROWN})[1])
+        return format_cut(log.held({t: n for t, n in log.topics().items() if t in SHOWN})[1])
     finally:
         log.close()
 
