@@ -1,4 +1,4 @@
-"""One attempt at one generation: look back if need be, start, stream, end."""
+"""One attempt at one generation: look back if needed, start, stream, end."""
 
 from __future__ import annotations
 

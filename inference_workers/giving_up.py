@@ -1,4 +1,4 @@
-"""The end of a job that this worker cannot begin or record, whatever it tries: the turn fails, the job is parked."""
+"""Ends a job that this worker cannot start or record: the turn fails, the job is parked."""
 
 from __future__ import annotations
 

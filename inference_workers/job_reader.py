@@ -1,4 +1,4 @@
-"""The job topics as a member of the pool's consumer group: a thread that polls whatever happens, and a loop that works.
+"""Reads the job topics as a member of the pool's consumer group: a thread polls, a loop works.
 
 Everything about offsets is decided on the loop; the thread only carries it out. Static membership, so that a restarted
 worker gets its partitions back within milliseconds (research "takeover").

@@ -1,4 +1,4 @@
-"""The jobs a worker is responsible for, from delivery to commit."""
+"""The jobs that a worker is responsible for, from delivery to commit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A worker's letters: records that are no jobs, and jobs that it cannot work at, into dead-letters, within bounds."""
+"""Writes a worker's dead letters within bounds: records that are not jobs, and jobs that it cannot process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What token-chunks already says of generations whose jobs may not be new. One scan serves all of a partition."""
+"""Reads from token-chunks what happened to generations whose jobs may not be new. One scan per partition."""
 
 from __future__ import annotations
 

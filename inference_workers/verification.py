@@ -1,4 +1,4 @@
-"""Ended jobs whose outcome does not come: the log itself is asked whether their generation has an end.
+"""Ended jobs without an outcome: asks the log whether their generation has an end.
 
 An attempt that a zombie superseded wrote an end that no reader counts; without this its generation would stay open
 until the watchdog.

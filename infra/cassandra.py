@@ -1,4 +1,4 @@
-"""Cassandra for an event loop: prepared statements only, bounded in flight, one wake-up a burst of answers.
+"""Cassandra for an event loop: prepared statements only, a limit of requests in flight, one wake-up per burst.
 
 StoreError
 ├── StoreUnavailable   no node answered in time, or not enough replicas: retry

@@ -1,4 +1,4 @@
-"""Every setting, in one frozen object that is read in a `__main__` and passed down.
+"""All settings, in one frozen object that `__main__` modules read and pass down.
 
 Sources, first wins: arguments to `load`, environment (`VERBATIM_KAFKA__BOOTSTRAP=…`), the TOML file named
 by `VERBATIM_CONFIG` (default `verbatim.toml` in the working folder, if there is one), defaults.

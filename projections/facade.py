@@ -1,4 +1,4 @@
-"""Everything that may be asked of the projections, in one object. Reads come from Cassandra alone."""
+"""All reads of the projections in one object. Reads come only from Cassandra."""
 
 from __future__ import annotations
 

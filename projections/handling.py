@@ -1,4 +1,4 @@
-"""A projector at work behind an agent: what both the live process and the simulation hand their records to."""
+"""The projector behind its agent: shared by the live process and the simulation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the conversation agent asks of the projections: the messages a prompt follows, and what still runs."""
+"""What the conversation agent reads from the projections: earlier messages, and running generations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Group commit: records are folded as they come, and what waits is written together.
+"""Group commit: folds records as they arrive, and writes everything that waits together.
 
 While one write is under way the next gathers, so that load makes batches and calm makes none. Watermarks follow the
 rows, seldom; a record is done when both are durable, so that a restart never leaves a watermark behind for good.

@@ -1,4 +1,4 @@
-"""The one list of projections: every definition (tables and fold) that this code can write.
+"""The list of projections: every definition (tables and fold) that this code can write.
 
 A definition says how; a version says where. The tables of each version carry its number, and which definition fills
 them stands in Cassandra (projections/versions.py). Another definition is another entry with the same name; `up`

@@ -1,4 +1,4 @@
-"""Row changes into Cassandra: each partition in one mutation, as few requests as may be, side by side."""
+"""Writes row changes to Cassandra: one mutation per partition, few requests, concurrently."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The record types there are: each module of this folder names its own, in `RECORDS`.
+"""The record types: each module of this folder names its own, in `RECORDS`.
 
 A family is a union of records that stand together; a record type is added to its family's union, and that is the one
 list it is in.

@@ -1,4 +1,4 @@
-"""The one list of topics."""
+"""The list of all topics."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The dead letters as a list: which are open, which were retried or dropped. Pure."""
+"""The index of dead letters: open, retried or dropped. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writing to the log from an event loop: idempotent, acks=all, one wake-up a burst of acknowledgements."""
+"""Writes to the log from an event loop: idempotent, acks=all, one wake-up per burst of acknowledgements."""
 
 from __future__ import annotations
 

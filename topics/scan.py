@@ -1,4 +1,4 @@
-"""Reading a bounded span of one partition, once: how a worker, the watchdog and the CLI look back."""
+"""Reads a bounded span of one partition once: the look-back of worker, watchdog and CLI."""
 
 from __future__ import annotations
 

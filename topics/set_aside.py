@@ -1,4 +1,4 @@
-"""Records of a newer release that an operator has set aside: every reader that would stop at one passes over it.
+"""Records of a newer release that an operator has set aside: readers that would stop at one skip it.
 
 A letter in dead-letters of the kind SET_ASIDE says so, one for each consumer of the record's topic; by these letters
 `replay dlq retry` hands the record to its consumers after an upgrade. They are looked for only by who met such a

@@ -1,4 +1,4 @@
-"""A live tail: what is appended to some partitions from now on, drained in batches into an event loop."""
+"""A live tail: new records of some partitions, delivered in batches to an event loop."""
 
 from __future__ import annotations
 

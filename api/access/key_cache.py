@@ -1,4 +1,4 @@
-"""Whose a key is: the projections' answer, believed for seconds, and kept true by the account-events tail.
+"""Keys and their users, cached for seconds and kept current by the account-events tail.
 
 A key that was revoked opens nothing from the moment its event is read here, whatever the projections still say; its
 open streams end. A key that was just made opens from that moment, before the projections know it.

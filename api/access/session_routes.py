@@ -1,4 +1,4 @@
-"""/api/v1/session: signing a browser in with a key or a one-time link, and out."""
+"""/api/v1/session: sign a browser in with a key or a one-time link, and sign it out."""
 
 from __future__ import annotations
 

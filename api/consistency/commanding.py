@@ -1,4 +1,4 @@
-"""What every command needs: who asked, when, under which key."""
+"""What every command needs: who sent it, when, and under which key."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the log ends now: what projections must have reached before "there is no such thing" is true."""
+"""The current ends of the log: projections must reach them before a read may say "not found"."""
 
 from __future__ import annotations
 

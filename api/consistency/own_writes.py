@@ -1,4 +1,4 @@
-"""What this process wrote lately, so that its own clients never see less than that, with or without a position token.
+"""Recent writes of this process, so that its own clients see them, with or without a position token.
 
 A cache, bounded and lossy: tokens are what reads may rely on. It spares a client who does not send them the surprise
 of a conversation that is not there yet, a deleted one that still is, or a prompt answered without its last turn.

@@ -1,4 +1,4 @@
-"""The log's past for the api: one reading at a time, in a thread of its own, within a time and a size."""
+"""Reads of the log's history for the API: one at a time, in a thread, with limits of time and size."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Looking for words in texts, whatever their case and accents; and what is shown of a text around them. Pure."""
+"""Searches texts for words, ignoring case and accents, and cuts snippets. Pure."""
 
 from __future__ import annotations
 

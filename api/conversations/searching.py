@@ -1,4 +1,4 @@
-"""A search through somebody's conversations, one bounded page at a time: it goes on where it stopped."""
+"""Searches a user's conversations, one bounded page at a time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every answer carries: a request id and security headers; and the answer to what nobody foresaw. Pure ASGI."""
+"""Gives every response a request id and security headers, and turns unhandled exceptions into a 500. Pure ASGI."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A conversation's events as they come, for one client: from a cut on, nothing lost, nothing twice.
+"""Follows a conversation's events for one client: from a cut on, nothing lost, nothing twice.
 
     behind ──read from the log, piece by piece──▶ live ──too much came at once──▶ behind
 

@@ -1,4 +1,4 @@
-"""The log as it grows, for whoever looks: one tail of all that conversations' records stand in, while anybody does.
+"""The live log for all readers: one tail of all topics with conversation records, while anyone reads.
 
 token-chunks are tailed anyway (api.streaming.chunk_log); the other topics only from the first listener on until a
 while after the last one. Records nobody listens for are passed over by their key, without decoding.
@@ -159,7 +159,7 @@ class LiveLog:
             await self._wanted.wait()
             try:
                 await self._tail_once()
-            except* Exception as errors:  # whatever it is: who looks at the log must not end who speaks
+            except* Exception as errors:  # whatever it is: a failing log view must never stop token streams
                 for listener in list(self._listeners):
                     listener.lose()
                 _log.warning("the live log failed", reason=repr(errors.exceptions[0])[:300])

@@ -1,4 +1,4 @@
-"""A conversation's events page by page, the newest first: read turn by turn from the log."""
+"""A conversation's events in pages, newest first, read from the log turn by turn."""
 
 from __future__ import annotations
 

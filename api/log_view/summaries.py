@@ -1,4 +1,4 @@
-"""One line that says what a record is about. Pure."""
+"""A one-line summary of a record. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a request for a page of events asks for, and the cursors between pages. Pure."""
+"""The parameters of a page of events, and the cursors between pages. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""POST /v1/chat/completions: a command like any other, with its context inline; the stream in OpenAI's shape."""
+"""POST /v1/chat/completions: a command with its context inline; the stream has OpenAI's shape."""
 
 from __future__ import annotations
 

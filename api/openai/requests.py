@@ -1,4 +1,4 @@
-"""What POST /v1/chat/completions may ask for, and what it means here. Pure."""
+"""The parameters of POST /v1/chat/completions and their meaning here. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the log of the last minutes says of now: for a pulse that begins in the middle."""
+"""Reads the last minutes of the log, so that Pulse starts with figures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pulse, taken once a second while anybody looks at it, once for all who do."""
+"""Takes one sample a second while anyone reads Pulse, once for all readers."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ class Pulse:
             await self._wanted.wait()
             try:
                 await self._while_wanted()
-            except Exception as error:  # whatever it is: who looks at the figures must not end who speaks
+            except Exception as error:  # whatever it is: failing figures must never stop token streams
                 _log.warning("sampling stopped", reason=repr(error)[:300])
                 await asyncio.sleep(EVERY_S)
             finally:

@@ -1,4 +1,4 @@
-"""The schemas of all topics for other tools: the reading half of a Confluent Schema Registry's API, at the root.
+"""The schemas of all topics for other tools: the read-only half of a Confluent Schema Registry API, at the root.
 
 No key is asked for: the schemas stand in the repository and say nothing of anybody. Who asks is limited by address.
 Nothing can be registered, changed or deleted here: the index is part of the code.

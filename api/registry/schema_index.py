@@ -1,4 +1,4 @@
-"""The committed index of schemas as a Confluent registry tells of it. Pure."""
+"""The committed index of schemas, in the terms of a Confluent registry. Pure."""
 
 from __future__ import annotations
 

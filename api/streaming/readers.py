@@ -1,4 +1,4 @@
-"""The clients that read streams now: who they are, and a clock tick that keeps them alive or lets them go."""
+"""The clients that read streams, and the tick that sends heartbeats or drops them."""
 
 from __future__ import annotations
 

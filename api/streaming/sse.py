@@ -1,4 +1,4 @@
-"""A stream of server-sent events: from a source to a socket, once, in order, to its terminal.
+"""Sends server-sent events from a source to a socket: each once, in order, to the terminal frame.
 
 How a stream ends:
 

@@ -1,4 +1,4 @@
-"""The fan-out: what one live tail of token-chunks brings, handed to the generations somebody here waits for.
+"""The fan-out: hands the records of one live tail of token-chunks to the feeds of this process.
 
 A feed is registered before its command is produced, so no record of it can be missed. Records of conversations that
 nobody reads here are passed over by their key, without decoding. A record is decoded once for all its readers.

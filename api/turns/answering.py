@@ -1,4 +1,4 @@
-"""A generation as /api/v1 serves it: a stream of server-sent events, or its state."""
+"""A generation in /api/v1: a stream of server-sent events, or its state."""
 
 from __future__ import annotations
 

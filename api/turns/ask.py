@@ -1,4 +1,4 @@
-"""Asking a model for an answer: a prompt, another answer to one, or a stateless completion.
+"""The use case `ask`: a prompt, another answer to a prompt, or a stateless completion.
 
     look for an earlier request with this key
       ──▶ prepare what is asked

@@ -1,4 +1,4 @@
-"""Ending a generation from outside: the truth into token-chunks, then a cancel notice for the worker."""
+"""Cancels a generation: its end goes into token-chunks, then a cancel notice tells the worker."""
 
 from __future__ import annotations
 

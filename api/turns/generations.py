@@ -1,4 +1,4 @@
-"""/api/v1/generations: take up a stream again, look at one, cancel it."""
+"""/api/v1/generations: resume a stream, read a state, cancel."""
 
 from __future__ import annotations
 

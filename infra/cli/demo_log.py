@@ -1,4 +1,4 @@
-"""What the log holds of one answer: read with consumers of the demo's own, past everything that serves it."""
+"""Reads the records of one answer with the demo's own consumers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A stack in a folder of a command's own, started for a block: it knows none of the user's settings and servers."""
+"""A temporary stack in a folder of its own, independent of the user's settings and servers."""
 
 from __future__ import annotations
 

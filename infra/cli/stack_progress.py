@@ -1,4 +1,4 @@
-"""How `up` and `down` look: a live table on a terminal, one line a change elsewhere."""
+"""The output of `up` and `down`: a live table on a terminal, one line per change elsewhere."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Trying again what failed because something was away: pauses that grow, an end, and a count of both."""
+"""Retries with growing pauses, a limit, and metrics for both."""
 
 from __future__ import annotations
 

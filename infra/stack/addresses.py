@@ -1,4 +1,4 @@
-"""Settings with the addresses of what runs here filled in, and settings as an environment for children."""
+"""Completes settings with the addresses of local servers, and passes settings to children as environment."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a child is: a description that says how to start it, when it is ready and how it ends. No behaviour."""
+"""The description of a child: how it starts, when it is ready, how it ends. No behaviour."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether this host can run a stack: facts are gathered in one place, judged by a pure function."""
+"""Checks whether this host can run a stack: facts are gathered in one place and judged by a pure function."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which servers this stack needs: those to start here, and those that are elsewhere and only asked for health."""
+"""Which servers this stack starts, and which are external and only checked for health."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the rows of a conversation's turns say. Pure."""
+"""The rows of a conversation's turns. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows into Cassandra by the hundred thousand, from a thread without an event loop.
+"""Writes rows to Cassandra in bulk, from a thread without an event loop.
 
 What the live writer does a record at a time, a task each, is done here a window at a time: rows are encoded once,
 grouped by partition, and a batch costs one call and one call back. A window counts when all of it is durable, and

@@ -1,4 +1,4 @@
-"""Reading from the log what concerns one conversation, one generation or one user.
+"""Reads the records of one conversation, generation or user from the log.
 
 Whatever else is there is passed over undecoded. Blocking: in a loop, in a thread.
 """

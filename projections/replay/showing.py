@@ -1,4 +1,4 @@
-"""Past states as plain values, for people and scripts; and what changed between two of them. Pure."""
+"""Past states as plain values for people and scripts, and the differences between two of them. Pure."""
 
 from __future__ import annotations
 

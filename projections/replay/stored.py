@@ -1,4 +1,4 @@
-"""Reading a whole table out of Cassandra in the order of the ring, every cell with its timestamp."""
+"""Reads a whole table from Cassandra in ring order, every cell with its timestamp."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bytes to records: every schema ever registered is understood, older versions pass through `upcast` step by step."""
+"""Decodes records of every registered schema; older versions pass through `upcast` step by step."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a shadow's log says, put together. Pure."""
+"""Reads a backfill log. Pure."""
 
 from __future__ import annotations
 

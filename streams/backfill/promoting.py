@@ -1,4 +1,4 @@
-"""Making a shadow count: its records are appended to the topic they are for. Later wins, by the order of the log.
+"""Promotes a shadow topic: appends its records to their target topic. Later wins, by the order of the log.
 
 Appending them again changes nothing: the same records under the same event ids, still later than what they supersede.
 """

@@ -1,4 +1,4 @@
-"""Running a processor over a range of history into a shadow. Interrupted or killed, it goes on where it stopped."""
+"""Runs a processor over a range of history into a shadow topic. After an interruption it continues where it stopped."""
 
 from __future__ import annotations
 

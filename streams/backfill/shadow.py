@@ -1,4 +1,4 @@
-"""A shadow topic: where a backfill's records stand before they count, with a log of how far it is."""
+"""A shadow topic: holds a backfill's records before they count, and its log."""
 
 from __future__ import annotations
 

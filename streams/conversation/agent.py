@@ -1,4 +1,4 @@
-"""The conversation agent's Faust shell: reads history, asks the reactor, produces what it says.
+"""The conversation agent's Faust shell: reads history, asks the reactor, produces the results.
 
 The verdict is durable before the job that names it leaves, so that no log has a job without its verdict; the command
 is acknowledged when both are. A job that no record can hold, or that its topic refuses, ends the turn with that reason.

@@ -1,4 +1,4 @@
-"""What follows from a command: a verdict, and a job or an end. Pure: time and ids come from the command.
+"""Reacts to a command with a verdict and a job or an end. Pure: time and ids come from the command.
 
 Only what a policy allows reaches a model: `allow`, and `review` (noted for a person to look at, and answered meanwhile,
 which is what its author asked for who did not write `block`). Any other decision refuses.

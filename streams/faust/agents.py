@@ -1,4 +1,4 @@
-"""The one place where records come out of Faust: decode, handle, then acknowledge.
+"""Runs handlers for Faust records: decode, handle, then acknowledge.
 
 Faust acknowledges in `finally`, also when the handler raised; so streams are `noack()` here and a record is
 acknowledged only after its handler returned (research "streaming" §2, DESIGN "Pure rules, thin shells").

@@ -1,4 +1,4 @@
-"""A record handed to its agent once more, outside Faust: what a retry of a dead letter does."""
+"""Gives one record to its agent again, outside Faust: the retry of a dead letter."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which ends are the first of their generations: one scan of a partition answers for all in doubt. Blocking."""
+"""Finds which ends are the first of their generations: one scan of a partition answers all doubts. Blocking."""
 
 from __future__ import annotations
 

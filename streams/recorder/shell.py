@@ -1,4 +1,4 @@
-"""The recorder's batch shell: token-chunks in, outcomes out, committed only below the oldest open generation.
+"""The recorder's batch shell: reads token-chunks, writes outcomes, commits up to the oldest open generation.
 
 A plain thread without an event loop; fetches lazily, since nobody waits for an outcome by the millisecond.
 

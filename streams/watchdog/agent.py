@@ -1,4 +1,4 @@
-"""The watchdog agent: sees turns begin and end through Faust, and ends those that nobody ends."""
+"""The watchdog agent: sees turns begin and end through Faust, and ends those whose deadline has passed."""
 
 from __future__ import annotations
 

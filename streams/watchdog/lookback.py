@@ -1,4 +1,4 @@
-"""What token-chunks says of turns that are overdue: one scan a partition serves all of them. Blocking."""
+"""Looks up overdue turns in token-chunks: one scan per partition answers all of them. Blocking."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A record that is to be replayed in another log: what tells it apart, and what it refers to. Pure."""
+"""A record for replay in another log: its identity and its references. Pure."""
 
 from __future__ import annotations
 

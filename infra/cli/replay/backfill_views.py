@@ -1,4 +1,4 @@
-"""Backfills as people and scripts see them. Money is exact: integers of millionths, written as decimals."""
+"""Prints backfills for people and scripts. Money is exact: integers of millionths, written as decimals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the commands of `replay backfill` do, with everything open: range, shadow, comparison, promotion."""
+"""The work of `replay backfill`: range, shadow topic, comparison, promotion."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which consumer a dead letter goes back to, and how: the very agent that its process runs, opened here."""
+"""Which consumer a dead letter goes back to, and how: this command runs the consumer's own agent."""
 
 from __future__ import annotations
 

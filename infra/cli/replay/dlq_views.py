@@ -1,4 +1,4 @@
-"""Dead letters as people and scripts see them. What people wrote is shown only where it was asked for."""
+"""Prints dead letters for people and scripts. Content is shown only on request."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the commands of `replay dlq` do: read letters, hand records back, note what became of them."""
+"""The work of `replay dlq`: reads letters, retries records, notes the results."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A generation's stream of any age: from its outcome, or from what the log holds of it. Blocking."""
+"""Finds a generation's stream: from its outcome, or from its records in the log. Blocking."""
 
 from __future__ import annotations
 
