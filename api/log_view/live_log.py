@@ -159,7 +159,7 @@ class LiveLog:
             await self._wanted.wait()
             try:
                 await self._tail_once()
-            except* Exception as errors:  # whatever it is: who looks at the log must not end who speaks
+            except* Exception as errors:  # whatever it is: a failing log view must never stop token streams
                 for listener in list(self._listeners):
                     listener.lose()
                 _log.warning("the live log failed", reason=repr(errors.exceptions[0])[:300])

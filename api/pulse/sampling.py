@@ -144,7 +144,7 @@ class Pulse:
             await self._wanted.wait()
             try:
                 await self._while_wanted()
-            except Exception as error:  # whatever it is: who looks at the figures must not end who speaks
+            except Exception as error:  # whatever it is: failing figures must never stop token streams
                 _log.warning("sampling stopped", reason=repr(error)[:300])
                 await asyncio.sleep(EVERY_S)
             finally:
