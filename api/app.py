@@ -81,7 +81,7 @@ class Reads(AccountReads, CommandReads, ConversationReads, GenerationReads, Mess
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Adapters:
-    """What one process works with, built in `__main__` or by a test. Only this module sees all of it.
+    """What one process works with, built by its root (infra/processes) or by a test. Only this module sees all of it.
 
     `started_at_us`: when the process began; the `created` of the models it lists.
     """

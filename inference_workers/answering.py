@@ -1,4 +1,4 @@
-"""One call of an engine: what it says goes into the log as it comes, and how it ended is told. On the hot path."""
+"""One call of an engine: writes its output into the log as it arrives and returns how it ended. Hot path."""
 
 from __future__ import annotations
 

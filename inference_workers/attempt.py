@@ -1,4 +1,4 @@
-"""One attempt at one generation: look back if need be, start, stream, end."""
+"""One attempt at one generation: look back if needed, start, stream, end."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from inference_workers.answering import Said, answer
 from inference_workers.attempts import Answer, EndOnly, NothingToDo, Plan, owns, plan
 from inference_workers.counting import NOTHING, counted_usage
-from inference_workers.custody import Interrupt, Job
 from inference_workers.failing import BROKEN, EXPIRED, MOVED, NO_TOKENS
+from inference_workers.job_table import Interrupt, Job
 from inference_workers.lookback import Lookback, Past
 from inference_workers.metrics import TOKENS
 from inference_workers.ports import Engine, EngineRequest
@@ -45,7 +45,7 @@ class NotOwner(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Bench:
+class WorkerContext:
     """What all attempts of a worker share."""
 
     engine: Engine
@@ -64,8 +64,8 @@ class Attempt:
     log does not take or give what is needed, NotOwner when the job is not ours to answer.
     """
 
-    def __init__(self, bench: Bench, job: Job, job_position: Position) -> None:
-        self._bench = bench
+    def __init__(self, context: WorkerContext, job: Job, job_position: Position) -> None:
+        self._context = context
         self._job = job
         self._position = job_position
         self._request: GenerationRequested = job.request
@@ -127,7 +127,7 @@ class Attempt:
             prefix=step.prefix,
         )
         self._job.engine_calls += 1
-        said = self._said = await answer(self._bench.engine, call, writer)
+        said = self._said = await answer(self._context.engine, call, writer)
         if said.failure is not None:
             await self._end(writer, said.failure)
             return
@@ -152,17 +152,17 @@ class Attempt:
         self, model: ModelSpec | None, sampling: Sampling
     ) -> tuple[AttemptWriter, Plan] | None:
         """The writer of an attempt that owns the generation, and what is left to do; None if it has its end."""
-        bench, turn = self._bench, self._request.turn
-        continues = model is not None and bench.engine.continues(model)
-        past = await bench.lookback.past(turn)
+        context, turn = self._context, self._request.turn
+        continues = model is not None and context.engine.continues(model)
+        past = await context.lookback.past(turn)
         for _ in range(MAX_STARTS):
             step = self._plan(past, sampling, continues=continues)
             if isinstance(step, NothingToDo):
                 return None
-            if not bench.still_owner(self._job):
+            if not context.still_owner(self._job):
                 raise NotOwner
             writer = self._begin(step.number)
-            await bench.lookback.read_on(past, await self._acknowledged_start() + 1)
+            await context.lookback.read_on(past, await self._acknowledged_start() + 1)
             if owns(past.fold, writer.attempt_id):
                 # The attempt before ours may have gone on until our start: what is there now counts.
                 step = self._plan(past, sampling, continues=continues)
@@ -178,10 +178,10 @@ class Attempt:
 
     def _begin(self, number: int) -> AttemptWriter:
         """Publish the start of a new attempt. Its chunks leave once it is acknowledged (a look back opens later)."""
-        bench, request = self._bench, self._request
+        context, request = self._context, self._request
         attempt_id = draw_attempt_id()
         writer = AttemptWriter(
-            bench.outlet,
+            context.outlet,
             request.turn,
             attempt_id,
             on_broken=self._broken,
@@ -199,7 +199,7 @@ class Attempt:
             attempt_id=attempt_id,
             number=number,
             prompt_tokens=request.prompt_tokens,
-            worker=bench.worker,
+            worker=context.worker,
             job=self._position,
         )
         if self._writer is not None:
@@ -223,7 +223,7 @@ class Attempt:
 
     def _usage(self, writer: AttemptWriter) -> Usage:
         """Over all attempts. Nothing where no engine took the request: nobody worked at it."""
-        said, models = self._said, self._bench.models
+        said, models = self._said, self._context.models
         if not (said.taken or writer.tokens or self._resumed):
             return NOTHING
         model = self._request.turn.model
@@ -240,10 +240,10 @@ class Attempt:
 
     def _model(self) -> tuple[ModelSpec | None, Failure | None]:
         try:
-            model = self._bench.models.get(self._request.turn.model)
+            model = self._context.models.get(self._request.turn.model)
         except ModelNotFound as error:
             return None, bounded(Failure("model_not_found", str(error), False))
-        if model.pool != self._bench.pool:
+        if model.pool != self._context.pool:
             return None, MOVED
         asked = self._request.sampling.max_tokens
         return (model, None) if asked is None or asked >= 0 else (None, NO_TOKENS)

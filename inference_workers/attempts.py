@@ -1,4 +1,4 @@
-"""What a worker does with a job, from what the log already says of its generation. Pure."""
+"""What a worker does with a job, given the records of its generation. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What leaves when: at once while the pipe is calm, together with all else that waits while it is busy. Pure.
+"""Decides which text leaves together: at once while the producer is idle, in batches while it is busy. Pure.
 
 Everything that waits leaves in one burst, and the next burst leaves when all of the last is acknowledged. So a calm log
 gets a record a token at once, and a slow one gets fewer and fuller requests instead of a queue, however slow it is.

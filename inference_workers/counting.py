@@ -1,4 +1,4 @@
-"""What an attempt counts: how much an engine may still say, and which of its numbers are believed. Pure."""
+"""Token counts of an attempt: how much an engine may still send, and which of its counts are believed. Pure."""
 
 from __future__ import annotations
 

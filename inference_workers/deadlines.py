@@ -1,4 +1,4 @@
-"""Deadlines of an engine call, without a timer a token: one timer looks, when it fires, when the last token came."""
+"""Deadlines of an engine call, without a timer per token."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether an answer that ended is one. Pure, the same for every engine."""
+"""Checks that an answer that ended is a real answer. Pure, the same for every engine."""
 
 from __future__ import annotations
 

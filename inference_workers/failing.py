@@ -1,4 +1,4 @@
-"""Why an attempt fails, in words for the user. Pure."""
+"""The failures of an attempt, with messages for the user. Pure."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""The end of a job that this worker cannot begin or record, whatever it tries: the turn fails, the job is parked."""
+"""Ends a job that this worker cannot start or record: the turn fails, the job is parked."""
 
 from __future__ import annotations
 
-from inference_workers.custody import Job
+from inference_workers.job_table import Job
 from infra.clock import now_us
 from infra.logging import get_logger
 from schemas import ids

@@ -1,4 +1,4 @@
-"""The job topics as a member of the pool's consumer group: a thread that polls whatever happens, and a loop that works.
+"""Reads the job topics as a member of the pool's consumer group: a thread polls, a loop works.
 
 Everything about offsets is decided on the loop; the thread only carries it out. Static membership, so that a restarted
 worker gets its partitions back within milliseconds (research "takeover").
@@ -17,6 +17,7 @@ from confluent_kafka import Consumer, Message, TopicPartition
 
 from inference_workers.metrics import BATCHES_AHEAD, CONSUMED, HAND_OVER_LATE
 from infra.logging import get_logger
+from infra.runtime.bridge import HandOver
 from topics.consumer import bounds, group_consumer, next_batch
 from topics.errors import LogUnavailable
 from topics.group_commits import GroupCommits
@@ -74,7 +75,9 @@ class JobReader:
         self._commits = GroupCommits(CONSUMED)
         self._consumer: Consumer = group_consumer(properties, group, instance, on_commit=self._commits.answered)
         self._stop = threading.Event()
-        self._taken = threading.Semaphore(2)
+        self._hand_over: HandOver[list[Message]] = HandOver(
+            self._loop, handler.jobs_arrived, most=2, stop=self._stop, waited=BATCHES_AHEAD
+        )
         self._polled_at_s = _boot_clock_s()
         self._pause_wanted = False
         self._paused: set[Partition] = set()
@@ -121,25 +124,14 @@ class JobReader:
                 self._commit_due(wait=False)
                 batch = next_batch(consumer, BATCH, POLL_S)
                 self._polled_at_s = _boot_clock_s()
-                if batch and self._take():
-                    self._loop.call_soon_threadsafe(self._deliver, batch)
+                if batch:
+                    # What is not taken, because this stops, is read again later.
+                    self._hand_over.put(batch)
             self._commit_due(wait=True)
         except Exception as error:  # whatever it is: a worker whose thread died silently would look alive and idle
             self._tell_failure(error)
         finally:
             consumer.close()
-
-    def _take(self) -> bool:
-        """Wait until the loop has taken an earlier batch. False: stopping, and what was read is read again later."""
-        while not self._taken.acquire(timeout=0.5):
-            BATCHES_AHEAD()
-            if self._stop.is_set():
-                return False
-        return True
-
-    def _deliver(self, batch: list[Message]) -> None:
-        self._taken.release()
-        self._handler.jobs_arrived(batch)
 
     def _apply_pause(self) -> None:
         mine = {(place.topic, place.partition) for place in self._consumer.assignment()}

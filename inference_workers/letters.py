@@ -1,4 +1,4 @@
-"""A worker's letters: records that are no jobs, and jobs that it cannot work at, into dead-letters, within bounds."""
+"""Writes a worker's dead letters within bounds: records that are not jobs, and jobs that it cannot process."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Any
 
 from confluent_kafka import Message
 
-from inference_workers.burial import bury
-from inference_workers.custody import Delivery, Job
 from inference_workers.giving_up import Impossible, give_up
+from inference_workers.job_table import Delivery, Job
 from inference_workers.metrics import CONSUMED, JOBS_GIVEN_UP
+from inference_workers.parking import park
 from infra.logging import get_logger
 from topics.dead_letters import PoisonRun
 from topics.errors import FatalLogError, LogError
@@ -46,18 +46,18 @@ class Letters:
         """A job came to its end."""
         self._jobs.good()
 
-    def bury(
+    def park(
         self, message: Message, delivery: Delivery, error: Exception, done: Callable[[], None]
     ) -> Coroutine[Any, Any, None]:
         """Put a record that is no job into dead-letters; `done` is called once its partition may move on. It is under
         way from this call on."""
         _log.error("a record is not a job", topic=delivery.topic, partition=delivery.partition, offset=delivery.offset)
         self._under_way += 1
-        return self._bury(message, delivery, error, done)
+        return self._park(message, delivery, error, done)
 
-    async def _bury(self, message: Message, delivery: Delivery, error: Exception, done: Callable[[], None]) -> None:
+    async def _park(self, message: Message, delivery: Delivery, error: Exception, done: Callable[[], None]) -> None:
         try:
-            await bury(self._to, message, error)
+            await park(self._to, message, error)
         except FatalLogError as failure:
             self._fail(failure)
             return

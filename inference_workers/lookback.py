@@ -1,4 +1,4 @@
-"""What token-chunks already says of generations whose jobs may not be new. One scan serves all of a partition."""
+"""Reads from token-chunks what happened to generations whose jobs may not be new. One scan per partition."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from confluent_kafka import Message
 
 from infra.exits import tell_newer
 from infra.logging import get_logger
-from schemas.codec import NewerRecord, UndecodableRecord, decode
+from schemas.codec import NewerRecord, UndecodableRecord
 from schemas.envelope import Position
 from schemas.generation import GenerationRecord, Turn
 from topics.catalogue import TOKEN_CHUNKS
@@ -134,7 +134,7 @@ class Lookback:
     def _apply(self, message: Message, by_id: Mapping[str, Sequence[Past]]) -> None:
         partition, offset = message.partition() or 0, message.offset() or 0
         try:
-            record = decode(message.value() or b"")
+            record = TOKEN_CHUNKS.decode(message.value())
             for past in by_id.get(generation_of(record), ()):
                 _fold_in(past, record, Position(past.turn.tail.epoch, partition, offset))
         except UndecodableRecord:

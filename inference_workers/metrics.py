@@ -1,4 +1,4 @@
-"""What a worker counts: once a job or an attempt, never a token."""
+"""Metrics of a worker: counted per job or attempt, never per token."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Putting attempts into token-chunks, on the hot path: no task, no await, and one record encoded a chunk."""
+"""Writes attempts to token-chunks. Hot path: no task, no await, one encoded record per chunk."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who is next: weighted fair queueing over (service class, tier, user) within a bounded window. Pure.
+"""Chooses the next job: weighted fair queueing over (service class, tier, user) in a bounded window. Pure.
 
 Every flow gets its share of starts by weight, however long its backlog; a flow that was idle owes and is owed nothing.
 One user never holds all slots, so another's first job always finds one soon.

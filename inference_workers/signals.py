@@ -1,4 +1,4 @@
-"""What the tails tell a worker: doorbells (something was ended from outside) and outcomes (a job may be committed)."""
+"""The tails of a worker: cancel notices (a generation was ended from outside) and outcomes (a job can be committed)."""
 
 from __future__ import annotations
 
@@ -6,54 +6,51 @@ from collections.abc import Callable
 
 from confluent_kafka import Message
 
-from inference_workers.custody import Custody, Interrupt, Job
+from inference_workers.job_table import Interrupt, Job, JobTable
 from infra.runtime.bounded import Seen
-from schemas.codec import NewerRecord, UndecodableRecord, decode
-from schemas.control import CancelRequested
-from schemas.outcome import Outcome
+from schemas.codec import NewerRecord, UndecodableRecord
+from topics.catalogue import CONTROL, GENERATION_OUTCOMES
 
-MAX_DOORBELLS = 10_000
+MAX_CANCEL_NOTICES = 10_000
 
 
 class Signals:
     """`finish` is called with each job that has its end and its outcome."""
 
-    def __init__(self, custody: Custody, finish: Callable[[Job], None]) -> None:
-        self._custody = custody
+    def __init__(self, jobs: JobTable, finish: Callable[[Job], None]) -> None:
+        self._jobs = jobs
         self._finish = finish
-        self._doorbells: Seen[str] = Seen(MAX_DOORBELLS)
+        self._cancel_notices: Seen[str] = Seen(MAX_CANCEL_NOTICES)
 
-    def rung(self, generation_id: str) -> bool:
-        """Whether a doorbell for this generation came before its job: the log knows more."""
-        return generation_id in self._doorbells
+    def was_cancelled(self, generation_id: str) -> bool:
+        """Whether a cancel notice for this generation came before its job: the log knows more."""
+        return generation_id in self._cancel_notices
 
     def on_control(self, messages: list[Message]) -> None:
-        """Doorbells: stop what has been ended from outside, remember (boundedly) what has not come yet."""
+        """Cancel notices: stop what has been ended from outside, remember (boundedly) what has not come yet."""
         for message in messages:
             try:
-                bell = decode(message.value() or b"")
+                notice = CONTROL.decode(message.value())
             except (UndecodableRecord, NewerRecord):
-                continue  # the truth is in token-chunks; a damaged doorbell costs time alone
-            if not isinstance(bell, CancelRequested):
-                continue
-            job = self._custody.get(bell.generation_id)
+                continue  # the truth is in token-chunks; a damaged cancel notice costs time alone
+            job = self._jobs.get(notice.generation_id)
             if job is not None:
                 job.old = True
                 job.stop(Interrupt.CANCELLED)
                 continue
-            self._doorbells.add(bell.generation_id)
+            self._cancel_notices.add(notice.generation_id)
 
     def on_outcomes(self, messages: list[Message]) -> None:
         """Outcomes of generations. Only those of conversations that have a job here are decoded."""
         for message in messages:
             key = message.key()
-            if not isinstance(key, bytes) or not self._custody.has_conversation(key):
+            if not isinstance(key, bytes) or not self._jobs.has_conversation(key):
                 continue
             try:
-                outcome = decode(message.value() or b"")
+                outcome = GENERATION_OUTCOMES.decode(message.value())
             except (UndecodableRecord, NewerRecord):
                 continue  # no outcome of ours; the sweep asks the log itself
-            job = self._custody.get(outcome.turn.generation_id) if isinstance(outcome, Outcome) else None
+            job = self._jobs.get(outcome.turn.generation_id)
             if job is not None:
                 self._seen(job)
 

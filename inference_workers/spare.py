@@ -1,4 +1,4 @@
-"""How a spare learns whom it replaces: one line on its standard input.
+"""How a spare learns which worker it replaces: one line on its standard input.
 
 Until then it has everything a worker has (engines, producers, the tails of control and outcomes) except a place in the
 consumer group, so it is given no jobs; from then on it is that worker.

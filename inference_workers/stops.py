@@ -1,4 +1,4 @@
-"""Stop strings found across chunk borders, with nothing shown that might be the beginning of one. Pure."""
+"""Finds stop strings across chunk borders, and holds back text that may begin one. Pure."""
 
 from __future__ import annotations
 

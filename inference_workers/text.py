@@ -1,4 +1,4 @@
-"""Whole characters out of pieces: bytes, halves of surrogate pairs, texts that grow. Pure."""
+"""Assembles whole characters from pieces: bytes, halves of surrogate pairs, growing texts. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ended jobs whose outcome does not come: the log itself is asked whether their generation has an end.
+"""Ended jobs without an outcome: asks the log whether their generation has an end.
 
 An attempt that a zombie superseded wrote an end that no reader counts; without this its generation would stay open
 until the watchdog.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from inference_workers.custody import Custody, Job
+from inference_workers.job_table import Job, JobTable
 from inference_workers.lookback import Lookback
 from infra.clock import monotonic_s
 from infra.logging import get_logger
@@ -27,9 +27,9 @@ class Verification:
     """`finish` is called with a job whose generation has its end, `again` with one whose has not."""
 
     def __init__(
-        self, custody: Custody, lookback: Lookback, finish: Callable[[Job], None], again: Callable[[Job], None]
+        self, jobs: JobTable, lookback: Lookback, finish: Callable[[Job], None], again: Callable[[Job], None]
     ) -> None:
-        self._custody = custody
+        self._jobs = jobs
         self._lookback = lookback
         self._finish = finish
         self._again = again
@@ -39,7 +39,7 @@ class Verification:
         while True:
             await asyncio.sleep(SWEEP_EVERY_S)
             late_before = monotonic_s() - OUTCOME_WAIT_S
-            late = [job for job in self._custody if job.ended_at_s is not None and job.ended_at_s < late_before]
+            late = [job for job in self._jobs if job.ended_at_s is not None and job.ended_at_s < late_before]
             await asyncio.gather(*map(self._verify, late[:MAX_CHECKS_A_SWEEP]))
 
     async def _verify(self, job: Job) -> None:
@@ -54,7 +54,7 @@ class Verification:
             # What one generation's records lead to must not end the others; the watchdog ends it at its deadline.
             _log.error("an ended job cannot be verified", generation=job.generation_id, error=type(error).__name__)
             return
-        if job.ended_at_s is None or self._custody.get(job.generation_id) is not job:
+        if job.ended_at_s is None or self._jobs.get(job.generation_id) is not job:
             return
         if past.fold.finished:
             self._finish(job)

@@ -1,4 +1,4 @@
-"""Cassandra for an event loop: prepared statements only, bounded in flight, one wake-up a burst of answers.
+"""Cassandra for an event loop: prepared statements only, a limit of requests in flight, one wake-up per burst.
 
 StoreError
 ├── StoreUnavailable   no node answered in time, or not enough replicas: retry
@@ -31,6 +31,7 @@ from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, N
 from cassandra.policies import DCAwareRoundRobinPolicy, ExponentialReconnectionPolicy, TokenAwarePolicy
 from cassandra.query import BatchStatement, BatchType, tuple_factory
 
+from infra.runtime.bridge import Burst
 from infra.runtime.failures import leaves
 from infra.runtime.metrics import bound
 from infra.settings import CassandraSettings
@@ -38,6 +39,7 @@ from infra.settings import CassandraSettings
 Row = tuple[Any, ...]
 EncodedRow = tuple[Literal[True], bytes, Sequence[bytes]]
 """A prepared statement's id and its values as the protocol has them; True: it is prepared."""
+_Answer = tuple[asyncio.Future[Any], Any, Exception | None]
 T = TypeVar("T")
 
 # Spoken by Cassandra 2.2 to 5; v5 adds checksums that cost Python more per request than everything else it frames.
@@ -73,17 +75,17 @@ class ValueRefused(StoreRefused):
     """The store will never take these values; it takes others."""
 
 
-async def side_by_side(*operations: Coroutine[Any, Any, T]) -> list[T]:
+async def run_concurrently(*operations: Coroutine[Any, Any, T]) -> list[T]:
     """The results of operations that run at the same time. When some fail, raises one StoreError for all of them."""
     try:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(operation) for operation in operations]
     except* StoreError as errors:
-        raise _gravest(errors) from None
+        raise _most_severe(errors) from None
     return [task.result() for task in tasks]
 
 
-def _gravest(errors: BaseExceptionGroup[StoreError]) -> StoreError:
+def _most_severe(errors: BaseExceptionGroup[StoreError]) -> StoreError:
     """A refusal before an outage, for it will not go away."""
     flat = [error for error in leaves(errors) if isinstance(error, StoreError)]
     return next((error for error in flat if isinstance(error, StoreRefused)), flat[0])
@@ -102,8 +104,8 @@ class CassandraSession:
         self._slots = asyncio.Semaphore(_MOST_IN_FLIGHT)
         self._prepared: dict[str, Any] = {}
         self._preparing = asyncio.Lock()
-        self._answers: deque[tuple[asyncio.Future[Any], Any, Exception | None]] = deque()
-        self._armed = False
+        self._answers: Burst[_Answer] = Burst(self._taken)
+        self._answers.bind(self._loop)
 
     @classmethod
     async def connect(cls, settings: CassandraSettings, *, request_timeout_s: float = 5.0) -> CassandraSession:
@@ -242,18 +244,12 @@ class CassandraSession:
 
     def _hand_over(self, answer: asyncio.Future[Any], result: Any, error: Exception | None) -> None:
         # Runs in the driver's thread: one wake-up of the loop takes a whole burst (30-40 % more requests/s).
-        self._answers.append((answer, result, error))
-        if not self._armed:
-            self._armed = True
-            try:
-                self._loop.call_soon_threadsafe(self._drain)
-            except RuntimeError:
-                return  # the loop has been closed: nobody is left to tell
+        self._answers.add((answer, result, error))
+        self._answers.wake()
 
-    def _drain(self) -> None:
-        self._armed = False
-        while self._answers:
-            answer, result, error = self._answers.popleft()
+    def _taken(self, answers: deque[_Answer]) -> None:
+        while answers:
+            answer, result, error = answers.popleft()
             self._slots.release()
             if answer.done():
                 continue

@@ -1,4 +1,4 @@
-"""Named points at which a test can make a process die: between two awaits that matter.
+"""Named points at which a test can kill the process.
 
 `crash_point("worker.after_first_chunk")` does nothing, unless that very point was planted in this process when it
 started (see infra/planted.py): then the process is gone at once, as by kill -9, the n-th time it comes by.
@@ -53,7 +53,7 @@ POINTS: tuple[str, ...] = (
     "stream.before_commit",
     "stream.after_commit",
     "stream.before_acknowledge",
-    "backfill.before_diary",
+    "backfill.before_log",
     "backfill.before_promoted",
     "import.mid_append",
 )

@@ -1,4 +1,4 @@
-"""How a process of ours ends: one exit status for each kind of error that ends it.
+"""Exit statuses of our processes: one for each kind of error.
 
 0 it was told to · 1 the supervisor starts it anew · 2 a setting, or another file of the user's, is wrong · 3 it met a
 record of a newer release: nothing was acknowledged, and only an upgrade (or `replay dlq park`) takes it further.

@@ -1,4 +1,4 @@
-"""Drawing ids and secrets. Whatever a retry must find again is derived instead: see schemas/ids.py."""
+"""Draws random ids and secrets. Ids that a retry must find again are derived instead: see schemas/ids.py."""
 
 from __future__ import annotations
 

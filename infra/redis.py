@@ -1,4 +1,4 @@
-"""Redis for what may be lost: short time-outs, scripts by their SHA, and no waiting for a server that is away."""
+"""Redis for data that may be lost: short time-outs, scripts by SHA, and no waiting for an unreachable server."""
 
 from __future__ import annotations
 

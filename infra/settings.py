@@ -1,4 +1,4 @@
-"""Every setting, in one frozen object that is read in a `__main__` and passed down.
+"""All settings, in one frozen object that `__main__` modules read and pass down.
 
 Sources, first wins: arguments to `load`, environment (`VERBATIM_KAFKA__BOOTSTRAP=…`), the TOML file named
 by `VERBATIM_CONFIG` (default `verbatim.toml` in the working folder, if there is one), defaults.
@@ -34,6 +34,8 @@ INSTANCE_VARIABLE = "VERBATIM_INSTANCE"
 DEFAULT_CONFIG_FILE = "verbatim.toml"
 PREFIX = "VERBATIM_"
 SHORTEST_SESSION_SECRET = 32
+_CACHE_VARIABLE = "VERBATIM_CACHE"
+_HOST_NAMES = ("VERBATIM_SERVERS__JAVA", "VERBATIM_SERVERS__REDIS")
 DEFAULT_KEYSPACE = "verbatim"
 PREFIX_PATTERN = r"^([a-z][a-z0-9]{0,19})?$"
 # Names of the environment that are no settings: where to look, and what a supervisor tells its children.
@@ -43,7 +45,7 @@ OTHER_NAMES = frozenset(
         CRASHPOINT_VARIABLE,
         CLOCK_SKEW_VARIABLE,
         NEWEST_SCHEMA_VARIABLE,
-        "VERBATIM_CACHE",
+        _CACHE_VARIABLE,
         INSTANCE_VARIABLE,
         "VERBATIM_LIFESIGN",
         "VERBATIM_STACK_ID",
@@ -153,6 +155,22 @@ class TritonSettings(_Section):
     grpc: str = ""
 
 
+class ServersSettings(_Section):
+    """Whose programs run the local servers: `auto` (the host's where they are newer, else the packaged ones),
+    `packaged`, or the absolute path of one.
+    """
+
+    java: str = "auto"
+    redis: str = "auto"
+
+    @field_validator("java", "redis")
+    @classmethod
+    def _is_a_choice(cls, choice: str) -> str:
+        if choice not in ("auto", "packaged") and not Path(choice).is_absolute():
+            raise ValueError("auto, packaged or an absolute path is expected")
+        return choice
+
+
 class ApiSettings(_Section):
     """`trusted_proxies`: addresses or networks whose X-Forwarded-For and X-Forwarded-Proto are believed.
 
@@ -251,6 +269,7 @@ class Settings(BaseSettings):
     cassandra: CassandraSettings = CassandraSettings()
     redis: RedisSettings = RedisSettings()
     triton: TritonSettings = TritonSettings()
+    servers: ServersSettings = ServersSettings()
     api: ApiSettings = ApiSettings()
     worker: WorkerSettings = WorkerSettings()
     metrics: MetricsSettings = MetricsSettings()
@@ -302,6 +321,14 @@ def load(**overrides: Any) -> Settings:
         raise SettingsError("wrong settings: " + "; ".join(lines)) from None
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{named or DEFAULT_CONFIG_FILE} is not TOML: {error}") from None
+
+
+def host_variables() -> dict[str, str]:
+    """What the environment says of this host rather than of an installation: stacks of tests and demos inherit it."""
+    found = {name: os.environ[name] for name in _HOST_NAMES if os.environ.get(name)}
+    if cache := os.environ.get(_CACHE_VARIABLE):
+        found[_CACHE_VARIABLE] = str(Path(cache).absolute())
+    return found
 
 
 def setting_names() -> frozenset[str]:

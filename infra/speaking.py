@@ -1,4 +1,4 @@
-"""Which records a process reads and writes: said once, at its start, by every composition root."""
+"""Declares at startup which record versions a process reads and writes."""
 
 from __future__ import annotations
 

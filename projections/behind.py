@@ -1,4 +1,4 @@
-"""Which projections an installation reads by an older definition than this code has, and what is to be done. Pure.
+"""Finds projections with an older definition than this code has, and what must be done. Pure.
 
 `up` asks: it rebuilds those that are behind, and refuses tables of a release that it is older or much newer than.
 """

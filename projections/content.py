@@ -1,4 +1,4 @@
-"""What people and models wrote, as one text cell; and excerpts of it. Pure.
+"""Content as one text cell, and excerpts of it. Pure.
 
 Plain text is itself. A NUL in front says otherwise: NUL NUL is a plain text that begins with NUL, NUL s is sealed.
 One cell, so that a repeated write can never mix two contents.

@@ -1,4 +1,4 @@
-"""Cursors: where a page ended, opaque to whoever carries them. Pure."""
+"""Cursors: the place where a page ended, opaque to clients. Pure."""
 
 from __future__ import annotations
 

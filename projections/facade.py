@@ -1,4 +1,4 @@
-"""Everything that may be asked of the projections, in one object. Reads come from Cassandra alone."""
+"""All reads of the projections in one object. Reads come only from Cassandra."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from infra.cassandra import CassandraSession
 from infra.clock import monotonic_s
+from infra.runtime.retrying import growing
 from infra.settings import CassandraSettings
 from projections.accounts import queries as accounts
 from projections.accounts.queries import ApiKeyRow, UserRow
@@ -184,17 +185,16 @@ class Projections:
         conversation's own row as well, sooner: whoever gives it reads nothing but that conversation.
         """
         deadline_s = monotonic_s() + timeout_s
-        pause_s = _FIRST_PAUSE_S
         left, running = dict(offsets), list(generations)
-        while True:
+        for pause_s in growing(_FIRST_PAUSE_S, _LONGEST_PAUSE_S, 1.5):
             left = await self._not_reached(left, conversation_id)
             running = [key for key in running if not await self._has_ended(key)]
             if not left and not running:
                 return True
             if monotonic_s() + pause_s > deadline_s:
-                return False
+                break
             await asyncio.sleep(pause_s)
-            pause_s = min(pause_s * 1.5, _LONGEST_PAUSE_S)
+        return False
 
     async def _not_reached(
         self, offsets: dict[tuple[str, int], int], conversation_id: str | None

@@ -1,4 +1,4 @@
-"""Where a text may be cut without cutting a character that people see: an emoji, a flag, a letter with accents. Pure.
+"""Finds where a text can be cut without splitting a visible character: an emoji, a flag, a letter with accents. Pure.
 
 A small part of Unicode's rule for grapheme clusters (UAX 29), from the standard library's data: what joins on is never
 cut off, and what is written one by one may be. Hangul and CRLF are included; Indic conjuncts are not.

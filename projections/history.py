@@ -1,4 +1,4 @@
-"""What the conversation agent asks of the projections: the messages a prompt follows, and what still runs."""
+"""What the conversation agent reads from the projections: earlier messages, and running generations."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import Any
 
-from infra.cassandra import side_by_side
+from infra.cassandra import run_concurrently
 from infra.clock import monotonic_s
 from infra.models.catalogue import ModelCatalogue
 from infra.models.prices import price_of
@@ -78,7 +78,7 @@ class ProjectedHistory:
     ) -> tuple[tuple[ConversationRow | None, bool], tuple[ChatMessage, ...] | None]:
         standing: Any
         messages: Any
-        standing, messages = await side_by_side(
+        standing, messages = await run_concurrently(
             conversations.standing(self._tables, conversation_id), self._chain(conversation_id, leaf_message_id, most)
         )
         return standing, messages

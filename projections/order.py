@@ -1,4 +1,4 @@
-"""Log positions as numbers: the order of rows, and the timestamps under which Cassandra keeps or drops a cell. Pure.
+"""Log positions as numbers: the order of rows, and the timestamps of Cassandra cells. Pure.
 
 Cassandra keeps, a cell at a time, the value with the greatest timestamp. With timestamps made of log positions a
 write may come twice, late or out of order, and the cell is the same in the end. Four bands, one above the other:

@@ -1,4 +1,4 @@
-"""Group commit: records are folded as they come, and what waits is written together.
+"""Group commit: folds records as they arrive, and writes everything that waits together.
 
 While one write is under way the next gathers, so that load makes batches and calm makes none. Watermarks follow the
 rows, seldom; a record is done when both are durable, so that a restart never leaves a watermark behind for good.
@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from prometheus_client import Counter, Gauge, Histogram
 
@@ -18,7 +18,8 @@ from infra.cassandra import StoreRefused, StoreUnavailable, ValueRefused
 from infra.clock import monotonic_s
 from infra.crash_points import crash_point
 from infra.logging import get_logger
-from infra.runtime.metrics import GIVEN_UP, RETRIES, bound
+from infra.runtime.metrics import bound
+from infra.runtime.retrying import Retrying
 from projections.order import order_key
 from projections.registry import RECORDS, TOPICS, Projection, folded
 from projections.rows import RowChange, Unprojectable, size_of
@@ -33,8 +34,6 @@ WATERMARK_INTERVAL_S = 0.1
 GATHER_S = 0.01
 MOST_WAITING = 2000
 MOST_WAITING_BYTES = 16 * 1024 * 1024
-FIRST_PAUSE_S = 0.1
-LONGEST_PAUSE_S = 5.0
 GIVE_UP_S = 300.0
 
 WRITE = Histogram(
@@ -45,8 +44,7 @@ WRITE = Histogram(
 ROWS = Counter("verbatim_projector_rows_total", "Changes of rows that were written.")
 WAITING = Gauge("verbatim_projector_waiting_records", "Records that wait to be written.")
 _full = bound("projector.waiting")
-_retried = RETRIES.labels("projector.store")
-_gave_up = GIVEN_UP.labels("projector.store")
+RETRYING = Retrying("projector.store", 0.1, 5.0, GIVE_UP_S)
 _log = get_logger(__name__)
 
 T = TypeVar("T")
@@ -111,7 +109,7 @@ class Projector:
         self._closing = False
 
     async def take(
-        self, record: Any, place: LogPlace, done: Callable[[], None], refused: Refused | None = None
+        self, record: object, place: LogPlace, done: Callable[[], None], refused: Refused | None = None
     ) -> None:
         """Fold a record and queue its rows; waits while too much is queued. `refused` is called instead of `done` if
         the store will take its rows never; without it `run` ends then.
@@ -255,15 +253,7 @@ class Projector:
         self._tables = {(table, p.version) for p in projections for table in p.tables}
 
     async def _patiently(self, operation: Callable[[], Awaitable[T]], doing: str) -> T:
-        began_s, pause_s = monotonic_s(), FIRST_PAUSE_S
-        while True:
-            try:
-                return await operation()
-            except StoreUnavailable as error:
-                _retried.inc()
-                if monotonic_s() - began_s > GIVE_UP_S:
-                    _gave_up.inc()
-                    raise
-                _log.warning(doing, error=str(error), pause_s=pause_s)
-            await asyncio.sleep(pause_s)
-            pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
+        def again(error: Exception, pause_s: float) -> None:
+            _log.warning(doing, error=str(error), pause_s=pause_s)
+
+        return await RETRYING.run(operation, StoreUnavailable, again)

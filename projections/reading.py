@@ -1,4 +1,4 @@
-"""Reads by prepared statements on the tables of the version that is read now."""
+"""Reads with prepared statements on the tables of the live version."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tables and the changes that folds make to their rows. Pure: no statement, no client."""
+"""Tables and the changes that folds make to rows. Pure: no statement, no client."""
 
 from __future__ import annotations
 

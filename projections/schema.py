@@ -1,4 +1,4 @@
-"""Keyspace and tables brought into being, and refused where they stand there otherwise."""
+"""Creates the keyspace and tables; fails if existing tables differ."""
 
 from __future__ import annotations
 

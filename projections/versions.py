@@ -1,4 +1,4 @@
-"""Which versions of each projection there are, which of them the readers use, and their short memory of it.
+"""The versions of each projection, and which one readers use; cached briefly.
 
 A version is a set of tables with its number in their names. Numbers are never used again: what a dropped version left
 behind (watermarks, a slow writer's last rows) can never be taken for another's.

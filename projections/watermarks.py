@@ -1,4 +1,4 @@
-"""How far each projection has come: the next offset of each partition, everything before it being in the tables.
+"""Watermarks: for each partition, the offset up to which a projection is written.
 
 Written after the data, contiguous. All rows share one partition, so that one write moves them all.
 """

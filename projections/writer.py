@@ -1,4 +1,4 @@
-"""Row changes into Cassandra: each partition in one mutation, as few requests as may be, side by side."""
+"""Writes row changes to Cassandra: one mutation per partition, few requests, concurrently."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import struct
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from infra.cassandra import CassandraSession, ValueRefused, side_by_side
+from infra.cassandra import CassandraSession, ValueRefused, run_concurrently
 from projections.rows import Erase, Put, RowChange, Table, partition_of, size_of
 from projections.versions import physical_name
 from projections.watermarks import WATERMARKS
@@ -68,7 +68,7 @@ class RowWriter:
         if len(requests) == 1:
             await self._write_in_order(requests[0])
         else:
-            await side_by_side(*(self._write_in_order(request) for request in requests))
+            await run_concurrently(*(self._write_in_order(request) for request in requests))
 
     async def _write_in_order(self, changes: Sequence[Versioned]) -> None:
         batch: list[Any] = []

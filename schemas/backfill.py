@@ -1,4 +1,4 @@
-"""A shadow topic's diary: what a backfill is to do, how far it is, what became of it. Partition 0; key: its name.
+"""A shadow topic's log: what a backfill is to do, how far it is, what became of it. Partition 0; key: its name.
 
 Its records, which do not count until they are promoted, stand in partition 1. Cuts are written as `topics.cuts` does.
 """
@@ -62,5 +62,5 @@ class BackfillPromoted:
     whole: bool
 
 
-DiaryRecord = BackfillStarted | BackfillAdvanced | BackfillCompared | BackfillPromoted
-RECORDS = members(DiaryRecord)
+BackfillLogRecord = BackfillStarted | BackfillAdvanced | BackfillCompared | BackfillPromoted
+RECORDS = members(BackfillLogRecord)

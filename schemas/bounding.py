@@ -1,4 +1,4 @@
-"""Values from outside held to what a record can carry, whatever they are. Pure.
+"""Limits values from outside to what a record can hold. Pure.
 
 Nothing that an honest process writes is changed: the bounds are far above any id, name or message of ours.
 """

@@ -1,4 +1,4 @@
-"""TokenChunk's own way to bytes and back: the one record written an event a token.
+"""The codec of TokenChunk, the one record that is written per token.
 
 A plain chunk without token ids is a byte template (Avro binary, TokenChunk version 1): the ids, alike for a whole
 attempt, are laid out once, three numbers and a text follow. fastavro takes five times as long. Whatever is not exactly

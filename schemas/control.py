@@ -1,4 +1,4 @@
-"""control: doorbells for workers. The truth is in token-chunks; a lost doorbell costs time, never truth.
+"""control: cancel notices for workers. The truth is in token-chunks; a lost cancel notice costs time, never truth.
 
 Key: generation_id.
 """

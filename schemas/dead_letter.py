@@ -1,4 +1,4 @@
-"""dead-letters: records a consumer could not take, whole, with where and why. Key: the source record's."""
+"""dead-letters: records that a consumer could not process, whole, with place and reason. Key: the source record's."""
 
 from __future__ import annotations
 

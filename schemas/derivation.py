@@ -1,4 +1,4 @@
-"""From a record's Python type to the Avro schema it must have on the wire.
+"""Derives the Avro schema of a record from its Python type.
 
 `schemas/avro/*.avsc` is the contract and is never edited once published. This module writes the file of a new record
 or version, and the tests hold every current file against its type.

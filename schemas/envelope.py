@@ -1,4 +1,4 @@
-"""What every event says about itself, and the few shapes that several families share."""
+"""The envelope of events, and shapes that several families share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bounds of what a record may hold. Whatever comes from outside is held to them before it becomes a record."""
+"""Limits of records. Data from outside is checked against them before it becomes a record."""
 
 from __future__ import annotations
 

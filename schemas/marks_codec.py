@@ -1,4 +1,4 @@
-"""An outcome's chunk marks to bytes and back: the one list that is as long as the answer.
+"""The codec of an outcome's chunk marks, the one list that is as long as the answer.
 
 A mark is two small numbers and a time: ten bytes in Avro, all marks alike, so a list of them is read in one sweep.
 fastavro and the conversion from its dictionaries take ten times as long. Whatever is not exactly that shape (a chunk

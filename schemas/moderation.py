@@ -1,4 +1,4 @@
-"""moderation-verdicts: what a policy decided, and what a reviewer said of it. Key: conversation_id."""
+"""moderation-verdicts: decisions of the policy and of reviewers. Key: conversation_id."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a command that asks for an answer says of its turn. Pure."""
+"""The turn of a command that asks for an answer. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Old records in today's shape: one function a step vN -> vN+1, applied in order."""
+"""Upgrades old records to the newest version: one function per step vN -> vN+1, applied in order."""
 
 from __future__ import annotations
 

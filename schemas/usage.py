@@ -1,4 +1,4 @@
-"""usage-records: the ledger. Exactly one UsageRecorded a generation, and what re-rated it since. Key: user_id."""
+"""usage-records: the ledger. Exactly one UsageRecorded per generation, and its re-ratings. Key: user_id."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which version of its schema a record is written in: the oldest that can hold it. Pure.
+"""Chooses the schema version for a record: the oldest that can hold it. Pure.
 
 So a process of the release before reads every record that says nothing new.
 """

@@ -1,4 +1,4 @@
-"""Records as the dictionaries that fastavro writes and reads, and back: converters made once from the types."""
+"""Converts records to and from the dictionaries of fastavro; converters are made once from the types."""
 
 from __future__ import annotations
 

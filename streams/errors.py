@@ -1,4 +1,4 @@
-"""What can go wrong in an agent, by what follows from it.
+"""Errors of agents, by their consequence.
 
 StreamError
 ├── Poison     this record can never be handled: to dead-letters, and on

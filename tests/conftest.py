@@ -18,6 +18,9 @@ from tests.stack_fixture import session_servers
 from tests.timing import timing
 
 UNIT = Path(__file__).parent / "unit"
+# The same servers on every host, whatever is installed there; what is only on some has tests of its own.
+for _program in ("JAVA", "REDIS"):
+    os.environ.setdefault(f"VERBATIM_SERVERS__{_program}", "packaged")
 
 # ci: the same examples in every run, whatever else the machine does. explore: new ones, for hunting (and the night).
 settings.register_profile(

@@ -34,10 +34,8 @@ from topics.catalogue import (
     CONTROL,
     CONVERSATION_EVENTS,
     GENERATION_OUTCOMES,
-    MODERATION_VERDICTS,
     TOKEN_CHUNKS,
     USAGE_RECORDS,
-    jobs_topic,
 )
 from topics.generation_fold import GenerationFold
 from topics.outcomes import outcome_of
@@ -77,17 +75,14 @@ def answer(world: World, talk: Talk, command: Command) -> Steps:
             talk.messages.pop()
     yield STEP_US
     context = NoHistory(tuple(talk.messages), talk.system_prompt)
-    outs = react(command, turn, context, MODELS[command.model], COUNTER, POLICY, maybe_repeat=False)
+    verdict, last = react(command, turn, context, MODELS[command.model], COUNTER, POLICY, maybe_repeat=False)
     run = Generation(world, talk, turn, command)
-    for out in outs:
-        match out.kind:
-            case "verdict":
-                world.say(MODERATION_VERDICTS, out.key, out.record)
-            case "end":
-                run.says(out.record)
-            case _:
-                run.job = world.say(jobs_topic(out.pool, out.service_class), out.key, out.record)
-                run.request = out.record
+    world.say(verdict.topic, verdict.key, verdict.record)
+    if isinstance(last.record, GenerationRequested):
+        run.job = world.say(last.topic, last.key, last.record)
+        run.request = last.record
+    else:
+        run.says(last.record)
     if not run.fold.finished:
         yield from run.attempts()
     yield STEP_US
@@ -241,7 +236,7 @@ class Generation:
         gone = deleted(self._world, self._talk)
         yield STEP_US
         for out in react_to_deletion(gone, (self._turn,)):
-            if out.kind == "end":
-                self.says(out.record)
+            if isinstance(out.record, CancelRequested):
+                self._world.say(out.topic, out.key, out.record)
             else:
-                self._world.say(CONTROL, out.key, out.record)
+                self.says(out.record)

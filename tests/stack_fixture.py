@@ -67,9 +67,21 @@ def running_servers(state: Path, *arguments: str, kept: bool = True) -> Iterator
             supervisor.send_signal(signal.SIGTERM if kept else signal.SIGKILL)
         supervisor.wait(STOP_TIMEOUT_S)
         if not kept:
-            stack_id = Layout.at(state).stack_id()
-            end_marked(stack_id)
-            remove_shared_memory(f"verbatim-{stack_id[:12]}-")
+            end_at_once(state)
+
+
+def end_at_once(state: Path) -> None:
+    """Kill a stack whose folder nobody will look at again; nothing of it is left."""
+    layout = Layout.at(state)
+    if not layout.marker.is_file():
+        return
+    supervisor = layout.supervisor_pid()
+    if supervisor is not None:
+        os.kill(supervisor, signal.SIGKILL)
+        eventually_sync(lambda: layout.supervisor_pid() is None)
+    stack_id = layout.stack_id()
+    end_marked(stack_id)
+    remove_shared_memory(f"verbatim-{stack_id[:12]}-")
 
 
 def _until(ready: Any, supervisor: subprocess.Popen[bytes]) -> None:

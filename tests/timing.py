@@ -24,11 +24,14 @@ _ROUNDS = 1_400_000
 
 
 def slowness() -> float:
-    """How many times longer than on the reference host work takes here and now; 1 at least."""
+    """How many times longer than on the reference host work takes here and now; 1 at least.
+
+    A fixed piece of work tells of this moment, the load average of the last minute.
+    """
     began, block = time.monotonic(), b"verbatim"
     for _ in range(_ROUNDS):
         block = sha256(block).digest()
-    return max(1.0, (time.monotonic() - began) / CALIBRATION_S)
+    return max(1.0, (time.monotonic() - began) / CALIBRATION_S, os.getloadavg()[0] / (os.cpu_count() or 1))
 
 
 def complaint(duration_s: float, limit_s: float) -> str | None:

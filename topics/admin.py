@@ -1,4 +1,4 @@
-"""Topics brought into being as the catalogue says, and refused where they stand there otherwise."""
+"""Creates topics as the catalogue says; fails if existing ones differ."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The one list of topics."""
+"""The list of all topics."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from schemas.account import AccountEvent
-from schemas.backfill import DiaryRecord
+from schemas.backfill import BackfillLogRecord
 from schemas.control import CancelRequested
 from schemas.conversation import ConversationEvent
 from schemas.dead_letter import DeadLetterEvent
@@ -32,7 +32,7 @@ ACCOUNT_EVENTS: Topic[AccountEvent] = Topic("account-events", AccountEvent)
 DEAD_LETTERS: Topic[DeadLetterEvent] = Topic("dead-letters", DeadLetterEvent)
 SHADOW_PREFIX = "shadow."
 SHADOW_KEPT_MS = 30 * DAY_MS
-SHADOW_DIARY, SHADOW_RECORDS = 0, 1
+SHADOW_LOG, SHADOW_RECORDS = 0, 1
 """The two partitions of a shadow topic."""
 SERVICE_CLASSES = ("interactive", "background")
 
@@ -48,11 +48,11 @@ def shadow_topic(name: str) -> str:
 
 
 def shadow_spec(name: str, record_types: tuple[type, ...] = (UsageRerated,)) -> TopicSpec:
-    """The shadow topic of a backfill that makes records of `record_types`: its diary, then its records.
+    """The shadow topic of a backfill that makes records of `record_types`: its log, then its records.
 
     It is made on demand, belongs to no installation's catalogue, and goes by itself some time after.
     """
-    topic, types = shadow_topic(name), (*record_types, *members(DiaryRecord))
+    topic, types = shadow_topic(name), (*record_types, *members(BackfillLogRecord))
     return TopicSpec(topic, "the record's own", types, 2, SHADOW_KEPT_MS, "infra.cli", EIGHT_MIB)
 
 

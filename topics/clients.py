@@ -1,4 +1,4 @@
-"""Every Kafka client of ours is made here: the one place where the names on the cluster differ from ours.
+"""Makes all Kafka clients: the one place where names on the cluster may differ from ours.
 
 Without a prefix these are librdkafka's own clients, and nothing is done a record. With one they are wrapped: what
 goes out gets the prefix, what comes back loses it. A wrapper has only the methods that are used; another one is an

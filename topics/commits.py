@@ -1,4 +1,4 @@
-"""Which offset may be committed when work finishes in any order. Pure.
+"""Finds the offset that may be committed when work finishes in any order. Pure.
 
 A partition's commit never passes an unfinished offset, and belongs to one assignment epoch: Kafka checks neither, so
 what was received under an older epoch is never committed (research "takeover" §8.5).

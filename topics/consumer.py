@@ -1,4 +1,4 @@
-"""Reading the log in batches: a blocking poll, then whatever else is there at once (`consume(n, 0)`)."""
+"""Reads the log in batches: a blocking poll, then whatever is ready (`consume(n, 0)`)."""
 
 from __future__ import annotations
 

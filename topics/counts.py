@@ -1,4 +1,4 @@
-"""Partition counts are the broker's: a process with another number in its settings would split keys silently."""
+"""Partition counts come from the broker: a process with another number in its settings would split keys."""
 
 from __future__ import annotations
 

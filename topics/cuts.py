@@ -1,4 +1,4 @@
-"""Moments of the past as cuts: of each topic-partition the offset below which its records count. Pure."""
+"""Cuts: for each topic-partition the offset below which records count. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where records go that a consumer cannot take: whole, with topic, partition, offset and reason."""
+"""Dead letters: records that a consumer cannot process, whole, with topic, partition, offset and reason."""
 
 from __future__ import annotations
 

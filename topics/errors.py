@@ -1,4 +1,4 @@
-"""What can go wrong with the log, by what a caller can do about it.
+"""Errors of the log, by what a caller can do.
 
 LogError
 ├── LogUnavailable        the broker is away or slow: retry; a produce that timed out may have been accepted

@@ -1,4 +1,4 @@
-"""The one reading of a generation: AttemptStarted | TokenChunk | AttemptEnded | GenerationEnded -> the accepted stream.
+"""The fold of a generation: AttemptStarted | TokenChunk | AttemptEnded | GenerationEnded -> the accepted stream.
 
 Recorder, SSE, workers and CLI all fold with this class, over the same partition order, so all agree. Pure: no clock, no
 IO; mutable only for speed. The rules (DESIGN, "A generation"):

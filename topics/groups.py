@@ -1,4 +1,4 @@
-"""How far consumer groups have come: what they have committed, as the broker keeps it."""
+"""Committed offsets and members of consumer groups, from the broker."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The envelope of a record as Kafka headers, so that any tool can route, trace and filter without decoding."""
+"""The envelope of a record as Kafka headers, so that tools can route, trace and filter without decoding."""
 
 from __future__ import annotations
 

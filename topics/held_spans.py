@@ -1,4 +1,4 @@
-"""Reading spans of what topics hold, as fast as it goes and in flat memory."""
+"""Reads spans of topics fast and in flat memory."""
 
 from __future__ import annotations
 

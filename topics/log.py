@@ -1,4 +1,4 @@
-"""The log as one: what a topic still holds, and before it what an archive keeps. For replay, never for live reading."""
+"""The log as one: archive first, then topic. For replay, never for live reading."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an installation calls its topics and consumer groups on a cluster that it shares. Pure.
+"""The names of topics and consumer groups on a shared cluster. Pure.
 
 Everywhere else a topic has one name: in the code, in records, cuts, archives and slices. The prefix stands on the
 cluster alone, so a slice or an archive can be read by an installation with another prefix, or with none.

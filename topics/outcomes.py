@@ -1,4 +1,4 @@
-"""From a finished generation to its outcome: the one rule of recorder, streams, `verify`, rebuild and simulation.
+"""Makes the outcome of a finished generation: the one rule of recorder, streams, `verify`, rebuild and simulation.
 
 Pure: times and ids come from the records, so a repeat is identical. Total: every generation that has ended has an
 outcome that can be encoded and is below MAX_RECORD_BYTES. The fold sees to text, marks, counts and turn, this module

@@ -1,4 +1,4 @@
-"""Which partition a key lives in: the Java client's default partitioner, so that every client agrees.
+"""Chooses the partition of a key: the Java client's default partitioner, so that every client agrees.
 
 murmur2 as in org.apache.kafka.common.utils.Utils (Apache Kafka), 32 bit, seed 0x9747b28c; librdkafka's own default
 differs, which is why producers here always name the partition.

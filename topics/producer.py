@@ -1,4 +1,4 @@
-"""Writing to the log from an event loop: idempotent, acks=all, one wake-up a burst of acknowledgements."""
+"""Writes to the log from an event loop: idempotent, acks=all, one wake-up per burst of acknowledgements."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 
 from confluent_kafka import KafkaError, KafkaException, Message
 
+from infra.runtime.bridge import Burst
 from infra.runtime.metrics import bound
 from schemas.codec import encode
 from schemas.envelope import Position
@@ -21,6 +22,7 @@ from topics.topic import R, Topic
 Acknowledged = Callable[[KafkaError | None, int], None]
 """Called on the loop with (error or None, offset; -1 on error)."""
 
+_Answer = tuple[Acknowledged, KafkaError | None, int]
 _queue_full = bound("producer.queue")
 _POLL_S = 0.2
 """How long the end of a producer may have to wait for its thread; acknowledgements wake it at once."""
@@ -49,8 +51,7 @@ class LogProducer:
         self._topics = topics
         self._timeout_s = timeout_s
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._acknowledged: deque[tuple[Acknowledged, KafkaError | None, int]] = deque()
-        self._armed = False
+        self._acknowledged: Burst[_Answer] = Burst(self._taken)
         self._closing = threading.Event()
         self.in_flight = 0
         self._producer = open_producer(
@@ -80,6 +81,7 @@ class LogProducer:
         Raises LogUnavailable when it does not answer within the timeout.
         """
         self._loop = asyncio.get_running_loop()
+        self._acknowledged.bind(self._loop)
         self._thread.start()
         try:
             await asyncio.to_thread(self._producer.list_topics, timeout=self._timeout_s)
@@ -106,7 +108,7 @@ class LogProducer:
 
         def delivered(error: KafkaError | None, message: Message) -> None:
             offset = message.offset()
-            self._acknowledged.append((acknowledged or _ignore, error, -1 if offset is None else offset))
+            self._acknowledged.add((acknowledged or _ignore, error, -1 if offset is None else offset))
 
         try:
             if headers is None:
@@ -148,7 +150,7 @@ class LogProducer:
     async def flush(self, timeout_s: float) -> int:
         """Wait for what is in flight; returns how many records are still unacknowledged after `timeout_s`."""
         left = await asyncio.to_thread(self._producer.flush, timeout_s)
-        self._drain()
+        self._acknowledged.drain()
         return left
 
     async def aclose(self, timeout_s: float = 5.0) -> int:
@@ -157,24 +159,19 @@ class LogProducer:
         self._closing.set()
         if self._thread.is_alive():
             await asyncio.to_thread(self._thread.join, 2.0)
-        self._drain()
+        self._acknowledged.drain()
         return left
 
     def _poll(self) -> None:
         # Delivery reports run here, in this thread; they only append. One wake-up of the loop takes a whole burst.
         while not self._closing.is_set():
             self._producer.poll(_POLL_S)
-            if self._acknowledged and not self._armed and self._loop is not None:
-                self._armed = True
-                try:
-                    self._loop.call_soon_threadsafe(self._drain)
-                except RuntimeError:
-                    return  # the loop has been closed: nobody is left to tell
+            if not self._acknowledged.wake():
+                return  # the loop has been closed: nobody is left to tell
 
-    def _drain(self) -> None:
-        self._armed = False
-        while self._acknowledged:
-            acknowledged, error, offset = self._acknowledged.popleft()
+    def _taken(self, answers: deque[_Answer]) -> None:
+        while answers:
+            acknowledged, error, offset = answers.popleft()
             self.in_flight -= 1
             try:
                 acknowledged(error, offset)
@@ -185,7 +182,7 @@ class LogProducer:
 
 
 def _ignore(error: KafkaError | None, offset: int) -> None:
-    """For records whose loss is harmless (doorbells)."""
+    """For records whose loss is harmless (cancel notices)."""
 
 
 def log_error(error: KafkaError) -> LogError:

@@ -1,4 +1,4 @@
-"""Reading a bounded span of one partition, once: how a worker, the watchdog and the CLI look back."""
+"""Reads a bounded span of one partition once: the look-back of worker, watchdog and CLI."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterator, Mapping
 
 from confluent_kafka import Message, TopicPartition
 
-from schemas.codec import NewerRecord, UndecodableRecord, decode
+from schemas.codec import NewerRecord, UndecodableRecord
 from schemas.envelope import Position
-from schemas.generation import AttemptEnded, AttemptStarted, GenerationEnded, TokenChunk
+from schemas.generation import AttemptEnded, GenerationRecord, TokenChunk
 from topics.consumer import assigned_consumer, bounds, next_batch
 from topics.errors import FatalLogError, LogUnavailable, OutOfRange
 from topics.generation_fold import GenerationFold
 from topics.set_aside import is_set_aside
+from topics.topic import Topic
 
 _MOST = 5000
 
@@ -80,7 +81,7 @@ def scan(
 
 def fold_generation(
     properties: Mapping[str, str],
-    topic: str,
+    topic: Topic[GenerationRecord],
     conversation_id: str,
     generation_id: str,
     tail: Position,
@@ -98,7 +99,7 @@ def fold_generation(
         if message.key() != key:
             continue
         try:
-            record = decode(message.value())
+            record = topic.decode(message.value())
         except UndecodableRecord:
             continue
         except NewerRecord:
@@ -111,8 +112,6 @@ def fold_generation(
     return fold
 
 
-def generation_of(record: object) -> str:
-    """The generation a record of token-chunks belongs to; "" for a record that has no business there."""
-    if isinstance(record, TokenChunk | AttemptEnded):
-        return record.generation_id
-    return record.turn.generation_id if isinstance(record, AttemptStarted | GenerationEnded) else ""
+def generation_of(record: GenerationRecord) -> str:
+    """The generation a record of token-chunks belongs to."""
+    return record.generation_id if isinstance(record, TokenChunk | AttemptEnded) else record.turn.generation_id

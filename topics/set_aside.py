@@ -1,4 +1,4 @@
-"""Records of a newer release that an operator has set aside: every reader that would stop at one passes over it.
+"""Records of a newer release that an operator has set aside: readers that would stop at one skip it.
 
 A letter in dead-letters of the kind SET_ASIDE says so, one for each consumer of the record's topic; by these letters
 `replay dlq retry` hands the record to its consumers after an upgrade. They are looked for only by who met such a
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from schemas.codec import NewerRecord, UndecodableRecord, decode, record_type_of
+from schemas.codec import NewerRecord, UndecodableRecord, record_type_of
 from schemas.dead_letter import DeadLetter
 from topics.catalogue import DEAD_LETTERS
 from topics.errors import OutOfRange
@@ -60,11 +60,9 @@ def sets_aside(value: bytes | None, topic: str, partition: int, offset: int) -> 
     if record_type_of(value) is not DeadLetter:
         return False
     try:
-        letter = decode(value)
+        letter = DEAD_LETTERS.decode(value)
     except (UndecodableRecord, NewerRecord):
         return False
-    return letter.error_type == SET_ASIDE and (letter.topic, letter.partition, letter.offset) == (
-        topic,
-        partition,
-        offset,
-    )
+    if not isinstance(letter, DeadLetter) or letter.error_type != SET_ASIDE:
+        return False
+    return (letter.topic, letter.partition, letter.offset) == (topic, partition, offset)

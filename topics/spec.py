@@ -1,4 +1,4 @@
-"""What a topic is: its name, what may stand in it, by which key, how long, and who writes it."""
+"""The description of a topic: name, record types, key, retention, writer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A live tail: what is appended to some partitions from now on, drained in batches into an event loop."""
+"""A live tail: new records of some partitions, delivered in batches to an event loop."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
+from infra.runtime.bridge import HandOver
 from infra.runtime.metrics import bound
 from topics.consumer import assigned_consumer, bounds, next_batch
 from topics.cuts import TopicPartition as Place
@@ -15,6 +16,7 @@ from topics.errors import LogUnavailable
 
 OnBatch = Callable[[list[Message]], None]
 _MOST = 2000
+_MOST_AHEAD = 3
 _not_taken = bound("tail.batches_ahead")
 _CONTACT_S = 10.0
 
@@ -30,10 +32,10 @@ class LogTail:
         """`name` is the thread's."""
         self._on_batch = on_batch
         self._consumer: Consumer = assigned_consumer(properties, lazy=lazy)
-        self._slots = threading.Semaphore(3)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"tail-{name}", daemon=True)
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._hand_over: HandOver[list[Message]] | None = None
         self._failed: asyncio.Future[None] | None = None
         self._next: dict[str, dict[int, int]] = {}
         self._only: dict[int, int] | None = None
@@ -45,6 +47,7 @@ class LogTail:
         """
         self._loop = asyncio.get_running_loop()
         self._failed = self._loop.create_future()
+        self._hand_over = HandOver(self._loop, self._deliver, most=_MOST_AHEAD, stop=self._stop, waited=_not_taken)
         began = await asyncio.to_thread(self._assign, list(places), dict(from_offsets))
         for (topic, partition), offset in began.items():
             self._next.setdefault(topic, {})[partition] = offset
@@ -81,23 +84,17 @@ class LogTail:
         return {place: offsets[place] for place in places}
 
     def _run(self) -> None:
-        assert self._loop is not None and self._failed is not None  # noqa: S101 - set by begin
+        assert self._loop is not None and self._hand_over is not None  # noqa: S101 - set by begin
         try:
             while not self._stop.is_set():
                 batch = next_batch(self._consumer, _MOST, 0.5)
-                if not batch:
-                    continue
-                while not self._slots.acquire(timeout=0.5):
-                    _not_taken()
-                    if self._stop.is_set():
-                        return
-                self._loop.call_soon_threadsafe(self._deliver, batch)
+                if batch and not self._hand_over.put(batch):
+                    return
         except Exception as error:  # whatever it is: a thread that died silently would look like a quiet topic
             if not self._loop.is_closed():
                 self._loop.call_soon_threadsafe(self._fail, error)
 
     def _deliver(self, batch: list[Message]) -> None:
-        self._slots.release()
         if self._stop.is_set():
             return
         try:

@@ -1,4 +1,4 @@
-"""A topic's name that knows which records stand in the topic, so that mypy sees a record sent to another one."""
+"""A topic's name with its record types, so that mypy finds a record sent to the wrong topic."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Words whose list grows: a fold that meets one that it does not know must not guess. Pure."""
+"""Vocabularies that grow: a fold that meets an unknown word must not guess. Pure."""
 
 from __future__ import annotations
 

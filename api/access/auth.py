@@ -1,4 +1,4 @@
-"""Who may: the one gate that every route but the public ones goes through.
+"""Authentication: the one gate that every route except the public ones passes.
 
 A request carries a key in a header, or the cookie of a browser that was signed in with one: the key decides in both.
 A cookie speaks for this installation's own pages alone.

@@ -1,4 +1,4 @@
-"""Whose a key is: the projections' answer, believed for seconds, and kept true by the account-events tail.
+"""Keys and their users, cached for seconds and kept current by the account-events tail.
 
 A key that was revoked opens nothing from the moment its event is read here, whatever the projections still say; its
 open streams end. A key that was just made opens from that moment, before the projections know it.
@@ -18,12 +18,13 @@ from infra.clock import monotonic_s
 from infra.logging import get_logger
 from infra.runtime.bounded import Bounded, Seen
 from schemas.account import ApiKeyCreated, ApiKeyRevoked
-from schemas.codec import NewerRecord, UndecodableRecord, decode
+from schemas.codec import NewerRecord, UndecodableRecord
+from topics.catalogue import ACCOUNT_EVENTS
 
 TTL_S = 5.0
-MOST_KEYS = 10_000
-MOST_REVOKED = 100_000
-MOST_MISSED = 1000
+MAX_KEYS = 10_000
+MAX_REVOKED = 100_000
+MAX_MISSED = 1000
 _log = get_logger(__name__)
 
 
@@ -56,9 +57,9 @@ class KeyCache:
         self._reads = reads
         self._on_revoked = on_revoked
         self._ttl_s = ttl_s
-        self._known: Bounded[str, tuple[float, Principal]] = Bounded(MOST_KEYS)
-        self._revoked: Seen[str] = Seen(MOST_REVOKED)
-        self._missed: Bounded[str, float] = Bounded(MOST_MISSED)
+        self._known: Bounded[str, tuple[float, Principal]] = Bounded(MAX_KEYS)
+        self._revoked: Seen[str] = Seen(MAX_REVOKED)
+        self._missed: Bounded[str, float] = Bounded(MAX_MISSED)
         self._unknown = unknown or UnknownKeys()
         self._asked: dict[str, asyncio.Future[Principal | _GivenUp | None]] = {}
 
@@ -126,7 +127,7 @@ class KeyCache:
         """Records of account-events, as they come."""
         for record in records:
             try:
-                event = decode(record.value())
+                event = ACCOUNT_EVENTS.decode(record.value())
             except UndecodableRecord:
                 continue
             except NewerRecord as error:

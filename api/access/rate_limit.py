@@ -1,4 +1,4 @@
-"""How many requests a key may make: a token bucket in Redis, one round trip a request.
+"""The rate limit per key: a token bucket in Redis, one round trip per request.
 
 Written policy for a Redis that is away: requests are let through. Limits may be lost, answers may not; the metric
 `verbatim_api_rate_limit_unavailable_total` and a log line tell.

@@ -1,4 +1,4 @@
-"""Whether a request that a cookie speaks for was made by our own page. Pure.
+"""Checks that a request with a session cookie comes from our own page. Pure.
 
 A browser sends the cookie along whoever asks. A form or an image of another site cannot set a header of its own, so one
 is asked for; and what the browser itself tells of the asker must not contradict it.

@@ -1,4 +1,4 @@
-"""/api/v1/session: signing a browser in with a key or a one-time link, and out."""
+"""/api/v1/session: sign a browser in with a key or a one-time link, and sign it out."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from api.http.errors import ApiError, bad_request, unauthorised, unavailable
 from infra.clock import now_us
 
 router = APIRouter(prefix="/api/v1/session", tags=["session"])
-MOST_BODY_BYTES = 16 * 1024
+MAX_BODY_BYTES = 16 * 1024
 
 
 class SignIn(ApiBody):
@@ -51,7 +51,7 @@ async def get_session(request: Request, caller: Caller, access: Access, accounts
 async def sign_in(request: Request, bodies: BodyReader, access: Access, accounts: Accounts) -> Response:
     """Sign in: exchange a key or a one-time link for a session cookie. A refusal is a 401."""
     refuse_other_sites(request.headers)
-    body = await bodies.read(request, SignIn, max_bytes=MOST_BODY_BYTES)
+    body = await bodies.read(request, SignIn, max_bytes=MAX_BODY_BYTES)
     if (body.key is None) == (body.link is None):
         raise bad_request("Send either 'key' or 'link'.", param="key")
     if body.key is not None:

@@ -1,4 +1,4 @@
-"""What a browser's cookie and a one-time link say, signed. Pure: the time comes in with every call.
+"""Signed session cookies and one-time links. Pure: every call gets the time.
 
 Both name an API key by its hash, which opens nothing by itself, and the time they were made. Nothing of them is stored:
 whoever reads one looks the key up, so that a revoked key's cookies and links open nothing from that moment.

@@ -18,7 +18,7 @@ from infra.clock import monotonic_s
 from infra.runtime.bounded import Bounded
 
 MISSES_PER_MINUTE = 30
-MOST_ADDRESSES = 10_000
+MAX_ADDRESSES = 10_000
 ALL_MISSES_PER_MINUTE = 3000
 """Of all addresses together: who has thousands of them finds no more than this."""
 WAIT_S = 5.0
@@ -94,7 +94,7 @@ class UnknownKeys:
     def __init__(
         self,
         misses_per_minute: int = MISSES_PER_MINUTE,
-        most_addresses: int = MOST_ADDRESSES,
+        most_addresses: int = MAX_ADDRESSES,
         all_misses_per_minute: int = ALL_MISSES_PER_MINUTE,
     ) -> None:
         self._bucket = Bucket.per_minute(misses_per_minute)

@@ -1,4 +1,4 @@
-"""Which one-time links were used: remembered in Redis for as long as a link is good.
+"""Remembers in Redis which one-time links were used, for as long as a link is valid.
 
 A Redis that loses its memory forgets that too: then a link of the last hour is good once more. One that is away lets
 nobody in by link; keys still do.

@@ -1,4 +1,4 @@
-"""What every command needs: who asked, when, under which key."""
+"""What every command needs: who sent it, when, and under which key."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from schemas.envelope import Envelope, Position
 from topics.errors import LogUnavailable
 from topics.topic import R, Topic
 
-MOST_KEY_CHARACTERS = 255
+MAX_KEY_CHARACTERS = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +54,9 @@ def idempotency_key(request: Request, request_id: str | None = None) -> Idempote
         return IdempotencyKey(draw_id(), False)
     value = given[0] if given else str(request_id)
     param = KEY_HEADER if given else "request_id"
-    if len(given) > 1 or not 0 < len(value) <= MOST_KEY_CHARACTERS or not (value.isascii() and value.isprintable()):
+    if len(given) > 1 or not 0 < len(value) <= MAX_KEY_CHARACTERS or not (value.isascii() and value.isprintable()):
         raise bad_request(
-            f"{param} must be 1 to {MOST_KEY_CHARACTERS} printable ASCII characters, once.",
+            f"{param} must be 1 to {MAX_KEY_CHARACTERS} printable ASCII characters, once.",
             code="invalid_idempotency_key",
             param=param,
         )

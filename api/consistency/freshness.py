@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -25,7 +26,7 @@ class Freshness:
         self._behind = False
         self.ports = ports
 
-    @property
+    @cached_property
     def position(self) -> PositionToken:
         """The position the request asks to see. Raises ApiError 400."""
         try:

@@ -1,4 +1,4 @@
-"""Where the log ends now: what projections must have reached before "there is no such thing" is true."""
+"""The current ends of the log: projections must reach them before a read may say "not found"."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from topics.catalogue import Catalogue
 from topics.errors import LogUnavailable
 
 ANSWER_S = 2.0
-MOST_AT_ONCE = 8
+MAX_AT_ONCE = 8
 
 
 class KafkaEnds:
@@ -22,7 +22,7 @@ class KafkaEnds:
     def __init__(self, admin: AdminClient, topics: Catalogue) -> None:
         self._admin = admin
         self._topics = topics
-        self._asking = asyncio.Semaphore(MOST_AT_ONCE)
+        self._asking = asyncio.Semaphore(MAX_AT_ONCE)
 
     async def newest(self, topic: str, key: str | None = None) -> Mapping[tuple[str, int], int]:
         partitions = range(self._topics[topic].partitions) if key is None else self._topics.partitions_of(topic, key)

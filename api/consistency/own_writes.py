@@ -1,4 +1,4 @@
-"""What this process wrote lately, so that its own clients never see less than that, with or without a position token.
+"""Recent writes of this process, so that its own clients see them, with or without a position token.
 
 A cache, bounded and lossy: tokens are what reads may rely on. It spares a client who does not send them the surprise
 of a conversation that is not there yet, a deleted one that still is, or a prompt answered without its last turn.
@@ -13,8 +13,8 @@ from infra.runtime.bounded import Bounded
 from schemas.envelope import Position
 from topics.catalogue import CONVERSATION_EVENTS
 
-MOST_CONVERSATIONS = 20_000
-MOST_USERS = 20_000
+MAX_CONVERSATIONS = 20_000
+MAX_USERS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Written:
 class OwnWrites:
     """By conversation, and by user for what lists them; the least recently written is forgotten first."""
 
-    def __init__(self, most: int = MOST_CONVERSATIONS, most_users: int = MOST_USERS) -> None:
+    def __init__(self, most: int = MAX_CONVERSATIONS, most_users: int = MAX_USERS) -> None:
         self._written: Bounded[str, Written] = Bounded(most)
         self._by_user: Bounded[str, PositionToken] = Bounded(most_users)
 

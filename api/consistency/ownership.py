@@ -1,4 +1,4 @@
-"""A caller's own conversations, and never anybody else's rows."""
+"""Access to the caller's own conversations only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Position tokens: what a write answers, and a read may ask to see at least. Pure.
+"""Position tokens: a write returns one, and a read that sends it back sees at least that write. Pure.
 
 `conversation-events/0/123` says offset 123 of that partition, `generation/<id>` the outcome of a finished generation;
 several are separated by commas.

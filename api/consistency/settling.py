@@ -1,4 +1,4 @@
-"""Commands with an Idempotency-Key that begin no generation: the first of a key counts, and its repeat is told.
+"""Commands with an Idempotency-Key that start no generation: the first of a key counts, repeats are marked.
 
 The log may take two of a key, from two processes at once. Which stands first is known when the projections have
 reached the second; so whoever wrote one waits for that, and compares. Commands that begin one: api/turns.

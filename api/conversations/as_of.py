@@ -1,4 +1,4 @@
-"""`?as_of=`: a conversation as it was, read from the log for its owner."""
+"""`?as_of=`: a past state of a conversation, read from the log for its owner."""
 
 from __future__ import annotations
 

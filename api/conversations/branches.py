@@ -1,4 +1,4 @@
-"""GET /api/v1/conversations/{id}/branch: one way through a conversation's tree, a page at a time, newest page first."""
+"""GET /api/v1/conversations/{id}/branch: one path through the tree of messages, newest page first."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The log's past for the api: one reading at a time, in a thread of its own, within a time and a size."""
+"""Reads of the log's history for the API: one at a time, in a thread, with limits of time and size."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from topics.cuts import Cut
 from topics.log import Log
 
 DEADLINE_S = 10.0
-MOST_WAITING = 8
-MOST_BYTES = 64 * 1024 * 1024
+MAX_WAITING = 8
+MAX_BYTES = 64 * 1024 * 1024
 
 _T = TypeVar("_T")
 
@@ -42,8 +42,8 @@ class LogHistory:
         )
 
     async def look(self, work: Callable[[LogSource, Check], _T]) -> _T:
-        if self._waiting >= MOST_WAITING:
-            raise PastBusy(f"{MOST_WAITING} history reads are already waiting")
+        if self._waiting >= MAX_WAITING:
+            raise PastBusy(f"{MAX_WAITING} history reads are already waiting")
         until_s = monotonic_s() + self._deadline_s
         self._waiting += 1
         try:
@@ -67,7 +67,7 @@ class LogHistory:
         def check(kept_bytes: int) -> None:
             if self._closed or monotonic_s() > until_s:
                 raise PastOutOfReach("Reading the history took too long")
-            if kept_bytes > MOST_BYTES:
+            if kept_bytes > MAX_BYTES:
                 raise PastOutOfReach("The history is too large to be read here")
 
         return check

@@ -1,4 +1,4 @@
-"""/api/v1/conversations/{id}/messages: read what was said, rate it. What is said there: api/turns/messages.py."""
+"""/api/v1/conversations/{id}/messages: list and rate messages. New prompts: api/turns/messages.py."""
 
 from __future__ import annotations
 

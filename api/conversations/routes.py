@@ -31,8 +31,8 @@ from topics.catalogue import CONVERSATION_EVENTS
 
 router = APIRouter(prefix="/api/v1/conversations", tags=["conversations"])
 
-MOST_TITLE_CHARACTERS = 200
-MOST_SYSTEM_PROMPT_CHARACTERS = 100_000
+MAX_TITLE_CHARACTERS = 200
+MAX_SYSTEM_PROMPT_CHARACTERS = 100_000
 
 AsOf = Annotated[str | None, Query(max_length=4000)]
 
@@ -50,13 +50,13 @@ def _named_or_none(title: str | None) -> str | None:
 class StartConversation(CommandBody):
     """A blank title is none: the beginning of the first prompt is shown instead."""
 
-    title: Annotated[str | None, AfterValidator(_named_or_none)] = Field(default=None, max_length=MOST_TITLE_CHARACTERS)
+    title: Annotated[str | None, AfterValidator(_named_or_none)] = Field(default=None, max_length=MAX_TITLE_CHARACTERS)
     model: str | None = Field(default=None, min_length=1, max_length=200)
-    system_prompt: str | None = Field(default=None, min_length=1, max_length=MOST_SYSTEM_PROMPT_CHARACTERS)
+    system_prompt: str | None = Field(default=None, min_length=1, max_length=MAX_SYSTEM_PROMPT_CHARACTERS)
 
 
 class RenameConversation(ApiBody):
-    title: Annotated[str, AfterValidator(_named)] = Field(max_length=MOST_TITLE_CHARACTERS)
+    title: Annotated[str, AfterValidator(_named)] = Field(max_length=MAX_TITLE_CHARACTERS)
 
 
 @router.post("", status_code=201, openapi_extra=openapi_body(StartConversation))

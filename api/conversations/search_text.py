@@ -1,4 +1,4 @@
-"""Looking for words in texts, whatever their case and accents; and what is shown of a text around them. Pure."""
+"""Searches texts for words, ignoring case and accents, and cuts snippets. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _MATCH_CHARACTERS = 400
 _WORD_CHARACTERS = 20
 # Marks that stand on or around other characters, and what is not seen at all.
 _DROPPED = frozenset({"Mn", "Me", "Cf"})
-_MOST_KNOWN = 20_000
+_MAX_KNOWN = 20_000
 
 
 class _Folds(dict[int, str]):
@@ -22,7 +22,7 @@ class _Folds(dict[int, str]):
 
     def __missing__(self, point: int) -> str:
         found = _folded_character(chr(point))
-        if len(self) < _MOST_KNOWN:
+        if len(self) < _MAX_KNOWN:
             self[point] = found
         return found
 

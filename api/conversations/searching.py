@@ -1,4 +1,4 @@
-"""A search through somebody's conversations, one bounded page at a time: it goes on where it stopped."""
+"""Searches a user's conversations, one bounded page at a time."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from projections.cursors import BadCursor, decode_cursor, encode_cursor
 from projections.messages.text_queries import TextPage
 from schemas.envelope import Content
 
-MOST_MATCHES = 3
+MAX_MATCHES = 3
 """Shown of one conversation; it is not looked through further then."""
 _CONVERSATIONS_AT_ONCE = 20
 # A prompt and its answer may be megabytes: what a read brings is seen before more is asked for.
 _FIRST_TURNS = 10
-_MOST_TURNS = 50
+_MAX_TURNS = 50
 _MANY_CHARACTERS = 500_000
 
 
@@ -150,10 +150,10 @@ class Search:
         while True:
             page = await self._reads.texts(row.conversation_id, before, turns)
             self._budget.spend(page.turns + 1)
-            turns = max(1, turns // 4) if _characters(page) > _MANY_CHARACTERS else min(2 * turns, _MOST_TURNS)
+            turns = max(1, turns // 4) if _characters(page) > _MANY_CHARACTERS else min(2 * turns, _MAX_TURNS)
             for message_id, text in page.texts:
                 await self._match_text(message_id, text, matches)
-                if len(matches) == MOST_MATCHES:
+                if len(matches) == MAX_MATCHES:
                     return
             before = page.next_before
             if before is None:

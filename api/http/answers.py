@@ -1,4 +1,4 @@
-"""JSON answers, and what the API page says about bodies and errors."""
+"""JSON responses, and the descriptions of bodies and errors for the API page."""
 
 from __future__ import annotations
 

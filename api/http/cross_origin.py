@@ -1,4 +1,4 @@
-"""Which web pages of other origins may call the API, and what their browsers are told. Pure.
+"""CORS: which web pages of other origins may call the API. Pure.
 
 They call with a key of their own, never by a cookie: no answer allows credentials, and a cookie that comes with such a
 call opens nothing. So whoever is allowed here can do no more than a program elsewhere that has the key.
@@ -29,7 +29,7 @@ EXPOSED = (
 )  # fmt: skip
 """Headers that scripts may read."""
 _OF_CLIENTS = re.compile(r"x-stainless-[a-z0-9-]{1,60}")
-_MOST_NAMES = 60
+_MAX_NAMES = 60
 _SHAPE = re.compile(r"[a-z][a-z0-9+.-]{0,30}://[^\s/,]{1,300}")
 
 VARY = "vary"
@@ -72,7 +72,7 @@ class CrossOrigin:
         if not path.startswith(PREFIXES):
             return None
         asked = (name.strip().lower() for name in headers.get("access-control-request-headers", "").split(","))
-        of_clients = sorted({name for name in asked if _OF_CLIENTS.fullmatch(name)})[:_MOST_NAMES]
+        of_clients = sorted({name for name in asked if _OF_CLIENTS.fullmatch(name)})[:_MAX_NAMES]
         return {
             "access-control-allow-methods": METHODS,
             "access-control-allow-headers": ", ".join((*SENT, *of_clients)),

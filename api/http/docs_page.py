@@ -1,4 +1,4 @@
-"""The API page: /openapi.json as plain HTML, without scripts and without anything from another host. Pure."""
+"""The API page: /openapi.json as plain HTML, without scripts or external resources. Pure."""
 
 from __future__ import annotations
 

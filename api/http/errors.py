@@ -1,4 +1,4 @@
-"""What can be answered instead of an answer, in OpenAI's shape: {"error": {"message", "type", "param", "code"}}.
+"""Error responses in OpenAI's shape: {"error": {"message", "type", "param", "code"}}.
 
 The one place where an error becomes an HTTP status. Whatever is raised below the routes is listed in `as_api_error`.
 """

@@ -1,4 +1,4 @@
-"""A bound on what is done at the same time."""
+"""Limits how many operations run at the same time."""
 
 from __future__ import annotations
 

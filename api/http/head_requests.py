@@ -1,4 +1,4 @@
-"""HEAD, wherever there is a GET: the same status and headers, and no body. Pure ASGI."""
+"""HEAD for every GET route: the same status and headers, no body. Pure ASGI."""
 
 from __future__ import annotations
 

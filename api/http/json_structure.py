@@ -1,4 +1,4 @@
-"""The structure of a JSON text, bounded before anything walks it, and no name twice in one object. Pure.
+"""Checks the structure of a JSON text before it is parsed: limits, and no duplicate names. Pure.
 
 Parsing and validating cost by the number of values, not by their length, and hold the interpreter's lock meanwhile. So
 the values are counted first, on the bytes, in a few passes that each take a millisecond or two for a megabyte.

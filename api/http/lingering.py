@@ -1,4 +1,4 @@
-"""Closing a connection whose client still sends: the answer must arrive although what was sent is not read.
+"""Closes a connection whose client is still sending, so that the response arrives.
 
 A socket that is closed with unread data resets the connection, and a reset may destroy an answer that is on its way
 (RFC 9112, section 9.6). So the writing half is closed first; what still comes is thrown away until the client has

@@ -1,4 +1,4 @@
-"""What this process counts. No label ever holds a user, a key or a conversation."""
+"""Metrics of the API process. No label holds a user, a key or a conversation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every answer carries: a request id and security headers; and the answer to what nobody foresaw. Pure ASGI."""
+"""Gives every response a request id and security headers, and turns unhandled exceptions into a 500. Pure ASGI."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ COMMON = (
 )
 """Headers of every answer that has none of its own by these names."""
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-_MOST_FRAMES = 8
+_MAX_FRAMES = 8
 
 
 class AnswerHeaders:
@@ -77,7 +77,7 @@ class AnswerHeaders:
                 error=type(error).__name__,
                 request_id=request_id,
                 route=_route_of(scope),
-                where="".join(traceback.format_tb(error.__traceback__)[-_MOST_FRAMES:]),
+                where="".join(traceback.format_tb(error.__traceback__)[-_MAX_FRAMES:]),
             )
             await as_api_error(error).response()(scope, receive, send_with_headers)
 

@@ -1,4 +1,4 @@
-"""For operators: /health, /ready, /live, /metrics, and the API page.
+"""Routes for operators: /health, /ready, /live, /metrics, and the API page.
 
 No key is asked for; none of them says anything of users.
 """

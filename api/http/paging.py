@@ -1,4 +1,4 @@
-"""The query parameters of lists that come page by page."""
+"""Query parameters of paged lists."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from api.http.headers import REQUEST_ID_HEADER
 from api.http.lingering import LingeringTransport
 from api.http.middleware import COMMON, request_id_of
 
-MOST_HEAD_BYTES = 2 * 1024 * 1024
+MAX_HEAD_BYTES = 2 * 1024 * 1024
 """Far more than any client of ours sends: what is merely too long is refused by name, by the route."""
 HEAD_S = 30.0
 """How long a connection may take to bring its next request's head."""
@@ -63,9 +63,9 @@ class BoundedHttp(HttpToolsProtocol):
         if self._head_done or self._refused is not None:
             return
         self._head_bytes += len(data)
-        if self._head_bytes > MOST_HEAD_BYTES:
+        if self._head_bytes > MAX_HEAD_BYTES:
             self._refuse(
-                ApiError(431, f"The request's head is larger than {MOST_HEAD_BYTES} bytes.", code="head_too_large")
+                ApiError(431, f"The request's head is larger than {MAX_HEAD_BYTES} bytes.", code="head_too_large")
             )
 
     def on_message_begin(self) -> None:

@@ -1,4 +1,4 @@
-"""How a route gets its ports: it declares the group it needs, and the app gives that one.
+"""Gives each route its ports: a route declares the group it needs.
 
 A room of the api declares one small frozen group of ports, and an alias of it for its routes:
 

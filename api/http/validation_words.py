@@ -1,4 +1,4 @@
-"""What is wrong with a value, in words for people who never heard of the library that found it. Pure."""
+"""Plain texts for validation errors. Pure."""
 
 from __future__ import annotations
 

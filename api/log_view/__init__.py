@@ -1,1 +1,1 @@
-"""The log behind a conversation: its events as they stand there, and what became of each of its generations."""
+"""The log view: the events of a conversation as the log holds them, and the timeline of each generation."""

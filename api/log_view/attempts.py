@@ -1,4 +1,4 @@
-"""The attempts of one generation: who made which part of the answer, and how each of them ended. Pure."""
+"""The attempts of one generation: who wrote which part of the answer, and how each attempt ended. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Records of the log as JSON: what each of them says, in the names that this API uses. Pure."""
+"""Records of the log as JSON, in the names of this API. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A conversation's events as they come, for one client: from a cut on, nothing lost, nothing twice.
+"""Follows a conversation's events for one client: from a cut on, nothing lost, nothing twice.
 
     behind ──read from the log, piece by piece──▶ live ──too much came at once──▶ behind
 
@@ -25,9 +25,9 @@ from topics.cuts import Cut, TopicPartition, format_cut
 from topics.errors import LogError, LogUnavailable
 from topics.log import RawRecord
 
-MOST_HELD = 2000
-MOST_HELD_BYTES = 256 * 1024
-MOST_AT_ONCE = 500
+MAX_HELD = 2000
+MAX_HELD_BYTES = 256 * 1024
+MAX_AT_ONCE = 500
 EVENT = "log_event"
 POSITION = "log_position"
 
@@ -68,7 +68,7 @@ class Watch:
         place = raw.topic, raw.partition
         if not self.on or raw.offset < self.from_.get(place, raw.offset + 1):
             return
-        if len(self._held) >= MOST_HELD or self._bytes > MOST_HELD_BYTES:
+        if len(self._held) >= MAX_HELD or self._bytes > MAX_HELD_BYTES:
             self.stop()
             LOOKS_LIMITED.labels("slow").inc()
         else:
@@ -82,7 +82,7 @@ class Watch:
 
     def taken(self) -> list[RawRecord]:
         """The oldest that were kept; they are kept no more."""
-        records = [self._held.popleft() for _ in range(min(MOST_AT_ONCE, len(self._held)))]
+        records = [self._held.popleft() for _ in range(min(MAX_AT_ONCE, len(self._held)))]
         self._bytes -= sum(len(raw.value or b"") for raw in records)
         return records
 

@@ -1,4 +1,4 @@
-"""The log as it grows, for whoever looks: one tail of all that conversations' records stand in, while anybody does.
+"""The live log for all readers: one tail of all topics with conversation records, while anyone reads.
 
 token-chunks are tailed anyway (api.streaming.chunk_log); the other topics only from the first listener on until a
 while after the last one. Records nobody listens for are passed over by their key, without decoding.
@@ -17,8 +17,8 @@ from topics.cuts import TopicPartition
 from topics.errors import LogUnavailable
 from topics.log import RawRecord
 
-MOST_LISTENERS = 1000
-MOST_OF_A_KEY = 50
+MAX_LISTENERS = 1000
+MAX_OF_A_KEY = 50
 """So many listen for the same records: one user cannot take all the places there are."""
 START_S = 5.0
 """How long a listener waits for the tail to begin."""
@@ -97,10 +97,10 @@ class LiveLog:
         if self._closed:
             raise LogUnavailable("this process is stopping")
         of_a_key = max((len(self._by_key.get(key, ())) for key in listener.keys or ()), default=0)
-        if len(self._listeners) >= MOST_LISTENERS or of_a_key >= MOST_OF_A_KEY:
+        if len(self._listeners) >= MAX_LISTENERS or of_a_key >= MAX_OF_A_KEY:
             LOOKS_LIMITED.labels("room").inc()
-            of_one = f"{MOST_OF_A_KEY} readers already follow these records" if of_a_key >= MOST_OF_A_KEY else None
-            raise Overloaded(of_one or f"{MOST_LISTENERS} readers already follow the log")
+            of_one = f"{MAX_OF_A_KEY} readers already follow these records" if of_a_key >= MAX_OF_A_KEY else None
+            raise Overloaded(of_one or f"{MAX_LISTENERS} readers already follow the log")
         self._listeners.add(listener)
         for key in listener.keys or ():
             self._by_key.setdefault(key, set()).add(listener)
@@ -159,7 +159,7 @@ class LiveLog:
             await self._wanted.wait()
             try:
                 await self._tail_once()
-            except* Exception as errors:  # whatever it is: who looks at the log must not end who speaks
+            except* Exception as errors:  # whatever it is: a failing log view must never stop token streams
                 for listener in list(self._listeners):
                     listener.lose()
                 _log.warning("the live log failed", reason=repr(errors.exceptions[0])[:300])

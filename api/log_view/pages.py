@@ -1,4 +1,4 @@
-"""A conversation's events page by page, the newest first: read turn by turn from the log."""
+"""A conversation's events in pages, newest first, read from the log turn by turn."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from projections.replay.looking_back import Check, LogSource
 from topics.cuts import Cut, TopicPartition, format_cut
 from topics.log import RawRecord
 
-MOST_BYTES = 4 * 1024 * 1024
+MAX_BYTES = 4 * 1024 * 1024
 """A page's records together, unless a single one is larger."""
 PATIENCE_S = 4.0
 """A page that takes longer is given out as it is; the cursor goes on from there."""
-_FIRST_TURNS, _FIRST_TURNS_WITHOUT_CHUNKS, _MOST_TURNS = 2, 32, 64
+_FIRST_TURNS, _FIRST_TURNS_WITHOUT_CHUNKS, _MAX_TURNS = 2, 32, 64
 _LOOKED_AHEAD = 50
 """So many older turns are looked at for one that lasted into what is shown."""
 _NEVER = OrderKey(2**62, 0, 0)
@@ -58,7 +58,7 @@ class EventPages:
             if page is not None:
                 return page
             below = group[-1].cause
-            size = min(2 * size, _MOST_TURNS)
+            size = min(2 * size, _MAX_TURNS)
 
     def _span(
         self, wanted: Wanted, group: Sequence[TurnPlace], older: bool, stop: Cut | None, below: int | None
@@ -196,10 +196,10 @@ class _Gathered:
 
 
 def _newest(shown: list[_Shown], limit: int) -> list[_Shown]:
-    """The last ones, at most `limit` and MOST_BYTES, but one at least."""
+    """The last ones, at most `limit` and MAX_BYTES, but one at least."""
     size = 0
     for count, (_, raw, _, _) in enumerate(reversed(shown)):
         size += len(raw.value or b"")
-        if count >= limit or (count and size > MOST_BYTES):
+        if count >= limit or (count and size > MAX_BYTES):
             return shown[len(shown) - count :]
     return shown

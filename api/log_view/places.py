@@ -1,4 +1,4 @@
-"""Where in the log a conversation's records stand, and in which order they happened. Pure."""
+"""The places of a conversation's records in the log, and their order in time. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading from the log what concerns one conversation. Blocking: it runs where the past is read."""
+"""Reads the records of one conversation from the log. Blocking: it runs in the history reader's thread."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ from api.log_view.ports import LogView, LogViewPorts
 from api.log_view.reading import Scope, checked_start, read_span
 from api.log_view.timeline import timeline_of
 from api.log_view.turn_places import turn_place_of
-from api.log_view.wanted import MOST_EVENTS, Wanted, before_of
+from api.log_view.wanted import MAX_EVENTS, Wanted, before_of
 from api.streaming.pushed import PushedStream
 from projections.conversations.queries import ConversationRow
 from projections.messages.turns import TurnPlace
@@ -31,9 +31,9 @@ from topics.cuts import BadCut, Cut, parse_cut
 
 router = APIRouter(prefix="/api/v1", tags=["log"])
 
-_MOST_CUT_CHARACTERS = 8000
+_MAX_CUT_CHARACTERS = 8000
 
-Limit = Annotated[int, Query(ge=1, le=MOST_EVENTS)]
+Limit = Annotated[int, Query(ge=1, le=MAX_EVENTS)]
 Cursor = Annotated[str | None, Query(max_length=500)]
 Types = Annotated[str | None, Query(max_length=2000)]
 
@@ -149,7 +149,7 @@ def _asked_cut(request: Request) -> dict[tuple[str, int], int] | None:
     if not given:
         return None
     text = given.pop()
-    if len(text) > _MOST_CUT_CHARACTERS:
+    if len(text) > _MAX_CUT_CHARACTERS:
         raise _no_cut("it is too long")
     try:
         return parse_cut(text)

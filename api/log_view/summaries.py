@@ -1,4 +1,4 @@
-"""One line that says what a record is about. Pure."""
+"""A one-line summary of a record. Pure."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from schemas.moderation import ModerationVerdict, ReviewDecided
 from schemas.outcome import GenerationCancelled, GenerationCompleted, GenerationFailed, GenerationRefused
 from schemas.usage import UsageRecorded, UsageRerated
 
-MOST_CHARACTERS = 120
-_LOOKED_AT = 4 * MOST_CHARACTERS
+MAX_CHARACTERS = 120
+_LOOKED_AT = 4 * MAX_CHARACTERS
 
 
 def summary_of(record: Any) -> str:
-    """At most MOST_CHARACTERS characters without line breaks; its name for a type without a summary of its own."""
+    """At most MAX_CHARACTERS characters without line breaks; its name for a type without a summary of its own."""
     return shortened(_said(record))
 
 
 def shortened(text: str) -> str:
     """The beginning of a text on one line."""
     line = " ".join(text[:_LOOKED_AT].split())
-    whole = len(text) <= _LOOKED_AT and len(line) <= MOST_CHARACTERS
-    return line if whole else line[: MOST_CHARACTERS - 1] + "…"
+    whole = len(text) <= _LOOKED_AT and len(line) <= MAX_CHARACTERS
+    return line if whole else line[: MAX_CHARACTERS - 1] + "…"
 
 
 def _said(record: Any) -> str:

@@ -1,4 +1,4 @@
-"""What became of one generation, stage by stage and attempt by attempt, as its records tell. Pure."""
+"""The timeline of one generation: its stages and attempts, from its records. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The caller's generations, and where in the log they stand."""
+"""The caller's generations and their places in the log."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a request for a page of events asks for, and the cursors between pages. Pure."""
+"""The parameters of a page of events, and the cursors between pages. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from schemas.codec import record_type_of
 from schemas.generation import AttemptEnded, AttemptStarted, GenerationEnded, TokenChunk
 from topics.log import RawRecord
 
-MOST_EVENTS = 1000
+MAX_EVENTS = 1000
 _UNTOLD = frozenset((UNDECODABLE, NEWER))
 _CHUNKS = frozenset((TokenChunk.__name__, UNDECODABLE, NEWER))
 _STREAM = _CHUNKS | {kind.__name__ for kind in (AttemptStarted, AttemptEnded, GenerationEnded)}

@@ -1,4 +1,4 @@
-"""POST /v1/chat/completions: a command like any other, with its context inline; the stream in OpenAI's shape."""
+"""POST /v1/chat/completions: a command with its context inline; the stream has OpenAI's shape."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from api.streaming.waiting import ended_within
 from api.turns.ask import ask
 from api.turns.cancelling import cancel
 from api.turns.intents import Asking, PromptIntent
-from api.turns.openings import Opened
+from api.turns.joining import Opened
 from api.turns.ports import AskPorts, Turns
 from infra.clock import monotonic_s
 from infra.logging import get_logger

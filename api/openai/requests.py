@@ -1,4 +1,4 @@
-"""What POST /v1/chat/completions may ask for, and what it means here. Pure."""
+"""The parameters of POST /v1/chat/completions and their meaning here. Pure."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from api.http.bodies import StrictBody
 from api.http.errors import ApiError, bad_request
 from schemas.conversation import ChatMessage, Sampling
 
-MOST_MESSAGES = 4_096
-MOST_PARTS = 1_000
+MAX_MESSAGES = 4_096
+MAX_PARTS = 1_000
 """Parts of one message."""
-MOST_TOKENS = 2**31 - 1
-MOST_STOPS = 4
-MOST_ANNOTATIONS = 128
-MOST_METADATA = 16
+MAX_TOKENS = 2**31 - 1
+MAX_STOPS = 4
+MAX_ANNOTATIONS = 128
+MAX_METADATA = 16
 
 
 class ContentPart(StrictBody):
@@ -63,25 +63,25 @@ def _nothing(value: Any) -> Any:
 
 
 Content = Annotated[
-    Annotated[list[ContentPart], Field(fail_fast=True, max_length=MOST_PARTS)] | None,
+    Annotated[list[ContentPart], Field(fail_fast=True, max_length=MAX_PARTS)] | None,
     BeforeValidator(_parts),
     WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": _TEXT_PART}]}),
 ]
 Nothing = Annotated[None, BeforeValidator(_nothing), WithJsonSchema({"type": "null"})]
 Stops = Annotated[
     list[Annotated[str, StringConstraints(min_length=1, max_length=256)]],
-    Field(max_length=MOST_STOPS),
+    Field(max_length=MAX_STOPS),
 ]
 Stop = Annotated[
     Stops | None,
     BeforeValidator(_several),
     WithJsonSchema(
-        {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "maxItems": MOST_STOPS}]}
+        {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "maxItems": MAX_STOPS}]}
     ),
 ]
 Metadata = Annotated[
     dict[Annotated[str, StringConstraints(max_length=64)], Annotated[str, StringConstraints(max_length=512)]],
-    Field(max_length=MOST_METADATA),
+    Field(max_length=MAX_METADATA),
 ]
 
 
@@ -97,7 +97,7 @@ class RequestMessage(StrictBody):
     tool_calls: Nothing = None
     function_call: Nothing = None
     audio: Nothing = None
-    annotations: list[Any] | None = Field(default=None, max_length=MOST_ANNOTATIONS)
+    annotations: list[Any] | None = Field(default=None, max_length=MAX_ANNOTATIONS)
 
 
 class StreamOptions(StrictBody):
@@ -109,11 +109,11 @@ class ChatCompletionRequest(StrictBody):
     """Fields that change the answer and that no engine here honours are refused; those that change nothing are not."""
 
     model: str = Field(min_length=1, max_length=200)
-    messages: Annotated[list[RequestMessage], Field(fail_fast=True, min_length=1, max_length=MOST_MESSAGES)]
+    messages: Annotated[list[RequestMessage], Field(fail_fast=True, min_length=1, max_length=MAX_MESSAGES)]
     stream: bool | None = None
     stream_options: StreamOptions | None = None
-    max_tokens: int | None = Field(default=None, ge=1, le=MOST_TOKENS)
-    max_completion_tokens: int | None = Field(default=None, ge=1, le=MOST_TOKENS)
+    max_tokens: int | None = Field(default=None, ge=1, le=MAX_TOKENS)
+    max_completion_tokens: int | None = Field(default=None, ge=1, le=MAX_TOKENS)
     temperature: float | None = Field(default=None, ge=0, le=2)
     top_p: float | None = Field(default=None, ge=0, le=1)
     frequency_penalty: float | None = Field(default=None, ge=-2, le=2)

@@ -1,4 +1,4 @@
-"""The files of the web page: read once, named by the hash of them all, compressed once. Pure but for `read_folder`.
+"""The files of the web page: read once, named by the hash of all files, compressed once. Pure except `read_folder`.
 
 All of them are under one hash, so that a page never mixes files of two versions: what an address holds never changes,
 and a new version has new addresses.

@@ -1,4 +1,4 @@
-"""The web page and its files. No key is asked for: they say nothing of anybody; what they show they ask the API for."""
+"""The web page and its files. They need no key: they hold no user data, and load it through the API."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""How the installation does, for its operators: figures of the moment, and nobody's content."""
+"""Pulse: current figures of the installation for operators, without any content."""

@@ -15,7 +15,7 @@ from schemas.conversation import PromptSubmitted, RegenerateRequested
 from schemas.dead_letter import DeadLetter, DeadLetterResolved
 from schemas.generation import AttemptEnded, AttemptStarted, GenerationEnded, TokenChunk
 from schemas.outcome import GenerationCancelled, GenerationCompleted, GenerationFailed, GenerationRefused
-from topics.letter_box import LetterBox
+from topics.dead_letter_index import DeadLetterIndex
 from topics.log import RawRecord
 
 RATE_S = 5
@@ -23,8 +23,8 @@ TTFT_MS = 60_000
 ENDED_KEPT_MS = 60_000
 STALE_MS = 15 * 60_000
 """A generation that nothing was heard of for so long runs no more, whatever the log lacks."""
-MOST_GENERATIONS = 50_000
-MOST_TTFTS = 20_000
+MAX_GENERATIONS = 50_000
+MAX_TTFTS = 20_000
 
 
 @dataclass(slots=True)
@@ -41,11 +41,11 @@ class Figures:
     """Takes the records of conversation-events, token-chunks, generation-outcomes and dead-letters."""
 
     def __init__(self) -> None:
-        self._generations: Bounded[str, _Generation] = Bounded(MOST_GENERATIONS)
+        self._generations: Bounded[str, _Generation] = Bounded(MAX_GENERATIONS)
         self._tokens: dict[int, int] = {}
         self._prompts: dict[int, int] = {}
-        self._ttfts: deque[tuple[int, int]] = deque(maxlen=MOST_TTFTS)
-        self._letters = LetterBox()
+        self._ttfts: deque[tuple[int, int]] = deque(maxlen=MAX_TTFTS)
+        self._letters = DeadLetterIndex()
 
     def take(self, raw: RawRecord) -> None:
         """The next record of its partition; what says nothing of all this is passed over."""

@@ -1,4 +1,4 @@
-"""What the broker tells of who reads the log: how far each consumer group is behind, and which workers there are."""
+"""Lag of each consumer group and the list of workers, from the broker."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the log of the last minutes says of now: for a pulse that begins in the middle."""
+"""Reads the last minutes of the log, so that Pulse starts with figures."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from topics.catalogue import CONVERSATION_EVENTS, DEAD_LETTERS, GENERATION_OUTCO
 from topics.cuts import Cut, TopicPartition
 from topics.log import RawRecord
 
-MOST_RECORDS: Mapping[str, int] = {
+MAX_RECORDS: Mapping[str, int] = {
     TOKEN_CHUNKS: 10_000,
     CONVERSATION_EVENTS: 2_000,
     GENERATION_OUTCOMES: 2_000,
@@ -35,10 +35,10 @@ def look_back(
     Raises LogError; and as `check`.
     """
     until_s = monotonic_s() + LOOK_BACK_S
-    counts = {topic: topics[topic].partitions for topic in MOST_RECORDS}
+    counts = {topic: topics[topic].partitions for topic in MAX_RECORDS}
     held, _ = log.held(counts)
     since = log.at({topic: count for topic, count in counts.items() if topic != DEAD_LETTERS}, since_ms)
-    start = {place: max(held[place], since.get(place, 0), end - MOST_RECORDS[place[0]]) for place, end in stop.items()}
+    start = {place: max(held[place], since.get(place, 0), end - MAX_RECORDS[place[0]]) for place, end in stop.items()}
     letters = {place: end for place, end in stop.items() if place[0] == DEAD_LETTERS}
     for part in (letters, {place: end for place, end in stop.items() if place not in letters}):
         _read(log, check, start, part, until_s, take)

@@ -1,4 +1,4 @@
-"""/api/v1/pulse: how the installation does, for operators; to everybody else the routes do not exist."""
+"""/api/v1/pulse: the state of the installation, for operators only; for others the routes do not exist."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pulse, taken once a second while anybody looks at it, once for all who do."""
+"""Takes one sample a second while anyone reads Pulse, once for all readers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from api.http.readiness import Readiness
 from api.log_view.live_log import LiveLog
 from api.pulse.figures import STALE_MS, Figures
 from api.pulse.fleet import Fleet, Readings, lags
-from api.pulse.recent import MOST_RECORDS, look_back
+from api.pulse.recent import MAX_RECORDS, look_back
 from api.streaming.readers import Reader, Readers
 from infra import logging
 from infra.clock import monotonic_s, now_us
@@ -27,14 +27,14 @@ from topics.log import RawRecord
 EVERY_S = 1.0
 IDLE_S = 5.0
 """How long samples are taken for nobody: pages are loaded again, and some ask every few seconds."""
-MOST_HELD_BYTES = 16 * 1024 * 1024
-MOST_AT_ONCE = 200
+MAX_HELD_BYTES = 16 * 1024 * 1024
+MAX_AT_ONCE = 200
 """So many records are counted before everybody else's tokens have their turn again."""
 _log = logging.get_logger(__name__)
 
 
 class _Tap:
-    """Every record that is appended, kept until the figures take it; of more than MOST_HELD_BYTES the oldest goes."""
+    """Every record that is appended, kept until the figures take it; of more than MAX_HELD_BYTES the oldest goes."""
 
     keys: frozenset[bytes] | None = None
 
@@ -44,17 +44,17 @@ class _Tap:
         self.lost = False
 
     def take(self, raw: RawRecord) -> None:
-        if raw.topic not in MOST_RECORDS:
+        if raw.topic not in MAX_RECORDS:
             return
         self._held.append(raw)
         self._bytes += _size(raw)
-        while self._bytes > MOST_HELD_BYTES:
+        while self._bytes > MAX_HELD_BYTES:
             LOOKS_LIMITED.labels("slow").inc()
             self._bytes -= _size(self._held.popleft())
 
     def taken(self) -> list[RawRecord]:
-        """The oldest, at most MOST_AT_ONCE; they are kept no more."""
-        records = [self._held.popleft() for _ in range(min(MOST_AT_ONCE, len(self._held)))]
+        """The oldest, at most MAX_AT_ONCE; they are kept no more."""
+        records = [self._held.popleft() for _ in range(min(MAX_AT_ONCE, len(self._held)))]
         self._bytes -= sum(map(_size, records))
         return records
 
@@ -144,7 +144,7 @@ class Pulse:
             await self._wanted.wait()
             try:
                 await self._while_wanted()
-            except Exception as error:  # whatever it is: who looks at the figures must not end who speaks
+            except Exception as error:  # whatever it is: failing figures must never stop token streams
                 _log.warning("sampling stopped", reason=repr(error)[:300])
                 await asyncio.sleep(EVERY_S)
             finally:
@@ -178,7 +178,7 @@ class Pulse:
     async def _look_back(self, figures: Figures) -> None:
         stop = {
             (topic, partition): self._live.next_at((topic, partition))
-            for topic in MOST_RECORDS
+            for topic in MAX_RECORDS
             for partition in range(self._topics[topic].partitions)
         }
         since_ms = now_us() // 1000 - STALE_MS

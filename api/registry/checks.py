@@ -1,4 +1,4 @@
-"""Whether a reader with another schema could read ours: one check at a time, in a thread."""
+"""Checks whether a reader with another schema can read ours: one check at a time, in a thread."""
 
 from __future__ import annotations
 

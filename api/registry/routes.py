@@ -1,4 +1,4 @@
-"""The schemas of all topics for other tools: the reading half of a Confluent Schema Registry's API, at the root.
+"""The schemas of all topics for other tools: the read-only half of a Confluent Schema Registry API, at the root.
 
 No key is asked for: the schemas stand in the repository and say nothing of anybody. Who asks is limited by address.
 Nothing can be registered, changed or deleted here: the index is part of the code.
@@ -19,7 +19,7 @@ from api.registry import schema_index as index
 from api.registry.schema_index import Entry
 
 MEDIA_TYPE = "application/vnd.schemaregistry.v1+json"
-MOST_BODY_BYTES = 64 * 1024
+MAX_BODY_BYTES = 64 * 1024
 """Many times our largest schema: looking into one takes time."""
 _FOR_EVER = {"cache-control": "public, max-age=86400, immutable"}
 """An id, once given, means its schema for ever."""
@@ -120,7 +120,7 @@ def number_in(text: str) -> int | None:
 async def schema_in(request: Request, bodies: Bodies) -> LookUpSchema:
     """The schema that a request brings. Raises RegistryError."""
     try:
-        return await bodies.read(request, LookUpSchema, max_bytes=MOST_BODY_BYTES)
+        return await bodies.read(request, LookUpSchema, max_bytes=MAX_BODY_BYTES)
     except ApiError as error:
         raise RegistryError(error.status, 42201 if error.status == 400 else error.status, error.message) from None
 

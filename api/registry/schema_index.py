@@ -1,4 +1,4 @@
-"""The committed index of schemas as a Confluent registry tells of it. Pure."""
+"""The committed index of schemas, in the terms of a Confluent registry. Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from fastavro.schema import to_parsing_canonical_form
 from schemas.registry import RegisteredSchema, registered_schemas
 from schemas.wire import without_logical_types
 
-_MOST_REASONS = 20
+_MAX_REASONS = 20
 _LONGEST_REASON = 300
 
 
@@ -72,7 +72,7 @@ def unreadable(entries: Iterable[Entry], text: str) -> list[str]:
         if answer.compatibility is not SchemaCompatibilityType.compatible:
             reasons = sorted(str(reason)[:_LONGEST_REASON] for reason in answer.messages) or ["incompatible"]
             found += [f"version {entry.version}: {reason}" for reason in reasons]
-    return found[:_MOST_REASONS]
+    return found[:_MAX_REASONS]
 
 
 def _parsed(definition: Any) -> Any:

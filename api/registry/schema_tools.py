@@ -1,4 +1,4 @@
-"""What registry tools ask beside a schema: whether another one would fit, and lists. All of it reads."""
+"""Routes for registry tools: compatibility checks and lists. Read-only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""token-chunks in Kafka, as the hub reads it: one live tail, and looks back for late joiners."""
+"""token-chunks in Kafka for the hub: one live tail, and look-backs for late readers."""
 
 from __future__ import annotations
 

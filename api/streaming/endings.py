@@ -1,4 +1,4 @@
-"""How a generation ended, from either of the two that know: the fold of its records, or its outcome. Pure.
+"""How a generation ended, from the fold of its records or from its outcome. Pure.
 
 Both give equal endings for the same generation, which is why a stream served at any age has the same bytes.
 """

@@ -1,4 +1,4 @@
-"""One running generation as this process sees it: the fold of its records, and who waits for more.
+"""One running generation in this process: the fold of its records, and the readers that wait for more.
 
 However many clients read it, its text is held once and each chunk is decoded and written as JSON once: a reader is a
 place in `pieces`. So a slow reader holds nothing beside the one copy that the fold holds anyway.

@@ -1,4 +1,4 @@
-"""From what a generation holds to the bytes of its server-sent events. Pure.
+"""Turns a generation's records into the bytes of server-sent events. Pure.
 
 Frame 0 is the start, 1…n the chunks, n + 1 the end; the number is the event's `id`, the resume position and nothing
 else. Frames hold data of the generation's records only, so the same frame has the same bytes at any age.

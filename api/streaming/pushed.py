@@ -1,4 +1,4 @@
-"""A stream of server-sent events that has no end of its own: to its client for as long as that looks.
+"""A stream of server-sent events without an end of its own, sent while its client reads.
 
 It ends when its source does, and is cut when the client leaves or takes nothing, its key is revoked, or its time is
 over; the client resumes. Raw ASGI, as api.streaming.sse: one task a stream, and what waits leaves in one write.

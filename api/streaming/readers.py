@@ -1,4 +1,4 @@
-"""The clients that read streams now: who they are, and a clock tick that keeps them alive or lets them go."""
+"""The clients that read streams, and the tick that sends heartbeats or drops them."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from infra.runtime.bounded import Seen
 
 STALL_S = 60.0
 """A client whose socket takes nothing for so long is dropped; it resumes at its last event id."""
-MOST_S = 3600.0
-MOST_REVOKED = 4096
+MAX_S = 3600.0
+MAX_REVOKED = 4096
 """Keys whose end is remembered: for the minute at most that a request may take from its key's check to its stream."""
 
 
@@ -54,13 +54,13 @@ class Reader:
 class Readers:
     """All readers of this process."""
 
-    def __init__(self, heartbeat_s: float, stall_s: float = STALL_S, most_s: float = MOST_S) -> None:
+    def __init__(self, heartbeat_s: float, stall_s: float = STALL_S, most_s: float = MAX_S) -> None:
         """`most_s`: how long anybody may read one stream; more than any generation may last."""
         self._heartbeat_s = heartbeat_s
         self._stall_s = stall_s
         self._most_s = most_s
         self._readers: set[Reader] = set()
-        self._revoked: Seen[str] = Seen(MOST_REVOKED)
+        self._revoked: Seen[str] = Seen(MAX_REVOKED)
 
     def __len__(self) -> int:
         return len(self._readers)

@@ -1,4 +1,4 @@
-"""A client at a source: it is let in once and out once, whatever ends its answer, and the source is given back last.
+"""One client at a source: it enters and leaves exactly once, whatever ends the response; the source is released last.
 
 Raw ASGI on purpose: one task a client, and no middleware between.
 """

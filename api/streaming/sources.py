@@ -1,4 +1,4 @@
-"""What a stream is served from: a generation as far as it is known here. Live ones grow, finished ones are whole."""
+"""Sources of a stream: running generations grow, finished ones are complete."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A stream of server-sent events: from a source to a socket, once, in order, to its terminal.
+"""Sends server-sent events from a source to a socket: each once, in order, to the terminal frame.
 
 How a stream ends:
 
@@ -25,7 +25,7 @@ from api.streaming.serving import ServedResponse
 from api.streaming.sources import Source
 from infra.clock import monotonic_s
 
-MOST_FRAMES = 1000
+MAX_FRAMES = 1000
 """Frames joined into one write: a long catch-up leaves in bounded pieces."""
 HEADERS = {
     "content-type": "text/event-stream; charset=utf-8",
@@ -99,7 +99,7 @@ class EventStream(ServedResponse):
                 out.append(frames.start(turn, source.started_at_us))
                 cursor = 0
             if 0 <= cursor < there:
-                stop = min(there, cursor + MOST_FRAMES)
+                stop = min(there, cursor + MAX_FRAMES)
                 out += frames.chunks(source.pieces, cursor, stop)
                 cursor = stop
             last = ending is not None and cursor >= there and turn is not None

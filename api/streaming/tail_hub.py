@@ -1,4 +1,4 @@
-"""The fan-out: what one live tail of token-chunks brings, handed to the generations somebody here waits for.
+"""The fan-out: hands the records of one live tail of token-chunks to the feeds of this process.
 
 A feed is registered before its command is produced, so no record of it can be missed. Records of conversations that
 nobody reads here are passed over by their key, without decoding. A record is decoded once for all its readers.
@@ -14,7 +14,7 @@ from api.streaming.feed import Feed
 from api.streaming.ports import ChunkLog, LogRecord
 from infra.exits import tell_newer
 from infra.logging import get_logger
-from schemas.codec import NewerRecord, UndecodableRecord, decode
+from schemas.codec import NewerRecord, UndecodableRecord
 from schemas.envelope import Position
 from schemas.generation import TokenChunk
 from topics.catalogue import TOKEN_CHUNKS, Catalogue
@@ -46,7 +46,7 @@ class TailHub:
         A record that a feed cannot go on after ends that feed alone. Raises NewerRecord, after all other records were
         handed on, for one that may be of an answer that runs here: it must not be passed over.
         """
-        by_key, touched = self._by_key, {}
+        by_key, touched, decode = self._by_key, {}, TOKEN_CHUNKS.decode
         newer: NewerRecord | None = None
         for record in records:
             feeds = by_key.get(record.key() or b"")

@@ -1,4 +1,4 @@
-"""Waiting, bounded, for what a source brings."""
+"""Bounded waits for news from a source."""
 
 from __future__ import annotations
 

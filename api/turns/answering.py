@@ -1,4 +1,4 @@
-"""A generation as /api/v1 serves it: a stream of server-sent events, or its state."""
+"""A generation in /api/v1: a stream of server-sent events, or its state."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from api.http.headers import POSITION_HEADER, REPLAYED_HEADER
 from api.streaming.frames import EventFrames, usage_json
 from api.streaming.sources import Source, text_of
 from api.streaming.sse import EventStream
-from api.turns.openings import Opened
+from api.turns.joining import Opened
 from api.turns.ports import TurnPorts
 
 

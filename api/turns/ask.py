@@ -1,4 +1,4 @@
-"""Asking a model for an answer: a prompt, another answer to one, or a stateless completion.
+"""The use case `ask`: a prompt, another answer to a prompt, or a stateless completion.
 
     look for an earlier request with this key
       ──▶ prepare what is asked
@@ -22,7 +22,7 @@ from api.streaming.feed import Feed
 from api.streaming.sources import FinishedSource, Source
 from api.streaming.waiting import Wakeup
 from api.turns.intents import Asking, Intent, PromptIntent, command_of
-from api.turns.openings import Opened, find_repeat, turn_of_row
+from api.turns.joining import Opened, find_repeat, turn_of_row
 from api.turns.ports import AskPorts, StreamPorts
 from infra.crash_points import crash_point
 from infra.models.prices import price_of

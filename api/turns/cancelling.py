@@ -1,4 +1,4 @@
-"""Ending a generation from outside: the truth into token-chunks, then a doorbell for the worker."""
+"""Cancels a generation: its end goes into token-chunks, then a cancel notice tells the worker."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import contextlib
 
 from api.consistency.commanding import Author
 from api.consistency.ports import CommandLog
-from api.turns.openings import Opened
+from api.turns.joining import Opened
 from infra.crash_points import crash_point
 from schemas.codec import encode
 from schemas.control import CancelRequested
@@ -23,8 +23,8 @@ async def cancel(log: CommandLog, author: Author, opened: Opened, seen: int | No
     crash_point("api.before_cancel")
     await log.send(TOKEN_CHUNKS, turn.conversation_id, ended)
     crash_point("api.after_cancel")
-    doorbell = CancelRequested(
+    cancel_notice = CancelRequested(
         author.envelope(cause, "CancelRequested"), turn.generation_id, turn.conversation_id, "cancelled"
     )
-    with contextlib.suppress(LogUnavailable):  # a lost doorbell costs time, never truth
-        log.fire(CONTROL, turn.generation_id, encode(doorbell))
+    with contextlib.suppress(LogUnavailable):  # a lost cancel notice costs time, never truth
+        log.fire(CONTROL, turn.generation_id, encode(cancel_notice))

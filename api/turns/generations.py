@@ -1,4 +1,4 @@
-"""/api/v1/generations: take up a stream again, look at one, cancel it."""
+"""/api/v1/generations: resume a stream, read a state, cancel."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from api.streaming.sources import Source
 from api.streaming.waiting import ended_within, grown_within
 from api.turns.answering import event_stream, newest_frame, state_json
 from api.turns.cancelling import cancel
-from api.turns.openings import Opened, find
+from api.turns.joining import Opened, find
 from api.turns.ports import StreamPorts, Turns
 
 router = APIRouter(prefix="/api/v1/generations/{generation_id}", tags=["generations"])
 
-_MOST_DIGITS = 9
+_MAX_DIGITS = 9
 
 
 class CancelGeneration(ApiBody):
@@ -115,7 +115,7 @@ async def _position(source: Source, given: str | None, wait_s: float) -> int:
     """The frame a client saw last; -1: none. Raises ApiError 400 with the range there is."""
     if given is None:
         return -1
-    after = int(given) if given.isascii() and given.isdigit() and len(given) <= _MOST_DIGITS else None
+    after = int(given) if given.isascii() and given.isdigit() and len(given) <= _MAX_DIGITS else None
     if after is not None and after > newest_frame(source):
         # Another process of ours may have shown a frame that is still on its way to this one.
         await grown_within(source, wait_s, lambda: newest_frame(source) >= after)

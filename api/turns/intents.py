@@ -1,4 +1,4 @@
-"""What is asked of a model, and the command that asks it."""
+"""The three ways to ask a model, and the command of each."""
 
 from __future__ import annotations
 

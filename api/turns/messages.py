@@ -1,4 +1,4 @@
-"""/api/v1/conversations/{id}/messages: say something, ask again."""
+"""/api/v1/conversations/{id}/messages: send a prompt, or ask for another answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""/api/v1/models: what can be chosen from, with what it costs."""
+"""/api/v1/models: the available models and their prices."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a prompt follows: `parent_message_id` is explicit in every event, so a stale tab makes a branch."""
+"""The parent of a prompt. `parent_message_id` is explicit in every event, so a stale tab makes a branch."""
 
 from __future__ import annotations
 

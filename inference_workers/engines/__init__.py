@@ -1,4 +1,4 @@
-"""The adapters, behind one front that knows which model is whose."""
+"""The engine adapters, behind one front that chooses the adapter of a model."""
 
 from __future__ import annotations
 

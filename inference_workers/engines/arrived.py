@@ -1,4 +1,4 @@
-"""Reading an upstream's body to the last byte that came, whatever becomes of the connection."""
+"""Reads an upstream's body to the last byte that arrived, whatever happens to the connection."""
 
 from __future__ import annotations
 

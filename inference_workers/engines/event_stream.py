@@ -1,4 +1,4 @@
-"""Server-sent events by the standard (WHATWG HTML, section 9.2), in any cut of the bytes. Pure.
+"""Parses server-sent events by the standard (WHATWG HTML, section 9.2), however the bytes are split. Pure.
 
 On the hot path: one call a read. Nearly always a read is one whole event, and that case is taken first.
 """

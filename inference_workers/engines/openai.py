@@ -1,4 +1,4 @@
-"""Any server that speaks OpenAI's Chat Completions: vLLM, SGLang, llama.cpp, Ollama, OpenAI itself."""
+"""The adapter for servers with OpenAI's Chat Completions: vLLM, SGLang, llama.cpp, Ollama, OpenAI itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Chat Completions chunks are made of, told apart where servers differ. Pure."""
+"""The fields of Chat Completions chunks, with the differences between servers. Pure."""
 
 from __future__ import annotations
 

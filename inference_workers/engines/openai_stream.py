@@ -1,4 +1,4 @@
-"""Reading a Chat Completions event stream. Pure: bytes in, text and counts out. On the hot path: a call a read.
+"""Reads a Chat Completions event stream. Pure: bytes in, text and counts out. Hot path: one call per read.
 
 Nothing unknown is taken for a good end: an answer is complete by a finish reason that is known to be one.
 """

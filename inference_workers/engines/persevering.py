@@ -1,4 +1,4 @@
-"""An engine that went away is waited for, within the request's deadlines, and the answer goes on where it stopped.
+"""Waits for an engine that went away, within the request's deadlines, and continues the answer where it stopped.
 
 One that refuses connections is waited for as long as the deadlines allow. One that answers "no" (HTTP 500) is asked a
 handful of times, and one that took the request and broke is given it MAX_OUTAGES times more.

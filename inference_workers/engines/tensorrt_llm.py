@@ -1,4 +1,4 @@
-"""TensorRT-LLM's LLM API without a server: one child process a model, spoken to in JSON lines over pipes.
+"""TensorRT-LLM's LLM API without a server: one child process per model, with JSON lines over pipes.
 
 A child, because a CUDA fault takes its process down, and the worker must outlive it: then all of the model's calls fail
 at once, retryable, and the next call starts another child. The child imports tensorrt_llm; this process never does.

@@ -1,4 +1,4 @@
-"""The process that holds a TensorRT-LLM engine: requests come as JSON lines on stdin, tokens leave on stdout.
+"""The process that holds a TensorRT-LLM engine: requests as JSON lines on stdin, tokens on stdout.
 
     {"op": "generate", "id", "prompt", "sampling"}   {"op": "abort", "id"}
     {"ready": true} | {"cannot_start": why}

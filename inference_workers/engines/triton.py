@@ -1,4 +1,4 @@
-"""TensorRT-LLM behind NVIDIA Triton, over gRPC: one stream a request on one shared channel a server.
+"""TensorRT-LLM behind NVIDIA Triton over gRPC: one stream per request on one shared channel per server.
 
 Measured traps this is shaped by (research "triton" §1, §4, §6): leaving the iterator cancels nothing, so `cancel()` is
 called; that cancel surfaces as CancelledError in the iterating task; the client drops the empty final response, so the

@@ -1,4 +1,4 @@
-"""What gRPC and Triton say, in the words of our port. Triton's text may quote the request: it is never passed on."""
+"""Maps errors of gRPC and Triton to our errors. Triton's text may quote the request, so it is never passed on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an OpenAI-compatible upstream says when it does not answer, in the words of our port. Pure.
+"""Maps the errors of an OpenAI-compatible upstream to our errors. Pure.
 
 Its messages may quote the prompt: they are read to tell a context error from others, and never passed on.
 """

@@ -1,1 +1,1 @@
-"""The command line: one file a command group; composition roots."""
+"""The command line: one module per command group. These modules are composition roots."""

@@ -1,4 +1,4 @@
-"""`./verbatim`: finds the command that was asked for, imports its file alone, and runs it.
+"""`./verbatim`: imports only the module of the given command, and runs it.
 
 Drivers and brokers' clients take seconds to import together; `./verbatim status` needs none of them.
 """

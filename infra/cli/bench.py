@@ -1,4 +1,4 @@
-"""`./verbatim bench`: how fast this machine streams, as a table."""
+"""`./verbatim bench`: measures how fast this machine streams."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a measurement means: percentiles, rows, and the table. Pure."""
+"""Percentiles, rows and the table of a measurement. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a measurement runs on: the upstream, and a stack of its own that is gone afterwards."""
+"""What a measurement runs on: the upstream, and a temporary stack."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which browser the page's tests drive: CHROMIUM if it is set, else the first one installed under a usual name."""
+"""The browser for the page's tests: CHROMIUM if set, else the first one installed under a usual name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the API refused, in words that say what to do. Pure."""
+"""Error messages of the API, with advice what to do. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `chat` remembers between runs: the conversation, the model and how far it has read. One file a state folder."""
+"""What `chat` remembers between runs: conversation, model, and position. One file per state folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `chat` shows: colours and prompts on a terminal, plain text in a pipe."""
+"""The output of `chat`: colours and prompts on a terminal, plain text in a pipe."""
 
 from __future__ import annotations
 

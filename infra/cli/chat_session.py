@@ -1,4 +1,4 @@
-"""A talk: one command after another, each either asking the API something or writing an answer as it comes."""
+"""A chat session: runs one command after another, and prints answers as they arrive."""
 
 from __future__ import annotations
 

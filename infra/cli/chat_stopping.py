@@ -1,4 +1,4 @@
-"""While an answer is being written: Ctrl-C or a typed /stop ends it, other typed lines wait for their turn."""
+"""During an answer Ctrl-C or a typed /stop ends it; other typed lines wait."""
 
 from __future__ import annotations
 

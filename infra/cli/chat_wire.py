@@ -1,4 +1,4 @@
-"""Our API's event stream, from bytes to what happened. Pure."""
+"""Parses our API's event stream. Pure."""
 
 from __future__ import annotations
 

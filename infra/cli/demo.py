@@ -1,4 +1,4 @@
-"""`./verbatim demo crash` and `demo upgrade`: watch an answer live through a death, and through an upgrade."""
+"""`./verbatim demo crash` and `demo upgrade`: an answer survives a crash, or an upgrade."""
 
 from __future__ import annotations
 

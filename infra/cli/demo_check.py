@@ -1,4 +1,4 @@
-"""Whether an answer lived through a crash unharmed: one verdict a promise, from all that was seen of it. Pure."""
+"""Checks that an answer survived a crash: one finding per promise. Pure."""
 
 from __future__ import annotations
 

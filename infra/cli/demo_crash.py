@@ -1,4 +1,4 @@
-"""The demo from asking to the verdicts: an answer begins, a process dies, the stream goes on, all is compared."""
+"""The crash demo: starts an answer, kills a process, follows the stream, and compares everything."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the log holds of one answer: read with consumers of the demo's own, past everything that serves it."""
+"""Reads the records of one answer with the demo's own consumers."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from dataclasses import dataclass
 from confluent_kafka import KafkaException
 
 from infra.clock import monotonic_s
-from schemas.codec import NewerRecord, UndecodableRecord, decode
-from schemas.generation import AttemptEnded, AttemptStarted, GenerationEnded, GenerationRecord, TokenChunk
-from schemas.outcome import GenerationCancelled, GenerationCompleted, GenerationFailed, GenerationRefused, Outcome
+from schemas.codec import NewerRecord, UndecodableRecord
+from schemas.generation import AttemptStarted, GenerationRecord
+from schemas.outcome import Outcome
 from schemas.usage import UsageRecorded
 from topics.catalogue import GENERATION_OUTCOMES, TOKEN_CHUNKS, USAGE_RECORDS
 from topics.consumer import assigned_consumer
 from topics.errors import LogUnavailable
 from topics.scan import generation_of, scan, watermarks
+from topics.topic import R, Topic
 
 ANSWER_S = 5.0
 AGAIN_S = 0.2
@@ -73,26 +74,16 @@ class LogReader:
             await asyncio.sleep(AGAIN_S)
 
     def _now(self, generation_id: str) -> Found:
-        log: list[GenerationRecord] = []
-        outcomes: list[Outcome] = []
-        usages: list[UsageRecorded] = []
-        for topic in (TOKEN_CHUNKS, GENERATION_OUTCOMES, USAGE_RECORDS):
-            for record in self._records(topic):
-                match record:
-                    case AttemptStarted() | TokenChunk() | AttemptEnded() | GenerationEnded():
-                        if generation_of(record) == generation_id:
-                            log.append(record)
-                    case GenerationCompleted() | GenerationFailed() | GenerationCancelled() | GenerationRefused():
-                        if record.turn.generation_id == generation_id:
-                            outcomes.append(record)
-                    case UsageRecorded():
-                        if record.generation_id == generation_id:
-                            usages.append(record)
-                    case _:
-                        pass
-        return Found(tuple(log), tuple(outcomes), tuple(usages))
+        log = tuple(each for each in self._records(TOKEN_CHUNKS) if generation_of(each) == generation_id)
+        outcomes = self._records(GENERATION_OUTCOMES)
+        usages = (usage for usage in self._records(USAGE_RECORDS) if isinstance(usage, UsageRecorded))
+        return Found(
+            log,
+            tuple(outcome for outcome in outcomes if outcome.turn.generation_id == generation_id),
+            tuple(usage for usage in usages if usage.generation_id == generation_id),
+        )
 
-    def _records(self, topic: str) -> Iterator[object]:
+    def _records(self, topic: Topic[R]) -> Iterator[R]:
         """Every record of `topic` since this reader was made; damaged ones are passed over, as every reader does."""
         for (name, partition), start in self._since.items():
             if name != topic:
@@ -100,7 +91,7 @@ class LogReader:
             _, stop = watermarks(self._properties, topic, partition, ANSWER_S)
             for message in scan(self._properties, topic, partition, start, stop, timeout_s=ANSWER_S):
                 try:
-                    yield decode(message.value())
+                    yield topic.decode(message.value())
                 except (UndecodableRecord, NewerRecord):
                     continue
 

@@ -1,4 +1,4 @@
-"""A role of the running stack as a process of the release before: started so, watched, and started whole again."""
+"""Runs a role of the running stack as a process of the release before, watches it, and restores it."""
 
 from __future__ import annotations
 

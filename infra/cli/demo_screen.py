@@ -1,4 +1,4 @@
-"""How the demo looks: a growing text and its events on a terminal, one line an event elsewhere; then two tables."""
+"""The output of the demo: a live view on a terminal, one line per event elsewhere; then two tables."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A stack of the demo's own, in a temporary folder, for those who have none running."""
+"""A temporary stack for the demo."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What happened to an answer, told from its records and from when its frames came. Pure."""
+"""The events of an answer, from its records and the times of its frames. Pure."""
 
 from __future__ import annotations
 

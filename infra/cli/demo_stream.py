@@ -1,4 +1,4 @@
-"""The demo's own client: an answer's stream taken up again after every break, every frame kept as it came."""
+"""The demo's client: resumes an answer's stream after every break and keeps every frame."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The demo of an upgrade: a role of the release before meets what this release writes, stops, and loses nothing."""
+"""The upgrade demo: a role of the release before meets new records, stops, and loses nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which process of the running stack to kill, the kill, and when its successor is ready."""
+"""Chooses the process to kill, kills it, and waits until its successor is ready."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The first user's key, so that a stack that has just come up can be talked to."""
+"""Creates the first user's key, so that a new stack can be used at once."""
 
 from __future__ import annotations
 

@@ -9,8 +9,8 @@ TESTS = Path(__file__).parents[2] / "tests"
 UNIT_PROCESSES = 2
 # No servers and no waiting: as many at once as there are processes.
 PURE = ("unit", "sim", "histories", "fuzz/test_reference.py")
-# Each with servers of its own, or with a log that no agent of another test may have read.
-STACKS = ("e2e", "faults", "fuzz", "releases", "integration/guarantees", "integration/replay")
+# Each starts a whole product of its own. All others share one set of servers, by prefixes.
+STACKS = ("e2e", "faults", "fuzz", "releases", "web")
 ONE_TURN = "e2e/test_spine.py::test_an_answer_streams_and_reads_back_byte_for_byte"
 
 Run = tuple[str, list[str]]
@@ -26,8 +26,8 @@ def suite_names() -> list[str]:
 def plan(suites: Sequence[str]) -> list[Run]:
     """The runs of these suites.
 
-    Tests without servers share the cores. The others have one stack of servers at a time: side by side they took as
-    long, and what a test may expect of time no longer held.
+    Tests without servers share the cores. The others run one at a time: side by side they took as long, and what a
+    test may expect of time no longer held.
     """
     wanted = [TESTS / suite for suite in suites]
     pure, stacks = _within(PURE, wanted), _within(STACKS, wanted)

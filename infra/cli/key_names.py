@@ -1,4 +1,4 @@
-"""How users and keys may be called. Pure."""
+"""Rules for the names of users and keys. Pure."""
 
 from __future__ import annotations
 

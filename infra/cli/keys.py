@@ -1,4 +1,4 @@
-"""`./verbatim key`: API keys made, listed and revoked, and links that sign a browser in."""
+"""`./verbatim key`: create, list and revoke API keys, and make links that sign a browser in."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`python -m infra.cli.renew`: rebuild what an older release's tables lack. A child of `up`, beside the running stack.
+"""`python -m infra.cli.renew`: rebuilds tables with an older definition. A child of `up`, beside the running stack.
 
 It says how far it is in its saying's file (infra.stack.job), and the same in its log. Ends with 0 when nothing is left
 to do, with TRY_AGAIN when log or tables are away, another one is at it or the log has records of a newer release, with

@@ -64,7 +64,7 @@ def up(
         typer.Option("--spare/--no-spare", help="Keep a spare worker ready to replace one that ends (default: yes)."),
     ] = None,
 ) -> None:
-    """Start the servers and our processes, and say where to go. Ctrl-C stops everything."""
+    """Start the servers and our processes, and print their addresses. Ctrl-C stops everything."""
     from infra.cli.stack_progress import state_option
     from infra.cli.supervise import parse_scale
 
@@ -131,8 +131,10 @@ class _Screen:
         self._layout = layout
         self._is_ready = False
         self._said: dict[str, str] = {}
+        self._last: Snapshot | None = None
 
     def show(self, snapshot: Snapshot) -> None:
+        self._last = snapshot
         if not self._is_ready:
             self._progress.show(snapshot)
             return
@@ -144,27 +146,27 @@ class _Screen:
             self._said[child.name] = line
 
     def ready(self, settings: Settings, key: str) -> None:
-        from infra.cli.stack_progress import welcome
+        from infra.cli.stack_progress import notes_of, welcome
         from infra.stack.stack_file import api_url
 
         self._is_ready = True
         self._progress.close()
-        welcome(self._console, self._layout, api_url(settings), key, self._progress.elapsed_s)
+        notes = notes_of(self._last)
+        welcome(self._console, self._layout, api_url(settings), key, self._progress.elapsed_s, notes)
 
 
 def _detached(settings: Settings, layout: Layout, counts: dict[str, int], console: Console) -> None:
     """Start the daemon and wait until it is ready or has failed. Raises StackError with its error."""
     from infra.cli.stack_file import read_stack_file
-    from infra.cli.stack_progress import Progress, welcome
-    from infra.settings import PREFIX
+    from infra.cli.stack_progress import Progress, notes_of, welcome
+    from infra.settings import PREFIX, host_variables
     from infra.stack.addresses import settings_env
     from infra.stack.children import REPO_ROOT
 
     layout.create()
     layout.status_file.unlink(missing_ok=True)
     environment = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
-    if cache := os.environ.get("VERBATIM_CACHE"):
-        environment["VERBATIM_CACHE"] = str(Path(cache).absolute())
+    environment |= host_variables()
     with layout.log_of("supervisor").open("a") as log_file:
         daemon = subprocess.Popen(
             [sys.executable, "-m", "infra.cli.supervise", *(f"{role}={n}" for role, n in counts.items())],
@@ -193,11 +195,11 @@ def _detached(settings: Settings, layout: Layout, counts: dict[str, int], consol
             daemon.wait(DOWN_TIMEOUT_S)
             raise StackError("interrupted; everything was stopped again") from None
     stack = read_stack_file(layout.stack_file)
-    welcome(console, layout, stack.api_url, stack.api_key, progress.elapsed_s)
+    welcome(console, layout, stack.api_url, stack.api_key, progress.elapsed_s, notes_of(snapshot))
 
 
 def down(state: StateOption = None) -> None:
-    """Stop our processes, then the servers. Data stay."""
+    """Stop our processes, then the servers. All data is kept."""
     from infra.cli.stack_progress import Progress
 
     layout = Layout.at(state_folder(state))

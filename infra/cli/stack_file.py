@@ -1,4 +1,4 @@
-"""The running stack as other commands see it: `stack.json` of a state folder, and settings completed by it."""
+"""`stack.json` of a state folder, and settings completed from it, for commands about the running stack."""
 
 from __future__ import annotations
 

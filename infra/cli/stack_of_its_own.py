@@ -1,4 +1,4 @@
-"""A stack in a folder of a command's own, started for a block: it knows none of the user's settings and servers."""
+"""A temporary stack in a folder of its own, independent of the user's settings and servers."""
 
 from __future__ import annotations
 
@@ -26,12 +26,13 @@ def stack_in(folder: Path, *options: str, settings: str = "") -> Iterator[Path]:
 
     `options` go to `up`; `settings` are TOML. Raises UserError if it does not come up in time. The folder stays.
     """
+    from infra.settings import host_variables
+
     state, file = folder / "state", folder / "verbatim.toml"
     file.write_text(settings)
     kept = {name: value for name, value in os.environ.items() if not name.startswith("VERBATIM_")}
     kept |= {"VERBATIM_CONFIG": str(file), "PYTHONPATH": str(_SOURCES)}
-    if cache := os.environ.get("VERBATIM_CACHE"):
-        kept["VERBATIM_CACHE"] = str(Path(cache).absolute())
+    kept |= host_variables()
     port = str(choose(["api"], {}, draw_id())["api"])
     try:
         _verbatim(["up", "--detach", "--state", str(state), "--port", port, *options], folder, kept, UP_TIMEOUT_S)

@@ -1,7 +1,8 @@
-"""How `up` and `down` look: a live table on a terminal, one line a change elsewhere."""
+"""The output of `up` and `down`: a live table on a terminal, one line per change elsewhere."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from hashlib import sha256
 from types import TracebackType
 from typing import Self
@@ -109,7 +110,13 @@ def _line(child: ChildView) -> str:
     return f"{child.name} {child.state}{': ' + child.detail if child.detail else ''}"
 
 
-def welcome(console: Console, layout: Layout, url: str, key: str, elapsed_s: float) -> None:
+def notes_of(snapshot: Snapshot | None) -> tuple[str, ...]:
+    """What an operator should know although all is well."""
+    children = snapshot.children if snapshot is not None else ()
+    return tuple(child.detail for child in children if child.state == "ready" and child.detail)
+
+
+def welcome(console: Console, layout: Layout, url: str, key: str, elapsed_s: float, notes: Sequence[str] = ()) -> None:
     """Where to go now: printed once everything is ready. The link is drawn anew each time."""
     link = sign_in_link(url, sha256(key.encode()).hexdigest(), layout) if key else None
     option = state_option(layout)
@@ -118,6 +125,8 @@ def welcome(console: Console, layout: Layout, url: str, key: str, elapsed_s: flo
         lines += [f"  key    {key}"]
     if link is not None:
         lines += ["", f"The link signs one browser in, once, within an hour; another: ./verbatim key link{option}"]
+    if notes:
+        lines += ["", *notes]
     lines += [
         "",
         "Talk to it here:",

@@ -1,4 +1,4 @@
-"""`./verbatim status`, `logs`, `doctor`: looking without touching."""
+"""`./verbatim status`, `logs`, `doctor`: read-only views of a stack."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def register(app: typer.Typer) -> None:
 def status(
     state: StateOption = None, as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False
 ) -> None:
-    """What runs: name, role, pid, state, restarts, uptime, memory, metrics port. Exit code 1 when nothing does."""
+    """Show all processes: name, role, pid, state, restarts, uptime, memory, metrics port. Exits with 1 if none runs."""
     layout = Layout.at(state_folder(state))
     pid = layout.supervisor_pid()
     snapshot = read_snapshot(layout.status_file) if pid is not None else None
@@ -168,7 +168,11 @@ def _follow(file: BinaryIO) -> None:
 
 
 def doctor(state: StateOption = None) -> None:
-    """Whether this host can run Verbatim: a line for each thing it needs, and what to do about problems."""
+    """Check whether this host can run Verbatim: one line per requirement, and what to do about problems.
+
+    For Java, Redis and Triton the line shows version, path and publicly known faults of that version.
+    Exits with 1 if a stack cannot start; known faults alone do not count.
+    """
     from infra.settings import SettingsError, load
     from infra.stack.addresses import external_servers
     from infra.stack.host import gather, judge
@@ -183,7 +187,7 @@ def doctor(state: StateOption = None) -> None:
         # Its own API holds the port, and its own servers the memory.
         findings = [finding for finding in findings if finding.what not in ("port", "memory")]
     for finding in findings:
-        mark = "ok     " if not finding.advice else "PROBLEM"
-        print(f"{mark}  {finding.what}: {finding.found}{'; ' + finding.advice if finding.advice else ''}")
+        mark = "PROBLEM" if finding.advice else "note" if finding.note else "ok"
+        print(f"{mark:<7}  {finding.what}: {'; '.join(filter(None, (finding.found, finding.advice, finding.note)))}")
     if any(finding.advice for finding in findings):
         raise typer.Exit(1)

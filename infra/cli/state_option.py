@@ -1,4 +1,4 @@
-"""The option by which every command finds its stack."""
+"""The option that tells a command where its stack is."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A record of the log as a line for people, or as a JSON object for programmes. Pure."""
+"""Formats a record of the log as a line for people, or as JSON for programs. Pure."""
 
 from __future__ import annotations
 

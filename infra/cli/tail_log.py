@@ -1,4 +1,4 @@
-"""Following some partitions of a topic for as long as somebody wants to read."""
+"""Follows some partitions of a topic for a reader."""
 
 from __future__ import annotations
 

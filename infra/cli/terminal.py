@@ -1,4 +1,4 @@
-"""Talking to a terminal or a pipe: one line for a mistake, and no control codes from other people's text."""
+"""Terminal output: one line for a mistake, and no control codes from other people's text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`./verbatim upgrade`: how new the records are that this installation writes, and the step that ends an upgrade."""
+"""`./verbatim upgrade`: shows the write level, and ends an upgrade."""
 
 from __future__ import annotations
 

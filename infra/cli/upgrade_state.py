@@ -1,4 +1,4 @@
-"""What can be known of an upgrade: the level in the state folder, and who is in the consumer groups of the broker."""
+"""The state of an upgrade: the level in the state folder, and the members of the consumer groups."""
 
 from __future__ import annotations
 

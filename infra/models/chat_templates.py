@@ -1,4 +1,4 @@
-"""From messages to the one text a completion engine reads.
+"""Renders messages into the one text that a completion engine reads.
 
 Templates are Jinja in a sandbox, with the names of Hugging Face chat templates: `messages` and
 `add_generation_prompt`, so that a model's own template can be used as it is. Control tokens inside messages are

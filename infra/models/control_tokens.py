@@ -1,4 +1,4 @@
-"""Control tokens of chat models, and how text that people wrote is kept from containing any.
+"""Control tokens of chat models, and how user text is kept free of them.
 
 A special token inside content is neutralised: U+2060 WORD JOINER goes in after its first character, so no tokenizer
 takes it for the token, while a reader sees no difference. `restore` undoes exactly that (a token already broken gets

@@ -1,4 +1,4 @@
-"""Reading one models.toml: every mistake is named with its file and line, in words an operator can act on."""
+"""Reads a models.toml: every mistake is reported with file and line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Prices as operators write them: the `price` of a model in models.toml, and files that hold nothing else."""
+"""Reads prices: the `price` of a model in models.toml, and files with prices only."""
 
 from __future__ import annotations
 

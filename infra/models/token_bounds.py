@@ -1,4 +1,4 @@
-"""How many bytes of text one token of a tokenizer can stand for, read from its file. Pure.
+"""The maximum number of bytes that one token of a tokenizer can stand for, from its file. Pure.
 
 A text of more bytes than a context's tokens can stand for does not fit it, and nobody needs to count it. The bound is
 never wrong: for a tokenizer that may drop, shorten or merge text in ways not known here there is none.

@@ -1,4 +1,4 @@
-"""Counting tokens with a model's own tokenizer. Files are read once; nothing is ever fetched from a network.
+"""Counts tokens with a model's own tokenizer. Files are read once; nothing is fetched from a network.
 
 counter = TokenCounter.of(spec)
 counter.count(text)                  # control tokens in the text count as the plain text they stay

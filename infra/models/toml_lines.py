@@ -1,4 +1,4 @@
-"""Where in a TOML file a key stands: tomllib keeps no line numbers, and a wrong entry must name its line."""
+"""Finds the line of a key in a TOML file: tomllib keeps no line numbers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mistakes in a TOML file of models or prices: one line each, with its place, in words an operator can act on."""
+"""Mistakes in a TOML file of models or prices: one line each, with its place."""
 
 from __future__ import annotations
 

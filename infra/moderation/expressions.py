@@ -1,4 +1,4 @@
-"""Making the patterns of a policy, and refusing those whose time on hostile text has no bound. Pure.
+"""Compiles the patterns of a policy, and refuses those whose time on hostile text is unbounded. Pure.
 
 Python's matcher backtracks: `(a+)+b` takes time exponential in the text. So a rule may repeat single characters or
 classes only, a bounded number of times, and the product of all bounds of one expression is bounded too: whatever the

@@ -1,4 +1,4 @@
-"""What a user got wrong in a setting or a file: told in one line, never with a traceback."""
+"""Prints a user's mistake in a setting or a file in one line, without a traceback."""
 
 from __future__ import annotations
 

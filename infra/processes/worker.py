@@ -13,7 +13,7 @@ import socket
 import sys
 from contextlib import AsyncExitStack
 
-from inference_workers.attempt import Bench
+from inference_workers.attempt import WorkerContext
 from inference_workers.engines import Engines, import_adapters
 from inference_workers.engines.persevering import PerseveringEngine
 from inference_workers.job_reader import JobReader
@@ -70,7 +70,7 @@ async def run_worker(
         engines = PerseveringEngine(Engines(served, settings.triton.grpc))
         opened.push_async_callback(engines.aclose)
         lookback = Lookback(properties)
-        bench = Bench(
+        context = WorkerContext(
             engine=engines,
             models=models,
             lookback=lookback,
@@ -79,7 +79,7 @@ async def run_worker(
             still_owner=lambda job: worker.still_owner(job),
             pool=pool,
         )
-        worker = Worker(bench, topics, calm, slots=settings.worker.slots)
+        worker = Worker(context, topics, calm, slots=settings.worker.slots)
         control = Tail(properties, CONTROL, worker.signals.on_control)
         outcomes = Tail(properties, GENERATION_OUTCOMES, worker.signals.on_outcomes, lazy=True)
         for tail, topic in ((control, CONTROL), (outcomes, GENERATION_OUTCOMES)):
@@ -93,7 +93,7 @@ async def run_worker(
             if as_spare:
                 orders = await _named_later(stop, settings.log.level)
             if orders is not None or not as_spare:
-                # Last: every doorbell rung from here on is heard, and what is older is scanned.
+                # Last: every cancel notice from here on is received, and what is older is scanned.
                 name = orders.instance if orders is not None else instance
                 jobs = [jobs_topic(pool, service_class) for service_class in SERVICE_CLASSES]
                 reader = JobReader(properties, jobs, f"verbatim-workers-{pool}", name, worker)

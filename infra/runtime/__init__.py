@@ -1,1 +1,1 @@
-"""What every process of ours is built of, whatever it does. Nothing here knows the domain."""
+"""Building blocks of every process. Nothing here knows the domain."""

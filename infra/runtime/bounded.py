@@ -1,4 +1,4 @@
-"""Maps and sets that never hold more than so much: what was written longest ago is forgotten. Pure."""
+"""Bounded maps and sets: the oldest entries are dropped. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is behind an exception group. Pure."""
+"""Finds the errors inside an exception group. Pure."""
 
 from __future__ import annotations
 

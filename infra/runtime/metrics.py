@@ -1,4 +1,4 @@
-"""What a process counts, in Prometheus' form. No label ever holds a user, a key, a conversation or a prompt.
+"""Prometheus metrics that all processes share. No label holds a user, a key, a conversation or a prompt.
 
 Count a batch, a retry or an end, never a token: an increment takes about a microsecond and a lock. Look labels up once,
 when a module or an object is made; what was looked up is shown from then on, as 0 until it happens.

@@ -1,4 +1,4 @@
-"""Serves /metrics at a loopback port of its own, from a thread: no scrape holds up the event loop."""
+"""Serves /metrics on its own loopback port from a thread, so that no scrape delays the event loop."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Settings with the addresses of what runs here filled in, and settings as an environment for children."""
+"""Completes settings with the addresses of local servers, and passes settings to children as environment."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ def external_servers(settings: Settings) -> frozenset[str]:
     return frozenset(name for name, is_given in given.items() if is_given)
 
 
-def with_local_addresses(settings: Settings, ports: dict[str, int]) -> Settings:
-    """The settings with every server that is not external at its loopback port."""
+def with_local_addresses(settings: Settings, ports: dict[str, int], redis_password: str) -> Settings:
+    """The settings with every server that is not external at its loopback port; `redis_password` opens the Redis."""
     external = external_servers(settings)
     local: dict[str, dict[str, Any]] = {
         "kafka": {"bootstrap": f"127.0.0.1:{ports['kafka']}"},
         "cassandra": {"contact_points": ("127.0.0.1",), "port": ports["cassandra"]},
-        "redis": {"url": SecretStr(f"redis://127.0.0.1:{ports['redis']}/0")},
+        "redis": {"url": SecretStr(f"redis://:{redis_password}@127.0.0.1:{ports['redis']}/0")},
         "triton": {"grpc": f"127.0.0.1:{ports['triton']}"},
     }
     changed = {

@@ -8,7 +8,7 @@ from pathlib import Path
 from infra.stack.child import ChildSpec, Health
 from infra.stack.commit_log import drop_unbegun_segments
 from infra.stack.direct_io import takes_direct_writes
-from infra.stack.java import java_argv
+from infra.stack.java import Java, java_argv
 from infra.stack.layout import Layout
 
 # What Cassandra 5.0 reflects upon and Java 17 hides; its own jvm17-server.options, less the modules that the
@@ -133,7 +133,9 @@ cdc_enabled: false
 """
 
 
-def spec(layout: Layout, ports: dict[str, int], class_path: str, archive: tuple[str, ...], health: Health) -> ChildSpec:
+def spec(
+    java: Java, layout: Layout, ports: dict[str, int], class_path: str, archive: tuple[str, ...], health: Health
+) -> ChildSpec:
     """The node as a child, with the options `archive` of its class archive. Writes its configuration."""
     folder = layout.data_of("cassandra")
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -145,6 +147,7 @@ def spec(layout: Layout, ports: dict[str, int], class_path: str, archive: tuple[
         name="cassandra",
         role="cassandra",
         argv=java_argv(
+            java,
             folder,
             (*jvm_options(config, logback, folder), *archive),
             class_path,

@@ -1,4 +1,4 @@
-"""What a child is: a description that says how to start it, when it is ready and how it ends. No behaviour."""
+"""The description of a child: how it starts, when it is ready, how it ends. No behaviour."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class ChildSpec:
     `takes_orders`: its standard input is a pipe for one line, see infra.stack.spare. A stack does not start without
     what `is_required`. `before_start` is called before each life, in a thread; an OSError of it is a start that failed.
     `env_now`: what its environment says besides, asked anew before each life. `metrics_port`: where it serves /metrics
-    of this host; 0: nowhere.
+    of this host; 0: nowhere. `note`: what an operator should know of it while all is well.
     """
 
     name: str
@@ -56,3 +56,4 @@ class ChildSpec:
     metrics_port: int = 0
     before_start: Callable[[], object] | None = None
     env_now: Callable[[], Mapping[str, str]] | None = field(default=None, repr=False)
+    note: str = ""

@@ -1,4 +1,4 @@
-"""Our own processes, in one list: what runs, under which name, and when it counts as ready."""
+"""The list of our own processes: name, command, and when each is ready."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from infra.logging import get_logger
 from infra.stack.jars import LOCKS, Say
-from infra.stack.java import java_binary
+from infra.stack.java import Java
 
 DUMP_TIMEOUT_S = 180
 LIST_NAME = "classes.lst.gz"
@@ -25,8 +25,10 @@ LIST_NAME = "classes.lst.gz"
 log = get_logger(__name__)
 
 
-def archive_options(server: str, class_path: str, collector: str, cache: Path, say: Say) -> tuple[str, ...]:
+def archive_options(java: Java, server: str, class_path: str, collector: str, cache: Path, say: Say) -> tuple[str, ...]:
     """JVM options that use the archive of `server`, which is made first if need be; none when it cannot be made.
+
+    Each version of Java has an archive of its own, so that two of them side by side make none anew.
 
     Blocking: about ten seconds of CPU the first time. `collector` is the server's -XX:+Use…GC option. Safe to
     interrupt and to run from several processes at once.
@@ -34,27 +36,27 @@ def archive_options(server: str, class_path: str, collector: str, cache: Path, s
     folder = cache / "archives"
     folder.mkdir(parents=True, exist_ok=True)
     classes = (LOCKS / server / LIST_NAME).read_bytes()
-    archive = folder / f"{server}-{_digest(classes, class_path, collector)}.jsa"
+    digest = _digest(java.binary, classes, class_path, collector)
+    archive = folder / f"{server}-{java.version_text}-{digest}.jsa"
     if not archive.is_file():
         with (folder / f"{server}.lock").open("w") as lock:
             say(f"preparing {server} for quick starts (once)")
             fcntl.flock(lock, fcntl.LOCK_EX)
-            if not archive.is_file() and not _dump(server, classes, class_path, collector, archive):
+            if not archive.is_file() and not _dump(java.binary, server, classes, class_path, collector, archive):
                 return ()
     return (f"-XX:SharedArchiveFile={archive}", "-Xshare:auto", "-Xlog:cds=off")
 
 
-def _digest(classes: bytes, class_path: str, collector: str) -> str:
-    java = java_binary()
+def _digest(java: Path, classes: bytes, class_path: str, collector: str) -> str:
     identity = f"{java}\0{java.stat().st_mtime_ns}\0{class_path}\0{collector}\0".encode()
     return hashlib.sha256(identity + classes).hexdigest()[:16]
 
 
-def _dump(server: str, classes: bytes, class_path: str, collector: str, archive: Path) -> bool:
+def _dump(java: Path, server: str, classes: bytes, class_path: str, collector: str, archive: Path) -> bool:
     with tempfile.TemporaryDirectory(prefix="dump-", dir=archive.parent) as scratch:
         names, draft = Path(scratch, "classes.lst"), Path(scratch, "draft.jsa")
         names.write_bytes(gzip.decompress(classes))
-        command = [str(java_binary()), "-Xshare:dump", "-Xmx512m", collector, "-Xlog:disable"]
+        command = [str(java), "-Xshare:dump", "-Xmx512m", collector, "-Xlog:disable"]
         command += [f"-XX:SharedClassListFile={names}", f"-XX:SharedArchiveFile={draft}", "-classpath", class_path]
         try:
             done = subprocess.run(command, capture_output=True, text=True, timeout=DUMP_TIMEOUT_S, check=False)
@@ -64,7 +66,7 @@ def _dump(server: str, classes: bytes, class_path: str, collector: str, archive:
         if done.returncode != 0 or not draft.is_file():
             log.warning("class archive not made", server=server, reason=f"java ended with {done.returncode}")
             return False
-        for old in archive.parent.glob(f"{server}-*.jsa"):
+        for old in archive.parent.glob(f"{archive.name.rpartition('-')[0]}-*.jsa"):
             old.unlink(missing_ok=True)
         draft.replace(archive)
     return True

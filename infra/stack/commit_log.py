@@ -1,4 +1,4 @@
-"""What a full disk leaves of Cassandra's commit log: a segment that was made and never begun.
+"""Repairs what a full disk leaves of Cassandra's commit log: a segment without a header.
 
 Cassandra writes a segment's descriptor first. Where the disk had no room for it the node ends, and refuses every later
 start ("Could not read commit log descriptor"), although nothing can stand in such a segment: it holds zeros alone.

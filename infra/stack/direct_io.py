@@ -1,4 +1,4 @@
-"""Whether a folder's files can be written past the page cache."""
+"""Checks whether files in a folder can be written past the page cache."""
 
 from __future__ import annotations
 

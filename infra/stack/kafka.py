@@ -8,7 +8,7 @@ from pathlib import Path
 
 from infra.stack.child import ChildSpec, Health
 from infra.stack.errors import ChildFailed
-from infra.stack.java import java_argv
+from infra.stack.java import Java, java_argv
 from infra.stack.layout import Layout
 
 MAX_RECORD_BYTES = 8 * 1024 * 1024
@@ -76,7 +76,9 @@ def properties(port: int, controller_port: int, data: Path) -> str:
     return "".join(f"{name}={value}\n" for name, value in settings.items())
 
 
-def spec(layout: Layout, ports: dict[str, int], class_path: str, archive: tuple[str, ...], health: Health) -> ChildSpec:
+def spec(
+    java: Java, layout: Layout, ports: dict[str, int], class_path: str, archive: tuple[str, ...], health: Health
+) -> ChildSpec:
     """The broker as a child, with the options `archive` of its class archive.
 
     Writes its configuration and, at the first start, formats its log folder.
@@ -89,11 +91,11 @@ def spec(layout: Layout, ports: dict[str, int], class_path: str, archive: tuple[
     config = folder / "server.properties"
     config.write_text(properties(ports["kafka"], ports["kafka_controller"], data))
     if not (data / "meta.properties").is_file():
-        _format(layout, folder, config, class_path)
+        _format(java, layout, folder, config, class_path)
     return ChildSpec(
         name="kafka",
         role="kafka",
-        argv=java_argv(folder, (*JVM_OPTIONS, *archive), class_path, "kafka.Kafka", [str(config)]),
+        argv=java_argv(java, folder, (*JVM_OPTIONS, *archive), class_path, "kafka.Kafka", [str(config)]),
         env={"LANG": "C.UTF-8"},
         cwd=folder,
         health=health,
@@ -113,9 +115,10 @@ def cluster_id_of(stack_id: str) -> str:
     return "A" + encoded[1:] if encoded[0] == "-" else encoded
 
 
-def _format(layout: Layout, folder: Path, config: Path, class_path: str) -> None:
+def _format(java: Java, layout: Layout, folder: Path, config: Path, class_path: str) -> None:
     cluster_id = cluster_id_of(layout.stack_id())
     argv = java_argv(
+        java,
         folder,
         ("-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData", *JVM_OPTIONS[-4:]),
         class_path,

@@ -173,7 +173,7 @@ class Keeper:
             if reason is None:
                 ready_at = monotonic_s()
                 self._was_ready = True
-                self._set("ready", "")
+                self._set("ready", self.spec.note)
                 self._decided.set()
                 lasts = asyncio.get_running_loop().call_later(self._backoff.healthy_after_s, self._told, "")
                 reason = await self._until_end(watch)
@@ -209,7 +209,7 @@ class Keeper:
         else:
             if self.state == "unwell":
                 log.info("child well again", child=self.spec.name)
-            self._set("ready", "")
+            self._set("ready", self.spec.note)
 
     @property
     def _sign(self) -> Path:

@@ -45,6 +45,11 @@ class Layout:
         return self.root / "session-secret"
 
     @property
+    def redis_password_file(self) -> Path:
+        """What opens the local Redis. Mode 0600."""
+        return self.root / "redis-password"
+
+    @property
     def write_level_file(self) -> Path:
         """The write level of what starts here: see infra.stack.write_level."""
         return self.root / "write-level"

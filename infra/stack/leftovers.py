@@ -1,4 +1,4 @@
-"""What a killed supervisor may have left behind: processes that bear our mark, and shared memory of Triton's.
+"""Finds what a killed supervisor left behind: marked processes, and Triton's shared memory.
 
 Children die with their supervisor (see shim.py); grandchildren may not. A process is ended only when its
 environment holds this state folder's id, and the signal goes through a pidfd that was checked afterwards, so a

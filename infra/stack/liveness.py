@@ -1,4 +1,4 @@
-"""When a child that is there does not work any more. Pure: times are given, in seconds of one steady clock."""
+"""Decides when a running child is hung. Pure: times are seconds of one steady clock."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Loopback ports: free ones, kept from start to start because clients hold addresses."""
+"""Free loopback ports, kept from start to start because clients hold addresses."""
 
 from __future__ import annotations
 

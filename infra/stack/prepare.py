@@ -1,4 +1,4 @@
-"""What must be done between "the servers answer" and "our processes run", given by the composition root.
+"""The steps between ready servers and our processes, given by the composition root.
 
 infra knows no topics and no tables; infra/cli passes in the callables that do (see `infra/cli/preparations.py`).
 """

@@ -1,4 +1,4 @@
-"""Starting, watching and ending one operating-system process with everything it started itself."""
+"""Starts, watches and ends one operating-system process together with its own children."""
 
 from __future__ import annotations
 

@@ -14,6 +14,7 @@ from infra.stack.host import gather, judge, require
 from infra.stack.layout import Layout
 from infra.stack.ports import assign
 from infra.stack.prepare import Preparations
+from infra.stack.redis_password import redis_password
 from infra.stack.server_plan import plan_servers
 from infra.stack.session_secret import with_session_secret
 from infra.stack.snapshot import Snapshot
@@ -34,7 +35,7 @@ def resolve(settings: Settings, layout: Layout) -> tuple[Settings, dict[str, int
     """Settings with every address that will be used, and the ports behind the local ones."""
     names = PORT_NAMES if settings.api.port else (*PORT_NAMES, "api")
     ports = assign(names, layout.ports_file, layout.stack_id())
-    resolved = with_local_addresses(settings, ports)
+    resolved = with_local_addresses(settings, ports, redis_password(layout))
     api = resolved.api.model_copy(update={"port": ports.get("api", settings.api.port)})
     return resolved.model_copy(update={"api": api}), ports
 

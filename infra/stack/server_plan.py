@@ -1,7 +1,8 @@
-"""Which servers this stack needs: those to start here, and those that are elsewhere and only asked for health."""
+"""Which servers this stack starts, and which are external and only checked for health."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,9 @@ from infra.stack.child import ChildSpec, Health
 from infra.stack.class_archive import archive_options
 from infra.stack.health import CassandraHealth, KafkaHealth, RedisHealth, TritonHealth
 from infra.stack.jars import Say, cache_dir, class_path
+from infra.stack.java import chosen_java
 from infra.stack.layout import Layout
+from infra.stack.redis_password import redis_password
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,20 +51,24 @@ def plan_servers(
     }
 
     def describe_cassandra() -> ChildSpec:
-        jars = class_path("cassandra", cache_dir(), say)
-        archive = archive_options("cassandra", jars, cassandra.COLLECTOR, cache_dir(), say)
-        return cassandra.spec(layout, ports, jars, archive, healths["cassandra"])
+        java, jars = chosen_java(settings.servers.java, os.environ), class_path("cassandra", cache_dir(), say)
+        archive = archive_options(java, "cassandra", jars, cassandra.COLLECTOR, cache_dir(), say)
+        return cassandra.spec(java, layout, ports, jars, archive, healths["cassandra"])
 
     def describe_kafka() -> ChildSpec:
-        jars = class_path("kafka", cache_dir(), say)
-        archive = archive_options("kafka", jars, kafka.COLLECTOR, cache_dir(), say)
-        return kafka.spec(layout, ports, jars, archive, healths["kafka"])
+        java, jars = chosen_java(settings.servers.java, os.environ), class_path("kafka", cache_dir(), say)
+        archive = archive_options(java, "kafka", jars, kafka.COLLECTOR, cache_dir(), say)
+        return kafka.spec(java, layout, ports, jars, archive, healths["kafka"])
+
+    def describe_redis() -> ChildSpec:
+        server = redis.chosen_redis(settings.servers.redis, os.environ)
+        return redis.spec(layout, ports, server, redis_password(layout), healths["redis"])
 
     describe: dict[str, Callable[[], ChildSpec]] = {
         "cassandra": describe_cassandra,
         "kafka": describe_kafka,
-        "triton": lambda: triton.spec(layout, ports, models, healths["triton"]),
-        "redis": lambda: redis.spec(layout, ports, healths["redis"]),
+        "triton": lambda: triton.spec(layout, ports, models, healths["triton"], say),
+        "redis": describe_redis,
     }
     return tuple(
         Server(name, health, None if name in elsewhere else describe[name]) for name, health in healths.items()

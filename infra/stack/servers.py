@@ -20,6 +20,7 @@ from infra.stack.errors import StackError
 from infra.stack.layout import Layout
 from infra.stack.ports import assign
 from infra.stack.prepare import Preparations
+from infra.stack.redis_password import redis_password
 from infra.stack.server_plan import plan_servers
 from infra.stack.snapshot import Snapshot
 from infra.stack.supervisor import Supervisor
@@ -33,7 +34,7 @@ async def run_servers(settings: Settings, layout: Layout, models: Path) -> None:
     layout.create()
     with layout.held():
         ports = assign(PORT_NAMES, layout.ports_file, layout.stack_id())
-        resolved = with_local_addresses(settings, ports)
+        resolved = with_local_addresses(settings, ports, redis_password(layout))
         external = external_servers(settings)
         servers = plan_servers(resolved, layout, ports, _say, models, external)
         supervisor = Supervisor(resolved, layout, (), Preparations(), _Lines().show)

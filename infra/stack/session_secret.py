@@ -1,4 +1,4 @@
-"""The secret that signs browsers' sign-ins: one a state folder, for the API and for who makes links."""
+"""The secret that signs browser sessions: one per state folder, for the API and for commands that make links."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a supervisor is doing, as plain data: written to status.json, drawn by `up`, printed by `status`."""
+"""The supervisor's state as plain data: written to status.json, shown by `up` and `status`."""
 
 from __future__ import annotations
 

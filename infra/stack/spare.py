@@ -1,4 +1,4 @@
-"""The warm spare: a process that waits, everything imported and connected, to become whichever of its kind ends.
+"""The spare: a process with everything imported and connected, ready to replace one that ends.
 
 spare-0  starting ──ready──▶ waiting ──orders──▶ worker-0 (its keeper watches it from here on)
     ▲                                               and a new spare-0 is started after a pause

@@ -1,4 +1,4 @@
-"""stack.json: where everything listens, for clients; kept current, readable by its owner alone."""
+"""stack.json: the addresses of everything, for clients; kept current, readable only by its owner."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs one stack: servers in parallel, preparations, our processes; keeps all alive; stops in reverse order."""
+"""Runs one stack: servers in parallel, preparations, our processes; restarts them; stops in reverse order."""
 
 from __future__ import annotations
 

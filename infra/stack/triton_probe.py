@@ -1,4 +1,4 @@
-"""One token from a local Triton model: what a model that is merely "ready" may still fail to do."""
+"""Requests one token from a local Triton model: a "ready" model may still fail at that."""
 
 from __future__ import annotations
 

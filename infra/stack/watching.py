@@ -1,4 +1,4 @@
-"""Watches one life of a child: until it is ready, and from then on until it ends or hangs."""
+"""Watches one run of a child: until it is ready, and then until it ends or hangs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The write level of an installation: kept in its state folder, raised when no process of an older release runs.
+"""The write level of an installation: kept in its state folder, raised when no older release runs.
 
 Every life of a child is told the level that is kept then, so that raising it needs nothing but a restart of each.
 """

@@ -1,4 +1,4 @@
-"""Users and their API keys; a key is known by its hash alone."""
+"""Users and their API keys; a key is stored only as its hash."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a conversation's commands with an idempotency key asked for: one row a key and kind of command."""
+"""Commands with an idempotency key: one row per key and kind of command."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One row a conversation."""
+"""One row per conversation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a conversation's answers were rated."""
+"""The ratings of a conversation's answers."""
 
 from __future__ import annotations
 

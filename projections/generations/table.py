@@ -1,4 +1,4 @@
-"""One row a generation: whose it is, what it belongs to and where its records stand. No content."""
+"""One row per generation: its owner, its conversation and the places of its records. No content."""
 
 from __future__ import annotations
 

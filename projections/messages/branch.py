@@ -1,4 +1,4 @@
-"""One branch of a conversation's tree: the messages from the root to one of its messages. Pure.
+"""One branch of a conversation's tree: the messages from the root to one message. Pure.
 
 A message's parent is older than it, so going from the newest turn to older ones, whoever has come to a message has seen
 all that followed it: its children, and theirs. Nothing older than a page's last parent is looked at.

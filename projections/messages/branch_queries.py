@@ -1,4 +1,4 @@
-"""A page of a branch, from ids and parents alone, its messages read when it is known which they are."""
+"""A page of a branch: found from ids and parents, then its messages are read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The messages that lead to one: from a leaf, parent by parent, to the root. Pure."""
+"""The messages from a leaf, parent by parent, to the root. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the rows of a conversation's turns say. Pure."""
+"""The rows of a conversation's turns. Pure."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any, Literal
 
 from projections.content import from_cell, from_optional_cell
 from projections.messages.marks import marks_from_cell
-from schemas.codec import decode
 from schemas.conversation import Attachment
 from schemas.envelope import Content
 from schemas.generation import Failure
 from schemas.outcome import Outcome
 from schemas.price import Usage
+from topics.catalogue import GENERATION_OUTCOMES
 
 TURN_COLUMNS = (
     "cause, kind, message_id, generation_id, prompt_message_id, parent_message_id, content, attachments, model,"
@@ -128,8 +128,7 @@ def _ended(reply: MessageRow, row: Mapping[str, Any]) -> MessageRow:
 
 def outcome_from_cells(answer: str, marks: bytes, outcome: bytes) -> Outcome:
     """The record that a row's outcome cells were made of."""
-    record: Outcome = decode(outcome)
-    return replace(record, text=from_cell(answer), chunks=marks_from_cell(marks))
+    return replace(GENERATION_OUTCOMES.decode(outcome), text=from_cell(answer), chunks=marks_from_cell(marks))
 
 
 def counting(turns: Iterable[TurnRow], places: Mapping[str, int]) -> list[TurnRow]:

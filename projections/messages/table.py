@@ -1,4 +1,4 @@
-"""A conversation's turns in order, and where each message stands."""
+"""A conversation's turns in order, and the place of each message."""
 
 from __future__ import annotations
 

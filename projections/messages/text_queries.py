@@ -1,4 +1,4 @@
-"""What was said in a conversation, newest first: texts alone, for whoever looks for words in them."""
+"""The texts of a conversation, newest first, for searches."""
 
 from __future__ import annotations
 

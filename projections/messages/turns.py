@@ -1,4 +1,4 @@
-"""Where in the log a conversation's turns stand: ids, times and places, never content."""
+"""The places of a conversation's turns in the log: ids, times and offsets, never content."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What the log can do again: fill tables, compare them with it, show what was."""
+"""Replay of projections: fill tables, compare them with the log, show past states."""

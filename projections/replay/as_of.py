@@ -1,4 +1,4 @@
-"""What the tables would say had the log ended at a cut: of one conversation, one generation, one user. Pure.
+"""The state of one conversation, generation or user at a cut. Pure.
 
 The records of that one go through the same folds and the same merge as the tables' rows, so nothing is said here that
 the queries would not have said at that moment.

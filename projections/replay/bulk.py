@@ -1,4 +1,4 @@
-"""Rows into Cassandra by the hundred thousand, from a thread without an event loop.
+"""Writes rows to Cassandra in bulk, from a thread without an event loop.
 
 What the live writer does a record at a time, a task each, is done here a window at a time: rows are encoded once,
 grouped by partition, and a batch costs one call and one call back. A window counts when all of it is durable, and
@@ -17,6 +17,7 @@ from functools import partial
 
 from infra.cassandra import CassandraSession, StoreError, StoreRefused
 from infra.clock import monotonic_s
+from infra.runtime.retrying import Patience, Retrying
 from projections.replay.encoding import Shape, Statement, encoded, routing_of, statement
 from projections.replay.pace import LONGEST_SLEEP_S, Allowance
 from projections.replay.requests import Partition, Request, lasting, requests_of
@@ -25,8 +26,7 @@ from projections.writer import statement_of
 
 IN_FLIGHT = 32
 GIVE_UP_S = 120.0
-_FIRST_PAUSE_S = 0.1
-_LONGEST_PAUSE_S = 5.0
+RETRYING = Retrying("rebuild.store", 0.1, 5.0, GIVE_UP_S)
 
 
 @dataclass(slots=True)
@@ -135,7 +135,7 @@ class BulkWriter:
 
     def _wait_for_room(self, most: int) -> None:
         """Return when fewer than `most` requests are under way and none has failed."""
-        pause_s, since_s = _FIRST_PAUSE_S, None
+        patience: Patience | None = None
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._in_flight < most or self._failed)
@@ -143,13 +143,12 @@ class BulkWriter:
                     return
                 self._changed.wait_for(lambda: not self._in_flight)
                 failed, self._failed = self._failed, []
-            since_s = since_s or monotonic_s()
+            patience = patience or RETRYING.begin()
             refused = next((error for _, _, error in failed if isinstance(error, StoreRefused)), None)
-            if refused is not None or monotonic_s() - since_s > GIVE_UP_S:
+            if refused is not None or (pause_s := patience.pause_s()) is None:
                 raise refused or failed[0][2]
             self._check()
             time.sleep(pause_s)
-            pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
             for window, request, _ in failed:
                 with self._changed:
                     self._changed.wait_for(lambda: self._in_flight < self._most)

@@ -1,4 +1,4 @@
-"""Which version readers use, and the end of versions that nobody needs."""
+"""Changes which version readers use, and drops versions that are no longer needed."""
 
 from __future__ import annotations
 

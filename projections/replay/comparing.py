@@ -1,4 +1,4 @@
-"""Rows as the log says and rows as a table holds them, side by side: hashes, and every difference. Pure.
+"""Compares rows from the log with rows of a table: hashes, and every difference. Pure.
 
 A table may be ahead of the fold: what was appended meanwhile may be in it or not. A row that differs is therefore only
 a suspect, until `settle` knows all that was appended since: then a cell is right if one of those records wrote it.

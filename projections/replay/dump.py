@@ -1,4 +1,4 @@
-"""The canonical dump of tables: a line a row, in the order of the ring, every cell with its type and timestamp. Pure.
+"""The canonical dump of tables: one line per row, in ring order, every cell with type and timestamp. Pure.
 
 Two stores hold the same if and only if their dumps are equal byte for byte.
 """

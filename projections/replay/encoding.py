@@ -1,4 +1,4 @@
-"""Row changes as the store's protocol has them: statements by id, values as bytes. Pure, and made for many.
+"""Row changes in the store's protocol: statements by id, values as bytes. Pure, made for bulk.
 
 The driver binds a row in about 20 µs, looking at every value's type again; here each kind of statement gets its
 encoders once.

@@ -1,4 +1,4 @@
-"""The batch shell: a span of the log into the tables of some versions, as fast as the store takes it.
+"""The batch shell: folds a span of the log into the tables of some versions, at the store's speed.
 
 Every record becomes the very changes the live projector makes of it, so it does not matter which of the two writes
 them, how often, or in which order. Progress stands in the watermarks, after the data: whoever is killed goes on there.

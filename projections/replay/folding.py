@@ -1,4 +1,4 @@
-"""Raw records of the log into changes of rows, or the reason why the live projector parks them. Pure."""
+"""Folds raw records into row changes, or gives the reason why the live projector parks them. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Holding versions while one works at them: taken, prolonged beside the work, given back."""
+"""Leases on versions during work: taken, renewed, given back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading from the log what concerns one conversation, one generation or one user.
+"""Reads the records of one conversation, generation or user from the log.
 
 Whatever else is there is passed over undecoded. Blocking: in a loop, in a thread.
 """
@@ -13,10 +13,11 @@ from projections.replay.as_of import Past, PastConversation
 from projections.replay.showing import State, generation_state, user_state
 from projections.replay.spooling import close
 from schemas.codec import UndecodableRecord, decode, record_type_of
-from schemas.conversation import ConversationDeleted, PromptSubmitted, RegenerateRequested
+from schemas.conversation import ConversationDeleted
 from schemas.envelope import Position
 from schemas.generation import GenerationRecord
 from schemas.outcome import Outcome
+from schemas.turns import Command
 from topics.catalogue import (
     ACCOUNT_EVENTS,
     CONVERSATION_EVENTS,
@@ -136,12 +137,12 @@ def generation_then(log: LogSource, topics: Catalogue, generation_id: str, cut: 
         topic: topics[topic].partitions for topic in (CONVERSATION_EVENTS, TOKEN_CHUNKS, GENERATION_OUTCOMES)
     }
     held, _ = log.held(counts)
-    command: PromptSubmitted | RegenerateRequested | None = None
+    command: Command | None = None
     cause: Position | None = None
     said = {place: offset for place, offset in cut.items() if place[0] == CONVERSATION_EVENTS}
     for raw in records_of(log, {place: held[place] for place in said}, said, check, naming=generation_id):
         found = _decoded(raw)
-        if isinstance(found, PromptSubmitted | RegenerateRequested) and found.generation_id == generation_id:
+        if isinstance(found, Command) and found.generation_id == generation_id:
             place = topics.position(CONVERSATION_EVENTS, raw.partition, raw.offset)
             # Of a repeated command the first one counts; batches may bring partitions in any order, each in its own.
             if cause is None or place < cause:

@@ -1,4 +1,4 @@
-"""What many writes leave of a row: Cassandra's rule, a cell at a time. Pure.
+"""What remains of a row after many writes: Cassandra's rule, cell by cell. Pure.
 
 The greatest timestamp stays; of equal ones an erasure, else the greater value as the store's bytes compare.
 """

@@ -1,4 +1,4 @@
-"""How fast a rebuild or a verification may go: it looks now and then at what the log gets from others meanwhile."""
+"""Limits the speed of a rebuild or verification while other traffic runs."""
 
 from __future__ import annotations
 

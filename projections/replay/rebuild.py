@@ -1,4 +1,4 @@
-"""Blue/green: a projection's next version filled from the log beside the live one, then read instead of it.
+"""Blue/green: fills a projection's next version beside the live one, then switches readers to it.
 
 1. A row for the new version, its tables, then the row says `filling`: from now on the projector learns of it.
 2. When every projector must have learned of it, the log's end is the cut. A record at or above the cut came later than

@@ -1,4 +1,4 @@
-"""What stands around a rebuild by a newer definition: what an older one left goes before, what it outlives after."""
+"""The steps around a rebuild for a new definition: drop leftovers before, and old versions after."""
 
 from __future__ import annotations
 

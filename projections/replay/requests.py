@@ -1,4 +1,4 @@
-"""A window of changes as few requests: grouped by Cassandra's partitions, bounded by bytes. Pure."""
+"""Packs a window of changes into few requests: grouped by partition, bounded by bytes. Pure."""
 
 from __future__ import annotations
 

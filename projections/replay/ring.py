@@ -1,4 +1,4 @@
-"""Where rows stand in Cassandra: by the token of their partition key, then by their clustering. Pure.
+"""The order of rows in Cassandra: by the token of the partition key, then by the clustering. Pure.
 
 A fold sorted like this and a table read token by token can be laid side by side, however long both are.
 """

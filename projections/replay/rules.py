@@ -1,4 +1,4 @@
-"""Who may do what to the versions of a projection. Pure.
+"""Rules for changes of a projection's versions. Pure.
 
 Each rule is asked with the versions as they stand and their live one; what it allows is then done conditionally on just
 that (projections/replay/moves.py), so that of two who were both allowed only one gets through.

@@ -1,4 +1,4 @@
-"""Sorted runs of folded rows on disk: what does not fit into memory, merged again while it is read.
+"""Sorted runs of folded rows on disk, merged while they are read.
 
 A run holds, a table a file, entries in the order of the ring; blocks of them, each after its length. Runs of equal
 level are merged as soon as there are many, so that a log of any length leaves few.

@@ -1,4 +1,4 @@
-"""Past states as plain values, for people and scripts; and what changed between two of them. Pure."""
+"""Past states as plain values for people and scripts, and the differences between two of them. Pure."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any
 
 from projections.replay.as_of import Past, PastConversation
 from projections.usage.table import USAGE
-from schemas.conversation import PromptSubmitted, RegenerateRequested
 from schemas.envelope import Content, Position, Sealed
 from schemas.outcome import Outcome
+from schemas.turns import Command
 from topics.generation_fold import GenerationFold
 
 State = dict[str, Any]
@@ -57,7 +57,7 @@ def conversation_state(conversation_id: str, past: PastConversation) -> State:
 
 def generation_state(
     generation_id: str,
-    command: PromptSubmitted | RegenerateRequested | None,
+    command: Command | None,
     cause: Position | None,
     stream: GenerationFold,
     outcome: Outcome | None,

@@ -1,4 +1,4 @@
-"""A log of any length folded into rows in flat memory, and taken up again where an earlier fold of it stopped.
+"""Folds a log of any length into rows in flat memory, and continues where an earlier run stopped.
 
 What is folded gathers in a window; a full window becomes a sorted run on disk, and with it the offsets reached.
 """

@@ -1,4 +1,4 @@
-"""The log into a spool, up to a cut; in a thread, and from where an earlier run stopped."""
+"""Reads the log into a spool up to a cut, in a thread, from where an earlier run stopped."""
 
 from __future__ import annotations
 

@@ -1,13 +1,16 @@
-"""Reading a whole table out of Cassandra in the order of the ring, every cell with its timestamp."""
+"""Reads a whole table from Cassandra in ring order, every cell with its timestamp."""
 
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from itertools import islice
 from typing import Any, NamedTuple, Protocol
 
 from infra.cassandra import CassandraSession, StoreError, StoreUnavailable
+from infra.runtime.retrying import growing
 from projections.replay.ring import Span
 from projections.rows import Table
 from projections.versions import physical_name
@@ -95,16 +98,13 @@ class StoredRows:
                 return
 
     async def _patiently(self, statement: Any, part: Span, following: bytes | None) -> tuple[list[Any], bytes | None]:
-        pause_s, left = _FIRST_PAUSE_S, _MOST_ATTEMPTS
-        while True:
+        # The last try's error is the caller's.
+        for pause_s in islice(growing(_FIRST_PAUSE_S, math.inf), _MOST_ATTEMPTS - 1):
             try:
                 return await self._session.page(statement, (part.after, part.last), following)
             except StoreUnavailable:
-                left -= 1
-                if not left:
-                    raise
-            await asyncio.sleep(pause_s)
-            pause_s *= 2
+                await asyncio.sleep(pause_s)
+        return await self._session.page(statement, (part.after, part.last), following)
 
 
 def _select(name: str, table: Table) -> str:

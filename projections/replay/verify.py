@@ -1,4 +1,4 @@
-"""Whether tables hold what the log says: every cell and its timestamp, and by name what is otherwise."""
+"""Verifies tables: compares every cell and timestamp with the log, and names each difference."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The ledger by user and month: one row a generation. No content; a conversation's end does not touch it.
+"""The ledger by user and month: one row per generation. No content; deleting a conversation does not change it.
 
 A re-rated cost stands beside the recorded one, which nothing changes.
 """

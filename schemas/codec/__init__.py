@@ -1,4 +1,4 @@
-"""Records to bytes and back: Avro in Confluent framing.
+"""Encodes and decodes records: Avro in Confluent framing.
 
 TokenChunk, the one record written an event a token, and the chunk marks of outcomes, one a chunk, have ways of their
 own (`schemas/chunk_codec.py`, `schemas/marks_codec.py`); fastavro takes what those leave.

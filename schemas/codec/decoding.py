@@ -1,4 +1,4 @@
-"""Bytes to records: every schema ever registered is understood, older versions pass through `upcast` step by step."""
+"""Decodes records of every registered schema; older versions pass through `upcast` step by step."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _DECODERS: dict[int, Callable[[BytesIO], Any]] = {}
 on_change(_DECODERS.clear)
 
 
-def decode(value: bytes | None) -> Any:
+def decode(value: bytes | None) -> object:
     """The record in `value`, in today's type whatever version wrote it.
 
     Raises UndecodableRecord, whose message holds no content, when there is none; NewerRecord for one that a newer

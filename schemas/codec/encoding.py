@@ -1,4 +1,4 @@
-"""Records to bytes, each in the oldest version of its schema that can hold it."""
+"""Encodes records, each in the oldest version of its schema that can hold it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What may be wrong with bytes that should be a record, and with a record that should become bytes.
+"""Errors of the codec: bytes that are not a record, and records that cannot be encoded.
 
 UndecodableRecord      damage, or no record of ours: it goes to dead-letters
 └── MisplacedRecord    a record of ours that stands in the wrong topic

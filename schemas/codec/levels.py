@@ -1,4 +1,4 @@
-"""Which schemas this process writes, and which it knows.
+"""Which schemas this process writes, and which it reads.
 
 Every process says once, at its start, up to which write level it writes. It knows its whole index, except in the tests
 and the demo of version skew, where a process is made to know less, as an older release does.

@@ -1,4 +1,4 @@
-"""Outcomes around their chunk marks: fastavro takes what stands before and after them, marks_codec the marks.
+"""Encodes and decodes outcomes: fastavro handles the fields around the chunk marks, marks_codec the marks.
 
 What marks_codec leaves is fastavro's, the record as a whole.
 """

@@ -1,4 +1,4 @@
-"""Writing to the log without an event loop, for commands: records fired in order, then one wait for all of them."""
+"""Appends to the log without an event loop, for commands: sends in order, then waits once for all."""
 
 from __future__ import annotations
 

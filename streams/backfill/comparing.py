@@ -1,4 +1,4 @@
-"""What counts today against a shadow: exact sums, in a scratch database, so that memory stays flat at any length.
+"""Compares what counts today with a shadow topic: exact sums in a scratch database, so memory stays flat.
 
 Of a generation counts the newest UsageRerated, in the order of the log, and before there is one the first
 UsageRecorded. The ledger's key is the user, so all records of a generation stand in one partition, in that order.

@@ -1,4 +1,4 @@
-"""The one list of what can be run over history: named, pure processors of the log's records."""
+"""The list of processors for backfills: named and pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Making a shadow count: its records are appended to the topic they are for. Later wins, by the order of the log.
+"""Promotes a shadow topic: appends its records to their target topic. Later wins, by the order of the log.
 
 Appending them again changes nothing: the same records under the same event ids, still later than what they supersede.
 """
@@ -13,17 +13,17 @@ from schemas.backfill import BackfillCompared, BackfillPromoted
 from streams.backfill.appending import Appender
 from streams.backfill.processors import Processor
 from streams.backfill.shadow import Shadow
-from topics.catalogue import SHADOW_DIARY, Catalogue
+from topics.catalogue import SHADOW_LOG, Catalogue
 from topics.cuts import Cut, format_cut
 
 BATCH = 2000
 
 
 def note_comparison(shadow: Shadow, appender: Appender, against: Cut) -> None:
-    """Say in the diary what the shadow was compared with. Raises LogError."""
+    """Say in the log what the shadow was compared with. Raises LogError."""
     text = format_cut(against)
     entry = BackfillCompared(shadow.envelope("BackfillCompared", text, now_us()), shadow.name, text)
-    appender.append(shadow.topic, SHADOW_DIARY, shadow.name, entry)
+    appender.append(shadow.topic, SHADOW_LOG, shadow.name, entry)
     appender.settle()
 
 
@@ -39,9 +39,9 @@ def promote(
     report: Callable[[int, int, int], None],
     check: Callable[[], None],
 ) -> int:
-    """Append the shadow's records at `offsets` (in order) from `begin` on; returns how many. The diary says how far.
+    """Append the shadow's records at `offsets` (in order) from `begin` on; returns how many. The log says how far.
 
-    After each batch the records are durable first, then the diary says so. `check` is called between batches and may
+    After each batch the records are durable first, then the log says so. `check` is called between batches and may
     raise. Raises LogError.
     """
     end, appended = shadow.end(), 0
@@ -65,5 +65,5 @@ def _settle(shadow: Shadow, appender: Appender, upto: int, *, whole: bool) -> No
     appender.settle()
     crash_point("backfill.before_promoted")
     entry = BackfillPromoted(shadow.envelope("BackfillPromoted", f"{upto}/{whole}", now_us()), shadow.name, upto, whole)
-    appender.append(shadow.topic, SHADOW_DIARY, shadow.name, entry)
+    appender.append(shadow.topic, SHADOW_LOG, shadow.name, entry)
     appender.settle()

@@ -1,4 +1,4 @@
-"""Running a processor over a range of history into a shadow. Interrupted or killed, it goes on where it stopped."""
+"""Runs a processor over a range of history into a shadow topic. After an interruption it continues where it stopped."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from infra.crash_points import crash_point
 from schemas.backfill import BackfillAdvanced, BackfillStarted, LeftAside
 from schemas.codec import UndecodableRecord, decode, record_type_of
 from streams.backfill.appending import Appender
-from streams.backfill.diary import Counts, Diary
+from streams.backfill.backfill_log import BackfillLog, Counts
 from streams.backfill.processors import Processor
 from streams.backfill.reactor import Left, Unprocessable
 from streams.backfill.shadow import Shadow
-from topics.catalogue import SHADOW_DIARY, SHADOW_RECORDS, Catalogue
+from topics.catalogue import SHADOW_LOG, SHADOW_RECORDS, Catalogue
 from topics.cuts import Cut, format_cut
 from topics.log import Log, RawRecord
 
@@ -25,17 +25,19 @@ _LAG_EVERY_S = 2.0
 Report = Callable[[int, int, int], None]
 
 
-def begin(shadow: Shadow, appender: Appender, processor: Processor, parameters: str, start: Cut, stop: Cut) -> Diary:
-    """Note in the shadow's diary what is to be done; returns the diary, in which another's start may have come first.
+def begin(
+    shadow: Shadow, appender: Appender, processor: Processor, parameters: str, start: Cut, stop: Cut
+) -> BackfillLog:
+    """Note in the shadow's log what is to be done; returns the log, in which another's start may have come first.
 
     Raises LogError.
     """
     begins, ends = format_cut(start), format_cut(stop)
     envelope = shadow.envelope("BackfillStarted", f"{begins}-{ends}", now_us())
     entry = BackfillStarted(envelope, shadow.name, processor.name, parameters, begins, ends)
-    appender.append(shadow.topic, SHADOW_DIARY, shadow.name, entry)
+    appender.append(shadow.topic, SHADOW_LOG, shadow.name, entry)
     appender.settle()
-    return shadow.diary()
+    return shadow.backfill_log()
 
 
 def run(
@@ -49,44 +51,44 @@ def run(
     strict: bool,
     report: Report,
     check: Callable[[], None],
-) -> Diary:
-    """Bring the shadow to the end of its range; returns its diary.
+) -> BackfillLog:
+    """Bring the shadow to the end of its range; returns its log.
 
-    After each batch the records are durable first, then the diary says so: what a kill leaves between the two is made
+    After each batch the records are durable first, then the log says so: what a kill leaves between the two is made
     once more, with the same event ids. With `strict` a record that gives none, though it might, ends the run. `check`
     is called between batches and may raise. Raises Unprocessable, LogError.
     """
-    diary = shadow.diary()
-    tally = _Tally(diary, strict)
-    reached = diary.reached
-    done, total = 0, diary.total - diary.done
+    backfill_log = shadow.backfill_log()
+    tally = _Tally(backfill_log, strict)
+    reached = backfill_log.reached
+    done, total = 0, backfill_log.total - backfill_log.done
     lag, lag_due_s = 0, monotonic_s() + _LAG_EVERY_S
-    for batch in log.read(reached, diary.stop):
+    for batch in log.read(reached, backfill_log.stop):
         for raw in batch:
             for record in tally.take(raw, processor, topics, parameters):
                 appender.append(shadow.topic, SHADOW_RECORDS, processor.key(record), record)
             reached[raw.topic, raw.partition] = raw.offset + 1
         appender.settle()
-        crash_point("backfill.before_diary")
+        crash_point("backfill.before_log")
         _advance(shadow, appender, reached, tally)
         done += len(batch)
         if monotonic_s() >= lag_due_s:
-            lag, lag_due_s = _appended_since(log, diary.stop), monotonic_s() + _LAG_EVERY_S
+            lag, lag_due_s = _appended_since(log, backfill_log.stop), monotonic_s() + _LAG_EVERY_S
         report(done, total, lag)
         check()
     # Gaps in the offsets hold no records: the whole range is behind.
-    _advance(shadow, appender, diary.stop, tally)
-    return shadow.diary()
+    _advance(shadow, appender, backfill_log.stop, tally)
+    return shadow.backfill_log()
 
 
 class _Tally:
     """Makes records, and counts: also what an earlier run of the same backfill counted."""
 
-    def __init__(self, diary: Diary, strict: bool) -> None:
+    def __init__(self, backfill_log: BackfillLog, strict: bool) -> None:
         self._strict = strict
-        self.read = 0 if diary.advanced is None else diary.advanced.read
-        self.produced = 0 if diary.advanced is None else diary.advanced.produced
-        self.left: Counts = diary.left
+        self.read = 0 if backfill_log.advanced is None else backfill_log.advanced.read
+        self.produced = 0 if backfill_log.advanced is None else backfill_log.advanced.produced
+        self.left: Counts = backfill_log.left
 
     def take(self, raw: RawRecord, processor: Processor, topics: Catalogue, parameters: Any) -> tuple[Any, ...]:
         """What one record of history gives. Raises Unprocessable."""
@@ -125,7 +127,7 @@ def _advance(shadow: Shadow, appender: Appender, reached: Mapping[tuple[str, int
         tally.produced,
         tuple(LeftAside(reason, count) for reason, count in sorted(tally.left.items())),
     )
-    appender.append(shadow.topic, SHADOW_DIARY, shadow.name, entry)
+    appender.append(shadow.topic, SHADOW_LOG, shadow.name, entry)
     appender.settle()
 
 

@@ -1,4 +1,4 @@
-"""A shadow topic: where a backfill's records stand before they count, with a diary of how far it is."""
+"""A shadow topic: holds a backfill's records before they count, and its log."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from confluent_kafka import KafkaError, KafkaException
 from schemas import ids
 from schemas.codec import UndecodableRecord, decode
 from schemas.envelope import Envelope
-from streams.backfill.diary import Diary, read_diary
+from streams.backfill.backfill_log import BackfillLog, read_backfill_log
 from topics.admin import create_topics
-from topics.catalogue import SHADOW_DIARY, SHADOW_PREFIX, SHADOW_RECORDS, Catalogue, shadow_spec, shadow_topic
+from topics.catalogue import SHADOW_LOG, SHADOW_PREFIX, SHADOW_RECORDS, Catalogue, shadow_spec, shadow_topic
 from topics.clients import open_admin
 from topics.errors import LogError, LogUnavailable
 from topics.log import Log, RawRecord
@@ -62,9 +62,9 @@ class Shadow:
                 raise LogUnavailable(f"{self.topic} is being deleted, but not gone after {_GONE_S:.0f} s")
             time.sleep(0.1)
 
-    def diary(self) -> Diary:
+    def backfill_log(self) -> BackfillLog:
         """How far it is. Raises LogError."""
-        return read_diary(record for _, record in self._read(SHADOW_DIARY, 0, None))
+        return read_backfill_log(record for _, record in self._read(SHADOW_LOG, 0, None))
 
     def end(self) -> int:
         """The offset after its last record. Raises LogUnavailable; ShadowLost if its first ones are gone."""
@@ -81,7 +81,7 @@ class Shadow:
         return self._read(SHADOW_RECORDS, start, stop)
 
     def envelope(self, event: str, moment: str, at_us: int) -> Envelope:
-        """The envelope of a diary's entry; `moment` tells it from others of its kind."""
+        """The envelope of a log's entry; `moment` tells it from others of its kind."""
         event_id = ids.event_id(f"{self.topic}/{moment}", event)
         return Envelope(event_id, at_us, None, self.topic, _ACTOR)
 

@@ -1,4 +1,4 @@
-"""The conversation agent's Faust shell: reads history, asks the reactor, produces what it says.
+"""The conversation agent's Faust shell: reads history, asks the reactor, produces the results.
 
 The verdict is durable before the job that names it leaves, so that no log has a job without its verdict; the command
 is acknowledged when both are. A job that no record can hold, or that its topic refuses, ends the turn with that reason.
@@ -7,19 +7,19 @@ is acknowledged when both are. A job that no record can hold, or that its topic 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any
 
 from confluent_kafka import KafkaError
 
-from infra.clock import monotonic_s, now_us
+from infra.clock import now_us
 from infra.crash_points import crash_point
 from infra.logging import get_logger
 from infra.models.catalogue import ModelCatalogue, ModelNotFound, ModelSpec
 from infra.models.prices import price_of
 from infra.models.tokenizers import TokenCounter
 from infra.moderation.policy import Policy
+from infra.runtime.retrying import Retrying
 from infra.settings import Settings
 from schemas.codec import UnencodableRecord, encode
 from schemas.conversation import (
@@ -29,13 +29,17 @@ from schemas.conversation import (
     PromptSubmitted,
     RegenerateRequested,
 )
-from schemas.generation import Turn
+from schemas.families import Family
+from schemas.generation import GenerationRequested, Turn
 from schemas.turns import Command, turn_of
 from streams.conversation.counting import RememberedCounts
 from streams.conversation.memory import Begun, Memory
 from streams.conversation.ports import Context, HistoryPort, NoHistory
 from streams.conversation.reactor import (
-    Out,
+    CancelNotice,
+    End,
+    Job,
+    Verdict,
     characters,
     counted_tokens,
     react,
@@ -43,7 +47,7 @@ from streams.conversation.reactor import (
     too_large,
 )
 from streams.faust.app import Handler, Source, StreamApp, make_app, run_agent
-from topics.catalogue import CONTROL, CONVERSATION_EVENTS, MODERATION_VERDICTS, TOKEN_CHUNKS, jobs_topic
+from topics.catalogue import CONVERSATION_EVENTS
 from topics.errors import LogUnavailable, RecordRefused
 from topics.headers import headers_of
 from topics.producer import LogProducer, log_error
@@ -67,8 +71,8 @@ INLINE_MESSAGES = 250
 What the API has counted, the command tells. The rest, history above all, is counted here, bounded by the model's
 context (`infra/models/tokenizers.py`), with other threads running, and remembered by message.
 """
-_TOPICS: Mapping[str, str] = {"verdict": MODERATION_VERDICTS, "end": TOKEN_CHUNKS, "doorbell": CONTROL}
-_RECORDS = (ConversationStarted, PromptSubmitted, RegenerateRequested, ConversationDeleted)
+Said = ConversationStarted | PromptSubmitted | RegenerateRequested | ConversationDeleted
+RECORDS: Family[Said] = Family(Said)
 _log = get_logger(__name__)
 
 
@@ -93,11 +97,13 @@ class ConversationAgent:
         self._history = history
         self._commands = commands
         self._store_errors = store_errors
-        self._history_wait_s = history_wait_s
+        self._history_retrying = Retrying(
+            "conversation.history", HISTORY_FIRST_PAUSE_S, HISTORY_LONGEST_PAUSE_S, history_wait_s
+        )
         self._memory = Memory()
         self._counters: dict[str, RememberedCounts] = {}
 
-    async def handle(self, record: Any, source: Source) -> None:
+    async def handle(self, record: Said, source: Source) -> None:
         """One event; returns when all it brings about is acknowledged.
 
         Raises LogUnavailable, and for a deletion what history raises.
@@ -119,7 +125,7 @@ class ConversationAgent:
         turn = turn_of(command, cause, price_of(command, self._models))
         context = await self._context(command)
 
-        def reaction() -> tuple[Out, Out]:
+        def reaction() -> tuple[Verdict, Job | End]:
             return react(command, turn, context, model, counter, self._policy, maybe_repeat=source.maybe_repeat)
 
         large = characters(command, context) > INLINE_CHARACTERS or _messages(command, context) > INLINE_MESSAGES
@@ -129,12 +135,12 @@ class ConversationAgent:
         try:
             await self._produce((last,))
         except (UnencodableRecord, RecordRefused) as error:
-            if last.kind != "job":
+            if not isinstance(last.record, GenerationRequested):
                 raise
             _log.warning("a job was refused", generation=turn.generation_id, reason=str(error))
             last = too_large(command, turn)
             await self._produce((last,))
-        begun = Begun(turn, command.deadline_at_us) if last.kind == "job" else None
+        begun = Begun(turn, command.deadline_at_us) if isinstance(last.record, GenerationRequested) else None
         self._memory.begun(command.generation_id, begun)
 
     async def _conversation_deleted(self, deleted: ConversationDeleted) -> None:
@@ -155,25 +161,23 @@ class ConversationAgent:
         leaf = command.parent_message_id if isinstance(command, PromptSubmitted) else command.prompt_message_id
         if leaf is None and known is not None:
             return known
-        until_s = monotonic_s() + self._history_wait_s
-        pause_s = HISTORY_FIRST_PAUSE_S
+        patience = self._history_retrying.begin()
         while True:
             try:
                 context = await self._read(command.conversation_id, leaf)
             except self._store_errors as error:
                 _log.warning("history is away", error=f"{type(error).__name__}: {error}")
                 context = None
-            if context is not None or monotonic_s() > until_s:
+            if context is not None or (pause_s := patience.pause_s()) is None:
                 return context
             await asyncio.sleep(pause_s)
-            pause_s = min(pause_s * 2, HISTORY_LONGEST_PAUSE_S)
 
     async def _read(self, conversation_id: str, leaf: str | None) -> Context | None:
         if leaf is None:
             return await self._history.beginning(conversation_id)
         return await self._history.context(conversation_id, leaf, MOST_MESSAGES)
 
-    async def _produce(self, outs: tuple[Out, ...]) -> None:
+    async def _produce(self, outs: tuple[Verdict | Job | End | CancelNotice, ...]) -> None:
         """Fire all in order, then wait for all.
 
         Raises LogUnavailable: a repeat produces the same ids again. UnencodableRecord, RecordRefused: one of them can
@@ -195,11 +199,11 @@ class ConversationAgent:
                 done.set_result(None)
 
         for out in outs:
-            topic, value, record = _topic(out), encode(out.record), out.record
-            if out.kind == "job" and len(value) > MAX_JOB_BYTES:
+            value = encode(out.record)
+            if isinstance(out.record, GenerationRequested) and len(value) > MAX_JOB_BYTES:
                 raise RecordRefused(f"a job of {len(value)} bytes is too large, {MAX_JOB_BYTES} are taken")
             crash_point("conversation.before_record")
-            self._producer.fire(topic, out.key, value, acknowledged, headers_of(record))
+            self._producer.fire(out.topic, out.key, value, acknowledged, headers_of(out.record))
         crash_point("conversation.after_records_fired")
         try:
             async with asyncio.timeout(ACKNOWLEDGED_S):
@@ -235,10 +239,6 @@ def _messages(command: Command, context: Context | None) -> int:
     return inline + (0 if context is None else len(context.messages))
 
 
-def _topic(out: Out) -> str:
-    return jobs_topic(out.pool, out.service_class) if out.kind == "job" else _TOPICS[out.kind]
-
-
 def make_conversation_app(
     settings: Settings,
     models: ModelCatalogue,
@@ -252,10 +252,10 @@ def make_conversation_app(
         TokenCounter.of(model)  # a tokenizer that cannot be used stops the start, not the first prompt
 
     @asynccontextmanager
-    async def opened(producer: LogProducer) -> AsyncIterator[Handler]:
+    async def opened(producer: LogProducer) -> AsyncIterator[Handler[Said]]:
         async with open_history() as history:
             commands = app.topics_catalogue[CONVERSATION_EVENTS]
             yield ConversationAgent(producer, models, policy, history, commands, store_errors=store_errors).handle
 
-    run_agent(app, (CONVERSATION_EVENTS,), _RECORDS, opened, most_in_flight=MOST_IN_FLIGHT, retry_on=store_errors)
+    run_agent(app, (CONVERSATION_EVENTS,), RECORDS, opened, most_in_flight=MOST_IN_FLIGHT, retry_on=store_errors)
     return app

@@ -1,4 +1,4 @@
-"""Which messages a prompt goes to its model with. Pure."""
+"""Chooses the messages that a prompt is sent to the model with. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Token counts remembered by message: a conversation's history is counted once, not with every prompt."""
+"""Token counts cached by message: a conversation's history is counted once, not with every prompt."""
 
 from __future__ import annotations
 

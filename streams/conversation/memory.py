@@ -1,4 +1,4 @@
-"""What the conversation agent remembers of what it has read. Pure, bounded; a restart forgets it without harm.
+"""The conversation agent's memory of records it has read. Pure and bounded; a restart loses it without harm.
 
 The agent reads conversation-events in order, so what it remembers of a conversation is newer than any projection.
 """

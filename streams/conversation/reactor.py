@@ -1,4 +1,4 @@
-"""What follows from a command: a verdict, and a job or an end. Pure: time and ids come from the command.
+"""Reacts to a command with a verdict and a job or an end. Pure: time and ids come from the command.
 
 Only what a policy allows reaches a model: `allow`, and `review` (noted for a person to look at, and answered meanwhile,
 which is what its author asked for who did not write `block`). Any other decision refuses.
@@ -7,7 +7,7 @@ which is what its author asked for who did not write `block`). Any other decisio
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Literal, get_args
+from typing import Generic, get_args
 
 from infra.moderation.policy import Policy
 from schemas import ids
@@ -23,12 +23,14 @@ from schemas.conversation import (
     TurnKind,
 )
 from schemas.envelope import Envelope, plain
-from schemas.generation import EndReason, Failure, GenerationEnded, GenerationRequested, Turn
+from schemas.generation import EndReason, Failure, GenerationEnded, GenerationRecord, GenerationRequested, Turn
 from schemas.limits import MAX_TOKENS
-from schemas.moderation import ModerationVerdict
+from schemas.moderation import ModerationEvent, ModerationVerdict
 from schemas.turns import Command
 from streams.conversation.context import Assembled, assemble
 from streams.conversation.ports import Context, Counter, Model
+from topics.catalogue import CONTROL, MODERATION_VERDICTS, TOKEN_CHUNKS, jobs_topic
+from topics.topic import R, Topic
 from topics.vocabulary import check_word
 
 MIN_ANSWER_TOKENS = 16
@@ -48,14 +50,18 @@ HISTORY_UNAVAILABLE = Failure("history_unavailable", "the conversation could not
 
 
 @dataclass(frozen=True, slots=True)
-class Out:
-    """A record to be produced, under `key`. Of a job, `pool` and `service_class` name the topic."""
+class Out(Generic[R]):
+    """A record to be produced to `topic`, under `key`."""
 
-    kind: Literal["verdict", "job", "end", "doorbell"]
+    topic: Topic[R]
     key: str
-    record: Any
-    pool: str = ""
-    service_class: str = ""
+    record: R
+
+
+Verdict = Out[ModerationEvent]
+End = Out[GenerationRecord]
+Job = Out[GenerationRequested]
+CancelNotice = Out[CancelRequested]
 
 
 def react(
@@ -67,7 +73,7 @@ def react(
     policy: Policy,
     *,
     maybe_repeat: bool,
-) -> tuple[Out, Out]:
+) -> tuple[Verdict, Job | End]:
     """What a command that began `turn` brings about: the verdict on it, and its job or its end.
 
     In the order in which they are to be produced. The job names its verdict, so that must be durable before it.
@@ -76,11 +82,12 @@ def react(
     """
     _check_words(command)
     verdict = judge(command, context, policy)
+    last: Job | End
     if verdict.decision in ANSWERED:
         last = _job_or_end(command, turn, verdict, context, model, counter, maybe_repeat)
     else:
         last = _end(command, turn, "refused", REFUSED)
-    return Out("verdict", turn.conversation_id, verdict), last
+    return Out(MODERATION_VERDICTS, turn.conversation_id, verdict), last
 
 
 def _check_words(command: Command) -> None:
@@ -99,7 +106,7 @@ def _job_or_end(
     model: Model | None,
     counter: Counter | None,
     maybe_repeat: bool,
-) -> Out:
+) -> Job | End:
     if context is None:
         return _end(command, turn, "failed", HISTORY_UNAVAILABLE)
     if context.deleted:
@@ -114,23 +121,23 @@ def _job_or_end(
     if assembled is None:
         return too_large(command, turn)
     job = _job(command, turn, verdict, assembled, model, sampling, maybe_repeat)
-    return Out("job", turn.conversation_id, job, model.pool, command.service_class)
+    return Out(jobs_topic(model.pool, command.service_class), turn.conversation_id, job)
 
 
-def react_to_deletion(deleted: ConversationDeleted, turns: tuple[Turn, ...]) -> tuple[Out, ...]:
-    """The ends of what still runs in a deleted conversation, and the doorbells that stop it."""
-    outs = []
+def react_to_deletion(deleted: ConversationDeleted, turns: tuple[Turn, ...]) -> tuple[End | CancelNotice, ...]:
+    """The ends of what still runs in a deleted conversation, and the cancel notices that stop it."""
+    outs: list[End | CancelNotice] = []
     for turn in map(bounded, turns):
         envelope = _envelope(deleted.envelope, turn.generation_id, "GenerationEnded/deleted")
         ended = GenerationEnded(envelope, turn, "deleted", None, CONVERSATION_DELETED)
-        outs.append(Out("end", turn.conversation_id, ended))
-        bell = _envelope(deleted.envelope, turn.generation_id, "CancelRequested/deleted")
-        cancel = CancelRequested(bell, turn.generation_id, turn.conversation_id, "deleted")
-        outs.append(Out("doorbell", turn.generation_id, cancel))
+        outs.append(Out(TOKEN_CHUNKS, turn.conversation_id, ended))
+        envelope = _envelope(deleted.envelope, turn.generation_id, "CancelRequested/deleted")
+        cancel = CancelRequested(envelope, turn.generation_id, turn.conversation_id, "deleted")
+        outs.append(Out(CONTROL, turn.generation_id, cancel))
     return tuple(outs)
 
 
-def too_large(command: Command, turn: Turn) -> Out:
+def too_large(command: Command, turn: Turn) -> End:
     """The end of a turn whose prompt is more than the model's context, or its job more than a record, can hold."""
     return _end(command, turn, "failed", TOO_LONG)
 
@@ -244,9 +251,9 @@ def _conversation(command: Command, context: Context) -> list[ChatMessage]:
     return [*context.messages, ChatMessage("user", command.content or "")]
 
 
-def _end(command: Command, turn: Turn, reason: EndReason, failure: Failure) -> Out:
+def _end(command: Command, turn: Turn, reason: EndReason, failure: Failure) -> End:
     envelope = _envelope(command.envelope, turn.generation_id, f"GenerationEnded/{reason}")
-    return Out("end", turn.conversation_id, GenerationEnded(envelope, turn, reason, None, failure))
+    return Out(TOKEN_CHUNKS, turn.conversation_id, GenerationEnded(envelope, turn, reason, None, failure))
 
 
 def _envelope(cause: Envelope, generation_id: str, event_type: str) -> Envelope:

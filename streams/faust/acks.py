@@ -1,4 +1,4 @@
-"""Acknowledging in order what is finished in any order. Pure.
+"""Acknowledges in order what finishes in any order. Pure.
 
 Faust 0.15.3 commits past an unfinished record when a later one is acknowledged first (faust-streaming #606), so an
 event is acknowledged only when all earlier ones of its partition are.

@@ -23,6 +23,7 @@ from infra.lifesign import LifeSign
 from infra.logging import get_logger
 from infra.runtime.failures import first
 from infra.settings import INSTANCE_VARIABLE, Settings, SettingsError
+from schemas.families import Family, R
 from streams.errors import Poison, Retry
 from streams.faust.agents import Consumption, Handler, OpenHandler, Source, consume
 from streams.faust.health import run_beats
@@ -62,8 +63,8 @@ class AgentParts:
     """What an app's one agent is made of: for whoever hands it a record in another way than Faust (a retry)."""
 
     topics: tuple[str, ...]
-    records: tuple[type, ...]
-    open_handler: OpenHandler
+    records: Family[Any]
+    open_handler: OpenHandler[Any]
     retry_on: tuple[type[Exception], ...]
     holds: bool
 
@@ -170,15 +171,15 @@ def make_app(
 def run_agent(
     app: StreamApp,
     topics: tuple[str, ...],
-    records: tuple[type, ...],
-    open_handler: OpenHandler,
+    records: Family[R],
+    open_handler: OpenHandler[R],
     *,
     most_in_flight: int = 1,
     retry_on: tuple[type[Exception], ...] = (),
     holds: bool = False,
     imported: bool = False,
 ) -> None:
-    """Give `app` its agent: every record of one of the types `records` in `topics` goes to the handler.
+    """Give `app` its agent: every record of the family `records` in `topics` goes to the handler.
 
     A record is acknowledged after its handler returned; one that cannot be decoded, or for which the handler raises
     Poison, once its dead letter is acknowledged. On Retry, LogUnavailable and `retry_on` the handler is called again,
@@ -207,8 +208,8 @@ def run_agent(
 async def _run(
     app: StreamApp,
     stream: Any,
-    records: tuple[type, ...],
-    open_handler: OpenHandler,
+    records: Family[R],
+    open_handler: OpenHandler[R],
     most_in_flight: int,
     retry_on: tuple[type[Exception], ...],
     holds: bool,

@@ -1,4 +1,4 @@
-"""Whether an agent's process works: seen from its event loop, said by touching a file.
+"""Health of an agent's process: checked from its event loop, shown by a life sign.
 
 A consumer that has silently stopped is a known failure of this kind of process (research "streaming" §2), so the
 beats stop when there is something to read and nothing comes, or when commits do not follow the acknowledgements.

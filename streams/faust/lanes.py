@@ -1,4 +1,4 @@
-"""Work of different keys side by side, that of one key in order, never more than so much at once."""
+"""Runs work of different keys concurrently and work of one key in order, within a limit."""
 
 from __future__ import annotations
 

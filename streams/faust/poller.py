@@ -155,7 +155,7 @@ class Poller:
         try:
             self._consumer.subscribe(self._topics, on_assign=self._on_assign, on_revoke=self._on_revoke)
             while not self._stop.is_set():
-                self._obey()
+                self._run_orders()
                 epoch = self._epoch
                 batch = next_batch(self._consumer, MOST_RECORDS, POLL_S)
                 if batch and epoch == self._epoch:
@@ -173,7 +173,7 @@ class Poller:
         # A rebalance came in the middle of a batch: which part of it is new cannot be told.
         self._read_from(self._committed({(tp.topic, tp.partition) for tp in self._consumer.assignment()}))
 
-    def _obey(self) -> None:
+    def _run_orders(self) -> None:
         while self._orders:
             work, order = self._orders.popleft()
             if not order.set_running_or_notify_cancel():
@@ -216,7 +216,7 @@ class Poller:
     def _hand_over(self, epoch: int, batch: list[Message]) -> None:
         patient_until_s, paused = monotonic_s() + PATIENCE_S, False
         while not self._slots.acquire(timeout=POLL_S / 10):
-            self._obey()
+            self._run_orders()
             if monotonic_s() > patient_until_s:
                 if not paused:
                     _not_taken()
@@ -254,7 +254,7 @@ class Poller:
     def _await(self, work: Awaitable[None]) -> None:
         done = asyncio.run_coroutine_threadsafe(_awaited(work), self._loop)
         while not self._stop.is_set():
-            self._obey()
+            self._run_orders()
             try:
                 done.result(POLL_S / 10)
                 return

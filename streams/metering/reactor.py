@@ -1,4 +1,4 @@
-"""An outcome -> its one usage record. Pure: the same outcome, however often it comes, gives the same record."""
+"""Makes the one usage record of an outcome. Pure: the same outcome always gives the same record."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which ends are the first of their generations: one scan of a partition answers for all in doubt. Blocking."""
+"""Finds which ends are the first of their generations: one scan of a partition answers all doubts. Blocking."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from infra.exits import tell_newer
 from infra.logging import get_logger
-from schemas.codec import NewerRecord, UndecodableRecord, decode
+from schemas.codec import NewerRecord, UndecodableRecord
 from schemas.envelope import Position
 from schemas.generation import GenerationEnded
 from topics.catalogue import TOKEN_CHUNKS
@@ -58,7 +58,7 @@ def _scanned(
         if offset not in doubtful and message.key() not in keys:
             continue
         try:
-            record = decode(message.value())
+            record = TOKEN_CHUNKS.decode(message.value())
             generation = generation_of(record)
             fold = folds.get(generation)
             if fold is None:

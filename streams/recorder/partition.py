@@ -1,4 +1,4 @@
-"""What the recorder holds of one partition of token-chunks: open generations, and how far it may commit. Pure."""
+"""The recorder's state of one partition of token-chunks: open generations, and the offset it may commit. Pure."""
 
 from __future__ import annotations
 

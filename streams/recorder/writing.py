@@ -1,4 +1,4 @@
-"""What the recorder writes: outcomes, and dead letters of what no outcome can be made of.
+"""Writes the recorder's records: outcomes, and dead letters of what cannot become an outcome.
 
 A record that its topic will never take is not written again and again: an outcome is replaced by one without its text
 (only a topic whose limit was lowered refuses what `outcome_of` makes), with a letter that says why. Unavailability is

@@ -1,11 +1,10 @@
-"""The watchdog agent: sees turns begin and end through Faust, and ends those that nobody ends."""
+"""The watchdog agent: sees turns begin and end through Faust, and ends those whose deadline has passed."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Any
 
 from infra.clock import monotonic_s, now_us
 from infra.crash_points import crash_point
@@ -14,8 +13,9 @@ from infra.models.catalogue import ModelCatalogue
 from infra.models.prices import price_of
 from infra.settings import Settings
 from schemas.codec import UnencodableRecord
-from schemas.conversation import PromptSubmitted, RegenerateRequested
-from schemas.outcome import GenerationCancelled, GenerationCompleted, GenerationFailed, GenerationRefused
+from schemas.families import Family
+from schemas.outcome import Outcome
+from schemas.turns import Command
 from streams.faust.app import Handler, Source, StreamApp, make_app, run_agent
 from streams.watchdog.held import HeldAcknowledgements
 from streams.watchdog.lookback import ended_among
@@ -33,8 +33,8 @@ MOST_AT_ONCE = 1000
 LAZY_MS = 200
 CAUGHT_UP_S = 2.0
 BEHIND_S = 10.0
-_COMMANDS = (PromptSubmitted, RegenerateRequested)
-_OUTCOMES = (GenerationCompleted, GenerationFailed, GenerationCancelled, GenerationRefused)
+Watchable = Command | Outcome
+RECORDS: Family[Watchable] = Family(Watchable)
 _log = get_logger(__name__)
 
 
@@ -56,11 +56,11 @@ class Watchdog:
         self._newest_us = 0
         self._handled_s = 0.0
 
-    async def handle(self, record: Any, source: Source) -> None:
+    async def handle(self, record: Watchable, source: Source) -> None:
         """A turn began, or ended."""
         self._newest_us = max(self._newest_us, source.timestamp_us)
         self._handled_s = monotonic_s()
-        if isinstance(record, PromptSubmitted | RegenerateRequested):
+        if isinstance(record, Command):
             cause = self._commands.position(source.partition, source.offset)
             is_open = self._turns.began(record, cause, price_of(record, self._models))
             self._held.began(
@@ -138,7 +138,7 @@ def make_watchdog_app(settings: Settings, models: ModelCatalogue) -> StreamApp:
     app = make_app("watchdog", settings, pools=models.pools, lazy_ms=LAZY_MS, holds=True)
 
     @asynccontextmanager
-    async def opened(producer: LogProducer) -> AsyncIterator[Handler]:
+    async def opened(producer: LogProducer) -> AsyncIterator[Handler[Watchable]]:
         commands = app.topics_catalogue[CONVERSATION_EVENTS]
         watchdog = Watchdog(settings.kafka.client_properties(), models, producer, commands)
         async with asyncio.TaskGroup() as tasks:
@@ -149,5 +149,5 @@ def make_watchdog_app(settings: Settings, models: ModelCatalogue) -> StreamApp:
                 looking.cancel()
 
     topics = (CONVERSATION_EVENTS, GENERATION_OUTCOMES)
-    run_agent(app, topics, (*_COMMANDS, *_OUTCOMES), opened, holds=True)
+    run_agent(app, topics, RECORDS, opened, holds=True)
     return app

@@ -1,4 +1,4 @@
-"""Acknowledgements that wait for their turns. Pure.
+"""Acknowledgements held until their turns are over. Pure.
 
 A command is acknowledged when its turn and all earlier ones of its partition have ended, and the outcome that ended it
 not before: a restart reads both again, so it knows at once which turns are over.

@@ -1,4 +1,4 @@
-"""What token-chunks says of turns that are overdue: one scan a partition serves all of them. Blocking."""
+"""Looks up overdue turns in token-chunks: one scan per partition answers all of them. Blocking."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from infra.exits import tell_newer
 from infra.logging import get_logger
-from schemas.codec import NewerRecord, UndecodableRecord, decode
+from schemas.codec import NewerRecord, UndecodableRecord
 from schemas.envelope import Position
 from schemas.generation import Turn
 from topics.catalogue import TOKEN_CHUNKS
@@ -45,7 +45,7 @@ def _ended_in(properties: Mapping[str, str], partition: int, turns: Sequence[Tur
                 continue
             offset = message.offset() or 0
             try:
-                record = decode(message.value())
+                record = TOKEN_CHUNKS.decode(message.value())
                 generation = generation_of(record)
                 fold = open_folds.get(generation)
                 if fold is not None:

@@ -1,4 +1,4 @@
-"""Which turns nobody has ended in time. Pure: the present comes in as an argument."""
+"""Finds the turns that have passed their deadline without an end. Pure: the current time is an argument."""
 
 from __future__ import annotations
 

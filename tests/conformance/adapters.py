@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+
+from tritonclient.grpc import InferenceServerClient
 
 from inference_workers.engines.openai import OpenAIEngine
 from inference_workers.engines.persevering import PerseveringEngine
@@ -12,8 +18,9 @@ from inference_workers.engines.tensorrt_llm import TensorRTLLMEngine
 from inference_workers.engines.triton import TritonEngine
 from inference_workers.ports import Engine
 from infra.models.catalogue import ModelCatalogue, ModelSpec
-from infra.settings import Settings
+from infra.stack.triton import MODELS
 from tests.conformance.engines import Behaviour, EngineUnderTest, answer, call, until
+from tests.eventually import eventually_sync
 from tests.fakes.openai_upstream import OpenAIUpstream
 
 LOCAL = ModelCatalogue.load()
@@ -60,7 +67,28 @@ async def ready(engine: Engine) -> bool:
     return True
 
 
-def triton_under_test(opened: contextlib.AsyncExitStack, settings: Settings, model: ModelSpec) -> EngineUnderTest:
+@contextlib.contextmanager
+def plain_server(folder: Path) -> Iterator[str]:
+    """The local model in a process without Triton; yields its address."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    address = f"127.0.0.1:{port}"
+    command = [sys.executable, "-m", "infra.local_model.plain", "--port", str(port), "--models", str(MODELS)]
+    with (folder / "plain.log").open("wb") as log:
+        process = subprocess.Popen(command, cwd=Path(__file__).parents[2], stdout=log, stderr=log)
+    client = InferenceServerClient(address)
+    try:
+        eventually_sync(lambda: bool(client.is_server_ready(client_timeout=5)), 30)
+        yield address
+    finally:
+        client.close()
+        process.terminate()
+        assert process.wait(10) == 0
+        assert (folder / "plain.log").read_text() == ""
+
+
+def triton_under_test(opened: contextlib.AsyncExitStack, address: str, model: ModelSpec) -> EngineUnderTest:
     def prepare(behaviour: Behaviour, text: str) -> tuple[Engine, str]:
         knobs: dict[Behaviour, dict[str, int]] = {
             "echo": {"sim_tick_us": 500},
@@ -68,11 +96,11 @@ def triton_under_test(opened: contextlib.AsyncExitStack, settings: Settings, mod
             "sleep": {"sim_stall_at": 0},
             "die": {"sim_tick_us": 500, "sim_fail_at": 3},
         }
-        engine = TritonEngine([model], settings.triton.grpc, parameters=knobs[behaviour])
+        engine = TritonEngine([model], address, parameters=knobs[behaviour])
         opened.push_async_callback(engine.aclose)
         return engine, f"Repeat: {text}"
 
-    observer = TritonEngine([model], settings.triton.grpc, parameters={"sim_report_running": 1, "sim_tick_us": 0})
+    observer = TritonEngine([model], address, parameters={"sim_report_running": 1, "sim_tick_us": 0})
     opened.push_async_callback(observer.aclose)
 
     async def idle() -> bool:

@@ -12,6 +12,7 @@ from api.access.used_links import RedisLinks
 from infra.ids import draw_secret
 from infra.redis import RedisScripts
 from infra.settings import Settings
+from tests.eventually import eventually
 from tests.unit.api.memory_links import MemoryLinks
 
 
@@ -54,8 +55,12 @@ async def test_it_is_forgotten_when_no_link_is_that_old(servers: Settings) -> No
     scripts = RedisScripts(servers.redis.url.get_secret_value(), timeout_s=5.0)
     prefix = f"test:{draw_secret(6)}:"
     try:
-        assert await RedisLinks(scripts, prefix).take("a", 3900)
-        left_s = await scripts.run("return redis.call('TTL', KEYS[1])", [f"{prefix}a"], [])
-        assert 3800 < left_s <= 3900
+        links = RedisLinks(scripts, prefix)
+        assert await links.take("hours", 3900)
+        assert await links.take("a second", 1)
+        taken: bool = await eventually(lambda: links.take("a second", 3900), 10)
+        assert taken
+        assert not await links.take("a second", 3900)
+        assert not await links.take("hours", 3900)
     finally:
         await scripts.aclose()

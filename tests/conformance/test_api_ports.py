@@ -22,7 +22,7 @@ from infra.ids import draw_id, draw_secret
 from infra.redis import RedisScripts
 from infra.settings import Settings
 from schemas import ids
-from schemas.codec import decode, encode
+from schemas.codec import encode
 from schemas.generation import TokenChunk, Turn
 from tests.eventually import eventually
 from tests.unit.api.memory_limiter import MemoryLimiter
@@ -47,7 +47,8 @@ class LogUnderTest:
     def texts(self, conversation: str) -> list[str]:
         """The deltas of a conversation, as they were delivered."""
         records = [record for record in self.seen if record.key() == conversation.encode()]
-        return [str(decode(record.value()).delta) for record in records]
+        chunks = [TOKEN_CHUNKS.decode(record.value()) for record in records]
+        return [str(chunk.delta) for chunk in chunks if isinstance(chunk, TokenChunk)]
 
 
 @asynccontextmanager

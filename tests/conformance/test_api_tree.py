@@ -20,6 +20,7 @@ from schemas.conversation import (
     Sampling,
 )
 from schemas.envelope import Position
+from schemas.turns import Command
 from tests.conformance.test_api_reads import (
     ONE,
     TWO,
@@ -82,11 +83,11 @@ def answered(log: MemoryLog, command: PromptSubmitted, cause: Position, text: st
 def tree(log: MemoryLog, conversation: str, turns: int, seed: int) -> None:
     """Straight pieces, branches, answers given anew, new beginnings, repeated commands, and answers still running."""
     chance = random.Random(seed)
-    commands: list[PromptSubmitted | RegenerateRequested] = []
+    commands: list[Command] = []
     append(log, started(conversation))
     for number in range(turns):
         kind = chance.random()
-        asked: PromptSubmitted | RegenerateRequested
+        asked: Command
         if kind < 0.1 and commands:
             # Its parent may have been filled in anew.
             again = chance.choice(commands)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from tests.conformance.adapters import (
     in_front_of,
     in_process_under_test,
     openai_under_test,
+    plain_server,
     triton_under_test,
 )
 from tests.conformance.engines import Answer, Behaviour, EngineUnderTest, answer, call, until
@@ -31,10 +32,20 @@ from tests.conformance.engines import Answer, Behaviour, EngineUnderTest, answer
 ENGINES = [
     pytest.param("trtllm_engine", marks=pytest.mark.stack),
     pytest.param("llmapi", marks=pytest.mark.stack),
+    "plain trtllm_engine",
+    "plain llmapi",
     "openai",
     "tensorrt_llm",
     "persevering",
 ]
+DIALECTS = {"trtllm_engine": "verbatim-local", "llmapi": "verbatim-local-llmapi"}
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Where the local model answers without Triton."""
+    with plain_server(tmp_path_factory.mktemp("plain")) as address:
+        yield address
 
 
 @pytest.fixture(params=ENGINES)
@@ -48,10 +59,12 @@ async def engine(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
                 yield in_front_of(await openai_under_test(opened))
             case "tensorrt_llm":
                 yield await in_process_under_test(opened, tmp_path)
+            case dialect if dialect.startswith("plain "):
+                model = LOCAL.get(DIALECTS[dialect.removeprefix("plain ")])
+                yield triton_under_test(opened, request.getfixturevalue("plain"), model)
             case dialect:
                 settings: Settings = request.getfixturevalue("servers")
-                name = "verbatim-local" if dialect == "trtllm_engine" else "verbatim-local-llmapi"
-                yield triton_under_test(opened, settings, LOCAL.get(name))
+                yield triton_under_test(opened, settings.triton.grpc, LOCAL.get(DIALECTS[dialect]))
 
 
 async def test_an_answer_and_its_end(engine: EngineUnderTest) -> None:

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.stack_fixture import end_at_once
+
 ROOT = Path(__file__).resolve().parents[2]
 CANARY = "zebra-canary-7c1f"
 """Stands in every prompt of these tests; no log file may hold it."""
@@ -57,11 +59,14 @@ class Stack:
 
 @contextmanager
 def running_stack(
-    folder: Path, up_arguments: tuple[str, ...] = (), settings: Mapping[str, str] | None = None
+    folder: Path, up_arguments: tuple[str, ...] = (), settings: Mapping[str, str] | None = None, *, kept: bool = True
 ) -> Iterator[Stack]:
-    """`./verbatim up --detach` in a folder of its own; `down`, and no process left, at the end."""
+    """`./verbatim up --detach` in a folder of its own; `down`, and no process left, at the end.
+
+    Not `kept`: nobody will look at the folder again, so the stack is killed, which takes a moment.
+    """
     running = Stack(folder / "state", free_port(), up_arguments, tuple((settings or {}).items()))
-    with stopped_after(running):
+    with stopped_after(running) if kept else killed_after(running):
         started = running.up()
         assert started.returncode == 0, started.stdout + started.stderr
         yield running
@@ -78,6 +83,15 @@ def stopped_after(running: Stack) -> Iterator[None]:
         stopped = running.verbatim("down")
         assert stopped.returncode == 0, stopped.stdout + stopped.stderr
         assert [pid for pid in pids if alive(pid)] == []
+
+
+@contextmanager
+def killed_after(running: Stack) -> Iterator[None]:
+    """Everything is killed after the block."""
+    try:
+        yield
+    finally:
+        end_at_once(running.state)
 
 
 def free_port() -> int:

@@ -43,7 +43,7 @@ def skewed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     folder = tmp_path_factory.mktemp("skew")
     models = folder / "models.toml"
     models.write_text(MODELS)
-    with running_stack(folder, ("--models", str(models))) as running:
+    with running_stack(folder, ("--models", str(models)), kept=False) as running:
         yield running
 
 

@@ -228,7 +228,7 @@ _USERS = ("ada", "bob")
 def logs(draw: st.DrawFn, *, grows: bool = False) -> list[Placed]:
     """A log of a few conversations of two users. With `grows` its topics became GROWN at some time."""
     log = LogBuilder()
-    commands: list[tuple[PromptSubmitted | RegenerateRequested, Position]] = []
+    commands: list[tuple[Command, Position]] = []
     ended: list[tuple[Outcome, Position]] = []
     at_us = AT
     for step in range(draw(st.integers(1, 14))):

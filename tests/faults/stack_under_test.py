@@ -17,9 +17,10 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from infra.clock import monotonic_s
-from infra.settings import PREFIX
+from infra.settings import PREFIX, host_variables
 from infra.stack.layout import Layout
 from schemas.registry import WRITE_LEVEL
 from tests.faults.proxies import Proxy, until_listening
@@ -108,7 +109,7 @@ class StackUnderTest:
             "VERBATIM_KAFKA__BOOTSTRAP": f"127.0.0.1:{self.proxies['kafka'].port}",
             "VERBATIM_CASSANDRA__CONTACT_POINTS": '["127.0.0.1"]',
             "VERBATIM_CASSANDRA__PORT": str(self.proxies["cassandra"].port),
-            "VERBATIM_REDIS__URL": f"redis://127.0.0.1:{self.proxies['redis'].port}/0",
+            "VERBATIM_REDIS__URL": _through(self.proxies["redis"], self.direct["redis"]["url"]),
             "VERBATIM_TRITON__GRPC": f"127.0.0.1:{self.proxies['triton'].port}",
             # More than the local profile has, so that two workers both get jobs and orders hold in each partition only.
             "VERBATIM_KAFKA__KEYED_PARTITIONS": "4",
@@ -227,11 +228,15 @@ async def running(folder: Path, *, small_disks: bool = False, workers: int = 2) 
 
 
 def environment() -> dict[str, str]:
-    """What processes of the run inherit: nothing of ours but the cache of jars."""
+    """What processes of the run inherit: nothing of ours but what is a matter of the host, and the packaged servers."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
-    if cache := os.environ.get("VERBATIM_CACHE"):
-        kept["VERBATIM_CACHE"] = cache
-    return kept | {"PYTHONPATH": str(ROOT)}
+    packaged = {"VERBATIM_SERVERS__JAVA": "packaged", "VERBATIM_SERVERS__REDIS": "packaged"}
+    return kept | packaged | host_variables() | {"PYTHONPATH": str(ROOT)}
+
+
+def _through(proxy: Proxy, url: str) -> str:
+    """The same URL, password and all, at the proxy's port."""
+    return url.replace(f":{urlsplit(url).port}/", f":{proxy.port}/")
 
 
 def can_mount() -> bool:

@@ -16,5 +16,6 @@ World = tuple[Stack, Upstream]
 @pytest.fixture(scope="package")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """The stack, and the upstream of its models."""
-    with serving({}) as upstream, fuzzed_stack(tmp_path_factory.mktemp("fuzz"), upstream.address) as stack:
+    folder = tmp_path_factory.mktemp("fuzz")
+    with serving({}) as upstream, fuzzed_stack(folder, upstream.address, kept=False) as stack:
         yield stack, upstream

@@ -51,11 +51,11 @@ def models_toml(address: str, dead: str) -> str:
 
 
 @contextmanager
-def fuzzed_stack(folder: Path, address: str) -> Iterator[Stack]:
-    """The stack, its models' upstream at `address`."""
+def fuzzed_stack(folder: Path, address: str, *, kept: bool = True) -> Iterator[Stack]:
+    """The stack, its models' upstream at `address`; see `running_stack`."""
     models = folder / "fuzz.toml"
     models.write_text(models_toml(address, f"http://127.0.0.1:{free_port()}/v1"))
-    with running(folder, ("--models", str(models)), SETTINGS) as stack:
+    with running(folder, ("--models", str(models)), SETTINGS, kept=kept) as stack:
         yield stack
 
 

@@ -26,11 +26,11 @@ from projections.watermarks import watermark_rows
 from projections.writer import RowWriter
 from schemas import ids
 from schemas.codec import decode, encode
-from schemas.conversation import PromptSubmitted, RegenerateRequested
+from schemas.conversation import RegenerateRequested
 from schemas.envelope import Envelope, Position, plain
 from schemas.generation import AttemptEnded, AttemptStarted, Failure, GenerationEnded, TokenChunk, Turn
 from schemas.price import Price, Usage
-from schemas.turns import turn_of
+from schemas.turns import Command, turn_of
 from topics.catalogue import ACCOUNT_EVENTS, CONVERSATION_EVENTS, GENERATION_OUTCOMES, TOKEN_CHUNKS, Catalogue
 from topics.generation_fold import GenerationFold
 from topics.outcomes import outcome_of
@@ -67,7 +67,7 @@ class Agents:
                     await self._project(topic, record, position)
                 if topic == TOKEN_CHUNKS:
                     await self._record(record, position)
-                if not isinstance(record, PromptSubmitted | RegenerateRequested):
+                if not isinstance(record, Command):
                     continue
                 if record.generation_id not in self._answered:
                     self._answered.add(record.generation_id)
@@ -84,7 +84,7 @@ class Agents:
         if fold.apply(record, position) is not None and fold.finished and fold.turn is not None:
             await self.log.send(GENERATION_OUTCOMES, fold.turn.conversation_id, outcome_of(fold))
 
-    async def _answer(self, command: PromptSubmitted | RegenerateRequested, cause: Position) -> None:
+    async def _answer(self, command: Command, cause: Position) -> None:
         attempt = Attempt(self.log, turn_of(command, cause, command.price or PRICE))
         match said_by(command).split():
             case ["say", count]:
@@ -108,7 +108,7 @@ class Agents:
                 await attempt.end("failed", Failure("engine_failed", "The engine broke.", False))
 
 
-def said_by(command: PromptSubmitted | RegenerateRequested) -> str:
+def said_by(command: Command) -> str:
     """The last thing the user said."""
     if isinstance(command, RegenerateRequested):
         return "say 2"

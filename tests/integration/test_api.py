@@ -329,7 +329,7 @@ async def test_a_body_that_is_refused_early_gets_its_answer_while_it_is_sent(run
         assert answer.startswith("HTTP/1.1 413 ") and "request_too_large" in answer
 
 
-@pytest.mark.slow("the api is started wrongly in many ways")
+@pytest.mark.slow("two processes of the api start, to be refused")
 async def test_what_keeps_it_from_starting_is_one_clear_line(running: Running, tmp_path: Path) -> None:
     port = int(running.api.url.rpartition(":")[2])
     said = await said_by_refused_api(running.settings, tmp_path / "taken.log", port=port)

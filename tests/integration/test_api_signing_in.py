@@ -39,12 +39,14 @@ async def test_signing_in(servers: Settings, tmp_path: Path) -> None:
         away = running.settings.model_copy(
             update={"redis": running.settings.redis.model_copy(update={"url": SecretStr("redis://127.0.0.1:1/0")})}
         )
-        one, two, lonely = [
-            await stack.enter_async_context(
-                running_api(settings, tmp_path / f"{name}.log", session_secret=SecretStr(SECRET))
-            )
+        begun = [
+            running_api(settings, tmp_path / f"{name}.log", session_secret=SecretStr(SECRET))
             for name, settings in (("one", running.settings), ("two", running.settings), ("lonely", away))
         ]
+        # Together: most of a start is waiting for servers.
+        async with asyncio.TaskGroup() as tasks:
+            there = [tasks.create_task(stack.enter_async_context(api)) for api in begun]
+        one, two, lonely = (task.result() for task in there)
 
         # The page and what it is made of.
         async with browser_at(one) as browser:

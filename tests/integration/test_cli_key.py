@@ -1,11 +1,9 @@
-"""`./verbatim key` as a process, on a real log and real projections."""
+"""`./verbatim key` on a real log and real projections."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-import os
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -26,6 +24,7 @@ from projections.registry import PROJECTIONS
 from projections.watermarks import LogPlace
 from projections.writer import RowWriter
 from schemas.codec import decode
+from tests.in_process import run_beside
 from topics.admin import create_topics
 from topics.catalogue import ACCOUNT_EVENTS, Catalogue, catalogue
 from topics.tail import Tail
@@ -79,15 +78,8 @@ async def projected(settings: Settings) -> AsyncIterator[None]:
 
 async def key(settings: Settings, *arguments: str) -> tuple[int, str, str]:
     """(exit code, stdout, stderr) of `./verbatim key`."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "infra.cli", "key", *arguments),
-        cwd=ROOT,
-        env={**os.environ, **settings_env(settings)},
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    out, err = await process.communicate()
-    return process.returncode or 0, out.decode(), err.decode()
+    ended = await run_beside(["key", *arguments], settings_env(settings))
+    return ended.status, ended.text, ended.err
 
 
 async def test_a_key_is_made_listed_and_revoked(settings: Settings) -> None:

@@ -1,4 +1,4 @@
-"""`./verbatim tail` as a process, on a real broker."""
+"""`./verbatim tail` on a real broker, as a process where signals and pipes matter."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ from schemas.codec import encode
 from schemas.generation import GenerationRequested
 from tests.eventually import eventually_sync
 from tests.golden.samples import samples
+from tests.in_process import Ended, run_command
 from topics.partitioner import partition_for
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
@@ -55,16 +56,18 @@ class Jobs:
         self._producer.produce(self.topic, value, key, partition_for(key, PARTITIONS))
         self._producer.flush(10)
 
+    def servers(self) -> dict[str, str]:
+        return {"VERBATIM_KAFKA__BOOTSTRAP": self.bootstrap}
+
     def environment(self) -> dict[str, str]:
-        return {**os.environ, "VERBATIM_KAFKA__BOOTSTRAP": self.bootstrap}
+        return {**os.environ, **self.servers()}
 
     def command(self, *arguments: str) -> list[str]:
         return [sys.executable, "-m", "infra.cli", "tail", self.topic, *arguments]
 
-    def tail(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            self.command(*arguments), cwd=ROOT, env=self.environment(), capture_output=True, text=True, timeout=60
-        )
+    def tail(self, *arguments: str) -> Ended:
+        """To its end, within the test."""
+        return run_command(["tail", self.topic, *arguments], self.servers())
 
     @contextmanager
     def tailing(self, output: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
@@ -98,8 +101,8 @@ def test_the_beginning_as_json(jobs: Jobs) -> None:
     for n, conversation in enumerate(CONVERSATIONS):
         jobs.append(conversation, n)
     done = jobs.tail("--from", "beginning", "--json", "-n", "4")
-    assert (done.returncode, done.stderr) == (0, "")
-    found = objects(done.stdout)
+    assert (done.status, done.err) == (0, "")
+    found = objects(done.text)
     assert {(line["type"], line["topic"]) for line in found} == {("GenerationRequested", jobs.topic)}
     assert {str(line["key"]) for line in found} == set(CONVERSATIONS)
 
@@ -108,13 +111,13 @@ def test_one_conversation_in_the_order_of_its_events(jobs: Jobs) -> None:
     for n in range(6):
         jobs.append(CONVERSATIONS[n % 3], n)
     done = jobs.tail("--from", "beginning", "--conversation", CONVERSATIONS[1], "--json", "--idle", "1")
-    assert [line["record"]["prompt_tokens"] for line in objects(done.stdout)] == [1, 4]  # type: ignore[index]
+    assert [line["record"]["prompt_tokens"] for line in objects(done.text)] == [1, 4]  # type: ignore[index]
 
 
 def test_what_cannot_be_decoded_is_shown_and_passed_over(jobs: Jobs) -> None:
     jobs.append_bytes(CONVERSATIONS[0], b"\x00\x7f\xff\xff\xffrubbish")
     jobs.append(CONVERSATIONS[0], 7)
-    first, second = jobs.tail("--from", "beginning", "-n", "2").stdout.splitlines()
+    first, second = jobs.tail("--from", "beginning", "-n", "2").text.splitlines()
     assert "UNDECODABLE (schema id 2147483647 is not in the index" in first
     assert f"{jobs.topic}[" in second
     assert "GenerationRequested" in second
@@ -123,14 +126,14 @@ def test_what_cannot_be_decoded_is_shown_and_passed_over(jobs: Jobs) -> None:
 
 def test_a_time_maps_to_the_first_event_after_it(jobs: Jobs) -> None:
     jobs.append(CONVERSATIONS[0], 1)
-    seen = objects(jobs.tail("--from", "1h", "--json", "-n", "1").stdout)[0]
+    seen = objects(jobs.tail("--from", "1h", "--json", "-n", "1").text)[0]
     # Topic time counts whole milliseconds.
     eventually_sync(lambda: time.time() > _seconds(str(seen["timestamp"])) + 0.002)
     jobs.append(CONVERSATIONS[0], 2)
-    later = objects(jobs.tail("--from", "beginning", "--json", "-n", "2").stdout)[1]
+    later = objects(jobs.tail("--from", "beginning", "--json", "-n", "2").text)[1]
     done = jobs.tail("--from", str(later["timestamp"]), "--json", "--idle", "1")
-    assert [line["offset"] for line in objects(done.stdout)] == [later["offset"]]
-    assert jobs.tail("--from", "2100-01-01", "--idle", "1").stdout == ""
+    assert [line["offset"] for line in objects(done.text)] == [later["offset"]]
+    assert jobs.tail("--from", "2100-01-01", "--idle", "1").text == ""
 
 
 def test_events_are_shown_as_they_come_and_ctrl_c_is_no_error(jobs: Jobs, tmp_path: Path) -> None:
@@ -176,18 +179,18 @@ def test_an_unknown_topic_lists_the_topics(jobs: Jobs) -> None:
     known = jobs.topic
     jobs.topic = "token-chunk"
     done = jobs.tail()
-    assert done.returncode == 1
-    assert len(done.stderr.splitlines()) == 1
-    assert "there is no topic 'token-chunk'. The topics are: " in done.stderr
-    assert known in done.stderr
+    assert done.status == 1
+    assert len(done.err.splitlines()) == 1
+    assert "there is no topic 'token-chunk'. The topics are: " in done.err
+    assert known in done.err
 
 
 def test_a_broker_that_is_away_is_one_line(jobs: Jobs) -> None:
     jobs.bootstrap = "127.0.0.1:1"
     done = jobs.tail()
-    assert done.returncode == 1
-    assert len(done.stderr.splitlines()) == 1
-    assert "the broker at 127.0.0.1:1 does not answer" in done.stderr
+    assert done.status == 1
+    assert len(done.err.splitlines()) == 1
+    assert "the broker at 127.0.0.1:1 does not answer" in done.err
 
 
 def _seconds(timestamp: str) -> float:

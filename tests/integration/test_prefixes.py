@@ -97,10 +97,12 @@ async def test_keys_in_redis_are_told_apart(both: tuple[Whole, Whole]) -> None:
     cache = redis.asyncio.Redis.from_url(both[0].settings.redis.url.get_secret_value(), decode_responses=True)
     try:
         for whole in both:
+            # What anybody may ask for is counted by the address that asks.
+            bucket = f"{whole.settings.redis.prefix}:verbatim:rate:address:127.0.0.1"
+            assert await cache.hmget(bucket, "full_at_us") == [None]
             async with whole.client() as client:
-                await client.get("/api/v1/conversations")
-            prefix = whole.settings.redis.prefix
-            assert [key async for key in cache.scan_iter(f"{prefix}:verbatim:rate:*")]
+                assert (await client.get("/subjects")).status_code == 200
+            assert await cache.hmget(bucket, "full_at_us") != [None]
     finally:
         await cache.aclose()
 

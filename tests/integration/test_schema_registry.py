@@ -22,7 +22,7 @@ from fastavro import parse_schema, schemaless_reader
 
 from infra.settings import Settings
 from infra.stack.jars import cache_dir, class_path
-from infra.stack.java import java_binary
+from infra.stack.java import chosen_java
 from schemas.codec import FRAME_BYTES
 from schemas.registry import registered_schemas
 from tests.integration.api_running import Running, whole_api
@@ -118,7 +118,11 @@ async def test_confluents_own_client_decodes_what_the_stack_wrote(
 
 def _java(*arguments: str, classes: str) -> str:
     done = subprocess.run(
-        [str(java_binary()), "-cp", classes, *arguments], capture_output=True, text=True, timeout=90, check=False
+        [str(chosen_java("packaged", {}).binary), "-cp", classes, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=90,
+        check=False,
     )
     assert done.returncode == 0, done.stderr[-2000:]
     return done.stdout

@@ -16,11 +16,15 @@ from cassandra.cluster import Cluster
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
+from redis import Redis
+from redis.exceptions import AuthenticationError, NoPermissionError
 
 from infra.settings import Settings
 from infra.stack.health import CassandraHealth, KafkaHealth, RedisHealth, TritonHealth
+from infra.stack.java import chosen_java
 from infra.stack.layout import Layout
 from infra.stack.leftovers import SHARED_MEMORY, marked_processes
+from infra.stack.redis import chosen_redis
 from infra.stack.server_plan import model_names
 from infra.stack.triton import MODELS
 from tests.eventually import eventually_sync
@@ -105,7 +109,8 @@ def read_row(settings: Settings) -> str:
 
 
 @pytest.mark.slow("the servers start and stop several times")
-def test_real_servers_from_first_start_to_killed_supervisor(tmp_path: Path) -> None:
+def test_real_servers_from_first_start_to_killed_supervisor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second start is by programs of this host, where it has fitting ones, over what the packaged ones wrote."""
     layout = Layout.at(tmp_path / "state")
     payload = os.urandom(RECORD_BYTES - 1000)
 
@@ -114,6 +119,7 @@ def test_real_servers_from_first_start_to_killed_supervisor(tmp_path: Path) -> N
         assert set(pids(layout)) == NAMES
         ask_all(settings)
         assert_loopback_only(layout)
+        assert_only_ours_may_use_redis(layout, settings)
         write(settings, payload)
         for name in ("redis", "triton", "kafka"):
             kill_and_wait_for_return(layout, name)
@@ -122,7 +128,12 @@ def test_real_servers_from_first_start_to_killed_supervisor(tmp_path: Path) -> N
     assert list(marked_processes(layout.stack_id())) == []
     assert shared_memory(layout) == []
 
+    for program in ("JAVA", "REDIS"):
+        monkeypatch.setenv(f"VERBATIM_SERVERS__{program}", "auto")
     with running_servers(layout.root) as supervisor:
+        for name in ("kafka", "cassandra"):
+            assert running_binary(layout, name) == chosen_java("auto", os.environ).binary.resolve()
+        assert running_binary(layout, "redis") == chosen_redis("auto", os.environ).binary.resolve()
         settings = settings_of(layout.root)
         assert (settings.kafka, settings.cassandra, settings.triton) == first_addresses
         assert read_record(settings) == payload
@@ -130,6 +141,26 @@ def test_real_servers_from_first_start_to_killed_supervisor(tmp_path: Path) -> N
         supervisor.send_signal(signal.SIGKILL)
         supervisor.wait(10)
         eventually_sync(lambda: list(marked_processes(layout.stack_id())) == [], 20)
+
+
+def running_binary(layout: Layout, name: str) -> Path:
+    return Path(psutil.Process(pids(layout)[name]).exe()).resolve()
+
+
+def assert_only_ours_may_use_redis(layout: Layout, settings: Settings) -> None:
+    url = settings.redis.url.get_secret_value()
+    password = url.partition("://:")[2].partition("@")[0]
+    assert password == layout.redis_password_file.read_text().strip()
+    with Redis.from_url(url.replace(f":{password}@", "")) as stranger, pytest.raises(AuthenticationError):
+        stranger.ping()
+    with Redis.from_url(url) as ours:
+        assert ours.ping()
+        for refused in (("CONFIG", "GET", "*"), ("FLUSHALL",), ("EVAL", "return 1", "0"), ("DEBUG", "SLEEP", "0")):
+            with pytest.raises(NoPermissionError):
+                ours.execute_command(*refused)
+    for pid in marked_processes(layout.stack_id()):
+        assert password not in " ".join(psutil.Process(pid).cmdline())
+    assert not [file for file in layout.logs.iterdir() if password.encode() in file.read_bytes()]
 
 
 def kill_and_wait_for_return(layout: Layout, name: str) -> None:

@@ -15,7 +15,7 @@ from infra.ids import draw_id
 from infra.models.catalogue import ModelCatalogue
 from infra.settings import Settings
 from schemas import ids
-from schemas.codec import UndecodableRecord, decode
+from schemas.codec import UndecodableRecord
 from schemas.conversation import ChatMessage, Sampling
 from schemas.envelope import Envelope, Position
 from schemas.generation import GenerationRecord, GenerationRequested, Turn
@@ -147,7 +147,7 @@ class WorkerWorld:
         found: list[GenerationRecord] = []
         for message in scan(properties, TOKEN_CHUNKS, 0, self.start, end):
             try:
-                record = decode(message.value() or b"")
+                record = TOKEN_CHUNKS.decode(message.value())
             except UndecodableRecord:
                 continue
             if generation_of(record) == generation:

@@ -13,7 +13,7 @@ RELEASES = Path(__file__).parent / "recorded"
 MOST_BYTES = 1_500_000
 # What a start writes anew, or is of that run alone.
 _LEFT_OUT = re.compile(
-    r"(logs|run|faust|replay)/|status\.json|supervisor\.lock|session-secret|redis/|triton/|kafka/(?!data/)"
+    r"(logs|run|faust|replay)/|status\.json|supervisor\.lock|session-secret|redis-password|redis/|triton/|kafka/(?!data/)"
     r"|cassandra/(?!data/|commitlog/|hints/)|.*\.jsa$"
 )
 MACHINE = re.compile(rb"/(?:work|root|home|tmp|Users)/[\w-]+")

@@ -1,4 +1,4 @@
-"""The api below its routes: openings, hub, feeds, frames and streams whole; HTTP is a queue of bytes."""
+"""The api below its routes: asking, joining, hub, feeds, frames and streams whole; HTTP is a queue of bytes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from api.streaming.waiting import ended_within, grown_within
 from api.turns.ask import ask
 from api.turns.cancelling import cancel
 from api.turns.intents import Asking, PromptIntent
-from api.turns.openings import Opened, find
+from api.turns.joining import Opened, find
 from api.turns.ports import AskPorts, StreamPorts
 from infra.cassandra import StoreUnavailable
 from infra.clock import now_us

@@ -13,7 +13,7 @@ from projections.rows import Erase
 from projections.versions import physical_name
 from schemas.codec import UndecodableRecord, decode
 from schemas.conversation import PromptSubmitted, RegenerateRequested
-from schemas.generation import AttemptStarted, GenerationEnded, GenerationRequested, TokenChunk
+from schemas.generation import AttemptStarted, GenerationEnded, GenerationRecord, GenerationRequested, TokenChunk
 from schemas.outcome import Outcome
 from schemas.usage import UsageRecorded
 from streams.recorder.shell import GROUP as RECORDER
@@ -60,7 +60,7 @@ class CommitWitness:
             record = decode(message.value())
         except UndecodableRecord:
             return
-        if message.topic() == TOKEN_CHUNKS:
+        if message.topic() == TOKEN_CHUNKS and isinstance(record, GenerationRecord):
             self._begins(record)
             fold = self._folds.setdefault(generation_of(record), GenerationFold())
             was_open = not fold.finished
@@ -81,7 +81,7 @@ class CommitWitness:
         elif isinstance(record, UsageRecorded):
             self._billed.add(record.generation_id)
 
-    def _begins(self, record: Any) -> None:
+    def _begins(self, record: GenerationRecord) -> None:
         """An attempt after the first writes only once it has seen that it owns the generation, and from where.
 
         The first one may write unseen: of a fresh job nobody else can know, and if somebody does, its number is void.

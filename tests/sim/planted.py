@@ -16,7 +16,7 @@ from api.streaming.feed import Feed
 from inference_workers.attempt import Attempt
 from inference_workers.lookback import Lookback
 from inference_workers.publishing import AttemptWriter
-from inference_workers.worker import Worker
+from inference_workers.slots import Slots
 from projections.order import last_wins
 from projections.projector import Projector
 from schemas.generation import AttemptStarted, TokenChunk
@@ -149,14 +149,14 @@ def commit_below_open_generations_lost() -> Iterator[None]:
 @bug
 def commit_before_write_in_the_worker() -> Iterator[None]:
     """A job is committed when it has been taken."""
-    attempt = Worker._attempt
+    attempt = Slots._attempt
 
-    async def taken(self: Worker, job: Any) -> bool:
+    async def taken(self: Slots, job: Any) -> bool:
         for delivery in job.deliveries:
-            self._tracker.finished(delivery.topic, delivery.partition, delivery.offset, delivery.epoch)
+            self._jobs.done_with(delivery)
         return await attempt(self, job)
 
-    with patch.object(Worker, "_attempt", taken):
+    with patch.object(Slots, "_attempt", taken):
         yield
 
 

@@ -15,8 +15,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inference_workers.attempt import Attempt, Bench, NotOwner
-from inference_workers.custody import Custody, Delivery, Job
+from inference_workers.attempt import Attempt, NotOwner, WorkerContext
+from inference_workers.job_table import Delivery, Job, JobTable
 from inference_workers.lookback import Lookback
 from inference_workers.publishing import Outlet
 from inference_workers.verification import Verification
@@ -87,7 +87,7 @@ class Hands:
         network = self.world.network
         lookback = Lookback({})
         looking = asyncio.ensure_future(lookback.run())
-        bench = Bench(
+        context = WorkerContext(
             engine=CountingEngine(self.world.rng, {}),
             models=ModelCatalogue((COUNTS,)),
             lookback=lookback,
@@ -97,7 +97,7 @@ class Hands:
             pool="default",
         )
         try:
-            await Attempt(bench, work, Position(0, 0, 0)).run()
+            await Attempt(context, work, Position(0, 0, 0)).run()
             self.results.append("ran")
         except NotOwner:
             self.results.append("not ours")
@@ -201,14 +201,12 @@ def test_an_end_that_a_dead_zombie_made_void_is_no_end() -> None:
         broker.append(TOKEN_CHUNKS, 0, b"c", encode(zombie))
         await until(lambda: done.done)
         assert any(isinstance(record, AttemptEnded) for record in hands.records())
-        custody, waiting = Custody(), job(old=True)
+        jobs, waiting = JobTable(), job(old=True)
         waiting.ended_at_s = -100.0
-        custody.take(waiting)
+        jobs.take(waiting)
         lookback = Lookback({})
         looking = asyncio.ensure_future(lookback.run())
-        verification = Verification(
-            custody, lookback, lambda _: seen.append("finished"), lambda _: seen.append("again")
-        )
+        verification = Verification(jobs, lookback, lambda _: seen.append("finished"), lambda _: seen.append("again"))
         verifying = asyncio.ensure_future(verification.run())
         await asyncio.sleep(1.5)
         for task in (looking, verifying):

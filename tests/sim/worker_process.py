@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 
-from inference_workers.attempt import Bench
+from inference_workers.attempt import WorkerContext
 from inference_workers.job_reader import BATCH, HAND_OVER_S, IN_TOUCH_S, POLL_S, JobHandler
 from inference_workers.lookback import Lookback
 from inference_workers.publishing import Outlet
@@ -96,9 +96,9 @@ class SimJobReader:
 async def run_worker(
     network: Network, process: Process, slot: str, models: ModelCatalogue, engine: CountingEngine, stop: asyncio.Event
 ) -> None:
-    """inference_workers.__main__.run_worker over the fakes."""
+    """infra.processes.worker.run_worker over the fakes."""
     calm, busy = SimProducer(network, process), SimProducer(network, process)
-    bench = Bench(
+    context = WorkerContext(
         engine=engine,
         models=models,
         lookback=Lookback({}),
@@ -107,7 +107,7 @@ async def run_worker(
         still_owner=lambda job: worker.still_owner(job),
         pool="default",
     )
-    worker = Worker(bench, network.topics, calm, slots=SLOTS)
+    worker = Worker(context, network.topics, calm, slots=SLOTS)
     SimTail(network, process, CONTROL, worker.signals.on_control)
     SimTail(network, process, GENERATION_OUTCOMES, worker.signals.on_outcomes)
     reader = SimJobReader(network, process, slot, worker)

@@ -95,6 +95,7 @@ COMMANDS = pytest.mark.parametrize("command", [prompt(), regenerate()], ids=["pr
 @pytest.mark.parametrize("model", [MODEL.id, "gone"])
 async def test_of_a_command_that_names_a_price(command: Command, model: str) -> None:
     sent = decode(encode(replace(command, model=model, price=OWN, account="u", model_version="m")))
+    assert isinstance(sent, Command)
     assert await prices(sent) == {OWN}
 
 

@@ -34,7 +34,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     if running:
         yield Stack(Path(running), 0)
         return
-    with running_stack(tmp_path_factory.mktemp("web")) as started:
+    with running_stack(tmp_path_factory.mktemp("web"), kept=False) as started:
         yield started
 
 

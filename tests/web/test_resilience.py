@@ -15,8 +15,8 @@ from tests.web.conftest import OpenChat
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(120)]
 
-# Eight seconds of writing and more: time enough for a slow machine to load the page again meanwhile.
-LONG = 300
+# Ten seconds of writing: time enough for a slow machine to load the page again meanwhile.
+LONG = 200
 NETWORK = ["Failed to load resource: net::ERR_", "the server responded with a status of 50"]
 
 

@@ -1,4 +1,4 @@
-"""Where records go before retention takes them: segments of Avro beside their manifests, in a folder or in S3.
+"""The archive: segments of Avro with manifests, in a folder or in S3, that keep records beyond retention.
 
     <topic>/<partition>/<first>-<next>.avro    the records at offsets first (included) to next (excluded)
     <topic>/<partition>/<first>-<next>.json    its manifest: the segment counts from the moment this is there

@@ -1,4 +1,4 @@
-"""Reading a whole archive to see that it is what was written, and that it and the topic are one log."""
+"""Checks a whole archive: it is what was written, and it and the topic form one log."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a segment is said to hold: its manifest as JSON, its name, and how segments join. Pure."""
+"""The manifest of a segment: its JSON, its name, and how segments join. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Named bytes in a folder or in S3: written once, whole or not at all, and durable before the writer goes on."""
+"""Named objects in a folder or in S3: written once, whole or not at all, durable before the writer continues."""
 
 from __future__ import annotations
 

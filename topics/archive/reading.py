@@ -1,4 +1,4 @@
-"""An archive as the log reads it: what it holds without a gap, and its records, every segment checked first."""
+"""Reads an archive: its range without gaps, and its records; every segment is checked first."""
 
 from __future__ import annotations
 

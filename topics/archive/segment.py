@@ -1,4 +1,4 @@
-"""A segment: records as they stood in the log, as an Avro object-container file that any Avro tool reads."""
+"""A segment: records as the log holds them, as an Avro object-container file that any Avro tool reads."""
 
 from __future__ import annotations
 

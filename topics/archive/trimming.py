@@ -1,4 +1,4 @@
-"""Deleting from a topic what its archive keeps: the one way in which records of ours leave the log."""
+"""Deletes from a topic what its archive holds: the only way in which records of ours leave the log."""
 
 from __future__ import annotations
 

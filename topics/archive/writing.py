@@ -1,4 +1,4 @@
-"""Filling an archive from the log: segment after segment, each whole or not at all, by as many writers as there are."""
+"""Fills an archive from the log, segment by segment, each whole or not at all; several writers do no harm."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A slice of the log as files: what belongs to some conversations, a user or a span of time, to be replayed elsewhere.
+"""Slices: part of the log as files (conversations, a user, a span of time), to be replayed elsewhere.
 
 `manifest` says what is in it and proves it; `selection` chooses; `export` writes, `folder` reads and distrusts;
 `references` moves records to another log; `target` compares with that log, `replay` appends to it.

@@ -1,4 +1,4 @@
-"""One topic's records as an Avro object-container file, as the log has them: keys, values, headers untouched."""
+"""One topic's records as an Avro object-container file: keys, values and headers unchanged."""
 
 from __future__ import annotations
 

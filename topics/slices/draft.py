@@ -1,4 +1,4 @@
-"""A folder that is there whole or not at all: made beside its place under another name, renamed when it is done."""
+"""A folder that exists whole or not at all: written beside its place, renamed when complete."""
 
 from __future__ import annotations
 

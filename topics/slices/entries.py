@@ -1,4 +1,4 @@
-"""A record that is to be replayed in another log: what tells it apart, and what it refers to. Pure."""
+"""A record for replay in another log: its identity and its references. Pure."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ TOPICS = catalogue()
 REPLAYED = (ACCOUNT_EVENTS, CONVERSATION_EVENTS, MODERATION_VERDICTS, GENERATION_OUTCOMES, USAGE_RECORDS)
 """The topics that an import appends to, in its order: what is referred to comes first.
 
-Jobs and doorbells would run, and dead letters belong to consumers elsewhere. What token-chunks said of a generation is
-whole in its outcome, from which a finished stream is served byte for byte; so the recorder and the tails of the API,
-which take a record every token, need not know of imports at all.
+Jobs and cancel notices would run, and dead letters belong to consumers elsewhere. An outcome holds all that
+token-chunks said of its generation, and a finished stream is served from it byte for byte. So the recorder and the
+tails of the API, which read a record per token, need no code for imports.
 """
 ROOM_BYTES = 1024
 """What key, headers and larger positions may add to a record's value."""

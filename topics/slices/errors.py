@@ -1,4 +1,4 @@
-"""Why a slice is not made, or not taken."""
+"""Errors of slices."""
 
 from __future__ import annotations
 

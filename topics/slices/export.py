@@ -1,4 +1,4 @@
-"""From the log into a folder: what is selected between two cuts."""
+"""Exports the selected records between two cuts into a folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A slice from somewhere else, distrusted: nothing of it is used before all of it has been checked."""
+"""Opens a slice from elsewhere: nothing of it is used before everything is checked."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a slice says of itself: where it comes from, what was asked for, its files and their checksums, its schemas.
+"""The manifest of a slice: origin, request, files with checksums, schemas.
 
 `manifest.json` is written last, so a folder without one is no slice; its own checksum is the slice's name.
 """

@@ -1,4 +1,4 @@
-"""What in a record refers to the log and the people of its own installation, and the same record in another. Pure.
+"""Finds a record's references to the log and users of its installation, and translates them to another. Pure.
 
 Positions are found by the types of a record's fields, at any depth; of each it must be known which topic it points
 into, so a new field of that type cannot be forgotten: this module then refuses to be imported.

@@ -1,4 +1,4 @@
-"""Appending a slice to another log: in the order of what refers to what, each record knowing where it came from."""
+"""Appends a slice to another log in the order of references; each record says where it came from."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which records belong to a slice. Pure: the log is asked by `export`."""
+"""Selects the records of a slice. Pure: `export` reads the log."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the log that a slice is to go to has of it already, and what would be appended. Changes nothing."""
+"""Compares a slice with the target log: what is there, what would be appended. Changes nothing."""
 
 from __future__ import annotations
 

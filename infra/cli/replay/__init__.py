@@ -1,4 +1,4 @@
-"""`./verbatim replay …`: look into the log, rebuild what is made of it, verify, travel in time.
+"""`./verbatim replay …`: inspect the log, rebuild and verify projections, travel in time.
 
 One module a command or family of commands; each has a `register(app)`.
 """

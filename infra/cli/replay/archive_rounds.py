@@ -1,4 +1,4 @@
-"""What `./verbatim replay archive` does with partitions: archive, check, trim. Says what it did."""
+"""One round of `./verbatim replay archive`: archive, check, trim each partition, and report."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Backfills as people and scripts see them. Money is exact: integers of millionths, written as decimals."""
+"""Prints backfills for people and scripts. Money is exact: integers of millionths, written as decimals."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from streams.backfill.backfill_log import BackfillLog
 from streams.backfill.comparing import By, Comparison, Sum
-from streams.backfill.diary import Diary
 from topics.cuts import Cut
 
 _MICROS = 1_000_000
@@ -21,7 +21,7 @@ class Found:
     """A shadow beside what counted at the cut `against`."""
 
     name: str
-    diary: Diary
+    backfill_log: BackfillLog
     comparison: Comparison
     against: Cut
 
@@ -32,25 +32,25 @@ def money(micros: int, *, signed: bool = False) -> str:
     return f"{sign}{abs(micros) // _MICROS:,}.{abs(micros) % _MICROS:06d}"
 
 
-def as_rows(found: list[tuple[str, Diary]]) -> list[dict[str, Any]]:
+def as_rows(found: list[tuple[str, BackfillLog]]) -> list[dict[str, Any]]:
     """The list for scripts."""
     return [
         {
             "name": name,
-            "state": diary.state,
-            "processor": None if diary.started is None else diary.started.processor,
-            "from": None if diary.started is None else diary.started.start,
-            "to": None if diary.started is None else diary.started.stop,
-            "offsets": diary.total,
-            "done": diary.done,
-            "produced": 0 if diary.advanced is None else diary.advanced.produced,
-            "left": diary.left,
+            "state": backfill_log.state,
+            "processor": None if backfill_log.started is None else backfill_log.started.processor,
+            "from": None if backfill_log.started is None else backfill_log.started.start,
+            "to": None if backfill_log.started is None else backfill_log.started.stop,
+            "offsets": backfill_log.total,
+            "done": backfill_log.done,
+            "produced": 0 if backfill_log.advanced is None else backfill_log.advanced.produced,
+            "left": backfill_log.left,
         }
-        for name, diary in found
+        for name, backfill_log in found
     ]
 
 
-def print_list(found: list[tuple[str, Diary]]) -> None:
+def print_list(found: list[tuple[str, BackfillLog]]) -> None:
     """The list for people."""
     if not found:
         print("there are no backfills")
@@ -62,13 +62,13 @@ def print_list(found: list[tuple[str, Diary]]) -> None:
     _print(table)
 
 
-def print_counts(name: str, diary: Diary) -> None:
+def print_counts(name: str, backfill_log: BackfillLog) -> None:
     """What a run came to, and what it left."""
-    advanced = diary.advanced
+    advanced = backfill_log.advanced
     if advanced is None:
         return
     print(f"{name}: {advanced.read:,} records read, {advanced.produced:,} made. See `backfill diff {name}`")
-    for reason, count in sorted(diary.left.items()):
+    for reason, count in sorted(backfill_log.left.items()):
         print(f"  left as they are: {count:,}, {reason}")
 
 
@@ -98,14 +98,14 @@ def as_document(found: Found, top: int) -> dict[str, Any]:
     by: tuple[By, ...] = ("model", "month")
     return {
         "name": found.name,
-        "state": found.diary.state,
+        "state": found.backfill_log.state,
         "total": [_plain(one) for one in comparison.sums("total")],
         **{f"by_{key}": [_plain(one) for one in comparison.sums(key)] for key in by},
         "by_user": [_plain(one) for one in _largest(comparison.sums("user"), top)],
         "largest": [asdict(one) for one in comparison.singles(top)],
         "not_billed_yet": comparison.not_billed(),
         "overtaken_by": sorted(comparison.overtaken),
-        "left": found.diary.left,
+        "left": found.backfill_log.left,
     }
 
 
@@ -134,13 +134,13 @@ def _print_sums(found: Found, parts: tuple[By, ...], top: int) -> None:
 
 
 def _print_notes(found: Found) -> None:
-    for reason, count in sorted(found.diary.left.items()):
+    for reason, count in sorted(found.backfill_log.left.items()):
         print(f"left as they are: {count:,}, {reason}")
     if missing := found.comparison.not_billed():
         print(f"not in the ledger yet: {missing:,}; their cost today is that of their outcomes")
     if others := ", ".join(sorted(found.comparison.overtaken)):
         print(f"since the last comparison these were promoted for the same generations: {others}")
-    if found.diary.promoted is not None:
+    if found.backfill_log.promoted is not None:
         print(f"{found.name} is promoted: what is shown as today's is what counts with it")
 
 

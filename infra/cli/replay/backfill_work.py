@@ -1,4 +1,4 @@
-"""What the commands of `replay backfill` do, with everything open: range, shadow, comparison, promotion."""
+"""The work of `replay backfill`: range, shadow topic, comparison, promotion."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from infra.models.spec import ModelsFileError
 from infra.settings import Settings
 from schemas.price import Price
 from streams.backfill.appending import Appender
+from streams.backfill.backfill_log import BackfillLog
 from streams.backfill.comparing import compare, read_on
-from streams.backfill.diary import Diary
 from streams.backfill.processors import PROCESSORS, Processor, repricing_of, repricing_text
 from streams.backfill.promoting import note_comparison, promote
 from streams.backfill.reactor import Unprocessable
@@ -76,7 +76,7 @@ def run_backfill(
     parameters = repricing_text(_prices(work.settings, prices_file))
     name = name or f"{processor.name}-{sha256(parameters.encode()).hexdigest()[:8]}"
     shadow = Shadow(work.properties, work.log, name)
-    before = shadow.diary() if shadow.exists() else Diary()
+    before = shadow.backfill_log() if shadow.exists() else BackfillLog()
     wanted = _range(work, processor, start, stop, before)
     with Appender(work.properties) as appender:
         if before.started is None:
@@ -92,7 +92,7 @@ def run_backfill(
 
 def _run(
     work: Work, shadow: Shadow, appender: Appender, processor: Processor, parameters: str, *, strict: bool, is_new: bool
-) -> Diary:
+) -> BackfillLog:
     topics = work.catalogue(processor.target)
     try:
         with progress(shadow.name) as report:
@@ -122,7 +122,9 @@ def _prices(settings: Settings, file: Path | None) -> dict[str, Price]:
         raise UserError(str(error)) from None
 
 
-def _range(work: Work, processor: Processor, start: str | None, stop: str | None, before: Diary) -> tuple[Cut, Cut]:
+def _range(
+    work: Work, processor: Processor, start: str | None, stop: str | None, before: BackfillLog
+) -> tuple[Cut, Cut]:
     """The range that is asked for; what is not said is that of `before`, or everything up to now."""
     topics = work.partitions(processor.topics)
     first, end = work.log.held(topics)
@@ -136,8 +138,8 @@ def _range(work: Work, processor: Processor, start: str | None, stop: str | None
     return begins, {place: max(until, begins[place]) for place, until in ends.items()}
 
 
-def _refuse_another(diary: Diary, processor: Processor, parameters: str, wanted: tuple[Cut, Cut]) -> None:
-    started = diary.started
+def _refuse_another(backfill_log: BackfillLog, processor: Processor, parameters: str, wanted: tuple[Cut, Cut]) -> None:
+    started = backfill_log.started
     if started is None:
         raise UserError("its backfill log is missing from the shadow topic: drop it, and run it again")
     name = started.name
@@ -150,46 +152,46 @@ def _refuse_another(diary: Diary, processor: Processor, parameters: str, wanted:
         )
 
 
-def _existing(work: Work, name: str) -> tuple[Shadow, Diary, Processor]:
+def _existing(work: Work, name: str) -> tuple[Shadow, BackfillLog, Processor]:
     shadow = Shadow(work.properties, work.log, name)
     if not shadow.exists():
         there = ", ".join(shadows(work.log)) or "none"
         raise UserError(f"there is no backfill {name!r}. The backfills are: {there}")
-    diary = shadow.diary()
-    processor = None if diary.started is None else PROCESSORS.get(diary.started.processor)
+    backfill_log = shadow.backfill_log()
+    processor = None if backfill_log.started is None else PROCESSORS.get(backfill_log.started.processor)
     if processor is None:
         raise UserError(f"{name} has a shadow topic, but no run was started in it: drop it, and run it again")
-    return shadow, diary, processor
+    return shadow, backfill_log, processor
 
 
-def _complete(name: str, diary: Diary) -> None:
-    if not diary.is_complete:
+def _complete(name: str, backfill_log: BackfillLog) -> None:
+    if not backfill_log.is_complete:
         raise UserError(
-            f"{name} covers {diary.done:,} of {diary.total:,} offsets of its range: run the same `backfill run` again "
-            "to complete it first"
+            f"{name} covers {backfill_log.done:,} of {backfill_log.total:,} offsets of its range: "
+            "run the same `backfill run` again to complete it first"
         )
 
 
 @contextmanager
 def compared(work: Work, name: str, *, note: bool) -> Iterator[Found]:
-    """What counts today against the shadow. With `note` its diary says that it was compared. Raises UserError."""
-    shadow, diary, processor = _existing(work, name)
-    _complete(name, diary)
+    """What counts today against the shadow. With `note` its log says that it was compared. Raises UserError."""
+    shadow, backfill_log, processor = _existing(work, name)
+    _complete(name, backfill_log)
     first, end = work.log.held(work.partitions((processor.target,)))
-    since = end if diary.compared is None else parse_cut(diary.compared.against)
+    since = end if backfill_log.compared is None else parse_cut(backfill_log.compared.against)
     with progress(f"comparing {name}") as report:
         comparison = compare(work.log, shadow, first, end, since=since, report=report, check=work.stop.check)
     with comparison:
         if note:
             with Appender(work.properties) as appender:
                 note_comparison(shadow, appender, end)
-        yield Found(name, diary, comparison, end)
+        yield Found(name, backfill_log, comparison, end)
 
 
 def promote_backfill(work: Work, name: str, agreed: Callable[[], bool]) -> None:
     """Make a shadow count, if `agreed` says so after the totals are shown. Raises UserError, LogError."""
-    shadow, diary, processor = _existing(work, name)
-    if diary.promoted is not None:
+    shadow, backfill_log, processor = _existing(work, name)
+    if backfill_log.promoted is not None:
         print(f"{name} is promoted already; nothing was changed")
         return
     topics = work.catalogue(processor.target)
@@ -206,7 +208,7 @@ def promote_backfill(work: Work, name: str, agreed: Callable[[], bool]) -> None:
         _refuse_overtaken(found)
         with Appender(work.properties) as appender, progress(f"promoting {name}") as report:
             note_comparison(shadow, appender, now)
-            total = shadow.end() - diary.promoted_upto
+            total = shadow.end() - backfill_log.promoted_upto
             offsets = found.comparison.offsets()
             try:
                 count = promote(
@@ -215,7 +217,7 @@ def promote_backfill(work: Work, name: str, agreed: Callable[[], bool]) -> None:
                     appender,
                     processor,
                     offsets,
-                    diary.promoted_upto,
+                    backfill_log.promoted_upto,
                     total=total,
                     report=report,
                     check=work.stop.check,
@@ -231,10 +233,10 @@ def drop_backfill(work: Work, name: str) -> None:
     shadow = Shadow(work.properties, work.log, name)
     if not shadow.exists():
         raise UserError(f"there is no backfill {name!r} to drop")
-    diary = shadow.diary()
-    if diary.promoted is not None:
+    backfill_log = shadow.backfill_log()
+    if backfill_log.promoted is not None:
         raise UserError(f"{name} is promoted: its records count, and its shadow goes by itself 30 days after it")
-    if diary.promoted_upto:
+    if backfill_log.promoted_upto:
         raise UserError(f"{name} is half promoted: promote it again to finish; then its shadow goes by itself")
     shadow.drop()
     print(f"{name} was dropped; none of its records counted")

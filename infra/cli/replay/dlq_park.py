@@ -1,4 +1,4 @@
-"""`replay dlq park`: one record is set aside on an operator's word, by a letter for each consumer of its topic."""
+"""`replay dlq park`: sets one record aside, with a dead letter for each consumer of its topic."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which consumer a dead letter goes back to, and how: the very agent that its process runs, opened here."""
+"""Which consumer a dead letter goes back to, and how: this command runs the consumer's own agent."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from infra.models.catalogue import ModelCatalogue
 from infra.processes.mistakes import MISTAKES
 from infra.settings import Settings
 from schemas.codec import NewerRecord, UndecodableRecord, decode
-from schemas.conversation import PromptSubmitted, RegenerateRequested
 from schemas.generation import GenerationRequested
+from schemas.turns import Command
 from streams.faust.app import StreamApp
 from streams.faust.retrying import Again, NotTaken, Original, StillPoison, retrying
 from topics.catalogue import TOKEN_CHUNKS, Catalogue
@@ -105,7 +105,7 @@ def _refuse_unknown_model(consumer: str, original: Original, models: ModelCatalo
         record = decode(original.value)
     except (UndecodableRecord, NewerRecord):
         return  # the agent says what is wrong with it
-    if isinstance(record, PromptSubmitted | RegenerateRequested) and record.model not in {m.id for m in models}:
+    if isinstance(record, Command) and record.model not in {m.id for m in models}:
         raise NotTaken(
             f"its model {record.model!r} is not known here: give this command the stack's own files by --models"
         )

@@ -1,4 +1,4 @@
-"""Dead letters as people and scripts see them. What people wrote is shown only where it was asked for."""
+"""Prints dead letters for people and scripts. Content is shown only on request."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from infra.cli.tail_lines import Seen, as_json, read
 from infra.cli.terminal import one_line, printable
 from schemas.codec import NewerRecord, UndecodableRecord, decode, record_type_of
 from schemas.dead_letter import DeadLetter
-from topics.letter_box import Listed
+from topics.dead_letter_index import Listed
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _WIDTH = 160

@@ -1,4 +1,4 @@
-"""What the commands of `replay dlq` do: read letters, hand records back, note what became of them."""
+"""The work of `replay dlq`: reads letters, retries records, notes the results."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from schemas.dead_letter import DeadLetter, DeadLetterResolved
 from schemas.envelope import Envelope, Position
 from streams.faust.retrying import Again, NotTaken, Original, StillPoison
 from topics.catalogue import DEAD_LETTERS, catalogue
+from topics.dead_letter_index import DeadLetterIndex, Listed
 from topics.errors import OutOfRange
-from topics.letter_box import LetterBox, Listed
 from topics.log import Log, RawRecord
 from topics.producer import LogProducer
 
@@ -35,10 +35,10 @@ class Letters:
     log: Log
     stop: Stop
 
-    def box(self) -> LetterBox:
+    def box(self) -> DeadLetterIndex:
         """All letters that are still held. Raises LogError."""
         there = self.log.topics()
-        box = LetterBox()
+        box = DeadLetterIndex()
         if DEAD_LETTERS not in there:
             return box
         first, end = self.log.held({DEAD_LETTERS: there[DEAD_LETTERS]})
@@ -51,7 +51,7 @@ class Letters:
             self.stop.check()
         return box
 
-    def listed(self, letter_id: str, box: LetterBox) -> Listed:
+    def listed(self, letter_id: str, box: DeadLetterIndex) -> Listed:
         """The letter with an id. Raises UserError if there is none."""
         partition, _, offset = letter_id.partition(":")
         found = box.find(int(partition), int(offset)) if partition.isdecimal() and offset.isdecimal() else None

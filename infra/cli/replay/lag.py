@@ -1,4 +1,4 @@
-"""`./verbatim replay lag`: how far every reader of the log has come, and how old what it has not read is."""
+"""`./verbatim replay lag`: how far every reader of the log is behind, and how old its unread records are."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `show` and `diff` have in common: one thing's state at a moment, read from the log alone."""
+"""Shared by `show` and `diff`: the state of one thing at a moment, read from the log."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`./verbatim replay offsets TOPIC`: from where to where each partition reaches, in archive and topic."""
+"""`./verbatim replay offsets TOPIC`: the first and last offsets of each partition, in archive and topic."""
 
 from __future__ import annotations
 

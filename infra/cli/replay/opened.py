@@ -1,4 +1,4 @@
-"""What every command of `./verbatim replay` opens: the log with its archive, and a moment of its past."""
+"""What every command of `./verbatim replay` opens: the log with its archive, and a moment."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A long run on a terminal: a bar with rate, time left and lag; in a pipe a line now and then. Its interruption."""
+"""Progress of a long run: a bar with rate, time left and lag on a terminal, lines in a pipe; and interruption."""
 
 from __future__ import annotations
 

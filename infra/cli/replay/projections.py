@@ -1,4 +1,4 @@
-"""What the commands about projections and their versions have in common: names, a session, and one line for errors."""
+"""Shared by the commands about projections: names, a session, and one-line errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which consumer groups of ours read a topic, so that nothing is trimmed that one of them has still to read."""
+"""The consumer groups that read a topic: trimming must not delete what one of them has not read."""
 
 from __future__ import annotations
 

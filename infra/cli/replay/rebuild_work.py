@@ -1,4 +1,4 @@
-"""A rebuild with its verification, for whoever asks for one: the command, and `up` for an older installation."""
+"""A rebuild with its verification, for the command and for `up` on an older installation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Talking to a schema registry of Confluent's kind over HTTP."""
+"""An HTTP client for Confluent-compatible schema registries."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Our schemas in a registry of somebody else's: what differs, and putting there what is missing, under our own ids."""
+"""Compares our schemas with a registry, and pushes the missing ones under our ids."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether the committed index of schemas holds together: ids, files, versions, types, compatibility."""
+"""Checks that the committed index of schemas is consistent: ids, files, versions, types, compatibility."""
 
 from __future__ import annotations
 

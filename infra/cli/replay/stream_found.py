@@ -1,4 +1,4 @@
-"""A generation's stream of any age: from its outcome, or from what the log holds of it. Blocking."""
+"""Finds a generation's stream: from its outcome, or from its records in the log. Blocking."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from infra.cli.terminal import UserError
 from infra.settings import Settings
 from projections import Projections
 from schemas.codec import UndecodableRecord, decode
-from schemas.conversation import PromptSubmitted, RegenerateRequested
 from schemas.envelope import Position
 from schemas.generation import AttemptEnded, AttemptStarted, GenerationEnded, TokenChunk
 from schemas.outcome import (
@@ -24,6 +23,7 @@ from schemas.outcome import (
     GenerationRefused,
     Outcome,
 )
+from schemas.turns import Command
 from topics.catalogue import CONVERSATION_EVENTS, GENERATION_OUTCOMES, TOKEN_CHUNKS
 from topics.cuts import TopicPartition
 from topics.log import Log, RawRecord
@@ -146,7 +146,7 @@ def _commanded(log: Log, generation_id: str) -> Asked | None:
     """The first command that asked for the generation."""
     for raw in _with(log, CONVERSATION_EVENTS, generation_id, None):
         record = _decoded(raw)
-        if isinstance(record, PromptSubmitted | RegenerateRequested) and record.generation_id == generation_id:
+        if isinstance(record, Command) and record.generation_id == generation_id:
             return Asked(generation_id, record.conversation_id, record.user_id, record.tail)
     return None
 

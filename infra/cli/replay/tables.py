@@ -1,4 +1,4 @@
-"""Tables of the commands that look into the pipeline."""
+"""Tables for the commands that inspect the pipeline."""
 
 from __future__ import annotations
 

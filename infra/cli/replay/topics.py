@@ -1,4 +1,4 @@
-"""`./verbatim replay topics`: what topics there are, what stands in them, how long, and who writes it."""
+"""`./verbatim replay topics`: lists the topics with their records, retention and writers."""
 
 from __future__ import annotations
 

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from typing import Any
 
 import pytest
-import redis.asyncio
 
 from infra.ids import draw_id
+from infra.stack.layout import Layout
+from infra.stack.snapshot import read_snapshot
 from schemas.conversation import PromptSubmitted
 from schemas.envelope import plain
 from schemas.generation import AttemptStarted, GenerationRequested
+from tests.eventually import eventually_sync
 from tests.integration.guarantees.reading import asked, begun, generation_of, outcome_there, without_comments
 from tests.integration.guarantees.world import SECOND, Whole
 from topics.catalogue import CONVERSATION_EVENTS, TOKEN_CHUNKS, jobs_topic
@@ -19,7 +23,22 @@ from topics.catalogue import CONVERSATION_EVENTS, TOKEN_CHUNKS, jobs_topic
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(400)]
 
 
-async def test_one_turn_a_key_over_replicas_restarts_and_a_flushed_redis(whole: Whole) -> None:
+def kill_redis(whole: Whole) -> None:
+    """It keeps nothing on disk: its successor has forgotten everything. Returns when that one is ready."""
+    layout = Layout.at(whole.settings.state)
+
+    def ready_pid() -> int | None:
+        snapshot = read_snapshot(layout.status_file)
+        children = snapshot.children if snapshot is not None else ()
+        return next((c.pid for c in children if c.name == "redis" and c.state == "ready"), None)
+
+    killed = ready_pid()
+    assert killed is not None
+    os.kill(killed, signal.SIGKILL)
+    eventually_sync(lambda: ready_pid() not in (None, killed), 30)
+
+
+async def test_one_turn_a_key_over_replicas_restarts_and_a_killed_redis(whole: Whole) -> None:
     key = {"Idempotency-Key": draw_id()}
     async with whole.client() as client, whole.client(api=SECOND) as other:
         conversation = await begun(client)
@@ -33,9 +52,7 @@ async def test_one_turn_a_key_over_replicas_restarts_and_a_flushed_redis(whole: 
         await asyncio.to_thread(whole.running[SECOND].stop)
         whole.start(SECOND)
         await asyncio.to_thread(whole.ready, SECOND)
-    cache = redis.asyncio.Redis.from_url(whole.settings.redis.url.get_secret_value())
-    await cache.flushall()
-    await cache.aclose()
+    await asyncio.to_thread(kill_redis, whole)
     async with whole.client(api=SECOND) as restarted:
         again = await asked(whole, restarted, conversation, "one turn", headers=key)
         assert again.headers["idempotent-replayed"] == "true"

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gc
 import json
-import logging
 import os
 import signal
 import subprocess
@@ -14,10 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from typer.testing import CliRunner
-
-from infra.cli.__main__ import command_line
 from infra.settings import Settings
+from tests.in_process import run_command
 
 ROOT = Path(__file__).parents[3]
 
@@ -35,20 +31,6 @@ def environment(settings: Settings, **more: str) -> dict[str, str]:
     }
 
 
-@contextmanager
-def _process_as_it_was() -> Iterator[None]:
-    """A command sets up the process that it has for itself: logs to its own stderr, rare collections."""
-    root, thresholds = logging.getLogger(), gc.get_threshold()
-    handlers, level = root.handlers[:], root.level
-    try:
-        yield
-    finally:
-        root.handlers[:] = handlers
-        root.setLevel(level)
-        gc.set_threshold(*thresholds)
-        gc.unfreeze()
-
-
 class Replay:
     """Runs the command against servers."""
 
@@ -57,11 +39,9 @@ class Replay:
 
     def __call__(self, *arguments: str, status: int = 0) -> str:
         """What it says on stdout, or on stderr if the status that it must end with is not 0."""
-        command = ["replay", *arguments]
-        with _process_as_it_was():
-            done = CliRunner().invoke(command_line(command), command, env=environment(self._settings))
-        assert done.exit_code == status, (arguments, done.exit_code, done.output, done.exception)
-        return done.stderr if status else done.stdout
+        ended = run_command(["replay", *arguments], environment(self._settings))
+        assert ended.status == status, (arguments, ended)
+        return ended.err if status else ended.text
 
     def process(self, *arguments: str, status: int = 0, **more: str) -> str:
         """The same as a process of its own, with `more` in its environment."""

@@ -1,4 +1,4 @@
-"""Another installation on a log of its own: its own Kafka, a keyspace of its own, every agent a real process."""
+"""Another installation: a log and a keyspace of its own on the same servers, every agent a real process."""
 
 from __future__ import annotations
 
@@ -10,16 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pytest
 from confluent_kafka import TopicPartition
 
 from infra.settings import Settings
-from infra.stack.addresses import settings_env
 from schemas.codec import decode
 from tests.fakes.cassandra_rows import own_keyspace
+from tests.integration.prefixed import prefixed
 from tests.integration.replay.commands import Replay
 from tests.integration.stream_workers import StreamProcess
-from tests.stack_fixture import running_servers, settings_of
 from topics.admin import create_topics
 from topics.catalogue import CONVERSATION_EVENTS, GENERATION_OUTCOMES, catalogue
 from topics.clients import open_consumer
@@ -86,24 +84,17 @@ class SecondLog:
 
 
 @asynccontextmanager
-async def second_log(servers: Settings, folder: Path) -> AsyncIterator[SecondLog]:
-    """With its topics made, and no agents yet. Cassandra and Redis are those of `servers`."""
-    elsewhere = servers.model_copy(update={"kafka": servers.kafka.model_copy(update={"bootstrap": ""})})
-    with ExitStack() as stack:
-        with pytest.MonkeyPatch.context() as patch:
-            for name, value in settings_env(elsewhere).items():
-                patch.setenv(name, value)
-            await asyncio.to_thread(stack.enter_context, running_servers(folder / "state", kept=False))
-        kafka = settings_of(folder / "state").kafka
-        async with own_keyspace(servers.model_copy(update={"kafka": kafka})) as (settings, _):
-            topics = catalogue()
-            await asyncio.to_thread(create_topics, settings.kafka.client_properties(), topics)
-            producer = LogProducer(settings.kafka.client_properties(), topics, client_id="test")
-            await producer.start()
-            try:
-                yield SecondLog(settings, producer, Replay(settings))
-            finally:
-                await producer.aclose()
+async def second_log(servers: Settings) -> AsyncIterator[SecondLog]:
+    """With its topics made, and no agents yet."""
+    async with own_keyspace(prefixed(servers, "second")) as (settings, _):
+        topics = catalogue()
+        await asyncio.to_thread(create_topics, settings.kafka.client_properties(), topics)
+        producer = LogProducer(settings.kafka.client_properties(), topics, client_id="test")
+        await producer.start()
+        try:
+            yield SecondLog(settings, producer, Replay(settings))
+        finally:
+            await producer.aclose()
 
 
 @contextmanager

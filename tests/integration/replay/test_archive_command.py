@@ -19,6 +19,7 @@ from confluent_kafka import TopicPartition
 from infra.settings import Settings
 from tests.archived import flat
 from tests.eventually import eventually_sync
+from tests.in_process import Ended, run_command
 from tests.scratch_topic import ScratchTopic, scratch_topic
 from topics.archive.objects import open_objects
 from topics.archive.reading import SegmentArchive
@@ -37,28 +38,27 @@ class Command:
         self.topic = topic
         self.url = f"file://{folder}"
         self.folder = folder
-        self._argv = [sys.executable, "-m", "infra.cli", "replay", "archive", topic.name]
+        self._arguments = ["replay", "archive", topic.name]
         self._environment = {
-            **os.environ,
             "VERBATIM_KAFKA__BOOTSTRAP": settings.kafka.bootstrap,
             "VERBATIM_KAFKA__PREFIX": settings.kafka.prefix,
             "VERBATIM_ARCHIVE__URL": self.url,
             "VERBATIM_ARCHIVE__SEGMENT_BYTES": "8192",
         }
 
-    def run(self, *options: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [*self._argv, *options], cwd=ROOT, env=self._environment, capture_output=True, text=True, timeout=120
-        )
+    def run(self, *options: str) -> Ended:
+        return run_command([*self._arguments, *options], self._environment)
 
     def facts(self, *options: str) -> list[dict[str, Any]]:
         """What it says with --json; it must have gone well."""
         ended = self.run("--json", *options)
-        assert ended.returncode == 0, ended.stderr
-        return [json.loads(line) for line in ended.stdout.splitlines()]
+        assert ended.status == 0, ended.err
+        return [json.loads(line) for line in ended.out.splitlines()]
 
     def start(self, *options: str) -> subprocess.Popen[bytes]:
-        return subprocess.Popen([*self._argv, *options], cwd=ROOT, env=self._environment)
+        """The same as a process."""
+        command = [sys.executable, "-m", "infra.cli", *self._arguments, *options]
+        return subprocess.Popen(command, cwd=ROOT, env={**os.environ, **self._environment})
 
     def archive(self) -> SegmentArchive:
         return SegmentArchive(open_objects(self.url), cluster_id(self.topic.properties))
@@ -160,14 +160,14 @@ def test_damage_ends_the_check_and_stops_the_trimming(command: Command) -> None:
     name, first = f"{topic.name}/1/{damaged.name}", int(damaged.name.split("-")[0])
 
     ended = command.run("--check")
-    assert ended.returncode == 1
-    assert f"{topic.name}[0]: 0 to 1,000 are whole" in ended.stdout
-    assert f"the archive is damaged at {name}, offset {first}: its bytes were changed" in ended.stdout
-    assert ended.stderr == "verbatim: the archive is damaged in 1 of 2 partitions\n"
+    assert ended.status == 1
+    assert f"{topic.name}[0]: 0 to 1,000 are whole" in ended.text
+    assert f"the archive is damaged at {name}, offset {first}: its bytes were changed" in ended.text
+    assert ended.err == "verbatim: the archive is damaged in 1 of 2 partitions\n"
 
     ended = command.run("--trim", "0s")
-    assert ended.returncode == 1
-    assert f"the archive is damaged at {name}, offset {first}: its bytes were changed" in ended.stderr
+    assert ended.status == 1
+    assert f"the archive is damaged at {name}, offset {first}: its bytes were changed" in ended.err
     with closing(Log(topic.properties)) as log:
         assert log.held(topic.partitions)[0][topic.name, 1] == 0
 
@@ -182,8 +182,8 @@ def test_what_the_archive_holds_otherwise_than_the_topic_is_never_trimmed(comman
     assert list(archive_records(archive, topic.name, 0, [records], 0, 100, 1_000_000))
     for option in ("--check", "--trim=0s"):
         ended = command.run(option)
-        assert ended.returncode == 1
-        said = ended.stdout + ended.stderr
+        assert ended.status == 1
+        said = ended.text + ended.err
         assert f"damaged at {topic.name}/0, offset 0: the archive and the topic hold different" in said
     with closing(Log(topic.properties)) as log:
         assert set(log.held(topic.partitions)[0].values()) == {0}
@@ -202,6 +202,6 @@ def test_what_the_archive_holds_otherwise_than_the_topic_is_never_trimmed(comman
 )
 def test_a_mistake_is_one_clear_line_and_changes_nothing(command: Command, options: tuple[str, ...], said: str) -> None:
     ended = command.run(*(option.replace("TOPIC", command.topic.name) for option in options))
-    assert ended.returncode == 1
-    assert said in ended.stderr and ended.stderr.count("\n") == 1 and ended.stdout == ""
+    assert ended.status == 1
+    assert said in ended.err and ended.err.count("\n") == 1 and ended.text == ""
     assert not list(command.folder.rglob("*.*"))

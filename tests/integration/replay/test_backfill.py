@@ -108,7 +108,7 @@ async def test_a_wrong_price_is_put_right_and_nothing_is_deleted(ground: Ground)
     wrong = {one.turn.generation_id: one.cost_micros for one in ground.outcomes}
 
     with agent_process(ground.settings, "infra.processes.projector", ground.folder / "projector.log"):
-        ground.replay.process(*run, status=EXIT_STATUS, VERBATIM_CRASHPOINT="backfill.before_diary")
+        ground.replay.process(*run, status=EXIT_STATUS, VERBATIM_CRASHPOINT="backfill.before_log")
         assert "covers 0 of" in ground.replay("backfill", "diff", name, status=1)
         assert "covers 0 of" in ground.replay("backfill", "promote", name, "--yes", status=1)
         assert f"{name}: " in ground.replay(*run)
@@ -165,7 +165,7 @@ async def test_a_promotion_that_another_overtook_asks_to_look_again(ground: Grou
     ground.replay("backfill", "diff", first)
     ground.replay("backfill", "promote", second, "--yes")
     refused = ground.replay("backfill", "promote", first, "--yes", status=1)
-    assert second in refused and "look at" in refused
+    assert second in refused and f"run `backfill diff {first}` again" in refused
     assert ground.replay.json("backfill", "diff", first)["overtaken_by"] == [second]
     assert "is promoted: " in ground.replay("backfill", "promote", first, "--yes")
 
@@ -178,7 +178,7 @@ async def test_mistakes_are_one_line_and_change_nothing(ground: Ground) -> None:
     bad = ground.folder / "bad.toml"
     bad.write_text("[[model]]\nid = 'm'\nprice = { version = '1', input = 'x', output = 1 }\n")
     assert "bad.toml:3:" in replay(*run, "--prices", str(bad), status=1)
-    assert "has not come yet" in replay(*run, *prices, "--to", future, status=1)
+    assert "is in the future" in replay(*run, *prices, "--to", future, status=1)
     assert "there is nothing to do" in replay(*run, *prices, "--from", "now", status=1)
     assert "beyond the end" in replay(*run, *prices, "--to", f"{GENERATION_OUTCOMES}:0=999999999", status=1)
     same = ground.prices(replace(RIGHT, version=WRONG.version), "same.toml")

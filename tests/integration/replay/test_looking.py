@@ -1,4 +1,4 @@
-"""`./verbatim replay stream|lag|offsets|topics|schemas` as processes, on a real log with its projections."""
+"""`./verbatim replay stream|lag|offsets|topics|schemas` on a real log with its projections."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ import pytest_asyncio
 
 from infra.settings import Settings
 from tests.eventually import eventually
+from tests.in_process import Ended, run_beside
 from tests.integration.api_process import free_port
 from tests.integration.api_running import Running, whole_api
 from tests.unit.api.sse_text import events_of
@@ -33,39 +34,35 @@ async def running(servers: Settings, tmp_path_factory: pytest.TempPathFactory) -
         yield running
 
 
-class Ended:
-    """A command that has ended."""
-
-    def __init__(self, status: int, out: bytes, said: bytes) -> None:
-        self.status, self.out, self.said = status, out, said.decode()
-
-    @property
-    def lines(self) -> list[dict[str, Any]]:
-        """Its output, one JSON object a line."""
-        return [json.loads(line) for line in self.out.splitlines()]
-
-
-async def replay(settings: Settings, *arguments: str, cassandra: bool = True) -> Ended:
-    """`./verbatim replay …`; without `cassandra` it is told of one that does not answer."""
-    process = await begin(settings, *arguments, cassandra=cassandra)
-    out, said = await process.communicate()
-    return Ended(process.returncode or 0, out, said)
-
-
-async def begin(settings: Settings, *arguments: str, cassandra: bool = True) -> asyncio.subprocess.Process:
+def environment(settings: Settings, *, cassandra: bool = True) -> dict[str, str]:
+    """What the command needs to find its servers; without `cassandra` it is told of one that does not answer."""
     store = settings.cassandra
-    environment = {
-        **os.environ,
+    return {
         "VERBATIM_KAFKA__BOOTSTRAP": settings.kafka.bootstrap or "",
         "VERBATIM_KAFKA__PREFIX": settings.kafka.prefix,
         "VERBATIM_CASSANDRA__CONTACT_POINTS": json.dumps(store.contact_points),
         "VERBATIM_CASSANDRA__PORT": str(store.port if cassandra else free_port()),
         "VERBATIM_CASSANDRA__KEYSPACE": store.keyspace,
     }
+
+
+async def replay(settings: Settings, *arguments: str, cassandra: bool = True) -> Ended:
+    """`./verbatim replay …`."""
+    return await run_beside(["replay", *arguments], environment(settings, cassandra=cassandra))
+
+
+async def begin(settings: Settings, *arguments: str) -> asyncio.subprocess.Process:
+    """The same as a process."""
     return await asyncio.create_subprocess_exec(
         sys.executable, "-m", "infra.cli", "replay", *arguments,
-        cwd=ROOT, env=environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        cwd=ROOT, env={**os.environ, **environment(settings)},
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
+
+
+def lines(ended: Ended) -> list[dict[str, Any]]:
+    """Its output, one JSON object a line."""
+    return [json.loads(line) for line in ended.out.splitlines()]
 
 
 async def said(running: Running, content: str) -> tuple[str, bytes]:
@@ -84,7 +81,7 @@ async def said(running: Running, content: str) -> tuple[str, bytes]:
 async def test_a_stream_comes_again_byte_for_byte(running: Running, content: str, cassandra: bool) -> None:
     generation, live = await said(running, content)
     again = await replay(running.settings, "stream", generation, cassandra=cassandra)
-    assert (again.status, again.said) == (0, "")
+    assert (again.status, again.err) == (0, "")
     assert sha256(again.out).hexdigest() == sha256(live).hexdigest()
 
 
@@ -99,7 +96,7 @@ async def test_the_openai_dialect_comes_again_too(running: Running) -> None:
         live = (await client.post("/v1/chat/completions", json=body)).content
     completion = json.loads(live.split(b"\n")[0][6:])["id"]
     again = await replay(running.settings, "stream", completion, "--openai", "--include-usage")
-    assert (again.status, again.said) == (0, "")
+    assert (again.status, again.err) == (0, "")
     assert again.out == live
 
 
@@ -126,7 +123,7 @@ async def test_one_that_runs_is_followed_to_its_end(running: Running) -> None:
             generation = events_of(live)[0].json["messageId"]
             so_far = await replay(running.settings, "stream", generation, "--no-follow")
             assert so_far.status == 1
-            assert "still runs: 1 chunks so far" in so_far.said and so_far.said.count("\n") == 1
+            assert "still runs: 1 chunks so far" in so_far.err and so_far.err.count("\n") == 1
             assert so_far.out == live
             process = await begin(running.settings, "stream", generation)
             assert process.stdout is not None and process.stderr is not None
@@ -144,7 +141,7 @@ MISTAKES = (
     (("stream", "no such\nthing"), "is not a generation id"),
     (("stream", "x", "--include-usage"), "--include-usage needs --openai"),
     (("offsets", "nothing"), "there is no topic 'nothing'. The topics are: account-events, "),
-    (("offsets", TOKEN_CHUNKS, "--at", "2999-01-01"), "has not come yet"),
+    (("offsets", TOKEN_CHUNKS, "--at", "2999-01-01"), "is in the future"),
     (("lag", "nothing"), "there is no topic 'nothing'"),
     (("schemas", "check", "--registry", "ftp://x"), "--registry needs the base URL"),
     (("schemas", "push", "--registry", "http://127.0.0.1:1"), "does not answer"),
@@ -152,11 +149,11 @@ MISTAKES = (
 
 
 async def test_a_mistake_is_one_clear_line(running: Running) -> None:
-    commands = [replay(running.settings, *arguments) for arguments, _ in MISTAKES]
-    for (_, says), ended in zip(MISTAKES, await asyncio.gather(*commands), strict=True):
+    for arguments, says in MISTAKES:
+        ended = await replay(running.settings, *arguments)
         assert (ended.status, ended.out) == (1, b"")
-        assert ended.said.startswith("verbatim: ") and ended.said.count("\n") == 1
-        assert says in ended.said
+        assert ended.err.startswith("verbatim: ") and ended.err.count("\n") == 1
+        assert says in ended.err
 
 
 async def test_lag_tells_how_far_everybody_is(running: Running) -> None:
@@ -164,10 +161,10 @@ async def test_lag_tells_how_far_everybody_is(running: Running) -> None:
 
     async def caught_up() -> Any:
         lag = await replay(running.settings, "lag", CONVERSATION_EVENTS, "--json", "--most", "0")
-        mine = [line for line in lag.lines if line["kind"] == "projection"]
-        assert {line["topic"] for line in lag.lines} <= {CONVERSATION_EVENTS}
+        mine = [line for line in lines(lag) if line["kind"] == "projection"]
+        assert {line["topic"] for line in lines(lag)} <= {CONVERSATION_EVENTS}
         assert {line["name"] for line in mine} >= {"messages v1 (live)", "conversations v1 (live)"}
-        for line in lag.lines:
+        for line in lines(lag):
             assert line["lag"] == line["end"] - line["at"] >= 0
             assert (line["oldest_age_s"] is None) <= (line["lag"] == 0 or line["below"] > 0)
         return all(line["lag"] == 0 for line in mine)
@@ -180,7 +177,7 @@ async def test_lag_tells_how_far_everybody_is(running: Running) -> None:
 async def test_offsets_tell_where_a_moment_lies(running: Running) -> None:
     await said(running, "say 3")
     found = await replay(running.settings, "offsets", TOKEN_CHUNKS, "--at", "365d", "--json")
-    (span,) = found.lines
+    (span,) = lines(found)
     assert span == {**span, "topic": TOKEN_CHUNKS, "partition": 0, "archive_first": None, "at": span["first"]}
     assert span["end"] > span["first"]
     table = await replay(running.settings, "offsets", TOKEN_CHUNKS, "--at", "now")
@@ -188,7 +185,7 @@ async def test_offsets_tell_where_a_moment_lies(running: Running) -> None:
 
 
 async def test_topics_are_listed_with_what_stands_in_them(running: Running) -> None:
-    found = {line["name"]: line for line in (await replay(running.settings, "topics", "--json")).lines}
+    found = {line["name"]: line for line in lines(await replay(running.settings, "topics", "--json"))}
     assert found[CONVERSATION_EVENTS]["retention_ms"] == -1
     assert found[TOKEN_CHUNKS]["records"] > 0
     assert "TokenChunk" in found[TOKEN_CHUNKS]["types"]
@@ -199,9 +196,9 @@ async def test_topics_are_listed_with_what_stands_in_them(running: Running) -> N
 
 async def test_the_schemas_hold_together_and_our_own_endpoint_has_them_all(running: Running) -> None:
     checked = await replay(running.settings, "schemas", "check", "--registry", running.api.url)
-    assert (checked.status, checked.said) == (0, "")
+    assert (checked.status, checked.err) == (0, "")
     assert b"the registry has them all" in checked.out
     pushed = await replay(running.settings, "schemas", "push", "--registry", running.api.url)
     assert pushed.status == 0 and pushed.out.startswith(b"0 schemas pushed, ")
-    listed = (await replay(running.settings, "schemas", "list", "--json")).lines
+    listed = lines(await replay(running.settings, "schemas", "list", "--json"))
     assert listed[0] == {**listed[0], "id": 1, "subject": "verbatim.ConversationStarted", "version": 1}

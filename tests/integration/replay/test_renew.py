@@ -36,7 +36,7 @@ async def older(servers: Settings, folder: Path) -> AsyncIterator[Ground]:
     async with ground_in(servers, folder) as ground:
         await make_older(ground.session, ground.keyspace)
         behind = await migrate(ground.settings)
-        assert behind == ("messages", "usage")
+        assert behind == ("messages", "generations", "usage")
         async with projecting(ground.settings, ground.session):
             first = await ground.chat(ground.conversation("home"), "first")
             await ground.settled(first)
@@ -60,10 +60,10 @@ async def test_tables_of_an_older_definition_are_read_and_then_made_anew(servers
         finally:
             await asyncio.to_thread(log.close)
         assert code == 0
-        assert (tmp_path / "said").read_text() == "messages, usage rebuilt\n"
+        assert (tmp_path / "said").read_text() == "messages, generations, usage rebuilt\n"
         assert await migrate(ground.settings) == ()
         live = await read_pointers(ground.session, ground.keyspace)
-        assert (live["messages"], live["usage"], live["conversations"]) == (2, 2, 1)
+        assert [live[name] for name in ("messages", "generations", "usage", "conversations")] == [2, 2, 2, 1]
         # What is said now is in both, so that one can go back.
         second = await ground.chat(conversation, "second")
         await ground.settled(second)
@@ -98,7 +98,7 @@ async def test_as_a_process_it_may_be_killed_and_goes_on(servers: Settings, tmp_
         assert await _process(ground) == 0
         assert await behind_now(ground.session, ground.keyspace) == ()
         live = await read_pointers(ground.session, ground.keyspace)
-        assert (live["messages"], live["usage"]) == (2, 2)
+        assert (live["messages"], live["generations"], live["usage"]) == (2, 2, 2)
 
 
 async def _process(ground: Ground, crash_point: str = "") -> int:

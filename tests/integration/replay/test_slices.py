@@ -20,7 +20,7 @@ from infra.ids import draw_id
 from infra.models.catalogue import ModelCatalogue
 from infra.settings import Settings
 from schemas import ids
-from schemas.codec import UndecodableRecord, decode
+from schemas.codec import UndecodableRecord
 from schemas.conversation import PromptSubmitted
 from schemas.envelope import Envelope, Position
 from schemas.generation import GenerationRequested
@@ -84,7 +84,7 @@ async def incident(servers: Settings, tmp_path_factory: pytest.TempPathFactory) 
         await judged_and_billed(running, conversation)
         replay = Replay(running.settings)
         told = replay("export", str(folder / "s"), "--conversation", conversation, "--conversation", stuck)
-        assert "prompts and answers in the clear" in told
+        assert "prompts and answers in plain text" in told
         yield Incident(conversation, stuck, folder / "s", messages, streams, replay)
 
 
@@ -147,7 +147,7 @@ async def judged_and_billed(running: Running, conversation: str) -> None:
         if message.key() != conversation.encode():
             continue
         try:
-            outcome = decode(message.value())
+            outcome = GENERATION_OUTCOMES.decode(message.value())
         except UndecodableRecord:
             continue
         turn, envelope = outcome.turn, Envelope(draw_id(), now_us(), None, "r", "system:test")
@@ -169,8 +169,8 @@ async def judged_and_billed(running: Running, conversation: str) -> None:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def laptop(servers: Settings, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[SecondLog]:
-    async with second_log(servers, tmp_path_factory.mktemp("laptop")) as there:
+async def laptop(servers: Settings) -> AsyncIterator[SecondLog]:
+    async with second_log(servers) as there:
         yield there
 
 
@@ -193,7 +193,7 @@ async def test_what_is_wrong_changes_nothing(incident: Incident, laptop: SecondL
     assert "lies after --to" in incident.replay(
         "export", str(tmp_path / "e"), "--from", "now", "--to", "1h ago", status=1
     )
-    assert "has not come yet" in incident.replay("export", str(tmp_path / "e"), "--from", "2100-01-01", status=1)
+    assert "is in the future" in incident.replay("export", str(tmp_path / "e"), "--from", "2100-01-01", status=1)
     away = Replay(
         laptop.settings.model_copy(
             update={"kafka": laptop.settings.kafka.model_copy(update={"bootstrap": "127.0.0.1:1"})}

@@ -36,7 +36,7 @@ async def test_a_newer_record_stops_its_readers_until_an_operator_sets_it_aside(
     for wrong, why in (
         ("nowhere:0@1", "has no nowhere:0"),
         (f"{CONVERSATION_EVENTS}:0@999999999", "holds"),
-        ("x", "no place"),
+        ("x", "is not a place"),
     ):
         assert why in ground.replay.process("dlq", "park", wrong, status=1)
     assert "streams.projections" in ground.replay.process("dlq", "park", place)

@@ -11,7 +11,7 @@ from infra.ids import draw_id
 from infra.settings import Settings
 from schemas.control import CancelRequested
 from tests.eventually import eventually_sync
-from tests.integration.topics.writing import Doorbells, catalogue_of, keys_of, producing
+from tests.integration.topics.writing import CancelNotices, catalogue_of, keys_of, producing
 from topics.admin import create_topics
 from topics.clients import open_admin
 from topics.topic import Topic
@@ -24,9 +24,9 @@ def kafka(servers: Settings, request: pytest.FixtureRequest) -> dict[str, str]:
 
 
 @pytest.fixture
-def topic(kafka: dict[str, str]) -> Iterator[Doorbells]:
+def topic(kafka: dict[str, str]) -> Iterator[CancelNotices]:
     """A topic of its own with two partitions."""
-    name: Doorbells = Topic(f"test-{draw_id()}", CancelRequested)
+    name: CancelNotices = Topic(f"test-{draw_id()}", CancelRequested)
     create_topics(kafka, catalogue_of(name))
     admin = open_admin({**kafka})
     eventually_sync(lambda: name in admin.list_topics(timeout=10).topics)

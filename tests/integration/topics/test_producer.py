@@ -13,7 +13,7 @@ from schemas.control import CancelRequested
 from schemas.envelope import Position
 from tests.eventually import eventually
 from tests.generation_logs import envelope
-from tests.integration.topics.writing import RECORD, Doorbells, catalogue_of, producing
+from tests.integration.topics.writing import RECORD, CancelNotices, catalogue_of, producing
 from topics.catalogue import Catalogue
 from topics.errors import LogUnavailable, RecordRefused
 from topics.headers import headers_of
@@ -25,7 +25,7 @@ from topics.topic import Topic
 pytestmark = pytest.mark.stack
 
 
-async def test_send_answers_where_the_record_stands(kafka: dict[str, str], topic: Doorbells) -> None:
+async def test_send_answers_where_the_record_stands(kafka: dict[str, str], topic: CancelNotices) -> None:
     topics = catalogue_of(topic, seams=(1,))
     async with producing(kafka, topics) as log:
         placed = [(key, await log.send(topic, key, RECORD)) for key in ["a", "b", "a", "c", "ä🦉", "a"]]
@@ -39,7 +39,7 @@ async def test_send_answers_where_the_record_stands(kafka: dict[str, str], topic
 
 
 async def test_many_at_once_keep_their_order_and_every_acknowledgement_comes_once(
-    kafka: dict[str, str], topic: Doorbells
+    kafka: dict[str, str], topic: CancelNotices
 ) -> None:
     topics, told = catalogue_of(topic), []
     async with producing(kafka, topics, linger_ms=1) as log:
@@ -58,7 +58,9 @@ async def test_many_at_once_keep_their_order_and_every_acknowledgement_comes_onc
         assert written == [b"%d" % n for n, _ in mine]
 
 
-async def test_a_callback_that_fails_is_reported_and_hinders_nobody(kafka: dict[str, str], topic: Doorbells) -> None:
+async def test_a_callback_that_fails_is_reported_and_hinders_nobody(
+    kafka: dict[str, str], topic: CancelNotices
+) -> None:
     reported: list[BaseException] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: reported.append(context["exception"]))
     told: list[int] = []
@@ -74,7 +76,7 @@ async def test_a_callback_that_fails_is_reported_and_hinders_nobody(kafka: dict[
 
 
 async def test_a_record_above_its_topics_limit_is_refused_and_nothing_is_produced(
-    kafka: dict[str, str], topic: Doorbells
+    kafka: dict[str, str], topic: CancelNotices
 ) -> None:
     async with producing(kafka, catalogue_of(topic)) as log:
         with pytest.raises(RecordRefused, match="too large"):
@@ -86,7 +88,7 @@ async def test_a_record_above_its_topics_limit_is_refused_and_nothing_is_produce
         assert log.in_flight == 0
 
 
-async def test_what_the_broker_refuses_is_no_outage(kafka: dict[str, str], topic: Doorbells) -> None:
+async def test_what_the_broker_refuses_is_no_outage(kafka: dict[str, str], topic: CancelNotices) -> None:
     # Another catalogue than the broker's: the check lets it through, the broker does not.
     generous = Catalogue({topic: TopicSpec(topic, "key", (), 2, DAY_MS, "tests", 8 * 2**20)})
     async with producing(kafka, generous) as log:
@@ -96,7 +98,7 @@ async def test_what_the_broker_refuses_is_no_outage(kafka: dict[str, str], topic
         assert (await log.send(topic, "a", RECORD)).offset == 0
 
 
-async def test_a_topic_that_is_not_in_the_catalogue_is_a_key_error(kafka: dict[str, str], topic: Doorbells) -> None:
+async def test_a_topic_that_is_not_in_the_catalogue_is_a_key_error(kafka: dict[str, str], topic: CancelNotices) -> None:
     async with producing(kafka, catalogue_of(topic)) as log:
         with pytest.raises(KeyError):
             log.fire("elsewhere", "a", b"1")
@@ -123,7 +125,7 @@ async def test_the_queue_is_bounded(away: dict[str, str]) -> None:
     assert await log.aclose(0.1) == 10
 
 
-async def test_a_send_that_is_given_up_does_not_disturb_the_others(kafka: dict[str, str], topic: Doorbells) -> None:
+async def test_a_send_that_is_given_up_does_not_disturb_the_others(kafka: dict[str, str], topic: CancelNotices) -> None:
     async with producing(kafka, catalogue_of(topic), linger_ms=100) as log:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.01):

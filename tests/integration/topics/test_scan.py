@@ -17,6 +17,7 @@ from topics.clients import open_admin
 from topics.consumer import assigned_consumer
 from topics.errors import LogUnavailable, OutOfRange
 from topics.scan import fold_generation, scan, watermarks
+from topics.topic import Topic
 
 pytestmark = pytest.mark.stack
 
@@ -106,8 +107,9 @@ async def test_one_generation_is_folded_from_among_others_and_damage(kafka: dict
             producer.fire(topic, neighbour, encode(chunk("a", 1, "of somebody else's")))
             producer.fire(topic, mine, encode(RECORD))
     end = (await asyncio.to_thread(watermarks, kafka, topic, 0))[1]
-    fold = await asyncio.to_thread(fold_generation, kafka, topic, mine, "generation", Position(5, 0, 1), end)
+    chunks: Topic[GenerationRecord] = Topic(topic, GenerationRecord)
+    fold = await asyncio.to_thread(fold_generation, kafka, chunks, mine, "generation", Position(5, 0, 1), end)
     assert (fold.text, fold.number, fold.end) == ("<a1><b2>", 2, log[5])
     assert fold.end_position == Position(5, 0, 1 + 5 * 4)
-    nothing = await asyncio.to_thread(fold_generation, kafka, topic, mine, "another", Position(5, 0, 0), end)
+    nothing = await asyncio.to_thread(fold_generation, kafka, chunks, mine, "another", Position(5, 0, 0), end)
     assert (nothing.turn, nothing.text) == (None, "")

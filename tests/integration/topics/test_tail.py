@@ -11,7 +11,7 @@ import pytest
 from confluent_kafka import Message
 
 from tests.eventually import eventually
-from tests.integration.topics.writing import RECORD, Doorbells, catalogue_of, keys_of, producing
+from tests.integration.topics.writing import RECORD, CancelNotices, catalogue_of, keys_of, producing
 from topics.clients import open_producer
 from topics.errors import FatalLogError, LogUnavailable
 from topics.tail import Tail
@@ -45,7 +45,7 @@ async def tailing(kafka: dict[str, str], topic: str, seen: Any, **options: Any) 
 
 
 async def test_a_tail_sees_everything_appended_after_it_started_in_order(
-    kafka: dict[str, str], topic: Doorbells
+    kafka: dict[str, str], topic: CancelNotices
 ) -> None:
     topics, seen = catalogue_of(topic), Seen()
     async with producing(kafka, topics) as log:
@@ -64,7 +64,7 @@ async def test_a_tail_sees_everything_appended_after_it_started_in_order(
         await tail.aclose()
 
 
-async def test_a_tail_begins_where_it_is_told_to(kafka: dict[str, str], topic: Doorbells) -> None:
+async def test_a_tail_begins_where_it_is_told_to(kafka: dict[str, str], topic: CancelNotices) -> None:
     topics, seen = catalogue_of(topic), Seen()
     key = keys_of(topics, topic, 1, 1)[0]
     async with producing(kafka, topics) as log:
@@ -78,7 +78,7 @@ async def test_a_tail_begins_where_it_is_told_to(kafka: dict[str, str], topic: D
                 tail.position(7)
 
 
-async def test_a_position_is_a_lower_bound_of_what_comes_next(kafka: dict[str, str], topic: Doorbells) -> None:
+async def test_a_position_is_a_lower_bound_of_what_comes_next(kafka: dict[str, str], topic: CancelNotices) -> None:
     topics, seen = catalogue_of(topic), Seen()
     async with producing(kafka, topics) as log, tailing(kafka, topic, seen) as tail:
         for _ in range(50):
@@ -87,7 +87,7 @@ async def test_a_position_is_a_lower_bound_of_what_comes_next(kafka: dict[str, s
 
 
 async def test_a_busy_loop_gets_its_records_in_few_batches_and_loses_none(
-    kafka: dict[str, str], topic: Doorbells
+    kafka: dict[str, str], topic: CancelNotices
 ) -> None:
     topics, seen = catalogue_of(topic), Seen()
     async with producing(kafka, topics) as log, tailing(kafka, topic, seen):
@@ -104,7 +104,7 @@ async def test_a_busy_loop_gets_its_records_in_few_batches_and_loses_none(
     assert max(seen.batches) <= 2000
 
 
-async def test_an_error_in_the_reader_ends_the_tail_and_is_told(kafka: dict[str, str], topic: Doorbells) -> None:
+async def test_an_error_in_the_reader_ends_the_tail_and_is_told(kafka: dict[str, str], topic: CancelNotices) -> None:
     def failing(batch: list[Message]) -> None:
         raise LookupError("reader")
 
@@ -115,7 +115,7 @@ async def test_an_error_in_the_reader_ends_the_tail_and_is_told(kafka: dict[str,
                 await tail.failed()
 
 
-async def test_a_tail_outside_the_log_ends_with_an_error(kafka: dict[str, str], topic: Doorbells) -> None:
+async def test_a_tail_outside_the_log_ends_with_an_error(kafka: dict[str, str], topic: CancelNotices) -> None:
     async with tailing(kafka, topic, Seen(), from_offsets={0: 500}) as tail:
         with pytest.raises(FatalLogError):
             async with asyncio.timeout(10):

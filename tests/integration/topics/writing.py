@@ -13,7 +13,7 @@ from topics.producer import LogProducer
 from topics.spec import DAY_MS, TopicSpec
 from topics.topic import Topic
 
-Doorbells = Topic[CancelRequested]
+CancelNotices = Topic[CancelRequested]
 RECORD = CancelRequested(envelope(), "g", "c", "cancelled")
 
 

@@ -112,7 +112,8 @@ class MemoryLog:
         partition = TOPICS.partition(topic, key)
         records = self.partitions.setdefault((topic, partition), [])
         # What users did was appended when it occurred; other times are the same in every test, so those are not.
-        at_ms = decode(value).envelope.occurred_at_us // 1000 if topic == CONVERSATION_EVENTS else now_ms()
+        is_said = topic == CONVERSATION_EVENTS
+        at_ms = CONVERSATION_EVENTS.decode(value).envelope.occurred_at_us // 1000 if is_said else now_ms()
         record = MemoryRecord((topic, partition, len(records)), key.encode(), value, at_ms + self.ahead_ms)
         records.append(record)
         for tailed, on_batch in self._tails:
@@ -134,7 +135,7 @@ class MemoryLog:
             raise LogUnavailable("down")
         fold = GenerationFold()
         for record in self.partitions.get((TOKEN_CHUNKS, tail.partition), [])[tail.offset : stop]:
-            event = decode(record.value())
+            event = TOKEN_CHUNKS.decode(record.value())
             if record.key() == conversation_id.encode() and generation_of(event) == generation_id:
                 fold.apply(event, Position(tail.epoch, tail.partition, record.offset()))
         return fold

@@ -24,7 +24,6 @@ from schemas.conversation import (
     ConversationStarted,
     FeedbackGiven,
     PromptSubmitted,
-    RegenerateRequested,
 )
 from schemas.envelope import Position
 from schemas.outcome import (
@@ -33,6 +32,7 @@ from schemas.outcome import (
     GenerationFailed,
     Outcome,
 )
+from schemas.turns import Command
 from tests.fakes.naive_branch import naive_branch
 from tests.unit.api.memory_accounts import MemoryAccounts
 from tests.unit.api.memory_log import MemoryLog, turn_of
@@ -170,7 +170,7 @@ class MemoryReads(MemoryAccounts):
                 event.tail,
             )
             for event, at in reversed(self._events(CONVERSATION_EVENTS))
-            if isinstance(event, PromptSubmitted | RegenerateRequested) and event.conversation_id == conversation_id
+            if isinstance(event, Command) and event.conversation_id == conversation_id
         ]
         return [turn for turn in found if before is None or turn.cause < before][:limit]
 
@@ -190,7 +190,7 @@ class MemoryReads(MemoryAccounts):
             return rows
         outcomes = self._outcomes()
         for order, (event, _) in enumerate(self._events(CONVERSATION_EVENTS)):
-            if not isinstance(event, PromptSubmitted | RegenerateRequested) or event.conversation_id != conversation_id:
+            if not isinstance(event, Command) or event.conversation_id != conversation_id:
                 continue
             if event.generation_id in {row.message_id for row in rows}:
                 continue
@@ -218,7 +218,7 @@ class MemoryReads(MemoryAccounts):
 
     async def generation(self, generation_id: str) -> GenerationRow | None:
         for event, at in self._events(CONVERSATION_EVENTS):
-            if isinstance(event, PromptSubmitted | RegenerateRequested) and event.generation_id == generation_id:
+            if isinstance(event, Command) and event.generation_id == generation_id:
                 if self._deleted(event.conversation_id):
                     return None
                 turn = turn_of(event, at)

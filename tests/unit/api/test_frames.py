@@ -13,7 +13,6 @@ from api.openai.shapes import ChunkFrames
 from api.streaming.feed import Feed
 from api.streaming.frames import EventFrames, Frames
 from api.streaming.sources import FinishedSource, Source, text_of
-from schemas.codec import decode
 from schemas.envelope import Position
 from schemas.generation import Failure
 from tests.record_strategies import AWKWARD_TEXTS
@@ -53,7 +52,7 @@ def played(
 
     def take(records: Iterable[MemoryRecord]) -> None:
         for record in records:
-            feed.take(decode(record.value()), Position(0, 0, record.offset()))
+            feed.take(TOKEN_CHUNKS.decode(record.value()), Position(0, 0, record.offset()))
 
     log.tail(TOKEN_CHUNKS, take)
     attempt = Attempt(log, TURN)

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from openai.types.chat import ChatCompletion
 
-from api.openai.requests import MOST_ANNOTATIONS, MOST_MESSAGES, MOST_PARTS, ChatCompletionRequest, stated
+from api.openai.requests import MAX_ANNOTATIONS, MAX_MESSAGES, MAX_PARTS, ChatCompletionRequest, stated
 from schemas.conversation import ChatMessage, PromptSubmitted
 from schemas.generation import Failure
 from tests.unit.api.memory_log import Attempt
@@ -109,16 +109,16 @@ async def test_mistakes_are_told_in_plain_words(alice: httpx.AsyncClient, messag
     ("fields", "param", "said"),
     [
         ({"messages": []}, "messages", "fewer than 1 entries"),
-        ({"messages": [HI] * (MOST_MESSAGES + 1)}, "messages", f"more than {MOST_MESSAGES} entries"),
+        ({"messages": [HI] * (MAX_MESSAGES + 1)}, "messages", f"more than {MAX_MESSAGES} entries"),
         (
-            {"messages": [{"role": "user", "content": [{"type": "text", "text": ""}] * (MOST_PARTS + 1)}]},
+            {"messages": [{"role": "user", "content": [{"type": "text", "text": ""}] * (MAX_PARTS + 1)}]},
             "messages[0].content",
-            f"more than {MOST_PARTS} entries",
+            f"more than {MAX_PARTS} entries",
         ),
         (
-            {"messages": [{**HI, "annotations": [1] * (MOST_ANNOTATIONS + 1)}]},
+            {"messages": [{**HI, "annotations": [1] * (MAX_ANNOTATIONS + 1)}]},
             "messages[0].annotations",
-            f"more than {MOST_ANNOTATIONS} entries",
+            f"more than {MAX_ANNOTATIONS} entries",
         ),
         ({"metadata": {str(n): "x" for n in range(17)}}, "metadata", "more than 16 entries"),
         ({"metadata": {"k": "v" * 513}}, "metadata.k", "longer than 512 characters"),

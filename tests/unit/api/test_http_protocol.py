@@ -102,7 +102,7 @@ async def test_an_answer_that_is_not_taken_is_given_up_by_the_system() -> None:
 
 
 async def test_a_head_without_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http_protocol, "MOST_HEAD_BYTES", 1000)
+    monkeypatch.setattr(http_protocol, "MAX_HEAD_BYTES", 1000)
     protocol, wire = connection()
     protocol.data_received(HEAD + b"X: ")
     for _ in range(10):

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from api.turns import openings
+from api.turns import joining
 from schemas.conversation import PromptSubmitted
 from tests.unit.api.memory_log import Attempt
 from tests.unit.api.world import World
@@ -167,7 +167,7 @@ async def test_a_repeat_that_was_begun_while_it_looked_around_joins_it(
     path = f"/api/v1/conversations/{(await alice.post('/api/v1/conversations', json={})).json()['id']}/messages"
     world.recorded = False
     first = await alice.post(path, json={"content": "x"}, headers=KEY)
-    look, looks = openings.find_repeat, iter([True])
+    look, looks = joining.find_repeat, iter([True])
 
     async def too_early(*arguments: Any) -> Any:
         return None if next(looks, False) else await look(*arguments)

@@ -7,7 +7,7 @@ import struct
 import pytest
 
 from api.access.auth import hash_of
-from api.access.key_cache import MOST_MISSED, KeyCache
+from api.access.key_cache import MAX_MISSED, KeyCache
 from infra.cassandra import StoreUnavailable
 from projections.accounts.queries import ApiKeyRow
 from schemas import ids
@@ -98,9 +98,9 @@ async def test_guesses_push_out_nothing_but_guesses() -> None:
     scene = Scene()
     scene.log.append(ACCOUNT_EVENTS, USER, CREATED)
     assert await scene.holder() == USER
-    for number in range(MOST_MISSED + 10):
+    for number in range(MAX_MISSED + 10):
         await scene.cache.principal(f"{number:064}", f"10.0.{number // 250}.{number % 250}")
-    assert len(scene.cache._missed) == MOST_MISSED
+    assert len(scene.cache._missed) == MAX_MISSED
     scene.reads.asked = 0
     assert await scene.holder() == USER
     assert scene.reads.asked == 0

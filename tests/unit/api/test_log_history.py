@@ -13,7 +13,7 @@ from tests.unit.api.memory_log import TOPICS
 
 
 async def test_more_than_there_is_room_for_are_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(log_history, "MOST_WAITING", 0)
+    monkeypatch.setattr(log_history, "MAX_WAITING", 0)
     past = LogHistory(Settings(), TOPICS)
     with pytest.raises(Overloaded, match="0 history reads are already waiting"), history_errors():
         await past.look(lambda log, check: None)

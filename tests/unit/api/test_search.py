@@ -91,7 +91,7 @@ async def test_a_search_goes_on_where_its_budget_ended(
     world: World, alice: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch, turns: int
 ) -> None:
     monkeypatch.setattr(searching, "_FIRST_TURNS", 2)
-    monkeypatch.setattr(searching, "_MOST_TURNS", 2)
+    monkeypatch.setattr(searching, "_MAX_TURNS", 2)
     long_ago, recent = await begun(alice), await begun(alice)
     await said(alice, long_ago, "a needle")
     for number in range(9):

@@ -17,7 +17,7 @@ from api.streaming.pushed import PushedStream
 from api.streaming.readers import Reader, Readers
 from api.streaming.sse import EventStream
 from api.streaming.tail_hub import TailHub
-from api.turns.openings import Opened
+from api.turns.joining import Opened
 from tests.eventually import eventually
 from tests.unit.api import test_chat_completions as completions
 from tests.unit.api.memory_log import TOPICS, Attempt, MemoryLog

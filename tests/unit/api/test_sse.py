@@ -12,7 +12,7 @@ from api.http.metrics import DROPPED_READERS
 from api.openai.shapes import ChunkFrames
 from api.streaming import sse
 from api.streaming.frames import KEEP_ALIVE, EventFrames
-from api.streaming.readers import MOST_REVOKED, Readers
+from api.streaming.readers import MAX_REVOKED, Readers
 from api.streaming.sse import EventStream
 from api.streaming.tail_hub import TailHub
 from infra.clock import monotonic_s
@@ -83,7 +83,7 @@ async def test_frames_that_wait_leave_in_one_write() -> None:
 
 
 async def test_a_long_catch_up_leaves_in_bounded_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sse, "MOST_FRAMES", 10)
+    monkeypatch.setattr(sse, "MAX_FRAMES", 10)
     stage = Stage()
     stage.attempt.start()
     for _ in range(35):
@@ -237,7 +237,7 @@ async def test_a_key_that_is_revoked_before_its_stream_begins_has_none() -> None
 
 async def test_no_more_revoked_keys_are_remembered_than_a_process_can_hold() -> None:
     readers = Readers(heartbeat_s=15)
-    for number in range(MOST_REVOKED + 1):
+    for number in range(MAX_REVOKED + 1):
         readers.revoke(f"{number:064}")
     assert readers.enter(f"{0:064}").gone is None
     assert readers.enter(f"{1:064}").gone == "revoked"

@@ -63,7 +63,7 @@ async def test_one_feed_serves_all_readers_of_a_generation() -> None:
 async def test_conversations_without_readers_are_passed_over_undecoded(monkeypatch: pytest.MonkeyPatch) -> None:
     log = MemoryLog()
     hub_on(log)
-    monkeypatch.setattr(api.streaming.tail_hub, "decode", lambda value: pytest.fail("decoded"))
+    monkeypatch.setattr(TOKEN_CHUNKS, "decode", lambda value: pytest.fail("decoded"))
     Attempt(log, TURN).start().chunk("a").end()
 
 

@@ -10,7 +10,7 @@ import httpx
 import pytest
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from api.access import unknown_keys
+from api.access import key_cache, unknown_keys
 from api.access.auth import hash_of
 from api.access.key_cache import KeyCache, Principal
 from api.access.sessions import NONCE_BYTES
@@ -27,11 +27,12 @@ LIMIT = unknown_keys.MISSES_PER_MINUTE
 
 
 class Clock:
-    """What the accounts go by."""
+    """What the accounts and the key cache go by."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now_s = 1000.0
         monkeypatch.setattr(unknown_keys, "monotonic_s", lambda: self.now_s)
+        monkeypatch.setattr(key_cache, "monotonic_s", lambda: self.now_s)
 
 
 @pytest.fixture

@@ -29,9 +29,9 @@ from infra.settings import ApiSettings
 from schemas import ids
 from schemas.account import ApiKeyCreated
 from schemas.codec import decode
-from schemas.conversation import PromptSubmitted, RegenerateRequested
 from schemas.envelope import Envelope
 from schemas.generation import AttemptEnded, GenerationEnded
+from schemas.turns import Command
 from tests.unit.api.memory_history import MemoryHistory
 from tests.unit.api.memory_limiter import MemoryLimiter
 from tests.unit.api.memory_links import MemoryLinks
@@ -140,7 +140,7 @@ class World:
         """A worker (and the conversation agent) in no time: the first command of a generation is answered."""
         for record in records:
             command = decode(record.value())
-            if self.script is None or not isinstance(command, PromptSubmitted | RegenerateRequested):
+            if self.script is None or not isinstance(command, Command):
                 continue
             first = next(
                 (event, at)

@@ -14,9 +14,9 @@ from confluent_kafka import KafkaError
 
 import inference_workers.lookback
 import infra.clock
-from inference_workers.attempt import Attempt, Bench
-from inference_workers.custody import Delivery, Job
+from inference_workers.attempt import Attempt, WorkerContext
 from inference_workers.job_reader import Partition
+from inference_workers.job_table import Delivery, Job
 from inference_workers.lookback import Lookback
 from inference_workers.ports import EngineEvent, EngineRequest
 from inference_workers.publishing import Outlet
@@ -67,7 +67,8 @@ class MemoryLog:
 
     @property
     def letters(self) -> list[DeadLetter]:
-        return [decode(message.value()) for message in self.of(DEAD_LETTERS)]
+        letters = [DEAD_LETTERS.decode(message.value()) for message in self.of(DEAD_LETTERS)]
+        return [letter for letter in letters if isinstance(letter, DeadLetter)]
 
     @property
     def generation(self) -> list[Any]:
@@ -184,8 +185,8 @@ def job_record(**changed: Any) -> GenerationRequested:
     return replace(request, **changed)
 
 
-def a_bench(log: MemoryLog, engine: Any, worker: Callable[[Job], bool] = lambda job: True) -> Bench:
-    return Bench(
+def a_context(log: MemoryLog, engine: Any, worker: Callable[[Job], bool] = lambda job: True) -> WorkerContext:
+    return WorkerContext(
         engine=engine,
         models=ModelCatalogue((COUNTS,)),
         lookback=Lookback({}),
@@ -201,10 +202,10 @@ def attempted(log: MemoryLog, engine: Any, request: GenerationRequested | None =
     job = Job(request or job_record(), [Delivery(JOBS, 0, 0, 1)], old)
 
     async def main() -> None:
-        bench = a_bench(log, engine)
-        looking = asyncio.ensure_future(bench.lookback.run())
+        context = a_context(log, engine)
+        looking = asyncio.ensure_future(context.lookback.run())
         try:
-            await Attempt(bench, job, Position(0, 0, 0)).run()
+            await Attempt(context, job, Position(0, 0, 0)).run()
         finally:
             looking.cancel()
 
@@ -243,8 +244,8 @@ class Shop:
 
         async def whole() -> None:
             stop = asyncio.Event()
-            bench = a_bench(self.log, self.engine, lambda job: self.worker.still_owner(job))
-            self.worker = Worker(bench, self.log.topics, MemoryProducer(self.log), slots=2)
+            context = a_context(self.log, self.engine, lambda job: self.worker.still_owner(job))
+            self.worker = Worker(context, self.log.topics, MemoryProducer(self.log), slots=2)
             self.worker.attach(self.reader)  # type: ignore[arg-type]
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self.worker.run(stop, grace_s=0.1))

@@ -1,4 +1,4 @@
-"""Doorbells and outcomes: what they do to waiting, running and ended jobs, and to strangers'."""
+"""Cancel notices and outcomes: what they do to waiting, running and ended jobs, and to strangers'."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import Any, cast
 
 from confluent_kafka import Message
 
-from inference_workers.custody import Custody, Delivery, Interrupt, Job
-from inference_workers.signals import MAX_DOORBELLS, Signals
+from inference_workers.job_table import Delivery, Interrupt, Job, JobTable
+from inference_workers.signals import MAX_CANCEL_NOTICES, Signals
 from schemas.codec import encode
 from schemas.control import CancelRequested
 from schemas.conversation import Sampling
@@ -43,9 +43,9 @@ def arriving(*records: Record) -> list[Message]:
 
 class Desk:
     def __init__(self) -> None:
-        self.custody = Custody()
+        self.jobs = JobTable()
         self.finished: list[Job] = []
-        self.signals = Signals(self.custody, self.finished.append)
+        self.signals = Signals(self.jobs, self.finished.append)
         request = GenerationRequested(
             envelope=envelope(),
             turn=TURN,
@@ -65,7 +65,7 @@ class Desk:
         task = Task()
         if running:
             self.job.task = cast(Any, task)
-        self.custody.take(self.job)
+        self.jobs.take(self.job)
         return task
 
 
@@ -92,7 +92,7 @@ OUTCOME = Record(
 DAMAGED = Record(b"\x00damaged")
 
 
-def test_a_doorbell_stops_a_running_job_once() -> None:
+def test_a_cancel_notice_stops_a_running_job_once() -> None:
     desk = Desk()
     task = desk.held(running=True)
     desk.signals.on_control(arriving(DAMAGED, BELL, BELL))
@@ -101,7 +101,7 @@ def test_a_doorbell_stops_a_running_job_once() -> None:
     assert desk.job.old
 
 
-def test_a_doorbell_makes_a_waiting_job_look_back() -> None:
+def test_a_cancel_notice_makes_a_waiting_job_look_back() -> None:
     desk = Desk()
     desk.held()
     desk.signals.on_control(arriving(BELL))
@@ -109,15 +109,16 @@ def test_a_doorbell_makes_a_waiting_job_look_back() -> None:
     assert desk.job.interrupt is None
 
 
-def test_a_doorbell_before_its_job_is_remembered_within_bounds() -> None:
+def test_a_cancel_notice_before_its_job_is_remembered_within_bounds() -> None:
     desk = Desk()
     desk.signals.on_control(arriving(BELL))
-    assert desk.signals.rung(TURN.generation_id)
+    assert desk.signals.was_cancelled(TURN.generation_id)
     others = [
-        Record(encode(CancelRequested(envelope(), f"generation {n}", "c", "cancelled"))) for n in range(MAX_DOORBELLS)
+        Record(encode(CancelRequested(envelope(), f"generation {n}", "c", "cancelled")))
+        for n in range(MAX_CANCEL_NOTICES)
     ]
     desk.signals.on_control(arriving(*others))
-    assert not desk.signals.rung(TURN.generation_id)
+    assert not desk.signals.was_cancelled(TURN.generation_id)
 
 
 def test_an_outcome_finishes_an_ended_job() -> None:
@@ -146,12 +147,12 @@ def test_strangers_change_nothing() -> None:
     assert desk.finished == []
 
 
-def test_custody_counts_conversations() -> None:
+def test_the_job_table_counts_conversations() -> None:
     desk = Desk()
     key = TURN.conversation_id.encode()
     desk.held()
-    assert desk.custody.has_conversation(key)
-    desk.custody.release(desk.job)
-    desk.custody.release(desk.job)
-    assert not desk.custody.has_conversation(key)
-    assert len(desk.custody) == 0
+    assert desk.jobs.has_conversation(key)
+    desk.jobs.release(desk.job)
+    desk.jobs.release(desk.job)
+    assert not desk.jobs.has_conversation(key)
+    assert len(desk.jobs) == 0

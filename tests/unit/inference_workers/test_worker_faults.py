@@ -10,12 +10,13 @@ import pytest
 from confluent_kafka import KafkaError
 
 from inference_workers import attempt as attempt_module
-from inference_workers import worker as worker_module
-from inference_workers.burial import GIVE_UP_S
+from inference_workers import slots as slots_module
 from inference_workers.letters import MAX_BURIALS
+from inference_workers.parking import GIVE_UP_S
 from inference_workers.ports import Delta, Finish
-from inference_workers.worker import MAX_FAULTS
+from inference_workers.slots import MAX_FAULTS
 from infra.exits import EXIT_NEWER, exit_status
+from infra.runtime.failures import leaves
 from schemas.codec import NewerRecord, decode, encode
 from schemas.conversation import ChatMessage, Sampling
 from schemas.envelope import Position, Sealed
@@ -43,12 +44,6 @@ def served(shop: Shop, *values: bytes | GenerationRequested) -> None:
         await shop.until(lambda: committed(shop, len(values)))
 
     shop.run(main)
-
-
-def leaves(error: BaseException) -> list[BaseException]:
-    if isinstance(error, BaseExceptionGroup):
-        return [leaf for each in error.exceptions for leaf in leaves(each)]
-    return [error]
 
 
 @pytest.mark.parametrize(
@@ -117,7 +112,7 @@ def test_a_job_that_a_worker_fails_at_is_tried_a_few_times_and_given_up(monkeypa
             tries.append(1)
             raise ZeroDivisionError
 
-    monkeypatch.setattr(worker_module, "Attempt", Faulty)
+    monkeypatch.setattr(slots_module, "Attempt", Faulty)
     shop = Shop(ScriptedEngine(*GOOD))
     served(shop, job_record())
     assert len(tries) == MAX_FAULTS
@@ -242,7 +237,7 @@ def test_newer_records_that_an_operator_has_set_aside_are_passed_over() -> None:
     assert any(isinstance(record, AttemptEnded) for record in shop.log.generation)
 
 
-def test_doorbells_and_outcomes_of_a_newer_release_are_passed_over() -> None:
+def test_cancel_notices_and_outcomes_of_a_newer_release_are_passed_over() -> None:
     shop = Shop(ScriptedEngine(*GOOD))
 
     async def main() -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from infra.cli import gate_plan
-from infra.cli.gate_times import SHOWN, Part, report, slower_than_recorded, times_of
+from infra.cli.gate_times import SHOWN, Part, recorded_times, report, slower_than_recorded, times_of
 from tests import timing
 
 
@@ -102,3 +102,12 @@ def test_a_marker_without_a_reason_is_a_mistake(marked: pytest.MarkDecorator) ->
 def test_a_marker_says_why() -> None:
     assert timing.reason(pytest.mark.slow("it waits").mark, "test") == "it waits"
     assert timing.reason(None, "test") is None
+
+
+def test_the_recorded_tests_are_there() -> None:
+    """`--record-durations` keeps what was not run, so a test that was renamed would stay for ever."""
+    recorded = recorded_times(gate_plan.TESTS / "durations.json")
+    assert recorded
+    for test in recorded:
+        file, _, name = test.partition("::")
+        assert f"def {name.partition('[')[0]}(" in (gate_plan.TESTS.parent / file).read_text(), test

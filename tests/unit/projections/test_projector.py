@@ -11,8 +11,9 @@ from cassandra import InvalidRequest, Unauthorized
 
 import projections.projector as module
 from infra.cassandra import StoreRefused, StoreUnavailable, ValueRefused, _translate
+from infra.runtime.retrying import Retrying
 from projections.projector import Projector
-from projections.registry import PROJECTIONS, Projection, folded, newest
+from projections.registry import PROJECTED, PROJECTIONS, RECORDS, Projection, folded, newest
 from projections.rows import Put, RowChange, Unprojectable
 from projections.versions import MEMORY_S
 from projections.watermarks import WATERMARKS, LogPlace
@@ -95,7 +96,7 @@ async def test_what_comes_while_a_write_is_under_way_is_written_together() -> No
 
 
 async def test_an_outage_is_waited_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "FIRST_PAUSE_S", 0.001)
+    monkeypatch.setattr(module, "RETRYING", Retrying("test", 0.001, 5.0, 300.0))
     writer = GatedWriter()
     writer.failures = [StoreUnavailable("away")] * 3
     done: list[int] = []
@@ -235,7 +236,7 @@ async def test_a_table_that_is_gone_though_its_version_is_not_ends_it() -> None:
 
 
 async def test_nothing_is_folded_while_nobody_says_which_versions_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "FIRST_PAUSE_S", 0.001)
+    monkeypatch.setattr(module, "RETRYING", Retrying("test", 0.001, 5.0, 300.0))
     writer, versions = GatedWriter(), Versions(ONE, TWO)
     versions.failures = [StoreUnavailable("away")] * 3
     async with following(writer, versions) as projector:
@@ -324,3 +325,7 @@ def test_what_the_store_refuses_for_its_values_is_told_from_what_an_operator_mus
 ) -> None:
     translated = _translate(error, "here")
     assert type(translated) is kind and "secret" not in str(translated)
+
+
+def test_the_projector_reads_all_that_its_topics_take() -> None:
+    assert {record_type for types in RECORDS.values() for record_type in types} == set(PROJECTED.types)

@@ -188,10 +188,11 @@ def test_cut_and_overlong_chunks_are_read_as_fastavro_reads_them() -> None:
 
 def test_a_decoded_chunk_is_a_chunk_in_every_way() -> None:
     found = decode(encode(FIRST))
+    assert isinstance(found, TokenChunk)
     assert (found, hash(found), repr(found)) == (FIRST, hash(FIRST), repr(FIRST))
     assert replace(found, seq=2).seq == 2
     with pytest.raises(AttributeError):
-        found.seq = 3
+        found.seq = 3  # type: ignore[misc]  # it is frozen
 
 
 def test_numbers_longer_than_the_template_are_not_mistaken_for_shorter_ones() -> None:

@@ -18,6 +18,7 @@ from schemas.generation import AttemptEnded, Failure, GenerationEnded
 from schemas.outcome import GenerationCompleted, GenerationFailed
 from schemas.price import Usage
 from schemas.registry import READ_BEFORE, RECORD_TYPES, WRITE_LEVEL, registered_schemas, versions_of
+from schemas.turns import Command
 from schemas.versions import held_by
 from tests.golden.samples import samples
 from tests.record_strategies import any_record
@@ -43,7 +44,7 @@ def plain(record: Any) -> Any:
         changes["usage"] = replace(record.usage, reasoning_tokens=0, estimated=False)
     if getattr(record, "failure", None) is not None:
         changes["failure"] = replace(record.failure, retry_after_s=None)
-    if isinstance(record, PromptSubmitted | RegenerateRequested):
+    if isinstance(record, Command):
         del changes["request_hash"]
         changes |= {"price": None, "account": "", "model_version": ""}
     if isinstance(record, PromptSubmitted):

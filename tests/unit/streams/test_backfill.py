@@ -15,12 +15,12 @@ from schemas.envelope import Envelope, Position
 from schemas.outcome import Outcome
 from schemas.price import Price, Usage
 from schemas.usage import UsageRerated
-from streams.backfill.diary import Diary, read_diary
+from streams.backfill.backfill_log import BackfillLog, read_backfill_log
 from streams.backfill.processors import REPRICE, repricing_of, repricing_text
 from streams.backfill.reactor import Left, Repricing, Unprocessable, reprice
 from streams.backfill.running import MOST_REASONS, begin, run
 from tests.fakes.projection_logs import PRICE, outcome, prompt, turn_of
-from topics.catalogue import GENERATION_OUTCOMES, SHADOW_DIARY, SHADOW_RECORDS, catalogue
+from topics.catalogue import GENERATION_OUTCOMES, SHADOW_LOG, SHADOW_RECORDS, catalogue
 from topics.cuts import Cut
 from topics.log import RawRecord
 
@@ -87,7 +87,7 @@ class World:
         self.log: dict[int, list[bytes]] = {0: [], 1: []}
         for partition, value in outcomes:
             self.log[partition].append(value)
-        self.partitions: dict[int, list[bytes]] = {SHADOW_DIARY: [], SHADOW_RECORDS: []}
+        self.partitions: dict[int, list[bytes]] = {SHADOW_LOG: [], SHADOW_RECORDS: []}
         self.batch, self.lives = 1, 0
         self._waiting: list[tuple[int, bytes]] = []
 
@@ -113,8 +113,8 @@ class World:
 
     # Shadow
 
-    def diary(self) -> Diary:
-        return read_diary(decode(value) for value in self.partitions[SHADOW_DIARY])
+    def backfill_log(self) -> BackfillLog:
+        return read_backfill_log(decode(value) for value in self.partitions[SHADOW_LOG])
 
     def envelope(self, event: str, moment: str, at_us: int) -> Envelope:
         return Envelope(f"{event}/{moment}", at_us, None, self.topic, "system:backfill")
@@ -137,7 +137,7 @@ class World:
         world: Any = self
         begin(world, world, REPRICE, parameters, dict.fromkeys(self.stop, 0), self.stop)
 
-    def run(self, batch: int, lives: int, *, strict: bool = False) -> Diary:
+    def run(self, batch: int, lives: int, *, strict: bool = False) -> BackfillLog:
         self.batch, self.lives = batch, lives
         self._waiting.clear()
         world: Any = self
@@ -158,6 +158,7 @@ class World:
         first: dict[str, UsageRerated] = {}
         for value in self.partitions[SHADOW_RECORDS]:
             record = decode(value)
+            assert isinstance(record, UsageRerated)
             assert first.setdefault(record.envelope.event_id, record) == record
         return sorted(first.values(), key=lambda record: (record.outcome.partition, record.outcome.offset))
 
@@ -218,5 +219,5 @@ def test_of_two_that_begin_one_backfill_the_first_counts() -> None:
     world = World([])
     world.begin("first")
     world.begin("second")
-    started = world.diary().started
+    started = world.backfill_log().started
     assert started is not None and started.parameters == "first"

@@ -22,8 +22,9 @@ from schemas.price import Price
 from schemas.turns import Command, turn_of
 from streams.conversation.context import assemble
 from streams.conversation.ports import Context, NoHistory
-from streams.conversation.reactor import Out, characters, react, react_to_deletion
+from streams.conversation.reactor import End, Job, Verdict, characters, react, react_to_deletion
 from tests.unit.streams.commands import CAUSE, NOW_US, prompt, regenerate, stateless
+from topics.catalogue import CONTROL, MODERATION_VERDICTS, TOKEN_CHUNKS, jobs_topic
 
 POLICY = load_policy()
 PRICE = Price("v", "USD", 1, 1, 1)
@@ -63,18 +64,18 @@ class SmallModel:
 
 def follow(
     command: Command, context: Context | None = NOTHING, model: Any = SmallModel(), policy: Policy = POLICY
-) -> tuple[Out, ...]:
+) -> tuple[Verdict, Job | End]:
     return react(command, turn_of(command, CAUSE, PRICE), context, model, Words(), policy, maybe_repeat=False)
 
 
-def job_of(outs: tuple[Out, ...]) -> GenerationRequested:
-    assert [out.kind for out in outs] == ["verdict", "job"]
+def job_of(outs: tuple[Verdict, Job | End]) -> GenerationRequested:
+    assert outs[0].topic == MODERATION_VERDICTS
     assert isinstance(outs[1].record, GenerationRequested)
     return outs[1].record
 
 
-def end_of(outs: tuple[Out, ...]) -> GenerationEnded:
-    assert [out.kind for out in outs] == ["verdict", "end"]
+def end_of(outs: tuple[Verdict, Job | End]) -> GenerationEnded:
+    assert [out.topic for out in outs] == [MODERATION_VERDICTS, TOKEN_CHUNKS]
     assert isinstance(outs[1].record, GenerationEnded)
     return outs[1].record
 
@@ -97,7 +98,7 @@ def test_a_prompt_becomes_a_verdict_and_a_job() -> None:
     assert job.prompt_tokens == 2 + 1 + 3
     assert job.turn.cause == CAUSE
     assert job.sampling.max_tokens == 40
-    assert (outs[1].pool, outs[1].service_class) == ("default", "interactive")
+    assert outs[1].topic == jobs_topic("default", "interactive")
     assert job.first_token_timeout_ms == 30_000
 
 
@@ -114,13 +115,15 @@ def policy_of(decision: Any) -> Policy:
 
 def test_what_is_to_be_reviewed_is_recorded_and_answered() -> None:
     outs = follow(prompt("an owl"), policy=policy_of("review"))
-    assert (outs[0].record.decision, outs[0].record.rule) == ("review", "owls")
-    assert job_of(outs).verdict_id == outs[0].record.envelope.event_id
+    verdict = outs[0].record
+    assert isinstance(verdict, ModerationVerdict)
+    assert (verdict.decision, verdict.rule) == ("review", "owls")
+    assert job_of(outs).verdict_id == verdict.envelope.event_id
 
 
 def test_a_decision_that_is_not_known_allows_nothing() -> None:
     outs = follow(prompt("an owl"), policy=policy_of("hold"))
-    assert outs[0].record.decision == "hold"
+    assert str(outs[0].record.decision) == "hold"
     assert end_of(outs).reason == "refused"
 
 
@@ -226,8 +229,9 @@ def test_the_same_command_gives_the_same_records() -> None:
 def test_deletion_ends_what_is_open_and_rings() -> None:
     deleted = ConversationDeleted(Envelope("d", NOW_US, None, "r", "user:u"), "conversation", "u")
     outs = react_to_deletion(deleted, (turn_of(prompt(), CAUSE, PRICE),))
-    assert [(out.kind, out.key) for out in outs] == [("end", "conversation"), ("doorbell", "generation")]
-    assert outs[0].record.reason == "deleted"
+    assert [(out.topic, out.key) for out in outs] == [(TOKEN_CHUNKS, "conversation"), (CONTROL, "generation")]
+    end = outs[0].record
+    assert isinstance(end, GenerationEnded) and end.reason == "deleted"
     assert react_to_deletion(deleted, ()) == ()
 
 

@@ -247,9 +247,9 @@ async def test_deletion_ends_what_this_agent_began_and_what_the_projections_know
     await world.see(STARTED, PROMPT, replace(PROMPT, generation_id="other", conversation_id="elsewhere"))
     records = await world.see(DELETED)
     ends = [record for record in records if isinstance(record, GenerationEnded)]
-    bells = [record for record in records if isinstance(record, CancelRequested)]
+    notices = [record for record in records if isinstance(record, CancelRequested)]
     assert {end.turn.generation_id for end in ends} == {"projected", "generation"}
-    assert {bell.generation_id for bell in bells} == {"projected", "generation"}
+    assert {notice.generation_id for notice in notices} == {"projected", "generation"}
     assert all(end.reason == "deleted" for end in ends)
 
 

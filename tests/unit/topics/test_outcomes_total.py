@@ -159,7 +159,7 @@ def check(log: Sequence[GenerationRecord]) -> Outcome:
     assert 0 <= usage.cached_tokens <= usage.prompt_tokens <= MAX_TOKENS
     assert 0 <= usage.reasoning_tokens <= usage.completion_tokens <= MAX_TOKENS
     assert 0 <= outcome.cost_micros < 2**63
-    stored = FinishedSource(decode(encode(outcome)))
+    stored = FinishedSource(GENERATION_OUTCOMES.decode(encode(outcome)))
     for one, other in zip(dialects(), dialects(), strict=True):
         assert frames_of(feed, one) == frames_of(stored, other)
     encode(usage_record(outcome, Position(0, 0, 0)))

@@ -14,7 +14,10 @@ from api.consistency.ports import CommandLog
 from schemas.control import CancelRequested
 from schemas.conversation import PromptSubmitted
 from schemas.generation import GenerationEnded, GenerationRecord, GenerationRequested, TokenChunk
-from topics.catalogue import CONTROL, CONVERSATION_EVENTS, TOKEN_CHUNKS, USAGE_RECORDS, jobs_topic
+from schemas.outcome import Outcome
+from streams.faust.app import OpenHandler, StreamApp, run_agent
+from streams.metering.agent import RECORDS as BILLED
+from topics.catalogue import CONTROL, CONVERSATION_EVENTS, GENERATION_OUTCOMES, TOKEN_CHUNKS, USAGE_RECORDS, jobs_topic
 from topics.producer import LogProducer
 from topics.topic import Topic
 
@@ -29,7 +32,7 @@ if TYPE_CHECKING:
         await log.send(TOKEN_CHUNKS, "key", end)
         await log.send(jobs, "key", job)
 
-        await log.send(CONTROL, "key", prompt)  # type: ignore[misc]  # a command is no doorbell
+        await log.send(CONTROL, "key", prompt)  # type: ignore[misc]  # a command is no cancel notice
         await log.send(TOKEN_CHUNKS, "key", prompt)  # type: ignore[misc]  # a command is no part of an answer
         await port.send(USAGE_RECORDS, "key", prompt)  # type: ignore[misc]  # a command costs nothing
         await log.send(jobs, "key", end)  # type: ignore[misc]  # an end is no job
@@ -41,15 +44,19 @@ if TYPE_CHECKING:
         found = TOKEN_CHUNKS.decode(value)
         assert_type(found, GenerationRecord)
 
-        job: GenerationRequested = CONTROL.decode(value)  # type: ignore[assignment]  # a doorbell is no job
+        job: GenerationRequested = CONTROL.decode(value)  # type: ignore[assignment]  # a cancel notice is no job
         print(job, found.seq)  # type: ignore[union-attr]  # only chunks have one
+
+    def handled(app: StreamApp, bills: OpenHandler[Outcome], notices: OpenHandler[CancelRequested]) -> None:
+        run_agent(app, (GENERATION_OUTCOMES,), BILLED, bills)
+        run_agent(app, (CONTROL,), BILLED, notices)  # type: ignore[arg-type]  # it would get outcomes
 
     def named() -> None:
         assert_type(TOKEN_CHUNKS.upper(), str)
-        doorbells: Topic[CancelRequested] = CONTROL
+        cancel_notices: Topic[CancelRequested] = CONTROL
         chunks: Topic[TokenChunk] = TOKEN_CHUNKS  # type: ignore[assignment]  # it holds starts and ends, too
         anything: Topic[object] = CONTROL  # type: ignore[assignment]  # or everything could be sent to it
-        print(doorbells, chunks, anything)
+        print(cancel_notices, chunks, anything)
 
 
 def test_wrong_uses_are_looked_for() -> None:

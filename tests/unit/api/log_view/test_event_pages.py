@@ -292,7 +292,7 @@ async def test_a_log_that_cannot_be_read_is_a_503(
 async def test_a_large_page_is_cut_short(
     world: World, alice: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pages, "MOST_BYTES", 10_000)
+    monkeypatch.setattr(pages, "MAX_BYTES", 10_000)
     world.script = saying("x" * 4000, "y" * 4000, "z" * 40_000, "end")
     conversation = await begun(alice)
     await said(alice, conversation, "hi")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from api.log_view.events import UNDECODABLE, event_json, event_of, event_types, payload_of
 from api.log_view.places import JOBS_PREFIX, concerning, in_order, newest_first, own_places, topics_shown, with_cuts
-from api.log_view.summaries import MOST_CHARACTERS, summary_of
+from api.log_view.summaries import MAX_CHARACTERS, summary_of
 from schemas.codec import encode
 from schemas.control import CancelRequested
 from schemas.envelope import Sealed
@@ -34,7 +34,7 @@ def test_every_record_can_be_shown(record: Any) -> None:
     assert len(shown["payload"]) == len(record.__dataclass_fields__)
     assert all(re.fullmatch(r"[a-z][A-Za-z0-9]*", name) for name in shown["payload"])
     line = summary_of(record)
-    assert len(line) <= MOST_CHARACTERS
+    assert len(line) <= MAX_CHARACTERS
     assert len(line.splitlines()) <= 1
 
 

@@ -71,7 +71,7 @@ async def test_after_any_event_the_rest_comes_once(world: World, alice: httpx.As
 async def test_a_client_that_is_too_slow_loses_its_buffer_and_no_event(
     world: World, alice: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(following, "MOST_HELD", 5)
+    monkeypatch.setattr(following, "MAX_HELD", 5)
     world.script = saying(*(f"w{number} " for number in range(100)))
     conversation = await begun(alice)
     async with world.watched(), looking(world, conversation) as looks:
@@ -151,7 +151,7 @@ async def test_two_places_are_none(alice: httpx.AsyncClient) -> None:
 
 
 def test_a_watch_is_bounded_in_bytes_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(following, "MOST_HELD_BYTES", 100)
+    monkeypatch.setattr(following, "MAX_HELD_BYTES", 100)
     watch = Watch("c", "u")
     place = (USAGE_RECORDS, 0)
     watch.begin({place: 3})

@@ -80,7 +80,7 @@ async def test_nobody_waits_for_ever_for_a_log_that_is_away(
 async def test_no_more_look_than_there_is_room_for(
     world: World, alice: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(live_log, "MOST_LISTENERS", 1)
+    monkeypatch.setattr(live_log, "MAX_LISTENERS", 1)
     conversation = await begun(alice)
     async with world.watched(), looking(world, conversation):
         full = await alice.get(f"{PATH}/{conversation}/events/stream")
@@ -107,7 +107,7 @@ async def test_it_costs_nothing_while_nobody_looks(
 async def test_one_user_does_not_take_all_the_room(
     world: World, alice: httpx.AsyncClient, bob: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(live_log, "MOST_OF_A_KEY", 1)
+    monkeypatch.setattr(live_log, "MAX_OF_A_KEY", 1)
     conversation, other, foreign = await begun(alice), await begun(alice), await begun(bob)
     async with world.watched(), looking(world, conversation):
         full = await alice.get(f"{PATH}/{other}/events/stream")

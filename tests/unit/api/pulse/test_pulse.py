@@ -167,13 +167,13 @@ async def test_only_the_last_records_are_read_back(
 
     everything = read(0)
     assert len(everything) == 4
-    monkeypatch.setattr(recent, "MOST_RECORDS", {**recent.MOST_RECORDS, TOKEN_CHUNKS: 1})
+    monkeypatch.setattr(recent, "MAX_RECORDS", {**recent.MAX_RECORDS, TOKEN_CHUNKS: 1})
     assert read(0) == everything[-1:]
     assert read(2**60) == []
 
 
 def test_what_waits_to_be_counted_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sampling, "MOST_HELD_BYTES", 3000)
+    monkeypatch.setattr(sampling, "MAX_HELD_BYTES", 3000)
     tap = sampling._Tap()
     for offset in range(100):
         tap.take(RawRecord(TOKEN_CHUNKS, 0, offset, 0, b"k", b"v" * 100))

@@ -12,6 +12,7 @@ from infra.settings import (
     CassandraSettings,
     KafkaSettings,
     RedisSettings,
+    ServersSettings,
     Settings,
     TritonSettings,
     load,
@@ -34,6 +35,7 @@ FULL = Settings(
     cassandra=CassandraSettings(contact_points=("c1", "c2"), username="u", password=SecretStr("x")),
     redis=RedisSettings(url=SecretStr("rediss://:pw@r:1/0")),
     triton=TritonSettings(grpc="t:8001"),
+    servers=ServersSettings(java="packaged", redis="/usr/bin/redis-server"),
     api=ApiSettings(port=0, heartbeat_s=1.5),
 )
 
@@ -63,22 +65,22 @@ def test_relative_paths_become_absolute() -> None:
 
 def test_all_servers_are_external_when_all_addresses_are_given() -> None:
     assert external_servers(FULL) == {"kafka", "cassandra", "redis", "triton"}
-    assert with_local_addresses(FULL, PORTS) == FULL
+    assert with_local_addresses(FULL, PORTS, "pw") == FULL
 
 
 def test_what_is_not_given_runs_here_on_loopback() -> None:
     assert external_servers(Settings()) == frozenset()
-    local = with_local_addresses(Settings(), PORTS)
+    local = with_local_addresses(Settings(), PORTS, "pw")
     assert local.kafka.bootstrap == "127.0.0.1:1"
     assert (local.cassandra.contact_points, local.cassandra.port) == (("127.0.0.1",), 3)
-    assert local.redis.url.get_secret_value() == "redis://127.0.0.1:5/0"
+    assert local.redis.url.get_secret_value() == "redis://:pw@127.0.0.1:5/0"
     assert local.triton.grpc == "127.0.0.1:6"
 
 
 @given(st.sampled_from(["kafka", "cassandra", "redis", "triton"]))
 def test_one_external_server_leaves_the_others_local(name: str) -> None:
     settings = Settings().model_copy(update={name: getattr(FULL, name)})
-    resolved = with_local_addresses(settings, PORTS)
+    resolved = with_local_addresses(settings, PORTS, "pw")
     assert external_servers(settings) == {name}
     assert getattr(resolved, name) == getattr(FULL, name)
     assert external_servers(resolved) == {"kafka", "cassandra", "redis", "triton"}

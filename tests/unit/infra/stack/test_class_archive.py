@@ -2,17 +2,19 @@ from __future__ import annotations
 
 import gzip
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from infra.stack.class_archive import archive_options
 from infra.stack.jars import LOCKS
+from infra.stack.java import Java
 
 GC = "-XX:+UseG1GC"
 
 
-class Java:
+class Dumps:
     """Stands in for `java -Xshare:dump`: writes the archive, or fails."""
 
     def __init__(self) -> None:
@@ -28,31 +30,40 @@ class Java:
 
 
 @pytest.fixture
-def java(monkeypatch: pytest.MonkeyPatch) -> Java:
-    made = Java()
+def java(monkeypatch: pytest.MonkeyPatch) -> Dumps:
+    made = Dumps()
     monkeypatch.setattr("infra.stack.class_archive.subprocess.run", made.run)
     return made
 
 
-def options(cache: Path, class_path: str = "a.jar", collector: str = GC) -> tuple[str, ...]:
-    return archive_options("kafka", class_path, collector, cache, lambda doing: None)
+def options(
+    cache: Path, class_path: str = "a.jar", collector: str = GC, version: tuple[int, ...] = (17, 0, 9)
+) -> tuple[str, ...]:
+    java = Java(Path(sys.executable), version)
+    return archive_options(java, "kafka", class_path, collector, cache, lambda doing: None)
 
 
-def test_an_archive_is_dumped_once_and_used_from_then_on(java: Java, tmp_path: Path) -> None:
+def test_an_archive_is_dumped_once_and_used_from_then_on(java: Dumps, tmp_path: Path) -> None:
     first = options(tmp_path)
     assert first == options(tmp_path)
     assert java.calls == 1
     assert Path(first[0].partition("=")[2]).read_bytes() == b"archive"
 
 
-def test_other_jars_or_another_collector_need_another_archive_and_the_old_one_goes(java: Java, tmp_path: Path) -> None:
+def test_other_jars_or_another_collector_need_another_archive_and_the_old_one_goes(java: Dumps, tmp_path: Path) -> None:
     for class_path, collector in (("a.jar", GC), ("b.jar", GC), ("b.jar", "-XX:+UseSerialGC")):
         options(tmp_path, class_path, collector)
     assert java.calls == 3
     assert len(list((tmp_path / "archives").glob("*.jsa"))) == 1
 
 
-def test_a_failed_dump_means_a_start_without_and_leaves_nothing(java: Java, tmp_path: Path) -> None:
+def test_two_versions_of_java_side_by_side_have_an_archive_each(java: Dumps, tmp_path: Path) -> None:
+    first, second = options(tmp_path), options(tmp_path, version=(17, 0, 15))
+    assert first != second
+    assert (options(tmp_path), options(tmp_path, version=(17, 0, 15)), java.calls) == (first, second, 2)
+
+
+def test_a_failed_dump_means_a_start_without_and_leaves_nothing(java: Dumps, tmp_path: Path) -> None:
     java.code = 1
     assert options(tmp_path) == ()
     assert [file.name for file in (tmp_path / "archives").iterdir()] == ["kafka.lock"]

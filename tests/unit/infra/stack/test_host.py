@@ -7,6 +7,7 @@ import pytest
 
 from infra.stack.errors import CannotStart
 from infra.stack.host import GIB, Facts, judge, require
+from infra.stack.programs import Program
 
 WELL = Facts(
     system="Linux x86_64",
@@ -19,7 +20,7 @@ WELL = Facts(
     cache_place=Path("/cache"),
     jars_missing=True,
     modules_missing=(),
-    binaries="",
+    programs=(Program("java", "17.0.9, packaged", note="updates are missing"), Program("redis", "Redis 7.2.11")),
     api_port=8080,
     api_port_free=True,
 )
@@ -46,8 +47,8 @@ def test_a_good_host_may_start() -> None:
         ({"python": (3, 13)}, r"python: 3.13; install Python 3.11 or 3.12"),
         ({"system": "Darwin arm64"}, r"system: Darwin arm64; Verbatim's servers run on Linux"),
         (
-            {"binaries": "libpython3.11.so.1.0 is missing"},
-            r"binaries: not usable; libpython3.11.so.1.0 is missing",
+            {"programs": (Program("triton", "not usable", problem="libpython3.11.so.1.0 is missing"),)},
+            r"triton: not usable; libpython3.11.so.1.0 is missing",
         ),
     ],
 )

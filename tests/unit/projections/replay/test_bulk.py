@@ -8,6 +8,7 @@ import pytest
 
 import projections.replay.bulk as module
 from infra.cassandra import EncodedRow, StoreError, StoreRefused, StoreUnavailable
+from infra.runtime.retrying import Retrying
 from projections.conversations.table import CONVERSATIONS
 from projections.replay.bulk import BulkWriter
 from projections.rows import Put, RowChange
@@ -75,7 +76,7 @@ async def test_windows_are_done_in_their_order_and_little_is_in_flight() -> None
 
 
 async def test_what_an_outage_swallowed_is_sent_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_FIRST_PAUSE_S", 0.001)
+    monkeypatch.setattr(module, "RETRYING", Retrying("test", 0.001, 5.0, 120.0))
     session = HeldSession()
     session.answers = [StoreUnavailable("away"), None, StoreUnavailable("away"), StoreUnavailable("away")]
     assert await written(session, [changes("a", "b", "c"), changes("d")]) == [0, 1]
@@ -84,8 +85,7 @@ async def test_what_an_outage_swallowed_is_sent_again(monkeypatch: pytest.Monkey
 
 
 async def test_a_refusal_and_too_long_an_outage_end_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_FIRST_PAUSE_S", 0.001)
-    monkeypatch.setattr(module, "GIVE_UP_S", 0.0)
+    monkeypatch.setattr(module, "RETRYING", Retrying("test", 0.001, 5.0, 0.0))
     for error in (StoreRefused("no such table"), StoreUnavailable("away")):
         session = HeldSession()
         session.answers = [error, error, error]

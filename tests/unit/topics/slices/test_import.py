@@ -16,8 +16,9 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from schemas.account import UserCreated
-from schemas.conversation import ConversationRenamed, PromptSubmitted, RegenerateRequested
+from schemas.conversation import ConversationRenamed
 from schemas.envelope import Position
+from schemas.turns import Command
 from tests.fakes.projection_logs import AT, Placed, envelope, logs, outcome, prompt, turn_of, used
 from tests.unit.topics.slices.incident import JOBS, Incident
 from tests.unit.topics.slices.memory import Killed, MemoryLog
@@ -79,11 +80,7 @@ def brought(log: MemoryLog) -> dict[str, list[tuple[Position, Any]]]:
 
 def check_references(log: MemoryLog) -> None:
     """Every position in what was imported leads to the record that is meant."""
-    commands = {
-        place: record
-        for place, record in log.said(CONVERSATION_EVENTS)
-        if isinstance(record, PromptSubmitted | RegenerateRequested)
-    }
+    commands = {place: record for place, record in log.said(CONVERSATION_EVENTS) if isinstance(record, Command)}
     outcomes = dict(log.said(GENERATION_OUTCOMES))
     for records in brought(log).values():
         for _, record in records:

@@ -1,4 +1,4 @@
-"""The stream of a generation that was begun before: joined by its key, or taken up again by its id."""
+"""Joins the stream of an existing generation, by its key or its id."""
 
 from __future__ import annotations
 

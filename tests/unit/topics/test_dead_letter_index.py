@@ -6,8 +6,8 @@ from typing import Literal
 
 from schemas.dead_letter import DeadLetter, DeadLetterResolved
 from schemas.envelope import Envelope, Position
+from topics.dead_letter_index import DeadLetterIndex, dead_letter_index
 from topics.dead_letters import dead_letter_of
-from topics.letter_box import LetterBox, letter_box
 
 
 def letter(offset: int, consumer: str = "streams.metering") -> DeadLetter:
@@ -21,8 +21,8 @@ def resolved(offset: int, action: Literal["retried", "dropped"] = "retried") -> 
     return DeadLetterResolved(envelope, Position(0, 0, offset), action, "note")
 
 
-def box_of(*records: object) -> LetterBox:
-    return letter_box((0, offset, record) for offset, record in enumerate(records))
+def box_of(*records: object) -> DeadLetterIndex:
+    return dead_letter_index((0, offset, record) for offset, record in enumerate(records))
 
 
 def test_a_letter_is_open_until_it_is_resolved() -> None:

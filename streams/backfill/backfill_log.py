@@ -1,4 +1,4 @@
-"""What a shadow's diary says, put together. Pure."""
+"""Reads a backfill log. Pure."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ Counts = dict[str, int]
 
 
 @dataclass(slots=True)
-class Diary:
-    """A backfill as far as it has come. Two processes may have written one diary: every entry is true by itself."""
+class BackfillLog:
+    """A backfill as far as it has come. Two processes may have written one log: every entry is true by itself."""
 
     started: BackfillStarted | None = None
     advanced: BackfillAdvanced | None = None
@@ -69,23 +69,23 @@ class Diary:
         return "complete" if self.is_complete else "incomplete"
 
 
-def read_diary(entries: Iterable[Any]) -> Diary:
-    """The diary of these entries, in their order. The first start counts; the furthest of the rest."""
-    diary = Diary()
+def read_backfill_log(entries: Iterable[Any]) -> BackfillLog:
+    """The log of these entries, in their order. The first start counts; the furthest of the rest."""
+    backfill_log = BackfillLog()
     for entry in entries:
         match entry:
-            case BackfillStarted() if diary.started is None:
-                diary.started = entry
+            case BackfillStarted() if backfill_log.started is None:
+                backfill_log.started = entry
             case BackfillAdvanced():
-                if diary.advanced is None or _sum(entry) >= _sum(diary.advanced):
-                    diary.advanced = entry
+                if backfill_log.advanced is None or _sum(entry) >= _sum(backfill_log.advanced):
+                    backfill_log.advanced = entry
             case BackfillCompared():
-                diary.compared = entry
+                backfill_log.compared = entry
             case BackfillPromoted():
-                diary.promoted_upto = max(diary.promoted_upto, entry.upto)
-                if entry.whole and diary.promoted is None:
-                    diary.promoted = entry
-    return diary
+                backfill_log.promoted_upto = max(backfill_log.promoted_upto, entry.upto)
+                if entry.whole and backfill_log.promoted is None:
+                    backfill_log.promoted = entry
+    return backfill_log
 
 
 def _sum(entry: BackfillAdvanced) -> int:

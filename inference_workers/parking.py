@@ -1,4 +1,4 @@
-"""Where records go that stand in a jobs topic and are no job."""
+"""Parks records of a job topic that are not jobs."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import asyncio
 
 from confluent_kafka import Message
 
-from infra.clock import monotonic_s, now_us
+from infra.clock import now_us
 from infra.logging import get_logger
-from infra.runtime.metrics import GIVEN_UP, RETRIES
+from infra.runtime.retrying import Retrying
 from schemas.codec import UnencodableRecord
 from topics.catalogue import DEAD_LETTERS
 from topics.dead_letters import dead_letter, letter_key
@@ -17,13 +17,12 @@ from topics.producer import LogProducer
 
 RETRY_S = 1.0
 GIVE_UP_S = 300.0
-_retried = RETRIES.labels("worker.letter")
-_gave_up = GIVEN_UP.labels("worker.letter")
+RETRYING = Retrying("worker.letter", RETRY_S, RETRY_S, GIVE_UP_S)
 
 _log = get_logger(__name__)
 
 
-async def bury(letters: LogProducer, message: Message, error: Exception) -> None:
+async def park(letters: LogProducer, message: Message, error: Exception) -> None:
     """Put a record into the dead letters; returns once its partition may move on.
 
     Raises FatalLogError when the log takes nothing from this process any more, or has taken nothing for GIVE_UP_S: the
@@ -31,7 +30,7 @@ async def bury(letters: LogProducer, message: Message, error: Exception) -> None
     """
     letter, raw = dead_letter(message, "worker", error, now_us()), message.key()
     key = letter_key(raw if isinstance(raw, bytes) else None)
-    until_s = monotonic_s() + GIVE_UP_S
+    patience = RETRYING.begin()
     while True:
         try:
             await letters.send(DEAD_LETTERS, key, letter)
@@ -42,9 +41,8 @@ async def bury(letters: LogProducer, message: Message, error: Exception) -> None
             _log.error("the log refused a dead letter; this line is the only trace of it", reason=str(failure))
             return
         except LogError as failure:
-            _retried.inc()
-            if monotonic_s() >= until_s:
-                _gave_up.inc()
+            pause_s = patience.pause_s()
+            if pause_s is None:
                 raise FatalLogError(f"a dead letter was not taken for {GIVE_UP_S:.0f} s: {failure}") from failure
             _log.warning("a dead letter was not taken, trying again", reason=str(failure))
-            await asyncio.sleep(RETRY_S)
+            await asyncio.sleep(pause_s)

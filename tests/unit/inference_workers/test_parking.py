@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from inference_workers.burial import RETRY_S, bury
+from inference_workers.parking import RETRY_S, park
 from schemas.codec import UndecodableRecord
 from tests.fakes.broker import MemoryMessage
 from tests.sim.virtual_time import VirtualLoop, run
@@ -35,11 +35,11 @@ def buried(letters: Letters, key: bytes = b"conversation") -> float:
     """How long it took."""
     record: Any = MemoryMessage(("jobs", 1, 7), key, b"damage", 0)
 
-    async def burial() -> float:
-        await bury(letters, record, UndecodableRecord("no record"))  # type: ignore[arg-type]
+    async def parking() -> float:
+        await park(letters, record, UndecodableRecord("no record"))  # type: ignore[arg-type]
         return asyncio.get_running_loop().time()
 
-    return run(VirtualLoop(Random(7)), burial())
+    return run(VirtualLoop(Random(7)), parking())
 
 
 def test_a_letter_has_the_record_and_its_key() -> None:

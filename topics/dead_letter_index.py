@@ -1,4 +1,4 @@
-"""The dead letters as a list: which are open, which were retried or dropped. Pure."""
+"""The index of dead letters: open, retried or dropped. Pure."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Listed:
         return f"{self.topic}:{self.source_partition}@{self.source_offset}"
 
 
-class LetterBox:
+class DeadLetterIndex:
     """All letters of a topic, in the order in which they came. It keeps no record's bytes."""
 
     def __init__(self) -> None:
@@ -91,9 +91,9 @@ class LetterBox:
         ]
 
 
-def letter_box(records: Iterable[tuple[int, int, Any]]) -> LetterBox:
+def dead_letter_index(records: Iterable[tuple[int, int, Any]]) -> DeadLetterIndex:
     """The box of these records: (partition, offset, record), in the topic's order."""
-    box = LetterBox()
+    box = DeadLetterIndex()
     for partition, offset, record in records:
         box.take(partition, offset, record)
     return box

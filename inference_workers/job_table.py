@@ -1,4 +1,4 @@
-"""The jobs a worker is responsible for, from delivery to commit."""
+"""The jobs that a worker is responsible for, from delivery to commit."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class Job:
 
 
 @dataclass(slots=True)
-class Custody:
+class JobTable:
     """All jobs, by generation and by conversation (outcomes are keyed by conversation)."""
 
     _by_generation: dict[str, Job] = field(default_factory=dict)

@@ -1,0 +1,138 @@
+"""What threads have reaches the loop: in order, with few wake-ups, and never more ahead of it than is allowed."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from infra.runtime import bridge
+from infra.runtime.bridge import Burst, HandOver
+from tests.eventually import eventually
+
+
+class Loop:
+    """A loop whose turns the test takes."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[Callable[..., Any], tuple[Any, ...]]] = []
+        self.closed = False
+
+    def call_soon_threadsafe(self, call: Callable[..., Any], *arguments: Any) -> None:
+        if self.closed:
+            raise RuntimeError("Event loop is closed")
+        self.calls.append((call, arguments))
+
+    def turn(self) -> None:
+        calls, self.calls = self.calls, []
+        for call, arguments in calls:
+            call(*arguments)
+
+
+def burst(loop: Loop) -> tuple[Burst[int], list[int]]:
+    taken: list[int] = []
+
+    def take(items: deque[int]) -> None:
+        while items:
+            taken.append(items.popleft())
+
+    made: Burst[int] = Burst(take)
+    made.bind(loop)  # type: ignore[arg-type]
+    return made, taken
+
+
+@given(st.lists(st.sampled_from(["add", "wake", "turn"]), max_size=60))
+def test_all_that_comes_is_taken_in_order_with_at_most_one_wake_up_under_way(steps: list[str]) -> None:
+    loop = Loop()
+    made, taken = burst(loop)
+    count = 0
+    for step in steps:
+        if step == "add":
+            made.add(count)
+            count += 1
+        elif step == "wake":
+            assert made.wake()
+        else:
+            loop.turn()
+        assert len(loop.calls) <= 1
+        assert taken == list(range(len(taken)))
+    made.wake()
+    loop.turn()
+    assert taken == list(range(count))
+
+
+def test_nothing_to_take_wakes_nobody() -> None:
+    loop = Loop()
+    made, _ = burst(loop)
+    assert made.wake()
+    assert loop.calls == []
+
+
+def test_a_closed_loop_is_said() -> None:
+    loop = Loop()
+    made, _ = burst(loop)
+    loop.closed = True
+    made.add(1)
+    assert not made.wake()
+
+
+async def test_answers_of_many_threads_all_arrive() -> None:
+    taken: list[int] = []
+
+    def take(items: deque[int]) -> None:
+        while items:
+            taken.append(items.popleft())
+
+    made: Burst[int] = Burst(take)
+    made.bind(asyncio.get_running_loop())
+
+    def answer(base: int) -> None:
+        for number in range(500):
+            made.add(base + number)
+            made.wake()
+
+    threads = [threading.Thread(target=answer, args=(1000 * n,)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    await eventually(lambda: len(taken) == 2000)
+    for thread in threads:
+        thread.join()
+    for n in range(4):
+        assert [item for item in taken if item // 1000 == n] == [1000 * n + number for number in range(500)]
+
+
+async def test_a_reader_is_never_further_ahead_than_it_may(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bridge, "LOOK_S", 0.01)
+    taken: list[int] = []
+    waited = threading.Event()
+    put: list[int] = []
+    hand_over = HandOver(asyncio.get_running_loop(), taken.append, most=2, stop=threading.Event(), waited=waited.set)
+
+    def read() -> None:
+        for number in range(20):
+            assert hand_over.put(number)
+            put.append(number)
+
+    thread = threading.Thread(target=read)
+    thread.start()
+    waited.wait(5)  # the loop stands still meanwhile
+    assert len(put) == 2 and taken == []
+    await eventually(lambda: taken == list(range(20)))
+    thread.join()
+
+
+def test_a_reader_that_is_told_to_stop_waits_no_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bridge, "LOOK_S", 0.01)
+    loop, stop = Loop(), threading.Event()
+    hand_over: HandOver[int] = HandOver(loop, print, most=1, stop=stop, waited=stop.set)  # type: ignore[arg-type]
+    assert hand_over.put(1)
+    assert not hand_over.put(2)
+    loop.closed = True
+    other: HandOver[int] = HandOver(loop, print, most=1, stop=stop, waited=stop.set)  # type: ignore[arg-type]
+    assert not other.put(3)
