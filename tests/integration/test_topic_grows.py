@@ -77,7 +77,13 @@ async def messages(whole: Whole, conversation: str) -> list[Any]:
         return list(answer.json()["data"])
 
 
-async def test_everything_reads_across_the_seam(whole: Whole, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_everything_reads_across_the_seam(whole: Whole, monkeypatch: pytest.MonkeyPatch) -> None:
+    conversation, before = asyncio.run(_grown_between_turns(whole, monkeypatch))
+    _replays(whole, conversation, before)
+
+
+async def _grown_between_turns(whole: Whole, monkeypatch: pytest.MonkeyPatch) -> tuple[str, str]:
+    """A conversation with a turn in each epoch, and the cut of the seam."""
     monkeypatch.setattr(command, "FORGOTTEN_S", 0.0)
     async with whole.client() as client:
         conversation = await begun(client)
@@ -115,7 +121,7 @@ async def test_everything_reads_across_the_seam(whole: Whole, monkeypatch: pytes
     assert causes == [0, 1]
 
     await _looks_back(whole, conversation, before, asked_before, first, told)
-    await asyncio.to_thread(_replays, whole, conversation, before)
+    return conversation, before
 
 
 def _is_prompt(record: Any) -> bool:
