@@ -162,8 +162,9 @@ async def _looks_back(
 def _replays(whole: Whole, conversation: str, before: str) -> None:
     """Verify, rebuild, time travel and topics, from the command line."""
     replay = Replay(whole.settings)
-    names = {json.loads(line)["name"] for line in replay("topics", "--json").splitlines()}
-    assert names == {spec.name for spec in whole.topics}, "marks of seams are no topics"
+    epochs = {line["name"]: line["epochs"] for line in map(json.loads, replay("topics", "--json").splitlines())}
+    assert epochs.keys() == {spec.name for spec in whole.topics}, "marks of seams are no topics"
+    assert (epochs[TOKEN_CHUNKS], epochs[CONVERSATION_EVENTS], epochs[USAGE_RECORDS]) == ([1, 4], [2, 5], [2])
     for line in replay("verify", "all", "--json").splitlines():
         assert json.loads(line)["equal"], line
     replay("rebuild", "messages")
