@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class TopicLine:
-    """A topic. `epochs`: the partitions of each. `retention_ms` -1: for ever. `bytes` on disk: None if the broker is not
-    this stack's own.
+    """A topic. `epochs`: the partitions of each. `retention_ms` -1: for ever. `bytes` on disk: None if the broker is
+    not this stack's own.
 
     Of a topic that no catalogue of this installation has, `key`, `written_by` and `types` are empty.
     """
