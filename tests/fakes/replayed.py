@@ -88,9 +88,11 @@ class MemoryRows(MemoryRowStore):
 
         yield pages()
 
-    def project(self, projection: Projection, records: Iterable[RawRecord], version: int = 1) -> None:
+    def project(
+        self, projection: Projection, records: Iterable[RawRecord], version: int = 1, topics: Catalogue = TOPICS
+    ) -> None:
         """What the projector would have written."""
-        fold = RecordFold(projection, TOPICS)
+        fold = RecordFold(projection, topics)
         for record in records:
             if record.topic not in projection.topics:
                 continue
