@@ -224,7 +224,7 @@ class Attempt:
         return await asyncio.shield(self._started)
 
     def _usage(self, writer: AttemptWriter) -> Usage:
-        """Over all attempts. Nothing where no engine took the request: nobody worked at it."""
+        """Over all attempts. Zero if no engine took the request."""
         said, models = self._said, self._context.models
         if not (said.taken or writer.tokens or self._resumed):
             return NOTHING

@@ -43,7 +43,7 @@ class _Wanted:
 
 
 class Lookback:
-    """Reads back in threads, bounded. `run` must run beside whoever asks."""
+    """Reads back in threads, bounded. `run` must run beside the callers."""
 
     def __init__(self, properties: Mapping[str, str]) -> None:
         self._properties = properties
@@ -161,4 +161,4 @@ def _fold_in(past: Past, record: GenerationRecord, position: Position) -> None:
     except NewerRecord:
         raise
     except Exception as error:
-        past.failure = error  # it fails the one who asked for this generation, and nobody else
+        past.failure = error  # it fails only the caller that asked for this generation

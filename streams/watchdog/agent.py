@@ -114,7 +114,7 @@ class Watchdog:
                 crash_point("watchdog.after_expiry")
 
     async def _give_up(self, watched: Watched, error: Exception) -> None:
-        """Nobody can end this turn: the log refuses its end. Say so in dead-letters, and hold up no others for it."""
+        """The log refuses this turn's end. Write a dead letter, and do not block other turns."""
         turn = watched.turn
         letter = dead_letter_of(
             CONVERSATION_EVENTS,
