@@ -248,6 +248,6 @@ class AttemptWriter:
 
 
 def _looked_at(future: asyncio.Future[int]) -> None:
-    """An attempt that is given up leaves nobody to fetch the error; `broken` has told it already."""
+    """After an attempt is given up no one fetches the error; `broken` has reported it already."""
     if not future.cancelled():
         future.exception()

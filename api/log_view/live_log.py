@@ -1,7 +1,7 @@
 """The live log for all readers: one tail of all topics with conversation records, while anyone reads.
 
 token-chunks are tailed anyway (api.streaming.chunk_log); the other topics only from the first listener on until a
-while after the last one. Records nobody listens for are passed over by their key, without decoding.
+while after the last one. Records without a listener are skipped by their key, without decoding.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ MAX_OF_A_KEY = 50
 START_S = 5.0
 """How long a listener waits for the tail to begin."""
 IDLE_S = 5.0
-"""How long the tail goes on for nobody: pages are loaded again, and connections taken up."""
+"""How long the tail goes on without listeners: pages reload and clients reconnect."""
 AGAIN_S = 1.0
 _log = logging.get_logger(__name__)
 
@@ -58,7 +58,7 @@ class LiveTail(Protocol):
 
 
 class LiveListener(Protocol):
-    """One who looks. `keys`: the records wanted; None: all of them. Both methods are quick and raise nothing."""
+    """A reader. `keys`: the records it wants; None: all of them. Both methods are quick and raise nothing."""
 
     @property
     def keys(self) -> frozenset[bytes] | None: ...
@@ -126,7 +126,7 @@ class LiveLog:
             self._changed.set()
 
     def close(self) -> None:
-        """Nobody listens here any more, nor will."""
+        """Ends all listeners; no new one can join."""
         self._closed = True
         for listener in list(self._listeners):
             listener.lose()
@@ -174,7 +174,7 @@ class LiveLog:
             async with asyncio.TaskGroup() as tasks:
                 broken = tasks.create_task(tail.failed())
                 await self._until_unwanted()
-                # Whoever comes from here on waits for the next tail.
+                # New listeners wait for the next tail from here on.
                 self._ready.clear()
                 broken.cancel()
         finally:

@@ -37,8 +37,8 @@ def timeline_of(generation_id: str, events: Iterable[LogEvent]) -> dict[str, Any
     """The timeline of a generation from its events, oldest first; those of others are passed over.
 
     Times in it are the log's own; `sinceStartMs` counts from the command. `chunks` are [seq, ms since then, characters]
-    of what was accepted, by the clock of whoever made them. Of a generation whose chunks the log does not hold any
-    more they come from its outcome, and it has no attempts.
+    of what was accepted, by the clock of the process that made them. If the log no longer holds
+    the chunks, they come from the outcome, and there are no attempts.
     """
     telling = _Telling()
     for event in events:

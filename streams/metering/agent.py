@@ -26,7 +26,7 @@ class Metering:
     """Produces one usage record a generation.
 
     An outcome repeated within the last REMEMBERED is not recorded again. One from before a restart gives a record with
-    the same event id, so whoever reads the ledger drops an event id that it has seen: that makes it exactly one.
+    the same event id, so readers of the ledger drop an event id that they have seen: that makes it exactly one.
     """
 
     def __init__(self, producer: LogProducer, outcomes: TopicSpec) -> None:

@@ -146,7 +146,7 @@ def _names(record: object) -> dict[str, str]:
 
 def _fingerprint(record: object, value: bytes) -> bytes:
     if isinstance(record, UserCreated):
-        # Whoever has this id has this name, on every installation; when each one came to know it differs.
+        # An id has the same name on every installation; only the time of its record differs.
         value = f"{record.user_id}\x1f{record.name}".encode()
     return hashlib.sha256(value).digest()[:16]
 

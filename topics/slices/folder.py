@@ -22,7 +22,7 @@ from topics.slices.references import owner_of
 class OpenedSlice:
     """A slice all of whose bytes and records have been checked.
 
-    `entries`: what is to be replayed, in order. `owners`: whose it is, before it is given to somebody else. `left`:
+    `entries`: what is to be replayed, in order. `owners`: whose it is, before it is given to another user. `left`:
     numbers of records by topic that are never replayed. `starts`: the sequence of each topic's first record.
     """
 
