@@ -49,7 +49,7 @@ class _Run:
             yield from batch
             self.done += len(batch)
 
-    def keep(self, record: RawRecord) -> Any:
+    def keep(self, record: RawRecord) -> object:
         """Write a record; returns it decoded, None if it cannot be."""
         writer = self.writers.get(record.topic)
         if writer is None:
