@@ -13,6 +13,7 @@ from typing import Protocol
 from api.http.errors import Overloaded
 from api.http.metrics import LOOKS_LIMITED
 from infra import logging
+from infra.runtime.failures import first
 from topics.cuts import TopicPartition
 from topics.errors import LogUnavailable
 from topics.log import RawRecord
@@ -162,7 +163,7 @@ class LiveLog:
             except* Exception as errors:  # whatever it is: a failing log view must never stop token streams
                 for listener in list(self._listeners):
                     listener.lose()
-                _log.warning("the live log failed", reason=repr(errors.exceptions[0])[:300])
+                _log.warning("the live log failed", reason=repr(first(errors))[:300])
                 await asyncio.sleep(AGAIN_S)
 
     async def _tail_once(self) -> None:
