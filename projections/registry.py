@@ -123,7 +123,7 @@ def defined(name: str, definition: int) -> Projection | None:
 
 
 def newest(name: str) -> Projection:
-    """The projection by its newest definition. Raises KeyError for a name that is none."""
+    """The projection by its newest definition. Raises KeyError for an unknown name."""
     known = [projection for projection in DEFINITIONS if projection.name == name]
     if not known:
         raise KeyError(name)

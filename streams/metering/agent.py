@@ -18,7 +18,7 @@ from topics.spec import TopicSpec
 
 REMEMBERED = 100_000
 LAZY_MS = 200
-MOST_IN_FLIGHT = 64
+MAX_IN_FLIGHT = 64
 RECORDS: Family[Outcome] = Family(Outcome)
 
 
@@ -26,7 +26,7 @@ class Metering:
     """Produces one usage record a generation.
 
     An outcome repeated within the last REMEMBERED is not recorded again. One from before a restart gives a record with
-    the same event id, so whoever reads the ledger drops an event id that it has seen: that makes it exactly one.
+    the same event id, so readers of the ledger drop an event id that they have seen: that makes it exactly one.
     """
 
     def __init__(self, producer: LogProducer, outcomes: TopicSpec) -> None:
@@ -54,5 +54,5 @@ def make_metering_app(settings: Settings, pools: tuple[str, ...] = ("default",))
     async def opened(producer: LogProducer) -> AsyncIterator[Handler[Outcome]]:
         yield Metering(producer, app.topics_catalogue[GENERATION_OUTCOMES]).handle
 
-    run_agent(app, (GENERATION_OUTCOMES,), RECORDS, opened, most_in_flight=MOST_IN_FLIGHT)
+    run_agent(app, (GENERATION_OUTCOMES,), RECORDS, opened, most_in_flight=MAX_IN_FLIGHT)
     return app

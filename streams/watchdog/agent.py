@@ -11,6 +11,7 @@ from infra.crash_points import crash_point
 from infra.logging import get_logger
 from infra.models.catalogue import ModelCatalogue
 from infra.models.prices import price_of
+from infra.runtime.metrics import bound
 from infra.settings import Settings
 from schemas.codec import UnencodableRecord
 from schemas.families import Family
@@ -29,12 +30,13 @@ from topics.spec import TopicSpec
 MARGIN_S = 5.0
 LOOK_EVERY_S = 1.0
 LOOK_AGAIN_S = 30.0
-MOST_AT_ONCE = 1000
+MAX_AT_ONCE = 1000
 LAZY_MS = 200
 CAUGHT_UP_S = 2.0
 BEHIND_S = 10.0
 Watchable = Command | Outcome
 RECORDS: Family[Watchable] = Family(Watchable)
+_due_full = bound("watchdog.due")
 _log = get_logger(__name__)
 
 
@@ -77,7 +79,9 @@ class Watchdog:
             await asyncio.sleep(LOOK_EVERY_S)
             if self._is_behind():
                 continue
-            due = self._turns.due(now_us(), MOST_AT_ONCE)
+            due = self._turns.due(now_us(), MAX_AT_ONCE)
+            if len(due) == MAX_AT_ONCE:
+                _due_full()
             if due:
                 try:
                     await self._end(due)
@@ -110,7 +114,7 @@ class Watchdog:
                 crash_point("watchdog.after_expiry")
 
     async def _give_up(self, watched: Watched, error: Exception) -> None:
-        """Nobody can end this turn: the log refuses its end. Say so in dead-letters, and hold up no others for it."""
+        """The log refuses this turn's end. Write a dead letter, and do not block other turns."""
         turn = watched.turn
         letter = dead_letter_of(
             CONVERSATION_EVENTS,

@@ -38,6 +38,10 @@ if TYPE_CHECKING:
         await log.send(jobs, "key", end)  # type: ignore[misc]  # an end is no job
         await log.send("control", "key", end)  # type: ignore[arg-type]  # a bare name knows no records
 
+    def fired(log: LogProducer, notice: CancelRequested, end: GenerationEnded) -> None:
+        log.fire(CONTROL, "key", CONTROL.bytes_of(notice))
+        log.fire(CONTROL, "key", CONTROL.bytes_of(end))  # type: ignore[arg-type]  # an end is no cancel notice
+
     def read(value: bytes) -> None:
         assert_type(CONTROL.decode(value), CancelRequested)
         assert_type(jobs_topic("default", "interactive").decode(value), GenerationRequested)

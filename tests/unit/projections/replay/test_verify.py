@@ -76,7 +76,7 @@ def test_batches_interleavings_restarts_and_repeats_change_no_byte_of_the_dump(
     other = MemoryLog([left[place].pop(0) for place in places], data.draw(st.integers(1, 9)))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("projections.replay.spool.WINDOW_BYTES", 1)
-        patch.setattr("projections.replay.spool._MOST_RUNS_OF_A_LEVEL", 2)
+        patch.setattr("projections.replay.spool._MAX_RUNS_OF_A_LEVEL", 2)
         try:
             dumped(other, projection, folder, stop=StopAfter(data.draw(st.integers(0, 3))))
         except InterruptedError:
