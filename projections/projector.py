@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from prometheus_client import Counter, Gauge, Histogram
 
@@ -32,8 +32,8 @@ from topics.catalogue import Catalogue
 WATERMARK_INTERVAL_S = 0.1
 # Records of one fetch arrive within this; nothing here is in a hurry.
 GATHER_S = 0.01
-MOST_WAITING = 2000
-MOST_WAITING_BYTES = 16 * 1024 * 1024
+MAX_WAITING = 2000
+MAX_WAITING_BYTES = 16 * 1024 * 1024
 GIVE_UP_S = 300.0
 
 WRITE = Histogram(
@@ -109,7 +109,7 @@ class Projector:
         self._closing = False
 
     async def take(
-        self, record: Any, place: LogPlace, done: Callable[[], None], refused: Refused | None = None
+        self, record: object, place: LogPlace, done: Callable[[], None], refused: Refused | None = None
     ) -> None:
         """Fold a record and queue its rows; waits while too much is queued. `refused` is called instead of `done` if
         the store will take its rows never; without it `run` ends then.
@@ -141,7 +141,7 @@ class Projector:
         await self._room.wait()
         self._waiting.append(waiting)
         self._waiting_bytes += waiting.size
-        if len(self._waiting) >= MOST_WAITING or self._waiting_bytes >= MOST_WAITING_BYTES:
+        if len(self._waiting) >= MAX_WAITING or self._waiting_bytes >= MAX_WAITING_BYTES:
             _full()
             self._room.clear()
         self._wake.set()
@@ -174,7 +174,7 @@ class Projector:
                 await self._wake.wait()
         except TimeoutError:
             return
-        if len(self._waiting) < MOST_WAITING and not self._closing:
+        if len(self._waiting) < MAX_WAITING and not self._closing:
             await asyncio.sleep(GATHER_S)
         self._wake.clear()
 

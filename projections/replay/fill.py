@@ -1,7 +1,7 @@
 """The batch shell: folds a span of the log into the tables of some versions, at the store's speed.
 
 Every record becomes the very changes the live projector makes of it, so it does not matter which of the two writes
-them, how often, or in which order. Progress stands in the watermarks, after the data: whoever is killed goes on there.
+them, how often, or in which order. Progress stands in the watermarks, after the data: a killed run continues there.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ WINDOW_RECORDS = 5000
 # A slow writer's windows are smaller, so that progress is noted and the pace looked at about once a second.
 _ROWS_A_RECORD = 4
 PROGRESS_EVERY_S = 1.0
-MOST_PARKED_SHOWN = 100
+MAX_PARKED_SHOWN = 100
 
 
 @dataclass(slots=True)
@@ -112,7 +112,7 @@ class Fill:
 
     def _park(self, raw: RawRecord, reason: str) -> None:
         self.filled.parked_count += 1
-        if len(self.filled.parked) < MOST_PARKED_SHOWN:
+        if len(self.filled.parked) < MAX_PARKED_SHOWN:
             self.filled.parked.append(Parked(raw.topic, raw.partition, raw.offset, reason))
 
     def _write(self, changes: list[tuple[int, RowChange]], reached: dict[TopicPartition, int]) -> None:
@@ -132,7 +132,7 @@ class Fill:
 
 
 def _nothing() -> None:
-    """Nobody waits for progress."""
+    """Progress is written without waiting."""
 
 
 async def watermarks(

@@ -26,7 +26,7 @@ WINDOW_BYTES = 48 * 1024 * 1024
 # What Python needs for a write beyond its bytes.
 _CHANGE_BYTES = 600
 _CELL_BYTES = 60
-_MOST_RUNS_OF_A_LEVEL = 16
+_MAX_RUNS_OF_A_LEVEL = 16
 _MANIFEST = "progress.json"
 _FORMAT = 1
 
@@ -42,7 +42,7 @@ class Spool:
     """The rows of some tables. `close` it, or `discard` it."""
 
     def __init__(self, folder: Path, tables: tuple[Table, ...], span: Span, what: str) -> None:
-        """Take up what `folder` holds if it is of the same `what`, else begin anew.
+        """Take up what `folder` holds if it is of the same `what`, else start again.
 
         Raises ScratchError, also while another spool has the folder.
 
@@ -76,7 +76,7 @@ class Spool:
         self._lock.close()
 
     def forget(self) -> None:
-        """Empty the folder, and begin anew. Raises ScratchError."""
+        """Empty the folder and start again. Raises ScratchError."""
         with _told(self._folder):
             shutil.rmtree(self._folder, ignore_errors=True)
             self._folder.mkdir(parents=True, exist_ok=True)
@@ -155,7 +155,7 @@ class Spool:
         level = 0
         while any(there >= level for there, _ in self._runs):
             numbers = [number for there, number in self._runs if there == level]
-            if len(numbers) >= _MOST_RUNS_OF_A_LEVEL:
+            if len(numbers) >= _MAX_RUNS_OF_A_LEVEL:
                 self._runs = [run for run in self._runs if run[0] != level]
                 together: list[Iterable[Entry]] = [
                     merged_runs([read_run(self._file(number, index)) for number in numbers])

@@ -20,7 +20,7 @@ from topics.log import RawRecord
 Read = Callable[[Cut, Cut], Iterator[list[RawRecord]]]
 """Log.read: the records between two cuts, in batches."""
 Report = Callable[[int, int, int], None]
-MOST_NAMED = 100
+MAX_NAMED = 100
 _PARKED, _NAMED = "parked", "named"
 _NEWER, _NEWER_NAMED = "newer", "newer named"
 
@@ -89,7 +89,7 @@ def _leave(spool: Spool, batches: Iterator[list[RawRecord]]) -> None:
 
 
 def _take_up(spool: Spool, read: Read, cut: Cut) -> None:
-    """Begin anew where the log is not the one that was folded, or the cut an earlier one."""
+    """Start again if the log is another one, or the cut an earlier one."""
     if any(offset > cut.get(place, 0) for place, offset in spool.reached.items()):
         spool.forget()
         return
@@ -132,7 +132,7 @@ def _take(spool: Spool, fold: RecordFold, batches: Iterator[list[RawRecord]]) ->
 def _note(spool: Spool, count: str, names: str, record: Parked) -> None:
     spool.notes[count] = spool.notes.get(count, 0) + 1
     named = spool.notes.setdefault(names, [])
-    if len(named) < MOST_NAMED:
+    if len(named) < MAX_NAMED:
         named.append([record.topic, record.partition, record.offset, record.reason])
 
 

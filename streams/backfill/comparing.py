@@ -1,7 +1,8 @@
 """Compares what counts today with a shadow topic: exact sums in a scratch database, so memory stays flat.
 
 Of a generation counts the newest UsageRerated, in the order of the log, and before there is one the first
-UsageRecorded. The ledger's key is the user, so all records of a generation stand in one partition, in that order.
+UsageRecorded. The ledger's key is the user, so all records of a generation stand in one partition of each epoch, and
+are read in that order.
 """
 
 from __future__ import annotations
@@ -11,11 +12,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
-from typing import Any, Literal
+from typing import Literal
 
 from schemas.codec import UndecodableRecord, decode
 from schemas.usage import UsageRecorded, UsageRerated
-from streams.backfill.shadow import Shadow
+from streams.backfill.shadow import Shadow, ShadowLost
 from topics.catalogue import USAGE_RECORDS
 from topics.cuts import Cut
 from topics.log import Log
@@ -96,7 +97,7 @@ class Comparison:
             ),
         )
 
-    def take_ledger(self, record: Any, *, is_new: bool = False) -> None:
+    def take_ledger(self, record: object, *, is_new: bool = False) -> None:
         """A record of the ledger, in the log's order. `is_new`: it stands at or after the cut that is asked about."""
         if isinstance(record, UsageRecorded):
             self._base.execute(
@@ -157,6 +158,8 @@ def compare(
         size = sum(until - ledger_start.get(place, 0) for place, until in ledger_stop.items())
         done, total = 0, end + size
         for raw, record in shadow.records(0, end):
+            if not isinstance(record, UsageRerated):
+                raise ShadowLost(f"{shadow.topic} has a {type(record).__name__}, which cannot be compared")
             comparison.take_shadow(record, raw.offset)
             done += 1
             if not done % 1000:
@@ -187,7 +190,7 @@ def read_on(
                 record = decode(raw.value)
             except UndecodableRecord:
                 continue
-            comparison.take_ledger(record, is_new=raw.offset >= since.get((USAGE_RECORDS, raw.partition), 1 << 62))
+            comparison.take_ledger(record, is_new=raw.offset >= since.get((USAGE_RECORDS, raw.partition), 0))
         done += len(batch)
         report(done)
         check()

@@ -21,7 +21,7 @@ from topics.slices.target import Named, Plan
 
 _TIMEOUT_S = 60.0
 _FLUSH_S = 10.0
-_MOST_IN_FLIGHT = 2000
+_MAX_IN_FLIGHT = 2000
 
 
 class Appender(Protocol):
@@ -90,7 +90,7 @@ class Replay:
         # Whatever comes next may refer to these: it must be known where they stand.
         self._await(0)
 
-    def _append(self, entry: Entry, record: Any) -> None:
+    def _append(self, entry: Entry, record: object) -> None:
         topic, conversation = entry.topic, conversation_of(record) or ""
         known = {reference.place: reference for reference in entry.references}
 
@@ -113,7 +113,7 @@ class Replay:
             self._stands(entry, self._plan.layouts[topic].position(partition, message.offset() or 0))
 
         value, key = encode(given), entry.key.encode()
-        self._await(_MOST_IN_FLIGHT)
+        self._await(_MAX_IN_FLIGHT)
         while True:
             try:
                 self._producer.produce(topic, value, key, partition, on_delivery=delivered, headers=headers)
