@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
-import threading
+import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import IO, TYPE_CHECKING, Annotated
 
 import typer
 
@@ -24,6 +26,8 @@ FORGOTTEN_S = 60.0
 """How long the broker may take to forget a process that was stopped."""
 SERVERS_S = 240.0
 STOPPED_S = 60.0
+LOOK_S = 0.2
+MAX_SAID_BYTES = 1024 * 1024
 
 app = typer.Typer(
     name="topic", help="Change a topic's partitions.", no_args_is_help=True, pretty_exceptions_enable=False
@@ -119,8 +123,6 @@ def _problem(settings: Settings) -> str | None:
 
 def _members(settings: Settings) -> list[Member]:
     """Who is in a consumer group of ours, when the broker had time to forget who was stopped. Raises LogError."""
-    import time
-
     from infra.clock import monotonic_s
     from topics.groups import members
 
@@ -136,32 +138,28 @@ def _members(settings: Settings) -> list[Member]:
 def _servers(state: Path) -> Iterator[None]:
     """The servers of a state folder, without our processes, for the length of the block. Raises UserError."""
     command = [sys.executable, "-m", "infra.stack.servers", "--state", str(state)]
-    process = subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
     print("starting the servers …", file=sys.stderr)
-    late = threading.Timer(SERVERS_S, process.terminate)
-    late.start()
-    last = ""
-    try:
-        assert process.stdout is not None  # noqa: S101 - PIPE was asked for
-        for line in process.stdout:
-            last = line.strip() or last
-            if line.startswith("ready: "):
-                break
-        else:
-            raise UserError(f"the servers did not start: {one_line(last)[:300]}")
-        late.cancel()
-        # Nobody reads on: what they say later must not fill the pipe.
-        threading.Thread(target=_read_away, args=(process,), daemon=True).start()
-        yield
-    finally:
-        late.cancel()
-        if process.poll() is None:
-            process.send_signal(signal.SIGTERM)
-        process.wait(STOPPED_S)
+    with tempfile.TemporaryFile() as output:
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)
+        try:
+            _until_ready(process, output)
+            yield
+        finally:
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+            process.wait(STOPPED_S)
 
 
-def _read_away(process: subprocess.Popen[str]) -> None:
-    for _ in process.stdout or ():
-        pass
+def _until_ready(process: subprocess.Popen[bytes], output: IO[bytes]) -> None:
+    from infra.clock import monotonic_s
+
+    until_s = monotonic_s() + SERVERS_S
+    while True:
+        ended = process.poll() is not None
+        lines = os.pread(output.fileno(), MAX_SAID_BYTES, 0).decode(errors="replace").splitlines()
+        if any(line.startswith("ready: ") for line in lines):
+            return
+        if ended or monotonic_s() > until_s:
+            last = next((line for line in reversed(lines) if line.strip()), "no reason was given")
+            raise UserError(f"the servers did not start: {one_line(last.strip())[:300]}")
+        time.sleep(LOOK_S)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from typer.testing import CliRunner
 
 from infra.cli import topic as command
 from infra.cli.__main__ import command_line
+from infra.cli.terminal import UserError
 from infra.stack.layout import Layout
 from topics.groups import Member
 
@@ -73,3 +75,31 @@ def test_the_broker_is_given_time_to_forget_who_was_stopped(monkeypatch: pytest.
     settings: Any = type("Settings", (), {"kafka": type("Kafka", (), {"client_properties": lambda self: {}})()})()
     assert command._members(settings) == []
     assert answers == []
+
+
+def program(tmp_path: Path, *lines: str) -> str:
+    """A program that stands in for the interpreter, and so for the servers."""
+    file = tmp_path / "servers"
+    file.write_text("\n".join(["#!/bin/sh", *lines]) + "\n")
+    file.chmod(0o755)
+    return str(file)
+
+
+def test_the_servers_are_stopped_after_the_block(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    noted = tmp_path / "stopped"
+    stops = f"trap 'echo stopped > {noted}; exit 0' TERM"
+    monkeypatch.setattr(
+        sys, "executable", program(tmp_path, stops, "echo 'kafka-0: starting'", "echo 'ready: x'", "sleep 60 & wait")
+    )
+    with command._servers(tmp_path / "state"):
+        assert not noted.exists()
+    assert noted.read_text() == "stopped\n"
+
+
+def test_servers_that_do_not_start_say_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", program(tmp_path, "echo 'port 9092 is taken'", "exit 1"))
+    with (
+        pytest.raises(UserError, match="the servers did not start: port 9092 is taken"),
+        command._servers(tmp_path / "state"),
+    ):
+        raise AssertionError("there are none")
