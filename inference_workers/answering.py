@@ -90,7 +90,7 @@ async def answer(engine: Engine, call: EngineRequest, writer: AttemptWriter) -> 
     elif said.finish.reason in _REASONS:
         said.failure = None  # what went wrong while the call was closed takes nothing from a whole answer
     else:
-        # A word that is none of ours would stop every reader of the log.
+        # An unknown word would stop every reader of the log.
         _log.error("an engine adapter ended for an unknown reason")
         said.failure = BROKEN
     return said

@@ -13,7 +13,7 @@ from inference_workers.counting import NOTHING, counted_usage
 from inference_workers.failing import BROKEN, EXPIRED, MOVED, NO_TOKENS
 from inference_workers.job_table import Interrupt, Job
 from inference_workers.lookback import Lookback, Past
-from inference_workers.metrics import TOKENS
+from inference_workers.metrics import OVERTAKEN, TOKENS, WORN_OUT
 from inference_workers.ports import Engine, EngineRequest
 from inference_workers.publishing import AttemptWriter, Outlet
 from infra.clock import now_us
@@ -94,6 +94,7 @@ class Attempt:
                 failure = EXPIRED
             worn_out = self._job.engine_calls >= MAX_ENGINE_CALLS or self._job.faults >= MAX_TRIES_AT_FAULT
             if failure is None and worn_out:
+                WORN_OUT()
                 failure = BROKEN
             if isinstance(step, EndOnly):
                 await self._end(writer, failure or step.failure)
@@ -171,6 +172,7 @@ class Attempt:
                     writer.resume_at(step.first_seq, step.prefix)
                     writer.open()
                 return writer, step
+        OVERTAKEN()
         raise LogUnavailable(f"{MAX_STARTS} attempts in a row were overtaken by others")
 
     def _plan(self, past: Past, sampling: Sampling, *, continues: bool) -> Plan:
@@ -222,7 +224,7 @@ class Attempt:
         return await asyncio.shield(self._started)
 
     def _usage(self, writer: AttemptWriter) -> Usage:
-        """Over all attempts. Nothing where no engine took the request: nobody worked at it."""
+        """Over all attempts. Zero if no engine took the request."""
         said, models = self._said, self._context.models
         if not (said.taken or writer.tokens or self._resumed):
             return NOTHING

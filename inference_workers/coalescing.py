@@ -5,7 +5,7 @@ gets a record a token at once, and a slow one gets fewer and fuller requests ins
 
 Why not a time limit, and a linger instead: an idempotent librdkafka producer has five messages of a partition under way
 at most, and while it holds another its thread spins at full speed. Whatever is produced before the acknowledgement
-reaches nobody sooner, and burns a core.
+reaches no reader sooner, and wastes a core.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ class DeadlineWatch:
             self._timer = self._loop.call_at(self._due()[0], self._look)
 
     def alive(self) -> None:
-        """A sign of life that is no token: the wait for the first token begins anew, up to the total deadline."""
+        """A life sign that is not a token: restarts the wait for the first token, up to the total deadline."""
         if not self._first_seen:
             self._last = self._loop.time()
 

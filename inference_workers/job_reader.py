@@ -27,7 +27,7 @@ Partition = tuple[str, int]
 BATCH = 50
 POLL_S = 0.1
 HAND_OVER_S = 1.0
-"""How long a rebalance waits for running jobs to be handed over; whoever is late is fenced by the next attempt."""
+"""How long a rebalance waits for running jobs to be handed over; a late job is fenced by the next attempt."""
 
 ENDS_S = 2.0
 EVERY_JOB = 1 << 62

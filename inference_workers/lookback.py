@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from confluent_kafka import Message
 
+from inference_workers.metrics import READS_FULL
 from infra.exits import tell_newer
 from infra.logging import get_logger
 from schemas.codec import NewerRecord, UndecodableRecord
@@ -42,7 +43,7 @@ class _Wanted:
 
 
 class Lookback:
-    """Reads back in threads, bounded. `run` must run beside whoever asks."""
+    """Reads back in threads, bounded. `run` must run beside the callers."""
 
     def __init__(self, properties: Mapping[str, str]) -> None:
         self._properties = properties
@@ -60,10 +61,15 @@ class Lookback:
 
     async def read_on(self, past: Past, upto: int) -> None:
         """Fold on up to offset `upto` (excluded). Raises LogError."""
+        self._count_full()
         async with self._reads:
             await asyncio.to_thread(self._fold, past.turn.tail.partition, past.upto, upto, [past])
         if past.failure is not None:
             raise past.failure
+
+    def _count_full(self) -> None:
+        if self._reads.locked():
+            READS_FULL()
 
     async def run(self) -> None:
         """Serve `past` until cancelled: one scan a partition at a time, so that a slow one holds up no other.
@@ -84,6 +90,7 @@ class Lookback:
 
     async def _serve(self, partition: int, group: list[_Wanted]) -> None:
         pasts = [wanted.past for wanted in group]
+        self._count_full()
         try:
             async with self._reads:
                 await asyncio.to_thread(self._fold_to_end, partition, pasts)
@@ -154,4 +161,4 @@ def _fold_in(past: Past, record: GenerationRecord, position: Position) -> None:
     except NewerRecord:
         raise
     except Exception as error:
-        past.failure = error  # it fails the one who asked for this generation, and nobody else
+        past.failure = error  # it fails only the caller that asked for this generation

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prometheus_client import Counter, Gauge
 
-from infra.runtime.metrics import ConsumerMetrics, bound
+from infra.runtime.metrics import GIVEN_UP, RETRIES, ConsumerMetrics, bound
 
 CONSUMER = "worker"
 CONSUMED = ConsumerMetrics(CONSUMER)
@@ -24,3 +24,10 @@ UNCOMMITTED_FULL = bound("worker.uncommitted")
 LETTERS_FULL = bound("worker.letters")
 BATCHES_AHEAD = bound("worker.batches_ahead")
 HAND_OVER_LATE = bound("worker.hand_over")
+READS_FULL = bound("worker.reads")
+CHECKS_FULL = bound("worker.checks")
+OVERTAKEN = bound("worker.starts")
+WORN_OUT = bound("worker.engine_calls")
+NOTICES_FULL = bound("worker.cancel_notices")
+ENGINE_RETRIED = RETRIES.labels("worker.engine").inc
+ENGINE_GIVEN_UP = GIVEN_UP.labels("worker.engine").inc

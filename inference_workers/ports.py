@@ -70,7 +70,8 @@ class Reasoning:
 class Finish:
     """The normal end. Counts are None where the engine does not tell: count the tokens of Delta and Reasoning then.
 
-    Counts are passed on as the engine told them, whole numbers from 0 without a bound: whoever stores them bounds them.
+    Counts are passed on as the engine sent them, whole numbers from 0 without a limit: the code that stores them
+    limits them.
     `completion_tokens` holds the `reasoning_tokens`.
     """
 

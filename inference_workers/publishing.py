@@ -12,7 +12,7 @@ from confluent_kafka import KafkaError
 from inference_workers.coalescing import Gathered, Pipe
 from infra.clock import now_us
 from infra.crash_points import crash_point
-from schemas.codec import UnencodableRecord, encode
+from schemas.codec import UnencodableRecord
 from schemas.generation import AttemptEnded, AttemptStarted, Failure, FinishReason, GenerationRecord, TokenChunk, Turn
 from schemas.price import Usage
 from topics.catalogue import TOKEN_CHUNKS, Catalogue
@@ -24,6 +24,7 @@ BUSY_LINGER_MS = 1.0
 _HALVES = re.compile("[\ud800-\udfff]")
 MAX_CHUNK_CHARS = 128 * 1024
 """Longer texts leave as several records: a record of token-chunks holds 1 MiB at most."""
+_encode = TOKEN_CHUNKS.bytes_of
 
 
 class Outlet:
@@ -91,7 +92,7 @@ class Gate:
         if writer.broken is None:
             try:
                 headers = None if type(record) is TokenChunk else headers_of(record)
-                producer.fire(TOKEN_CHUNKS, writer.key, encode(record), taken, headers)
+                producer.fire(TOKEN_CHUNKS, writer.key, _encode(record), taken, headers)
                 crash_point("worker.after_record_fired")
                 return True
             except LogError as error:
@@ -247,6 +248,6 @@ class AttemptWriter:
 
 
 def _looked_at(future: asyncio.Future[int]) -> None:
-    """An attempt that is given up leaves nobody to fetch the error; `broken` has told it already."""
+    """After an attempt is given up no one fetches the error; `broken` has reported it already."""
     if not future.cancelled():
         future.exception()

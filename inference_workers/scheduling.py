@@ -62,7 +62,7 @@ class FairQueue(Generic[T]):
         self._waiting += 1
 
     def next(self) -> T | None:
-        """The job to start now, counted as running; None if nobody may start."""
+        """The job to start now, counted as running; None if none may start."""
         best: FlowKey | None = None
         best_finish = 0.0
         for key, flow in self._flows.items():

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from confluent_kafka import Message
 
 from inference_workers.job_table import Interrupt, Job, JobTable
+from inference_workers.metrics import NOTICES_FULL
 from infra.runtime.bounded import Seen
 from schemas.codec import NewerRecord, UndecodableRecord
 from topics.catalogue import CONTROL, GENERATION_OUTCOMES
@@ -38,7 +39,8 @@ class Signals:
                 job.old = True
                 job.stop(Interrupt.CANCELLED)
                 continue
-            self._cancel_notices.add(notice.generation_id)
+            if self._cancel_notices.add(notice.generation_id):
+                NOTICES_FULL()
 
     def on_outcomes(self, messages: list[Message]) -> None:
         """Outcomes of generations. Only those of conversations that have a job here are decoded."""

@@ -117,7 +117,7 @@ class Slots:
         try:
             await attempt.run()
         except NotOwner:
-            # Its partition may be ours all the same, after a stall: then nobody else will work at it.
+            # Its partition may be ours all the same, after a stall: then no other worker takes it.
             if job.deliveries:
                 return True
             self._jobs.table.release(job)

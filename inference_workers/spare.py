@@ -44,7 +44,7 @@ def read_orders(line: bytes) -> Orders:
 
 
 async def wait_for_orders(stop: asyncio.Event) -> Orders | None:
-    """The orders, when they come; None when told to stop, or when nobody can give them any more. Raises NotOrders."""
+    """The orders, when they come; None when told to stop, or when the pipe is closed. Raises NotOrders."""
     reader = asyncio.StreamReader(limit=MOST_BYTES)
     try:
         transport, _ = await asyncio.get_running_loop().connect_read_pipe(

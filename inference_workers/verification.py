@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from inference_workers.job_table import Job, JobTable
 from inference_workers.lookback import Lookback
+from inference_workers.metrics import CHECKS_FULL
 from infra.clock import monotonic_s
 from infra.logging import get_logger
 from schemas.codec import NewerRecord
@@ -40,6 +41,8 @@ class Verification:
             await asyncio.sleep(SWEEP_EVERY_S)
             late_before = monotonic_s() - OUTCOME_WAIT_S
             late = [job for job in self._jobs if job.ended_at_s is not None and job.ended_at_s < late_before]
+            if len(late) > MAX_CHECKS_A_SWEEP:
+                CHECKS_FULL()
             await asyncio.gather(*map(self._verify, late[:MAX_CHECKS_A_SWEEP]))
 
     async def _verify(self, job: Job) -> None:

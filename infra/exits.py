@@ -1,6 +1,6 @@
 """Exit statuses of our processes: one for each kind of error.
 
-0 it was told to · 1 the supervisor starts it anew · 2 a setting, or another file of the user's, is wrong · 3 it met a
+0 it was told to · 1 the supervisor restarts it · 2 a setting, or another file of the user's, is wrong · 3 it met a
 record of a newer release: nothing was acknowledged, and only an upgrade (or `replay dlq park`) takes it further.
 """
 
@@ -55,7 +55,7 @@ def tell_newer(log: Any, error: NewerRecord, topic: str, partition: int, offset:
         reason=str(error),
     )
     if sign := os.environ.get(LIFESIGN_VARIABLE):
-        # Whoever cannot be told sees the exit status, and the log.
+        # Without this file the exit status and the log still say it.
         with contextlib.suppress(OSError):
             newer_note(Path(sign)).write_text(f"{topic}:{partition}@{offset}: {error}\n", "utf-8")
 

@@ -55,13 +55,13 @@ class LifeSign:
     """Touches one file, at most every half BEAT_INTERVAL_S however often `beat` is called."""
 
     def __init__(self, path: Path | None) -> None:
-        """`path` None: nobody watches, and beats do nothing."""
+        """`path` None: no supervisor watches, and beats do nothing."""
         self._path = path
         self._next_s = 0.0
 
     @classmethod
     def from_env(cls) -> LifeSign:
-        """The life sign the supervisor asked for by VERBATIM_LIFESIGN; a silent one when nobody asked."""
+        """The life sign that VERBATIM_LIFESIGN names; without it, one that does nothing."""
         named = os.environ.get(LIFESIGN_VARIABLE)
         return cls(Path(named) if named else None)
 

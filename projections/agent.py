@@ -9,7 +9,7 @@ from infra.cassandra import CassandraSession
 from infra.settings import Settings
 from projections.handling import handling
 from projections.projector import Projector
-from projections.registry import TOPICS
+from projections.registry import PROJECTED, TOPICS, Projected
 from projections.schema import existing
 from projections.versions import written_now
 from projections.writer import RowWriter
@@ -25,10 +25,9 @@ LAZY_MS = 100
 def make_projections_app(settings: Settings) -> StreamApp:
     """The projector's Faust application. Raises SettingsError without a broker."""
     made = make_app(NAME, settings, lazy_ms=LAZY_MS)
-    catalogue = made.topics_catalogue
 
     @asynccontextmanager
-    async def open_handler(_: LogProducer) -> AsyncIterator[Handler]:
+    async def open_handler(_: LogProducer) -> AsyncIterator[Handler[Projected]]:
         session = await CassandraSession.connect(settings.cassandra)
         try:
             keyspace = settings.cassandra.keyspace
@@ -43,6 +42,5 @@ def make_projections_app(settings: Settings) -> StreamApp:
         finally:
             await session.aclose()
 
-    records = tuple(record_type for topic in TOPICS for record_type in catalogue[topic].record_types)
-    run_agent(made, TOPICS, records, open_handler, holds=True, imported=True)
+    run_agent(made, TOPICS, PROJECTED, open_handler, holds=True, imported=True)
     return made

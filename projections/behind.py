@@ -56,7 +56,7 @@ def refusal(versions: Sequence[Version], pointers: Mapping[str, int]) -> str | N
 
 
 def in_the_way(name: str, versions: Sequence[Version]) -> list[Version]:
-    """Versions that a rebuild by an older definition began and nobody finishes: they go before the next one begins."""
+    """Versions that a rebuild with an older definition left unfinished: they are dropped before the next one begins."""
     return [
         row
         for row in versions

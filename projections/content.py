@@ -60,6 +60,6 @@ def shown_excerpt(cell: str | None) -> str | None:
 
 
 def shown_title(cell: str | None) -> Content | None:
-    """A title somebody gave; a blank one is none."""
+    """A title that a user gave; a blank one counts as none."""
     title = from_optional_cell(cell)
     return None if isinstance(title, str) and not title.strip() else title

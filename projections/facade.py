@@ -182,7 +182,7 @@ class Projections:
         """Wait until the record at each (topic, partition)'s offset is in the tables, and each generation's outcome.
 
         False: not within `timeout_s`. The watermarks answer; with `conversation_id`, and of conversation-events, that
-        conversation's own row as well, sooner: whoever gives it reads nothing but that conversation.
+        conversation's own row as well, sooner: its caller reads only that conversation.
         """
         deadline_s = monotonic_s() + timeout_s
         left, running = dict(offsets), list(generations)

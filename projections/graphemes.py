@@ -9,7 +9,7 @@ from __future__ import annotations
 import unicodedata
 
 MAX_CLUSTER = 64
-"""Characters one cluster is looked at for; whoever piles up more accents gets them cut."""
+"""Characters one cluster is looked at for; more accents than that are cut."""
 _ZWJ = "\u200d"
 _CATEGORIES = frozenset({"Mn", "Me", "Mc"})
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
 
 from projections.projector import Projector
+from projections.registry import Projected
 from projections.rows import Unprojectable
 from projections.watermarks import LogPlace
 from streams.errors import Poison
@@ -15,11 +15,11 @@ from streams.faust.agents import Handler, Source
 
 
 @asynccontextmanager
-async def handling(projector: Projector) -> AsyncIterator[Handler]:
+async def handling(projector: Projector) -> AsyncIterator[Handler[Projected]]:
     """The handler of an agent that holds its records: each is acknowledged once its rows are written, or parked once
     the store has refused them for what they are."""
 
-    async def handle(record: Any, source: Source) -> None:
+    async def handle(record: Projected, source: Source) -> None:
         place = LogPlace(source.topic, source.partition, source.offset)
         try:
             await projector.take(record, place, source.acknowledge, source.park)

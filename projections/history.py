@@ -63,7 +63,7 @@ class ProjectedHistory:
     async def open_turns(self, conversation_id: str) -> tuple[Turn, ...]:
         """Turns asked for and without an outcome, also of a conversation that has been deleted.
 
-        Whoever asks has seen the conversation's end: what was asked for before it is waited for, bounded.
+        The caller has seen the conversation's end: earlier commands are waited for, bounded.
         """
         until_s = monotonic_s() + _END_WITHIN_S
         while True:

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from prometheus_client import Counter, Gauge, Histogram
 
@@ -109,7 +109,7 @@ class Projector:
         self._closing = False
 
     async def take(
-        self, record: Any, place: LogPlace, done: Callable[[], None], refused: Refused | None = None
+        self, record: object, place: LogPlace, done: Callable[[], None], refused: Refused | None = None
     ) -> None:
         """Fold a record and queue its rows; waits while too much is queued. `refused` is called instead of `done` if
         the store will take its rows never; without it `run` ends then.

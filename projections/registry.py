@@ -30,10 +30,13 @@ from projections.order import ImpossiblePosition
 from projections.rows import RowChange, Table, Unprojectable, checked, narrowed
 from projections.usage import fold as usage
 from projections.usage.table import USAGE, USAGE_1
+from schemas.account import AccountEvent
 from schemas.codec import NewerRecord
-from schemas.conversation import PromptSubmitted, TurnKind
+from schemas.conversation import ConversationEvent, PromptSubmitted, TurnKind
 from schemas.envelope import Position
+from schemas.families import Family
 from schemas.outcome import Outcome
+from schemas.usage import UsageEntry
 from topics.catalogue import ACCOUNT_EVENTS, CONVERSATION_EVENTS, GENERATION_OUTCOMES, USAGE_RECORDS, catalogue
 from topics.vocabulary import check_word
 
@@ -99,6 +102,9 @@ DEFINITIONS: tuple[Projection, ...] = (
 )
 
 TOPICS: tuple[str, ...] = (CONVERSATION_EVENTS, GENERATION_OUTCOMES, USAGE_RECORDS, ACCOUNT_EVENTS)
+Projected = ConversationEvent | Outcome | UsageEntry | AccountEvent
+PROJECTED: Family[Projected] = Family(Projected)
+"""What may stand in those topics."""
 RECORDS: Mapping[str, frozenset[type]] = {topic: frozenset(catalogue()[topic].record_types) for topic in TOPICS}
 """What may stand in each topic; another record there is damage, though it decodes."""
 
@@ -117,7 +123,7 @@ def defined(name: str, definition: int) -> Projection | None:
 
 
 def newest(name: str) -> Projection:
-    """The projection by its newest definition. Raises KeyError for a name that is none."""
+    """The projection by its newest definition. Raises KeyError for an unknown name."""
     known = [projection for projection in DEFINITIONS if projection.name == name]
     if not known:
         raise KeyError(name)
@@ -129,7 +135,7 @@ PROJECTIONS: tuple[Projection, ...] = tuple(newest(name) for name in names())
 
 
 def folded(
-    projections: tuple[Projection, ...], record: Any, position: Position
+    projections: tuple[Projection, ...], record: object, position: Position
 ) -> tuple[list[tuple[int, RowChange]], Unprojectable | None]:
     """What a record changes in those of `projections` that can take it, each change with its projection's version;
     and why another one could not, if any.
@@ -154,14 +160,14 @@ def folded(
     return changes, refused
 
 
-def _check_words(record: Any) -> None:
+def _check_words(record: object) -> None:
     if isinstance(record, PromptSubmitted):
         check_word("the prompt's kind", record.kind, _KINDS)
     elif isinstance(record, Outcome):
         check_word("the turn's kind", record.turn.kind, _KINDS)
 
 
-def fold_all(projections: tuple[Projection, ...], record: Any, position: Position) -> list[tuple[int, RowChange]]:
+def fold_all(projections: tuple[Projection, ...], record: object, position: Position) -> list[tuple[int, RowChange]]:
     """As `folded`, for records that all can take. Raises Unprojectable."""
     changes, refused = folded(projections, record, position)
     if refused is not None:

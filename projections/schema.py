@@ -170,7 +170,7 @@ def _missing(keyspace: str, found: Mapping[str, _Columns], wanted: Mapping[str, 
 
 
 def _differing(found: _Columns, table: Table, *, may_grow: bool) -> list[str]:
-    """The columns that stand there otherwise. `may_grow`: but for those, no keys, that only one side has."""
+    """The columns that differ. `may_grow`: but for those, no keys, that only one side has."""
     differing = found ^ set(_columns(table))
     if may_grow:
         named = [name for name, *_ in differing]

@@ -26,20 +26,20 @@ VERSIONS = Table(
         "state": "text",
         # Which rebuild made it: one of several projections finds by it what it has done already.
         "run": "text",
-        # What a rebuild has to fill: everything below. Whoever is at it holds `owner`, which runs out by itself.
+        # What a rebuild has to fill: everything below. The process that does it holds `owner`, which expires.
         "cut": "text",
         "owner": "text",
         "holder": "text",
     },
 )
 MEMORY_S = 1.0
-"""Nobody acts on knowledge older than this: readers of the pointer, the projector of the versions."""
+"""Maximum age of cached knowledge: of the pointer in readers, of the versions in the projector."""
 SETTLED_S = 2.5
 """After so long everybody acts on what was changed: twice MEMORY_S, and time for the slowest question."""
 
 State = Literal["making", "filling", "ready", "dropping", "dropped"]
 """making: the tables come into being. filling: a rebuild is at work, the projector writes it already. ready: complete,
-kept current. dropping: nobody writes it any more, its tables go. dropped: gone; the row keeps the number taken."""
+kept current. dropping: it is no longer written, its tables are being dropped. dropped: the row keeps the number."""
 
 
 @dataclass(frozen=True, slots=True)

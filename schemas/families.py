@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from importlib import import_module
 from pkgutil import iter_modules
-from typing import get_args
+from typing import Generic, TypeGuard, TypeVar, get_args
 
 import schemas
+
+R = TypeVar("R")
 
 _READERS = frozenset({"registry"})
 """Modules that ask for the record types, so that they cannot name any. (Folders name none.)"""
@@ -19,6 +21,23 @@ _READERS = frozenset({"registry"})
 def members(family: object) -> tuple[type, ...]:
     """The record types of a family; of a single record type, that type."""
     return get_args(family) or (family,)
+
+
+class Family(Generic[R]):
+    """Record types that somebody reads together: `R` for the type checker, `types` at run time."""
+
+    def __init__(self, records: object) -> None:
+        """`records`: what `R` is, a union or one record type."""
+        self.types = members(records)
+        self._types = frozenset(self.types)
+
+    def holds(self, record: object) -> TypeGuard[R]:
+        """Whether a record is of one of these types."""
+        return type(record) in self._types
+
+    def takes(self, record_type: type) -> bool:
+        """Whether this is one of these types."""
+        return record_type in self._types
 
 
 def record_types() -> tuple[type, ...]:

@@ -1,6 +1,6 @@
 """Renews api/web/vendor and tests/web/vendor: `npm pack`, copy, rewrite imports, note checksums in VENDOR.json.
 
-    python scripts/vendor_web.py            # downloads the versions below and writes the folders anew
+    python scripts/vendor_web.py            # downloads the versions below and rewrites the folders
     python scripts/vendor_web.py --check    # without the network: every file is there as noted, and nothing else
 
 The page has no build step and its policy forbids an import map, so imports between packages become relative paths.
@@ -146,7 +146,7 @@ def check(vendor: Path) -> int:
 
 
 def renew(vendor: Path, packages: tuple[Package, ...]) -> int:
-    """Writes a folder anew, wholly or not at all. Returns the number of files."""
+    """Rewrites a folder, whole or not at all. Returns the number of files."""
     known = {(package["name"], package["version"]): package["integrity"] for package in _noted(vendor)}
     with tempfile.TemporaryDirectory() as folder:
         new = Path(folder) / "vendor"

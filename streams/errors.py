@@ -4,7 +4,7 @@ StreamError
 ├── Poison     this record can never be handled: to dead-letters, and on
 └── Retry      something outside is away: the same record again, after a pause
 
-Anything else ends the process with the record un-acknowledged, and the supervisor starts it anew.
+Anything else ends the process with the record un-acknowledged, and the supervisor restarts it.
 """
 
 from __future__ import annotations

@@ -58,7 +58,7 @@ def group_consumer(
     """A member of a consumer group, as research "takeover" §7 found best: classic protocol, static membership.
 
     `properties` may carry other session and heartbeat times, for a broker that does not allow sessions this short.
-    `on_commit` is told, within a poll, what became of commits that nobody waits for.
+    `on_commit` is told, within a poll, the results of commits that have no waiter.
     """
     member = {"group.instance.id": f"{group}-{instance}"} if instance else {}
     return open_consumer(

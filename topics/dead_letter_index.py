@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
 from schemas.dead_letter import DeadLetter, DeadLetterResolved
 
@@ -48,7 +47,7 @@ class DeadLetterIndex:
         self._newest: dict[str, Listed] = {}
         self._by_place: dict[tuple[int, int], Listed] = {}
 
-    def take(self, partition: int, offset: int, record: Any) -> None:
+    def take(self, partition: int, offset: int, record: object) -> None:
         """The topic's next record."""
         if isinstance(record, DeadLetter):
             event = record.envelope.event_id
@@ -91,7 +90,7 @@ class DeadLetterIndex:
         ]
 
 
-def dead_letter_index(records: Iterable[tuple[int, int, Any]]) -> DeadLetterIndex:
+def dead_letter_index(records: Iterable[tuple[int, int, object]]) -> DeadLetterIndex:
     """The box of these records: (partition, offset, record), in the topic's order."""
     box = DeadLetterIndex()
     for partition, offset, record in records:

@@ -16,7 +16,7 @@ MAX_KEY_BYTES = 64 * 1024
 MAX_LETTER_KEY_CHARACTERS = 1024
 MAX_POISON_IN_A_ROW = 100
 """A consumer that parks that many records one after another, with none between that it could take, ends its process:
-the fault may be its own. It is started anew and goes on behind them."""
+the fault may be its own. It is restarted and goes on behind them."""
 
 
 class PoisonRun:

@@ -18,7 +18,7 @@ log says:
 - A token count that cannot be true (negative, above MAX_TOKENS, a part larger than its whole) is not believed: what was
   accepted is counted instead, and the usage says that it is estimated.
 - The texts of a turn are cut to what any id or name of ours is far below.
-- A sealed chunk does not count: whoever lacks its key cannot show it.
+- A sealed chunk does not count: it cannot be shown without its key.
 - A finish reason or end reason that this release does not know stops the reader (NewerValue): it is never guessed.
 """
 

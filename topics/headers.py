@@ -17,7 +17,7 @@ projections show it, agents pass over it."""
 Headers = list[tuple[str, str | bytes | None]]
 
 
-def headers_of(record: Any) -> Headers | None:
+def headers_of(record: object) -> Headers | None:
     """Event id, type and correlation of a record; None for one without an envelope (the records of an event a token).
 
     What these say stands in the record as well: nothing here reads them.

@@ -33,7 +33,7 @@ BOUNDED: Mapping[str, str] = {
 
 @dataclass(slots=True)
 class RawRecord:
-    """A record as it stands in the log, undecoded. Not frozen, for speed alone: nobody changes one.
+    """A record as it stands in the log, undecoded. Not frozen, for speed only: never change one.
 
     `timestamp_ms`: when the broker appended it.
     """

@@ -167,7 +167,7 @@ class LogProducer:
         while not self._closing.is_set():
             self._producer.poll(_POLL_S)
             if not self._acknowledged.wake():
-                return  # the loop has been closed: nobody is left to tell
+                return  # the loop is closed: no callback is left
 
     def _taken(self, answers: deque[_Answer]) -> None:
         while answers:

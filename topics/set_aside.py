@@ -17,7 +17,7 @@ from topics.log import Log
 
 
 class SetAside(Exception):
-    """Why a record is parked that nobody has tried: an operator's word."""
+    """Why a record is parked without a try: an operator decided so."""
 
 
 SET_ASIDE = SetAside.__name__

@@ -99,7 +99,7 @@ class LogTail:
             return
         try:
             self._on_batch(batch)
-        except Exception as error:  # whoever waits for the tail gets it; going on would be a silent gap
+        except Exception as error:  # the waiter for the tail gets it; going on would be a silent gap
             self._stop.set()
             self._fail(error)
             return

@@ -40,6 +40,13 @@ class Topic(str, Generic[R]):
 
         return decoder_of(self.record_types, str(self))
 
+    @cached_property
+    def bytes_of(self) -> Callable[[R], bytes]:
+        """The codec's `encode`, for records of this topic: for whoever fires bytes and does not `send` a record."""
+        from schemas.codec import encode
+
+        return encode
+
     def __reduce__(self) -> tuple[type[str], tuple[str]]:
         """A copy, as `dataclasses.asdict` makes one, is the bare name."""
         return str, (str(self),)

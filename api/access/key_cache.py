@@ -88,7 +88,7 @@ class KeyCache:
     async def _ask(self, key_sha256: str, address: str | None) -> Principal | None:
         """`address` None: the key is known, and may be read in any case."""
         asked = self._asked[key_sha256] = asyncio.get_running_loop().create_future()
-        # Nobody else may be waiting for it, and then its error is seen by nobody else either.
+        # If no other caller waits for it, no other caller sees its error.
         asked.add_done_callback(lambda done: done.exception())
 
         async def read() -> Principal | None:
@@ -100,7 +100,7 @@ class KeyCache:
             asked.set_result(_GIVEN_UP) if isinstance(error, TooManyMisses) else asked.set_exception(error)
             raise
         except BaseException:
-            asked.set_result(_GIVEN_UP)  # whoever waits asks for itself
+            asked.set_result(_GIVEN_UP)  # each waiting caller asks again itself
             raise
         else:
             asked.set_result(found)

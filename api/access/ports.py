@@ -52,7 +52,7 @@ class AccountReads(KeyReads, Protocol):
         """A user's keys, revoked ones too."""
 
     async def user(self, user_id: str) -> UserRow | None:
-        """None for one that nobody has (yet)."""
+        """None if it does not exist (yet)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

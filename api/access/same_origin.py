@@ -1,7 +1,7 @@
 """Checks that a request with a session cookie comes from our own page. Pure.
 
-A browser sends the cookie along whoever asks. A form or an image of another site cannot set a header of its own, so one
-is asked for; and what the browser itself tells of the asker must not contradict it.
+A browser sends the cookie whichever site asks. A form or an image of another site cannot set
+a header of its own, so the request needs one; and the browser's own headers must not contradict it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Signed session cookies and one-time links. Pure: every call gets the time.
 
 Both name an API key by its hash, which opens nothing by itself, and the time they were made. Nothing of them is stored:
-whoever reads one looks the key up, so that a revoked key's cookies and links open nothing from that moment.
+every reader looks the key up, so that a revoked key's cookies and links open nothing from that moment.
 """
 
 from __future__ import annotations

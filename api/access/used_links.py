@@ -1,7 +1,7 @@
 """Remembers in Redis which one-time links were used, for as long as a link is valid.
 
 A Redis that loses its memory forgets that too: then a link of the last hour is good once more. One that is away lets
-nobody in by link; keys still do.
+no one in by link; keys still do.
 """
 
 from __future__ import annotations

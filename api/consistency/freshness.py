@@ -65,7 +65,7 @@ class Freshness:
     async def up_to_date(self, conversation_id: str | None = None) -> bool:
         """Wait, bounded, until reads show all that conversation-events (the partition of one conversation) holds now.
 
-        For what seems not to be there, and for whoever brings no position. False: they do not.
+        For rows that seem to be missing, and for requests without a position. False: they do not.
         """
         try:
             newest = await self.ports.ends.newest(CONVERSATION_EVENTS, conversation_id)

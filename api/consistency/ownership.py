@@ -52,7 +52,7 @@ async def conversation_of(
     shown = await fresh.catch_up(token, conversation_id)
     row = await reads.conversation(conversation_id)
     if row is None or row.user_id != user_id:
-        # Another process may have begun it a moment ago. What is somebody else's takes as long as what is not there.
+        # Another process may have just created it. Another user's takes as long as a missing one.
         shown = shown and await fresh.up_to_date(conversation_id)
         row = await reads.conversation(conversation_id)
     if row is None and not shown:

@@ -1,7 +1,7 @@
 """Commands with an Idempotency-Key that start no generation: the first of a key counts, repeats are marked.
 
 The log may take two of a key, from two processes at once. Which stands first is known when the projections have
-reached the second; so whoever wrote one waits for that, and compares. Commands that begin one: api/turns.
+reached the second; so the writer waits for that, and compares. Commands that begin one: api/turns.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 PIECE_CHARACTERS = 32_768
-"""Texts are folded so much at a time, so that a long one keeps nobody waiting."""
+"""Texts are folded in pieces of this size, so that a long one does not block other work."""
 _BEFORE_CHARACTERS = 60
 _AFTER_CHARACTERS = 100
 _MATCH_CHARACTERS = 400

@@ -1,7 +1,7 @@
 """Request bodies: read up to a limit, parsed strictly, validated. Every refusal says why and quotes nothing.
 
 What a body makes the server do is bounded before it is done (`json_structure.py`), and large bodies are parsed and
-understood in a thread, so that nobody's stream waits for somebody's body.
+parsed in a thread, so that no stream waits for a body.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """CORS: which web pages of other origins may call the API. Pure.
 
 They call with a key of their own, never by a cookie: no answer allows credentials, and a cookie that comes with such a
-call opens nothing. So whoever is allowed here can do no more than a program elsewhere that has the key.
+call opens nothing. So an allowed page can do no more than any program with the key.
 """
 
 from __future__ import annotations

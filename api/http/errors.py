@@ -85,7 +85,7 @@ def bad_request(message: str, *, code: str | None = "invalid_value", param: str 
 
 
 def not_found(what: str, *, param: str | None = None) -> ApiError:
-    """The same for what does not exist and for what is somebody else's."""
+    """The same for what does not exist and for what belongs to another user."""
     return ApiError(404, f"No such {what}.", code="not_found", param=param)
 
 

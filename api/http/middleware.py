@@ -70,7 +70,7 @@ class AnswerHeaders:
             await self._app(scope, receive, send_with_headers)
         except Exception as error:
             if started:
-                raise  # the server cuts the connection, so that nobody takes half an answer for a whole one
+                raise  # the server cuts the connection, so that no client takes half an answer for a whole one
             # Not the error's message and no values: they may hold what a user wrote.
             get_logger(__name__).error(
                 "a request failed",

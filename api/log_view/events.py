@@ -25,7 +25,7 @@ class LogEvent:
     """A record that was looked into. `record` None: it is damaged; or `newer`, a release after this one wrote it."""
 
     raw: RawRecord
-    record: Any
+    record: object
     newer: bool = False
 
     @property

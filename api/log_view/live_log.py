@@ -1,7 +1,7 @@
 """The live log for all readers: one tail of all topics with conversation records, while anyone reads.
 
 token-chunks are tailed anyway (api.streaming.chunk_log); the other topics only from the first listener on until a
-while after the last one. Records nobody listens for are passed over by their key, without decoding.
+while after the last one. Records without a listener are skipped by their key, without decoding.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Protocol
 from api.http.errors import Overloaded
 from api.http.metrics import LOOKS_LIMITED
 from infra import logging
+from infra.runtime.failures import first
 from topics.cuts import TopicPartition
 from topics.errors import LogUnavailable
 from topics.log import RawRecord
@@ -23,7 +24,7 @@ MAX_OF_A_KEY = 50
 START_S = 5.0
 """How long a listener waits for the tail to begin."""
 IDLE_S = 5.0
-"""How long the tail goes on for nobody: pages are loaded again, and connections taken up."""
+"""How long the tail goes on without listeners: pages reload and clients reconnect."""
 AGAIN_S = 1.0
 _log = logging.get_logger(__name__)
 
@@ -58,7 +59,7 @@ class LiveTail(Protocol):
 
 
 class LiveListener(Protocol):
-    """One who looks. `keys`: the records wanted; None: all of them. Both methods are quick and raise nothing."""
+    """A reader. `keys`: the records it wants; None: all of them. Both methods are quick and raise nothing."""
 
     @property
     def keys(self) -> frozenset[bytes] | None: ...
@@ -126,7 +127,7 @@ class LiveLog:
             self._changed.set()
 
     def close(self) -> None:
-        """Nobody listens here any more, nor will."""
+        """Ends all listeners; no new one can join."""
         self._closed = True
         for listener in list(self._listeners):
             listener.lose()
@@ -159,10 +160,10 @@ class LiveLog:
             await self._wanted.wait()
             try:
                 await self._tail_once()
-            except* Exception as errors:  # whatever it is: who looks at the log must not end who speaks
+            except* Exception as errors:  # whatever it is: a failing log view must never stop token streams
                 for listener in list(self._listeners):
                     listener.lose()
-                _log.warning("the live log failed", reason=repr(errors.exceptions[0])[:300])
+                _log.warning("the live log failed", reason=repr(first(errors))[:300])
                 await asyncio.sleep(AGAIN_S)
 
     async def _tail_once(self) -> None:
@@ -174,7 +175,7 @@ class LiveLog:
             async with asyncio.TaskGroup() as tasks:
                 broken = tasks.create_task(tail.failed())
                 await self._until_unwanted()
-                # Whoever comes from here on waits for the next tail.
+                # New listeners wait for the next tail from here on.
                 self._ready.clear()
                 broken.cancel()
         finally:

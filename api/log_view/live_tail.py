@@ -11,7 +11,7 @@ from topics.catalogue import DEAD_LETTERS, TOKEN_CHUNKS, Catalogue
 from topics.cuts import TopicPartition
 from topics.tail import LogTail
 
-# Few records, and only while somebody looks: read little ahead.
+# Few records, and only while there are readers: read little ahead.
 _SMALL: Mapping[str, str] = {"queued.max.messages.kbytes": "16384"}
 
 

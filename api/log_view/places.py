@@ -76,7 +76,7 @@ def in_order(records: Iterable[RawRecord], places: Sequence[TopicPartition]) -> 
 
 def newest_first(keyed: Sequence[tuple[OrderKey, RawRecord]], base: Cut) -> Iterator[tuple[OrderKey, RawRecord, Cut]]:
     """Records that are in order, backwards, each with the cut that `with_cuts` would give it: the same mapping each
-    time, good until the next one. What nobody comes to costs next to nothing."""
+    time, good until the next one. What is not read costs next to nothing."""
     cut = dict(base)
     earlier: list[int] = []
     for _, raw in keyed:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from schemas.conversation import (
     ConversationDeleted,
@@ -24,7 +23,7 @@ MAX_CHARACTERS = 120
 _LOOKED_AT = 4 * MAX_CHARACTERS
 
 
-def summary_of(record: Any) -> str:
+def summary_of(record: object) -> str:
     """At most MAX_CHARACTERS characters without line breaks; its name for a type without a summary of its own."""
     return shortened(_said(record))
 
@@ -36,7 +35,7 @@ def shortened(text: str) -> str:
     return line if whole else line[: MAX_CHARACTERS - 1] + "…"
 
 
-def _said(record: Any) -> str:
+def _said(record: object) -> str:
     match record:
         case None:
             return "cannot be decoded"
@@ -61,7 +60,7 @@ def _said(record: Any) -> str:
     return _of_a_generation(record)
 
 
-def _of_a_generation(record: Any) -> str:
+def _of_a_generation(record: object) -> str:
     match record:
         case GenerationRequested():
             return f"{len(record.messages)} messages, {record.prompt_tokens} tokens for {record.turn.model}"

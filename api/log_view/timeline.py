@@ -10,7 +10,14 @@ from api.log_view.attempts import Attempts
 from api.log_view.events import LogEvent, iso_ms
 from schemas.conversation import PromptSubmitted, RegenerateRequested
 from schemas.envelope import SealedContent
-from schemas.generation import AttemptEnded, AttemptStarted, GenerationEnded, GenerationRequested, TokenChunk
+from schemas.generation import (
+    AttemptEnded,
+    AttemptStarted,
+    GenerationEnded,
+    GenerationRecord,
+    GenerationRequested,
+    TokenChunk,
+)
 from schemas.moderation import ModerationVerdict, ReviewDecided
 from schemas.outcome import GenerationCancelled, GenerationCompleted, GenerationFailed, GenerationRefused, Outcome
 from schemas.usage import UsageRecorded, UsageRerated
@@ -30,8 +37,8 @@ def timeline_of(generation_id: str, events: Iterable[LogEvent]) -> dict[str, Any
     """The timeline of a generation from its events, oldest first; those of others are passed over.
 
     Times in it are the log's own; `sinceStartMs` counts from the command. `chunks` are [seq, ms since then, characters]
-    of what was accepted, by the clock of whoever made them. Of a generation whose chunks the log does not hold any
-    more they come from its outcome, and it has no attempts.
+    of what was accepted, by the clock of the process that made them. If the log no longer holds
+    the chunks, they come from the outcome, and there are no attempts.
     """
     telling = _Telling()
     for event in events:
@@ -64,8 +71,8 @@ class _Telling:
     def take(self, event: LogEvent) -> None:
         detail: dict[str, Any]
         match event.record:
-            case AttemptStarted() | TokenChunk() | AttemptEnded() | GenerationEnded():
-                self._of_the_stream(event)
+            case AttemptStarted() | TokenChunk() | AttemptEnded() | GenerationEnded() as record:
+                self._of_the_stream(event, record)
             case PromptSubmitted() | RegenerateRequested() as command:
                 if self._once("accepted", event, {"model": command.model}):
                     self.start_ms = event.raw.timestamp_ms
@@ -86,9 +93,9 @@ class _Telling:
                 detail = {"costMicros": rerated.cost_micros, "currency": rerated.currency, "backfill": rerated.backfill}
                 self._once("rerated", event, detail, by=rerated.envelope.event_id)
 
-    def _of_the_stream(self, event: LogEvent) -> None:
+    def _of_the_stream(self, event: LogEvent, record: GenerationRecord) -> None:
         """The next record of token-chunks; what the fold does not count is no stage."""
-        fold, record, at_ms = self._fold, event.record, event.raw.timestamp_ms
+        fold, at_ms = self._fold, event.raw.timestamp_ms
         number, owner = fold.number, fold.attempt_id
         try:
             frame = fold.apply(record)

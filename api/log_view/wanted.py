@@ -18,7 +18,7 @@ _CHUNKS = frozenset((TokenChunk.__name__, UNDECODABLE, NEWER))
 _STREAM = _CHUNKS | {kind.__name__ for kind in (AttemptStarted, AttemptEnded, GenerationEnded)}
 _NO_TURN = "-"
 _LAST_MS = 2**62
-"""No record is later, so every place that pages end at is below; a broker is asked for no time that is none."""
+"""No record is later, so every place at which pages end is below; the broker gets only valid times."""
 
 
 @dataclass(frozen=True, slots=True)

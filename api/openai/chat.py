@@ -143,7 +143,7 @@ def _refusal(ending: Ending) -> ApiError | None:
 
 def _abandon(ports: AskPorts, author: Author, opened: Opened, grace_s: float) -> Callable[[], Awaitable[None]]:
     """What is done when the client leaves before the end: after a moment of grace the generation is cancelled,
-    unless somebody else reads it."""
+    unless another client reads it."""
 
     async def abandon() -> None:
         try:
@@ -152,7 +152,7 @@ def _abandon(ports: AskPorts, author: Author, opened: Opened, grace_s: float) ->
             feed = ports.streams.hub.by_generation(opened.turn.generation_id)
             if feed is None or not feed.watched:
                 await cancel(ports.log, author, opened, None)
-        except Exception as error:  # whatever became of it here, nobody is there to be told; the deadline ends it
+        except Exception as error:  # no client is left to tell; the deadline ends it
             _log.warning("an answer whose client left could not be cancelled", reason=type(error).__name__)
 
     return abandon

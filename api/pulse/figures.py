@@ -94,7 +94,7 @@ class Figures:
         return found
 
     def open_letters(self) -> int:
-        """The dead letters that nobody has resolved."""
+        """The unresolved dead letters."""
         return len(self._letters.select())
 
     def _of(self, generation_id: str, at_ms: int) -> _Generation:

@@ -56,7 +56,7 @@ class KafkaFleet:
     def _answered(self, asked: asyncio.Future[Readings]) -> None:
         self._asked = None
         if not asked.cancelled():
-            asked.exception()  # whoever still waits has it; an answer that came too late is nobody's
+            asked.exception()  # remaining waiters get it; nobody needs a late answer
 
     def _read(self) -> Readings:
         committed = {

@@ -26,7 +26,7 @@ from topics.log import RawRecord
 
 EVERY_S = 1.0
 IDLE_S = 5.0
-"""How long samples are taken for nobody: pages are loaded again, and some ask every few seconds."""
+"""How long samples are taken without readers: pages reload, and some ask every few seconds."""
 MAX_HELD_BYTES = 16 * 1024 * 1024
 MAX_AT_ONCE = 200
 """So many records are counted before everybody else's tokens have their turn again."""
@@ -144,7 +144,7 @@ class Pulse:
             await self._wanted.wait()
             try:
                 await self._while_wanted()
-            except Exception as error:  # whatever it is: who looks at the figures must not end who speaks
+            except Exception as error:  # whatever it is: failing figures must never stop token streams
                 _log.warning("sampling stopped", reason=repr(error)[:300])
                 await asyncio.sleep(EVERY_S)
             finally:

@@ -24,7 +24,7 @@ class SchemaChecks:
         """As `schema_index.unreadable`. Raises NotAvro; Overloaded where others are being checked."""
         try:
             async with self._gate.entered(WITHIN_S):
-                # Of a schema of somebody else's: in a thread, so that it keeps nobody's tokens waiting.
+                # A foreign schema: check it in a thread, so that no token waits for it.
                 return await asyncio.to_thread(index.unreadable, list(entries), text)
         except GateBusy:
             raise Overloaded("another schema check is running") from None

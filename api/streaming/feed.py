@@ -128,6 +128,6 @@ class Feed:
         self.wake()
 
     def lose(self, error: Exception) -> None:
-        """Nothing more will come of it here, until it is held anew: readers are told why."""
+        """It gets no more records here until it is held again: readers get the reason."""
         self.lost = error
         self.wake()

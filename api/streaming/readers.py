@@ -35,7 +35,7 @@ class Reader:
             waiting.set_result(None)
 
     async def wait(self) -> None:
-        """Until `wake`. Look at the state first: a wake-up that came while nobody waited is not kept."""
+        """Until `wake`. Check the state first: a wake-up without a waiter is not kept."""
         self._waiting = asyncio.get_running_loop().create_future()
         try:
             await self._waiting

@@ -14,7 +14,7 @@ from schemas.outcome import Outcome
 
 
 class Listener(Protocol):
-    """Somebody to tell that a source has grown."""
+    """A callback for a source that has grown."""
 
     def wake(self) -> None: ...
 

@@ -1,7 +1,7 @@
 """The fan-out: hands the records of one live tail of token-chunks to the feeds of this process.
 
 A feed is registered before its command is produced, so no record of it can be missed. Records of conversations that
-nobody reads here are passed over by their key, without decoding. A record is decoded once for all its readers.
+no one reads here are skipped by their key, without decoding. A record is decoded once for all its readers.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ class TailHub:
         return self._chunks.position(partition, self._log.position(partition))
 
     def by_generation(self, generation_id: str) -> Feed | None:
-        """The feed that somebody reads here already."""
+        """The feed, if it is already read here."""
         return self._by_generation.get(generation_id)
 
     def __len__(self) -> int:

@@ -78,7 +78,7 @@ async def _begun(ports: AskPorts, asking: Asking, intent: Intent) -> Opened:
             raise not_accepted_for_sure(key.value) from error
         turn = turn_of(command, at, price_of(command, streams.models))
         if not key.given:
-            # One with a key may be a second one: whoever joins or cancels meanwhile waits for _settle.
+            # One with a key may be a second one: requests that join or cancel meanwhile wait for _settle.
             feed.command = turn
         token = token_of([(CONVERSATION_EVENTS, at.partition, at.offset)])
         if turn.kind == "chat":

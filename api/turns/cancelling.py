@@ -8,7 +8,6 @@ from api.consistency.commanding import Author
 from api.consistency.ports import CommandLog
 from api.turns.joining import Opened
 from infra.crash_points import crash_point
-from schemas.codec import encode
 from schemas.control import CancelRequested
 from schemas.generation import GenerationEnded
 from topics.catalogue import CONTROL, TOKEN_CHUNKS
@@ -27,4 +26,4 @@ async def cancel(log: CommandLog, author: Author, opened: Opened, seen: int | No
         author.envelope(cause, "CancelRequested"), turn.generation_id, turn.conversation_id, "cancelled"
     )
     with contextlib.suppress(LogUnavailable):  # a lost cancel notice costs time, never truth
-        log.fire(CONTROL, turn.generation_id, encode(cancel_notice))
+        log.fire(CONTROL, turn.generation_id, CONTROL.bytes_of(cancel_notice))

@@ -32,7 +32,7 @@ def turn_of_row(models: ModelCatalogue, row: GenerationRow) -> Turn:
 
 
 async def find(ports: StreamPorts, user_id: str, generation_id: str) -> Opened | None:
-    """The caller's generation, live or finished; None: there is none (yet), or it is somebody else's.
+    """The caller's generation, live or finished; None: there is none (yet), or it belongs to another user.
 
     Raises LogUnavailable, StoreUnavailable.
     """

@@ -44,7 +44,7 @@ class PromptSizes:
 
 
 def deadline_us(spec: ModelSpec) -> int:
-    """When a turn that begins now is ended if nobody did."""
+    """The deadline of a turn that begins now."""
     return now_us() + int(spec.deadlines.total_s * 1_000_000)
 
 

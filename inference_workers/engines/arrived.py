@@ -29,7 +29,7 @@ async def arrived(content: aiohttp.StreamReader) -> bytes:
 class Connections:
     """Lets a body break as soon as its connection is gone.
 
-    aiohttp gives a connection up at framing that it cannot read, and leaves whoever reads the body waiting.
+    aiohttp gives a connection up at framing that it cannot read, and leaves the reader of the body waiting.
     """
 
     def __init__(self) -> None:
@@ -60,7 +60,7 @@ class _Reading:
         self.content = None
 
     def break_off(self, gone: asyncio.Future[None]) -> None:
-        gone.exception()  # else asyncio reports it as one that nobody has seen
+        gone.exception()  # else asyncio reports it as never retrieved
         content = self.content
         if content is not None and not content.is_eof() and content.exception() is None:
             content.set_exception(aiohttp.ClientPayloadError(_GONE))

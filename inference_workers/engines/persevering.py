@@ -14,6 +14,7 @@ import contextlib
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, replace
 
+from inference_workers.metrics import ENGINE_GIVEN_UP, ENGINE_RETRIED
 from inference_workers.ports import (
     Delta,
     Engine,
@@ -137,7 +138,10 @@ class PerseveringEngine:
                     pause_s = patience.pause_s(error, clock())
                 error.accepted = accepted = accepted or error.accepted or tokens + thoughts > 0
                 if pause_s is None:
+                    if isinstance(error, EngineUnavailable):
+                        ENGINE_GIVEN_UP()
                     raise
+                ENGINE_RETRIED()
                 if patience.failures == 1:
                     _log.warning("an engine went away, waiting for it", request=request.request_id, reason=str(error))
             await asyncio.sleep(pause_s)

@@ -185,7 +185,7 @@ class _Child(asyncio.SubprocessProtocol):
         )
 
     def abort(self, request_id: str) -> None:
-        """Nobody wants the rest: the engine stops at its next step. Harmless after the end."""
+        """Cancel: the engine stops at its next step. Harmless after the end."""
         if self._calls.pop(request_id, None) is not None and self._dead is None:
             self._send({"op": "abort", "id": request_id})
 

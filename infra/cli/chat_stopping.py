@@ -14,8 +14,8 @@ from infra.cli.chat_typing import TypedAhead, read_line
 class Stopping:
     """For the length of a `with` block on the running loop.
 
-    `asked` is set by the first Ctrl-C or /stop; a second one ends the wait at once. `begun` is set by whoever reads
-    the answer; `patience` is the time limit around that reading.
+    `asked` is set by the first Ctrl-C or /stop; a second one ends the wait at once. `begun` is set by the reader of the
+    answer; `patience` is the time limit around that reading.
     """
 
     def __init__(self, listens_to_keys: bool, typed_ahead: TypedAhead) -> None:

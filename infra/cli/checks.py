@@ -72,13 +72,13 @@ def test(
 
     quick: the checks, the unit tests and one turn through a whole stack, in five minutes at most. CI runs all.
 
-    Without a Chromium the page's tests (web) are left out, and that is said, unless they are asked for or CI is set.
+    Without a Chromium the page's tests (web) are left out with a message, unless they are named or CI is set.
 
     With --faults N: start a stack in a temporary folder, let N faults strike it under load, check every promise, and
-    print the seed. Exit 1 when any promise was broken; the schedule and the command to repeat it are printed then.
+    print the seed. Exits with 1 if a promise was broken, and prints the schedule and the command to repeat it.
 
     With --fuzz N: start a stack in a temporary folder, let N upstreams answer it and send it N requests, most of them
-    wrong, check what became of each, and print the seed. Exit 1 when anything was not right; each such case is saved.
+    wrong, check what became of each, and print the seed. Exits with 1 if anything was wrong, and saves each such case.
     """
     if seed is not None and faults is None and fuzz is None:
         raise typer.BadParameter("--seed needs --faults N or --fuzz N")

@@ -22,6 +22,7 @@ from infra.cli.stack_file import RunningStack, StackChild
 from infra.cli.terminal import UserError
 from infra.clock import monotonic_s
 from infra.ids import draw_attempt_id
+from infra.runtime.failures import first
 from topics.errors import LogError
 
 SILENCE_S = 0.15
@@ -71,8 +72,8 @@ async def crash(
                 run = _Run(state, properties, wanted, screen, client, tasks)
                 report = await run.verdicts(await run.answer())
         except* (UserError, LogError) as group:
-            first = first_of(group)
-            raise UserError(f"the log: {first}" if isinstance(first, LogError) else str(first)) from None
+            cause = first(group)
+            raise UserError(f"the log: {cause}" if isinstance(cause, LogError) else str(cause)) from None
     return report
 
 
@@ -217,11 +218,3 @@ async def within(limit_s: float, wanted: Awaitable[T]) -> T | None:
         async with asyncio.timeout(limit_s):
             return await wanted
     return None
-
-
-def first_of(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The first error in a group, however deep."""
-    first: BaseException = group
-    while isinstance(first, BaseExceptionGroup):
-        first = first.exceptions[0]
-    return first

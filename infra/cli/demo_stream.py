@@ -49,7 +49,7 @@ class DemoClient:
     """For one key. A request that fails in a way that passes is made again, until the caller's own limit."""
 
     def __init__(self, session: aiohttp.ClientSession, url: str) -> None:
-        """`session` carries the key. Whoever calls sets the limit: nothing here waits for less than for ever."""
+        """`session` carries the key. The caller sets the time limit: nothing here has one."""
         self._session = session
         self._url = url.rstrip("/")
 

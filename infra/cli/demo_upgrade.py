@@ -12,7 +12,7 @@ import aiohttp
 
 from infra.cli.chat_wire import Frame
 from infra.cli.demo_check import Evidence, Finding, check
-from infra.cli.demo_crash import first_of, within
+from infra.cli.demo_crash import within
 from infra.cli.demo_log import LogReader
 from infra.cli.demo_older import OlderRole, Stopped
 from infra.cli.demo_screen import Screen
@@ -21,6 +21,7 @@ from infra.cli.stack_file import RunningStack
 from infra.cli.terminal import UserError
 from infra.clock import monotonic_s, now_us
 from infra.ids import draw_attempt_id, draw_id
+from infra.runtime.failures import first
 from schemas.generation import AttemptEnded
 from schemas.price import Usage
 from topics.catalogue import DEAD_LETTERS, TOKEN_CHUNKS, Catalogue
@@ -80,10 +81,10 @@ async def upgrade(
         async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {stack.api_key}"}) as session:
             return await _Run(older, session, stack.api_url, properties, topics, wanted, screen).report()
     except* (UserError, LogError, TimeoutError) as group:
-        first = first_of(group)
-        if isinstance(first, TimeoutError):
+        cause = first(group)
+        if isinstance(cause, TimeoutError):
             raise UserError("the answer did not end in time: see ./verbatim status") from None
-        raise UserError(f"the log: {first}" if isinstance(first, LogError) else str(first)) from None
+        raise UserError(f"the log: {cause}" if isinstance(cause, LogError) else str(cause)) from None
     finally:
         older.leave()
 

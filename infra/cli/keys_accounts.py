@@ -84,7 +84,7 @@ class Accounts:
         return await self._rows.api_key(sha256_of(secret)) is not None
 
     async def create_key(self, user: str, label: str, announce: Callable[[NewKey], None] = lambda key: None) -> NewKey:
-        """A new key for the user called `user`, who is made if nobody has that name.
+        """A new key for the user called `user`, who is created if there is none of that name.
 
         `announce` gets the key as soon as the log has it. Raises NotVisibleYet if it may not open anything yet.
         """
@@ -113,7 +113,7 @@ class Accounts:
         """Revoke the key with the id `wanted`, or the only one whose id begins so (at least 4 characters).
 
         Returns its user, the key and whether this call revoked it (False: it was already).
-        Raises UserError for an id nobody has and for an ambiguous one, NotVisibleYet.
+        Raises UserError for an unknown or ambiguous id, NotVisibleYet.
         """
         user, key = _chosen(wanted, await self.all_keys())
         if key.revoked:

@@ -64,7 +64,7 @@ def up(
         typer.Option("--spare/--no-spare", help="Keep a spare worker ready to replace one that ends (default: yes)."),
     ] = None,
 ) -> None:
-    """Start the servers and our processes, and say where to go. Ctrl-C stops everything."""
+    """Start the servers and our processes, and print their addresses. Ctrl-C stops everything."""
     from infra.cli.stack_progress import state_option
     from infra.cli.supervise import parse_scale
 
@@ -199,7 +199,7 @@ def _detached(settings: Settings, layout: Layout, counts: dict[str, int], consol
 
 
 def down(state: StateOption = None) -> None:
-    """Stop our processes, then the servers. Data stay."""
+    """Stop our processes, then the servers. All data is kept."""
     from infra.cli.stack_progress import Progress
 
     layout = Layout.at(state_folder(state))

@@ -117,7 +117,7 @@ def notes_of(snapshot: Snapshot | None) -> tuple[str, ...]:
 
 
 def welcome(console: Console, layout: Layout, url: str, key: str, elapsed_s: float, notes: Sequence[str] = ()) -> None:
-    """Where to go now: printed once everything is ready. The link is drawn anew each time."""
+    """Where to go now: printed once everything is ready. The link is new each time."""
     link = sign_in_link(url, sha256(key.encode()).hexdigest(), layout) if key else None
     option = state_option(layout)
     lines = [f"Verbatim is ready after {elapsed_s:.1f} s.", "", f"  open   {link or url}", f"  API    {url}"]

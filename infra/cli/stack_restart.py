@@ -30,7 +30,7 @@ def restart(
     names: Annotated[list[str], typer.Argument(metavar="NAME…", help="Children or roles, as `status` shows them.")],
     state: StateOption = None,
 ) -> None:
-    """Restart children gracefully, one after the other; each is ready again before the next begins."""
+    """Restart children gracefully, one after another; each is ready before the next stops."""
     layout = Layout.at(state_folder(state))
     if layout.supervisor_pid() is None:
         complain(f"nothing is running in {layout.root}")

@@ -33,7 +33,7 @@ def register(app: typer.Typer) -> None:
 def status(
     state: StateOption = None, as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False
 ) -> None:
-    """What runs: name, role, pid, state, restarts, uptime, memory, metrics port. Exit code 1 when nothing does."""
+    """Show all processes: name, role, pid, state, restarts, uptime, memory, metrics port. Exits with 1 if none runs."""
     layout = Layout.at(state_folder(state))
     pid = layout.supervisor_pid()
     snapshot = read_snapshot(layout.status_file) if pid is not None else None
@@ -168,10 +168,10 @@ def _follow(file: BinaryIO) -> None:
 
 
 def doctor(state: StateOption = None) -> None:
-    """Whether this host can run Verbatim: a line for each thing it needs, and what to do about problems.
+    """Check whether this host can run Verbatim: one line per requirement, and what to do about problems.
 
-    For Java, Redis and Triton the line tells version and place, and what is publicly known against that version.
-    Exit code 1 when anything keeps a stack from starting; what is only known against a version does not.
+    For Java, Redis and Triton the line shows version, path and publicly known faults of that version.
+    Exits with 1 if a stack cannot start; known faults alone do not count.
     """
     from infra.settings import SettingsError, load
     from infra.stack.addresses import external_servers

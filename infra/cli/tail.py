@@ -35,7 +35,7 @@ def tail(
     ] = None,
     state: StateOption = None,
 ) -> None:
-    """Show a topic's events as they are appended, decoded, one a line. Ctrl-C ends it."""
+    """Show a topic's events as they are appended, decoded, one per line. Ctrl-C ends it."""
     try:
         _follow(topic, conversation, start, as_json, most, idle_s, state)
     except UserError as error:

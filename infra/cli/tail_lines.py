@@ -75,7 +75,7 @@ class Read:
     seen: Seen
     type: str | None
     schema_id: int | None
-    record: Any
+    record: object
     error: str
     newer: bool = False
 
@@ -141,9 +141,11 @@ def as_line(read: Read) -> str:
     return " ".join(said)
 
 
-def _main_fields(record: Any) -> list[str]:
+def _main_fields(record: object) -> list[str]:
     listed = MAIN_FIELDS.get(type(record).__name__)
-    return [each.name for each in fields(record) if each.name != "envelope"] if listed is None else listed.split()
+    if listed is not None or not is_dataclass(record):
+        return (listed or "").split()
+    return [each.name for each in fields(record) if each.name != "envelope"]
 
 
 def _word(value: Any) -> str:

@@ -32,7 +32,7 @@ def one_line(text: str) -> str:
 
 
 def reader_has_left() -> bool:
-    """Whether stdout is a pipe that nobody reads any more: known at once, not only at the next write."""
+    """Whether stdout is a pipe without a reader: known at once, not only at the next write."""
     watch = select.poll()
     try:
         # No events are asked for: that the other end was closed is told in any case.
@@ -43,7 +43,7 @@ def reader_has_left() -> bool:
 
 
 def end_quietly() -> NoReturn:
-    """Exit with 0 after whoever read our output has gone (`| head`)."""
+    """Exit with 0 when the reader of our output is gone (`| head`)."""
     # The interpreter flushes stdout once more at exit and would complain about the closed pipe.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     raise SystemExit(0)

@@ -92,7 +92,7 @@ class Sink(Protocol):
         ...
 
     def cancelled(self) -> bool:
-        """Whether nobody wants the rest. Expensive (about 75 µs in Triton): asked every CANCEL_POLL_S at most."""
+        """Whether the request was cancelled. Expensive (about 75 µs in Triton): asked every CANCEL_POLL_S at most."""
         ...
 
 

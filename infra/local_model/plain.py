@@ -68,7 +68,7 @@ def load_models(folder: Path) -> dict[str, Model]:
 
 
 class _Stream:
-    """One client's stream: responses of any thread in, messages out in their order. `gone`: nobody wants the rest."""
+    """One client's stream: responses of any thread in, messages out in order. `gone`: the request was cancelled."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()

@@ -1,6 +1,6 @@
 """The maximum number of bytes that one token of a tokenizer can stand for, from its file. Pure.
 
-A text of more bytes than a context's tokens can stand for does not fit it, and nobody needs to count it. The bound is
+A text of more bytes than a context's tokens can stand for does not fit it and need not be counted. The bound is
 never wrong: for a tokenizer that may drop, shorten or merge text in ways not known here there is none.
 """
 

@@ -5,7 +5,7 @@ counter.count(text)                  # control tokens in the text count as the p
 counter.count_messages(messages)     # what the engine will be given: template, roles and all
 
 Counts are exact up to twice the model's context (`most`) and stop there: of what is longer they say at least `most`.
-Counting releases the interpreter's lock, so that in a thread it holds up nobody.
+Counting releases the interpreter's lock, so that in a thread it blocks no other work.
 """
 
 from __future__ import annotations

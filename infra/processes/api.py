@@ -155,7 +155,7 @@ async def serve(settings: Settings) -> None:
                 access_log=False,
                 log_config=None,
                 server_header=False,
-                # Who asks, and by which scheme, is what these say; nobody else is believed.
+                # Only these proxies may name the client's address and scheme.
                 proxy_headers=True,
                 forwarded_allow_ips=list(settings.api.trusted_proxies),
                 backlog=BACKLOG,

@@ -1,4 +1,4 @@
-"""uvicorn, as the API process runs it: its socket is had before anything is connected, and it ends in order."""
+"""uvicorn, as the API process runs it: it binds its socket before anything connects, and stops in order."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Server(uvicorn.Server):
         super().handle_exit(sig, frame)
 
     async def end_with(self, tail: Failing) -> None:
-        """Once `tail` fails, end in order: nobody new comes in, and who is being answered has a moment."""
+        """Once `tail` fails, stop in order: no new request enters, and running responses get a moment."""
         try:
             await tail.failed()
         except Exception as error:  # whatever it is, it is raised after the end

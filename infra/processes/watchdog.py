@@ -1,4 +1,4 @@
-"""The watchdog process: a turn that nobody ends by its deadline is ended."""
+"""The watchdog process: ends turns whose deadline has passed."""
 
 from __future__ import annotations
 

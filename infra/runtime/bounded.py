@@ -65,8 +65,9 @@ class Seen(Generic[K]):
     def __init__(self, most: int) -> None:
         self._seen: Bounded[K, None] = Bounded(most)
 
-    def add(self, key: K) -> None:
-        self._seen[key] = None
+    def add(self, key: K) -> bool:
+        """Whether something was forgotten for it."""
+        return self._seen.put(key, None) is not None
 
     def __contains__(self, key: object) -> bool:
         return key in self._seen

@@ -32,7 +32,7 @@ class Burst(Generic[T]):
         self._loop = loop
 
     def wake(self) -> bool:
-        """Have the loop take what there is, from any thread. False: the loop has been closed, nobody takes any more."""
+        """Have the loop take what there is, from any thread. False: the loop is closed and takes nothing more."""
         if self._items and not self._armed and self._loop is not None:
             self._armed = True
             try:

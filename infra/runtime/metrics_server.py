@@ -16,7 +16,7 @@ READER_S = 5.0
 LOOK_S = 1.0
 RETRY_S = 1.0
 MAX_TRIES = 30
-"""How often a port that somebody else holds is tried."""
+"""How often a port that another process holds is tried."""
 
 _log = get_logger(__name__)
 
@@ -29,7 +29,7 @@ class _Server(http.server.HTTPServer):
         socketserver.TCPServer.server_bind(self)
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """A reader that went away or was too slow is nobody's business."""
+        """Ignores a reader that went away or was too slow."""
 
 
 class _Answer(http.server.BaseHTTPRequestHandler):

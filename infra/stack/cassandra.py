@@ -69,11 +69,11 @@ def jvm_options(config: Path, logback: Path, storage: Path) -> tuple[str, ...]:
         f"-Dcassandra.storagedir={storage}",
         f"-Dcassandra.logdir={storage}",
         "-Dcassandra-foreground=yes",
-        # a ring of one has nobody to wait for
+        # a ring of one node has no peer to wait for
         "-Dcassandra.skip_wait_for_gossip_to_settle=0",
         "-Dcassandra.ring_delay_ms=0",
         "-Dcassandra.superuser_setup_delay_ms=0",
-        # nobody to tell that it stops: else two seconds
+        # no peer to tell that it stops: else two seconds
         "-Dcassandra.shutdown_announce_in_ms=0",
         *(f"--add-exports={name}=ALL-UNNAMED" for name in opened),
         *(f"--add-opens={name}=ALL-UNNAMED" for name in opened),

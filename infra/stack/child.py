@@ -32,10 +32,10 @@ class ChildSpec:
 
     Ready is the first answer of `health`, or without one the first beat of its sign of life. Beats that stay away for
     `hung_after_s` mean hung (a child that never beats is never taken for hung), and so do queries of `health` that
-    nobody answers for `unanswered_after_s`. What hangs is killed and started again.
+    no query is answered for `unanswered_after_s`. A hung child is killed and restarted.
     `takes_orders`: its standard input is a pipe for one line, see infra.stack.spare. A stack does not start without
     what `is_required`. `before_start` is called before each life, in a thread; an OSError of it is a start that failed.
-    `env_now`: what its environment says besides, asked anew before each life. `metrics_port`: where it serves /metrics
+    `env_now`: additional environment, computed before each start. `metrics_port`: where it serves /metrics
     of this host; 0: nowhere. `note`: what an operator should know of it while all is well.
     """
 

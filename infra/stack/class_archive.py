@@ -28,7 +28,7 @@ log = get_logger(__name__)
 def archive_options(java: Java, server: str, class_path: str, collector: str, cache: Path, say: Say) -> tuple[str, ...]:
     """JVM options that use the archive of `server`, which is made first if need be; none when it cannot be made.
 
-    Each version of Java has an archive of its own, so that two of them side by side make none anew.
+    Each version of Java has an archive of its own, so that two of them side by side need not make it again.
 
     Blocking: about ten seconds of CPU the first time. `collector` is the server's -XX:+Use…GC option. Safe to
     interrupt and to run from several processes at once.

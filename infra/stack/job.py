@@ -40,7 +40,7 @@ class Saying:
     """What a job says, in its own process: one line in a file, written at most every LOOK_S but for the last one."""
 
     def __init__(self, file: Path | None) -> None:
-        """`file` None: nobody reads it."""
+        """`file` None: it has no reader."""
         self._file = file
         self._due_s = 0.0
 

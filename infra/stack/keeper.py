@@ -26,7 +26,7 @@ FIRST_TRIES = 3
 MANY_TRIES = 3
 """So many lives in a row that did not last are told as trouble."""
 NEWER_PAUSE_S = 60.0
-"""A process that met a record of a newer release meets it again until somebody upgrades, which takes a while."""
+"""A process that met a record of a newer release meets it again until it is upgraded, which takes a while."""
 MOST_NOTE_CHARACTERS = 300
 STAND_IN_START_S = 3.0
 """A stand-in beats as soon as it has heard; one that does not was hung."""

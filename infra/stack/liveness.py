@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 MOST_A_TURN_S = 1.0
-"""What one turn of the listener may count: a stall of the whole host, which stops both, is nobody's silence."""
+"""What one turn of the listener may count: a stall of the whole host, which stops both, does not count as silence."""
 
 EXCUSED_AT_MOST_S = 10.0
 """Silence this long is a hang, whatever excused it."""

@@ -22,7 +22,7 @@ class Process:
         self._pidfd = os.pidfd_open(popen.pid)
         self._ended = asyncio.Event()
         self.told_to_end = False
-        """It has been asked to end, and whoever asked kills it after its grace: silence is no hang now."""
+        """It was asked to end and is killed after its grace period: silence is not a hang now."""
         asyncio.get_running_loop().add_reader(self._pidfd, self._on_end)
 
     @classmethod

@@ -24,7 +24,7 @@ from schemas.codec import set_write_level
 
 
 class Watcher(Protocol):
-    """Whoever shows what happens. Called from the event loop's thread; must not block for long."""
+    """Shows progress. Called from the event loop's thread; must not block for long."""
 
     def show(self, snapshot: Snapshot) -> None: ...
 

@@ -20,7 +20,7 @@ def with_session_secret(settings: Settings, layout: Layout) -> Settings:
 
 
 def without_session_secret(settings: Settings) -> Settings:
-    """The settings for processes that sign nobody in."""
+    """The settings for processes that sign no browser in."""
     return settings.model_copy(update={"api": settings.api.model_copy(update={"session_secret": SecretStr("")})})
 
 

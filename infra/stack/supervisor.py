@@ -205,7 +205,7 @@ class Supervisor:
             raise ChildFailed(spec.name, reason, str(self._layout.log_of(spec.name)))
 
     def _keep_spare(self, tasks: asyncio.TaskGroup) -> None:
-        """Only now: a start is not to wait for what nobody needs yet."""
+        """Only now: a start must not wait for what is not needed yet."""
         if self._spare is not None:
             self._spare_keeper = SpareKeeper(self._marked(self._spare.spec), self._layout, self.changed, Backoff())
             self._keepers.append(self._spare_keeper)

@@ -21,7 +21,7 @@ from infra.stack.triton_python import NoTritonPython, find_triton_python
 MODELS = Path(__file__).parent / "triton_models"
 REPO_ROOT = Path(__file__).parents[2]
 IMPORTABLE_PACKAGES = ("schemas", "infra", "inference_workers")
-# Served to nobody: shared memory would let any local process map ours, the others change a running server.
+# Not served: shared memory would let any local process map ours, the others change a running server.
 CLOSED_PROTOCOLS = "shared-memory,model-repository,trace,logging"
 TRITON_VERSION = "2.51.0"
 """Of the server in the wheel, which names it nowhere."""
@@ -29,7 +29,7 @@ STAND_IN = "a plain process serves the local model"
 
 
 def make_backend(folder: Path, environment: TritonEnvironment) -> Path:
-    """A backend folder holding the python backend with the stub of the environment's Python; made anew at each call.
+    """A backend folder holding the python backend with the stub of the environment's Python; made again at each call.
 
     The folder is on the models' module path, so links in it let them import our own packages.
     """
@@ -90,7 +90,7 @@ def _triton(
         "--allow-metrics=false",
         "--grpc-address=127.0.0.1",
         f"--grpc-port={ports['triton']}",
-        # a value that nobody is told closes the protocols; it opens nothing worth having
+        # a secret value disables these protocols; they are not needed
         f"--grpc-restricted-protocol={CLOSED_PROTOCOLS}:verbatim-closed={draw_secret(12)}",
         "--exit-timeout-secs=5",
         "--log-info=false",

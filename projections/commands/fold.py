@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from projections.commands.table import COMMANDS
 from projections.content import to_cell, to_optional_cell
 from projections.order import AFTER_ERASURE, ERASED, first_wins
@@ -16,6 +14,9 @@ from schemas.conversation import (
     FeedbackGiven,
 )
 from schemas.envelope import Position
+
+Keyed = ConversationDeleted | ConversationStarted | ConversationRenamed | FeedbackGiven
+"""Commands that may carry an idempotency key and have no row of their own elsewhere."""
 
 
 def fold(record: ConversationEvent, position: Position) -> tuple[RowChange, ...]:
@@ -35,6 +36,6 @@ def fold(record: ConversationEvent, position: Position) -> tuple[RowChange, ...]
             return ()
 
 
-def _put(record: Any, timestamp: int, **cells: str) -> Put:
+def _put(record: Keyed, timestamp: int, **cells: str) -> Put:
     key = (record.conversation_id, record.envelope.event_id)
     return Put(COMMANDS, key, {"user_id": record.user_id, "request_hash": record.request_hash, **cells}, timestamp)

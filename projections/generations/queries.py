@@ -75,7 +75,7 @@ def row_of(values: Row) -> GenerationRow:
 
 
 async def generation(tables: Tables, generation_id: str) -> GenerationRow | None:
-    """The generation, also one of a deleted conversation: whoever shows it asks for the conversation as well."""
+    """The generation, also one of a deleted conversation: a caller that shows it must check the conversation."""
     values = await tables.one(_NAME, _ONE, (generation_id,))
     return None if values is None else row_of(values)
 

@@ -1,7 +1,7 @@
 """One branch of a conversation's tree: the messages from the root to one message. Pure.
 
-A message's parent is older than it, so going from the newest turn to older ones, whoever has come to a message has seen
-all that followed it: its children, and theirs. Nothing older than a page's last parent is looked at.
+A message's parent is older than it, so going from the newest turn to older ones, a walk that reaches a message has seen
+all that followed it: its children, and theirs. Nothing older than a page's last parent is read.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ _IDS_BEFORE = (
 _TURNS = f"SELECT {TURN_SELECTION} FROM {{messages}} WHERE conversation_id = ? AND cause IN ?"  # noqa: S608 - our columns
 _PLACES = "SELECT message_id, cause FROM {message_places} WHERE conversation_id = ? AND message_id IN ?"
 _NEWEST = 2**62
-# The page that is asked for most is at the end of a straight branch; whoever looks further looks much further.
+# The page that is requested most is at the end of a straight branch; a reader that goes further goes much further.
 _FIRST_TURNS = 64
 _MOST_TURNS_AT_ONCE = 4096
 _MOST_PLACES_AT_ONCE = 500

@@ -13,7 +13,7 @@ class Chain:
     """Walks over a conversation's turns, newest first; parents are always older than their children.
 
     What a policy refused stays out, prompt and answer, for it must reach no engine; so does an answer that has no text.
-    A prompt that is itself the leaf is always there: whoever asks for it has it judged anew.
+    A prompt that is itself the leaf is always there: it gets a new verdict.
     """
 
     def __init__(self, leaf_message_id: str, most: int) -> None:

@@ -23,7 +23,7 @@ async def use(session: CassandraSession, keyspace: str, name: str, version: int)
         raise Refused(f"the pointer of {name} was moved a moment ago: see ./verbatim replay versions")
     found = await moves.version(name, version)
     if found is None or found.state != "ready":
-        # Somebody began to drop it meanwhile; either he sees our pointer and leaves off, or we see his beginning.
+        # Another process began to drop it meanwhile: either it sees our pointer and stops, or we see its state.
         await moves.point(name, version, before)
         raise Refused(f"version {version} of {name} is being dropped: readers stay with {before}")
     return before

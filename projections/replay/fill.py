@@ -1,7 +1,7 @@
 """The batch shell: folds a span of the log into the tables of some versions, at the store's speed.
 
 Every record becomes the very changes the live projector makes of it, so it does not matter which of the two writes
-them, how often, or in which order. Progress stands in the watermarks, after the data: whoever is killed goes on there.
+them, how often, or in which order. Progress stands in the watermarks, after the data: a killed run continues there.
 """
 
 from __future__ import annotations
@@ -132,7 +132,7 @@ class Fill:
 
 
 def _nothing() -> None:
-    """Nobody waits for progress."""
+    """Progress is written without waiting."""
 
 
 async def watermarks(

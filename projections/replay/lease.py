@@ -28,7 +28,7 @@ def this_process() -> str:
 
 
 def is_gone(holder: str | None) -> bool:
-    """Whether a holder was a process of this machine that is no more: nobody has to wait until its lease runs out."""
+    """Whether the holder was a process of this machine that has ended: its lease need not run out first."""
     found = _HOLDER.fullmatch(holder or "")
     if found is None or found[1] != os.uname().nodename:
         return False
@@ -37,7 +37,7 @@ def is_gone(holder: str | None) -> bool:
     except (ProcessLookupError, OverflowError):
         return True
     except PermissionError:
-        pass  # alive, and somebody else's
+        pass  # alive, and another user's
     return False
 
 
@@ -53,13 +53,13 @@ class Lease:
         self._lost: Version | None = None
 
     async def take(self, row: Version) -> None:
-        """Hold a version. Raises Refused if somebody else does who is not known to be gone."""
+        """Hold a version. Raises Refused if another process holds it that may still run."""
         if not await self._moves.hold(row, self.owner, self._holder, row.owner if is_gone(row.holder) else None):
             raise at_work(await self._moves.version(row.projection, row.version) or row)
         self._held.append(row)
 
     def check(self) -> None:
-        """Raises Refused if somebody else took over what we had: after a pause longer than the lease."""
+        """Raises Refused if another process took over our versions: after a pause longer than the lease."""
         if self._lost is not None:
             raise Refused(
                 f"version {self._lost.version} of {self._lost.projection} was taken over by another rebuild while"

@@ -1,7 +1,7 @@
 """What an operator does to versions and pointers: each step conditional on what it found, so that two exclude each
 other. These tables hold nothing of the log, and are written in no other way.
 
-A lease is a cell that runs out by the store's own clock: whoever is killed holds it for LEASE_S at most.
+A lease is a cell that runs out by the store's own clock: a killed process holds it for LEASE_S at most.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Moves:
         return await self._applied(cql, name, version, definition, run)
 
     async def hold(self, row: Version, owner: str, holder: str, gone: str | None = None) -> bool:
-        """Take the lease of a version that nobody holds (or only `gone`, an owner that is no more), or prolong it."""
+        """Take the lease of a version without a holder (or held by `gone`, which has ended), or prolong it."""
         cql = (
             f"UPDATE {self._versions} USING TTL {LEASE_S} SET owner = ?, holder = ?"  # noqa: S608 - a setting
             " WHERE projection = ? AND version = ? IF owner = ?"
@@ -74,7 +74,7 @@ class Moves:
         return await self._applied(cql, format_cut(cut), row.projection, row.version, owner)
 
     async def advance(self, row: Version, before: State, after: State, owner: str | None = None) -> bool:
-        """Change a version's state, for the lease's owner; without one, if nobody has it."""
+        """Change a version's state, for the lease's owner; without an owner, if it has no lease."""
         cql = (
             f"UPDATE {self._versions} SET state = ? WHERE projection = ? AND version = ?"  # noqa: S608 - a setting
             " IF state = ? AND owner = ?"

@@ -22,7 +22,7 @@ Ends = Callable[[Mapping[str, int]], Cut]
 
 
 class Pace:
-    """What others append: the lag of the cut, and whether somebody is being answered. For one thread."""
+    """What others append: the lag of the cut, and whether answers are streaming. For one thread."""
 
     def __init__(self, ends: Ends, partitions: Mapping[str, int], cut: Cut, max_rate: int | None) -> None:
         """`partitions`: of all topics; `max_rate`: what the operator asked for, which counts alone then."""
@@ -33,7 +33,7 @@ class Pace:
         self._max_rate = max_rate
         self._chunks: dict[TopicPartition, int] | None = None
         self._looked_s = float("-inf")
-        # Until it is known, as if somebody were.
+        # Until it is known, assume that they are.
         self._streaming = True
         self.lag = 0
 

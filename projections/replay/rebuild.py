@@ -2,7 +2,7 @@
 
 1. A row for the new version, its tables, then the row says `filling`: from now on the projector learns of it.
 2. When every projector must have learned of it, the log's end is the cut. A record at or above the cut came later than
-   that, so whoever folds it writes the new version too; nobody has to confirm anything.
+   that, so every writer writes the new version too, without confirmation.
 3. The batch shell fills everything below the cut.
 4. The new version's watermarks are brought up to the live ones': it holds as much.
 5. It is compared with the log, the pointer moves, and the row says `ready`.
@@ -219,7 +219,7 @@ class Rebuild:
             await self._verify(projection, cut)
             crash_point("rebuild.after_verify")
             self.check()
-            # Nobody may take the version from under a pointer that is about to stand on it.
+            # The version must not be dropped while the pointer is about to move to it.
             self._need(await self._moves.hold(row, self._lease.owner, row.holder or ""), row)
             if not await self._moves.point(name, before, version):
                 raise Refused(

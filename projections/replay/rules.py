@@ -17,7 +17,7 @@ class Refused(Exception):
 
 
 class AtWork(Refused):
-    """Somebody else is at it: later it may be done."""
+    """Another process is doing it: try later."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,7 @@ class Spool:
     """The rows of some tables. `close` it, or `discard` it."""
 
     def __init__(self, folder: Path, tables: tuple[Table, ...], span: Span, what: str) -> None:
-        """Take up what `folder` holds if it is of the same `what`, else begin anew.
+        """Take up what `folder` holds if it is of the same `what`, else start again.
 
         Raises ScratchError, also while another spool has the folder.
 
@@ -76,7 +76,7 @@ class Spool:
         self._lock.close()
 
     def forget(self) -> None:
-        """Empty the folder, and begin anew. Raises ScratchError."""
+        """Empty the folder and start again. Raises ScratchError."""
         with _told(self._folder):
             shutil.rmtree(self._folder, ignore_errors=True)
             self._folder.mkdir(parents=True, exist_ok=True)

@@ -89,7 +89,7 @@ def _leave(spool: Spool, batches: Iterator[list[RawRecord]]) -> None:
 
 
 def _take_up(spool: Spool, read: Read, cut: Cut) -> None:
-    """Begin anew where the log is not the one that was folded, or the cut an earlier one."""
+    """Start again if the log is another one, or the cut an earlier one."""
     if any(offset > cut.get(place, 0) for place, offset in spool.reached.items()):
         spool.forget()
         return

@@ -20,7 +20,7 @@ class MisplacedRecord(UndecodableRecord):
 class NewerRecord(Exception):
     """A record that a newer release wrote: its schema id is just above the newest that this process knows.
 
-    It is no damage. Whoever must act on it stops and leaves it unacknowledged for a process that knows it.
+    It is not damaged. A process that must act on it stops and leaves it unacknowledged for one that can read it.
     """
 
     def __init__(self, schema_id: int) -> None:

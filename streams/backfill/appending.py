@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Message
 
@@ -42,7 +41,7 @@ class Appender:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._producer.flush(_ANSWER_S)
 
-    def append(self, topic: str, partition: int, key: str, record: Any, value: bytes | None = None) -> None:
+    def append(self, topic: str, partition: int, key: str, record: object, value: bytes | None = None) -> None:
         """Fire a record (`value`: its bytes, if they are at hand). Waits while the queue is full. Raises LogError."""
         content = encode(record) if value is None else value
         while True:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from schemas.backfill import BackfillAdvanced, BackfillCompared, BackfillPromoted, BackfillStarted
 from topics.cuts import TopicPartition, parse_cut
@@ -69,7 +68,7 @@ class BackfillLog:
         return "complete" if self.is_complete else "incomplete"
 
 
-def read_backfill_log(entries: Iterable[Any]) -> BackfillLog:
+def read_backfill_log(entries: Iterable[object]) -> BackfillLog:
     """The log of these entries, in their order. The first start counts; the furthest of the rest."""
     backfill_log = BackfillLog()
     for entry in entries:

@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
-from typing import Any, Literal
+from typing import Literal
 
 from schemas.codec import UndecodableRecord, decode
 from schemas.usage import UsageRecorded, UsageRerated
-from streams.backfill.shadow import Shadow
+from streams.backfill.shadow import Shadow, ShadowLost
 from topics.catalogue import USAGE_RECORDS
 from topics.cuts import Cut
 from topics.log import Log
@@ -96,7 +96,7 @@ class Comparison:
             ),
         )
 
-    def take_ledger(self, record: Any, *, is_new: bool = False) -> None:
+    def take_ledger(self, record: object, *, is_new: bool = False) -> None:
         """A record of the ledger, in the log's order. `is_new`: it stands at or after the cut that is asked about."""
         if isinstance(record, UsageRecorded):
             self._base.execute(
@@ -157,6 +157,8 @@ def compare(
         size = sum(until - ledger_start.get(place, 0) for place, until in ledger_stop.items())
         done, total = 0, end + size
         for raw, record in shadow.records(0, end):
+            if not isinstance(record, UsageRerated):
+                raise ShadowLost(f"{shadow.topic} has a {type(record).__name__}, which cannot be compared")
             comparison.take_shadow(record, raw.offset)
             done += 1
             if not done % 1000:

@@ -25,7 +25,7 @@ class Unprocessable(Exception):
 class Left:
     """A record that gives none: what counts today stays. `reason` groups those alike.
 
-    `as_due`: there is nothing to be done about it; otherwise somebody may have forgotten something.
+    `as_due`: there is nothing to be done about it; otherwise something may be missing.
     """
 
     reason: str

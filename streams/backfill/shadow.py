@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
-from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException
 
@@ -76,7 +75,7 @@ class Shadow:
             )
         return end[self.topic, SHADOW_RECORDS]
 
-    def records(self, start: int, stop: int) -> Iterator[tuple[RawRecord, Any]]:
+    def records(self, start: int, stop: int) -> Iterator[tuple[RawRecord, object]]:
         """Its records from `start` to `stop` (excluded), each with what it says. Raises LogError."""
         return self._read(SHADOW_RECORDS, start, stop)
 
@@ -85,7 +84,7 @@ class Shadow:
         event_id = ids.event_id(f"{self.topic}/{moment}", event)
         return Envelope(event_id, at_us, None, self.topic, _ACTOR)
 
-    def _read(self, partition: int, start: int, stop: int | None) -> Iterator[tuple[RawRecord, Any]]:
+    def _read(self, partition: int, start: int, stop: int | None) -> Iterator[tuple[RawRecord, object]]:
         place = self.topic, partition
         first, end = self._log.held({self.topic: partition + 1})
         start = max(start, first[place])

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any
 
 from confluent_kafka import KafkaError
 
@@ -30,6 +29,7 @@ from schemas.conversation import (
     PromptSubmitted,
     RegenerateRequested,
 )
+from schemas.families import Family
 from schemas.generation import GenerationRequested, Turn
 from schemas.turns import Command, turn_of
 from streams.conversation.counting import RememberedCounts
@@ -71,7 +71,8 @@ INLINE_MESSAGES = 250
 What the API has counted, the command tells. The rest, history above all, is counted here, bounded by the model's
 context (`infra/models/tokenizers.py`), with other threads running, and remembered by message.
 """
-_RECORDS = (ConversationStarted, PromptSubmitted, RegenerateRequested, ConversationDeleted)
+Said = ConversationStarted | PromptSubmitted | RegenerateRequested | ConversationDeleted
+RECORDS: Family[Said] = Family(Said)
 _log = get_logger(__name__)
 
 
@@ -102,7 +103,7 @@ class ConversationAgent:
         self._memory = Memory()
         self._counters: dict[str, RememberedCounts] = {}
 
-    async def handle(self, record: Any, source: Source) -> None:
+    async def handle(self, record: Said, source: Source) -> None:
         """One event; returns when all it brings about is acknowledged.
 
         Raises LogUnavailable, and for a deletion what history raises.
@@ -251,10 +252,10 @@ def make_conversation_app(
         TokenCounter.of(model)  # a tokenizer that cannot be used stops the start, not the first prompt
 
     @asynccontextmanager
-    async def opened(producer: LogProducer) -> AsyncIterator[Handler]:
+    async def opened(producer: LogProducer) -> AsyncIterator[Handler[Said]]:
         async with open_history() as history:
             commands = app.topics_catalogue[CONVERSATION_EVENTS]
             yield ConversationAgent(producer, models, policy, history, commands, store_errors=store_errors).handle
 
-    run_agent(app, (CONVERSATION_EVENTS,), _RECORDS, opened, most_in_flight=MOST_IN_FLIGHT, retry_on=store_errors)
+    run_agent(app, (CONVERSATION_EVENTS,), RECORDS, opened, most_in_flight=MOST_IN_FLIGHT, retry_on=store_errors)
     return app

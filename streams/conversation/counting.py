@@ -33,7 +33,7 @@ class RememberedCounts:
         return known
 
     def remember(self, message: ChatMessage, tokens: int) -> None:
-        """`message` has been counted by somebody else, with the same tokenizer."""
+        """`message` was counted elsewhere, with the same tokenizer."""
         self._counts[self._key(message)] = tokens
 
     def count_messages(self, messages: Sequence[ChatMessage]) -> int:

@@ -7,10 +7,10 @@ acknowledged only after its handler returned (research "streaming" §2, DESIGN "
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterable, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Generic, Protocol
 
 from infra.crash_points import crash_point
 from infra.exits import tell_newer
@@ -19,6 +19,7 @@ from infra.runtime.metrics import ConsumerMetrics
 from infra.runtime.retrying import Retrying
 from schemas.codec import NewerRecord, UndecodableRecord, UnencodableRecord, decode, record_type_of
 from schemas.envelope import SealedContent
+from schemas.families import Family, R
 from streams.errors import GaveUp, Poison, Retry
 from streams.faust.acks import OrderedAcks
 from streams.faust.lanes import Lanes
@@ -60,7 +61,28 @@ class Source:
     park: Callable[[Exception], Awaitable[None]] = _nowhere
 
 
-Handler = Callable[[Any, Source], Awaitable[None]]
+class StreamMessage(Protocol):
+    """What is needed of a message of Faust's. `value` is let go of where a record is held for long."""
+
+    value: bytes | None
+
+    @property
+    def topic(self) -> str: ...
+    @property
+    def partition(self) -> int: ...
+    @property
+    def offset(self) -> int: ...
+    @property
+    def timestamp(self) -> float: ...
+    @property
+    def key(self) -> bytes | None: ...
+    @property
+    def headers(self) -> Sequence[tuple[str, bytes | None]] | None: ...
+    @property
+    def generation_id(self) -> int: ...
+
+
+Handler = Callable[[R, Source], Awaitable[None]]
 """Handles one record; what it brought about is durable when it returns. Raises Poison (or what the log or the codec
 say of a record that they will never take), Retry, or what ends the process. It is called again with the same record
 after Retry, a restart or a rebalance."""
@@ -69,23 +91,23 @@ SetAsideAt = Callable[[str, int, int, int], bool]
 """Whether an operator has set aside the record of a newer release at (topic, partition, offset), appended at so many
 milliseconds. It may block."""
 
-OpenHandler = Callable[[LogProducer], AbstractAsyncContextManager[Handler]]
+OpenHandler = Callable[[LogProducer], AbstractAsyncContextManager[Handler[R]]]
 """Opens what a handler needs (given the process's producer) and closes it when the process stops."""
 
 
-class Consumption:
+class Consumption(Generic[R]):
     """One agent's way from Faust events to handled records."""
 
     def __init__(
         self,
         name: str,
-        handler: Handler,
+        handler: Handler[R],
         producer: LogProducer,
         *,
-        records: tuple[type, ...],
+        records: Family[R],
         retry_on: tuple[type[Exception], ...],
         holds: bool,
-        acknowledge: Callable[[Any], None],
+        acknowledge: Callable[[StreamMessage], None],
         maybe_repeat: Callable[[str, int, int], bool],
         stopping: Callable[[], bool],
         give_up_s: float = GIVE_UP_S,
@@ -96,7 +118,7 @@ class Consumption:
         self._consumer = f"streams.{name}"
         self._handler = handler
         self._producer = producer
-        self._wanted = frozenset(records)
+        self._wanted = records
         self._retry_on: tuple[type[Exception], ...] = (Retry, LogUnavailable, *retry_on)
         self._holds = holds
         self._maybe_repeat = maybe_repeat
@@ -106,22 +128,22 @@ class Consumption:
         self._poison = PoisonRun()
         self._metrics = ConsumerMetrics(self._consumer)
         self._metrics.limits(lambda: self._poison.in_a_row, self._poison.most)
-        self._acks: OrderedAcks[Any] = OrderedAcks(acknowledge)
+        self._acks: OrderedAcks[StreamMessage] = OrderedAcks(acknowledge)
         self.in_flight = 0
 
-    def opened(self, message: Any) -> Callable[[], None]:
+    def opened(self, message: StreamMessage) -> Callable[[], None]:
         """A message came; returns what acknowledges it once all before it are."""
         return self._acks.opened((message.topic, message.partition), message.generation_id, message)
 
-    def is_wanted(self, message: Any) -> bool:
+    def is_wanted(self, message: StreamMessage) -> bool:
         """Whether a record must be decoded: it is of a wanted type or of no type that is known, and if it is another
         log's history, that is wanted too."""
         record_type = record_type_of(message.value)
-        if record_type is not None and record_type not in self._wanted:
+        if record_type is not None and not self._wanted.takes(record_type):
             return False
         return self._imported or not is_imported(message.headers)
 
-    async def take(self, message: Any, acknowledge: Callable[[], None]) -> None:
+    async def take(self, message: StreamMessage, acknowledge: Callable[[], None]) -> None:
         """Handle one message to its end: handled, parked as a dead letter, or raising what ends the process."""
         self.in_flight += 1
         try:
@@ -148,10 +170,10 @@ class Consumption:
         finally:
             self.in_flight -= 1
 
-    async def _handle_or_park(self, message: Any, source: Source) -> None:
+    async def _handle_or_park(self, message: StreamMessage, source: Source) -> None:
         try:
             record = decode(message.value)
-            if type(record) in self._wanted:
+            if self._wanted.holds(record):
                 await self._handler(record, source)
             elif self._holds:
                 source.acknowledge()
@@ -168,7 +190,7 @@ class Consumption:
         except _POISON as error:
             await self._park(message, source, error)
 
-    def _parking(self, message: Any, source: Source) -> Callable[[Exception], Awaitable[None]]:
+    def _parking(self, message: StreamMessage, source: Source) -> Callable[[Exception], Awaitable[None]]:
         async def park(error: Exception) -> None:
             async def once() -> None:
                 await self._park(message, source, error, "" if message.value is not None else NOT_CARRIED)
@@ -180,7 +202,7 @@ class Consumption:
 
         return park
 
-    async def _park(self, message: Any, source: Source, error: Exception, note: str = "") -> None:
+    async def _park(self, message: StreamMessage, source: Source, error: Exception, note: str = "") -> None:
         letter = dead_letter_of(
             source.topic,
             source.partition,
@@ -203,7 +225,7 @@ class Consumption:
         if self._holds:
             source.acknowledge()
 
-    async def _handled(self, message: Any, source: Source) -> bool:
+    async def _handled(self, message: StreamMessage, source: Source) -> bool:
         """Whether the record was seen to; False if the process is stopping and the record stays for the next one."""
         patience = self._retrying.begin()
         while True:
@@ -226,7 +248,7 @@ def _place(source: Source) -> str:
     return f"{source.topic}/{source.partition}/{source.offset}"
 
 
-async def consume(messages: Any, consumption: Consumption, most_in_flight: int) -> None:
+async def consume(messages: AsyncIterable[StreamMessage], consumption: Consumption[Any], most_in_flight: int) -> None:
     """Take messages from an asynchronous iterator until it ends, `most_in_flight` of different keys side by side."""
     async with asyncio.TaskGroup() as group:
         lanes = Lanes(group, most_in_flight)
@@ -240,5 +262,7 @@ async def consume(messages: Any, consumption: Consumption, most_in_flight: int) 
                 await lanes.submit(message.key, _work(consumption, message, acknowledge))
 
 
-def _work(consumption: Consumption, message: Any, acknowledge: Callable[[], None]) -> Callable[[], Awaitable[None]]:
+def _work(
+    consumption: Consumption[Any], message: StreamMessage, acknowledge: Callable[[], None]
+) -> Callable[[], Awaitable[None]]:
     return lambda: consumption.take(message, acknowledge)

@@ -2,7 +2,7 @@
 
 `make_app` makes one, `run_agent` gives it its one agent (one process, one agent group: a slow agent starves others in
 the same process, research "streaming" §2b). Nothing connects before the worker starts. The process ends with a status
-that is not 0 on anything it cannot mend, and the supervisor starts it anew.
+that is not 0 on anything it cannot mend, and the supervisor restarts it.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from infra.lifesign import LifeSign
 from infra.logging import get_logger
 from infra.runtime.failures import first
 from infra.settings import INSTANCE_VARIABLE, Settings, SettingsError
+from schemas.families import Family, R
 from streams.errors import Poison, Retry
 from streams.faust.agents import Consumption, Handler, OpenHandler, Source, consume
 from streams.faust.health import run_beats
@@ -43,7 +44,7 @@ outlast a restart of the broker: a client whose session ends meanwhile forgets i
 refused for good ("static consumer fenced"), which ends the process.
 """
 EXIT_S = 12.0
-"""A process that has been told to end, or crashed, is gone after this, come what may."""
+"""A process that has been told to end, or crashed, ends after this time in any case."""
 
 _log = get_logger(__name__)
 
@@ -59,11 +60,11 @@ class NoTables(faust.tables.manager.TableManager):  # type: ignore[misc]
 
 @dataclass(frozen=True, slots=True)
 class AgentParts:
-    """What an app's one agent is made of: for whoever hands it a record in another way than Faust (a retry)."""
+    """What an app's one agent is made of: for callers other than Faust (a retry)."""
 
     topics: tuple[str, ...]
-    records: tuple[type, ...]
-    open_handler: OpenHandler
+    records: Family[Any]
+    open_handler: OpenHandler[Any]
     retry_on: tuple[type[Exception], ...]
     holds: bool
 
@@ -170,15 +171,15 @@ def make_app(
 def run_agent(
     app: StreamApp,
     topics: tuple[str, ...],
-    records: tuple[type, ...],
-    open_handler: OpenHandler,
+    records: Family[R],
+    open_handler: OpenHandler[R],
     *,
     most_in_flight: int = 1,
     retry_on: tuple[type[Exception], ...] = (),
     holds: bool = False,
     imported: bool = False,
 ) -> None:
-    """Give `app` its agent: every record of one of the types `records` in `topics` goes to the handler.
+    """Give `app` its agent: every record of the family `records` in `topics` goes to the handler.
 
     A record is acknowledged after its handler returned; one that cannot be decoded, or for which the handler raises
     Poison, once its dead letter is acknowledged. On Retry, LogUnavailable and `retry_on` the handler is called again,
@@ -193,7 +194,7 @@ def run_agent(
             await _run(app, stream, records, open_handler, most_in_flight, retry_on, holds, imported)
         except Exception as error:
             await app.end(first(error))
-            # Faust would start the agent anew, in a process that is ending.
+            # Faust would restart the agent in a process that is ending.
             await asyncio.Event().wait()
 
     app.agent_parts = AgentParts(topics, records, open_handler, retry_on, holds)
@@ -207,8 +208,8 @@ def run_agent(
 async def _run(
     app: StreamApp,
     stream: Any,
-    records: tuple[type, ...],
-    open_handler: OpenHandler,
+    records: Family[R],
+    open_handler: OpenHandler[R],
     most_in_flight: int,
     retry_on: tuple[type[Exception], ...],
     holds: bool,

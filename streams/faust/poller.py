@@ -139,7 +139,7 @@ class Poller:
             }
         except KafkaException as error:
             # What a client has learned of the partitions' leaders it believes for minutes, also after a restart of the
-            # broker, which then refuses every question (FENCED_LEADER_EPOCH): a new client learns anew.
+            # broker, which then refuses every question (FENCED_LEADER_EPOCH): a new client learns it again.
             self._admin = None
             raise LogUnavailable(f"offsets: {error}") from error
 

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from infra.runtime.retrying import Retrying
 from schemas.codec import NewerRecord, UndecodableRecord, UnencodableRecord, decode
@@ -59,7 +60,7 @@ async def retrying(app: StreamApp, producer: LogProducer, limit_s: float = LIMIT
         yield again
 
 
-async def _again(parts: AgentParts, handler: Handler, original: Original, limit_s: float) -> str:
+async def _again(parts: AgentParts, handler: Handler[Any], original: Original, limit_s: float) -> str:
     acknowledged = asyncio.Event()
     source = Source(
         original.topic,
@@ -72,7 +73,7 @@ async def _again(parts: AgentParts, handler: Handler, original: Original, limit_
     )
     try:
         record = decode(original.value)
-        if type(record) not in parts.records:
+        if not parts.records.holds(record):
             return f"it is a {type(record).__name__}, which this consumer skips"
         await _patiently(parts, handler, record, source, limit_s)
     except NewerRecord as error:
@@ -90,7 +91,7 @@ async def _again(parts: AgentParts, handler: Handler, original: Original, limit_
     return f"its {type(record).__name__} was handled"
 
 
-async def _patiently(parts: AgentParts, handler: Handler, record: object, source: Source, limit_s: float) -> None:
+async def _patiently(parts: AgentParts, handler: Handler[Any], record: object, source: Source, limit_s: float) -> None:
     retry_on: tuple[type[Exception], ...] = (Retry, LogUnavailable, *parts.retry_on)
     try:
         await Retrying("dead_letters.retry", FIRST_PAUSE_S, LONGEST_PAUSE_S, limit_s).run(

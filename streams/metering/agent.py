@@ -8,13 +8,8 @@ from contextlib import asynccontextmanager
 from infra.crash_points import crash_point
 from infra.runtime.bounded import Seen
 from infra.settings import Settings
-from schemas.outcome import (
-    GenerationCancelled,
-    GenerationCompleted,
-    GenerationFailed,
-    GenerationRefused,
-    Outcome,
-)
+from schemas.families import Family
+from schemas.outcome import Outcome
 from streams.faust.app import Handler, Source, StreamApp, make_app, run_agent
 from streams.metering.reactor import usage_record
 from topics.catalogue import GENERATION_OUTCOMES, USAGE_RECORDS
@@ -24,14 +19,14 @@ from topics.spec import TopicSpec
 REMEMBERED = 100_000
 LAZY_MS = 200
 MOST_IN_FLIGHT = 64
-_OUTCOMES = (GenerationCompleted, GenerationFailed, GenerationCancelled, GenerationRefused)
+RECORDS: Family[Outcome] = Family(Outcome)
 
 
 class Metering:
     """Produces one usage record a generation.
 
     An outcome repeated within the last REMEMBERED is not recorded again. One from before a restart gives a record with
-    the same event id, so whoever reads the ledger drops an event id that it has seen: that makes it exactly one.
+    the same event id, so readers of the ledger drop an event id that they have seen: that makes it exactly one.
     """
 
     def __init__(self, producer: LogProducer, outcomes: TopicSpec) -> None:
@@ -56,8 +51,8 @@ def make_metering_app(settings: Settings, pools: tuple[str, ...] = ("default",))
     app = make_app("metering", settings, pools=pools, lazy_ms=LAZY_MS)
 
     @asynccontextmanager
-    async def opened(producer: LogProducer) -> AsyncIterator[Handler]:
+    async def opened(producer: LogProducer) -> AsyncIterator[Handler[Outcome]]:
         yield Metering(producer, app.topics_catalogue[GENERATION_OUTCOMES]).handle
 
-    run_agent(app, (GENERATION_OUTCOMES,), _OUTCOMES, opened, most_in_flight=MOST_IN_FLIGHT)
+    run_agent(app, (GENERATION_OUTCOMES,), RECORDS, opened, most_in_flight=MOST_IN_FLIGHT)
     return app

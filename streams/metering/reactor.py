@@ -13,7 +13,7 @@ _ACTOR = "system:metering"
 def usage_record(outcome: Outcome, position: Position) -> UsageRecorded:
     """What `outcome`, which stands at `position` in generation-outcomes, costs its user.
 
-    The record's event id comes from the generation alone, so whoever reads the ledger drops what it has seen.
+    The record's event id comes from the generation alone, so readers of the ledger drop repeats.
     """
     turn = outcome.turn
     return UsageRecorded(

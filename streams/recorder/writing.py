@@ -17,8 +17,7 @@ from prometheus_client import Counter
 from infra.crash_points import crash_point
 from infra.logging import get_logger
 from infra.runtime.metrics import bound
-from schemas.codec import UnencodableRecord, encode
-from schemas.dead_letter import DeadLetter
+from schemas.codec import UnencodableRecord
 from schemas.outcome import Outcome
 from topics.catalogue import DEAD_LETTERS, GENERATION_OUTCOMES, Catalogue
 from topics.dead_letters import dead_letter, letter_key
@@ -26,6 +25,7 @@ from topics.errors import FatalLogError, RecordRefused
 from topics.headers import headers_of
 from topics.outcomes import is_unrecordable, without_text
 from topics.producer import REFUSALS, log_error
+from topics.topic import R, Topic
 
 OUTCOMES = Counter("verbatim_recorder_outcomes_total", "Outcomes that the log has acknowledged.")
 _queue_full = bound("recorder.queue")
@@ -94,9 +94,9 @@ class Writing:
 
     def _produce(
         self,
-        topic: str,
+        topic: Topic[R],
         key: str,
-        record: Outcome | DeadLetter,
+        record: R,
         written: Callable[[], None],
         refused: Callable[[Exception], None],
     ) -> None:
@@ -111,7 +111,7 @@ class Writing:
                 self._failure = FatalLogError(f"{topic} does not take a record: {error.str()}")
 
         try:
-            value = encode(record)
+            value = topic.bytes_of(record)
         except UnencodableRecord as error:
             self._refused.append(partial(refused, error))
             return

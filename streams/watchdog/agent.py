@@ -5,17 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Any
 
 from infra.clock import monotonic_s, now_us
 from infra.crash_points import crash_point
 from infra.logging import get_logger
 from infra.models.catalogue import ModelCatalogue
 from infra.models.prices import price_of
+from infra.runtime.metrics import bound
 from infra.settings import Settings
 from schemas.codec import UnencodableRecord
-from schemas.conversation import PromptSubmitted, RegenerateRequested
-from schemas.outcome import GenerationCancelled, GenerationCompleted, GenerationFailed, GenerationRefused
+from schemas.families import Family
+from schemas.outcome import Outcome
 from schemas.turns import Command
 from streams.faust.app import Handler, Source, StreamApp, make_app, run_agent
 from streams.watchdog.held import HeldAcknowledgements
@@ -34,8 +34,9 @@ MOST_AT_ONCE = 1000
 LAZY_MS = 200
 CAUGHT_UP_S = 2.0
 BEHIND_S = 10.0
-_COMMANDS = (PromptSubmitted, RegenerateRequested)
-_OUTCOMES = (GenerationCompleted, GenerationFailed, GenerationCancelled, GenerationRefused)
+Watchable = Command | Outcome
+RECORDS: Family[Watchable] = Family(Watchable)
+_due_full = bound("watchdog.due")
 _log = get_logger(__name__)
 
 
@@ -57,7 +58,7 @@ class Watchdog:
         self._newest_us = 0
         self._handled_s = 0.0
 
-    async def handle(self, record: Any, source: Source) -> None:
+    async def handle(self, record: Watchable, source: Source) -> None:
         """A turn began, or ended."""
         self._newest_us = max(self._newest_us, source.timestamp_us)
         self._handled_s = monotonic_s()
@@ -79,6 +80,8 @@ class Watchdog:
             if self._is_behind():
                 continue
             due = self._turns.due(now_us(), MOST_AT_ONCE)
+            if len(due) == MOST_AT_ONCE:
+                _due_full()
             if due:
                 try:
                     await self._end(due)
@@ -111,7 +114,7 @@ class Watchdog:
                 crash_point("watchdog.after_expiry")
 
     async def _give_up(self, watched: Watched, error: Exception) -> None:
-        """Nobody can end this turn: the log refuses its end. Say so in dead-letters, and hold up no others for it."""
+        """The log refuses this turn's end. Write a dead letter, and do not block other turns."""
         turn = watched.turn
         letter = dead_letter_of(
             CONVERSATION_EVENTS,
@@ -139,7 +142,7 @@ def make_watchdog_app(settings: Settings, models: ModelCatalogue) -> StreamApp:
     app = make_app("watchdog", settings, pools=models.pools, lazy_ms=LAZY_MS, holds=True)
 
     @asynccontextmanager
-    async def opened(producer: LogProducer) -> AsyncIterator[Handler]:
+    async def opened(producer: LogProducer) -> AsyncIterator[Handler[Watchable]]:
         commands = app.topics_catalogue[CONVERSATION_EVENTS]
         watchdog = Watchdog(settings.kafka.client_properties(), models, producer, commands)
         async with asyncio.TaskGroup() as tasks:
@@ -150,5 +153,5 @@ def make_watchdog_app(settings: Settings, models: ModelCatalogue) -> StreamApp:
                 looking.cancel()
 
     topics = (CONVERSATION_EVENTS, GENERATION_OUTCOMES)
-    run_agent(app, topics, (*_COMMANDS, *_OUTCOMES), opened, holds=True)
+    run_agent(app, topics, RECORDS, opened, holds=True)
     return app

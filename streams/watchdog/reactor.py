@@ -77,7 +77,7 @@ class OpenTurns:
 
 
 def expiry(watched: Watched, now_us: int) -> GenerationEnded:
-    """The end of a turn that nobody ended."""
+    """The end of an overdue turn."""
     return GenerationEnded(
         envelope=bounded(
             Envelope(

@@ -7,8 +7,8 @@ before partitions go, and after an assignment reading begins at what is committe
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,14 +18,16 @@ from infra.models.catalogue import ModelCatalogue
 from infra.moderation.policy import Policy
 from projections.handling import handling
 from projections.projector import Projector
-from projections.registry import PROJECTIONS
-from projections.registry import TOPICS as PROJECTED
-from schemas.conversation import ConversationDeleted, ConversationStarted, PromptSubmitted, RegenerateRequested
-from schemas.outcome import GenerationCancelled, GenerationCompleted, GenerationFailed, GenerationRefused
-from streams.conversation.agent import ConversationAgent
-from streams.faust.agents import Consumption, Handler, consume
+from projections.registry import PROJECTED, PROJECTIONS, TOPICS, Projected
+from schemas.families import Family, R
+from schemas.outcome import Outcome
+from streams.conversation.agent import RECORDS as SAID
+from streams.conversation.agent import ConversationAgent, Said
+from streams.faust.agents import Consumption, Handler, OpenHandler, StreamMessage, consume
+from streams.metering.agent import RECORDS as BILLED
 from streams.metering.agent import Metering
-from streams.watchdog.agent import Watchdog
+from streams.watchdog.agent import RECORDS as WATCHED
+from streams.watchdog.agent import Watchable, Watchdog
 from tests.fakes.broker import MemoryMessage, Place
 from tests.sim.member import Member
 from tests.sim.network import Network
@@ -38,7 +40,6 @@ from topics.producer import LogProducer
 COMMIT_EVERY_S = 0.5
 SESSION_S = 10.0
 FETCH_S = 0.2
-_OUTCOMES = (GenerationCompleted, GenerationFailed, GenerationCancelled, GenerationRefused)
 
 
 @dataclass(slots=True)
@@ -88,7 +89,7 @@ class AgentSource:
     def commit(self) -> None:
         self._member.commit(self._acknowledged)
 
-    def acknowledge(self, message: AgentMessage) -> None:
+    def acknowledge(self, message: StreamMessage) -> None:
         if message.generation_id == self._assignment:
             self._acknowledged[message.topic, message.partition] = message.offset + 1
 
@@ -110,16 +111,13 @@ class AgentSource:
                 )
 
 
-Open = Callable[[LogProducer], AbstractAsyncContextManager[Handler]]
-
-
 async def run_agent(
     network: Network,
     process: Process,
     name: str,
     topics: tuple[str, ...],
-    records: tuple[type, ...],
-    opened: Open,
+    records: Family[R],
+    opened: OpenHandler[R],
     *,
     most_in_flight: int = 1,
     retry_on: tuple[type[Exception], ...] = (),
@@ -148,19 +146,18 @@ async def run_conversation(network: Network, process: Process, store: Store, mod
     commands = network.topics[CONVERSATION_EVENTS]
 
     @asynccontextmanager
-    async def opened(producer: LogProducer) -> AsyncIterator[Handler]:
+    async def opened(producer: LogProducer) -> AsyncIterator[Handler[Said]]:
         agent = ConversationAgent(
             producer, models, Policy("sim", ()), Reads(store), commands, store_errors=(StoreUnavailable,)
         )
         yield agent.handle
 
-    records = (ConversationStarted, PromptSubmitted, RegenerateRequested, ConversationDeleted)
     await run_agent(
         network,
         process,
         "conversation",
         (CONVERSATION_EVENTS,),
-        records,
+        SAID,
         opened,
         most_in_flight=64,
         retry_on=(StoreUnavailable,),
@@ -171,17 +168,17 @@ async def run_metering(network: Network, process: Process) -> None:
     outcomes = network.topics[GENERATION_OUTCOMES]
 
     @asynccontextmanager
-    async def opened(producer: LogProducer) -> AsyncIterator[Handler]:
+    async def opened(producer: LogProducer) -> AsyncIterator[Handler[Outcome]]:
         yield Metering(producer, outcomes).handle
 
-    await run_agent(network, process, "metering", (GENERATION_OUTCOMES,), _OUTCOMES, opened, most_in_flight=64)
+    await run_agent(network, process, "metering", (GENERATION_OUTCOMES,), BILLED, opened, most_in_flight=64)
 
 
 async def run_watchdog(network: Network, process: Process, models: ModelCatalogue) -> None:
     commands = network.topics[CONVERSATION_EVENTS]
 
     @asynccontextmanager
-    async def opened(producer: LogProducer) -> AsyncIterator[Handler]:
+    async def opened(producer: LogProducer) -> AsyncIterator[Handler[Watchable]]:
         watchdog = Watchdog({}, models, producer, commands)
         async with asyncio.TaskGroup() as tasks:
             looking = tasks.create_task(watchdog.run())
@@ -190,16 +187,15 @@ async def run_watchdog(network: Network, process: Process, models: ModelCatalogu
             finally:
                 looking.cancel()
 
-    topics, records = (CONVERSATION_EVENTS, GENERATION_OUTCOMES), (PromptSubmitted, RegenerateRequested, *_OUTCOMES)
-    await run_agent(network, process, "watchdog", topics, records, opened, holds=True)
+    topics = (CONVERSATION_EVENTS, GENERATION_OUTCOMES)
+    await run_agent(network, process, "watchdog", topics, WATCHED, opened, holds=True)
 
 
 async def run_projector(network: Network, process: Process, store: Store) -> None:
     @asynccontextmanager
-    async def opened(_: LogProducer) -> AsyncIterator[Handler]:
+    async def opened(_: LogProducer) -> AsyncIterator[Handler[Projected]]:
         projector = Projector(StoreWriter(store, process), PROJECTIONS, network.topics)
         async with handling(projector) as handle:
             yield handle
 
-    records = tuple(record_type for topic in PROJECTED for record_type in network.topics[topic].record_types)
-    await run_agent(network, process, "projections", PROJECTED, records, opened, holds=True)
+    await run_agent(network, process, "projections", TOPICS, PROJECTED, opened, holds=True)

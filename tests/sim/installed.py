@@ -11,6 +11,7 @@ from unittest.mock import patch
 import inference_workers.lookback
 import infra.clock
 import infra.ids
+import streams.batch_shell
 import streams.recorder.lookback
 import streams.recorder.shell
 import streams.watchdog.lookback
@@ -42,7 +43,7 @@ def installed(world: World) -> Iterator[None]:
         patch.object(streams.watchdog.lookback, "scan", scan),
         patch.object(streams.watchdog.lookback, "watermarks", watermarks_in(network)),
         patch.object(streams.recorder.lookback, "scan", scan),
-        patch.object(streams.recorder.shell, "group_consumer", consumer),
+        patch.object(streams.batch_shell, "group_consumer", consumer),
         patch.object(streams.recorder.shell, "open_producer", bursts),
     ):
         yield

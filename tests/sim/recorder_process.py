@@ -8,7 +8,8 @@ from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
-from streams.recorder.shell import FLUSH_S, GROUP, MAX_BATCH, Recorder
+from streams.batch_shell import MAX_BATCH
+from streams.recorder.shell import FLUSH_S, GROUP, Recorder
 from tests.sim.member import Member
 from tests.sim.network import Network
 from tests.sim.producing import Bursts
@@ -40,7 +41,7 @@ async def run_recorder(network: Network, topics: Any, stop: asyncio.Event) -> No
     """`Recorder.run`, effect by effect."""
     properties: Mapping[str, str] = {}
     recorder = Recorder(properties, topics, "0")
-    consumer: Any = recorder._consumer
+    consumer: Any = recorder.shell.consumer
     producer: Any = recorder._producer
     assert isinstance(producer, Bursts)
     member: Member = consumer.member
@@ -48,12 +49,12 @@ async def run_recorder(network: Network, topics: Any, stop: asyncio.Event) -> No
         revoked, assigned = member.changes()
         if revoked:
             await producer.drained(FLUSH_S)
-            recorder._on_revoke(consumer, [TopicPartition(*place) for place in sorted(revoked)])
+            recorder.shell.on_revoke(consumer, [TopicPartition(*place) for place in sorted(revoked)])
             member.release(revoked)
         if assigned:
             member.take(assigned)
-            recorder._on_assign(consumer, [TopicPartition(*place) for place in sorted(assigned)])
-        recorder.handle(member.batch(MAX_BATCH))  # type: ignore[arg-type]
+            recorder.shell.on_assign(consumer, [TopicPartition(*place) for place in sorted(assigned)])
+        recorder.shell.handle(member.batch(MAX_BATCH))  # type: ignore[arg-type]
         await member.wait(0.2)
     await producer.drained(FLUSH_S)
-    recorder._end()
+    recorder.shell.end()

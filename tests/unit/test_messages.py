@@ -12,7 +12,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("api", "infra", "inference_workers", "projections", "schemas", "streams", "topics")
 COMMANDS = {"callback", "command", "delete", "get", "patch", "post", "put", "websocket"}
-"""Decorators that show a function's docstring to users: in the help of a command, or in the API's description."""
+"""Decorators that show a function's docstring to users: in the help of a command, or in the API's description. In a
+module with a function `register`, which adds commands without decorators, every public function may be a command."""
 BANNED = (
     r"\bjust now\b",
     r"\bnobody\b",
@@ -77,9 +78,15 @@ def _text(node: ast.expr) -> str | None:
 
 def _not_shown(tree: ast.AST) -> Iterator[int]:
     """The ids of docstrings, unless users see them, and of the parts of texts with values, which count as a whole."""
+    top = [node for node in ast.iter_child_nodes(tree) if isinstance(node, ast.FunctionDef)]
+    registered = (
+        {id(node) for node in top if node.name[0] != "_"} if "register" in {node.name for node in top} else set()
+    )
     shown = set[int]()
     for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and COMMANDS.intersection(_decorators(node)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and (
+            id(node) in registered or COMMANDS.intersection(_decorators(node))
+        ):
             shown.add(id(node.body[0]))
         elif isinstance(node, ast.Expr) and id(node) not in shown:
             yield id(node.value)
@@ -112,11 +119,15 @@ def run() -> None:
     """Nobody does."""
     raise UserError(f"{name} is no "
                     f"topic of {stack}")
+def register(app):
+    app.command()(show)
+def show(): "Somebody reads this."
+def _hidden(): "Nobody sees this."
 LIMIT = 3
 """Nobody sees this."""
 '''
     found = list(messages(source))
-    assert [text for _, text in found] == ["Nobody does.", "{} is no topic of {}"]
+    assert {text for _, text in found} == {"Nobody does.", "{} is no topic of {}", "Somebody reads this."}
     assert all(_BANNED.search(text) for _, text in found)
     assert not _BANNED.search("the model x is no longer offered: choose another one")
 

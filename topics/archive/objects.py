@@ -120,7 +120,7 @@ def _in_folder(url: str, folder: Path, create: bool) -> Objects:
 
 
 def _clear(folder: Path) -> None:
-    """Take away what writers that were killed left half: files beside the objects, which nobody ever reads."""
+    """Delete what killed writers left: partial files beside the objects, which are never read."""
     for left in folder.rglob("*#*"):
         with suppress(FileNotFoundError):  # another writer has just finished it
             if re.search(r"#[0-9]+$", left.name) and time.time() - left.stat().st_mtime > _LEFT_BEHIND_S:

@@ -65,7 +65,7 @@ def _keep(archive: SegmentArchive, manifest: Manifest, content: bytes) -> Manife
 
 
 def _found_there(archive: SegmentArchive, manifest: Manifest, content: bytes) -> Manifest:
-    """The manifest of a segment that somebody wrote before us: another archiver, or one that was killed."""
+    """The manifest of a segment that another archiver wrote before us, maybe one that was killed."""
     objects, span = archive.objects, manifest.span
     found = objects.get(span.segment)
     if found == content:

@@ -69,7 +69,7 @@ class Entry:
     generation: str
 
 
-def understood(raw: RawRecord, file: str) -> Any:
+def understood(raw: RawRecord, file: str) -> object:
     """The record in `raw`, in today's type. `file` is for messages.
 
     Raises SliceRefused: it cannot be decoded, or is not one of its topic's.
@@ -122,7 +122,7 @@ def entry_of(record: Any, topic: str, source: Position, sequence: int, owner: st
     return entry, len(value) + ROOM_BYTES
 
 
-def references_of(record: Any) -> tuple[Reference, ...]:
+def references_of(record: object) -> tuple[Reference, ...]:
     """What a record points to in the topics that are replayed."""
     names = _names(record)
     return tuple(
@@ -130,13 +130,13 @@ def references_of(record: Any) -> tuple[Reference, ...]:
     )
 
 
-def key_of(topic: str, record: Any) -> str:
+def key_of(topic: str, record: object) -> str:
     """The key of a record in a topic of REPLAYED; "" if it has none."""
     by_user = TOPICS[topic].key == "user_id"
     return (owner_of(record) if by_user else conversation_of(record)) or ""
 
 
-def _names(record: Any) -> dict[str, str]:
+def _names(record: object) -> dict[str, str]:
     """By which ids a record, and what it points to, is known in the topics that are referred to."""
     turn = getattr(record, "turn", record)
     generation = getattr(turn, "generation_id", "")
@@ -144,9 +144,9 @@ def _names(record: Any) -> dict[str, str]:
     return {CONVERSATION_EVENTS: getattr(turn, "message_id", "") if generation else "", GENERATION_OUTCOMES: generation}
 
 
-def _fingerprint(record: Any, value: bytes) -> bytes:
+def _fingerprint(record: object, value: bytes) -> bytes:
     if isinstance(record, UserCreated):
-        # Whoever has this id has this name, on every installation; when each one came to know it differs.
+        # An id has the same name on every installation; only the time of its record differs.
         value = f"{record.user_id}\x1f{record.name}".encode()
     return hashlib.sha256(value).digest()[:16]
 

@@ -49,7 +49,7 @@ class _Run:
             yield from batch
             self.done += len(batch)
 
-    def keep(self, record: RawRecord) -> Any:
+    def keep(self, record: RawRecord) -> object:
         """Write a record; returns it decoded, None if it cannot be."""
         writer = self.writers.get(record.topic)
         if writer is None:
@@ -78,7 +78,7 @@ def export_slice(
     owner is, is looked up from the beginning of the log to `stop`.
 
     Raises SliceRefused: nothing is selected, the folder holds something, the disk is full; LogError. Whatever is
-    raised, also by `report`: there is no slice then, and the next run begins anew.
+    raised, also by `report`: there is no slice then, and the next run starts again.
     """
     with draft_of(folder) as draft:
         first, end = log.held({topic: layout.partitions for topic, layout in topics.items() if is_ours(topic)})

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from schemas.codec import decode
 from schemas.registry import registered_schemas
@@ -23,7 +22,7 @@ from topics.slices.references import owner_of
 class OpenedSlice:
     """A slice all of whose bytes and records have been checked.
 
-    `entries`: what is to be replayed, in order. `owners`: whose it is, before it is given to somebody else. `left`:
+    `entries`: what is to be replayed, in order. `owners`: whose it is, before it is given to another user. `left`:
     numbers of records by topic that are never replayed. `starts`: the sequence of each topic's first record.
     """
 
@@ -34,7 +33,7 @@ class OpenedSlice:
     left: Counter[str] = field(default_factory=Counter)
     starts: dict[str, int] = field(default_factory=dict)
 
-    def records(self, topic: str) -> Iterator[tuple[int, Any]]:
+    def records(self, topic: str) -> Iterator[tuple[int, object]]:
         """(sequence, record) of a topic of REPLAYED, in order. Raises SliceRefused if the file is not what it was."""
         file = self.manifest.file_of(topic)
         if file is None:

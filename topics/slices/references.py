@@ -42,12 +42,12 @@ _USER = "user_id"
 _ACTOR = "user:"
 
 
-def moved(record: Any, move: Move, owner: str | None = None) -> Any:
+def moved(record: object, move: Move, owner: str | None = None) -> Any:
     """The record with every position in it moved, and, if given, every user in it replaced by `owner`."""
     return _moved(record, move, owner)
 
 
-def positions_in(record: Any) -> Iterator[tuple[str, Position]]:
+def positions_in(record: object) -> Iterator[tuple[str, Position]]:
     """Every (topic, position) in a record, at any depth."""
     found: list[tuple[str, Position]] = []
 
@@ -59,13 +59,13 @@ def positions_in(record: Any) -> Iterator[tuple[str, Position]]:
     return iter(found)
 
 
-def owner_of(record: Any) -> str | None:
+def owner_of(record: object) -> str | None:
     """The user whom a record belongs to; None if it names none."""
     found = getattr(record, _USER, None) or getattr(getattr(record, "turn", None), _USER, None)
     return found if isinstance(found, str) else None
 
 
-def conversation_of(record: Any) -> str | None:
+def conversation_of(record: object) -> str | None:
     """The conversation a record belongs to; None if it names none."""
     turn = getattr(record, "turn", None)
     found = getattr(record, "conversation_id", None) or getattr(turn, "conversation_id", None)

@@ -90,7 +90,7 @@ class Replay:
         # Whatever comes next may refer to these: it must be known where they stand.
         self._await(0)
 
-    def _append(self, entry: Entry, record: Any) -> None:
+    def _append(self, entry: Entry, record: object) -> None:
         topic, conversation = entry.topic, conversation_of(record) or ""
         known = {reference.place: reference for reference in entry.references}
 

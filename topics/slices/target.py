@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from schemas.account import UserCreated
 from schemas.codec import UndecodableRecord, decode
@@ -151,7 +150,7 @@ def _note(found: _Found, raw: RawRecord, layout: Layout, sha256: str, ids: set[t
             found.newest[entry.key] = entry
 
 
-def _decoded(raw: RawRecord) -> Any:
+def _decoded(raw: RawRecord) -> object:
     try:
         return decode(raw.value)
     except UndecodableRecord:

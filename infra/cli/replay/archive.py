@@ -45,10 +45,11 @@ def archive(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object for each partition.")] = False,
     state: StateOption = None,
 ) -> None:
-    """Copy topics to the archive that the settings name (archive.url); the log is then read from both as one.
+    """Copy topics to the archive in the settings (archive.url). Replay then reads both as one log.
 
-    It goes on where it stopped, whoever stopped it. --trim never deletes what is not in the archive, was not read back
-    and compared, or what a consumer group has still to read. --check ends with 1 when anything is damaged or missing.
+    After an interruption it continues where it stopped. --trim never deletes what is not in the archive, was not
+    read back and compared, or has still to be read by a consumer group. --check ends with 1 if anything is damaged or
+    missing.
     """
     try:
         if check and (follow or trim is not None):

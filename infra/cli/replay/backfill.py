@@ -57,9 +57,9 @@ def run(
     ] = False,
     state: StateOption = None,
 ) -> None:
-    """Run PROCESSOR over history into a shadow topic. Nothing of it counts before `promote`.
+    """Run PROCESSOR over history into a shadow topic. Its results count only after `promote`.
 
-    The same command again goes on where it stopped.
+    Run the same command again to continue.
     """
     with _said():
         from infra.cli.replay.backfill_work import run_backfill
@@ -71,7 +71,7 @@ def run(
 
 
 def listed(as_json: JsonOption = False, state: StateOption = None) -> None:
-    """Show all backfills that have a shadow, and how far each is."""
+    """List all backfills that have a shadow topic, and how far each is."""
     with _said():
         from infra.cli.replay.backfill_views import as_rows, print_list
         from streams.backfill.shadow import Shadow, shadows
@@ -92,7 +92,7 @@ def diff(
     as_json: JsonOption = False,
     state: StateOption = None,
 ) -> None:
-    """Show what NAME would change: what counts today against the shadow, by user, model and month, and in total."""
+    """Show what NAME would change, by user, model and month, and in total."""
     with _said():
         from infra.cli.replay.backfill_views import as_document, print_difference
         from infra.cli.replay.backfill_work import compared
@@ -110,9 +110,9 @@ def promote(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
     state: StateOption = None,
 ) -> None:
-    """Make NAME count: its records are appended to the ledger, where the newest price of a generation counts.
+    """Promote NAME: append its records to the ledger, where the newest price of a generation counts.
 
-    Nothing is deleted: what was billed at first stays beside it.
+    Nothing is deleted: the first bill stays beside it.
     """
     with _said():
         from infra.cli.replay.backfill_work import promote_backfill
@@ -125,7 +125,7 @@ def promote(
 
 
 def drop(name: NameArgument, state: StateOption = None) -> None:
-    """Delete the shadow of NAME, which was not promoted."""
+    """Delete the shadow topic of NAME, if it was not promoted."""
     with _said():
         from infra.cli.replay.backfill_work import drop_backfill
 

@@ -202,7 +202,7 @@ def promote_backfill(work: Work, name: str, agreed: Callable[[], bool]) -> None:
             print("nothing was changed")
             return
         work.stop.check()
-        # While somebody read the totals, another may have promoted.
+        # Another backfill may have been promoted while the totals were read.
         _, now = work.log.held(work.partitions((processor.target,)))
         read_on(work.log, found.comparison, found.against, now, since=found.against, report=_quiet, check=_quiet)
         _refuse_overtaken(found)

@@ -27,7 +27,7 @@ def diff(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
     state: StateOption = None,
 ) -> None:
-    """Show line by line what changed between two moments: + came, - went, ~ became another."""
+    """Show line by line what changed between two moments: + added, - removed, ~ changed."""
     with looking(kind, identity, state) as looked:
         before, after = looked.moment(start), looked.moment(end)
 

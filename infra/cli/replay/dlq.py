@@ -45,7 +45,7 @@ def listed(
     as_json: JsonOption = False,
     state: StateOption = None,
 ) -> None:
-    """Show the dead letters that nobody has dealt with."""
+    """List the open dead letters."""
     with _opened(state) as letters:
         from infra.cli.replay.dlq_views import as_row, print_list
 
@@ -62,7 +62,7 @@ def show(
     as_json: JsonOption = False,
     state: StateOption = None,
 ) -> None:
-    """Show one dead letter. What people wrote stays hidden unless --content asks for it."""
+    """Show one dead letter. Content is hidden without --content."""
     with _opened(state) as letters:
         from infra.cli.replay.dlq_views import as_document, print_letter
 
@@ -83,7 +83,7 @@ def retry(
     ] = None,
     state: StateOption = None,
 ) -> None:
-    """Hand a letter's record to its consumer again, at its original place. Doing it twice changes nothing."""
+    """Give a dead letter's record to its consumer again, at its original place. A repeat changes nothing."""
     if (letter_id is None) != everything:
         complain("name the dead letter to retry, or give --all")
     with _opened(state, models) as letters:
@@ -111,7 +111,7 @@ def drop(
     ],
     state: StateOption = None,
 ) -> None:
-    """Note that a letter's record will never be handled. The letter itself stays until its topic forgets it."""
+    """Note that a dead letter's record will never be handled. The letter stays until its retention ends."""
     if not reason.strip():
         complain("--reason is empty: say in a few words why the record may be dropped")
     with _opened(state) as letters:
@@ -128,8 +128,8 @@ def park(
 ) -> None:
     """Set one record of a newer release aside: processes that stopped at it (exit code 3) go on behind it.
 
-    For a record that no upgrade will ever make readable, or when nobody can wait for one. Each consumer of its topic
-    gets a letter, so that `retry` hands the record to it after an upgrade. Doing it twice changes nothing.
+    For a record that no upgrade will ever make readable, or when you cannot wait for one. Each consumer of its topic
+    gets a letter, so that `retry` gives the record to it after an upgrade. Doing it twice changes nothing.
     """
     with _opened(state) as letters:
         from infra.cli.replay.dlq_park import parse_place, set_aside

@@ -57,7 +57,7 @@ def export(
 ) -> None:
     """Write a slice of the log to FOLDER: Avro files, with a manifest and checksums. All options must hold together.
 
-    FOLDER is there whole or not at all. It holds prompts and answers in the clear: treat it as what users wrote.
+    FOLDER is written whole or not at all. It holds prompts and answers in plain text: protect it like the users' data.
     """
     from infra.cli.replay.progress import Interrupted
 

@@ -40,7 +40,7 @@ def import_(
 ) -> None:
     """Replay a slice into this stack's log: its projections show it, no agent acts on it, nothing runs again.
 
-    All of it is checked before the first record is written. Importing it again does nothing; after an interruption, or
+    Everything is checked before the first record is written. Importing it again does nothing; after an interruption, or
     a kill, the same command adds what is missing.
     """
     from infra.cli.replay.progress import Interrupted

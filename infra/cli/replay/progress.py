@@ -15,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from infra.clock import monotonic_s
 
 LINE_EVERY_S = 5.0
-# For os.nice: whoever answers people goes first.
+# For os.nice: processes that answer users go first.
 NICENESS = 10
 Report = Callable[[int, int, int], None]
 """Called with (done, total, lag): in records; the lag is what has been appended since the run began. Call it often."""

@@ -44,10 +44,10 @@ def rebuild(
     ] = None,
     state: StateOption = None,
 ) -> None:
-    """Make a projection's tables anew from the log, beside those that are read; verify them; then read the new ones.
+    """Rebuild a projection's tables from the log beside the live ones, verify them, then switch readers to them.
 
-    The old version is kept and stays current: `rollback` goes back to it, `drop` takes it away. Writes and reads go on
-    throughout. Ctrl-C or a kill harms nothing: the same command goes on where the last one stopped.
+    The old version is kept and stays current: `rollback` goes back to it, `drop` deletes it. Writes and reads continue
+    throughout. Ctrl-C or a kill does no harm: run the same command again to continue.
     """
     from infra.cli.replay.progress import Interrupted
 

@@ -55,7 +55,7 @@ def list_schemas(as_json: AsJson = False) -> None:
 def check(registry: Registry = None, as_json: AsJson = False) -> None:
     """Check the index of schemas, its files, and that every version can be read; exit 1 if anything is wrong.
 
-    Versions must be BACKWARD_TRANSITIVE: each reads all before it. With --registry, that one must have all of them
+    Versions must be BACKWARD_TRANSITIVE: each reads all before it. With --registry, it must have all of them too,
     under the same ids.
     """
     from infra.cli.replay.schema_checks import problems, stray_files
@@ -89,9 +89,9 @@ def push(
     ],
     as_json: AsJson = False,
 ) -> None:
-    """Register all schemas, under their very ids, in a Confluent-compatible registry (its mode IMPORT).
+    """Register all schemas under their ids in a Confluent-compatible registry (its mode IMPORT).
 
-    Again is harmless. If an id or a version there is another schema, nothing is changed.
+    A repeat does no harm. If the registry has another schema under an id or version, nothing is changed.
     """
     from infra.cli.replay.registry_http import HttpRegistry
     from infra.cli.replay.registry_push import push as push_missing

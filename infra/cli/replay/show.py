@@ -27,7 +27,7 @@ def show(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
     state: StateOption = None,
 ) -> None:
-    """Show what was, from the log alone: also what has been deleted since."""
+    """Show a past or present state from the log, deleted data included."""
     with looking(kind, identity, state) as looked:
         cut = looked.moment(as_of)
         found, deleted = looked.state(cut), looked.deleted()

@@ -50,9 +50,9 @@ def stream(
     ] = True,
     state: StateOption = None,
 ) -> None:
-    """Write the server-sent events of an answer to stdout, byte for byte as the API gave them.
+    """Write the server-sent events of an answer to stdout, byte for byte as the API sent them.
 
-    From its outcome, which is kept for ever; while there is none, from token-chunks. Without --pace or --speed at once.
+    They come from its outcome, or from token-chunks while there is none. Without --pace or --speed all at once.
     """
     from infra.cli.replay.progress import Interrupted, interruptible
 

@@ -43,7 +43,7 @@ def age(seconds: float | None) -> str:
 
 
 def size(number: int | None) -> str:
-    """Bytes in the unit that suits them; "-" where nobody knows."""
+    """Bytes in the unit that suits them; "-" if unknown."""
     if number is None:
         return "-"
     for limit, unit, name in ((1000, 1, "B"), (10**6, 1000, "kB"), (10**9, 10**6, "MB")):

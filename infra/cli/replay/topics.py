@@ -101,7 +101,7 @@ def _bytes(settings: Settings, topic: str, partitions: int) -> int | None:
         for file in folder.glob("*.log"):
             try:
                 total += file.stat().st_blocks * 512
-            except FileNotFoundError:  # retention took it just now
+            except FileNotFoundError:  # retention has just deleted it
                 continue
     return total
 

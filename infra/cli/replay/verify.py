@@ -58,7 +58,7 @@ def verify(
 ) -> None:
     """Compare live tables with a fold of the log, cell by cell. Exit 1 if anything differs.
 
-    Records of a newer release are named and left out: with them alone the exit code is 3.
+    Records of a newer release are named and left out; if only they are open, the exit code is 3.
     """
     from infra.cli.replay.progress import Interrupted, interruptible
 

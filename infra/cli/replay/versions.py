@@ -37,7 +37,7 @@ def register(app: typer.Typer) -> None:
 def versions(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False, state: StateOption = None
 ) -> None:
-    """List the versions of all projections: which one is read, and how many records each is behind the log."""
+    """List the versions of all projections: which one is live, and how many records each is behind the log."""
     try:
         found = _versions(state)
     except UserError as error:
@@ -56,7 +56,7 @@ def versions(
 
 
 def use(projection: Projection, version: Number, state: StateOption = None) -> None:
-    """Let readers use this version of a projection; they follow within a second."""
+    """Switch readers to this version of a projection; they follow within a second."""
     from projections.replay.changes import use as change
 
     before = _changed(state, projection, lambda session, keyspace: change(session, keyspace, projection, version))
@@ -64,7 +64,7 @@ def use(projection: Projection, version: Number, state: StateOption = None) -> N
 
 
 def rollback(projection: Projection, state: StateOption = None) -> None:
-    """Let readers use the version before the live one. `use` goes forward again."""
+    """Switch readers to the version before the live one. `use` goes forward again."""
     from projections.replay.changes import rollback as change
 
     before, now = _changed(state, projection, lambda session, keyspace: change(session, keyspace, projection))
@@ -72,7 +72,7 @@ def rollback(projection: Projection, state: StateOption = None) -> None:
 
 
 def drop(projection: Projection, version: Number, state: StateOption = None) -> None:
-    """Take a version's tables away for good; the log can make them again. Not the live one."""
+    """Delete a version's tables; `rebuild` can make them again. The live one is refused."""
     from projections.replay.changes import drop as change
 
     _changed(state, projection, lambda session, keyspace: change(session, keyspace, projection, version))

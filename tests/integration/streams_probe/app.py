@@ -17,12 +17,14 @@ from pathlib import Path
 from infra.processes.runner import run
 from infra.settings import Settings
 from schemas.account import UserCreated
+from schemas.families import Family
 from streams.faust.app import Handler, Poison, Retry, Source, StreamApp, make_app, run_agent
 from streams.faust.running import run_app
 from topics.producer import LogProducer
 
 TOPIC = os.environ["PROBE_TOPIC"]
 NOTES = Path(os.environ["PROBE_NOTES"])
+USERS: Family[UserCreated] = Family(UserCreated)
 MOST_IN_FLIGHT = int(os.environ.get("PROBE_IN_FLIGHT", "1"))
 
 
@@ -36,7 +38,7 @@ def _note(line: str) -> None:
 
 
 @asynccontextmanager
-async def _opened(_: LogProducer) -> AsyncIterator[Handler]:
+async def _opened(_: LogProducer) -> AsyncIterator[Handler[UserCreated]]:
     attempts: Counter[str] = Counter()
 
     async def handle(record: UserCreated, source: Source) -> None:
@@ -64,7 +66,7 @@ async def _opened(_: LogProducer) -> AsyncIterator[Handler]:
 
 def probe(settings: Settings) -> StreamApp:
     app = make_app(os.environ["PROBE_NAME"], settings)
-    run_agent(app, (TOPIC,), (UserCreated,), _opened, most_in_flight=MOST_IN_FLIGHT)
+    run_agent(app, (TOPIC,), USERS, _opened, most_in_flight=MOST_IN_FLIGHT)
     return app
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from confluent_kafka import KafkaError
+from prometheus_client import REGISTRY
 
 from inference_workers import attempt as attempt_module
 from inference_workers import slots as slots_module
@@ -30,6 +31,10 @@ from topics.errors import FatalLogError, LogUnavailable, TooMuchPoison
 
 GOOD = (Delta("Yes.", 1), Finish("stop", 9, 1, 0))
 NEWER = b"\x00" + (max(registered_schemas()) + 1).to_bytes(4, "big") + b"?"
+
+
+def counted(name: str, **labels: str) -> float:
+    return REGISTRY.get_sample_value(name, labels) or 0
 
 
 def committed(shop: Shop, offset: int) -> bool:
@@ -268,11 +273,16 @@ def test_nothing_but_poison_ends_the_process_after_a_while() -> None:
 def test_reading_stops_while_dead_letters_are_not_taken_and_the_process_ends_after_a_while() -> None:
     shop = Shop(ScriptedEngine(*GOOD))
     shop.log.refusal = lambda topic, value: LogUnavailable("away") if topic == DEAD_LETTERS else None
+    before = counted("verbatim_bounds_reached_total", bound="worker.letters")
+    retried = counted("verbatim_retries_total", operation="worker.letter")
 
     async def main() -> None:
         shop.deliver(*[b"damaged"] * MAX_BURIALS)
         await asyncio.sleep(1)
         assert shop.reader.paused
+        # Once, for as long as it lasts.
+        assert counted("verbatim_bounds_reached_total", bound="worker.letters") == before + 1
+        assert counted("verbatim_retries_total", operation="worker.letter") >= retried + MAX_BURIALS
         await asyncio.sleep(GIVE_UP_S + 10)
 
     with pytest.raises(BaseExceptionGroup) as ended:

@@ -13,7 +13,7 @@ import projections.projector as module
 from infra.cassandra import StoreRefused, StoreUnavailable, ValueRefused, _translate
 from infra.runtime.retrying import Retrying
 from projections.projector import Projector
-from projections.registry import PROJECTIONS, Projection, folded, newest
+from projections.registry import PROJECTED, PROJECTIONS, RECORDS, Projection, folded, newest
 from projections.rows import Put, RowChange, Unprojectable
 from projections.versions import MEMORY_S
 from projections.watermarks import WATERMARKS, LogPlace
@@ -325,3 +325,7 @@ def test_what_the_store_refuses_for_its_values_is_told_from_what_an_operator_mus
 ) -> None:
     translated = _translate(error, "here")
     assert type(translated) is kind and "secret" not in str(translated)
+
+
+def test_the_projector_reads_all_that_its_topics_take() -> None:
+    assert {record_type for types in RECORDS.values() for record_type in types} == set(PROJECTED.types)

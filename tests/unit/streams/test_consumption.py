@@ -14,6 +14,7 @@ from schemas.account import ApiKeyRevoked, UserCreated
 from schemas.codec import NewerRecord, UnencodableRecord, encode
 from schemas.dead_letter import DeadLetter
 from schemas.envelope import Envelope, SealedContent
+from schemas.families import Family
 from schemas.registry import registered_schemas
 from streams.errors import GaveUp, Poison, Retry
 from streams.faust import agents
@@ -27,6 +28,7 @@ ENVELOPE = Envelope("e", 1, None, "c", "a")
 USER = UserCreated(ENVELOPE, "u", "somebody")
 OTHER = ApiKeyRevoked(ENVELOPE, "u", "k", "hash")
 NEWER = b"\0" + (max(registered_schemas()) + 1).to_bytes(4, "big") + b"whatever"
+USERS: Family[UserCreated] = Family(UserCreated)
 FUTURE = b"\x00\x00\x00\xff\xffwhatever"
 
 
@@ -88,7 +90,7 @@ class Agent:
             "agent",
             self._handle,
             self.log,  # type: ignore[arg-type]
-            records=(UserCreated,),
+            records=USERS,
             retry_on=retry_on,
             holds=holds,
             acknowledge=lambda message: self.acknowledged.append(message.offset),

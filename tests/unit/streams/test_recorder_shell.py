@@ -17,6 +17,7 @@ from schemas.envelope import Position, Sealed
 from schemas.generation import AttemptStarted, GenerationEnded, GenerationRecord, TokenChunk
 from schemas.outcome import GenerationCancelled, GenerationCompleted, GenerationFailed, Outcome
 from schemas.registry import registered_schemas
+from streams import batch_shell
 from streams.recorder.shell import Recorder
 from tests.fakes.broker import MemoryMessage
 from tests.generation_logs import chunk, ended, started, stopped
@@ -105,12 +106,12 @@ class Ground:
         self.set_aside: set[int] = set()
         self.low = 0
         self.sign = Sign()
-        recorder._sign = self.sign  # type: ignore[assignment]
-        recorder._on_assign(None, [])  # type: ignore[arg-type]
+        recorder.shell.sign = self.sign  # type: ignore[assignment]
+        recorder.shell.on_assign(None, [])  # type: ignore[arg-type]
 
     @property
     def consumer(self) -> FakeConsumer:
-        return self.recorder._consumer  # type: ignore[return-value]
+        return self.recorder.shell.consumer  # type: ignore[return-value]
 
     @property
     def producer(self) -> FakeProducer:
@@ -128,7 +129,7 @@ class Ground:
         return messages
 
     def take(self, *values: GenerationRecord | bytes) -> None:
-        self.recorder.handle(self.append(*values))  # type: ignore[arg-type]
+        self.recorder.shell.handle(self.append(*values))  # type: ignore[arg-type]
 
     def scan(self, _: Any, topic: str, partition: int, start: int, stop: int, *, alive: Any) -> Iterator[MemoryMessage]:
         self.scans += 1
@@ -148,8 +149,8 @@ class Ground:
 
     def committed(self) -> int:
         """How far it commits when it is told to end."""
-        self.recorder._end()
-        found = self.recorder._commits.committed
+        self.recorder.shell.end()
+        found = self.recorder.shell.commits.committed
         return found[TOKEN_CHUNKS, 0]
 
 
@@ -161,9 +162,9 @@ def ground(monkeypatch: pytest.MonkeyPatch) -> Ground:
         clock[0] += 0.01
         return clock[0]
 
-    monkeypatch.setattr(shell, "group_consumer", lambda *_, on_commit, **__: FakeConsumer(on_commit))
+    monkeypatch.setattr(batch_shell, "group_consumer", lambda *_, on_commit, **__: FakeConsumer(on_commit))
     monkeypatch.setattr(shell, "open_producer", lambda _: FakeProducer())
-    monkeypatch.setattr(shell, "monotonic_s", tick)
+    monkeypatch.setattr(batch_shell, "monotonic_s", tick)
     made = Ground(Recorder({}, catalogue(), None), clock)
     monkeypatch.setattr(streams.recorder.lookback, "scan", made.scan)
 
@@ -199,8 +200,8 @@ def test_a_commit_that_was_not_taken_is_asked_for_again(ground: Ground) -> None:
     ground.consumer.refuse = True
     ground.take(*WHOLE)
     ground.clock[0] += 1
-    ground.recorder.handle([])
-    assert ground.recorder._commits.committed == {}
+    ground.recorder.shell.handle([])
+    assert ground.recorder.shell.commits.committed == {}
     ground.consumer.refuse = False
     assert (ground.committed(), ground.consumer.committed) == (3, [3])
 
@@ -225,7 +226,7 @@ def test_a_newer_record_stops_it_unacknowledged_with_all_before_it_recorded(
     ground.append(*doubtful)
     late = of("another", [stopped("deleted")])
     with pytest.raises(NewerRecord):
-        ground.recorder.handle(ground.append(*WHOLE, *late, NEWER, *of("h", WHOLE)))  # type: ignore[arg-type]
+        ground.recorder.shell.handle(ground.append(*WHOLE, *late, NEWER, *of("h", WHOLE)))  # type: ignore[arg-type]
     assert len(ground.outcomes) == 1 and ground.letters == [] and ground.scans == 1
     assert ground.committed() == 5
 
@@ -245,10 +246,10 @@ def test_looking_back_passes_over_what_is_set_aside_too(ground: Ground) -> None:
     ground.append(*of("another", WHOLE[:2]), NEWER)
     doubtful = ground.append(*of("another", [stopped()]))
     with pytest.raises(NewerRecord):
-        ground.recorder.handle(doubtful)  # type: ignore[arg-type]
+        ground.recorder.shell.handle(doubtful)  # type: ignore[arg-type]
     ground.set_aside.add(2)
     ground.recorder._partitions.clear()
-    ground.recorder.handle(doubtful)  # type: ignore[arg-type]
+    ground.recorder.shell.handle(doubtful)  # type: ignore[arg-type]
     assert [type(outcome) for outcome in ground.outcomes] == [GenerationCancelled]
 
 
@@ -329,7 +330,7 @@ def test_a_log_that_is_away_is_no_refusal(ground: Ground, at_once: bool) -> None
     ground.producer.refuse = lambda topic, record: KafkaError._MSG_TIMED_OUT
     with pytest.raises(FatalLogError):
         ground.take(*WHOLE)
-        ground.recorder.handle([])
+        ground.recorder.shell.handle([])
     assert ground.consumer.committed in ([], [0])
 
 
@@ -338,7 +339,7 @@ def test_a_thousand_ends_in_doubt_are_one_scan_with_signs_of_life_and_commits_on
     ground.append(*older)
     begin = len(ground.log)
     late = [record for n in range(1000) for record in of(f"g{n}", [stopped()])]
-    ground.recorder.handle(ground.append(*late))  # type: ignore[arg-type]
+    ground.recorder.shell.handle(ground.append(*late))  # type: ignore[arg-type]
     assert ground.scans == 1
     # g0 to g499 had ended before; the rest ended here, each at its own place.
     assert [outcome.turn.generation_id for outcome in ground.outcomes] == [f"g{n}" for n in range(500, 1000)]

@@ -14,7 +14,10 @@ from api.consistency.ports import CommandLog
 from schemas.control import CancelRequested
 from schemas.conversation import PromptSubmitted
 from schemas.generation import GenerationEnded, GenerationRecord, GenerationRequested, TokenChunk
-from topics.catalogue import CONTROL, CONVERSATION_EVENTS, TOKEN_CHUNKS, USAGE_RECORDS, jobs_topic
+from schemas.outcome import Outcome
+from streams.faust.app import OpenHandler, StreamApp, run_agent
+from streams.metering.agent import RECORDS as BILLED
+from topics.catalogue import CONTROL, CONVERSATION_EVENTS, GENERATION_OUTCOMES, TOKEN_CHUNKS, USAGE_RECORDS, jobs_topic
 from topics.producer import LogProducer
 from topics.topic import Topic
 
@@ -35,6 +38,10 @@ if TYPE_CHECKING:
         await log.send(jobs, "key", end)  # type: ignore[misc]  # an end is no job
         await log.send("control", "key", end)  # type: ignore[arg-type]  # a bare name knows no records
 
+    def fired(log: LogProducer, notice: CancelRequested, end: GenerationEnded) -> None:
+        log.fire(CONTROL, "key", CONTROL.bytes_of(notice))
+        log.fire(CONTROL, "key", CONTROL.bytes_of(end))  # type: ignore[arg-type]  # an end is no cancel notice
+
     def read(value: bytes) -> None:
         assert_type(CONTROL.decode(value), CancelRequested)
         assert_type(jobs_topic("default", "interactive").decode(value), GenerationRequested)
@@ -43,6 +50,10 @@ if TYPE_CHECKING:
 
         job: GenerationRequested = CONTROL.decode(value)  # type: ignore[assignment]  # a cancel notice is no job
         print(job, found.seq)  # type: ignore[union-attr]  # only chunks have one
+
+    def handled(app: StreamApp, bills: OpenHandler[Outcome], notices: OpenHandler[CancelRequested]) -> None:
+        run_agent(app, (GENERATION_OUTCOMES,), BILLED, bills)
+        run_agent(app, (CONTROL,), BILLED, notices)  # type: ignore[arg-type]  # it would get outcomes
 
     def named() -> None:
         assert_type(TOKEN_CHUNKS.upper(), str)

@@ -59,7 +59,8 @@ TestAgainstADict.settings = settings(max_examples=50, stateful_step_count=30)
 def test_what_was_seen_last_is_known(keys: list[int], most: int) -> None:
     seen: Seen[int] = Seen(most)
     for key in keys:
-        seen.add(key)
+        full = key not in seen and len(seen) == most
+        assert seen.add(key) == full
     last = list(dict.fromkeys(reversed(keys)))[:most]
     assert [key for key in range(7) if key in seen] == sorted(last)
     assert len(seen) == len(last)
