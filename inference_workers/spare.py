@@ -16,7 +16,7 @@ from pathlib import Path
 
 from infra.lifesign import LifeSign
 
-MOST_BYTES = 16 * 1024
+MAX_BYTES = 16 * 1024
 
 
 class NotOrders(Exception):
@@ -45,7 +45,7 @@ def read_orders(line: bytes) -> Orders:
 
 async def wait_for_orders(stop: asyncio.Event) -> Orders | None:
     """The orders, when they come; None when told to stop, or when the pipe is closed. Raises NotOrders."""
-    reader = asyncio.StreamReader(limit=MOST_BYTES)
+    reader = asyncio.StreamReader(limit=MAX_BYTES)
     try:
         transport, _ = await asyncio.get_running_loop().connect_read_pipe(
             lambda: asyncio.StreamReaderProtocol(reader), sys.stdin

@@ -1,7 +1,7 @@
 """Makes .venv from the pinned requirements: `python bootstrap.py PROFILE`, run by `./verbatim` when they changed.
 
 PROFILE is run or dev. A stamp in .venv for each profile holds the sha256 of the pins it was made from. Runs on the
-standard library of Python 3.11 or 3.12. Safe to interrupt (stamps come last) and to run twice at once (a lock).
+standard library of Python 3.11 to 3.14. Safe to interrupt (stamps come last) and to run twice at once (a lock).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import NoReturn
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
-FILES = {"run": ("run.txt", "triton.txt"), "dev": ("run.txt", "triton.txt", "dev.txt")}
+FILES = {"run": ("run.txt",), "dev": ("run.txt", "dev.txt")}
 LAST_LINES = 15
 
 

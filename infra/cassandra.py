@@ -46,7 +46,7 @@ T = TypeVar("T")
 _PROTOCOL_VERSION = 4
 _CONNECT_TIMEOUT_S = 10.0
 # Beyond about 64 in flight only latency grows (research "streaming" §4b).
-_MOST_IN_FLIGHT = 64
+_MAX_IN_FLIGHT = 64
 _PAGE_ROWS = 5000
 _slots_full = bound("cassandra.in_flight")
 
@@ -101,7 +101,7 @@ class CassandraSession:
         self._where = where
         self._timeout_s = request_timeout_s
         self._loop = asyncio.get_running_loop()
-        self._slots = asyncio.Semaphore(_MOST_IN_FLIGHT)
+        self._slots = asyncio.Semaphore(_MAX_IN_FLIGHT)
         self._prepared: dict[str, Any] = {}
         self._preparing = asyncio.Lock()
         self._answers: Burst[_Answer] = Burst(self._taken)

@@ -7,7 +7,7 @@ import binascii
 import json
 from typing import Any
 
-_MOST_CHARACTERS = 1024
+_MAX_CHARACTERS = 1024
 
 
 class BadCursor(ValueError):
@@ -24,7 +24,7 @@ def encode_cursor(number: int, text: str) -> str:
 
 def decode_cursor(cursor: str) -> tuple[int, str]:
     """What a cursor was made of; the number is not negative and fits 63 bits. Raises BadCursor."""
-    if len(cursor) > _MOST_CHARACTERS:
+    if len(cursor) > _MAX_CHARACTERS:
         raise BadCursor
     try:
         padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)

@@ -11,7 +11,7 @@ from projections.registry import Projected
 from projections.rows import Unprojectable
 from projections.watermarks import LogPlace
 from streams.errors import Poison
-from streams.faust.agents import Handler, Source
+from streams.faust.handlers import Handler, Source
 
 
 @asynccontextmanager

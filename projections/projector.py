@@ -32,8 +32,8 @@ from topics.catalogue import Catalogue
 WATERMARK_INTERVAL_S = 0.1
 # Records of one fetch arrive within this; nothing here is in a hurry.
 GATHER_S = 0.01
-MOST_WAITING = 2000
-MOST_WAITING_BYTES = 16 * 1024 * 1024
+MAX_WAITING = 2000
+MAX_WAITING_BYTES = 16 * 1024 * 1024
 GIVE_UP_S = 300.0
 
 WRITE = Histogram(
@@ -141,7 +141,7 @@ class Projector:
         await self._room.wait()
         self._waiting.append(waiting)
         self._waiting_bytes += waiting.size
-        if len(self._waiting) >= MOST_WAITING or self._waiting_bytes >= MOST_WAITING_BYTES:
+        if len(self._waiting) >= MAX_WAITING or self._waiting_bytes >= MAX_WAITING_BYTES:
             _full()
             self._room.clear()
         self._wake.set()
@@ -174,7 +174,7 @@ class Projector:
                 await self._wake.wait()
         except TimeoutError:
             return
-        if len(self._waiting) < MOST_WAITING and not self._closing:
+        if len(self._waiting) < MAX_WAITING and not self._closing:
             await asyncio.sleep(GATHER_S)
         self._wake.clear()
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-_MOST_KEY_CHARACTERS = 512
+_MAX_KEY_CHARACTERS = 512
 
 
 class Unprojectable(Exception):
@@ -69,7 +69,7 @@ def checked(changes: Iterable[RowChange]) -> tuple[RowChange, ...]:
     all_of_them = tuple(changes)
     for change in all_of_them:
         for part in change.key:
-            if isinstance(part, str) and not 0 < len(part) <= _MOST_KEY_CHARACTERS:
+            if isinstance(part, str) and not 0 < len(part) <= _MAX_KEY_CHARACTERS:
                 column = change.table.key[change.key.index(part)]
                 raise Unprojectable(f"{column} has {len(part)} characters")
     return all_of_them

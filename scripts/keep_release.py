@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "tests" / "releases" / "code"
 ROOMS = ("schemas", "topics", "infra", "streams", "inference_workers", "projections", "api")
 LEFT_OUT = (":(exclude)api/web",)
-MOST_BYTES = 1_000_000
+MAX_BYTES = 1_000_000
 
 
 def main(arguments: list[str]) -> int:
@@ -28,8 +28,8 @@ def main(arguments: list[str]) -> int:
     commit = parser.parse_args(arguments).commit
     short = _git("rev-parse", "--short=7", f"{commit}^{{commit}}").decode().strip()
     packed = lzma.compress(_git("archive", "--format=tar", short, *ROOMS, *LEFT_OUT), preset=9 | lzma.PRESET_EXTREME)
-    if len(packed) > MOST_BYTES:
-        print(f"{len(packed):,} bytes are more than {MOST_BYTES:,}: leave more out", file=sys.stderr)
+    if len(packed) > MAX_BYTES:
+        print(f"{len(packed):,} bytes are more than {MAX_BYTES:,}: leave more out", file=sys.stderr)
         return 1
     FOLDER.mkdir(exist_ok=True)
     (FOLDER / f"{short}.tar.xz").write_bytes(packed)

@@ -109,7 +109,7 @@ def _remember(talk: Talk, command: Command, outcome: Outcome) -> None:
     if plain(outcome.text):
         talk.messages.append(ChatMessage("assistant", outcome.text))
     # What no model's context holds any more is forgotten.
-    del talk.messages[: -2 * people.MOST_TURNS]
+    del talk.messages[: -2 * people.MAX_TURNS]
 
 
 class Generation:

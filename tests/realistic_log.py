@@ -26,9 +26,9 @@ from topics.headers import headers_of
 
 BEGAN_US = 1_793_491_200_000_000
 """2026-11-01, when every realistic log begins."""
-MOST_OPEN = 300
+MAX_OPEN = 300
 """Conversations that are open at a time, in a long log."""
-MOST_USERS = 5000
+MAX_USERS = 5000
 """Users whose conversations are still to come."""
 Actor = Generator[int, None, None]
 
@@ -88,10 +88,10 @@ class World:
             if number:
                 revoked = self.envelope(key_id, "ApiKeyRevoked", user)
                 self.say(ACCOUNT_EVENTS, user, ApiKeyRevoked(revoked, user, key_id, digest))
-        if len(self._users) < MOST_USERS:
+        if len(self._users) < MAX_USERS:
             self._users.append(user)
         else:
-            self._users[self.dice.below(MOST_USERS)] = user
+            self._users[self.dice.below(MAX_USERS)] = user
         return user
 
 
@@ -103,7 +103,7 @@ def records(seed: int, events: int, topics: Catalogue | None = None) -> Iterator
     """
     world = World(seed, topics or catalogue())
     waiting: list[tuple[int, int, Actor]] = []
-    count = most_open = max(3, min(MOST_OPEN, events // 500))
+    count = most_open = max(3, min(MAX_OPEN, events // 500))
     for number in range(most_open):
         actor = conversation(world)
         heapq.heappush(waiting, (BEGAN_US + world.dice.wait_us(30_000_000), number, actor))

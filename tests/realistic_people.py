@@ -1,7 +1,7 @@
 """How the people and models of the realistic log behave: what they write, how much, how often. All drawn from a seed.
 
 Sizes are log-normal, as in published collections of chats: prompts have a median of 45 tokens (mean about 95), answers
-of 150 (mean about 205), both cut at MOST_TOKENS. Conversations have 1 to 40 turns: 95 % geometric (mean about 3), 5 %
+of 150 (mean about 205), both cut at MAX_TOKENS. Conversations have 1 to 40 turns: 95 % geometric (mean about 3), 5 %
 uniform between 10 and 40. The other shares are below.
 """
 
@@ -17,8 +17,8 @@ from schemas.conversation import ChatMessage, Sampling
 from schemas.envelope import plain
 from schemas.price import Price
 
-MOST_TURNS = 40
-MOST_TOKENS = 2000
+MAX_TURNS = 40
+MAX_TOKENS = 2000
 STATELESS = 0.15
 """Share of conversations that are one stateless request."""
 RENAMED, SHARED, DELETED = 0.12, 0.01, 0.04
@@ -59,7 +59,7 @@ class RealisticModel:
     price: Price
     pool: str = "default"
     context_tokens: int = 8192
-    max_output_tokens: int = MOST_TOKENS
+    max_output_tokens: int = MAX_TOKENS
     system_prompt: str | None = None
     deadlines: Deadlines = field(default_factory=Deadlines)
 
@@ -118,7 +118,7 @@ class Dice:
     def hex(self, digits: int) -> str:
         return f"{self.random.getrandbits(4 * digits):0{digits}x}"
 
-    def size(self, median: float, sigma: float, most: int = MOST_TOKENS) -> int:
+    def size(self, median: float, sigma: float, most: int = MAX_TOKENS) -> int:
         """A log-normal number from 1 to `most`."""
         return max(1, min(most, int(median * self.random.lognormvariate(0.0, sigma))))
 
@@ -127,15 +127,15 @@ class Dice:
 
     def turns(self) -> int:
         if self.chance(0.05):
-            return 10 + self.below(MOST_TURNS - 9)
+            return 10 + self.below(MAX_TURNS - 9)
         turns = 1
-        while turns < MOST_TURNS and not self.chance(0.35):
+        while turns < MAX_TURNS and not self.chance(0.35):
             turns += 1
         return turns
 
     def text(self, tokens: int) -> str:
         """Text of so many tokens, four characters each."""
-        at = self.below(_SLAB_CHARACTERS - 4 * MOST_TOKENS)
+        at = self.below(_SLAB_CHARACTERS - 4 * MAX_TOKENS)
         return self._slab[at : at + 4 * tokens]
 
     def prompt(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from schemas.account import AccountEvent
@@ -61,6 +61,12 @@ class Catalogue:
     """All topics of an installation, by name."""
 
     specs: Mapping[str, TopicSpec]
+    _written: Mapping[str, tuple[int, int]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        # Asked with every record that is produced.
+        written = {name: (spec.layout.first, spec.layout.width) for name, spec in self.specs.items()}
+        object.__setattr__(self, "_written", written)
 
     def __getitem__(self, name: str) -> TopicSpec:
         return self.specs[name]
@@ -70,8 +76,8 @@ class Catalogue:
 
     def partition(self, topic: str, key: str) -> int:
         """Where a record with `key` is written in `topic`. Raises KeyError for a topic that is not in the catalogue."""
-        layout = self.specs[topic].layout
-        return layout.first + partition_for(key, layout.width)
+        first, width = self._written[topic]
+        return first + partition_for(key, width)
 
     def partitions_of(self, topic: str, key: str) -> tuple[int, ...]:
         """Where records with `key` stand in `topic`: a partition an epoch, oldest first."""

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from schemas.envelope import Position
+from topics.cuts import Cut, TopicPartition
 from topics.partitioner import partition_for
 
 _MARK = re.compile(r"(?P<topic>.+)\.epoch-(?P<epoch>[1-9][0-9]{0,3})\.from-(?P<first>[1-9][0-9]{0,5})")
@@ -78,6 +79,15 @@ def layouts_of(counts: Mapping[str, int]) -> dict[str, Layout]:
     """The layouts of the topics that hold records. Raises BadSeams."""
     marks = marks_in(counts)
     return {name: Layout(n, seams_of(name, marks, n)) for name, n in without_marks(counts).items()}
+
+
+def by_epoch(cut: Cut, layouts: Mapping[str, Layout]) -> list[Cut]:
+    """A cut in parts, one an epoch, oldest first: read one after the other they keep every key's order."""
+    parts: dict[int, dict[TopicPartition, int]] = {}
+    for (topic, partition), offset in cut.items():
+        epoch = layouts[topic].epoch_of(partition) if topic in layouts else 0
+        parts.setdefault(epoch, {})[topic, partition] = offset
+    return [parts[epoch] for epoch in sorted(parts)]
 
 
 @dataclass(frozen=True, slots=True)

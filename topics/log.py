@@ -13,7 +13,7 @@ from topics.clients import PREFIX_PROPERTY
 from topics.consumer import assigned_consumer, bounds
 from topics.counts import laid_out
 from topics.cuts import Cut, TopicPartition
-from topics.epochs import BadSeams, Layout, layouts_of, without_marks
+from topics.epochs import BadSeams, Layout, by_epoch, layouts_of, without_marks
 from topics.errors import LogUnavailable, OutOfRange, TopicMismatch
 from topics.held_spans import ANSWER_S, BOUNDED, HeldSpans, RawRecord
 from topics.naming import Names
@@ -45,6 +45,7 @@ class Log:
         self._archive = archive
         self._consumer = assigned_consumer({**BOUNDED, **properties})
         self._spans = HeldSpans(self._consumer, headers=headers)
+        self._layouts: Mapping[str, Layout] | None = None
 
     def close(self) -> None:
         self._consumer.close()
@@ -112,13 +113,20 @@ class Log:
         return cut
 
     def read(self, start: Cut, stop: Cut) -> Generator[list[RawRecord]]:
-        """The records between two cuts, in batches: each partition in order, partitions in whatever order they come.
+        """The records between two cuts, in batches: each partition in order, partitions in whatever order they come,
+        but those of an older epoch first. So the records of a key come in their order.
 
         A partition is read from its offset in `start` (0 if it has none) to its offset in `stop`; one without an offset
         in `stop` is not read. What retention takes meanwhile is read from the archive. Raises OutOfRange if neither
         topic nor archive hold it all (before the first record, unless it is taken later), LogUnavailable if nothing
         comes for 30 s, DamagedArchive, FatalLogError.
         """
+        if self._layouts is None:  # once: a topic grows only while nobody reads
+            self._layouts = self.layouts()
+        for part in by_epoch(stop, self._layouts):
+            yield from self._read(start, part)
+
+    def _read(self, start: Cut, stop: Cut) -> Generator[list[RawRecord]]:
         following = {place: start.get(place, 0) for place in sorted(stop)}
         left = {place: until for place, until in sorted(stop.items()) if following[place] < until}
         while left:

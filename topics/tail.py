@@ -16,7 +16,7 @@ from topics.errors import LogUnavailable
 
 OnBatch = Callable[[list[Message]], None]
 _MOST = 2000
-_MOST_AHEAD = 3
+_MAX_AHEAD = 3
 _not_taken = bound("tail.batches_ahead")
 _CONTACT_S = 10.0
 
@@ -47,7 +47,7 @@ class LogTail:
         """
         self._loop = asyncio.get_running_loop()
         self._failed = self._loop.create_future()
-        self._hand_over = HandOver(self._loop, self._deliver, most=_MOST_AHEAD, stop=self._stop, waited=_not_taken)
+        self._hand_over = HandOver(self._loop, self._deliver, most=_MAX_AHEAD, stop=self._stop, waited=_not_taken)
         began = await asyncio.to_thread(self._assign, list(places), dict(from_offsets))
         for (topic, partition), offset in began.items():
             self._next.setdefault(topic, {})[partition] = offset

@@ -18,6 +18,7 @@ COMMANDS = {
     "reset": "infra.cli.stack",
     "restart": "infra.cli.stack_restart",
     "upgrade": "infra.cli.upgrade",
+    "topic": "infra.cli.topic",
     "status": "infra.cli.stack_views",
     "logs": "infra.cli.stack_views",
     "doctor": "infra.cli.stack_views",

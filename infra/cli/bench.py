@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from infra.cli.bench_load import Load
     from infra.cli.bench_stack import Bench
 
-MOST_STREAMS = 1000
-MOST_TOKENS = 4000
-MOST_FOREIGN_SHARE = 0.5
+MAX_STREAMS = 1000
+MAX_TOKENS = 4000
+MAX_FOREIGN_SHARE = 0.5
 _WARM_STREAMS, _WARM_REQUESTS, _WARM_TOKENS = 8, 10, 5
 _LOOK_S = 1.0
 _TABLE_WIDTH = 140
@@ -38,7 +38,7 @@ def bench(
     ] = "1,16,100",
     tokens: Annotated[
         int | None,
-        typer.Option("--tokens", min=1, max=MOST_TOKENS, help="Tokens an answer; else 5 for one stream, 100 for more."),
+        typer.Option("--tokens", min=1, max=MAX_TOKENS, help="Tokens an answer; else 5 for one stream, 100 for more."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")] = False,
     anyway: Annotated[bool, typer.Option("--anyway", help="Measure although other programs use the machine.")] = False,
@@ -84,8 +84,8 @@ def streams_of(text: str) -> list[int]:
         counts = [int(part) for part in text.split(",")]
     except ValueError:
         counts = []
-    if not counts or not all(1 <= count <= MOST_STREAMS for count in counts):
-        raise UserError(f"--streams needs numbers from 1 to {MOST_STREAMS}, like 1,16,100")
+    if not counts or not all(1 <= count <= MAX_STREAMS for count in counts):
+        raise UserError(f"--streams needs numbers from 1 to {MAX_STREAMS}, like 1,16,100")
     return list(dict.fromkeys(counts))
 
 
@@ -161,7 +161,7 @@ def _refuse_busy_machine() -> None:
     before = machine_time()
     time.sleep(_LOOK_S)
     busy = machine_time().busy_share_since(before)
-    if busy > MOST_FOREIGN_SHARE:
+    if busy > MAX_FOREIGN_SHARE:
         raise UserError(
             f"other programs use {busy:.0%} of the machine: figures would say little. Wait, or use --anyway"
         )

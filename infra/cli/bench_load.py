@@ -21,7 +21,7 @@ REQUEST_TIMEOUT_S = 120.0
 _STAMP = re.compile(rb"@([0-9]{8,20});")
 _LONGEST_STAMP = 22
 _DONE = b"data: [DONE]"
-_MOST_ERROR_BYTES = 200
+_MAX_ERROR_BYTES = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +145,7 @@ class _Answer:
             self._seen, self._last, end = self._seen + 1, at_ns, stamp.end()
         self._done = self._done or _DONE in rest
         # Half a stamp may stand at the end; what was counted must not stay. An error's text is kept whole.
-        keep = _LONGEST_STAMP if self.status == 200 else _MOST_ERROR_BYTES
+        keep = _LONGEST_STAMP if self.status == 200 else _MAX_ERROR_BYTES
         self._rest = rest[max(end, len(rest) - keep) :]
 
     @property

@@ -17,7 +17,7 @@ import uvloop
 from aiohttp import web
 
 DEFAULT_TOKENS = 100
-MOST_TOKENS = 100_000
+MAX_TOKENS = 100_000
 _PACE = re.compile(r"paced-([0-9]+(?:\.[0-9]+)?)")
 _YIELD_EVERY = 64
 _MUCH_UNSENT = 256 * 1024
@@ -47,8 +47,8 @@ async def _chat(request: web.Request) -> web.StreamResponse:
         wants_usage = bool((body.get("stream_options") or {}).get("include_usage"))
     except (ValueError, KeyError, TypeError, AttributeError):
         return _refusal("the body is not a chat completion request")
-    if not 1 <= tokens <= MOST_TOKENS:
-        return _refusal(f"max_tokens must be 1 to {MOST_TOKENS}")
+    if not 1 <= tokens <= MAX_TOKENS:
+        return _refusal(f"max_tokens must be 1 to {MAX_TOKENS}")
     pace = _PACE.search(model)
     gap_s = float(pace[1]) / 1000 if pace else 0.0
     usage = {"prompt_tokens": 1, "completion_tokens": tokens, "total_tokens": tokens + 1}

@@ -18,10 +18,10 @@ from infra.ids import draw_id
 
 REQUEST_TIMEOUT_S = 30.0
 SILENCE_TIMEOUT_S = 60.0
-MOST_TRIES = 8
+MAX_TRIES = 8
 _TOLD_AT_TRY = 3
-_FIRST_DELAY_S, _MOST_DELAY_S = 0.2, 3.0
-_MOST_ERROR_BYTES = 64 * 1024
+_FIRST_DELAY_S, _MAX_DELAY_S = 0.2, 3.0
+_MAX_ERROR_BYTES = 64 * 1024
 _POSITION = "X-Verbatim-Position"
 
 
@@ -79,7 +79,7 @@ class ChatApi:
         """The answer to a prompt, each event once and in order, ending with MessageEnd or TurnFailed.
 
         `answer` tells meanwhile how far it is. A broken connection is taken up again after the last event seen, at
-        most MOST_TRIES times in a row without progress. Raises ApiRefused, ApiAway.
+        most MAX_TRIES times in a row without progress. Raises ApiRefused, ApiAway.
         """
         body = {"content": content} | ({"model": model} if model else {})
         tries = 0
@@ -95,7 +95,7 @@ class ChatApi:
             except _Retry as retry:
                 failure = retry
             tries = 1 if answer.seen > before else tries + 1
-            if tries >= MOST_TRIES:
+            if tries >= MAX_TRIES:
                 raise failure.error
             if tries == _TOLD_AT_TRY:
                 self._tell("the answer's connection broke, trying again …")
@@ -160,7 +160,7 @@ class ChatApi:
             try:
                 return await self._once(method, path, query, body, {**self._position(), **(headers or {})})
             except _Retry as retry:
-                if tries >= MOST_TRIES // 2:
+                if tries >= MAX_TRIES // 2:
                     raise retry.error from None
                 await asyncio.sleep(_delay_s(tries, retry.after_s))
 
@@ -190,7 +190,7 @@ class ChatApi:
         if response.status < 400:
             self.memory = self.memory.having_seen(response.headers.get(_POSITION))
             return
-        refused = refusal(response.status, await response.content.read(_MOST_ERROR_BYTES))
+        refused = refusal(response.status, await response.content.read(_MAX_ERROR_BYTES))
         if response.status in (429, 502, 503, 504):
             raise _Retry(refused, _seconds(response.headers.get("Retry-After")))
         raise refused
@@ -201,8 +201,8 @@ class ChatApi:
 
 def _delay_s(tries: int, after_s: float | None) -> float:
     if after_s is not None:
-        return min(after_s, 2 * _MOST_DELAY_S)
-    return min(_MOST_DELAY_S, _FIRST_DELAY_S * 2.0 ** (tries - 1))
+        return min(after_s, 2 * _MAX_DELAY_S)
+    return min(_MAX_DELAY_S, _FIRST_DELAY_S * 2.0 ** (tries - 1))
 
 
 def _seconds(header: str | None) -> float | None:

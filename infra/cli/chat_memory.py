@@ -11,7 +11,7 @@ from api.consistency.position_tokens import MAX_PARTS, BadPositionToken, Positio
 from infra.stack.layout import Layout, write_private
 
 FILE = "chat.json"
-_MOST_GENERATIONS = 8
+_MAX_GENERATIONS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Memory:
         except BadPositionToken:
             return self
         # Bounded: the newest generations imply the older ones for everyone who reads in order.
-        generations = token.generations[-_MOST_GENERATIONS:]
+        generations = token.generations[-_MAX_GENERATIONS:]
         offsets = token.offsets[: MAX_PARTS - len(generations)]
         return replace(self, position=str(PositionToken(offsets, generations)))
 

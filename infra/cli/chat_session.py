@@ -35,10 +35,10 @@ from infra.cli.terminal import UserError, one_line
 from infra.clock import monotonic_s
 from infra.ids import draw_id
 
-MOST_LISTED = 30
-MOST_SHOWN = 6
+MAX_LISTED = 30
+MAX_SHOWN = 6
 STOP_WAIT_S = 10.0
-_PAGE, _MOST_PAGES = 100, 50
+_PAGE, _MAX_PAGES = 100, 50
 
 
 class Session:
@@ -114,7 +114,7 @@ class Session:
         return True
 
     async def _list(self) -> None:
-        found = (await self._api.get("/api/v1/conversations", {"limit": str(MOST_LISTED)})).get("data", [])
+        found = (await self._api.get("/api/v1/conversations", {"limit": str(MAX_LISTED)})).get("data", [])
         self._listed = [str(row["id"]) for row in found]
         if not found:
             self._screen.line("No conversations yet.")
@@ -139,9 +139,9 @@ class Session:
 
     async def _newest_messages(self, conversation: str) -> Iterable[dict[str, Any]]:
         """The last few messages; they are listed oldest first, so the pages before are read and dropped."""
-        kept: deque[dict[str, Any]] = deque(maxlen=MOST_SHOWN)
+        kept: deque[dict[str, Any]] = deque(maxlen=MAX_SHOWN)
         query = {"limit": str(_PAGE)}
-        for _ in range(_MOST_PAGES):
+        for _ in range(_MAX_PAGES):
             page = await self._api.get(f"/api/v1/conversations/{conversation}/messages", query)
             kept.extend(page["data"])
             if not page.get("nextCursor"):

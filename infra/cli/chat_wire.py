@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-MOST_FRAME_BYTES = 16 * 1024 * 1024
+MAX_FRAME_BYTES = 16 * 1024 * 1024
 
 
 class BadStream(Exception):
@@ -65,8 +65,8 @@ class FrameReader:
     def feed(self, data: bytes) -> list[Frame]:
         """The frames that `data` completes. Raises BadStream."""
         *whole, self._rest = (self._rest + data.replace(b"\r\n", b"\n")).split(b"\n\n")
-        if len(self._rest) > MOST_FRAME_BYTES:
-            raise BadStream(f"a frame of the stream is longer than {MOST_FRAME_BYTES} bytes")
+        if len(self._rest) > MAX_FRAME_BYTES:
+            raise BadStream(f"a frame of the stream is longer than {MAX_FRAME_BYTES} bytes")
         return [frame for block in whole if (frame := _frame(block)) is not None]
 
 

@@ -19,7 +19,7 @@ from infra.ids import draw_id
 
 REQUEST_TIMEOUT_S = 10.0
 AGAIN_S = 0.1
-_MOST_ERROR_BYTES = 64 * 1024
+_MAX_ERROR_BYTES = 64 * 1024
 _TRY_AGAIN = frozenset({429, 502, 503, 504})
 
 
@@ -148,7 +148,7 @@ async def _accept(response: aiohttp.ClientResponse) -> None:
     if response.status in _TRY_AGAIN:
         raise _Broken(f"the API answers {response.status}")
     if response.status >= 400:
-        raise refusal(response.status, await response.content.read(_MOST_ERROR_BYTES))
+        raise refusal(response.status, await response.content.read(_MAX_ERROR_BYTES))
 
 
 def _generation_of(frame: Frame) -> str:

@@ -6,7 +6,7 @@ import re
 
 from infra.cli.terminal import UserError, printable
 
-MOST_LABEL_CHARACTERS = 64
+MAX_LABEL_CHARACTERS = 64
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}")
 
 
@@ -22,6 +22,6 @@ def checked_user(name: str) -> str:
 
 def checked_label(label: str) -> str:
     """`label`, if keys may be labelled so. Raises UserError."""
-    if len(label) > MOST_LABEL_CHARACTERS or not label.isprintable():
-        raise UserError(f"a label has at most {MOST_LABEL_CHARACTERS} characters and no line breaks or control codes")
+    if len(label) > MAX_LABEL_CHARACTERS or not label.isprintable():
+        raise UserError(f"a label has at most {MAX_LABEL_CHARACTERS} characters and no line breaks or control codes")
     return label

@@ -17,7 +17,7 @@ from schemas.price import Usage
 _BARE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@-]*")
 # What json.dumps leaves as it is although it ends a line or steers a terminal for somebody, and lone surrogates.
 _UNSAFE = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff]")
-_MOST_TEXT = 72
+_MAX_TEXT = 72
 # What people and models wrote is always in quotes, ids and words of ours only where they must be.
 _WRITTEN = frozenset({"title", "content", "delta", "text", "comment", "note", "name", "label"})
 
@@ -176,7 +176,7 @@ def _word(value: Any) -> str:
 
 def _quoted(text: str) -> str:
     """In JSON's quotes, cut to what fits a line; every control character is escaped."""
-    shown = text if len(text) <= _MOST_TEXT else text[: _MOST_TEXT - 1] + "…"
+    shown = text if len(text) <= _MAX_TEXT else text[: _MAX_TEXT - 1] + "…"
     return _UNSAFE.sub(_escape, json.dumps(shown, ensure_ascii=False))
 
 

@@ -67,7 +67,7 @@ def load_models(folder: Path) -> dict[str, Model]:
     return models
 
 
-class _Stream:
+class Stream:
     """One client's stream: responses of any thread in, messages out in order. `gone`: the request was cancelled."""
 
     def __init__(self) -> None:
@@ -127,7 +127,7 @@ class Service(service_pb2_grpc.GRPCInferenceServiceServicer):  # type: ignore[mi
     async def ModelStreamInfer(self, requests: AsyncIterator[Any], context: Any) -> None:
         """Any number of requests a stream. An error ends it for clients that ask for that, else it is a message."""
         ends = any(key == ERROR_HEADER and value == "true" for key, value in context.invocation_metadata())
-        stream = _Stream()
+        stream = Stream()
         try:
             async with asyncio.TaskGroup() as tasks:
                 reader = tasks.create_task(self._read(requests, stream, ends=ends))
@@ -139,14 +139,14 @@ class Service(service_pb2_grpc.GRPCInferenceServiceServicer):  # type: ignore[mi
         if stream.error is not None:
             await context.abort(grpc.StatusCode[stream.error.code], str(stream.error))
 
-    async def _read(self, requests: AsyncIterator[Any], stream: _Stream, *, ends: bool) -> None:
+    async def _read(self, requests: AsyncIterator[Any], stream: Stream, *, ends: bool) -> None:
         try:
             async for request in requests:
                 self._begin(request, stream, ends=ends)
         finally:
             stream.put(None, final=True)
 
-    def _begin(self, request: Any, stream: _Stream, *, ends: bool) -> None:
+    def _begin(self, request: Any, stream: Stream, *, ends: bool) -> None:
         stream.opened()
 
         def fail(error: TritonError) -> None:

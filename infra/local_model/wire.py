@@ -57,6 +57,8 @@ def failed(text: str) -> Any:
 
 
 def _array(tensor: Any, raw: bytes) -> Any:
+    if any(size < 0 for size in tensor.shape):
+        raise BadRequest(f"input '{tensor.name}' has a shape below 0")
     try:
         if tensor.datatype == "BYTES":
             values = deserialize_bytes_tensor(raw)

@@ -16,8 +16,8 @@ from typing import Any
 
 from infra.moderation.policy import OVERLAP, normalise
 
-MOST_EXPRESSION_CHARS = 500
-MOST_STEPS = 20_000
+MAX_EXPRESSION_CHARS = 500
+MAX_STEPS = 20_000
 _SINGLE = {sre.LITERAL, sre.NOT_LITERAL, sre.IN, sre.ANY, sre.CATEGORY}
 _FORBIDDEN = {
     sre.GROUPREF: "a back-reference",
@@ -36,8 +36,8 @@ def normalised_phrases(phrases: Iterable[str]) -> tuple[str, ...]:
     wanted = tuple(dict.fromkeys(normalise(phrase) for phrase in phrases))
     if not wanted or not all(wanted):
         raise ExpressionError("phrases must be a list of at least one text, none of them blank")
-    if any(len(phrase) > MOST_EXPRESSION_CHARS for phrase in wanted):
-        raise ExpressionError(f"a phrase has at most {MOST_EXPRESSION_CHARS} characters")
+    if any(len(phrase) > MAX_EXPRESSION_CHARS for phrase in wanted):
+        raise ExpressionError(f"a phrase has at most {MAX_EXPRESSION_CHARS} characters")
     return wanted
 
 
@@ -48,8 +48,8 @@ def phrases_pattern(phrases: Iterable[str]) -> re.Pattern[str]:
 
 def regex_pattern(expression: str) -> re.Pattern[str]:
     """The compiled expression. Raises ExpressionError for one that is wrong or could take too long."""
-    if not 0 < len(expression) <= MOST_EXPRESSION_CHARS:
-        raise ExpressionError(f"regex is a text of 1 to {MOST_EXPRESSION_CHARS} characters")
+    if not 0 < len(expression) <= MAX_EXPRESSION_CHARS:
+        raise ExpressionError(f"regex is a text of 1 to {MAX_EXPRESSION_CHARS} characters")
     try:
         parsed = parser.parse(expression)
         steps = _steps(parsed)
@@ -57,8 +57,8 @@ def regex_pattern(expression: str) -> re.Pattern[str]:
         pattern = re.compile(expression)
     except (re.error, RecursionError, OverflowError) as error:
         raise ExpressionError(f"regex is not valid: {error}") from None
-    if steps > MOST_STEPS:
-        raise ExpressionError(f"regex could take {steps} steps a character, at most {MOST_STEPS} are allowed")
+    if steps > MAX_STEPS:
+        raise ExpressionError(f"regex could take {steps} steps a character, at most {MAX_STEPS} are allowed")
     if longest > OVERLAP:
         raise ExpressionError(f"regex can match {longest} characters, at most {OVERLAP} are allowed")
     return pattern

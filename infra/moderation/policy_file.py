@@ -12,8 +12,8 @@ from infra.moderation.expressions import ExpressionError, normalised_phrases, ph
 from infra.moderation.policy import Policy, Rule
 
 SHIPPED_FILE = Path(__file__).parents[1] / "data" / "policy.toml"
-MOST_RULES = 1000
-MOST_BYTES = 4 * 1024 * 1024
+MAX_RULES = 1000
+MAX_BYTES = 4 * 1024 * 1024
 _DECISIONS = ("allow", "review", "block")
 _KEYS = ("id", "category", "decision", "phrases", "regex")
 
@@ -40,8 +40,8 @@ def load_policy(file: Path | None = None) -> Policy:
     entries = content.pop("rule", [])
     if content:
         raise PolicyError(f"{path}: unknown key {min(content)!r}, only [[rule]] tables are expected")
-    if not isinstance(entries, list) or len(entries) > MOST_RULES or len(raw) > MOST_BYTES:
-        raise PolicyError(f"{path}: up to {MOST_RULES} [[rule]] tables in up to {MOST_BYTES} bytes are expected")
+    if not isinstance(entries, list) or len(entries) > MAX_RULES or len(raw) > MAX_BYTES:
+        raise PolicyError(f"{path}: up to {MAX_RULES} [[rule]] tables in up to {MAX_BYTES} bytes are expected")
     rules: dict[str, Rule] = {}
     for number, entry in enumerate(entries, 1):
         where = f"{path}: rule {number}"

@@ -22,7 +22,7 @@ from infra.stack.write_level import level_variable
 
 REPO_ROOT = Path(__file__).parents[2]
 METRICS_VARIABLE = f"{PREFIX}METRICS__PORT"
-MOST_OF_A_ROLE = 16
+MAX_OF_A_ROLE = 16
 WORKER_HUNG_AFTER_S = 2.0
 """Users watch a worker's stream stand still. Its loop only passes things on, whatever may block has a thread of its
 own; and time in which it is starved of a processor or held by a disk is not counted (infra.stack.liveness).
@@ -40,7 +40,7 @@ class Role:
     name: str
     arguments: tuple[str, ...] = ()
     health: Callable[[Settings], Health] | None = None
-    most: int = MOST_OF_A_ROLE
+    most: int = MAX_OF_A_ROLE
     stop_grace_s: float = 8.0
     hung_after_s: float = 10.0
     signs_in: bool = False

@@ -110,7 +110,7 @@ def judge(facts: Facts, external: frozenset[str]) -> list[Finding]:
         Finding(
             "python",
             ".".join(map(str, facts.python)),
-            "" if (3, 11) <= facts.python < (3, 13) else "install Python 3.11 or 3.12 and delete .venv",
+            "" if (3, 11) <= facts.python < (3, 15) else "install Python 3.11 to 3.14 and delete .venv",
         ),
         _glibc_finding(facts.glibc, "triton" in external),
         Finding(

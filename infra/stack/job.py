@@ -31,7 +31,7 @@ _DONE_AS = "exited with code 0"
 _REFUSED_AS = f"exited with code {REFUSED}"
 PAUSES = Backoff(first_s=5.0, most_s=300.0, healthy_after_s=600.0)
 LOOK_S = 0.5
-MOST_CHARACTERS = 300
+MAX_CHARACTERS = 300
 
 log = get_logger(__name__)
 
@@ -56,7 +56,7 @@ class Saying:
         if self._file is None or (in_passing and now_s < self._due_s):
             return
         self._due_s = now_s + LOOK_S
-        write_private(self._file, line[:MOST_CHARACTERS] + "\n")
+        write_private(self._file, line[:MAX_CHARACTERS] + "\n")
 
 
 class JobKeeper(Keeper):
@@ -116,7 +116,7 @@ class JobKeeper(Keeper):
 
     def _said(self) -> str:
         try:
-            return re.sub(r"\s+", " ", self._saying.read_text("utf-8", "replace")).strip()[:MOST_CHARACTERS]
+            return re.sub(r"\s+", " ", self._saying.read_text("utf-8", "replace")).strip()[:MAX_CHARACTERS]
         except OSError:
             return ""
 

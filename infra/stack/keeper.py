@@ -27,7 +27,7 @@ MANY_TRIES = 3
 """So many lives in a row that did not last are told as trouble."""
 NEWER_PAUSE_S = 60.0
 """A process that met a record of a newer release meets it again until it is upgraded, which takes a while."""
-MOST_NOTE_CHARACTERS = 300
+MAX_NOTE_CHARACTERS = 300
 STAND_IN_START_S = 3.0
 """A stand-in beats as soon as it has heard; one that does not was hung."""
 
@@ -139,7 +139,7 @@ class Keeper:
             return ""
         note = ""
         with contextlib.suppress(OSError), newer_note(self._sign).open(encoding="utf-8", errors="replace") as file:
-            note = "".join(filter(str.isprintable, file.read(MOST_NOTE_CHARACTERS))).strip()
+            note = "".join(filter(str.isprintable, file.read(MAX_NOTE_CHARACTERS))).strip()
         return note or "it met a record of a newer release: upgrade"
 
     def _told(self, trouble: str) -> None:

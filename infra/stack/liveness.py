@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-MOST_A_TURN_S = 1.0
+MAX_A_TURN_S = 1.0
 """What one turn of the listener may count: a stall of the whole host, which stops both, does not count as silence."""
 
-EXCUSED_AT_MOST_S = 10.0
+EXCUSED_AT_MAX_S = 10.0
 """Silence this long is a hang, whatever excused it."""
 
 QUERIES_AT_LEAST = 2
@@ -34,13 +34,13 @@ class Silence:
 
     def look(self, beat: int | None, now_s: float, *, excused: bool) -> str | None:
         """One turn of the listener. Says why the child is taken for hung, or None."""
-        turn_s, self._looked_at_s = min(now_s - self._looked_at_s, MOST_A_TURN_S), now_s
+        turn_s, self._looked_at_s = min(now_s - self._looked_at_s, MAX_A_TURN_S), now_s
         if beat is None or beat != self._beat:
             self._beat, self._counted_s, self._whole_s = beat, 0.0, 0.0
             return None
         self._whole_s += turn_s
         self._counted_s += 0.0 if excused else turn_s
-        if self._counted_s > self.limit_s or self._whole_s > max(self.limit_s, EXCUSED_AT_MOST_S):
+        if self._counted_s > self.limit_s or self._whole_s > max(self.limit_s, EXCUSED_AT_MAX_S):
             return f"hung: no sign of life for {self._whole_s:.1f} s"
         return None
 

@@ -11,7 +11,7 @@ from infra.stack.layout import write_private
 
 Phase = Literal["starting", "running", "stopping", "stopped", "failed"]
 
-MOST_BYTES = 1024 * 1024
+MAX_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ def read_snapshot(path: Path) -> Snapshot | None:
     """The last snapshot written, or None when there is none that can be read."""
     try:
         with path.open("rb") as file:
-            data: dict[str, Any] = json.loads(file.read(MOST_BYTES))
+            data: dict[str, Any] = json.loads(file.read(MAX_BYTES))
         children = tuple(ChildView(**child) for child in data.pop("children"))
         return Snapshot(**data, children=children)
     except (OSError, ValueError, TypeError, KeyError):

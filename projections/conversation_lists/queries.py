@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from projections.conversation_lists.fold import day_of
-from projections.conversations.queries import MOST_AT_ONCE, ConversationRow, conversations
+from projections.conversations.queries import MAX_AT_ONCE, ConversationRow, conversations
 from projections.cursors import BadCursor, decode_cursor, encode_cursor
 from projections.reading import Tables
 from projections.rows import Unprojectable
@@ -15,7 +15,7 @@ _NAME = "conversation_lists"
 _NEXT_DAY = "SELECT day FROM {conversations_by_user} WHERE user_id = ? AND day <= ? LIMIT 1"
 _DAY = "SELECT conversation_id, at_us FROM {conversations_by_user} WHERE user_id = ? AND day = ?"
 _FAR_FUTURE = 2**31 - 1
-_MOST_SEEN_PER_PAGE = 2000
+_MAX_SEEN_PER_PAGE = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +59,8 @@ async def conversation_page(tables: Tables, user_id: str, cursor: str | None, li
         )
         if after is not None:
             candidates = [c for c in candidates if c < after]
-        for start in range(0, len(candidates), MOST_AT_ONCE):
-            some = candidates[start : start + MOST_AT_ONCE]
+        for start in range(0, len(candidates), MAX_AT_ONCE):
+            some = candidates[start : start + MAX_AT_ONCE]
             rows = await conversations(tables, [key for _, key in some])
             for at_us, key in some:
                 after = (at_us, key)
@@ -69,7 +69,7 @@ async def conversation_page(tables: Tables, user_id: str, cursor: str | None, li
                 # A row of an earlier day, or one moved to the front meanwhile; a deleted one is not there at all.
                 if row is not None and row.user_id == user_id and day_of(row.updated_at_us) == day:
                     page.append(row)
-                if len(page) == limit or seen == _MOST_SEEN_PER_PAGE:
+                if len(page) == limit or seen == _MAX_SEEN_PER_PAGE:
                     return ConversationPage(tuple(page), encode_cursor(*after))
         day -= 1
     return ConversationPage(tuple(page), None)

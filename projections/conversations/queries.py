@@ -20,7 +20,7 @@ _ONE = f"SELECT {COLUMNS} FROM {{conversations}} WHERE conversation_id = ?"  # n
 _SOME = f"SELECT {COLUMNS} FROM {{conversations}} WHERE conversation_id IN ?"  # noqa: S608
 _CHANGED = "SELECT changed, deleted FROM {conversations} WHERE conversation_id = ?"
 _BORN = "SELECT user_id, WRITETIME(user_id) FROM {conversations} WHERE conversation_id = ?"
-MOST_AT_ONCE = 50
+MAX_AT_ONCE = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ async def standing(tables: Tables, conversation_id: str) -> tuple[ConversationRo
 
 
 async def conversations(tables: Tables, conversation_ids: Sequence[str]) -> dict[str, ConversationRow]:
-    """Those of at most MOST_AT_ONCE conversations that are there."""
+    """Those of at most MAX_AT_ONCE conversations that are there."""
     rows = await tables.select(_NAME, _SOME, (list(conversation_ids),))
     return {row.conversation_id: row for values in rows if (row := row_of(values)) is not None}
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-MOST_SIBLINGS = 100
+MAX_SIBLINGS = 100
 
 
 class TurnIds(NamedTuple):
@@ -158,9 +158,9 @@ class BranchWalk:
         return one is not None and self._nodes[one].order < self._nodes[other].order
 
     def _siblings(self, message_id: str) -> tuple[str, ...]:
-        """At most MOST_SIBLINGS, those around the message."""
+        """At most MAX_SIBLINGS, those around the message."""
         family = self._children[self._nodes[message_id].parent_id][::-1]
-        if len(family) <= MOST_SIBLINGS:
+        if len(family) <= MAX_SIBLINGS:
             return tuple(family)
-        start = min(max(0, family.index(message_id) - MOST_SIBLINGS // 2), len(family) - MOST_SIBLINGS)
-        return tuple(family[start : start + MOST_SIBLINGS])
+        start = min(max(0, family.index(message_id) - MAX_SIBLINGS // 2), len(family) - MAX_SIBLINGS)
+        return tuple(family[start : start + MAX_SIBLINGS])

@@ -10,7 +10,7 @@ from projections.messages.branch import BranchWalk, TurnIds
 from projections.messages.rows import TURN_SELECTION, MessageRow, messages_of, turn_row
 from projections.reading import Tables
 
-MOST_TURNS = 20_000
+MAX_TURNS = 20_000
 """Branches are looked for among so many turns, the newest; older ones are in the list of messages."""
 
 _NAME = "messages"
@@ -23,8 +23,8 @@ _PLACES = "SELECT message_id, cause FROM {message_places} WHERE conversation_id 
 _NEWEST = 2**62
 # The page that is requested most is at the end of a straight branch; a reader that goes further goes much further.
 _FIRST_TURNS = 64
-_MOST_TURNS_AT_ONCE = 4096
-_MOST_PLACES_AT_ONCE = 500
+_MAX_TURNS_AT_ONCE = 4096
+_MAX_PLACES_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +62,10 @@ async def branch(
         rows = await tables.select(_NAME, _IDS_BEFORE, (conversation_id, older_than, size))
         walk.take([_turn_ids(row) for row in await first_commands(tables, conversation_id, rows)])
         seen += len(rows)
-        if len(rows) < size or seen >= MOST_TURNS:
+        if len(rows) < size or seen >= MAX_TURNS:
             walk.end()
         else:
-            older_than, size = rows[-1][0], min(4 * size, _MOST_TURNS_AT_ONCE)
+            older_than, size = rows[-1][0], min(4 * size, _MAX_TURNS_AT_ONCE)
     if not walk.is_there:
         return None
     page = walk.page()
@@ -80,8 +80,8 @@ async def branch(
 async def places(tables: Tables, conversation_id: str, message_ids: Sequence[str]) -> dict[str, int]:
     """Of those messages that are there, the order key of the first command that made them."""
     found: dict[str, int] = {}
-    for start in range(0, len(message_ids), _MOST_PLACES_AT_ONCE):
-        some = list(message_ids[start : start + _MOST_PLACES_AT_ONCE])
+    for start in range(0, len(message_ids), _MAX_PLACES_AT_ONCE):
+        some = list(message_ids[start : start + _MAX_PLACES_AT_ONCE])
         rows = await tables.select(_NAME, _PLACES, (conversation_id, some))
         found |= {message_id: cause for message_id, cause in rows if cause is not None}
     return found

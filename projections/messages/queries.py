@@ -36,7 +36,7 @@ _STATUS = "SELECT status FROM {messages} WHERE conversation_id = ? AND cause = ?
 _NEWEST = 2**62
 _PAGE_TURNS = 100
 _PLACES_AT_ONCE = 1000
-MOST_MESSAGES = 1000
+MAX_MESSAGES = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +65,13 @@ async def older_turns(
 
 
 async def messages(tables: Tables, conversation_id: str, cursor: str | None, limit: int) -> MessagePage:
-    """At most `limit` (and MOST_MESSAGES) messages after `cursor`, oldest first. Raises BadCursor."""
+    """At most `limit` (and MAX_MESSAGES) messages after `cursor`, oldest first. Raises BadCursor."""
     order, role = (-1, "") if cursor is None else decode_cursor(cursor)
     if cursor is not None and role not in ("user", "assistant"):
         raise BadCursor
     # After a prompt the page begins with the same turn's answer.
     from_order = order - 1 if role == "user" else order
-    limit = max(1, min(limit, MOST_MESSAGES))
+    limit = max(1, min(limit, MAX_MESSAGES))
     shown: list[MessageRow] = []
     while True:
         turns = await _turns(tables, _TURNS_AFTER, conversation_id, from_order, limit)

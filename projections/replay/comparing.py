@@ -16,9 +16,9 @@ from projections.replay.dump import line_of, shown
 from projections.replay.merged import NEVER, Cell
 from projections.rows import Erase, RowChange, Table
 
-MOST_NAMED = 1000
-_MOST_SUSPECTS = 2000
-_MOST_SUSPECT_CELL_CHARACTERS = 16 * 1024 * 1024
+MAX_NAMED = 1000
+_MAX_SUSPECTS = 2000
+_MAX_SUSPECT_CELL_CHARACTERS = 16 * 1024 * 1024
 
 Expected = Mapping[str, Cell]
 Found = Mapping[str, tuple[int, Any]]
@@ -123,7 +123,7 @@ class Comparison:
     @property
     def is_full(self) -> bool:
         """Whether so many rows are suspects that they should be settled now."""
-        return len(self._suspects) >= _MOST_SUSPECTS or self._suspected >= _MOST_SUSPECT_CELL_CHARACTERS
+        return len(self._suspects) >= _MAX_SUSPECTS or self._suspected >= _MAX_SUSPECT_CELL_CHARACTERS
 
     @property
     def is_settled(self) -> bool:
@@ -161,7 +161,7 @@ class Comparison:
         if not suspect.expected or suspect.found is None:
             columns = [WHOLE_ROW]
         self.different += len(columns)
-        for column in columns[: max(0, MOST_NAMED - len(self.differences))]:
+        for column in columns[: max(0, MAX_NAMED - len(self.differences))]:
             self.differences.append(self._difference(suspect, column))
 
     def _difference(self, suspect: Suspect, column: str) -> Difference:

@@ -11,7 +11,7 @@ from typing import Any
 
 from projections.rows import Table
 
-_MOST_SHOWN = 120
+_MAX_SHOWN = 120
 _to_json = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True).encode
 
 
@@ -28,8 +28,8 @@ def _typed(value: Any) -> Any:
 
 def shown(value: Any) -> str:
     """A value in one short line that no terminal takes for an order."""
-    text = _to_json(_typed(value[: _MOST_SHOWN * 4] if isinstance(value, str | bytes) else value))
-    if len(text) > _MOST_SHOWN:
+    text = _to_json(_typed(value[: _MAX_SHOWN * 4] if isinstance(value, str | bytes) else value))
+    if len(text) > _MAX_SHOWN:
         length = f" ({len(value)} {'bytes' if isinstance(value, bytes) else 'characters'})"
-        return text[:_MOST_SHOWN] + "…" + length
+        return text[:_MAX_SHOWN] + "…" + length
     return text

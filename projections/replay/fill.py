@@ -29,7 +29,7 @@ WINDOW_RECORDS = 5000
 # A slow writer's windows are smaller, so that progress is noted and the pace looked at about once a second.
 _ROWS_A_RECORD = 4
 PROGRESS_EVERY_S = 1.0
-MOST_PARKED_SHOWN = 100
+MAX_PARKED_SHOWN = 100
 
 
 @dataclass(slots=True)
@@ -112,7 +112,7 @@ class Fill:
 
     def _park(self, raw: RawRecord, reason: str) -> None:
         self.filled.parked_count += 1
-        if len(self.filled.parked) < MOST_PARKED_SHOWN:
+        if len(self.filled.parked) < MAX_PARKED_SHOWN:
             self.filled.parked.append(Parked(raw.topic, raw.partition, raw.offset, reason))
 
     def _write(self, changes: list[tuple[int, RowChange]], reached: dict[TopicPartition, int]) -> None:

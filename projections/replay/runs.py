@@ -18,7 +18,7 @@ from projections.replay.ring import SortKey
 
 _LENGTH = struct.Struct(">I")
 _BLOCK_BYTES = 64 * 1024
-_MOST_LAYERS = 8
+_MAX_LAYERS = 8
 
 
 class Entry(NamedTuple):
@@ -99,4 +99,4 @@ def joined(one: Entry, other: Entry) -> Entry:
     """Two entries of the same row as one."""
     erased, erased_by = max((one.erased, one.erased_by), (other.erased, other.erased_by), key=lambda pair: pair[0])
     layers = one.layers + other.layers
-    return Entry(one.at, erased, erased_by, compacted(layers) if len(layers) > _MOST_LAYERS else layers)
+    return Entry(one.at, erased, erased_by, compacted(layers) if len(layers) > _MAX_LAYERS else layers)

@@ -26,7 +26,7 @@ WINDOW_BYTES = 48 * 1024 * 1024
 # What Python needs for a write beyond its bytes.
 _CHANGE_BYTES = 600
 _CELL_BYTES = 60
-_MOST_RUNS_OF_A_LEVEL = 16
+_MAX_RUNS_OF_A_LEVEL = 16
 _MANIFEST = "progress.json"
 _FORMAT = 1
 
@@ -155,7 +155,7 @@ class Spool:
         level = 0
         while any(there >= level for there, _ in self._runs):
             numbers = [number for there, number in self._runs if there == level]
-            if len(numbers) >= _MOST_RUNS_OF_A_LEVEL:
+            if len(numbers) >= _MAX_RUNS_OF_A_LEVEL:
                 self._runs = [run for run in self._runs if run[0] != level]
                 together: list[Iterable[Entry]] = [
                     merged_runs([read_run(self._file(number, index)) for number in numbers])

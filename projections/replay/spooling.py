@@ -20,7 +20,7 @@ from topics.log import RawRecord
 Read = Callable[[Cut, Cut], Iterator[list[RawRecord]]]
 """Log.read: the records between two cuts, in batches."""
 Report = Callable[[int, int, int], None]
-MOST_NAMED = 100
+MAX_NAMED = 100
 _PARKED, _NAMED = "parked", "named"
 _NEWER, _NEWER_NAMED = "newer", "newer named"
 
@@ -132,7 +132,7 @@ def _take(spool: Spool, fold: RecordFold, batches: Iterator[list[RawRecord]]) ->
 def _note(spool: Spool, count: str, names: str, record: Parked) -> None:
     spool.notes[count] = spool.notes.get(count, 0) + 1
     named = spool.notes.setdefault(names, [])
-    if len(named) < MOST_NAMED:
+    if len(named) < MAX_NAMED:
         named.append([record.topic, record.partition, record.offset, record.reason])
 
 

@@ -19,7 +19,7 @@ PAGE_ROWS = 250
 _READERS = 4
 _PAGES_AHEAD = 2
 _PARTS = 64
-_MOST_ATTEMPTS = 6
+_MAX_ATTEMPTS = 6
 _FIRST_PAUSE_S = 0.25
 
 
@@ -99,7 +99,7 @@ class StoredRows:
 
     async def _patiently(self, statement: Any, part: Span, following: bytes | None) -> tuple[list[Any], bytes | None]:
         # The last try's error is the caller's.
-        for pause_s in islice(growing(_FIRST_PAUSE_S, math.inf), _MOST_ATTEMPTS - 1):
+        for pause_s in islice(growing(_FIRST_PAUSE_S, math.inf), _MAX_ATTEMPTS - 1):
             try:
                 return await self._session.page(statement, (part.after, part.last), following)
             except StoreUnavailable:

@@ -1,7 +1,8 @@
 """Compares what counts today with a shadow topic: exact sums in a scratch database, so memory stays flat.
 
 Of a generation counts the newest UsageRerated, in the order of the log, and before there is one the first
-UsageRecorded. The ledger's key is the user, so all records of a generation stand in one partition, in that order.
+UsageRecorded. The ledger's key is the user, so all records of a generation stand in one partition of each epoch, and
+are read in that order.
 """
 
 from __future__ import annotations
@@ -189,7 +190,7 @@ def read_on(
                 record = decode(raw.value)
             except UndecodableRecord:
                 continue
-            comparison.take_ledger(record, is_new=raw.offset >= since.get((USAGE_RECORDS, raw.partition), 1 << 62))
+            comparison.take_ledger(record, is_new=raw.offset >= since.get((USAGE_RECORDS, raw.partition), 0))
         done += len(batch)
         report(done)
         check()

@@ -18,7 +18,7 @@ from topics.catalogue import SHADOW_LOG, SHADOW_RECORDS, Catalogue
 from topics.cuts import Cut, format_cut
 from topics.log import Log, RawRecord
 
-MOST_REASONS = 50
+MAX_REASONS = 50
 _OTHERS = "other reasons"
 _LAG_EVERY_S = 2.0
 
@@ -111,7 +111,7 @@ class _Tally:
         reason = left.reason
         if self._strict and not left.as_due:
             raise Unprocessable(f"{reason} ({raw.topic}:{raw.partition}={raw.offset}), and --strict leaves nothing out")
-        if reason not in self.left and len(self.left) >= MOST_REASONS:
+        if reason not in self.left and len(self.left) >= MAX_REASONS:
             reason = _OTHERS
         self.left[reason] = self.left.get(reason, 0) + 1
         return ()

@@ -55,8 +55,8 @@ from topics.spec import EIGHT_MIB, TopicSpec
 
 OpenHistory = Callable[[], AbstractAsyncContextManager[HistoryPort]]
 
-MOST_IN_FLIGHT = 64
-MOST_MESSAGES = 2000
+MAX_IN_FLIGHT = 64
+MAX_MESSAGES = 2000
 ACKNOWLEDGED_S = 15.0
 """More than the producer itself takes to give a record up."""
 HISTORY_WAIT_S = 5.0
@@ -175,7 +175,7 @@ class ConversationAgent:
     async def _read(self, conversation_id: str, leaf: str | None) -> Context | None:
         if leaf is None:
             return await self._history.beginning(conversation_id)
-        return await self._history.context(conversation_id, leaf, MOST_MESSAGES)
+        return await self._history.context(conversation_id, leaf, MAX_MESSAGES)
 
     async def _produce(self, outs: tuple[Verdict | Job | End | CancelNotice, ...]) -> None:
         """Fire all in order, then wait for all.
@@ -257,5 +257,5 @@ def make_conversation_app(
             commands = app.topics_catalogue[CONVERSATION_EVENTS]
             yield ConversationAgent(producer, models, policy, history, commands, store_errors=store_errors).handle
 
-    run_agent(app, (CONVERSATION_EVENTS,), RECORDS, opened, most_in_flight=MOST_IN_FLIGHT, retry_on=store_errors)
+    run_agent(app, (CONVERSATION_EVENTS,), RECORDS, opened, most_in_flight=MAX_IN_FLIGHT, retry_on=store_errors)
     return app

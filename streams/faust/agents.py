@@ -7,10 +7,9 @@ acknowledged only after its handler returned (research "streaming" §2, DESIGN "
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, replace
-from typing import Any, Generic, Protocol
+from collections.abc import AsyncIterable, Awaitable, Callable
+from dataclasses import replace
+from typing import Any, Generic
 
 from infra.crash_points import crash_point
 from infra.exits import tell_newer
@@ -22,6 +21,7 @@ from schemas.envelope import SealedContent
 from schemas.families import Family, R
 from streams.errors import GaveUp, Poison, Retry
 from streams.faust.acks import OrderedAcks
+from streams.faust.handlers import Handler, SetAsideAt, Source, StreamMessage
 from streams.faust.lanes import Lanes
 from topics.catalogue import DEAD_LETTERS
 from topics.dead_letters import PoisonRun, dead_letter_of, letter_key
@@ -37,62 +37,6 @@ _POISON = (UndecodableRecord, UnencodableRecord, RecordRefused, SealedContent, P
 """A record, or what follows from it, that no number of attempts will get through."""
 
 _log = get_logger(__name__)
-
-
-async def _nowhere(error: Exception) -> None:
-    """Parks nothing: for records that come from no agent's stream."""
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """Where a record stands. `maybe_repeat`: it may have been handled before, by this process or another.
-
-    `acknowledge` and `park` are for agents that hold records back (`holds=True`): call the one when the record may be
-    forgotten, or await the other when it turns out later that it is poison; then it is acknowledged.
-    """
-
-    topic: str
-    partition: int
-    offset: int
-    timestamp_us: int
-    key: bytes | None
-    maybe_repeat: bool
-    acknowledge: Callable[[], None]
-    park: Callable[[Exception], Awaitable[None]] = _nowhere
-
-
-class StreamMessage(Protocol):
-    """What is needed of a message of Faust's. `value` is let go of where a record is held for long."""
-
-    value: bytes | None
-
-    @property
-    def topic(self) -> str: ...
-    @property
-    def partition(self) -> int: ...
-    @property
-    def offset(self) -> int: ...
-    @property
-    def timestamp(self) -> float: ...
-    @property
-    def key(self) -> bytes | None: ...
-    @property
-    def headers(self) -> Sequence[tuple[str, bytes | None]] | None: ...
-    @property
-    def generation_id(self) -> int: ...
-
-
-Handler = Callable[[R, Source], Awaitable[None]]
-"""Handles one record; what it brought about is durable when it returns. Raises Poison (or what the log or the codec
-say of a record that they will never take), Retry, or what ends the process. It is called again with the same record
-after Retry, a restart or a rebalance."""
-
-SetAsideAt = Callable[[str, int, int, int], bool]
-"""Whether an operator has set aside the record of a newer release at (topic, partition, offset), appended at so many
-milliseconds. It may block."""
-
-OpenHandler = Callable[[LogProducer], AbstractAsyncContextManager[Handler[R]]]
-"""Opens what a handler needs (given the process's producer) and closes it when the process stops."""
 
 
 class Consumption(Generic[R]):

@@ -25,7 +25,8 @@ from infra.runtime.failures import first
 from infra.settings import INSTANCE_VARIABLE, Settings, SettingsError
 from schemas.families import Family, R
 from streams.errors import Poison, Retry
-from streams.faust.agents import Consumption, Handler, OpenHandler, Source, consume
+from streams.faust.agents import Consumption, consume
+from streams.faust.handlers import Handler, OpenHandler, Source
 from streams.faust.health import run_beats
 from streams.faust.transport import RawSchema, Transport
 from topics.catalogue import Catalogue

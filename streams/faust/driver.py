@@ -29,7 +29,7 @@ from topics.errors import LogUnavailable
 _log = get_logger(__name__)
 _held_full = bound("agents.held")
 
-MOST_HELD = 2000
+MAX_HELD = 2000
 HELD_PAUSE_S = 0.05
 
 
@@ -152,7 +152,7 @@ class GroupConsumer(FaustConsumer):  # type: ignore[misc]
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(timeout):
                         await self._arrived.wait()
-            if sum(map(len, self._held.values())) > MOST_HELD:
+            if sum(map(len, self._held.values())) > MAX_HELD:
                 _held_full()
                 await asyncio.sleep(HELD_PAUSE_S)
             elif self._batches:

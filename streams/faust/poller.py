@@ -25,7 +25,7 @@ from topics.consumer import next_batch
 from topics.errors import LogError, LogUnavailable
 
 POLL_S = 0.1
-MOST_RECORDS = 500
+MAX_RECORDS = 500
 BATCHES_AHEAD = 2
 ANSWER_S = 10.0
 PATIENCE_S = 2.0
@@ -157,7 +157,7 @@ class Poller:
             while not self._stop.is_set():
                 self._run_orders()
                 epoch = self._epoch
-                batch = next_batch(self._consumer, MOST_RECORDS, POLL_S)
+                batch = next_batch(self._consumer, MAX_RECORDS, POLL_S)
                 if batch and epoch == self._epoch:
                     self._hand_over(epoch, batch)
                 elif batch:
@@ -223,7 +223,7 @@ class Poller:
                 # The group takes a member that does not poll for dead. Not sooner: a pause drops what was prefetched.
                 self._consumer.pause(self._consumer.assignment())
                 paused = True
-                late = next_batch(self._consumer, MOST_RECORDS, POLL_S)
+                late = next_batch(self._consumer, MAX_RECORDS, POLL_S)
                 if late and epoch != self._epoch:
                     self._read_again()
                 else:

@@ -12,8 +12,9 @@ from infra.runtime.retrying import Retrying
 from schemas.codec import NewerRecord, UndecodableRecord, UnencodableRecord, decode
 from schemas.envelope import SealedContent
 from streams.errors import Poison, Retry
-from streams.faust.agents import FIRST_PAUSE_S, LONGEST_PAUSE_S, Handler, Source
+from streams.faust.agents import FIRST_PAUSE_S, LONGEST_PAUSE_S
 from streams.faust.app import AgentParts, StreamApp
+from streams.faust.handlers import Handler, Source
 from topics.errors import LogUnavailable, RecordRefused
 from topics.producer import LogProducer
 

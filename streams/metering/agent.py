@@ -18,7 +18,7 @@ from topics.spec import TopicSpec
 
 REMEMBERED = 100_000
 LAZY_MS = 200
-MOST_IN_FLIGHT = 64
+MAX_IN_FLIGHT = 64
 RECORDS: Family[Outcome] = Family(Outcome)
 
 
@@ -54,5 +54,5 @@ def make_metering_app(settings: Settings, pools: tuple[str, ...] = ("default",))
     async def opened(producer: LogProducer) -> AsyncIterator[Handler[Outcome]]:
         yield Metering(producer, app.topics_catalogue[GENERATION_OUTCOMES]).handle
 
-    run_agent(app, (GENERATION_OUTCOMES,), RECORDS, opened, most_in_flight=MOST_IN_FLIGHT)
+    run_agent(app, (GENERATION_OUTCOMES,), RECORDS, opened, most_in_flight=MAX_IN_FLIGHT)
     return app

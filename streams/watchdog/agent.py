@@ -30,7 +30,7 @@ from topics.spec import TopicSpec
 MARGIN_S = 5.0
 LOOK_EVERY_S = 1.0
 LOOK_AGAIN_S = 30.0
-MOST_AT_ONCE = 1000
+MAX_AT_ONCE = 1000
 LAZY_MS = 200
 CAUGHT_UP_S = 2.0
 BEHIND_S = 10.0
@@ -79,8 +79,8 @@ class Watchdog:
             await asyncio.sleep(LOOK_EVERY_S)
             if self._is_behind():
                 continue
-            due = self._turns.due(now_us(), MOST_AT_ONCE)
-            if len(due) == MOST_AT_ONCE:
+            due = self._turns.due(now_us(), MAX_AT_ONCE)
+            if len(due) == MAX_AT_ONCE:
                 _due_full()
             if due:
                 try:

@@ -29,7 +29,7 @@ from topics.admin import create_topics
 from topics.catalogue import catalogue
 
 SEED = 20261121
-MOST_S = 1800
+MAX_S = 1800
 
 
 def load(settings: Settings, events: int) -> dict[str, Any]:
@@ -58,7 +58,7 @@ def once(module: str, *arguments: str) -> dict[str, Any]:
         cwd=REPO_ROOT,
         check=True,
         stdout=subprocess.PIPE,
-        timeout=MOST_S,
+        timeout=MAX_S,
     )
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return found

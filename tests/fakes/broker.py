@@ -95,7 +95,7 @@ class MemoryBroker:
     """All partitions and groups of one cluster."""
 
     def __init__(self, topics: Catalogue, now_us: Callable[[], int]) -> None:
-        self._topics = topics
+        self.topics = topics
         self._now_us = now_us
         self._logs: dict[Place, list[MemoryMessage]] = {
             (spec.name, partition): [] for spec in topics for partition in range(spec.partitions)
@@ -126,7 +126,7 @@ class MemoryBroker:
         return len(self._logs[topic, partition])
 
     def places(self, topic: str) -> list[Place]:
-        return [(topic, partition) for partition in range(self._topics[topic].partitions)]
+        return [(topic, partition) for partition in range(self.topics[topic].partitions)]
 
     def records(self) -> Iterable[MemoryMessage]:
         """Every record, partition after partition."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from projections.messages.branch import MOST_SIBLINGS
+from projections.messages.branch import MAX_SIBLINGS
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +45,8 @@ def naive_branch(
 
     def siblings(message_id: str) -> tuple[str, ...]:
         family = [other for other, parent in messages if parent == parents[message_id]]
-        start = min(max(0, family.index(message_id) - MOST_SIBLINGS // 2), max(0, len(family) - MOST_SIBLINGS))
-        return tuple(family[start : start + MOST_SIBLINGS])
+        start = min(max(0, family.index(message_id) - MAX_SIBLINGS // 2), max(0, len(family) - MAX_SIBLINGS))
+        return tuple(family[start : start + MAX_SIBLINGS])
 
     return NaiveBranch(
         tuple((message_id, siblings(message_id)) for message_id in page),

@@ -32,13 +32,21 @@ from schemas.price import Price, Usage
 from schemas.turns import Command
 from schemas.usage import UsageEntry, UsageRecorded, UsageRerated
 from streams.backfill.reactor import Repricing, reprice
-from topics.catalogue import ACCOUNT_EVENTS, CONVERSATION_EVENTS, GENERATION_OUTCOMES, USAGE_RECORDS, catalogue
+from tests.fakes.grown_topics import grown
+from topics.catalogue import (
+    ACCOUNT_EVENTS,
+    CONVERSATION_EVENTS,
+    GENERATION_OUTCOMES,
+    USAGE_RECORDS,
+    catalogue,
+)
 
 AT = 1_763_700_000_000_000
 DAY_US = 86_400_000_000
 PRICE = Price("p1", "EUR", 100_000, 50_000, 200_000)
 NEW_PRICE = Price("p2", "EUR", 300_000, 70_000, 900_000)
 TOPICS = catalogue()
+GROWN = grown(TOPICS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,14 +193,15 @@ class LogBuilder:
     """Appends records to the partitions that their keys belong to."""
 
     def __init__(self) -> None:
+        self.topics = TOPICS
         self.placed: list[Placed] = []
         self._next: dict[tuple[str, int], int] = {}
 
     def append(self, topic: str, key: str, record: Any) -> Position:
-        partition = TOPICS.partition(topic, key)
+        partition = self.topics.partition(topic, key)
         offset = self._next.get((topic, partition), 0)
         self._next[topic, partition] = offset + 1
-        position = Position(TOPICS[topic].epoch, partition, offset)
+        position = self.topics.position(topic, partition, offset)
         self.placed.append(Placed(topic, position, record))
         return position
 
@@ -216,14 +225,16 @@ _USERS = ("ada", "bob")
 
 
 @st.composite
-def logs(draw: st.DrawFn) -> list[Placed]:
-    """A log of a few conversations of two users."""
+def logs(draw: st.DrawFn, *, grows: bool = False) -> list[Placed]:
+    """A log of a few conversations of two users. With `grows` its topics became GROWN at some time."""
     log = LogBuilder()
     commands: list[tuple[Command, Position]] = []
     ended: list[tuple[Outcome, Position]] = []
     at_us = AT
     for step in range(draw(st.integers(1, 14))):
         at_us += draw(st.sampled_from((1000, 7_200_000_000, DAY_US)))
+        if grows and log.topics is TOPICS and draw(st.integers(0, 3)) == 0:
+            log.topics = GROWN
         user, conversation = draw(st.sampled_from(_USERS)), draw(st.sampled_from(_CONVERSATIONS))
         match draw(st.integers(0, 10)):
             case 0 | 1 | 2:

@@ -14,6 +14,7 @@ from projections.rows import Table
 from schemas.codec import encode
 from tests.fakes.projection_logs import AT, TOPICS, Placed
 from tests.fakes.row_store import MemoryRowStore
+from topics.catalogue import Catalogue
 from topics.cuts import Cut, TopicPartition
 from topics.log import RawRecord
 
@@ -23,7 +24,7 @@ def raw(placed: Placed) -> RawRecord:
     position = placed.position
     key = getattr(placed.record, "user_id", None) if "conversation" not in placed.topic else None
     key = key or getattr(placed.record, "conversation_id", None) or placed.record.turn.conversation_id
-    at_ms = AT // 1000 + position.offset
+    at_ms = AT // 1000 + position.offset + 10_000 * position.epoch
     return RawRecord(placed.topic, position.partition, position.offset, at_ms, key.encode(), encode(placed.record))
 
 
@@ -34,13 +35,14 @@ class MemoryLog:
     records: list[RawRecord]
     batch: int = 3
     reads: list[tuple[Cut, Cut]] = field(default_factory=list)
+    topics: Catalogue = TOPICS
 
     @classmethod
-    def of(cls, log: Iterable[Placed], batch: int = 3) -> MemoryLog:
-        return cls([raw(placed) for placed in log], batch)
+    def of(cls, log: Iterable[Placed], batch: int = 3, topics: Catalogue = TOPICS) -> MemoryLog:
+        return cls([raw(placed) for placed in log], batch, topics=topics)
 
     def ends(self) -> dict[TopicPartition, int]:
-        ends = {(spec.name, partition): 0 for spec in TOPICS for partition in range(spec.partitions)}
+        ends = {(spec.name, partition): 0 for spec in self.topics for partition in range(spec.partitions)}
         for record in self.records:
             place = record.topic, record.partition
             ends[place] = max(ends[place], record.offset + 1)
@@ -51,7 +53,7 @@ class MemoryLog:
         return dict.fromkeys(end, 0), end
 
     def at(self, topics: Mapping[str, int], at_ms: int) -> dict[TopicPartition, int]:
-        older = MemoryLog([record for record in self.records if record.timestamp_ms < at_ms])
+        older = MemoryLog([record for record in self.records if record.timestamp_ms < at_ms], topics=self.topics)
         return older.held(topics)[1]
 
     def read(self, start: Cut, stop: Cut) -> Iterator[list[RawRecord]]:
@@ -86,9 +88,11 @@ class MemoryRows(MemoryRowStore):
 
         yield pages()
 
-    def project(self, projection: Projection, records: Iterable[RawRecord], version: int = 1) -> None:
+    def project(
+        self, projection: Projection, records: Iterable[RawRecord], version: int = 1, topics: Catalogue = TOPICS
+    ) -> None:
         """What the projector would have written."""
-        fold = RecordFold(projection, TOPICS)
+        fold = RecordFold(projection, topics)
         for record in records:
             if record.topic not in projection.topics:
                 continue

@@ -25,7 +25,7 @@ PRESENT_WITHIN_S = 40.0
 STRUCK_WITHIN_S = 25.0
 """A crash point that was not reached by then is taken back."""
 GRACE_S = 15.0
-MOST_SPARES = 6
+MAX_SPARES = 6
 BALLOON = "balloon"
 PAGE_BYTES = 4096
 
@@ -132,7 +132,7 @@ class Nemesis:
         file = fault_file(run, child)
         plant(run, child, planted)
         try:
-            for _ in range(MOST_SPARES):
+            for _ in range(MAX_SPARES):
                 await self._kill(child)
                 async with self._living(child) as (pid, _descriptor):
                     if not _stands_in(pid):

@@ -37,7 +37,7 @@ SILENCE_S = 25.0
 """How long a connection may stay silent: heartbeats come every 15 s."""
 _CONNECT_S = 5.0
 _PAUSES_S = (0.1, 0.2, 0.5, 1.0, 1.0, 2.0)
-_MOST_REFUSALS = 20
+_MAX_REFUSALS = 20
 _LATER = (409, 429)
 
 
@@ -84,7 +84,7 @@ class User:
                         await self._take(answer, reader, lambda: self._named(talk, prompt, reader))
                     elif await self._refused(prompt.key, answer):
                         refusals += 1
-                        if answer.status_code not in _LATER or refusals > _MOST_REFUSALS:
+                        if answer.status_code not in _LATER or refusals > _MAX_REFUSALS:
                             return False
             except httpx.HTTPError as error:
                 if not reader.generation_id:

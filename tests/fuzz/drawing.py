@@ -17,14 +17,14 @@ BATCH = 100
 """So many are drawn of a seed of their own: what is drawn later in one batch is slower, and more alike."""
 THINNED = 3
 """Hypothesis follows a case with others much like it: one of so many is taken."""
-MOST_BATCHES = 1_000_000
+MAX_BATCHES = 1_000_000
 
 
 def drawn(strategy: SearchStrategy[Case], count: int, from_seed: int) -> list[Case]:
     """`count` cases; fewer only if the strategy has too few that differ."""
     found: list[Case] = []
     for batch in range((count + BATCH - 1) // BATCH):
-        found += _batch(strategy, from_seed * MOST_BATCHES + batch)
+        found += _batch(strategy, from_seed * MAX_BATCHES + batch)
     return found[:count]
 
 

@@ -15,9 +15,9 @@ from tests.fuzz.asking import Seen
 from tests.fuzz.bodies import BodyCase
 from tests.fuzz.framings import IN_PIECES
 from tests.fuzz.plans import Plan
-from tests.fuzz.reference import MOST_CHARACTERS, Told, told
+from tests.fuzz.reference import MAX_CHARACTERS, Told, told
 from tests.fuzz.wire import Answer
-from tests.fuzz.world import CONTEXT_TOKENS, MOST_OUTPUT_TOKENS
+from tests.fuzz.world import CONTEXT_TOKENS, MAX_OUTPUT_TOKENS
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +56,10 @@ def judge_text(plan: Plan, text: str, status: str, reason: str | None) -> Iterat
     said, sure = meaning(plan)
     if status not in ("completed", "failed"):
         yield f"it ended {status}"
-    if len(text) > MOST_CHARACTERS:
+    if len(text) > MAX_CHARACTERS:
         yield f"{len(text)} characters are stored"
-    if len(said.text) > MOST_CHARACTERS:
-        if not said.text.startswith(text) or (sure and len(text) < MOST_CHARACTERS // 2):
+    if len(said.text) > MAX_CHARACTERS:
+        if not said.text.startswith(text) or (sure and len(text) < MAX_CHARACTERS // 2):
             yield f"{len(text)} characters stored of {len(said.text)} sent, or others"
         return
     if sure and said.text_sure:
@@ -82,7 +82,7 @@ def judge_usage(plan: Plan, outcome: Outcome) -> Iterator[str]:
     usage = outcome.usage
     if not 0 <= usage.prompt_tokens <= CONTEXT_TOKENS:
         yield f"{usage.prompt_tokens} prompt tokens"
-    if not 0 <= usage.completion_tokens <= max(2 * MOST_OUTPUT_TOKENS, len(plain(outcome.text))):
+    if not 0 <= usage.completion_tokens <= max(2 * MAX_OUTPUT_TOKENS, len(plain(outcome.text))):
         yield f"{usage.completion_tokens} completion tokens"
     if not 0 <= usage.cached_tokens <= usage.prompt_tokens:
         yield f"{usage.cached_tokens} cached of {usage.prompt_tokens} prompt tokens"
@@ -93,7 +93,7 @@ def judge_usage(plan: Plan, outcome: Outcome) -> Iterator[str]:
     said, sure = meaning(plan)
     if not sure or said.status != "completed" or plan.slow or any(event.pause_s for event in plan.events):
         return
-    if len(said.usages) > 1 or len(said.text) > MOST_CHARACTERS:
+    if len(said.usages) > 1 or len(said.text) > MAX_CHARACTERS:
         return
     upstream = said.usages[0] if said.usages else None
     if isinstance(upstream, dict) and 0 in (upstream.get("prompt_tokens"), upstream.get("completion_tokens")):
@@ -114,7 +114,7 @@ def _believable(usage: Any) -> bool:
     counts = (usage.get("prompt_tokens"), usage.get("completion_tokens"))
     if not all(type(count) is int and count >= 0 for count in counts):
         return False
-    return bool(usage["prompt_tokens"] <= CONTEXT_TOKENS and usage["completion_tokens"] <= MOST_OUTPUT_TOKENS)
+    return bool(usage["prompt_tokens"] <= CONTEXT_TOKENS and usage["completion_tokens"] <= MAX_OUTPUT_TOKENS)
 
 
 def judge_seen(seen: Seen, outcome: Outcome) -> Iterator[str]:

@@ -25,8 +25,8 @@ OPEN_REASONS = (
 """Ends that may be taken for good ones or not, as other upstreams' names of them in other letters."""
 _LINE_END = re.compile(rb"\r\n|\r|\n")
 _KNOWN_TYPES = ("", "message")
-MOST_EVENT_BYTES = 1_000_000
-MOST_CHARACTERS = 1_000_000
+MAX_EVENT_BYTES = 1_000_000
+MAX_CHARACTERS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ def told(body: bytes, *, ended: bool = True) -> Told:
             continue
         if data.strip() == b"[DONE]":
             break
-        chunk = _parsed(data) if len(data) <= MOST_EVENT_BYTES else None
+        chunk = _parsed(data) if len(data) <= MAX_EVENT_BYTES else None
         if not isinstance(chunk, dict):
             return so_far(None, text_sure=False)
         if chunk.get("usage") is not None:
@@ -108,7 +108,7 @@ def told(body: bytes, *, ended: bool = True) -> Told:
         if _is_error(chunk):
             return so_far("failed" if reason is None else None)
     whole = so_far(None)
-    if len(whole.text) > MOST_CHARACTERS:
+    if len(whole.text) > MAX_CHARACTERS:
         return Told(whole.text, True, None, "length", tuple(usages), seen)
     if reason is None:
         return so_far("failed")

@@ -38,9 +38,9 @@ from tests.fuzz.streams import plans
 from tests.fuzz.upstream import Upstream, paced, serving
 from tests.fuzz.world import children, fuzzed_stack, restarted
 
-MOST_SAVED = 50
-MOST_SHRUNK = 5
-MOST_TOLD = 60
+MAX_SAVED = 50
+MAX_SHRUNK = 5
+MAX_TOLD = 60
 
 
 @dataclass
@@ -118,7 +118,7 @@ async def shrink(stack: Stack, upstream: Upstream, report: Report, say: Say) -> 
     """Make the first plans that went wrong smaller, in the report."""
     door = Door(int(stack.url.rpartition(":")[2]), stack.key)
     wrong = dict.fromkeys(fault.case for fault in report.faults)
-    for number, name in enumerate([name for name in wrong if isinstance(report.cases.get(name), Plan)][:MOST_SHRUNK]):
+    for number, name in enumerate([name for name in wrong if isinstance(report.cases.get(name), Plan)][:MAX_SHRUNK]):
         rounds = 0
 
         async def still_wrong(played: Sequence[Plan], number: int = number) -> list[bool]:
@@ -144,8 +144,8 @@ def summary(report: Report) -> str:
         lines.append(f"{len(report.gaps_s)} paced streams beside it, longest gaps: {longest}")
     if report.late:
         lines.append(f"{len(report.late)} were late in the crowd and in time alone")
-    lines += [f"{fault.case}: {fault.what}" for fault in report.faults[:MOST_TOLD]]
-    lines += [f"… and {len(report.faults) - MOST_TOLD} more"] if len(report.faults) > MOST_TOLD else []
+    lines += [f"{fault.case}: {fault.what}" for fault in report.faults[:MAX_TOLD]]
+    lines += [f"… and {len(report.faults) - MAX_TOLD} more"] if len(report.faults) > MAX_TOLD else []
     return "\n".join(lines)
 
 
@@ -153,7 +153,7 @@ def save(report: Report, folder: Path) -> list[Path]:
     """A file for each case that went wrong, to be run again."""
     folder.mkdir(parents=True, exist_ok=True)
     files = []
-    for name in list(dict.fromkeys(fault.case for fault in report.faults if fault.case in report.cases))[:MOST_SAVED]:
+    for name in list(dict.fromkeys(fault.case for fault in report.faults if fault.case in report.cases))[:MAX_SAVED]:
         case = report.cases[name]
         stored = plan_to_json(case) if isinstance(case, Plan) else body_to_json(case)
         stored["faults"] = [fault.what for fault in report.faults if fault.case == name]

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from tests.fuzz.plans import Event, Plan
 
-MOST_ROUNDS = 12
-MOST_TRIED = 48
+MAX_ROUNDS = 12
+MAX_TRIED = 48
 
 StillWrong = Callable[[Sequence[Plan]], Awaitable[list[bool]]]
 """Plays all plans, and says of each whether anything about it is wrong."""
@@ -37,8 +37,8 @@ def simpler(plan: Plan) -> Iterator[Plan]:
 
 async def shrunk(plan: Plan, still_wrong: StillWrong) -> Plan:
     """The smallest plan that was found, which goes wrong as well. All of a round are played together."""
-    for _ in range(MOST_ROUNDS):
-        tried = list(simpler(plan))[:MOST_TRIED]
+    for _ in range(MAX_ROUNDS):
+        tried = list(simpler(plan))[:MAX_TRIED]
         wrong = await still_wrong(tried) if tried else []
         found = next((one for one, bad in zip(tried, wrong, strict=True) if bad), None)
         if found is None:

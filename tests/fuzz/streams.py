@@ -11,7 +11,7 @@ from tests.fuzz.odd_streams import BODIES, CONTENT_TYPES, REASONS, RETRY_AFTERS,
 from tests.fuzz.plans import DONE, SSE, Ask, Event, Framing, Plan
 from tests.fuzz.stream_changes import CHANGES, Drawn, chunk_of
 
-MOST_REPEATED_BYTES = 4_000_000
+MAX_REPEATED_BYTES = 4_000_000
 texts = st.one_of(
     st.lists(st.sampled_from(WORDS), max_size=4).map("".join),
     st.text(st.characters(exclude_categories=["Cs"]), max_size=12),
@@ -59,7 +59,7 @@ def plans(draw: st.DrawFn) -> Plan:
         largest = max((len(event.data) for event in plan_events), default=0)
         repeat = (
             draw(st.integers(0, 5)),
-            min(draw(st.sampled_from((200, 3000))), MOST_REPEATED_BYTES // (largest + 1)),
+            min(draw(st.sampled_from((200, 3000))), MAX_REPEATED_BYTES // (largest + 1)),
         )
         notes.append("repeat")
     if framing in ("length", "gzip", "short_length") or repeat:

@@ -17,7 +17,7 @@ from tests.conformance.engines import Answer, answer, call
 from tests.fuzz.drawing import drawn
 from tests.fuzz.oracle import judge_text
 from tests.fuzz.plans import Plan
-from tests.fuzz.reference import MOST_CHARACTERS
+from tests.fuzz.reference import MAX_CHARACTERS
 from tests.fuzz.streams import plans
 from tests.fuzz.upstream import Upstream, case_prompt
 
@@ -38,7 +38,7 @@ async def _wrong(
         status, reason = "completed", got.finish.reason if got.finish else None
     except EngineError as error:
         status, reason, code = "failed", None, error.code
-    wrong = list(judge_text(plan, got.text[:MOST_CHARACTERS], status, reason))  # the bound is the worker's
+    wrong = list(judge_text(plan, got.text[:MAX_CHARACTERS], status, reason))  # the bound is the worker's
     return [f"{what} {code}".strip() for what in wrong]
 
 

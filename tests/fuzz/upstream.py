@@ -18,7 +18,7 @@ from tests.fuzz.plans import HOLD_S, Event, Plan, as_data
 CASE = re.compile(r"fuzz case (\w+-\d+)")
 ELSEWHERE = "ELSEWHERE"
 READ_TIMEOUT_S = 20.0
-MOST_BODY_BYTES = 64 * 1024 * 1024
+MAX_BODY_BYTES = 64 * 1024 * 1024
 
 
 def case_prompt(case: str, canary: str = "") -> str:
@@ -106,7 +106,7 @@ class Upstream:
         async with asyncio.timeout(READ_TIMEOUT_S):
             head = await reader.readuntil(b"\r\n\r\n")
             size = int((re.search(rb"(?i)content-length: *(\d+)", head) or [b"", b"0"])[1])
-            body = await reader.readexactly(min(size, MOST_BODY_BYTES))
+            body = await reader.readexactly(min(size, MAX_BODY_BYTES))
         if head.startswith(b"GET "):
             writer.write(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
             await writer.drain()

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-MOST_ANSWER_BYTES = 64 * 1024 * 1024
+MAX_ANSWER_BYTES = 64 * 1024 * 1024
 CONNECT_TIMEOUT_S = 20.0
 
 
@@ -68,7 +68,7 @@ class _Reading(asyncio.Protocol):
             self._on_data()
         if not self._head_end:
             self._read_head()
-        if (self._head_end and self._is_whole()) or len(self.data) > MOST_ANSWER_BYTES:
+        if (self._head_end and self._is_whole()) or len(self.data) > MAX_ANSWER_BYTES:
             self.over.set()
 
     def connection_lost(self, exc: Exception | None) -> None:

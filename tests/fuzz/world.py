@@ -17,7 +17,7 @@ SETTINGS = {
     "VERBATIM_API__CORS_ORIGINS": json.dumps([ALLOWED_ORIGIN]),
 }
 CONTEXT_TOKENS = 32_768
-MOST_OUTPUT_TOKENS = 16_384
+MAX_OUTPUT_TOKENS = 16_384
 FIRST_TOKEN_S, INTER_TOKEN_S, TOTAL_S = 3, 2, 20
 
 _MODEL = """
@@ -37,7 +37,7 @@ def models_toml(address: str, dead: str) -> str:
 
     def model(name: str, first: float, inter: float, total: float, context: int, at: str = address) -> str:
         return _MODEL.format(
-            id=name, address=at, context=context, most=MOST_OUTPUT_TOKENS, first=first, inter=inter, total=total
+            id=name, address=at, context=context, most=MAX_OUTPUT_TOKENS, first=first, inter=inter, total=total
         )
 
     return "".join(

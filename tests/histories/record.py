@@ -17,7 +17,7 @@ from tests.histories.history import HISTORIES, read_log, replayed, write_log
 from topics.catalogue import CONTROL, DEAD_LETTERS, catalogue
 from topics.log import Log, RawRecord
 
-MOST_BYTES = 2 * 1024 * 1024
+MAX_BYTES = 2 * 1024 * 1024
 _MACHINE = re.compile(rb"/(?:work|root|home|tmp|Users|var)/|vk_[A-Za-z0-9_-]{43}")
 
 
@@ -62,7 +62,7 @@ def _from_stack(state: Path | None) -> list[RawRecord]:
     finally:
         log.close()
     size = sum(len(raw.value or b"") for raw in records)
-    if size > MOST_BYTES:
+    if size > MAX_BYTES:
         raise SystemExit(f"{size:,} bytes are too many for the repository: record a smaller log")
     for raw in records:
         if raw.value is not None and (found := _MACHINE.search(raw.value)):

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 RELEASES = Path(__file__).parent / "recorded"
-MOST_BYTES = 1_500_000
+MAX_BYTES = 1_500_000
 # What a start writes anew, or is of that run alone.
 _LEFT_OUT = re.compile(
     r"(logs|run|faust|replay)/|status\.json|supervisor\.lock|session-secret|redis-password|redis/|triton/|kafka/(?!data/)"
@@ -45,7 +45,7 @@ def pack(state: Path, name: str, said: dict[str, Any]) -> None:
     with tarfile.open(file, "w:xz", preset=9) as archive:
         for path in _kept(state):
             archive.add(path, str(path.relative_to(state)), recursive=False, filter=_nobodys)
-    if (size := file.stat().st_size) > MOST_BYTES:
+    if (size := file.stat().st_size) > MAX_BYTES:
         raise SystemExit(f"{size:,} bytes are too many for the repository: record a smaller folder")
     (RELEASES / f"{name}.json").write_text(json.dumps(said, indent=1, sort_keys=True) + "\n")
 

@@ -23,7 +23,8 @@ from schemas.families import Family, R
 from schemas.outcome import Outcome
 from streams.conversation.agent import RECORDS as SAID
 from streams.conversation.agent import ConversationAgent, Said
-from streams.faust.agents import Consumption, Handler, OpenHandler, StreamMessage, consume
+from streams.faust.agents import Consumption, consume
+from streams.faust.handlers import Handler, OpenHandler, StreamMessage
 from streams.metering.agent import RECORDS as BILLED
 from streams.metering.agent import Metering
 from streams.watchdog.agent import RECORDS as WATCHED

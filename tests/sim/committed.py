@@ -13,7 +13,6 @@ from projections.rows import Erase
 from projections.versions import physical_name
 from schemas.codec import UndecodableRecord, decode
 from schemas.conversation import PromptSubmitted, RegenerateRequested
-from schemas.envelope import Position
 from schemas.generation import AttemptStarted, GenerationEnded, GenerationRecord, GenerationRequested, TokenChunk
 from schemas.outcome import Outcome
 from schemas.usage import UsageRecorded
@@ -65,7 +64,7 @@ class CommitWitness:
             self._begins(record)
             fold = self._folds.setdefault(generation_of(record), GenerationFold())
             was_open = not fold.finished
-            fold.apply(record, Position(0, message.partition(), message.offset()))
+            fold.apply(record, self._broker.topics.position(message.topic(), message.partition(), message.offset()))
             if isinstance(record, AttemptStarted) and fold.attempt_id == record.attempt_id:
                 self._first_seq[record.attempt_id] = fold.last_seq + 1
             if was_open and fold.finished:
@@ -138,7 +137,7 @@ class CommitWitness:
         return None
 
     def _projected(self, record: Any, message: MemoryMessage) -> str | None:
-        position = Position(0, message.partition(), message.offset())
+        position = self._broker.topics.position(message.topic(), message.partition(), message.offset())
         wanted = tuple(projection for projection in PROJECTIONS if message.topic() in projection.topics)
         rows = self._store.rows.rows()
         for version, change in fold_all(wanted, record, position):

@@ -90,6 +90,8 @@ class Plan:
     late_acks: float
     lost_acks: float
     lost_commits: float
+    grown: bool = False
+    """Whether the topics have an older epoch beside the one that is written."""
 
     @property
     def healed_at_s(self) -> float:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
@@ -24,6 +25,7 @@ GATE = "0..240"
 """177 and 231 showed faults of the product, since mended."""
 A_RUN_S = 60
 LOOKED_AT = 40
+GROWN_RUNS = 20
 
 
 def seeds(given: str) -> list[int]:
@@ -63,6 +65,13 @@ def test_a_schedule_keeps_every_promise(seed: int, seen: Path) -> None:
     verdict = judged(draw(seed))
     if seed < LOOKED_AT:
         write_private(seen / f"{seed}.json", json.dumps(reached(verdict.world)))
+    assert verdict.ok, f"seed {seed}: {len(verdict.violations)} violations, {len(verdict.troubles)} troubles"
+
+
+@pytest.mark.timeout(A_RUN_S)
+@pytest.mark.parametrize("seed", range(500, 500 + GROWN_RUNS))
+def test_a_schedule_on_topics_that_were_grown_keeps_every_promise(seed: int) -> None:
+    verdict = judged(replace(draw(seed), grown=True))
     assert verdict.ok, f"seed {seed}: {len(verdict.violations)} violations, {len(verdict.troubles)} troubles"
 
 

@@ -7,6 +7,7 @@ from random import Random
 
 from infra.models.catalogue import ModelCatalogue
 from tests.fakes.broker import MemoryBroker
+from tests.fakes.grown_topics import grown
 from tests.faults.evidence import Evidence
 from tests.sim.agent_processes import run_conversation, run_metering, run_projector, run_watchdog
 from tests.sim.api_process import ApiServer
@@ -39,6 +40,7 @@ class World:
         self.rng = Random(f"world {plan.seed}")
         self.loop = VirtualLoop(self.rng)
         topics = catalogue(token_chunk_partitions=plan.partitions)
+        topics = grown(topics) if plan.grown else topics
         self.broker = MemoryBroker(topics, self.loop.now_us)
         self.network = Network(
             self.loop,

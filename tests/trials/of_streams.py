@@ -8,7 +8,7 @@ from typing import Any
 from infra.clock import monotonic_s
 from tests.eventually import eventually
 from tests.fuzz.plans import DONE, Event, Plan, as_data
-from tests.fuzz.reference import MOST_CHARACTERS
+from tests.fuzz.reference import MAX_CHARACTERS
 from tests.fuzz.upstream import spoken
 from tests.trials.ground import HALF, STOP, Ground, counted, say, sent, told
 from tests.trials.trial import Result, trial
@@ -213,7 +213,7 @@ async def runs_away(ground: Ground) -> Result:
     later = await ground.stored(after.generation_id)
     size = len(stored.get("content") or "")
     right = all((one.status, one.reason) == ("completed", "length") and one.text == seen[0].text for one in seen)
-    right = right and 0 < size <= MOST_CHARACTERS and stored["content"] == seen[2].text
+    right = right and 0 < size <= MAX_CHARACTERS and stored["content"] == seen[2].text
     right = right and later["status"] == "completed"
     return Result(f"{told(seen)}; stored {stored.get('status')} {size}; next turn {later['status']}", right)
 

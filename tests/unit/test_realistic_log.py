@@ -17,7 +17,7 @@ from schemas.generation import GenerationRequested, TokenChunk
 from schemas.usage import UsageRecorded
 from streams.metering.reactor import usage_record
 from tests.realistic_log import Appended, records
-from tests.realistic_people import CANCELLED, COALESCED, MOST_TURNS, STATELESS
+from tests.realistic_people import CANCELLED, COALESCED, MAX_TURNS, STATELESS
 from topics.catalogue import (
     CONVERSATION_EVENTS,
     GENERATION_OUTCOMES,
@@ -120,7 +120,7 @@ def test_the_mix_is_as_stated(log: list[Appended]) -> None:
     alone = sum(prompt.kind == "stateless" for prompt in prompts)
     assert alone / (alone + kinds["ConversationStarted"]) == pytest.approx(STATELESS, abs=0.05)
     turns = Counter(prompt.conversation_id for prompt in prompts)
-    assert 1 in turns.values() and 5 < max(turns.values()) <= MOST_TURNS
+    assert 1 in turns.values() and 5 < max(turns.values()) <= MAX_TURNS
     written = [len(plain(prompt.content)) / 4 for prompt in prompts if prompt.content is not None]
     assert median(written) == pytest.approx(45, rel=0.25)
     answers = [a.record.usage.completion_tokens for a in of(log, GENERATION_OUTCOMES)]

@@ -90,11 +90,9 @@ def export_slice(
         run = _Run(log, draft, report, sum(max(0, upto[place] - since[place]) for place in upto))
         chooser = Chooser(selection, people)
         try:
-            # Epoch by epoch: so the records of a key stand in the slice in their order.
-            for part in _by_epoch(upto, topics):
-                for record in run.read(since, part):
-                    if chooser.wants(record) and (owner := owner_of(run.keep(record))) is not None:
-                        people.owners.add(owner)
+            for record in run.read(since, upto):
+                if chooser.wants(record) and (owner := owner_of(run.keep(record))) is not None:
+                    people.owners.add(owner)
             if selection.accounts:
                 accounts = {place: offset for place, offset in known.items() if place[0] == ACCOUNT_EVENTS}
                 for record in run.read({place: first[place] for place in accounts}, accounts):
@@ -141,14 +139,6 @@ def _people(log: Log, selection: Selection, first: Cut, known: Cut, report: Repo
         what = "none of these conversations is" if selection.conversations else "there is no conversation"
         raise SliceRefused(f"{what} of user {selection.user}: no slice was written")
     return People(frozenset(found))
-
-
-def _by_epoch(cut: Cut, topics: Mapping[str, Layout]) -> Iterator[Cut]:
-    """The parts of a cut, an epoch each, in the order of epochs."""
-    parts: dict[int, dict[tuple[str, int], int]] = {}
-    for (topic, partition), offset in cut.items():
-        parts.setdefault(topics[topic].epoch_of(partition), {})[topic, partition] = offset
-    return (parts[epoch] for epoch in sorted(parts))
 
 
 def _finished(layout: Layout, topic: str, writer: ContainerWriter) -> SliceFile:

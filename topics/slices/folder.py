@@ -14,7 +14,7 @@ from topics.log import RawRecord
 from topics.slices.container import checksum, read_container
 from topics.slices.entries import REPLAYED, TOPICS, Entry, entry_of, understood
 from topics.slices.errors import SliceRefused
-from topics.slices.manifest import MANIFEST, MOST_MANIFEST_BYTES, Manifest, SliceFile, parsed
+from topics.slices.manifest import MANIFEST, MAX_MANIFEST_BYTES, Manifest, SliceFile, parsed
 from topics.slices.references import owner_of
 
 
@@ -84,7 +84,7 @@ def _manifest(folder: Path) -> Manifest:
     try:
         if not folder.is_dir():
             raise SliceRefused(f"{folder} is not a folder: a slice is a folder with a {MANIFEST} in it")
-        if file.stat().st_size > MOST_MANIFEST_BYTES:
+        if file.stat().st_size > MAX_MANIFEST_BYTES:
             raise SliceRefused(f"{file} is too large for a manifest")
         return parsed(file.read_bytes(), str(file))
     except FileNotFoundError:

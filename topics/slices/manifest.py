@@ -19,7 +19,7 @@ from topics.slices.errors import SliceRefused
 MANIFEST = "manifest.json"
 FORMAT = "verbatim-slice"
 FORMAT_VERSION = 1
-MOST_MANIFEST_BYTES = 64 * 1024 * 1024
+MAX_MANIFEST_BYTES = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from topics.slices.target import Named, Plan
 
 _TIMEOUT_S = 60.0
 _FLUSH_S = 10.0
-_MOST_IN_FLIGHT = 2000
+_MAX_IN_FLIGHT = 2000
 
 
 class Appender(Protocol):
@@ -113,7 +113,7 @@ class Replay:
             self._stands(entry, self._plan.layouts[topic].position(partition, message.offset() or 0))
 
         value, key = encode(given), entry.key.encode()
-        self._await(_MOST_IN_FLIGHT)
+        self._await(_MAX_IN_FLIGHT)
         while True:
             try:
                 self._producer.produce(topic, value, key, partition, on_delivery=delivered, headers=headers)

@@ -6,7 +6,7 @@ import { oneLine } from './text.js';
 
 const PAGE = 40;
 const PATIENCE_MS = 200;
-const MOST_EMPTY_PAGES = 5;
+const MAX_EMPTY_PAGES = 5;
 
 export const conversations = signal([]);
 export const listState = signal({ loading: false, error: null, cursor: null, loaded: false });
@@ -76,7 +76,7 @@ export async function searchOn() {
   let results = cursor ? search.value.results : [];
   search.value = { ...search.value, loading: true, error: null };
   try {
-    for (let pages = 0; pages < MOST_EMPTY_PAGES; pages += 1) {
+    for (let pages = 0; pages < MAX_EMPTY_PAGES; pages += 1) {
       const more = cursor ? `&cursor=${encodeURIComponent(cursor)}` : '';
       const page = await get(`/api/v1/search?q=${encodeURIComponent(q.trim())}&limit=20${more}`, { signal: mine.signal });
       results = [...results, ...page.data];

@@ -4,8 +4,8 @@
 import { keepPositions, keptPositions } from './kept.js';
 
 const KEPT_MS = 60_000;
-const MOST_PLACES = 16;
-const MOST_GENERATIONS = 6;
+const MAX_PLACES = 16;
+const MAX_GENERATIONS = 6;
 const kept = keptPositions();
 const places = new Map(kept.places);
 const generations = new Map(kept.generations);
@@ -23,7 +23,7 @@ export function notePosition(header) {
       places.set(place[1], { offset, until });
     }
   }
-  if (header) keepPositions({ places: [...places].slice(-MOST_PLACES), generations: [...generations].slice(-MOST_GENERATIONS) });
+  if (header) keepPositions({ places: [...places].slice(-MAX_PLACES), generations: [...generations].slice(-MAX_GENERATIONS) });
 }
 
 export const noteGeneration = (id) => notePosition(`generation/${id}`);
@@ -32,6 +32,6 @@ export function position() {
   const now = Date.now();
   for (const [name, { until }] of places) if (until < now) places.delete(name);
   for (const [name, until] of generations) if (until < now) generations.delete(name);
-  const newest = [...places].slice(-MOST_PLACES).map(([name, { offset }]) => `${name}/${offset}`);
-  return [...newest, ...[...generations.keys()].slice(-MOST_GENERATIONS)].join(',');
+  const newest = [...places].slice(-MAX_PLACES).map(([name, { offset }]) => `${name}/${offset}`);
+  return [...newest, ...[...generations.keys()].slice(-MAX_GENERATIONS)].join(',');
 }

@@ -9,7 +9,7 @@ const SHORTEST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 8000;
 const HEARTBEAT_MS = 15_000;
 const SILENCE_MS = 3 * HEARTBEAT_MS;
-const MOST_TRIES = 120;
+const MAX_TRIES = 120;
 
 /**
  * onEvent({event, data, id}): each frame, once, in order. onState(state, error): 'connecting', 'open', 'reconnecting',
@@ -45,7 +45,7 @@ export function openStream({ url, method = 'GET', body, key, lastId, onEvent, on
           continue;
         }
         if (error && !error.retryable) return onState('failed', error);
-        if ((tries += 1) > MOST_TRIES) return onState('failed', error ?? gone());
+        if ((tries += 1) > MAX_TRIES) return onState('failed', error ?? gone());
         away(true);
         onState('reconnecting', error);
         await pause(Math.max((error?.retryAfterS ?? 0) * 1000, wait(tries)), control.signal);

@@ -10,7 +10,7 @@ import { normalised } from './text.js';
 const FLUSH_EVERY_MS = 30;
 const LONG_TAIL = 8_000;
 const LONG_TAIL_MS = 100;
-const MOST_OF_THE_TIME = 8;
+const MAX_OF_THE_TIME = 8;
 const SLOW_FRAME_MS = 25;
 const LONGEST_REST_MS = 150;
 const LONG_LINE = 2_000;
@@ -66,7 +66,7 @@ export class BlockStreamer {
     const tail = this.src.length - this.frozen;
     // A machine that is late with one frame gets time for others, and for the reader, before the next.
     const rest = this.took > SLOW_FRAME_MS ? Math.min(2 * this.took, LONGEST_REST_MS) : 0;
-    const least = this.fence || tail < LONG_TAIL ? 0 : Math.max(LONG_TAIL_MS, this.cost * MOST_OF_THE_TIME);
+    const least = this.fence || tail < LONG_TAIL ? 0 : Math.max(LONG_TAIL_MS, this.cost * MAX_OF_THE_TIME);
     if (now - this.flushedAt < Math.max(FLUSH_EVERY_MS, rest, least)) {
       this.frame = requestAnimationFrame((later) => this.onFrame(later));
       return;

@@ -8,7 +8,7 @@ import { LiveAnswer } from './live.js';
 import { toast } from './state.js';
 
 const PAGE = 60;
-const MOST_PAGES_TO_FIND = 20;
+const MAX_PAGES_TO_FIND = 20;
 const tabs = 'BroadcastChannel' in globalThis ? new BroadcastChannel('verbatim-turns') : null;
 
 export class Thread {
@@ -47,7 +47,7 @@ export class Thread {
       const page = await get(this.path(at ? `&through=${at}` : ''));
       if (this.loader !== mine) return;
       this.show(page, []);
-      for (let pages = 0; at && pages < MOST_PAGES_TO_FIND && this.nextBefore.value; pages += 1) {
+      for (let pages = 0; at && pages < MAX_PAGES_TO_FIND && this.nextBefore.value; pages += 1) {
         if (this.messages.value.some((each) => each.id === at)) break;
         await this.loadEarlier();
         if (this.loader !== mine) return;

@@ -18,7 +18,7 @@ from topics.dead_letter_index import Listed
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _WIDTH = 160
-_MOST_REASON = 100
+_MAX_REASON = 100
 
 
 def as_row(letter: Listed) -> dict[str, Any]:
@@ -51,7 +51,7 @@ def print_list(letters: list[Listed]) -> None:
         table.add_column(column, overflow="fold")
     for letter in letters:
         row = as_row(letter)
-        reason = one_line(f"{letter.error_type}: {letter.reason}")[:_MOST_REASON]
+        reason = one_line(f"{letter.error_type}: {letter.reason}")[:_MAX_REASON]
         table.add_row(letter.id, row["state"], row["parked_at"], one_line(letter.consumer), letter.source, reason)
     console = Console(highlight=False, markup=False)
     if not console.is_terminal:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from topics.slices.selection import Selection
 
 INTERRUPTED = 130
-_MOST_ID = 200
+_MAX_ID = 200
 
 
 def register(app: typer.Typer) -> None:
@@ -138,7 +138,7 @@ def _selection(asked: dict[str, Any], there: dict[str, int]) -> Selection:
         if (beyond := asked["partitions"][-1]) >= widest:
             raise UserError(f"there is no partition {beyond}: these topics have at most {widest}, counted from 0")
     for identity in [*asked["conversations"], *([asked["user"]] if asked["user"] else [])]:
-        if not identity or len(identity) > _MOST_ID or identity != one_line(identity):
+        if not identity or len(identity) > _MAX_ID or identity != one_line(identity):
             raise UserError(f"{one_line(identity)[:60]!r} is not the id of a conversation or user")
     return Selection(
         frozenset(asked["conversations"]),

@@ -13,7 +13,7 @@ from infra.cli.terminal import UserError, one_line
 
 MEDIA_TYPE = "application/vnd.schemaregistry.v1+json"
 _ANSWER_S = 15.0
-_MOST_BYTES = 16 * 1024 * 1024
+_MAX_BYTES = 16 * 1024 * 1024
 
 
 class HttpRegistry:
@@ -49,7 +49,7 @@ class HttpRegistry:
             sent = None if body is None else json.dumps(body).encode()
             connection.request(method, f"{self._base}{path}", sent, self._headers)
             answer = connection.getresponse()
-            raw = answer.read(_MOST_BYTES)
+            raw = answer.read(_MAX_BYTES)
             status = answer.status
         except (OSError, http.client.HTTPException) as error:
             raise UserError(f"the registry at {self.name} does not answer: {one_line(str(error))[:200]}") from None

@@ -29,7 +29,7 @@ from topics.cuts import TopicPartition
 from topics.log import Log, RawRecord
 from topics.scan import generation_of
 
-MOST_FRAMES = 1000
+MAX_FRAMES = 1000
 _OF_A_GENERATION = (AttemptStarted, TokenChunk, AttemptEnded, GenerationEnded)
 _OUTCOMES = (GenerationCompleted, GenerationFailed, GenerationCancelled, GenerationRefused)
 
@@ -103,8 +103,8 @@ def frames_of(source: Source, frames: Frames, times_us: list[int], after: int) -
     if after < 0:
         yield source.started_at_us, frames.start(turn, source.started_at_us)
         after = 0
-    for first in range(after, len(pieces), MOST_FRAMES):
-        stop = min(first + MOST_FRAMES, len(pieces))
+    for first in range(after, len(pieces), MAX_FRAMES):
+        stop = min(first + MAX_FRAMES, len(pieces))
         yield from zip(times_us[first:stop], frames.chunks(pieces, first, stop), strict=True)
     if ending is not None and after <= len(pieces):
         yield ending.at_us, frames.end(ending, len(pieces) + 1)

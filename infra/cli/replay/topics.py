@@ -17,13 +17,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class TopicLine:
-    """A topic. `retention_ms` -1: for ever. `bytes` on disk: None if the broker is not this stack's own.
+    """A topic. `epochs`: the partitions of each. `retention_ms` -1: for ever. `bytes` on disk: None if the broker is
+    not this stack's own.
 
     Of a topic that no catalogue of this installation has, `key`, `written_by` and `types` are empty.
     """
 
     name: str
     partitions: int
+    epochs: tuple[int, ...]
     retention_ms: int | None
     records: int
     bytes: int | None
@@ -63,7 +65,8 @@ def _lines(state: Path | None) -> list[TopicLine]:
     log = Log(properties)
     try:
         with log_errors():
-            there = log.topics()
+            layouts = log.layouts()
+            there = {name: layout.partitions for name, layout in layouts.items()}
             first, end = log.held(there)
             retention = retention_of(properties, sorted(there))
     finally:
@@ -75,7 +78,8 @@ def _lines(state: Path | None) -> list[TopicLine]:
         types = () if spec is None else tuple(sorted(kind.__name__ for kind in spec.record_types))
         key, writer = ("", "") if spec is None else (spec.key, spec.written_by)
         size = _bytes(settings, name, partitions)
-        lines.append(TopicLine(name, partitions, retention.get(name), held, size, key, writer, types))
+        epochs = tuple(len(span) for span in layouts[name].spans())
+        lines.append(TopicLine(name, partitions, epochs, retention.get(name), held, size, key, writer, types))
     return lines
 
 
@@ -124,7 +128,7 @@ def _show(lines: list[TopicLine], as_json: bool) -> None:
         )
         rows.add_row(
             line.name,
-            str(line.partitions),
+            " + ".join(map(str, line.epochs)),
             kept,
             f"{line.records:,}",
             size(line.bytes),

@@ -49,6 +49,7 @@ FAUST = {
     "projections": "infra.processes.projector",
     "watchdog": "infra.processes.watchdog",
 }
+OPTIONAL = {"metering": "infra.processes.metering"}
 SETTINGS_OF_API = {"VERBATIM_API__HEARTBEAT_S": "0.5", "VERBATIM_API__READ_WAIT_S": "2"}
 GRACE_S = 0.3
 READY_S = 200.0
@@ -86,8 +87,9 @@ class Whole:
             "VERBATIM_API__DISCONNECT_GRACE_S": str(GRACE_S),
         }
         role = name.partition("-")[0]
-        if role in FAUST:
-            made = StreamProcess.agent(FAUST[role], self.settings, self.folder, name, given | env)
+        agents = FAUST | OPTIONAL
+        if role in agents:
+            made = StreamProcess.agent(agents[role], self.settings, self.folder, name, given | env)
         else:
             module = f"infra.processes.{role}"
             if role == "api":

@@ -25,7 +25,7 @@ from topics.producer import LogProducer
 TOPIC = os.environ["PROBE_TOPIC"]
 NOTES = Path(os.environ["PROBE_NOTES"])
 USERS: Family[UserCreated] = Family(UserCreated)
-MOST_IN_FLIGHT = int(os.environ.get("PROBE_IN_FLIGHT", "1"))
+MAX_IN_FLIGHT = int(os.environ.get("PROBE_IN_FLIGHT", "1"))
 
 
 class _Wrong(Exception):
@@ -66,7 +66,7 @@ async def _opened(_: LogProducer) -> AsyncIterator[Handler[UserCreated]]:
 
 def probe(settings: Settings) -> StreamApp:
     app = make_app(os.environ["PROBE_NAME"], settings)
-    run_agent(app, (TOPIC,), USERS, _opened, most_in_flight=MOST_IN_FLIGHT)
+    run_agent(app, (TOPIC,), USERS, _opened, most_in_flight=MAX_IN_FLIGHT)
     return app
 
 

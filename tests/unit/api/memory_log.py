@@ -121,7 +121,7 @@ class MemoryLog:
                 self._held.append((on_batch, record))
             elif tailed == topic:
                 self._deliver(on_batch, record)
-        return Position(0, partition, record.at[2])
+        return TOPICS.position(topic, partition, record.at[2])
 
     def _deliver(self, on_batch: Callable[[Iterable[MemoryRecord]], None], record: MemoryRecord) -> None:
         on_batch([record])
@@ -137,13 +137,13 @@ class MemoryLog:
         for record in self.partitions.get((TOKEN_CHUNKS, tail.partition), [])[tail.offset : stop]:
             event = TOKEN_CHUNKS.decode(record.value())
             if record.key() == conversation_id.encode() and generation_of(event) == generation_id:
-                fold.apply(event, Position(0, tail.partition, record.offset()))
+                fold.apply(event, Position(tail.epoch, tail.partition, record.offset()))
         return fold
 
     def all_of(self, topic: str) -> list[tuple[Any, Position]]:
         """Every record of a topic with its place, partition after partition."""
         return [
-            (decode(record.value()), Position(0, partition, record.offset()))
+            (decode(record.value()), TOPICS.position(name, partition, record.offset()))
             for (name, partition), records in sorted(self.partitions.items())
             if name == topic
             for record in records

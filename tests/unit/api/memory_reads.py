@@ -17,6 +17,7 @@ from projections.messages.queries import MessagePage
 from projections.messages.rows import MessageRow, Status
 from projections.messages.text_queries import TextPage
 from projections.messages.turns import TurnPlace
+from projections.order import order_key
 from schemas.conversation import (
     ConversationDeleted,
     ConversationRenamed,
@@ -82,7 +83,7 @@ class MemoryReads(MemoryAccounts):
         if self._deleted(conversation_id):
             return None
         said = [
-            at.offset for event, at in self._events(CONVERSATION_EVENTS) if event.conversation_id == conversation_id
+            order_key(at) for event, at in self._events(CONVERSATION_EVENTS) if event.conversation_id == conversation_id
         ]
         return min(said, default=None)
 
@@ -162,7 +163,7 @@ class MemoryReads(MemoryAccounts):
         ended = {outcome.turn.generation_id: at for outcome, at in self._events(GENERATION_OUTCOMES)}
         found = [
             TurnPlace(
-                at.offset,
+                order_key(at),
                 event.generation_id,
                 self._log.partitions[CONVERSATION_EVENTS, at.partition][at.offset].at_ms * 1000,
                 self._ended_us(ended.get(event.generation_id)),

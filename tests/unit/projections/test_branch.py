@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from hypothesis import given
 from hypothesis import strategies as st
 
-from projections.messages.branch import MOST_SIBLINGS, BranchWalk, TurnIds
+from projections.messages.branch import MAX_SIBLINGS, BranchWalk, TurnIds
 from tests.fakes.naive_branch import naive_branch
 
 
@@ -137,7 +137,7 @@ def test_a_family_of_many_shows_those_around_the_message() -> None:
         walk = BranchWalk(asked, None, None, 60)
         walked(turns, walk, [])
         (prompt, _) = walk.page()
-        assert prompt.siblings == tuple(f"p{n}" for n in range(first, first + MOST_SIBLINGS))
+        assert prompt.siblings == tuple(f"p{n}" for n in range(first, first + MAX_SIBLINGS))
 
 
 def test_a_parent_that_is_missing_or_not_older_ends_the_branch() -> None:

@@ -139,7 +139,7 @@ async def test_what_one_projection_cannot_take_is_the_others_all_the_same() -> N
 
 
 async def test_taking_waits_while_too_much_is_queued(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MOST_WAITING", 3)
+    monkeypatch.setattr(module, "MAX_WAITING", 3)
     writer = GatedWriter()
     async with running(writer) as projector:
         writer.gate.clear()

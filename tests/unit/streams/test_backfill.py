@@ -18,7 +18,7 @@ from schemas.usage import UsageRerated
 from streams.backfill.backfill_log import BackfillLog, read_backfill_log
 from streams.backfill.processors import REPRICE, repricing_of, repricing_text
 from streams.backfill.reactor import Left, Repricing, Unprocessable, reprice
-from streams.backfill.running import MOST_REASONS, begin, run
+from streams.backfill.running import MAX_REASONS, begin, run
 from tests.fakes.projection_logs import PRICE, outcome, prompt, turn_of
 from topics.catalogue import GENERATION_OUTCOMES, SHADOW_LOG, SHADOW_RECORDS, catalogue
 from topics.cuts import Cut
@@ -209,10 +209,10 @@ def test_strict_refuses_what_would_be_left_and_not_what_is_as_due() -> None:
 
 
 def test_reasons_are_bounded() -> None:
-    world = World([(0, encode(ended(str(n), model=f"m{n}"))) for n in range(MOST_REASONS + 5)])
+    world = World([(0, encode(ended(str(n), model=f"m{n}"))) for n in range(MAX_REASONS + 5)])
     world.begin("{}")
     left = world.run(10, -1).left
-    assert len(left) == MOST_REASONS + 1 and left["other reasons"] == 5
+    assert len(left) == MAX_REASONS + 1 and left["other reasons"] == 5
 
 
 def test_of_two_that_begin_one_backfill_the_first_counts() -> None:

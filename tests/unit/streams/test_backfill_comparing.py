@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schemas.codec import encode
 from schemas.envelope import Envelope, Position
 from schemas.price import Usage
 from schemas.usage import UsageEntry, UsageRecorded, UsageRerated
-from streams.backfill.comparing import Comparison, Sum, month_of
+from streams.backfill.comparing import Comparison, Sum, month_of, read_on
+from topics.catalogue import USAGE_RECORDS
+from topics.cuts import Cut
+from topics.log import RawRecord
 
 AT_US = 1_763_700_000_000_000
 USAGE = Usage(3, 2, 0)
@@ -120,3 +126,23 @@ def _counts(ledger: list[UsageEntry], generation: str) -> int:
 def test_months_are_utc_and_of_impossible_times_there_is_none() -> None:
     assert month_of(AT_US) == "2025-11"
     assert month_of(1 << 62) == "?"
+
+
+class LedgerOf:
+    """A log whose ledger holds one record, in a partition of a later epoch."""
+
+    def __init__(self, record: UsageEntry, partition: int) -> None:
+        self._raw = RawRecord(USAGE_RECORDS, partition, 0, AT_US // 1000, b"u", encode(record))
+
+    def read(self, start: Cut, stop: Cut) -> Iterator[list[RawRecord]]:
+        yield [self._raw]
+
+
+def test_what_stands_in_a_partition_that_came_after_the_cut_is_new() -> None:
+    """The ledger was grown since the comparison: another backfill's record there has overtaken this one."""
+    log: Any = LedgerOf(rerated(1, 7, "other"), 5)
+    with Comparison("fix") as comparison:
+        comparison.take_shadow(rerated(1, 9), 0)
+        since = {(str(USAGE_RECORDS), partition): 10 for partition in range(2)}
+        read_on(log, comparison, {}, {}, since=since, report=lambda _: None, check=lambda: None)
+        assert comparison.overtaken == {"other"}

@@ -18,7 +18,8 @@ from schemas.families import Family
 from schemas.registry import registered_schemas
 from streams.errors import GaveUp, Poison, Retry
 from streams.faust import agents
-from streams.faust.agents import Consumption, Source, consume
+from streams.faust.agents import Consumption, consume
+from streams.faust.handlers import Source
 from topics.dead_letters import MAX_KEY_BYTES, PoisonRun
 from topics.errors import LogUnavailable, RecordRefused, TooMuchPoison
 from topics.topic import R, Topic

@@ -14,7 +14,7 @@ from schemas.dead_letter import DeadLetter
 from schemas.envelope import Sealed
 from schemas.generation import GenerationEnded
 from schemas.price import Price
-from streams.faust.agents import Source
+from streams.faust.handlers import Source
 from streams.watchdog.agent import Watchdog
 from streams.watchdog.reactor import OpenTurns, expiry
 from tests.unit.streams.commands import CAUSE, NOW_US, prompt

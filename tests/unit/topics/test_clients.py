@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from concurrent.futures import Future
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, ClassVar, cast
 
@@ -19,6 +21,7 @@ from topics.naming import Names
 from topics.prefixed import PrefixedAdmin, PrefixedConsumer, PrefixedProducer
 
 OURS = Names("a")
+ROOT = Path(__file__).parents[3]
 
 
 class FakeConsumer:
@@ -161,3 +164,17 @@ def test_what_became_of_commits_is_told_by_our_names(monkeypatch: pytest.MonkeyP
     refused = SimpleNamespace(topic="a_control", partition=2, offset=3, error=away)
     made[0]["on_commit"](None, [TopicPartition("a_token-chunks", 1, 8), refused])
     assert told == [(None, TOKEN_CHUNKS, 1, 8), (away, CONTROL, 2, 3)]
+
+
+def test_every_client_of_ours_is_made_in_one_place() -> None:
+    """One made elsewhere would use names without the prefix: those of another installation."""
+    made = re.compile(r"(?<![\w.])(Consumer|Producer|AdminClient)\(")
+    rooms = ("api", "inference_workers", "infra", "projections", "streams", "topics")
+    found = {
+        str(file.relative_to(ROOT))
+        for room in rooms
+        for file in (ROOT / room).rglob("*.py")
+        if "confluent_kafka" in (text := file.read_text()) and made.search(text)
+    }
+    # The health check asks for the brokers alone, and knows no topic.
+    assert found == {"topics/clients.py", "infra/stack/health.py"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from random import Random
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from tests.archived import flat, memory_archive
 from topics.archive.reading import SegmentArchive
 from topics.archive.writing import archive_records
+from topics.epochs import Layout, Mark
 from topics.errors import FatalLogError, LogUnavailable, OutOfRange
 from topics.log import Log, RawRecord
 
@@ -67,6 +69,12 @@ class ScriptedConsumer:
     retention: list[list[int]] = field(default_factory=list)
     """Of each partition what its first offset becomes, one after another, at any moment."""
     fails_with: int | None = None
+    seams: tuple[int, ...] = ()
+
+    def list_topics(self, timeout: float) -> Any:
+        marks = [Mark(TOPIC, epoch, first).name for epoch, first in enumerate(self.seams, 1)]
+        counts = {TOPIC: len(self.high), **dict.fromkeys(marks, 1)}
+        return SimpleNamespace(topics={name: SimpleNamespace(partitions=range(n)) for name, n in counts.items()})
 
     def __post_init__(self) -> None:
         self.low = [0] * len(self.high)
@@ -144,6 +152,18 @@ def test_every_record_of_the_span_comes_once_and_in_order(consumer: ScriptedCons
     for (_, n), until in stop.items():
         assert [r for r in records if r.partition == n] == expected(consumer, n, start[TOPIC, n], until)
     assert consumer.at == {}
+
+
+@given(consumers(retention=False), st.data())
+def test_an_older_epoch_is_read_before_a_newer_one(consumer: ScriptedConsumer, data: st.DataObject) -> None:
+    consumer.seams = tuple(sorted(data.draw(st.sets(st.integers(1, max(len(consumer.high) - 1, 1)), max_size=2))))
+    consumer.seams = tuple(seam for seam in consumer.seams if seam < len(consumer.high))
+    stop = {(TOPIC, n): end for n, end in enumerate(consumer.high)}
+    records = flat(opened(consumer, None).read({}, stop))
+    epochs = [Layout(len(consumer.high), consumer.seams).epoch_of(record.partition) for record in records]
+    assert epochs == sorted(epochs)
+    for n, end in enumerate(consumer.high):
+        assert [r for r in records if r.partition == n] == expected(consumer, n, 0, end)
 
 
 @given(consumers(retention=True), st.data())

@@ -6,7 +6,7 @@ import { EventRow, RunRow, TurnRow } from './event_row.js';
 import { promptsOf, rowsOf, settled, windowOf } from './rows.js';
 
 const SHOWN = 200;
-const MOST_SHOWN = 600;
+const MAX_SHOWN = 600;
 
 /** `view`: {filter, open, toggle, choose, travel, wanted}: signals and what the rows do; `chosen`: the turn on top. */
 export function EventList({ log, view, chosen }) {
@@ -52,7 +52,7 @@ export function EventList({ log, view, chosen }) {
     hold();
     const stay = anchored(scroller.current);
     if (from === 0) await log.loadEarlier();
-    if (most < MOST_SHOWN) setMost(most + SHOWN);
+    if (most < MAX_SHOWN) setMost(most + SHOWN);
     else setEndKey(rows[to - 1 - SHOWN].key); // as many at the other end are let go
     stay();
   };

@@ -9,12 +9,12 @@ import { COMMANDS } from './rows.js';
 import { whileSeen } from './seen.js';
 
 const PAGE = 500;
-const MOST_EVENTS = 20_000;
+const MAX_EVENTS = 20_000;
 const FLUSH_MS = 250;
 const LARGEST_PAGE = 1000;
-const MOST_PAGES_OF_ONE = 20;
-const MOST_EMPTY_PAGES = 5;
-const MOST_ASKED = 100;
+const MAX_PAGES_OF_ONE = 20;
+const MAX_EMPTY_PAGES = 5;
+const MAX_ASKED = 100;
 
 export class EventLog {
   constructor(conversationId) {
@@ -90,7 +90,7 @@ export class EventLog {
     for (let pages = 1; ; pages += 1) {
       const page = await get(this.path(`limit=${PAGE}${cursor && `&before=${encodeURIComponent(cursor)}`}`), { signal: abort });
       first ??= page;
-      if (page.data.length > 0 || !page.nextBefore || pages === MOST_EMPTY_PAGES) return { ...page, asOf: first.asOf };
+      if (page.data.length > 0 || !page.nextBefore || pages === MAX_EMPTY_PAGES) return { ...page, asOf: first.asOf };
       cursor = page.nextBefore;
     }
   }
@@ -129,7 +129,7 @@ export class EventLog {
       event.asOf = this.asOf = cutWith(this.asOf, event);
       newest.push(event);
     }
-    if (newest.length > MOST_EVENTS) return void this.load();
+    if (newest.length > MAX_EVENTS) return void this.load();
     this.shrink();
     this.publish();
   }
@@ -162,7 +162,7 @@ export class EventLog {
     if (!oldest || !this.nextBefore.peek() || COMMANDS.includes(oldest.type) || this.asked.peek().has(oldest.generationId)) return;
     const { generationId } = oldest;
     const page = await get(this.path(`types=${COMMANDS}&generation=${encodeURIComponent(generationId)}&limit=1`), { signal: abort }).catch(() => null);
-    if (page?.data.length) this.asked.value = new Map([...this.asked.peek(), [generationId, page.data[0]]].slice(-MOST_ASKED));
+    if (page?.data.length) this.asked.value = new Map([...this.asked.peek(), [generationId, page.data[0]]].slice(-MAX_ASKED));
   }
 
   /** All events of one generation, oldest first, whether they are on the page or not. Raises ApiError. */
@@ -180,7 +180,7 @@ export class EventLog {
   async readAllOf(generationId) {
     let events = [];
     let before = '';
-    for (let pages = 0; pages < MOST_PAGES_OF_ONE; pages += 1) {
+    for (let pages = 0; pages < MAX_PAGES_OF_ONE; pages += 1) {
       const page = await get(this.path(`limit=${LARGEST_PAGE}&generation=${encodeURIComponent(generationId)}${before}`));
       events = [...page.data, ...events];
       if (!page.nextBefore) break;
@@ -202,7 +202,7 @@ export class EventLog {
   }
 
   shrink() {
-    while (this.segments.length > 1 && this.known.size > MOST_EVENTS) {
+    while (this.segments.length > 1 && this.known.size > MAX_EVENTS) {
       const [oldest] = this.segments.splice(0, 1);
       for (const event of oldest.events) this.known.delete(event.key);
       this.nextBefore.value = oldest.before;

@@ -7,16 +7,16 @@ import { Payload } from './payload.js';
 import { after, duration } from './units.js';
 
 const ROW_PX = 26;
-const MOST_ROWS = 9;
+const MAX_ROWS = 9;
 const BEYOND = 6;
 
 export function RunView({ chunks, travel }) {
   const [top, setTop] = useState(0);
   const [chosen, setChosen] = useState(null);
   const first = Math.max(0, Math.floor(top / ROW_PX) - BEYOND);
-  const shown = chunks.slice(first, first + MOST_ROWS + 2 * BEYOND);
+  const shown = chunks.slice(first, first + MAX_ROWS + 2 * BEYOND);
   const step = (event) => {
-    const by = { ArrowDown: 1, ArrowUp: -1, PageDown: MOST_ROWS, PageUp: -MOST_ROWS, Home: -Infinity, End: Infinity }[event.key];
+    const by = { ArrowDown: 1, ArrowUp: -1, PageDown: MAX_ROWS, PageUp: -MAX_ROWS, Home: -Infinity, End: Infinity }[event.key];
     if (by === undefined) return;
     event.preventDefault();
     const at = Math.min(chunks.length - 1, Math.max(0, chunks.indexOf(chosen) + by));
@@ -27,7 +27,7 @@ export function RunView({ chunks, travel }) {
   };
   return html`<div class="run">
     <p class="run-said">${figures(chunks)}</p>
-    <div class="run-scroller" tabindex="0" role="listbox" aria-label="Token chunks" aria-activedescendant=${chosen && shown.includes(chosen) ? idOf(chosen) : undefined} style=${{ height: `${Math.min(MOST_ROWS, chunks.length) * ROW_PX + 2}px` }}
+    <div class="run-scroller" tabindex="0" role="listbox" aria-label="Token chunks" aria-activedescendant=${chosen && shown.includes(chosen) ? idOf(chosen) : undefined} style=${{ height: `${Math.min(MAX_ROWS, chunks.length) * ROW_PX + 2}px` }}
       onScroll=${(event) => setTop(event.currentTarget.scrollTop)} onKeyDown=${step}>
       <div class="run-all" role="presentation" style=${{ height: `${chunks.length * ROW_PX}px` }}>
         <div role="presentation" style=${{ transform: `translateY(${first * ROW_PX}px)` }}>${shown.map((event, at) => html`<div key=${event.key} id=${idOf(event)} class=${`chunk ${event === chosen ? 'chosen' : ''}`} role="option" aria-selected=${event === chosen}

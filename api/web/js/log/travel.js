@@ -7,7 +7,7 @@ import { newestBranch, textBelow, withoutChunks } from './branch.js';
 import { clock, inWords } from './units.js';
 
 const PATIENCE_MS = 120;
-const MOST_KEPT = 30;
+const MAX_KEPT = 30;
 
 export class Travel {
   constructor(conversationId, log) {
@@ -85,7 +85,7 @@ export class Travel {
     const cut = withoutChunks(event.asOf);
     if (!this.kept.has(cut)) {
       const then = await get(`/api/v1/conversations/${this.conversationId}?as_of=${encodeURIComponent(event.asOf)}`, { signal: abort });
-      if (this.kept.size >= MOST_KEPT) this.kept.delete(this.kept.keys().next().value);
+      if (this.kept.size >= MAX_KEPT) this.kept.delete(this.kept.keys().next().value);
       this.kept.set(cut, then.messages);
     }
     return this.kept.get(cut);

@@ -10,7 +10,7 @@ import { duration } from './units.js';
 
 const PATIENCE_MS = 250;
 const AGAIN_MS = 1000;
-const MOST_TRIES = 8;
+const MAX_TRIES = 8;
 const none = { timeline: null, error: null };
 
 /** `generationId`: the turn that is shown; `prompt`: what it asks; `replaying`: signal of the Replay there is, or null. */
@@ -35,7 +35,7 @@ export function Turn({ log, generationId, prompt, view, replaying }) {
         setFound({ timeline: found, error: null });
       } catch (failure) {
         if (control.signal.aborted) return;
-        if (failure.retryable && tries < MOST_TRIES) timer = setTimeout(() => setTries(tries + 1), AGAIN_MS);
+        if (failure.retryable && tries < MAX_TRIES) timer = setTimeout(() => setTries(tries + 1), AGAIN_MS);
         else setFound((before) => ({ ...before, error: failure }));
       }
     }, asked.current ? PATIENCE_MS : 0);

@@ -73,7 +73,7 @@ def test_a_damaged_frame_is_told(block: bytes) -> None:
 
 
 def test_a_frame_without_end_is_not_kept_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(chat_wire, "MOST_FRAME_BYTES", 100)
+    monkeypatch.setattr(chat_wire, "MAX_FRAME_BYTES", 100)
     reader = FrameReader()
     reader.feed(b"x" * 100)
     with pytest.raises(BadStream):

