@@ -48,6 +48,7 @@ def running_servers(state: Path, *arguments: str, kept: bool = True) -> Iterator
 
     Not `kept`: nobody will look at `state` again, so they are killed, which takes a moment instead of ten seconds.
     """
+    arguments = arguments if kept else (*arguments, "--passing")
     output = state.with_name(f"{state.name}.out")
     with output.open("wb") as file:
         command = [sys.executable, "-m", "infra.stack.servers", "--state", str(state), *arguments]

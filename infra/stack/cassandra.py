@@ -30,6 +30,9 @@ _OPENED = {
 
 COLLECTOR = "-XX:+UseG1GC"
 
+PASSING = ("-Dcassandra.test.flush_local_schema_changes=false",)
+"""For a node whose data nobody reads after its end: changes of tables are not flushed to the disk one by one."""
+
 LOGBACK = """\
 <configuration scan="false">
   <shutdownHook class="ch.qos.logback.core.hook.DefaultShutdownHook"/>

@@ -40,8 +40,13 @@ def plan_servers(
     say: Say,
     models: Path = triton.MODELS,
     external: frozenset[str] | None = None,
+    *,
+    passing: bool = False,
 ) -> tuple[Server, ...]:
-    """The four servers. `settings` already holds their addresses; `external` names those not to start."""
+    """The four servers. `settings` already holds their addresses; `external` names those not to start.
+
+    `passing`: nobody reads their data after their end, so Cassandra may lose tables when it is killed.
+    """
     elsewhere = external_servers(settings) if external is None else external
     healths: dict[str, Health] = {
         "cassandra": CassandraHealth(settings.cassandra),
@@ -53,7 +58,8 @@ def plan_servers(
     def describe_cassandra() -> ChildSpec:
         java, jars = chosen_java(settings.servers.java, os.environ), class_path("cassandra", cache_dir(), say)
         archive = archive_options(java, "cassandra", jars, cassandra.COLLECTOR, cache_dir(), say)
-        return cassandra.spec(java, layout, ports, jars, archive, healths["cassandra"])
+        options = (*archive, *(cassandra.PASSING if passing else ()))
+        return cassandra.spec(java, layout, ports, jars, options, healths["cassandra"])
 
     def describe_kafka() -> ChildSpec:
         java, jars = chosen_java(settings.servers.java, os.environ), class_path("kafka", cache_dir(), say)

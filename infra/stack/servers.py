@@ -1,5 +1,7 @@
 """Only the four servers, in the foreground: `python -m infra.stack.servers --state DIR [--triton-models DIR]`.
 
+`--passing`: nobody reads their data after their end; tables are made faster, and may be lost with a kill.
+
 For developing and testing one part against real servers. Writes DIR/stack.json like `./verbatim up`; SIGTERM or
 Ctrl-C stops everything.
 """
@@ -26,7 +28,7 @@ from infra.stack.snapshot import Snapshot
 from infra.stack.supervisor import Supervisor
 
 
-async def run_servers(settings: Settings, layout: Layout, models: Path) -> None:
+async def run_servers(settings: Settings, layout: Layout, models: Path, *, passing: bool) -> None:
     """Start the servers and keep them until SIGTERM or SIGINT. Raises StackError when one does not start."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -36,7 +38,7 @@ async def run_servers(settings: Settings, layout: Layout, models: Path) -> None:
         ports = assign(PORT_NAMES, layout.ports_file, layout.stack_id())
         resolved = with_local_addresses(settings, ports, redis_password(layout))
         external = external_servers(settings)
-        servers = plan_servers(resolved, layout, ports, _say, models, external)
+        servers = plan_servers(resolved, layout, ports, _say, models, external, passing=passing)
         supervisor = Supervisor(resolved, layout, (), Preparations(), _Lines().show)
         await supervisor.run(servers, stop, lambda _key: print(f"ready: {layout.stack_file}", flush=True))
 
@@ -63,11 +65,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m infra.stack.servers", description=__doc__)
     parser.add_argument("--state", type=Path, required=True)
     parser.add_argument("--triton-models", type=Path, default=triton.MODELS)
+    parser.add_argument("--passing", action="store_true")
     arguments = parser.parse_args()
     configure("servers", "warning")
     layout, models = Layout.at(arguments.state), arguments.triton_models.absolute()
     try:
-        asyncio.run(run_servers(load(state=arguments.state), layout, models))
+        asyncio.run(run_servers(load(state=arguments.state), layout, models, passing=arguments.passing))
     except (StackError, SettingsError) as error:
         sys.exit(str(error))
 

@@ -14,6 +14,7 @@ pytestmark = pytest.mark.timeout(300)
 PROMISES = 9
 
 
+@pytest.mark.slow("a process is killed under an answer of seconds")
 @pytest.mark.parametrize("role", ["worker", "api"])
 def test_an_answer_goes_on(stack: Stack, role: str) -> None:
     victim = stack.pid(role)

@@ -44,6 +44,7 @@ def test_poison_is_parked_and_the_partition_moves_on(stack: Stack, client: Clien
     assert all("schema id" in record["reason"] for record in records)
 
 
+@pytest.mark.slow("the broker is killed and comes back")
 def test_a_broker_that_is_away_is_a_503_that_says_what_to_do(stack: Stack, client: Client) -> None:
     conversation = client.new_conversation()
     # Seen in the projections: before that a prompt is refused without being produced, since its parent is not known.

@@ -185,6 +185,7 @@ def test_an_unknown_topic_lists_the_topics(jobs: Jobs) -> None:
     assert known in done.err
 
 
+@pytest.mark.slow("the client looks for a broker for ten seconds")
 def test_a_broker_that_is_away_is_one_line(jobs: Jobs) -> None:
     jobs.bootstrap = "127.0.0.1:1"
     done = jobs.tail()

@@ -240,6 +240,7 @@ async def test_deadlines_of_the_model_end_an_engine_that_does_not(
     assert took_s < 15
 
 
+@pytest.mark.slow("deadlines have to pass")
 async def test_what_nobody_ends_the_watchdog_ends(whole: Whole) -> None:
     """No worker serves the model: heartbeats, then one end, some seconds after the deadline."""
     async with whole.client() as client:

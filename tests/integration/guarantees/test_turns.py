@@ -101,6 +101,7 @@ async def test_another_process_carries_on_where_the_first_ended(whole: Whole) ->
             assert said == ["first", "first", "second"]
 
 
+@pytest.mark.slow("reads wait for a frozen process")
 async def test_a_projector_that_hangs_makes_nobody_lie(whole: Whole) -> None:
     async with whole.client() as client, whole.client(api=SECOND) as other:
         conversation = await begun(client)

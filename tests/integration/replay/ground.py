@@ -20,6 +20,7 @@ from tests.eventually import eventually
 from tests.fakes.cassandra_rows import dump, own_keyspace
 from tests.fakes.projection_logs import TOPICS, outcome, prompt, turn_of, used
 from tests.fakes.row_store import Dump
+from tests.in_process import run_beside
 from topics.admin import create_topics
 from topics.catalogue import CONVERSATION_EVENTS, GENERATION_OUTCOMES, USAGE_RECORDS
 from topics.producer import LogProducer
@@ -57,30 +58,39 @@ class Ground:
     def conversation(self, name: str) -> str:
         return ids.conversation_id(self.keyspace, name)
 
-    async def start(self, *arguments: str, crash_point: str = "") -> asyncio.subprocess.Process:
+    @property
+    def environment(self) -> dict[str, str]:
+        """What `./verbatim` needs to find this ground."""
         cassandra = self.settings.cassandra
-        environment = {
-            **{name: value for name, value in os.environ.items() if not name.startswith("VERBATIM_")},
+        return {
             "VERBATIM_KAFKA__BOOTSTRAP": self.settings.kafka.bootstrap,
             "VERBATIM_KAFKA__PREFIX": self.settings.kafka.prefix,
             "VERBATIM_CASSANDRA__CONTACT_POINTS": f'["{cassandra.contact_points[0]}"]',
             "VERBATIM_CASSANDRA__PORT": str(cassandra.port),
             "VERBATIM_CASSANDRA__KEYSPACE": cassandra.keyspace,
             "VERBATIM_STATE": str(self.state),
-            "VERBATIM_CRASHPOINT": crash_point,
         }
+
+    async def start(self, *arguments: str, crash_point: str = "") -> asyncio.subprocess.Process:
+        """`./verbatim replay …` as a process."""
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("VERBATIM_")}
         return await asyncio.create_subprocess_exec(
             sys.executable,
             *("-m", "infra.cli", "replay", *arguments),
             cwd=REPO_ROOT,
-            env=environment,
+            env={**inherited, **self.environment, "VERBATIM_CRASHPOINT": crash_point},
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
         )
 
-    async def replay(self, *arguments: str, crash_point: str = "") -> Ended:
-        """`./verbatim replay …`, to its end."""
+    async def killed_at(self, crash_point: str, *arguments: str) -> Ended:
+        """`./verbatim replay …` as a process that dies at a crash point."""
         return await ended(await self.start(*arguments, crash_point=crash_point))
+
+    async def replay(self, *arguments: str) -> Ended:
+        """`./verbatim replay …`, to its end, within the test."""
+        done = await run_beside(["replay", *arguments], self.environment)
+        return Ended(done.status, done.text + done.err)
 
     async def rows(self, version: int, name: str | None = None) -> Dump:
         """The rows of all projections' tables of a version (or of one's), by the tables' names without it."""

@@ -118,6 +118,7 @@ def test_archived_and_trimmed_the_log_is_what_it_was(command: Command) -> None:
         assert whole(log, topic) == after
 
 
+@pytest.mark.slow("two processes are killed")
 def test_killed_in_the_middle_it_goes_on(command: Command) -> None:
     topic = command.topic
     topic.write(30_000)

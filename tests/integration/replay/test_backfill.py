@@ -101,6 +101,7 @@ async def ground(servers: Settings, tmp_path_factory: pytest.TempPathFactory) ->
             await reads.aclose()
 
 
+@pytest.mark.slow("two commands die at crash points, and a projector follows")
 async def test_a_wrong_price_is_put_right_and_nothing_is_deleted(ground: Ground) -> None:
     name = f"fix-{draw_attempt_id()}"
     run = ("backfill", "run", "reprice", "--prices", ground.prices(RIGHT), "--name", name)
@@ -157,6 +158,7 @@ async def test_a_wrong_price_is_put_right_and_nothing_is_deleted(ground: Ground)
     assert (after["old_micros"], after["difference_micros"]) == (sum(due.values()), 0)
 
 
+@pytest.mark.slow("eight commands one after another")
 async def test_a_promotion_that_another_overtook_asks_to_look_again(ground: Ground) -> None:
     first, second = (f"{word}-{draw_attempt_id()}" for word in ("a", "b"))
     for name, version in ((first, "v3"), (second, "v4")):
@@ -190,5 +192,5 @@ async def test_mistakes_are_one_line_and_change_nothing(ground: Ground) -> None:
     assert "say --yes" in replay("backfill", "promote", name, status=1)
     assert name not in {row["name"] for row in replay.json("backfill", "list")}
     assert "has no new price" in replay(*run, "--prices", other)
-    assert "is gone" in replay("backfill", "drop", name)
+    assert "never was dropped" in replay("backfill", "drop", name)
     assert "no backfill 'never'" in replay("backfill", "drop", name, status=1)

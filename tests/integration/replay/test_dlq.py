@@ -116,6 +116,7 @@ async def ground(servers: Settings) -> AsyncIterator[Ground]:
             await reads.aclose()
 
 
+@pytest.mark.slow("a consumer starts, parks and stops")
 async def test_garbage_stays_poison_until_it_is_dropped(ground: Ground, tmp_path: Path) -> None:
     key = ids.conversation_id(draw_attempt_id(), "1")
     with agent_process(ground.settings, "infra.processes.projector", tmp_path / "projector.log"):
@@ -136,6 +137,7 @@ async def test_garbage_stays_poison_until_it_is_dropped(ground: Ground, tmp_path
         assert "was dropped already; nothing was changed" in replay("dlq", *command, status=1)
 
 
+@pytest.mark.slow("a consumer starts and catches up")
 async def test_a_record_that_can_be_read_today_is_shown_at_its_own_place(ground: Ground) -> None:
     user = f"user-{draw_attempt_id()}"
     conversation = ids.conversation_id(user, "1")
@@ -156,6 +158,7 @@ async def test_a_record_that_can_be_read_today_is_shown_at_its_own_place(ground:
     assert await ground.reads.conversation(conversation) == row
 
 
+@pytest.mark.slow("consumers start one after another")
 async def test_every_consumer_gets_its_own_and_who_cannot_says_why(ground: Ground, tmp_path: Path) -> None:
     models = tmp_path / "models.toml"
     models.write_text(MODELS)

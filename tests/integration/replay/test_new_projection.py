@@ -19,6 +19,7 @@ from topics.catalogue import CONVERSATION_EVENTS
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
 
 
+@pytest.mark.slow("a rebuild of everything under a running projector")
 async def test_a_new_projection_begins_at_once_and_a_rebuild_brings_what_was_before(
     servers: Settings, tmp_path: Path
 ) -> None:

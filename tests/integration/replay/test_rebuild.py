@@ -74,7 +74,8 @@ async def test_all_is_rebuilt_under_load_and_goes_back_and_forward(ground: Groun
             await eventually(lambda: len(spoken) > 20, 30)
             await ground.settled(spoken[0])
             reading = group.create_task(read())
-            done = await ground.replay("rebuild", "--all")
+            # A process: it is to have a core of its own beside the load.
+            done = await ended(await ground.start("rebuild", "--all"))
             assert done.status == 0, done.said
             assert "messages: version 2 is live; 1 is kept: ./verbatim replay rollback messages" in done.said
             before = len(spoken)
@@ -114,7 +115,7 @@ async def test_a_killed_rebuild_and_a_killed_drop_go_on_and_end_the_same(ground:
         for n in range(12):
             await ground.chat(ground.conversation(f"{n % 4}"), f"{n}")
         for point in ("rebuild.after_filling", "rebuild.mid_fill", "rebuild.after_pointer"):
-            killed = await ground.replay("rebuild", "messages", crash_point=point)
+            killed = await ground.killed_at(point, "rebuild", "messages")
             assert killed.status == EXIT_STATUS, (point, killed.said)
             last = await ground.chat(ground.conversation("between"), point)
         assert (await ground.replay("rebuild", "messages")).status == 0
@@ -122,7 +123,7 @@ async def test_a_killed_rebuild_and_a_killed_drop_go_on_and_end_the_same(ground:
         assert [(row.version, row.state) for row in versions] == [(1, "ready"), (2, "ready")]
         await ground.settled(last)
         await ground.agree("messages")
-        assert (await ground.replay("drop", "messages", "1", crash_point="rebuild.mid_drop")).status == EXIT_STATUS
+        assert (await ground.killed_at("rebuild.mid_drop", "drop", "messages", "1")).status == EXIT_STATUS
         assert (await ground.replay("drop", "messages", "1")).said == "messages: version 1 is gone\n"
         # The projector forgot it, and goes on.
         await ground.settled(await ground.chat(ground.conversation("after"), "drop"))

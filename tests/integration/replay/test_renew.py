@@ -102,17 +102,8 @@ async def test_as_a_process_it_may_be_killed_and_goes_on(servers: Settings, tmp_
 
 
 async def _process(ground: Ground, crash_point: str = "") -> int:
-    cassandra = ground.settings.cassandra
-    environment = {
-        **{name: value for name, value in os.environ.items() if not name.startswith("VERBATIM_")},
-        "VERBATIM_KAFKA__BOOTSTRAP": ground.settings.kafka.bootstrap,
-        "VERBATIM_KAFKA__PREFIX": ground.settings.kafka.prefix,
-        "VERBATIM_CASSANDRA__CONTACT_POINTS": f'["{cassandra.contact_points[0]}"]',
-        "VERBATIM_CASSANDRA__PORT": str(cassandra.port),
-        "VERBATIM_CASSANDRA__KEYSPACE": cassandra.keyspace,
-        "VERBATIM_STATE": str(ground.state),
-        "VERBATIM_CRASHPOINT": crash_point,
-    }
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("VERBATIM_")}
+    environment = {**inherited, **ground.environment, "VERBATIM_CRASHPOINT": crash_point}
     command = (sys.executable, "-m", "infra.cli.renew")
     process = await asyncio.create_subprocess_exec(*command, cwd=REPO_ROOT, env=environment)
     return await process.wait()
