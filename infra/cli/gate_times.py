@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-TIMES_VARIABLE = "VERBATIM_TEST_TIMES"
+TIMES_VARIABLE = "TEST_TIMES_FILE"
 """Names the file where a pytest run writes its times: by test, seconds by phase."""
 SHOWN = 10
 RECORDED_FROM_S = 2.0

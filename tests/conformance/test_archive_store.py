@@ -168,7 +168,7 @@ def test_damage_is_named_and_nothing_of_the_segment_is_passed_on(archive: Segmen
         (span.segment, content[:900] + bytes([content[900] ^ 4]) + content[901:], "its bytes were changed"),
         (span.segment, None, "it is missing"),
         (span.manifest, manifest.replace(b'"count":', b'"count":1'), "its checksum does not fit"),
-        (span.manifest, b"{", "no manifest"),
+        (span.manifest, b"{", "not a manifest of ours"),
     ]
     for name, instead, said in damages:
         archive.objects.remove(name)

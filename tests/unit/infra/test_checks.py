@@ -9,6 +9,7 @@ from typer.testing import CliRunner, Result
 
 from infra.cli import checks, gate_plan
 from infra.cli.gate_times import TIMES_VARIABLE
+from infra.settings import load
 
 
 def invoked(*arguments: str) -> Result:
@@ -140,3 +141,9 @@ def test_the_end_of_a_run_says_where_the_time_went(monkeypatch: pytest.MonkeyPat
     assert json.loads(durations.read_text()) == {"gone::a": 4.0, "unit::b": 2.5}
     invoked("test", "unit", "--record-durations")
     assert json.loads(durations.read_text()) == {"gone::a": 4.0, "unit::a": 9.0}
+
+
+def test_what_the_gate_says_in_the_environment_is_no_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(TIMES_VARIABLE, "times.json")
+    monkeypatch.setenv("VERBATIM_KAFKA__BOOTSTRAP", "127.0.0.1:1")
+    assert load().kafka.bootstrap == "127.0.0.1:1"
