@@ -1,0 +1,8 @@
+"""`python -m api`: the name by which the release before starts the API process."""
+
+from __future__ import annotations
+
+from infra.former_names import become
+
+if __name__ == "__main__":
+    become("api")
