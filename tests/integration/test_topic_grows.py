@@ -77,6 +77,7 @@ async def messages(whole: Whole, conversation: str) -> list[Any]:
         return list(answer.json()["data"])
 
 
+@pytest.mark.slow("every process is stopped, and started again on the grown topics")
 def test_everything_reads_across_the_seam(whole: Whole, monkeypatch: pytest.MonkeyPatch) -> None:
     conversation, before = asyncio.run(_grown_between_turns(whole, monkeypatch))
     _replays(whole, conversation, before)
@@ -174,6 +175,7 @@ def _replays(whole: Whole, conversation: str, before: str) -> None:
     assert all(whole.topics[topic].epoch == 1 for topic in GROWN) and whole.topics[USAGE_RECORDS].epoch == 0
 
 
+@pytest.mark.slow("a broker is started three times")
 def test_a_stopped_stack_is_grown_by_its_own_servers(
     servers: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
