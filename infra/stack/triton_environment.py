@@ -61,6 +61,13 @@ def make_environment(environment: TritonEnvironment, say: Say) -> None:
     """
     if environment.is_made():
         return
+    try:
+        _make(environment, say)
+    except OSError as error:
+        raise NoTritonPython(f"{environment.root} cannot be made ({error.strerror})") from None
+
+
+def _make(environment: TritonEnvironment, say: Say) -> None:
     root = environment.root
     root.parent.mkdir(parents=True, exist_ok=True)
     with root.with_name(f"{root.name}.lock").open("w") as lock:

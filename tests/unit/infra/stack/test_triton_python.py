@@ -12,7 +12,7 @@ import pytest
 from infra.settings import ServersSettings
 from infra.stack import triton_python
 from infra.stack.programs import local_programs
-from infra.stack.triton_environment import REQUIREMENTS, triton_environment
+from infra.stack.triton_environment import REQUIREMENTS, make_environment, triton_environment
 from infra.stack.triton_python import NoTritonPython, TritonPython, find_triton_python
 
 ALL_BUT_TRITON = frozenset({"kafka", "cassandra", "redis"})
@@ -76,6 +76,14 @@ def test_other_pins_or_another_python_are_another_environment(tmp_path: Path, mo
     other.write_bytes(REQUIREMENTS.read_bytes() + b"# more")
     monkeypatch.setattr("infra.stack.triton_environment.REQUIREMENTS", other)
     assert triton_environment(first, tmp_path).root != place
+
+
+def test_a_cache_that_cannot_be_written_is_no_reason_to_fail(tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    cache.write_text("a file, where a folder would be")
+    environment = triton_environment(TritonPython(Path(sys.executable), "3.12", ""), cache)
+    with pytest.raises(NoTritonPython, match=r"triton-3.12-.* cannot be made \("):
+        make_environment(environment, lambda _: None)
 
 
 def test_doctor_tells_what_is_missing_and_it_is_no_problem() -> None:
