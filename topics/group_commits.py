@@ -86,14 +86,12 @@ class GroupCommits:
         places = [TopicPartition(topic, partition, offset) for (topic, partition), offset in due.items()]
         try:
             if wait:
-                consumer.commit(offsets=places, asynchronous=False)
+                # It raises only if none was taken; of some the answer tells partition by partition.
+                self.answered(None, consumer.commit(offsets=places, asynchronous=False) or places)
             else:
                 consumer.commit(offsets=places, asynchronous=True)
         except KafkaException as error:
             self._answer(due, error.args[0])
-        else:
-            if wait:
-                self._answer(due, None)
         if self._failure is not None:
             raise self._failure
         return True

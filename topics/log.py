@@ -123,12 +123,14 @@ class Log:
         """
         if self._layouts is None:  # once: a topic grows only while nobody reads
             self._layouts = self.layouts()
-        for part in by_epoch(stop, self._layouts):
+        parts = by_epoch(stop, self._layouts)
+        for part in parts[1:]:  # what is missing of a later epoch is said before the first record of an earlier one
+            self._below_topics(*_spans(start, part))
+        for part in parts:
             yield from self._read(start, part)
 
     def _read(self, start: Cut, stop: Cut) -> Generator[list[RawRecord]]:
-        following = {place: start.get(place, 0) for place in sorted(stop)}
-        left = {place: until for place, until in sorted(stop.items()) if following[place] < until}
+        following, left = _spans(start, stop)
         while left:
             for place, upto in self._below_topics(following, left).items():
                 assert self._archive is not None  # noqa: S101 - it holds them
@@ -158,6 +160,12 @@ class Log:
 
     def _bounds(self, topic: str, partition: int) -> tuple[int, int]:
         return bounds(self._consumer, topic, partition, ANSWER_S)
+
+
+def _spans(start: Cut, stop: Cut) -> tuple[dict[TopicPartition, int], dict[TopicPartition, int]]:
+    """From where to where each partition is to be read."""
+    following = {place: start.get(place, 0) for place in sorted(stop)}
+    return following, {place: until for place, until in sorted(stop.items()) if following[place] < until}
 
 
 def cluster_id(properties: Mapping[str, str]) -> str:

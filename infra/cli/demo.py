@@ -199,15 +199,17 @@ def _crash(wanted: Wanted, folder: Path, own: bool, screen: Screen) -> Report:
 
 def _upgrade(wanted: WantedUpgrade, folder: Path, own: bool, screen: Screen, as_json: bool) -> bool:
     from infra.cli.demo_upgrade import upgrade as run_upgrade
+    from infra.cli.replay.opened import log_errors
     from infra.stack.layout import Layout
     from infra.stack.write_level import level_of
     from schemas.registry import WRITE_LEVEL
-    from topics.counts import configured
+    from topics.counts import configured, on_broker
 
     stack, kafka = _stack_of(folder, own)
     if level_of(Layout.at(folder)) < WRITE_LEVEL:
         raise UserError("this stack does not write new records yet: run ./verbatim upgrade finish")
-    topics = configured(kafka)
+    with log_errors():
+        topics = on_broker(kafka.client_properties(), configured(kafka))
     with screen:
         report = asyncio.run(run_upgrade(folder, stack, kafka.client_properties(), topics, wanted, screen))
     if as_json:

@@ -6,6 +6,7 @@ the modules that the servers need. What a runtime is, its own file `release` say
 
 from __future__ import annotations
 
+import os
 import shlex
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -82,7 +83,7 @@ def _quoted(argument: str) -> str:
 
 
 def _named(binary: Path) -> Java:
-    if not binary.is_file():
+    if not os.path.isfile(binary):
         raise CannotStart(f"servers.java names {binary}, which is not a file")
     version = _version(_release(binary))
     if version and version[0] != MAJOR:
@@ -105,7 +106,8 @@ def _on_host(environment: Mapping[str, str], folders: Path) -> Iterator[Java]:
     if on_path := shutil.which("java", path=environment.get("PATH", "")):
         candidates.append(Path(on_path))
     candidates += sorted(folders.glob("*/bin/java"))
-    for binary in dict.fromkeys(candidate.resolve() for candidate in candidates if candidate.is_file()):
+    # Not `Path.is_file`: that raises for a folder that may not be looked into, as another user's JAVA_HOME.
+    for binary in dict.fromkeys(candidate.resolve() for candidate in candidates if os.path.isfile(candidate)):
         said = _release(binary)
         version = _version(said)
         modules = said.get("MODULES", "").split()

@@ -6,6 +6,7 @@ first request (tried with the stub for 3.13 and numpy 2.5).
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 import subprocess
@@ -73,8 +74,11 @@ def _candidates(environment: Mapping[str, str]) -> Iterator[Path]:
     for version in VERSIONS:
         if (found := shutil.which(f"python{version}", path=path)) is not None:
             yield Path(found)
+    installed = Path(environment.get("HOME", "/"), ".pyenv", "versions")
     for version in VERSIONS:
-        yield from sorted(Path(environment.get("HOME", "/"), ".pyenv", "versions").glob(f"{version}.*/bin/python"))
+        # Another user's HOME may not be looked into.
+        with contextlib.suppress(OSError):
+            yield from sorted(installed.glob(f"{version}.*/bin/python"))
 
 
 def _asked(binary: Path) -> TritonPython | str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from infra.cassandra import CassandraSession
 from infra.models.catalogue import ModelCatalogue, ModelSpec
@@ -17,7 +17,7 @@ from projections.registry import PROJECTIONS, fold_all
 from projections.watermarks import watermark_rows
 from projections.writer import RowWriter
 from tests.fakes.cassandra_rows import own_keyspace
-from tests.fakes.projection_logs import PRICE, LogBuilder, Placed
+from tests.fakes.projection_logs import PRICE, LogBuilder
 
 MODELS = ModelCatalogue([ModelSpec("local", "triton", "local", 4096, 512, PRICE)])
 """The catalogue of the one model that these logs ask for."""
@@ -38,8 +38,9 @@ class Projected(LogBuilder):
     reads: Projections
     writer: RowWriter
     shown: int = 0
-    placed: list[Placed] = field(default_factory=list)
-    _next: dict[tuple[str, int], int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        super().__init__()
 
     @property
     def history(self) -> ProjectedHistory:

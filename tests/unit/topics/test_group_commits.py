@@ -99,6 +99,21 @@ def test_one_partition_may_be_refused_alone(broker: Broker) -> None:
     assert broker.ask() and broker.asked == [{P1: 7}]
 
 
+def test_a_commit_that_is_waited_for_is_checked_partition_by_partition(broker: Broker) -> None:
+    class Refused:
+        topic, partition, offset, error = (*P1, 7, KafkaError(AWAY))
+
+    class Client:
+        def commit(self, **_: Any) -> list[Any]:
+            return [TopicPartition(*P0, 3), Refused()]
+
+    broker.commits.want({P0: 3, P1: 7})
+    assert broker.commits.commit(Client(), wait=True)  # type: ignore[arg-type]
+    assert (broker.commits.committed, sorted(broker.answers)) == ({P0: 3}, [False, True])
+    broker.now_s += AGAIN_S
+    assert broker.ask() and broker.asked == [{P1: 7}]
+
+
 def test_a_zombies_commit_is_never_repeated(broker: Broker) -> None:
     broker.commits.want({P0: 3})
     broker.ask()

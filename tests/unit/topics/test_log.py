@@ -189,9 +189,10 @@ def test_whatever_retention_takes_comes_from_the_archive_or_is_missed(
         assert mine == expected(consumer, n, 0, end)[: None if whole else len(mine)]
 
 
+@pytest.mark.parametrize("seams", [(), (1,)])
 @pytest.mark.parametrize(("start", "stop"), [(-1, 5), (0, 11), (3, 10)])
-def test_what_is_not_held_is_refused_before_the_first_record(start: int, stop: int) -> None:
-    consumer = ScriptedConsumer([list(range(10))] * 2, [10, 10], Random(1))
+def test_what_is_not_held_is_refused_before_the_first_record(start: int, stop: int, seams: tuple[int, ...]) -> None:
+    consumer = ScriptedConsumer([list(range(10))] * 2, [10, 10], Random(1), seams=seams)
     consumer.low[1] = 4
     with pytest.raises(OutOfRange):
         next(opened(consumer, None).read({(TOPIC, 0): 0, (TOPIC, 1): start}, {(TOPIC, 0): 5, (TOPIC, 1): stop}))

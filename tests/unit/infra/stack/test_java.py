@@ -33,6 +33,14 @@ def test_java_home_and_the_path_are_looked_at_too(tmp_path: Path) -> None:
     assert chosen_java("auto", {"PATH": str(on_path.parent)}, nothing).binary == on_path
 
 
+def test_what_cannot_be_looked_at_is_passed_over(tmp_path: Path) -> None:
+    # A name that is too long fails for every user; a folder that may not be looked into only for those without rights.
+    home = "/" + "x" * 300
+    assert chosen_java("auto", {"JAVA_HOME": home, "PATH": ""}, tmp_path).packaged
+    with pytest.raises(CannotStart, match=r"servers.java names .*, which is not a file"):
+        chosen_java(home, {})
+
+
 @pytest.mark.parametrize(
     ("version", "modules", "more"),
     [

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from infra.settings import ServersSettings
+from infra.stack import triton_python
 from infra.stack.programs import local_programs
 from infra.stack.triton_environment import REQUIREMENTS, triton_environment
 from infra.stack.triton_python import NoTritonPython, TritonPython, find_triton_python
@@ -34,6 +36,14 @@ def test_ours_goes_before_the_hosts_where_it_fits(tmp_path: Path) -> None:
     found = find_triton_python({"PATH": str(tmp_path)})
     ours = f"{sys.version_info.major}.{sys.version_info.minor}"
     assert found.version == (ours if ours in ("3.11", "3.12") else "3.12")
+
+
+def test_a_home_that_cannot_be_looked_at_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(triton_python, "USUAL_FOLDERS", ())
+    ours = SimpleNamespace(version_info=SimpleNamespace(major=3, minor=14), executable="")
+    monkeypatch.setattr(triton_python, "sys", ours)
+    with pytest.raises(NoTritonPython, match=r"no Python 3.11 or 3.12 was found"):
+        find_triton_python({"PATH": "", "HOME": "/" + "x" * 300})
 
 
 @pytest.mark.parametrize(
