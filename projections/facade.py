@@ -32,7 +32,8 @@ from projections.usage import queries as usage
 from projections.usage.queries import UsageRow
 from projections.watermarks import LIVE, WATERMARKS
 from schemas.outcome import Outcome
-from topics.catalogue import ACCOUNT_EVENTS, CONVERSATION_EVENTS, GENERATION_OUTCOMES, USAGE_RECORDS
+from topics.catalogue import ACCOUNT_EVENTS, CONVERSATION_EVENTS, GENERATION_OUTCOMES, USAGE_RECORDS, Catalogue
+from topics.epochs import Layout
 
 _FIRST_PAUSE_S = 0.005
 _LONGEST_PAUSE_S = 0.04
@@ -54,14 +55,16 @@ class Projections:
     What belongs to a deleted conversation is not there, except what is said to be.
     """
 
-    def __init__(self, session: CassandraSession, keyspace: str) -> None:
+    def __init__(self, session: CassandraSession, keyspace: str, topics: Catalogue | None = None) -> None:
+        """`topics`: as the broker has them, for `wait_for`. None: no topic was ever grown."""
         self._session = session
+        self._said = Layout(1) if topics is None else topics[CONVERSATION_EVENTS].layout
         self.tables = Tables(session, keyspace)
 
     @classmethod
-    async def connect(cls, settings: CassandraSettings) -> Projections:
+    async def connect(cls, settings: CassandraSettings, topics: Catalogue | None = None) -> Projections:
         """Connect. Raises StoreUnavailable if no contact point answers, StoreRefused if the credentials are wrong."""
-        return cls(await CassandraSession.connect(settings), settings.keyspace)
+        return cls(await CassandraSession.connect(settings), settings.keyspace, topics)
 
     async def aclose(self) -> None:
         await self._session.aclose()
@@ -202,8 +205,12 @@ class Projections:
         left = offsets
         if conversation_id is not None:
             key, deleted = await conversations.changed(self.tables, conversation_id)
-            shown = -1 if key is None else place(key)[1]
-            left = {p: at for p, at in left.items() if p[0] != CONVERSATION_EVENTS or (at > shown and not deleted)}
+            shown = (-1, -1) if key is None else place(key)
+            left = {
+                (topic, partition): at
+                for (topic, partition), at in left.items()
+                if topic != CONVERSATION_EVENTS or (not deleted and (self._said.epoch_of(partition), at) > shown)
+            }
         for projection in {_WAITED_FOR[topic] for topic, _ in left if topic in _WAITED_FOR}:
             reached = await self.watermarks(projection)
             left = {p: at for p, at in left.items() if at >= reached.get(p, 0)}

@@ -21,7 +21,8 @@ class ChunkLog(Protocol):
     """token-chunks, as the hub needs it."""
 
     def position(self, partition: int) -> int:
-        """Everything before this offset has been delivered to the hub, nothing from it on."""
+        """Everything before this offset has been delivered to the hub, nothing from it on. Raises KeyError for a
+        partition that is not tailed."""
 
     async def fold(self, conversation_id: str, generation_id: str, tail: Position, stop: int) -> GenerationFold:
         """The generation's records from `tail` to offset `stop` (excluded).

@@ -143,11 +143,10 @@ class TailHub:
         if feed.whole_from(tail):
             return
         done = self._filling[feed.generation_id] = asyncio.get_running_loop().create_future()
-        # Of an earlier epoch nothing comes any more: all of it is read, and nothing is held back.
-        stop = self._chunks.position(tail.partition, self._log.position(tail.partition))
-        feed.hold(stop)
         has_room = False
         try:
+            stop = self._read_until(tail.partition)
+            feed.hold(stop)
             async with asyncio.timeout(SCAN_TIMEOUT_S), self._scans:
                 has_room = True
                 fold = await self._log.fold(feed.conversation_id, feed.generation_id, tail, stop.offset)
@@ -162,6 +161,14 @@ class TailHub:
         finally:
             del self._filling[feed.generation_id]
             done.set_result(None)
+
+    def _read_until(self, partition: int) -> Position:
+        """Where the live tail goes on. Of an earlier epoch nothing comes any more: all of it is read, and nothing is
+        held back. Raises LogUnavailable for a partition that is not tailed."""
+        try:
+            return self._chunks.position(partition, self._log.position(partition))
+        except KeyError:
+            raise LogUnavailable(f"partition {partition} of {TOKEN_CHUNKS} is not read here") from None
 
 
 def _told(error: Exception, *, has_room: bool) -> Exception:

@@ -67,7 +67,7 @@ async def connected(settings: Settings) -> AsyncIterator[tuple[Adapters, list[Fa
     properties = settings.kafka.client_properties()
     topics = await asyncio.to_thread(on_broker, properties, configured(settings.kafka, models.pools))
     async with contextlib.AsyncExitStack() as stack:
-        reads = await Projections.connect(settings.cassandra)
+        reads = await Projections.connect(settings.cassandra, topics)
         stack.push_async_callback(reads.aclose)
         scripts = RedisScripts(settings.redis.url.get_secret_value())
         stack.push_async_callback(scripts.aclose)

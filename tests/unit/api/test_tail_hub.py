@@ -177,6 +177,27 @@ async def test_readers_are_told_when_the_beginning_cannot_be_read() -> None:
     assert counter.woken == 1
 
 
+async def test_a_tail_in_a_partition_that_is_not_read_here_keeps_nobody_waiting() -> None:
+    log = KnownPartitions()
+    hub = hub_on(log)
+    Attempt(log, TURN).start()
+    feed = hub.open(*ARGS)
+    for _ in range(2):
+        async with asyncio.timeout(5):
+            with pytest.raises(LogUnavailable):
+                await hub.refill(feed, Position(0, 7, 0))
+    assert isinstance(feed.lost, LogUnavailable)
+
+
+class KnownPartitions(MemoryLog):
+    """As a tail, it knows no partition but those it was begun with."""
+
+    def position(self, partition: int) -> int:
+        if partition >= TOPICS[TOKEN_CHUNKS].partitions:
+            raise KeyError(partition)
+        return super().position(partition)
+
+
 async def test_a_zombie_never_shows() -> None:
     log = MemoryLog()
     feed: Feed = hub_on(log).open(*ARGS)
