@@ -50,7 +50,7 @@ class Envelope:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Position:
-    """A place in a topic's partition. `epoch` counts re-creations of the topic."""
+    """A place in a topic's partition. `epoch`: the span of partitions that holds it, 0 for a topic that never grew."""
 
     epoch: int
     partition: int
