@@ -147,7 +147,11 @@ def _servers(state: Path) -> Iterator[None]:
         finally:
             if process.poll() is None:
                 process.send_signal(signal.SIGTERM)
-            process.wait(STOPPED_S)
+            try:
+                process.wait(STOPPED_S)
+            except subprocess.TimeoutExpired:  # as in the middle of a download; its servers die with it
+                process.kill()
+                process.wait(STOPPED_S)
 
 
 def _until_ready(process: subprocess.Popen[bytes], output: IO[bytes]) -> None:

@@ -96,6 +96,16 @@ def test_the_servers_are_stopped_after_the_block(tmp_path: Path, monkeypatch: py
     assert noted.read_text() == "stopped\n"
 
 
+def test_servers_that_do_not_stop_are_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    noted = tmp_path / "pid"
+    lines = ("trap '' TERM", f"echo $$ > {noted}", "echo 'ready: x'", "while true; do sleep 0.1; done")
+    monkeypatch.setattr(sys, "executable", program(tmp_path, *lines))
+    monkeypatch.setattr(command, "STOPPED_S", 0.2)
+    with command._servers(tmp_path / "state"):
+        pass
+    assert not Path("/proc", noted.read_text().strip()).exists()
+
+
 def test_servers_that_do_not_start_say_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", program(tmp_path, "echo 'port 9092 is taken'", "exit 1"))
     with (
