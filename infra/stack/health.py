@@ -137,7 +137,7 @@ class RedisHealth:
         from redis.exceptions import ResponseError
 
         try:
-            taken = self._client.ping() and self._client.set("verbatim:health", b"1", ex=60)
+            taken = self._client.ping() and self._client.set(self._redis.key("verbatim:health"), b"1", ex=60)
         except ResponseError as error:
             raise Unwell(f"Redis answers: {error}") from None
         if not taken:
