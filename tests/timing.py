@@ -1,7 +1,9 @@
 """How long tests take: written down for `./verbatim test`, and none takes long without saying why.
 
-A test whose own part (not its fixtures) takes MAX_UNMARKED_S needs `@pytest.mark.slow("the reason")`, else it fails.
-On a slow or busy host it may take as many times longer as a fixed piece of work takes there, measured at that moment.
+A test whose own part (not its fixtures) takes MAX_UNMARKED_S needs `@pytest.mark.slow("the reason")`. What
+tests/durations.json says of it decides, so that the same tree has the same verdict on every host. A test that is not in
+there yet fails beyond HICCUPS times the limit, and on a slow or busy host as many times later as a fixed piece of work
+takes longer there, measured at that moment.
 """
 
 from __future__ import annotations
@@ -9,15 +11,20 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
-from infra.cli.gate_times import TIMES_VARIABLE
+from infra.cli.gate_plan import TESTS
+from infra.cli.gate_times import TIMES_VARIABLE, recorded_times
+
+DURATIONS = TESTS / "durations.json"
 
 MAX_UNMARKED_S = 10.0
+HICCUPS = 3.0
+"""How many times longer than usual a test may take once: servers collect garbage, disks flush."""
 CALIBRATION_S = 0.25
 """What the fixed piece of work takes on the host that the limit was set on: one where the unit tests take a minute."""
 _ROUNDS = 1_400_000
@@ -38,7 +45,7 @@ def complaint(duration_s: float, limit_s: float) -> str | None:
     """What is to be said of a test without a marker; None if it is fast enough for this host."""
     if duration_s < limit_s:
         return None
-    allowed_s = limit_s * slowness()
+    allowed_s = limit_s * slowness() * HICCUPS
     if duration_s < allowed_s:
         return None
     return (
@@ -59,16 +66,28 @@ def reason(marker: pytest.Mark | None, test: str) -> str | None:
 class Timing:
     """A plugin. Under xdist the workers judge and their controller writes."""
 
-    def __init__(self, path: Path | None, limit_s: float = MAX_UNMARKED_S) -> None:
-        """`path`: where the times of all tests are written at the end, by test and phase."""
+    def __init__(
+        self, path: Path | None, limit_s: float = MAX_UNMARKED_S, recorded: Mapping[str, float] | None = None
+    ) -> None:
+        """`path`: where the times of all tests are written at the end, by test and phase.
+
+        `recorded`: seconds by test, as measured before.
+        """
         self._path = path
         self._limit_s = limit_s
+        self._recorded = recorded or {}
         self._times: dict[str, dict[str, float]] = {}
 
     @pytest.hookimpl
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         for item in items:
-            reason(item.get_closest_marker("slow"), item.nodeid)
+            why = reason(item.get_closest_marker("slow"), item.nodeid)
+            taken_s = self._recorded.get(item.nodeid, 0.0)
+            if why is None and taken_s >= self._limit_s:
+                raise pytest.UsageError(
+                    f"{item.nodeid} takes {taken_s:.1f} s (tests/durations.json), and {self._limit_s:.1f} s are "
+                    'allowed: make it faster, or say why it must be slow: @pytest.mark.slow("the reason")'
+                )
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
@@ -94,4 +113,4 @@ class Timing:
 def timing() -> Timing:
     """The plugin of this run."""
     path = os.environ.get(TIMES_VARIABLE)
-    return Timing(Path(path) if path else None)
+    return Timing(Path(path) if path else None, recorded=recorded_times(DURATIONS))
