@@ -110,12 +110,14 @@ def _problem(settings: Settings) -> str | None:
     from topics.groups import committed
     from topics.growing import problem_of, unread
     from topics.log import Log
+    from topics.slices.selection import is_ours
 
     properties = settings.kafka.client_properties()
     running = _members(settings)
     log = Log(properties)
     try:
-        first, end = log.held(log.topics())
+        # Other applications' topics on the cluster are no concern of ours, their groups that read our topics are.
+        first, end = log.held({topic: partitions for topic, partitions in log.topics().items() if is_ours(topic)})
     finally:
         log.close()
     return problem_of(running, unread(first, end, committed(properties)))

@@ -77,6 +77,39 @@ def test_the_broker_is_given_time_to_forget_who_was_stopped(monkeypatch: pytest.
     assert answers == []
 
 
+@pytest.mark.parametrize(
+    ("committed", "said"),
+    [
+        ({("orders", 0): {"shop": 3}}, None),
+        ({("orders", 0): {"shop": 3}, ("control", 0): {"lake": 3}}, "lake has 7 records of control:0 still to read"),
+    ],
+)
+def test_what_other_applications_have_not_read_of_their_own_topics_is_no_matter(
+    committed: dict[tuple[str, int], dict[str, int]], said: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Cluster:
+        """A topic of ours and one of another application, ten records in each."""
+
+        def __init__(self, _: Any) -> None:
+            pass
+
+        def topics(self) -> dict[str, int]:
+            return {"control": 1, "orders": 1}
+
+        def held(self, topics: dict[str, int]) -> tuple[dict[tuple[str, int], int], dict[tuple[str, int], int]]:
+            return {(topic, 0): 0 for topic in topics}, {(topic, 0): 10 for topic in topics}
+
+        def close(self) -> None:
+            pass
+
+    monkeypatch.setattr("topics.log.Log", Cluster)
+    monkeypatch.setattr("topics.groups.members", lambda *_: [])
+    monkeypatch.setattr("topics.groups.committed", lambda _: committed)
+    settings: Any = type("Settings", (), {"kafka": type("Kafka", (), {"client_properties": lambda self: {}})()})()
+    problem = command._problem(settings)
+    assert problem is None if said is None else said in (problem or "")
+
+
 def program(tmp_path: Path, *lines: str) -> str:
     """A program that stands in for the interpreter, and so for the servers."""
     file = tmp_path / "servers"
