@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Response, expect
 
 from tests.web.chat_page import ANSWER_MS, count_to, numbers_to
 from tests.web.conftest import OpenChat
@@ -93,6 +94,11 @@ async def test_an_answer_is_stopped_and_the_talk_goes_on(open_chat: OpenChat) ->
     await expect(chat.answers.last.locator(".prose")).to_contain_text("42")
 
 
+def rated(rating: str) -> Callable[[Response], bool]:
+    """Whether an answer is the one to this rating: the answer to an earlier click may still be on its way."""
+    return lambda answer: answer.url.endswith("/feedback") and answer.request.post_data_json == {"rating": rating}
+
+
 async def test_a_thumb_stays(open_chat: OpenChat) -> None:
     chat = await open_chat()
     await chat.ask("What is 1 + 1?")
@@ -100,11 +106,11 @@ async def test_a_thumb_stays(open_chat: OpenChat) -> None:
     await expect(chat.part("thumb-up")).to_have_attribute("aria-pressed", "true")
     await chat.part("thumb-down").click()
     await expect(chat.part("thumb-up")).to_have_attribute("aria-pressed", "false")
-    async with chat.page.expect_response(lambda answer: answer.url.endswith("/feedback")):
+    async with chat.page.expect_response(rated("none")):
         pass_over = chat.part("thumb-down")
         await expect(pass_over).to_have_attribute("aria-pressed", "true")
         await pass_over.click()
-    async with chat.page.expect_response(lambda answer: answer.url.endswith("/feedback")):
+    async with chat.page.expect_response(rated("up")):
         await chat.part("thumb-up").click()
     await chat.page.reload()
     await expect(chat.part("thumb-up")).to_have_attribute("aria-pressed", "true")
