@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from playwright.async_api import BrowserContext, ConsoleMessage, Locator, Page, 
 
 IN_PAGE = Path(__file__).parent / "in_page"
 ANSWER_MS = 40_000
+QUIET_S = 0.5
 # A page that was refused something says so in its console; nothing else does.
 WATCH = """
 addEventListener('securitypolicyviolation', (event) =>
@@ -64,6 +66,10 @@ class ChatPage:
         self.page = page
         self.url = url
         self.complaints = complaints
+        self._in_flight: set[Request] = set()
+        page.on("request", lambda request: self._in_flight.add(request))
+        for end in ("requestfinished", "requestfailed"):
+            page.on(end, lambda request: self._in_flight.discard(request))
 
     @property
     def context(self) -> BrowserContext:
@@ -118,6 +124,15 @@ class ChatPage:
         await self.part("signin-key").fill(key)
         await self.part("signin-submit").click()
         await expect(self.part("signin-key")).not_to_be_visible()
+
+    async def expire(self) -> None:
+        """The server no longer knows this browser. Requests that the page sends by itself are waited for first."""
+        quiet_polls = 0
+        async with asyncio.timeout(ANSWER_MS / 1000):
+            while quiet_polls < 10:
+                quiet_polls = 0 if self._in_flight else quiet_polls + 1
+                await asyncio.sleep(QUIET_S / 10)
+        await self.context.clear_cookies()
 
     async def choose(self, conversation: Locator, testid: str) -> None:
         """From the menu of a conversation in the list."""

@@ -76,7 +76,7 @@ async def test_an_expired_sign_in_leads_back_to_where_one_was(open_chat: OpenCha
     chat.complaints.expected.append("status of 401")
     await chat.ask("What is 1 + 1?")
     address = chat.page.url
-    await chat.context.clear_cookies()
+    await chat.expire()
     await chat.ask(count_to(40), wait=False)
     await expect(chat.part("signin-key")).to_be_visible()
     await expect(chat.page.get_by_role("alert")).to_contain_text("go on where you were")
@@ -90,7 +90,7 @@ async def test_an_expired_sign_in_leads_back_to_where_one_was(open_chat: OpenCha
 async def test_an_expired_sign_in_keeps_a_first_prompt(open_chat: OpenChat, stack: Stack) -> None:
     chat = await open_chat()
     chat.complaints.expected.append("status of 401")
-    await chat.context.clear_cookies()
+    await chat.expire()
     await chat.ask("What is 11 * 11?", wait=False)
     await chat.sign_in(stack.key)
     await expect(chat.part("composer")).to_have_value("What is 11 * 11?")
@@ -114,7 +114,7 @@ async def test_one_users_drafts_are_not_shown_to_the_next(open_chat: OpenChat, s
     await chat.part("composer").fill("a secret draft")
     await chat.page.wait_for_function("() => JSON.stringify({ ...localStorage }).includes('secret')")
     for key, draft in ((stack.key, "a secret draft"), (key_of_another(stack), "")):
-        await chat.context.clear_cookies()
+        await chat.expire()
         await chat.page.goto(f"{chat.url}/")
         await chat.sign_in(key)
         await expect(chat.part("composer")).to_have_value(draft)
