@@ -24,6 +24,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from infra.cache import CACHE_VARIABLE
 from infra.origins import checked_origins
 from infra.planted import CLOCK_SKEW_VARIABLE, CRASHPOINT_VARIABLE, NEWEST_SCHEMA_VARIABLE
 from schemas.registry import READ_BEFORE, WRITE_LEVEL
@@ -34,7 +35,6 @@ INSTANCE_VARIABLE = "VERBATIM_INSTANCE"
 DEFAULT_CONFIG_FILE = "verbatim.toml"
 PREFIX = "VERBATIM_"
 SHORTEST_SESSION_SECRET = 32
-_CACHE_VARIABLE = "VERBATIM_CACHE"
 _HOST_NAMES = ("VERBATIM_SERVERS__JAVA", "VERBATIM_SERVERS__REDIS")
 DEFAULT_KEYSPACE = "verbatim"
 PREFIX_PATTERN = r"^([a-z][a-z0-9]{0,19})?$"
@@ -45,7 +45,7 @@ OTHER_NAMES = frozenset(
         CRASHPOINT_VARIABLE,
         CLOCK_SKEW_VARIABLE,
         NEWEST_SCHEMA_VARIABLE,
-        _CACHE_VARIABLE,
+        CACHE_VARIABLE,
         INSTANCE_VARIABLE,
         "VERBATIM_LIFESIGN",
         "VERBATIM_STACK_ID",
@@ -326,8 +326,8 @@ def load(**overrides: Any) -> Settings:
 def host_variables() -> dict[str, str]:
     """What the environment says of this host rather than of an installation: stacks of tests and demos inherit it."""
     found = {name: os.environ[name] for name in _HOST_NAMES if os.environ.get(name)}
-    if cache := os.environ.get(_CACHE_VARIABLE):
-        found[_CACHE_VARIABLE] = str(Path(cache).absolute())
+    if cache := os.environ.get(CACHE_VARIABLE):
+        found[CACHE_VARIABLE] = str(Path(cache).absolute())
     return found
 
 
