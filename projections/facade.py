@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 
-from infra.cassandra import CassandraSession
+from infra.cassandra.session import CassandraSession
 from infra.clock import monotonic_s
 from infra.runtime.retrying import growing
 from infra.settings import CassandraSettings

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Mapping
 
-from infra.cassandra import CassandraSession, StoreRefused
+from infra.cassandra.errors import StoreRefused
+from infra.cassandra.session import CassandraSession
 from infra.settings import CassandraSettings, Settings
 from projections.behind import LATE, behind, refusal
 from projections.registry import DEFINITIONS, Projection, defined, names, newest

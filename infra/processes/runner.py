@@ -18,7 +18,7 @@ from typing import Any
 
 import uvloop
 
-from infra.cassandra import StoreError
+from infra.cassandra.errors import StoreError
 from infra.exits import EXIT_FAILED, EXIT_NEWER, EXIT_WRONG_SETTING, newer_in
 from infra.logging import configure
 from infra.processes.mistakes import MISTAKES

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import structlog
 
-from infra.cassandra import StoreUnavailable
+from infra.cassandra.errors import StoreUnavailable
 from infra.models.spec import ModelsFileError
 from infra.moderation.policy_file import load_policy
 from infra.processes.runner import run
