@@ -29,14 +29,22 @@ def preparations() -> Preparations:
 
 
 def check_models(settings: Settings) -> None:
-    """Read every models file. Raises StackError naming the file and line that is wrong."""
+    """Read every models file, and the heads of the model files it names. Raises StackError naming file and line."""
     from infra.models.catalogue import ModelCatalogue
     from infra.models.spec import ModelsFileError
+    from infra.stack.gguf_models import check_gguf, packaged
 
     try:
-        ModelCatalogue.load(settings.models)
+        models = ModelCatalogue.load(settings.models).gguf_models
     except ModelsFileError as error:
         raise StackError(str(error)) from None
+    if settings.triton.grpc and (own := [spec for spec in models if spec not in packaged(models)]):
+        raise StackError(
+            f"{own[0].declared_at}: model {own[0].id!r}: a gguf needs the local Triton, and triton.grpc is set"
+        )
+    for spec in models:
+        if spec not in packaged(models):
+            check_gguf(spec)
 
 
 def _make_topics(settings: Settings) -> None:

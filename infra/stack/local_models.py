@@ -7,7 +7,6 @@ Triton's models and a plain process take it from there alike.
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import os
 import shutil
 import subprocess
@@ -15,20 +14,16 @@ import sys
 from pathlib import Path
 
 from infra.logging import get_logger
+from infra.models import gguf_files
+from infra.models.gguf_files import packages_folder
 from infra.stack.errors import StackError
 from infra.stack.jars import Say
 
-REQUIREMENTS = Path(__file__).parents[2] / "requirements" / "local-models.txt"
 STAMP = "verbatim-made"
 MAKE_TIMEOUT_S = 900
 LAST_LINES = 10
 
 _log = get_logger(__name__)
-
-
-def packages_folder(cache: Path) -> Path:
-    """Where the packages are, or will be. Touches nothing."""
-    return cache / f"local-models-{hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()[:12]}"
 
 
 def is_fetched(cache: Path) -> bool:
@@ -59,7 +54,7 @@ def fetch_packages(cache: Path, say: Say) -> Path:
 
 def _install(folder: Path) -> None:
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input", "install", "-q", "--no-compile"]
-    command = [*pip, "--no-deps", "--require-hashes", "--target", str(folder), "-r", str(REQUIREMENTS)]
+    command = [*pip, "--no-deps", "--require-hashes", "--target", str(folder), "-r", str(gguf_files.REQUIREMENTS)]
     kept = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME")}
     try:
         done = subprocess.run(

