@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from infra.cassandra.session import CassandraSession
 from infra.clock import monotonic_s
 from infra.runtime.retrying import growing
-from infra.settings import CassandraSettings
+from infra.settings.servers import CassandraSettings
 from projections.accounts import queries as accounts
 from projections.accounts.queries import ApiKeyRow, UserRow
 from projections.commands import queries as commands

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 
 from infra.cassandra.errors import StoreRefused
 from infra.cassandra.session import CassandraSession
-from infra.settings import CassandraSettings, Settings
+from infra.settings import Settings
+from infra.settings.servers import CassandraSettings
 from projections.behind import LATE, behind, refusal
 from projections.registry import DEFINITIONS, Projection, defined, names, newest
 from projections.rows import Table

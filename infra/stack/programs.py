@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from infra.settings import ServersSettings
+from infra.settings.servers import ServersSettings
 from infra.stack.errors import CannotStart
 from infra.stack.jars import cache_dir
 from infra.stack.java import chosen_java
