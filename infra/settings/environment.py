@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from infra.cache import CACHE_VARIABLE
 from infra.planted import CLOCK_SKEW_VARIABLE, CRASHPOINT_VARIABLE, NEWEST_SCHEMA_VARIABLE
 from infra.settings.errors import SettingsError
 
@@ -14,7 +15,6 @@ CONFIG_FILE_VARIABLE = "VERBATIM_CONFIG"
 INSTANCE_VARIABLE = "VERBATIM_INSTANCE"
 """How a supervisor calls this process: the same over restarts, so that its consumer group knows it again."""
 PREFIX = "VERBATIM_"
-_CACHE_VARIABLE = "VERBATIM_CACHE"
 _HOST_NAMES = ("VERBATIM_SERVERS__JAVA", "VERBATIM_SERVERS__REDIS")
 # Names of the environment that are no settings: where to look, and what a supervisor tells its children.
 OTHER_NAMES = frozenset(
@@ -23,7 +23,7 @@ OTHER_NAMES = frozenset(
         CRASHPOINT_VARIABLE,
         CLOCK_SKEW_VARIABLE,
         NEWEST_SCHEMA_VARIABLE,
-        _CACHE_VARIABLE,
+        CACHE_VARIABLE,
         INSTANCE_VARIABLE,
         "VERBATIM_LIFESIGN",
         "VERBATIM_STACK_ID",
@@ -34,8 +34,8 @@ OTHER_NAMES = frozenset(
 def host_variables() -> dict[str, str]:
     """What the environment says of this host rather than of an installation: stacks of tests and demos inherit it."""
     found = {name: os.environ[name] for name in _HOST_NAMES if os.environ.get(name)}
-    if cache := os.environ.get(_CACHE_VARIABLE):
-        found[_CACHE_VARIABLE] = str(Path(cache).absolute())
+    if cache := os.environ.get(CACHE_VARIABLE):
+        found[CACHE_VARIABLE] = str(Path(cache).absolute())
     return found
 
 
