@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from confluent_kafka import Message
 
 from infra.clock import now_us
@@ -12,7 +10,7 @@ from infra.runtime.retrying import Retrying
 from schemas.codec import UnencodableRecord
 from topics.catalogue import DEAD_LETTERS
 from topics.dead_letters import dead_letter, letter_key
-from topics.errors import FatalLogError, LogError, RecordRefused
+from topics.errors import FatalLogError, LogUnavailable, RecordRefused
 from topics.producer import LogProducer
 
 RETRY_S = 1.0
@@ -30,19 +28,13 @@ async def park(letters: LogProducer, message: Message, error: Exception) -> None
     """
     letter, raw = dead_letter(message, "worker", error, now_us()), message.key()
     key = letter_key(raw if isinstance(raw, bytes) else None)
-    patience = RETRYING.begin()
-    while True:
-        try:
-            await letters.send(DEAD_LETTERS, key, letter)
-            return
-        except FatalLogError:
-            raise
-        except (RecordRefused, UnencodableRecord) as failure:
-            _log.error("the log refused a dead letter; this line is the only trace of it", reason=str(failure))
-            return
-        except LogError as failure:
-            pause_s = patience.pause_s()
-            if pause_s is None:
-                raise FatalLogError(f"a dead letter was not taken for {GIVE_UP_S:.0f} s: {failure}") from failure
-            _log.warning("a dead letter was not taken, trying again", reason=str(failure))
-            await asyncio.sleep(pause_s)
+    try:
+        await RETRYING.run(lambda: letters.send(DEAD_LETTERS, key, letter), LogUnavailable, _trying_again)
+    except (RecordRefused, UnencodableRecord) as failure:
+        _log.error("the log refused a dead letter; this line is the only trace of it", reason=str(failure))
+    except LogUnavailable as failure:
+        raise FatalLogError(f"a dead letter was not taken for {GIVE_UP_S:.0f} s: {failure}") from failure
+
+
+def _trying_again(failure: Exception, pause_s: float) -> None:
+    _log.warning("a dead letter was not taken, trying again", reason=str(failure))

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 
-from infra.cassandra import CassandraSession
+from infra.cassandra.session import CassandraSession
 from infra.clock import monotonic_s
 from infra.runtime.retrying import growing
-from infra.settings import CassandraSettings
+from infra.settings.servers import CassandraSettings
 from projections.accounts import queries as accounts
 from projections.accounts.queries import ApiKeyRow, UserRow
 from projections.commands import queries as commands

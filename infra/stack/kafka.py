@@ -10,6 +10,7 @@ from infra.stack.child import ChildSpec, Health
 from infra.stack.errors import ChildFailed
 from infra.stack.java import Java, java_argv
 from infra.stack.layout import Layout
+from infra.stack.timer_slack import SERVERS_NS
 
 MAX_RECORD_BYTES = 8 * 1024 * 1024
 # Room for headers and batch framing around a record of the full size.
@@ -103,6 +104,7 @@ def spec(
         stop_grace_s=10,
         unanswered_after_s=30,
         is_server=True,
+        timer_slack_ns=SERVERS_NS,
     )
 
 

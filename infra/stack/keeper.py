@@ -16,6 +16,7 @@ from infra.stack.child import ChildSpec
 from infra.stack.layout import Layout
 from infra.stack.leftovers import remove_shared_memory
 from infra.stack.process import Process
+from infra.stack.timer_slack import refused_note
 from infra.stack.watching import Watch
 
 State = Literal["starting", "ready", "unwell", "waiting", "failed", "stopped", "working", "done"]
@@ -56,6 +57,8 @@ class Keeper:
         self.pid: int | None = None
         self.restarts = 0
         self.started_at: str = ""
+        self.timer_slack_ns = 0
+        """What this life got, if one was wanted."""
         self._layout = layout
         self._changed = changed
         self._backoff = backoff
@@ -173,7 +176,8 @@ class Keeper:
             if reason is None:
                 ready_at = monotonic_s()
                 self._was_ready = True
-                self._set("ready", self.spec.note)
+                self.timer_slack_ns = self._timer_slack_ns()
+                self._set("ready", self._note)
                 self._decided.set()
                 lasts = asyncio.get_running_loop().call_later(self._backoff.healthy_after_s, self._told, "")
                 reason = await self._until_end(watch)
@@ -193,7 +197,17 @@ class Keeper:
         spec = self.spec
         log_file = self._layout.log_of(spec.name)
         env = {**spec.env, **(spec.env_now() if spec.env_now is not None else {})}
-        return Process.start(spec.argv, env, spec.cwd, log_file, takes_orders=spec.takes_orders)
+        slack_file = self._layout.timer_slack_of(spec.name)
+        slack_file.unlink(missing_ok=True)
+        return Process.start(
+            spec.argv,
+            env,
+            spec.cwd,
+            log_file,
+            takes_orders=spec.takes_orders,
+            timer_slack_ns=spec.timer_slack_ns,
+            timer_slack_file=slack_file,
+        )
 
     async def _until_end(self, watch: Watch) -> str:
         return await watch.until_end()
@@ -209,7 +223,20 @@ class Keeper:
         else:
             if self.state == "unwell":
                 log.info("child well again", child=self.spec.name)
-            self._set("ready", self.spec.note)
+            self._set("ready", self._note)
+
+    @property
+    def _note(self) -> str:
+        refused = refused_note(self.spec.timer_slack_ns, self.timer_slack_ns)
+        return "; ".join(filter(None, (self.spec.note, refused)))
+
+    def _timer_slack_ns(self) -> int:
+        if not self.spec.timer_slack_ns:
+            return 0
+        try:
+            return int(self._layout.timer_slack_of(self.spec.name).read_text())
+        except (OSError, ValueError):
+            return 0
 
     @property
     def _sign(self) -> Path:

@@ -78,6 +78,10 @@ class Layout:
     def sign_of(self, name: str) -> Path:
         return self.run / f"{name}.beat"
 
+    def timer_slack_of(self, name: str) -> Path:
+        """What timer slack a child got, in nanoseconds."""
+        return self.run / f"{name}.timer-slack"
+
     def restart_of(self, name: str) -> Path:
         """Where a request to restart a child is put; the supervisor takes it away when it begins."""
         return self.run / f"{name}.restart"

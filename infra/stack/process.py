@@ -27,15 +27,25 @@ class Process:
 
     @classmethod
     def start(
-        cls, argv: Sequence[str], env: Mapping[str, str], cwd: Path, log: Path, *, takes_orders: bool = False
+        cls,
+        argv: Sequence[str],
+        env: Mapping[str, str],
+        cwd: Path,
+        log: Path,
+        *,
+        takes_orders: bool = False,
+        timer_slack_ns: int = 0,
+        timer_slack_file: Path | None = None,
     ) -> Process:
         """Start `argv`; its output is appended to `log`. Call from the main thread (see shim.py).
 
-        With `takes_orders` its standard input is a pipe for `tell`.
+        With `takes_orders` its standard input is a pipe for `tell`. With `timer_slack_ns` it gets this timer slack if
+        the host allows it, and what it got is written to `timer_slack_file`.
         """
+        slack = ("--timer-slack", str(timer_slack_ns), str(timer_slack_file or os.devnull)) if timer_slack_ns else ()
         with log.open("ab") as output:
             popen = subprocess.Popen(
-                [sys.executable, "-I", "-S", str(SHIM), str(os.getpid()), *argv],
+                [sys.executable, "-I", "-S", str(SHIM), str(os.getpid()), *slack, *argv],
                 env=dict(env),
                 cwd=cwd,
                 stdin=subprocess.PIPE if takes_orders else subprocess.DEVNULL,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from infra.settings import ServersSettings
+from infra.cache import cache_dir
+from infra.settings.servers import ServersSettings
 from infra.stack.errors import CannotStart
-from infra.stack.jars import cache_dir
 from infra.stack.java import chosen_java
 from infra.stack.known_faults import TRITON_FAULTS, java_faults, redis_faults
 from infra.stack.redis import chosen_redis

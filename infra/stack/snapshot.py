@@ -16,7 +16,10 @@ MAX_BYTES = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class ChildView:
-    """`trouble`: why it cannot stay up, in words; empty while it can. `metrics_port` 0: it serves none."""
+    """`trouble`: why it cannot stay up, in words; empty while it can. `metrics_port` 0: it serves none.
+
+    `timer_slack_ns`: what it got, 0 where none was wanted.
+    """
 
     name: str
     role: str
@@ -27,6 +30,7 @@ class ChildView:
     started_at: str
     trouble: str = ""
     metrics_port: int = 0
+    timer_slack_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True)

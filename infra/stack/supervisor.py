@@ -129,6 +129,7 @@ class Supervisor:
                 k.started_at,
                 k.trouble,
                 k.spec.metrics_port,
+                k.timer_slack_ns,
             )
             for k in self._keepers
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from infra.cassandra import Row
+from infra.cassandra.session import Row
 from projections.content import from_optional_cell, shown_excerpt, shown_title
 from projections.order import key_of
 from projections.reading import Tables

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from infra.cassandra import Row
+from infra.cassandra.session import Row
 from projections.generations.price_cell import price_from_cell
 from projections.reading import Tables
 from schemas.conversation import TurnKind

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from infra.cassandra import Row
+from infra.cassandra.session import Row
 from projections.cursors import BadCursor, decode_cursor, encode_cursor
 from projections.messages.rows import (
     TURN_SELECTION,

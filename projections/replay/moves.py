@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from infra.cassandra import CassandraSession
+from infra.cassandra.session import CassandraSession
 from projections.replay.rules import Refused
 from projections.versions import POINTERS, VERSIONS, State, Version, read_pointers, read_versions
 from topics.cuts import Cut, format_cut

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from infra.cassandra import Row
+from infra.cassandra.session import Row
 from projections.embeddings.queries import embedding
 from projections.reading import Tables
 from projections.usage.fold import EMBEDDINGS_COMPUTED, month_of

@@ -22,7 +22,9 @@ from infra.exits import EXIT_FAILED, exit_status
 from infra.lifesign import LifeSign
 from infra.logging import get_logger
 from infra.runtime.failures import first
-from infra.settings import INSTANCE_VARIABLE, Settings, SettingsError
+from infra.settings import Settings
+from infra.settings.environment import INSTANCE_VARIABLE
+from infra.settings.errors import SettingsError
 from schemas.families import Family, R
 from streams.errors import Poison, Retry
 from streams.faust.agents import Consumption, consume

@@ -16,7 +16,6 @@ from schemas.conversation import (
     FeedbackGiven,
     PromptSubmitted,
     RegenerateRequested,
-    Sampling,
 )
 from schemas.envelope import Content, Envelope, Position
 from schemas.generation import Failure, Turn
@@ -32,6 +31,7 @@ from schemas.price import Price, Usage
 from schemas.turns import Command
 from schemas.usage import EmbeddingsComputed, UsageEntry, UsageRecorded, UsageRerated
 from streams.backfill.reactor import Repricing, reprice
+from tests import records
 from tests.fakes.grown_topics import grown
 from topics.catalogue import (
     ACCOUNT_EVENTS,
@@ -84,21 +84,13 @@ def prompt(
     content: Content = "What is an event log?",
     **others: Any,
 ) -> PromptSubmitted:
-    message = ids.message_id(user, conversation, key)
-    built = PromptSubmitted(
-        envelope=envelope(message, at_us),
-        conversation_id=conversation,
-        user_id=user,
-        message_id=message,
-        generation_id=ids.generation_id(message),
+    keyed = records.keyed(user, conversation, key)
+    built = records.prompt(
+        content,
+        **keyed,
+        envelope=envelope(keyed["message_id"], at_us),
         parent_message_id=parent,
-        kind="chat",
-        content=content,
-        messages=(),
-        attachments=(),
         model="local",
-        sampling=Sampling(),
-        service_class="interactive",
         tier="standard",
         tail=Position(0, 0, 7),
         request_hash="hash-1",
@@ -111,17 +103,12 @@ def prompt(
 def regenerate(
     conversation: str, key: str, prompt_message_id: str, user: str = "ada", at_us: int = AT
 ) -> RegenerateRequested:
-    message = ids.message_id(user, conversation, key)
-    return RegenerateRequested(
-        envelope=envelope(message, at_us),
-        conversation_id=conversation,
-        user_id=user,
-        message_id=message,
-        generation_id=ids.generation_id(message),
+    keyed = records.keyed(user, conversation, key)
+    return records.regenerate(
+        **keyed,
+        envelope=envelope(keyed["message_id"], at_us),
         prompt_message_id=prompt_message_id,
         model="local",
-        sampling=Sampling(),
-        service_class="interactive",
         tier="standard",
         tail=Position(0, 0, 9),
         request_hash="hash-2",

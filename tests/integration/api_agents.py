@@ -16,7 +16,7 @@ from typing import Any
 
 from confluent_kafka import Message
 
-from infra.cassandra import CassandraSession
+from infra.cassandra.session import CassandraSession
 from infra.clock import now_us
 from infra.ids import draw_attempt_id
 from infra.settings import Settings

@@ -9,7 +9,8 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from infra.cassandra import CassandraSession, StoreRefused, StoreUnavailable
+from infra.cassandra.errors import StoreRefused, StoreUnavailable
+from infra.cassandra.session import CassandraSession
 from infra.settings import Settings
 from projections import Projections, SchemaMismatch, migrate
 from projections.registry import PROJECTIONS

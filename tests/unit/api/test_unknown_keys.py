@@ -15,7 +15,7 @@ from api.access.auth import hash_of
 from api.access.key_cache import KeyCache, Principal
 from api.access.sessions import NONCE_BYTES
 from api.access.unknown_keys import TooManyMisses, UnknownKeys, counted_as
-from infra.cassandra import StoreUnavailable
+from infra.cassandra.errors import StoreUnavailable
 from infra.clock import now_us
 from projections.accounts.queries import ApiKeyRow
 from tests.unit.api.memory_accounts import MemoryAccounts

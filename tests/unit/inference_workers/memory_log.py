@@ -29,6 +29,7 @@ from schemas.conversation import ChatMessage, Sampling
 from schemas.dead_letter import DeadLetter
 from schemas.envelope import Position
 from schemas.generation import GenerationRequested
+from tests import records
 from tests.fakes.broker import MemoryMessage
 from tests.generation_logs import TURN, envelope
 from tests.sim.engine import COUNTS
@@ -169,20 +170,14 @@ class ScriptedEngine:
 
 
 def job_record(**changed: Any) -> GenerationRequested:
-    request = GenerationRequested(
+    job = records.job(
+        replace(TURN, model=COUNTS.id),
         envelope=envelope(),
-        turn=replace(TURN, model=COUNTS.id),
         messages=(ChatMessage("user", "hello"),),
-        prompt_tokens=9,
         sampling=Sampling(max_tokens=200),
-        service_class="interactive",
-        tier="default",
-        maybe_repeat=False,
-        first_token_timeout_ms=5000,
-        inter_token_timeout_ms=5000,
         deadline_at_us=FAR_US,
     )
-    return replace(request, **changed)
+    return replace(job, **changed)
 
 
 def a_context(log: MemoryLog, engine: Any, worker: Callable[[Job], bool] = lambda job: True) -> WorkerContext:

@@ -10,7 +10,8 @@ import pytest
 from cassandra import InvalidRequest, Unauthorized
 
 import projections.projector as module
-from infra.cassandra import StoreRefused, StoreUnavailable, ValueRefused, _translate
+from infra.cassandra.errors import StoreRefused, StoreUnavailable, ValueRefused
+from infra.cassandra.refusals import translate
 from infra.runtime.retrying import Retrying
 from projections.projector import Projector
 from projections.registry import PROJECTED, PROJECTIONS, RECORDS, Projection, folded, newest
@@ -323,7 +324,7 @@ async def test_attachments_that_no_cell_can_hold_make_the_record_unprojectable()
 def test_what_the_store_refuses_for_its_values_is_told_from_what_an_operator_must_mend(
     error: Exception, kind: type[StoreRefused]
 ) -> None:
-    translated = _translate(error, "here")
+    translated = translate(error, "here")
     assert type(translated) is kind and "secret" not in str(translated)
 
 

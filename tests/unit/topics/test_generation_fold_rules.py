@@ -12,7 +12,8 @@ from schemas.generation import AttemptEnded, GenerationEnded, GenerationRecord, 
 from schemas.limits import MAX_TOKENS
 from schemas.outcome import ChunkMark
 from schemas.price import Usage
-from tests.generation_logs import ENGINE_USAGE, PRICE, PROMPT_TOKENS, TURN, chunk, ended, started, stopped
+from tests.generation_logs import ENGINE_USAGE, PROMPT_TOKENS, TURN, chunk, ended, started, stopped
+from tests.records import PRICE
 from tests.unit.topics.folding import WHOLE, Log, check, folded
 from topics.generation_fold import MARK_BYTES, GenerationFold
 

@@ -23,6 +23,8 @@ WELL = Facts(
     programs=(Program("java", "17.0.9, packaged", note="updates are missing"), Program("redis", "Redis 7.2.11")),
     api_port=8080,
     api_port_free=True,
+    java_servers=("kafka", "cassandra"),
+    timer_slack_ns=2_000_000,
 )
 NOTHING: frozenset[str] = frozenset()
 
@@ -31,6 +33,36 @@ def test_a_good_host_may_start() -> None:
     findings = judge(WELL, NOTHING)
     assert [finding.advice for finding in findings] == [""] * len(findings)
     require(findings)
+
+
+@pytest.mark.parametrize(
+    ("change", "found", "note"),
+    [
+        ({}, "2 ms for the Java servers", ""),
+        (
+            {"timer_slack_ns": 50_000},
+            "50 µs for the Java servers",
+            "timer slack is 50 µs, 2 ms was refused: it uses more CPU while it waits",
+        ),
+        (
+            {"timer_slack_ns": -1},
+            "unknown for the Java servers",
+            "timer slack is unknown, 2 ms was refused: it uses more CPU while it waits",
+        ),
+    ],
+)
+def test_a_host_that_forbids_timer_slack_is_told_of(change: dict[str, int], found: str, note: str) -> None:
+    findings = {
+        finding.what: finding
+        for finding in judge(dataclasses.replace(WELL, **change), NOTHING)  # type: ignore[arg-type] # any field
+    }
+    assert (findings["timer slack"].found, findings["timer slack"].note) == (found, note)
+    assert findings["timer slack"].advice == ""
+
+
+def test_without_java_servers_of_ours_timer_slack_is_no_matter() -> None:
+    findings = judge(dataclasses.replace(WELL, java_servers=()), NOTHING)
+    assert "timer slack" not in {finding.what for finding in findings}
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 import projections.replay.bulk as module
-from infra.cassandra import EncodedRow, StoreError, StoreRefused, StoreUnavailable
+from infra.cassandra.errors import StoreError, StoreRefused, StoreUnavailable
+from infra.cassandra.session import EncodedRow
 from infra.runtime.retrying import Retrying
 from projections.conversations.table import CONVERSATIONS
 from projections.replay.bulk import BulkWriter
