@@ -47,7 +47,7 @@ _WAITED_FOR = {
     ACCOUNT_EVENTS: "accounts",
 }
 _WATERMARKS = (
-    f"SELECT topic, partition, next FROM {{{WATERMARKS.name}}} WHERE scope = ? AND projection = ? AND version = ?"  # noqa: S608
+    f"SELECT topic, partition, next FROM {{{WATERMARKS.name}}} WHERE scope = ? AND projection = ? AND version = ?"  # noqa: S608 - our own names
 )
 
 

@@ -87,7 +87,7 @@ async def _migrate(session: CassandraSession, settings: CassandraSettings) -> tu
         " VALUES (?, ?, ?, ?, ?) IF NOT EXISTS"
     )
     point = await session.prepare(
-        f"INSERT INTO {keyspace}.{POINTERS.name} (projection, version) VALUES (?, ?) IF NOT EXISTS"  # noqa: S608
+        f"INSERT INTO {keyspace}.{POINTERS.name} (projection, version) VALUES (?, ?) IF NOT EXISTS"  # noqa: S608 - a setting
     )
     for row in firsts:
         await session.execute(add, (row.projection, row.version, row.definition, row.state, row.run))

@@ -179,7 +179,7 @@ def _on_a_stack(own: bool, state: Path | None, as_json: bool, demo_on: Callable[
     from infra.cli.stack_file import state_folder
 
     # A terminal's narrow encoding must not end the demo.
-    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
+    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]  # a TextIOWrapper, its type says TextIO
     console = Console()
     if not console.is_terminal:
         console = Console(width=_WIDTH)

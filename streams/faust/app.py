@@ -52,7 +52,7 @@ EXIT_S = 12.0
 _log = get_logger(__name__)
 
 
-class NoTables(faust.tables.manager.TableManager):  # type: ignore[misc]
+class NoTables(faust.tables.manager.TableManager):  # type: ignore[misc]  # Faust ships no types
     """Agents here keep no tables, so their process need not wait a second for some to be declared."""
 
     async def on_start(self) -> None:

@@ -299,7 +299,7 @@ async def test_a_fold_that_stumbles_over_a_record_parks_it(monkeypatch: pytest.M
 async def test_a_word_of_a_newer_release_stops_the_projector() -> None:
     async with running(GatedWriter()) as projector:
         with pytest.raises(NewerRecord, match="upgrade"):
-            await projector.take(replace(prompt("c", "key"), kind="draft"), place(0), lambda: None)  # type: ignore[arg-type]
+            await projector.take(replace(prompt("c", "key"), kind="draft"), place(0), lambda: None)  # type: ignore[arg-type]  # a newer release knows it
 
 
 async def test_attachments_that_no_cell_can_hold_make_the_record_unprojectable() -> None:
