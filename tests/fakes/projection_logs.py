@@ -29,7 +29,7 @@ from schemas.outcome import (
 )
 from schemas.price import Price, Usage
 from schemas.turns import Command
-from schemas.usage import UsageEntry, UsageRecorded, UsageRerated
+from schemas.usage import EmbeddingsComputed, UsageEntry, UsageRecorded, UsageRerated
 from streams.backfill.reactor import Repricing, reprice
 from tests import records
 from tests.fakes.grown_topics import grown
@@ -176,6 +176,25 @@ def rerated(ended: Outcome, position: Position, backfill: str) -> UsageRerated:
     return made[0]
 
 
+def computed(user: str, key: str, at_us: int = AT, request_hash: str = "", texts: int = 3) -> EmbeddingsComputed:
+    """What a request for embeddings is billed."""
+    embedding_id = ids.embedding_id(user, key)
+    usage = Usage(10 * texts, 0)
+    return EmbeddingsComputed(
+        envelope=envelope(embedding_id, at_us),
+        user_id=user,
+        embedding_id=embedding_id,
+        model="static",
+        model_version="static-1",
+        texts=texts,
+        dimensions=256,
+        usage=usage,
+        price=NEW_PRICE,
+        cost_micros=NEW_PRICE.cost_micros(usage),
+        request_hash=request_hash,
+    )
+
+
 class LogBuilder:
     """Appends records to the partitions that their keys belong to."""
 
@@ -223,7 +242,7 @@ def logs(draw: st.DrawFn, *, grows: bool = False) -> list[Placed]:
         if grows and log.topics is TOPICS and draw(st.integers(0, 3)) == 0:
             log.topics = GROWN
         user, conversation = draw(st.sampled_from(_USERS)), draw(st.sampled_from(_CONVERSATIONS))
-        match draw(st.integers(0, 10)):
+        match draw(st.integers(0, 11)):
             case 0 | 1 | 2:
                 said = prompt(conversation, f"key-{step}", user, at_us, content=draw(st.text(max_size=30)))
                 if draw(st.integers(0, 4)) == 0:
@@ -249,6 +268,9 @@ def logs(draw: st.DrawFn, *, grows: bool = False) -> list[Placed]:
                 bill = draw(st.sampled_from(ended))
                 again = draw(st.sampled_from(("", "", "dearer", "dearest")))
                 log.recorded(rerated(*bill, again) if again else used(*bill))
+            case 11:
+                key, asked_for = draw(st.sampled_from(("e", "f"))), draw(st.sampled_from(("", "one", "two")))
+                log.recorded(computed(user, key, at_us, asked_for, draw(st.integers(1, 9))))
             case 8:
                 title = draw(st.sampled_from(("one", "two")))
                 log.said(ConversationRenamed(envelope("name", at_us), conversation, user, title))
@@ -286,6 +308,7 @@ _IDS = frozenset(
         "prompt_message_id",
         "parent_message_id",
         "key_sha256",
+        "embedding_id",
     }
 )
 
