@@ -155,7 +155,9 @@ def test_what_stands_before_the_record_that_ends_it_is_done(ground: Ground, erro
     with pytest.raises(type(error)):
         ground.handle((0, 5), (0, 6), (0, 7))
     assert ground.sink.told == ["take 0@5", "look", "settle"]
-    ground.shell.end()
+    ground.shell.on_failed(ValueError("a bug"))
+    assert ground.consumer.commits == []
+    ground.shell.on_failed(error)
     assert ground.sink.told[3:] == ["flush", "look", "flush", "commit"]
     assert ground.consumer.commits == [{0: 6}]
 
