@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 MAX_STREAMS = 1000
 MAX_TOKENS = 4000
 MAX_FOREIGN_SHARE = 0.5
+MAX_REPEATS = 50
 _WARM_STREAMS, _WARM_REQUESTS, _WARM_TOKENS = 8, 10, 5
 _LOOK_S = 1.0
 _TABLE_WIDTH = 140
@@ -55,11 +56,15 @@ def bench(
     state: Annotated[
         Path | None, typer.Option("--state", metavar="DIR", help="State folder for --use-running.")
     ] = None,
+    repeats: Annotated[
+        int, typer.Option("--repeats", min=1, max=MAX_REPEATS, help="Measure so often, and print the medians.")
+    ] = 1,
 ) -> None:
-    """Measure first token, added latency a token, throughput and CPU, through a stack and directly.
+    """Measure first token, added latency a token, throughput and CPU: through a stack, directly, through a bare proxy.
 
     Starts a stack of its own in a temporary folder, with an upstream that sends a stamped token every 20 ms, and takes
-    both down again. The running stack, if there is one, is not touched.
+    both down again. The running stack, if there is one, is not touched. The three ways take turns; figures of a bare
+    proxy on the same machine are what those of other machines and hours can be compared by.
     """
     try:
         counts = streams_of(streams)
@@ -68,7 +73,8 @@ def bench(
         if upstream is not None and not upstream.startswith("http://"):
             raise UserError("--upstream needs the base URL of a server on this machine, like http://127.0.0.1:30001/v1")
         with _interrupts_as_exceptions():
-            rows = _measure(counts, tokens, anyway, use_running, upstream, upstream_model, state)
+            place = _place(anyway, use_running, upstream, upstream_model, state)
+            rows = _measure(place, [load_for(count, tokens) for count in counts], repeats)
     except UserError as error:
         complain(error)
     except KeyboardInterrupt:
@@ -98,58 +104,67 @@ def load_for(streams: int, tokens: int | None) -> Load:
     return Load(streams, max(2, -(-48 // streams)), tokens or 100, min(2.0, streams * 0.02))
 
 
-def _measure(
-    counts: list[int],
-    tokens: int | None,
-    anyway: bool,
-    model: str | None,
-    upstream: str | None,
-    upstream_model: str,
-    state: Path | None,
-) -> list[Row]:
+def _place(
+    anyway: bool, model: str | None, upstream: str | None, upstream_model: str, state: Path | None
+) -> AbstractContextManager[Bench]:
+    from infra.cli.bench_stack import own_stack, refuse_without_memory, users_stack
+    from infra.cli.stack_file import state_folder
+
+    if model is not None:
+        return users_stack(state_folder(state), model, upstream or "", upstream_model)
+    refuse_without_memory()
+    if not anyway:
+        _refuse_busy_machine()
+    _say("starting a stack to measure (about half a minute) …")
+    return own_stack()
+
+
+def _measure(place: AbstractContextManager[Bench], loads: list[Load], repeats: int) -> list[Row]:
     import asyncio
 
     import uvloop
 
-    from infra.cli.bench_stack import own_stack, refuse_without_memory, users_stack
-    from infra.cli.stack_file import state_folder
-
-    place: AbstractContextManager[Bench]
-    if model is None:
-        refuse_without_memory()
-        if not anyway:
-            _refuse_busy_machine()
-        _say("starting a stack to measure (about half a minute) …")
-        place = own_stack()
-    else:
-        place = nullcontext(users_stack(state_folder(state), model, upstream or "", upstream_model))
     with place as found, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(_run(found, [load_for(count, tokens) for count in counts]))
+        return runner.run(_run(found, loads, repeats))
 
 
-async def _run(bench: Bench, loads: list[Load]) -> list[Row]:
-    from infra.cli.bench_figures import row_of
+async def _run(bench: Bench, loads: list[Load], repeats: int) -> list[Row]:
     from infra.cli.bench_load import Load, run_load
-    from infra.cli.bench_stack import Usage
+    from infra.cli.bench_medians import median_row
 
     _say("warming up …")
     warm = await run_load(bench.via, Load(_WARM_STREAMS, _WARM_REQUESTS, _WARM_TOKENS, 0))
     if not warm.tokens:
         raise UserError(f"no stamped token came through the stack: {warm.errors[0] if warm.errors else 'no answer'}")
-    await run_load(bench.direct, Load(_WARM_STREAMS, 1, _WARM_TOKENS, 0))
+    for other in (bench.direct, bench.proxy):
+        await run_load(other, Load(_WARM_STREAMS, 1, _WARM_TOKENS, 0))
     rows = []
     for load in loads:
-        _say(f"{load.streams} streams: {load.streams * load.requests} answers of {load.tokens} tokens …")
-        direct = await run_load(bench.direct, load)
-        if not direct.tokens:
-            raise UserError(
-                f"the upstream sends no stamped tokens: {direct.errors[0] if direct.errors else 'no stamped token'}"
-            )
-        before = Usage.now(bench)
-        via = await run_load(bench.via, load)
-        after = Usage.now(bench)
-        rows.append(row_of(load, via, direct, after.roles_since(before), *after.shares_since(before)))
+        times = f", {repeats} times" if repeats > 1 else ""
+        _say(f"{load.streams} streams: {load.streams * load.requests} answers of {load.tokens} tokens{times} …")
+        rows.append(median_row([await _row(bench, load) for _ in range(repeats)]))
     return rows
+
+
+async def _row(bench: Bench, load: Load) -> Row:
+    """The three ways in turn."""
+    from infra.cli.bench_cpu import cpu_ns
+    from infra.cli.bench_figures import Proxied, row_of
+    from infra.cli.bench_load import run_load
+    from infra.cli.bench_stack import Usage
+
+    direct = await run_load(bench.direct, load)
+    if not direct.tokens:
+        raise UserError(
+            f"the upstream sends no stamped tokens: {direct.errors[0] if direct.errors else 'no stamped token'}"
+        )
+    proxy_ns = cpu_ns([bench.proxy_pid])
+    proxied = await run_load(bench.proxy, load)
+    proxy = Proxied.of(proxied, cpu_ns([bench.proxy_pid]) - proxy_ns)
+    before = Usage.now(bench)
+    via = await run_load(bench.via, load)
+    after = Usage.now(bench)
+    return row_of(load, via, direct, proxy, after.roles_since(before), *after.shares_since(before))
 
 
 def _refuse_busy_machine() -> None:
@@ -174,6 +189,7 @@ def _show(rows: list[Row], as_json: bool) -> None:
 
     from infra.cli.bench_cpu import cpu_model, total_bytes
     from infra.cli.bench_figures import notes_of, object_of, table_of
+    from infra.cli.bench_ratios import ratios_of, ratios_table
 
     machine = {
         "processor": cpu_model(),
@@ -183,7 +199,8 @@ def _show(rows: list[Row], as_json: bool) -> None:
         "python": platform.python_version(),
     }
     if as_json:
-        print(json.dumps({"machine": machine, "rows": [object_of(row) for row in rows], "notes": notes_of(rows)}))
+        found = [object_of(row) | {"times_proxy": ratios_of(row)} for row in rows]
+        print(json.dumps({"machine": machine, "rows": found, "notes": notes_of(rows)}))
         return
     from rich.console import Console
 
@@ -195,6 +212,8 @@ def _show(rows: list[Row], as_json: bool) -> None:
         soft_wrap=True,
     )
     console.print(table_of(rows))
+    console.print("The same as multiples of a bare proxy's (decodes and encodes each event's JSON):", soft_wrap=True)
+    console.print(ratios_table(rows))
     for note in notes_of(rows):
         console.print(note, markup=False, highlight=False, soft_wrap=True)
 

@@ -35,8 +35,25 @@ class Spread:
 
 
 @dataclass(frozen=True, slots=True)
+class Proxied:
+    """The same load through the bare proxy."""
+
+    first_token: Spread
+    token: Spread
+    tokens_per_s: float
+    cpu_us_per_token: float
+
+    @classmethod
+    def of(cls, sample: Sample, cpu_ns: int) -> Proxied:
+        """`cpu_ns`: what the proxy took for it."""
+        first, token = Spread.of_ns(sample.first_token_ns), Spread.of_ns(sample.latencies_ns)
+        return cls(first, token, sample.tokens_per_s, cpu_ns / 1000 / max(sample.tokens, 1))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One number of streams, through the stack and directly at the upstream. `cpu_us_per_token`: by role."""
+    """One number of streams: through the stack, directly at the upstream, and through a bare proxy.
+    `cpu_us_per_token`: by role."""
 
     load: Load
     first_token: Spread
@@ -49,6 +66,7 @@ class Row:
     busy_share: float
     foreign_share: float
     errors: dict[str, int]
+    proxy: Proxied
 
     @property
     def own_us(self) -> float:
@@ -62,7 +80,13 @@ class Row:
 
 
 def row_of(
-    load: Load, via: Sample, direct: Sample, cpu_ns: dict[str, int], busy_share: float, foreign_share: float
+    load: Load,
+    via: Sample,
+    direct: Sample,
+    proxy: Proxied,
+    cpu_ns: dict[str, int],
+    busy_share: float,
+    foreign_share: float,
 ) -> Row:
     """The figures of two samples; `cpu_ns` by role, over the time of `via`."""
     return Row(
@@ -77,6 +101,7 @@ def row_of(
         busy_share=busy_share,
         foreign_share=max(foreign_share, 0.0),
         errors=dict(Counter(via.errors)),
+        proxy=proxy,
     )
 
 
@@ -154,6 +179,12 @@ def object_of(row: Row) -> dict[str, Any]:
         "cpu_us_per_token": {role: round(us, 2) for role, us in sorted(row.cpu_us_per_token.items())},
         "cpu_us_per_token_own": round(row.own_us, 2),
         "cpu_us_per_token_hot_path": round(hot, 2),
+        "proxy": {
+            "ttft_ms": _object(row.proxy.first_token),
+            "token_ms": _object(row.proxy.token),
+            "tokens_per_s": round(row.proxy.tokens_per_s, 1),
+            "cpu_us_per_token": round(row.proxy.cpu_us_per_token, 2),
+        },
         "machine_busy": round(row.busy_share, 3),
         "other_programs": round(row.foreign_share, 3),
         "errors": row.errors,

@@ -41,13 +41,16 @@ price = {{ input = 0, output = 0 }}
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """`via` and `direct`: the same upstream through the stack and straight. `upstream_pid` 0: not ours."""
+    """`via`, `direct` and `proxy`: the same upstream through the stack, straight, and through a bare proxy.
+    `upstream_pid` 0: not ours."""
 
     stack: RunningStack
     supervisor_pid: int
     via: Target
     direct: Target
     upstream_pid: int
+    proxy: Target
+    proxy_pid: int
 
     def cpu_ns_by_role(self) -> dict[str, int]:
         """CPU time so far of every process of the stack, by role."""
@@ -80,11 +83,10 @@ def own_stack() -> Iterator[Bench]:
     state = folder / "state"
     keep = False
     try:
-        with upstream() as (address, upstream_pid), _up(folder, address):
+        with upstream() as (address, upstream_pid), bare_proxy(address) as proxy, _up(folder, address):
             stack = running_stack(state)
             via = Target(f"{stack.api_url}/v1", stack.api_key, MODEL)
-            direct = Target(address, "", UPSTREAM_MODEL)
-            yield Bench(stack, Layout.at(state).supervisor_pid() or 0, via, direct, upstream_pid)
+            yield _bench(stack, state, via, Target(address, "", UPSTREAM_MODEL), upstream_pid, proxy)
     except UserError as error:
         keep = True
         raise UserError(f"{error}. Its logs are in {state / 'logs'}") from None
@@ -101,19 +103,43 @@ def _up(folder: Path, upstream_address: str) -> Iterator[None]:
         yield
 
 
-def users_stack(state: Path, model: str, address: str, upstream_model: str) -> Bench:
+@contextmanager
+def users_stack(state: Path, model: str, address: str, upstream_model: str) -> Iterator[Bench]:
     """A running stack whose `model` points at a stamping upstream at `address`. Raises UserError."""
     stack = running_stack(state)
     via = Target(f"{stack.api_url}/v1", stack.api_key, model)
+    direct = Target(address.rstrip("/"), "", upstream_model)
+    with bare_proxy(direct.base_url) as proxy:
+        yield _bench(stack, state, via, direct, 0, proxy)
+
+
+def _bench(
+    stack: RunningStack, state: Path, via: Target, direct: Target, upstream_pid: int, proxy: tuple[str, int]
+) -> Bench:
+    address, proxy_pid = proxy
     supervisor = Layout.at(state).supervisor_pid() or 0
-    return Bench(stack, supervisor, via, Target(address.rstrip("/"), "", upstream_model), 0)
+    return Bench(stack, supervisor, via, direct, upstream_pid, Target(address, "", direct.model), proxy_pid)
 
 
 @contextmanager
 def upstream() -> Iterator[tuple[str, int]]:
     """Run the stamping upstream in a process of its own: its base URL and its pid. Raises UserError."""
+    with _server("the upstream to measure against", "infra.cli.bench_upstream") as found:
+        yield found
+
+
+@contextmanager
+def bare_proxy(address: str) -> Iterator[tuple[str, int]]:
+    """Run the bare proxy in front of an upstream: its base URL and its pid. Raises UserError."""
+    with _server("the bare proxy to compare with", "tests.bench.bare_proxy", address) as found:
+        yield found
+
+
+@contextmanager
+def _server(what: str, module: str, *arguments: str) -> Iterator[tuple[str, int]]:
+    """A module of ours that serves on a port that it prints, until its stdin closes."""
     child = subprocess.Popen(
-        [sys.executable, "-m", "infra.cli.bench_upstream"],
+        [sys.executable, "-m", module, *arguments],
         cwd=_SOURCES,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -123,7 +149,7 @@ def upstream() -> Iterator[tuple[str, int]]:
     try:
         line = child.stdout.readline() if child.stdout else ""
         if not line.strip().isdigit():
-            raise UserError("the upstream to measure against did not start")
+            raise UserError(f"{what} did not start")
         yield f"http://127.0.0.1:{int(line)}/v1", child.pid
     finally:
         # It ends when its stdin closes, also when this process dies without coming here.

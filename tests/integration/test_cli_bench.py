@@ -16,7 +16,7 @@ from aiohttp import web
 
 from infra.cli.bench_cpu import available_bytes, cpu_ns, machine_time
 from infra.cli.bench_load import Load, Target, run_load
-from infra.cli.bench_stack import upstream
+from infra.cli.bench_stack import bare_proxy, upstream
 from tests.eventually import eventually
 from tests.fakes.upstream import stamping_upstream
 
@@ -105,6 +105,16 @@ async def test_the_upstream_process_ends_with_its_user() -> None:
     await eventually(lambda: not _alive(pid))
 
 
+async def test_the_bare_proxy_sends_every_token_on_and_ends_with_its_user() -> None:
+    async with stamping_upstream() as url:
+        with bare_proxy(url) as (address, pid):
+            sample = await run_load(Target(address, "", "fast"), Load(2, 2, 50, 0))
+            assert (sample.tokens, sample.errors) == (200, [])
+            refused = await run_load(Target(f"{address}/nowhere", "", "fast"), Load(1, 1, 5, 0))
+            assert refused.errors[0].startswith("HTTP 404")
+        await eventually(lambda: not _alive(pid))
+
+
 def test_the_machine_is_read() -> None:
     before = machine_time()
     spent = cpu_ns([os.getpid()])
@@ -157,10 +167,13 @@ async def test_a_running_stack_is_measured(running: tuple[Path, str]) -> None:
         (3, 5, {}),
     ]
     assert all(row["cpu_us_per_token"]["api"] > 0 for row in found["rows"])
+    assert all(row["proxy"]["cpu_us_per_token"] > 0 for row in found["rows"])
+    assert all(row["times_proxy"]["tokens_per_s"] > 0 for row in found["rows"])
     assert found["machine"]["cores"] >= 1
-    code, out, _ = await bench(*place, "--streams", "2", "--tokens", "3")
+    code, out, _ = await bench(*place, "--streams", "2", "--tokens", "3", "--repeats", "2")
     assert code == 0
     assert "48 x 3" in out
+    assert "multiples of a bare proxy's" in out
     assert "\x1b" not in out
 
 

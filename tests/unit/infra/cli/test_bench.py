@@ -4,8 +4,10 @@ import pytest
 from rich.console import Console
 
 from infra.cli.bench import load_for, streams_of
-from infra.cli.bench_figures import Row, Spread, notes_of, object_of, row_of, table_of
+from infra.cli.bench_figures import Proxied, Row, Spread, notes_of, object_of, row_of, table_of
 from infra.cli.bench_load import Load, Sample
+from infra.cli.bench_medians import median_row
+from infra.cli.bench_ratios import ratios_of, ratios_table
 from infra.cli.terminal import UserError
 
 MS = 1_000_000
@@ -15,10 +17,11 @@ def sample(first_ms: list[int], latency_ms: list[int], wall_s: float, errors: tu
     return Sample([n * MS for n in first_ms], [n * MS for n in latency_ms], list(errors), int(wall_s * 1e9))
 
 
-def row(errors: tuple[str, ...] = (), foreign: float = 0.0) -> Row:
+def row(errors: tuple[str, ...] = (), foreign: float = 0.0, api_ns: int = 40_000) -> Row:
     via, direct = sample([7, 9], [3] * 8, 2.0, errors), sample([2, 3], [1] * 8, 1.0)
-    cpu = {"api": 40_000, "worker": 80_000, "supervisor": 8_000, "kafka": 16_000, "cassandra": 24_000}
-    return row_of(Load(2, 1, 4, 0), via, direct, cpu, 0.5, foreign)
+    proxy = Proxied.of(sample([2, 4], [1] * 4 + [2] * 4, 1.0), 64_000)
+    cpu = {"api": api_ns, "worker": 80_000, "supervisor": 8_000, "kafka": 16_000, "cassandra": 24_000}
+    return row_of(Load(2, 1, 4, 0), via, direct, proxy, cpu, 0.5, foreign)
 
 
 def test_percentiles_are_nearest_ranks() -> None:
@@ -48,6 +51,42 @@ def test_the_table_holds_every_row() -> None:
         console.print(table_of([row(), row(foreign=0.5)]))
     assert "2 x 4" in captured.get()
     assert "2*" in captured.get()
+
+
+def test_figures_are_multiples_of_the_bare_proxys() -> None:
+    assert ratios_of(row()) == {
+        "cpu_own": 2.0,
+        "cpu_kafka": 0.25,
+        "cpu_cassandra": 0.375,
+        "ttft_p50": 3.5,
+        "token_p50": 3.0,
+        "token_p99": 1.5,
+        "tokens_per_s": 0.5,
+    }
+    assert object_of(row())["proxy"]["cpu_us_per_token"] == 8.0
+
+
+def test_a_proxy_that_sent_nothing_gives_no_ratio() -> None:
+    proxy = Proxied.of(sample([], [], 0), 0)
+    found = row_of(Load(2, 1, 4, 0), sample([7], [3], 1), sample([2], [1], 1), proxy, {"api": 1}, 0.5, 0)
+    assert set(ratios_of(found).values()) == {0.0}
+
+
+def test_the_ratios_are_printed_a_row_each() -> None:
+    console = Console(width=140)
+    with console.capture() as captured:
+        console.print(ratios_table([row(), row(foreign=0.5)]))
+    assert "2.00 x" in captured.get()
+    assert "3.0 / 1.5 x" in captured.get()
+    assert "2*" in captured.get()
+
+
+def test_repeats_give_the_median_of_each_figure() -> None:
+    found = median_row([row(api_ns=40_000), row(("away",), 0.3, 48_000), row(("away",), 0.2, 80_000)])
+    assert found.cpu_us_per_token["api"] == 6.0
+    assert found.first_token == Spread(7, 9)
+    assert (found.foreign_share, found.errors) == (0.3, {"away": 2})
+    assert median_row([row()]) == row()
 
 
 def test_errors_and_other_programs_are_told() -> None:
