@@ -48,9 +48,9 @@ from api.streaming.tail_hub import TailHub
 from api.turns import generations, messages, model_listing
 from api.turns.ports import AskPorts, GenerationReads, MessageReads, StreamPorts, TurnPorts
 from api.turns.prompting import PromptSizes
-from infra.cassandra import StoreUnavailable
+from infra.cassandra.errors import StoreUnavailable
 from infra.models.catalogue import ModelCatalogue, ModelNotFound
-from infra.settings import ApiSettings
+from infra.settings.processes import ApiSettings
 from schemas.codec import NewerRecord
 from schemas.envelope import SealedContent
 from topics.catalogue import Catalogue

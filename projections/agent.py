@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from infra.cassandra import CassandraSession
+from infra.cassandra.session import CassandraSession
 from infra.settings import Settings
 from projections.handling import handling
 from projections.projector import Projector

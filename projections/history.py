@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import Any
 
-from infra.cassandra import run_concurrently
+from infra.cassandra.concurrently import run_concurrently
 from infra.clock import monotonic_s
 from infra.models.catalogue import ModelCatalogue
 from infra.models.prices import price_of

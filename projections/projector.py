@@ -14,7 +14,7 @@ from typing import Protocol, TypeVar
 
 from prometheus_client import Counter, Gauge, Histogram
 
-from infra.cassandra import StoreRefused, StoreUnavailable, ValueRefused
+from infra.cassandra.errors import StoreRefused, StoreUnavailable, ValueRefused
 from infra.clock import monotonic_s
 from infra.crash_points import crash_point
 from infra.logging import get_logger

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from infra.cassandra import CassandraSession, Row
+from infra.cassandra.session import CassandraSession, Row
 from projections.registry import DEFINITIONS, defined, newest
 from projections.versions import Pointers, physical_name
 

@@ -6,7 +6,9 @@ import struct
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from infra.cassandra import CassandraSession, ValueRefused, run_concurrently
+from infra.cassandra.concurrently import run_concurrently
+from infra.cassandra.errors import ValueRefused
+from infra.cassandra.session import CassandraSession
 from projections.rows import Erase, Put, RowChange, Table, partition_of, size_of
 from projections.versions import physical_name
 from projections.watermarks import WATERMARKS

@@ -17,27 +17,14 @@ from schemas.generation import (
     GenerationEnded,
     GenerationRecord,
     TokenChunk,
-    Turn,
 )
-from schemas.price import Price, Usage
+from schemas.price import Usage
+from tests.records import turn
 
-PRICE = Price("2026-01", "EUR", 1_000_000, 100_000, 3_000_000)
 PROMPT_TOKENS = 11
 ENGINE_USAGE = Usage(PROMPT_TOKENS, 1000, 3)
 KIND: TurnKind = "chat"
-TURN = Turn(
-    generation_id="generation",
-    conversation_id="conversation",
-    user_id="user",
-    message_id="message",
-    prompt_message_id="message",
-    kind=KIND,
-    model="model",
-    price=PRICE,
-    request_hash="hash",
-    cause=Position(0, 0, 7),
-    tail=Position(0, 0, 0),
-)
+TURN = turn(kind=KIND)
 
 
 def envelope(name: str = "event") -> Envelope:

@@ -18,9 +18,9 @@ from schemas.conversation import (
     FeedbackGiven,
     PromptSubmitted,
     RegenerateRequested,
-    Sampling,
 )
 from tests import realistic_people as people
+from tests import records
 from tests.realistic_generation import Talk, answer, deleted
 from topics.catalogue import CONVERSATION_EVENTS, TOKEN_CHUNKS
 
@@ -99,22 +99,15 @@ def conversation(world: World) -> Generator[int, None, None]:
 
 
 def _prompt(world: World, talk: Talk, key: str, messages: tuple[ChatMessage, ...] | None) -> PromptSubmitted:
-    message = ids.message_id(talk.user, talk.id, key)
-    return PromptSubmitted(
-        envelope=world.envelope(message, "PromptSubmitted", talk.user),
-        conversation_id=talk.id,
-        user_id=talk.user,
-        message_id=message,
-        generation_id=ids.generation_id(message),
+    keyed = records.keyed(talk.user, talk.id, key)
+    return records.prompt(
+        **keyed,
+        envelope=world.envelope(keyed["message_id"], "PromptSubmitted", talk.user),
         parent_message_id=None if messages is not None else talk.leaf,
         kind="chat" if messages is None else "stateless",
         content=world.dice.prompt() if messages is None else None,
         messages=messages or (),
-        attachments=(),
         model=talk.model,
-        sampling=Sampling(),
-        service_class="interactive",
-        tier="default",
         tail=world.end_of(TOKEN_CHUNKS, talk.id),
         request_hash=sha256(key.encode()).hexdigest(),
         idempotency_key=key if world.dice.chance(0.5) else None,
@@ -124,18 +117,12 @@ def _prompt(world: World, talk: Talk, key: str, messages: tuple[ChatMessage, ...
 
 def _regenerate(world: World, talk: Talk) -> RegenerateRequested:
     key = world.dice.hex(32)
-    message = ids.message_id(talk.user, talk.id, key)
-    return RegenerateRequested(
-        envelope=world.envelope(message, "RegenerateRequested", talk.user),
-        conversation_id=talk.id,
-        user_id=talk.user,
-        message_id=message,
-        generation_id=ids.generation_id(message),
+    keyed = records.keyed(talk.user, talk.id, key)
+    return records.regenerate(
+        **keyed,
+        envelope=world.envelope(keyed["message_id"], "RegenerateRequested", talk.user),
         prompt_message_id=talk.prompt_id,
         model=talk.model,
-        sampling=Sampling(),
-        service_class="interactive",
-        tier="default",
         tail=world.end_of(TOKEN_CHUNKS, talk.id),
         request_hash=sha256(key.encode()).hexdigest(),
         idempotency_key=key,

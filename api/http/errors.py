@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from api.http.validation_words import in_words
-from infra.cassandra import StoreUnavailable
+from infra.cassandra.errors import StoreUnavailable
 from infra.models.catalogue import ModelNotFound
 from schemas.codec import NewerRecord
 from schemas.envelope import SealedContent

@@ -143,7 +143,7 @@ def _with_accounts(state: Path | None, run: Callable[[Accounts], Awaitable[T]]) 
 
 def _connected(settings: Settings, run: Callable[[Accounts], Awaitable[T]]) -> T:
     # The drivers take long to import: mistakes that can be told without them come first.
-    from infra.cassandra import StoreError
+    from infra.cassandra.errors import StoreError
     from infra.cli.keys_accounts import connected_accounts
     from topics.errors import LogError
 

@@ -13,7 +13,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from infra.cassandra import CassandraSession, StoreRefused, StoreUnavailable
+from infra.cassandra.errors import StoreRefused, StoreUnavailable
+from infra.cassandra.session import CassandraSession
 from infra.cli.replay.opened import open_log
 from infra.cli.replay.progress import Interrupted, Report, Stop, interruptible, step_back
 from infra.cli.replay.projections import store_session

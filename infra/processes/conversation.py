@@ -9,7 +9,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from infra.cassandra import StoreUnavailable
+from infra.cassandra.errors import StoreUnavailable
 from infra.models.catalogue import ModelCatalogue
 from infra.moderation.policy_file import load_policy
 from infra.processes.runner import run

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
+from infra.cache import cache_dir
 from infra.settings import Settings
 from infra.stack.addresses import external_servers
 from infra.stack.errors import CannotStart
-from infra.stack.jars import cache_dir, is_cached
+from infra.stack.jars import is_cached
 from infra.stack.layout import Layout
 from infra.stack.ports import is_free
 from infra.stack.programs import Program, local_programs

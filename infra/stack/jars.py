@@ -25,7 +25,6 @@ from typing import Any
 from infra.stack.errors import DownloadFailed
 
 LOCKS = Path(__file__).parent / "jars"
-CACHE_VARIABLE = "VERBATIM_CACHE"
 PARALLEL_DOWNLOADS = 8
 DOWNLOAD_TIMEOUT_S = 60
 DOWNLOAD_ATTEMPTS = 3
@@ -48,15 +47,6 @@ class Jar:
     def file_name(self) -> str:
         """Unique by content, so that a cache may serve several versions of Verbatim."""
         return f"{self.artifact}-{self.version}-{self.sha256[:12]}.jar"
-
-
-def cache_dir() -> Path:
-    """Where downloads are kept: VERBATIM_CACHE, else `verbatim` in the user's XDG cache folder."""
-    named = os.environ.get(CACHE_VARIABLE)
-    if named:
-        return Path(named).absolute()
-    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(base) / "verbatim"
 
 
 def read_lock(server: str, locks: Path = LOCKS) -> tuple[Jar, ...]:

@@ -7,13 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from infra.cache import cache_dir
 from infra.settings import Settings
 from infra.stack import cassandra, kafka, redis, triton
 from infra.stack.addresses import external_servers
 from infra.stack.child import ChildSpec, Health
 from infra.stack.class_archive import archive_options
 from infra.stack.health import CassandraHealth, KafkaHealth, RedisHealth, TritonHealth
-from infra.stack.jars import Say, cache_dir, class_path
+from infra.stack.jars import Say, class_path
 from infra.stack.java import chosen_java
 from infra.stack.layout import Layout
 from infra.stack.redis_password import redis_password

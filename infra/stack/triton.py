@@ -11,9 +11,10 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from infra.cache import cache_dir
 from infra.ids import draw_secret
 from infra.stack.child import ChildSpec, Health
-from infra.stack.jars import Say, cache_dir
+from infra.stack.jars import Say
 from infra.stack.layout import Layout
 from infra.stack.triton_environment import TritonEnvironment, make_environment, triton_environment
 from infra.stack.triton_python import NoTritonPython, find_triton_python

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from infra.cassandra import Row
+from infra.cassandra.session import Row
 from projections.content import from_optional_cell, shown_excerpt, shown_title
 from projections.order import key_of
 from projections.reading import Tables
@@ -17,7 +17,7 @@ COLUMNS = (
     " last_at_us, changed, deleted"
 )
 _ONE = f"SELECT {COLUMNS} FROM {{conversations}} WHERE conversation_id = ?"  # noqa: S608 - our own columns
-_SOME = f"SELECT {COLUMNS} FROM {{conversations}} WHERE conversation_id IN ?"  # noqa: S608
+_SOME = f"SELECT {COLUMNS} FROM {{conversations}} WHERE conversation_id IN ?"  # noqa: S608 - our own columns
 _CHANGED = "SELECT changed, deleted FROM {conversations} WHERE conversation_id = ?"
 _BORN = "SELECT user_id, WRITETIME(user_id) FROM {conversations} WHERE conversation_id = ?"
 MAX_AT_ONCE = 50

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from infra.cassandra import Row
+from infra.cassandra.session import Row
 from projections.generations.queries import generations
 from projections.reading import Tables
 from schemas.envelope import Position

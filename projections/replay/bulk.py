@@ -15,7 +15,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 
-from infra.cassandra import CassandraSession, StoreError, StoreRefused
+from infra.cassandra.errors import StoreError, StoreRefused
+from infra.cassandra.session import CassandraSession
 from infra.clock import monotonic_s
 from infra.runtime.retrying import Patience, Retrying
 from projections.replay.encoding import Shape, Statement, encoded, routing_of, statement

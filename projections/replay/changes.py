@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from infra.cassandra import CassandraSession
+from infra.cassandra.session import CassandraSession
 from infra.crash_points import crash_point
 from projections.registry import DEFINITIONS
 from projections.replay.moves import Moves

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from infra.cassandra import CassandraSession
+from infra.cassandra.session import CassandraSession
 from infra.clock import monotonic_s
 from infra.crash_points import crash_point
 from projections.order import order_key, place

@@ -8,7 +8,7 @@ import re
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from infra.cassandra import StoreUnavailable
+from infra.cassandra.errors import StoreUnavailable
 from infra.clock import utc_now
 from infra.logging import get_logger
 from projections.replay.moves import LEASE_S, Moves

@@ -18,7 +18,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
-from infra.cassandra import CassandraSession
+from infra.cassandra.session import CassandraSession
 from infra.clock import monotonic_s
 from infra.crash_points import crash_point
 from projections.order import order_key

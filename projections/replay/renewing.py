@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from infra.cassandra import CassandraSession
+from infra.cassandra.session import CassandraSession
 from projections.behind import behind, in_the_way, outlived
 from projections.replay.changes import drop
 from projections.replay.moves import Moves

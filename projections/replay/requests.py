@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from infra.cassandra import EncodedRow
+from infra.cassandra.session import EncodedRow
 from projections.replay.encoding import Encoded, Shape, shape_of
 from projections.rows import RowChange
 from projections.writer import MAX_BATCH_BYTES, MAX_BATCH_CHANGES

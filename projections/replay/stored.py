@@ -9,7 +9,8 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from itertools import islice
 from typing import Any, NamedTuple, Protocol
 
-from infra.cassandra import CassandraSession, StoreError, StoreUnavailable
+from infra.cassandra.errors import StoreError, StoreUnavailable
+from infra.cassandra.session import CassandraSession
 from infra.runtime.retrying import growing
 from projections.replay.ring import Span
 from projections.rows import Table

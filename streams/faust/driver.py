@@ -40,7 +40,7 @@ class NotForAgents(Exception):
         super().__init__(f"{what} is not supported by this transport: agents keep no state in Faust")
 
 
-class GroupConsumer(FaustConsumer):  # type: ignore[misc]
+class GroupConsumer(FaustConsumer):  # type: ignore[misc]  # Faust ships no types
     """Faust's consumer over a Poller."""
 
     def __init__(self, *arguments: Any, **settings: Any) -> None:

@@ -122,8 +122,8 @@ class Poller:
         if self._admin is None:
             self._admin = open_admin({n: v for n, v in self._properties.items() if not n.startswith(_MEMBERSHIP)})
         firsts, ends = await asyncio.gather(
-            self._offsets(places, OffsetSpec.earliest()),  # type: ignore[no-untyped-call]
-            self._offsets(places, OffsetSpec.latest()),  # type: ignore[no-untyped-call]
+            self._offsets(places, OffsetSpec.earliest()),  # type: ignore[no-untyped-call]  # the stubs leave it untyped
+            self._offsets(places, OffsetSpec.latest()),  # type: ignore[no-untyped-call]  # the stubs leave it untyped
         )
         return {place: (firsts[place], ends[place]) for place in places}
 

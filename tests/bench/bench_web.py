@@ -21,7 +21,7 @@ from typing import Any
 import httpx
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
 
-from infra.cassandra import CassandraSession
+from infra.cassandra.session import CassandraSession
 from infra.cli.browser_path import browser_path
 from infra.clock import now_us
 from projections.registry import PROJECTIONS, fold_all

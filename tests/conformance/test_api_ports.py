@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -146,19 +146,7 @@ async def test_looking_back_finds_one_generation_up_to_a_place(
 
 
 def turn_in(conversation: str) -> Turn:
-    return Turn(
-        generation_id=ids.generation_id(conversation),
-        conversation_id=conversation,
-        user_id=TURN.user_id,
-        message_id=TURN.message_id,
-        prompt_message_id=TURN.prompt_message_id,
-        kind=TURN.kind,
-        model=TURN.model,
-        price=TURN.price,
-        request_hash=TURN.request_hash,
-        cause=TURN.cause,
-        tail=TURN.tail,
-    )
+    return replace(TURN, generation_id=ids.generation_id(conversation), conversation_id=conversation)
 
 
 @pytest.fixture(params=["memory", pytest.param("redis", marks=pytest.mark.stack)])

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from api.app import Reads
-from infra.cassandra import CassandraSession
+from infra.cassandra.session import CassandraSession
 from infra.settings import Settings
 from projections import Projections
 from projections.commands.queries import CommandRow

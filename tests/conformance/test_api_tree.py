@@ -17,10 +17,10 @@ from schemas.conversation import (
     FeedbackGiven,
     PromptSubmitted,
     RegenerateRequested,
-    Sampling,
 )
 from schemas.envelope import Position
 from schemas.turns import Command
+from tests import records
 from tests.conformance.test_api_reads import (
     ONE,
     TWO,
@@ -51,20 +51,13 @@ def opened(request: pytest.FixtureRequest) -> Open:
 
 
 def regenerate(conversation: str, key: str, prompt_id: str) -> RegenerateRequested:
-    message = ids.message_id(USER, conversation, key)
-    return RegenerateRequested(
-        envelope=envelope(message),
-        conversation_id=conversation,
-        user_id=USER,
-        message_id=message,
-        generation_id=ids.generation_id(message),
+    keyed = records.keyed(USER, conversation, key)
+    return records.regenerate(
+        **keyed,
+        envelope=envelope(keyed["message_id"]),
         prompt_message_id=prompt_id,
         model="verbatim-local",
-        sampling=Sampling(),
-        service_class="interactive",
-        tier="default",
         tail=Position(0, 0, 0),
-        request_hash="hash",
         idempotency_key=key,
         deadline_at_us=2**50,
     )

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from infra.cassandra import CassandraSession
+from infra.cassandra.session import CassandraSession
 from projections.conversations.table import CONVERSATIONS
 from projections.messages.table import MESSAGES
 from projections.order import AFTER_ERASURE, ERASED

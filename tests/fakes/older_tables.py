@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from infra.cassandra import CassandraSession
+from infra.cassandra.session import CassandraSession
 from projections.registry import DEFINITIONS, names, newest
 from projections.schema import create_tables
 from projections.versions import VERSIONS, physical_name

@@ -16,7 +16,6 @@ from schemas.conversation import (
     FeedbackGiven,
     PromptSubmitted,
     RegenerateRequested,
-    Sampling,
 )
 from schemas.envelope import Content, Envelope, Position
 from schemas.generation import Failure, Turn
@@ -30,8 +29,9 @@ from schemas.outcome import (
 )
 from schemas.price import Price, Usage
 from schemas.turns import Command
-from schemas.usage import UsageEntry, UsageRecorded, UsageRerated
+from schemas.usage import EmbeddingsComputed, UsageEntry, UsageRecorded, UsageRerated
 from streams.backfill.reactor import Repricing, reprice
+from tests import records
 from tests.fakes.grown_topics import grown
 from topics.catalogue import (
     ACCOUNT_EVENTS,
@@ -84,21 +84,13 @@ def prompt(
     content: Content = "What is an event log?",
     **others: Any,
 ) -> PromptSubmitted:
-    message = ids.message_id(user, conversation, key)
-    built = PromptSubmitted(
-        envelope=envelope(message, at_us),
-        conversation_id=conversation,
-        user_id=user,
-        message_id=message,
-        generation_id=ids.generation_id(message),
+    keyed = records.keyed(user, conversation, key)
+    built = records.prompt(
+        content,
+        **keyed,
+        envelope=envelope(keyed["message_id"], at_us),
         parent_message_id=parent,
-        kind="chat",
-        content=content,
-        messages=(),
-        attachments=(),
         model="local",
-        sampling=Sampling(),
-        service_class="interactive",
         tier="standard",
         tail=Position(0, 0, 7),
         request_hash="hash-1",
@@ -111,17 +103,12 @@ def prompt(
 def regenerate(
     conversation: str, key: str, prompt_message_id: str, user: str = "ada", at_us: int = AT
 ) -> RegenerateRequested:
-    message = ids.message_id(user, conversation, key)
-    return RegenerateRequested(
-        envelope=envelope(message, at_us),
-        conversation_id=conversation,
-        user_id=user,
-        message_id=message,
-        generation_id=ids.generation_id(message),
+    keyed = records.keyed(user, conversation, key)
+    return records.regenerate(
+        **keyed,
+        envelope=envelope(keyed["message_id"], at_us),
         prompt_message_id=prompt_message_id,
         model="local",
-        sampling=Sampling(),
-        service_class="interactive",
         tier="standard",
         tail=Position(0, 0, 9),
         request_hash="hash-2",
@@ -189,6 +176,25 @@ def rerated(ended: Outcome, position: Position, backfill: str) -> UsageRerated:
     return made[0]
 
 
+def computed(user: str, key: str, at_us: int = AT, request_hash: str = "", texts: int = 3) -> EmbeddingsComputed:
+    """What a request for embeddings is billed."""
+    embedding_id = ids.embedding_id(user, key)
+    usage = Usage(10 * texts, 0)
+    return EmbeddingsComputed(
+        envelope=envelope(embedding_id, at_us),
+        user_id=user,
+        embedding_id=embedding_id,
+        model="static",
+        model_version="static-1",
+        texts=texts,
+        dimensions=256,
+        usage=usage,
+        price=NEW_PRICE,
+        cost_micros=NEW_PRICE.cost_micros(usage),
+        request_hash=request_hash,
+    )
+
+
 class LogBuilder:
     """Appends records to the partitions that their keys belong to."""
 
@@ -236,7 +242,7 @@ def logs(draw: st.DrawFn, *, grows: bool = False) -> list[Placed]:
         if grows and log.topics is TOPICS and draw(st.integers(0, 3)) == 0:
             log.topics = GROWN
         user, conversation = draw(st.sampled_from(_USERS)), draw(st.sampled_from(_CONVERSATIONS))
-        match draw(st.integers(0, 10)):
+        match draw(st.integers(0, 11)):
             case 0 | 1 | 2:
                 said = prompt(conversation, f"key-{step}", user, at_us, content=draw(st.text(max_size=30)))
                 if draw(st.integers(0, 4)) == 0:
@@ -262,6 +268,9 @@ def logs(draw: st.DrawFn, *, grows: bool = False) -> list[Placed]:
                 bill = draw(st.sampled_from(ended))
                 again = draw(st.sampled_from(("", "", "dearer", "dearest")))
                 log.recorded(rerated(*bill, again) if again else used(*bill))
+            case 11:
+                key, asked_for = draw(st.sampled_from(("e", "f"))), draw(st.sampled_from(("", "one", "two")))
+                log.recorded(computed(user, key, at_us, asked_for, draw(st.integers(1, 9))))
             case 8:
                 title = draw(st.sampled_from(("one", "two")))
                 log.said(ConversationRenamed(envelope("name", at_us), conversation, user, title))
@@ -299,6 +308,7 @@ _IDS = frozenset(
         "prompt_message_id",
         "parent_message_id",
         "key_sha256",
+        "embedding_id",
     }
 )
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from infra.cassandra import CassandraSession
+from infra.cassandra.session import CassandraSession
 from infra.models.catalogue import ModelCatalogue, ModelSpec
 from infra.settings import Settings
 from projections import Projections

@@ -14,7 +14,8 @@ import pytest
 import pytest_asyncio
 from pydantic import SecretStr
 
-from infra.settings import RedisSettings, Settings
+from infra.settings import Settings
+from infra.settings.servers import RedisSettings
 from schemas.envelope import Position
 from schemas.generation import GenerationEnded
 from tests.eventually import eventually

@@ -12,7 +12,7 @@ import pytest
 from confluent_kafka import Message
 
 import projections
-from infra.cassandra import CassandraSession
+from infra.cassandra.session import CassandraSession
 from infra.cli.first_key import ensure_first_key
 from infra.cli.keys_accounts import sha256_of
 from infra.ids import draw_attempt_id

@@ -9,7 +9,8 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from infra.cassandra import CassandraSession, StoreRefused, StoreUnavailable
+from infra.cassandra.errors import StoreRefused, StoreUnavailable
+from infra.cassandra.session import CassandraSession
 from infra.settings import Settings
 from projections import Projections, SchemaMismatch, migrate
 from projections.registry import PROJECTIONS
@@ -87,7 +88,7 @@ async def test_readers_follow_the_pointer_within_a_second(log: Projected) -> Non
         " preview text, last_at_us bigint, changed bigint, deleted boolean)"
     )
     move = await log.session.prepare(
-        f"UPDATE {keyspace}.projection_pointers SET version = ? WHERE projection = 'conversations' IF version = ?"  # noqa: S608
+        f"UPDATE {keyspace}.projection_pointers SET version = ? WHERE projection = 'conversations' IF version = ?"  # noqa: S608 - our own names
     )
     await log.session.execute(move, (2, 1))
 

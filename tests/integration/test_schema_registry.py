@@ -20,8 +20,9 @@ from confluent_kafka.schema_registry.error import SchemaRegistryError
 from confluent_kafka.serialization import MessageField, SerializationContext
 from fastavro import parse_schema, schemaless_reader
 
+from infra.cache import cache_dir
 from infra.settings import Settings
-from infra.stack.jars import cache_dir, class_path
+from infra.stack.jars import class_path
 from infra.stack.java import chosen_java
 from schemas.codec import FRAME_BYTES
 from schemas.registry import registered_schemas

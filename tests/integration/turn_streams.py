@@ -17,7 +17,7 @@ from schemas.generation import AttemptStarted, GenerationEnded, GenerationRecord
 from tests.eventually import eventually_sync
 from tests.integration.log_reading import LogWriter, read_all, topics_of
 from tests.integration.stream_workers import StreamProcess
-from tests.unit.streams.commands import prompt
+from tests.records import prompt
 from topics.catalogue import CONVERSATION_EVENTS, TOKEN_CHUNKS
 from topics.scan import watermarks
 

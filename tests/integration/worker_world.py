@@ -18,8 +18,9 @@ from schemas import ids
 from schemas.codec import UndecodableRecord
 from schemas.conversation import ChatMessage, Sampling
 from schemas.envelope import Envelope, Position
-from schemas.generation import GenerationRecord, GenerationRequested, Turn
+from schemas.generation import GenerationRecord, GenerationRequested
 from schemas.outcome import GenerationCompleted
+from tests import records
 from tests.integration.stream_workers import StreamProcess
 from topics.admin import create_topics
 from topics.catalogue import GENERATION_OUTCOMES, SERVICE_CLASSES, TOKEN_CHUNKS, catalogue, jobs_topic
@@ -101,28 +102,23 @@ class WorkerWorld:
         """Order an answer; returns the generation's id."""
         conversation, message = draw_id(), draw_id()
         generation = ids.generation_id(message)
-        known = f"{model}-{self.pool}"
-        turn = Turn(
+        turn = records.turn(
             generation_id=generation,
             conversation_id=conversation,
             user_id=user,
             message_id=message,
             prompt_message_id=message,
             kind="stateless",
-            model=known,
+            model=f"{model}-{self.pool}",
             price=self.models.get(f"echo-{self.pool}").price,
-            request_hash="hash",
-            cause=Position(0, 0, 0),
             tail=Position(0, 0, self.start),
         )
-        self.jobs[generation] = GenerationRequested(
+        self.jobs[generation] = records.job(
+            turn,
             envelope=Envelope(draw_id(), now_us(), None, "request", "user:user"),
-            turn=turn,
             messages=(ChatMessage("user", text),),
             prompt_tokens=7,
             sampling=sampling or Sampling(),
-            service_class="interactive",
-            tier="",
             maybe_repeat=old,
             first_token_timeout_ms=patience_ms,
             inter_token_timeout_ms=patience_ms,

@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from infra.cassandra import StoreUnavailable
+from infra.cassandra.errors import StoreUnavailable
 from infra.clock import monotonic_s
 from infra.models.catalogue import ModelCatalogue
 from infra.moderation.policy import Policy

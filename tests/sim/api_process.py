@@ -21,10 +21,10 @@ from api.turns.cancelling import cancel
 from api.turns.intents import Asking, PromptIntent
 from api.turns.joining import Opened, find
 from api.turns.ports import AskPorts, StreamPorts
-from infra.cassandra import StoreUnavailable
+from infra.cassandra.errors import StoreUnavailable
 from infra.clock import now_us
 from infra.models.catalogue import ModelCatalogue, ModelSpec
-from infra.settings import ApiSettings
+from infra.settings.processes import ApiSettings
 from schemas import ids
 from schemas.conversation import ChatMessage, ConversationStarted
 from schemas.envelope import Envelope

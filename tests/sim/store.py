@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from infra.cassandra import StoreUnavailable
+from infra.cassandra.errors import StoreUnavailable
 from projections.generations.price_cell import price_from_cell
 from projections.generations.queries import GenerationRow
 from projections.messages.chain import Chain

@@ -22,9 +22,10 @@ from inference_workers.publishing import Outlet
 from inference_workers.verification import Verification
 from infra.models.catalogue import ModelCatalogue
 from schemas.codec import decode, encode
-from schemas.conversation import ChatMessage, Sampling
+from schemas.conversation import ChatMessage
 from schemas.envelope import Envelope, Position
-from schemas.generation import AttemptEnded, AttemptStarted, GenerationRequested, Turn
+from schemas.generation import AttemptEnded, AttemptStarted
+from tests import records
 from tests.faults.accepted import accepted
 from tests.faults.evidence import expected_text, question
 from tests.sim.engine import COUNTS, PRICE, CountingEngine
@@ -38,34 +39,25 @@ from topics.commits import CommitTracker
 from topics.errors import LogError
 from topics.generation_fold import GenerationFold
 
-TURN = Turn(
+TURN = records.turn(
     generation_id="g",
     conversation_id="c",
     user_id="ada",
     message_id="m",
     prompt_message_id="m",
-    kind="chat",
     model=COUNTS.id,
     price=PRICE,
-    request_hash="hash",
     cause=Position(0, 0, 0),
-    tail=Position(0, 0, 0),
 )
 COUNT = 12
 
 
 def job(*, old: bool) -> Job:
-    request = GenerationRequested(
+    request = records.job(
+        TURN,
         envelope=Envelope("e", EPOCH_US, None, "request", "user:ada"),
-        turn=TURN,
         messages=(ChatMessage("user", question("t", COUNT)),),
-        prompt_tokens=9,
-        sampling=Sampling(),
-        service_class="interactive",
-        tier="default",
         maybe_repeat=old,
-        first_token_timeout_ms=5000,
-        inter_token_timeout_ms=5000,
         deadline_at_us=EPOCH_US + 30_000_000,
     )
     return Job(request, [Delivery("generation-jobs.default.interactive", 0, 0, 1)], old)

@@ -30,7 +30,7 @@ from streams.conversation.ports import NoHistory
 from streams.faust.app import Source
 from streams.watchdog.agent import Watchdog
 from tests.fakes.history import MemoryHistory
-from tests.unit.streams.commands import NOW_US, prompt, regenerate
+from tests.records import NOW_US, prompt, regenerate
 from tests.unit.streams.test_conversation_agent import MemoryProducer
 from topics.catalogue import CONVERSATION_EVENTS, catalogue
 

@@ -105,7 +105,7 @@ def _projections(settings: Settings) -> list[tuple[str, str, str, int, int]]:
     """(kind, name, topic, partition, next offset) of every version that is written. Raises StoreError."""
     import asyncio
 
-    from infra.cassandra import CassandraSession
+    from infra.cassandra.session import CassandraSession
     from projections.order import place
     from projections.versions import read_pointers, read_versions
     from projections.watermarks import LIVE, WATERMARKS

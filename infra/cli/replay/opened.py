@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -49,23 +48,18 @@ def archive_of(settings: Settings) -> SegmentArchive | None:
 def log_errors() -> Iterator[None]:
     """Within the block, whatever log, archive or tables refuse becomes one line for the user (UserError); so does a
     record of a newer release where what is asked cannot be told without it."""
+    from infra.cassandra.errors import StoreError
     from schemas.codec import NewerRecord
     from topics.cuts import BadCut
     from topics.errors import LogError
 
     try:
         yield
-    except (LogError, BadCut) as error:
+    except (LogError, BadCut, StoreError) as error:
         raise UserError(str(error)) from None
     except NewerRecord as error:
         where = "".join(f"{note}: " for note in getattr(error, "__notes__", ()))
         raise UserError(f"{where}{error}") from None
-    except Exception as error:
-        # Loading the driver only to name its errors would double the time of commands that do without.
-        tables = sys.modules.get("infra.cassandra")
-        if tables is not None and isinstance(error, tables.StoreError):
-            raise UserError(str(error)) from None
-        raise
 
 
 def age_of(text: str) -> timedelta | None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from infra.cli.terminal import UserError, one_line
 
 if TYPE_CHECKING:
-    from infra.cassandra import CassandraSession
+    from infra.cassandra.session import CassandraSession
     from infra.settings import Settings
     from topics.log import Log
 
@@ -38,7 +38,7 @@ def partitions_of(log: Log) -> dict[str, int]:
 @asynccontextmanager
 async def store_session(settings: Settings) -> AsyncIterator[CassandraSession]:
     """A session for the length of the block. Raises StoreError."""
-    from infra.cassandra import CassandraSession
+    from infra.cassandra.session import CassandraSession
 
     session = await CassandraSession.connect(settings.cassandra, request_timeout_s=REQUEST_TIMEOUT_S)
     try:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from infra.cassandra import CassandraSession
+from infra.cassandra.session import CassandraSession
 from infra.cli.replay.progress import Report, Stop
 from infra.cli.replay.projections import partitions_of
 from infra.ids import draw_id

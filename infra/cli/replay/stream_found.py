@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from api.streaming.feed import Feed
 from api.streaming.frames import Frames
 from api.streaming.sources import FinishedSource, Source
-from infra.cassandra import StoreError
+from infra.cassandra.errors import StoreError
 from infra.cli.terminal import UserError
 from infra.settings import Settings
 from projections import Projections

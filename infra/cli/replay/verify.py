@@ -94,7 +94,7 @@ async def _verify(
     state: Path | None,
     stop: Stop,
 ) -> int:
-    from infra.cassandra import CassandraSession
+    from infra.cassandra.session import CassandraSession
     from infra.cli.replay.opened import log_errors, open_log
     from infra.cli.replay.progress import NICENESS
     from infra.cli.stack_file import connected_settings

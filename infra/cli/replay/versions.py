@@ -14,7 +14,7 @@ from infra.cli.state_option import StateOption
 from infra.cli.terminal import UserError, complain
 
 if TYPE_CHECKING:
-    from infra.cassandra import CassandraSession
+    from infra.cassandra.session import CassandraSession
     from infra.settings import Settings
     from topics.log import Log
 

@@ -19,7 +19,7 @@ from typing import Any
 
 import httpx
 
-from infra.cassandra import CassandraSession
+from infra.cassandra.session import CassandraSession
 from infra.ids import draw_id, draw_secret
 from infra.settings import Settings
 from projections import migrate

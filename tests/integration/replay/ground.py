@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from infra.cassandra import CassandraSession
+from infra.cassandra.session import CassandraSession
 from infra.settings import Settings
 from projections import Projections
 from projections.registry import PROJECTIONS

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 
-from infra.cassandra import CassandraSession
+from infra.cassandra.session import CassandraSession
 from infra.settings import Settings
 from projections.projector import Projector
 from projections.registry import TOPICS

@@ -59,7 +59,7 @@ async def test_a_new_projection_begins_at_once_and_a_rebuild_brings_what_was_bef
 async def _as_it_was_before(ground: Ground) -> None:
     await ground.session.run(f"DROP TABLE {ground.keyspace}.feedback_v1")
     for table in ("projection_versions", "projection_pointers"):
-        await ground.session.run(f"DELETE FROM {ground.keyspace}.{table} WHERE projection = 'feedback'")  # noqa: S608
+        await ground.session.run(f"DELETE FROM {ground.keyspace}.{table} WHERE projection = 'feedback'")  # noqa: S608 - our own names
 
 
 async def _rate(ground: Ground, asked: PromptSubmitted) -> None:

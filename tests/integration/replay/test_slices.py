@@ -31,8 +31,8 @@ from tests.integration.api_process import make_key, running_api
 from tests.integration.api_running import Running, whole_api
 from tests.integration.replay.commands import Replay
 from tests.integration.replay.second_log import SecondLog, agents, second_log
+from tests.records import prompt
 from tests.unit.api.sse_text import events_of
-from tests.unit.streams.commands import prompt
 from topics.catalogue import (
     CONTROL,
     CONVERSATION_EVENTS,

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from infra.cassandra import CassandraSession
+from infra.cassandra.session import CassandraSession
 from infra.settings import Settings
 from projections import Projections
 from projections.order import AFTER_ERASURE, first_wins, last_wins

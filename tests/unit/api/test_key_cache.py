@@ -8,7 +8,7 @@ import pytest
 
 from api.access.auth import hash_of
 from api.access.key_cache import MAX_MISSED, KeyCache
-from infra.cassandra import StoreUnavailable
+from infra.cassandra.errors import StoreUnavailable
 from projections.accounts.queries import ApiKeyRow
 from schemas import ids
 from schemas.account import ApiKeyCreated, ApiKeyRevoked

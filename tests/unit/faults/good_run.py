@@ -7,7 +7,7 @@ from hashlib import sha256
 from typing import Any
 
 from schemas import ids
-from schemas.conversation import ChatMessage, PromptSubmitted, Sampling, TurnKind
+from schemas.conversation import ChatMessage, TurnKind
 from schemas.dead_letter import DeadLetter
 from schemas.envelope import Envelope, Position, plain
 from schemas.generation import (
@@ -15,13 +15,13 @@ from schemas.generation import (
     AttemptStarted,
     FinishReason,
     GenerationEnded,
-    GenerationRequested,
     TokenChunk,
-    Turn,
 )
 from schemas.outcome import Outcome
 from schemas.price import Price, Usage
+from schemas.turns import turn_of
 from streams.metering.reactor import usage_record
+from tests import records
 from tests.faults.evidence import (
     Acked,
     CancelAnswered,
@@ -75,26 +75,19 @@ class Told:
     ) -> None:
         self.run, self.key, self.count, self.tag = run, key, count, key.upper()
         self.conversation = CONVERSATION if kind == "chat" else ids.conversation_id(USER, key)
-        message = ids.message_id(USER, self.conversation, key)
-        self.generation = ids.generation_id(message)
+        keyed = records.keyed(USER, self.conversation, key)
+        self.generation = keyed["generation_id"]
         self.said: list[str] = []
         self.prompt = question(self.tag, count)
         tail = Position(0, 0, sum(entry.topic == TOKEN_CHUNKS for entry in run.log))
-        command = PromptSubmitted(
-            envelope=envelope(message),
-            conversation_id=self.conversation,
-            user_id=USER,
-            message_id=message,
-            generation_id=self.generation,
+        command = records.prompt(
+            self.prompt if kind == "chat" else None,
+            **keyed,
+            envelope=envelope(keyed["message_id"]),
             parent_message_id=parent.generation if parent else None,
             kind=kind,
-            content=self.prompt if kind == "chat" else None,
             messages=() if kind == "chat" else (ChatMessage("user", self.prompt),),
-            attachments=(),
             model="verbatim-local",
-            sampling=Sampling(),
-            service_class="interactive",
-            tier="standard",
             tail=tail,
             request_hash=self.body(),
             idempotency_key=key,
@@ -107,31 +100,13 @@ class Told:
             run.journal.append(Intent(key, self.conversation if kind == "chat" else "", self.tag, count, self.body()))
             causes.append(run.append(CONVERSATION_EVENTS, command, self.conversation))
         run.journal.append(Acked(key, self.generation, self.conversation))
-        self.turn = Turn(
-            generation_id=self.generation,
-            conversation_id=self.conversation,
-            user_id=USER,
-            message_id=message,
-            prompt_message_id=message,
-            kind=kind,
-            model="verbatim-local",
-            price=PRICE,
-            request_hash=self.body(),
-            cause=causes[0],
-            tail=tail,
-        )
+        self.turn = turn_of(command, causes[0], PRICE)
         history = (ChatMessage("assistant", "".join(parent.said)),) if parent else ()
-        job = GenerationRequested(
+        job = records.job(
+            self.turn,
             envelope=envelope(f"job {key}"),
-            turn=self.turn,
             messages=(*history, ChatMessage("user", self.prompt)),
             prompt_tokens=PROMPT_TOKENS,
-            sampling=Sampling(),
-            service_class="interactive",
-            tier="standard",
-            maybe_repeat=False,
-            first_token_timeout_ms=1,
-            inter_token_timeout_ms=1,
             deadline_at_us=2_000_000,
         )
         run.append("generation-jobs.default.interactive", job, self.conversation)

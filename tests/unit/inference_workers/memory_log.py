@@ -29,6 +29,7 @@ from schemas.conversation import ChatMessage, Sampling
 from schemas.dead_letter import DeadLetter
 from schemas.envelope import Position
 from schemas.generation import GenerationRequested
+from tests import records
 from tests.fakes.broker import MemoryMessage
 from tests.generation_logs import TURN, envelope
 from tests.sim.engine import COUNTS
@@ -169,20 +170,14 @@ class ScriptedEngine:
 
 
 def job_record(**changed: Any) -> GenerationRequested:
-    request = GenerationRequested(
+    job = records.job(
+        replace(TURN, model=COUNTS.id),
         envelope=envelope(),
-        turn=replace(TURN, model=COUNTS.id),
         messages=(ChatMessage("user", "hello"),),
-        prompt_tokens=9,
         sampling=Sampling(max_tokens=200),
-        service_class="interactive",
-        tier="default",
-        maybe_repeat=False,
-        first_token_timeout_ms=5000,
-        inter_token_timeout_ms=5000,
         deadline_at_us=FAR_US,
     )
-    return replace(request, **changed)
+    return replace(job, **changed)
 
 
 def a_context(log: MemoryLog, engine: Any, worker: Callable[[Job], bool] = lambda job: True) -> WorkerContext:
@@ -246,7 +241,7 @@ class Shop:
             stop = asyncio.Event()
             context = a_context(self.log, self.engine, lambda job: self.worker.still_owner(job))
             self.worker = Worker(context, self.log.topics, MemoryProducer(self.log), slots=2)
-            self.worker.attach(self.reader)  # type: ignore[arg-type]
+            self.worker.attach(self.reader)  # type: ignore[arg-type]  # a Reader has what it asks of one
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self.worker.run(stop, grace_s=0.1))
                 await asyncio.sleep(0.01)
@@ -264,7 +259,7 @@ class Shop:
             MemoryMessage((JOBS, 0, n), b"conversation", value if isinstance(value, bytes) else encode(value), 1)
             for n, value in enumerate(values)
         ]
-        self.worker.jobs_arrived(messages)  # type: ignore[arg-type]
+        self.worker.jobs_arrived(messages)  # type: ignore[arg-type]  # a MemoryMessage has what it reads of one
 
     async def until(self, condition: Callable[[], bool], at_most_s: float = 600.0) -> None:
         """Wait, telling the worker of every outcome as the recorder would."""
@@ -281,7 +276,7 @@ class Shop:
             outcome = outcome_of(fold)
             key = outcome.turn.conversation_id.encode()
             message = MemoryMessage(("generation-outcomes", 0, 0), key, encode(outcome), 1)
-            self.worker.signals.on_outcomes([message])  # type: ignore[list-item]
+            self.worker.signals.on_outcomes([message])  # type: ignore[list-item]  # a MemoryMessage has what it reads of one
 
 
 class _Clock:

@@ -12,8 +12,8 @@ from schemas.codec import encode
 from schemas.control import CancelRequested
 from schemas.conversation import Sampling
 from schemas.envelope import Position
-from schemas.generation import GenerationRequested
 from schemas.outcome import GenerationCancelled
+from tests import records
 from tests.generation_logs import ENGINE_USAGE, TURN, envelope
 
 
@@ -46,19 +46,7 @@ class Desk:
         self.jobs = JobTable()
         self.finished: list[Job] = []
         self.signals = Signals(self.jobs, self.finished.append)
-        request = GenerationRequested(
-            envelope=envelope(),
-            turn=TURN,
-            messages=(),
-            prompt_tokens=1,
-            sampling=Sampling(max_tokens=1),
-            service_class="interactive",
-            tier="",
-            maybe_repeat=False,
-            first_token_timeout_ms=1,
-            inter_token_timeout_ms=1,
-            deadline_at_us=1,
-        )
+        request = records.job(TURN, envelope=envelope(), sampling=Sampling(max_tokens=1))
         self.job = Job(request, [Delivery("t", 0, 0, 1)], old=False)
 
     def held(self, *, running: bool = False) -> Task:

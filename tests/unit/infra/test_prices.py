@@ -10,7 +10,7 @@ from infra.models.catalogue import ModelCatalogue
 from infra.models.prices import UNKNOWN_PRICE, price_of
 from schemas.price import Price, Usage
 from schemas.turns import Command
-from tests.unit.streams.commands import prompt, regenerate
+from tests.records import prompt, regenerate
 
 OWN = Price("2026-11-eu", "EUR", 1, 2, 3)
 MODELS = ModelCatalogue.load()

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from infra.settings import SettingsError, load
+from infra.settings import load
+from infra.settings.errors import SettingsError
 from infra.stack.addresses import settings_env
 
 

@@ -10,7 +10,8 @@ import pytest
 from cassandra import InvalidRequest, Unauthorized
 
 import projections.projector as module
-from infra.cassandra import StoreRefused, StoreUnavailable, ValueRefused, _translate
+from infra.cassandra.errors import StoreRefused, StoreUnavailable, ValueRefused
+from infra.cassandra.refusals import translate
 from infra.runtime.retrying import Retrying
 from projections.projector import Projector
 from projections.registry import PROJECTED, PROJECTIONS, RECORDS, Projection, folded, newest
@@ -298,7 +299,7 @@ async def test_a_fold_that_stumbles_over_a_record_parks_it(monkeypatch: pytest.M
 async def test_a_word_of_a_newer_release_stops_the_projector() -> None:
     async with running(GatedWriter()) as projector:
         with pytest.raises(NewerRecord, match="upgrade"):
-            await projector.take(replace(prompt("c", "key"), kind="draft"), place(0), lambda: None)  # type: ignore[arg-type]
+            await projector.take(replace(prompt("c", "key"), kind="draft"), place(0), lambda: None)  # type: ignore[arg-type]  # a newer release knows it
 
 
 async def test_attachments_that_no_cell_can_hold_make_the_record_unprojectable() -> None:
@@ -323,7 +324,7 @@ async def test_attachments_that_no_cell_can_hold_make_the_record_unprojectable()
 def test_what_the_store_refuses_for_its_values_is_told_from_what_an_operator_must_mend(
     error: Exception, kind: type[StoreRefused]
 ) -> None:
-    translated = _translate(error, "here")
+    translated = translate(error, "here")
     assert type(translated) is kind and "secret" not in str(translated)
 
 

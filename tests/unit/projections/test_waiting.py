@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import pytest
 
-from infra.cassandra import CassandraSession
+from infra.cassandra.session import CassandraSession
 from projections.conversations import queries as conversations
 from projections.facade import Projections
 from projections.order import order_key

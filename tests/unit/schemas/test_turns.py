@@ -10,7 +10,7 @@ from schemas.conversation import PromptSubmitted, RegenerateRequested
 from schemas.price import Price
 from schemas.turns import Command, account_of, turn_of
 from tests.golden.samples import samples
-from tests.unit.streams.commands import CAUSE, prompt, regenerate, stateless
+from tests.records import CAUSE, prompt, regenerate, stateless
 
 PRICE = Price("v", "USD", 1, 2, 3)
 

@@ -90,7 +90,7 @@ class Agent:
         self.consumption = Consumption(
             "agent",
             self._handle,
-            self.log,  # type: ignore[arg-type]
+            self.log,  # type: ignore[arg-type]  # it has what a consumption asks of a log
             records=USERS,
             retry_on=retry_on,
             holds=holds,

@@ -23,7 +23,7 @@ from schemas.turns import Command, turn_of
 from streams.conversation.context import assemble
 from streams.conversation.ports import Context, NoHistory
 from streams.conversation.reactor import End, Job, Verdict, characters, react, react_to_deletion
-from tests.unit.streams.commands import CAUSE, NOW_US, prompt, regenerate, stateless
+from tests.records import CAUSE, NOW_US, prompt, regenerate, stateless
 from topics.catalogue import CONTROL, MODERATION_VERDICTS, TOKEN_CHUNKS, jobs_topic
 
 POLICY = load_policy()

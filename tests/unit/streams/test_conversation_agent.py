@@ -25,7 +25,7 @@ from streams.conversation.agent import ConversationAgent
 from streams.conversation.ports import NoHistory
 from streams.faust.app import Source
 from tests.fakes.history import HistoryAway, MemoryHistory
-from tests.unit.streams.commands import CAUSE, NOW_US, prompt, regenerate, stateless
+from tests.records import CAUSE, NOW_US, prompt, regenerate, stateless
 from topics.catalogue import CONVERSATION_EVENTS, catalogue
 from topics.errors import LogUnavailable, RecordRefused
 from topics.headers import Headers, headers_of
@@ -79,7 +79,7 @@ class World:
         self.producer = MemoryProducer()
         self.history = MemoryHistory()
         self.agent = ConversationAgent(
-            self.producer,  # type: ignore[arg-type]
+            self.producer,  # type: ignore[arg-type]  # it has what an agent asks of a producer
             MODELS,
             POLICY,
             self.history,

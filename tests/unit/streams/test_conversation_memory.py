@@ -13,7 +13,7 @@ from schemas.price import Price
 from schemas.turns import turn_of
 from streams.conversation.counting import RememberedCounts
 from streams.conversation.memory import Begun, Memory
-from tests.unit.streams.commands import CAUSE, NOW_US, prompt
+from tests.records import CAUSE, NOW_US, prompt
 
 PRICE = Price("v", "USD", 1, 1, 1)
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from schemas.price import Price
 from streams.watchdog.reactor import OpenTurns, expiry
-from tests.unit.streams.commands import CAUSE, NOW_US, prompt, regenerate
+from tests.records import CAUSE, NOW_US, prompt, regenerate
 
 PRICE = Price("v", "USD", 1, 1, 1)
 MARGIN_US = 5_000_000

@@ -17,7 +17,7 @@ from schemas.price import Price
 from streams.faust.handlers import Source
 from streams.watchdog.agent import Watchdog
 from streams.watchdog.reactor import OpenTurns, expiry
-from tests.unit.streams.commands import CAUSE, NOW_US, prompt
+from tests.records import CAUSE, NOW_US, prompt
 from topics.catalogue import CONVERSATION_EVENTS, DEAD_LETTERS, TOKEN_CHUNKS, catalogue
 from topics.errors import RecordRefused
 from topics.topic import R, Topic

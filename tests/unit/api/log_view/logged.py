@@ -6,13 +6,14 @@ from typing import Any
 
 from api.log_view.events import LogEvent, event_of
 from schemas.codec import encode
-from schemas.conversation import PromptSubmitted, Sampling
+from schemas.conversation import PromptSubmitted
 from schemas.envelope import Envelope, Position
 from schemas.generation import GenerationRequested
 from schemas.moderation import ModerationVerdict
 from schemas.outcome import GenerationCompleted
 from schemas.price import Usage
 from schemas.usage import UsageRecorded
+from tests import records
 from tests.generation_logs import TURN
 from topics.log import RawRecord
 
@@ -42,24 +43,11 @@ class Written:
 
 
 def prompt(content: str = "hello") -> PromptSubmitted:
-    return PromptSubmitted(
+    return records.prompt(
+        content,
         envelope=ENVELOPE,
-        conversation_id=TURN.conversation_id,
         user_id=TURN.user_id,
-        message_id=TURN.message_id,
-        generation_id=TURN.generation_id,
-        parent_message_id=None,
-        kind="chat",
-        content=content,
-        messages=(),
-        attachments=(),
-        model=TURN.model,
-        sampling=Sampling(),
-        service_class="interactive",
-        tier="standard",
         tail=TURN.tail,
-        request_hash=TURN.request_hash,
-        idempotency_key=None,
         deadline_at_us=START_MS * 1000 + 60_000_000,
     )
 
@@ -80,19 +68,7 @@ def verdict(decision: Any = "allow") -> ModerationVerdict:
 
 
 def job() -> GenerationRequested:
-    return GenerationRequested(
-        envelope=ENVELOPE,
-        turn=TURN,
-        messages=(),
-        prompt_tokens=11,
-        sampling=Sampling(),
-        service_class="interactive",
-        tier="standard",
-        maybe_repeat=False,
-        first_token_timeout_ms=1000,
-        inter_token_timeout_ms=1000,
-        deadline_at_us=START_MS * 1000,
-    )
+    return records.job(TURN, envelope=ENVELOPE, prompt_tokens=11, deadline_at_us=START_MS * 1000)
 
 
 def outcome(chunks: Any = (), attempts: int = 1) -> GenerationCompleted:

@@ -12,7 +12,7 @@ from rich.console import Console
 from infra.cli import demo
 from infra.cli.demo_screen import Screen
 from infra.cli.terminal import UserError
-from infra.settings import KafkaSettings
+from infra.settings.servers import KafkaSettings
 from schemas.registry import WRITE_LEVEL
 from topics.catalogue import TOKEN_CHUNKS
 from topics.errors import LogUnavailable

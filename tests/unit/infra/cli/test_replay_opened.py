@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.cassandra import StoreUnavailable
+from infra.cassandra.errors import StoreUnavailable
 from infra.cli.replay.opened import age_of, log_errors, parse_moment
 from infra.cli.terminal import UserError
 from schemas.codec import NewerRecord

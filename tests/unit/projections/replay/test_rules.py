@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.cassandra import StoreRefused
+from infra.cassandra.errors import StoreRefused
 from projections.registry import PROJECTIONS
 from projections.replay.rules import (
     Done,

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 
 from schemas.account import ApiKeyCreated, UserCreated
 from schemas.control import CancelRequested
-from schemas.conversation import ConversationDeleted, ConversationRenamed, PromptSubmitted, Sampling
+from schemas.conversation import ConversationDeleted, ConversationRenamed, PromptSubmitted
 from schemas.dead_letter import DeadLetter
 from schemas.envelope import Position
-from schemas.generation import AttemptEnded, AttemptStarted, GenerationRequested, TokenChunk, Turn
+from schemas.generation import AttemptEnded, AttemptStarted, TokenChunk, Turn
 from schemas.moderation import ModerationVerdict
 from schemas.price import Usage
+from tests import records
 from tests.fakes.projection_logs import AT, envelope, outcome, prompt, regenerate, started, turn_of, used
 from tests.unit.topics.slices.memory import MemoryLog
 from topics.catalogue import (
@@ -84,19 +85,7 @@ class Incident:
                 rule=None,
             ),
         )
-        job = GenerationRequested(
-            envelope=envelope(generation),
-            turn=turn,
-            messages=(),
-            prompt_tokens=3,
-            sampling=Sampling(),
-            service_class="interactive",
-            tier="t",
-            maybe_repeat=False,
-            first_token_timeout_ms=1,
-            inter_token_timeout_ms=1,
-            deadline_at_us=AT,
-        )
+        job = records.job(turn, envelope=envelope(generation), prompt_tokens=3, deadline_at_us=AT)
         log.say(JOBS, job, conversation)
         log.say(
             TOKEN_CHUNKS,

@@ -174,9 +174,9 @@ def test_what_refers_to_nothing_is_left_out_and_counted(incident: Incident, tmp_
 def test_somebody_else_may_own_it(incident: Incident, tmp_path: Path) -> None:
     exported(incident.log, tmp_path / "s", Selection(user="ada", accounts=True))
     there = elsewhere()
-    assert user_there(there, "Carl") == user_there(there, "carl") == "carl"  # type: ignore[arg-type]
+    assert user_there(there, "Carl") == user_there(there, "carl") == "carl"  # type: ignore[arg-type]  # a log in memory has what it asks of one
     with pytest.raises(SliceRefused, match="no user 'ada' here"):
-        user_there(there, "ada")  # type: ignore[arg-type]
+        user_there(there, "ada")  # type: ignore[arg-type]  # a log in memory has what it asks of one
     imported(there, tmp_path / "s", "carl")
     records = [record for found in brought(there).values() for _, record in found]
     assert {owner_of(record) for record in records} == {"carl"}
