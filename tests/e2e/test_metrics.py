@@ -47,6 +47,7 @@ EXPECTED = {
         "verbatim_worker_waiting_jobs",
         "verbatim_worker_held_jobs",
         "verbatim_worker_attempts_total",
+        "verbatim_worker_tick_seconds",
         "verbatim_worker_tokens_total",
         "verbatim_retries_total",
     },
