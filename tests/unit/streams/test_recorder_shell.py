@@ -107,11 +107,11 @@ class Ground:
         self.low = 0
         self.sign = Sign()
         recorder.shell.sign = self.sign  # type: ignore[assignment]
-        recorder.shell.on_assign(None, [])  # type: ignore[arg-type]
+        recorder.shell.on_assigned([])
 
     @property
     def consumer(self) -> FakeConsumer:
-        return self.recorder.shell.consumer  # type: ignore[return-value]
+        return self.recorder.shell.reader.consumer  # type: ignore[return-value]
 
     @property
     def producer(self) -> FakeProducer:
@@ -150,7 +150,7 @@ class Ground:
     def committed(self) -> int:
         """How far it commits when it is told to end."""
         self.recorder.shell.end()
-        found = self.recorder.shell.commits.committed
+        found = self.recorder.shell.reader.commits.committed
         return found[TOKEN_CHUNKS, 0]
 
 
@@ -201,7 +201,7 @@ def test_a_commit_that_was_not_taken_is_asked_for_again(ground: Ground) -> None:
     ground.take(*WHOLE)
     ground.clock[0] += 1
     ground.recorder.shell.handle([])
-    assert ground.recorder.shell.commits.committed == {}
+    assert ground.recorder.shell.reader.commits.committed == {}
     ground.consumer.refuse = False
     assert (ground.committed(), ground.consumer.committed) == (3, [3])
 
