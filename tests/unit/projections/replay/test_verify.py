@@ -60,7 +60,7 @@ def test_batches_interleavings_restarts_and_repeats_change_no_byte_of_the_dump(
 
 @settings(max_examples=25)
 @given(log=logs(), data=st.data())
-def testlive_writes_are_no_differences(folder: Path, log: list[Placed], data: st.DataObject) -> None:
+def test_live_writes_are_no_differences(folder: Path, log: list[Placed], data: st.DataObject) -> None:
     """Whatever the projector has written of what came after the cut, or not yet."""
     live_writes(MemoryLog.of(log), folder, data)
 
