@@ -43,7 +43,7 @@ def burst(loop: Loop) -> tuple[Burst[int], list[int]]:
             taken.append(items.popleft())
 
     made: Burst[int] = Burst(take)
-    made.bind(loop)  # type: ignore[arg-type]
+    made.bind(loop)  # type: ignore[arg-type]  # a loop in small
     return made, taken
 
 
