@@ -50,7 +50,7 @@ from api.turns.ports import AskPorts, GenerationReads, MessageReads, StreamPorts
 from api.turns.prompting import PromptSizes
 from infra.cassandra.errors import StoreUnavailable
 from infra.models.catalogue import ModelCatalogue, ModelNotFound
-from infra.settings import ApiSettings
+from infra.settings.processes import ApiSettings
 from schemas.codec import NewerRecord
 from schemas.envelope import SealedContent
 from topics.catalogue import Catalogue

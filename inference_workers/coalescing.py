@@ -2,6 +2,7 @@
 
 Everything that waits leaves in one burst, and the next burst leaves when all of the last is acknowledged. So a calm log
 gets a record a token at once, and a slow one gets fewer and fuller requests instead of a queue, however slow it is.
+While many streams speak, `ticking` adds a short wait, so that the bursts of a quick log are not of a token each.
 
 Why not a time limit, and a linger instead: an idempotent librdkafka producer has five messages of a partition under way
 at most, and while it holds another its thread spins at full speed. Whatever is produced before the acknowledgement
@@ -19,6 +20,11 @@ class Pipe:
     def __init__(self) -> None:
         self._in_flight = 0
         self._waiting = False
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is under way."""
+        return not self._in_flight
 
     def arrived(self) -> bool:
         """Something waits to leave. True: a burst may leave now."""

@@ -1,4 +1,4 @@
-"""Metrics of a worker: counted per job or attempt, never per token."""
+"""Metrics of a worker: counted per job, attempt or change, never per token."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ SLOTS = Gauge("verbatim_worker_slots", "Jobs that may run at once.")
 WAITING = Gauge("verbatim_worker_waiting_jobs", "Jobs that wait for a slot.")
 HELD = Gauge("verbatim_worker_held_jobs", "Jobs between their delivery and their commit.")
 ATTEMPTS = Counter("verbatim_worker_attempts_total", "Attempts, by how they ended.", ("end",))
+TICK = Gauge(
+    "verbatim_worker_tick_seconds", "How far the ticks are apart for which later tokens wait; 0: they leave at once."
+)
 TOKENS = Counter("verbatim_worker_tokens_total", "Tokens of ended attempts.")
 ENDED = ATTEMPTS.labels("ended").inc
 AGAIN = ATTEMPTS.labels("again").inc

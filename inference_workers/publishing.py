@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from hashlib import sha256
 
 from confluent_kafka import KafkaError
 
 from inference_workers.coalescing import Gathered, Pipe
+from inference_workers.metrics import TICK
+from inference_workers.ticking import Tempo
 from infra.clock import now_us
 from infra.crash_points import crash_point
 from schemas.codec import UnencodableRecord
@@ -28,7 +30,7 @@ _encode = TOKEN_CHUNKS.bytes_of
 
 
 class Outlet:
-    """The worker's way into token-chunks: a gate a partition.
+    """The worker's way into token-chunks: a gate a partition, and one tick for all of them.
 
     `calm` has no linger, for records that are alone; `busy` has BUSY_LINGER_MS, which makes a burst one request.
     """
@@ -38,39 +40,104 @@ class Outlet:
         self._busy = busy
         self._topics = topics
         self._gates: dict[int, Gate] = {}
+        self._loop = asyncio.get_running_loop()
+        self._tempo = Tempo(self._loop.time())
+        self._due: list[Gate] = []
 
     def gate(self, conversation_id: str) -> Gate:
         """The gate of this conversation's partition."""
         partition = self._topics.partition(TOKEN_CHUNKS, conversation_id)
         if partition not in self._gates:
-            self._gates[partition] = Gate(self._calm, self._busy)
+            self._gates[partition] = Gate(self, self._calm, self._busy)
         return self._gates[partition]
+
+    @property
+    def ticks(self) -> bool:
+        """Whether what may wait waits for a tick now."""
+        return self._tempo.tick_s > 0
+
+    @property
+    def waits(self) -> bool:
+        """Whether something waits for a tick."""
+        return bool(self._due)
+
+    def at_tick(self, gate: Gate) -> None:
+        """Tell this gate of the next tick."""
+        if not self._due:
+            self._loop.call_at(self._tempo.next_s(self._loop.time()), self._tick)
+        self._due.append(gate)
+
+    def left(self, writers: Iterable[AttemptWriter]) -> None:
+        """A burst of these has left."""
+        if self._tempo.left((writer.key for writer in writers), self._loop.time()):
+            TICK.set(self._tempo.tick_s)
+
+    def _tick(self) -> None:
+        due, self._due = self._due, []
+        for gate in due:
+            gate.tick()
 
 
 class Gate:
-    """One partition: what is ready leaves in bursts, as `coalescing.Pipe` rules.
+    """One partition: what is ready leaves in bursts, as `coalescing.Pipe` rules, at once or with the outlet's tick.
 
     The two producers are unordered among themselves; a burst leaves while nothing is under way, so it may take either.
     """
 
-    def __init__(self, calm: LogProducer, busy: LogProducer) -> None:
+    def __init__(self, outlet: Outlet, calm: LogProducer, busy: LogProducer) -> None:
+        self._outlet = outlet
         self._calm = calm
         self._busy = busy
         self._pipe = Pipe()
         self._ready: list[AttemptWriter] = []
         self._loop = asyncio.get_running_loop()
         self._called = False
+        self._ticking = False
+        self._hurried = False
 
-    def ready(self, writer: AttemptWriter) -> None:
-        """This attempt has something to say: it will be asked for it once, with the next burst."""
+    def ready(self, writer: AttemptWriter, *, urgent: bool) -> None:
+        """This attempt has something to say: it will be asked for it once, with the next burst.
+
+        What is `urgent`, and all that waits with it, never waits for a tick.
+        """
         self._ready.append(writer)
-        if self._pipe.arrived() and not self._called:
+        self._hurried = self._hurried or urgent
+        if self._pipe.arrived():
+            self._leave()
+        elif self._outlet.ticks:
+            self._wait_for_tick()  # if that is over before the acknowledgement comes, nothing more is waited for
+
+    def hurry(self) -> None:
+        """Something urgent has joined what an attempt has to say already."""
+        self._hurried = True
+        if self._pipe.idle:
+            self._leave()
+
+    def tick(self) -> None:
+        """What waited for a tick leaves now, or with the acknowledgement that it has to wait for."""
+        self._ticking = False
+        self._hurried = bool(self._ready)
+        if self._hurried and self._pipe.idle and not self._called:
+            self._burst()
+
+    def _leave(self) -> None:
+        """Nothing is under way, and something waits."""
+        if self._called:
+            return
+        if self._hurried or not self._outlet.ticks:
             # Soon, not now: what else arrives in this turn of the loop belongs to the same burst.
             self._called = True
             self._loop.call_soon(self._burst)
+        else:
+            self._wait_for_tick()
+
+    def _wait_for_tick(self) -> None:
+        if not self._ticking:
+            self._ticking = True
+            self._outlet.at_tick(self)
 
     def _burst(self) -> None:
-        self._called = False
+        self._called = self._hurried = False
         writers, self._ready = self._ready, []
         outgoing = [(writer, *said) for writer in writers for said in _said(writer)]
         producer = self._calm if len(outgoing) == 1 else self._busy
@@ -78,6 +145,15 @@ class Gate:
         for writer, record, acknowledged in outgoing:
             sent += self._fire(producer, writer, record, acknowledged)
         self._pipe.sent(sent)
+        self._outlet.left(writers)
+
+    def _acknowledged(self) -> None:
+        """What waited for an acknowledgement leaves at once, unless it may wait for a tick that is still to come."""
+        if self._pipe.acknowledged() and not self._called:
+            if self._hurried or not self._outlet.ticks:
+                self._burst()
+            else:
+                self._wait_for_tick()
 
     def _fire(
         self, producer: LogProducer, writer: AttemptWriter, record: GenerationRecord, acknowledged: Acknowledged
@@ -86,8 +162,7 @@ class Gate:
 
         def taken(error: KafkaError | None, offset: int) -> None:
             acknowledged(error, offset)
-            if self._pipe.acknowledged() and not self._called:
-                self._burst()
+            self._acknowledged()
 
         if writer.broken is None:
             try:
@@ -132,6 +207,7 @@ class AttemptWriter:
         self._gathered = Gathered()
         self._outgoing: list[tuple[GenerationRecord, Acknowledged]] = []
         self._queued = False
+        self._spoken = False
         self._digest = sha256()
         self.last_seq = 0
 
@@ -149,14 +225,14 @@ class AttemptWriter:
         crash_point("worker.after_start_acknowledged")
         self._gathered.opened = True
         if self._gathered:
-            self._offer()
+            self._offer(urgent=True)
 
     def put(self, text: str, tokens: int) -> None:
-        """Text of the answer. Leaves with the next burst."""
+        """Text of the answer. Leaves with the next burst; only the first never waits for a tick."""
         self.tokens += tokens
         self._gathered.put(text, tokens)
         if not self._queued and self._gathered.opened:
-            self._offer()
+            self._offer(urgent=not self._spoken)
 
     def end(self, finish_reason: FinishReason, usage: Usage, failure: Failure | None = None) -> asyncio.Future[int]:
         """Publish what waits and the end; the future is done when the end is acknowledged.
@@ -198,16 +274,19 @@ class AttemptWriter:
         said, self._outgoing = self._outgoing, []
         return said
 
-    def _offer(self) -> None:
+    def _offer(self, *, urgent: bool) -> None:
         if not self._queued:
             self._queued = True
-            self._gate.ready(self)
+            self._gate.ready(self, urgent=urgent)
+        elif urgent:
+            self._gate.hurry()
 
     def _cut_chunks(self) -> None:
         """Turn the text that waits into records."""
         if not self._gathered:
             return
         text, tokens = self._gathered.take()
+        self._spoken = True
         turn = self._turn
         for at in range(0, len(text), MAX_CHUNK_CHARS):
             part = text[at : at + MAX_CHUNK_CHARS] if len(text) > MAX_CHUNK_CHARS else text
@@ -243,7 +322,7 @@ class AttemptWriter:
                 future.set_exception(self.broken or LogUnavailable("not acknowledged"))
 
         self._outgoing.append((record, taken))
-        self._offer()
+        self._offer(urgent=True)
         return future
 
 

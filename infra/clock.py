@@ -32,3 +32,8 @@ def now_us() -> int:
 def monotonic_s() -> float:
     """Seconds of a clock that never jumps; only differences mean anything. For deadlines and durations."""
     return time.monotonic()
+
+
+def boot_clock_s() -> float:
+    """As `monotonic_s`, of a clock that goes on while the machine sleeps."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)

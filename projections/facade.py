@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from infra.cassandra.session import CassandraSession
 from infra.clock import monotonic_s
 from infra.runtime.retrying import growing
-from infra.settings import CassandraSettings
+from infra.settings.servers import CassandraSettings
 from projections.accounts import queries as accounts
 from projections.accounts.queries import ApiKeyRow, UserRow
 from projections.commands import queries as commands
@@ -16,6 +16,8 @@ from projections.commands.queries import CommandRow
 from projections.conversation_lists.queries import ConversationPage, conversation_page
 from projections.conversations import queries as conversations
 from projections.conversations.queries import ConversationRow
+from projections.embeddings import queries as embeddings
+from projections.embeddings.queries import EmbeddingRow
 from projections.feedback import queries as feedback
 from projections.feedback.queries import Rating
 from projections.generations import queries as generations
@@ -45,7 +47,7 @@ _WAITED_FOR = {
     ACCOUNT_EVENTS: "accounts",
 }
 _WATERMARKS = (
-    f"SELECT topic, partition, next FROM {{{WATERMARKS.name}}} WHERE scope = ? AND projection = ? AND version = ?"  # noqa: S608
+    f"SELECT topic, partition, next FROM {{{WATERMARKS.name}}} WHERE scope = ? AND projection = ? AND version = ?"  # noqa: S608 - our own names
 )
 
 
@@ -167,6 +169,10 @@ class Projections:
     async def usage(self, user_id: str, since_us: int, until_us: int) -> list[UsageRow]:
         """The user's ledger from `since_us` to `until_us` (excluded), newest first."""
         return await usage.usage(self.tables, user_id, since_us, until_us)
+
+    async def embedding(self, embedding_id: str) -> EmbeddingRow | None:
+        """The first record of a request for embeddings; None: there is none, or it is not in the tables yet."""
+        return await embeddings.embedding(self.tables, embedding_id)
 
     async def watermarks(self, projection: str) -> dict[tuple[str, int], int]:
         """Per (topic, partition) the offset below which everything is in the projection's live tables."""

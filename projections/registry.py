@@ -20,6 +20,8 @@ from projections.conversation_lists import fold as conversation_lists
 from projections.conversation_lists.table import CONVERSATIONS_BY_USER
 from projections.conversations import fold as conversations
 from projections.conversations.table import CONVERSATIONS
+from projections.embeddings import fold as embeddings
+from projections.embeddings.table import EMBEDDINGS
 from projections.feedback import fold as feedback
 from projections.feedback.table import FEEDBACK
 from projections.generations import fold as generations
@@ -98,6 +100,7 @@ DEFINITIONS: tuple[Projection, ...] = (
     Projection("usage", 1, frozenset({USAGE_RECORDS}), (USAGE_1,), narrowed(usage.fold, (USAGE, USAGE_1))),
     # 2: as the messages' 2.
     Projection("usage", 2, frozenset({USAGE_RECORDS}), (USAGE,), usage.fold),
+    Projection("embeddings", 1, frozenset({USAGE_RECORDS}), (EMBEDDINGS,), embeddings.fold),
     Projection("accounts", 1, frozenset({ACCOUNT_EVENTS}), (USERS, API_KEYS, KEYS_BY_USER), accounts.fold),
 )
 

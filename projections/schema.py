@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 
 from infra.cassandra.errors import StoreRefused
 from infra.cassandra.session import CassandraSession
-from infra.settings import CassandraSettings, Settings
+from infra.settings import Settings
+from infra.settings.servers import CassandraSettings
 from projections.behind import LATE, behind, refusal
 from projections.registry import DEFINITIONS, Projection, defined, names, newest
 from projections.rows import Table
@@ -86,7 +87,7 @@ async def _migrate(session: CassandraSession, settings: CassandraSettings) -> tu
         " VALUES (?, ?, ?, ?, ?) IF NOT EXISTS"
     )
     point = await session.prepare(
-        f"INSERT INTO {keyspace}.{POINTERS.name} (projection, version) VALUES (?, ?) IF NOT EXISTS"  # noqa: S608
+        f"INSERT INTO {keyspace}.{POINTERS.name} (projection, version) VALUES (?, ?) IF NOT EXISTS"  # noqa: S608 - a setting
     )
     for row in firsts:
         await session.execute(add, (row.projection, row.version, row.definition, row.state, row.run))

@@ -79,7 +79,7 @@ async def read_versions(session: CassandraSession, keyspace: str) -> list[Versio
 
 async def read_pointers(session: CassandraSession, keyspace: str) -> dict[str, int]:
     """The version of each projection that is read. Raises StoreUnavailable, StoreRefused."""
-    statement = await session.prepare(f"SELECT projection, version FROM {keyspace}.{POINTERS.name}")  # noqa: S608
+    statement = await session.prepare(f"SELECT projection, version FROM {keyspace}.{POINTERS.name}")  # noqa: S608 - a setting
     return dict(await session.execute(statement))
 
 

@@ -31,6 +31,11 @@ def generation_id(message: str) -> str:
     return _derive("generation", message)
 
 
+def embedding_id(user: str, idempotency_key: str) -> str:
+    """A request for embeddings."""
+    return _derive("embedding", user, idempotency_key)
+
+
 def event_id(cause_id: str, event_type: str, n: int = 0) -> str:
     """The `n`-th event of a type that one cause brings about."""
     return _derive("event", cause_id, event_type, str(n))

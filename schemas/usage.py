@@ -1,4 +1,7 @@
-"""usage-records: the ledger. Exactly one UsageRecorded per generation, and its re-ratings. Key: user_id."""
+"""usage-records: the ledger. Key: user_id.
+
+Exactly one UsageRecorded per generation, and its re-ratings; one EmbeddingsComputed per request for embeddings.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ from dataclasses import dataclass
 
 from schemas.envelope import Envelope, Position, TimestampMicros
 from schemas.families import members
-from schemas.price import Usage
+from schemas.price import Price, Usage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,5 +53,26 @@ class UsageRerated:
     backfill: str
 
 
-UsageEntry = UsageRecorded | UsageRerated
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmbeddingsComputed:
+    """A request for embeddings was computed: what it is billed. Of records with one `embedding_id` the first counts.
+
+    `cost_micros` millionths of the price's currency. `texts`: how many; `dimensions`: of each vector.
+    `request_hash` is empty for a request without an idempotency key. Neither texts nor vectors are recorded.
+    """
+
+    envelope: Envelope
+    user_id: str
+    embedding_id: str
+    model: str
+    model_version: str
+    texts: int
+    dimensions: int
+    usage: Usage
+    price: Price
+    cost_micros: int
+    request_hash: str = ""
+
+
+UsageEntry = UsageRecorded | UsageRerated | EmbeddingsComputed
 RECORDS = members(UsageEntry)

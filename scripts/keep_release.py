@@ -40,7 +40,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _git(*arguments: str) -> bytes:
-    return subprocess.run(["git", *arguments], cwd=ROOT, check=True, capture_output=True).stdout  # noqa: S607
+    return subprocess.run(["git", *arguments], cwd=ROOT, check=True, capture_output=True).stdout  # noqa: S607 - whichever git the developer has
 
 
 if __name__ == "__main__":

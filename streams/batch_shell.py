@@ -12,15 +12,16 @@ import threading
 from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
-from confluent_kafka import Consumer, Message, TopicPartition
+from confluent_kafka import Message, TopicPartition
 
 from infra.clock import monotonic_s
 from infra.lifesign import LifeSign
 from infra.runtime.metrics import ConsumerMetrics
 from schemas.codec import NewerRecord
-from topics.consumer import group_consumer, next_batch
+from topics.consumer import group_consumer
+from topics.cuts import TopicPartition as Place
 from topics.errors import TooMuchPoison
-from topics.group_commits import GroupCommits
+from topics.group_reader import GroupReader
 
 COMMIT_EVERY_S = 0.5
 BREATH_S = 0.25
@@ -72,9 +73,13 @@ class BatchShell:
         self._work = work
         self._topic = topic
         self._metrics = metrics
-        self.commits = GroupCommits(metrics)
-        self.consumer: Consumer = group_consumer(
-            properties, group, instance, lazy=True, on_commit=self.commits.answered
+        self.reader = GroupReader(
+            lambda on_commit: group_consumer(properties, group, instance, lazy=True, on_commit=on_commit),
+            [topic],
+            self,
+            metrics,
+            most=MAX_BATCH,
+            poll_s=POLL_S,
         )
         self._is_member = False
         self.sign = LifeSign(None)
@@ -85,17 +90,7 @@ class BatchShell:
         """Work until told to stop. Raises LogError when the log cannot be read or written any more, NewerRecord at a
         record of a newer release."""
         self.sign = sign
-        self.consumer.subscribe([self._topic], on_assign=self.on_assign, on_revoke=self.on_revoke, on_lost=self.on_lost)
-        try:
-            while not stop.is_set():
-                self.handle(next_batch(self.consumer, MAX_BATCH, POLL_S))
-            self.end()
-        except (TooMuchPoison, NewerRecord):
-            # What was done before this record is done: the next life begins at it, or behind what it parked.
-            self.end()
-            raise
-        finally:
-            self.consumer.close()
+        self.reader.run(stop)
 
     def handle(self, batch: Sequence[Message]) -> None:
         """Take a batch; between its records, and while the work waits, commit and give signs of life."""
@@ -134,14 +129,14 @@ class BatchShell:
 
     def _commit(self, *, wait: bool = False, partitions: Collection[int] | None = None) -> None:
         committable = self._work.committable()
-        self.commits.want(
+        self.reader.commits.want(
             {
                 (self._topic, partition): offset
                 for partition, offset in committable.items()
                 if partitions is None or partition in partitions
             }
         )
-        if self.commits.commit(self.consumer, wait=wait, before=self._work.before_commit):
+        if self.reader.commit(wait=wait, before=self._work.before_commit):
             self._work.after_commit()
         self._metrics.lag(
             {(self._topic, partition): max(self._end_of(partition) - at, 0) for partition, at in committable.items()}
@@ -149,20 +144,29 @@ class BatchShell:
 
     def _end_of(self, partition: int) -> int:
         """The end of a partition as the last fetch knew it."""
-        return self.consumer.get_watermark_offsets(TopicPartition(self._topic, partition), cached=True)[1]
+        return self.reader.consumer.get_watermark_offsets(TopicPartition(self._topic, partition), cached=True)[1]
 
-    def on_assign(self, _: Consumer, partitions: list[TopicPartition]) -> None:
+    # -- what the reader tells (Listener) ----------------------------------------------------------------------------
+
+    def on_polled(self, epoch: int, batch: list[Message]) -> None:
+        self.handle(batch)
+
+    def on_assigned(self, places: list[Place]) -> None:
         self._is_member = True
 
-    def on_revoke(self, _: Consumer, partitions: list[TopicPartition]) -> None:
-        gone = [place.partition for place in partitions]
+    def on_revoked(self, places: list[Place]) -> None:
+        gone = [partition for _, partition in places]
         self._work.flush()
         self._commit(wait=True, partitions=gone)
-        self._forget(gone)
+        self._work.forget(gone)
 
-    def on_lost(self, _: Consumer, partitions: list[TopicPartition]) -> None:
-        self._forget([place.partition for place in partitions])
+    def on_lost(self, places: list[Place]) -> None:
+        self._work.forget([partition for _, partition in places])
 
-    def _forget(self, partitions: list[int]) -> None:
-        self._work.forget(partitions)
-        self.commits.forget([(self._topic, partition) for partition in partitions])
+    def on_stopping(self) -> None:
+        self.end()
+
+    def on_failed(self, error: Exception) -> None:
+        if isinstance(error, TooMuchPoison | NewerRecord):
+            # What was done before this record is done: the next life begins at it, or behind what it parked.
+            self.end()

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from confluent_kafka import KafkaException
 
-from infra.settings import KafkaSettings
+from infra.settings.servers import KafkaSettings
 from topics.catalogue import Catalogue, catalogue
 from topics.clients import open_admin
 from topics.epochs import BadSeams, Layout, layouts_of, marks_in

@@ -152,5 +152,5 @@ class HeldSpans:
 
 
 def _headers(message: Message) -> tuple[tuple[str, bytes | None], ...]:
-    pairs: list[tuple[str, str | bytes | None]] = list(message.headers() or ())  # type: ignore[arg-type]
+    pairs: list[tuple[str, str | bytes | None]] = list(message.headers() or ())  # type: ignore[arg-type]  # the stubs leave out str values
     return tuple((name, value.encode() if isinstance(value, str) else value) for name, value in pairs)

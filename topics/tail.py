@@ -47,7 +47,7 @@ class LogTail:
         """
         self._loop = asyncio.get_running_loop()
         self._failed = self._loop.create_future()
-        self._hand_over = HandOver(self._loop, self._deliver, most=_MAX_AHEAD, stop=self._stop, waited=_not_taken)
+        self._hand_over = HandOver(self._loop, self._deliver, most=_MAX_AHEAD)
         began = await asyncio.to_thread(self._assign, list(places), dict(from_offsets))
         for (topic, partition), offset in began.items():
             self._next.setdefault(topic, {})[partition] = offset
@@ -88,7 +88,7 @@ class LogTail:
         try:
             while not self._stop.is_set():
                 batch = next_batch(self._consumer, _MOST, 0.5)
-                if batch and not self._hand_over.put(batch):
+                if batch and not self._hand_over.put(batch, stop=self._stop, waited=_not_taken):
                     return
         except Exception as error:  # whatever it is: a thread that died silently would look like a quiet topic
             if not self._loop.is_closed():

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from hashlib import sha256
-from typing import Any
 
-import orjson
 from fastapi import Request
 
 from api.consistency.ports import CommandLog
@@ -65,15 +61,6 @@ def idempotency_key(request: Request, request_id: str | None = None) -> Idempote
             f"{KEY_HEADER} and request_id differ; send one.", code="invalid_idempotency_key", param="request_id"
         )
     return IdempotencyKey(value, True)
-
-
-def request_hash(command: str, body: Mapping[str, Any]) -> str:
-    """Hex SHA-256 over the canonical JSON (sorted keys, UTF-8, no spaces) of a validated body.
-
-    `body` holds only what the caller stated: what the server filled in may differ at the next try. How the answer
-    is delivered (streamed or whole) is not what is asked for and does not belong in it.
-    """
-    return sha256(orjson.dumps([command, body], option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
 async def send(log: CommandLog, topic: Topic[R], key: str, event: R, idempotency: IdempotencyKey) -> Position:

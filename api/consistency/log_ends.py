@@ -26,7 +26,7 @@ class KafkaEnds:
 
     async def newest(self, topic: str, key: str | None = None) -> Mapping[tuple[str, int], int]:
         partitions = range(self._topics[topic].partitions) if key is None else self._topics.partitions_of(topic, key)
-        asked = {TopicPartition(topic, partition): OffsetSpec.latest() for partition in partitions}  # type: ignore[no-untyped-call]
+        asked = {TopicPartition(topic, partition): OffsetSpec.latest() for partition in partitions}  # type: ignore[no-untyped-call]  # the stubs leave it untyped
         try:
             async with asyncio.timeout(ANSWER_S), self._asking:
                 answers = self._admin.list_offsets(asked, request_timeout=ANSWER_S)

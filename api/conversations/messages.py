@@ -9,10 +9,11 @@ from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
 from api.access.auth import Caller, author_of
-from api.consistency.commanding import idempotency_key, request_hash, send
+from api.consistency.commanding import idempotency_key, send
 from api.consistency.freshness import Fresh
 from api.consistency.ownership import conversation_of
 from api.consistency.ports import Commands
+from api.consistency.request_hash import request_hash
 from api.consistency.settling import Keyed, is_repeat, settle
 from api.conversations.ports import Conversations
 from api.conversations.shapes import message_json

@@ -42,7 +42,7 @@ class ConversationReads(SearchReads, Protocol):
     """Conversations in the projections. Every method raises StoreUnavailable when they cannot be asked."""
 
     async def begun_at(self, conversation_id: str) -> int | None:
-        """The offset of the conversation's first record in conversation-events; None if it is not there, or deleted."""
+        """The order key of the conversation's first record; None if it is not there, or deleted."""
 
     async def messages(self, conversation_id: str, cursor: str | None, limit: int) -> MessagePage:
         """Oldest first, a prompt before its answers. Raises BadCursor."""
@@ -80,7 +80,7 @@ class History(Protocol):
     async def conversation(self, conversation_id: str, first: int, moment: Cut | int) -> tuple[Cut, PastConversation]:
         """A conversation at a cut, or at a time in milliseconds since 1970; and its part of the cut.
 
-        `first`: the offset of its first record. Raises BadCut, PastOutOfReach, LogError.
+        `first`: the order key of its first record. Raises BadCut, PastOutOfReach, LogError.
         """
 
     async def look(self, work: Callable[[LogSource, Check], _T]) -> _T:

@@ -10,10 +10,11 @@ from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
 from api.access.auth import Caller, author_of
-from api.consistency.commanding import idempotency_key, request_hash, send
+from api.consistency.commanding import idempotency_key, send
 from api.consistency.freshness import Fresh
 from api.consistency.ownership import checked_id, conversation_of, row_of
 from api.consistency.ports import Commands
+from api.consistency.request_hash import request_hash
 from api.consistency.settling import Keyed, is_repeat, settle
 from api.conversations.as_of import conversation_as_of
 from api.conversations.ports import Conversations

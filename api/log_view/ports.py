@@ -21,7 +21,7 @@ class PlaceReads(Protocol):
     """Where a conversation's records stand. Every method raises StoreUnavailable when it cannot be asked."""
 
     async def begun_at(self, conversation_id: str) -> int | None:
-        """The offset of the conversation's first record in conversation-events; None if it is not there, or deleted."""
+        """The order key of the conversation's first record; None if it is not there, or deleted."""
 
     async def turn_places(self, conversation_id: str, before: int | None, limit: int) -> Sequence[TurnPlace]:
         """At most `limit` turns before an order key (None: from the newest), newest first; fewer: there are no more."""

@@ -17,7 +17,7 @@ from schemas.envelope import Content
 from schemas.generation import AttemptEnded, AttemptStarted, GenerationEnded, GenerationRequested, TokenChunk
 from schemas.moderation import ModerationVerdict, ReviewDecided
 from schemas.outcome import GenerationCancelled, GenerationCompleted, GenerationFailed, GenerationRefused
-from schemas.usage import UsageRecorded, UsageRerated
+from schemas.usage import EmbeddingsComputed, UsageRecorded, UsageRerated
 
 MAX_CHARACTERS = 120
 _LOOKED_AT = 4 * MAX_CHARACTERS
@@ -78,6 +78,8 @@ def _of_a_generation(record: object) -> str:
             return f"{record.failure.code}: {record.failure.message}"
         case UsageRecorded() | UsageRerated():
             return f"{_money(record.cost_micros)} {record.currency}"
+        case EmbeddingsComputed():
+            return f"{record.texts} texts, {_money(record.cost_micros)} {record.price.currency}"
     return _words(type(record).__name__)
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, StringConstraints, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from api.consistency.commanding import request_hash
+from api.consistency.request_hash import request_hash
 from api.http.bodies import StrictBody
 from api.http.errors import ApiError, bad_request
 from schemas.conversation import ChatMessage, Sampling

@@ -6,9 +6,10 @@ from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
 from api.access.auth import Caller, author_of
-from api.consistency.commanding import idempotency_key, request_hash
+from api.consistency.commanding import idempotency_key
 from api.consistency.freshness import Fresh
 from api.consistency.ownership import Conversation, conversation_of
+from api.consistency.request_hash import request_hash
 from api.http.answers import openapi_body
 from api.http.bodies import BodyReader, CommandBody
 from api.http.errors import bad_request

@@ -13,7 +13,7 @@ from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile
 from cassandra.policies import DCAwareRoundRobinPolicy, ExponentialReconnectionPolicy, TokenAwarePolicy
 from cassandra.query import tuple_factory
 
-from infra.settings import CassandraSettings
+from infra.settings.servers import CassandraSettings
 
 # Spoken by Cassandra 2.2 to 5; v5 adds checksums that cost Python more per request than everything else it frames.
 _PROTOCOL_VERSION = 4

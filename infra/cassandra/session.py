@@ -16,7 +16,7 @@ from infra.cassandra.errors import StoreError, StoreRefused
 from infra.cassandra.refusals import translate
 from infra.runtime.bridge import Burst
 from infra.runtime.metrics import bound
-from infra.settings import CassandraSettings
+from infra.settings.servers import CassandraSettings
 
 Row = tuple[Any, ...]
 EncodedRow = tuple[Literal[True], bytes, Sequence[bytes]]

@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
-import tempfile
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from infra.cli import gate_run
 from infra.cli.browser_path import NoBrowser, browser_path
 from infra.cli.gate_plan import TESTS, plan, quick_plan, suite_names
-from infra.cli.gate_times import TIMES_VARIABLE, Part, Times, recorded_times, report, times_of, to_record
+from infra.cli.gate_times import Part, recorded_times, report, to_record
 from infra.clock import monotonic_s
 
-REPO_ROOT = Path(__file__).parents[2]
 DURATIONS = TESTS / "durations.json"
 QUICK = "quick"
-NOTHING_COLLECTED = 5
 
 CHECKS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("ruff check", ("-m", "ruff", "check", ".")),
@@ -68,6 +63,8 @@ def test(
 ) -> None:
     """Check, then test: `test [quick|unit|integration|…] [PYTEST ARGUMENTS]`. Unit tests run two at a time.
 
+    Tests with servers run in two parts side by side; the output of the second part follows at the end.
+
     At the end: the ten slowest tests, those that have become slower than tests/durations.json says, and the whole time.
 
     quick: the checks, the unit tests and one turn through a whole stack, in five minutes at most. CI runs all.
@@ -85,9 +82,9 @@ def test(
     if faults is not None and fuzz is not None:
         raise typer.BadParameter("--faults and --fuzz are runs of their own")
     if faults is not None:
-        raise typer.Exit(_run(fault_run(faults, seed)))
+        raise typer.Exit(gate_run.run_python(fault_run(faults, seed)))
     if fuzz is not None:
-        raise typer.Exit(_run(fuzz_run(fuzz, seed)))
+        raise typer.Exit(gate_run.run_python(fuzz_run(fuzz, seed)))
     suites = suite_names()
     wanted = [argument for argument in context.args if argument in suites]
     extra = [argument for argument in context.args if argument not in (*suites, QUICK)]
@@ -102,19 +99,18 @@ def test(
         check()
     parts = [Part("checks", monotonic_s() - began_s)]
     times: dict[str, Mapping[str, float]] = {}
-    results = []
-    for name, run in quick_plan() if quick else plan(wanted or suites):
-        began_s = monotonic_s()
-        code, found = timed_pytest(run, extra)
-        parts.append(Part(name, monotonic_s() - began_s))
-        times |= found
-        results.append(code)
-    print("\n".join(report(parts, times, recorded_times(DURATIONS))))
+    failed = False
+    for step in quick_plan() if quick else plan(wanted or suites):
+        for done in gate_run.side_by_side(step, extra):
+            parts.append(done.part)
+            times |= done.times
+            failed |= done.code != 0
+    print("\n".join(report(parts, monotonic_s() - began_s, times, recorded_times(DURATIONS))))
     if record:
         DURATIONS.write_text(to_record(times, recorded_times(DURATIONS)))
     if left_out is not None:
         print(f"Left out: tests/web. {left_out[0].upper()}{left_out[1:]}.")
-    if any(results):
+    if failed:
         raise typer.Exit(1)
 
 
@@ -137,25 +133,6 @@ def fuzz_run(count: int, seed: int | None) -> list[str]:
     return ["-m", "tests.fuzz.run", "--count", str(count), *(["--seed", str(seed)] if seed is not None else [])]
 
 
-def timed_pytest(run: Sequence[str], extra: Sequence[str]) -> tuple[int, Times]:
-    """Pytest's exit code and how long each test took."""
-    with tempfile.TemporaryDirectory(prefix="verbatim-times-") as folder:
-        file = Path(folder) / "times.json"
-        code = run_pytest(run, extra, {TIMES_VARIABLE: str(file)})
-        return code, times_of(file)
-
-
-def run_pytest(run: Sequence[str], extra: Sequence[str], variables: Mapping[str, str] | None = None) -> int:
-    """Run pytest with these arguments; returns its exit code. A selection in `extra` (as -k) may leave a run empty."""
-    code = _run(["-m", "pytest", *run, *extra], variables)
-    return 0 if code == NOTHING_COLLECTED and extra else code
-
-
 def _passes(name: str, arguments: Sequence[str]) -> bool:
     print(f"── {name}", flush=True)
-    return _run(arguments) == 0
-
-
-def _run(arguments: Sequence[str], variables: Mapping[str, str] | None = None) -> int:
-    environment = os.environ | {"PYTHONPATH": str(REPO_ROOT)} | dict(variables or {})
-    return subprocess.run([sys.executable, *arguments], cwd=REPO_ROOT, env=environment, check=False).returncode
+    return gate_run.run_python(arguments) == 0

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from infra.cli.demo_screen import Screen
     from infra.cli.demo_upgrade import Wanted as WantedUpgrade
     from infra.cli.stack_file import RunningStack
-    from infra.settings import KafkaSettings
+    from infra.settings.servers import KafkaSettings
 
 T = TypeVar("T")
 INTERRUPTED = 130
@@ -179,7 +179,7 @@ def _on_a_stack(own: bool, state: Path | None, as_json: bool, demo_on: Callable[
     from infra.cli.stack_file import state_folder
 
     # A terminal's narrow encoding must not end the demo.
-    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
+    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]  # a TextIOWrapper, its type says TextIO
     console = Console()
     if not console.is_terminal:
         console = Console(width=_WIDTH)
@@ -227,7 +227,7 @@ def _upgrade(wanted: WantedUpgrade, folder: Path, own: bool, screen: Screen, as_
 def _stack_of(folder: Path, own: bool) -> tuple[RunningStack, KafkaSettings]:
     """The stack and how its log is reached. Raises UserError."""
     from infra.cli.stack_file import connected_settings, running_stack
-    from infra.settings import KafkaSettings
+    from infra.settings.servers import KafkaSettings
 
     stack = running_stack(folder)
     if not stack.api_key:

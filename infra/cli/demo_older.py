@@ -15,7 +15,7 @@ from infra.stack import spare
 from infra.stack.layout import Layout
 from infra.stack.restarts import request_restart
 from infra.stack.snapshot import ChildView, read_snapshot
-from schemas.registry import WRITE_LEVEL, registered_schemas
+from schemas.registry import READ_BEFORE, registered_schemas
 
 POLL_S = 0.05
 _PLACE = re.compile(r"([A-Za-z0-9._-]+):([0-9]+)@([0-9]+): ")
@@ -108,8 +108,8 @@ class OlderRole:
 
 
 def newest_before() -> int:
-    """The newest schema id of the release before this one's newest write level."""
-    return max(number for number, schema in registered_schemas().items() if schema.writes < WRITE_LEVEL)
+    """The newest schema id that the release before knows."""
+    return max(number for number, schema in registered_schemas().items() if schema.writes <= READ_BEFORE)
 
 
 async def _pause(until_s: float, otherwise: str) -> None:

@@ -1,4 +1,4 @@
-"""Which tests run together: the parts of `./verbatim test`, one after the other."""
+"""Which tests run together: the parts of `./verbatim test`, and which of them run side by side."""
 
 from __future__ import annotations
 
@@ -9,8 +9,17 @@ TESTS = Path(__file__).parents[2] / "tests"
 UNIT_PROCESSES = 2
 # No servers and no waiting: as many at once as there are processes.
 PURE = ("unit", "sim", "histories", "fuzz/test_reference.py")
-# Each starts a whole product of its own. All others share one set of servers, by prefixes.
-STACKS = ("e2e", "faults", "fuzz", "releases", "web")
+# Each starts a whole product of its own, or every process of one. All others share one set of servers, by prefixes.
+STACKS = (
+    "e2e",
+    "faults",
+    "fuzz",
+    "releases",
+    "web",
+    # last: from here on a set of servers runs for all that follow
+    "integration/test_takeover.py",
+    "integration/test_topic_grows.py",
+)
 ONE_TURN = "e2e/test_spine.py::test_an_answer_streams_and_reads_back_byte_for_byte"
 
 Run = tuple[str, list[str]]
@@ -23,22 +32,26 @@ def suite_names() -> list[str]:
     return sorted(names, key=lambda name: (name != "unit", name))
 
 
-def plan(suites: Sequence[str]) -> list[Run]:
-    """The runs of these suites.
+def plan(suites: Sequence[str]) -> list[list[Run]]:
+    """The runs of these suites: steps one after the other, the runs of a step side by side.
 
-    Tests without servers share the cores. The others run one at a time: side by side they took as long, and what a
-    test may expect of time no longer held.
+    Tests without servers share the cores. Those with servers wait for most of their time: one of them at a time leaves
+    half of two cores unused.
     """
     wanted = [TESTS / suite for suite in suites]
     pure, stacks = _within(PURE, wanted), _within(STACKS, wanted)
     servers = [suite for suite in wanted if suite not in (*pure, *stacks)]
-    runs = [("no servers", _shared(pure)), ("servers", _without(servers, stacks)), ("stacks", _without(stacks, pure))]
-    return [(name, run) for name, run in runs if run]
+    steps: list[list[Run]] = [
+        [("no servers", _shared(pure))],
+        [("servers", _without(servers, stacks)), ("stacks", _without(stacks, pure))],
+    ]
+    wanted_steps = [[(name, run) for name, run in step if run] for step in steps]
+    return [step for step in wanted_steps if step]
 
 
-def quick_plan() -> list[Run]:
+def quick_plan() -> list[list[Run]]:
     """What tells most in the least time: the unit tests, and one turn through the whole product."""
-    return [("unit", _shared([TESTS / "unit"])), ("one turn", [f"{TESTS}/{ONE_TURN}"])]
+    return [[("unit", _shared([TESTS / "unit"]))], [("one turn", [f"{TESTS}/{ONE_TURN}"])]]
 
 
 def _within(paths: Sequence[str], wanted: Sequence[Path]) -> list[Path]:

@@ -92,7 +92,8 @@ def up(
 def _settings(state: Path | None, port: int | None, models: list[Path], config: Path | None) -> Settings:
     """The settings with what the command line says; says what is wrong and exits with 1 otherwise."""
     from infra.cli.preparations import check_models
-    from infra.settings import SettingsError, load
+    from infra.settings import load
+    from infra.settings.errors import SettingsError
 
     if config is not None:
         os.environ[CONFIG_VARIABLE] = str(config)
@@ -159,7 +160,7 @@ def _detached(settings: Settings, layout: Layout, counts: dict[str, int], consol
     """Start the daemon and wait until it is ready or has failed. Raises StackError with its error."""
     from infra.cli.stack_file import read_stack_file
     from infra.cli.stack_progress import Progress, notes_of, welcome
-    from infra.settings import PREFIX, host_variables
+    from infra.settings.environment import PREFIX, host_variables
     from infra.stack.addresses import settings_env
     from infra.stack.children import REPO_ROOT
 

@@ -93,7 +93,10 @@ def connected_settings(given: Path | None, *, cassandra: bool = True) -> Setting
 
     Raises NotRunning where a server is neither external nor running here, UserError for wrong settings.
     """
-    from infra.settings import CassandraSettings, KafkaSettings, LogSettings, SettingsError, load
+    from infra.settings import load
+    from infra.settings.errors import SettingsError
+    from infra.settings.processes import LogSettings
+    from infra.settings.servers import CassandraSettings, KafkaSettings
     from infra.speaking import speak
     from infra.stack.write_level import level_of
 

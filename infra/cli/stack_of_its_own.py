@@ -26,7 +26,7 @@ def stack_in(folder: Path, *options: str, settings: str = "") -> Iterator[Path]:
 
     `options` go to `up`; `settings` are TOML. Raises UserError if it does not come up in time. The folder stays.
     """
-    from infra.settings import host_variables
+    from infra.settings.environment import host_variables
 
     state, file = folder / "state", folder / "verbatim.toml"
     file.write_text(settings)

@@ -178,7 +178,8 @@ def doctor(state: StateOption = None) -> None:
     For Java, Redis and Triton the line shows version, path and publicly known faults of that version.
     Exits with 1 if a stack cannot start; known faults alone do not count.
     """
-    from infra.settings import SettingsError, load
+    from infra.settings import load
+    from infra.settings.errors import SettingsError
     from infra.stack.addresses import external_servers
     from infra.stack.host import gather, judge
 

@@ -71,7 +71,7 @@ def _follow(
     key = conversation.encode() if conversation is not None else None
     shown = 0
     # A lone surrogate in a record must not end the tail.
-    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
+    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]  # a TextIOWrapper, its type says TextIO
     try:
         wanted = Follow(topic, beginning, conversation)
         with closing(follow(settings.kafka.client_properties(), wanted)) as batches:

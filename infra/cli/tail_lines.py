@@ -42,6 +42,7 @@ MAIN_FIELDS = {
     "ReviewDecided": "message_id reviewer decision note",
     "UsageRecorded": "generation_id model outcome_type usage cost_micros currency price_version",
     "UsageRerated": "generation_id model usage cost_micros superseded_cost_micros currency price_version backfill",
+    "EmbeddingsComputed": "embedding_id model texts dimensions usage cost_micros price.currency price.version",
     "CancelRequested": "conversation_id reason",
     "UserCreated": "name",
     "ApiKeyCreated": "key_id label hint",

@@ -70,7 +70,8 @@ def grow(
 def _grow(topic: str, partitions: int, yes: bool, state: Path | None) -> str:
     from infra.cli.replay.opened import log_errors
     from infra.cli.stack_file import connected_settings
-    from infra.settings import SettingsError, load
+    from infra.settings import load
+    from infra.settings.errors import SettingsError
     from infra.stack.layout import Layout
     from topics.growing import CannotGrow, can_grow
     from topics.growing import grow as grow_topic

@@ -9,15 +9,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from infra.models.models_file import read_models_file
+from infra.models.embedding_spec import EmbeddingSpec
+from infra.models.models_file import declared_twice, read_models_file
 from infra.models.spec import Deadlines, ModelsFileError, ModelSpec
 
 __all__ = [
     "Deadlines",
+    "EmbeddingSpec",
     "ModelCatalogue",
     "ModelNotFound",
     "ModelSpec",
     "ModelsFileError",
+    "WrongKindOfModel",
 ]
 
 SHIPPED_FILE = Path(__file__).parents[1] / "data" / "models.toml"
@@ -31,11 +34,25 @@ class ModelNotFound(Exception):
         self.model_id = model_id
 
 
-class ModelCatalogue:
-    """All models, in the order of their files. Immutable."""
+class WrongKindOfModel(ModelNotFound):
+    """The model with this id does something else. `embeds`: it makes embeddings; otherwise it answers prompts."""
 
-    def __init__(self, models: Sequence[ModelSpec], default_model: str | None = None) -> None:
+    def __init__(self, model_id: str, *, embeds: bool) -> None:
+        super().__init__(model_id)
+        self.embeds = embeds
+
+
+class ModelCatalogue:
+    """All models that answer prompts, in the order of their files; `embeddings` are apart. Immutable."""
+
+    def __init__(
+        self,
+        models: Sequence[ModelSpec],
+        default_model: str | None = None,
+        embeddings: Sequence[EmbeddingSpec] = (),
+    ) -> None:
         self._models = {spec.id: spec for spec in models}
+        self._embeddings = {spec.id: spec for spec in embeddings}
         self._default = default_model or next(iter(self._models))
 
     @classmethod
@@ -46,16 +63,19 @@ class ModelCatalogue:
         """
         files = ([SHIPPED_FILE] if shipped else []) + list(paths)
         models: dict[str, ModelSpec] = {}
+        embeddings: dict[str, EmbeddingSpec] = {}
+        declared: dict[str, str] = {}
         default: tuple[str, Path, int] | None = None
         for path in files:
             entries = read_models_file(path)
-            for spec in entries.models:
-                if spec.id in models:
+            found: tuple[ModelSpec | EmbeddingSpec, ...] = (*entries.models, *entries.embeddings)
+            for spec in found:
+                if spec.id in declared:
                     line = int(spec.declared_at.rpartition(":")[2])
-                    first = models[spec.id].declared_at
-                    problem = f"the model id {spec.id!r} is already declared at {first}, ids must be unique"
-                    raise ModelsFileError(path, line, problem)
-                models[spec.id] = spec
+                    raise declared_twice(path, line, spec.id, declared[spec.id])
+                declared[spec.id] = spec.declared_at
+            models |= {model.id: model for model in entries.models}
+            embeddings |= {model.id: model for model in entries.embeddings}
             if entries.default_model is not None:
                 default = (entries.default_model, path, entries.default_line)
         if not models:
@@ -64,7 +84,7 @@ class ModelCatalogue:
             )
         if default is not None and default[0] not in models:
             raise ModelsFileError(default[1], default[2], f"default_model {default[0]!r} is not the id of a model")
-        return cls(tuple(models.values()), default[0] if default else None)
+        return cls(tuple(models.values()), default[0] if default else None, tuple(embeddings.values()))
 
     @property
     def default_model(self) -> ModelSpec:
@@ -72,10 +92,26 @@ class ModelCatalogue:
         return self._models[self._default]
 
     def get(self, model_id: str) -> ModelSpec:
-        """The model with this id. Raises ModelNotFound."""
+        """The model with this id. Raises ModelNotFound, WrongKindOfModel for one that makes embeddings."""
         try:
             return self._models[model_id]
         except KeyError:
+            if model_id in self._embeddings:
+                raise WrongKindOfModel(model_id, embeds=True) from None
+            raise ModelNotFound(model_id) from None
+
+    @property
+    def embeddings(self) -> tuple[EmbeddingSpec, ...]:
+        """The models that make embeddings, in the order of their files."""
+        return tuple(self._embeddings.values())
+
+    def embedding(self, model_id: str) -> EmbeddingSpec:
+        """The embedding model with this id. Raises ModelNotFound, WrongKindOfModel for one that answers prompts."""
+        try:
+            return self._embeddings[model_id]
+        except KeyError:
+            if model_id in self._models:
+                raise WrongKindOfModel(model_id, embeds=False) from None
             raise ModelNotFound(model_id) from None
 
     def of_pool(self, pool: str) -> tuple[ModelSpec, ...]:

@@ -14,10 +14,10 @@ from pathlib import Path
 from infra.cache import cache_dir
 from infra.models.gguf import Gguf, NotUsable
 from infra.models.gguf_tokenizer import chat_template_of, control_tokens_of, tokenizer_of
+from infra.stack.local_models import packages_folder
 
 PACKAGED = "packaged:"
 """Begins the name of a file of the packages that come with Verbatim."""
-REQUIREMENTS = Path(__file__).parents[2] / "requirements" / "local-models.txt"
 _TOKENIZER, _TEMPLATE, _CONTROL = "tokenizer.json", "chat_template.jinja", "control_tokens.json"
 
 
@@ -31,11 +31,6 @@ class Derived:
 
 
 NOTHING_DERIVED = Derived()
-
-
-def packages_folder(cache: Path) -> Path:
-    """Where the packages with the shipped model are, or will be. Touches nothing."""
-    return cache / f"local-models-{hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()[:12]}"
 
 
 def located(name: str, folder: Path) -> Path:

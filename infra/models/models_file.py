@@ -11,9 +11,11 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError, model_validator
 
 from infra.models.addresses import check_address
+from infra.models.embedding_spec import EmbeddingSpec
+from infra.models.embedding_table import EmbeddingTable
 from infra.models.gguf import NotUsable
 from infra.models.gguf_files import NOTHING_DERIVED, derived_files, located
-from infra.models.prices_file import PriceTable
+from infra.models.prices_file import InputPriceTable, PriceTable
 from infra.models.spec import Capability, Deadlines, Dialect, EngineName, ModelsFileError, ModelSpec, TextMode
 from infra.models.toml_lines import KeyPath, key_lines, line_of
 from infra.models.toml_mistakes import StrictTable, Tables, first_mistake, read_toml
@@ -25,6 +27,7 @@ class ModelsFile:
     """What one file holds. `default_line` is where it names the default model."""
 
     models: tuple[ModelSpec, ...]
+    embeddings: tuple[EmbeddingSpec, ...]
     default_model: str | None
     default_line: int
 
@@ -89,6 +92,7 @@ class _ModelTable(StrictTable):
 class _File(StrictTable):
     default_model: str | None = None
     model: list[_ModelTable] = Field(default=[])
+    embedding: list[EmbeddingTable] = Field(default=[])
 
 
 _TABLES: Tables = {
@@ -97,6 +101,8 @@ _TABLES: Tables = {
     ("model", "price"): PriceTable,
     ("model", "defaults"): _DefaultsTable,
     ("model", "deadlines"): _DeadlinesTable,
+    ("embedding",): EmbeddingTable,
+    ("embedding", "price"): InputPriceTable,
 }
 
 
@@ -108,15 +114,32 @@ def read_models_file(path: Path) -> ModelsFile:
         content = _File.model_validate(_with_floats(document))
     except ValidationError as error:
         raise first_mistake(path, lines, document, error, _TABLES) from None
-    models: dict[str, ModelSpec] = {}
+    declared: dict[str, str] = {}
+
+    def declare(kind: str, index: int, name: str) -> None:
+        line = line_of(lines, (kind, index, "id"))
+        if name in declared:
+            raise declared_twice(path, line, name, declared[name])
+        declared[name] = f"{path}:{line}"
+
+    models, embeddings = [], []
     for index, table in enumerate(content.model):
-        line = line_of(lines, ("model", index, "id"))
-        if table.id in models:
-            first = models[table.id].declared_at
-            problem = f"the model id {table.id!r} is already declared at {first}, ids must be unique"
-            raise ModelsFileError(path, line, problem)
-        models[table.id] = _spec(path, lines, index, table)
-    return ModelsFile(tuple(models.values()), content.default_model, line_of(lines, ("default_model",)))
+        declare("model", index, table.id)
+        models.append(_spec(path, lines, index, table))
+    for index, entry in enumerate(content.embedding):
+        declare("embedding", index, entry.id)
+        try:
+            embeddings.append(entry.spec(declared[entry.id]))
+        except ValueError as error:
+            line = line_of(lines, ("embedding", index, "address"))
+            raise ModelsFileError(path, line, f"embedding {entry.id!r}: {error}") from None
+    default_line = line_of(lines, ("default_model",))
+    return ModelsFile(tuple(models), tuple(embeddings), content.default_model, default_line)
+
+
+def declared_twice(path: Path, line: int, name: str, first: str) -> ModelsFileError:
+    """`name` is the id of two models, the first one at `first`."""
+    return ModelsFileError(path, line, f"the model id {name!r} is already declared at {first}, ids must be unique")
 
 
 def _with_floats(value: Any, key: str = "") -> Any:

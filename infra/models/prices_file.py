@@ -16,16 +16,14 @@ from schemas.price import Price
 _MICROS = 1_000_000
 
 
-class PriceTable(StrictTable):
-    """Per million tokens: a number or a decimal string, exact to a millionth."""
+class InputPriceTable(StrictTable):
+    """Per million tokens that go in: a number or a decimal string, exact to a millionth."""
 
     version: str = Field(default="1", min_length=1)
     currency: str = Field(default="USD", pattern=r"^[A-Z]{3}$")
     input: int
-    output: int
-    cached_input: int | None = None
 
-    @field_validator("input", "output", "cached_input", mode="before")
+    @field_validator("input", "output", "cached_input", mode="before", check_fields=False)
     @classmethod
     def _exact(cls, value: Any) -> int:
         expected = 'a price per million tokens, like 0.15 or "0.15"'
@@ -41,6 +39,17 @@ class PriceTable(StrictTable):
         if micros != int(micros):
             raise ValueError(f"{price} has too many decimals, expected {expected}, with at most 6 decimals")
         return int(micros)
+
+    def price(self) -> Price:
+        """The price as records carry it."""
+        return Price(self.version, self.currency, self.input, self.input, 0)
+
+
+class PriceTable(InputPriceTable):
+    """Also per million tokens that come out, and of those that go in and are cached."""
+
+    output: int
+    cached_input: int | None = None
 
     def price(self) -> Price:
         """The price as records carry it."""

@@ -25,6 +25,8 @@ class StrictTable(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
+ENTRIES = ("model", "embedding")
+"""What a file has several of, each with an id."""
 Tables = Mapping[tuple[str, ...], type[StrictTable]]
 """The tables of a file by the names on the way to them."""
 
@@ -52,17 +54,18 @@ def first_mistake(
 
     def order(detail: ErrorDetails) -> tuple[int, bool, int]:
         location = detail["loc"]
-        entry = location[1] if location[:1] == ("model",) and len(location) > 1 else -1
+        entry = location[1] if len(location) > 1 and location[0] in ENTRIES else -1
         return (entry if isinstance(entry, int) else -1, detail["type"] == "missing", line_of(lines, location))
 
     detail = min(error.errors(include_url=False), key=order)
     line = line_of(lines, detail["loc"])
     location = detail["loc"]
     where = ""
-    if location[:1] == ("model",) and len(location) > 1:
-        entry = document["model"][location[1]]
+    if len(location) > 1 and location[0] in ENTRIES:
+        kind = location[0]
+        entry = document[kind][location[1]]
         name = entry.get("id") if isinstance(entry, dict) else None
-        where = f"model {name!r}: " if isinstance(name, str) else ""
+        where = f"{kind} {name!r}: " if isinstance(name, str) else ""
     return ModelsFileError(path, line, where + _in_words(detail, _keys_at(location, tables)))
 
 
@@ -76,17 +79,21 @@ def _in_words(detail: ErrorDetails, keys: list[str]) -> str:
     key = next((str(part) for part in reversed(detail["loc"]) if isinstance(part, str)), "")
     match detail["type"]:
         case "missing":
-            return f"the key {key!r} is missing, every model needs it"
+            return f"the key {key!r} is missing, every {_kind(detail)} needs it"
         case "extra_forbidden":
             near = difflib.get_close_matches(key, keys, 1)
             hint = f"did you mean {near[0]!r}?" if near else f"expected one of {', '.join(keys)}"
             return f"unknown key {key!r}, {hint}"
         case "value_error":
             message = detail["msg"].removeprefix("Value error, ")
-            return f"{key}: {message}" if key not in ("model", "") else message
+            return f"{key}: {message}" if key not in (*ENTRIES, "") else message
         case _:
             expected = detail["msg"].removeprefix("Input should be ").removeprefix("String should ")
             return f"{key} = {_shown(detail['input'])} is wrong, expected: {expected}"
+
+
+def _kind(detail: ErrorDetails) -> str:
+    return "embedding" if detail["loc"][0] == "embedding" else "model"
 
 
 def _shown(value: Any) -> str:

@@ -11,7 +11,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from re import _constants as sre  # type: ignore[attr-defined]  # the parser of `re` itself; it has no public name
-from re import _parser as parser  # type: ignore[attr-defined]
+from re import _parser as parser  # type: ignore[attr-defined]  # as above
 from typing import Any
 
 from infra.moderation.policy import OVERLAP, normalise

@@ -42,7 +42,8 @@ from infra.models.tokenizers import TokenCounter
 from infra.processes.http_server import GRACE_S, CannotListen, Failing, Server, listening
 from infra.processes.runner import run, run_loop
 from infra.redis import RedisScripts
-from infra.settings import ApiSettings, Settings
+from infra.settings import Settings
+from infra.settings.processes import ApiSettings
 from infra.stack.child import STACK_ID_VARIABLE
 from infra.stack.layout import Layout
 from infra.stack.snapshot import troubles

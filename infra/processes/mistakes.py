@@ -6,6 +6,6 @@ from infra.models.chat_templates import TemplateError
 from infra.models.spec import ModelsFileError
 from infra.models.tokenizers import TokenizerError
 from infra.moderation.policy_file import PolicyError
-from infra.settings import SettingsError
+from infra.settings.errors import SettingsError
 
 MISTAKES = (SettingsError, ModelsFileError, PolicyError, TokenizerError, TemplateError)

@@ -8,7 +8,8 @@ import sys
 from infra.lifesign import LifeSign
 from infra.models.catalogue import ModelCatalogue
 from infra.processes.runner import run, stop_flag
-from infra.settings import INSTANCE_VARIABLE, Settings
+from infra.settings import Settings
+from infra.settings.environment import INSTANCE_VARIABLE
 from streams.recorder.shell import Recorder
 from topics.counts import configured, on_broker
 

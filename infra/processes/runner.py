@@ -25,7 +25,8 @@ from infra.processes.mistakes import MISTAKES
 from infra.runtime.failures import leaves
 from infra.runtime.metrics import tell_build
 from infra.runtime.metrics_server import METRICS
-from infra.settings import INSTANCE_VARIABLE, Settings, load
+from infra.settings import Settings, load
+from infra.settings.environment import INSTANCE_VARIABLE
 from infra.speaking import speak
 from topics.errors import LogError
 

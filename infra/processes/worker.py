@@ -29,7 +29,8 @@ from infra.models.catalogue import ModelCatalogue
 from infra.processes.runner import run, run_loop, stop_event
 from infra.runtime.metrics import tell_build
 from infra.runtime.metrics_server import METRICS
-from infra.settings import INSTANCE_VARIABLE, Settings
+from infra.settings import Settings
+from infra.settings.environment import INSTANCE_VARIABLE
 from topics.catalogue import (
     CONTROL,
     GENERATION_OUTCOMES,

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from collections import deque
-from collections.abc import Callable
-from typing import Generic, TypeVar
+from collections.abc import Callable, Coroutine
+from concurrent.futures import wait
+from typing import Any, Generic, TypeVar, TypeVarTuple, Unpack
+
+from infra.clock import monotonic_s
 
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 LOOK_S = 0.5
-"""How soon a thread that waits for the loop sees that it is to stop."""
+"""How soon a thread that waits for the loop to take a batch sees that it is to stop."""
+
+ASK_LOOK_S = 0.01
+"""How soon a thread that waits for an answer of the loop does what it is asked for meanwhile."""
 
 
 class Burst(Generic[T]):
@@ -51,36 +59,88 @@ class Burst(Generic[T]):
 class HandOver(Generic[T]):
     """Batches from one reading thread to the loop, in order; `most` of them are ahead of it, no more.
 
-    `waited` is called each LOOK_S in which the thread waits for the loop.
+    A batch is ahead until the loop takes it; with `held`, until the taker calls `free`.
     """
 
     def __init__(
-        self,
-        loop: asyncio.AbstractEventLoop,
-        take: Callable[[T], None],
-        *,
-        most: int,
-        stop: threading.Event,
-        waited: Callable[[], None],
+        self, loop: asyncio.AbstractEventLoop, take: Callable[[T], None], *, most: int, held: bool = False
     ) -> None:
         self._loop = loop
         self._take = take
+        self._held = held
         self._slots = threading.Semaphore(most)
-        self._stop = stop
-        self._waited = waited
 
-    def put(self, batch: T) -> bool:
-        """Hand a batch over, waiting while `most` are not taken. False: stopping, or the loop is closed; it is lost."""
-        while not self._slots.acquire(timeout=LOOK_S):
-            self._waited()
-            if self._stop.is_set():
+    def put(self, batch: T, *, stop: threading.Event, waited: Callable[[], None]) -> bool:
+        """Hand a batch over, waiting while `most` are ahead. False: stopping, or the loop is closed; it is lost.
+
+        `waited` is called each LOOK_S in which the thread waits for the loop.
+        """
+        while not self.has_room(LOOK_S):
+            waited()
+            if stop.is_set():
                 return False
+        return self.give(batch)
+
+    def has_room(self, within_s: float) -> bool:
+        """Wait until a batch may be given, `within_s` at most. True: it must be, next."""
+        return self._slots.acquire(timeout=within_s)
+
+    def give(self, batch: T) -> bool:
+        """Hand a batch over for which there is room. False: the loop is closed; it is lost."""
         try:
             self._loop.call_soon_threadsafe(self._deliver, batch)
         except RuntimeError:
             return False
         return True
 
-    def _deliver(self, batch: T) -> None:
+    def free(self) -> None:
+        """One batch that was held is ahead no longer. From any thread."""
         self._slots.release()
+
+    def _deliver(self, batch: T) -> None:
+        if not self._held:
+            self._slots.release()
         self._take(batch)
+
+
+class NotDone(Exception):
+    """The loop did not do in time what a thread asked of it, or is closed."""
+
+
+class LoopCalls:
+    """What one thread has to say to the loop, and asks of it; told in order, also with what a HandOver gives."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+
+    def tell(self, call: Callable[[Unpack[Ts]], object], *arguments: *Ts) -> None:
+        """Have the loop make this call. A closed loop hears nothing."""
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(call, *arguments)
+
+    def ask(
+        self,
+        work: Callable[[], Coroutine[Any, Any, T]],
+        *,
+        within_s: float,
+        meanwhile: Callable[[], None] = lambda: None,
+        stop: threading.Event | None = None,
+    ) -> T:
+        """Have the loop do `work`, calling `meanwhile` every ASK_LOOK_S. What it raises is raised here.
+
+        Raises NotDone when it takes longer than `within_s`, and cancels it; and once `stop` is set, letting it go on.
+        """
+        until_s = monotonic_s() + within_s
+        coroutine = work()
+        try:
+            done = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        except RuntimeError as error:
+            coroutine.close()
+            raise NotDone("the loop is closed") from error
+        while not wait((done,), ASK_LOOK_S).done:
+            meanwhile()
+            if stop is not None and stop.is_set():
+                raise NotDone("stopping")
+            if monotonic_s() > until_s and done.cancel():
+                raise NotDone(f"the loop did not do it within {within_s:g} s")
+        return done.result()

@@ -11,7 +11,8 @@ from functools import partial
 from pathlib import Path
 
 from infra.lifesign import LIFESIGN_VARIABLE
-from infra.settings import INSTANCE_VARIABLE, PREFIX, Settings
+from infra.settings import Settings
+from infra.settings.environment import INSTANCE_VARIABLE, PREFIX
 from infra.stack import job, spare
 from infra.stack.addresses import settings_env
 from infra.stack.child import ChildSpec, Health

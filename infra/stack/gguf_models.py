@@ -9,11 +9,11 @@ from pathlib import Path
 
 from infra.cache import cache_dir
 from infra.models.gguf import Gguf, NotUsable, read_gguf
-from infra.models.gguf_files import derive, packages_folder
+from infra.models.gguf_files import derive
 from infra.models.spec import ModelSpec
 from infra.stack.errors import StackError
 from infra.stack.jars import Say
-from infra.stack.local_models import fetch_packages
+from infra.stack.local_models import fetch_packages, packages_folder
 from infra.stack.memory import memory_available
 
 MAX_THREADS = 4

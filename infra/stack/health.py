@@ -9,7 +9,8 @@ from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
-from infra.settings import ApiSettings, CassandraSettings, KafkaSettings, RedisSettings, TritonSettings
+from infra.settings.processes import ApiSettings
+from infra.settings.servers import CassandraSettings, KafkaSettings, RedisSettings, TritonSettings
 from infra.stack import triton_probe
 from infra.stack.child import Unwell
 

@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from infra.cache import cache_dir
-from infra.settings import ServersSettings
+from infra.settings.servers import ServersSettings
 from infra.stack.errors import CannotStart
 from infra.stack.java import chosen_java
-from infra.stack.known_faults import TRITON_FAULTS, java_faults, redis_faults
+from infra.stack.known_faults import KNOWN_UNTIL, TRITON_FAULTS, java_faults, redis_faults
 from infra.stack.redis import chosen_redis
 from infra.stack.triton import STAND_IN, TRITON_VERSION
 from infra.stack.triton_environment import triton_environment
@@ -56,7 +56,7 @@ def _java(wanted: str, environment: Mapping[str, str]) -> Program:
 def _redis(wanted: str, environment: Mapping[str, str]) -> Program:
     server = chosen_redis(wanted, environment)
     found = f"{server.kind} {server.version_text}, {_origin(server.packaged)} ({server.binary})"
-    known = redis_faults(server.kind, server.version)
+    known = "; ".join(redis_faults(server.kind, server.version))
     if known and not server.packaged:
         known += "; a distribution may have mended it without another number"
     return Program("redis", found, _against(known))
@@ -75,7 +75,7 @@ def _triton(environment: Mapping[str, str]) -> Program:
 
 
 def _against(known: str) -> str:
-    return f"known against it: {known}" if known else ""
+    return f"known against it to this release ({KNOWN_UNTIL}): {known}" if known else ""
 
 
 def _origin(packaged: bool) -> str:

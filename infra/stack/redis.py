@@ -57,7 +57,7 @@ def chosen_redis(wanted: str, environment: Mapping[str, str], folders: str = USU
     if wanted == "auto":
         servers = [server for server in _on_host(environment, folders) if server.version >= (LEAST_MAJOR,)]
         if servers:
-            return max(servers, key=lambda server: (not redis_faults(server.kind, server.version), server.version))
+            return max(servers, key=lambda server: (-len(redis_faults(server.kind, server.version)), server.version))
     return _packaged()
 
 

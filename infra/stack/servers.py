@@ -15,7 +15,8 @@ import sys
 from pathlib import Path
 
 from infra.logging import configure
-from infra.settings import Settings, SettingsError, load
+from infra.settings import Settings, load
+from infra.settings.errors import SettingsError
 from infra.stack import triton
 from infra.stack.addresses import PORT_NAMES, external_servers, with_local_addresses
 from infra.stack.errors import StackError

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pydantic import SecretStr
 
 from infra.ids import draw_secret
-from infra.settings import SHORTEST_SESSION_SECRET, Settings
+from infra.settings import Settings
+from infra.settings.processes import SHORTEST_SESSION_SECRET
 from infra.stack.layout import Layout, write_private
 
 

@@ -17,7 +17,7 @@ COLUMNS = (
     " last_at_us, changed, deleted"
 )
 _ONE = f"SELECT {COLUMNS} FROM {{conversations}} WHERE conversation_id = ?"  # noqa: S608 - our own columns
-_SOME = f"SELECT {COLUMNS} FROM {{conversations}} WHERE conversation_id IN ?"  # noqa: S608
+_SOME = f"SELECT {COLUMNS} FROM {{conversations}} WHERE conversation_id IN ?"  # noqa: S608 - our own columns
 _CHANGED = "SELECT changed, deleted FROM {conversations} WHERE conversation_id = ?"
 _BORN = "SELECT user_id, WRITETIME(user_id) FROM {conversations} WHERE conversation_id = ?"
 MAX_AT_ONCE = 50

@@ -23,7 +23,7 @@ NEW_COLUMNS = ("price",)
 _SELECTION = COLUMNS + "".join(f"{{+{name}}}" for name in NEW_COLUMNS)
 _NAMES = (*COLUMNS.split(", "), *NEW_COLUMNS)
 _ONE = f"SELECT {_SELECTION} FROM {{generations}} WHERE generation_id = ?"  # noqa: S608 - our own columns
-_SOME = f"SELECT {_SELECTION} FROM {{generations}} WHERE generation_id IN ?"  # noqa: S608
+_SOME = f"SELECT {_SELECTION} FROM {{generations}} WHERE generation_id IN ?"  # noqa: S608 - our own columns
 _AT_ONCE = 50
 
 

@@ -20,12 +20,12 @@ from projections.reading import Tables
 from schemas.outcome import Outcome
 
 _NAME = "messages"
-_TURNS_BEFORE = f"SELECT {TURN_SELECTION} FROM {{messages}} WHERE conversation_id = ? AND cause < ? LIMIT ?"  # noqa: S608
+_TURNS_BEFORE = f"SELECT {TURN_SELECTION} FROM {{messages}} WHERE conversation_id = ? AND cause < ? LIMIT ?"  # noqa: S608 - our own columns
 _TURNS_AFTER = (
-    f"SELECT {TURN_SELECTION} FROM {{messages}} WHERE conversation_id = ? AND cause > ?"  # noqa: S608
+    f"SELECT {TURN_SELECTION} FROM {{messages}} WHERE conversation_id = ? AND cause > ?"  # noqa: S608 - our own columns
     " ORDER BY cause ASC LIMIT ?"
 )
-_TURN = f"SELECT {TURN_SELECTION} FROM {{messages}} WHERE conversation_id = ? AND cause = ?"  # noqa: S608
+_TURN = f"SELECT {TURN_SELECTION} FROM {{messages}} WHERE conversation_id = ? AND cause = ?"  # noqa: S608 - our own columns
 _PLACES = "SELECT message_id, cause FROM {message_places} WHERE conversation_id = ? AND message_id IN ?"
 _PLACE = "SELECT cause FROM {message_places} WHERE conversation_id = ? AND message_id = ?"
 _STANDING = (

@@ -70,7 +70,7 @@ class Moves:
 
     async def keep_cut(self, row: Version, owner: str, cut: Cut) -> bool:
         """Note what a rebuild has to fill."""
-        cql = f"UPDATE {self._versions} SET cut = ? WHERE projection = ? AND version = ? IF owner = ?"  # noqa: S608
+        cql = f"UPDATE {self._versions} SET cut = ? WHERE projection = ? AND version = ? IF owner = ?"  # noqa: S608 - a setting
         return await self._applied(cql, format_cut(cut), row.projection, row.version, owner)
 
     async def advance(self, row: Version, before: State, after: State, owner: str | None = None) -> bool:

@@ -72,7 +72,7 @@ def read_run(file: Path) -> Iterator[Entry]:
         while header := source.read(_LENGTH.size):
             packed = source.read(_LENGTH.unpack(header)[0])
             # Our own scratch file, written by this very code a moment ago.
-            for at, erased, erased_by, layers in marshal.loads(packed):  # noqa: S302
+            for at, erased, erased_by, layers in marshal.loads(packed):  # noqa: S302 - our own scratch file
                 yield Entry(
                     at,
                     erased,

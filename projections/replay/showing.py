@@ -7,7 +7,9 @@ from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any
 
+from projections.embeddings.table import EMBEDDINGS
 from projections.replay.as_of import Past, PastConversation
+from projections.usage.fold import EMBEDDINGS_COMPUTED
 from projections.usage.table import USAGE
 from schemas.envelope import Content, Position, Sealed
 from schemas.outcome import Outcome
@@ -116,19 +118,28 @@ def user_state(user_id: str, past: Past) -> State:
         for conversation_id, row in past.conversations()
         if row is None or row.user_id == user_id
     }
+    state["usage"] = _usage(user_id, past)
+    return state
+
+
+def _usage(user_id: str, past: Past) -> dict[str, dict[str, int]]:
+    """What was used, in sums by model and currency."""
     used: dict[str, dict[str, int]] = {}
+    firsts = {embedding_id: cells.get("at_us") for (embedding_id,), cells in past.rows(EMBEDDINGS).items()}
     for key, cells in past.rows(USAGE).items():
         if key[0] == user_id and "model" in cells:
+            kind = "embeddings" if cells["outcome_type"] == EMBEDDINGS_COMPUTED else "generations"
+            if kind == "embeddings" and firsts.get(key[3]) != key[2]:
+                continue  # a repeat of one that counts already
             sums = used.setdefault(f"{cells['model']}, {cells['currency']}", {})
             # What counts is the newest price that was given to it.
             cost = cells.get("rerated_cost_micros", cells["cost_micros"])
             for name, value in (*((name, cells[name]) for name in _TOKENS), ("cost_micros", cost)):
                 sums[name] = sums.get(name, 0) + value
-            sums["generations"] = sums.get("generations", 0) + 1
+            sums[kind] = sums.get(kind, 0) + 1
             if cells.get("estimated"):
-                sums["estimated_generations"] = sums.get("estimated_generations", 0) + 1
-    state["usage"] = used
-    return state
+                sums[f"estimated_{kind}"] = sums.get(f"estimated_{kind}", 0) + 1
+    return used
 
 
 def flat(state: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, str]]:

@@ -8,8 +8,10 @@ from projections.order import first_wins, last_wins
 from projections.rows import Put, RowChange, Unprojectable
 from projections.usage.table import USAGE
 from schemas.envelope import Position
-from schemas.usage import UsageEntry, UsageRerated
+from schemas.usage import EmbeddingsComputed, UsageEntry, UsageRerated
 
+EMBEDDINGS_COMPUTED = EmbeddingsComputed.__name__
+"""The `outcome_type` of a request for embeddings."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -24,6 +26,8 @@ def month_of(at_us: int) -> int:
 
 def fold(record: UsageEntry, position: Position) -> tuple[RowChange, ...]:
     """What a record changes. Raises Unprojectable."""
+    if isinstance(record, EmbeddingsComputed):
+        return (_of_embeddings(record, position),)
     key = (record.user_id, month_of(record.ended_at_us), record.ended_at_us, record.generation_id)
     if isinstance(record, UsageRerated):
         rerated = {
@@ -46,3 +50,21 @@ def fold(record: UsageEntry, position: Position) -> tuple[RowChange, ...]:
         "cost_micros": record.cost_micros,
     }
     return (Put(USAGE, key, cells, first_wins(position)),)
+
+
+def _of_embeddings(record: EmbeddingsComputed, position: Position) -> Put:
+    at_us = record.envelope.occurred_at_us
+    cells = {
+        "conversation_id": "",
+        "model": record.model,
+        "outcome_type": EMBEDDINGS_COMPUTED,
+        "prompt_tokens": record.usage.prompt_tokens,
+        "completion_tokens": record.usage.completion_tokens,
+        "cached_tokens": record.usage.cached_tokens,
+        "reasoning_tokens": record.usage.reasoning_tokens,
+        "estimated": record.usage.estimated,
+        "price_version": record.price.version,
+        "currency": record.price.currency,
+        "cost_micros": record.cost_micros,
+    }
+    return Put(USAGE, (record.user_id, month_of(at_us), at_us, record.embedding_id), cells, first_wins(position))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from infra.cassandra.session import Row
+from projections.embeddings.queries import embedding
 from projections.reading import Tables
-from projections.usage.fold import month_of
+from projections.usage.fold import EMBEDDINGS_COMPUTED, month_of
 from schemas.price import Usage
 
 _NAME = "usage"
@@ -17,12 +20,14 @@ _MONTH = (
     " FROM {usage} WHERE user_id = ? AND month = ? AND at_us >= ? AND at_us < ?"
 )
 _CONVERSATION = 2
+_AT_ONCE = 32
 
 
 @dataclass(frozen=True, slots=True)
 class UsageRow:
     """What one generation used and costs, in millionths of `currency`. `at_us`: when it ended.
 
+    Also a request for embeddings: `generation_id` is its id, `conversation_id` is empty.
     `price_version` and `cost_micros` are what counts; the recorded ones differ from them where a backfill,
     `rerated_by`, gave the tokens another price.
     """
@@ -76,4 +81,16 @@ async def usage(tables: Tables, user_id: str, since_us: int, until_us: int) -> l
         # A generation that was re-rated before its own record came is shown once that is here.
         rows += [_row(values) for values in found if values[_CONVERSATION] is not None]
         month = month - 1 if month % 100 > 1 else month - 100 + 11
-    return rows
+    repeated = await _repeated(tables, [row for row in rows if row.outcome_type == EMBEDDINGS_COMPUTED])
+    return [row for row in rows if (row.generation_id, row.at_us) not in repeated]
+
+
+async def _repeated(tables: Tables, rows: Sequence[UsageRow]) -> set[tuple[str, int]]:
+    """Those of requests for embeddings that another record of the same id came before."""
+    found: set[tuple[str, int]] = set()
+    for start in range(0, len(rows), _AT_ONCE):
+        some = rows[start : start + _AT_ONCE]
+        firsts = await asyncio.gather(*(embedding(tables, row.generation_id) for row in some))
+        pairs = zip(some, firsts, strict=True)
+        found |= {(row.generation_id, row.at_us) for row, first in pairs if first and first.at_us != row.at_us}
+    return found

@@ -1,4 +1,8 @@
-"""The ledger by user and month: one row per generation. No content; deleting a conversation does not change it.
+"""The ledger by user and month: one row per generation, and per record of a request for embeddings. No content;
+deleting a conversation does not change it.
+
+Of a request for embeddings that was recorded twice, at two times, the row counts whose time the projection
+`embeddings` has; its `generation_id` is the request's id, and its `conversation_id` is empty.
 
 A re-rated cost stands beside the recorded one, which nothing changes.
 """

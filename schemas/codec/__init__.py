@@ -8,7 +8,7 @@ from schemas.codec.decoding import decode, decoder_of, record_type_of
 from schemas.codec.encoding import encode, encode_whole
 from schemas.codec.errors import MisplacedRecord, NewerRecord, UndecodableRecord, UnencodableRecord
 from schemas.codec.framing import FRAME_BYTES
-from schemas.codec.levels import NEWER_IDS, is_newer, know_none_above, set_write_level, write_level
+from schemas.codec.levels import NEWER_IDS, is_newer, is_written, know_none_above, set_write_level, write_level
 
 __all__ = [
     "FRAME_BYTES",
@@ -22,6 +22,7 @@ __all__ = [
     "encode",
     "encode_whole",
     "is_newer",
+    "is_written",
     "know_none_above",
     "record_type_of",
     "set_write_level",

@@ -31,8 +31,8 @@ on_change(_WHOLE_ENCODERS.clear)
 def encode(record: object) -> bytes:
     """A record's bytes under the oldest schema of its type that can hold it, and under none above the write level.
 
-    Raises KeyError for a type that is no record type; UnencodableRecord for values its schema does not allow: wrong
-    types, integers beyond 64 bits, text with lone surrogates.
+    Raises KeyError for a type that is no record type; UnencodableRecord for a type of which the write level allows no
+    version, and for values its schema does not allow: wrong types, integers beyond 64 bits, text with lone surrogates.
     """
     return _encoded(record, _ENCODERS.get(type(record)) or _made_encoder(type(record)))
 
@@ -67,7 +67,10 @@ def _encoder_of(record_type: type, level: int) -> Encoder:
     Below the level of the version that could hold it, a record loses what only that version can say: it is written as
     the release before wrote it.
     """
-    *older, newest = [(version, encoder_in(record_type, version)) for version in written_versions(record_type, level)]
+    versions = written_versions(record_type, level)
+    if not versions:
+        raise UnencodableRecord(f"{record_type.__name__} is not written at write level {level}: raise it first")
+    *older, newest = [(version, encoder_in(record_type, version)) for version in versions]
     if not older:
         return newest[1]
     today = current_schema(record_type).definition

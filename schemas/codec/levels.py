@@ -65,6 +65,11 @@ def written_versions(record_type: type, level: int) -> list[RegisteredSchema]:
     return [each for each in versions_of(record_type) if each.writes <= level and each.id <= _newest]
 
 
+def is_written(record_type: type) -> bool:
+    """Whether records of this type may be written at this process' level; some kinds only newer releases read."""
+    return bool(written_versions(record_type, _write_level))
+
+
 def _changed() -> None:
     for forget in _on_change:
         forget()

@@ -22,7 +22,9 @@ from infra.exits import EXIT_FAILED, exit_status
 from infra.lifesign import LifeSign
 from infra.logging import get_logger
 from infra.runtime.failures import first
-from infra.settings import INSTANCE_VARIABLE, Settings, SettingsError
+from infra.settings import Settings
+from infra.settings.environment import INSTANCE_VARIABLE
+from infra.settings.errors import SettingsError
 from schemas.families import Family, R
 from streams.errors import Poison, Retry
 from streams.faust.agents import Consumption, consume
@@ -50,7 +52,7 @@ EXIT_S = 12.0
 _log = get_logger(__name__)
 
 
-class NoTables(faust.tables.manager.TableManager):  # type: ignore[misc]
+class NoTables(faust.tables.manager.TableManager):  # type: ignore[misc]  # Faust ships no types
     """Agents here keep no tables, so their process need not wait a second for some to be declared."""
 
     async def on_start(self) -> None:

@@ -19,7 +19,7 @@ class _NoBuffer(ProducerBuffer):  # type: ignore[misc]  # Faust ships no types
         """Asked before every record; there is nothing to wait for."""
 
 
-class NoProducer(FaustProducer):  # type: ignore[misc]
+class NoProducer(FaustProducer):  # type: ignore[misc]  # Faust ships no types
     """Agents here write with topics.producer; Faust itself has nothing to send."""
 
     def __init__(self, *arguments: Any, **settings: Any) -> None:
@@ -31,7 +31,7 @@ class NoProducer(FaustProducer):  # type: ignore[misc]
         """Nothing is ever buffered."""
 
 
-class RawSchema(FaustSchema):  # type: ignore[misc]
+class RawSchema(FaustSchema):  # type: ignore[misc]  # Faust ships no types
     """Keys and values as the bytes they are; a tombstone's value is None."""
 
     def compile(self, app: Any, **_: Any) -> Any:
@@ -43,7 +43,7 @@ class RawSchema(FaustSchema):  # type: ignore[misc]
         return decode
 
 
-class Transport(base.Transport):  # type: ignore[misc]
+class Transport(base.Transport):  # type: ignore[misc]  # Faust ships no types
     """What Faust calls a transport: the classes above and librdkafka's settings."""
 
     Consumer = GroupConsumer

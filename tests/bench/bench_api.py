@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import uvloop
@@ -68,7 +69,7 @@ async def measured(make: Any, batch_of: int) -> tuple[float, int]:
         for turn, _ in generations:
             feed = hub.open(turn.generation_id, turn.conversation_id, turn.user_id)
             frames: Frames = make()
-            stream = EventStream(feed, frames, readers, "k", lambda feed=feed: hub.close(feed))  # type: ignore[misc]
+            stream = EventStream(feed, frames, readers, "k", partial(hub.close, feed))
             tasks.create_task(stream({"type": "http"}, sink.receive, sink.send))
         await asyncio.sleep(0.05)
         before = time.process_time()

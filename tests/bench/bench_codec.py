@@ -5,6 +5,7 @@ from __future__ import annotations
 import timeit
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from io import BytesIO
 from typing import Any
 
@@ -63,8 +64,8 @@ def main() -> None:
     through_fastavro = replace(outcome, chunks=(*marks[:-1], replace(marks[-1], length=64)))
     for name, record in {"100 marks": outcome, "100 marks (fastavro)": through_fastavro}.items():
         framed = encode(record)
-        print(f"encode an outcome, {name:22} {microseconds(lambda r=record: encode(r), 500):6.1f} µs")  # type: ignore[misc]
-        print(f"decode an outcome, {name:22} {microseconds(lambda v=framed: decode(v), 500):6.1f} µs")  # type: ignore[misc]
+        print(f"encode an outcome, {name:22} {microseconds(partial(encode, record), 500):6.1f} µs")
+        print(f"decode an outcome, {name:22} {microseconds(partial(decode, framed), 500):6.1f} µs")
 
 
 if __name__ == "__main__":

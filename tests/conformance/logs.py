@@ -120,7 +120,7 @@ class KafkaLog:
 
         def delivered(error: KafkaError | None, message: object) -> None:
             assert error is None
-            offsets.append(message.offset())  # type: ignore[attr-defined]
+            offsets.append(message.offset())  # type: ignore[attr-defined]  # a Message, the stubs say object
 
         self._producer.produce(self._topic, value, key, partition, on_delivery=delivered)
         assert self._producer.flush(WAIT_S) == 0

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from inference_workers.engines.openai import OpenAIEngine
-from inference_workers.ports import EngineFailed, EngineRejected, EngineUnavailable
+from inference_workers.ports import EngineFailed, EngineOverloaded, EngineRejected, EngineUnavailable
 from tests.conformance.adapters import OPENAI, TEXT
 from tests.conformance.engines import Answer, answer, call
 from tests.fakes.openai_upstream import OpenAIUpstream
@@ -64,9 +64,9 @@ async def test_openai_keys_limits_and_reuse() -> None:
             assert upstream.requests[-1]["stream_options"] == {"include_usage": True}
         async with contextlib.aclosing(OpenAIEngine([OPENAI])) as engine:
             plain = replace(OPENAI, address=upstream.url)
-            with pytest.raises(Exception, match="HTTP 429") as overloaded:
+            with pytest.raises(EngineOverloaded, match="HTTP 429") as overloaded:
                 await answer(engine, call(plain, "STATUS 429"))
-            assert overloaded.value.retry_after_s == 3  # type: ignore[attr-defined]
+            assert overloaded.value.retry_after_s == 3
             with pytest.raises(EngineRejected) as too_long:
                 await answer(engine, call(plain, "STATUS 400 context_length_exceeded"))
             assert too_long.value.code == "context_length_exceeded"

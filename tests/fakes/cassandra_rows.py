@@ -34,7 +34,7 @@ async def dump(session: CassandraSession, keyspace: str, projections: tuple[Proj
     for projection in projections:
         for table in projection.tables:
             name = physical_name(keyspace, table, projection.version)
-            select = await session.prepare(f"SELECT {', '.join(table.columns)} FROM {name}")  # noqa: S608
+            select = await session.prepare(f"SELECT {', '.join(table.columns)} FROM {name}")  # noqa: S608 - our own names
             for values in await session.execute(select):
                 key = values[: len(table.key)]
                 cells = zip(table.cells, values[len(table.key) :], strict=True)

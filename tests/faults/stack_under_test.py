@@ -20,7 +20,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from infra.clock import monotonic_s
-from infra.settings import PREFIX, host_variables
+from infra.settings.environment import PREFIX, host_variables
 from infra.stack.layout import Layout
 from schemas.registry import WRITE_LEVEL
 from tests.faults.proxies import Proxy, until_listening

@@ -1,10 +1,12 @@
-"""The tables of docs/events.md, made from the catalogue and the .avsc files."""
+"""The tables of docs/events.md, made from the catalogue and the record types. Their words are today's, those of a
+published .avsc stay as they were."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
+from schemas.derivation import avro_schema
 from schemas.registry import current_schema
 from topics.catalogue import catalogue, shadow_spec
 from topics.spec import DAY_MS, FOR_EVER_MS, TopicSpec
@@ -43,7 +45,7 @@ def _tables() -> str:
                 "",
                 f"Schema id {registered.id}, version {registered.version}.",
             ]
-            lines += _record(dict(registered.definition), shared)
+            lines += _record(avro_schema(record_type), shared)
     lines += ["", "## Shapes that several records share"]
     for name in sorted(shared):
         lines += ["", f"### {name}", *_record(shared[name], {})]

@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from hashlib import sha256
 from typing import Any
 
@@ -181,7 +182,7 @@ async def running_agents(settings: Settings, session: CassandraSession, topics: 
     agents = Agents(log, RowWriter(session, settings.cassandra.keyspace))
     tails = []
     for topic in (*PROJECTED, TOKEN_CHUNKS):
-        tail = Tail(properties, topic, lambda batch, topic=topic: agents.take(topic, batch))  # type: ignore[misc]
+        tail = Tail(properties, topic, partial(agents.take, topic))
         await tail.start(list(range(topics[topic].partitions)))
         tails.append(tail)
     try:

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -93,7 +94,7 @@ def jobs(servers: Settings) -> Jobs:
     return Jobs(servers)
 
 
-def objects(text: str) -> list[dict[str, object]]:
+def objects(text: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in text.splitlines()]
 
 
@@ -111,7 +112,7 @@ def test_one_conversation_in_the_order_of_its_events(jobs: Jobs) -> None:
     for n in range(6):
         jobs.append(CONVERSATIONS[n % 3], n)
     done = jobs.tail("--from", "beginning", "--conversation", CONVERSATIONS[1], "--json", "--idle", "1")
-    assert [line["record"]["prompt_tokens"] for line in objects(done.text)] == [1, 4]  # type: ignore[index]
+    assert [line["record"]["prompt_tokens"] for line in objects(done.text)] == [1, 4]
 
 
 def test_what_cannot_be_decoded_is_shown_and_passed_over(jobs: Jobs) -> None:

@@ -20,7 +20,7 @@ from schemas.conversation import ConversationDeleted
 from tests.eventually import eventually
 from tests.fakes.cassandra_rows import own_keyspace
 from tests.fakes.older_tables import make_older
-from tests.fakes.projection_logs import envelope, outcome, prompt, turn_of
+from tests.fakes.projection_records import envelope, outcome, prompt, turn_of
 from tests.integration.projected import Projected, projected_in
 from topics.catalogue import CONVERSATION_EVENTS
 from topics.cuts import TopicPartition
@@ -88,7 +88,7 @@ async def test_readers_follow_the_pointer_within_a_second(log: Projected) -> Non
         " preview text, last_at_us bigint, changed bigint, deleted boolean)"
     )
     move = await log.session.prepare(
-        f"UPDATE {keyspace}.projection_pointers SET version = ? WHERE projection = 'conversations' IF version = ?"  # noqa: S608
+        f"UPDATE {keyspace}.projection_pointers SET version = ? WHERE projection = 'conversations' IF version = ?"  # noqa: S608 - our own names
     )
     await log.session.execute(move, (2, 1))
 

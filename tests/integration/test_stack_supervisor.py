@@ -17,7 +17,8 @@ import psutil
 import pytest
 from pydantic import SecretStr
 
-from infra.settings import CassandraSettings, KafkaSettings, RedisSettings, Settings, TritonSettings
+from infra.settings import Settings
+from infra.settings.servers import CassandraSettings, KafkaSettings, RedisSettings, TritonSettings
 from infra.stack.child import ChildSpec
 from infra.stack.errors import ChildFailed, StackError
 from infra.stack.layout import Layout

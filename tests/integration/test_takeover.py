@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from infra.settings import Settings, WorkerSettings
+from infra.settings import Settings
+from infra.settings.processes import WorkerSettings
 from infra.stack.children import inherited_environment, own_children, spare_worker
 from infra.stack.layout import Layout
 from infra.stack.leftovers import marked_processes

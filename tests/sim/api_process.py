@@ -24,7 +24,7 @@ from api.turns.ports import AskPorts, StreamPorts
 from infra.cassandra.errors import StoreUnavailable
 from infra.clock import now_us
 from infra.models.catalogue import ModelCatalogue, ModelSpec
-from infra.settings import ApiSettings
+from infra.settings.processes import ApiSettings
 from schemas import ids
 from schemas.conversation import ChatMessage, ConversationStarted
 from schemas.envelope import Envelope

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from random import Random
@@ -64,7 +65,12 @@ class _Clock:
     def time_ns(self) -> int:
         return self._loop.now_us() * 1000
 
+    CLOCK_BOOTTIME = time.CLOCK_BOOTTIME
+
     def monotonic(self) -> float:
+        return self._loop.time()
+
+    def clock_gettime(self, _: int) -> float:
         return self._loop.time()
 
 

@@ -1,15 +1,16 @@
-"""The recorder: streams.recorder whole, its `run` loop restated because the original blocks a thread."""
+"""The recorder: all of streams.recorder and its group reader, whose turns block nothing here."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 from streams.batch_shell import MAX_BATCH
 from streams.recorder.shell import FLUSH_S, GROUP, Recorder
+from tests.fakes.broker import MemoryMessage, Place
 from tests.sim.member import Member
 from tests.sim.network import Network
 from tests.sim.producing import Bursts
@@ -26,6 +27,23 @@ class RecorderConsumer:
     def __init__(self, network: Network, process: Process, instance: str | None) -> None:
         self.member = Member(network, process, GROUP, [TOKEN_CHUNKS], instance, SESSION_S)
         self._broker = network.broker
+        self._read: list[MemoryMessage] = []
+        self._told: dict[str, Callable[[Any, list[TopicPartition]], None]] = {}
+
+    def subscribe(self, topics: list[str], **told: Callable[[Any, list[TopicPartition]], None]) -> None:
+        assert topics == [TOKEN_CHUNKS]
+        self._told = told
+
+    def tell(self, what: str, places: frozenset[Place]) -> None:
+        """What the real one does within a poll, where nothing may be awaited."""
+        self._told[what](self, [TopicPartition(*place) for place in sorted(places)])
+
+    def poll(self, wait_s: float) -> MemoryMessage | None:
+        self._read = self.member.batch(MAX_BATCH)
+        return self._read.pop(0) if self._read else None
+
+    def consume(self, most: int, wait_s: float) -> list[MemoryMessage]:
+        return self._read
 
     def commit(self, *, offsets: list[TopicPartition], asynchronous: bool) -> None:
         try:
@@ -38,23 +56,25 @@ class RecorderConsumer:
 
 
 async def run_recorder(network: Network, topics: Any, stop: asyncio.Event) -> None:
-    """`Recorder.run`, effect by effect."""
+    """`Recorder.run`."""
     properties: Mapping[str, str] = {}
     recorder = Recorder(properties, topics, "0")
-    consumer: Any = recorder.shell.consumer
+    reader = recorder.shell.reader
+    consumer: Any = reader.consumer
     producer: Any = recorder._producer
     assert isinstance(producer, Bursts)
     member: Member = consumer.member
+    reader.begin()
     while not stop.is_set():
         revoked, assigned = member.changes()
         if revoked:
             await producer.drained(FLUSH_S)
-            recorder.shell.on_revoke(consumer, [TopicPartition(*place) for place in sorted(revoked)])
+            consumer.tell("on_revoke", revoked)
             member.release(revoked)
         if assigned:
             member.take(assigned)
-            recorder.shell.on_assign(consumer, [TopicPartition(*place) for place in sorted(assigned)])
-        recorder.shell.handle(member.batch(MAX_BATCH))  # type: ignore[arg-type]
+            consumer.tell("on_assign", assigned)
+        reader.turn()
         await member.wait(0.2)
     await producer.drained(FLUSH_S)
-    recorder.shell.end()
+    reader.finish()

@@ -105,14 +105,14 @@ CURRENT: ContextVar[Process | None] = ContextVar("process", default=None)
 
 class _Handle(asyncio.Handle):
     def _run(self) -> None:
-        process = self._context.get(CURRENT)  # type: ignore[attr-defined]
+        process = self._context.get(CURRENT)  # type: ignore[attr-defined]  # private to asyncio, so the stubs leave it out
         if process is None or process.may_run(self):
             super()._run()
 
 
 class _Timer(asyncio.TimerHandle):
     def _run(self) -> None:
-        process = self._context.get(CURRENT)  # type: ignore[attr-defined]
+        process = self._context.get(CURRENT)  # type: ignore[attr-defined]  # private to asyncio, so the stubs leave it out
         if process is None or process.may_run(self):
             super()._run()
 
@@ -173,7 +173,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
 
     def again(self, handles: list[asyncio.Handle]) -> None:
         """Run these in the next turn."""
-        self._ready.extend(handles)  # type: ignore[attr-defined]
+        self._ready.extend(handles)  # type: ignore[attr-defined]  # private to asyncio, so the stubs leave it out
 
     # What asyncio.BaseEventLoop leaves to its subclasses, and the two places where handles are made.
 
@@ -185,18 +185,18 @@ class VirtualLoop(asyncio.BaseEventLoop):
 
     def _call_soon(self, callback: Any, args: Any, context: Context | None) -> asyncio.Handle:
         handle = _Handle(callback, args, self, context)
-        self._ready.append(handle)  # type: ignore[attr-defined]
+        self._ready.append(handle)  # type: ignore[attr-defined]  # private to asyncio, so the stubs leave it out
         return handle
 
-    def call_at(  # type: ignore[override]
+    def call_at(  # type: ignore[override]  # any callback here, the stubs tie it to its arguments
         self, when: float, callback: Any, *args: Any, context: Context | None = None
     ) -> asyncio.TimerHandle:
         timer = _Timer(when, callback, args, self, context)
-        heapq.heappush(self._scheduled, timer)  # type: ignore[attr-defined]
-        timer._scheduled = True  # type: ignore[attr-defined]
+        heapq.heappush(self._scheduled, timer)  # type: ignore[attr-defined]  # private to asyncio, so the stubs leave it out
+        timer._scheduled = True  # type: ignore[attr-defined]  # private to asyncio, so the stubs leave it out
         return timer
 
-    def run_in_executor(  # type: ignore[override]
+    def run_in_executor(  # type: ignore[override]  # any function here, the stubs tie it to its arguments
         self, executor: Any, func: Any, *args: Any
     ) -> asyncio.Future[Any]:
         """A thread: what it does happens at one moment, a little later."""

@@ -63,7 +63,7 @@ class SimJobReader:
             batch = member.batch(BATCH, frozenset(member.next) if self._pause_wanted else frozenset())
             self._polled_at_s = monotonic_s()
             if batch:
-                self._handler.jobs_arrived(batch)  # type: ignore[arg-type]
+                self._handler.jobs_arrived(batch)  # type: ignore[arg-type]  # a MemoryMessage has what it reads of one
             await member.wait(POLL_S)
 
     def commit_due(self) -> None:
@@ -111,7 +111,7 @@ async def run_worker(
     SimTail(network, process, CONTROL, worker.signals.on_control)
     SimTail(network, process, GENERATION_OUTCOMES, worker.signals.on_outcomes)
     reader = SimJobReader(network, process, slot, worker)
-    worker.attach(reader)  # type: ignore[arg-type]
+    worker.attach(reader)  # type: ignore[arg-type]  # a SimJobReader has what it asks of one
     async with asyncio.TaskGroup() as tasks:
         reading = tasks.create_task(reader.run())
         await worker.run(stop, grace_s=GRACE_S)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from schemas.account import UserCreated
 from schemas.codec import NewerRecord, UndecodableRecord, decode
 from schemas.dead_letter import DeadLetter, DeadLetterResolved
+from schemas.usage import EmbeddingsComputed
 from topics.catalogue import (
     ACCOUNT_EVENTS,
     CONTROL,
@@ -85,6 +86,7 @@ class Chooser:
 
     def __init__(self, selection: Selection, people: People) -> None:
         self._user = selection.user
+        self._conversations = selection.conversations
         self._keys: frozenset[bytes] | None = None
         self._wanted = people.conversations
         if people.conversations is not None:
@@ -106,6 +108,8 @@ class Chooser:
             return self._wants_letter(found)
         if isinstance(found, DeadLetterResolved):
             return self._keys is None or record.key in self._keys
+        if isinstance(found, EmbeddingsComputed):
+            return self._user is not None and not self._conversations  # they are of a user, and of no conversation
         return self._wanted is None or conversation_of(found) in self._wanted
 
     def _wants_letter(self, letter: DeadLetter) -> bool:

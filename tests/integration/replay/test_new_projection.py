@@ -11,7 +11,7 @@ from projections import migrate
 from projections.versions import read_pointers
 from schemas.conversation import FeedbackGiven, PromptSubmitted
 from tests.eventually import eventually
-from tests.fakes.projection_logs import envelope
+from tests.fakes.projection_records import envelope
 from tests.integration.replay.ground import Ground, ground_in
 from tests.integration.replay.live_projector import projecting
 from topics.catalogue import CONVERSATION_EVENTS
@@ -59,7 +59,7 @@ async def test_a_new_projection_begins_at_once_and_a_rebuild_brings_what_was_bef
 async def _as_it_was_before(ground: Ground) -> None:
     await ground.session.run(f"DROP TABLE {ground.keyspace}.feedback_v1")
     for table in ("projection_versions", "projection_pointers"):
-        await ground.session.run(f"DELETE FROM {ground.keyspace}.{table} WHERE projection = 'feedback'")  # noqa: S608
+        await ground.session.run(f"DELETE FROM {ground.keyspace}.{table} WHERE projection = 'feedback'")  # noqa: S608 - our own names
 
 
 async def _rate(ground: Ground, asked: PromptSubmitted) -> None:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -127,13 +128,13 @@ async def test_one_that_differs_from_the_log_stays_unused_and_the_others_go_on(
         assert len((await ground.reads.messages(ground.conversation("home"))).rows) == 2
 
 
-def _refusing(refused: str) -> object:
+def _refusing(refused: str) -> Any:
     from infra.cli.replay.rebuild_work import rebuild_with
 
-    async def rebuild(*arguments: object, **more: object) -> object:
-        if refused in arguments[3]:  # type: ignore[operator]
+    async def rebuild(*arguments: Any, **more: Any) -> Any:
+        if refused in arguments[3]:
             raise Refused("differs")
-        return await rebuild_with(*arguments, **more)  # type: ignore[arg-type]
+        return await rebuild_with(*arguments, **more)
 
     return rebuild
 
@@ -190,7 +191,7 @@ async def test_a_projection_that_is_new_gets_its_history_by_itself(servers: Sett
     async with ground_in(servers, tmp_path) as ground:
         await ground.session.run(f"DROP TABLE {ground.keyspace}.usage_v1")
         for table in ("projection_versions", "projection_pointers"):
-            await ground.session.run(f"DELETE FROM {ground.keyspace}.{table} WHERE projection = 'usage'")  # noqa: S608
+            await ground.session.run(f"DELETE FROM {ground.keyspace}.{table} WHERE projection = 'usage'")  # noqa: S608 - our own names
         asked = await ground.chat(ground.conversation("home"), "first")
         assert await migrate(ground.settings) == ("usage",)
         async with projecting(ground.settings, ground.session):

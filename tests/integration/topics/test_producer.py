@@ -46,7 +46,7 @@ async def test_many_at_once_keep_their_order_and_every_acknowledgement_comes_onc
         for n in range(3000):
             key = f"key-{n % 7}"
             place = topics.partition(topic, key)
-            log.fire(topic, key, b"%d" % n, lambda error, offset, n=n, p=place: told.append((n, p, error, offset)))  # type: ignore[misc]
+            log.fire(topic, key, b"%d" % n, lambda error, offset, n=n, p=place: told.append((n, p, error, offset)))  # type: ignore[misc]  # mypy infers no lambda with defaults
         assert log.in_flight == 3000
         await eventually(lambda: log.in_flight == 0)
     assert sorted(n for n, *_ in told) == list(range(3000))

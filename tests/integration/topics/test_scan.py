@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Generator
 from typing import Any
 
 import pytest
@@ -31,7 +32,8 @@ async def test_a_scan_gives_its_span(kafka: dict[str, str], ten: str, start: int
 async def test_a_scan_may_be_left_early(kafka: dict[str, str], ten: str) -> None:
     spans = scan(kafka, ten, 0, 2, 9)
     assert next(spans).offset() == 2
-    spans.close()  # type: ignore[attr-defined]
+    assert isinstance(spans, Generator)
+    spans.close()
     assert list(spans) == []
 
 

@@ -10,7 +10,7 @@ import pytest
 from api.access.auth import hash_of
 from api.http.cross_origin import CrossOrigin
 from infra.clock import now_us
-from infra.settings import ApiSettings
+from infra.settings.processes import ApiSettings
 from tests.unit.api.world import World, saying
 
 PAGE = "https://chat.example"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.consistency.commanding import request_hash
 from api.consistency.own_writes import OwnWrites
+from api.consistency.request_hash import request_hash
 from schemas.envelope import Position
 from tests.unit.api.turns import CONVERSATION, TURN, USER
 

@@ -86,7 +86,7 @@ class AwayScripts:
 
 
 async def test_without_redis_requests_are_let_through_and_counted() -> None:
-    limiter = RedisLimiter(AwayScripts(), 1)  # type: ignore[arg-type]
+    limiter = RedisLimiter(AwayScripts(), 1)  # type: ignore[arg-type]  # it has what a limiter asks of scripts
     await limiter.start()
     before = LIMITER_OPEN._value.get()
     for _ in range(3):

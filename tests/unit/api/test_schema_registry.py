@@ -64,8 +64,8 @@ async def test_anybody_may_read_and_nobody_may_write(
     method: str, path: str, status: int, error_code: int | None, anybody: httpx.AsyncClient
 ) -> None:
     path = path.replace("{schema_id}", str(CHUNK.id)).replace("{subject}", SUBJECT).replace("{version}", "1")
-    body = {"json": {"schema": SCHEMA}} if method in ("POST", "PUT") else {}
-    answer = await anybody.request(method, path, **body)  # type: ignore[arg-type]
+    body: dict[str, Any] = {"json": {"schema": SCHEMA}} if method in ("POST", "PUT") else {}
+    answer = await anybody.request(method, path, **body)
     assert answer.status_code == status
     assert answer.headers["content-type"] == MEDIA_TYPE
     assert answer.json() is not None if error_code is None else answer.json()["error_code"] == error_code

@@ -147,7 +147,7 @@ async def test_of_long_messages_few_are_read_at_once(
         asked.append(turns)
         return await texts(conversation_id, before, turns)
 
-    world.reads.texts = noted  # type: ignore[method-assign]
+    monkeypatch.setattr(world.reads, "texts", noted)
     page = await Search(world.reads, ids.user_id("alice"), words_of("needle"), 20, Budget(seconds=60)).page(None)
     assert page.found == ()
     assert asked == [10, 2, 4, 8, 2, 4]

@@ -25,7 +25,7 @@ from api.pulse.sampling import Pulse
 from api.streaming.readers import Readers
 from api.streaming.tail_hub import TailHub
 from infra.models.catalogue import ModelCatalogue
-from infra.settings import ApiSettings
+from infra.settings.processes import ApiSettings
 from schemas import ids
 from schemas.account import ApiKeyCreated
 from schemas.codec import decode

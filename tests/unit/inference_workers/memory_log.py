@@ -241,7 +241,7 @@ class Shop:
             stop = asyncio.Event()
             context = a_context(self.log, self.engine, lambda job: self.worker.still_owner(job))
             self.worker = Worker(context, self.log.topics, MemoryProducer(self.log), slots=2)
-            self.worker.attach(self.reader)  # type: ignore[arg-type]
+            self.worker.attach(self.reader)  # type: ignore[arg-type]  # a Reader has what it asks of one
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self.worker.run(stop, grace_s=0.1))
                 await asyncio.sleep(0.01)
@@ -259,7 +259,7 @@ class Shop:
             MemoryMessage((JOBS, 0, n), b"conversation", value if isinstance(value, bytes) else encode(value), 1)
             for n, value in enumerate(values)
         ]
-        self.worker.jobs_arrived(messages)  # type: ignore[arg-type]
+        self.worker.jobs_arrived(messages)  # type: ignore[arg-type]  # a MemoryMessage has what it reads of one
 
     async def until(self, condition: Callable[[], bool], at_most_s: float = 600.0) -> None:
         """Wait, telling the worker of every outcome as the recorder would."""
@@ -276,7 +276,7 @@ class Shop:
             outcome = outcome_of(fold)
             key = outcome.turn.conversation_id.encode()
             message = MemoryMessage(("generation-outcomes", 0, 0), key, encode(outcome), 1)
-            self.worker.signals.on_outcomes([message])  # type: ignore[list-item]
+            self.worker.signals.on_outcomes([message])  # type: ignore[list-item]  # a MemoryMessage has what it reads of one
 
 
 class _Clock:

@@ -36,7 +36,7 @@ def buried(letters: Letters, key: bytes = b"conversation") -> float:
     record: Any = MemoryMessage(("jobs", 1, 7), key, b"damage", 0)
 
     async def parking() -> float:
-        await park(letters, record, UndecodableRecord("no record"))  # type: ignore[arg-type]
+        await park(letters, record, UndecodableRecord("no record"))  # type: ignore[arg-type]  # Letters have what it asks of a producer
         return asyncio.get_running_loop().time()
 
     return run(VirtualLoop(Random(7)), parking())

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from typing import Any, cast
+from unittest.mock import patch
 
 import pytest
 from confluent_kafka import KafkaError
 
 from inference_workers.publishing import MAX_CHUNK_CHARS, AttemptWriter, Outlet
+from inference_workers.ticking import Tempo
 from schemas.codec import decode
 from schemas.generation import AttemptEnded, AttemptStarted, TokenChunk
 from schemas.price import Usage
+from tests.eventually import eventually
 from tests.generation_logs import TURN, started
 from topics.catalogue import catalogue
 from topics.errors import LogError, LogUnavailable
@@ -60,12 +64,31 @@ async def turn_of_the_loop() -> None:
     await asyncio.sleep(0)
 
 
+class SetTempo(Tempo):
+    """As the test sets it, whatever the load."""
+
+    def __init__(self) -> None:
+        super().__init__(0)
+        self.tick_after_s = 0.0
+
+    def left(self, speakers: Iterable[str], now_s: float) -> bool:
+        return False
+
+    def next_s(self, now_s: float) -> float:
+        return now_s + self.tick_after_s
+
+    def set(self, tick_s: float) -> None:
+        self.tick_s = self.tick_after_s = tick_s
+
+
 class Desk:
     """A log, and writers of attempts on it."""
 
     def __init__(self) -> None:
         self.log = Log()
-        self.outlet = Outlet(self.log.producer("calm"), self.log.producer("busy"), catalogue())
+        self.tempo = SetTempo()
+        with patch("inference_workers.publishing.Tempo", lambda now_s: self.tempo):
+            self.outlet = Outlet(self.log.producer("calm"), self.log.producer("busy"), catalogue())
         self.broken: list[LogError] = []
 
     async def begun(self, attempt: str = "a") -> AttemptWriter:
@@ -114,6 +137,107 @@ async def test_busy_tokens_gather_until_the_acknowledgement() -> None:
     await turn_of_the_loop()
     assert desk.log.deltas == ["a", "bc", "x"]
     assert desk.log.by[-2:] == ["busy", "busy"]
+
+
+FAR_S = 600.0
+"""A tick that no test waits for."""
+SOON_S = 0.01
+
+
+async def test_with_a_tick_the_first_token_and_the_end_leave_at_once_and_take_along_what_waits() -> None:
+    desk = Desk()
+    desk.tempo.set(FAR_S)
+    writer = await desk.begun()
+    writer.put("a", 1)
+    await turn_of_the_loop()
+    assert desk.log.deltas == ["a"]
+    desk.log.acknowledge()
+    writer.put("b", 1)
+    await turn_of_the_loop()
+    writer.put("c", 1)
+    await turn_of_the_loop()
+    assert desk.log.deltas == ["a"]
+    other = await desk.begun("b")  # its start is urgent
+    assert desk.log.deltas == ["a", "bc"]
+    other.put("x", 1)
+    await turn_of_the_loop()
+    desk.log.acknowledge()
+    assert desk.log.deltas == ["a", "bc", "x"]
+    writer.put("d", 1)
+    end = writer.end("stop", Usage(1, 4))
+    await turn_of_the_loop()
+    desk.log.acknowledge()
+    await end
+    assert desk.log.deltas == ["a", "bc", "x", "d"]
+    assert isinstance(desk.log.records[-1], AttemptEnded)
+
+
+async def test_an_end_hurries_the_text_that_waits_for_a_tick() -> None:
+    desk = Desk()
+    desk.tempo.set(FAR_S)
+    writer = await desk.begun()
+    writer.put("a", 1)
+    await turn_of_the_loop()
+    desk.log.acknowledge()
+    writer.put("b", 1)
+    await turn_of_the_loop()  # it waits for the tick
+    end = writer.end("stop", Usage(1, 2))
+    await turn_of_the_loop()
+    desk.log.acknowledge()
+    await end
+    assert desk.log.deltas == ["a", "b"]
+
+
+async def test_what_waited_for_a_tick_leaves_together() -> None:
+    desk = Desk()
+    desk.tempo.set(SOON_S)
+    writers = [await desk.begun(name) for name in "abc"]
+    for writer in writers:
+        writer.put("1", 1)
+        await turn_of_the_loop()
+        desk.log.acknowledge()
+    bursts = len(desk.log.by)
+    for writer in writers:
+        writer.put("2", 1)
+        await turn_of_the_loop()
+    await eventually(lambda: len(desk.log.by) > bursts)
+    assert desk.log.deltas[-3:] == ["2", "2", "2"]
+    assert desk.log.by[-3:] == ["busy", "busy", "busy"]
+
+
+async def test_a_tick_that_finds_the_log_slow_lets_the_text_leave_with_the_acknowledgement() -> None:
+    desk = Desk()
+    desk.tempo.set(SOON_S)
+    writer, other = await desk.begun(), await desk.begun("b")
+    for one in (writer, other):
+        one.put("1", 1)
+        await turn_of_the_loop()
+        desk.log.acknowledge()
+    writer.put("2", 1)
+    await eventually(lambda: desk.log.deltas[-1:] == ["2"])
+    other.put("3", 1)
+    desk.tempo.set(FAR_S)  # the tick after the next would be too late
+    await eventually(lambda: not desk.outlet.waits)
+    assert desk.log.deltas[-1:] == ["2"]
+    desk.log.acknowledge()
+    await turn_of_the_loop()
+    assert desk.log.deltas[-1:] == ["3"]
+
+
+async def test_a_tick_that_is_over_holds_nothing_up() -> None:
+    desk = Desk()
+    desk.tempo.set(SOON_S)
+    writer = await desk.begun()
+    writer.put("a", 1)
+    await turn_of_the_loop()
+    desk.log.acknowledge()
+    writer.put("b", 1)
+    desk.tempo.set(0)
+    await eventually(lambda: desk.log.deltas == ["a", "b"])
+    desk.log.acknowledge()
+    writer.put("c", 1)
+    await turn_of_the_loop()
+    assert desk.log.deltas == ["a", "b", "c"]
 
 
 async def test_the_end_comes_last_and_agrees_with_the_fold() -> None:

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 import json
+import re
+import threading
 from pathlib import Path
 
 import pytest
 import typer
 from typer.testing import CliRunner, Result
 
-from infra.cli import checks, gate_plan
+from infra.cli import checks, gate_plan, gate_run
 from infra.cli.gate_times import TIMES_VARIABLE
 from infra.settings import load
 
@@ -22,11 +24,11 @@ def invoked(*arguments: str) -> Result:
 def test_a_fault_run_or_a_fuzz_run_is_that_run_alone_and_its_result_is_ours(monkeypatch: pytest.MonkeyPatch) -> None:
     ran: list[list[str]] = []
 
-    def run(arguments: list[str], variables: dict[str, str] | None = None) -> int:
+    def run(arguments: list[str], variables: dict[str, str] | None = None, output: Path | None = None) -> int:
         ran.append(arguments)
         return 1
 
-    monkeypatch.setattr(checks, "_run", run)
+    monkeypatch.setattr(gate_run, "run_python", run)
     assert invoked("test", "--faults", "7", "--seed", "3").exit_code == 1
     assert invoked("test", "--faults", "7").exit_code == 1
     assert invoked("test", "--fuzz", "9", "--seed", "3").exit_code == 1
@@ -51,25 +53,25 @@ def test_every_test_is_in_exactly_one_run() -> None:
         found = {test for path in folders for test in ([path] if path.is_file() else path.rglob("test_*.py"))}
         return {test for test in found if not any(test.is_relative_to(path) for path in ignored)}
 
-    tests = [collected(run) for _, run in gate_plan.plan(gate_plan.suite_names())]
+    tests = [collected(run) for step in gate_plan.plan(gate_plan.suite_names()) for _, run in step]
     assert sum(map(len, tests)) == len(set().union(*tests))
     assert set().union(*tests) == set(gate_plan.TESTS.rglob("test_*.py"))
 
 
 def test_a_run_without_tests_is_a_failure_unless_a_selection_left_it_empty(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert checks.NOTHING_COLLECTED == pytest.ExitCode.NO_TESTS_COLLECTED
-    code = checks.NOTHING_COLLECTED
-    monkeypatch.setattr(checks, "_run", lambda arguments, variables: code)
-    assert checks.run_pytest(["tests/fakes"], []) == checks.NOTHING_COLLECTED
-    assert checks.run_pytest(["tests/fakes"], ["-k", "that"]) == 0
+    assert gate_run.NOTHING_COLLECTED == pytest.ExitCode.NO_TESTS_COLLECTED
+    code = gate_run.NOTHING_COLLECTED
+    monkeypatch.setattr(gate_run, "run_python", lambda arguments, variables, output: code)
+    assert gate_run.run_pytest(["tests/fakes"], []) == gate_run.NOTHING_COLLECTED
+    assert gate_run.run_pytest(["tests/fakes"], ["-k", "that"]) == 0
     code = pytest.ExitCode.USAGE_ERROR
-    assert checks.run_pytest(["--no-such-option"], ["-k", "that"]) == pytest.ExitCode.USAGE_ERROR
+    assert gate_run.run_pytest(["--no-such-option"], ["-k", "that"]) == pytest.ExitCode.USAGE_ERROR
 
 
 def test_without_a_browser_the_pages_tests_are_left_out_and_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     ran: list[str] = []
 
-    def run(arguments: list[str], variables: dict[str, str] | None = None) -> int:
+    def run(arguments: list[str], variables: dict[str, str] | None = None, output: Path | None = None) -> int:
         ran.extend(arguments)
         return 0
 
@@ -81,7 +83,7 @@ def test_without_a_browser_the_pages_tests_are_left_out_and_that_is_said(monkeyp
         assert ("Left out: tests/web. The page's tests need Chromium" in done.output) is not is_run
         return is_run
 
-    monkeypatch.setattr(checks, "_run", run)
+    monkeypatch.setattr(gate_run, "run_python", run)
     monkeypatch.delenv("CI", raising=False)
     monkeypatch.setenv("CHROMIUM", "/no/such/browser")
     assert not web_is_run()
@@ -93,14 +95,39 @@ def test_without_a_browser_the_pages_tests_are_left_out_and_that_is_said(monkeyp
     assert web_is_run()
 
 
+def test_parts_that_run_side_by_side_print_one_after_the_other_and_one_failure_fails_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    both = threading.Barrier(2)
+
+    def run(arguments: list[str], variables: dict[str, str] | None = None, output: Path | None = None) -> int:
+        both.wait(30)
+        if output is None:
+            print("of the first")
+            return 0
+        output.write_text("of the second\n")
+        return 1
+
+    monkeypatch.setattr(gate_run, "run_python", run)
+    done = invoked("test", "--no-check", "conformance", "e2e")
+    assert done.exit_code == 1
+    assert done.output.splitlines()[:4] == [
+        "── stacks: runs beside servers, its output follows",
+        "of the first",
+        "── stacks",
+        "of the second",
+    ]
+    assert re.fullmatch(r"Took \d:\d\d: checks 0:00, servers \d:\d\d, stacks \d:\d\d", done.output.splitlines()[-1])
+
+
 def test_quick_is_the_checks_the_unit_tests_and_one_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     ran: list[list[str]] = []
 
-    def run(arguments: list[str], variables: dict[str, str] | None = None) -> int:
+    def run(arguments: list[str], variables: dict[str, str] | None = None, output: Path | None = None) -> int:
         ran.append(arguments)
         return 0
 
-    monkeypatch.setattr(checks, "_run", run)
+    monkeypatch.setattr(gate_run, "run_python", run)
     monkeypatch.setenv("CHROMIUM", "/no/such/browser")
     done = invoked("test", "quick")
     assert done.exit_code == 0
@@ -124,13 +151,13 @@ def test_the_end_of_a_run_says_where_the_time_went(monkeypatch: pytest.MonkeyPat
     durations.write_text('{"gone::a": 4.0, "unit::b": 2.5}')
     monkeypatch.setattr(checks, "DURATIONS", durations)
 
-    def run(arguments: list[str], variables: dict[str, str] | None = None) -> int:
+    def run(arguments: list[str], variables: dict[str, str] | None = None, output: Path | None = None) -> int:
         if variables is not None:
             said = {"unit::a": {"setup": 3.0, "call": 9.0, "teardown": 0.2}, "unit::b": {"call": 0.5}}
             Path(variables[TIMES_VARIABLE]).write_text(json.dumps(said))
         return 0
 
-    monkeypatch.setattr(checks, "_run", run)
+    monkeypatch.setattr(gate_run, "run_python", run)
     done = invoked("test", "unit")
     assert done.output.splitlines()[-4:-1] == [
         "The 2 slowest tests:",

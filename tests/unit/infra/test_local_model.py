@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -137,9 +139,9 @@ def test_prompts_are_read_back() -> None:
 
 
 def test_limits_and_stops() -> None:
-    def said(**given: object) -> tuple[str, str]:
-        options = {"max_tokens": 1000, "stops": [], "seed": None, "keep_stop": False} | given
-        made: Answer = compute(VOCABULARY, "count to 9", **options)  # type: ignore[arg-type]
+    def said(**given: Any) -> tuple[str, str]:
+        options: dict[str, Any] = {"max_tokens": 1000, "stops": [], "seed": None, "keep_stop": False} | given
+        made: Answer = compute(VOCABULARY, "count to 9", **options)
         return b"".join(made.tokens).decode(), made.finish_reason
 
     assert said() == ("1, 2, 3, 4, 5, 6, 7, 8, 9", "stop")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.models.catalogue import ModelCatalogue, ModelNotFound, ModelsFileError
+from infra.models.catalogue import ModelCatalogue, ModelNotFound, ModelsFileError, WrongKindOfModel
 from infra.models.models_file import read_models_file
 from infra.models.toml_lines import key_lines, line_of
 from schemas.conversation import Sampling
@@ -247,3 +247,73 @@ after = 1
     assert lines[("model", 1, "after")] == 17
     assert line_of(lines, ("model", 1, "nothing")) == 13
     assert line_of(lines, ("nothing",)) == 1
+
+
+EMBEDDING = """\
+[[embedding]]
+id = "vectors"
+engine = "openai"
+address = "http://127.0.0.1:1/v1"
+dimensions = 1536
+max_input_tokens = 8192
+price = { input = "0.02" }
+"""
+
+
+def test_the_shipped_embedding_model_needs_nothing() -> None:
+    (spec,) = ModelCatalogue.load().embeddings
+    assert (spec.id, spec.engine, spec.dimensions, spec.shortens) == ("verbatim-embedding", "static", 256, True)
+    assert spec.price.cost_micros(Usage(1_000_000, 0)) == 10_000
+
+
+def test_embedding_models_are_apart_from_those_that_answer(tmp_path: Path) -> None:
+    catalogue = ModelCatalogue.load([write(tmp_path, GOOD + EMBEDDING)], shipped=False)
+    spec = catalogue.embedding("vectors")
+    assert (spec.upstream_model, spec.dimensions, spec.max_input_tokens, spec.shortens) == (
+        "vectors",
+        1536,
+        8192,
+        False,
+    )
+    assert (spec.price.input_micros_per_million, spec.price.output_micros_per_million) == (20_000, 0)
+    assert spec.declared_at == f"{tmp_path / 'models.toml'}:8"
+    assert [model.id for model in catalogue] == ["one"]
+    assert "vectors" not in catalogue
+    with pytest.raises(WrongKindOfModel) as asked:
+        catalogue.get("vectors")
+    assert asked.value.embeds
+    with pytest.raises(WrongKindOfModel) as asked:
+        catalogue.embedding("one")
+    assert not asked.value.embeds
+    with pytest.raises(ModelNotFound):
+        catalogue.embedding("nonesuch")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            EMBEDDING.replace("dimensions", "dimension"),
+            "11: embedding 'vectors': unknown key 'dimension', did you mean",
+        ),
+        (EMBEDDING.replace("1536", "0"), "11: embedding 'vectors': dimensions = 0 is wrong"),
+        (EMBEDDING.replace('address = "http://127.0.0.1:1/v1"\n', ""), "7: embedding 'vectors': address is needed"),
+        (EMBEDDING.replace("max_input_tokens = 8192\n", ""), "7: embedding 'vectors': the key 'max_input_tokens' is"),
+        (EMBEDDING.replace('"openai"', '"static"'), "7: embedding 'vectors': address is for engine openai alone"),
+        (EMBEDDING.replace('"openai"', '"triton"'), "9: embedding 'vectors': engine = 'triton' is wrong"),
+        (EMBEDDING.replace('"0.02"', '"0.02", output = 1'), "13: embedding 'vectors': unknown key 'output'"),
+        (EMBEDDING + EMBEDDING, "15: the model id 'vectors' is already declared at"),
+        (EMBEDDING.replace('"vectors"', '"one"'), "8: the model id 'one' is already declared at"),
+        ('default_model = "vectors"\n' + EMBEDDING, "default_model 'vectors' is not the id of a model"),
+    ],
+)
+def test_mistakes_in_an_embedding_model(tmp_path: Path, text: str, said: str) -> None:
+    whole = text + GOOD if text.startswith("default") else GOOD + text
+    assert said in mistake(tmp_path, whole)
+
+
+def test_an_id_may_not_be_used_in_two_files(tmp_path: Path) -> None:
+    one = write(tmp_path, GOOD, "one.toml")
+    two = write(tmp_path, EMBEDDING.replace('"vectors"', '"one"'), "two.toml")
+    with pytest.raises(ModelsFileError, match="'one' is already declared at"):
+        ModelCatalogue.load([one, two], shipped=False)

@@ -14,20 +14,12 @@ from projections.messages.rows import outcome_from_cells
 from projections.messages.table import MESSAGES
 from projections.registry import PROJECTIONS, fold_all
 from projections.rows import Put, RowChange, Unprojectable
+from projections.usage.fold import month_of
 from schemas.envelope import Position
 from schemas.outcome import GenerationCancelled, GenerationCompleted, GenerationFailed, GenerationRefused
 from schemas.usage import UsageRecorded
-from tests.fakes.projection_logs import (
-    AT,
-    LogBuilder,
-    Placed,
-    logs,
-    outcome,
-    prompt,
-    started,
-    turn_of,
-    used,
-)
+from tests.fakes.projection_logs import LogBuilder, Placed, logs
+from tests.fakes.projection_records import AT, computed, outcome, prompt, started, turn_of, used
 from tests.fakes.row_store import Dump, MemoryRowStore
 from tests.record_strategies import records
 
@@ -118,6 +110,24 @@ def test_a_stateless_prompt_makes_no_conversation() -> None:
     log.recorded(used(ended, log.ended(ended)))
     rows = rows_after(log.placed)
     assert set(rows) == {"generations_v1", "messages_v1", "usage_v1"}
+
+
+def test_a_request_for_embeddings_is_billed_and_remembered_by_its_first_record() -> None:
+    log = LogBuilder()
+    first = computed("ada", "key", AT, "hash", texts=3)
+    log.recorded(first)
+    log.recorded(computed("ada", "key", AT + 5_000_000, "other", texts=9))
+    rows = rows_after(log.placed)
+    assert set(rows) == {"embeddings_v1", "usage_v1"}
+    known = rows["embeddings_v1"][(first.embedding_id,)]
+    assert (known["user_id"], known["request_hash"], known["at_us"], known["prompt_tokens"]) == ("ada", "hash", AT, 30)
+    billed = rows["usage_v1"][("ada", month_of(AT), AT, first.embedding_id)]
+    assert (billed["outcome_type"], billed["prompt_tokens"], billed["completion_tokens"]) == (
+        "EmbeddingsComputed",
+        30,
+        0,
+    )
+    assert (billed["price_version"], billed["cost_micros"]) == (first.price.version, first.cost_micros)
 
 
 def test_a_renamed_conversation_keeps_its_name_when_its_start_is_repeated() -> None:

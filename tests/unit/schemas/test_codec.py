@@ -103,7 +103,7 @@ def chunk(**changes: Any) -> TokenChunk:
         chunk(generation_id=f"{CANARY}\udfff"),
         chunk(delta=None),
         chunk(delta=CANARY.encode()),
-        chunk(delta=Sealed(CANARY, None, CANARY.encode())),  # type: ignore[arg-type]
+        chunk(delta=Sealed(CANARY, None, CANARY.encode())),  # type: ignore[arg-type]  # wrong on purpose
         chunk(seq=CANARY),
         chunk(seq=None),
         chunk(seq=2**63),

@@ -85,7 +85,7 @@ def test_an_overlong_count_is_left() -> None:
 
 
 def test_something_else_than_a_tuple_is_left() -> None:
-    assert encode_marks(None) is None  # type: ignore[arg-type]
+    assert encode_marks(None) is None  # type: ignore[arg-type]  # wrong on purpose
 
 
 def test_cut_marks_are_left() -> None:
@@ -114,4 +114,4 @@ def test_a_quick_mark_is_a_mark_in_every_way() -> None:
     quick, slow = chunk_mark(1, 2, 3), ChunkMark(1, 2, 3)
     assert (quick, hash(quick), repr(quick)) == (slow, hash(slow), repr(slow))
     with pytest.raises(AttributeError):
-        quick.length = 2  # type: ignore[misc]
+        quick.length = 2  # type: ignore[misc]  # it is frozen

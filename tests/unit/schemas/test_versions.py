@@ -11,7 +11,18 @@ import pytest
 from hypothesis import given
 
 from schemas import codec
-from schemas.codec import NewerRecord, UndecodableRecord, decode, encode, record_type_of, set_write_level, write_level
+from schemas.codec import (
+    NewerRecord,
+    UndecodableRecord,
+    UnencodableRecord,
+    decode,
+    encode,
+    encode_whole,
+    is_written,
+    record_type_of,
+    set_write_level,
+    write_level,
+)
 from schemas.codec.encoding import encoder_in
 from schemas.conversation import ConversationDeleted, PromptSubmitted, RegenerateRequested
 from schemas.generation import AttemptEnded, Failure, GenerationEnded
@@ -19,6 +30,7 @@ from schemas.outcome import GenerationCompleted, GenerationFailed
 from schemas.price import Usage
 from schemas.registry import READ_BEFORE, RECORD_TYPES, WRITE_LEVEL, registered_schemas, versions_of
 from schemas.turns import Command
+from schemas.usage import EmbeddingsComputed
 from schemas.versions import held_by
 from tests.golden.samples import samples
 from tests.record_strategies import any_record
@@ -112,6 +124,18 @@ def test_below_the_write_level_a_record_is_written_as_before() -> None:
     assert decode(encode(record)) == replace(record, request_hash="")
 
 
+@pytest.mark.usefixtures("level")
+@pytest.mark.parametrize("below", [READ_BEFORE, 2])
+def test_a_kind_of_record_that_the_level_does_not_have_is_not_written(below: int) -> None:
+    record = samples(EmbeddingsComputed)["full"]
+    assert is_written(EmbeddingsComputed) and decode(encode(record)) == record
+    set_write_level(below)
+    assert not is_written(EmbeddingsComputed)
+    with pytest.raises(UnencodableRecord, match=f"EmbeddingsComputed is not written at write level {below}"):
+        encode(record)
+    assert decode(encode_whole(record)) == record
+
+
 @pytest.mark.parametrize("level", [0, WRITE_LEVEL + 1])
 def test_an_unknown_write_level_is_refused(level: int) -> None:
     with pytest.raises(ValueError, match="not known"):
@@ -158,7 +182,7 @@ def test_a_version_without_a_default_or_with_a_lost_field_is_refused() -> None:
 @pytest.fixture
 def an_older_process() -> Iterator[int]:
     """This process knows only what the release before knew; yields the newest id it knows."""
-    before = max(id for id, each in registered_schemas().items() if each.writes < WRITE_LEVEL)
+    before = max(id for id, each in registered_schemas().items() if each.writes <= READ_BEFORE)
     codec.know_none_above(before)
     yield before
     codec.know_none_above(NEWEST_ID)

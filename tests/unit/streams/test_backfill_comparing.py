@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from schemas.codec import encode
 from schemas.envelope import Envelope, Position
 from schemas.price import Usage
-from schemas.usage import UsageEntry, UsageRecorded, UsageRerated
+from schemas.usage import UsageRecorded, UsageRerated
 from streams.backfill.comparing import Comparison, Sum, month_of, read_on
+from tests.fakes.projection_records import computed
 from topics.catalogue import USAGE_RECORDS
 from topics.cuts import Cut
 from topics.log import RawRecord
@@ -67,6 +68,7 @@ def rerated(generation: int, cost: int, backfill: str = "fix") -> UsageRerated:
     )
 
 
+Billed = UsageRecorded | UsageRerated
 COSTS = st.integers(0, 10**15)
 LEDGER = st.lists(
     st.one_of(
@@ -78,7 +80,7 @@ LEDGER = st.lists(
 
 
 @given(st.dictionaries(st.integers(0, 5), COSTS), LEDGER, st.integers(0, 20))
-def test_sums_are_those_of_a_plain_reading(shadow: dict[int, int], ledger: list[UsageEntry], since: int) -> None:
+def test_sums_are_those_of_a_plain_reading(shadow: dict[int, int], ledger: list[Billed], since: int) -> None:
     with Comparison("fix") as comparison:
         for offset, (generation, cost) in enumerate(shadow.items()):
             comparison.take_shadow(rerated(generation, cost), offset)
@@ -101,6 +103,8 @@ def test_sums_are_those_of_a_plain_reading(shadow: dict[int, int], ledger: list[
             assert sum(one.difference_micros for one in comparison.sums(by)) == sum(
                 one.difference_micros for one in total.values()
             )
+        comparison.take_ledger(computed("ada", "key"))
+        assert comparison.sums("model") == [total[key] for key in sorted(total)]
         billed = {record.generation_id for record in ledger}
         assert comparison.not_billed() == sum(f"g{generation}" not in billed for generation in shadow)
         assert list(comparison.offsets()) == list(range(len(shadow)))
@@ -115,7 +119,7 @@ def test_sums_are_those_of_a_plain_reading(shadow: dict[int, int], ledger: list[
         assert changes == sorted(changes, reverse=True) and 0 not in changes
 
 
-def _counts(ledger: list[UsageEntry], generation: str) -> int:
+def _counts(ledger: list[Billed], generation: str) -> int:
     of: dict[type, list[int]] = defaultdict(list)
     for record in ledger:
         if record.generation_id == generation:
@@ -131,7 +135,7 @@ def test_months_are_utc_and_of_impossible_times_there_is_none() -> None:
 class LedgerOf:
     """A log whose ledger holds one record, in a partition of a later epoch."""
 
-    def __init__(self, record: UsageEntry, partition: int) -> None:
+    def __init__(self, record: Billed, partition: int) -> None:
         self._raw = RawRecord(USAGE_RECORDS, partition, 0, AT_US // 1000, b"u", encode(record))
 
     def read(self, start: Cut, stop: Cut) -> Iterator[list[RawRecord]]:

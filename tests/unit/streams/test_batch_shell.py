@@ -66,9 +66,11 @@ class Consumer:
         self.commits: list[dict[int, int]] = []
         self.batches: list[list[MemoryMessage]] = []
         self.closed = False
+        self.told: dict[str, Callable[[Any, list[TopicPartition]], None]] = {}
 
-    def subscribe(self, topics: list[str], **_: Any) -> None:
+    def subscribe(self, topics: list[str], **told: Callable[[Any, list[TopicPartition]], None]) -> None:
         assert topics == [USAGE_RECORDS]
+        self.told = told
 
     def commit(self, *, offsets: list[TopicPartition], asynchronous: bool) -> None:
         self.commits.append({place.partition: place.offset for place in offsets})
@@ -94,15 +96,16 @@ class Ground:
         self.clock = clock
         self.sink = Sink()
         self.shell = BatchShell(self.sink, {}, USAGE_RECORDS, "sink", None, ConsumerMetrics("test.sink"))
-        self.sign = self.shell.sign = Sign()  # type: ignore[assignment]
+        self.sign = self.shell.sign = Sign()  # type: ignore[assignment]  # it has what a shell asks of one
+        self.shell.reader.begin()
 
     @property
     def consumer(self) -> Consumer:
-        return self.shell.consumer  # type: ignore[return-value]
+        return self.shell.reader.consumer  # type: ignore[return-value]  # the fake that it was given
 
     def handle(self, *places: tuple[int, int]) -> None:
         messages = [MemoryMessage((USAGE_RECORDS, partition, offset), b"k", b"v", 1) for partition, offset in places]
-        self.shell.handle(messages)  # type: ignore[arg-type]
+        self.shell.handle(messages)  # type: ignore[arg-type]  # they have what it reads of one
 
 
 @pytest.fixture
@@ -113,7 +116,7 @@ def ground(monkeypatch: pytest.MonkeyPatch) -> Ground:
     return Ground(clock)
 
 
-def gone(*partitions: int) -> list[TopicPartition]:
+def places(*partitions: int) -> list[TopicPartition]:
     return [TopicPartition(USAGE_RECORDS, partition) for partition in partitions]
 
 
@@ -130,7 +133,7 @@ def test_a_batch_is_taken_settled_and_committed_when_it_is_time(ground: Ground) 
 
 
 def test_a_long_batch_is_committed_and_shows_life_on_the_way(ground: Ground) -> None:
-    ground.shell.on_assign(None, gone(0))  # type: ignore[arg-type]
+    ground.consumer.told["on_assign"](None, places(0))
 
     def later() -> None:
         ground.clock[0] += BREATH_S
@@ -152,7 +155,9 @@ def test_what_stands_before_the_record_that_ends_it_is_done(ground: Ground, erro
     with pytest.raises(type(error)):
         ground.handle((0, 5), (0, 6), (0, 7))
     assert ground.sink.told == ["take 0@5", "look", "settle"]
-    ground.shell.end()
+    ground.shell.on_failed(ValueError("a bug"))
+    assert ground.consumer.commits == []
+    ground.shell.on_failed(error)
     assert ground.sink.told[3:] == ["flush", "look", "flush", "commit"]
     assert ground.consumer.commits == [{0: 6}]
 
@@ -160,7 +165,7 @@ def test_what_stands_before_the_record_that_ends_it_is_done(ground: Ground, erro
 def test_partitions_that_go_are_flushed_and_committed_alone(ground: Ground) -> None:
     ground.handle((0, 5), (1, 7))
     del ground.sink.told[:]
-    ground.shell.on_revoke(None, gone(1))  # type: ignore[arg-type]
+    ground.consumer.told["on_revoke"](None, places(1))
     assert ground.sink.told == ["flush", "commit", "forget [1]"]
     assert ground.consumer.commits == [{1: 8}]
     ground.clock[0] += COMMIT_EVERY_S
@@ -170,7 +175,7 @@ def test_partitions_that_go_are_flushed_and_committed_alone(ground: Ground) -> N
 
 def test_of_partitions_that_are_lost_nothing_is_committed(ground: Ground) -> None:
     ground.handle((0, 5))
-    ground.shell.on_lost(None, gone(0))  # type: ignore[arg-type]
+    ground.consumer.told["on_lost"](None, places(0))
     ground.clock[0] += COMMIT_EVERY_S
     ground.handle()
     ground.shell.end()

@@ -79,7 +79,7 @@ class World:
         self.producer = MemoryProducer()
         self.history = MemoryHistory()
         self.agent = ConversationAgent(
-            self.producer,  # type: ignore[arg-type]
+            self.producer,  # type: ignore[arg-type]  # it has what an agent asks of a producer
             MODELS,
             POLICY,
             self.history,

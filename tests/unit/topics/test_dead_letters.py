@@ -95,6 +95,6 @@ class ConsumedMessage:
     ],
 )
 def test_a_consumed_message_is_parked_as_it_came(headers: object, expected: tuple[Header, ...]) -> None:
-    parked = dead_letter(ConsumedMessage(headers), "api", KeyError("x"), 7)  # type: ignore[arg-type]
+    parked = dead_letter(ConsumedMessage(headers), "api", KeyError("x"), 7)  # type: ignore[arg-type]  # it has what a letter takes of a message
     assert (parked.topic, parked.partition, parked.offset, parked.key, parked.value) == ("control", 0, 3, b"k", b"v")
     assert parked.headers == expected

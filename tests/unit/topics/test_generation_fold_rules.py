@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from schemas.codec import NewerRecord
 from schemas.envelope import Position, Sealed
-from schemas.generation import AttemptEnded, GenerationEnded, GenerationRecord, TokenChunk
+from schemas.generation import AttemptEnded, EndReason, GenerationEnded, GenerationRecord, TokenChunk
 from schemas.limits import MAX_TOKENS
 from schemas.outcome import ChunkMark
 from schemas.price import Usage
@@ -100,8 +101,8 @@ def test_an_end_the_fold_does_not_agree_with_is_void(void: AttemptEnded) -> None
 
 @pytest.mark.parametrize("place", range(len(WHOLE) + 1))
 @pytest.mark.parametrize("reason", ["cancelled", "deleted", "refused", "expired", "failed"])
-def test_an_end_from_outside_counts_wherever_it_stands_first(place: int, reason: str) -> None:
-    end = stopped(reason, seen=1)  # type: ignore[arg-type]
+def test_an_end_from_outside_counts_wherever_it_stands_first(place: int, reason: EndReason) -> None:
+    end = stopped(reason, seen=1)
     log = [*WHOLE[:place], end, *WHOLE[place:], stopped("deleted")]
     reading = check(log)
     assert reading.end is (end if place < len(WHOLE) else WHOLE[-1])
@@ -144,17 +145,17 @@ def test_a_sealed_chunk_does_not_count_and_changes_nothing() -> None:
 def test_a_reason_that_only_a_newer_release_knows_stops_the_reader_and_changes_nothing(
     end: AttemptEnded | GenerationEnded,
 ) -> None:
-    word = {"finish_reason": "paused"} if isinstance(end, AttemptEnded) else {"reason": "paused"}
+    word: dict[str, Any] = {"finish_reason": "paused"} if isinstance(end, AttemptEnded) else {"reason": "paused"}
     fold, _ = folded([started("a"), chunk("a", 1)])
     with pytest.raises(NewerRecord, match="'paused' comes from a newer release: upgrade this process"):
-        fold.apply(replace(end, **word))  # type: ignore[arg-type]
+        fold.apply(replace(end, **word))
     assert not fold.finished
     assert fold.apply(end) == 2
 
 
 def test_a_newer_reason_of_who_does_not_own_the_generation_is_void_as_anything_of_theirs() -> None:
     fold, _ = folded([started("a"), chunk("a", 1)])
-    assert fold.apply(replace(ended("b", 1, "<a1>"), finish_reason="paused")) is None  # type: ignore[arg-type]
+    assert fold.apply(replace(ended("b", 1, "<a1>"), finish_reason="paused")) is None  # type: ignore[arg-type]  # a newer release knows it
 
 
 def test_what_would_go_beyond_a_record_does_not_count_and_the_owners_end_counts_all_the_same() -> None:

@@ -40,7 +40,7 @@ class Broker:
         self.asked.append({(place.topic, place.partition): place.offset for place in arguments["offsets"]})
 
     def ask(self, *, wait: bool = False) -> bool:
-        return self.commits.commit(self, wait=wait)  # type: ignore[arg-type]
+        return self.commits.commit(self, wait=wait)  # type: ignore[arg-type]  # this Broker is the client too
 
     def answer(self, number: int = -1, error: int | None = None) -> None:
         places = [TopicPartition(*place, offset) for place, offset in self.asked.pop(number).items()]
@@ -93,7 +93,7 @@ def test_one_partition_may_be_refused_alone(broker: Broker) -> None:
     class Refused:
         topic, partition, offset, error = refused.topic, refused.partition, refused.offset, KafkaError(AWAY)
 
-    broker.commits.answered(None, [places[0], Refused()])  # type: ignore[list-item]
+    broker.commits.answered(None, [places[0], Refused()])  # type: ignore[list-item]  # a place with an error, which only the broker makes
     assert broker.commits.committed == {P0: 3}
     broker.now_s += AGAIN_S
     assert broker.ask() and broker.asked == [{P1: 7}]
@@ -108,7 +108,7 @@ def test_a_commit_that_is_waited_for_is_checked_partition_by_partition(broker: B
             return [TopicPartition(*P0, 3), Refused()]
 
     broker.commits.want({P0: 3, P1: 7})
-    assert broker.commits.commit(Client(), wait=True)  # type: ignore[arg-type]
+    assert broker.commits.commit(Client(), wait=True)  # type: ignore[arg-type]  # it has the one method that is called
     assert (broker.commits.committed, sorted(broker.answers)) == ({P0: 3}, [False, True])
     broker.now_s += AGAIN_S
     assert broker.ask() and broker.asked == [{P1: 7}]
@@ -146,9 +146,9 @@ def test_a_refusal_may_come_at_once(broker: Broker, error: int, ends: bool) -> N
 
 def test_before_is_called_when_there_is_something_to_ask_for(broker: Broker) -> None:
     called: list[int] = []
-    broker.commits.commit(broker, before=lambda: called.append(1))  # type: ignore[arg-type]
+    broker.commits.commit(broker, before=lambda: called.append(1))  # type: ignore[arg-type]  # this Broker is the client too
     broker.commits.want({P0: 3})
-    broker.commits.commit(broker, before=lambda: called.append(2))  # type: ignore[arg-type]
+    broker.commits.commit(broker, before=lambda: called.append(2))  # type: ignore[arg-type]  # this Broker is the client too
     assert called == [2]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.settings import PREFIX_PATTERN
+from infra.settings.servers import PREFIX_PATTERN
 from topics.catalogue import catalogue, shadow_topic
 from topics.naming import Names
 

@@ -127,7 +127,7 @@ async def test_whoever_comes_while_the_sampler_stops_is_served(world: World, mon
                 task = tasks.create_task(
                     client.take(PushedStream(PulseSource(world.pulse), world.adapters.readers, KEY))
                 )
-                there: bool = await eventually(lambda client=client: len(events_of(client.body)) >= 1)  # type: ignore[misc]
+                there: bool = await eventually(lambda client=client: len(events_of(client.body)) >= 1)  # type: ignore[misc]  # mypy infers no lambda with defaults
                 assert there
                 client.leave()
                 await task

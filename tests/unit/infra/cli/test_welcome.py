@@ -14,7 +14,8 @@ from api.access.sessions import Sessions
 from infra.cli.sign_in_link import sign_in_link
 from infra.cli.stack_progress import notes_of, welcome
 from infra.clock import now_us
-from infra.settings import ApiSettings, Settings
+from infra.settings import Settings
+from infra.settings.processes import ApiSettings
 from infra.stack.layout import Layout
 from infra.stack.session_secret import with_session_secret
 from infra.stack.snapshot import ChildView, Snapshot

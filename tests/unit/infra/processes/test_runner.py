@@ -14,7 +14,8 @@ from infra.cassandra.errors import StoreUnavailable
 from infra.models.spec import ModelsFileError
 from infra.moderation.policy_file import load_policy
 from infra.processes.runner import run
-from infra.settings import Settings, SettingsError
+from infra.settings import Settings
+from infra.settings.errors import SettingsError
 from schemas.codec import NewerRecord
 from streams.metering.agent import make_metering_app
 from topics.errors import FatalLogError, LogUnavailable

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from infra.runtime import bridge
-from infra.runtime.bridge import Burst, HandOver
+from infra.runtime.bridge import Burst, HandOver, LoopCalls, NotDone
 from tests.eventually import eventually
 
 
@@ -43,7 +43,7 @@ def burst(loop: Loop) -> tuple[Burst[int], list[int]]:
             taken.append(items.popleft())
 
     made: Burst[int] = Burst(take)
-    made.bind(loop)  # type: ignore[arg-type]
+    made.bind(loop)  # type: ignore[arg-type]  # a loop in small
     return made, taken
 
 
@@ -112,11 +112,11 @@ async def test_a_reader_is_never_further_ahead_than_it_may(monkeypatch: pytest.M
     taken: list[int] = []
     waited = threading.Event()
     put: list[int] = []
-    hand_over = HandOver(asyncio.get_running_loop(), taken.append, most=2, stop=threading.Event(), waited=waited.set)
+    hand_over = HandOver(asyncio.get_running_loop(), taken.append, most=2)
 
     def read() -> None:
         for number in range(20):
-            assert hand_over.put(number)
+            assert hand_over.put(number, stop=threading.Event(), waited=waited.set)
             put.append(number)
 
     thread = threading.Thread(target=read)
@@ -130,9 +130,67 @@ async def test_a_reader_is_never_further_ahead_than_it_may(monkeypatch: pytest.M
 def test_a_reader_that_is_told_to_stop_waits_no_longer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bridge, "LOOK_S", 0.01)
     loop, stop = Loop(), threading.Event()
-    hand_over: HandOver[int] = HandOver(loop, print, most=1, stop=stop, waited=stop.set)  # type: ignore[arg-type]
-    assert hand_over.put(1)
-    assert not hand_over.put(2)
+    hand_over: HandOver[int] = HandOver(loop, print, most=1)  # type: ignore[arg-type]  # a loop in small
+    assert hand_over.put(1, stop=stop, waited=stop.set)
+    assert not hand_over.put(2, stop=stop, waited=stop.set)
     loop.closed = True
-    other: HandOver[int] = HandOver(loop, print, most=1, stop=stop, waited=stop.set)  # type: ignore[arg-type]
-    assert not other.put(3)
+    other: HandOver[int] = HandOver(loop, print, most=1)  # type: ignore[arg-type]  # a loop in small
+    assert not other.put(3, stop=stop, waited=stop.set)
+
+
+async def test_what_is_held_is_ahead_until_it_is_freed() -> None:
+    taken: list[int] = []
+    hand_over = HandOver(asyncio.get_running_loop(), taken.append, most=1, held=True)
+    assert hand_over.has_room(0) and hand_over.give(1)
+    await eventually(lambda: taken == [1])
+    assert not hand_over.has_room(0)
+    hand_over.free()
+    assert hand_over.has_room(0)
+
+
+def test_a_closed_loop_hears_nothing_and_answers_nothing() -> None:
+    loop = asyncio.new_event_loop()
+    loop.close()
+    calls = LoopCalls(loop)
+    calls.tell(print, 1)
+    with pytest.raises(NotDone, match="closed"):
+        calls.ask(lambda: asyncio.sleep(0), within_s=1)
+
+
+async def test_a_thread_is_told_what_the_loop_answers() -> None:
+    calls, meanwhile = LoopCalls(asyncio.get_running_loop()), threading.Event()
+    told: list[int] = []
+
+    async def answer() -> int:
+        await eventually(meanwhile.is_set)
+        return 7
+
+    async def fail() -> int:
+        raise ValueError("no")
+
+    def ask() -> int:
+        calls.tell(told.append, 1)
+        return calls.ask(answer, within_s=30, meanwhile=meanwhile.set)
+
+    assert await asyncio.to_thread(ask) == 7
+    assert told == [1]
+    with pytest.raises(ValueError, match="no"):
+        await asyncio.to_thread(lambda: calls.ask(fail, within_s=30))
+
+
+async def test_a_thread_waits_no_longer_than_it_wants_for_an_answer() -> None:
+    calls, stop = LoopCalls(asyncio.get_running_loop()), threading.Event()
+    went_on: list[bool] = []
+    go_on = asyncio.Event()
+
+    async def answer() -> None:
+        await go_on.wait()
+        went_on.append(True)
+
+    with pytest.raises(NotDone, match="did not do it"):
+        await asyncio.to_thread(lambda: calls.ask(answer, within_s=0.05))
+    await eventually(lambda: len(asyncio.all_tasks()) == 1)
+    with pytest.raises(NotDone, match="stopping"):
+        await asyncio.to_thread(lambda: calls.ask(answer, within_s=30, meanwhile=stop.set, stop=stop))
+    go_on.set()
+    await eventually(lambda: went_on == [True])

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -92,9 +93,9 @@ class Host:
         def start() -> Process:
             process = FakeProcess()
             self.started.append((asyncio.get_running_loop().time(), made.spec.name, process))
-            return process  # type: ignore[return-value]
+            return process  # type: ignore[return-value]  # a FakeProcess does what a keeper asks of one
 
-        made._start = start  # type: ignore[method-assign]
+        made._start = start  # type: ignore[method-assign]  # the one place where processes begin
         return made
 
     async def beat(self) -> None:
@@ -133,9 +134,9 @@ def virtual_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
     return Host(layout)
 
 
-def child(name: str = "worker-0", **fields: object) -> ChildSpec:
+def child(name: str = "worker-0", **fields: Any) -> ChildSpec:
     made = ChildSpec(name, name.partition("-")[0], (), {"VERBATIM_LIFESIGN": f"/run/{name}.beat"}, Path("/"))
-    return replace(made, **{"hung_after_s": 2.0, **fields})  # type: ignore[arg-type]
+    return replace(made, **{"hung_after_s": 2.0, **fields})
 
 
 def kept(host: Host, keepers: list[Keeper], story: Callable[[], Awaitable[None]]) -> None:

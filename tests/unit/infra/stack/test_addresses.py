@@ -7,16 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from infra.settings import (
-    ApiSettings,
-    CassandraSettings,
-    KafkaSettings,
-    RedisSettings,
-    ServersSettings,
-    Settings,
-    TritonSettings,
-    load,
-)
+from infra.settings import Settings, load
+from infra.settings.processes import ApiSettings
+from infra.settings.servers import CassandraSettings, KafkaSettings, RedisSettings, ServersSettings, TritonSettings
 from infra.stack.addresses import external_servers, settings_env, with_local_addresses
 
 PORTS = {"kafka": 1, "kafka_controller": 2, "cassandra": 3, "cassandra_storage": 4, "redis": 5, "triton": 6}

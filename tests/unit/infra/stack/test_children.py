@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from infra.settings import KafkaSettings, Settings
+from infra.settings import Settings
+from infra.settings.servers import KafkaSettings
 from infra.stack.children import ROLES, own_children, scale_problem, spare_worker, with_metrics
 from infra.stack.layout import Layout
 

@@ -11,11 +11,11 @@ from tritonclient.grpc import model_config_pb2
 
 from infra.models.catalogue import ModelCatalogue, ModelSpec
 from infra.models.chat_templates import render_prompt
-from infra.models.gguf_files import packages_folder
 from infra.models.tokenizers import TokenCounter
 from infra.stack.errors import StackError
 from infra.stack.gguf_models import check_gguf, model_repository, packaged, usual_threads
-from infra.stack.local_models import STAMP
+from infra.stack.local_models import packages_folder
+from infra.stack.pinned_packages import STAMP
 from infra.stack.triton import MODELS
 from schemas.conversation import ChatMessage
 from tests.gguf_files import ARCHITECTURE, VOCABULARY, write_gguf

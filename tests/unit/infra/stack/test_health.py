@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from infra.settings import RedisSettings
+from infra.settings.servers import RedisSettings
 from infra.stack.health import RedisHealth
 
 

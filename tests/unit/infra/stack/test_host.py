@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -51,11 +52,8 @@ def test_a_good_host_may_start() -> None:
         ),
     ],
 )
-def test_a_host_that_forbids_timer_slack_is_told_of(change: dict[str, int], found: str, note: str) -> None:
-    findings = {
-        finding.what: finding
-        for finding in judge(dataclasses.replace(WELL, **change), NOTHING)  # type: ignore[arg-type] # any field
-    }
+def test_a_host_that_forbids_timer_slack_is_told_of(change: dict[str, Any], found: str, note: str) -> None:
+    findings = {finding.what: finding for finding in judge(dataclasses.replace(WELL, **change), NOTHING)}
     assert (findings["timer slack"].found, findings["timer slack"].note) == (found, note)
     assert findings["timer slack"].advice == ""
 
@@ -84,9 +82,9 @@ def test_without_java_servers_of_ours_timer_slack_is_no_matter() -> None:
         ),
     ],
 )
-def test_every_lack_is_one_clear_line(change: dict[str, object], said: str) -> None:
+def test_every_lack_is_one_clear_line(change: dict[str, Any], said: str) -> None:
     with pytest.raises(CannotStart, match=said) as caught:
-        require(judge(dataclasses.replace(WELL, **change), NOTHING))  # type: ignore[arg-type]
+        require(judge(dataclasses.replace(WELL, **change), NOTHING))
     assert "\n" not in str(caught.value)
 
 

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from infra.settings.servers import ServersSettings
 from infra.stack.errors import CannotStart
 from infra.stack.known_faults import java_faults, redis_faults
 from infra.stack.layout import Layout
+from infra.stack.programs import local_programs
 from infra.stack.redis import chosen_redis, config
 from infra.stack.redis_password import redis_password
 
@@ -90,12 +92,36 @@ def test_the_packaged_one_can_be_asked_for_and_another_named(tmp_path: Path) -> 
     ],
 )
 def test_what_is_known_against_a_version(kind: str, version: tuple[int, int, int], is_known: bool) -> None:
-    assert ("CVE-2025-49844" in redis_faults(kind, version)) is is_known
+    assert any("CVE-2025-49844" in fault for fault in redis_faults(kind, version)) is is_known
+
+
+@pytest.mark.parametrize(
+    ("kind", "version", "faults"),
+    [
+        ("Redis", (6, 2, 23), ("security updates are missing (at least those up to 6.2.24, August 2026)",)),
+        ("Redis", (8, 0, 6), ("8.0 gets no security updates any more",)),
+        ("Redis", (8, 10, 1), ()),
+        ("Redis", (9, 0, 0), ()),
+        ("Valkey", (9, 1, 1), ("security updates are missing (at least those up to 9.1.2, August 2026)",)),
+        ("Valkey", (8, 1, 10), ()),
+        ("another", (1, 0, 0), ()),
+    ],
+)
+def test_missing_updates_are_told(kind: str, version: tuple[int, int, int], faults: tuple[str, ...]) -> None:
+    assert redis_faults(kind, version) == faults
 
 
 def test_an_old_java_lacks_updates() -> None:
-    assert "17.0.17" in java_faults((17, 0, 9))
-    assert (java_faults((17, 0, 17)), java_faults(())) == ("", "")
+    assert "17.0.20" in java_faults((17, 0, 9))
+    assert (java_faults((17, 0, 20)), java_faults((17, 0, 20, 1)), java_faults(())) == ("", "", "")
+
+
+def test_what_is_known_is_told_with_its_day(tmp_path: Path) -> None:
+    file = server(tmp_path, "redis-server", redis_of("7.2.11"))
+    everything_else = frozenset({"kafka", "cassandra", "triton"})
+    (told,) = local_programs(ServersSettings(redis=str(file)), everything_else, {})
+    assert told.note.startswith("known against it to this release (20")
+    assert "up to 7.2.16" in told.note and "a distribution may have mended it" in told.note
 
 
 def test_the_configuration_holds_no_password_and_allows_few_commands() -> None:

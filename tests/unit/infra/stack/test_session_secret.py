@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from infra.settings import ApiSettings, Settings
+from infra.settings import Settings
+from infra.settings.processes import ApiSettings
 from infra.stack.children import own_children
 from infra.stack.layout import Layout
 from infra.stack.session_secret import known_session_secret, with_session_secret

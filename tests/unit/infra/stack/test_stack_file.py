@@ -5,7 +5,8 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from infra.settings import CassandraSettings, KafkaSettings, RedisSettings, Settings, TritonSettings
+from infra.settings import Settings
+from infra.settings.servers import CassandraSettings, KafkaSettings, RedisSettings, TritonSettings
 from infra.stack.stack_file import RunningChild, known_key, stack_document, write_stack_file
 
 SETTINGS = Settings(

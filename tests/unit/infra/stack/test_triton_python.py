@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from infra.settings import ServersSettings
+from infra.settings.servers import ServersSettings
 from infra.stack import triton_python
 from infra.stack.programs import local_programs
 from infra.stack.triton_environment import REQUIREMENTS, make_environment, triton_environment

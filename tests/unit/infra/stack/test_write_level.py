@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from infra.settings import KafkaSettings, LogSettings, Settings
+from infra.settings import Settings
+from infra.settings.processes import LogSettings
+from infra.settings.servers import KafkaSettings
 from infra.stack.children import own_children, spare_worker
 from infra.stack.layout import Layout
 from infra.stack.write_level import keep_level, level_of, settled_level

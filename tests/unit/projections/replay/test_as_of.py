@@ -24,20 +24,8 @@ from schemas.codec import encode
 from schemas.conversation import ConversationDeleted, ConversationRenamed
 from schemas.envelope import Position
 from schemas.generation import AttemptStarted, TokenChunk
-from tests.fakes.projection_logs import (
-    AT,
-    GROWN,
-    TOPICS,
-    LogBuilder,
-    Placed,
-    envelope,
-    logs,
-    outcome,
-    prompt,
-    started,
-    turn_of,
-    used,
-)
+from tests.fakes.projection_logs import GROWN, TOPICS, LogBuilder, Placed, logs
+from tests.fakes.projection_records import AT, computed, envelope, outcome, prompt, started, turn_of, used
 from tests.fakes.replayed import MemoryLog, MemoryRows
 from topics.catalogue import CONVERSATION_EVENTS, TOKEN_CHUNKS, Catalogue
 from topics.cuts import Cut
@@ -205,6 +193,19 @@ def test_a_user_with_keys_conversations_and_usage() -> None:
     assert after["keys"]["key-1"]["revoked_at"] is not None
     assert after["conversations"] == {CONVERSATION: "deleted"}
     assert user_then(story.log, TOPICS, "nobody", story.cuts["deleted"], never)["state"] == "not there"
+
+
+def test_of_a_request_for_embeddings_the_first_record_is_counted() -> None:
+    story = Story()
+    story.recorded(computed(ADA, "key", AT + 20, "hash"))
+    story.recorded(computed(ADA, "key", AT + 30, "hash"))
+    story.recorded(computed(ADA, "another", AT + 40))
+    story.kept("embedded")
+    used_then = user_then(story.log, TOPICS, ADA, story.cuts["embedded"], never)["usage"]
+    cost = computed(ADA, "key").cost_micros
+    sums = {"prompt_tokens": 60, "completion_tokens": 0, "cost_micros": 2 * cost, "embeddings": 2}
+    assert used_then["static, EUR"] == sums
+    assert used_then["local, EUR"]["generations"] == 1
 
 
 def test_what_changed_is_told_line_by_line() -> None:

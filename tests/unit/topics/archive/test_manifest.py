@@ -42,7 +42,7 @@ def test_another_segment_s_another_cluster_s_and_another_format_s_are_refused() 
         (replace(MANIFEST, next=201), "another segment's"),
         (replace(MANIFEST, cluster="other"), "comes from the Kafka cluster other"),
         (replace(MANIFEST, format=2), "format '2', this version of Verbatim reads 1"),
-        (replace(MANIFEST, count="90"), "lacks fields or has others"),  # type: ignore[arg-type]
+        (replace(MANIFEST, count="90"), "lacks fields or has others"),  # type: ignore[arg-type]  # wrong on purpose
     ):
         with pytest.raises(DamagedArchive, match=said):
             from_json(to_json(manifest), MANIFEST.span, CLUSTER)

@@ -13,7 +13,7 @@ from schemas.generation import AttemptEnded, AttemptStarted, TokenChunk, Turn
 from schemas.moderation import ModerationVerdict
 from schemas.price import Usage
 from tests import records
-from tests.fakes.projection_logs import AT, envelope, outcome, prompt, regenerate, started, turn_of, used
+from tests.fakes.projection_records import AT, envelope, outcome, prompt, regenerate, started, turn_of, used
 from tests.unit.topics.slices.memory import MemoryLog
 from topics.catalogue import (
     ACCOUNT_EVENTS,

@@ -16,7 +16,8 @@ from schemas.account import ApiKeyCreated, UserCreated
 from schemas.codec import decode
 from schemas.dead_letter import DeadLetter
 from schemas.registry import registered_schemas
-from tests.fakes.projection_logs import envelope
+from schemas.usage import UsageRecorded
+from tests.fakes.projection_records import computed, envelope
 from tests.unit.topics.slices.incident import JOBS, Incident
 from tests.unit.topics.slices.moving import exported
 from topics.catalogue import (
@@ -86,6 +87,19 @@ def test_a_user_has_their_conversations_and_nobody_elses(incident: Incident, tmp
     assert of(found) == {"conv-ada-1", "conv-ada-2"}
     assert len(found[USAGE_RECORDS]) == 8
     assert {owner_of(decode(raw.value)) for raw in found[CONVERSATION_EVENTS]} == {"ada"}
+
+
+def test_requests_for_embeddings_go_with_their_user_and_with_no_conversation(
+    incident: Incident, tmp_path: Path
+) -> None:
+    for user in ("ada", "bob"):
+        incident.log.say(USAGE_RECORDS, computed(user, "key"))
+    exported(incident.log, tmp_path / "user", Selection(user="ada"))
+    owners = [owner_of(decode(raw.value)) for raw in held(tmp_path / "user")[USAGE_RECORDS]]
+    assert (len(owners), set(owners)) == (9, {"ada"})
+    one = Selection(user="ada", conversations=frozenset({"conv-ada-1"}))
+    exported(incident.log, tmp_path / "one", one)
+    assert all(isinstance(decode(raw.value), UsageRecorded) for raw in held(tmp_path / "one")[USAGE_RECORDS])
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,105 @@
+"""Settings of our own processes, of what they write and where they keep it."""
+
+from __future__ import annotations
+
+import re
+from ipaddress import ip_network
+
+from pydantic import Field, SecretStr, field_validator
+
+from infra.origins import checked_origins
+from infra.settings.section import Section
+from schemas.registry import READ_BEFORE, WRITE_LEVEL
+
+SHORTEST_SESSION_SECRET = 32
+
+
+class LogSettings(Section):
+    """`writes`: the newest write level of which records are written (docs/schemas.md).
+
+    Unset: what the release before reads, so that its processes may run beside ours; `up` fills in its installation's.
+    """
+
+    writes: int | None = Field(default=None, ge=1, le=WRITE_LEVEL)
+
+    @property
+    def level(self) -> int:
+        """The level to write at."""
+        return READ_BEFORE if self.writes is None else self.writes
+
+
+class ApiSettings(Section):
+    """`trusted_proxies`: addresses or networks whose X-Forwarded-For and X-Forwarded-Proto are believed.
+
+    `cors_origins`: web pages whose scripts may call with a key of their own; "*": those of every origin.
+
+    `operators`: ids or names of the users who see how the installation does; `up` makes the first, admin.
+
+    `session_secret` signs the cookies and one-time links of browsers: the same for all processes of the API. Empty:
+    `up` makes one a state folder; a process that is given none draws its own.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8080, ge=0, le=65535)
+    max_body_bytes: int = Field(default=4 * 1024 * 1024, ge=1024, le=7 * 1024 * 1024)
+    requests_per_minute: int = Field(default=6000, ge=1)
+    heartbeat_s: float = Field(default=15.0, gt=0, le=120)
+    disconnect_grace_s: float = Field(default=2.0, ge=0, le=60)
+    read_wait_s: float = Field(default=5.0, gt=0, le=30)
+    produce_timeout_s: float = Field(default=10.0, gt=0, le=60)
+    trusted_proxies: tuple[str, ...] = ("127.0.0.1", "::1")
+    cors_origins: tuple[str, ...] = ()
+    operators: tuple[str, ...] = ("admin",)
+    session_days: float = Field(default=30.0, gt=0, le=400)
+    session_secret: SecretStr = SecretStr("")
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_addresses(cls, proxies: tuple[str, ...]) -> tuple[str, ...]:
+        for proxy in proxies:
+            try:
+                ip_network(proxy)
+            except ValueError:
+                raise ValueError("addresses (10.0.0.5) or networks (10.0.0.0/24) are expected") from None
+        return proxies
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _are_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        return checked_origins(origins)
+
+    @field_validator("session_secret")
+    @classmethod
+    def _is_long_enough(cls, secret: SecretStr) -> SecretStr:
+        if 0 < len(secret.get_secret_value()) < SHORTEST_SESSION_SECRET:
+            raise ValueError(f"at least {SHORTEST_SESSION_SECRET} characters are expected, or nothing")
+        return secret
+
+
+class WorkerSettings(Section):
+    pool: str = Field(default="default", pattern=r"^[a-z0-9-]{1,40}$")
+    slots: int = Field(default=128, ge=1, le=4096)
+    spare: bool = True
+
+
+class MetricsSettings(Section):
+    """`port`: the loopback port at which a process serves /metrics; 0: none. `up` gives each process one of its own."""
+
+    port: int = Field(default=0, ge=0, le=65535)
+
+
+class ArchiveSettings(Section):
+    """Where `./verbatim replay archive` keeps what topics held. `url` empty: nowhere, topics alone keep it.
+
+    For s3 the endpoint, region and credentials are the AWS_* variables of the environment.
+    """
+
+    url: str = ""
+    segment_bytes: int = Field(default=64 * 1024 * 1024, ge=4096, le=256 * 1024 * 1024)
+
+    @field_validator("url")
+    @classmethod
+    def _is_a_place(cls, url: str) -> str:
+        if url and not re.fullmatch(r"file:///[^?#]+|s3://[^/?#@]+(/[^?#]*)?", url):
+            raise ValueError("file:///FOLDER (an absolute path) or s3://BUCKET/PREFIX is expected, or nothing")
+        return url
