@@ -14,6 +14,7 @@ from infra.cassandra.session import CassandraSession
 from infra.settings import Settings
 from projections import Projections
 from projections.commands.queries import CommandRow
+from projections.embeddings.queries import EmbeddingRow
 from projections.order import order_key
 from projections.registry import PROJECTIONS, fold_all
 from projections.watermarks import watermark_rows
@@ -29,10 +30,11 @@ from schemas.conversation import (
 )
 from schemas.envelope import Envelope, Position
 from tests.fakes.cassandra_rows import own_keyspace
+from tests.fakes.projection_logs import computed
 from tests.unit.api.memory_log import AT, Attempt, MemoryLog, turn_of
 from tests.unit.api.memory_reads import MemoryReads
 from tests.unit.api.prompts import prompt
-from topics.catalogue import ACCOUNT_EVENTS, CONVERSATION_EVENTS, GENERATION_OUTCOMES, TOKEN_CHUNKS
+from topics.catalogue import ACCOUNT_EVENTS, CONVERSATION_EVENTS, GENERATION_OUTCOMES, TOKEN_CHUNKS, USAGE_RECORDS
 from topics.cuts import TopicPartition
 from topics.generation_fold import GenerationFold
 from topics.outcomes import outcome_of
@@ -53,7 +55,7 @@ class ReadsUnderTest:
     async def show(self) -> None:
         if self.writer is None:
             return
-        for topic in (ACCOUNT_EVENTS, CONVERSATION_EVENTS, GENERATION_OUTCOMES):
+        for topic in (ACCOUNT_EVENTS, CONVERSATION_EVENTS, GENERATION_OUTCOMES, USAGE_RECORDS):
             concerned = tuple(projection for projection in PROJECTIONS if topic in projection.topics)
             reached: dict[tuple[str, int], int] = {}
             for record, at in self.log.all_of(topic):
@@ -389,3 +391,20 @@ async def test_of_a_deleted_conversation_its_deletion_alone_is_known(opened: Ope
         await under_test.show()
         assert await under_test.reads.command(ONE, deleted.event_id) == CommandRow(USER, "h2")
         assert await under_test.reads.command(ONE, begun.event_id) is None
+
+
+async def test_the_first_record_of_a_request_for_embeddings_counts(opened: Open) -> None:
+    async with opened() as under_test:
+        first = computed(USER, "key", AT + 10, "hash")
+        # Its clock is behind: the log's order counts.
+        second = computed(USER, "key", AT, "another", texts=9)
+        other = computed(USER, "another key", AT + 20)
+        for record in (first, second, other):
+            at = under_test.log.append(USAGE_RECORDS, USER, record)
+        await under_test.show()
+        reads = under_test.reads
+        assert await reads.wait_for({(USAGE_RECORDS, at.partition): at.offset}, (), 5.0)
+        row = await reads.embedding(first.embedding_id)
+        assert row == EmbeddingRow(USER, "hash", AT + 10, first.model, first.usage)
+        assert (await reads.embedding(other.embedding_id)) is not None
+        assert await reads.embedding("nothing") is None
