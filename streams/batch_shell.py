@@ -149,12 +149,7 @@ class BatchShell:
     # -- what the reader tells (Listener) ----------------------------------------------------------------------------
 
     def on_polled(self, epoch: int, batch: list[Message]) -> None:
-        try:
-            self.handle(batch)
-        except (TooMuchPoison, NewerRecord):
-            # What was done before this record is done: the next life begins at it, or behind what it parked.
-            self.end()
-            raise
+        self.handle(batch)
 
     def on_assigned(self, places: list[Place]) -> None:
         self._is_member = True
@@ -170,3 +165,8 @@ class BatchShell:
 
     def on_stopping(self) -> None:
         self.end()
+
+    def on_failed(self, error: Exception) -> None:
+        if isinstance(error, TooMuchPoison | NewerRecord):
+            # What was done before this record is done: the next life begins at it, or behind what it parked.
+            self.end()

@@ -10,13 +10,18 @@ from typing import TypeVar
 T = TypeVar("T")
 FIRST_PAUSE_S = 0.01
 LONGEST_PAUSE_S = 0.25
+SLOWER = 3.0
+"""A host may be so many times slower or busier than the one that the tests were written on. Waiting costs nothing there
+where a check holds early."""
 
 
 async def eventually(check: Callable[[], Awaitable[T] | T], timeout_s: float = 10.0) -> T:
     """Call `check` (plain or async) until it returns without raising and not False; returns what it returned.
 
-    Fails with AssertionError after `timeout_s`, caused by the last error.
+    `timeout_s`: how long it may take on the host that the tests were written on. Fails with AssertionError after
+    SLOWER times that, caused by the last error.
     """
+    timeout_s *= SLOWER
     deadline = time.monotonic() + timeout_s
     pause = FIRST_PAUSE_S
     while True:
@@ -36,6 +41,7 @@ async def eventually(check: Callable[[], Awaitable[T] | T], timeout_s: float = 1
 
 def eventually_sync(check: Callable[[], T], timeout_s: float = 10.0) -> T:
     """`eventually` for tests without an event loop."""
+    timeout_s *= SLOWER
     deadline = time.monotonic() + timeout_s
     pause = FIRST_PAUSE_S
     while True:

@@ -49,6 +49,9 @@ class Listener(Protocol):
     def on_stopping(self) -> None:
         """Told to stop. What is wanted committed when this returns is committed last."""
 
+    def on_failed(self, error: Exception) -> None:
+        """This ends the reading. The client is not closed yet: what is done can still be committed."""
+
 
 class GroupReader:
     """`run` it once (or, where nothing may block, as it does: `begin`, `turn` after `turn`, `finish`).
@@ -95,6 +98,9 @@ class GroupReader:
             while not stop.is_set():
                 self.turn()
             self.finish()
+        except Exception as error:
+            self._listener.on_failed(error)
+            raise
         finally:
             self.orders.close()
             self.consumer.close()

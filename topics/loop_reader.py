@@ -159,6 +159,10 @@ class LoopReader:
     def on_stopping(self) -> None:
         """Nothing: what is to be committed is wanted by now."""
 
+    def on_failed(self, error: Exception) -> None:
+        # Before the client closes, which may ask the loop for its last words.
+        self.tell(self._fail, error)
+
     def _run(self) -> None:
         try:
             self.group.run(self._stop)

@@ -47,12 +47,12 @@ class Installation:
             return None
         if self.older:
             named = ", ".join(f"{member.name} ({member.group}, {member.host})" for member in self.older)
-            advice = "Upgrade them; or --yes, if they are upgraded"
+            advice = "Upgrade them; if they are upgraded, run ./verbatim upgrade finish --yes"
             return f"of an older release, as far as the broker knows: {named}. {advice}"
         if self.is_external:
             return (
                 "no consumer is older, but API processes of other hosts are in no group: make sure that each runs this"
-                " release, then add --yes"
+                " release, then run ./verbatim upgrade finish --yes"
             )
         return None
 

@@ -25,9 +25,10 @@ from infra.stack.prepare import Preparations, call
 from infra.stack.process import Process
 from infra.stack.restarts import run_restarts
 from infra.stack.server_plan import Server
-from infra.stack.snapshot import ChildView, Phase, Snapshot, write_snapshot
+from infra.stack.snapshot import ChildView, Phase, Snapshot
 from infra.stack.spare import SpareKeeper
-from infra.stack.stack_file import RunningChild, known_key, stack_document, write_stack_file
+from infra.stack.stack_file import RunningChild, known_key, stack_document
+from infra.stack.state_files import StateFiles
 from infra.stack.watching import one_line
 
 LOG_LIMIT_BYTES = 16 * 1024 * 1024
@@ -73,7 +74,7 @@ class Supervisor:
         self._error = ""
         self._key = known_key(layout.stack_file)
         self._started_at = utc_now().isoformat(timespec="seconds")
-        self._written: dict[str, Any] = {}
+        self._files = StateFiles(layout.status_file, layout.stack_file)
 
     async def run(self, servers: Sequence[Server], stop: asyncio.Event, ready: Callable[[str], None]) -> None:
         """Start everything, call `ready(key)`, and return after `stop` is set and everything has ended.
@@ -99,6 +100,7 @@ class Supervisor:
                     self._keep_spare(tasks)
                     self._keep_job(tasks)
                     self.changed()
+                    await self._files.written()
                     ready(self._key)
                     await stop.wait()
             start.cancel()
@@ -110,6 +112,7 @@ class Supervisor:
                 task.cancel()
         self._phase = "stopped" if failure is None else "failed"
         self.changed()
+        await self._files.aclose()
         if failure is not None:
             raise failure
 
@@ -137,20 +140,10 @@ class Supervisor:
         return Snapshot(self._phase, self._doing, self._error, url, self._started_at, views)
 
     def changed(self) -> None:
-        """Bring status.json, stack.json and the picture up to date."""
+        """Bring the picture up to date, and soon status.json and stack.json."""
         snapshot = self.snapshot()
-        try:
-            write_snapshot(self._layout.status_file, snapshot)
-            running = [
-                RunningChild(c.name, c.role, c.pid, c.metrics_port) for c in snapshot.children if c.pid is not None
-            ]
-            document = stack_document(self._settings, self._key, running)
-            if document != self._written:
-                write_stack_file(self._layout.stack_file, document)
-                self._written = document
-        except OSError as error:
-            # A full disk must not take the running stack down with it.
-            log.error("cannot write the state files", reason=one_line(error))
+        running = [RunningChild(c.name, c.role, c.pid, c.metrics_port) for c in snapshot.children if c.pid is not None]
+        self._files.change(snapshot, stack_document(self._settings, self._key, running))
         if self._show is not None:
             self._show(snapshot)
 

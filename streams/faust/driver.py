@@ -20,13 +20,11 @@ from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 
 from infra.crash_points import crash_point
-from infra.logging import get_logger
 from infra.runtime.metrics import ConsumerMetrics, bound
 from streams.faust.poller import Poller
 from streams.faust.progress import Offsets, Place, Progress
 from topics.errors import LogUnavailable
 
-_log = get_logger(__name__)
 _held_full = bound("agents.held")
 
 MAX_HELD = 2000
@@ -58,17 +56,12 @@ class GroupConsumer(FaustConsumer):  # type: ignore[misc]  # Faust ships no type
         self._ends_at_assignment: dict[Place, int] = {}
         self._read: dict[Place, int] = {}
         self._acknowledged: dict[Place, int] = {}
-        self._committed: dict[Place, int] = {}
-        self._pending_commits: dict[Place, int] = {}
         self.was_assigned = False
 
     # Service
 
-    async def on_start(self) -> None:
-        self._poller = Poller(self.transport.client_properties(), self, asyncio.get_running_loop())
-
     def _require(self) -> Poller:
-        assert self._poller is not None  # noqa: S101 - Faust starts the consumer before it uses it
+        assert self._poller is not None  # noqa: S101 - Faust subscribes before it uses a consumer
         return self._poller
 
     async def on_stop(self) -> None:
@@ -81,9 +74,10 @@ class GroupConsumer(FaustConsumer):  # type: ignore[misc]  # Faust ships no type
 
     # Receiver
 
-    async def revoked(self, places: set[Place]) -> None:
-        # Faust forgets what is acknowledged and not committed before it commits.
-        await self.commit()
+    async def revoked(self, places: set[Place], *, lost: bool) -> None:
+        if not lost:
+            # Faust forgets what is acknowledged and not committed before it commits.
+            await self.commit()
         self.app.on_rebalance_start()
         await self.on_partitions_revoked({TP(*place) for place in places})
         self._assigned.difference_update(TP(*place) for place in places)
@@ -92,7 +86,7 @@ class GroupConsumer(FaustConsumer):  # type: ignore[misc]  # Faust ships no type
         self._forget(epoch)
         self._started_at = offsets
         self._untouched = True
-        self._read, self._acknowledged, self._committed, self._pending_commits = {}, {}, {}, {}
+        self._read, self._acknowledged = {}, {}
         self._ends_at_assignment = {}
         self._assigned = {TP(*place) for place in offsets}
         self.app.consumer_generation_id = epoch
@@ -100,8 +94,6 @@ class GroupConsumer(FaustConsumer):  # type: ignore[misc]  # Faust ships no type
             self.app.on_rebalance_start()
         await self.on_partitions_assigned(set(self._assigned), epoch)
         self.was_assigned = True
-
-    def settled(self, epoch: int) -> None:
         self.add_future(self._note_ends(epoch))
 
     async def _note_ends(self, epoch: int) -> None:
@@ -123,9 +115,6 @@ class GroupConsumer(FaustConsumer):  # type: ignore[misc]  # Faust ships no type
         self._batches.append((epoch, messages))
         self._arrived.set()
 
-    def failed(self, error: Exception) -> None:
-        self.add_future(self.app.end(error))
-
     def _forget(self, epoch: int) -> None:
         self._epoch = epoch
         self._held.clear()
@@ -133,7 +122,17 @@ class GroupConsumer(FaustConsumer):  # type: ignore[misc]  # Faust ships no type
     # What Faust asks of a consumer
 
     async def subscribe(self, topics: Any) -> None:
-        self._require().start(sorted(topics))
+        if self._poller is not None:
+            raise NotForAgents("a second subscription")
+        self._poller = Poller(self.transport.client_properties(), sorted(topics), self, self._metrics)
+        self._poller.start()
+        self.add_future(self._end_with(self._poller))
+
+    async def _end_with(self, poller: Poller) -> None:
+        try:
+            await poller.failed()
+        except Exception as error:  # whatever ended the reading ends the process
+            await self.app.end(error)
 
     async def seek_to_committed(self) -> Mapping[TP, int | None]:
         if not self._untouched:
@@ -216,26 +215,12 @@ class GroupConsumer(FaustConsumer):  # type: ignore[misc]  # Faust ships no type
         return TP(topic, partition)
 
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
-        # Faust takes an offset for committed also when the commit failed, so what failed is pending until it is taken.
-        self._pending_commits.update({(tp.topic, tp.partition): offset for tp, offset in offsets.items()})
-        return await self._commit_pending()
-
-    async def _commit_pending(self) -> bool:
-        pending = dict(self._pending_commits)
-        if not pending:
-            return True
+        # Faust takes an offset for committed also when the commit failed; the poller asks for it again.
         crash_point("stream.before_commit")
-        taken = await self._require().commit(pending)
-        self._metrics.commit(taken=taken)
-        if not taken:
-            _log.warning("a commit was not taken; it will be tried again", app=self.app.conf.id)
-            return False
-        crash_point("stream.after_commit")
-        self._committed.update(pending)
-        self._pending_commits = {
-            place: offset for place, offset in self._pending_commits.items() if offset > pending.get(place, -1)
-        }
-        return True
+        taken = await self._require().commit({(tp.topic, tp.partition): offset for tp, offset in offsets.items()})
+        if taken:
+            crash_point("stream.after_commit")
+        return taken
 
     def assignment(self) -> set[TP]:
         return set(self._assigned)
@@ -274,11 +259,9 @@ class GroupConsumer(FaustConsumer):  # type: ignore[misc]  # Faust ships no type
     # Health
 
     async def progress(self) -> dict[Place, Progress]:
-        """How far each assigned partition is; commits what is still pending. Raises LogUnavailable."""
-        if not self.app.rebalancing:
-            await self._commit_pending()
+        """How far each assigned partition is. Raises LogUnavailable."""
         places = {(tp.topic, tp.partition) for tp in self._assigned}
-        found = {}
+        found, committed = {}, self._require().taken
         for place, (low, end) in (await self._require().bounds(places)).items():
             start = self._started_at.get(place)
             first = low if start is None else max(start, low)
@@ -286,7 +269,7 @@ class GroupConsumer(FaustConsumer):  # type: ignore[misc]  # Faust ships no type
                 end,
                 self._read.get(place, first),
                 self._acknowledged.get(place, first),
-                self._committed.get(place, first),
+                committed.get(place, first),
             )
         self._metrics.lag({place: seen.end - seen.committed for place, seen in found.items()})
         return found

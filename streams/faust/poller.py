@@ -1,35 +1,34 @@
-"""A consumer group member in a thread of its own, drained in batches into an event loop.
+"""A consumer group member in a thread of its own, drained in batches into Faust's event loop.
 
-Everything that moves a position (assign, poll, rewind) happens in this one thread, and every batch carries the epoch
-it was read under: what an older epoch read is read again, so the receiver drops it.
+Faust takes every rebalance for an eager one: all partitions go, then all come. So a batch belongs to one epoch as a
+whole: what an older epoch read is read again, and the receiver drops it.
 """
 
 from __future__ import annotations
 
 import asyncio
-import threading
-from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
-from concurrent.futures import Future
-from typing import Any, Protocol, TypeVar
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import Any, Protocol
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Message, TopicPartition
+from confluent_kafka import KafkaException, Message, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._listoffsets import OffsetSpec
 
-from infra.clock import monotonic_s
+from infra.runtime.bridge import NotDone
 from infra.runtime.metrics import bound
 from streams.faust.progress import Offsets, Place
 from topics.clients import open_admin, open_consumer
-from topics.consumer import next_batch
 from topics.errors import LogError, LogUnavailable
+from topics.group_commits import Answers
+from topics.group_reader import ANSWER_S
+from topics.loop_reader import LoopReader
 
 POLL_S = 0.1
 MAX_RECORDS = 500
 BATCHES_AHEAD = 2
-ANSWER_S = 10.0
-PATIENCE_S = 2.0
-T = TypeVar("T")
+REBALANCE_S = 600.0
+"""How long the receiver may take for partitions that come or go: longer than any handler tries again."""
+
 _not_taken = bound("agents.batches_ahead")
 _MEMBERSHIP = ("group.", "partition.", "session.", "heartbeat.", "enable.", "auto.", "fetch.", "queued.")
 
@@ -37,48 +36,58 @@ _MEMBERSHIP = ("group.", "partition.", "session.", "heartbeat.", "enable.", "aut
 class Receiver(Protocol):
     """Who gets the batches; every method runs on the event loop."""
 
-    async def revoked(self, places: set[Place]) -> None: ...
+    async def revoked(self, places: set[Place], *, lost: bool) -> None:
+        """Partitions go; or, if `lost`, are another member's already, and nothing of them can be committed."""
+        ...
 
     async def assigned(self, epoch: int, offsets: Offsets) -> None: ...
-
-    def settled(self, epoch: int) -> None: ...
 
     def rewound(self, epoch: int) -> None: ...
 
     def batch(self, epoch: int, messages: list[Message]) -> None: ...
 
-    def failed(self, error: Exception) -> None: ...
-
 
 class Poller:
     """`free()` must be called once for every batch received: BATCHES_AHEAD are read ahead, no more."""
 
-    def __init__(self, properties: Mapping[str, str], receiver: Receiver, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self, properties: Mapping[str, str], topics: Sequence[str], receiver: Receiver, answers: Answers
+    ) -> None:
+        """`answers` counts commits."""
         self._properties = properties
-        self._consumer = open_consumer(properties)
         self._admin: AdminClient | None = None
         self._receiver = receiver
-        self._loop = loop
-        self._slots = threading.Semaphore(BATCHES_AHEAD)
-        self._orders: deque[tuple[Callable[[], Any], Future[Any]]] = deque()
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="poller", daemon=True)
-        self._topics: list[str] = []
-        self._epoch = 0
-        self._ended = False
+        self._reader = LoopReader(
+            lambda on_commit: open_consumer({**properties, "on_commit": on_commit}),
+            topics,
+            self,
+            answers,
+            name="poller",
+            most=MAX_RECORDS,
+            poll_s=POLL_S,
+            ahead=BATCHES_AHEAD,
+            waited=_not_taken,
+        )
 
-    def start(self, topics: list[str]) -> None:
-        """Join the group for `topics`. Once."""
-        self._topics = topics
-        self._thread.start()
+    def start(self) -> None:
+        """Join the group. Once."""
+        self._reader.start()
 
     def free(self) -> None:
         """One batch has been taken."""
-        self._slots.release()
+        self._reader.free()
+
+    async def failed(self) -> None:
+        """Wait until reading can go on no more; raises what ended it."""
+        await self._reader.failed()
+
+    async def aclose(self) -> None:
+        """Commit what is due and leave (a static member stays in its group until its session ends)."""
+        await self._reader.aclose()
 
     async def committed(self, places: set[Place]) -> Offsets:
         """What the group has committed. Raises LogUnavailable."""
-        return await self._ordered(lambda: self._committed(places))
+        return await self._reader.order(lambda: self._reader.group.committed(places))
 
     async def rewind(self, epoch: int, offsets: Offsets) -> None:
         """Read on from `offsets`, which name the whole assignment of `epoch`; nothing if that is over.
@@ -87,34 +96,30 @@ class Poller:
         """
 
         def read_again() -> None:
-            if epoch == self._epoch:
+            if epoch == self._reader.group.epoch:
                 self._read_from(offsets)
 
-        await self._ordered(read_again)
+        await self._reader.order(read_again)
 
     async def commit(self, offsets: Mapping[Place, int]) -> bool:
-        """Commit, and whether the broker took it."""
-        wanted = [TopicPartition(topic, partition, offset) for (topic, partition), offset in offsets.items()]
+        """Commit, and whether the broker took it. What it refused is asked for again later, while it is ours."""
+        group = self._reader.group
+
+        def commit() -> bool:
+            group.commits.want(offsets)
+            group.commit(wait=True)
+            taken = group.commits.committed
+            return all(taken.get(place) == offset for place, offset in offsets.items())
+
         try:
-            await self._ordered(lambda: self._commit(wanted))
-        except LogUnavailable:
+            return await self._reader.order(commit)
+        except LogError:
             return False
-        return True
 
-    async def _ordered(self, work: Callable[[], T]) -> T:
-        """Have `work` done by the polling thread.
-
-        librdkafka's client makes every other thread wait that asks the consumer something while one polls (measured:
-        for seconds), and a position that moves behind the poll's back loses records.
-        """
-        if self._ended:
-            raise LogUnavailable("the consumer has ended")
-        order: Future[T] = Future()
-        self._orders.append((work, order))
-        try:
-            return await asyncio.wait_for(asyncio.wrap_future(order), ANSWER_S)
-        except (KafkaException, TimeoutError) as error:
-            raise LogUnavailable(f"the consumer did not answer: {error}") from error
+    @property
+    def taken(self) -> Mapping[Place, int]:
+        """What the broker has taken from this member, of the partitions it has now."""
+        return self._reader.group.commits.committed
 
     async def bounds(self, places: set[Place]) -> dict[Place, tuple[int, int]]:
         """(first offset, end offset) of partitions, asked of the broker. Raises LogUnavailable."""
@@ -143,125 +148,36 @@ class Poller:
             self._admin = None
             raise LogUnavailable(f"offsets: {error}") from error
 
-    async def aclose(self) -> None:
-        """Leave the loop (a static member stays in its group until its session ends) and close."""
-        self._stop.set()
-        if self._thread.is_alive():
-            await asyncio.to_thread(self._thread.join, ANSWER_S)
+    # What the reader tells (LoopUser).
 
-    # What follows runs in the polling thread.
+    def on_batch(self, epoch: int, batch: list[Message]) -> None:
+        self._receiver.batch(epoch, batch)
 
-    def _run(self) -> None:
+    def on_torn(self, batch: list[Message]) -> list[Message]:
+        """Nothing: which part of it is new cannot be told, so all is read again from the commits."""
+        self._read_from(self._reader.group.committed(self._reader.group.assigned()))
+        return []
+
+    def on_assigned(self, places: list[Place]) -> Offsets:
+        epoch, offsets = self._reader.group.epoch, self._reader.group.committed(places)
+        self._heard(lambda: self._receiver.assigned(epoch, offsets))
+        return offsets
+
+    def on_revoked(self, places: list[Place]) -> None:
+        self._heard(lambda: self._receiver.revoked(set(places), lost=False))
+
+    def on_lost(self, places: list[Place]) -> None:
+        self._heard(lambda: self._receiver.revoked(set(places), lost=True))
+
+    def _heard(self, told: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        if self._reader.is_stopping:
+            return
         try:
-            self._consumer.subscribe(self._topics, on_assign=self._on_assign, on_revoke=self._on_revoke)
-            while not self._stop.is_set():
-                self._run_orders()
-                epoch = self._epoch
-                batch = next_batch(self._consumer, MAX_RECORDS, POLL_S)
-                if batch and epoch == self._epoch:
-                    self._hand_over(epoch, batch)
-                elif batch:
-                    self._read_again()
-        except Exception as error:  # whatever it is: a thread that died silently would look like a quiet topic
-            self._tell(self._receiver.failed, error)
-        finally:
-            self._ended = True
-            self._refuse_orders()
-            self._consumer.close()
-
-    def _read_again(self) -> None:
-        # A rebalance came in the middle of a batch: which part of it is new cannot be told.
-        self._read_from(self._committed({(tp.topic, tp.partition) for tp in self._consumer.assignment()}))
-
-    def _run_orders(self) -> None:
-        while self._orders:
-            work, order = self._orders.popleft()
-            if not order.set_running_or_notify_cancel():
-                continue
-            try:
-                order.set_result(work())
-            except (LogError, KafkaException) as error:
-                order.set_exception(error)
-
-    def _refuse_orders(self) -> None:
-        while self._orders:
-            _, order = self._orders.popleft()
-            if order.set_running_or_notify_cancel():
-                order.set_exception(LogUnavailable("the consumer has ended"))
-
-    def _committed(self, places: set[Place]) -> Offsets:
-        asked = [TopicPartition(topic, partition) for topic, partition in sorted(places)]
-        try:
-            answers = self._consumer.committed(asked, timeout=ANSWER_S) if asked else []
-        except KafkaException as error:
-            raise LogUnavailable(f"committed offsets: {error}") from error
-        return {(a.topic, a.partition): a.offset if a.offset >= 0 else None for a in answers}
-
-    def _commit(self, offsets: list[TopicPartition]) -> None:
-        self._consumer.commit(offsets=offsets, asynchronous=False)
+            self._reader.ask(told, within_s=REBALANCE_S)
+        except NotDone:
+            if not self._reader.is_stopping:
+                raise
 
     def _read_from(self, offsets: Offsets) -> None:
-        self._epoch += 1
-        self._tell(self._receiver.rewound, self._epoch)
-        self._assign(offsets)
-
-    def _assign(self, offsets: Offsets) -> None:
-        self._consumer.assign(
-            [
-                TopicPartition(topic, partition, OFFSET_BEGINNING if offset is None else offset)
-                for (topic, partition), offset in offsets.items()
-            ]
-        )
-
-    def _hand_over(self, epoch: int, batch: list[Message]) -> None:
-        patient_until_s, paused = monotonic_s() + PATIENCE_S, False
-        while not self._slots.acquire(timeout=POLL_S / 10):
-            self._run_orders()
-            if monotonic_s() > patient_until_s:
-                if not paused:
-                    _not_taken()
-                # The group takes a member that does not poll for dead. Not sooner: a pause drops what was prefetched.
-                self._consumer.pause(self._consumer.assignment())
-                paused = True
-                late = next_batch(self._consumer, MAX_RECORDS, POLL_S)
-                if late and epoch != self._epoch:
-                    self._read_again()
-                else:
-                    batch += late
-            if self._stop.is_set() or epoch != self._epoch:
-                return
-        if paused:
-            self._consumer.resume(self._consumer.assignment())
-        self._tell(self._receiver.batch, epoch, batch)
-
-    def _on_assign(self, _: Consumer, partitions: list[TopicPartition]) -> None:
-        self._epoch += 1
-        offsets = self._committed({(tp.topic, tp.partition) for tp in partitions})
-        self._await(self._receiver.assigned(self._epoch, offsets))
-        self._assign(offsets)
-        self._tell(self._receiver.settled, self._epoch)
-
-    def _on_revoke(self, _: Consumer, partitions: list[TopicPartition]) -> None:
-        self._epoch += 1
-        if not self._stop.is_set():
-            self._await(self._receiver.revoked({(tp.topic, tp.partition) for tp in partitions}))
-        self._consumer.unassign()
-
-    def _tell(self, what: Callable[..., None], *arguments: Any) -> None:
-        if not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(what, *arguments)
-
-    def _await(self, work: Awaitable[None]) -> None:
-        done = asyncio.run_coroutine_threadsafe(_awaited(work), self._loop)
-        while not self._stop.is_set():
-            self._run_orders()
-            try:
-                done.result(POLL_S / 10)
-                return
-            except TimeoutError:
-                if done.done():
-                    raise
-
-
-async def _awaited(work: Awaitable[None]) -> None:
-    await work
+        self._reader.read_from(offsets)
+        self._reader.tell(self._receiver.rewound, self._reader.group.epoch)

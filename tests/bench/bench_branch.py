@@ -22,7 +22,7 @@ import uvloop
 from api.app import create_app
 from api.consistency.own_writes import OwnWrites
 from schemas import ids
-from tests.fakes.projection_logs import outcome, prompt, regenerate, turn_of
+from tests.fakes.projection_records import outcome, prompt, regenerate, turn_of
 from tests.integration.projected import Projected, projected_in
 from tests.stack_fixture import settings_of
 from tests.unit.api.world import World

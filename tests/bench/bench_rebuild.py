@@ -23,7 +23,8 @@ from projections.replay.fill import Fill
 from schemas.codec import encode
 from schemas.outcome import ChunkMark
 from tests.fakes.cassandra_rows import own_keyspace
-from tests.fakes.projection_logs import AT, LogBuilder, outcome, prompt, turn_of, used
+from tests.fakes.projection_logs import LogBuilder
+from tests.fakes.projection_records import AT, outcome, prompt, turn_of, used
 from tests.stack_fixture import settings_of
 from topics.catalogue import catalogue
 from topics.cuts import Cut

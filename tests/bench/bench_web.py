@@ -29,7 +29,8 @@ from projections.writer import RowWriter
 from tests.bench.cutting_proxy import CuttingProxy, cutting_proxy
 from tests.bench.web_upstream import SECONDS, TOKENS, document, paced_upstream
 from tests.e2e.stack import Stack, free_port
-from tests.fakes.projection_logs import LogBuilder, outcome, prompt, started, turn_of
+from tests.fakes.projection_logs import LogBuilder
+from tests.fakes.projection_records import outcome, prompt, started, turn_of
 from tests.stack_fixture import settings_of
 
 IN_PAGE = Path(__file__).parent / "in_page"

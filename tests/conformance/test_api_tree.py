@@ -8,7 +8,6 @@ from typing import Any, Literal
 
 import pytest
 
-from infra.settings import Settings
 from projections.conversation_lists.queries import cursor_after
 from projections.messages.branch_queries import BranchPage
 from schemas import ids
@@ -21,17 +20,8 @@ from schemas.conversation import (
 from schemas.envelope import Position
 from schemas.turns import Command
 from tests import records
-from tests.conformance.test_api_reads import (
-    ONE,
-    TWO,
-    USER,
-    Open,
-    append,
-    envelope,
-    memory_reads,
-    real_reads,
-    started,
-)
+from tests.conformance.api_reads import USER, Open, append, envelope, started
+from tests.conformance.test_api_reads import ONE, TWO
 from tests.fakes.naive_branch import naive_branch
 from tests.unit.api.memory_log import Attempt, MemoryLog, turn_of
 from tests.unit.api.prompts import prompt
@@ -40,14 +30,6 @@ from topics.generation_fold import GenerationFold
 from topics.outcomes import outcome_of
 
 pytestmark = pytest.mark.timeout(180)
-
-
-@pytest.fixture(params=["memory", pytest.param("cassandra", marks=pytest.mark.stack)])
-def opened(request: pytest.FixtureRequest) -> Open:
-    if request.param == "memory":
-        return memory_reads
-    settings: Settings = request.getfixturevalue("servers")
-    return lambda: real_reads(settings)
 
 
 def regenerate(conversation: str, key: str, prompt_id: str) -> RegenerateRequested:

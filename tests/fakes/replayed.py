@@ -12,7 +12,8 @@ from projections.replay.ring import RingOrder, Span
 from projections.replay.stored import StoredRow
 from projections.rows import Table
 from schemas.codec import encode
-from tests.fakes.projection_logs import AT, TOPICS, Placed
+from tests.fakes.projection_logs import TOPICS, Placed
+from tests.fakes.projection_records import AT
 from tests.fakes.row_store import MemoryRowStore
 from topics.catalogue import Catalogue
 from topics.cuts import Cut, TopicPartition

@@ -23,7 +23,8 @@ from schemas.conversation import ConversationRenamed
 from schemas.envelope import Envelope
 from schemas.registry import RegisteredSchema, current_schema, registered_schemas
 from schemas.wire import without_logical_types
-from tests.fakes.projection_logs import AT, TOPICS, LogBuilder, outcome, prompt, started, turn_of, used
+from tests.fakes.projection_logs import TOPICS, LogBuilder
+from tests.fakes.projection_records import AT, outcome, prompt, started, turn_of, used
 from tests.histories.history import HISTORIES, write_log
 from tests.histories.record import write_results
 from topics.catalogue import ACCOUNT_EVENTS, CONVERSATION_EVENTS

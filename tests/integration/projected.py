@@ -17,7 +17,8 @@ from projections.registry import PROJECTIONS, fold_all
 from projections.watermarks import watermark_rows
 from projections.writer import RowWriter
 from tests.fakes.cassandra_rows import own_keyspace
-from tests.fakes.projection_logs import PRICE, LogBuilder
+from tests.fakes.projection_logs import LogBuilder
+from tests.fakes.projection_records import PRICE
 
 MODELS = ModelCatalogue([ModelSpec("local", "triton", "local", 4096, 512, PRICE)])
 """The catalogue of the one model that these logs ask for."""

@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import AsyncIterator
-from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
@@ -19,6 +17,7 @@ from infra.settings.servers import RedisSettings
 from schemas.envelope import Position
 from schemas.generation import GenerationEnded
 from tests.eventually import eventually
+from tests.integration.api_calls import CHAT, CONVERSATIONS, answer_to, answer_while_sending, begun, chat, until
 from tests.integration.api_process import free_port, make_key, running_api, said_by_refused_api
 from tests.integration.api_running import Running, whole_api
 from tests.unit.api.sse_text import events_of
@@ -27,24 +26,11 @@ from topics.scan import fold_generation, watermarks
 
 pytestmark = [pytest.mark.stack, pytest.mark.asyncio(loop_scope="module")]
 
-CHAT = "/v1/chat/completions"
-CONVERSATIONS = "/api/v1/conversations"
-
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def running(servers: Settings, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Running]:
     async with whole_api(servers, tmp_path_factory.mktemp("api") / "api.log") as running:
         yield running
-
-
-def chat(said: str, **fields: Any) -> dict[str, Any]:
-    return {"model": "verbatim-local", "messages": [{"role": "user", "content": said}], **fields}
-
-
-async def begun(client: httpx.AsyncClient, **body: Any) -> str:
-    answer = await client.post(CONVERSATIONS, json=body)
-    assert answer.status_code == 201, answer.text
-    return str(answer.json()["id"])
 
 
 async def test_a_turn_is_streamed_read_and_streamed_again(running: Running) -> None:
@@ -110,16 +96,6 @@ async def test_a_running_generation_is_found_by_another_process(running: Running
             assert cancelled.json()["status"] == "cancelled"
             rest = b"".join([part async for part in parts])
     assert events_of(rest)[-1].json["finishReason"] == "cancelled"
-
-
-async def until(parts: AsyncIterator[bytes], sign: bytes) -> bytes:
-    """What came up to and with `sign`."""
-    seen = b""
-    async for part in parts:
-        seen += part
-        if sign in seen:
-            return seen
-    raise AssertionError(f"the stream ended without {sign!r}: {seen!r}")
 
 
 async def test_an_api_that_was_killed_has_lost_nothing(running: Running, tmp_path: Path) -> None:
@@ -222,16 +198,6 @@ async def test_a_revoked_key_ends_its_streams(running: Running) -> None:
             assert (await other.get("/v1/models")).status_code == 401
 
 
-async def _answer_to(url: httpx.URL, sent: bytes) -> str:
-    """All that comes back for these bytes, until the server closes."""
-    reader, writer = await asyncio.open_connection(url.host, url.port)
-    writer.write(sent)
-    async with asyncio.timeout(10):
-        answer = await reader.read()
-    writer.close()
-    return answer.decode()
-
-
 @pytest.mark.parametrize(
     "broken",
     [
@@ -243,7 +209,7 @@ async def _answer_to(url: httpx.URL, sent: bytes) -> str:
 async def test_a_body_that_breaks_its_framing_is_answered(running: Running, broken: str) -> None:
     before = len(running.api.log_file.read_text())
     head = f"Host: x\r\nAuthorization: Bearer {running.key}\r\nContent-Type: application/json\r\n"
-    answer = await _answer_to(httpx.URL(running.api.url), broken.format(CHAT, head).encode())
+    answer = await answer_to(httpx.URL(running.api.url), broken.format(CHAT, head).encode())
     assert answer.startswith("HTTP/1.1 400 Bad Request\r\n")
     assert '"code":"invalid_http"' in answer and "connection: close" in answer
     assert '"level": "error"' not in running.api.log_file.read_text()[before:]
@@ -307,26 +273,8 @@ async def test_a_body_that_is_refused_early_gets_its_answer_while_it_is_sent(run
         "Content-Type: application/json\r\nContent-Length: 100000000\r\n\r\n"
     )
     port = int(running.api.url.rpartition(":")[2])
-
-    async def refused() -> str:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-
-        async def send() -> None:
-            with suppress(ConnectionError):
-                for _ in range(32):
-                    writer.write(b" " * 65_536)
-                    await writer.drain()
-
-        async with asyncio.TaskGroup() as tasks:
-            writer.write(head.encode())
-            sending = tasks.create_task(send())
-            answer = await reader.read()
-            await sending
-        writer.close()
-        return answer.decode()
-
     for _ in range(20):
-        answer = await refused()
+        answer = await answer_while_sending(port, head)
         assert answer.startswith("HTTP/1.1 413 ") and "request_too_large" in answer
 
 

@@ -5,12 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import pty
 import signal
-import sys
-import termios
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator
 from pathlib import Path
 from uuid import UUID
 
@@ -18,9 +14,9 @@ import pytest
 
 from infra.stack.layout import Layout
 from tests.eventually import eventually
-from tests.fakes.scripted_api import CONVERSATION, GENERATION, KEY, ScriptedApi
+from tests.fakes.scripted_api import CONVERSATION, GENERATION, ScriptedApi
+from tests.integration.chat_terminal import ROOT, command, on_terminal
 
-ROOT = Path(__file__).parents[2]
 SEND = f"/api/v1/conversations/{CONVERSATION}/messages"
 RESUME = f"/api/v1/generations/{GENERATION}/stream"
 CANCEL = f"/api/v1/generations/{GENERATION}/cancel"
@@ -37,10 +33,6 @@ def state(tmp_path: Path) -> Path:
 async def api() -> AsyncIterator[ScriptedApi]:
     async with ScriptedApi().running() as running:
         yield running
-
-
-def command(api: ScriptedApi, state: Path, *more: str) -> list[str]:
-    return [sys.executable, "-m", "infra.cli", "chat", "--url", api.url, "--key", KEY, "--state", str(state), *more]
 
 
 async def piped(api: ScriptedApi, state: Path, said: str, *more: str) -> tuple[int, str, str]:
@@ -163,75 +155,6 @@ async def test_conversations_are_listed_and_opened(api: ScriptedApi, state: Path
     ]
     assert len(err.splitlines()) == 3
     assert json.loads((state / "chat.json").read_text())["conversation_id"] == other
-
-
-class Terminal:
-    """A chat on a terminal of its own."""
-
-    def __init__(self, leader: int, process: asyncio.subprocess.Process) -> None:
-        self._leader = leader
-        self.process = process
-        self.text = ""
-        self._came = asyncio.Event()
-        asyncio.get_running_loop().add_reader(leader, self._read)
-
-    def _read(self) -> None:
-        try:
-            self.text += os.read(self._leader, 65536).decode(errors="replace")
-            self._came.set()
-        except OSError:
-            asyncio.get_running_loop().remove_reader(self._leader)
-
-    def type(self, keys: str) -> None:
-        os.write(self._leader, keys.encode())
-
-    async def shows(self, text: str) -> None:
-        """Returns in the moment the text is there, before the chat can have done anything else."""
-        try:
-            async with asyncio.timeout(20):
-                while text not in self.text:
-                    self._came.clear()
-                    await self._came.wait()
-        except TimeoutError:
-            pytest.fail(f"{text!r} was not shown: {self.text!r}")
-
-    async def leaves(self) -> int:
-        """The exit code of a chat that was told to leave."""
-        try:
-            return await asyncio.wait_for(self.process.wait(), 20)
-        except TimeoutError:
-            pytest.fail(f"the chat did not leave: {self.text!r}")
-
-
-@asynccontextmanager
-async def on_terminal(
-    api: ScriptedApi, state: Path, typed: str = "", env: Mapping[str, str] | None = None
-) -> AsyncIterator[Terminal]:
-    """A chat on a terminal, on which `typed` was typed before it began."""
-    leader, follower = pty.openpty()
-    os.write(leader, typed.encode())
-    before = termios.tcgetattr(follower)
-    process = await asyncio.create_subprocess_exec(
-        *command(api, state),
-        cwd=ROOT,
-        stdin=follower,
-        stdout=follower,
-        stderr=follower,
-        start_new_session=True,
-        env=env,
-    )
-    terminal = Terminal(leader, process)
-    try:
-        yield terminal
-        if process.returncode is not None:
-            assert termios.tcgetattr(follower) == before
-    finally:
-        asyncio.get_running_loop().remove_reader(leader)
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-        os.close(follower)
-        os.close(leader)
 
 
 async def test_on_a_terminal_an_answer_comes_with_its_cost_and_ctrl_d_leaves(api: ScriptedApi, state: Path) -> None:

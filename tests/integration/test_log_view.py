@@ -4,28 +4,26 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 import pytest_asyncio
 
 from infra.settings import Settings
-from tests.eventually import eventually
+from tests.integration.api_calls import CONVERSATIONS, begun
 from tests.integration.api_process import make_key, running_api
 from tests.integration.api_running import Running, whole_api
+from tests.integration.log_views import all_of, billed, looking, page, place, said, types
 from tests.integration.stream_workers import StreamProcess
-from tests.unit.api.sse_text import Event, events_of
+from tests.unit.api.sse_text import events_of
 from topics.catalogue import TOKEN_CHUNKS, catalogue
 from topics.cuts import format_cut, parse_cut
 
 pytestmark = [pytest.mark.stack, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
 
-CONVERSATIONS = "/api/v1/conversations"
 FAUST = {"conversation": "tests.integration.streams_probe.any_history", "metering": "infra.processes.metering"}
-WAIT_S = 60.0
 UNKNOWN = "0f6a2f0e-6d4e-5a55-9c0b-2b1f8a3f5c11"
 
 
@@ -43,60 +41,6 @@ async def running(servers: Settings, tmp_path_factory: pytest.TempPathFactory) -
         yield running
         statuses = [await asyncio.to_thread(process.stop) for process in processes]
         assert statuses == [0, 0]
-
-
-async def begun(client: httpx.AsyncClient, **body: Any) -> str:
-    answer = await client.post(CONVERSATIONS, json=body)
-    assert answer.status_code == 201, answer.text
-    return str(answer.json()["id"])
-
-
-async def said(client: httpx.AsyncClient, conversation: str, content: str) -> str:
-    """Says something, waits for the answer to be readable; returns its id."""
-    answer = await client.post(f"{CONVERSATIONS}/{conversation}/messages", json={"content": content})
-    assert answer.status_code == 200, answer.text
-    generation = str(events_of(answer.content)[0].json["messageId"])
-    headers = {"X-Verbatim-Position": f"{answer.headers['x-verbatim-position']},generation/{generation}"}
-    assert (await client.get(f"{CONVERSATIONS}/{conversation}", headers=headers)).status_code == 200
-    return generation
-
-
-async def page(client: httpx.AsyncClient, conversation: str, **params: Any) -> dict[str, Any]:
-    answer = await client.get(f"{CONVERSATIONS}/{conversation}/events", params=params)
-    assert answer.status_code == 200, answer.text
-    found: dict[str, Any] = answer.json()
-    return found
-
-
-async def all_of(client: httpx.AsyncClient, conversation: str, **params: Any) -> list[dict[str, Any]]:
-    """Every page, put together."""
-    one = await page(client, conversation, **params)
-    found: list[dict[str, Any]] = one["data"]
-    while one["nextBefore"] is not None:
-        one = await page(client, conversation, **params, before=one["nextBefore"])
-        found = one["data"] + found
-    return found
-
-
-async def billed(client: httpx.AsyncClient, conversation: str, turns: int) -> list[dict[str, Any]]:
-    """All events, once every turn is judged, queued and billed."""
-
-    async def whole() -> list[dict[str, Any]]:
-        found = await all_of(client, conversation)
-        counts = [types(found).count(name) for name in ("ModerationVerdict", "GenerationRequested", "UsageRecorded")]
-        assert counts == [turns] * 3
-        return found
-
-    found: list[dict[str, Any]] = await eventually(whole, WAIT_S)
-    return found
-
-
-def types(events: list[dict[str, Any]]) -> list[str]:
-    return [event["type"] for event in events]
-
-
-def place(event: dict[str, Any]) -> tuple[str, int, int]:
-    return event["topic"], event["partition"], event["offset"]
 
 
 async def test_a_turn_as_the_log_holds_it(running: Running) -> None:
@@ -177,45 +121,6 @@ async def test_a_running_answers_events_are_there(running: Running) -> None:
             await client.post(f"/api/v1/generations/{generation}/cancel")
         timeline = (await client.get(f"/api/v1/generations/{generation}/timeline")).json()
         assert [attempt["end"] for attempt in timeline["attempts"]] == ["cancelled"]
-
-
-class Look:
-    """A client that reads a conversation's event stream."""
-
-    def __init__(self) -> None:
-        self.body = b""
-
-    @property
-    def events(self) -> list[Event]:
-        return [event for event in events_of(self.body) if event.event == "log_event"]
-
-    @property
-    def last_id(self) -> str:
-        return str(events_of(self.body)[-1].id)
-
-    async def has(self, count: int) -> None:
-        there: bool = await eventually(lambda: len(self.events) >= count, WAIT_S)
-        assert there
-
-
-@asynccontextmanager
-async def looking(client: httpx.AsyncClient, conversation: str, after: str | None = None) -> AsyncIterator[Look]:
-    """For the length of the block; begun, when it begins."""
-    look = Look()
-    headers = {} if after is None else {"Last-Event-ID": after}
-    path = f"{CONVERSATIONS}/{conversation}/events/stream"
-
-    async def read(response: httpx.Response) -> None:
-        async for data in response.aiter_raw():
-            look.body += data
-
-    async with client.stream("GET", path, headers=headers) as response, asyncio.TaskGroup() as tasks:
-        assert response.status_code == 200, await response.aread()
-        task = tasks.create_task(read(response))
-        began: bool = await eventually(lambda: events_of(look.body) != [], WAIT_S)
-        assert began
-        yield look
-        task.cancel()
 
 
 async def test_a_stream_that_is_taken_up_elsewhere_loses_and_repeats_nothing(running: Running, tmp_path: Path) -> None:

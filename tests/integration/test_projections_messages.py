@@ -15,7 +15,7 @@ from projections.history import ProjectedContext
 from schemas.conversation import Attachment, ConversationDeleted, PromptSubmitted
 from schemas.envelope import Sealed
 from schemas.generation import Failure
-from tests.fakes.projection_logs import PRICE, envelope, outcome, prompt, regenerate, turn_of
+from tests.fakes.projection_records import PRICE, envelope, outcome, prompt, regenerate, turn_of
 from tests.integration.projected import Projected, name_of_its_own, projected_in
 
 pytestmark = [

@@ -12,7 +12,7 @@ from projections.cursors import BadCursor
 from schemas.account import ApiKeyCreated, ApiKeyRevoked, UserCreated
 from schemas.conversation import ConversationDeleted, ConversationRenamed
 from schemas.envelope import Position
-from tests.fakes.projection_logs import AT, DAY_US, envelope, outcome, prompt, rerated, started, turn_of, used
+from tests.fakes.projection_records import AT, DAY_US, envelope, outcome, prompt, rerated, started, turn_of, used
 from tests.integration.projected import Projected, name_of_its_own, projected_in
 
 pytestmark = [

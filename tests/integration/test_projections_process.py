@@ -22,7 +22,8 @@ from schemas.conversation import PromptSubmitted
 from schemas.envelope import Position
 from tests.eventually import eventually
 from tests.fakes.cassandra_rows import own_keyspace
-from tests.fakes.projection_logs import TOPICS, outcome, prompt, turn_of, used
+from tests.fakes.projection_logs import TOPICS
+from tests.fakes.projection_records import outcome, prompt, turn_of, used
 from topics.admin import create_topics
 from topics.catalogue import CONVERSATION_EVENTS, GENERATION_OUTCOMES, USAGE_RECORDS
 from topics.producer import LogProducer

@@ -20,7 +20,7 @@ from schemas.conversation import ConversationDeleted
 from tests.eventually import eventually
 from tests.fakes.cassandra_rows import own_keyspace
 from tests.fakes.older_tables import make_older
-from tests.fakes.projection_logs import envelope, outcome, prompt, turn_of
+from tests.fakes.projection_records import envelope, outcome, prompt, turn_of
 from tests.integration.projected import Projected, projected_in
 from topics.catalogue import CONVERSATION_EVENTS
 from topics.cuts import TopicPartition

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from playwright.async_api import BrowserContext, ConsoleMessage, Locator, Page, Request, expect
 
 IN_PAGE = Path(__file__).parent / "in_page"
-ANSWER_MS = 40_000
+ANSWER_MS = 100_000
 QUIET_S = 0.5
 # A page that was refused something says so in its console; nothing else does.
 WATCH = """

@@ -22,7 +22,7 @@ from tests.web.chat_page import WATCH, ChatPage, Complaints
 PICTURES = Path(__file__).parent / "pictures"
 WIDE: ViewportSize = {"width": 1280, "height": 800}
 PHONE: ViewportSize = {"width": 390, "height": 780}
-PATIENCE_MS = 15_000
+PATIENCE_MS = 45_000
 
 OpenChat = Callable[..., Awaitable[ChatPage]]
 

@@ -13,7 +13,7 @@ from playwright.async_api import expect
 from tests.web.chat_page import ChatPage, count_to
 from tests.web.conftest import PHONE, PICTURES, WIDE, OpenChat
 
-pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(300)]
 
 AXE = (Path(__file__).parent / "vendor" / "axe.min.js").read_text()
 RUN_AXE = "async () => (await axe.run()).violations"

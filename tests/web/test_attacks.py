@@ -9,7 +9,7 @@ from tests.web.attacks import ATTACKS, LEAK
 from tests.web.chat_page import ChatPage
 from tests.web.conftest import OpenChat
 
-pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(300)]
 
 
 WHOLE = "\n\n".join(ATTACKS.values())

@@ -11,7 +11,7 @@ from tests.eventually import eventually
 from tests.web.chat_page import ChatPage
 from tests.web.conftest import OpenChat
 
-pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(300)]
 
 
 async def edit(chat: ChatPage, prompt: Locator, text: str) -> None:

@@ -11,7 +11,7 @@ from playwright.async_api import Response, expect
 from tests.web.chat_page import ANSWER_MS, count_to, numbers_to
 from tests.web.conftest import OpenChat
 
-pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(300)]
 
 MARKDOWN = r"""Repeat: # A short tour
 

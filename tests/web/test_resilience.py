@@ -13,7 +13,7 @@ from tests.eventually import eventually
 from tests.web.chat_page import count_to, numbers_to
 from tests.web.conftest import OpenChat
 
-pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(300)]
 
 # Ten seconds of writing: time enough for a slow machine to load the page again meanwhile.
 LONG = 200

@@ -11,7 +11,7 @@ from tests.e2e.stack import Stack
 from tests.web.chat_page import count_to, numbers_to
 from tests.web.conftest import OpenChat
 
-pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(300)]
 
 
 def link_of(stack: Stack) -> str:

@@ -11,7 +11,7 @@ from tests.web.chat_page import ChatPage
 from tests.web.conftest import OpenChat
 from tests.web.edge_documents import DOCUMENTS, LONG, STEPS, STEPS_OF_LONG_ONES
 
-pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(300)]
 
 LONGEST_FRAME_MS = 350
 MAX_TIMES_ORDINARY = 10

@@ -18,7 +18,8 @@ from schemas import ids
 from schemas.conversation import PromptSubmitted
 from tests.eventually import eventually
 from tests.fakes.cassandra_rows import dump, own_keyspace
-from tests.fakes.projection_logs import TOPICS, outcome, prompt, turn_of, used
+from tests.fakes.projection_logs import TOPICS
+from tests.fakes.projection_records import outcome, prompt, turn_of, used
 from tests.fakes.row_store import Dump
 from tests.in_process import run_beside
 from topics.admin import create_topics

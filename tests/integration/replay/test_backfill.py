@@ -25,7 +25,7 @@ from schemas.usage import UsageRecorded, UsageRerated
 from streams.metering.reactor import usage_record
 from tests.eventually import eventually
 from tests.fakes.cassandra_rows import own_keyspace
-from tests.fakes.projection_logs import AT, DAY_US, outcome, prompt, turn_of
+from tests.fakes.projection_records import AT, DAY_US, outcome, prompt, turn_of
 from tests.integration.log_reading import read_all
 from tests.integration.replay.commands import Replay, agent_process
 from topics.admin import create_topics

@@ -23,7 +23,7 @@ from schemas.envelope import Position
 from schemas.generation import GenerationRequested
 from tests.eventually import eventually
 from tests.fakes.cassandra_rows import own_keyspace
-from tests.fakes.projection_logs import outcome, prompt, started, turn_of
+from tests.fakes.projection_records import outcome, prompt, started, turn_of
 from tests.golden.samples import samples
 from tests.integration.log_reading import read_all
 from tests.integration.replay.commands import Replay, agent_process

@@ -11,7 +11,7 @@ from projections import migrate
 from projections.versions import read_pointers
 from schemas.conversation import FeedbackGiven, PromptSubmitted
 from tests.eventually import eventually
-from tests.fakes.projection_logs import envelope
+from tests.fakes.projection_records import envelope
 from tests.integration.replay.ground import Ground, ground_in
 from tests.integration.replay.live_projector import projecting
 from topics.catalogue import CONVERSATION_EVENTS

@@ -16,7 +16,7 @@ from projections.registry import PROJECTIONS
 from projections.versions import MEMORY_S, read_pointers, read_versions
 from schemas.conversation import ConversationDeleted, ConversationRenamed, PromptSubmitted
 from tests.eventually import eventually
-from tests.fakes.projection_logs import envelope
+from tests.fakes.projection_records import envelope
 from tests.integration.replay.ground import Ground, ended, ground_in
 from tests.integration.replay.live_projector import projecting
 from topics.catalogue import CONVERSATION_EVENTS

@@ -29,7 +29,8 @@ from schemas.conversation import ConversationDeleted, ConversationRenamed, Promp
 from schemas.envelope import Position
 from tests.eventually import eventually
 from tests.fakes.cassandra_rows import own_keyspace
-from tests.fakes.projection_logs import TOPICS, envelope, outcome, prompt, turn_of, used
+from tests.fakes.projection_logs import TOPICS
+from tests.fakes.projection_records import envelope, outcome, prompt, turn_of, used
 from tests.integration.replay.commands import Replay
 from tests.integration.replay.live_projector import projecting
 from topics.admin import create_topics

@@ -12,7 +12,7 @@ from infra.ids import draw_attempt_id
 from schemas import ids
 from schemas.registry import registered_schemas
 from tests.eventually import eventually
-from tests.fakes.projection_logs import started
+from tests.fakes.projection_records import started
 from tests.integration.replay.commands import agent_process
 from tests.integration.replay.test_dlq import Ground, ground
 from topics.catalogue import CONVERSATION_EVENTS

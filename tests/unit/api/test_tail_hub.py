@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import struct
-from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -13,37 +10,15 @@ from hypothesis import strategies as st
 
 import api.streaming.feed
 import api.streaming.tail_hub
-from api.http.errors import Overloaded, as_api_error
+from api.http.errors import Overloaded
 from api.streaming.feed import Feed
 from api.streaming.sources import text_of
-from api.streaming.tail_hub import TailHub
-from infra.exits import newer_note
-from infra.lifesign import LIFESIGN_VARIABLE
-from schemas.codec import NewerRecord
-from schemas.envelope import Position, Sealed
-from schemas.generation import TokenChunk
-from schemas.registry import registered_schemas
-from tests.unit.api.memory_log import TOPICS, Attempt, MemoryLog, MemoryRecord
+from schemas.envelope import Position
+from tests.unit.api.hubs import ARGS, Counter, KnownPartitions, SlowLog, hub_on
+from tests.unit.api.memory_log import Attempt, MemoryLog, MemoryRecord
 from tests.unit.api.turns import TURN
 from topics.catalogue import TOKEN_CHUNKS
 from topics.errors import LogUnavailable
-from topics.generation_fold import GenerationFold
-
-ARGS = (TURN.generation_id, TURN.conversation_id, TURN.user_id)
-
-
-def hub_on(log: MemoryLog) -> TailHub:
-    hub = TailHub(TOPICS, log)
-    log.tail(TOKEN_CHUNKS, hub.on_batch)
-    return hub
-
-
-class Counter:
-    def __init__(self) -> None:
-        self.woken = 0
-
-    def wake(self) -> None:
-        self.woken += 1
 
 
 async def test_one_feed_serves_all_readers_of_a_generation() -> None:
@@ -113,23 +88,6 @@ def test_a_late_joiner_has_what_the_first_reader_has(deltas: list[str], data: st
     asyncio.run(run())
 
 
-class SlowLog(MemoryLog):
-    """Looking back takes until `go`; meanwhile records come in."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.go = asyncio.Event()
-        self.scans = 0
-        self.fails = False
-
-    async def fold(self, conversation_id: str, generation_id: str, tail: Position, stop: int) -> GenerationFold:
-        self.scans += 1
-        await self.go.wait()
-        if self.fails:
-            raise LogUnavailable("away")
-        return await super().fold(conversation_id, generation_id, tail, stop)
-
-
 async def test_records_that_come_while_the_log_is_read_are_kept_in_order() -> None:
     log = SlowLog()
     hub = hub_on(log)
@@ -189,15 +147,6 @@ async def test_a_tail_in_a_partition_that_is_not_read_here_keeps_nobody_waiting(
     assert isinstance(feed.lost, LogUnavailable)
 
 
-class KnownPartitions(MemoryLog):
-    """As a tail, it knows no partition but those it was begun with."""
-
-    def position(self, partition: int) -> int:
-        if partition >= TOPICS[TOKEN_CHUNKS].partitions:
-            raise KeyError(partition)
-        return super().position(partition)
-
-
 async def test_a_zombie_never_shows() -> None:
     log = MemoryLog()
     feed: Feed = hub_on(log).open(*ARGS)
@@ -248,108 +197,6 @@ async def test_more_than_can_be_held_back_is_told_as_that(monkeypatch: pytest.Mo
         log.go.set()
     await filling
     assert isinstance(feed.lost, Overloaded)
-
-
-SEALED = TokenChunk(TURN.generation_id, "a1", 1, 1, 1, Sealed("key", b"n", b"?"))
-NEWER = struct.pack(">bI", 0, max(registered_schemas()) + 1) + b"?"
-
-
-def chunk_of(log: MemoryLog, record: TokenChunk) -> None:
-    log.append(TOKEN_CHUNKS, TURN.conversation_id, record)
-
-
-async def test_a_sealed_chunk_does_not_count_and_holds_up_its_own_feed_alone() -> None:
-    log = MemoryLog()
-    hub = hub_on(log)
-    other_turn = replace(TURN, generation_id="another")
-    feed, other = hub.open(*ARGS), hub.open("another", TURN.conversation_id, TURN.user_id)
-    Attempt(log, TURN).start()
-    reader = Attempt(log, other_turn).start()
-    chunk_of(log, SEALED)
-    reader.chunk("b").end()
-    assert (text_of(feed), feed.lost, feed.ending) == ("", None, None)
-    assert (text_of(other), other.lost, other.ending is not None) == ("b", None, True)
-
-
-@pytest.mark.parametrize("held", [False, True])
-async def test_a_look_back_over_sealed_content_holds_the_feed_not_for_ever(held: bool) -> None:
-    log = SlowLog()
-    hub = hub_on(log)
-    attempt = Attempt(log, TURN).start()
-    if not held:
-        chunk_of(log, SEALED)
-    feed = hub.open(*ARGS)
-    filling = asyncio.gather(hub.refill(feed, TURN.tail), hub.refill(feed, TURN.tail))
-    await asyncio.sleep(0)
-    if held:
-        chunk_of(log, SEALED)
-    log.go.set()
-    await filling
-    attempt.chunk("plain")
-    assert (text_of(feed), feed.lost) == ("plain", None)
-    hub.close(feed)
-    assert len(hub) == 0
-
-
-async def test_whatever_a_record_does_to_one_feed_the_others_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    log = MemoryLog()
-    hub = hub_on(log)
-    feed, other = hub.open(*ARGS), hub.open("another", TURN.conversation_id, TURN.user_id)
-    first = Attempt(log, TURN).start()
-    second = Attempt(log, replace(TURN, generation_id="another")).start()
-
-    def piece(delta: str) -> bytes:
-        if delta == "bad":
-            raise OverflowError
-        return delta.encode()
-
-    monkeypatch.setattr(api.streaming.feed, "piece", piece)
-    first.chunk("bad")
-    second.chunk("good")
-    assert isinstance(feed.lost, OverflowError)
-    assert (other.pieces, other.lost) == ([b"good"], None)
-
-
-async def test_a_newer_record_of_a_running_answer_is_never_passed_over(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setenv(LIFESIGN_VARIABLE, str(tmp_path / "api.sign"))
-    log = MemoryLog()
-    hub = TailHub(TOPICS, log)
-    feed, other, counter = hub.open(*ARGS), hub.open("another", "conversation", TURN.user_id), Counter()
-    feed.listen(counter)
-    Attempt(log, replace(TURN, generation_id="another", conversation_id="conversation")).start().chunk("b")
-    records = [record for records in log.partitions.values() for record in records]
-    newer = MemoryRecord((TOKEN_CHUNKS, 0, 99), TURN.conversation_id.encode(), NEWER)
-    with pytest.raises(NewerRecord, match="upgrade"):
-        hub.on_batch([newer, *records])
-    assert isinstance(feed.lost, NewerRecord)
-    assert counter.woken == 1
-    assert (text_of(other), other.lost) == ("b", None)
-    answer = as_api_error(feed.lost)
-    assert (answer.status, answer.code) == (503, "newer_record")
-    assert newer_note(tmp_path / "api.sign").read_text().startswith(f"{TOKEN_CHUNKS}:0@99: ")
-
-
-async def test_a_newer_record_that_concerns_nobody_here_ends_nothing() -> None:
-    log = MemoryLog()
-    hub = hub_on(log)
-    log.fire(TOKEN_CHUNKS, TURN.conversation_id, NEWER)
-    feed = hub.open(*ARGS)
-    Attempt(log, TURN).start().end()
-    log.fire(TOKEN_CHUNKS, TURN.conversation_id, NEWER)
-    assert (feed.lost, feed.ending is not None) == (None, True)
-
-
-async def test_a_look_back_over_a_newer_record_ends_its_feed() -> None:
-    log = MemoryLog()
-    hub = hub_on(log)
-    Attempt(log, TURN).start()
-    log.fire(TOKEN_CHUNKS, TURN.conversation_id, NEWER)
-    feed = hub.open(*ARGS)
-    with pytest.raises(NewerRecord):
-        await hub.refill(feed, TURN.tail)
-    assert isinstance(feed.lost, NewerRecord)
 
 
 async def test_a_feed_that_was_lost_is_taken_up_by_the_next() -> None:

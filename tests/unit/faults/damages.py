@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 from schemas.conversation import PromptSubmitted
 from schemas.envelope import Position
-from schemas.generation import AttemptEnded, GenerationRequested, TokenChunk
+from schemas.generation import AttemptEnded, TokenChunk
 from schemas.outcome import GenerationCompleted
 from schemas.usage import UsageRecorded
 from tests.faults.evidence import (
@@ -18,19 +16,27 @@ from tests.faults.evidence import (
     Frame,
     GaveUp,
     Intent,
-    LogRecord,
     Refused,
     Transcript,
 )
-from tests.unit.faults.damaging import drop, edit, frame_at, of, reframe
-from tests.unit.faults.good_run import Run, good_run, letter
-from topics.catalogue import DEAD_LETTERS, GENERATION_OUTCOMES, USAGE_RECORDS
-
-FIRST, SECOND, ALONE = (
-    entry.generation_id for entry in good_run().journal if isinstance(entry, Acked)
-)  # "first", "second" and "alone" of the good run
-
-Damage = Callable[[Run], None]
+from tests.unit.faults.damaged_rows import (
+    a_prompt_that_forgets_the_answer,
+    an_own_conversation_not_found,
+    billed_other_tokens,
+    context_without_the_parent,
+    doubled_usage,
+    missing_stored_answer,
+    missing_stored_prompt,
+    missing_usage,
+    stored_as_cancelled,
+    stored_as_running,
+    stored_text_differs,
+    stored_with_another_cost,
+    usage_of_the_last_attempt_alone,
+)
+from tests.unit.faults.damaging import ALONE, FIRST, SECOND, Damage, drop, edit, frame_at, of, reframe
+from tests.unit.faults.good_run import Run, letter
+from topics.catalogue import DEAD_LETTERS, GENERATION_OUTCOMES
 
 
 def lost_terminal(run: Run) -> None:
@@ -133,70 +139,6 @@ def transcript_differs(run: Run) -> None:
 
 def another_end_shown(run: Run) -> None:
     reframe(run, "first/second", 7, data=json.dumps({"finishReason": "length"}))
-
-
-def missing_stored_answer(run: Run) -> None:
-    run.stored[:] = [message for message in run.stored if message.message_id != FIRST]
-
-
-def missing_stored_prompt(run: Run) -> None:
-    run.stored[:] = [message for message in run.stored if message.role != "user"]
-
-
-def _restore(run: Run, **changes: Any) -> None:
-    run.stored[:] = [replace(message, **changes) if message.message_id == FIRST else message for message in run.stored]
-
-
-def stored_text_differs(run: Run) -> None:
-    _restore(run, content="FIRST:1")
-
-
-def stored_as_running(run: Run) -> None:
-    _restore(run, status="running", content="", finish_reason=None)
-
-
-def stored_as_cancelled(run: Run) -> None:
-    _restore(run, status="cancelled", finish_reason="cancelled")
-
-
-def stored_with_another_cost(run: Run) -> None:
-    _restore(run, cost_micros=1)
-
-
-def context_without_the_parent(run: Run) -> None:
-    edit(run, lambda entry: replace(entry.record, messages=entry.record.messages[1:]), of(SECOND, GenerationRequested))
-
-
-def a_prompt_that_forgets_the_answer(run: Run) -> None:
-    edit(
-        run,
-        lambda entry: replace(entry.record, parent_message_id=None),
-        lambda entry: isinstance(entry.record, PromptSubmitted) and entry.record.generation_id == SECOND,
-    )
-
-
-def an_own_conversation_not_found(run: Run) -> None:
-    run.journal += [Intent("fourth", "c", "FOURTH", 3, "body"), Refused("fourth", 404, "not_found")]
-
-
-def missing_usage(run: Run) -> None:
-    drop(run, of(FIRST, UsageRecorded))
-
-
-def doubled_usage(run: Run) -> None:
-    bill = next(entry.record for entry in run.log if of(FIRST, UsageRecorded)(entry))
-    run.append(USAGE_RECORDS, replace(bill, envelope=replace(bill.envelope, event_id="drawn anew")))
-
-
-def usage_of_the_last_attempt_alone(run: Run) -> None:
-    def less(entry: LogRecord) -> Any:
-        return replace(entry.record, usage=replace(entry.record.usage, completion_tokens=3))
-
-    edit(run, less, of(FIRST, AttemptEnded))
-
-
-def billed_other_tokens(run: Run) -> None:
-    edit(run, lambda entry: replace(entry.record, cost_micros=1), of(FIRST, UsageRecorded))
 
 
 def chunk_after_terminal(run: Run) -> None:

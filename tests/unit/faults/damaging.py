@@ -6,8 +6,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from tests.faults.evidence import Frame, LogRecord
-from tests.unit.faults.good_run import Run
+from tests.faults.evidence import Acked, Frame, LogRecord
+from tests.unit.faults.good_run import Run, good_run
+
+FIRST, SECOND, ALONE = (
+    entry.generation_id for entry in good_run().journal if isinstance(entry, Acked)
+)  # "first", "second" and "alone" of the good run
+
+Damage = Callable[[Run], None]
 
 
 def edit(run: Run, change: Callable[[LogRecord], Any], found: Callable[[LogRecord], bool]) -> None:

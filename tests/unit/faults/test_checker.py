@@ -23,8 +23,8 @@ from tests.faults.evidence import (
     StoredMessage,
 )
 from tests.faults.rules_log import FIRST_CHUNK_AFTER_CANCEL_S
-from tests.unit.faults.damages import FIRST, PLANTED, SECOND, Damage, lost_command, lost_terminal
-from tests.unit.faults.damaging import edit, of
+from tests.unit.faults.damages import PLANTED, lost_command, lost_terminal
+from tests.unit.faults.damaging import FIRST, SECOND, Damage, edit, of
 from tests.unit.faults.good_run import Run, good_run
 from topics.catalogue import GENERATION_OUTCOMES, TOKEN_CHUNKS
 from topics.generation_fold import GenerationFold

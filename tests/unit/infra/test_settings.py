@@ -111,6 +111,34 @@ def test_a_prefix_names_everything_that_is_shared() -> None:
     assert settings.redis.key("verbatim:rate:") == "blue:verbatim:rate:"
 
 
+SERVERS = """
+[kafka]
+bootstrap = "kafka:9092"
+[cassandra]
+contact_points = ["cassandra"]
+[redis]
+url = "redis://redis:6379/0"
+"""
+
+
+@pytest.mark.parametrize("said", ["in the file", "in the environment", "in both"])
+def test_on_servers_of_others_a_prefix_names_everything_too(said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if said != "in the environment":
+        Path("verbatim.toml").write_text(SERVERS)
+    if said != "in the file":
+        monkeypatch.setenv("VERBATIM_KAFKA__BOOTSTRAP", "kafka:9092")
+        monkeypatch.setenv("VERBATIM_CASSANDRA__PORT", "9043")
+        monkeypatch.setenv("VERBATIM_REDIS__URL", "redis://redis:6379/0")
+    monkeypatch.setenv("VERBATIM_INSTALLATION__PREFIX", "blue")
+    settings = load()
+    assert settings.kafka.bootstrap == "kafka:9092"
+    assert (settings.kafka.prefix, settings.cassandra.keyspace, settings.redis.prefix) == (
+        "blue",
+        "blue_verbatim",
+        "blue",
+    )
+
+
 def test_without_a_prefix_every_name_is_as_it_was() -> None:
     settings = load()
     assert "verbatim.prefix" not in settings.kafka.client_properties()

@@ -18,18 +18,8 @@ from projections.usage.fold import month_of
 from schemas.envelope import Position
 from schemas.outcome import GenerationCancelled, GenerationCompleted, GenerationFailed, GenerationRefused
 from schemas.usage import UsageRecorded
-from tests.fakes.projection_logs import (
-    AT,
-    LogBuilder,
-    Placed,
-    computed,
-    logs,
-    outcome,
-    prompt,
-    started,
-    turn_of,
-    used,
-)
+from tests.fakes.projection_logs import LogBuilder, Placed, logs
+from tests.fakes.projection_records import AT, computed, outcome, prompt, started, turn_of, used
 from tests.fakes.row_store import Dump, MemoryRowStore
 from tests.record_strategies import records
 

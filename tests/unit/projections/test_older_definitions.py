@@ -17,7 +17,8 @@ from projections.usage.queries import _row
 from schemas.codec import set_write_level, write_level
 from schemas.envelope import Position
 from schemas.price import Usage
-from tests.fakes.projection_logs import Placed, logs, outcome, prompt, turn_of
+from tests.fakes.projection_logs import Placed, logs
+from tests.fakes.projection_records import outcome, prompt, turn_of
 
 AT = Position(0, 0, 7)
 OLDER = [p for p in DEFINITIONS if p.definition < newest(p.name).definition]

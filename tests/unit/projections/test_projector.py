@@ -1,20 +1,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
 
 import pytest
-from cassandra import InvalidRequest, Unauthorized
 
 import projections.projector as module
-from infra.cassandra.errors import StoreRefused, StoreUnavailable, ValueRefused
-from infra.cassandra.refusals import translate
+from infra.cassandra.errors import StoreRefused, StoreUnavailable
 from infra.runtime.retrying import Retrying
-from projections.projector import Projector
-from projections.registry import PROJECTED, PROJECTIONS, RECORDS, Projection, folded, newest
+from projections.registry import PROJECTED, RECORDS, folded, newest
 from projections.rows import Put, RowChange, Unprojectable
 from projections.versions import MEMORY_S
 from projections.watermarks import WATERMARKS, LogPlace
@@ -22,47 +17,9 @@ from schemas.codec import NewerRecord
 from schemas.conversation import Attachment
 from schemas.envelope import Position
 from tests.eventually import eventually
-from tests.fakes.projection_logs import prompt
-from tests.fakes.row_store import MemoryRowStore
-from topics.catalogue import CONVERSATION_EVENTS, USAGE_RECORDS, catalogue
-
-
-class GatedWriter:
-    """Writes into memory once the gate is open; fails as often as it is told."""
-
-    def __init__(self) -> None:
-        self.store = MemoryRowStore()
-        self.gate = asyncio.Event()
-        self.gate.set()
-        self.failures: list[Exception] = []
-        self.writes: list[list[RowChange]] = []
-
-    async def write(self, changes: Iterable[tuple[int, RowChange]]) -> None:
-        taken = list(changes)
-        await self.gate.wait()
-        if self.failures:
-            raise self.failures.pop(0)
-        self.writes.append([change for _, change in taken])
-        await self.store.write(taken)
-
-    @property
-    def watermarks(self) -> list[int]:
-        """Next offsets of conversation-events, in the order they were written."""
-        rows = [c for write in self.writes for c in write if c.table is WATERMARKS and c.key[1] == "conversations"]
-        return [row.cells["next"] for row in rows if hasattr(row, "cells")]
-
-
-@asynccontextmanager
-async def running(writer: GatedWriter) -> AsyncIterator[Projector]:
-    projector = Projector(writer, PROJECTIONS, catalogue())
-    async with asyncio.TaskGroup() as group:
-        group.create_task(projector.run())
-        yield projector
-        projector.close()
-
-
-def place(offset: int) -> LogPlace:
-    return LogPlace(CONVERSATION_EVENTS, 0, offset)
+from tests.fakes.projection_records import prompt
+from tests.unit.projections.gated import ONE, TWO, ChoosyWriter, GatedWriter, Versions, following, place, running
+from topics.catalogue import USAGE_RECORDS
 
 
 async def test_a_record_is_done_when_its_rows_and_then_its_watermark_are_written() -> None:
@@ -165,34 +122,6 @@ async def test_closing_writes_what_is_there() -> None:
     assert writer.watermarks[-1] == 5
 
 
-class Versions:
-    """The versions that are to be written, as they are asked for."""
-
-    def __init__(self, *found: Projection) -> None:
-        self.found = found
-        self.asked = 0
-        self.failures: list[Exception] = []
-
-    async def __call__(self) -> tuple[Projection, ...]:
-        self.asked += 1
-        if self.failures:
-            raise self.failures.pop(0)
-        return self.found
-
-
-ONE = newest("conversations")
-TWO = ONE.at(2)
-
-
-@asynccontextmanager
-async def following(writer: GatedWriter, versions: Versions) -> AsyncIterator[Projector]:
-    projector = Projector(writer, (ONE,), catalogue(), versions)
-    async with asyncio.TaskGroup() as group:
-        group.create_task(projector.run())
-        yield projector
-        projector.close()
-
-
 async def test_a_new_version_is_written_from_a_second_after_it_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
     now_s = 100.0
     monkeypatch.setattr(module, "monotonic_s", lambda: now_s)
@@ -246,16 +175,6 @@ async def test_nothing_is_folded_while_nobody_says_which_versions_there_are(monk
     assert set(writer.store.rows()["conversations_v2"]) == {("a",)}
 
 
-class ChoosyWriter(GatedWriter):
-    """Takes nothing that concerns the conversation "bad"."""
-
-    async def write(self, changes: Iterable[tuple[int, RowChange]]) -> None:
-        taken = list(changes)
-        if any("bad" in change.key for _, change in taken):
-            raise ValueRefused("Cassandra refused a statement: too large")
-        await super().write(taken)
-
-
 async def test_a_record_whose_values_the_store_refuses_holds_up_no_other() -> None:
     writer = ChoosyWriter()
     done: list[int] = []
@@ -306,26 +225,6 @@ async def test_attachments_that_no_cell_can_hold_make_the_record_unprojectable()
     attachments = (Attachment("f", "\0" * 200_000, "text/plain", 1, "s"),)
     _, refused = folded((newest("messages"),), replace(prompt("c", "key"), attachments=attachments), Position(0, 0, 0))
     assert refused is not None and "attachments" in str(refused)
-
-
-@pytest.mark.parametrize(
-    ("error", "kind"),
-    [
-        (InvalidRequest("Mutation of 17.000MiB is too large for the maximum size of 16.000MiB"), ValueRefused),
-        (InvalidRequest("Key may not be empty"), ValueRefused),
-        (TypeError("secret"), ValueRefused),
-        (ValueError("secret"), ValueRefused),
-        (InvalidRequest("unconfigured table messages_v2"), StoreRefused),
-        (InvalidRequest("Undefined column name answer"), StoreRefused),
-        (InvalidRequest("Keyspace 'verbatim' does not exist"), StoreRefused),
-        (Unauthorized("User ada has no MODIFY permission"), StoreRefused),
-    ],
-)
-def test_what_the_store_refuses_for_its_values_is_told_from_what_an_operator_must_mend(
-    error: Exception, kind: type[StoreRefused]
-) -> None:
-    translated = translate(error, "here")
-    assert type(translated) is kind and "secret" not in str(translated)
 
 
 def test_the_projector_reads_all_that_its_topics_take() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from projections.reading import Tables
 from projections.usage.queries import usage
 from schemas.usage import EmbeddingsComputed
-from tests.fakes.projection_logs import AT, computed
+from tests.fakes.projection_records import AT, computed
 
 SECOND_US = 1_000_000
 

@@ -19,7 +19,7 @@ from streams.backfill.backfill_log import BackfillLog, read_backfill_log
 from streams.backfill.processors import REPRICE, repricing_of, repricing_text
 from streams.backfill.reactor import Left, Repricing, Unprocessable, reprice
 from streams.backfill.running import MAX_REASONS, begin, run
-from tests.fakes.projection_logs import PRICE, outcome, prompt, turn_of
+from tests.fakes.projection_records import PRICE, outcome, prompt, turn_of
 from topics.catalogue import GENERATION_OUTCOMES, SHADOW_LOG, SHADOW_RECORDS, catalogue
 from topics.cuts import Cut
 from topics.log import RawRecord

@@ -15,7 +15,7 @@ from schemas.envelope import Envelope, Position
 from schemas.price import Usage
 from schemas.usage import UsageRecorded, UsageRerated
 from streams.backfill.comparing import Comparison, Sum, month_of, read_on
-from tests.fakes.projection_logs import computed
+from tests.fakes.projection_records import computed
 from topics.catalogue import USAGE_RECORDS
 from topics.cuts import Cut
 from topics.log import RawRecord

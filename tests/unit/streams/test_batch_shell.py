@@ -96,16 +96,16 @@ class Ground:
         self.clock = clock
         self.sink = Sink()
         self.shell = BatchShell(self.sink, {}, USAGE_RECORDS, "sink", None, ConsumerMetrics("test.sink"))
-        self.sign = self.shell.sign = Sign()  # type: ignore[assignment]
+        self.sign = self.shell.sign = Sign()  # type: ignore[assignment]  # it has what a shell asks of one
         self.shell.reader.begin()
 
     @property
     def consumer(self) -> Consumer:
-        return self.shell.reader.consumer  # type: ignore[return-value]
+        return self.shell.reader.consumer  # type: ignore[return-value]  # the fake that it was given
 
     def handle(self, *places: tuple[int, int]) -> None:
         messages = [MemoryMessage((USAGE_RECORDS, partition, offset), b"k", b"v", 1) for partition, offset in places]
-        self.shell.handle(messages)  # type: ignore[arg-type]
+        self.shell.handle(messages)  # type: ignore[arg-type]  # they have what it reads of one
 
 
 @pytest.fixture
@@ -155,7 +155,9 @@ def test_what_stands_before_the_record_that_ends_it_is_done(ground: Ground, erro
     with pytest.raises(type(error)):
         ground.handle((0, 5), (0, 6), (0, 7))
     assert ground.sink.told == ["take 0@5", "look", "settle"]
-    ground.shell.end()
+    ground.shell.on_failed(ValueError("a bug"))
+    assert ground.consumer.commits == []
+    ground.shell.on_failed(error)
     assert ground.sink.told[3:] == ["flush", "look", "flush", "commit"]
     assert ground.consumer.commits == [{0: 6}]
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,72 +11,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from infra.moderation.policy import Policy, Rule
-from infra.moderation.policy_file import load_policy
 from schemas.codec import NewerRecord, encode
 from schemas.conversation import ChatMessage, ConversationDeleted, Sampling
 from schemas.envelope import Envelope, plain
-from schemas.generation import GenerationEnded, GenerationRequested
+from schemas.generation import GenerationEnded
 from schemas.moderation import ModerationVerdict
-from schemas.price import Price
 from schemas.turns import Command, turn_of
 from streams.conversation.context import assemble
 from streams.conversation.ports import Context, NoHistory
-from streams.conversation.reactor import End, Job, Verdict, characters, react, react_to_deletion
+from streams.conversation.reactor import characters, react, react_to_deletion
 from tests.records import CAUSE, NOW_US, prompt, regenerate, stateless
-from topics.catalogue import CONTROL, MODERATION_VERDICTS, TOKEN_CHUNKS, jobs_topic
-
-POLICY = load_policy()
-PRICE = Price("v", "USD", 1, 1, 1)
-NOTHING = NoHistory()
-
-
-class Words:
-    """Counts words; a prompt's frame is 2 tokens, a message's 1."""
-
-    frame = 2
-
-    def count_message(self, message: ChatMessage) -> int:
-        return 1 + len(plain(message.content).split())
-
-    def count_messages(self, messages: Sequence[ChatMessage]) -> int:
-        return self.frame + sum(map(self.count_message, messages))
-
-
-@dataclass(frozen=True)
-class Limits:
-    first_token_s: float = 30.0
-    inter_token_s: float = 20.0
-
-
-@dataclass(frozen=True)
-class SmallModel:
-    id: str = "model"
-    pool: str = "default"
-    context_tokens: int = 100
-    price: Price = PRICE
-    system_prompt: str | None = None
-    deadlines: Limits = Limits()
-
-    def sampling(self, asked: Sampling) -> Sampling:
-        return replace(asked, max_tokens=min(asked.max_tokens or 40, 40))
-
-
-def follow(
-    command: Command, context: Context | None = NOTHING, model: Any = SmallModel(), policy: Policy = POLICY
-) -> tuple[Verdict, Job | End]:
-    return react(command, turn_of(command, CAUSE, PRICE), context, model, Words(), policy, maybe_repeat=False)
-
-
-def job_of(outs: tuple[Verdict, Job | End]) -> GenerationRequested:
-    assert outs[0].topic == MODERATION_VERDICTS
-    assert isinstance(outs[1].record, GenerationRequested)
-    return outs[1].record
-
-
-def end_of(outs: tuple[Verdict, Job | End]) -> GenerationEnded:
-    assert [out.topic for out in outs] == [MODERATION_VERDICTS, TOKEN_CHUNKS]
-    assert isinstance(outs[1].record, GenerationEnded)
-    return outs[1].record
+from tests.unit.streams.conversing import NOTHING, POLICY, PRICE, SmallModel, Words, end_of, follow, job_of
+from topics.catalogue import CONTROL, TOKEN_CHUNKS, jobs_topic
 
 
 @pytest.mark.parametrize(("told", "tokens"), [(40, 43), (0, 7), (-1, 7), (2**31, 7), (2**62, 7)])

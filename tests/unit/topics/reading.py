@@ -66,6 +66,11 @@ class Noted:
         for _ in range(count):
             self.reader.turn()
 
+    def has_read(self) -> bool:
+        """Whether it has read anything after one more turn."""
+        self.reader.turn()
+        return bool(self.read)
+
     def committed(self, place: Place) -> int | None:
         return self.broker.committed(GROUP, place)
 
@@ -88,3 +93,6 @@ class Noted:
     def on_stopping(self) -> None:
         self.told.append("stopping")
         self.reader.commits.want(self.wants)
+
+    def on_failed(self, error: Exception) -> None:
+        self.told.append(f"failed: {error}")

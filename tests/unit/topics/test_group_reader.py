@@ -56,7 +56,7 @@ def test_what_a_listener_raises_ends_the_reading_and_closes() -> None:
     noted.error = FatalLogError("no more")
     with pytest.raises(FatalLogError, match="no more"):
         noted.run()
-    assert noted.consumer.closed and "stopping" not in noted.told
+    assert noted.told == ["assigned [0, 1]", "failed: no more", "revoked [0, 1]"] and noted.consumer.closed
     with pytest.raises(NoMoreOrders):
         noted.reader.orders.add(lambda: 1).result(0)
 

@@ -215,18 +215,18 @@ async def test_lost_partitions_are_told_and_come_again() -> None:
         await eventually(lambda: len(user.read) == 8)
 
 
-async def test_what_ends_the_thread_is_told_and_later_orders_are_refused() -> None:
+async def test_what_ends_the_thread_is_told_and_later_orders_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     user = User(memory_log())
 
     def broken(wait_s: float) -> None:
         raise FatalLogError("beyond repair")
 
-    user.consumer.poll = broken  # type: ignore[method-assign]
+    monkeypatch.setattr(user.consumer, "poll", broken)
     async with started(user):
         for _ in range(2):
             with pytest.raises(FatalLogError, match="beyond repair"):
                 await user.reader.failed()
-        assert user.consumer.closed
+        await eventually(lambda: user.consumer.closed)
         with pytest.raises(LogUnavailable, match="has ended"):
             await user.reader.order(lambda: 1)
 

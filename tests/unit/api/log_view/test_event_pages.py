@@ -19,6 +19,7 @@ from schemas.price import Usage
 from schemas.registry import registered_schemas
 from schemas.usage import UsageRecorded
 from tests.unit.api.log_view.logged import NOWHERE, verdict
+from tests.unit.api.log_view.pages import all_of, asked, page, place, types
 from tests.unit.api.memory_log import AT, TOPICS, MemoryRecord
 from tests.unit.api.test_conversations import PATH, begun, said
 from tests.unit.api.world import World, saying
@@ -28,38 +29,6 @@ from topics.errors import LogUnavailable, OutOfRange
 
 OF_A_TURN = ["PromptSubmitted", "AttemptStarted", "TokenChunk", "TokenChunk", "AttemptEnded", "GenerationCompleted"]
 UNKNOWN = "0f6a2f0e-6d4e-5a55-9c0b-2b1f8a3f5c11"
-
-
-async def asked(client: httpx.AsyncClient, conversation: str, **params: Any) -> httpx.Response:
-    return await client.get(f"{PATH}/{conversation}/events", params=params)
-
-
-async def page(client: httpx.AsyncClient, conversation: str, **params: Any) -> dict[str, Any]:
-    answer = await asked(client, conversation, **params)
-    assert answer.status_code == 200, answer.text
-    found: dict[str, Any] = answer.json()
-    return found
-
-
-async def all_of(client: httpx.AsyncClient, conversation: str, **params: Any) -> list[dict[str, Any]]:
-    """Every page, put together."""
-    found: list[dict[str, Any]] = []
-    before: dict[str, Any] = {}
-    for _ in range(200):
-        one = await page(client, conversation, **params, **before)
-        found = one["data"] + found
-        if one["nextBefore"] is None:
-            return found
-        before = {"before": one["nextBefore"]}
-    raise AssertionError("the pages do not end")
-
-
-def types(events: list[dict[str, Any]]) -> list[str]:
-    return [event["type"] for event in events]
-
-
-def place(event: dict[str, Any]) -> tuple[str, int, int]:
-    return event["topic"], event["partition"], event["offset"]
 
 
 async def test_a_conversation_as_the_log_holds_it(alice: httpx.AsyncClient) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -52,3 +54,18 @@ def test_a_broker_that_does_not_answer_is_one_line(monkeypatch: pytest.MonkeyPat
     wanted: Any = SimpleNamespace(role="worker", model="verbatim-local")
     with pytest.raises(UserError, match="the broker does not answer"):
         demo._upgrade(wanted, tmp_path, False, Screen(Console(), quiet=True), False)
+
+
+def test_a_stack_of_the_demos_own_is_reached_as_its_own_file_says(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    @contextmanager
+    def own_stack() -> Iterator[Path]:
+        yield tmp_path
+
+    monkeypatch.setenv("VERBATIM_KAFKA__BOOTSTRAP", "the.users.own:9092")
+    monkeypatch.setattr("infra.cli.demo_stack.own_stack", own_stack)
+    running: Any = SimpleNamespace(api_key="key", kafka_bootstrap="127.0.0.1:7", kafka_prefix="")
+    monkeypatch.setattr("infra.cli.stack_file.running_stack", lambda folder: running if folder == tmp_path else None)
+    stack, kafka = demo._on_a_stack(True, None, True, lambda folder, _: demo._stack_of(folder, True))
+    assert (stack, kafka.client_properties()["bootstrap.servers"]) == (running, "127.0.0.1:7")

@@ -10,6 +10,7 @@ import pytest
 from infra.cli.upgrade_state import Installation, raise_level
 from infra.stack.layout import Layout
 from infra.stack.write_level import keep_level, level_of
+from tests.in_process import run_command
 from topics.groups import Member
 
 OLD = Member("verbatim-recorder", "recorder-7", "10.0.0.9", 1)
@@ -56,3 +57,29 @@ def test_what_the_settings_hold_is_changed_there(found: Installation) -> None:
 
 def test_what_is_done_is_no_problem(found: Installation) -> None:
     assert replace(found, level=2, is_external=True, members=(OLD,)).problem(False) is None
+
+
+@pytest.fixture
+def restarted(found: Installation, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The children that the command restarts, in an installation on an external broker."""
+    names: list[str] = []
+    monkeypatch.setattr("infra.cli.upgrade_state.look", lambda _: replace(found, is_external=True))
+    monkeypatch.setattr("infra.cli.stack_restart.restart_each", lambda _, children: names.extend(children))
+    return names
+
+
+def test_on_an_external_broker_the_command_wants_a_word_of_an_operator(
+    found: Installation, restarted: list[str]
+) -> None:
+    done = run_command(["upgrade", "finish"], {})
+    assert done.status == 1 and "run ./verbatim upgrade finish --yes" in done.err
+    assert (level_of(found.layout), restarted) == (1, [])
+
+
+def test_with_that_word_the_level_is_kept_before_each_process_is_restarted(
+    found: Installation, restarted: list[str]
+) -> None:
+    done = run_command(["upgrade", "finish", "--yes"], {})
+    assert (done.status, done.err) == (0, "")
+    assert "new records are written from now on: level 2" in done.text
+    assert (level_of(found.layout), restarted) == (2, ["api-0", "recorder-0"])

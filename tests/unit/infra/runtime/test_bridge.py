@@ -43,7 +43,7 @@ def burst(loop: Loop) -> tuple[Burst[int], list[int]]:
             taken.append(items.popleft())
 
     made: Burst[int] = Burst(take)
-    made.bind(loop)  # type: ignore[arg-type]
+    made.bind(loop)  # type: ignore[arg-type]  # a loop in small
     return made, taken
 
 
@@ -130,11 +130,11 @@ async def test_a_reader_is_never_further_ahead_than_it_may(monkeypatch: pytest.M
 def test_a_reader_that_is_told_to_stop_waits_no_longer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bridge, "LOOK_S", 0.01)
     loop, stop = Loop(), threading.Event()
-    hand_over: HandOver[int] = HandOver(loop, print, most=1)  # type: ignore[arg-type]
+    hand_over: HandOver[int] = HandOver(loop, print, most=1)  # type: ignore[arg-type]  # a loop in small
     assert hand_over.put(1, stop=stop, waited=stop.set)
     assert not hand_over.put(2, stop=stop, waited=stop.set)
     loop.closed = True
-    other: HandOver[int] = HandOver(loop, print, most=1)  # type: ignore[arg-type]
+    other: HandOver[int] = HandOver(loop, print, most=1)  # type: ignore[arg-type]  # a loop in small
     assert not other.put(3, stop=stop, waited=stop.set)
 
 

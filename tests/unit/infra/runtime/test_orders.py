@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 
 import pytest
 
@@ -19,7 +20,7 @@ def test_orders_are_done_in_turn_and_each_asker_hears_of_its_own() -> None:
             raise ValueError("one")
         return number
 
-    futures = [orders.add(lambda number=number: work(number)) for number in range(4)]  # type: ignore[misc]
+    futures = [orders.add(partial(work, number)) for number in range(4)]
     futures[2].cancel()
     assert done == []
     orders.run()
@@ -45,8 +46,7 @@ def test_orders_of_many_threads_are_all_answered_also_at_the_end() -> None:
     def ask() -> None:
         begin.wait()
         for number in range(200):
-            future = orders.add(lambda number=number: number)  # type: ignore[misc]
-            answers.append(future)
+            answers.append(orders.add(partial(int, number)))
 
     threads = [threading.Thread(target=ask) for _ in range(4)]
     for thread in threads:

@@ -24,21 +24,8 @@ from schemas.codec import encode
 from schemas.conversation import ConversationDeleted, ConversationRenamed
 from schemas.envelope import Position
 from schemas.generation import AttemptStarted, TokenChunk
-from tests.fakes.projection_logs import (
-    AT,
-    GROWN,
-    TOPICS,
-    LogBuilder,
-    Placed,
-    computed,
-    envelope,
-    logs,
-    outcome,
-    prompt,
-    started,
-    turn_of,
-    used,
-)
+from tests.fakes.projection_logs import GROWN, TOPICS, LogBuilder, Placed, logs
+from tests.fakes.projection_records import AT, computed, envelope, outcome, prompt, started, turn_of, used
 from tests.fakes.replayed import MemoryLog, MemoryRows
 from topics.catalogue import CONVERSATION_EVENTS, TOKEN_CHUNKS, Catalogue
 from topics.cuts import Cut

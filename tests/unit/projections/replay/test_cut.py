@@ -13,7 +13,7 @@ from projections.projector import Projector
 from projections.registry import Projection, newest
 from projections.versions import SETTLED_S
 from projections.watermarks import LogPlace
-from tests.fakes.projection_logs import prompt
+from tests.fakes.projection_records import prompt
 from tests.fakes.row_store import MemoryRowStore
 from topics.catalogue import CONVERSATION_EVENTS, catalogue
 

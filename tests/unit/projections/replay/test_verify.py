@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-import io
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -22,44 +18,17 @@ from schemas.codec import encode
 from schemas.conversation import ConversationDeleted, ConversationRenamed
 from schemas.envelope import Position
 from schemas.registry import registered_schemas
-from tests.fakes.projection_logs import GROWN, LogBuilder, Placed, envelope, logs, outcome, prompt, started, turn_of
+from tests.fakes.projection_logs import GROWN, LogBuilder, Placed, logs
+from tests.fakes.projection_records import envelope, outcome, prompt, started, turn_of
 from tests.fakes.replayed import MemoryLog, MemoryRows
+from tests.unit.projections.replay.verified_tables import BY_NAME, Resting, StopAfter, dumped, live_writes, written
 from tests.unit.projections.replay.verifying import verified
 from topics.catalogue import CONVERSATION_EVENTS
-
-BY_NAME = {projection.name: projection for projection in PROJECTIONS}
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("verify")
-
-
-def written(log: MemoryLog, projection: Projection) -> MemoryRows:
-    rows = MemoryRows()
-    rows.project(projection, log.records, topics=log.topics)
-    return rows
-
-
-def dumped(log: MemoryLog, projection: Projection, scratch: Path, **others: Any) -> bytes:
-    dump = io.BytesIO()
-    verdict = verified(log, written(log, projection), projection, scratch, dump=dump, **others)
-    assert (verdict.different, verdict.hash_log) == (0, verdict.hash_tables)
-    assert verdict.hash_log == hashlib.sha256(dump.getvalue()).hexdigest()
-    assert dump.getvalue().count(b"\n") == verdict.rows
-    return dump.getvalue()
-
-
-class StopAfter:
-    """Asks the run to stop at its n-th look."""
-
-    def __init__(self, looks: int) -> None:
-        self.left = looks
-
-    def check(self) -> None:
-        if self.left == 0:
-            raise InterruptedError
-        self.left -= 1
 
 
 @pytest.mark.parametrize("projection", PROJECTIONS, ids=lambda projection: projection.name)
@@ -93,30 +62,14 @@ def test_batches_interleavings_restarts_and_repeats_change_no_byte_of_the_dump(
 @given(log=logs(), data=st.data())
 def test_live_writes_are_no_differences(folder: Path, log: list[Placed], data: st.DataObject) -> None:
     """Whatever the projector has written of what came after the cut, or not yet."""
-    _live_writes(MemoryLog.of(log), folder, data)
+    live_writes(MemoryLog.of(log), folder, data)
 
 
 @settings(max_examples=50)
 @given(log=logs(grows=True), data=st.data())
 def test_tables_of_a_log_that_grew_equal_it(folder: Path, log: list[Placed], data: st.DataObject) -> None:
     """At any cut, also one before or across the seam."""
-    _live_writes(MemoryLog.of(log, topics=GROWN), folder, data)
-
-
-def _live_writes(whole: MemoryLog, folder: Path, data: st.DataObject) -> None:
-    projection = data.draw(st.sampled_from(PROJECTIONS))
-    ends = whole.ends()
-    cut = {place: data.draw(st.integers(0, end)) for place, end in sorted(ends.items())}
-    below = [r for r in whole.records if r.offset < cut[r.topic, r.partition]]
-    above = [r for r in whole.records if r.offset >= cut[r.topic, r.partition]]
-    # Of a partition that is left out of a cut nothing counts.
-    cut = {place: offset for place, offset in cut.items() if offset or data.draw(st.booleans())}
-    rows = MemoryRows()
-    rows.project(projection, below, topics=whole.topics)
-    rows.project(projection, [r for r in above if data.draw(st.booleans())], topics=whole.topics)
-    verdict = verified(whole, rows, projection, folder, cut=cut)
-    assert verdict.differences == ()
-    assert verdict.hash_log == verdict.hash_tables
+    live_writes(MemoryLog.of(log, topics=GROWN), folder, data)
 
 
 @settings(max_examples=25)
@@ -283,17 +236,6 @@ def test_a_full_disk_is_one_clear_line(tmp_path: Path, monkeypatch: pytest.Monke
     log, _ = story()
     with pytest.raises(ScratchError, match=r"the disk of .* is full: free space there and run it again"):
         verified(log, MemoryRows(), BY_NAME["conversations"], tmp_path / "s")
-
-
-class Resting:
-    """Counts the rows it was told of."""
-
-    def __init__(self) -> None:
-        self.rows = 0
-
-    async def after(self, rows: int, check: Callable[[], None]) -> None:
-        self.rows += rows
-        check()
 
 
 def test_reading_the_tables_keeps_to_a_pace(folder: Path) -> None:

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from schemas.codec import encode
 from schemas.control import CancelRequested
 from schemas.registry import registered_schemas
-from tests.fakes.projection_logs import envelope
+from tests.fakes.projection_records import envelope
 from tests.unit.topics.slices.incident import Incident
 from tests.unit.topics.slices.memory import MemoryLog
 from tests.unit.topics.slices.moving import exported, imported

@@ -17,7 +17,7 @@ from schemas.codec import decode
 from schemas.dead_letter import DeadLetter
 from schemas.registry import registered_schemas
 from schemas.usage import UsageRecorded
-from tests.fakes.projection_logs import computed, envelope
+from tests.fakes.projection_records import computed, envelope
 from tests.unit.topics.slices.incident import JOBS, Incident
 from tests.unit.topics.slices.moving import exported
 from topics.catalogue import (
