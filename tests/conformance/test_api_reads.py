@@ -16,7 +16,7 @@ from schemas.conversation import (
     FeedbackGiven,
 )
 from tests.conformance.api_reads import USER, Open, answered, append, envelope, started
-from tests.fakes.projection_logs import computed
+from tests.fakes.projection_records import computed
 from tests.unit.api.memory_log import AT
 from tests.unit.api.prompts import prompt
 from topics.catalogue import ACCOUNT_EVENTS, CONVERSATION_EVENTS, USAGE_RECORDS
