@@ -33,7 +33,9 @@ from api.http.readiness import Readiness
 from api.log_view import routes as log_view
 from api.log_view.live_log import LiveLog
 from api.log_view.ports import LogViewPorts, PlaceReads
-from api.openai import chat, models
+from api.openai import chat, embeddings, models
+from api.openai.embedding_ledger import EmbeddingReads, LedgerPorts
+from api.openai.embeddings import EmbeddingPorts
 from api.openai.models import ModelPorts
 from api.page import routes as web_pages
 from api.page.files import WebFiles
@@ -49,6 +51,7 @@ from api.turns import generations, messages, model_listing
 from api.turns.ports import AskPorts, GenerationReads, MessageReads, StreamPorts, TurnPorts
 from api.turns.prompting import PromptSizes
 from infra.cassandra.errors import StoreUnavailable
+from infra.embeddings.embedders import Embedders
 from infra.models.catalogue import ModelCatalogue, ModelNotFound
 from infra.settings.processes import ApiSettings
 from schemas.codec import NewerRecord
@@ -75,7 +78,16 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
 }
 
 
-class Reads(AccountReads, CommandReads, ConversationReads, GenerationReads, MessageReads, PlaceReads, Protocol):
+class Reads(
+    AccountReads,
+    CommandReads,
+    ConversationReads,
+    EmbeddingReads,
+    GenerationReads,
+    MessageReads,
+    PlaceReads,
+    Protocol,
+):
     """All that the rooms read of the projections. Every method raises StoreUnavailable when they cannot be asked."""
 
 
@@ -88,6 +100,7 @@ class Adapters:
 
     settings: ApiSettings
     models: ModelCatalogue
+    embedders: Embedders
     log: CommandLog
     ends: LogEnds
     reads: Reads
@@ -124,6 +137,11 @@ def ports_of(adapters: Adapters) -> tuple[object, ...]:
         adapters.models,
         SchemaChecks(adapters.schema_checks),
         ModelPorts(models=adapters.models, created_s=adapters.started_at_us // 1_000_000),
+        EmbeddingPorts(
+            models=adapters.models,
+            embedders=adapters.embedders,
+            ledger=LedgerPorts(log=log, reads=reads, ends=adapters.ends, wait_s=settings.read_wait_s),
+        ),
         AccessPorts(
             keys=adapters.keys,
             sessions=adapters.sessions,
@@ -180,7 +198,7 @@ def create_app(adapters: Adapters) -> FastAPI:
     provide(app, *ports_of(adapters))
     for router in (conversations.router, messages.router, conversation_messages.router, generations.router):
         app.include_router(router, responses=_ERRORS)
-    for router in (keys.router, chat.router, models.router):
+    for router in (keys.router, chat.router, embeddings.router, models.router):
         app.include_router(router, responses=_ERRORS)
     for router in (session_routes.router, model_listing.router):
         app.include_router(router, responses=_ERRORS)

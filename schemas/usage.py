@@ -58,7 +58,8 @@ class EmbeddingsComputed:
     """A request for embeddings was computed: what it is billed. Of records with one `embedding_id` the first counts.
 
     `cost_micros` millionths of the price's currency. `texts`: how many; `dimensions`: of each vector.
-    `request_hash` is empty for a request without an idempotency key. Neither texts nor vectors are recorded.
+    `request_hash`: of what was asked for; a key that is used again is recognised by it. Neither texts nor vectors are
+    recorded.
     """
 
     envelope: Envelope

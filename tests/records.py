@@ -9,6 +9,7 @@ from schemas import ids
 from schemas.conversation import ChatMessage, PromptSubmitted, RegenerateRequested, Sampling
 from schemas.envelope import Content, Envelope, Position
 from schemas.generation import GenerationRequested, Turn
+from schemas.moderation import ModerationVerdict
 from schemas.price import Price
 
 NOW_US = 1_700_000_000_000_000
@@ -113,3 +114,20 @@ def job(of: Turn, **changes: Any) -> GenerationRequested:
         deadline_at_us=NOW_US + 60_000_000,
     )
     return replace(request, **changes)
+
+
+def verdict(of: Turn, **changes: Any) -> ModerationVerdict:
+    """Its prompt is allowed; `changes` replace fields."""
+    allowed = ModerationVerdict(
+        envelope=_ENVELOPE,
+        conversation_id=of.conversation_id,
+        user_id=of.user_id,
+        message_id=of.message_id,
+        generation_id=of.generation_id,
+        stage="prompt",
+        decision="allow",
+        categories=(),
+        policy_version="policy-1",
+        rule=None,
+    )
+    return replace(allowed, **changes)

@@ -15,7 +15,7 @@ from starlette.responses import Response
 
 from api.http.validation_words import in_words
 from infra.cassandra.errors import StoreUnavailable
-from infra.models.catalogue import ModelNotFound
+from infra.models.catalogue import ModelNotFound, WrongKindOfModel
 from schemas.codec import NewerRecord
 from schemas.envelope import SealedContent
 from schemas.generation import Failure
@@ -93,6 +93,11 @@ def model_not_found(model_id: str) -> ApiError:
     shown = model_id if len(model_id) <= 100 else model_id[:100] + "…"
     message = f"The model `{shown}` does not exist or you do not have access to it."
     return ApiError(404, message, code="model_not_found", param="model")
+
+
+def wrong_kind_of_model(error: WrongKindOfModel) -> ApiError:
+    does = "makes embeddings: use it with POST /v1/embeddings" if error.embeds else "makes no embeddings"
+    return bad_request(f"The model `{error.model_id}` {does}.", code="unsupported_model", param="model")
 
 
 def unauthorised(message: str, *, code: str = "invalid_api_key") -> ApiError:
@@ -193,6 +198,8 @@ def as_api_error(error: Exception) -> ApiError:
             return error
         case ValidationError():
             return of_validation(error)
+        case WrongKindOfModel():
+            return wrong_kind_of_model(error)
         case ModelNotFound():
             return model_not_found(error.model_id)
         case StoreUnavailable():

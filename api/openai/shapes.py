@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from api.streaming.endings import Ending
-from infra.models.catalogue import ModelSpec
+from infra.models.catalogue import EmbeddingSpec, ModelSpec
 from schemas.generation import Turn
 from schemas.price import Usage
 
@@ -42,8 +42,10 @@ def finish_reason_of(ending: Ending) -> str:
     return "content_filter" if ending.status == "refused" else ending.finish_reason
 
 
-def model_object(spec: ModelSpec, created_s: int) -> dict[str, Any]:
-    return {"id": spec.id, "object": "model", "created": created_s, "owned_by": spec.owned_by}
+def model_object(spec: ModelSpec | EmbeddingSpec, created_s: int) -> dict[str, Any]:
+    """A model as OpenAI says it; `kind`, which is ours, only of those that make embeddings."""
+    said = {"id": spec.id, "object": "model", "created": created_s, "owned_by": spec.owned_by}
+    return said | {"kind": "embedding"} if isinstance(spec, EmbeddingSpec) else said
 
 
 def completion(turn: Turn, started_at_us: int, text: str, ending: Ending) -> bytes:

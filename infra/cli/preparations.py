@@ -22,6 +22,7 @@ def preparations() -> Preparations:
         before=(
             Preparation("making topics", _make_topics),
             Preparation("making tables", make_tables),
+            Preparation("preparing embeddings", fetch_vectors),
         ),
         first_key=_first_key,
         is_behind=lambda: bool(behind),
@@ -45,6 +46,21 @@ def check_models(settings: Settings) -> None:
     for spec in models:
         if spec not in packaged(models):
             check_gguf(spec)
+
+
+def fetch_vectors(settings: Settings) -> None:
+    """The files of embedding models that come with Verbatim. Without them the rest works, so a failure is a warning."""
+    from infra.cache import cache_dir
+    from infra.logging import get_logger
+    from infra.models.catalogue import ModelCatalogue
+    from infra.stack.word_vectors import WORD_VECTORS
+
+    if any(spec.engine == "static" for spec in ModelCatalogue.load(settings.models).embeddings):
+        log = get_logger(__name__)
+        try:
+            WORD_VECTORS.fetch(cache_dir(), lambda doing: log.info(doing))
+        except StackError as error:
+            log.warning("there are no embeddings until the next start", reason=str(error))
 
 
 def _make_topics(settings: Settings) -> None:

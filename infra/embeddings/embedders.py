@@ -44,7 +44,7 @@ class Embedders:
     def __init__(self, embedders: Mapping[str, Embedder], places: Mapping[str, asyncio.Semaphore]) -> None:
         """By model id: its engine, and how many requests it computes at once. `waiting`: requests without a place."""
         self._embedders = dict(embedders)
-        self._places = dict(places)
+        self.places = dict(places)
         self.waiting = 0
         self._characters = 0
 
@@ -85,7 +85,7 @@ class Embedders:
 
     @asynccontextmanager
     async def _place(self, spec: EmbeddingSpec, characters: int) -> AsyncIterator[None]:
-        places = self._places[spec.id]
+        places = self.places[spec.id]
         if places.locked():
             crowded = self._characters + characters > MAX_WAITING_CHARACTERS
             if self.waiting >= MAX_WAITING or crowded:

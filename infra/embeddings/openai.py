@@ -38,7 +38,7 @@ class UpstreamEmbedder:
         self._session: aiohttp.ClientSession | None = None
 
     async def embed(self, texts: Sequence[str]) -> Embedded:
-        """See Embedder.embed. An upstream that is away or overloaded is asked again, MAX_TRIES times a batch."""
+        """See Embedder.embed. An upstream that is away is asked again: MAX_TRIES times a batch in all."""
         parts = [await self._persevering(batch) for batch in _batches(texts)]
         vectors = np.concatenate([part.vectors for part in parts])
         return Embedded(vectors, sum(part.tokens for part in parts), any(part.estimated for part in parts))
@@ -52,7 +52,7 @@ class UpstreamEmbedder:
             try:
                 return await self._ask(texts)
             except EmbeddingFailed as error:
-                if not error.failure.retryable or error.failure.retry_after_s is not None:
+                if error.failure.code != "engine_unavailable":
                     raise
                 await asyncio.sleep(PAUSE_S * tried)
         return await self._ask(texts)
@@ -78,7 +78,8 @@ class UpstreamEmbedder:
         except (aiohttp.ClientError, OSError) as error:
             raise unavailable(spec, f"cannot be reached ({type(error).__name__})") from None
         if answer is None:
-            raise failed("engine_error", f"the upstream of {spec.id} answered more than vectors of its texts take")
+            said = f"the upstream of {spec.id} answered more than vectors of its texts take"
+            raise failed("engine_failed", said, retryable=True)
         if len(answer) <= INLINE_BYTES:
             return _understood(spec, answer, texts)
         return await asyncio.to_thread(_understood, spec, answer, texts)

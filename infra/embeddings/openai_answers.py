@@ -57,7 +57,8 @@ def _vector(spec: EmbeddingSpec, said: Any) -> Vectors:
     elif not isinstance(said, list) or not all(type(number) in (float, int) for number in said):
         raise _broken(spec, "an embedding that is not a list of numbers")
     if len(said) != spec.dimensions:
-        raise _broken(spec, f"{len(said)} dimensions, models.toml says {spec.dimensions}")
+        said = f"the upstream of {spec.id} answered {len(said)} dimensions, models.toml says {spec.dimensions}"
+        raise failed("engine_misconfigured", said)
     with np.errstate(over="ignore"):
         vector = np.asarray(said, np.float64).astype(np.float32)
     if not np.isfinite(vector).all():
@@ -74,7 +75,7 @@ def _decoded(spec: EmbeddingSpec, said: str) -> Any:
 
 
 def _broken(spec: EmbeddingSpec, what: str) -> EmbeddingFailed:
-    return failed("engine_error", f"the upstream of {spec.id} answered {what}")
+    return failed("engine_failed", f"the upstream of {spec.id} answered {what}", retryable=True)
 
 
 def refusal(spec: EmbeddingSpec, status: int, body: bytes, retry_after: str) -> EmbeddingFailed:

@@ -32,7 +32,9 @@ from api.pulse.sampling import Pulse
 from api.streaming.chunk_log import KafkaChunkLog
 from api.streaming.readers import Readers
 from api.streaming.tail_hub import TailHub
+from infra.cache import cache_dir
 from infra.clock import now_us
+from infra.embeddings.embedders import Embedders
 from infra.heap import keep_out_of_collections
 from infra.ids import draw_secret
 from infra.lifesign import LifeSign
@@ -47,6 +49,7 @@ from infra.settings.processes import ApiSettings
 from infra.stack.child import STACK_ID_VARIABLE
 from infra.stack.layout import Layout
 from infra.stack.snapshot import troubles
+from infra.stack.word_vectors import WORD_VECTORS
 from projections.facade import Projections
 from topics.catalogue import ACCOUNT_EVENTS, TOKEN_CHUNKS
 from topics.clients import open_admin
@@ -78,6 +81,8 @@ async def connected(settings: Settings) -> AsyncIterator[tuple[Adapters, list[Fa
         log = LogProducer(properties, topics, timeout_s=settings.api.produce_timeout_s, client_id="verbatim-api")
         await log.start()
         stack.push_async_callback(log.aclose)
+        embedders = Embedders.of(models.embeddings, WORD_VECTORS.folder(cache_dir()))
+        stack.push_async_callback(embedders.aclose)
         longest_s = max(model.deadlines.total_s for model in models)
         readers = Readers(settings.api.heartbeat_s, most_s=longest_s + ENDED_BY_S)
         keys = KeyCache(reads, readers.revoke)
@@ -113,6 +118,7 @@ async def connected(settings: Settings) -> AsyncIterator[tuple[Adapters, list[Fa
             Adapters(
                 settings=settings.api,
                 models=models,
+                embedders=embedders,
                 log=log,
                 ends=ends,
                 reads=reads,

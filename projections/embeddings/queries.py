@@ -13,7 +13,7 @@ _ONE = "SELECT user_id, request_hash, at_us, model, prompt_tokens, estimated FRO
 
 @dataclass(frozen=True, slots=True)
 class EmbeddingRow:
-    """The first record of a request for embeddings. `request_hash` is empty for a request without a key."""
+    """The first record of a request for embeddings."""
 
     user_id: str
     request_hash: str

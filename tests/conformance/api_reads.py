@@ -24,7 +24,7 @@ from schemas.envelope import Envelope, Position
 from tests.fakes.cassandra_rows import own_keyspace
 from tests.unit.api.memory_log import AT, Attempt, MemoryLog, turn_of
 from tests.unit.api.memory_reads import MemoryReads
-from topics.catalogue import ACCOUNT_EVENTS, CONVERSATION_EVENTS, GENERATION_OUTCOMES, TOKEN_CHUNKS
+from topics.catalogue import ACCOUNT_EVENTS, CONVERSATION_EVENTS, GENERATION_OUTCOMES, TOKEN_CHUNKS, USAGE_RECORDS
 from topics.generation_fold import GenerationFold
 from topics.outcomes import outcome_of
 
@@ -43,7 +43,7 @@ class ReadsUnderTest:
     async def show(self) -> None:
         if self.writer is None:
             return
-        for topic in (ACCOUNT_EVENTS, CONVERSATION_EVENTS, GENERATION_OUTCOMES):
+        for topic in (ACCOUNT_EVENTS, CONVERSATION_EVENTS, GENERATION_OUTCOMES, USAGE_RECORDS):
             concerned = tuple(projection for projection in PROJECTIONS if topic in projection.topics)
             reached: dict[tuple[str, int], int] = {}
             for record, at in self.log.all_of(topic):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from projections.commands.queries import CommandRow
+from projections.embeddings.queries import EmbeddingRow
 from projections.order import order_key
 from schemas import ids
 from schemas.account import ApiKeyCreated, ApiKeyRevoked, UserCreated
@@ -15,9 +16,10 @@ from schemas.conversation import (
     FeedbackGiven,
 )
 from tests.conformance.api_reads import USER, Open, answered, append, envelope, started
+from tests.fakes.projection_records import computed
 from tests.unit.api.memory_log import AT
 from tests.unit.api.prompts import prompt
-from topics.catalogue import ACCOUNT_EVENTS, CONVERSATION_EVENTS
+from topics.catalogue import ACCOUNT_EVENTS, CONVERSATION_EVENTS, USAGE_RECORDS
 from topics.cuts import TopicPartition
 
 ONE, TWO = ids.conversation_id(USER, "1"), ids.conversation_id(USER, "2")
@@ -291,3 +293,20 @@ async def test_of_a_deleted_conversation_its_deletion_alone_is_known(opened: Ope
         await under_test.show()
         assert await under_test.reads.command(ONE, deleted.event_id) == CommandRow(USER, "h2")
         assert await under_test.reads.command(ONE, begun.event_id) is None
+
+
+async def test_the_first_record_of_a_request_for_embeddings_counts(opened: Open) -> None:
+    async with opened() as under_test:
+        first = computed(USER, "key", AT + 10, "hash")
+        # Its clock is behind: the log's order counts.
+        second = computed(USER, "key", AT, "another", texts=9)
+        other = computed(USER, "another key", AT + 20)
+        for record in (first, second, other):
+            at = under_test.log.append(USAGE_RECORDS, USER, record)
+        await under_test.show()
+        reads = under_test.reads
+        assert await reads.wait_for({(USAGE_RECORDS, at.partition): at.offset}, (), 5.0)
+        row = await reads.embedding(first.embedding_id)
+        assert row == EmbeddingRow(USER, "hash", AT + 10, first.model, first.usage)
+        assert (await reads.embedding(other.embedding_id)) is not None
+        assert await reads.embedding("nothing") is None

@@ -32,7 +32,14 @@ from schemas.envelope import Envelope, Position, plain
 from schemas.generation import AttemptEnded, AttemptStarted, Failure, GenerationEnded, TokenChunk, Turn
 from schemas.price import Price, Usage
 from schemas.turns import Command, turn_of
-from topics.catalogue import ACCOUNT_EVENTS, CONVERSATION_EVENTS, GENERATION_OUTCOMES, TOKEN_CHUNKS, Catalogue
+from topics.catalogue import (
+    ACCOUNT_EVENTS,
+    CONVERSATION_EVENTS,
+    GENERATION_OUTCOMES,
+    TOKEN_CHUNKS,
+    USAGE_RECORDS,
+    Catalogue,
+)
 from topics.generation_fold import GenerationFold
 from topics.outcomes import outcome_of
 from topics.producer import LogProducer
@@ -40,7 +47,7 @@ from topics.scan import generation_of
 from topics.tail import Tail
 
 PRICE = Price("2026-11", "USD", 100_000, 50_000, 400_000)
-PROJECTED = (CONVERSATION_EVENTS, GENERATION_OUTCOMES, ACCOUNT_EVENTS)
+PROJECTED = (CONVERSATION_EVENTS, GENERATION_OUTCOMES, ACCOUNT_EVENTS, USAGE_RECORDS)
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -10,7 +11,14 @@ import openai
 import pytest
 import pytest_asyncio
 
+from infra.cache import cache_dir
+from infra.clock import now_us
+from infra.models.catalogue import ModelCatalogue
 from infra.settings import Settings
+from infra.stack.word_vectors import WORD_VECTORS
+from projections import Projections
+from projections.usage.queries import UsageRow
+from schemas import ids
 from tests.integration.api_process import make_key, running_api
 from tests.integration.api_running import Running, whole_api
 
@@ -181,3 +189,96 @@ async def test_a_rate_limit_is_waited_for(running: Running, tmp_path: Any) -> No
             await client.models.list()
     assert transport.statuses.count(200) == 61
     assert 1 <= transport.statuses.count(429) <= 3
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def vectors() -> None:
+    """What `up` fetches."""
+    await asyncio.to_thread(WORD_VECTORS.fetch, cache_dir(), lambda _: None)
+
+
+EMBEDDING_MODEL = "verbatim-embedding"
+
+
+@pytest.mark.usefixtures("vectors")
+async def test_embeddings(client: openai.AsyncOpenAI) -> None:
+    texts = ["The cat sat on the mat.", "A kitten lies on the rug.", "Interest rates rose again in March."]
+    # The client asks for base64 by itself, and decodes it.
+    answer = await client.embeddings.create(model=EMBEDDING_MODEL, input=texts, user="u-1")
+    assert (answer.object, answer.model) == ("list", EMBEDDING_MODEL)
+    assert [item.index for item in answer.data] == [0, 1, 2]
+    assert {len(item.embedding) for item in answer.data} == {256}
+    assert answer.usage.prompt_tokens == answer.usage.total_tokens > 15
+    cat, kitten, rates = (item.embedding for item in answer.data)
+    assert dot(cat, cat) == pytest.approx(1, abs=1e-5)
+    assert dot(cat, kitten) > dot(cat, rates) + 0.1
+    floats = await client.embeddings.create(model=EMBEDDING_MODEL, input=texts[0], encoding_format="float")
+    assert floats.data[0].embedding == pytest.approx(cat, abs=1e-6)
+    short = await client.embeddings.create(model=EMBEDDING_MODEL, input=texts[0], dimensions=64)
+    assert len(short.data[0].embedding) == 64
+    assert dot(short.data[0].embedding, short.data[0].embedding) == pytest.approx(1, abs=1e-5)
+    assert {model.id async for model in client.models.list()} >= {EMBEDDING_MODEL, MODEL}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "kind", "code"),
+    [
+        ({"model": "nope"}, openai.NotFoundError, "model_not_found"),
+        ({"model": MODEL}, openai.BadRequestError, "unsupported_model"),
+        ({"input": []}, openai.BadRequestError, "array_below_min_length"),
+        ({"input": ["x"] * 3000}, openai.BadRequestError, "array_above_max_length"),
+        ({"input": [1, 2]}, openai.BadRequestError, "unsupported_parameter"),
+        ({"input": "x" * 10_000_000}, openai.APIStatusError, "request_too_large"),
+        ({"dimensions": 257}, openai.BadRequestError, "invalid_value"),
+        ({"input": "word " * 9_000}, openai.BadRequestError, "context_length_exceeded"),
+    ],
+)
+@pytest.mark.usefixtures("vectors")
+async def test_embeddings_that_cannot_be_had(
+    client: openai.AsyncOpenAI, wrong: dict[str, Any], kind: type[openai.APIStatusError], code: str
+) -> None:
+    asked: dict[str, Any] = {"model": EMBEDDING_MODEL, "input": "text", **wrong}
+    with pytest.raises(kind) as refused:
+        await client.embeddings.create(**asked)
+    assert refused.value.code == code
+
+
+@pytest.mark.usefixtures("vectors")
+async def test_embeddings_of_one_key_are_billed_once(running: Running, client: openai.AsyncOpenAI) -> None:
+    async def ask(key: str, text: str) -> tuple[bool, openai.types.CreateEmbeddingResponse]:
+        raw = await client.embeddings.with_raw_response.create(
+            model=EMBEDDING_MODEL, input=text, extra_headers={"Idempotency-Key": key}
+        )
+        return raw.headers.get("idempotent-replayed") == "true", raw.parse()
+
+    # The projector here knows nothing of what stood in the partition before; now it knows how far it has come.
+    await client.embeddings.create(model=EMBEDDING_MODEL, input="something else")
+    (first_is_repeat, first), (second_is_repeat, second) = await ask("one", "a text"), await ask("one", "a text")
+    assert (first_is_repeat, second_is_repeat) == (False, True)
+    assert first == second
+    with pytest.raises(openai.UnprocessableEntityError) as refused:
+        await ask("one", "another text")
+    assert refused.value.code == "idempotency_key_reused"
+    # Many at once, all of the same key: the ledger holds one of them.
+    together = await asyncio.gather(*(ask("many", "a text") for _ in range(8)))
+    assert all(answer.data == first.data for _, answer in together)
+    billed = await ledger(running)
+    mine = [row for row in billed if row.generation_id == ids.embedding_id(ids.user_id("alice"), "many")]
+    assert len(mine) == 1
+    spec = ModelCatalogue.load().embedding(EMBEDDING_MODEL)
+    assert mine[0].usage.prompt_tokens == first.usage.prompt_tokens
+    assert mine[0].cost_micros == spec.price.cost_micros(mine[0].usage)
+
+
+async def ledger(running: Running) -> list[UsageRow]:
+    """Alice's, of requests for embeddings."""
+    reads = await Projections.connect(running.settings.cassandra)
+    try:
+        rows = await reads.usage(ids.user_id("alice"), now_us() - 86_400_000_000, now_us() + 60_000_000)
+    finally:
+        await reads.aclose()
+    return [row for row in rows if row.outcome_type == "EmbeddingsComputed"]
+
+
+def dot(one: list[float], other: list[float]) -> float:
+    return sum(a * b for a, b in zip(one, other, strict=True))

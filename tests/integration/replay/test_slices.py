@@ -24,8 +24,8 @@ from schemas.codec import UndecodableRecord
 from schemas.conversation import PromptSubmitted
 from schemas.envelope import Envelope, Position
 from schemas.generation import GenerationRequested
-from schemas.moderation import ModerationVerdict
 from streams.metering.reactor import usage_record
+from tests import records
 from tests.eventually import eventually, eventually_sync
 from tests.integration.api_process import make_key, running_api
 from tests.integration.api_running import Running, whole_api
@@ -151,18 +151,7 @@ async def judged_and_billed(running: Running, conversation: str) -> None:
         except UndecodableRecord:
             continue
         turn, envelope = outcome.turn, Envelope(draw_id(), now_us(), None, "r", "system:test")
-        verdict = ModerationVerdict(
-            envelope=envelope,
-            conversation_id=conversation,
-            user_id=turn.user_id,
-            message_id=turn.message_id,
-            generation_id=turn.generation_id,
-            stage="prompt",
-            decision="allow",
-            categories=(),
-            policy_version="p",
-            rule=None,
-        )
+        verdict = records.verdict(turn, envelope=envelope)
         await running.agents.log.send(MODERATION_VERDICTS, conversation, verdict)
         used = usage_record(outcome, Position(0, partition, message.offset() or 0))
         await running.agents.log.send(USAGE_RECORDS, turn.user_id, used)

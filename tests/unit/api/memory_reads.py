@@ -10,6 +10,7 @@ from projections.commands.queries import CommandRow
 from projections.conversation_lists.queries import ConversationPage, cursor_after
 from projections.conversations.queries import ConversationRow
 from projections.cursors import decode_cursor, encode_cursor
+from projections.embeddings.queries import EmbeddingRow
 from projections.feedback.queries import Rating
 from projections.generations.queries import GenerationRow
 from projections.messages.branch_queries import BranchMessage, BranchPage
@@ -33,10 +34,11 @@ from schemas.outcome import (
     Outcome,
 )
 from schemas.turns import Command
+from schemas.usage import EmbeddingsComputed
 from tests.fakes.naive_branch import naive_branch
 from tests.unit.api.memory_accounts import MemoryAccounts
 from tests.unit.api.memory_log import MemoryLog, turn_of
-from topics.catalogue import CONVERSATION_EVENTS, GENERATION_OUTCOMES
+from topics.catalogue import CONVERSATION_EVENTS, GENERATION_OUTCOMES, USAGE_RECORDS
 
 
 class MemoryReads(MemoryAccounts):
@@ -102,6 +104,13 @@ class MemoryReads(MemoryAccounts):
                         return CommandRow(event.user_id, event.request_hash, None, event.rating, said)
                     case ConversationStarted() | ConversationDeleted():
                         return CommandRow(event.user_id, event.request_hash)
+        return None
+
+    async def embedding(self, embedding_id: str) -> EmbeddingRow | None:
+        for event, _ in self._events(USAGE_RECORDS):
+            if isinstance(event, EmbeddingsComputed) and event.embedding_id == embedding_id:
+                at_us = event.envelope.occurred_at_us
+                return EmbeddingRow(event.user_id, event.request_hash, at_us, event.model, event.usage)
         return None
 
     def _deleted(self, conversation_id: str) -> bool:

@@ -59,6 +59,8 @@ MATRIX: dict[tuple[str, str], Row] = {
     ("GET", "/api/v1/search"): Row(400, 400),
     ("GET", "/api/v1/session"): Row(200, 200),
     ("POST", "/v1/chat/completions"): Row(200, 200, CHAT),
+    # The model is not there.
+    ("POST", "/v1/embeddings"): Row(404, 404, {"model": "none", "input": "a"}),
     ("GET", "/v1/models"): Row(200, 200),
     ("GET", "/v1/models/{model_id:path}"): Row(200, 200),
 }

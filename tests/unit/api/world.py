@@ -24,6 +24,7 @@ from api.page.files import WebFiles
 from api.pulse.sampling import Pulse
 from api.streaming.readers import Readers
 from api.streaming.tail_hub import TailHub
+from infra.embeddings.embedders import Embedders
 from infra.models.catalogue import ModelCatalogue
 from infra.settings.processes import ApiSettings
 from schemas import ids
@@ -69,6 +70,8 @@ class World:
     live: LiveLog = field(init=False)
     pulse: Pulse = field(init=False)
     fleet: MemoryFleet = field(default_factory=MemoryFleet)
+    models: ModelCatalogue = field(default_factory=lambda: ModelCatalogue.load(()))
+    embedders: Embedders = field(default_factory=lambda: Embedders({}, {}))
     adapters: Adapters = field(init=False)
     app: Any = field(init=False)
     links: MemoryLinks = field(default_factory=MemoryLinks)
@@ -96,7 +99,8 @@ class World:
         self.pulse = Pulse(TOPICS, self.live, self.history, self.log, self.fleet, readiness, readers, slots=4)
         self.adapters = Adapters(
             settings=self.settings,
-            models=ModelCatalogue.load(()),
+            models=self.models,
+            embedders=self.embedders,
             log=self.log,
             ends=self.log,
             reads=self.reads,

@@ -53,18 +53,7 @@ def prompt(content: str = "hello") -> PromptSubmitted:
 
 
 def verdict(decision: Any = "allow") -> ModerationVerdict:
-    return ModerationVerdict(
-        envelope=ENVELOPE,
-        conversation_id=TURN.conversation_id,
-        user_id=TURN.user_id,
-        message_id=TURN.message_id,
-        generation_id=TURN.generation_id,
-        stage="prompt",
-        decision=decision,
-        categories=(),
-        policy_version="policy-1",
-        rule=None,
-    )
+    return records.verdict(TURN, envelope=ENVELOPE, decision=decision)
 
 
 def job() -> GenerationRequested:

@@ -10,7 +10,6 @@ from schemas.conversation import ConversationDeleted, ConversationRenamed, Promp
 from schemas.dead_letter import DeadLetter
 from schemas.envelope import Position
 from schemas.generation import AttemptEnded, AttemptStarted, TokenChunk, Turn
-from schemas.moderation import ModerationVerdict
 from schemas.price import Usage
 from tests import records
 from tests.fakes.projection_records import AT, envelope, outcome, prompt, regenerate, started, turn_of, used
@@ -68,23 +67,9 @@ class Incident:
 
     def answer(self, turn: Turn, text: str) -> None:
         """What agents, a worker and the recorder write."""
-        log, generation, user = self.log, turn.generation_id, turn.user_id
+        log, generation = self.log, turn.generation_id
         conversation = turn.conversation_id
-        log.say(
-            MODERATION_VERDICTS,
-            ModerationVerdict(
-                envelope=envelope(generation),
-                conversation_id=conversation,
-                user_id=user,
-                message_id=turn.message_id,
-                generation_id=generation,
-                stage="prompt",
-                decision="allow",
-                categories=(),
-                policy_version="p",
-                rule=None,
-            ),
-        )
+        log.say(MODERATION_VERDICTS, records.verdict(turn, envelope=envelope(generation)))
         job = records.job(turn, envelope=envelope(generation), prompt_tokens=3, deadline_at_us=AT)
         log.say(JOBS, job, conversation)
         log.say(

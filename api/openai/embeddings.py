@@ -1,0 +1,121 @@
+"""POST /v1/embeddings: vectors of texts. Nothing of them is kept but what they cost."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request, Response
+
+from api.access.auth import Caller, author_of
+from api.consistency.commanding import Author, idempotency_key
+from api.http.answers import openapi_body
+from api.http.bodies import BodyReader
+from api.http.errors import ApiError, Overloaded, bad_request, of_failure, unavailable
+from api.http.headers import REPLAYED_HEADER
+from api.http.providing import provided
+from api.openai import embedding_ledger as ledger
+from api.openai.embedding_ledger import LedgerPorts
+from api.openai.embedding_requests import EmbeddingRequest, EmbeddingsAsked
+from api.openai.embedding_shapes import embeddings_body
+from infra.embeddings.embedders import Embedders, QueueFull
+from infra.embeddings.ports import Embedded, EmbeddingFailed, TextTooLong, Vectors
+from infra.embeddings.vectors import shortened
+from infra.models.catalogue import EmbeddingSpec, ModelCatalogue
+from schemas import ids
+from schemas.codec import is_written
+from schemas.price import Usage
+from schemas.usage import EmbeddingsComputed
+
+router = APIRouter(prefix="/v1", tags=["openai"])
+
+INLINE_NUMBERS = 4_096
+"""Answers with up to so many numbers are written on the loop; larger ones in a thread."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmbeddingPorts:
+    """What the route needs."""
+
+    models: ModelCatalogue
+    embedders: Embedders
+    ledger: LedgerPorts
+
+
+Ports = Annotated[EmbeddingPorts, Depends(provided(EmbeddingPorts))]
+
+
+@router.post("/embeddings", openapi_extra=openapi_body(EmbeddingRequest))
+async def create_embeddings(request: Request, caller: Caller, bodies: BodyReader, ports: Ports) -> Response:
+    """Create embeddings, as OpenAI does. The answer leaves when the log has what it is billed."""
+    asked = await bodies.read_as(request, EmbeddingRequest, EmbeddingsAsked.of)
+    key, author = idempotency_key(request), author_of(request, caller)
+    spec = ports.models.embedding(asked.model)
+    dimensions = asked.dimensions_of(spec)
+    if not is_written(EmbeddingsComputed):
+        raise _not_yet()
+    wanted = ledger.Request(
+        user_id=caller.user_id,
+        embedding_id=ids.embedding_id(caller.user_id, key.value),
+        request_hash=asked.request_hash,
+        key=key,
+    )
+    known = await ledger.earlier(ports.ledger, wanted)
+    embedded = await _embedded(ports.embedders, spec, asked)
+    usage = Usage(embedded.tokens, 0, estimated=embedded.estimated)
+    if known is None:
+        event = _record(spec, wanted, author, usage, len(asked.texts), dimensions)
+        known = await ledger.record(ports.ledger, wanted, event)
+    headers = {} if known is None else {REPLAYED_HEADER: "true"}
+    vectors, counted = shortened(embedded.vectors, dimensions), usage if known is None else known.usage
+    return Response(await _written(spec, vectors, asked, counted), 200, headers, "application/json")
+
+
+async def _embedded(embedders: Embedders, spec: EmbeddingSpec, asked: EmbeddingsAsked) -> Embedded:
+    try:
+        return await embedders.embed(spec, asked.texts)
+    except QueueFull:
+        raise Overloaded("too many requests for embeddings are waiting") from None
+    except EmbeddingFailed as error:
+        raise of_failure(error.failure) from None
+    except TextTooLong as error:
+        where = "input" if len(asked.texts) == 1 else f"input[{error.index}]"
+        counted = str(error.tokens) if error.exactly else f"at least {error.tokens}"
+        raise bad_request(
+            f"Invalid value for '{where}': this model takes at most {error.most} tokens a text, it has {counted}.",
+            code="context_length_exceeded",
+            param=where,
+        ) from None
+
+
+def _record(
+    spec: EmbeddingSpec, request: ledger.Request, author: Author, usage: Usage, texts: int, dimensions: int
+) -> EmbeddingsComputed:
+    return EmbeddingsComputed(
+        envelope=author.envelope(request.embedding_id, EmbeddingsComputed.__name__),
+        user_id=request.user_id,
+        embedding_id=request.embedding_id,
+        model=spec.id,
+        model_version=spec.upstream_model,
+        texts=texts,
+        dimensions=dimensions,
+        usage=usage,
+        price=spec.price,
+        cost_micros=spec.price.cost_micros(usage),
+        request_hash=request.request_hash,
+    )
+
+
+async def _written(spec: EmbeddingSpec, vectors: Vectors, asked: EmbeddingsAsked, usage: Usage) -> bytes:
+    if vectors.size <= INLINE_NUMBERS:
+        return embeddings_body(spec.id, vectors, asked.encoding, usage)
+    return await asyncio.to_thread(embeddings_body, spec.id, vectors, asked.encoding, usage)
+
+
+def _not_yet() -> ApiError:
+    """An installation that may still have processes of an older release, which cannot read what embeddings cost."""
+    return unavailable(
+        "Embeddings are available once the upgrade is finished: the operator runs ./verbatim upgrade finish.",
+        code="upgrade_unfinished",
+    )
