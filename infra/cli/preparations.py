@@ -33,11 +33,12 @@ def check_models(settings: Settings) -> None:
     """Read every models file, and the heads of the model files it names. Raises StackError naming file and line."""
     from infra.models.catalogue import ModelCatalogue
     from infra.models.spec import ModelsFileError
+    from infra.settings.errors import SettingsError
     from infra.stack.gguf_models import check_gguf, packaged
 
     try:
-        models = ModelCatalogue.load(settings.models).gguf_models
-    except ModelsFileError as error:
+        models = ModelCatalogue.of(settings).gguf_models
+    except (ModelsFileError, SettingsError) as error:
         raise StackError(str(error)) from None
     if settings.triton.grpc and (own := [spec for spec in models if spec not in packaged(models)]):
         raise StackError(
@@ -55,7 +56,7 @@ def fetch_vectors(settings: Settings) -> None:
     from infra.models.catalogue import ModelCatalogue
     from infra.stack.word_vectors import WORD_VECTORS
 
-    if any(spec.engine == "static" for spec in ModelCatalogue.load(settings.models).embeddings):
+    if any(spec.engine == "static" for spec in ModelCatalogue.of(settings).embeddings):
         log = get_logger(__name__)
         try:
             WORD_VECTORS.fetch(cache_dir(), lambda doing: log.info(doing))
@@ -70,7 +71,7 @@ def _make_topics(settings: Settings) -> None:
     from topics.errors import LogError
 
     kafka = settings.kafka
-    topics = configured(kafka, ModelCatalogue.load(settings.models).pools)
+    topics = configured(kafka, ModelCatalogue.of(settings).pools)
     try:
         create_topics(kafka.client_properties(), topics, kafka.replication_factor)
     except LogError as error:
