@@ -10,7 +10,6 @@ records. Other threads give `orders`, which are done between polls.
 
 from __future__ import annotations
 
-import contextlib
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
@@ -23,6 +22,7 @@ from topics.consumer import OnCommit, next_batch
 from topics.cuts import TopicPartition as Place
 from topics.errors import LogUnavailable
 from topics.group_commits import Answers, GroupCommits
+from topics.pausing import Pausing
 
 ANSWER_S = 10.0
 """How long the broker may take to say what the group has committed."""
@@ -79,13 +79,11 @@ class GroupReader:
         self.consumer = open_member(self.commits.answered)
         self.orders = Orders()
         self.epoch = 0
-        """Goes up whenever partitions come, go or are read from elsewhere: a batch of an older epoch may hold records
-        that are read again."""
+        """The assignment's: it goes up whenever partitions come, go or are read from elsewhere. A batch of an older one
+        may hold records that are read again."""
         self.polled_at_s = boot_clock_s()
         """When a poll last ended, by the clock that goes on while the machine sleeps. `poll_held` does not count."""
-        self._pause_wanted = False
-        self._is_held = False
-        self._paused: frozenset[Place] = frozenset()
+        self._pausing = Pausing(self.consumer)
         self._gone: frozenset[Place] = frozenset()
 
     def run(self, stop: threading.Event) -> None:
@@ -113,7 +111,7 @@ class GroupReader:
 
     def turn(self) -> None:
         """Between polls, a poll, and what the listener makes of it."""
-        self._is_held = False
+        self._pausing.held = False
         self.between_polls()
         epoch, batch = self.epoch, self._poll()
         self.polled_at_s = boot_clock_s()
@@ -126,12 +124,12 @@ class GroupReader:
 
     def pause(self, wanted: bool) -> None:
         """Fetch nothing from the next poll on, or go on; polling continues either way."""
-        self._pause_wanted = wanted
+        self._pausing.wanted = wanted
 
     def between_polls(self) -> None:
         """Do what is ordered, pause or go on, ask for due commits. Cheap: a listener that waits calls it as well."""
         self.orders.run()
-        self._apply_pause()
+        self._pausing.apply()
         self.commit()
 
     def poll_held(self) -> list[Message]:
@@ -140,7 +138,7 @@ class GroupReader:
         The group takes a member that does not poll for dead. Not sooner than needed: a pause drops what was fetched
         ahead. Returns what had been fetched and was not dropped.
         """
-        self._is_held = True
+        self._pausing.held = True
         self.between_polls()
         return self._poll()
 
@@ -166,7 +164,7 @@ class GroupReader:
     def read_from(self, offsets: Offsets) -> None:
         """Read on from these offsets, under a new epoch. They name the whole assignment, which is not cooperative."""
         self.epoch += 1
-        self._resume(offsets)
+        self._pausing.forget(offsets)
         self._assign(offsets)
 
     def _poll(self) -> list[Message]:
@@ -179,24 +177,6 @@ class GroupReader:
                 for (topic, partition), offset in offsets.items()
             ]
         )
-
-    def _apply_pause(self) -> None:
-        is_wanted = self._pause_wanted or self._is_held
-        if not is_wanted and not self._paused:
-            return
-        wanted = self.assigned() if is_wanted else frozenset()
-        if more := wanted - self._paused:
-            self.consumer.pause([TopicPartition(*place) for place in sorted(more)])
-        if less := self._paused - wanted:
-            self.consumer.resume([TopicPartition(*place) for place in sorted(less)])
-        self._paused = wanted
-
-    def _resume(self, places: Iterable[Place]) -> None:
-        # A partition that is assigned again is not paused then, whatever the client makes of it.
-        if paused := self._paused.intersection(places):
-            with contextlib.suppress(KafkaException):
-                self.consumer.resume([TopicPartition(*place) for place in sorted(paused)])
-            self._paused -= paused
 
     def _on_assign(self, _: Consumer, partitions: list[TopicPartition]) -> None:
         self.epoch += 1
@@ -222,7 +202,7 @@ class GroupReader:
     def _let_go(self, places: frozenset[Place]) -> None:
         self._gone |= places
         self.commits.forget(places)
-        self._resume(places)
+        self._pausing.forget(places)
 
 
 def _places(partitions: Iterable[TopicPartition]) -> frozenset[Place]:

@@ -30,15 +30,26 @@ def preparations() -> Preparations:
 
 
 def check_models(settings: Settings) -> None:
-    """Read every models file. Raises StackError naming the file and line that is wrong."""
+    """Read every models file, and the heads of the model files it names. Raises StackError naming file and line."""
     from infra.embeddings.gguf_files import check_files
     from infra.models.catalogue import ModelCatalogue
     from infra.models.spec import ModelsFileError
+    from infra.stack.gguf_models import check_gguf, packaged
+    from infra.stack.memory import memory_available
 
     try:
-        check_files(ModelCatalogue.load(settings.models).embeddings)
+        catalogue = ModelCatalogue.load(settings.models)
+        check_files(catalogue.embeddings, memory_available())
     except ModelsFileError as error:
         raise StackError(str(error)) from None
+    models = catalogue.gguf_models
+    if settings.triton.grpc and (own := [spec for spec in models if spec not in packaged(models)]):
+        raise StackError(
+            f"{own[0].declared_at}: model {own[0].id!r}: a gguf needs the local Triton, and triton.grpc is set"
+        )
+    for spec in models:
+        if spec not in packaged(models):
+            check_gguf(spec)
 
 
 def fetch_vectors(settings: Settings) -> None:

@@ -119,6 +119,11 @@ class ModelCatalogue:
         return tuple(spec for spec in self if spec.pool == pool)
 
     @property
+    def gguf_models(self) -> tuple[ModelSpec, ...]:
+        """The models whose files the local Triton serves."""
+        return tuple(spec for spec in self if spec.gguf is not None)
+
+    @property
     def pools(self) -> tuple[str, ...]:
         """Every pool that has a model, each once, in file order."""
         return tuple(dict.fromkeys(spec.pool for spec in self))

@@ -105,6 +105,8 @@ async def test_the_real_engine(real: tuple[Path, Path]) -> None:
     packages, file = real
     spec = replace(GGUF, gguf=file, dimensions=576, max_input_tokens=64, pooling="mean")
     check_files([spec])
+    with pytest.raises(ModelsFileError, match=r"too large for the memory: it needs about 0.\d GiB, 0.1 GiB are free"):
+        check_files([spec], 100_000_000)
     texts = ["The cat sat on the mat.", "A cat lay on the mat.", "Interest rates rose again in March."]
     async with contextlib.aclosing(GgufEmbedder(spec, packages)) as embedder:
         found = await embedder.embed(texts)
@@ -122,5 +124,5 @@ async def test_the_real_engine(real: tuple[Path, Path]) -> None:
         (replace(spec, gguf=file.with_name("none.gguf")), "cannot be read"),
     ):
         with pytest.raises(ModelsFileError, match=said) as refused:
-            check_files([wrong])
+            check_files([wrong], 10**12)
         assert str(refused.value).startswith("models.toml:7: embedding 'own': ")

@@ -114,6 +114,19 @@ def test_defaults_fill_what_a_request_leaves_out(tmp_path: Path) -> None:
             ('"http://127.0.0.1:1/v1"', '"http://127.0.0.1:1/v1"\ntokenizer = "no.json"'),
             "5: tokenizer 'no.json' is not a",
         ),
+        (
+            ('engine = "openai"', 'engine = "openai"\ngguf = "m.gguf"'),
+            "1: model 'one': gguf is for engine triton alone",
+        ),
+        (('engine = "openai"', 'engine = "openai"\nthreads = 2'), "1: model 'one': slots and threads are of a gguf"),
+        (
+            ('engine = "openai"\naddress = "http://127.0.0.1:1/v1"', 'engine = "triton"\ngguf = "none.gguf"'),
+            "4: model 'one': gguf 'none.gguf' is not a file, expected a path relative to",
+        ),
+        (
+            ('engine = "openai"\naddress = "http://127.0.0.1:1/v1"', 'engine = "triton"\ngguf = "m"\naddress = "h:1"'),
+            "1: model 'one': a gguf is served by the local Triton, expected neither address nor upstream_model",
+        ),
         (('id = "one"', 'id = "one two"'), "2: model 'one two': id = 'one two' is wrong"),
         (('id = "one"', "id = "), "2: Invalid value, valid TOML is expected"),
         (("[[model]]", "[model]"), "1: model = {"),
