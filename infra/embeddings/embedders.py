@@ -11,6 +11,7 @@ from pathlib import Path
 from prometheus_client import Counter, Histogram
 
 from infra.clock import monotonic_s
+from infra.embeddings.gguf import GgufEmbedder
 from infra.embeddings.openai import UpstreamEmbedder
 from infra.embeddings.ports import Embedded, Embedder, failed
 from infra.embeddings.static import StaticEmbedder
@@ -49,14 +50,25 @@ class Embedders:
         self._characters = 0
 
     @classmethod
-    def of(cls, models: Sequence[EmbeddingSpec], vectors: Path, environ: Mapping[str, str] = os.environ) -> Embedders:
-        """For these models; `vectors` is the folder of the static one's. Nothing is opened before its first use."""
+    def of(
+        cls,
+        models: Sequence[EmbeddingSpec],
+        vectors: Path,
+        packages: Path,
+        environ: Mapping[str, str] = os.environ,
+    ) -> Embedders:
+        """For these models. Nothing is opened before its first use.
+
+        `vectors`: the folder of the static one's; `packages`: the folder that has llama.cpp, for files of the user's.
+        """
         here = asyncio.Semaphore(LOCAL_AT_ONCE)
         embedders: dict[str, Embedder] = {}
         places: dict[str, asyncio.Semaphore] = {}
         for spec in models:
             if spec.engine == "static":
                 embedders[spec.id], places[spec.id] = StaticEmbedder(spec, vectors), here
+            elif spec.engine == "gguf":
+                embedders[spec.id], places[spec.id] = GgufEmbedder(spec, packages), here
             else:
                 embedders[spec.id] = UpstreamEmbedder(spec, environ)
                 places[spec.id] = asyncio.Semaphore(spec.max_connections)

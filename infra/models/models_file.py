@@ -130,7 +130,7 @@ def read_models_file(path: Path) -> ModelsFile:
     for index, entry in enumerate(content.embedding):
         declare("embedding", index, entry.id)
         try:
-            embeddings.append(entry.spec(declared[entry.id]))
+            embeddings.append(entry.spec(path.parent, declared[entry.id]))
         except ValueError as error:
             line = line_of(lines, ("embedding", index, "address"))
             raise ModelsFileError(path, line, f"embedding {entry.id!r}: {error}") from None

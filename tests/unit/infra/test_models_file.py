@@ -345,6 +345,14 @@ def test_embedding_models_are_apart_from_those_that_answer(tmp_path: Path) -> No
         (EMBEDDING.replace('address = "http://127.0.0.1:1/v1"\n', ""), "7: embedding 'vectors': address is needed"),
         (EMBEDDING.replace("max_input_tokens = 8192\n", ""), "7: embedding 'vectors': the key 'max_input_tokens' is"),
         (EMBEDDING.replace('"openai"', '"static"'), "7: embedding 'vectors': address is for engine openai alone"),
+        (
+            EMBEDDING.replace('"openai"', '"gguf"').replace("address", "# address"),
+            "7: embedding 'vectors': engine gguf and",
+        ),
+        (
+            EMBEDDING + 'gguf = "m.gguf"\n',
+            "7: embedding 'vectors': engine gguf and the key gguf, its file, need each other",
+        ),
         (EMBEDDING.replace('"openai"', '"triton"'), "9: embedding 'vectors': engine = 'triton' is wrong"),
         (EMBEDDING.replace('"0.02"', '"0.02", output = 1'), "13: embedding 'vectors': unknown key 'output'"),
         (EMBEDDING + EMBEDDING, "15: the model id 'vectors' is already declared at"),
