@@ -196,9 +196,12 @@ def create_app(adapters: Adapters) -> FastAPI:
         redirect_slashes=False,
     )
     provide(app, *ports_of(adapters))
-    for router in (conversations.router, messages.router, conversation_messages.router, generations.router):
+    # A request tries one router after another: those that every prompt takes come first.
+    for router in (chat.router, messages.router):
         app.include_router(router, responses=_ERRORS)
-    for router in (keys.router, chat.router, embeddings.router, models.router):
+    for router in (conversations.router, conversation_messages.router, generations.router):
+        app.include_router(router, responses=_ERRORS)
+    for router in (keys.router, embeddings.router, models.router):
         app.include_router(router, responses=_ERRORS)
     for router in (session_routes.router, model_listing.router):
         app.include_router(router, responses=_ERRORS)

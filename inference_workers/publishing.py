@@ -14,6 +14,7 @@ from inference_workers.metrics import TICK
 from inference_workers.ticking import Tempo
 from infra.clock import now_us
 from infra.crash_points import crash_point
+from schemas.chunk_codec import made_chunk
 from schemas.codec import UnencodableRecord
 from schemas.generation import AttemptEnded, AttemptStarted, Failure, FinishReason, GenerationRecord, TokenChunk, Turn
 from schemas.price import Usage
@@ -141,14 +142,16 @@ class Gate:
         writers, self._ready = self._ready, []
         outgoing = [(writer, *said) for writer in writers for said in _said(writer)]
         producer = self._calm if len(outgoing) == 1 else self._busy
-        sent = 0
         for writer, record, acknowledged in outgoing:
-            sent += self._fire(producer, writer, record, acknowledged)
-        self._pipe.sent(sent)
+            self._fire(producer, writer, record, acknowledged)
+        self._pipe.sent(len(outgoing))
         self._outlet.left(writers)
 
-    def _acknowledged(self) -> None:
-        """What waited for an acknowledgement leaves at once, unless it may wait for a tick that is still to come."""
+    def acknowledged(self) -> None:
+        """A record of the last burst was answered, well or not: each record's callback says so, last of all.
+
+        What waited for it leaves at once, unless it may wait for a tick that is still to come.
+        """
         if self._pipe.acknowledged() and not self._called:
             if self._hurried or not self._outlet.ticks:
                 self._burst()
@@ -157,25 +160,19 @@ class Gate:
 
     def _fire(
         self, producer: LogProducer, writer: AttemptWriter, record: GenerationRecord, acknowledged: Acknowledged
-    ) -> bool:
-        """Whether the record is under way. Nothing follows a record of an attempt that was not taken."""
-
-        def taken(error: KafkaError | None, offset: int) -> None:
-            acknowledged(error, offset)
-            self._acknowledged()
-
+    ) -> None:
+        """Produce a record, or answer it soon. Nothing follows a record of an attempt that was not taken."""
         if writer.broken is None:
             try:
                 headers = None if type(record) is TokenChunk else headers_of(record)
-                producer.fire(TOKEN_CHUNKS, writer.key, _encode(record), taken, headers)
+                producer.fire(TOKEN_CHUNKS, writer.key, _encode(record), acknowledged, headers)
                 crash_point("worker.after_record_fired")
-                return True
+                return
             except LogError as error:
                 writer.break_off(error)
             except UnencodableRecord as error:
                 writer.break_off(RecordRefused(str(error)))
         self._loop.call_soon(acknowledged, KafkaError(KafkaError._FAIL, str(writer.broken)), -1)
-        return False
 
 
 def _said(writer: AttemptWriter) -> list[tuple[GenerationRecord, Acknowledged]]:
@@ -297,13 +294,14 @@ class AttemptWriter:
                 utf8 = part.encode()
             self.last_seq += 1
             self._digest.update(utf8)
-            chunk = TokenChunk(turn.generation_id, self.attempt_id, self.last_seq, now_us(), tokens, part)
+            chunk = made_chunk(turn.generation_id, self.attempt_id, self.last_seq, now_us(), tokens, part)
             self._outgoing.append((chunk, self._chunk_taken))
             tokens = 0
 
     def _chunk_taken(self, error: KafkaError | None, _: int) -> None:
         if error is not None:
             self.break_off(log_error(error))
+        self._gate.acknowledged()
 
     def _awaited(self, record: GenerationRecord, then: Callable[[], None] | None = None) -> asyncio.Future[int]:
         future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
@@ -314,12 +312,12 @@ class AttemptWriter:
                 self.break_off(log_error(error))
             elif then is not None:
                 then()
-            if future.done():
-                return
-            if error is None:
-                future.set_result(offset)
-            else:
-                future.set_exception(self.broken or LogUnavailable("not acknowledged"))
+            if not future.done():
+                if error is None:
+                    future.set_result(offset)
+                else:
+                    future.set_exception(self.broken or LogUnavailable("not acknowledged"))
+            self._gate.acknowledged()
 
         self._outgoing.append((record, taken))
         self._offer(urgent=True)

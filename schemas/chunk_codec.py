@@ -51,6 +51,19 @@ _new = object.__new__
 ) = (getattr(TokenChunk, field.name).__set__ for field in fields(TokenChunk))
 
 
+def made_chunk(generation_id: str, attempt_id: str, seq: int, at_us: int, tokens: int, delta: str) -> TokenChunk:
+    """A plain chunk without token ids, made quickly."""
+    chunk = _new(TokenChunk)
+    _set_generation_id(chunk, generation_id)
+    _set_attempt_id(chunk, attempt_id)
+    _set_seq(chunk, seq)
+    _set_at_us(chunk, at_us)
+    _set_tokens(chunk, tokens)
+    _set_delta(chunk, delta)
+    _set_token_ids(chunk, None)
+    return chunk
+
+
 @lru_cache(maxsize=4096)
 def _head(frame: bytes, generation_id: str, attempt_id: str) -> bytes:
     generation, attempt = generation_id.encode(), attempt_id.encode()
@@ -136,12 +149,4 @@ def decode_chunk(value: bytes) -> TokenChunk | None:
     end = start + (length >> 1)
     if end + 1 != size or value[end]:
         return None
-    chunk = _new(TokenChunk)
-    _set_generation_id(chunk, ids[0])
-    _set_attempt_id(chunk, ids[1])
-    _set_seq(chunk, seq >> 1)
-    _set_at_us(chunk, time >> 1)
-    _set_tokens(chunk, tokens >> 1)
-    _set_delta(chunk, value[start:end].decode())
-    _set_token_ids(chunk, None)
-    return chunk
+    return made_chunk(ids[0], ids[1], seq >> 1, time >> 1, tokens >> 1, value[start:end].decode())

@@ -6,6 +6,8 @@ import asyncio
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.http.direct import withdraw
+
 
 class HeadRequests:
     """Answers HEAD as GET would begin to answer; what would stream is told at its head that its client has left."""
@@ -19,6 +21,7 @@ class HeadRequests:
             return
         begun = asyncio.Event()
         asked = {**scope, "method": "GET"}
+        withdraw(asked)
 
         async def gone() -> Message:
             await begun.wait()

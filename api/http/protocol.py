@@ -14,6 +14,7 @@ from starlette.datastructures import Headers
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from api.http.cross_origin import CrossOrigin
+from api.http.direct import offer
 from api.http.errors import ApiError
 from api.http.headers import REQUEST_ID_HEADER
 from api.http.lingering import LingeringTransport
@@ -98,6 +99,7 @@ class BoundedHttp(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         async def unless_refused(scope: Any, receive: Any, send: Any) -> None:
+            offer(scope, send)
             if not cycle.disconnected:  # a request whose body was seen to be broken is not begun
                 await app(scope, receive, send)
 

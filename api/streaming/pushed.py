@@ -1,7 +1,7 @@
 """A stream of server-sent events without an end of its own, sent while its client reads.
 
 It ends when its source does, and is cut when the client leaves or takes nothing, its key is revoked, or its time is
-over; the client resumes. Raw ASGI, as api.streaming.sse: one task a stream, and what waits leaves in one write.
+over; the client resumes. Raw ASGI, as api.streaming.sse: what waits leaves in one write.
 """
 
 from __future__ import annotations

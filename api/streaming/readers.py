@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 from api.http.metrics import ACTIVE_STREAMS, DROPPED_READERS
 from infra.clock import monotonic_s
@@ -27,6 +28,10 @@ class Reader:
         self.entered_s = self.sent_at_s = monotonic_s()
         self.sending_since_s: float | None = None
         self._waiting: asyncio.Future[None] | None = None
+        self._task: asyncio.Task[Any] | None = None
+
+    def is_served_here(self) -> None:
+        """The current task is the one that sends: it is cancelled if the reader goes while it waits for the socket."""
         self._task = asyncio.current_task()
 
     def wake(self) -> None:

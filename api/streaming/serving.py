@@ -1,6 +1,7 @@
 """One client at a source: it enters and leaves exactly once, whatever ends the response; the source is released last.
 
-Raw ASGI on purpose: one task a client, and no middleware between.
+Raw ASGI on purpose, and past all middleware but for the head. It is served in a task of its own: a wake-up of a task
+passes through every frame above it, and a request has two dozen of them.
 """
 
 from __future__ import annotations
@@ -8,11 +9,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from abc import abstractmethod
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from api.http.direct import direct
 from api.streaming.readers import Reader, Readers
 from infra.clock import monotonic_s
 
@@ -32,6 +34,7 @@ class ServedResponse(Response):
         self._readers = readers
         self._key_sha256 = key_sha256
         self._head_sent = False
+        self._direct: Send | None = None
 
     @abstractmethod
     async def serve(self, send: Send, reader: Reader) -> Response | None:
@@ -59,9 +62,8 @@ class ServedResponse(Response):
                 ways_out.callback(self._readers.exit, reader)
                 self.listen(reader)
                 ways_out.callback(self.leave, reader)
-                instead: Response | None = None
-                async with _watched(receive, reader):
-                    instead = await self.serve(send, reader)
+                self._direct = direct(scope, send)
+                instead = await self._watched(receive, send, reader)
                 if instead is not None:
                     await instead(scope, receive, send)
             await self.left(reader)
@@ -73,24 +75,21 @@ class ServedResponse(Response):
         if not self._head_sent:
             self._head_sent = True
             await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-        await send({"type": "http.response.body", "body": data, "more_body": more})
+        await (self._direct or send)({"type": "http.response.body", "body": data, "more_body": more})
         reader.sending_since_s = None
 
-
-@contextlib.asynccontextmanager
-async def _watched(receive: Receive, reader: Reader) -> AsyncIterator[None]:
-    """Within, `reader.gone` is set when the client disconnects; a reader that was dropped while it waited for its
-    socket leaves the block quietly."""
-    try:
+    async def _watched(self, receive: Receive, send: Send, reader: Reader) -> Response | None:
+        """Serve, while it is watched whether the client disconnects. A reader that was dropped while it waited for its
+        socket ends it quietly."""
         async with asyncio.TaskGroup() as tasks:
+            serving = tasks.create_task(self._serve_here(send, reader))
             watch = tasks.create_task(_watch(receive, reader))
-            yield
-            watch.cancel()
-    except asyncio.CancelledError:
-        task = asyncio.current_task()
-        if reader.gone is None or task is None:
-            raise
-        task.uncancel()
+            serving.add_done_callback(lambda _: watch.cancel())
+        return None if serving.cancelled() else serving.result()
+
+    async def _serve_here(self, send: Send, reader: Reader) -> Response | None:
+        reader.is_served_here()
+        return await self.serve(send, reader)
 
 
 async def _watch(receive: Receive, reader: Reader) -> None:

@@ -25,6 +25,7 @@ from inference_workers.engines.triton_dialects import (
     contract_of,
     looks_cumulative,
     request_tensors,
+    tokens_a_block,
 )
 from inference_workers.engines.triton_errors import engine_error
 from inference_workers.engines.triton_responses import ResponseReader
@@ -176,7 +177,8 @@ class TritonEngine:
                 raise _not_taken(_translated(error, timeout_s)) from None
             except InferenceServerException as error:
                 raise _not_taken(engine_error(_status(error), error.message(), timeout_s)) from None
-            contract = contract_of((i.name for i in config.input), (o.name for o in config.output))
+            block = tokens_a_block(config.parameters["tokens_per_block"].string_value)
+            contract = contract_of((i.name for i in config.input), (o.name for o in config.output), block)
             if model.dialect not in ("auto", contract.dialect):
                 raise EngineRejected(
                     f"model {model.id}: models.toml says dialect {model.dialect}, but Triton's model {name} "

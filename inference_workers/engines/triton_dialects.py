@@ -17,6 +17,8 @@ import numpy.typing as npt
 from inference_workers.ports import EngineFailed, EngineRejected, EngineRequest, FinishReason
 
 DialectName = Literal["trtllm_engine", "llmapi"]
+CACHED_BLOCKS = "kv_cache_reused_blocks"
+MAX_TOKENS_A_BLOCK = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,24 +37,32 @@ class Contract:
     dialect: DialectName
     inputs: frozenset[str]
     outputs: frozenset[str]
+    tokens_a_block: int = 0
+    """Of the blocks of a prompt that the model's cache had; 0: it does not say."""
 
     @property
     def wanted_outputs(self) -> tuple[str, ...]:
         """The outputs worth asking for; every one more costs bytes a token."""
         useful = ("text_output", "num_input_tokens", "num_output_tokens", "finish_reason")
-        return tuple(name for name in useful if name in self.outputs)
+        names = (*useful, CACHED_BLOCKS) if self.tokens_a_block else useful
+        return tuple(name for name in names if name in self.outputs)
 
 
-def contract_of(inputs: Iterable[str], outputs: Iterable[str]) -> Contract:
+def contract_of(inputs: Iterable[str], outputs: Iterable[str], tokens_a_block: int = 0) -> Contract:
     """The contract of a model with these tensors. Raises EngineRejected for a model that is no text generator."""
     names, results = frozenset(inputs), frozenset(outputs)
     if "text_input" not in names or "text_output" not in results:
         raise EngineRejected("the Triton model has no text_input or no text_output: it is not a text generation model")
     if "sampling_param_max_tokens" in names:
-        return Contract("llmapi", names, results)
+        return Contract("llmapi", names, results, tokens_a_block)
     if "max_tokens" in names:
-        return Contract("trtllm_engine", names, results)
+        return Contract("trtllm_engine", names, results, tokens_a_block)
     raise EngineRejected("the Triton model takes neither max_tokens nor sampling_param_max_tokens: unknown dialect")
+
+
+def tokens_a_block(said: str) -> int:
+    """What a model's parameter `tokens_per_block` says; 0 for nothing that can be meant."""
+    return int(said) if said.isascii() and said.isdigit() and int(said) <= MAX_TOKENS_A_BLOCK else 0
 
 
 def request_tensors(contract: Contract, request: EngineRequest, prompt: str) -> list[Tensor]:

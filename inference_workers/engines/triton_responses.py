@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from inference_workers.endings import checked_end
-from inference_workers.engines.triton_dialects import Contract, derived_finish, told_finish
+from inference_workers.engines.triton_dialects import CACHED_BLOCKS, Contract, derived_finish, told_finish
 from inference_workers.ports import Delta, EngineFailed, EngineRequest, Finish, FinishReason
 from inference_workers.stops import StopScanner
 from inference_workers.text import GrowingText, HalfCharacters, TextChanged, Utf8Pieces
@@ -31,6 +31,8 @@ class ResponseReader:
         self._tokens = 0
         self._unsent_tokens = 0
         self._prompt_tokens: int | None = None
+        self._tokens_a_block = contract.tokens_a_block
+        self._cached_tokens: int | None = None
         self._counted: bool | None = None
         self._answered = False
         self._error: EngineFailed | None = None
@@ -79,7 +81,8 @@ class ResponseReader:
         reason = "stop" if stopped else self._reason
         if reason is None:
             reason = derived_finish(stopped=stopped, tokens=self._tokens, max_tokens=self._max_tokens)
-        finish = Finish(reason, self._prompt_tokens, self._tokens if self._counted else None)
+        completion = self._tokens if self._counted else None
+        finish = Finish(reason, self._prompt_tokens, completion, self._cached_tokens)
         return checked_end(
             self._request,
             finish,
@@ -116,6 +119,8 @@ class ResponseReader:
         prompt = self._raw(response, "num_input_tokens")
         if prompt is not None and self._prompt_tokens is None:
             self._prompt_tokens = int.from_bytes(prompt[:4], "little")
+            if self._tokens_a_block and (blocks := self._raw(response, CACHED_BLOCKS)) is not None:
+                self._cached_tokens = int.from_bytes(blocks[:4], "little") * self._tokens_a_block
         told = self._raw(response, "num_output_tokens")
         if told is None:
             return 1

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import importlib.util
+import json
 import os
 import signal
 from collections.abc import AsyncIterator
@@ -58,7 +59,8 @@ def load_models(folder: Path) -> dict[str, Model]:
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
         code = module.TritonPythonModel()
-        code.initialize({})
+        said = {name: {"string_value": value.string_value} for name, value in config.parameters.items()}
+        code.initialize({"model_config": json.dumps({"parameters": said})})
         types = model_config_pb2.DataType
         inputs = {
             i.name: types.Name(i.data_type).removeprefix("TYPE_").replace("STRING", "BYTES") for i in config.input

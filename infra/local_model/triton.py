@@ -17,14 +17,11 @@ import triton_python_backend_utils as pb_utils
 
 from infra.local_model.generation import Answer, Knobs, Scheduler, compute
 from infra.local_model.prompts import Vocabulary
+from infra.local_model.tensors import BadTensor, flag, number, one_string, strings
 
 FINAL = pb_utils.TRITONSERVER_RESPONSE_COMPLETE_FINAL
 DEFAULT_LLMAPI_MAX_TOKENS = 32
 """What the LLM API takes when a request names none."""
-
-
-class _Refused(Exception):
-    """The request breaks the contract; the message goes to the client."""
 
 
 class _Model(ABC):
@@ -40,7 +37,7 @@ class _Model(ABC):
             sender = request.get_response_sender()
             try:
                 self._begin(request, sender)
-            except _Refused as refusal:
+            except BadTensor as refusal:
                 error = pb_utils.TritonError(str(refusal), pb_utils.TritonError.INVALID_ARG)
                 sender.send(pb_utils.InferenceResponse(error=error), flags=FINAL)
 
@@ -49,7 +46,7 @@ class _Model(ABC):
 
     @abstractmethod
     def _begin(self, request: Any, sender: Any) -> None:
-        """Read one request and hand it to the scheduler. Raises _Refused."""
+        """Read one request and hand it to the scheduler. Raises BadTensor."""
 
     def _report(self) -> Answer:
         """How many other answers are running: tests see by it that a cancel has arrived."""
@@ -60,9 +57,9 @@ class TrtllmEngineModel(_Model):
     """The legacy contract: a batch dimension, deltas, stop words included, an empty final response."""
 
     def _begin(self, request: Any, sender: Any) -> None:
-        prompt = _one_string(request, "text_input")
-        max_tokens = _number(request, "max_tokens", None)
-        stops, seed = _strings(request, "stop_words"), _number(request, "seed", None)
+        prompt = one_string(request, "text_input")
+        max_tokens = number(request, "max_tokens", None)
+        stops, seed = strings(request, "stop_words"), number(request, "seed", None)
 
         def answered() -> Answer:
             if knobs.report_running:
@@ -70,7 +67,7 @@ class TrtllmEngineModel(_Model):
             return compute(self._vocabulary, prompt, max_tokens=int(max_tokens), stops=stops, seed=seed, keep_stop=True)
 
         if max_tokens is None or max_tokens <= 0:
-            raise _Refused("max_tokens must be greater than 0")
+            raise BadTensor("max_tokens must be greater than 0")
         knobs = _knobs(request)
         sink = _EngineSink(request, sender, lambda: self._vocabulary.count(prompt), empty_final=bool(knobs.empty_final))
         self._scheduler.submit(answered, sink, knobs)
@@ -85,15 +82,15 @@ class LlmApiModel(_Model):
 
     def _begin(self, request: Any, sender: Any) -> None:
         request_id = request.request_id()
-        if _flag(request, "stop"):
+        if flag(request, "stop"):
             self._stop(request_id, sender)
             return
-        prompt = _one_string(request, "text_input")
-        max_tokens = _number(request, "sampling_param_max_tokens", DEFAULT_LLMAPI_MAX_TOKENS)
-        stops = _strings(request, "sampling_param_stop")
-        seed = _number(request, "sampling_param_seed", None)
+        prompt = one_string(request, "text_input")
+        max_tokens = number(request, "sampling_param_max_tokens", DEFAULT_LLMAPI_MAX_TOKENS)
+        stops = strings(request, "sampling_param_stop")
+        seed = number(request, "sampling_param_seed", None)
         if max_tokens <= 0:
-            raise _Refused("max_tokens must be greater than 0")
+            raise BadTensor("max_tokens must be greater than 0")
         knobs = _knobs(request)
         sink = _LlmApiSink(request, sender, lambda: self._running.pop(request_id, None))
 
@@ -110,7 +107,7 @@ class LlmApiModel(_Model):
 
     def _stop(self, request_id: str, sender: Any) -> None:
         if not request_id:
-            raise _Refused("a stop request needs a request id")
+            raise BadTensor("a stop request needs a request id")
         if (sink := self._running.get(request_id)) is not None:
             sink.stopped = True
         error = pb_utils.TritonError("Request cancelled by client", pb_utils.TritonError.CANCELLED)
@@ -192,32 +189,6 @@ class _LlmApiSink(_TritonSink):
             },
             final=last,
         )
-
-
-def _tensor(request: Any, name: str) -> Any | None:
-    tensor = pb_utils.get_input_tensor_by_name(request, name)
-    return None if tensor is None else tensor.as_numpy().reshape(-1)
-
-
-def _one_string(request: Any, name: str) -> str:
-    values = _strings(request, name)
-    if len(values) != 1:
-        raise _Refused(f"{name} must hold exactly one string")
-    return values[0]
-
-
-def _strings(request: Any, name: str) -> list[str]:
-    values = _tensor(request, name)
-    return [] if values is None else [value.decode("utf-8", "replace") for value in values]
-
-
-def _number(request: Any, name: str, default: int | None) -> Any:
-    values = _tensor(request, name)
-    return default if values is None or not len(values) else values[0].item()
-
-
-def _flag(request: Any, name: str) -> bool:
-    return bool(_number(request, name, 0))
 
 
 def _knobs(request: Any) -> Knobs:

@@ -15,7 +15,7 @@ from typing import NoReturn
 import jinja2
 import jinja2.sandbox
 
-from infra.models.control_tokens import SHIPPED_TOKENIZER, neutralise, special_tokens
+from infra.models.control_tokens import control_tokens_of, neutralise
 from infra.models.spec import ModelSpec
 from schemas.conversation import ChatMessage
 from schemas.envelope import plain
@@ -34,7 +34,7 @@ def render_prompt(
 
     Raises TemplateError, and SealedContent for content that is still sealed.
     """
-    tokens = special_tokens(spec.tokenizer or SHIPPED_TOKENIZER)
+    tokens = control_tokens_of(spec)
     shown = [
         {"role": message.role, "content": neutralise(plain(message.content), tokens)}
         | ({"name": neutralise(message.name, tokens)} if message.name else {})

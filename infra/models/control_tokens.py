@@ -12,6 +12,8 @@ import json
 import re
 from pathlib import Path
 
+from infra.models.spec import ModelSpec
+
 SHIPPED_TOKENIZER = Path(__file__).parents[1] / "data" / "tokenizers" / "verbatim.json"
 WORD_JOINER = "\u2060"
 WINDOW = 16_384
@@ -59,6 +61,11 @@ def restore(text: str, tokens: frozenset[str]) -> str:
     """The text that `neutralise` was given."""
     pattern = _broken_pattern(tokens)
     return pattern.sub(lambda match: match[0][:-1], text) if pattern else text
+
+
+def control_tokens_of(spec: ModelSpec) -> frozenset[str]:
+    """The control tokens of a model: of the file that lists them, else of its tokenizer, else of the shipped one."""
+    return special_tokens(spec.control_tokens or spec.tokenizer or SHIPPED_TOKENIZER)
 
 
 @functools.lru_cache(maxsize=64)

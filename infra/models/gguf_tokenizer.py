@@ -39,20 +39,7 @@ def tokenizer_of(gguf: Gguf) -> dict[str, Any] | None:
     tokens, merges = said.get("tokenizer.ggml.tokens"), said.get("tokenizer.ggml.merges")
     if said.get("tokenizer.ggml.model") != "gpt2" or cuts is None or not tokens or not merges:
         return None
-    kinds = said.get("tokenizer.ggml.token_type") or []
-    added = [
-        {
-            "id": index,
-            "content": tokens[index],
-            "single_word": False,
-            "lstrip": False,
-            "rstrip": False,
-            "normalized": False,
-            "special": kind == _CONTROL,
-        }
-        for index, kind in enumerate(kinds[: len(tokens)])
-        if kind in (_CONTROL, _USER_DEFINED)
-    ]
+    added = _added(gguf, (_CONTROL, _USER_DEFINED))
     return {
         "version": "1.0",
         "truncation": None,
@@ -75,6 +62,29 @@ def tokenizer_of(gguf: Gguf) -> dict[str, Any] | None:
             "merges": merges,
         },
     }
+
+
+def control_tokens_of(gguf: Gguf) -> list[dict[str, Any]]:
+    """Its control tokens, as a tokenizer.json lists them; of any kind of vocabulary."""
+    return _added(gguf, (_CONTROL,))
+
+
+def _added(gguf: Gguf, wanted: tuple[int, ...]) -> list[dict[str, Any]]:
+    tokens = gguf.metadata.get("tokenizer.ggml.tokens") or []
+    kinds = gguf.metadata.get("tokenizer.ggml.token_type") or []
+    return [
+        {
+            "id": index,
+            "content": tokens[index],
+            "single_word": False,
+            "lstrip": False,
+            "rstrip": False,
+            "normalized": False,
+            "special": kind == _CONTROL,
+        }
+        for index, kind in enumerate(kinds[: len(tokens)])
+        if kind in wanted
+    ]
 
 
 def chat_template_of(gguf: Gguf) -> str | None:

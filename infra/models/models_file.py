@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -12,6 +13,8 @@ from pydantic import Field, ValidationError, model_validator
 from infra.models.addresses import check_address
 from infra.models.embedding_spec import EmbeddingSpec
 from infra.models.embedding_table import EmbeddingTable
+from infra.models.gguf import NotUsable
+from infra.models.gguf_files import NOTHING_DERIVED, derived_files, located
 from infra.models.prices_file import InputPriceTable, PriceTable
 from infra.models.spec import Capability, Deadlines, Dialect, EngineName, ModelsFileError, ModelSpec, TextMode
 from infra.models.toml_lines import KeyPath, key_lines, line_of
@@ -67,6 +70,10 @@ class _ModelTable(StrictTable):
     options: dict[str, str | int | float | bool] = Field(default={})
     description: str = ""
     owned_by: str = "verbatim"
+    gguf: str | None = Field(default=None, min_length=1)
+    slots: int | None = Field(default=None, ge=1, le=64)
+    threads: int | None = Field(default=None, ge=1, le=256)
+    deprecated: bool = False
 
     @model_validator(mode="after")
     def _fits_its_engine(self) -> _ModelTable:
@@ -74,6 +81,12 @@ class _ModelTable(StrictTable):
             raise ValueError("options are for engine tensorrt_llm alone, expected none")
         if (self.max_output_tokens or 1) > self.context_tokens:
             raise ValueError("max_output_tokens is more than context_tokens, expected at most as many")
+        if self.gguf is not None and self.engine != "triton":
+            raise ValueError("gguf is for engine triton alone, expected none")
+        if self.gguf is not None and (self.address is not None or self.upstream_model is not None):
+            raise ValueError("a gguf is served by the local Triton, expected neither address nor upstream_model")
+        if self.gguf is None and (self.slots is not None or self.threads is not None):
+            raise ValueError("slots and threads are of a gguf, expected with one alone")
         return self
 
 
@@ -117,7 +130,7 @@ def read_models_file(path: Path) -> ModelsFile:
     for index, entry in enumerate(content.embedding):
         declare("embedding", index, entry.id)
         try:
-            embeddings.append(entry.spec(declared[entry.id]))
+            embeddings.append(entry.spec(path.parent, declared[entry.id]))
         except ValueError as error:
             line = line_of(lines, ("embedding", index, "address"))
             raise ModelsFileError(path, line, f"embedding {entry.id!r}: {error}") from None
@@ -150,6 +163,15 @@ def _spec(path: Path, lines: dict[KeyPath, int], index: int, table: _ModelTable)
             raise ModelsFileError(path, line_of(lines, ("model", index, key)), problem)
         return file
 
+    gguf = None
+    if table.gguf is not None:
+        try:
+            gguf = located(table.gguf, path.parent)
+        except NotUsable as error:
+            raise ModelsFileError(
+                path, line_of(lines, ("model", index, "gguf")), f"model {table.id!r}: {error}"
+            ) from None
+    derived = derived_files(gguf) if gguf is not None else NOTHING_DERIVED
     try:
         check_address(table.engine, table.address, has_key=table.api_key_env is not None)
     except ValueError as error:
@@ -159,8 +181,8 @@ def _spec(path: Path, lines: dict[KeyPath, int], index: int, table: _ModelTable)
         id=table.id,
         engine=table.engine,
         address=table.address,
-        upstream_model=table.upstream_model or table.id,
-        dialect=table.dialect,
+        upstream_model=table.upstream_model or (table.id if gguf is None else _at_triton(table.id)),
+        dialect=table.dialect if gguf is None else "trtllm_engine",
         text_mode=table.text_mode,
         context_tokens=table.context_tokens,
         max_output_tokens=table.max_output_tokens or min(table.context_tokens, 4096),
@@ -168,8 +190,8 @@ def _spec(path: Path, lines: dict[KeyPath, int], index: int, table: _ModelTable)
         price=table.price.price(),
         capabilities=table.capabilities,
         defaults=Sampling(**table.defaults.model_dump()),
-        tokenizer=existing("tokenizer"),
-        chat_template=existing("chat_template"),
+        tokenizer=existing("tokenizer") or derived.tokenizer,
+        chat_template=existing("chat_template") or derived.chat_template,
         system_prompt=table.system_prompt,
         deadlines=Deadlines(**table.deadlines.model_dump()),
         api_key_env=table.api_key_env,
@@ -178,4 +200,14 @@ def _spec(path: Path, lines: dict[KeyPath, int], index: int, table: _ModelTable)
         description=table.description,
         owned_by=table.owned_by,
         declared_at=f"{path}:{line_of(lines, ('model', index, 'id'))}",
+        gguf=gguf,
+        slots=table.slots or 4,
+        threads=table.threads or 0,
+        control_tokens=derived.control_tokens,
+        deprecated=table.deprecated,
     )
+
+
+def _at_triton(model_id: str) -> str:
+    """The name of a model's folder."""
+    return re.sub(r"[^A-Za-z0-9._-]", "-", model_id)

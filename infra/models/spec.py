@@ -46,6 +46,9 @@ class ModelSpec:
     `tokenizer` None: tokens are counted with the shipped tokenizer, an estimate. `chat_template` None: the shipped one.
     `api_key_env`: the environment variable that holds the upstream's key. `options`: keyword arguments of the
     in-process engine. `declared_at`: `FILE:LINE` of its entry.
+    `gguf`: the file that the local Triton serves, `slots` answers at once, computed by `threads` (0: as many as the
+    host bears). `control_tokens`: a file that lists them, where no tokenizer does. `listed`: people are offered it;
+    others may ask for it by its id. `deprecated`: an older name of another model.
     """
 
     id: str
@@ -70,6 +73,12 @@ class ModelSpec:
     description: str = ""
     owned_by: str = "verbatim"
     declared_at: str = ""
+    gguf: Path | None = None
+    slots: int = 4
+    threads: int = 0
+    control_tokens: Path | None = None
+    listed: bool = True
+    deprecated: bool = False
 
     @property
     def version(self) -> str:

@@ -19,7 +19,7 @@ from pathlib import Path
 import tokenizers
 
 from infra.models.chat_templates import TemplateError, render_prompt
-from infra.models.control_tokens import SHIPPED_TOKENIZER, TokenizerError, neutralise, special_tokens
+from infra.models.control_tokens import SHIPPED_TOKENIZER, TokenizerError, control_tokens_of, neutralise
 from infra.models.spec import ModelSpec
 from infra.models.token_bounds import most_bytes_a_token
 from schemas.conversation import ChatMessage
@@ -47,7 +47,7 @@ class TokenCounter:
     def __init__(self, spec: ModelSpec) -> None:
         self._file = spec.tokenizer or SHIPPED_TOKENIZER
         self._tokenizer = load_tokenizer(self._file)
-        self._specials = special_tokens(self._file)
+        self._specials = control_tokens_of(spec)
         self._spec = spec
         self.most = 2 * spec.context_tokens
         self._most_bytes_a_token = _bytes_a_token(self._file)

@@ -151,11 +151,14 @@ class RedisHealth:
 
 
 class TritonHealth:
-    """Asks whether the server and its models are ready, and at first lets the local model write a token."""
+    """Asks whether the server and its models are ready, and at first lets `writers` write a token each."""
 
-    def __init__(self, triton: TritonSettings, models: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, triton: TritonSettings, models: tuple[str, ...] = (), writers: tuple[str, ...] = (triton_probe.MODEL,)
+    ) -> None:
         self._triton = triton
         self._models = models
+        self._writers = tuple(model for model in writers if model in models)
         self._client: Any = None
         self._has_written = False
 
@@ -172,8 +175,9 @@ class TritonHealth:
         for model in self._models:
             if not self._client.is_model_ready(model, client_timeout=QUERY_TIMEOUT_S):
                 raise Unwell(f"Triton's model {model} is not ready")
-        if triton_probe.MODEL in self._models and not self._has_written:
-            triton_probe.generate_one_token(self._client)
+        if not self._has_written:
+            for model in self._writers:
+                triton_probe.generate_one_token(self._client, model)
             self._has_written = True
 
     def close(self) -> None:

@@ -17,6 +17,7 @@ from infra.stack.addresses import external_servers
 from infra.stack.errors import CannotStart
 from infra.stack.jars import is_cached
 from infra.stack.layout import Layout
+from infra.stack.memory import memory_available
 from infra.stack.ports import is_free
 from infra.stack.programs import Program, local_programs
 from infra.stack.timer_slack import SERVERS_NS, refused_note, settable_ns, slack_text
@@ -157,22 +158,6 @@ def require(findings: Sequence[Finding]) -> None:
     for finding in findings:
         if finding.advice:
             raise CannotStart(f"{finding.what}: {finding.found}; {finding.advice}")
-
-
-def memory_available() -> int | None:
-    """Bytes that can be used without swapping, within this process's control group."""
-    available: int | None = None
-    try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
-        available = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
-        limit = Path("/sys/fs/cgroup/memory.max").read_text().strip()
-        if limit != "max":
-            used = int(Path("/sys/fs/cgroup/memory.current").read_text())
-            available = min(available, max(0, int(limit) - used))
-    except (OSError, ValueError, StopIteration):
-        # no such file, as outside of version 2 of control groups: what is known so far stands
-        return available
-    return available
 
 
 def _at_least(what: str, found: int | None, needed: int, advice: str) -> Finding:

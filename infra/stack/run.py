@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Protocol
 
+from infra.models.catalogue import ModelCatalogue
 from infra.settings import Settings
 from infra.stack.addresses import PORT_NAMES, external_servers, with_local_addresses
 from infra.stack.children import inherited_environment, own_children, rebuild_job, spare_worker, with_metrics
@@ -67,5 +68,6 @@ async def run_stack(
         spare = Spare(spares[0], "worker") if spares else None
         job = rebuild_job(resolved, layout, environment)
         supervisor = Supervisor(resolved, layout, children, preparations, watcher.show, spare, job)
-        servers = plan_servers(resolved, layout, ports, supervisor.say, external=external)
+        gguf = () if "triton" in external else ModelCatalogue.of(settings).gguf_models
+        servers = plan_servers(resolved, layout, ports, supervisor.say, external=external, gguf=gguf)
         await supervisor.run(servers, stop, lambda key: watcher.ready(resolved, key))

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from infra.cache import cache_dir
+from infra.models.spec import ModelSpec
 from infra.settings import Settings
-from infra.stack import cassandra, kafka, redis, triton
+from infra.stack import cassandra, kafka, redis, triton, triton_probe
 from infra.stack.addresses import external_servers
 from infra.stack.child import ChildSpec, Health
 from infra.stack.class_archive import archive_options
+from infra.stack.gguf_models import loading_s, model_repository
 from infra.stack.health import CassandraHealth, KafkaHealth, RedisHealth, TritonHealth
 from infra.stack.jars import Say, class_path
 from infra.stack.java import chosen_java
@@ -43,16 +45,21 @@ def plan_servers(
     external: frozenset[str] | None = None,
     *,
     passing: bool = False,
+    gguf: Sequence[ModelSpec] = (),
 ) -> tuple[Server, ...]:
     """The four servers. `settings` already holds their addresses; `external` names those not to start.
+
+    Triton serves the repository `models`, and a model for each of `gguf`.
 
     `passing`: nobody reads their data after their end, so Cassandra may lose tables when it is killed.
     """
     elsewhere = external_servers(settings) if external is None else external
+    served = tuple(spec.upstream_model for spec in gguf)
+    names, writers = (*model_names(models), *served), (triton_probe.MODEL, *served)
     healths: dict[str, Health] = {
         "cassandra": CassandraHealth(settings.cassandra),
         "kafka": KafkaHealth(settings.kafka),
-        "triton": TritonHealth(settings.triton, () if "triton" in elsewhere else model_names(models)),
+        "triton": TritonHealth(settings.triton, () if "triton" in elsewhere else names, writers),
         "redis": RedisHealth(settings.redis),
     }
 
@@ -71,10 +78,14 @@ def plan_servers(
         server = redis.chosen_redis(settings.servers.redis, os.environ)
         return redis.spec(layout, ports, server, redis_password(layout), healths["redis"])
 
+    def describe_triton() -> ChildSpec:
+        repository = model_repository(layout.data_of("triton") / "models", models, gguf, say)
+        return triton.spec(layout, ports, repository, healths["triton"], say, triton.START_TIMEOUT_S + loading_s(gguf))
+
     describe: dict[str, Callable[[], ChildSpec]] = {
         "cassandra": describe_cassandra,
         "kafka": describe_kafka,
-        "triton": lambda: triton.spec(layout, ports, models, healths["triton"], say),
+        "triton": describe_triton,
         "redis": describe_redis,
     }
     return tuple(

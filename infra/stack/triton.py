@@ -9,6 +9,7 @@ import os
 import shutil
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from infra.cache import cache_dir
@@ -24,6 +25,7 @@ REPO_ROOT = Path(__file__).parents[2]
 IMPORTABLE_PACKAGES = ("schemas", "infra", "inference_workers")
 # Not served: shared memory would let any local process map ours, the others change a running server.
 CLOSED_PROTOCOLS = "shared-memory,model-repository,trace,logging"
+START_TIMEOUT_S = 60.0
 TRITON_VERSION = "2.51.0"
 """Of the server in the wheel, which names it nowhere."""
 STAND_IN = "a plain process serves the local model"
@@ -61,7 +63,14 @@ def server_variables(environment: TritonEnvironment, base: Mapping[str, str]) ->
     }
 
 
-def spec(layout: Layout, ports: dict[str, int], models: Path, health: Health, say: Say) -> ChildSpec:
+def spec(
+    layout: Layout,
+    ports: dict[str, int],
+    models: Path,
+    health: Health,
+    say: Say,
+    start_timeout_s: float = START_TIMEOUT_S,
+) -> ChildSpec:
     """What serves the model repository `models` as a child: Triton, or the plain process where Triton cannot run.
 
     Blocking: at the first start it installs Triton.
@@ -70,8 +79,10 @@ def spec(layout: Layout, ports: dict[str, int], models: Path, health: Health, sa
         environment = triton_environment(find_triton_python(os.environ), cache_dir())
         make_environment(environment, say)
     except NoTritonPython as error:
-        return _plain(layout, ports, models, health, f"Triton is not running: {error}; {STAND_IN}")
-    return _triton(layout, ports, models, health, environment)
+        made = _plain(layout, ports, models, health, f"Triton is not running: {error}; {STAND_IN}")
+    else:
+        made = _triton(layout, ports, models, health, environment)
+    return replace(made, start_timeout_s=start_timeout_s)
 
 
 def _triton(
@@ -103,7 +114,6 @@ def _triton(
         env=server_variables(environment, os.environ),
         cwd=folder,
         health=health,
-        start_timeout_s=60,
         stop_grace_s=8,
         unanswered_after_s=15,
         is_server=True,
@@ -122,7 +132,6 @@ def _plain(layout: Layout, ports: dict[str, int], models: Path, health: Health, 
         env={"PATH": os.environ.get("PATH", os.defpath), "LANG": "C.UTF-8", "PYTHONPATH": str(REPO_ROOT)},
         cwd=folder,
         health=health,
-        start_timeout_s=60,
         stop_grace_s=8,
         unanswered_after_s=15,
         is_server=True,

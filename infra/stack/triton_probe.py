@@ -9,8 +9,8 @@ MODEL = "tensorrt_llm_bls"
 TIMEOUT_S = 10.0
 
 
-def generate_one_token(client: Any) -> None:
-    """Stream one token of MODEL through `client` (a tritonclient.grpc client). Blocking, at most TIMEOUT_S.
+def generate_one_token(client: Any, model: str = MODEL) -> None:
+    """Stream one token of a model through `client` (a tritonclient.grpc client). Blocking, at most TIMEOUT_S.
 
     Raises what Triton answered, or queue.Empty when it answered nothing in time.
     """
@@ -29,7 +29,7 @@ def generate_one_token(client: Any) -> None:
         inputs.append(one)
     client.start_stream(callback=lambda result, error: answers.put((result, error)), stream_timeout=TIMEOUT_S)
     try:
-        client.async_stream_infer(MODEL, inputs)
+        client.async_stream_infer(model, inputs)
         _, error = answers.get(timeout=TIMEOUT_S)
         if error is not None:
             raise error

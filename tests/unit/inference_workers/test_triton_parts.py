@@ -14,6 +14,7 @@ from inference_workers.engines.triton_dialects import (
     derived_finish,
     looks_cumulative,
     request_tensors,
+    tokens_a_block,
     told_finish,
 )
 from inference_workers.engines.triton_errors import engine_error
@@ -150,6 +151,24 @@ def test_half_characters_and_stop_words_in_deltas() -> None:
     assert reader.ended
     assert reader.feed(Response()) is None
     assert ended(reader) == (None, Finish("stop", 4, 3))
+
+
+@pytest.mark.parametrize(("said", "tokens"), [("1", 1), ("64", 64), ("", 0), ("many", 0), ("-1", 0), ("5000", 0)])
+def test_what_a_block_of_a_prompts_cache_holds_is_read(said: str, tokens: int) -> None:
+    assert tokens_a_block(said) == tokens
+
+
+def test_cached_tokens_are_counted_by_blocks_where_the_model_says_their_size() -> None:
+    outputs = ["text_output", "num_input_tokens", "num_output_tokens", "kv_cache_reused_blocks"]
+    silent = contract_of(["text_input", "max_tokens"], outputs)
+    assert "kv_cache_reused_blocks" not in silent.wanted_outputs
+    told = contract_of(["text_input", "max_tokens"], outputs, 16)
+    assert told.wanted_outputs[-1] == "kv_cache_reused_blocks"
+    reader = ResponseReader(told, request(Sampling(max_tokens=9)))
+    assert reader.feed(response(b"a", num_output_tokens=1)) == Delta("a", 1)
+    last = response(b"", num_input_tokens=40, num_output_tokens=1, kv_cache_reused_blocks=2)
+    assert reader.feed(last) is None
+    assert ended(reader) == (None, Finish("stop", 40, 2, 32))
 
 
 def test_growing_text_with_a_told_reason() -> None:

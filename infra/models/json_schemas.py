@@ -1,0 +1,127 @@
+"""Which JSON schemas a grammar can hold: what it cannot is named before any engine is asked. Pure."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+MAX_SCHEMA_BYTES = 65_536
+MAX_DEPTH = 32
+ANY_OBJECT: Mapping[str, Any] = {"type": "object"}
+"""What "a JSON object" asks for."""
+
+_TYPES = frozenset({"object", "array", "string", "number", "integer", "boolean", "null"})
+_ANNOTATIONS = frozenset(
+    {"$schema", "$id", "$comment", "title", "description", "default", "examples", "deprecated", "readOnly", "writeOnly"}
+)
+_SCHEMA = ("items", "additionalProperties")
+_SCHEMAS = ("anyOf", "prefixItems")
+_NAMED = ("properties", "$defs", "definitions")
+_COUNTS = ("minItems", "maxItems", "minLength", "maxLength")
+_NUMBERS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
+_FORMATS = frozenset({"date-time", "date", "time", "duration", "email", "hostname", "ipv4", "ipv6", "uuid", "uri"})
+_NOT_REGULAR = re.compile(r"\(\?(?!:)|\\[1-9bBkpP]")
+
+
+class UnsupportedSchema(Exception):
+    """The message names the keyword and its place, and says what is expected; it repeats no text of the schema."""
+
+    def __init__(self, keyword: str, place: str, problem: str) -> None:
+        super().__init__(f"the keyword {keyword!r} at {place or 'the root'} {problem}")
+        self.keyword = keyword
+
+
+def check_schema(schema: Any) -> None:
+    """Raises UnsupportedSchema for the first thing in `schema` that no grammar is made of."""
+    if len(json.dumps(schema)) > MAX_SCHEMA_BYTES:
+        raise UnsupportedSchema("schema", "", f"is too large, at most {MAX_SCHEMA_BYTES} bytes are expected")
+    _check(schema, "", schema, 0)
+
+
+def _check(schema: Any, place: str, root: Any, depth: int) -> None:
+    if isinstance(schema, bool):
+        return
+    if not isinstance(schema, dict):
+        raise UnsupportedSchema(_last(place), place, "is not a schema, an object is expected")
+    if depth > MAX_DEPTH:
+        raise UnsupportedSchema(_last(place), place, f"is nested too deeply, at most {MAX_DEPTH} levels are expected")
+    for keyword, value in schema.items():
+        if keyword not in _ANNOTATIONS and (problem := _problem(keyword, value, root)) is not None:
+            raise UnsupportedSchema(keyword, place, problem)
+    for where, inner in _inner(schema, place):
+        _check(inner, where, root, depth + 1)
+
+
+def _inner(schema: dict[str, Any], place: str) -> Iterator[tuple[str, Any]]:
+    for name in _SCHEMA:
+        if name in schema:
+            yield f"{place}/{name}", schema[name]
+    for name in _SCHEMAS:
+        for index, inner in enumerate(schema.get(name, ())):
+            yield f"{place}/{name}/{index}", inner
+    for name in _NAMED:
+        for index, inner in enumerate(schema.get(name, {}).values()):
+            yield f"{place}/{name}/{index}", inner
+
+
+def _problem(keyword: str, value: Any, root: Any) -> str | None:
+    """What is wrong with a keyword; None if a grammar can hold it."""
+    match keyword:
+        case "type":
+            wanted = value if isinstance(value, list) and value else [value]
+            fits, expected = all(isinstance(one, str) and one in _TYPES for one in wanted), "a JSON type"
+        case "enum":
+            fits, expected = isinstance(value, list) and bool(value), "a list of values"
+        case "const":
+            fits, expected = True, ""
+        case "required":
+            fits = isinstance(value, list) and all(isinstance(one, str) for one in value)
+            expected = "a list of names"
+        case "format":
+            fits, expected = value in _FORMATS, f"one of {', '.join(sorted(_FORMATS))}"
+        case "pattern":
+            fits, expected = _is_regular(value), "a regular expression without assertions and back references"
+        case "$ref":
+            fits, expected = _resolves(value, root), "a reference within the schema, like #/$defs/name"
+        case _ if keyword in _SCHEMA:
+            fits, expected = True, ""
+        case _ if keyword in _SCHEMAS:
+            fits, expected = isinstance(value, list) and bool(value), "a list of schemas"
+        case _ if keyword in _NAMED:
+            fits, expected = isinstance(value, dict), "schemas by name"
+        case _ if keyword in _COUNTS:
+            fits = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 100_000
+            expected = "a whole number from 0 to 100000"
+        case _ if keyword in _NUMBERS:
+            fits, expected = isinstance(value, int | float) and not isinstance(value, bool), "a number"
+        case _:
+            return "is not supported: leave it out"
+    return None if fits else f"has a value that is not supported, {expected} is expected"
+
+
+def _is_regular(pattern: Any) -> bool:
+    if not isinstance(pattern, str) or _NOT_REGULAR.search(pattern):
+        return False
+    try:
+        re.compile(pattern)
+    except (re.error, RecursionError, OverflowError):
+        return False
+    return True
+
+
+def _resolves(reference: Any, root: Any) -> bool:
+    if not isinstance(reference, str) or not re.fullmatch(r"#(/[^/]+)*", reference):
+        return False
+    found = root
+    for name in reference[2:].split("/") if len(reference) > 1 else ():
+        name = name.replace("~1", "/").replace("~0", "~")
+        if not isinstance(found, dict) or name not in found:
+            return False
+        found = found[name]
+    return isinstance(found, dict | bool)
+
+
+def _last(place: str) -> str:
+    return place.rpartition("/")[2] or "schema"

@@ -1,0 +1,69 @@
+"""Which JSON schemas an answer can be held to, and what is said of the others."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from infra.models.json_schemas import MAX_DEPTH, UnsupportedSchema, check_schema
+
+GOOD: dict[str, Any] = {
+    "title": "Person",
+    "type": "object",
+    "properties": {
+        "name": {"type": "string", "minLength": 1, "maxLength": 20, "pattern": "^[A-Z](?:[a-z]+)$"},
+        "age": {"type": ["integer", "null"], "minimum": 0, "exclusiveMaximum": 150},
+        "tags": {"type": "array", "items": {"enum": ["a", "b"]}, "maxItems": 3},
+        "friend": {"anyOf": [{"$ref": "#/$defs/friend"}, {"type": "null"}]},
+        "born": {"type": "string", "format": "date"},
+        "not": {"const": 1},
+    },
+    "required": ["name"],
+    "additionalProperties": False,
+    "$defs": {"friend": {"type": "object", "properties": {"name": {"$ref": "#/properties/name"}}}},
+}
+
+
+def test_what_a_grammar_holds_passes() -> None:
+    check_schema(GOOD)
+    check_schema({})
+    check_schema(True)
+
+
+@pytest.mark.parametrize(
+    ("schema", "said"),
+    [
+        ({"not": {}}, "the keyword 'not' at the root is not supported: leave it out"),
+        ({"properties": {"a": {"uniqueItems": True}}}, "the keyword 'uniqueItems' at /properties/0 is not supported"),
+        ({"type": "text"}, "the keyword 'type' at the root has a value that is not supported, a JSON type is expected"),
+        ({"items": {"anyOf": [{}, {"pattern": "(?=x)"}]}}, "the keyword 'pattern' at /items/anyOf/1 has a value"),
+        ({"pattern": r"(a)\1"}, "the keyword 'pattern'"),
+        ({"pattern": "("}, "the keyword 'pattern'"),
+        ({"$ref": "#/$defs/none"}, "the keyword '$ref' .* a reference within the schema"),
+        ({"$ref": "elsewhere.json"}, "the keyword '$ref'"),
+        ({"minItems": -1}, "a whole number from 0 to 100000"),
+        ({"minimum": "1"}, "a number is expected"),
+        ({"enum": []}, "a list of values is expected"),
+        ({"items": 3}, "the keyword 'items' at /items is not a schema, an object is expected"),
+        ([], "the keyword 'schema' at the root is not a schema"),
+        ({"description": "x" * 70_000}, "is too large, at most 65536 bytes"),
+    ],
+)
+def test_what_it_cannot_hold_names_the_keyword_and_its_place(schema: Any, said: str) -> None:
+    with pytest.raises(UnsupportedSchema, match=said.replace("(", r"\(").replace("$", r"\$")):
+        check_schema(schema)
+
+
+def test_a_deep_schema_is_refused() -> None:
+    schema: dict[str, Any] = {}
+    for _ in range(MAX_DEPTH + 2):
+        schema = {"items": schema}
+    with pytest.raises(UnsupportedSchema, match="is nested too deeply"):
+        check_schema(schema)
+
+
+def test_no_text_of_the_schema_is_repeated() -> None:
+    with pytest.raises(UnsupportedSchema) as raised:
+        check_schema({"properties": {"secret": {"pattern": "(?=secret)"}}})
+    assert "secret" not in str(raised.value)
