@@ -14,13 +14,15 @@ from hypothesis import HealthCheck, settings
 from infra.settings import Settings
 from schemas.codec import set_write_level, write_level
 from schemas.registry import WRITE_LEVEL
-from tests.stack_fixture import session_servers
+from tests.stack_fixture import SCRIPTED_MODELS, session_servers
 from tests.timing import timing
 
 UNIT = Path(__file__).parent / "unit"
 # The same servers on every host, whatever is installed there; what is only on some has tests of its own.
 for _program in ("JAVA", "REDIS"):
     os.environ.setdefault(f"VERBATIM_SERVERS__{_program}", "packaged")
+# A model that does as it is told; the language model has a suite of its own (conformance/test_real_model.py).
+os.environ |= SCRIPTED_MODELS
 
 # ci: the same examples in every run, whatever else the machine does. explore: new ones, for hunting (and the night).
 settings.register_profile(

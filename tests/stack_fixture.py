@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from infra.models.catalogue import SCRIPTED
 from infra.settings import Settings, load
 from infra.stack.layout import Layout
 from infra.stack.leftovers import end_marked, remove_shared_memory
@@ -23,6 +24,8 @@ from schemas.registry import WRITE_LEVEL
 from tests.eventually import eventually_sync
 
 REPO_ROOT = Path(__file__).parents[1]
+SCRIPTED_MODELS = {"VERBATIM_SHIPPED_MODELS": json.dumps(SCRIPTED)}
+"""The setting of stacks whose answers are known: the models without weights alone."""
 # A cold cache also downloads about 110 MB of jars.
 START_TIMEOUT_S = 240.0
 STOP_TIMEOUT_S = 45.0

@@ -108,7 +108,7 @@ def catalogue(
         ),
         _spec(GENERATION_OUTCOMES, "conversation_id", n, FOR_EVER_MS, "streams.recorder", EIGHT_MIB),
         _spec(MODERATION_VERDICTS, "conversation_id", n, FOR_EVER_MS, "streams.conversation"),
-        _spec(USAGE_RECORDS, "user_id", n, FOR_EVER_MS, "metering; backfills"),
+        _spec(USAGE_RECORDS, "user_id", n, FOR_EVER_MS, "metering; api; backfills"),
         _spec(CONTROL, "generation_id", 1, DAY_MS, "api, streams"),
         _spec(ACCOUNT_EVENTS, "user_id", 1, FOR_EVER_MS, "api, infra.cli"),
         _spec(DEAD_LETTERS, "the source record's", 1, 30 * DAY_MS, "every consumer; infra.cli", EIGHT_MIB),

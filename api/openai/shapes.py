@@ -10,7 +10,7 @@ import orjson
 from api.streaming.endings import Ending
 from infra.models.catalogue import EmbeddingSpec, ModelSpec
 from schemas.generation import Turn
-from schemas.price import Usage
+from schemas.price import Price, Usage
 
 DONE = b"data: [DONE]\n\n"
 CANCELLED = "The generation was cancelled before it had finished."
@@ -43,9 +43,20 @@ def finish_reason_of(ending: Ending) -> str:
 
 
 def model_object(spec: ModelSpec | EmbeddingSpec, created_s: int) -> dict[str, Any]:
-    """A model as OpenAI says it; `kind`, which is ours, only of those that make embeddings."""
+    """A model as OpenAI says it. Ours are `kind`, of those that make embeddings, and of a deprecated name that it is
+    one, and what its tokens cost."""
     said = {"id": spec.id, "object": "model", "created": created_s, "owned_by": spec.owned_by}
-    return said | {"kind": "embedding"} if isinstance(spec, EmbeddingSpec) else said
+    if isinstance(spec, EmbeddingSpec):
+        return said | {"kind": "embedding"}
+    return said | {"deprecated": True, "price": _per_million(spec.price)} if spec.deprecated else said
+
+
+def _per_million(price: Price) -> dict[str, Any]:
+    return {
+        "currency": price.currency,
+        "input": price.input_micros_per_million / 1e6,
+        "output": price.output_micros_per_million / 1e6,
+    }
 
 
 def completion(turn: Turn, started_at_us: int, text: str, ending: Ending) -> bytes:

@@ -36,4 +36,6 @@ def model_json(spec: ModelSpec, default: bool) -> dict[str, Any]:
             "outputPerMillion": spec.price.output_micros_per_million / 1e6,
         },
         "capabilities": list(spec.capabilities),
+        "listed": spec.listed,
+        "deprecated": spec.deprecated,
     }

@@ -61,6 +61,16 @@ class OldRole(StrEnum):
 class Model(StrEnum):
     """Those that count exactly, so that every piece of the answer can be checked by itself."""
 
+    SCRIPTED = "verbatim-scripted"
+    LOCAL = "verbatim-local"
+    LOCAL_LLMAPI = "verbatim-local-llmapi"
+
+
+class Answering(StrEnum):
+    """Those, and the language model that comes along: it tells a story instead."""
+
+    SMOLLM2 = "smollm2-135m-instruct"
+    SCRIPTED = "verbatim-scripted"
     LOCAL = "verbatim-local"
     LOCAL_LLMAPI = "verbatim-local-llmapi"
 
@@ -78,7 +88,7 @@ def demo() -> None:
 @app.command()
 def crash(
     role: Annotated[Role, typer.Option("--kill", help="The process to kill -9 in the middle.")] = Role.WORKER,
-    model: Annotated[Model, typer.Option("--model", help="Who answers.")] = Model.LOCAL,
+    model: Annotated[Answering, typer.Option("--model", help="Who answers.")] = Answering.LOCAL,
     numbers: Annotated[
         int, typer.Option("--numbers", min=20, max=500, metavar="N", help="Count to N: about 100 ms a number.")
     ] = 100,

@@ -33,6 +33,12 @@ SETTLE_S = 1.0
 T = TypeVar("T")
 
 
+OWN_WORDS = frozenset({"smollm2-135m-instruct"})
+"""Models that do not count as they are told: they tell a story."""
+STORY = "Tell me a long story about a river, with many details."
+KILL_AT_CHARACTER = 200
+
+
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """What to do. `limit_s` bounds the answer, and once more everything after it."""
@@ -103,7 +109,10 @@ class _Run:
         self._tasks = tasks
         tag = f"k{draw_attempt_id()[:3]}"
         self._prompt = f"Count from 1 to {wanted.numbers}, each marked {tag}."
-        self._expected = ", ".join(f"{tag}:{number}" for number in range(1, wanted.numbers + 1))
+        self._expected: str | None = ", ".join(f"{tag}:{number}" for number in range(1, wanted.numbers + 1))
+        self._kill_at = len(self._expected) // 2
+        if wanted.model in OWN_WORDS:
+            self._prompt, self._expected, self._kill_at = STORY, None, KILL_AT_CHARACTER
         self._conversation_id = ""
         self._characters = 0
         self._told_s = SILENCE_S
@@ -193,7 +202,7 @@ class _Run:
                     self._screen.happened("the first text")
                 self._screen.grew(delta)
                 self._characters += len(delta)
-                if 2 * self._characters >= len(self._expected):
+                if self._characters >= self._kill_at:
                     self._half.set()
             case _:
                 if self._transcript.ended:

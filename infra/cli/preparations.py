@@ -31,14 +31,19 @@ def preparations() -> Preparations:
 
 def check_models(settings: Settings) -> None:
     """Read every models file, and the heads of the model files it names. Raises StackError naming file and line."""
+    from infra.embeddings.gguf_files import check_files
     from infra.models.catalogue import ModelCatalogue
     from infra.models.spec import ModelsFileError
+    from infra.settings.errors import SettingsError
     from infra.stack.gguf_models import check_gguf, packaged
+    from infra.stack.memory import memory_available
 
     try:
-        models = ModelCatalogue.load(settings.models).gguf_models
-    except ModelsFileError as error:
+        catalogue = ModelCatalogue.of(settings)
+        check_files(catalogue.embeddings, memory_available())
+    except (ModelsFileError, SettingsError) as error:
         raise StackError(str(error)) from None
+    models = catalogue.gguf_models
     if settings.triton.grpc and (own := [spec for spec in models if spec not in packaged(models)]):
         raise StackError(
             f"{own[0].declared_at}: model {own[0].id!r}: a gguf needs the local Triton, and triton.grpc is set"
@@ -53,14 +58,16 @@ def fetch_vectors(settings: Settings) -> None:
     from infra.cache import cache_dir
     from infra.logging import get_logger
     from infra.models.catalogue import ModelCatalogue
+    from infra.stack.local_models import fetch_packages
     from infra.stack.word_vectors import WORD_VECTORS
 
-    if any(spec.engine == "static" for spec in ModelCatalogue.load(settings.models).embeddings):
-        log = get_logger(__name__)
+    log = get_logger(__name__)
+    fetches = {"static": WORD_VECTORS.fetch, "gguf": fetch_packages}
+    for engine in {spec.engine for spec in ModelCatalogue.of(settings).embeddings} & fetches.keys():
         try:
-            WORD_VECTORS.fetch(cache_dir(), lambda doing: log.info(doing))
+            fetches[engine](cache_dir(), lambda doing: log.info(doing))
         except StackError as error:
-            log.warning("there are no embeddings until the next start", reason=str(error))
+            log.warning("there are no embeddings until the next start", engine=engine, reason=str(error))
 
 
 def _make_topics(settings: Settings) -> None:
@@ -70,7 +77,7 @@ def _make_topics(settings: Settings) -> None:
     from topics.errors import LogError
 
     kafka = settings.kafka
-    topics = configured(kafka, ModelCatalogue.load(settings.models).pools)
+    topics = configured(kafka, ModelCatalogue.of(settings).pools)
     try:
         create_topics(kafka.client_properties(), topics, kafka.replication_factor)
     except LogError as error:

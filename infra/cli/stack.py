@@ -148,18 +148,21 @@ class _Screen:
 
     def ready(self, settings: Settings, key: str) -> None:
         from infra.cli.stack_progress import notes_of, welcome
+        from infra.models.catalogue import ModelCatalogue
         from infra.stack.stack_file import api_url
 
         self._is_ready = True
         self._progress.close()
         notes = notes_of(self._last)
-        welcome(self._console, self._layout, api_url(settings), key, self._progress.elapsed_s, notes)
+        model = ModelCatalogue.of(settings).default_model.id
+        welcome(self._console, self._layout, api_url(settings), key, self._progress.elapsed_s, notes, model)
 
 
 def _detached(settings: Settings, layout: Layout, counts: dict[str, int], console: Console) -> None:
     """Start the daemon and wait until it is ready or has failed. Raises StackError with its error."""
     from infra.cli.stack_file import read_stack_file
     from infra.cli.stack_progress import Progress, notes_of, welcome
+    from infra.models.catalogue import ModelCatalogue
     from infra.settings.environment import PREFIX, host_variables
     from infra.stack.addresses import settings_env
     from infra.stack.children import REPO_ROOT
@@ -196,7 +199,8 @@ def _detached(settings: Settings, layout: Layout, counts: dict[str, int], consol
             daemon.wait(DOWN_TIMEOUT_S)
             raise StackError("interrupted; everything was stopped again") from None
     stack = read_stack_file(layout.stack_file)
-    welcome(console, layout, stack.api_url, stack.api_key, progress.elapsed_s, notes_of(snapshot))
+    model = ModelCatalogue.of(settings).default_model.id
+    welcome(console, layout, stack.api_url, stack.api_key, progress.elapsed_s, notes_of(snapshot), model)
 
 
 def down(state: StateOption = None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 import infra
 from infra.cli.terminal import UserError, one_line
 from infra.ids import draw_id
+from infra.models.catalogue import SCRIPTED
 from infra.stack.layout import Layout
 from infra.stack.ports import choose
 
@@ -24,12 +26,14 @@ _SOURCES = Path(infra.__file__).parent.parent
 def stack_in(folder: Path, *options: str, settings: str = "") -> Iterator[Path]:
     """Start a stack in `folder`, an absolute path; yields its state folder, and stops the stack after the block.
 
+    Of the models that come along it has those without weights: their answers are known, and they cost little.
+
     `options` go to `up`; `settings` are TOML. Raises UserError if it does not come up in time. The folder stays.
     """
     from infra.settings.environment import host_variables
 
     state, file = folder / "state", folder / "verbatim.toml"
-    file.write_text(settings)
+    file.write_text(f"shipped_models = {json.dumps(SCRIPTED)}\n{settings}")
     kept = {name: value for name, value in os.environ.items() if not name.startswith("VERBATIM_")}
     kept |= {"VERBATIM_CONFIG": str(file), "PYTHONPATH": str(_SOURCES)}
     kept |= host_variables()

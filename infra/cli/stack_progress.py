@@ -15,6 +15,7 @@ from rich.text import Text
 
 from infra.cli.sign_in_link import sign_in_link
 from infra.clock import monotonic_s
+from infra.models.catalogue import SCRIPTED
 from infra.settings import Settings
 from infra.stack.layout import Layout
 from infra.stack.snapshot import ChildView, Snapshot
@@ -116,8 +117,16 @@ def notes_of(snapshot: Snapshot | None) -> tuple[str, ...]:
     return tuple(child.detail for child in children if child.state == "ready" and child.detail)
 
 
-def welcome(console: Console, layout: Layout, url: str, key: str, elapsed_s: float, notes: Sequence[str] = ()) -> None:
-    """Where to go now: printed once everything is ready. The link is new each time."""
+def welcome(
+    console: Console,
+    layout: Layout,
+    url: str,
+    key: str,
+    elapsed_s: float,
+    notes: Sequence[str] = (),
+    model: str = SCRIPTED[0],
+) -> None:
+    """Where to go now: printed once everything is ready. The link is new each time. `model` answers the example."""
     link = sign_in_link(url, sha256(key.encode()).hexdigest(), layout) if key else None
     option = state_option(layout)
     lines = [f"Verbatim is ready after {elapsed_s:.1f} s.", "", f"  open   {link or url}", f"  API    {url}"]
@@ -133,7 +142,7 @@ def welcome(console: Console, layout: Layout, url: str, key: str, elapsed_s: flo
         f"  ./verbatim chat{option}",
         f"  curl -N {url}/v1/chat/completions -H 'Authorization: Bearer {key or 'KEY'}' \\",
         "    -H 'Content-Type: application/json' \\",
-        """    -d '{"model": "verbatim-local", "stream": true, "messages": [{"role": "user", "content": "Hello"}]}'""",
+        f"""    -d '{{"model": "{model}", "stream": true, "messages": [{{"role": "user", "content": "Hello"}}]}}'""",
         "",
         f"Status: ./verbatim status{option}   Stop: ./verbatim down{option}",
     ]

@@ -11,6 +11,7 @@ from pathlib import Path
 from prometheus_client import Counter, Histogram
 
 from infra.clock import monotonic_s
+from infra.embeddings.gguf import GgufEmbedder
 from infra.embeddings.openai import UpstreamEmbedder
 from infra.embeddings.ports import Embedded, Embedder, failed
 from infra.embeddings.static import StaticEmbedder
@@ -18,7 +19,7 @@ from infra.models.embedding_spec import EmbeddingSpec
 from infra.runtime.metrics import bound
 
 LOCAL_AT_ONCE = 1
-"""Requests that are computed in this process at the same time: one takes a core."""
+"""Requests that one model computes on this machine at the same time: one takes a core."""
 MAX_WAITING = 64
 MAX_WAITING_CHARACTERS = 32 * 1024 * 1024
 """Requests, and characters of their texts, that wait for a place in all."""
@@ -27,7 +28,7 @@ TEXTS = Counter("verbatim_embeddings_texts_total", "Texts that vectors were made
 TOKENS = Counter("verbatim_embeddings_tokens_total", "Tokens of those texts.", ("model",))
 SECONDS = Histogram(
     "verbatim_embeddings_seconds",
-    "From a place in the queue to the vectors of one request.",
+    "From a request to its vectors, the wait for a place included.",
     ("model",),
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60),
 )
@@ -47,19 +48,30 @@ class Embedders:
         self.places = dict(places)
         self.waiting = 0
         self._characters = 0
+        self._counters = {name: (TEXTS.labels(name), TOKENS.labels(name), SECONDS.labels(name)) for name in embedders}
 
     @classmethod
-    def of(cls, models: Sequence[EmbeddingSpec], vectors: Path, environ: Mapping[str, str] = os.environ) -> Embedders:
-        """For these models; `vectors` is the folder of the static one's. Nothing is opened before its first use."""
-        here = asyncio.Semaphore(LOCAL_AT_ONCE)
+    def of(
+        cls,
+        models: Sequence[EmbeddingSpec],
+        vectors: Path,
+        packages: Path,
+        environ: Mapping[str, str] = os.environ,
+    ) -> Embedders:
+        """For these models. Nothing is opened before its first use.
+
+        `vectors`: the folder of the static one's; `packages`: the folder that has llama.cpp, for files of the user's.
+        """
         embedders: dict[str, Embedder] = {}
         places: dict[str, asyncio.Semaphore] = {}
         for spec in models:
             if spec.engine == "static":
-                embedders[spec.id], places[spec.id] = StaticEmbedder(spec, vectors), here
+                embedders[spec.id] = StaticEmbedder(spec, vectors)
+            elif spec.engine == "gguf":
+                embedders[spec.id] = GgufEmbedder(spec, packages)
             else:
                 embedders[spec.id] = UpstreamEmbedder(spec, environ)
-                places[spec.id] = asyncio.Semaphore(spec.max_connections)
+            places[spec.id] = asyncio.Semaphore(spec.max_connections if spec.engine == "openai" else LOCAL_AT_ONCE)
         return cls(embedders, places)
 
     async def embed(self, spec: EmbeddingSpec, texts: Sequence[str]) -> Embedded:
@@ -74,9 +86,10 @@ class Embedders:
         except TimeoutError:
             said = f"the engine of {spec.id} made no vectors within {spec.timeout_s:g} s"
             raise failed("engine_timeout", said, retryable=True) from None
-        TEXTS.labels(spec.id).inc(len(texts))
-        TOKENS.labels(spec.id).inc(embedded.tokens)
-        SECONDS.labels(spec.id).observe(monotonic_s() - began_s)
+        made, tokens, seconds = self._counters[spec.id]
+        made.inc(len(texts))
+        tokens.inc(embedded.tokens)
+        seconds.observe(monotonic_s() - began_s)
         return embedded
 
     async def aclose(self) -> None:

@@ -25,14 +25,19 @@ _TOO_LONG = (
 
 
 def checked_answer(spec: EmbeddingSpec, body: bytes, texts: int) -> tuple[Vectors, int | None]:
-    """The vectors, in the order of the texts, and the tokens that the upstream counts (None: it does not say).
-
-    Raises EmbeddingFailed for everything but one vector a text, each of the model's dimensions and of finite numbers.
-    """
+    """What `checked` makes of an upstream's body."""
     try:
         said = orjson.loads(body)
     except orjson.JSONDecodeError:
         raise _broken(spec, "something that is not JSON") from None
+    return checked(spec, said, texts)
+
+
+def checked(spec: EmbeddingSpec, said: Any, texts: int) -> tuple[Vectors, int | None]:
+    """The vectors, in the order of the texts, and the tokens that the engine counts (None: it does not say).
+
+    Raises EmbeddingFailed for everything but one vector a text, each of the model's dimensions and of finite numbers.
+    """
     data = said.get("data") if isinstance(said, dict) else None
     if not isinstance(data, list):
         raise _broken(spec, "no list of embeddings")
@@ -57,7 +62,7 @@ def _vector(spec: EmbeddingSpec, said: Any) -> Vectors:
     elif not isinstance(said, list) or not all(type(number) in (float, int) for number in said):
         raise _broken(spec, "an embedding that is not a list of numbers")
     if len(said) != spec.dimensions:
-        said = f"the upstream of {spec.id} answered {len(said)} dimensions, models.toml says {spec.dimensions}"
+        said = f"the engine of {spec.id} answered {len(said)} dimensions, models.toml says {spec.dimensions}"
         raise failed("engine_misconfigured", said)
     with np.errstate(over="ignore"):
         vector = np.asarray(said, np.float64).astype(np.float32)
@@ -75,7 +80,7 @@ def _decoded(spec: EmbeddingSpec, said: str) -> Any:
 
 
 def _broken(spec: EmbeddingSpec, what: str) -> EmbeddingFailed:
-    return failed("engine_failed", f"the upstream of {spec.id} answered {what}", retryable=True)
+    return failed("engine_failed", f"the engine of {spec.id} answered {what}", retryable=True)
 
 
 def refusal(spec: EmbeddingSpec, status: int, body: bytes, retry_after: str) -> EmbeddingFailed:

@@ -1,17 +1,23 @@
 """The models this installation serves: what models.toml says, checked, in frozen objects.
 
-catalogue = ModelCatalogue.load(settings.models)
+catalogue = ModelCatalogue.of(settings)
 spec = catalogue.get("verbatim-local")          # ModelNotFound for an unknown id
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from infra.models.embedding_spec import EmbeddingSpec
 from infra.models.models_file import declared_twice, read_models_file
 from infra.models.spec import Deadlines, ModelsFileError, ModelSpec
+from infra.settings.errors import SettingsError
+
+if TYPE_CHECKING:
+    from infra.settings import Settings
 
 __all__ = [
     "Deadlines",
@@ -24,6 +30,10 @@ __all__ = [
 ]
 
 SHIPPED_FILE = Path(__file__).parents[1] / "data" / "models.toml"
+
+
+SCRIPTED = ("verbatim-local", "verbatim-local-llmapi")
+"""The shipped models without weights, by the names that logs and clients know."""
 
 
 class ModelNotFound(Exception):
@@ -56,8 +66,26 @@ class ModelCatalogue:
         self._default = default_model or next(iter(self._models))
 
     @classmethod
-    def load(cls, paths: Sequence[Path] = (), *, shipped: bool = True) -> ModelCatalogue:
+    def of(cls, settings: Settings) -> ModelCatalogue:
+        """The models of an installation. Raises ModelsFileError, SettingsError for a setting that names no model."""
+        loaded = cls.load(settings.models, offered=settings.shipped_models)
+        shipped = {spec.id for spec in loaded if spec.declared_at.startswith(f"{SHIPPED_FILE}:")}
+        if unknown := [name for name in settings.shipped_models if name not in shipped]:
+            raise SettingsError(f"shipped_models: {unknown[0]!r} is not the id of a model that comes with Verbatim")
+        if not settings.default_model:
+            return loaded
+        if settings.default_model not in loaded:
+            raise SettingsError(f"default_model: {settings.default_model!r} is not the id of a model")
+        return cls(tuple(loaded), settings.default_model, loaded.embeddings)
+
+    @classmethod
+    def load(
+        cls, paths: Sequence[Path] = (), *, shipped: bool = True, offered: Sequence[str] = SCRIPTED
+    ) -> ModelCatalogue:
         """Read the shipped file (unless `shipped` is False), then `paths` in their order.
+
+        Of the shipped models, `offered` are listed, and the first of them is the default unless a file names one. The
+        others can be asked for; those of a GGUF file are left out, since serving one takes memory.
 
         Raises ModelsFileError at the first wrong entry, also for an id declared twice and for no model at all.
         """
@@ -74,7 +102,8 @@ class ModelCatalogue:
                     line = int(spec.declared_at.rpartition(":")[2])
                     raise declared_twice(path, line, spec.id, declared[spec.id])
                 declared[spec.id] = spec.declared_at
-            models |= {model.id: model for model in entries.models}
+            kept = _offered(entries.models, offered) if path == SHIPPED_FILE else entries.models
+            models |= {model.id: model for model in kept}
             embeddings |= {model.id: model for model in entries.embeddings}
             if entries.default_model is not None:
                 default = (entries.default_model, path, entries.default_line)
@@ -84,7 +113,8 @@ class ModelCatalogue:
             )
         if default is not None and default[0] not in models:
             raise ModelsFileError(default[1], default[2], f"default_model {default[0]!r} is not the id of a model")
-        return cls(tuple(models.values()), default[0] if default else None, tuple(embeddings.values()))
+        first = next((model for model in offered if model in models), None) if shipped else None
+        return cls(tuple(models.values()), default[0] if default else first, tuple(embeddings.values()))
 
     @property
     def default_model(self) -> ModelSpec:
@@ -136,3 +166,11 @@ class ModelCatalogue:
 
     def __contains__(self, model_id: object) -> bool:
         return model_id in self._models
+
+
+def _offered(models: Sequence[ModelSpec], offered: Sequence[str]) -> tuple[ModelSpec, ...]:
+    """The shipped models that are served, those that are offered first and in that order."""
+    by_id = {model.id: model for model in models}
+    first = [by_id[name] for name in offered if name in by_id]
+    others = [replace(model, listed=False) for model in models if model.id not in offered and model.gguf is None]
+    return (*first, *others)

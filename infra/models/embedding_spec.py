@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from schemas.price import Price
 
-EmbeddingEngine = Literal["static", "openai"]
+EmbeddingEngine = Literal["static", "openai", "gguf"]
+Pooling = Literal["model", "mean", "cls", "last"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,7 +18,9 @@ class EmbeddingSpec:
 
     `upstream_model`: its name at the engine. `max_input_tokens`: of one text. `shortens`: the first numbers of its
     vectors are vectors too, once they are normalised, so `dimensions` may ask for fewer. `address`, `api_key_env`,
-    `max_connections`: of the upstream (openai). `declared_at`: `FILE:LINE` of its entry.
+    `max_connections`: of the upstream (openai). `gguf`, `threads`, `pooling`: the file, how many threads compute it,
+    and how the vectors of tokens become the text's (`model`: as the file says). `declared_at`: `FILE:LINE`
+    of its entry.
     """
 
     id: str
@@ -29,6 +33,9 @@ class EmbeddingSpec:
     address: str | None = None
     api_key_env: str | None = None
     max_connections: int = 8
+    gguf: Path | None = None
+    threads: int = 1
+    pooling: Pooling = "model"
     timeout_s: float = 60.0
     description: str = ""
     owned_by: str = "verbatim"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from pydantic import Field, model_validator
 
 from infra.models.addresses import check_address
-from infra.models.embedding_spec import EmbeddingEngine, EmbeddingSpec
+from infra.models.embedding_spec import EmbeddingEngine, EmbeddingSpec, Pooling
 from infra.models.prices_file import InputPriceTable
 from infra.models.toml_mistakes import StrictTable
 
@@ -25,6 +27,9 @@ class EmbeddingTable(StrictTable):
     address: str | None = None
     api_key_env: str | None = Field(default=None, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
     max_connections: int = Field(default=8, ge=1, le=10_000)
+    gguf: str | None = Field(default=None, min_length=1)
+    threads: int = Field(default=1, ge=1, le=512)
+    pooling: Pooling = "model"
     timeout_s: float = Field(default=60.0, gt=0, le=3600)
     description: str = ""
     owned_by: str = "verbatim"
@@ -35,10 +40,12 @@ class EmbeddingTable(StrictTable):
             for key in ("address", "api_key_env"):
                 if getattr(self, key) is not None:
                     raise ValueError(f"{key} is for engine openai alone, expected none")
+        if (self.engine == "gguf") != (self.gguf is not None):
+            raise ValueError("engine gguf and the key gguf, its file, need each other, expected both or neither")
         return self
 
-    def spec(self, declared_at: str) -> EmbeddingSpec:
-        """The model. Raises ValueError for an address that its engine cannot use."""
+    def spec(self, folder: Path, declared_at: str) -> EmbeddingSpec:
+        """The model; its file is relative to `folder`. Raises ValueError for an address that its engine cannot use."""
         check_address(self.engine, self.address, has_key=self.api_key_env is not None)
         return EmbeddingSpec(
             id=self.id,
@@ -51,6 +58,9 @@ class EmbeddingTable(StrictTable):
             address=self.address,
             api_key_env=self.api_key_env,
             max_connections=self.max_connections,
+            gguf=None if self.gguf is None else (folder / self.gguf).resolve(),
+            threads=self.threads,
+            pooling=self.pooling,
             timeout_s=self.timeout_s,
             description=self.description,
             owned_by=self.owned_by,

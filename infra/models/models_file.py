@@ -73,6 +73,7 @@ class _ModelTable(StrictTable):
     gguf: str | None = Field(default=None, min_length=1)
     slots: int | None = Field(default=None, ge=1, le=64)
     threads: int | None = Field(default=None, ge=1, le=256)
+    deprecated: bool = False
 
     @model_validator(mode="after")
     def _fits_its_engine(self) -> _ModelTable:
@@ -129,7 +130,7 @@ def read_models_file(path: Path) -> ModelsFile:
     for index, entry in enumerate(content.embedding):
         declare("embedding", index, entry.id)
         try:
-            embeddings.append(entry.spec(declared[entry.id]))
+            embeddings.append(entry.spec(path.parent, declared[entry.id]))
         except ValueError as error:
             line = line_of(lines, ("embedding", index, "address"))
             raise ModelsFileError(path, line, f"embedding {entry.id!r}: {error}") from None
@@ -203,6 +204,7 @@ def _spec(path: Path, lines: dict[KeyPath, int], index: int, table: _ModelTable)
         slots=table.slots or 4,
         threads=table.threads or 0,
         control_tokens=derived.control_tokens,
+        deprecated=table.deprecated,
     )
 
 

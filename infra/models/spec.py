@@ -47,7 +47,8 @@ class ModelSpec:
     `api_key_env`: the environment variable that holds the upstream's key. `options`: keyword arguments of the
     in-process engine. `declared_at`: `FILE:LINE` of its entry.
     `gguf`: the file that the local Triton serves, `slots` answers at once, computed by `threads` (0: as many as the
-    host bears). `control_tokens`: a file that lists them, where no tokenizer does.
+    host bears). `control_tokens`: a file that lists them, where no tokenizer does. `listed`: people are offered it;
+    others may ask for it by its id. `deprecated`: an older name of another model.
     """
 
     id: str
@@ -76,6 +77,8 @@ class ModelSpec:
     slots: int = 4
     threads: int = 0
     control_tokens: Path | None = None
+    listed: bool = True
+    deprecated: bool = False
 
     @property
     def version(self) -> str:

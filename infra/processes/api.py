@@ -48,6 +48,7 @@ from infra.settings import Settings
 from infra.settings.processes import ApiSettings
 from infra.stack.child import STACK_ID_VARIABLE
 from infra.stack.layout import Layout
+from infra.stack.local_models import packages_folder
 from infra.stack.snapshot import troubles
 from infra.stack.word_vectors import WORD_VECTORS
 from projections.facade import Projections
@@ -65,7 +66,7 @@ BACKLOG = 2048
 @contextlib.asynccontextmanager
 async def connected(settings: Settings) -> AsyncIterator[tuple[Adapters, list[Failing]]]:
     """The adapters, connected, and the tails without which they are worth nothing."""
-    models = ModelCatalogue.load(settings.models)
+    models = ModelCatalogue.of(settings)
     for model in models:
         TokenCounter.of(model)  # reading a tokenizer takes its time; no request waits for it
     properties = settings.kafka.client_properties()
@@ -81,7 +82,7 @@ async def connected(settings: Settings) -> AsyncIterator[tuple[Adapters, list[Fa
         log = LogProducer(properties, topics, timeout_s=settings.api.produce_timeout_s, client_id="verbatim-api")
         await log.start()
         stack.push_async_callback(log.aclose)
-        embedders = Embedders.of(models.embeddings, WORD_VECTORS.folder(cache_dir()))
+        embedders = Embedders.of(models.embeddings, WORD_VECTORS.folder(cache_dir()), packages_folder(cache_dir()))
         stack.push_async_callback(embedders.aclose)
         longest_s = max(model.deadlines.total_s for model in models)
         readers = Readers(settings.api.heartbeat_s, most_s=longest_s + ENDED_BY_S)

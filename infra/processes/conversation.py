@@ -39,7 +39,7 @@ class _History(ProjectedHistory):
 
 def conversation_app(settings: Settings) -> StreamApp:
     """The process' Faust application. Raises SettingsError, ModelsFileError, PolicyError."""
-    models = ModelCatalogue.load(settings.models)
+    models = ModelCatalogue.of(settings)
 
     @asynccontextmanager
     async def open_history() -> AsyncIterator[HistoryPort]:

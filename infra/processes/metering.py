@@ -14,7 +14,7 @@ from streams.metering.agent import make_metering_app
 
 def metering_app(settings: Settings) -> StreamApp:
     """The process' Faust application."""
-    return make_metering_app(settings, ModelCatalogue.load(settings.models).pools)
+    return make_metering_app(settings, ModelCatalogue.of(settings).pools)
 
 
 def main() -> int:

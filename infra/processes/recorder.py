@@ -17,7 +17,7 @@ from topics.counts import configured, on_broker
 def record(settings: Settings) -> None:
     """Record until a stop. Raises LogError when the log is away for good, NewerRecord."""
     properties = settings.kafka.client_properties()
-    pools = ModelCatalogue.load(settings.models).pools
+    pools = ModelCatalogue.of(settings).pools
     stop = stop_flag()
     topics = on_broker(properties, configured(settings.kafka, pools))
     Recorder(properties, topics, os.environ.get(INSTANCE_VARIABLE)).run(stop, LifeSign.from_env())

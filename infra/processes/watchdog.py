@@ -14,7 +14,7 @@ from streams.watchdog.agent import make_watchdog_app
 
 def watchdog_app(settings: Settings) -> StreamApp:
     """The process' Faust application."""
-    return make_watchdog_app(settings, ModelCatalogue.load(settings.models))
+    return make_watchdog_app(settings, ModelCatalogue.of(settings))
 
 
 def main() -> int:

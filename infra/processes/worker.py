@@ -149,7 +149,7 @@ async def _check(engines: Engine) -> None:
 
 def work(settings: Settings) -> None:
     """Work until a stop. Raises what `run_worker` does."""
-    models = ModelCatalogue.load(settings.models)
+    models = ModelCatalogue.of(settings)
     # What was imported lives as long as the process: a collection need not look at it again and again.
     keep_out_of_collections()
 

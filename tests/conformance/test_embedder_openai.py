@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import pytest_asyncio
 
 from infra.embeddings import openai as adapter
+from infra.embeddings.embedders import Embedders
 from infra.embeddings.openai import UpstreamEmbedder
 from infra.embeddings.ports import EmbeddingFailed
 from tests.fakes.embedding_upstream import UPSTREAM, EmbeddingUpstream, vector_of
@@ -128,3 +130,11 @@ async def test_what_is_sent_and_with_which_key(upstream: EmbeddingUpstream) -> N
         await embedder.embed(["one", "two"])
     assert upstream.requests == [{"model": "far-1", "input": ["one", "two"], "encoding_format": "float"}]
     assert upstream.headers[0]["Authorization"] == "Bearer sk-1"
+
+
+async def test_an_upstream_that_is_too_slow(upstream: EmbeddingUpstream, tmp_path: Path) -> None:
+    spec = replace(UPSTREAM, address=upstream.url, timeout_s=0.3)
+    async with contextlib.aclosing(Embedders.of([spec], tmp_path, tmp_path)) as embedders:
+        with pytest.raises(EmbeddingFailed, match=r"no vectors within 0\.3 s") as raised:
+            await embedders.embed(spec, ["SLOW"])
+    assert (raised.value.failure.code, raised.value.failure.retryable) == ("engine_timeout", True)

@@ -12,10 +12,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from infra.embeddings.gguf import GgufEmbedder
 from infra.embeddings.openai import BATCH_TEXTS, UpstreamEmbedder
 from infra.embeddings.ports import Embedder, Vectors
 from infra.embeddings.static import StaticEmbedder
 from infra.models.embedding_spec import EmbeddingSpec
+from tests.conformance.test_embedder_gguf import STAND_IN, gguf
 from tests.fakes.embedding_upstream import UPSTREAM, EmbeddingUpstream
 from tests.fakes.word_vectors import STATIC, make_word_vectors
 
@@ -31,7 +33,7 @@ class EmbedderUnderTest:
 Open = Callable[[], AbstractAsyncContextManager[EmbedderUnderTest]]
 
 
-@pytest.fixture(params=["static", "openai"])
+@pytest.fixture(params=["static", "openai", "gguf"])
 def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Open:
     @asynccontextmanager
     async def static() -> AsyncIterator[EmbedderUnderTest]:
@@ -46,7 +48,13 @@ def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Open:
             async with contextlib.aclosing(UpstreamEmbedder(spec)) as embedder:
                 yield EmbedderUnderTest(spec, embedder)
 
-    return {"static": static, "openai": upstream}[request.param]
+    @asynccontextmanager
+    async def child() -> AsyncIterator[EmbedderUnderTest]:
+        spec = gguf(tmp_path)
+        async with contextlib.aclosing(GgufEmbedder(spec, STAND_IN)) as embedder:
+            yield EmbedderUnderTest(spec, embedder)
+
+    return {"static": static, "openai": upstream, "gguf": child}[request.param]
 
 
 def check(vectors: Vectors, spec: EmbeddingSpec, texts: int) -> None:

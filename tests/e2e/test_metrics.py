@@ -28,7 +28,13 @@ CONSUMER = {
 }
 AGENT = CONSUMER | {"verbatim_retries_total", "verbatim_given_up_total", "verbatim_lag_records"}
 EXPECTED = {
-    "api": {"verbatim_api_requests_total", "verbatim_bounds_reached_total"},
+    "api": {
+        "verbatim_api_requests_total",
+        "verbatim_bounds_reached_total",
+        "verbatim_embeddings_texts_total",
+        "verbatim_embeddings_tokens_total",
+        "verbatim_embeddings_seconds_count",
+    },
     "conversation": AGENT,
     "metering": AGENT,
     "watchdog": AGENT,

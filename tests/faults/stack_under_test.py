@@ -25,6 +25,7 @@ from infra.stack.layout import Layout
 from schemas.registry import WRITE_LEVEL
 from tests.faults.proxies import Proxy, until_listening
 from tests.faults.schedule import ON_SMALL_DISKS, SERVERS
+from tests.stack_fixture import SCRIPTED_MODELS
 
 ROOT = Path(__file__).resolve().parents[2]
 START_TIMEOUT_S = 300.0
@@ -228,10 +229,11 @@ async def running(folder: Path, *, small_disks: bool = False, workers: int = 2) 
 
 
 def environment() -> dict[str, str]:
-    """What processes of the run inherit: nothing of ours but what is a matter of the host, and the packaged servers."""
+    """What processes of the run inherit: nothing of ours but what is a matter of the host, the packaged servers and the
+    models that do as they are told."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
     packaged = {"VERBATIM_SERVERS__JAVA": "packaged", "VERBATIM_SERVERS__REDIS": "packaged"}
-    return kept | packaged | host_variables() | {"PYTHONPATH": str(ROOT)}
+    return kept | packaged | SCRIPTED_MODELS | host_variables() | {"PYTHONPATH": str(ROOT)}
 
 
 def _through(proxy: Proxy, url: str) -> str:

@@ -14,6 +14,7 @@ from tests.fuzz.body_changes import HEADER_CHANGES, Expect, change_shape, change
 from tests.fuzz.framings import BROKEN_FRAMINGS, CUT_FRAMINGS, FRAMINGS, RIGHT_FRAMINGS, UNCLEAR_FRAMINGS
 
 MODEL = "fuzz"
+EMBEDDING_MODEL = "verbatim-embedding"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +103,19 @@ def _chat(draw: st.DrawFn) -> tuple[str, str, dict[str, Any]]:
 
 
 @st.composite
+def _embeddings(draw: st.DrawFn) -> tuple[str, str, dict[str, Any]]:
+    texts: Any = draw(st.one_of(words, st.lists(words, min_size=1, max_size=70)))
+    options: dict[str, Any] = {
+        "encoding_format": draw(st.sampled_from(("float", "base64"))),
+        "dimensions": draw(st.integers(1, 256)),
+        "user": "me",
+    }
+    names = draw(st.lists(st.sampled_from(sorted(options)), unique=True))
+    body = {"model": EMBEDDING_MODEL, "input": texts, **{name: options[name] for name in names}}
+    return "POST", "/v1/embeddings", body
+
+
+@st.composite
 def _conversation(draw: st.DrawFn) -> tuple[str, str, dict[str, Any]]:
     fields = {"title": draw(short), "model": MODEL, "system_prompt": draw(words)}
     names = draw(st.lists(st.sampled_from(sorted(fields)), unique=True))
@@ -137,7 +151,7 @@ def _small(draw: st.DrawFn) -> tuple[str, str, dict[str, Any]]:
 @st.composite
 def bodies(draw: st.DrawFn) -> BodyCase:
     """Any request. About every fourth is right as it is."""
-    method, path, value = draw(st.one_of(_chat(), _chat(), _conversation(), _message(), _small()))
+    method, path, value = draw(st.one_of(_chat(), _chat(), _embeddings(), _conversation(), _message(), _small()))
     value = copy.deepcopy(value)
     headers = {"Content-Type": "application/json", "Authorization": "Bearer {key}", "Connection": "close"}
     if path == "/api/v1/session":

@@ -117,7 +117,7 @@ def _prices(settings: Settings, file: Path | None) -> dict[str, Price]:
     try:
         if file is not None:
             return read_prices_file(file)
-        return {model.id: model.price for model in ModelCatalogue.load(settings.models)}
+        return {model.id: model.price for model in ModelCatalogue.of(settings)}
     except ModelsFileError as error:
         raise UserError(str(error)) from None
 

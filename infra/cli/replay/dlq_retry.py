@@ -114,13 +114,13 @@ def _refuse_unknown_model(consumer: str, original: Original, models: ModelCatalo
 def _metering(settings: Settings) -> StreamApp:
     from streams.metering.agent import make_metering_app
 
-    return make_metering_app(settings, ModelCatalogue.load(settings.models).pools)
+    return make_metering_app(settings, ModelCatalogue.of(settings).pools)
 
 
 def _watchdog(settings: Settings) -> StreamApp:
     from streams.watchdog.agent import make_watchdog_app
 
-    return make_watchdog_app(settings, ModelCatalogue.load(settings.models))
+    return make_watchdog_app(settings, ModelCatalogue.of(settings))
 
 
 def _conversation(settings: Settings) -> StreamApp:

@@ -156,6 +156,6 @@ async def resolve(producer: LogProducer, listed: Listed, action: Any, note: str)
 def models_of(settings: Settings) -> ModelCatalogue:
     """The models of the settings' files. Raises UserError."""
     try:
-        return ModelCatalogue.load(settings.models)
+        return ModelCatalogue.of(settings)
     except ModelsFileError as error:
         raise UserError(str(error)) from None

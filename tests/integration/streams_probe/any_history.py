@@ -34,7 +34,7 @@ async def _open_history() -> AsyncIterator[HistoryPort]:
 
 
 def make_app(settings: Settings) -> StreamApp:
-    return make_conversation_app(settings, ModelCatalogue.load(settings.models), load_policy(), _open_history)
+    return make_conversation_app(settings, ModelCatalogue.of(settings), load_policy(), _open_history)
 
 
 if __name__ == "__main__":

@@ -47,7 +47,7 @@ class Failing:
 @pytest.fixture
 def world(tmp_path: Path) -> World:
     models = ModelCatalogue(list(ModelCatalogue.load(())), None, [STATIC, FIXED])
-    return World(models=models, embedders=Embedders.of(models.embeddings, make_word_vectors(tmp_path)))
+    return World(models=models, embedders=Embedders.of(models.embeddings, make_word_vectors(tmp_path), tmp_path))
 
 
 def body(said: object = "some text", **fields: Any) -> dict[str, Any]:

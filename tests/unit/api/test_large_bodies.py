@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -15,11 +16,17 @@ import pytest
 
 from api.http import bodies
 from api.http.errors import ApiError
+from api.openai.embedding_requests import EmbeddingRequest, EmbeddingsAsked
+from api.openai.embedding_shapes import embeddings_body
 from api.openai.requests import Asked, ChatCompletionRequest
 from api.turns.prompting import PromptSizes
+from infra.embeddings import static
+from infra.embeddings.ports import TextTooLong
 from infra.models.catalogue import ModelCatalogue
 from schemas.codec import encode
+from schemas.price import Usage
 from tests import large_bodies
+from tests.fakes.word_vectors import make_word_vectors
 from tests.unit.api.world import World
 
 CHAT = "/v1/chat/completions"
@@ -157,3 +164,26 @@ async def test_a_prompt_that_cannot_fit_says_so(alice: httpx.AsyncClient) -> Non
         error = (await alice.post(path, json=body)).json()["error"]
         assert error["code"] == "context_length_exceeded"
         assert "resulted in at least" in error["message"]
+
+
+EMBEDDED: dict[str, list[str]] = {
+    "as many as there may be": ["a few words here"] * 2_048,
+    "all of the body": ["word " * 400] * 2_048,
+    "one long text": ["hello " * 16_000],
+    "a text that is refused": ["9" * 390_000],
+    "line breaks": ["\n" * 390_000],
+}
+
+
+@pytest.mark.parametrize("name", EMBEDDED)
+def test_the_interpreters_lock_is_not_held_by_embeddings(name: str, tmp_path: Path) -> None:
+    body = json.dumps({"model": "small", "input": EMBEDDED[name]}).encode()
+    table = static._Table(make_word_vectors(tmp_path))
+
+    def work() -> None:
+        asked = EmbeddingsAsked.of(bodies._validated(body, EmbeddingRequest))
+        with suppress(TextTooLong):
+            embedded = static._embedded(table, asked.texts, 20_000, threading.Event())
+            embeddings_body("small", embedded.vectors, "float", Usage(1, 0))
+
+    assert any(longest_hold_s(work) <= MAX_HELD_S for _ in range(TRIES))

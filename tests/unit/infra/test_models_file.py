@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from infra.models.catalogue import ModelCatalogue, ModelNotFound, ModelsFileError, WrongKindOfModel
 from infra.models.models_file import read_models_file
 from infra.models.toml_lines import key_lines, line_of
+from infra.settings import load
+from infra.settings.errors import SettingsError
 from schemas.conversation import Sampling
 from schemas.price import Usage
 
@@ -41,7 +44,7 @@ def mistake(folder: Path, text: str) -> str:
 
 def test_the_shipped_file_has_both_dialects() -> None:
     catalogue = ModelCatalogue.load()
-    assert [spec.id for spec in catalogue] == ["verbatim-local", "verbatim-local-llmapi"]
+    assert [spec.id for spec in catalogue] == ["verbatim-local", "verbatim-local-llmapi", "verbatim-scripted"]
     assert catalogue.default_model.id == "verbatim-local"
     assert catalogue.get("verbatim-local").dialect == "trtllm_engine"
     assert catalogue.get("verbatim-local-llmapi").text_mode == "cumulative"
@@ -53,7 +56,49 @@ def test_files_add_up_in_order_and_the_last_default_counts(tmp_path: Path) -> No
     assert [spec.id for spec in catalogue][-1] == "one"
     assert catalogue.default_model.id == "one"
     assert "one" in catalogue
-    assert len(catalogue) == 3
+    assert len(catalogue) == 4
+
+
+def test_of_the_shipped_models_those_that_are_offered_are_listed_and_the_first_is_the_default() -> None:
+    catalogue = ModelCatalogue.load(offered=["smollm2-135m-instruct", "verbatim-scripted"])
+    assert catalogue.default_model.id == "smollm2-135m-instruct"
+    assert [spec.id for spec in catalogue if spec.listed] == ["smollm2-135m-instruct", "verbatim-scripted"]
+    # the older names answer whoever asks for them
+    assert [spec.id for spec in catalogue if spec.deprecated] == ["verbatim-local", "verbatim-local-llmapi"]
+    assert [spec.id for spec in catalogue.gguf_models] == ["smollm2-135m-instruct"]
+    # serving a file takes memory: who does not want it does not have it
+    assert "smollm2-135m-instruct" not in ModelCatalogue.load(offered=["verbatim-scripted"])
+
+
+def test_the_older_names_are_the_scripted_model_at_its_price() -> None:
+    catalogue = ModelCatalogue.load()
+    scripted = catalogue.get("verbatim-scripted")
+    for name in ("verbatim-local", "verbatim-local-llmapi"):
+        assert catalogue.get(name).price == scripted.price
+        assert catalogue.get(name).tokenizer == scripted.tokenizer
+    assert catalogue.get("verbatim-local").upstream_model == scripted.upstream_model
+
+
+def test_the_settings_choose_the_models_and_the_default(tmp_path: Path) -> None:
+    file = write(tmp_path, 'default_model = "one"\n' + GOOD)
+    offered = load(shipped_models=["verbatim-scripted"], models=[file])
+    assert ModelCatalogue.of(offered).default_model.id == "one"
+    assert ModelCatalogue.of(load(shipped_models=["verbatim-scripted"])).default_model.id == "verbatim-scripted"
+    chosen = load(shipped_models=["verbatim-scripted"], models=[file], default_model="verbatim-scripted")
+    assert ModelCatalogue.of(chosen).default_model.id == "verbatim-scripted"
+    assert ModelCatalogue.of(load(shipped_models=[], models=[file])).default_model.id == "one"
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"default_model": "none"}, "default_model: 'none' is not the id of a model"),
+        ({"shipped_models": ["one"]}, "shipped_models: 'one' is not the id of a model that comes with Verbatim"),
+    ],
+)
+def test_a_setting_that_names_no_model_is_said_so(tmp_path: Path, settings: dict[str, Any], said: str) -> None:
+    with pytest.raises(SettingsError, match=said):
+        ModelCatalogue.of(load(models=[write(tmp_path, GOOD)], **settings))
 
 
 def test_unknown_model() -> None:
@@ -300,6 +345,14 @@ def test_embedding_models_are_apart_from_those_that_answer(tmp_path: Path) -> No
         (EMBEDDING.replace('address = "http://127.0.0.1:1/v1"\n', ""), "7: embedding 'vectors': address is needed"),
         (EMBEDDING.replace("max_input_tokens = 8192\n", ""), "7: embedding 'vectors': the key 'max_input_tokens' is"),
         (EMBEDDING.replace('"openai"', '"static"'), "7: embedding 'vectors': address is for engine openai alone"),
+        (
+            EMBEDDING.replace('"openai"', '"gguf"').replace("address", "# address"),
+            "7: embedding 'vectors': engine gguf and",
+        ),
+        (
+            EMBEDDING + 'gguf = "m.gguf"\n',
+            "7: embedding 'vectors': engine gguf and the key gguf, its file, need each other",
+        ),
         (EMBEDDING.replace('"openai"', '"triton"'), "9: embedding 'vectors': engine = 'triton' is wrong"),
         (EMBEDDING.replace('"0.02"', '"0.02", output = 1'), "13: embedding 'vectors': unknown key 'output'"),
         (EMBEDDING + EMBEDDING, "15: the model id 'vectors' is already declared at"),

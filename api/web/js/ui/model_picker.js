@@ -11,7 +11,8 @@ export const modelOr = (id) => models.value.find((each) => each.id === id) ?? mo
 export function ModelPicker({ model, setModel }) {
   const chosen = modelOr(model);
   if (!chosen) return html`<span />`;
-  return html`<${Menu} label=${`Model: ${chosen.id}`} testid="model-picker" className="model-menu" up radio items=${models.value.map((each) => ({
+  const offered = models.value.filter((each) => each.listed !== false || each.id === chosen.id);
+  return html`<${Menu} label=${`Model: ${chosen.id}`} testid="model-picker" className="model-menu" up radio items=${offered.map((each) => ({
     label: oneLine(each.id),
     detail: `${tokens(each.contextTokens)} context · ${price(each.price)}`,
     checked: each.id === chosen.id,

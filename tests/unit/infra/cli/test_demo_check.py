@@ -143,6 +143,12 @@ def test_an_answer_that_failed_is_no_whole_answer() -> None:
     assert any("finish reason engine" in finding.seen for finding in found)
 
 
+def test_words_that_nobody_knows_before_must_only_be_the_same_everywhere() -> None:
+    own = replace(unharmed(), expected=None)
+    assert failed(check(own)) == set()
+    assert failed(check(replace(own, stored=Stored("completed", "other")))) == {STORED}
+
+
 def test_the_text_of_frames() -> None:
     assert text_of(frames()) == TEXT
 

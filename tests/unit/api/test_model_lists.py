@@ -1,0 +1,23 @@
+"""The lists of models: which are offered, and which are older names of others."""
+
+from __future__ import annotations
+
+import httpx
+
+
+async def test_an_older_name_says_so_and_what_it_costs(alice: httpx.AsyncClient) -> None:
+    listed = {model["id"]: model for model in (await alice.get("/v1/models")).json()["data"]}
+    assert listed["verbatim-local"]["deprecated"] is True
+    assert listed["verbatim-local"]["price"] == {"currency": "USD", "input": 0.1, "output": 0.4}
+    assert "deprecated" not in listed["verbatim-scripted"]
+    assert (await alice.get("/v1/models/verbatim-local")).json() == listed["verbatim-local"]
+
+
+async def test_the_page_learns_which_models_are_offered(alice: httpx.AsyncClient) -> None:
+    models = (await alice.get("/api/v1/models")).json()["data"]
+    assert {model["id"]: (model["listed"], model["deprecated"]) for model in models} == {
+        "verbatim-local": (True, True),
+        "verbatim-local-llmapi": (True, True),
+        "verbatim-scripted": (False, False),
+    }
+    assert [model["id"] for model in models if model["default"]] == ["verbatim-local"]
