@@ -136,6 +136,17 @@ def test_a_newer_record_stops_the_process_with_status_3_and_is_neither_parked_no
     assert set(probe.handled()) == set(before) and probe.letters() == []
 
 
+def test_a_process_whose_place_another_has_taken_ends(probe: Probe) -> None:
+    """A static member is told by its next contact; the error comes from the thread that reads."""
+    replaced = probe.start("0").ready()
+    probe.start("0").ready()
+    assert replaced.ended() == 1
+    assert "FatalLogError" in replaced.said()
+    probe.write("here")
+    probe.writer.flush()
+    eventually_sync(lambda: probe.all_handled(["here"]), 30)
+
+
 def test_a_flood_of_poison_ends_the_process_and_the_next_life_goes_on_behind_it(probe: Probe) -> None:
     for _ in range(2 * MAX_POISON_IN_A_ROW + 10):
         probe.writer.write(probe.topic, 0, "conversation", b"garbage")
