@@ -14,7 +14,7 @@ from inference_workers.failing import BROKEN, EXPIRED, MOVED, NO_TOKENS
 from inference_workers.job_table import Interrupt, Job
 from inference_workers.lookback import Lookback, Past
 from inference_workers.metrics import OVERTAKEN, TOKENS, WORN_OUT
-from inference_workers.ports import Engine, EngineRequest
+from inference_workers.ports import Engine, EngineRequest, may_continue
 from inference_workers.publishing import AttemptWriter, Outlet
 from infra.clock import now_us
 from infra.crash_points import crash_point
@@ -154,7 +154,7 @@ class Attempt:
     ) -> tuple[AttemptWriter, Plan] | None:
         """The writer of an attempt that owns the generation, and what is left to do; None if it has its end."""
         context, turn = self._context, self._request.turn
-        continues = model is not None and context.engine.continues(model)
+        continues = model is not None and may_continue(context.engine, model, sampling)
         past = await context.lookback.past(turn)
         for _ in range(MAX_STARTS):
             step = self._plan(past, sampling, continues=continues)

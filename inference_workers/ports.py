@@ -105,6 +105,15 @@ class Engine(Protocol):
         ...
 
 
+def may_continue(engine: Engine, model: ModelSpec, sampling: Sampling) -> bool:
+    """Whether an answer that has begun is continued.
+
+    One that is held to a schema is not: no engine of ours leads its grammar over text that is there, so what came next
+    would begin the JSON anew.
+    """
+    return not sampling.response_schema and engine.continues(model)
+
+
 class EngineError(Exception):
     """An engine did not answer. `message` is for users and logs: it holds no prompt text and no key.
 

@@ -40,7 +40,10 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sampling:
-    """How to sample. None: the model's default."""
+    """How to sample. None: the model's default.
+
+    `response_schema`: the JSON schema that the answer must keep to, as JSON; empty: any text.
+    """
 
     max_tokens: int | None = None
     temperature: float | None = None
@@ -49,6 +52,7 @@ class Sampling:
     seed: int | None = None
     frequency_penalty: float | None = None
     presence_penalty: float | None = None
+    response_schema: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -36,7 +36,10 @@ STEPS: Mapping[tuple[str, int], Step] = {
         "UsageRecorded",
         "UsageRerated",
     )
-} | {(name, 1): _without_price for name in ("PromptSubmitted", "RegenerateRequested")}
+} | {
+    **{(name, 1): _without_price for name in ("PromptSubmitted", "RegenerateRequested")},
+    **{(name, 2): _with_defaults for name in ("PromptSubmitted", "RegenerateRequested", "GenerationRequested")},
+}
 """(record name, version it takes) -> the record's fields in the next version."""
 
 

@@ -15,7 +15,7 @@ from api.http.bodies import BodyReader
 from api.http.errors import ApiError, as_api_error, of_failure
 from api.http.headers import REPLAYED_HEADER
 from api.http.metrics import FIRST_FRAME_SECONDS
-from api.openai.requests import Asked, ChatCompletionRequest
+from api.openai.requests import Asked, ChatCompletionRequest, check_format
 from api.openai.shapes import CANCELLED, ChunkFrames, completion
 from api.streaming.endings import Ending
 from api.streaming.readers import Reader, Readers
@@ -54,6 +54,7 @@ async def create_chat_completion(request: Request, caller: Caller, bodies: BodyR
 
     async def prompt() -> PromptIntent:
         spec = turns.streams.models.get(asked.model)
+        check_format(spec, asked)
         tokens = await turns.prompts.check_context(spec, asked.messages, "messages")
         return PromptIntent(
             spec=spec, tokens=tokens, kind="stateless", messages=asked.messages, sampling=asked.sampling

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -11,6 +12,9 @@ from pydantic_core import PydanticCustomError
 from api.consistency.request_hash import request_hash
 from api.http.bodies import StrictBody
 from api.http.errors import ApiError, bad_request
+from infra.models.json_schemas import ANY_OBJECT, UnsupportedSchema, check_schema
+from infra.models.spec import ModelSpec
+from schemas.codec import write_level
 from schemas.conversation import ChatMessage, Sampling
 
 MAX_MESSAGES = 4_096
@@ -20,6 +24,8 @@ MAX_TOKENS = 2**31 - 1
 MAX_STOPS = 4
 MAX_ANNOTATIONS = 128
 MAX_METADATA = 16
+FORMATS_FROM_LEVEL = 3
+"""The write level from which records say what form an answer must have."""
 
 
 class ContentPart(StrictBody):
@@ -105,6 +111,21 @@ class StreamOptions(StrictBody):
     include_obfuscation: bool | None = None
 
 
+class JsonSchemaFormat(StrictBody):
+    """`strict` false would mean the same: an engine holds an answer to a schema, or does not."""
+
+    name: str = Field(min_length=1, max_length=64)
+    description: str | None = None
+    # `schema` is a name of pydantic's own
+    wanted: Any = Field(default=None, alias="schema")
+    strict: bool | None = None
+
+
+class ResponseFormat(StrictBody):
+    type: Literal["text", "json_object", "json_schema"]
+    json_schema: JsonSchemaFormat | None = None
+
+
 class ChatCompletionRequest(StrictBody):
     """Fields that change the answer and that no engine here honours are refused; those that change nothing are not."""
 
@@ -121,6 +142,7 @@ class ChatCompletionRequest(StrictBody):
     seed: int | None = Field(default=None, ge=-(2**63), le=2**63 - 1)
     stop: Stop = None
     n: int | None = None
+    response_format: ResponseFormat | None = None
 
     # Accepted and without effect on the text.
     metadata: Metadata | None = None
@@ -144,7 +166,6 @@ class ChatCompletionRequest(StrictBody):
     modalities: Any = None
     moderation: Any = None
     prediction: Any = None
-    response_format: Any = None
     tool_choice: Any = None
     tools: Any = None
     web_search_options: Any = None
@@ -162,7 +183,6 @@ _HARMLESS: dict[str, tuple[Any, ...]] = {
     "logit_bias": ({},),
     "logprobs": (False,),
     "modalities": (["text"],),
-    "response_format": ({"type": "text"},),
 }
 """In the order in which they are told of."""
 _REFUSABLE = (
@@ -213,12 +233,23 @@ def check_supported(request: ChatCompletionRequest) -> None:
         )
 
 
+def check_format(spec: ModelSpec, asked: Asked) -> None:
+    """Raises ApiError 400 for a form of the answer that this model, or a release that may still run, does not know."""
+    if not asked.sampling.response_schema:
+        return
+    if "json" not in spec.capabilities:
+        raise _unsupported("response_format", f"'response_format' is not supported by the model {spec.id!r}.")
+    if write_level() < FORMATS_FROM_LEVEL:
+        raise _unsupported("response_format", "'response_format' is not supported until the upgrade is finished.")
+
+
 def sampling_of(request: ChatCompletionRequest) -> Sampling:
     """Raises ApiError 400 when both names of the token limit are given and differ."""
     newer, older = request.max_completion_tokens, request.max_tokens
     if newer is not None and older is not None and newer != older:
         raise bad_request("Send max_completion_tokens or max_tokens, not both.", param="max_tokens")
     return Sampling(
+        response_schema=_response_schema(request.response_format),
         max_tokens=older if newer is None else newer,
         temperature=request.temperature,
         top_p=request.top_p,
@@ -227,6 +258,22 @@ def sampling_of(request: ChatCompletionRequest) -> Sampling:
         frequency_penalty=request.frequency_penalty,
         presence_penalty=request.presence_penalty,
     )
+
+
+def _response_schema(asked: ResponseFormat | None) -> str:
+    """The schema of the answer as JSON, empty for any text. Raises ApiError 400 naming what no grammar can hold."""
+    if asked is None or asked.type == "text":
+        return ""
+    if asked.type == "json_object":
+        return json.dumps(ANY_OBJECT)
+    param = "response_format.json_schema.schema"
+    if asked.json_schema is None or asked.json_schema.wanted is None:
+        raise bad_request(f"Missing required parameter: '{param}'.", code="missing_required_parameter", param=param)
+    try:
+        check_schema(asked.json_schema.wanted)
+    except UnsupportedSchema as error:
+        raise bad_request(f"Invalid schema: {error}.", param=param) from None
+    return json.dumps(asked.json_schema.wanted, ensure_ascii=False)
 
 
 def messages_of(request: ChatCompletionRequest) -> tuple[ChatMessage, ...]:

@@ -28,6 +28,7 @@ from inference_workers.ports import (
 )
 from infra.clock import now_us
 from infra.models.catalogue import ModelSpec
+from infra.models.json_schemas import ANY_OBJECT
 from schemas.envelope import plain
 
 MAX_ERROR_BODY_BYTES = 64 * 1024
@@ -182,6 +183,8 @@ class OpenAIEngine:
             body |= {"continue_final_message": True, "add_generation_prompt": False}
         if sampling.stop:
             body["stop"] = list(sampling.stop)
+        if sampling.response_schema:
+            body["response_format"] = _response_format(sampling.response_schema)
         for name in ("temperature", "top_p", "seed", "frequency_penalty", "presence_penalty"):
             if (value := getattr(sampling, name)) is not None:
                 body[name] = value
@@ -248,3 +251,11 @@ def _unreachable(model: ModelSpec, why: str, *, reached: bool) -> EngineUnavaila
     """`reached`: a connection was there, but what came over it was no answer."""
     said = f"the upstream of {model.id} {'gave no answer' if reached else 'cannot be reached'} ({why})"
     return EngineUnavailable(said, answered=reached, accepted=reached)
+
+
+def _response_format(schema: str) -> dict[str, Any]:
+    """As OpenAI says it."""
+    wanted = orjson.loads(schema)
+    if wanted == ANY_OBJECT:
+        return {"type": "json_object"}
+    return {"type": "json_schema", "json_schema": {"name": "answer", "schema": wanted, "strict": True}}

@@ -24,6 +24,7 @@ from inference_workers.ports import (
     EngineUnavailable,
     Finish,
     Reasoning,
+    may_continue,
 )
 from infra.logging import get_logger
 from infra.models.catalogue import Deadlines, ModelSpec
@@ -36,6 +37,7 @@ MAX_OUTAGES = 3
 MAX_REFUSALS = 5
 """How often an engine that was reached and said no is asked again, after pauses that double."""
 REFUSAL_PAUSE_S = 0.25
+INTERRUPTED = "interrupted"
 
 _log = get_logger(__name__)
 
@@ -132,7 +134,7 @@ class PerseveringEngine:
                         yield event
                 return
             except EngineError as error:
-                may_go_on = not texts or self._engine.continues(request.model)
+                may_go_on = not texts or may_continue(self._engine, request.model, request.sampling)
                 pause_s = None
                 if isinstance(error, EngineUnavailable) and may_go_on:
                     pause_s = patience.pause_s(error, clock())
@@ -140,6 +142,8 @@ class PerseveringEngine:
                 if pause_s is None:
                     if isinstance(error, EngineUnavailable):
                         ENGINE_GIVEN_UP()
+                        if texts and request.sampling.response_schema:
+                            error.code = INTERRUPTED
                     raise
                 ENGINE_RETRIED()
                 if patience.failures == 1:

@@ -166,6 +166,8 @@ class _Child(asyncio.SubprocessProtocol):
         if self._dead is not None:
             raise EngineUnavailable(self._dead.message, accepted=False)
         sampling = request.sampling
+        if sampling.response_schema:
+            raise EngineRejected("this engine cannot hold an answer to a JSON schema", code="invalid_request")
         self._calls[request.request_id] = call
         self._send(
             {

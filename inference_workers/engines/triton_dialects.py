@@ -19,6 +19,7 @@ from inference_workers.ports import EngineFailed, EngineRejected, EngineRequest,
 DialectName = Literal["trtllm_engine", "llmapi"]
 CACHED_BLOCKS = "kv_cache_reused_blocks"
 MAX_TOKENS_A_BLOCK = 4096
+_NO_GUIDE = "the Triton model cannot hold an answer to a JSON schema"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,11 @@ def _trtllm_engine(contract: Contract, request: EngineRequest, prompt: str) -> l
     for name in ("temperature", "top_p", "presence_penalty", "frequency_penalty"):
         if (value := getattr(sampling, name)) is not None and has(name):
             tensors.append(_number(name, "FP32", np.float32, value, rows=True))
+    if sampling.response_schema:
+        if not (has("guided_decoding_guide_type") and has("guided_decoding_guide")):
+            raise EngineRejected(_NO_GUIDE, code="invalid_request")
+        tensors.append(_strings("guided_decoding_guide_type", [["json_schema"]]))
+        tensors.append(_strings("guided_decoding_guide", [[sampling.response_schema]]))
     if sampling.seed is not None:
         # Before 2025 the input was called random_seed.
         seed_names = [name for name in ("seed", "random_seed") if has(name)]
@@ -96,6 +102,8 @@ def _trtllm_engine(contract: Contract, request: EngineRequest, prompt: str) -> l
 
 def _llmapi(contract: Contract, request: EngineRequest, prompt: str) -> list[Tensor]:
     sampling, has = request.sampling, contract.inputs.__contains__
+    if sampling.response_schema:
+        raise EngineRejected(_NO_GUIDE, code="invalid_request")
     tensors = [
         _strings("text_input", [prompt]),
         _number("sampling_param_max_tokens", "INT32", np.int32, request.max_tokens),

@@ -265,6 +265,20 @@ def test_a_resumed_answer_has_the_room_that_is_left() -> None:
     assert fold.end.finish_reason == "length"
 
 
+def test_an_answer_that_is_held_to_a_schema_is_not_continued_after_a_crash() -> None:
+    held = job_record(sampling=Sampling(max_tokens=200, response_schema="{}"))
+    log, engine = begun('{"a": '), ScriptedEngine(Delta("1}", 1), Finish("stop"), continues=True)
+    attempted(log, engine, held, old=True)
+    end = log.fold().end
+    assert engine.calls == []
+    assert isinstance(end, AttemptEnded) and end.failure is not None
+    assert (end.finish_reason, end.failure.code, end.failure.retryable) == ("failed", "interrupted", True)
+    # with no text out it is begun again
+    log, engine = begun(), ScriptedEngine(Delta('{"a": 1}', 1), Finish("stop"), continues=True)
+    attempted(log, engine, held, old=True)
+    assert (log.fold().text, len(engine.calls)) == ('{"a": 1}', 1)
+
+
 def test_an_answer_that_is_full_is_not_continued() -> None:
     log, engine = begun(*["x" * 100_000] * 10), ScriptedEngine(Delta("more", 1), Finish("stop"), continues=True)
     attempted(log, engine, old=True)

@@ -118,6 +118,15 @@ def test_an_engine_that_cannot_continue_fails_once_it_has_spoken() -> None:
     assert len(engine.calls) == 1
 
 
+def test_an_answer_that_is_held_to_a_schema_is_begun_again_or_not_at_all() -> None:
+    held = replace(REQUEST, sampling=Sampling(max_tokens=6, response_schema="{}"))
+    silent = DyingEngine([0])
+    assert answered(silent, held)[:3] == (TEXT, Finish("stop", 3, 6), None)
+    spoken = DyingEngine([2])
+    assert answered(spoken, held)[:3] == ("ab", None, "went away")
+    assert len(spoken.calls) == 1
+
+
 def test_a_prefix_of_an_earlier_attempt_stays_in_front() -> None:
     engine = DyingEngine([2])
     resumed = replace(REQUEST, prefix="a", sampling=Sampling(max_tokens=5))

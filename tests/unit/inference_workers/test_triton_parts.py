@@ -89,6 +89,19 @@ def test_the_llmapi_contract_has_none_and_other_names() -> None:
     }
 
 
+def test_a_schema_goes_along_as_a_guide_where_the_model_takes_one() -> None:
+    asked = Sampling(max_tokens=5, response_schema='{"type": "object"}')
+    guided = contract_of(
+        ["text_input", "max_tokens", "guided_decoding_guide_type", "guided_decoding_guide"], ["text_output"]
+    )
+    sent = shapes(guided, asked)
+    assert sent["guided_decoding_guide_type"] == ((1, 1), "BYTES", [b"json_schema"])
+    assert sent["guided_decoding_guide"] == ((1, 1), "BYTES", [b'{"type": "object"}'])
+    for contract in (LEGACY, LLMAPI):
+        with pytest.raises(EngineRejected, match="cannot hold an answer to a JSON schema"):
+            shapes(contract, asked)
+
+
 def test_only_useful_outputs_are_asked_for() -> None:
     assert LEGACY.wanted_outputs == ("text_output", "num_input_tokens", "num_output_tokens")
     assert LLMAPI.wanted_outputs == ("text_output", "finish_reason")

@@ -25,7 +25,7 @@ from schemas.codec import (
 )
 from schemas.codec.encoding import encoder_in
 from schemas.conversation import ConversationDeleted, PromptSubmitted, RegenerateRequested
-from schemas.generation import AttemptEnded, Failure, GenerationEnded
+from schemas.generation import AttemptEnded, Failure, GenerationEnded, GenerationRequested
 from schemas.outcome import GenerationCompleted, GenerationFailed
 from schemas.price import Usage
 from schemas.registry import READ_BEFORE, RECORD_TYPES, WRITE_LEVEL, registered_schemas, versions_of
@@ -49,7 +49,7 @@ def version_of(value: bytes) -> int:
 
 
 def plain(record: Any) -> Any:
-    """The record without what only version 2 can say."""
+    """The record without what only versions after the first can say."""
     said = {"request_hash": "", "verdict_id": ""}
     changes: dict[str, Any] = {name: value for name, value in said.items() if hasattr(record, name)}
     if hasattr(record, "usage"):
@@ -61,6 +61,8 @@ def plain(record: Any) -> Any:
         changes |= {"price": None, "account": "", "model_version": ""}
     if isinstance(record, PromptSubmitted):
         changes["prompt_tokens"] = 0
+    if hasattr(record, "sampling"):
+        changes["sampling"] = replace(record.sampling, response_schema="")
     return replace(record, **changes) if changes else record
 
 
@@ -101,6 +103,18 @@ def test_below_the_write_level_a_command_names_no_price(record_type: type) -> No
     set_write_level(READ_BEFORE)
     assert version_of(encode(record)) == 1
     assert decode(encode(record)) == plain(record)
+
+
+@pytest.mark.usefixtures("level")
+@pytest.mark.parametrize("record_type", [PromptSubmitted, RegenerateRequested, GenerationRequested])
+def test_only_a_form_of_the_answer_takes_the_third_version(record_type: type) -> None:
+    whole = samples(record_type)["full"]
+    formed = replace(plain(whole), sampling=whole.sampling)
+    assert version_of(encode(formed)) == 3
+    assert decode(encode(formed)) == formed
+    set_write_level(2)
+    assert version_of(encode(whole)) == 2
+    assert decode(encode(whole)) == replace(whole, sampling=replace(whole.sampling, response_schema=""))
 
 
 def test_an_outcome_keeps_its_fast_marks_in_both_versions() -> None:
