@@ -5,7 +5,7 @@
     engine.close()
 
 It opens no port: llama.cpp's server listens at a socket in a private folder, which is removed as soon as it is there.
-It writes nothing but errors.
+It logs nothing but why a file cannot be loaded.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-_ONLY_ERRORS = 1
+_SILENT, _ERRORS = 0, 1
+"""What it logs of a request would repeat what the caller is told, and may quote a schema."""
 _MAX_SEED = 2**32 - 1
 """llama.cpp draws a seed for this one."""
 ENGINE_MODULE = "xllamacpp"
@@ -121,14 +122,15 @@ class LlamaEngine:
     def __init__(self, settings: LlamaSettings, packages: Path | None = None) -> None:
         """Load the file: seconds. `packages`: the folder that has the engine. Raises CannotLoad."""
         library = _library(packages)
-        folder = tempfile.mkdtemp(prefix="verbatim-llama-")
         try:
-            self._server: Any = library.Server(_parameters(library, settings, f"{folder}/llama.sock"))
+            self._server = _loaded(library, settings, _SILENT)
         except RuntimeError:
-            needed = "expected a whole GGUF file of a kind that llama.cpp knows, and memory for it"
-            raise CannotLoad(f"{settings.file} cannot be loaded, {needed}") from None
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+            # Once more, so that the log has the engine's own words: it says no more than "failed".
+            try:
+                self._server = _loaded(library, settings, _ERRORS)
+            except RuntimeError:
+                needed = "expected a whole GGUF file of a kind that llama.cpp knows, and memory for it"
+                raise CannotLoad(f"{settings.file} cannot be loaded, {needed}") from None
 
     def generate(self, asked: Asked, take: Take) -> End:
         """Answer. Blocks until the end. Raises LlamaError, or what `take` raised."""
@@ -196,7 +198,16 @@ class _Answer:
         return self._end
 
 
-def _parameters(library: Any, settings: LlamaSettings, socket: str) -> Any:
+def _loaded(library: Any, settings: LlamaSettings, verbosity: int) -> Any:
+    """llama.cpp's server. Raises RuntimeError."""
+    folder = tempfile.mkdtemp(prefix="verbatim-llama-")
+    try:
+        return library.Server(_parameters(library, settings, f"{folder}/llama.sock", verbosity))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _parameters(library: Any, settings: LlamaSettings, socket: str, verbosity: int) -> Any:
     made = library.CommonParams()
     made.model.path = str(settings.file)
     made.n_parallel = settings.slots
@@ -211,7 +222,7 @@ def _parameters(library: Any, settings: LlamaSettings, socket: str) -> Any:
     made.endpoint_slots = False
     made.cache_ram_mib = 0
     made.fit_params = False
-    made.verbosity = _ONLY_ERRORS
+    made.verbosity = verbosity
     return made
 
 

@@ -21,7 +21,8 @@ _SCHEMAS = ("anyOf", "prefixItems")
 _NAMED = ("properties", "$defs", "definitions")
 _COUNTS = ("minItems", "maxItems", "minLength", "maxLength")
 _NUMBERS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
-_FORMATS = frozenset({"date-time", "date", "time", "duration", "email", "hostname", "ipv4", "ipv6", "uuid", "uri"})
+FORMATS = frozenset({"date-time", "date", "time", "duration", "email", "hostname", "ipv4", "ipv6", "uuid"})
+_ORDERED = (("minItems", "maxItems"), ("minLength", "maxLength"), ("minimum", "maximum"))
 _NOT_REGULAR = re.compile(r"\(\?(?!:)|\\[1-9bBkpP]")
 
 
@@ -50,8 +51,20 @@ def _check(schema: Any, place: str, root: Any, depth: int) -> None:
     for keyword, value in schema.items():
         if keyword not in _ANNOTATIONS and (problem := _problem(keyword, value, root)) is not None:
             raise UnsupportedSchema(keyword, place, problem)
+    _check_together(schema, place)
     for where, inner in _inner(schema, place):
         _check(inner, where, root, depth + 1)
+
+
+def _check_together(schema: dict[str, Any], place: str) -> None:
+    """What nothing can satisfy is no grammar either."""
+    for least, most in _ORDERED:
+        if least in schema and most in schema and schema[least] > schema[most]:
+            raise UnsupportedSchema(least, place, f"is more than {most}, nothing can satisfy it")
+    if schema.get("additionalProperties") is False and set(schema.get("required", ())) - set(
+        schema.get("properties", ())
+    ):
+        raise UnsupportedSchema("required", place, "names a property that there may not be, nothing can satisfy it")
 
 
 def _inner(schema: dict[str, Any], place: str) -> Iterator[tuple[str, Any]]:
@@ -80,7 +93,7 @@ def _problem(keyword: str, value: Any, root: Any) -> str | None:
             fits = isinstance(value, list) and all(isinstance(one, str) for one in value)
             expected = "a list of names"
         case "format":
-            fits, expected = value in _FORMATS, f"one of {', '.join(sorted(_FORMATS))}"
+            fits, expected = value in FORMATS, f"one of {', '.join(sorted(FORMATS))}"
         case "pattern":
             fits, expected = _is_regular(value), "a regular expression without assertions and back references"
         case "$ref":

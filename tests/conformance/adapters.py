@@ -68,8 +68,8 @@ async def ready(engine: Engine) -> bool:
 
 
 @contextlib.contextmanager
-def plain_server(folder: Path, models: Path = MODELS, *, silent: bool = True) -> Iterator[str]:
-    """The local models in a process without Triton; yields its address. `silent`: it must have logged nothing."""
+def plain_server(folder: Path, models: Path = MODELS) -> Iterator[str]:
+    """The local models in a process without Triton; yields its address."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
@@ -85,7 +85,7 @@ def plain_server(folder: Path, models: Path = MODELS, *, silent: bool = True) ->
         client.close()
         process.terminate()
         assert process.wait(10) == 0
-        assert not silent or (folder / "plain.log").read_text() == ""
+        assert (folder / "plain.log").read_text() == ""
 
 
 def triton_under_test(opened: contextlib.AsyncExitStack, address: str, model: ModelSpec) -> EngineUnderTest:

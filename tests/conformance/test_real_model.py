@@ -12,9 +12,11 @@ import pytest
 from inference_workers.engines.triton import TritonEngine
 from inference_workers.ports import Delta, EngineEvent, EngineRejected, EngineRequest, Finish
 from infra.models.catalogue import Deadlines, ModelSpec
+from infra.models.json_schemas import ANY_OBJECT, FORMATS, check_schema
 from infra.models.tokenizers import TokenCounter, load_tokenizer
 from schemas.conversation import ChatMessage, Sampling
-from tests.conformance.real_model import served, tokens_of
+from tests.conformance.real_model import complaints_of, served, tokens_of
+from tests.unit.infra.test_json_schemas import GOOD
 
 pytestmark = pytest.mark.slow("loads a language model, which answers on one thread")
 
@@ -129,3 +131,25 @@ def test_its_derived_tokenizer_makes_the_engines_own_tokens_of_a_thousand_texts(
     assert [
         texts[at] for at, (mine, its) in enumerate(zip(derived, tokens_of(texts), strict=True)) if mine != its
     ] == []
+
+
+SUPPORTED = (
+    GOOD,
+    ANY_OBJECT,
+    {"enum": ["a", 1, None]},
+    {"const": {"a": [1]}},
+    {"type": "array", "prefixItems": [{"type": "integer"}, {"type": "boolean"}], "items": False, "minItems": 2},
+    {"type": "number", "minimum": -1.5, "maximum": 2, "exclusiveMinimum": -2, "exclusiveMaximum": 3},
+    {"type": ["string", "null"], "maxLength": 3},
+    {"type": "object", "properties": {"n": {"$ref": "#"}}, "additionalProperties": {"type": "integer"}},
+    {"definitions": {"a": {"type": "null"}}, "anyOf": [{"$ref": "#/definitions/a"}, {"type": "integer"}]},
+    *({"type": "string", "format": name} for name in sorted(FORMATS)),
+)
+
+
+def test_the_engine_makes_a_grammar_of_every_schema_that_passes_the_check() -> None:
+    for schema in SUPPORTED:
+        check_schema(schema)
+    assert complaints_of(SUPPORTED) == ""
+    # it says so where it cannot: that is why schemas are checked before
+    assert "failed to compile JSON schema" in complaints_of([{"not": {}}])
