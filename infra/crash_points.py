@@ -15,6 +15,8 @@ POINTS: tuple[str, ...] = (
     "api.after_cancel",
     "api.before_command",
     "api.after_command",
+    "api.before_embeddings",
+    "api.after_embeddings",
     "conversation.before_record",
     "conversation.after_records_fired",
     "conversation.after_records_acknowledged",
