@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
@@ -104,6 +105,31 @@ async def test_one_who_leaves_frees_the_slot_at_once(engine: TritonEngine, model
         await long.aclose()
     text, _ = await answered(engine, request(model[0], "Say hello.", Sampling(max_tokens=5)))
     assert text
+
+
+async def test_an_answer_keeps_to_its_schema(engine: TritonEngine, model: tuple[ModelSpec, str]) -> None:
+    schema = {
+        "type": "object",
+        "properties": {
+            "name": {"type": "string", "maxLength": 12},
+            "age": {"type": "integer", "minimum": 0, "maximum": 120},
+        },
+        "required": ["name", "age"],
+        "additionalProperties": False,
+    }
+    for seed in range(3):
+        sampling = Sampling(max_tokens=120, seed=seed, response_schema=json.dumps(schema))
+        text, finish = await answered(engine, request(model[0], "Tell me about a person.", sampling))
+        assert finish.reason == "stop"
+        person = json.loads(text)
+        assert set(person) == {"name", "age"}
+        assert 0 <= person["age"] <= 120
+
+
+async def test_a_schema_that_no_grammar_can_hold_is_refused(engine: TritonEngine, model: tuple[ModelSpec, str]) -> None:
+    with pytest.raises(EngineRejected) as raised:
+        await answered(engine, request(model[0], "q", Sampling(max_tokens=5, response_schema='{"not": {}}')))
+    assert raised.value.code == "invalid_request"
 
 
 async def test_a_prompt_longer_than_the_context_says_so(engine: TritonEngine, model: tuple[ModelSpec, str]) -> None:
