@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -13,7 +14,9 @@ import pytest_asyncio
 
 from infra.cache import cache_dir
 from infra.clock import now_us
+from infra.crash_points import EXIT_STATUS
 from infra.models.catalogue import ModelCatalogue
+from infra.planted import CRASHPOINT_VARIABLE
 from infra.settings import Settings
 from infra.stack.word_vectors import WORD_VECTORS
 from projections import Projections
@@ -268,6 +271,29 @@ async def test_embeddings_of_one_key_are_billed_once(running: Running, client: o
     spec = ModelCatalogue.load().embedding(EMBEDDING_MODEL)
     assert mine[0].usage.prompt_tokens == first.usage.prompt_tokens
     assert mine[0].cost_micros == spec.price.cost_micros(mine[0].usage)
+
+
+@pytest.mark.parametrize("point", ["api.before_embeddings", "api.after_embeddings"])
+@pytest.mark.usefixtures("vectors")
+async def test_embeddings_of_an_api_that_dies_are_billed_once(
+    running: Running, client: openai.AsyncOpenAI, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, point: str
+) -> None:
+    await client.embeddings.create(model=EMBEDDING_MODEL, input="something else")
+    asked: dict[str, Any] = {"model": EMBEDDING_MODEL, "input": "text", "extra_headers": {"Idempotency-Key": point}}
+    with monkeypatch.context() as planted:
+        planted.setenv(CRASHPOINT_VARIABLE, point)
+        async with (
+            running_api(running.settings, tmp_path / "dying.log", status=EXIT_STATUS) as dying,
+            client_of(dying.url, running.key, max_retries=0) as hers,
+        ):
+            with pytest.raises(openai.APIConnectionError):
+                await hers.embeddings.create(**asked)
+            async with asyncio.timeout(30):
+                await dying.process.wait()
+    raw = await client.embeddings.with_raw_response.create(**asked)
+    assert (raw.headers.get("idempotent-replayed") == "true") == (point == "api.after_embeddings")
+    mine = ids.embedding_id(ids.user_id("alice"), point)
+    assert [row.generation_id for row in await ledger(running)].count(mine) == 1
 
 
 async def ledger(running: Running) -> list[UsageRow]:
