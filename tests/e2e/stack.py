@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.stack_fixture import end_at_once
+from tests.stack_fixture import SCRIPTED_MODELS, end_at_once
 
 ROOT = Path(__file__).resolve().parents[2]
 CANARY = "zebra-canary-7c1f"
@@ -36,7 +36,7 @@ class Stack:
         )
 
     def up(self) -> subprocess.CompletedProcess[str]:
-        environment = os.environ | dict(self.settings)
+        environment = os.environ | SCRIPTED_MODELS | dict(self.settings)
         return self.verbatim("up", "--detach", "--port", str(self.port), *self.up_arguments, env=environment)
 
     @property
