@@ -53,7 +53,7 @@ class Settings(BaseSettings):
 
     state: Path = Path(".verbatim")
     models: tuple[Path, ...] = ()
-    shipped_models: tuple[str, ...] = ("verbatim-local", "verbatim-local-llmapi")
+    shipped_models: tuple[str, ...] = ("smollm2-135m-instruct",)
     default_model: str = ""
     policy: Path | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"
