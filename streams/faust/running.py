@@ -8,7 +8,6 @@ from collections.abc import Callable
 import faust
 import uvloop
 
-from infra.heap import collect_rarely
 from streams.faust.app import StreamApp
 
 
@@ -23,5 +22,4 @@ def run_app(make: Callable[[], StreamApp]) -> None:
     app.worker_init_post_autodiscover()
     # Logging is the process', and so are its standard streams.
     worker = faust.Worker(app, loop=loop, quiet=True, override_logging=False, redirect_stdouts=False)
-    collect_rarely()
     worker.execute_from_commandline()
