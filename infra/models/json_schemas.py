@@ -93,7 +93,7 @@ def _problem(keyword: str, value: Any, root: Any) -> str | None:
             fits = isinstance(value, list) and all(isinstance(one, str) for one in value)
             expected = "a list of names"
         case "format":
-            fits, expected = value in FORMATS, f"one of {', '.join(sorted(FORMATS))}"
+            fits, expected = isinstance(value, str) and value in FORMATS, f"one of {', '.join(sorted(FORMATS))}"
         case "pattern":
             fits, expected = _is_regular(value), "a regular expression without assertions and back references"
         case "$ref":

@@ -49,6 +49,8 @@ def test_what_a_grammar_holds_passes() -> None:
         ({"items": {"minLength": 3, "maxLength": 2}}, "the keyword 'minLength' at /items is more than maxLength"),
         ({"required": ["a"], "additionalProperties": False}, "the keyword 'required' at the root names a property"),
         ({"format": "uri"}, "the keyword 'format' at the root has a value that is not supported, one of date, "),
+        ({"format": ["date"]}, "the keyword 'format' at the root has a value"),
+        ({"properties": {"a": {"format": {}}}}, "the keyword 'format' at /properties/0 has a value"),
         ([], "the keyword 'schema' at the root is not a schema"),
         ({"description": "x" * 70_000}, "is too large, at most 65536 bytes"),
     ],
