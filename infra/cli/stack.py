@@ -94,6 +94,7 @@ def _settings(state: Path | None, port: int | None, models: list[Path], config: 
     from infra.cli.preparations import check_models
     from infra.settings import load
     from infra.settings.errors import SettingsError
+    from infra.stack.openmp import has_openmp, with_models_that_run
 
     if config is not None:
         os.environ[CONFIG_VARIABLE] = str(config)
@@ -104,6 +105,9 @@ def _settings(state: Path | None, port: int | None, models: list[Path], config: 
     if port is not None:
         settings = settings.model_copy(update={"api": settings.api.model_copy(update={"port": port})})
     settings = settings.model_copy(update={"models": (*settings.models, *models)})
+    settings, note = with_models_that_run(settings, has_openmp())
+    if note:
+        typer.echo(note, err=True)
     try:
         check_models(settings)
     except StackError as error:

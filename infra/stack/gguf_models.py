@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import shutil
 from collections.abc import Callable, Sequence
@@ -16,6 +15,7 @@ from infra.stack.errors import StackError
 from infra.stack.jars import Say
 from infra.stack.local_models import fetch_packages, packages_folder
 from infra.stack.memory import memory_available
+from infra.stack.openmp import INSTALL, LIBRARY, has_openmp
 
 MAX_THREADS = 4
 """That are taken unasked."""
@@ -88,10 +88,8 @@ def model_repository(folder: Path, shipped: Path, models: Sequence[ModelSpec], s
 
 def _require_openmp() -> None:
     """The one library of the engine that a bare host may lack; Triton would only say that a model does not load."""
-    try:
-        ctypes.CDLL("libgomp.so.1")
-    except OSError:
-        raise StackError(f"llama.cpp needs libgomp.so.1: install the package libgomp1; {WITHOUT}") from None
+    if not has_openmp():
+        raise StackError(f"llama.cpp needs {LIBRARY}: {INSTALL}; {WITHOUT}")
 
 
 def _config(contract: str, spec: ModelSpec, packages: Path) -> str:

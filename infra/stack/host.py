@@ -18,6 +18,7 @@ from infra.stack.errors import CannotStart
 from infra.stack.jars import is_cached
 from infra.stack.layout import Layout
 from infra.stack.memory import memory_available
+from infra.stack.openmp import INSTALL, LIBRARY, SCRIPTED, has_openmp
 from infra.stack.ports import is_free
 from infra.stack.programs import Program, local_programs
 from infra.stack.timer_slack import SERVERS_NS, refused_note, settable_ns, slack_text
@@ -66,6 +67,7 @@ class Facts:
     api_port: int
     api_port_free: bool
     java_servers: tuple[str, ...]
+    openmp: bool
     timer_slack_ns: int
 
 
@@ -101,6 +103,7 @@ def gather(settings: Settings, layout: Layout) -> Facts:
         api_port=port,
         api_port_free=port == 0 or is_free(port, settings.api.host),
         java_servers=java_servers,
+        openmp=has_openmp(),
         timer_slack_ns=settable_ns(SERVERS_NS),
     )
 
@@ -143,6 +146,13 @@ def judge(facts: Facts, external: frozenset[str]) -> list[Finding]:
         findings.append(
             Finding("timer slack", f"{slack_text(facts.timer_slack_ns)} for the Java servers", note=refused)
         )
+    findings.append(
+        Finding(
+            "openmp",
+            f"{LIBRARY} is {'there' if facts.openmp else 'missing'}",
+            note="" if facts.openmp else f"{INSTALL}: the language model needs it, until then {SCRIPTED} answers",
+        )
+    )
     findings.append(
         Finding(
             "port",

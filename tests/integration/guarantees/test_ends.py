@@ -17,6 +17,7 @@ from schemas.envelope import plain
 from tests.eventually import eventually
 from tests.integration.guarantees.reading import Reading, begun, text_of
 from tests.integration.guarantees.world import GRACE_S, SECOND, Whole, outcomes_of
+from tests.timing import slowness
 from tests.unit.api.sse_text import events_of
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(400)]
@@ -105,7 +106,8 @@ async def slot_times(whole: Whole, slots: int, count: int) -> list[float]:
 
 async def test_a_cancelled_answer_frees_its_slot_within_a_second(whole: Whole) -> None:
     times = sorted(await slot_times(whole, 1, CANCELS))
-    assert times[-2] < 1.0, times  # one in twenty is left to a machine that does something else
+    # One in twenty is left to a machine that does something else; a slow or busy one may take as many times longer.
+    assert times[-2] < 1.0 * slowness(), times
     await eventually(lambda: whole.upstream.running == 0, 20)
 
 

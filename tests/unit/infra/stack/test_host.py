@@ -25,6 +25,7 @@ WELL = Facts(
     api_port=8080,
     api_port_free=True,
     java_servers=("kafka", "cassandra"),
+    openmp=True,
     timer_slack_ns=2_000_000,
 )
 NOTHING: frozenset[str] = frozenset()
@@ -56,6 +57,14 @@ def test_a_host_that_forbids_timer_slack_is_told_of(change: dict[str, Any], foun
     findings = {finding.what: finding for finding in judge(dataclasses.replace(WELL, **change), NOTHING)}
     assert (findings["timer slack"].found, findings["timer slack"].note) == (found, note)
     assert findings["timer slack"].advice == ""
+
+
+def test_a_host_without_openmp_starts_and_is_told_what_to_install() -> None:
+    findings = judge(dataclasses.replace(WELL, openmp=False), NOTHING)
+    (finding,) = (finding for finding in findings if finding.what == "openmp")
+    assert (finding.found, finding.advice) == ("libgomp.so.1 is missing", "")
+    assert "install the package libgomp1" in finding.note
+    require(findings)
 
 
 def test_without_java_servers_of_ours_timer_slack_is_no_matter() -> None:
