@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -20,10 +21,13 @@ _SCHEMA = ("items", "additionalProperties")
 _SCHEMAS = ("anyOf", "prefixItems")
 _NAMED = ("properties", "$defs", "definitions")
 _COUNTS = ("minItems", "maxItems", "minLength", "maxLength")
-_NUMBERS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
+_LOWER, _UPPER = ("minimum", "exclusiveMinimum"), ("maximum", "exclusiveMaximum")
+_NUMBERS = (*_LOWER, *_UPPER)
+MAX_BOUND = 2**53
+"""Of a number's bounds, in either direction."""
 FORMATS = frozenset({"date-time", "date", "time", "duration", "email", "hostname", "ipv4", "ipv6", "uuid"})
 _ORDERED = (("minItems", "maxItems"), ("minLength", "maxLength"), ("minimum", "maximum"))
-_NOT_REGULAR = re.compile(r"\(\?(?!:)|\\[1-9bBkpP]")
+_NOT_REGULAR = re.compile(r"\(\?(?!:)|\\[1-9bBkpPZ]")
 
 
 class UnsupportedSchema(Exception):
@@ -61,10 +65,57 @@ def _check_together(schema: dict[str, Any], place: str) -> None:
     for least, most in _ORDERED:
         if least in schema and most in schema and schema[least] > schema[most]:
             raise UnsupportedSchema(least, place, f"is more than {most}, nothing can satisfy it")
+    if (bound := _empty_range(schema)) is not None:
+        raise UnsupportedSchema(bound, place, "leaves no number, nothing can satisfy it")
+    for keyword, values in (("const", [schema.get("const")]), ("enum", schema.get("enum", ()))):
+        if keyword in schema and "type" in schema and not any(_is_of(value, schema["type"]) for value in values):
+            raise UnsupportedSchema(keyword, place, "is of another type, nothing can satisfy it")
     if schema.get("additionalProperties") is False and set(schema.get("required", ())) - set(
         schema.get("properties", ())
     ):
         raise UnsupportedSchema("required", place, "names a property that there may not be, nothing can satisfy it")
+
+
+def _empty_range(schema: dict[str, Any]) -> str | None:
+    """The bound above which no number is left; None where some is."""
+    # Of two that are equal, the one that excludes it counts.
+    lower = max(((schema[name], name) for name in _LOWER if name in schema), key=_excluding, default=None)
+    upper = min(((schema[name], name) for name in _UPPER if name in schema), default=None)
+    if lower is None or upper is None:
+        return None
+    (least, lower_name), (most, upper_name) = lower, upper
+    if least > most or (least == most and (lower_name, upper_name) != ("minimum", "maximum")):
+        return lower_name
+    wanted = schema.get("type")
+    if wanted != "integer" and not (isinstance(wanted, list) and "integer" in wanted):
+        return None
+    first = math.floor(least) + 1 if lower_name == "exclusiveMinimum" else math.ceil(least)
+    last = math.ceil(most) - 1 if upper_name == "exclusiveMaximum" else math.floor(most)
+    return lower_name if first > last else None
+
+
+def _excluding(bound: tuple[float, str]) -> tuple[float, bool]:
+    return bound[0], bound[1] == "exclusiveMinimum"
+
+
+def _is_of(value: Any, wanted: str | list[str]) -> bool:
+    """Whether a value is of one of the types."""
+    match value:
+        case bool():
+            kinds = {"boolean"}
+        case None:
+            kinds = {"null"}
+        case str():
+            kinds = {"string"}
+        case int():
+            kinds = {"integer", "number"}
+        case float():
+            kinds = {"integer", "number"} if value.is_integer() else {"number"}
+        case list():
+            kinds = {"array"}
+        case _:
+            kinds = {"object"}
+    return not kinds.isdisjoint([wanted] if isinstance(wanted, str) else wanted)
 
 
 def _inner(schema: dict[str, Any], place: str) -> Iterator[tuple[str, Any]]:
@@ -108,7 +159,8 @@ def _problem(keyword: str, value: Any, root: Any) -> str | None:
             fits = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 100_000
             expected = "a whole number from 0 to 100000"
         case _ if keyword in _NUMBERS:
-            fits, expected = isinstance(value, int | float) and not isinstance(value, bool), "a number"
+            fits = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= MAX_BOUND
+            expected = f"a number of at most {MAX_BOUND}"
         case _:
             return "is not supported: leave it out"
     return None if fits else f"has a value that is not supported, {expected} is expected"

@@ -24,11 +24,28 @@ GOOD: dict[str, Any] = {
     "$defs": {"friend": {"type": "object", "properties": {"name": {"$ref": "#/properties/name"}}}},
 }
 
+SATISFIABLE: tuple[dict[str, Any], ...] = (
+    {"type": "integer", "minimum": 5, "maximum": 5},
+    {"type": "integer", "exclusiveMinimum": 0, "exclusiveMaximum": 2},
+    {"type": "number", "exclusiveMinimum": 0.2, "exclusiveMaximum": 0.8},
+    {"type": "number", "minimum": -(2**53), "maximum": 2**53},
+    {"type": ["string", "null"], "enum": ["a", 1]},
+    {"type": "integer", "const": 1.0},
+    {"type": "array", "const": []},
+    {"type": "boolean", "enum": [False]},
+    {"const": None},
+)
+
 
 def test_what_a_grammar_holds_passes() -> None:
     check_schema(GOOD)
     check_schema({})
     check_schema(True)
+
+
+@pytest.mark.parametrize("schema", SATISFIABLE)
+def test_bounds_and_values_that_something_satisfies_pass(schema: dict[str, Any]) -> None:
+    check_schema(schema)
 
 
 @pytest.mark.parametrize(
@@ -43,7 +60,19 @@ def test_what_a_grammar_holds_passes() -> None:
         ({"$ref": "#/$defs/none"}, "the keyword '$ref' .* a reference within the schema"),
         ({"$ref": "elsewhere.json"}, "the keyword '$ref'"),
         ({"minItems": -1}, "a whole number from 0 to 100000"),
-        ({"minimum": "1"}, "a number is expected"),
+        ({"minimum": "1"}, "a number of at most 9007199254740992 is expected"),
+        ({"maximum": 1e20}, "a number of at most 9007199254740992 is expected"),
+        ({"minimum": -(2**53) - 1}, "a number of at most 9007199254740992 is expected"),
+        ({"minimum": 5, "exclusiveMaximum": 5}, "the keyword 'minimum' at the root leaves no number"),
+        ({"exclusiveMinimum": 5, "maximum": 5}, "the keyword 'exclusiveMinimum' at the root leaves no number"),
+        ({"minimum": 5, "exclusiveMinimum": 5, "maximum": 5}, "leaves no number"),
+        ({"exclusiveMinimum": 6, "exclusiveMaximum": 5}, "leaves no number"),
+        ({"type": "integer", "minimum": 0.2, "maximum": 0.8}, "leaves no number"),
+        ({"type": ["null", "integer"], "exclusiveMinimum": 0, "exclusiveMaximum": 1}, "leaves no number"),
+        ({"type": "string", "const": 1}, "the keyword 'const' at the root is of another type"),
+        ({"type": ["integer", "null"], "enum": ["a", True, 1.5]}, "the keyword 'enum' at the root is of another type"),
+        ({"type": "object", "const": None}, "the keyword 'const' at the root is of another type"),
+        ({"pattern": r"a\Z"}, "the keyword 'pattern'"),
         ({"enum": []}, "a list of values is expected"),
         ({"items": 3}, "the keyword 'items' at /items is not a schema, an object is expected"),
         ({"items": {"minLength": 3, "maxLength": 2}}, "the keyword 'minLength' at /items is more than maxLength"),
