@@ -10,6 +10,8 @@ from typing import Any
 
 MAX_SCHEMA_BYTES = 65_536
 MAX_DEPTH = 32
+MAX_SHOWN = 100
+"""Characters of a keyword, in a message."""
 ANY_OBJECT: Mapping[str, Any] = {"type": "object"}
 """What "a JSON object" asks for."""
 
@@ -34,7 +36,7 @@ class UnsupportedSchema(Exception):
     """The message names the keyword and its place, and says what is expected; it repeats no text of the schema."""
 
     def __init__(self, keyword: str, place: str, problem: str) -> None:
-        super().__init__(f"the keyword {keyword!r} at {place or 'the root'} {problem}")
+        super().__init__(f"the keyword {keyword[:MAX_SHOWN]!r} at {place or 'the root'} {problem}")
         self.keyword = keyword
 
 
@@ -177,15 +179,28 @@ def _is_regular(pattern: Any) -> bool:
 
 
 def _resolves(reference: Any, root: Any) -> bool:
+    """Whether a reference leads to a schema, through few others, that something can satisfy."""
+    for _ in range(MAX_DEPTH):
+        found = _referenced(reference, root)
+        if not isinstance(found, dict):
+            return found is True
+        if "$ref" not in found:
+            return True
+        reference = found["$ref"]
+    return False
+
+
+def _referenced(reference: Any, root: Any) -> Any:
+    """What stands at a reference; None: nothing, or it is none."""
     if not isinstance(reference, str) or not re.fullmatch(r"#(/[^/]+)*", reference):
-        return False
+        return None
     found = root
     for name in reference[2:].split("/") if len(reference) > 1 else ():
         name = name.replace("~1", "/").replace("~0", "~")
         if not isinstance(found, dict) or name not in found:
-            return False
+            return None
         found = found[name]
-    return isinstance(found, dict | bool)
+    return found
 
 
 def _last(place: str) -> str:

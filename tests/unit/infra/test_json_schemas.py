@@ -34,6 +34,8 @@ SATISFIABLE: tuple[dict[str, Any], ...] = (
     {"type": "array", "const": []},
     {"type": "boolean", "enum": [False]},
     {"const": None},
+    {"$ref": "#/$defs/a", "$defs": {"a": {"$ref": "#/$defs/b"}, "b": {"type": "null"}}},
+    {"$ref": "#/$defs/a", "$defs": {"a": {"type": "object", "properties": {"n": {"$ref": "#"}}}}},
 )
 
 
@@ -59,6 +61,9 @@ def test_bounds_and_values_that_something_satisfies_pass(schema: dict[str, Any])
         ({"pattern": "("}, "the keyword 'pattern'"),
         ({"$ref": "#/$defs/none"}, "the keyword '$ref' .* a reference within the schema"),
         ({"$ref": "elsewhere.json"}, "the keyword '$ref'"),
+        ({"$ref": "#/$defs/a", "$defs": {"a": {"$ref": "#/$defs/a"}}}, "the keyword '$ref'"),
+        ({"$ref": "#/$defs/a", "$defs": {"a": {"$ref": "#/$defs/b"}, "b": {"$ref": "#"}}}, "the keyword '$ref'"),
+        ({"$ref": "#/$defs/a", "$defs": {"a": False}}, "the keyword '$ref'"),
         ({"minItems": -1}, "a whole number from 0 to 100000"),
         ({"minimum": "1"}, "a number of at most 9007199254740992 is expected"),
         ({"maximum": 1e20}, "a number of at most 9007199254740992 is expected"),
@@ -95,6 +100,12 @@ def test_a_deep_schema_is_refused() -> None:
         schema = {"items": schema}
     with pytest.raises(UnsupportedSchema, match="is nested too deeply"):
         check_schema(schema)
+
+
+def test_a_long_keyword_is_not_repeated_whole() -> None:
+    with pytest.raises(UnsupportedSchema, match="is not supported: leave it out") as raised:
+        check_schema({"x" * 50_000: 1})
+    assert len(str(raised.value)) < 200
 
 
 def test_no_text_of_the_schema_is_repeated() -> None:
