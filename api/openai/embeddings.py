@@ -17,7 +17,7 @@ from api.http.headers import REPLAYED_HEADER
 from api.http.providing import provided
 from api.openai import embedding_ledger as ledger
 from api.openai.embedding_ledger import LedgerPorts
-from api.openai.embedding_requests import EmbeddingRequest, EmbeddingsAsked
+from api.openai.embedding_requests import EmbeddingRequest, EmbeddingsAsked, Encoding
 from api.openai.embedding_shapes import embeddings_body
 from infra.embeddings.embedders import Embedders, QueueFull
 from infra.embeddings.ports import Embedded, EmbeddingFailed, TextTooLong, Vectors
@@ -31,7 +31,7 @@ from schemas.usage import EmbeddingsComputed
 router = APIRouter(prefix="/v1", tags=["openai"])
 
 INLINE_NUMBERS = 4_096
-"""Answers with up to so many numbers are written on the loop; larger ones in a thread."""
+"""Answers with up to so many numbers are shortened and written on the loop; larger ones in a thread."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,8 +68,9 @@ async def create_embeddings(request: Request, caller: Caller, bodies: BodyReader
         event = _record(spec, wanted, author, usage, len(asked.texts), dimensions)
         known = await ledger.record(ports.ledger, wanted, event)
     headers = {} if known is None else {REPLAYED_HEADER: "true"}
-    vectors, counted = shortened(embedded.vectors, dimensions), usage if known is None else known.usage
-    return Response(await _written(spec, vectors, asked, counted), 200, headers, "application/json")
+    counted = usage if known is None else known.usage
+    body = await _written(spec, embedded.vectors, dimensions, asked.encoding, counted)
+    return Response(body, 200, headers, "application/json")
 
 
 async def _embedded(embedders: Embedders, spec: EmbeddingSpec, asked: EmbeddingsAsked) -> Embedded:
@@ -107,10 +108,14 @@ def _record(
     )
 
 
-async def _written(spec: EmbeddingSpec, vectors: Vectors, asked: EmbeddingsAsked, usage: Usage) -> bytes:
-    if vectors.size <= INLINE_NUMBERS:
-        return embeddings_body(spec.id, vectors, asked.encoding, usage)
-    return await asyncio.to_thread(embeddings_body, spec.id, vectors, asked.encoding, usage)
+async def _written(spec: EmbeddingSpec, vectors: Vectors, dimensions: int, encoding: Encoding, usage: Usage) -> bytes:
+    if len(vectors) * dimensions <= INLINE_NUMBERS:
+        return _body(spec, vectors, dimensions, encoding, usage)
+    return await asyncio.to_thread(_body, spec, vectors, dimensions, encoding, usage)
+
+
+def _body(spec: EmbeddingSpec, vectors: Vectors, dimensions: int, encoding: Encoding, usage: Usage) -> bytes:
+    return embeddings_body(spec.id, shortened(vectors, dimensions), encoding, usage)
 
 
 def _not_yet() -> ApiError:

@@ -13,6 +13,8 @@ from infra.embeddings.ports import EmbeddingFailed, Vectors, failed, unavailable
 from infra.models.embedding_spec import EmbeddingSpec
 
 MAX_RETRY_AFTER_S = 3600
+MAX_RETRY_AFTER_DIGITS = 9
+"""No more are looked at: Python refuses to read a number of thousands of digits."""
 _TOO_LONG = (
     b"context_length",
     b"maximum context",
@@ -93,7 +95,8 @@ def refusal(spec: EmbeddingSpec, status: int, body: bytes, retry_after: str) -> 
         where = f"check the variable {spec.api_key_env}" if spec.api_key_env else "set api_key_env in models.toml"
         return failed("engine_auth", f"{upstream} refuses our key (HTTP {status}): {where}")
     if status in (429, 529):
-        wait_s = min(int(retry_after), MAX_RETRY_AFTER_S) if retry_after.isascii() and retry_after.isdigit() else 1
+        said_s = retry_after[:MAX_RETRY_AFTER_DIGITS]
+        wait_s = min(int(said_s), MAX_RETRY_AFTER_S) if said_s.isascii() and said_s.isdigit() else 1
         return failed(
             "engine_overloaded", f"{upstream} is overloaded (HTTP {status})", retryable=True, retry_after_s=wait_s
         )

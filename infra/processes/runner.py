@@ -22,6 +22,7 @@ from infra.cassandra.errors import StoreError
 from infra.exits import EXIT_FAILED, EXIT_NEWER, EXIT_WRONG_SETTING, newer_in
 from infra.logging import configure
 from infra.processes.mistakes import MISTAKES
+from infra.processes.older_supervisor import with_models_of_the_stack
 from infra.runtime.failures import leaves
 from infra.runtime.metrics import tell_build
 from infra.runtime.metrics_server import METRICS
@@ -51,7 +52,7 @@ def run(
         print(f"usage: {usage}", file=sys.stderr)
         return EXIT_WRONG_SETTING
     try:
-        settings = load()
+        settings = with_models_of_the_stack(load(), os.environ)
         speak(settings)
         configure(name, settings.log_level)
         tell_build(name, os.environ.get(INSTANCE_VARIABLE, ""), settings.log.level)

@@ -57,9 +57,10 @@ class StateFiles:
 
     def _write(self, snapshot: Snapshot, document: dict[str, Any]) -> None:
         try:
-            write_snapshot(self._status, snapshot)
+            # First: who reads that the stack runs looks here for its address and its key.
             if document != self._document:
                 write_stack_file(self._stack, document)
                 self._document = document
+            write_snapshot(self._status, snapshot)
         except OSError as error:
             log.error("cannot write the state files", reason=one_line(error))

@@ -14,6 +14,7 @@ import pytest_asyncio
 from infra.embeddings import openai as adapter
 from infra.embeddings.embedders import Embedders
 from infra.embeddings.openai import UpstreamEmbedder
+from infra.embeddings.openai_answers import refusal
 from infra.embeddings.ports import EmbeddingFailed
 from tests.fakes.embedding_upstream import UPSTREAM, EmbeddingUpstream, vector_of
 
@@ -87,6 +88,13 @@ async def test_statuses_and_broken_connections(upstream: EmbeddingUpstream, orde
     assert failure.code == code
     assert len(upstream.requests) == tries
     assert failure.retry_after_s == (3 if code == "engine_overloaded" else None)
+
+
+@pytest.mark.parametrize(
+    ("said", "wait_s"), [("7", 7), ("7000", 3600), ("9" * 5000, 3600), ("-1", 1), ("soon", 1), ("²", 1), ("", 1)]
+)
+def test_how_long_an_overloaded_upstream_is_left_alone(said: str, wait_s: int) -> None:
+    assert refusal(UPSTREAM, 429, b"", said).failure.retry_after_s == wait_s
 
 
 @pytest.mark.parametrize("order", ["BASE64", "BACKWARDS"])

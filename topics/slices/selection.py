@@ -86,7 +86,8 @@ class Chooser:
 
     def __init__(self, selection: Selection, people: People) -> None:
         self._user = selection.user
-        self._conversations = selection.conversations
+        # They are of a user, and of no conversation.
+        self._wants_embeddings = selection.user is not None and not selection.conversations
         self._keys: frozenset[bytes] | None = None
         self._wanted = people.conversations
         if people.conversations is not None:
@@ -109,7 +110,7 @@ class Chooser:
         if isinstance(found, DeadLetterResolved):
             return self._keys is None or record.key in self._keys
         if isinstance(found, EmbeddingsComputed):
-            return self._user is not None and not self._conversations  # they are of a user, and of no conversation
+            return self._wants_embeddings
         return self._wanted is None or conversation_of(found) in self._wanted
 
     def _wants_letter(self, letter: DeadLetter) -> bool:
@@ -120,9 +121,12 @@ class Chooser:
         if letter.topic != USAGE_RECORDS:
             return False
         try:
-            return conversation_of(decode(letter.value)) in (self._wanted or ())
+            found = decode(letter.value)
         except (UndecodableRecord, NewerRecord):
             return self._user is not None and letter.key == self._user.encode()
+        if isinstance(found, EmbeddingsComputed):
+            return self._wants_embeddings and self._user is not None and letter.key == self._user.encode()
+        return conversation_of(found) in (self._wanted or ())
 
 
 def wants_account(record: RawRecord, owners: set[str]) -> bool:

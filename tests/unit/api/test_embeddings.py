@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,11 @@ import numpy as np
 import pytest
 
 from api.openai import embedding_requests
+from api.openai import embeddings as route
 from infra.embeddings import embedders as queue
 from infra.embeddings.embedders import Embedders
-from infra.embeddings.ports import EmbeddingFailed, failed
+from infra.embeddings.ports import EmbeddingFailed, Vectors, failed
+from infra.embeddings.vectors import shortened
 from infra.models.catalogue import ModelCatalogue
 from schemas import ids
 from schemas.codec import set_write_level
@@ -103,6 +106,22 @@ async def test_large_answers_are_as_small_ones(alice: httpx.AsyncClient) -> None
     assert [item["index"] for item in many] == list(range(2048))
     alone = (await alice.post(EMBEDDINGS, json=body(texts[2047]))).json()["data"][0]
     assert np.allclose(many[2047]["embedding"], alone["embedding"], atol=1e-5)
+
+
+async def test_vectors_of_a_large_answer_are_shortened_beside_the_loop(
+    alice: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran_on: list[int] = []
+
+    def watched(vectors: Vectors, dimensions: int) -> Vectors:
+        ran_on.append(threading.get_ident())
+        return shortened(vectors, dimensions)
+
+    monkeypatch.setattr(route, "shortened", watched)
+    assert (await alice.post(EMBEDDINGS, json=body(["a"] * 2048, dimensions=3))).status_code == 200
+    assert (await alice.post(EMBEDDINGS, json=body("a", dimensions=3))).status_code == 200
+    on_loop = threading.get_ident()
+    assert [thread == on_loop for thread in ran_on] == [False, True]
 
 
 @pytest.mark.parametrize(

@@ -120,12 +120,12 @@ async def test_a_busy_loop_is_never_more_batches_behind_than_it_may_and_the_memb
         polls = user.consumer.polls
         await eventually(lambda: user.consumer.polls > polls + 3)
         assert len(user.batches) == AHEAD
+        assert user.waited == 1
         user.busy = False
         for _ in range(AHEAD):
             user.reader.free()
         await eventually(lambda: len(user.read) == 40)
         assert sorted(user.read) == everything(20), "a pause loses nothing and repeats nothing"
-        assert user.waited == 1
 
 
 async def test_while_the_loop_takes_nothing_orders_are_done_and_due_commits_made() -> None:

@@ -68,6 +68,14 @@ async def test_the_loop_goes_on_and_only_the_newest_is_written_next(
     assert threading.main_thread().name not in disk.threads
 
 
+async def test_who_reads_the_status_finds_the_stack_file_written(disk: Disk, files: StateFiles, tmp_path: Path) -> None:
+    files.change(snapshot("one"), {"said": "one"})
+    await eventually(lambda: disk.begun == ["one"])
+    assert json.loads((tmp_path / "stack.json").read_text()) == {"said": "one"}
+    disk.go.release()
+    await files.aclose()
+
+
 async def test_an_unchanged_stack_file_is_left_alone(files: StateFiles, tmp_path: Path) -> None:
     files.change(snapshot("one"), {"said": 1})
     await files.written()

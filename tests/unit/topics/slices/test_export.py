@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from schemas.account import ApiKeyCreated, UserCreated
-from schemas.codec import decode
+from schemas.codec import decode, encode
 from schemas.dead_letter import DeadLetter
 from schemas.registry import registered_schemas
-from schemas.usage import UsageRecorded
+from schemas.usage import EmbeddingsComputed, UsageRecorded
 from tests.fakes.projection_records import computed, envelope
 from tests.unit.topics.slices.incident import JOBS, Incident
 from tests.unit.topics.slices.moving import exported
@@ -94,12 +94,35 @@ def test_requests_for_embeddings_go_with_their_user_and_with_no_conversation(
 ) -> None:
     for user in ("ada", "bob"):
         incident.log.say(USAGE_RECORDS, computed(user, "key"))
+        incident.log.say(DEAD_LETTERS, letter_of(computed(user, "key"), user), user)
     exported(incident.log, tmp_path / "user", Selection(user="ada"))
     owners = [owner_of(decode(raw.value)) for raw in held(tmp_path / "user")[USAGE_RECORDS]]
     assert (len(owners), set(owners)) == (9, {"ada"})
+    assert [letter.key for letter in letters_of_usage(held(tmp_path / "user"))] == [b"ada"]
     one = Selection(user="ada", conversations=frozenset({"conv-ada-1"}))
     exported(incident.log, tmp_path / "one", one)
     assert all(isinstance(decode(raw.value), UsageRecorded) for raw in held(tmp_path / "one")[USAGE_RECORDS])
+    assert letters_of_usage(held(tmp_path / "one")) == []
+
+
+def letter_of(record: EmbeddingsComputed, user: str) -> DeadLetter:
+    return DeadLetter(
+        envelope=envelope(f"letter-{user}"),
+        topic=USAGE_RECORDS,
+        partition=0,
+        offset=1,
+        consumer="c",
+        error_type="E",
+        reason="r",
+        key=user.encode(),
+        value=encode(record),
+        headers=(),
+    )
+
+
+def letters_of_usage(records: dict[str, list[RawRecord]]) -> list[DeadLetter]:
+    letters = [decode(raw.value) for raw in records[DEAD_LETTERS]]
+    return [letter for letter in letters if isinstance(letter, DeadLetter) and letter.topic == USAGE_RECORDS]
 
 
 @pytest.mark.parametrize(
