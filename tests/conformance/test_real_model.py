@@ -60,8 +60,7 @@ async def test_it_answers_and_counts(engine: TritonEngine, model: tuple[ModelSpe
     assert text.strip()
     assert finish.reason in ("stop", "length")
     assert finish.prompt_tokens == TokenCounter.of(spec).count_messages(asked.messages)
-    again, repeated = await answered(engine, replace(asked, request_id="again"))
-    assert again == text
+    _, repeated = await answered(engine, replace(asked, request_id="again"))
     # the prompt is still there; its last token is computed again
     assert (repeated.cached_tokens or 0) >= (repeated.prompt_tokens or 0) - 1
 
@@ -76,6 +75,8 @@ async def test_a_seed_repeats_an_answer_and_a_stop_string_ends_it(
     engine: TritonEngine, model: tuple[ModelSpec, str]
 ) -> None:
     sampling = Sampling(max_tokens=24, temperature=1.0, top_p=0.9, seed=7)
+    # A prompt that is there already is computed in other steps than a new one, which rounds otherwise on some processors.
+    await answered(engine, request(model[0], "Tell me a story.", sampling))
     text, _ = await answered(engine, request(model[0], "Tell me a story.", sampling))
     again, _ = await answered(engine, request(model[0], "Tell me a story.", sampling))
     assert again == text
