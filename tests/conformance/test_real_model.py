@@ -75,7 +75,7 @@ async def test_a_seed_repeats_an_answer_and_a_stop_string_ends_it(
     engine: TritonEngine, model: tuple[ModelSpec, str]
 ) -> None:
     sampling = Sampling(max_tokens=24, temperature=1.0, top_p=0.9, seed=7)
-    # A prompt that is there already is computed in other steps than a new one, which rounds otherwise on some processors.
+    # A prompt that is there already is computed in other steps than a new one, which may round otherwise.
     await answered(engine, request(model[0], "Tell me a story.", sampling))
     text, _ = await answered(engine, request(model[0], "Tell me a story.", sampling))
     again, _ = await answered(engine, request(model[0], "Tell me a story.", sampling))
