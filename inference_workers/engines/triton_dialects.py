@@ -63,7 +63,9 @@ def contract_of(inputs: Iterable[str], outputs: Iterable[str], tokens_a_block: i
 
 def tokens_a_block(said: str) -> int:
     """What a model's parameter `tokens_per_block` says; 0 for nothing that can be meant."""
-    return int(said) if said.isascii() and said.isdigit() and int(said) <= MAX_TOKENS_A_BLOCK else 0
+    # Python refuses to read a number of thousands of digits.
+    is_number = said.isascii() and said.isdigit() and len(said) <= len(str(MAX_TOKENS_A_BLOCK))
+    return int(said) if is_number and int(said) <= MAX_TOKENS_A_BLOCK else 0
 
 
 def request_tensors(contract: Contract, request: EngineRequest, prompt: str) -> list[Tensor]:

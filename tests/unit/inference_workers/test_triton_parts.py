@@ -166,7 +166,9 @@ def test_half_characters_and_stop_words_in_deltas() -> None:
     assert ended(reader) == (None, Finish("stop", 4, 3))
 
 
-@pytest.mark.parametrize(("said", "tokens"), [("1", 1), ("64", 64), ("", 0), ("many", 0), ("-1", 0), ("5000", 0)])
+@pytest.mark.parametrize(
+    ("said", "tokens"), [("1", 1), ("64", 64), ("", 0), ("many", 0), ("-1", 0), ("5000", 0), ("9" * 5000, 0)]
+)
 def test_what_a_block_of_a_prompts_cache_holds_is_read(said: str, tokens: int) -> None:
     assert tokens_a_block(said) == tokens
 
