@@ -22,13 +22,13 @@ from infra.cassandra.errors import StoreError
 from infra.exits import EXIT_FAILED, EXIT_NEWER, EXIT_WRONG_SETTING, newer_in
 from infra.logging import configure
 from infra.processes.mistakes import MISTAKES
-from infra.processes.older_supervisor import with_models_of_the_stack
 from infra.runtime.failures import leaves
 from infra.runtime.metrics import tell_build
 from infra.runtime.metrics_server import METRICS
 from infra.settings import Settings, load
 from infra.settings.environment import INSTANCE_VARIABLE
 from infra.speaking import speak
+from infra.stack.older_supervisor import with_models_of_the_stack
 from topics.errors import LogError
 
 OUTSIDE = (LogError, StoreError)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from infra.models.catalogue import SCRIPTED, ModelCatalogue
-from infra.processes.older_supervisor import with_models_of_the_stack
 from infra.settings import load
 from infra.stack.addresses import settings_env
 from infra.stack.child import STACK_ID_VARIABLE
+from infra.stack.older_supervisor import with_models_of_the_stack
 
 SHIPPED = "VERBATIM_SHIPPED_MODELS"
 SUPERVISED = {STACK_ID_VARIABLE: "stack"}
