@@ -93,7 +93,6 @@ def instance(samples: Samples) -> str:
 
 def test_every_process_serves_its_metrics_at_the_listed_port(stack: Stack, client: Client) -> None:
     conversation = client.new_conversation(title="Counting")
-    client.ask(conversation["id"], f"Count to 5. ({CANARY})")
 
     def all_listed() -> None:
         # The test before may have used the spare up: the next one starts after a pause.
@@ -105,6 +104,8 @@ def test_every_process_serves_its_metrics_at_the_listed_port(stack: Stack, clien
     assert len(set(listed.values())) == len(listed)
 
     def counted() -> None:
+        # Asked again each time: a test before may have ended a process, which shows what it did in this life.
+        client.ask(conversation["id"], f"Count to 5. ({CANARY})")
         for name, url in listed.items():
             role, samples = name.rpartition("-")[0], scraped(url)
             names = {found for found, _ in samples}

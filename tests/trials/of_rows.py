@@ -9,6 +9,7 @@ from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
+from inference_workers.engines.triton_dialects import Contract
 from inference_workers.engines.triton_responses import ResponseReader
 from tests.e2e.stack import ROOT, free_port
 from tests.eventually import eventually
@@ -133,7 +134,7 @@ async def search(ground: Ground) -> Result:
 async def half_characters(ground: Ground) -> Result:
     model = SimpleNamespace(text_mode="delta")
     asked: Any = SimpleNamespace(max_tokens=100, model=model, sampling=SimpleNamespace(stop=()), prefix="")
-    contract: Any = SimpleNamespace(outputs=frozenset({"text_output"}))
+    contract = Contract("trtllm_engine", frozenset({"text_input"}), frozenset({"text_output"}))
     reader, texts = ResponseReader(contract, asked), []
     for text in ("a", "\ufffd", "\ufffd", "🧘", "b"):
         data = text.encode()
