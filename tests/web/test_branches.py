@@ -101,6 +101,7 @@ async def test_the_first_prompt_can_be_edited_too(open_chat: OpenChat) -> None:
     await expect(count_of(chat.prompts.first)).to_have_text("1/3")
 
 
+@pytest.mark.slow("more messages are written than a page loads")
 async def test_a_long_conversation_is_edited_and_found_in_beyond_what_is_loaded(
     open_chat: OpenChat, stack: Stack
 ) -> None:
