@@ -43,6 +43,7 @@ async def _wrong(
 
 
 @pytest.mark.timeout(120 + COUNT // 20)
+@pytest.mark.slow("hundreds of upstream answers are read, one after the other")
 async def test_what_an_engine_says_is_what_was_sent() -> None:
     named = {f"engine-{number}": plan for number, plan in enumerate(drawn(plans(), COUNT, SEED))}
     waiting, faults = list(named), dict[str, list[str]]()
