@@ -11,7 +11,7 @@ import ctypes
 import threading
 
 SERVERS_NS = 2_000_000
-"""For both Java servers. The same writes cost Cassandra a quarter of the CPU with it (docs/performance.md)."""
+"""For both Java servers. Cassandra's writes cost less CPU with it: docs/performance.md."""
 
 PR_SET_TIMERSLACK, PR_GET_TIMERSLACK = 29, 30
 
