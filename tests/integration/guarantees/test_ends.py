@@ -106,7 +106,8 @@ async def slot_times(whole: Whole, slots: int, count: int) -> list[float]:
 
 async def test_a_cancelled_answer_frees_its_slot_within_a_second(whole: Whole) -> None:
     times = sorted(await slot_times(whole, 1, CANCELS))
-    # One in twenty is left to a machine that does something else; a slow or busy one may take as many times longer.
+    assert times[len(times) // 2] < 1.0, times
+    # One in twenty is left to a machine that does something else; on a slow or busy one the slowest take longer.
     assert times[-2] < 1.0 * slowness(), times
     await eventually(lambda: whole.upstream.running == 0, 20)
 
