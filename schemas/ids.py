@@ -31,6 +31,11 @@ def generation_id(message: str) -> str:
     return _derive("generation", message)
 
 
+def title_message_id(conversation: str) -> str:
+    """The request for a conversation's title: there is one."""
+    return _derive("title", conversation)
+
+
 def embedding_id(user: str, idempotency_key: str) -> str:
     """A request for embeddings."""
     return _derive("embedding", user, idempotency_key)

@@ -24,6 +24,12 @@ MODEL = "bench-paced-20"
 UPSTREAM_MODEL = "paced-20"
 NEEDED_BYTES = 3_500_000_000
 UPSTREAM_TIMEOUT_S = 15
+_SETTINGS = """\
+titles = "off"
+
+[api]
+requests_per_minute = 1000000
+"""
 _SOURCES = Path(infra.__file__).parent.parent
 
 _MODELS = """\
@@ -99,7 +105,7 @@ def own_stack() -> Iterator[Bench]:
 def _up(folder: Path, upstream_address: str) -> Iterator[None]:
     models = folder / "models.toml"
     models.write_text(_MODELS.format(model=MODEL, address=upstream_address, upstream_model=UPSTREAM_MODEL))
-    with stack_in(folder, "--models", str(models), settings="[api]\nrequests_per_minute = 1000000\n"):
+    with stack_in(folder, "--models", str(models), settings=_SETTINGS):
         yield
 
 

@@ -10,6 +10,7 @@ from schemas.dead_letter import DeadLetter
 from schemas.envelope import Position, SealedContent
 from schemas.generation import AttemptEnded, GenerationEnded
 from schemas.outcome import GenerationCancelled, GenerationCompleted, GenerationFailed, Outcome
+from schemas.turns import hash_of
 from schemas.usage import UsageRecorded
 from tests.faults.accepted import Accepted
 from tests.faults.evidence import Acked, CancelAnswered, Refused, Violation
@@ -108,7 +109,7 @@ def one_body_a_key(facts: Facts) -> Iterator[Violation]:
         if command is None:
             continue
         for start in reading.starts:
-            if start.turn.request_hash != command.request_hash:
+            if start.turn.request_hash != hash_of(command):
                 yield Violation("I16", generation, "a later command's body is answered, not the first one's")
 
 

@@ -22,7 +22,7 @@ from projections.registry import PROJECTED, PROJECTIONS, TOPICS, Projected
 from schemas.families import Family, R
 from schemas.outcome import Outcome
 from streams.conversation.agent import RECORDS as SAID
-from streams.conversation.agent import ConversationAgent, Said
+from streams.conversation.agent import ConversationAgent, Read
 from streams.faust.agents import Consumption, consume
 from streams.faust.handlers import Handler, OpenHandler, StreamMessage
 from streams.metering.agent import RECORDS as BILLED
@@ -147,7 +147,7 @@ async def run_conversation(network: Network, process: Process, store: Store, mod
     commands = network.topics[CONVERSATION_EVENTS]
 
     @asynccontextmanager
-    async def opened(producer: LogProducer) -> AsyncIterator[Handler[Said]]:
+    async def opened(producer: LogProducer) -> AsyncIterator[Handler[Read]]:
         agent = ConversationAgent(
             producer, models, Policy("sim", ()), Reads(store), commands, store_errors=(StoreUnavailable,)
         )

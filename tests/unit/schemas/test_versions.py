@@ -29,7 +29,7 @@ from schemas.generation import AttemptEnded, Failure, GenerationEnded, Generatio
 from schemas.outcome import GenerationCompleted, GenerationFailed
 from schemas.price import Usage
 from schemas.registry import READ_BEFORE, RECORD_TYPES, WRITE_LEVEL, registered_schemas, versions_of
-from schemas.turns import Command
+from schemas.turns import UserCommand
 from schemas.usage import EmbeddingsComputed
 from schemas.versions import held_by
 from tests.golden.samples import samples
@@ -56,7 +56,7 @@ def plain(record: Any) -> Any:
         changes["usage"] = replace(record.usage, reasoning_tokens=0, estimated=False)
     if getattr(record, "failure", None) is not None:
         changes["failure"] = replace(record.failure, retry_after_s=None)
-    if isinstance(record, Command):
+    if isinstance(record, UserCommand):
         del changes["request_hash"]
         changes |= {"price": None, "account": "", "model_version": ""}
     if isinstance(record, PromptSubmitted):
