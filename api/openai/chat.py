@@ -20,7 +20,6 @@ from api.openai.shapes import CANCELLED, ChunkFrames, completion
 from api.streaming.endings import Ending
 from api.streaming.readers import Reader, Readers
 from api.streaming.serving import ServedResponse
-from api.streaming.sources import text_of
 from api.streaming.sse import EventStream
 from api.streaming.waiting import ended_within
 from api.turns.ask import ask
@@ -123,7 +122,7 @@ class WholeCompletion(ServedResponse):
                 if refused is not None:
                     return refused.response()
                 FIRST_FRAME_SECONDS.observe(monotonic_s() - self._arrived_s)
-                content = completion(turn, source.started_at_us, text_of(source), ending)
+                content = completion(turn, source.started_at_us, source.pieces, ending)
                 return Response(content, 200, self._answer_headers, "application/json")
             reader.beat = False
             reader.sent_at_s = monotonic_s()

@@ -23,7 +23,8 @@ from infra.models.control_tokens import SHIPPED_TOKENIZER, TokenizerError, contr
 from infra.models.spec import ModelSpec
 from infra.models.token_bounds import most_bytes_a_token
 from schemas.conversation import ChatMessage
-from schemas.envelope import plain
+from schemas.messages import characters as characters_of
+from schemas.messages import counted_text
 
 __all__ = ["TokenCounter", "TokenizerError", "load_tokenizer"]
 
@@ -77,7 +78,7 @@ class TokenCounter:
 
     def count_message(self, message: ChatMessage) -> int:
         """What one message adds to a prompt: its content as the engine sees it, and the template around it."""
-        text = plain(message.content)
+        text = counted_text(message)
         if len(text) > PIECE_CHARACTERS and (certain := self.at_least(text)) >= self.most:
             return certain
         content = neutralise(text, self._specials)
@@ -87,7 +88,7 @@ class TokenCounter:
 
     def count_messages(self, messages: Sequence[ChatMessage]) -> int:
         """Tokens of the whole prompt: every message, and what the template adds once."""
-        certain = self._frame + sum(self.at_least(plain(message.content)) for message in messages)
+        certain = self._frame + sum(self.at_least(counted_text(message)) for message in messages)
         if certain >= self.most:
             return certain
         tokens = self._frame
@@ -99,7 +100,7 @@ class TokenCounter:
 
     def _count_group(self, messages: Sequence[ChatMessage]) -> int:
         """The same as one by one, in one call for all of their texts."""
-        texts = [neutralise(plain(message.content), self._specials) for message in messages]
+        texts = [neutralise(counted_text(message), self._specials) for message in messages]
         texts += [message.name for message in messages if message.name]
         user = self._overheads["user"]
         around = sum(self._overheads.get(message.role, user) for message in messages)
@@ -168,7 +169,7 @@ def _groups(messages: Sequence[ChatMessage]) -> Iterator[Sequence[ChatMessage]]:
     group: list[ChatMessage] = []
     characters = 0
     for message in messages:
-        size = len(plain(message.content)) + _A_MESSAGE
+        size = characters_of(message) + _A_MESSAGE
         if group and characters + size > GROUP_CHARACTERS:
             yield group
             group, characters = [], 0

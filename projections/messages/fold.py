@@ -22,7 +22,7 @@ from schemas.conversation import (
     RegenerateRequested,
     TitleRequested,
 )
-from schemas.envelope import Position
+from schemas.envelope import Content, Position
 from schemas.generation import Failure
 from schemas.outcome import (
     GenerationCancelled,
@@ -31,6 +31,7 @@ from schemas.outcome import (
     GenerationRefused,
     Outcome,
 )
+from schemas.parts import visible_text
 
 _NO_FAILURE = Failure("", "", False)
 MAX_ATTACHMENTS_BYTES = 1024 * 1024
@@ -112,11 +113,12 @@ def _outcome(outcome: Outcome, position: Position) -> tuple[RowChange, ...]:
     if turn.kind == "title":
         return (ended,)
     failure = outcome.failure if isinstance(outcome, GenerationFailed | GenerationRefused) else _NO_FAILURE
-    # Text and marks stand beside the record: readers of messages want only the one, and the other is many.
-    rest = replace(outcome, text="", chunks=())
+    # Text and marks stand beside the record: readers of messages want only the one, and the other is many. An answer of
+    # several parts keeps its raw text in the record: readers of messages want what is shown of it.
+    rest = replace(outcome, text=outcome.text if outcome.parts else "", chunks=())
     cells = {
         "status": STATUS[type(outcome)],
-        "answer": to_cell(outcome.text),
+        "answer": to_cell(_shown(outcome)),
         "finish_reason": outcome.finish_reason if isinstance(outcome, GenerationCompleted) else "",
         "failure_code": failure.code,
         "failure_message": failure.message,
@@ -136,6 +138,11 @@ def _outcome(outcome: Outcome, position: Position) -> tuple[RowChange, ...]:
     if turn.kind == "stateless":
         return (row,)
     return row, ended
+
+
+def _shown(outcome: Outcome) -> Content:
+    text = outcome.text
+    return visible_text(text, outcome.parts) if isinstance(text, str) else text
 
 
 def _attachments(attachments: tuple[Attachment, ...]) -> str:

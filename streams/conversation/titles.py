@@ -14,6 +14,7 @@ from schemas.conversation import ChatMessage, ConversationRenamed, Sampling, Tit
 from schemas.envelope import Content, Envelope, Position, plain
 from schemas.graphemes import without_last_cluster
 from schemas.outcome import GenerationCompleted, Outcome
+from schemas.parts import visible_text
 from schemas.turns import TITLES, UNBILLED
 from streams.conversation.ports import FirstTurn
 from streams.conversation.title_text import title_of
@@ -80,7 +81,7 @@ def title_request(outcome: Outcome, first: FirstTurn, model: TitleModel, tail: P
         prompt_message_id=turn.prompt_message_id,
         answer_id=turn.generation_id,
         prompt=_beginning_of(prompt, MAX_PROMPT_CHARACTERS),
-        answer=_beginning_of(outcome.text, MAX_ANSWER_CHARACTERS),
+        answer=_beginning_of(visible_text(outcome.text, outcome.parts), MAX_ANSWER_CHARACTERS),
         model=model.id,
         model_version=model.version,
         service_class="background",
@@ -104,7 +105,7 @@ def rename(outcome: Outcome) -> ConversationRenamed | None:
     """What an outcome of kind title calls the conversation; None if it is no title of use."""
     if not isinstance(outcome, GenerationCompleted) or not isinstance(outcome.text, str):
         return None
-    title = title_of(outcome.text, is_whole=outcome.finish_reason == "stop")
+    title = title_of(visible_text(outcome.text, outcome.parts), is_whole=outcome.finish_reason == "stop")
     if title is None:
         return None
     turn = outcome.turn
