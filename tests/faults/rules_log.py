@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from schemas import ids
-from schemas.conversation import PromptSubmitted
+from schemas.conversation import PromptSubmitted, TitleRequested
 from schemas.dead_letter import DeadLetter
 from schemas.envelope import Position, SealedContent
 from schemas.generation import AttemptEnded, GenerationEnded
@@ -90,6 +90,19 @@ def one_turn_a_key(facts: Facts) -> Iterator[Violation]:
     for key, requests in facts.asked.items():
         if all(isinstance(asked.answer, Refused) for asked in requests) and facts.generations_of_key.get(key):
             yield Violation("I2", key, "every request was refused, and yet a turn began")
+
+
+def one_title_a_conversation(facts: Facts) -> Iterator[Violation]:
+    """I2: of a conversation at most one title is made, and it is not begun again; I9: nobody pays for it."""
+    made: dict[str, str] = {}
+    for generation, entries in facts.commands.items():
+        if not isinstance(entries[0].record, TitleRequested):
+            continue
+        conversation = entries[0].record.conversation_id
+        if made.setdefault(conversation, generation) != generation:
+            yield Violation("I2", conversation, "two titles were asked for")
+        if any(entry.record.cost_micros for entry in facts.usage.get(generation, [])):
+            yield Violation("I9", generation, "somebody pays for a title")
 
 
 def one_body_a_key(facts: Facts) -> Iterator[Violation]:
