@@ -1,8 +1,8 @@
 """What the tools of a request count as in a model's context. Pure.
 
-No two templates write tools alike, and few of them can be asked here, so the count is that of the definitions as compact
-JSON, in the shape in which Chat Completions states them, within one system message. The API counts so before it takes a
-request, and the conversation agent when it assembles a context.
+No two templates write tools alike, and few of them can be asked here, so the count is that of the definitions as
+compact JSON, in the shape in which Chat Completions states them, within one system message. The API counts so before it
+takes a request, and the conversation agent when it assembles a context.
 """
 
 from __future__ import annotations
