@@ -22,7 +22,14 @@ from pydantic_settings import (
 
 from infra.settings.environment import CONFIG_FILE_VARIABLE, PREFIX, refuse_unknown_names
 from infra.settings.errors import SettingsError
-from infra.settings.processes import ApiSettings, ArchiveSettings, LogSettings, MetricsSettings, WorkerSettings
+from infra.settings.processes import (
+    ApiSettings,
+    ArchiveSettings,
+    BlobSettings,
+    LogSettings,
+    MetricsSettings,
+    WorkerSettings,
+)
 from infra.settings.section import Section
 from infra.settings.servers import (
     DEFAULT_KEYSPACE,
@@ -70,6 +77,7 @@ class Settings(BaseSettings):
     worker: WorkerSettings = WorkerSettings()
     metrics: MetricsSettings = MetricsSettings()
     archive: ArchiveSettings = ArchiveSettings()
+    blobs: BlobSettings = BlobSettings()
 
     @model_validator(mode="after")
     def _name_all_by_the_prefix(self) -> Settings:
