@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 
 import infra
 from infra.cli.bench_goals import Real
+from infra.cli.bench_stack import SETTINGS
 from infra.cli.stack_file import RunningStack, running_stack
 from infra.cli.stack_of_its_own import stack_in
 from infra.cli.terminal import UserError
@@ -66,7 +67,7 @@ def measure_real() -> Real:
 
 @contextmanager
 def _up(folder: Path) -> Iterator[RunningStack]:
-    with stack_in(folder, models=(MODEL,), settings="[api]\nrequests_per_minute = 1000000\n") as state:
+    with stack_in(folder, models=(MODEL,), settings=SETTINGS) as state:
         yield running_stack(state)
 
 

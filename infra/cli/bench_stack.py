@@ -24,6 +24,12 @@ MODEL, UNPACED_MODEL = "bench-paced-20", "bench-fast"
 UPSTREAM_MODEL, UNPACED_UPSTREAM_MODEL = "paced-20", "fast"
 NEEDED_BYTES = 3_500_000_000
 UPSTREAM_TIMEOUT_S = 15
+SETTINGS = """\
+titles = "off"
+
+[api]
+requests_per_minute = 1000000
+"""
 _SOURCES = Path(infra.__file__).parent.parent
 
 _MODELS = """\
@@ -126,7 +132,7 @@ def _up(folder: Path, upstream_address: str) -> Iterator[None]:
             unpaced_upstream_model=UNPACED_UPSTREAM_MODEL,
         )
     )
-    with stack_in(folder, "--models", str(models), settings="[api]\nrequests_per_minute = 1000000\n"):
+    with stack_in(folder, "--models", str(models), settings=SETTINGS):
         yield
 
 
