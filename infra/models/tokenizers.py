@@ -84,7 +84,7 @@ class TokenCounter:
         content = neutralise(text, self._specials)
         overhead = self._overheads.get(message.role, self._overheads["user"])
         name = self.count(message.name) if message.name else 0
-        return self.count(content) + overhead + name
+        return self.count(content) + overhead + name + self._images((message,))
 
     def count_messages(self, messages: Sequence[ChatMessage]) -> int:
         """Tokens of the whole prompt: every message, and what the template adds once."""
@@ -104,7 +104,11 @@ class TokenCounter:
         texts += [message.name for message in messages if message.name]
         user = self._overheads["user"]
         around = sum(self._overheads.get(message.role, user) for message in messages)
-        return around + self._encoded(texts)
+        return around + self._encoded(texts) + self._images(messages)
+
+    def _images(self, messages: Sequence[ChatMessage]) -> int:
+        """Tokens of the images in messages: as many for each as the model's entry says."""
+        return self._spec.image_tokens * sum(part.kind == "image" for each in messages for part in each.parts)
 
     def _encoded(self, texts: list[str]) -> int:
         # `encode` holds the interpreter's lock for as long as it takes; a batch, of one or many, does not.
