@@ -11,7 +11,7 @@ from infra.models.catalogue import ModelSpec
 from schemas import ids
 from schemas.conversation import ChatMessage, PromptSubmitted, RegenerateRequested, Request, Sampling
 from schemas.envelope import Position
-from schemas.turns import Command
+from schemas.turns import UserCommand
 
 DEFAULT_SAMPLING: Final = Sampling()
 
@@ -63,7 +63,7 @@ class RegenerateIntent:
 Intent = PromptIntent | RegenerateIntent
 
 
-def command_of(asking: Asking, intent: Intent, tail: Position) -> Command:
+def command_of(asking: Asking, intent: Intent, tail: Position) -> UserCommand:
     """The command's record. `tail`: the place in token-chunks from which on its reader reads."""
     author, key, spec = asking.author, asking.key, intent.spec
     if isinstance(intent, PromptIntent):
