@@ -15,7 +15,8 @@ from schemas.parts import ContentPart, Tooling
 from schemas.price import Price
 
 Role = Literal["system", "developer", "user", "assistant", "tool"]
-TurnKind = Literal["chat", "stateless"]
+PromptKind = Literal["chat", "stateless"]
+TurnKind = Literal["chat", "stateless", "title"]
 ServiceClass = Literal["interactive", "background"]
 
 
@@ -127,7 +128,7 @@ class PromptSubmitted:
     message_id: str
     generation_id: str
     parent_message_id: str | None
-    kind: TurnKind
+    kind: PromptKind
     content: Content | None
     messages: tuple[ChatMessage, ...]
     attachments: tuple[Attachment, ...]
@@ -173,8 +174,37 @@ class RegenerateRequested:
     request: Request | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TitleRequested:
+    """A title for the conversation is to be made by generation `generation_id`, once the answer `answer_id` was there.
+
+    `user_id`: whose conversation it is. Its ids derive from the conversation's, so there is one a conversation.
+    `prompt` and `answer`: the beginnings of the prompt `prompt_message_id` and of its answer.
+    `tail`, `price` and `model_version` as in PromptSubmitted.
+    """
+
+    envelope: Envelope
+    conversation_id: str
+    user_id: str
+    message_id: str
+    generation_id: str
+    prompt_message_id: str
+    answer_id: str
+    prompt: Content
+    answer: Content
+    model: str
+    model_version: str
+    service_class: ServiceClass
+    tier: str
+    tail: Position
+    deadline_at_us: TimestampMicros
+    price: Price
+
+
 @dataclass(frozen=True, slots=True)
 class ConversationRenamed:
+    """Another title. One whose actor is `system:titles` counts only where the user gives none, whichever is first."""
+
     envelope: Envelope
     conversation_id: str
     user_id: str
@@ -290,6 +320,7 @@ ConversationEvent = (
     ConversationStarted
     | PromptSubmitted
     | RegenerateRequested
+    | TitleRequested
     | ConversationRenamed
     | ConversationShared
     | FeedbackGiven

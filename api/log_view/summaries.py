@@ -17,6 +17,7 @@ from schemas.conversation import (
     MessagesAppended,
     PromptSubmitted,
     RegenerateRequested,
+    TitleRequested,
 )
 from schemas.envelope import Content
 from schemas.generation import AttemptEnded, AttemptStarted, GenerationEnded, GenerationRequested, TokenChunk
@@ -61,6 +62,8 @@ def _said(record: object) -> str:
             return "metadata changed"
         case RegenerateRequested():
             return f"another answer, by {record.model}"
+        case TitleRequested():
+            return f"a title, by {record.model}"
         case ConversationStarted():
             return "begun" if record.title is None else _text(record.title)
         case ConversationRenamed():

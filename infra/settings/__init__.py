@@ -48,7 +48,8 @@ class Settings(BaseSettings):
     """All settings. Frozen; unknown names are refused, so that a typing error never goes unnoticed.
 
     `shipped_models`: which of the models that come with Verbatim are offered. `default_model`: the model of requests
-    that name none; empty: what the models files say, else the first that is offered.
+    that name none; empty: what the models files say, else the first that is offered. `titles`: the model that makes
+    titles for conversations, "off": none; empty: the language model that comes with Verbatim, where it is offered.
     """
 
     model_config = SettingsConfigDict(
@@ -62,6 +63,7 @@ class Settings(BaseSettings):
     models: tuple[Path, ...] = ()
     shipped_models: tuple[str, ...] = ("smollm2-135m-instruct",)
     default_model: str = ""
+    titles: str = ""
     policy: Path | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     installation: InstallationSettings = InstallationSettings()

@@ -17,11 +17,13 @@ from schemas.control import CancelRequested
 from schemas.conversation import (
     ChatMessage,
     ConversationDeleted,
+    PromptKind,
     PromptSubmitted,
+    Request,
     Role,
     Sampling,
     ServiceClass,
-    TurnKind,
+    TitleRequested,
 )
 from schemas.envelope import Envelope, plain
 from schemas.generation import EndReason, Failure, GenerationEnded, GenerationRecord, GenerationRequested, Turn
@@ -32,6 +34,7 @@ from schemas.moderation import ModerationEvent, ModerationVerdict
 from schemas.turns import Command
 from streams.conversation.context import Assembled, assemble
 from streams.conversation.ports import Context, Counter, Model
+from streams.conversation.titles import TITLE_SAMPLING, title_messages
 from topics.catalogue import CONTROL, MODERATION_VERDICTS, TOKEN_CHUNKS, jobs_topic
 from topics.topic import R, Topic
 from topics.vocabulary import check_word
@@ -40,7 +43,7 @@ MIN_ANSWER_TOKENS = 16
 ANSWERED = frozenset({"allow", "review"})
 """The decisions after which a prompt goes to its model."""
 _ACTOR = "system:conversation"
-_KINDS = frozenset(get_args(TurnKind))
+_KINDS = frozenset(get_args(PromptKind))
 _CLASSES = frozenset(get_args(ServiceClass))
 _ROLES = frozenset(get_args(Role))
 
@@ -119,7 +122,7 @@ def _job_or_end(
     messages = _conversation(command, context)
     if not messages or (turn.kind == "chat" and messages[-1].role == "assistant" and not _prompt(command)):
         return _end(command, turn, "failed", PROMPT_NOT_FOUND)
-    sampling = model.sampling(command.sampling)
+    sampling = model.sampling(_asked_sampling(command))
     assembled = _assembled(command, messages, context, model, sampling, counter)
     if assembled is None:
         return too_large(command, turn)
@@ -146,7 +149,10 @@ def too_large(command: Command, turn: Turn) -> End:
 
 
 def judge(command: Command, context: Context | None, policy: Policy) -> ModerationVerdict:
-    """The verdict on what the user wrote: the prompt, or all that a stateless request brings."""
+    """The verdict on what the user wrote: the prompt, or all that a stateless request brings.
+
+    Of the request for a title it is on the beginning of the prompt.
+    """
     ruling = policy.judge(_texts(command, context))
     verdict = ModerationVerdict(
         envelope=_envelope(command.envelope, command.generation_id, "ModerationVerdict/prompt"),
@@ -176,7 +182,18 @@ def characters(command: Command, context: Context | None) -> int:
     return own + sum(characters_of(message) for message in (*inline, *history))
 
 
+def _request(command: Command) -> Request | None:
+    """What a user's command asks for beside its prompt and its sampling."""
+    return None if isinstance(command, TitleRequested) else command.request
+
+
+def _asked_sampling(command: Command) -> Sampling:
+    return TITLE_SAMPLING if isinstance(command, TitleRequested) else command.sampling
+
+
 def _texts(command: Command, context: Context | None) -> tuple[str, ...]:
+    if isinstance(command, TitleRequested):
+        return (plain(command.prompt),)
     if isinstance(command, PromptSubmitted):
         own = () if command.content is None else (plain(command.content),)
         inline = [message for message in command.messages if message.role != "assistant"]
@@ -187,7 +204,8 @@ def _texts(command: Command, context: Context | None) -> tuple[str, ...]:
 
 def _instructions(command: Command) -> tuple[str, ...]:
     """What a request puts before the messages of this answer alone."""
-    said = None if command.request is None else command.request.instructions
+    request = _request(command)
+    said = None if request is None else request.instructions
     return () if said is None else (plain(said),)
 
 
@@ -200,6 +218,10 @@ def _assembled(
     counter: Counter,
 ) -> Assembled | None:
     """What the model is given of the conversation `messages`; None if it leaves no room for an answer."""
+    if isinstance(command, TitleRequested):
+        # Neither the conversation's system prompt nor the model's: a title needs none.
+        tokens = counter.count_messages(messages)
+        return Assembled(tuple(messages), tokens) if tokens + MIN_ANSWER_TOKENS <= model.context_tokens else None
     system = [message for message in messages if message.role in ("system", "developer")]
     own = context.system_prompt or model.system_prompt
     default = [ChatMessage("system", own)] if own and not system else []
@@ -236,7 +258,7 @@ def _job(
     sampling: Sampling,
     maybe_repeat: bool,
 ) -> GenerationRequested:
-    left = model.context_tokens - assembled.prompt_tokens
+    left, request = model.context_tokens - assembled.prompt_tokens, _request(command)
     return GenerationRequested(
         envelope=_envelope(command.envelope, command.generation_id, "GenerationRequested"),
         turn=turn,
@@ -250,12 +272,14 @@ def _job(
         inter_token_timeout_ms=int(model.deadlines.inter_token_s * 1000),
         deadline_at_us=command.deadline_at_us,
         verdict_id=verdict.envelope.event_id,
-        tooling=None if command.request is None else command.request.tooling,
+        tooling=None if request is None else request.tooling,
     )
 
 
 def _conversation(command: Command, context: Context) -> list[ChatMessage]:
     """History and prompt, in order."""
+    if isinstance(command, TitleRequested):
+        return list(title_messages(command))
     if not isinstance(command, PromptSubmitted):
         return list(context.messages)
     if command.kind == "stateless":

@@ -57,6 +57,7 @@ def violations(facts: Facts, *, expect_all_finished: bool, expect_stored: bool) 
 _RULES = (
     rules_log.one_turn_a_key,
     rules_log.one_body_a_key,
+    rules_log.one_title_a_conversation,
     rules_log.nothing_published_changes,
     rules_log.cancelled_once,
     rules_log.no_turn_fails_by_a_restart,

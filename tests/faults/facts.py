@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from schemas.conversation import ConversationDeleted, PromptSubmitted, RegenerateRequested
+from schemas.conversation import ConversationDeleted, PromptSubmitted, RegenerateRequested, TitleRequested
 from schemas.envelope import plain
 from schemas.generation import AttemptEnded, AttemptStarted, GenerationEnded, GenerationRequested, TokenChunk
 from schemas.outcome import GenerationCancelled, GenerationCompleted, GenerationFailed, GenerationRefused, Outcome
@@ -51,7 +51,7 @@ class Facts:
     @cached_property
     def commands(self) -> dict[str, list[LogRecord]]:
         """By generation: the commands that ask for it. The first one counts."""
-        entries = self._records(CONVERSATION_EVENTS, PromptSubmitted, RegenerateRequested)
+        entries = self._records(CONVERSATION_EVENTS, PromptSubmitted, RegenerateRequested, TitleRequested)
         return _grouped((entry.record.generation_id, entry) for entry in entries)
 
     @cached_property
@@ -61,7 +61,7 @@ class Facts:
             (entry.record.idempotency_key, generation)
             for generation, entries in self.commands.items()
             for entry in entries
-            if entry.record.idempotency_key is not None
+            if not isinstance(entry.record, TitleRequested) and entry.record.idempotency_key is not None
         ]
         return {key: list(dict.fromkeys(found)) for key, found in _grouped(pairs).items()}
 

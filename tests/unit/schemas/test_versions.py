@@ -36,7 +36,7 @@ from schemas.generation import AttemptEnded, Failure, GenerationEnded, Generatio
 from schemas.outcome import GenerationCompleted, GenerationFailed
 from schemas.price import Usage
 from schemas.registry import READ_BEFORE, RECORD_TYPES, WRITE_LEVEL, registered_schemas, versions_of
-from schemas.turns import Command
+from schemas.turns import UserCommand
 from schemas.usage import EmbeddingsComputed
 from schemas.versions import held_by
 from tests.golden.samples import samples
@@ -79,7 +79,7 @@ def plain(record: Any) -> Any:
         changes["usage"] = replace(record.usage, reasoning_tokens=0, estimated=False)
     if getattr(record, "failure", None) is not None:
         changes["failure"] = replace(record.failure, retry_after_s=None)
-    if isinstance(record, Command):
+    if isinstance(record, UserCommand):
         del changes["request_hash"]
         changes |= {"price": None, "account": "", "model_version": ""}
     if isinstance(record, PromptSubmitted):
@@ -166,7 +166,7 @@ def test_below_the_fourth_level_nothing_of_parts_and_tools_is_written(record_typ
     set_write_level(3)
     assert version_of(encode(whole)) == 3
     held: dict[str, Any] = {"sampling": _formed(whole.sampling)}
-    if isinstance(whole, Command):
+    if isinstance(whole, UserCommand):
         held["request"] = None
     if isinstance(whole, PromptSubmitted | GenerationRequested):
         held["messages"] = _without_parts(whole.messages)
