@@ -9,8 +9,8 @@ from __future__ import annotations
 import base64
 import json
 
-from projections.graphemes import without_last_cluster
 from schemas.envelope import Content, Sealed
+from schemas.graphemes import without_last_cluster
 
 PREVIEW_CHARACTERS = 120
 

@@ -13,15 +13,19 @@ from infra.models.prices import price_of
 from projections.conversations import queries as conversations
 from projections.conversations.queries import ConversationRow
 from projections.facade import Projections
+from projections.generations import queries as generations
 from projections.messages import queries as messages
 from projections.messages.chain import Chain
 from schemas.conversation import ChatMessage
 from schemas.envelope import Content
 from schemas.generation import Turn
+from streams.conversation.ports import FirstTurn
 
 _PAGE_TURNS = 50
 _END_WITHIN_S = 3.0
 _PAUSE_S = 0.02
+_FIRST_MESSAGES = 4
+"""So many before a prompt tell whether it is the first that is answered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,25 @@ class ProjectedHistory:
         if conversation is None or messages is None:
             return None
         return ProjectedContext(messages, conversation.system_prompt)
+
+    async def first_turn(
+        self, conversation_id: str, prompt_message_id: str, title_generation_id: str
+    ) -> FirstTurn | None:
+        """How the conversation stands at a prompt, for its title.
+
+        None: the conversation or the prompt is not there (yet). Raises StoreUnavailable, StoreRefused.
+        """
+        if await generations.generation(self._tables, title_generation_id) is not None:
+            return FirstTurn(title_asked=True)
+        conversation, deleted = await conversations.standing(self._tables, conversation_id)
+        if deleted:
+            return FirstTurn(deleted=True)
+        chain = None if conversation is None else await self._walk(conversation_id, prompt_message_id, _FIRST_MESSAGES)
+        if conversation is None or chain is None or not chain.messages:
+            return None
+        *earlier, prompt = chain.messages
+        answered = chain.is_open or any(message.role == "assistant" for message in earlier)
+        return FirstTurn(prompt=prompt.content, named=conversation.named, answered=answered)
 
     async def open_turns(self, conversation_id: str) -> tuple[Turn, ...]:
         """Turns asked for and without an outcome, also of a conversation that has been deleted.

@@ -19,7 +19,7 @@ from projections.commands.table import COMMANDS
 from projections.conversation_lists import fold as conversation_lists
 from projections.conversation_lists.table import CONVERSATIONS_BY_USER
 from projections.conversations import fold as conversations
-from projections.conversations.table import CONVERSATIONS
+from projections.conversations.table import CONVERSATIONS, CONVERSATIONS_1
 from projections.embeddings import fold as embeddings
 from projections.embeddings.table import EMBEDDINGS
 from projections.feedback import fold as feedback
@@ -34,7 +34,7 @@ from projections.usage import fold as usage
 from projections.usage.table import USAGE, USAGE_1
 from schemas.account import AccountEvent
 from schemas.codec import NewerRecord
-from schemas.conversation import ConversationEvent, PromptSubmitted, TurnKind
+from schemas.conversation import ConversationEvent, PromptKind, PromptSubmitted, TurnKind
 from schemas.envelope import Position
 from schemas.families import Family
 from schemas.outcome import Outcome
@@ -80,7 +80,15 @@ DEFINITIONS: tuple[Projection, ...] = (
     Projection("feedback", 1, frozenset({CONVERSATION_EVENTS}), (FEEDBACK,), feedback.fold),
     Projection("commands", 1, frozenset({CONVERSATION_EVENTS}), (COMMANDS,), commands.fold),
     # After messages, feedback and commands: a conversation's row tells by `changed` what those show already.
-    Projection("conversations", 1, frozenset({CONVERSATION_EVENTS}), (CONVERSATIONS,), conversations.fold),
+    Projection(
+        "conversations",
+        1,
+        frozenset({CONVERSATION_EVENTS}),
+        (CONVERSATIONS_1,),
+        narrowed(conversations.fold, (CONVERSATIONS, CONVERSATIONS_1)),
+    ),
+    # 2: the titles that are made for conversations.
+    Projection("conversations", 2, frozenset({CONVERSATION_EVENTS}), (CONVERSATIONS,), conversations.fold),
     Projection(
         "conversation_lists",
         1,
@@ -112,6 +120,7 @@ RECORDS: Mapping[str, frozenset[type]] = {topic: frozenset(catalogue()[topic].re
 """What may stand in each topic; another record there is damage, though it decodes."""
 
 
+_PROMPTS = frozenset(get_args(PromptKind))
 _KINDS = frozenset(get_args(TurnKind))
 
 
@@ -165,7 +174,7 @@ def folded(
 
 def _check_words(record: object) -> None:
     if isinstance(record, PromptSubmitted):
-        check_word("the prompt's kind", record.kind, _KINDS)
+        check_word("the prompt's kind", record.kind, _PROMPTS)
     elif isinstance(record, Outcome):
         check_word("the turn's kind", record.turn.kind, _KINDS)
 

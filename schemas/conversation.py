@@ -11,20 +11,27 @@ from typing import Literal
 
 from schemas.envelope import Content, Envelope, Position, TimestampMicros
 from schemas.families import members
+from schemas.parts import ContentPart, Tooling
 from schemas.price import Price
 
 Role = Literal["system", "developer", "user", "assistant", "tool"]
-TurnKind = Literal["chat", "stateless"]
+PromptKind = Literal["chat", "stateless"]
+TurnKind = Literal["chat", "stateless", "title"]
 ServiceClass = Literal["interactive", "background"]
 
 
 @dataclass(frozen=True, slots=True)
 class ChatMessage:
-    """One message of a context, as the engines see it."""
+    """One message of a context, as the engines see it.
+
+    `parts`: what it consists of, where that is more than one text; `content` is empty then (schemas.messages reads
+    both shapes).
+    """
 
     role: str
     content: Content
     name: str | None = None
+    parts: tuple[ContentPart, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +50,8 @@ class Sampling:
     """How to sample. None: the model's default.
 
     `response_schema`: the JSON schema that the answer must keep to, as JSON; empty: any text.
+    `reasoning_effort`: as the engine names it; empty: the model's default. `top_logprobs`: how many alternatives to
+    tell of each token; None: no logprobs at all. `template_kwargs`: a JSON object for the model's chat template.
     """
 
     max_tokens: int | None = None
@@ -53,10 +62,41 @@ class Sampling:
     frequency_penalty: float | None = None
     presence_penalty: float | None = None
     response_schema: str = ""
+    top_k: int | None = None
+    min_p: float | None = None
+    repetition_penalty: float | None = None
+    reasoning_effort: str = ""
+    top_logprobs: int | None = None
+    template_kwargs: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What a request said beside its prompt and its sampling: how it is answered, kept and shown again.
+
+    `surface`: the API it came by (`chat_completions`, `completions`, `responses`); empty: ours.
+    `tooling`: the tools that the model may call; None: none.
+    `choices`: how many answers; choice i is a generation of its own (`schemas.ids.choice_id`).
+    `instructions`: put before the messages of this answer alone.
+    `store`: a stateless answer can be read over the API afterwards. `background`: nobody waits for it.
+    `metadata`: the user's own notes, as a JSON object of strings. `echo`: other parameters that only the surface reads,
+    as a JSON object.
+    """
+
+    surface: str = ""
+    tooling: Tooling | None = None
+    choices: int = 1
+    instructions: Content | None = None
+    store: bool = False
+    background: bool = False
+    metadata: Content | None = None
+    echo: Content | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConversationStarted:
+    """`metadata`: the user's own notes, as a JSON object of strings."""
+
     envelope: Envelope
     conversation_id: str
     user_id: str
@@ -64,19 +104,22 @@ class ConversationStarted:
     model: str | None
     system_prompt: Content | None
     request_hash: str = ""
+    metadata: Content | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PromptSubmitted:
     """A prompt to be answered by generation `generation_id`.
 
-    `kind` chat: `content` is the prompt and `parent_message_id` the message it follows (None: the first).
+    `kind` chat: `content` is the prompt and `parent_message_id` the message it follows (None: the first). A prompt of
+    several messages, or of parts, has them in `messages` and no `content`.
     `kind` stateless: `messages` is the whole context and nothing is read or listed.
     `tail` is a lower bound of the generation's records in token-chunks.
     `prompt_tokens`: what a prompt of `content`, or of `messages`, alone has, as the API counted it for `model`; 0: it
     did not say.
     `price`: what the tokens cost; null (as in version 1): what `model` costs when the command is handled.
     `account`: who pays; empty: the user. `model_version`: which model `model` stood for; empty: it did not say.
+    `request`: what else it asked for; None: nothing.
     """
 
     envelope: Envelope
@@ -85,7 +128,7 @@ class PromptSubmitted:
     message_id: str
     generation_id: str
     parent_message_id: str | None
-    kind: TurnKind
+    kind: PromptKind
     content: Content | None
     messages: tuple[ChatMessage, ...]
     attachments: tuple[Attachment, ...]
@@ -101,13 +144,14 @@ class PromptSubmitted:
     price: Price | None = None
     account: str = ""
     model_version: str = ""
+    request: Request | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegenerateRequested:
     """Another answer to the prompt `prompt_message_id`, as a branch beside the earlier ones.
 
-    `price`, `account` and `model_version` as in PromptSubmitted.
+    `price`, `account`, `model_version` and `request` as in PromptSubmitted.
     """
 
     envelope: Envelope
@@ -127,10 +171,40 @@ class RegenerateRequested:
     price: Price | None = None
     account: str = ""
     model_version: str = ""
+    request: Request | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TitleRequested:
+    """A title for the conversation is to be made by generation `generation_id`, once the answer `answer_id` was there.
+
+    `user_id`: whose conversation it is. Its ids derive from the conversation's, so there is one a conversation.
+    `prompt` and `answer`: the beginnings of the prompt `prompt_message_id` and of its answer.
+    `tail`, `price` and `model_version` as in PromptSubmitted.
+    """
+
+    envelope: Envelope
+    conversation_id: str
+    user_id: str
+    message_id: str
+    generation_id: str
+    prompt_message_id: str
+    answer_id: str
+    prompt: Content
+    answer: Content
+    model: str
+    model_version: str
+    service_class: ServiceClass
+    tier: str
+    tail: Position
+    deadline_at_us: TimestampMicros
+    price: Price
 
 
 @dataclass(frozen=True, slots=True)
 class ConversationRenamed:
+    """Another title. One whose actor is `system:titles` counts only where the user gives none, whichever is first."""
+
     envelope: Envelope
     conversation_id: str
     user_id: str
@@ -172,13 +246,89 @@ class ConversationDeleted:
     request_hash: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppendedMessage:
+    """A message that no generation of ours made. `at_us`: when it was written; `model`: who wrote it, if known."""
+
+    message_id: str
+    message: ChatMessage
+    at_us: TimestampMicros
+    model: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessagesAppended:
+    """Messages were put into a conversation without an answer being asked for: each follows the one before.
+
+    The first follows `parent_message_id` (None: it is the first of the conversation).
+    """
+
+    envelope: Envelope
+    conversation_id: str
+    user_id: str
+    parent_message_id: str | None
+    messages: tuple[AppendedMessage, ...]
+    request_hash: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConversationMetadataChanged:
+    """The whole metadata of a conversation from now on, as a JSON object of strings."""
+
+    envelope: Envelope
+    conversation_id: str
+    user_id: str
+    metadata: Content
+    request_hash: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GenerationMetadataChanged:
+    """The whole metadata of one answer from now on, as a JSON object of strings."""
+
+    envelope: Envelope
+    conversation_id: str
+    user_id: str
+    generation_id: str
+    metadata: Content
+    request_hash: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GenerationDeleted:
+    """One answer is hidden on every surface, for good. What follows it stays, and so does its bill."""
+
+    envelope: Envelope
+    conversation_id: str
+    user_id: str
+    generation_id: str
+    request_hash: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageDeleted:
+    """One message of a conversation is hidden on every surface and in contexts, for good. What follows it stays."""
+
+    envelope: Envelope
+    conversation_id: str
+    user_id: str
+    message_id: str
+    request_hash: str = ""
+
+
 ConversationEvent = (
     ConversationStarted
     | PromptSubmitted
     | RegenerateRequested
+    | TitleRequested
     | ConversationRenamed
     | ConversationShared
     | FeedbackGiven
     | ConversationDeleted
+    | MessagesAppended
+    | ConversationMetadataChanged
+    | GenerationMetadataChanged
+    | GenerationDeleted
+    | MessageDeleted
 )
 RECORDS = members(ConversationEvent)

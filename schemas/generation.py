@@ -8,6 +8,7 @@ from typing import Literal
 from schemas.conversation import ChatMessage, Sampling, ServiceClass, TurnKind
 from schemas.envelope import Content, Envelope, Position, TimestampMicros
 from schemas.families import members
+from schemas.parts import ChunkPart, Tooling
 from schemas.price import Price, Usage
 
 FinishReason = Literal["stop", "length", "content_filter", "tool_calls", "failed", "handed_over"]
@@ -34,6 +35,7 @@ class Turn:
     `message_id` is the command's (PromptSubmitted or RegenerateRequested); `prompt_message_id` the prompt that is
     answered (the same for a prompt). `cause` is the command's place in conversation-events: the order key.
     `tail` is a lower bound of the generation's records in token-chunks.
+    `choice`: which of the command's answers this is, from 0: (cause, choice) is the order key.
     """
 
     generation_id: str
@@ -47,6 +49,7 @@ class Turn:
     request_hash: str
     cause: Position
     tail: Position
+    choice: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +58,7 @@ class GenerationRequested:
 
     `maybe_repeat`: this record may be a second copy, so a worker scans token-chunks from `turn.tail` first.
     `verdict_id`: event id of the ModerationVerdict that allowed it; empty in records older than it.
+    `tooling`: the tools that the model may call; None: none.
     """
 
     envelope: Envelope
@@ -69,6 +73,7 @@ class GenerationRequested:
     inter_token_timeout_ms: int
     deadline_at_us: TimestampMicros
     verdict_id: str = ""
+    tooling: Tooling | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +94,11 @@ class AttemptStarted:
 
 @dataclass(frozen=True, slots=True)
 class TokenChunk:
-    """One or more tokens that left together: one record, one seq, one SSE frame. Never merged or split."""
+    """One or more tokens that left together: one record, one seq, one SSE frame. Never merged or split.
+
+    `part`: which part of the answer it belongs to; None: part 0, text. `logprobs`: of its tokens, as a JSON array in
+    the shape of Chat Completions' `logprobs.content`; empty: none.
+    """
 
     generation_id: str
     attempt_id: str
@@ -98,13 +107,16 @@ class TokenChunk:
     tokens: int
     delta: Content
     token_ids: tuple[int, ...] | None = None
+    part: ChunkPart | None = None
+    logprobs: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptEnded:
     """The owning attempt's last word. Valid only if its attempt owns the generation and the fold agrees.
 
-    `last_seq`: seq of the generation's last chunk (0: none). `sha256`: hex digest of the whole text so far in UTF-8.
+    `last_seq`: seq of the generation's last chunk (0: none). `sha256`: hex digest of the whole text so far in UTF-8,
+    and of its parts where there are any (`schemas.parts.stream_digest`).
     `usage`: of the whole generation, over all its attempts.
     `finish_reason` handed_over: the attempt stops, the generation goes on with the next attempt.
     """

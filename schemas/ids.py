@@ -31,6 +31,16 @@ def generation_id(message: str) -> str:
     return _derive("generation", message)
 
 
+def title_message_id(conversation: str) -> str:
+    """The request for a conversation's title: there is one."""
+    return _derive("title", conversation)
+
+
+def choice_id(message: str, choice: int) -> str:
+    """The generation of answer `choice` of a command that asks for several; 0 is `generation_id`'s."""
+    return generation_id(message) if choice == 0 else _derive("generation", message, str(choice))
+
+
 def embedding_id(user: str, idempotency_key: str) -> str:
     """A request for embeddings."""
     return _derive("embedding", user, idempotency_key)

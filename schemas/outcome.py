@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from schemas.envelope import Content, Envelope, Position, TimestampMicros
 from schemas.families import members
 from schemas.generation import Failure, Turn
+from schemas.parts import AnswerPart
 from schemas.price import Usage
 
 
@@ -24,7 +25,11 @@ class ChunkMark:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Ended:
-    """What every outcome has, in this order: the first fields of its schema."""
+    """What every outcome has, in this order: the first fields of its schema.
+
+    `text` is the concatenation of all chunks. `parts`: what it consists of; empty: text alone. `logprobs`: of each
+    chunk, as in TokenChunk; empty: of none.
+    """
 
     envelope: Envelope
     turn: Turn
@@ -37,6 +42,8 @@ class _Ended:
     cost_micros: int
     sha256: str
     end: Position
+    parts: tuple[AnswerPart, ...] = ()
+    logprobs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from schemas.bounding import bounded
-from schemas.conversation import PromptSubmitted, RegenerateRequested
+from schemas.conversation import PromptSubmitted, RegenerateRequested, TitleRequested, TurnKind
 from schemas.envelope import Position
 from schemas.generation import Turn
 from schemas.price import Price
 
-Command = PromptSubmitted | RegenerateRequested
+UserCommand = PromptSubmitted | RegenerateRequested
+Command = UserCommand | TitleRequested
+
+TITLES = "system:titles"
+"""Who asks for titles and gives them, and the version of their price: what has it is recorded and billed to nobody."""
+UNBILLED = Price(TITLES, "USD", 0, 0, 0)
 
 
 def turn_of(command: Command, cause: Position, price: Price) -> Turn:
@@ -16,26 +21,43 @@ def turn_of(command: Command, cause: Position, price: Price) -> Turn:
 
     `cause`: the command's place in conversation-events. `price`: what infra.models.prices.price_of says of the command.
     """
-    if isinstance(command, PromptSubmitted):
-        prompt_message_id, kind = command.message_id, command.kind
-    else:
-        prompt_message_id, kind = command.prompt_message_id, "chat"
     turn = Turn(
         generation_id=command.generation_id,
         conversation_id=command.conversation_id,
         user_id=command.user_id,
         message_id=command.message_id,
-        prompt_message_id=prompt_message_id,
-        kind=kind,
+        prompt_message_id=prompt_of(command),
+        kind=kind_of(command),
         model=command.model,
         price=price,
-        request_hash=command.request_hash,
+        request_hash=hash_of(command),
         cause=cause,
         tail=command.tail,
     )
     return bounded(turn)
 
 
+def kind_of(command: Command) -> TurnKind:
+    """What kind of turn a command begins."""
+    match command:
+        case PromptSubmitted(kind=kind):
+            return kind
+        case TitleRequested():
+            return "title"
+        case _:
+            return "chat"
+
+
+def prompt_of(command: Command) -> str:
+    """The message that is answered."""
+    return command.message_id if isinstance(command, PromptSubmitted) else command.prompt_message_id
+
+
+def hash_of(command: Command) -> str:
+    """The hash of the request that made the command; empty where none did."""
+    return "" if isinstance(command, TitleRequested) else command.request_hash
+
+
 def account_of(command: Command) -> str:
-    """Who pays for the answer: the account that the command names, else its user."""
-    return command.account or command.user_id
+    """Who pays for the answer: the account that the command names, else its user; of a title nobody."""
+    return TITLES if isinstance(command, TitleRequested) else command.account or command.user_id

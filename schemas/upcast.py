@@ -35,10 +35,26 @@ STEPS: Mapping[tuple[str, int], Step] = {
         "GenerationRefused",
         "UsageRecorded",
         "UsageRerated",
+        "AttemptStarted",
+        "TokenChunk",
     )
 } | {
     **{(name, 1): _without_price for name in ("PromptSubmitted", "RegenerateRequested")},
-    **{(name, 2): _with_defaults for name in ("PromptSubmitted", "RegenerateRequested", "GenerationRequested")},
+    **{
+        (name, 2): _with_defaults
+        for name in (
+            "PromptSubmitted",
+            "RegenerateRequested",
+            "GenerationRequested",
+            "ConversationStarted",
+            "GenerationEnded",
+            "GenerationCompleted",
+            "GenerationFailed",
+            "GenerationCancelled",
+            "GenerationRefused",
+        )
+    },
+    **{(name, 3): _with_defaults for name in ("PromptSubmitted", "RegenerateRequested", "GenerationRequested")},
 }
 """(record name, version it takes) -> the record's fields in the next version."""
 

@@ -101,7 +101,8 @@ def record_from_wire(record_type: type, ready: str | None = None) -> Converter:
 
     def from_wire(wire: dict[str, Any]) -> Any:
         for name, convert in converters:
-            wire[name] = convert(wire[name])
+            if name in wire:  # what an older version lacks has its default
+                wire[name] = convert(wire[name])
         return record_type(**wire)
 
     return from_wire

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from obstore.store import MemoryStore
 
 from topics.archive.manifest import Manifest
-from topics.archive.objects import Objects
+from topics.archive.objects import ARCHIVE, Objects
 from topics.archive.reading import SegmentArchive
 from topics.archive.writing import archive_records
 from topics.log import RawRecord
@@ -19,7 +19,7 @@ SMALL = 4096
 
 
 def memory_archive(cluster: str = CLUSTER) -> SegmentArchive:
-    return SegmentArchive(Objects("memory:///", MemoryStore(), None), cluster)
+    return SegmentArchive(Objects("memory:///", MemoryStore(), None, ARCHIVE), cluster)
 
 
 def records_of(first: int, until: int, *, every: int = 1, size: int = 100) -> list[RawRecord]:

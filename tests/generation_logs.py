@@ -18,6 +18,7 @@ from schemas.generation import (
     GenerationRecord,
     TokenChunk,
 )
+from schemas.parts import AnswerPart, ChunkPart, stream_digest
 from schemas.price import Usage
 from tests.records import turn
 
@@ -45,14 +46,19 @@ def started(attempt: str, number: int = 1, prompt_tokens: int = PROMPT_TOKENS) -
     )
 
 
-def chunk(attempt: str, seq: int, delta: str | None = None, tokens: int = 1) -> TokenChunk:
+def chunk(
+    attempt: str, seq: int, delta: str | None = None, tokens: int = 1, part: ChunkPart | None = None
+) -> TokenChunk:
     """Chunk `seq`; its delta tells where it came from unless it is given."""
-    return TokenChunk("generation", attempt, seq, 1_000 + seq, tokens, f"<{attempt}{seq}>" if delta is None else delta)
+    said = f"<{attempt}{seq}>" if delta is None else delta
+    return TokenChunk("generation", attempt, seq, 1_000 + seq, tokens, said, None, part)
 
 
-def ended(attempt: str, last_seq: int, text: str, finish: FinishReason = "stop") -> AttemptEnded:
-    """The attempt's last word, with the digest of `text`."""
-    digest = sha256(text.encode()).hexdigest()
+def ended(
+    attempt: str, last_seq: int, text: str, finish: FinishReason = "stop", parts: Sequence[AnswerPart] = ()
+) -> AttemptEnded:
+    """The attempt's last word, with the digest of `text` and of `parts`."""
+    digest = stream_digest(sha256(text.encode()).hexdigest(), parts)
     failure = Failure("engine", "it broke", True) if finish == "failed" else None
     return AttemptEnded(
         generation_id="generation",
@@ -78,6 +84,7 @@ class Reading:
 
     frames: tuple[tuple[int, int], ...]
     text: str
+    parts: tuple[AnswerPart, ...]
     last_seq: int
     number: int
     owner: str | None
@@ -102,10 +109,13 @@ def naive_reading(log: Sequence[GenerationRecord]) -> Reading:
     starts = [record for record in past if isinstance(record, AttemptStarted)]
     ends = [record for record in past if isinstance(record, AttemptEnded | GenerationEnded) and _is_terminal(record)]
     end = ends[0] if ends else None
-    counted = Usage(starts[0].prompt_tokens if starts else 0, sum(record.tokens for record in _chunks(past)))
+    thought = sum(record.tokens for record in _chunks(past) if _part(record).kind == "reasoning")
+    said = sum(record.tokens for record in _chunks(past))
+    counted = Usage(starts[0].prompt_tokens if starts else 0, said, reasoning_tokens=thought)
     return Reading(
         frames=tuple(frames),
         text=_text(past),
+        parts=_parts(past),
         last_seq=len(_chunks(past)),
         number=max((start.number for start in starts), default=0),
         owner=_owner(past),
@@ -125,8 +135,37 @@ def _counts(past: list[GenerationRecord], record: GenerationRecord) -> bool:
     if record.attempt_id != _owner(past):
         return False
     if isinstance(record, TokenChunk):
-        return record.seq == len(_chunks(past)) + 1
-    return record.last_seq == len(_chunks(past)) and record.sha256 == sha256(_text(past).encode()).hexdigest()
+        return record.seq == len(_chunks(past)) + 1 and _follows(_chunks(past), record)
+    digest = stream_digest(sha256(_text(past).encode()).hexdigest(), _parts(past))
+    return record.last_seq == len(_chunks(past)) and record.sha256 == digest
+
+
+def _part(record: TokenChunk) -> ChunkPart:
+    return record.part or ChunkPart(0, "text")
+
+
+def _follows(past: list[TokenChunk], record: TokenChunk) -> bool:
+    part = _part(record)
+    if not past:
+        return part.index == 0
+    last = _part(past[-1])
+    if part.index == last.index:
+        return (part.kind, part.call_id, part.name) == (last.kind, "", "")
+    return part.index == last.index + 1
+
+
+def _parts(past: list[GenerationRecord]) -> tuple[AnswerPart, ...]:
+    """Grouped anew by index; an answer that is one text says nothing of parts."""
+    groups: dict[int, list[TokenChunk]] = {}
+    for record in _chunks(past):
+        groups.setdefault(_part(record).index, []).append(record)
+    found = []
+    for group in groups.values():
+        first = _part(group[0])
+        length = sum(len(str(record.delta)) for record in group)
+        found.append(AnswerPart(first.kind, length, len(group), first.call_id, first.name))
+    plain = len(found) == 1 and (found[0].kind, found[0].call_id, found[0].name) == ("text", "", "")
+    return () if plain else tuple(found)
 
 
 def _owner(past: list[GenerationRecord]) -> str | None:

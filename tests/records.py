@@ -6,11 +6,12 @@ from dataclasses import replace
 from typing import Any
 
 from schemas import ids
-from schemas.conversation import ChatMessage, PromptSubmitted, RegenerateRequested, Sampling
+from schemas.conversation import ChatMessage, PromptSubmitted, RegenerateRequested, Sampling, TitleRequested
 from schemas.envelope import Content, Envelope, Position
 from schemas.generation import GenerationRequested, Turn
 from schemas.moderation import ModerationVerdict
 from schemas.price import Price
+from schemas.turns import TITLES, UNBILLED
 
 NOW_US = 1_700_000_000_000_000
 CAUSE = Position(0, 1, 77)
@@ -52,6 +53,24 @@ _REGENERATE = RegenerateRequested(
     idempotency_key=None,
     deadline_at_us=NOW_US + 60_000_000,
 )
+_TITLE = TitleRequested(
+    envelope=Envelope("title-event", NOW_US, "outcome", "request", TITLES),
+    conversation_id="conversation",
+    user_id="u",
+    message_id="title-message",
+    generation_id="title",
+    prompt_message_id="message",
+    answer_id="generation",
+    prompt="Why is the sky blue, and not violet?",
+    answer="Because of scattering.",
+    model="model",
+    model_version="weights",
+    service_class="background",
+    tier="default",
+    tail=Position(0, 0, 9),
+    deadline_at_us=NOW_US + 60_000_000,
+    price=UNBILLED,
+)
 _TURN = Turn(
     generation_id="generation",
     conversation_id="conversation",
@@ -80,6 +99,11 @@ def stateless(*messages: ChatMessage, **changes: Any) -> PromptSubmitted:
 def regenerate(**changes: Any) -> RegenerateRequested:
     """Another answer to the prompt `message`."""
     return replace(_REGENERATE, **changes)
+
+
+def title(**changes: Any) -> TitleRequested:
+    """The request for a conversation's title; `changes` replace fields."""
+    return replace(_TITLE, **changes)
 
 
 def keyed(user: str, conversation: str, key: str) -> dict[str, str]:

@@ -5,7 +5,8 @@ IO; mutable only for speed. The rules (DESIGN, "A generation"):
 
 - Attempt `number` is owned by the first AttemptStarted that carries it; a later one with the same or a smaller number
   is void. The newest number owns the generation. Nothing counts before attempt 1 was seen, but a GenerationEnded.
-- A chunk counts if it is the owner's and its seq the next. A gap is no end: readers hold there.
+- A chunk counts if it is the owner's, its seq the next, and its part the one before it or the next. A gap is no end:
+  readers hold there.
 - AttemptEnded counts if it is the owner's and agrees on last seq and text. `handed_over` ends the attempt alone.
 - GenerationEnded counts whatever came before. The first end that counts is the end; nothing counts after it.
 
@@ -19,7 +20,8 @@ log says:
   accepted is counted instead, and the usage says that it is estimated.
 - The texts of a turn are cut to what any id or name of ours is far below.
 - A sealed chunk does not count: it cannot be shown without its key.
-- A finish reason or end reason that this release does not know stops the reader (NewerValue): it is never guessed.
+- A finish reason, end reason or kind of part that this release does not know stops the reader (NewerValue): it is
+  never guessed.
 """
 
 from __future__ import annotations
@@ -42,16 +44,25 @@ from schemas.generation import (
 from schemas.limits import MAX_RECORD_BYTES, MAX_TOKENS
 from schemas.marks_codec import chunk_mark
 from schemas.outcome import ChunkMark
+from schemas.parts import AnswerPart, ChunkPart, PartKind, stream_digest, visible_text
 from schemas.price import Usage
 from topics.vocabulary import check_word
 
 MARK_BYTES = 24
 """The most that a chunk's mark takes in an outcome (and what it takes in the projections): a length of up to four
 bytes, a count and a time of up to ten each."""
+PART_BYTES = 32
+"""The most that a part takes beside its call id and name."""
+LOGPROB_BYTES = 4
+"""The most that the length of a chunk's logprobs takes."""
 MAX_STREAM_BYTES = MAX_RECORD_BYTES - 1024 * 1024
-"""Text (in UTF-8) and marks of one generation; the rest of an outcome's record is for everything else in it."""
+"""Text (in UTF-8), marks, parts and logprobs of one generation; the rest of an outcome's record is for everything else
+in it."""
 _FINISH_REASONS = frozenset(get_args(FinishReason))
 _END_REASONS = frozenset(get_args(EndReason))
+_KINDS = frozenset(get_args(PartKind))
+_TEXT = ChunkPart(0, "text")
+"""The part of a chunk that names none."""
 
 
 class GenerationFold:
@@ -64,6 +75,8 @@ class GenerationFold:
     __slots__ = (
         "_deltas",
         "_digest",
+        "_logprobs",
+        "_starts",
         "attempt_id",
         "completion_tokens",
         "doubtful",
@@ -93,6 +106,8 @@ class GenerationFold:
         self.end_position: Position | None = None
         self._deltas: list[str] = []
         self._digest = sha256()
+        self._starts: list[tuple[ChunkPart, int]] = []  # parts and the chunks before them; empty: all of it is text
+        self._logprobs: list[str] = []  # empty, or one for each chunk
 
     def apply(self, record: GenerationRecord, position: Position | None = None) -> int | None:
         """Take the next record of this generation.
@@ -126,6 +141,17 @@ class GenerationFold:
             return None
         utf8 = delta.encode()  # whatever can fail has been done before anything is changed
         room = self.room - len(utf8) - MARK_BYTES
+        part = chunk.part
+        if part is not None or self._starts:
+            part = part or _TEXT
+            if not self._follows(part):
+                return None
+            if part.index != self._part.index or not (self._starts or self.last_seq):
+                room -= PART_BYTES + len(part.call_id.encode()) + len(part.name.encode())
+        else:
+            part = None
+        if chunk.logprobs:
+            room -= len(chunk.logprobs.encode()) + LOGPROB_BYTES
         if room < 0:
             self.room = room
             return None
@@ -135,10 +161,40 @@ class GenerationFold:
         self.room = room
         self.last_seq = chunk.seq
         self.completion_tokens += tokens
+        if part is not None:
+            self._place(part)
+        if chunk.logprobs or self._logprobs:
+            self._logprobs += [""] * (len(self.marks) - len(self._logprobs))
+            self._logprobs.append(chunk.logprobs)
         self.marks.append(chunk_mark(len(delta), tokens, chunk.at_us))
         self._deltas.append(delta)
         self._digest.update(utf8)
         return chunk.seq
+
+    @property
+    def _part(self) -> ChunkPart:
+        """The part of the last chunk; of none yet, the one that a chunk without a part would have."""
+        return self._starts[-1][0] if self._starts else _TEXT
+
+    def _follows(self, part: ChunkPart) -> bool:
+        """Whether the next chunk may be of this part. Raises NewerValue for a kind that this release does not know."""
+        check_word("the part's kind", part.kind, _KINDS)
+        if not self._starts and not self.last_seq:
+            return part.index == 0
+        last = self._part
+        if part.index == last.index:
+            return part.kind == last.kind and not part.call_id and not part.name
+        return part.index == last.index + 1
+
+    def _place(self, part: ChunkPart) -> None:
+        """Take down where a part begins."""
+        if not self._starts:
+            if self.last_seq == 1 and part != _TEXT:  # this chunk is the first
+                self._starts.append((part, 0))
+            elif part.index:
+                self._starts += ((_TEXT, 0), (part, len(self.marks)))
+        elif part.index != self._starts[-1][0].index:
+            self._starts.append((part, len(self.marks)))
 
     def _started(self, started: AttemptStarted) -> int | None:
         first = self.number == 0
@@ -191,9 +247,41 @@ class GenerationFold:
         return "".join(self._deltas)
 
     @property
+    def parts(self) -> tuple[AnswerPart, ...]:
+        """What the accepted text consists of; empty: text alone."""
+        starts, marks = self._starts, self.marks
+        if not starts:
+            return ()
+        ends = [start for _, start in starts[1:]] + [len(marks)]
+        return tuple(
+            AnswerPart(part.kind, sum(mark.length for mark in marks[start:end]), end - start, part.call_id, part.name)
+            for (part, start), end in zip(starts, ends, strict=True)
+        )
+
+    @property
+    def reasoning_tokens(self) -> int:
+        """Of `completion_tokens`."""
+        at = tokens = 0
+        for part in self.parts:
+            if part.kind == "reasoning":
+                tokens += sum(mark.tokens for mark in self.marks[at : at + part.chunks])
+            at += part.chunks
+        return tokens
+
+    @property
+    def visible_text(self) -> str:
+        """What is shown of the accepted text: that of text and refusal parts."""
+        return visible_text(self.text, self.parts) if self._starts else self.text
+
+    @property
+    def logprobs(self) -> tuple[str, ...]:
+        """Of each chunk, as its record had them; empty: of none."""
+        return tuple(self._logprobs)
+
+    @property
     def sha256(self) -> str:
-        """Hex SHA-256 of `text` in UTF-8."""
-        return self._digest.hexdigest()
+        """The digest of what is accepted: of `text` in UTF-8, and of `parts` where there are any."""
+        return stream_digest(self._digest.hexdigest(), self.parts) if self._starts else self._digest.hexdigest()
 
     @property
     def usage(self) -> Usage:
@@ -204,7 +292,8 @@ class GenerationFold:
             return ended.usage
         completion = min(self.completion_tokens, MAX_TOKENS)
         estimated = ended is not None or self.doubtful or completion != self.completion_tokens
-        return Usage(self.prompt_tokens, completion, estimated=estimated)
+        reasoning = min(self.reasoning_tokens, completion)
+        return Usage(self.prompt_tokens, completion, reasoning_tokens=reasoning, estimated=estimated)
 
     @property
     def cost_micros(self) -> int:

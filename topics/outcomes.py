@@ -76,6 +76,8 @@ def _shared(fold: GenerationFold, outcome_type: type, ended_at_us: int, position
         "cost_micros": fold.cost_micros,
         "sha256": fold.sha256,
         "end": position,
+        "parts": fold.parts,
+        "logprobs": fold.logprobs,
     }
 
 

@@ -6,12 +6,18 @@ import re
 
 from schemas.conversation import (
     ConversationDeleted,
+    ConversationMetadataChanged,
     ConversationRenamed,
     ConversationShared,
     ConversationStarted,
     FeedbackGiven,
+    GenerationDeleted,
+    GenerationMetadataChanged,
+    MessageDeleted,
+    MessagesAppended,
     PromptSubmitted,
     RegenerateRequested,
+    TitleRequested,
 )
 from schemas.envelope import Content
 from schemas.generation import AttemptEnded, AttemptStarted, GenerationEnded, GenerationRequested, TokenChunk
@@ -41,10 +47,23 @@ def _said(record: object) -> str:
             return "cannot be decoded"
         case PromptSubmitted():
             return _text(record.content) if record.content is not None else f"{len(record.messages)} messages"
+        case TokenChunk(part=part) if part is not None and part.kind != "text":
+            named = f" {part.name}" if part.name else ""
+            return f"[{part.kind}{named}] {_text(record.delta)}"
         case TokenChunk():
             return _text(record.delta)
+        case MessagesAppended(messages=messages):
+            return f"{len(messages)} messages"
+        case GenerationDeleted(generation_id=generation):
+            return f"answer {generation} is deleted"
+        case MessageDeleted(message_id=message):
+            return f"message {message} is deleted"
+        case ConversationMetadataChanged() | GenerationMetadataChanged():
+            return "metadata changed"
         case RegenerateRequested():
             return f"another answer, by {record.model}"
+        case TitleRequested():
+            return f"a title, by {record.model}"
         case ConversationStarted():
             return "begun" if record.title is None else _text(record.title)
         case ConversationRenamed():

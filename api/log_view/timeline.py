@@ -8,7 +8,7 @@ from typing import Any
 
 from api.log_view.attempts import Attempts
 from api.log_view.events import LogEvent, iso_ms
-from schemas.conversation import PromptSubmitted, RegenerateRequested
+from schemas.conversation import PromptSubmitted, RegenerateRequested, TitleRequested
 from schemas.envelope import SealedContent
 from schemas.generation import (
     AttemptEnded,
@@ -73,7 +73,7 @@ class _Telling:
         match event.record:
             case AttemptStarted() | TokenChunk() | AttemptEnded() | GenerationEnded() as record:
                 self._of_the_stream(event, record)
-            case PromptSubmitted() | RegenerateRequested() as command:
+            case PromptSubmitted() | RegenerateRequested() | TitleRequested() as command:
                 if self._once("accepted", event, {"model": command.model}):
                     self.start_ms = event.raw.timestamp_ms
             case ModerationVerdict(stage=stage) as verdict:

@@ -15,12 +15,12 @@ from api.http.bodies import BodyReader
 from api.http.errors import ApiError, as_api_error, of_failure
 from api.http.headers import REPLAYED_HEADER
 from api.http.metrics import FIRST_FRAME_SECONDS
-from api.openai.requests import Asked, ChatCompletionRequest, check_format
+from api.openai.requests.asked import Asked, fit
+from api.openai.requests.body import ChatCompletionRequest
 from api.openai.shapes import CANCELLED, ChunkFrames, completion
 from api.streaming.endings import Ending
 from api.streaming.readers import Reader, Readers
 from api.streaming.serving import ServedResponse
-from api.streaming.sources import text_of
 from api.streaming.sse import EventStream
 from api.streaming.waiting import ended_within
 from api.turns.ask import ask
@@ -30,6 +30,7 @@ from api.turns.joining import Opened
 from api.turns.ports import AskPorts, Turns
 from infra.clock import monotonic_s
 from infra.logging import get_logger
+from infra.models.tool_tokens import tools_message
 from schemas import ids
 
 KEYED_GRACE_S = 12.0
@@ -54,10 +55,16 @@ async def create_chat_completion(request: Request, caller: Caller, bodies: BodyR
 
     async def prompt() -> PromptIntent:
         spec = turns.streams.models.get(asked.model)
-        check_format(spec, asked)
-        tokens = await turns.prompts.check_context(spec, asked.messages, "messages")
+        fitted = fit(spec, asked)
+        tools = tools_message(None if fitted.request is None else fitted.request.tooling)
+        tokens = await turns.prompts.check_context(spec, (*tools, *asked.messages), "messages")
         return PromptIntent(
-            spec=spec, tokens=tokens, kind="stateless", messages=asked.messages, sampling=asked.sampling
+            spec=spec,
+            tokens=tokens,
+            kind="stateless",
+            messages=asked.messages,
+            sampling=fitted.sampling,
+            request=fitted.request,
         )
 
     opened = await ask(turns.ask, asking, prompt)
@@ -123,7 +130,7 @@ class WholeCompletion(ServedResponse):
                 if refused is not None:
                     return refused.response()
                 FIRST_FRAME_SECONDS.observe(monotonic_s() - self._arrived_s)
-                content = completion(turn, source.started_at_us, text_of(source), ending)
+                content = completion(turn, source.started_at_us, source.pieces, ending)
                 return Response(content, 200, self._answer_headers, "application/json")
             reader.beat = False
             reader.sent_at_s = monotonic_s()

@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 from api.streaming.endings import Ending
+from api.streaming.pieces import Piece, PlacedPiece, parts_said
 from infra.models.catalogue import EmbeddingSpec, ModelSpec
 from schemas.generation import Turn
 from schemas.price import Price, Usage
@@ -59,21 +60,58 @@ def _per_million(price: Price) -> dict[str, Any]:
     }
 
 
-def completion(turn: Turn, started_at_us: int, text: str, ending: Ending) -> bytes:
+def completion(turn: Turn, started_at_us: int, pieces: Sequence[Piece], ending: Ending) -> bytes:
     """The answer of a request that does not stream."""
-    refusal = ending.failure.message if ending.status == "refused" and ending.failure else None
-    message = {"role": "assistant", "content": text if text or refusal is None else None, "refusal": refusal}
-    choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": finish_reason_of(ending)}
     return orjson.dumps(
         {
             "id": completion_id(turn.generation_id),
             "object": "chat.completion",
             "created": started_at_us // 1_000_000,
             "model": turn.model,
-            "choices": [choice],
+            "choices": [choice_of(0, pieces, ending)],
             "usage": completion_usage(ending.usage),
         }
     )
+
+
+def choice_of(index: int, pieces: Sequence[Piece], ending: Ending) -> dict[str, Any]:
+    """A whole answer as one of the choices of a completion."""
+    content, refusal, thought = "", "", ""
+    calls: list[dict[str, Any]] = []
+    for part in parts_said(pieces):
+        match part.kind:
+            case "reasoning":
+                thought += part.text
+            case "refusal":
+                refusal += part.text
+            case "tool_call":
+                function = {"name": part.name, "arguments": part.text}
+                calls.append({"id": part.call_id, "type": "function", "function": function})
+            case "text":
+                content += part.text
+    if not refusal and ending.status == "refused" and ending.failure:
+        refusal = ending.failure.message
+    message: dict[str, Any] = {
+        "role": "assistant",
+        "content": content if content or not (calls or refusal) else None,
+        "refusal": refusal or None,
+    }
+    if thought:
+        message["reasoning_content"] = thought
+    if calls:
+        message["tool_calls"] = calls
+    return {
+        "index": index,
+        "message": message,
+        "logprobs": _logprobs(pieces),
+        "finish_reason": finish_reason_of(ending),
+    }
+
+
+def _logprobs(pieces: Sequence[Piece]) -> dict[str, Any] | None:
+    """Of all tokens of the answer's text; None where the engine gave none."""
+    told = [orjson.loads(piece.logprobs) for piece in pieces if isinstance(piece, PlacedPiece) and piece.logprobs]
+    return {"content": [token for tokens in told for token in tokens], "refusal": None} if told else None
 
 
 class ChunkFrames:
@@ -95,9 +133,11 @@ class ChunkFrames:
         self._suffix = b'},"logprobs":null,"finish_reason":null}' + self._tail
         return self._choice({"role": "assistant", "content": ""}, None)
 
-    def chunks(self, pieces: Sequence[bytes], first: int, stop: int) -> list[bytes]:
+    def chunks(self, pieces: Sequence[Piece], first: int, stop: int) -> list[bytes]:
         prefix, suffix = self._prefix, self._suffix
-        return [prefix + piece + suffix for piece in pieces[first:stop]]
+        return [
+            prefix + piece + suffix if isinstance(piece, bytes) else self._placed(piece) for piece in pieces[first:stop]
+        ]
 
     def end(self, ending: Ending, seq: int) -> bytes:
         if ending.status == "failed" and ending.failure is not None:
@@ -109,9 +149,35 @@ class ChunkFrames:
             last += self._head + b'],"usage":' + orjson.dumps(completion_usage(ending.usage)) + b"}\n\n"
         return last + DONE
 
+    def _placed(self, piece: PlacedPiece) -> bytes:
+        """The line of a chunk that is no plain text."""
+        logprobs = b'{"content":%b,"refusal":null}' % piece.logprobs if piece.logprobs else b"null"
+        last = b'},"logprobs":%b,"finish_reason":null}' % logprobs + self._tail
+        return self._head + b'{"index":0,"delta":{' + _delta(piece) + last
+
     def _choice(self, delta: dict[str, str], finish_reason: str | None) -> bytes:
         choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish_reason}
         return self._head + orjson.dumps(choice) + self._tail
+
+
+def _delta(piece: PlacedPiece) -> bytes:
+    """The members of `delta`: what kind of text it is, or a fragment of a tool call.
+
+    The first fragment of a call has its id and name; later ones repeat neither, or clients would append them.
+    """
+    match piece.part.kind:
+        case "reasoning":
+            return b'"reasoning_content":%b' % piece.text
+        case "refusal":
+            return b'"refusal":%b' % piece.text
+        case "tool_call" if piece.opens:
+            name = orjson.dumps(piece.part.name)
+            called = b'"tool_calls":[{"index":%d,"id":%b,"type":"function","function":{"name":%b,"arguments":%b}}]'
+            return called % (piece.call, orjson.dumps(piece.part.call_id), name, piece.text)
+        case "tool_call":
+            return b'"tool_calls":[{"index":%d,"function":{"arguments":%b}}]' % (piece.call, piece.text)
+        case _:
+            return b'"content":%b' % piece.text
 
 
 def _error(message: str, code: str) -> bytes:

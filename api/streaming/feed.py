@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from api.http.errors import Overloaded
 from api.streaming.endings import Ending, ending_of_fold
-from api.streaming.frames import piece
+from api.streaming.pieces import Piece, Placing, piece, pieces_of
 from api.streaming.sources import Listener
 from schemas.envelope import Position
 from schemas.generation import GenerationRecord, TokenChunk, Turn
@@ -29,6 +29,7 @@ class Feed:
     __slots__ = (
         "_held",
         "_listeners",
+        "_placing",
         "command",
         "conversation_id",
         "ending",
@@ -49,7 +50,8 @@ class Feed:
         self.users = 0
         self.command: Turn | None = None
         self.fold = GenerationFold()
-        self.pieces: list[bytes] = []
+        self.pieces: list[Piece] = []
+        self._placing = Placing()
         self.ending: Ending | None = None
         self.lost: Exception | None = None
         self._held: list[tuple[GenerationRecord, Position | None]] | None = None
@@ -94,7 +96,11 @@ class Feed:
         if self.fold.apply(record, position) is None:
             return False
         if type(record) is TokenChunk:
-            self.pieces.append(piece(record.delta))  # type: ignore[arg-type]  # the fold took it, so it is plain
+            delta: str = record.delta  # type: ignore[assignment]  # the fold took it, so it is plain
+            if record.part is None and not record.logprobs:
+                self.pieces.append(piece(delta))
+            else:
+                self.pieces.append(self._placing.piece(delta, record.part, record.logprobs))
         elif self.fold.end is not None:
             self.ending = ending_of_fold(self.fold)
         return True
@@ -117,11 +123,8 @@ class Feed:
         """`fold` holds everything before `since`; go on with what was held back."""
         held, self._held = self._held or [], None
         self.fold = fold
-        text, place = fold.text, 0
-        self.pieces = []
-        for mark in fold.marks:
-            self.pieces.append(piece(text[place : place + mark.length]))
-            place += mark.length
+        self._placing = Placing()
+        self.pieces = pieces_of(fold.text, fold.marks, fold.parts, fold.logprobs, self._placing)
         self.ending = ending_of_fold(fold)
         for record, position in held:
             self.take(record, position)

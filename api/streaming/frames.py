@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import orjson
 
 from api.streaming.endings import Ending
+from api.streaming.pieces import Piece, PlacedPiece
 from schemas.generation import Turn
 from schemas.price import Usage
 
@@ -26,16 +27,11 @@ class Frames(Protocol):
     def start(self, turn: Turn, started_at_us: int) -> bytes:
         """Frame 0. It is made before any other frame."""
 
-    def chunks(self, pieces: Sequence[bytes], first: int, stop: int) -> list[bytes]:
-        """Frames `first + 1` to `stop`; `pieces[n - 1]` is chunk n's text as a JSON string."""
+    def chunks(self, pieces: Sequence[Piece], first: int, stop: int) -> list[bytes]:
+        """Frames `first + 1` to `stop`; `pieces[n - 1]` is chunk n's."""
 
     def end(self, ending: Ending, seq: int) -> bytes:
         """The last frame."""
-
-
-def piece(text: str) -> bytes:
-    """A chunk's text as the JSON string that every dialect carries. Never holds a line break."""
-    return orjson.dumps(text)
 
 
 class EventFrames:
@@ -46,9 +42,11 @@ class EventFrames:
         self._message_id = turn.generation_id
         return _event(0, b"message_start", data)
 
-    def chunks(self, pieces: Sequence[bytes], first: int, stop: int) -> list[bytes]:
+    def chunks(self, pieces: Sequence[Piece], first: int, stop: int) -> list[bytes]:
         return [
-            b'id: %d\nevent: content_chunk\ndata: {"delta":%b}\n\n' % (seq, pieces[seq - 1])
+            b'id: %d\nevent: content_chunk\ndata: {"delta":%b}\n\n' % (seq, piece)
+            if type(piece := pieces[seq - 1]) is bytes
+            else _placed(seq, piece)  # type: ignore[arg-type]  # the other half of the union
             for seq in range(first + 1, stop + 1)
         ]
 
@@ -70,6 +68,23 @@ class EventFrames:
                 "currency": ending.currency,
             },
         )
+
+
+def _placed(seq: int, piece: PlacedPiece) -> bytes:
+    """The frame of a chunk that is no plain text."""
+    match piece.part.kind:
+        case "reasoning":
+            return b'id: %d\nevent: reasoning_chunk\ndata: {"delta":%b}\n\n' % (seq, piece.text)
+        case "refusal":
+            return b'id: %d\nevent: content_chunk\ndata: {"delta":%b,"refusal":true}\n\n' % (seq, piece.text)
+        case "tool_call" if piece.opens:
+            called = orjson.dumps({"index": piece.call, "callId": piece.part.call_id, "name": piece.part.name})[:-1]
+            return b'id: %d\nevent: tool_call\ndata: %b,"delta":%b}\n\n' % (seq, called, piece.text)
+        case "tool_call":
+            named = b'id: %d\nevent: tool_call_chunk\ndata: {"index":%d,"delta":%b}\n\n'
+            return named % (seq, piece.call, piece.text)
+        case _:
+            return b'id: %d\nevent: content_chunk\ndata: {"delta":%b}\n\n' % (seq, piece.text)
 
 
 def usage_json(usage: Usage) -> dict[str, int | bool]:

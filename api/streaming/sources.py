@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Protocol
 
-import orjson
-
 from api.streaming.endings import Ending, ending_of_outcome
-from api.streaming.frames import piece
+from api.streaming.pieces import Piece, parts_said, pieces_of
 from schemas.envelope import plain
 from schemas.generation import Turn
 from schemas.outcome import Outcome
+from schemas.parts import VISIBLE
 
 
 class Listener(Protocol):
@@ -20,14 +19,14 @@ class Listener(Protocol):
 
 
 class Source(Protocol):
-    """`pieces[n - 1]` is chunk n's text as a JSON string. `turn` None: frame 0 is not there yet."""
+    """`pieces[n - 1]` is chunk n's. `turn` None: frame 0 is not there yet."""
 
     @property
     def turn(self) -> Turn | None: ...
     @property
     def started_at_us(self) -> int: ...
     @property
-    def pieces(self) -> list[bytes]: ...
+    def pieces(self) -> list[Piece]: ...
     @property
     def ending(self) -> Ending | None: ...
     @property
@@ -39,8 +38,8 @@ class Source(Protocol):
 
 
 def text_of(source: Source) -> str:
-    """All text so far."""
-    return "".join(map(orjson.loads, source.pieces))
+    """All text so far that is shown."""
+    return "".join(part.text for part in parts_said(source.pieces) if part.kind in VISIBLE)
 
 
 class FinishedSource:
@@ -53,11 +52,7 @@ class FinishedSource:
         self.ending: Ending | None = ending_of_outcome(outcome)
         started = outcome.started_at_us
         self.started_at_us = outcome.ended_at_us if started is None else started
-        self.pieces: list[bytes] = []
-        text, place = plain(outcome.text), 0
-        for mark in outcome.chunks:
-            self.pieces.append(piece(text[place : place + mark.length]))
-            place += mark.length
+        self.pieces = pieces_of(plain(outcome.text), outcome.chunks, outcome.parts, outcome.logprobs)
 
     def listen(self, listener: Listener) -> None:
         """It never grows."""

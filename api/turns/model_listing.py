@@ -19,8 +19,9 @@ Models = Annotated[ModelCatalogue, Depends(provided(ModelCatalogue))]
 
 @router.get("")
 async def list_models(caller: Caller, models: Models) -> Response:
-    """Every model of this installation. Prices are of a million tokens."""
-    return json_answer({"data": [model_json(spec, spec.id == models.default_model.id) for spec in models]})
+    """Every model of this installation, and which of them makes titles. Prices are of a million tokens."""
+    listed = [model_json(spec, spec.id == models.default_model.id) for spec in models]
+    return json_answer({"data": listed, "titles": None if models.titles is None else models.titles.id})
 
 
 def model_json(spec: ModelSpec, default: bool) -> dict[str, Any]:

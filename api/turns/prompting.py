@@ -11,7 +11,7 @@ from infra.clock import now_us
 from infra.models.catalogue import ModelSpec
 from infra.models.tokenizers import TokenCounter
 from schemas.conversation import ChatMessage
-from schemas.envelope import plain
+from schemas.messages import characters
 
 INLINE_CHARACTERS = 4_096
 """Texts up to this length are counted on the loop; longer ones in a thread."""
@@ -32,7 +32,7 @@ class PromptSizes:
         """The tokens of a prompt of these messages. Raises ApiError 400 when they leave the model none to answer
         with."""
         counter = TokenCounter.of(spec)
-        if sum(len(plain(message.content)) + _A_MESSAGE for message in messages) <= INLINE_CHARACTERS:
+        if sum(characters(message) + _A_MESSAGE for message in messages) <= INLINE_CHARACTERS:
             tokens = counter.count_messages(messages)
         else:
             async with self._long:

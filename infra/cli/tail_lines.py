@@ -19,12 +19,13 @@ _BARE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@-]*")
 _UNSAFE = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _MAX_TEXT = 72
 # What people and models wrote is always in quotes, ids and words of ours only where they must be.
-_WRITTEN = frozenset({"title", "content", "delta", "text", "comment", "note", "name", "label"})
+_WRITTEN = frozenset({"title", "prompt", "answer", "content", "delta", "text", "comment", "note", "name", "label"})
 
 MAIN_FIELDS = {
     "ConversationStarted": "user_id title model",
     "PromptSubmitted": "user_id generation_id parent_message_id kind model content messages",
     "RegenerateRequested": "user_id generation_id prompt_message_id model",
+    "TitleRequested": "generation_id prompt_message_id answer_id model prompt answer",
     "ConversationRenamed": "user_id title",
     "ConversationShared": "user_id share_id revoked",
     "FeedbackGiven": "user_id message_id rating comment",

@@ -74,21 +74,21 @@ def _answer(asked: str, messages: list[Message], seed: int | None) -> str:
         return WHO
     if match := _COUNT.search(asked):
         marked = _MARKED.match(asked, match.end())
-        return _count(int(match[1]) if match[1] else 1, int(match[2]), marked[1] if marked else None)
+        return counted(int(match[1]) if match[1] else 1, int(match[2]), marked[1] if marked else None)
     if match := _REPEAT_TIMES.search(asked):
         return _repeated(_unquoted(match[1]), int(match[2][:9]))
     if match := _REPEAT.match(asked):
         return _unquoted(match[1])
     if match := _WORDS.search(asked):
-        return _words(int(re.sub(r"\D", "", match[1])[:9]), asked, seed)
+        return words(int(re.sub(r"\D", "", match[1])[:9]), asked, seed)
     if results := results_in(asked):
         return "\n".join(f"{expression} = {value}" for expression, value in results)
     if _LONG.search(asked):
-        return _words(400, asked, seed)
+        return words(400, asked, seed)
     return _quoted(asked, messages)
 
 
-def _count(first: int, last: int, mark: str | None) -> str:
+def counted(first: int, last: int, mark: str | None = None) -> str:
     """The numbers; with a mark each says whose it is, so that any piece of the text can be checked by itself."""
     step = 1 if last >= first else -1
     last = first + step * min(abs(last - first), MAX_COUNT - 1)
@@ -107,7 +107,7 @@ def _unquoted(text: str) -> str:
     return text[1:-1] if len(text) > 2 and pairs.get(text[0]) == text[-1] else text
 
 
-def _words(count: int, asked: str, seed: int | None) -> str:
+def words(count: int, asked: str, seed: int | None) -> str:
     """Sentences of exactly `count` words, among them the request's own."""
     chance = random.Random(zlib.crc32(asked.encode()) if seed is None else seed)
     pool = [*_VOCABULARY, *{word.lower(): None for word in _WORD.findall(asked) if word.lower() not in _COMMON}]
@@ -115,9 +115,9 @@ def _words(count: int, asked: str, seed: int | None) -> str:
     sentences = []
     while left:
         length = min(left, chance.randint(6, 14))
-        words = [chance.choice(pool) for _ in range(length)]
-        words[0] = words[0].capitalize()
-        sentences.append(" ".join(words) + ".")
+        chosen = [chance.choice(pool) for _ in range(length)]
+        chosen[0] = chosen[0].capitalize()
+        sentences.append(" ".join(chosen) + ".")
         left -= length
     paragraphs = [" ".join(sentences[at : at + 6]) for at in range(0, len(sentences), 6)]
     return "\n\n".join(paragraphs)

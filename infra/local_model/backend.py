@@ -23,6 +23,8 @@ class TritonError(Exception):
     INVALID_ARG = "INVALID_ARGUMENT"
     CANCELLED = "CANCELLED"
     INTERNAL = "INTERNAL"
+    NOT_FOUND = "NOT_FOUND"
+    UNAVAILABLE = "UNAVAILABLE"
 
     def __init__(self, message: str, code: str = INTERNAL) -> None:
         super().__init__(message)

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import heapq
+import json
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
 
-from infra.local_model.answers import answer
+from infra.local_model.answers import MAX_ANSWER_CHARS, Message, answer
+from infra.local_model.instructions import Failure, Script, json_text, read_script
 from infra.local_model.prompts import Vocabulary, read_prompt
+from infra.models.json_instances import NoInstance, instance_of
+from infra.models.json_validity import TooMuch, is_valid
 
 DEFAULT_TICK_US = 12_000
 CANCEL_POLL_S = 0.05
+_NO_INSTANCE = Failure("INVALID_ARG", "the scripted model finds no small value that keeps to this JSON schema")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +54,15 @@ class Knobs:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A whole answer before it is streamed: its tokens as bytes, and why it ends."""
+    """A whole answer before it is streamed: its tokens as bytes, and why it ends. What the prompt told of its pace and
+    failure overrides the request's knobs."""
 
     tokens: tuple[bytes, ...]
     prompt_tokens: int
     finish_reason: str
+    tick_us: int | None = None
+    first_delay_us: int | None = None
+    failure: Failure | None = None
 
 
 def compute(
@@ -64,10 +73,22 @@ def compute(
     stops: list[str],
     seed: int | None,
     keep_stop: bool,
+    schema: Any = None,
 ) -> Answer:
-    """What the model answers. `keep_stop`: the stop string itself is sent too, as TensorRT-LLM's engine does."""
+    """What the model answers. `keep_stop`: the stop string itself is sent too, as TensorRT-LLM's engine does.
+
+    `schema`: the JSON schema that the answer keeps to; None: any text.
+    """
     messages, begun = read_prompt(prompt)
-    text = answer(messages, seed)
+    script, messages = _script(messages, seed)
+    failure = script.failure
+    if schema is None:
+        text = "\n".join(script.says)[:MAX_ANSWER_CHARS] if script.says else answer(messages, seed)
+    else:
+        try:
+            text = _held_to(schema, script.json)
+        except NoInstance:
+            text, failure = "", _NO_INSTANCE
     text = text[len(begun) :] if text.startswith(begun) else text
     reason = "stop"
     cuts = [(at, len(stop)) for stop in stops if stop and (at := text.find(stop)) >= 0]
@@ -77,7 +98,27 @@ def compute(
     tokens = vocabulary.cut(text)
     if len(tokens) > max_tokens:
         tokens, reason = tokens[:max_tokens], "length"
-    return Answer(tuple(tokens), vocabulary.count(prompt), reason)
+    counted = vocabulary.count(prompt)
+    return Answer(tuple(tokens), counted, reason, script.tick_us, script.first_delay_us, failure)
+
+
+def _script(messages: list[Message], seed: int | None) -> tuple[Script, list[Message]]:
+    """The instructions of the last user message, and the messages without them."""
+    at = max((at for at, message in enumerate(messages) if message.role == "user"), default=None)
+    if at is None:
+        return Script(""), messages
+    script = read_script(messages[at].content, seed)
+    return script, [*messages[:at], replace(messages[at], content=script.rest), *messages[at + 1 :]]
+
+
+def _held_to(schema: Any, told: str | None) -> str:
+    """The JSON that the prompt told, if it keeps to the schema; else the smallest that does. Raises NoInstance."""
+    try:
+        if told is not None and is_valid(json.loads(told), schema):
+            return told
+        return json_text(instance_of(schema))
+    except (TooMuch, ValueError):
+        raise NoInstance from None
 
 
 class Sink(Protocol):
@@ -87,8 +128,8 @@ class Sink(Protocol):
         """The next tokens; `last` exactly once, with the final ones (possibly none)."""
         ...
 
-    def fail(self, message: str) -> None:
-        """The end, by an error."""
+    def fail(self, message: str, code: str = "INTERNAL") -> None:
+        """The end, by an error. `code`: one of Triton's."""
         ...
 
     def cancelled(self) -> bool:
@@ -147,8 +188,11 @@ class Scheduler:
 def _stream(compute_answer: Callable[[], Answer], sink: Sink, knobs: Knobs) -> Iterator[float]:
     """One answer's life: yields the time it wants to be called again."""
     ready = compute_answer()
-    tick_s, sent = knobs.tick_us / 1e6, 0
-    due = time.monotonic() + max(tick_s, knobs.first_delay_us / 1e6)
+    failure = _failure(ready, knobs)
+    tick_s = (knobs.tick_us if ready.tick_us is None else ready.tick_us) / 1e6
+    first_s = (knobs.first_delay_us if ready.first_delay_us is None else ready.first_delay_us) / 1e6
+    sent = 0
+    due = time.monotonic() + max(tick_s, first_s)
     looked = time.monotonic()
     while True:
         now = time.monotonic()
@@ -157,15 +201,16 @@ def _stream(compute_answer: Callable[[], Answer], sink: Sink, knobs: Knobs) -> I
             if sink.cancelled():
                 sink.fail("the request was cancelled")
                 return
-        if now < due or sent == knobs.stall_at:
-            yield (
-                min(max(due, now + 0.001), looked + CANCEL_POLL_S) if sent != knobs.stall_at else looked + CANCEL_POLL_S
-            )
+        failing = failure is not None and sent >= failure.after
+        silent = failing and failure is not None and failure.code is None
+        if now < due or silent:
+            yield looked + CANCEL_POLL_S if silent else min(max(due, now + 0.001), looked + CANCEL_POLL_S)
             continue
-        if 0 <= knobs.fail_at <= sent:
-            sink.fail("simulated engine failure")
+        if failing and failure is not None and failure.code is not None:
+            sink.fail(failure.message, failure.code)
             return
-        tokens = ready.tokens[sent : sent + knobs.tokens_per_response]
+        count = knobs.tokens_per_response if failure is None else min(knobs.tokens_per_response, failure.after - sent)
+        tokens = ready.tokens[sent : sent + count]
         sent += len(tokens)
         last = sent >= len(ready.tokens)
         sink.send(tokens, last=last)
@@ -173,3 +218,12 @@ def _stream(compute_answer: Callable[[], Answer], sink: Sink, knobs: Knobs) -> I
             return
         due = now + tick_s
         yield due
+
+
+def _failure(ready: Answer, knobs: Knobs) -> Failure | None:
+    """How an answer fails, if it comes so far: as its prompt tells, else as the knobs of its request do."""
+    if ready.failure is not None:
+        return ready.failure
+    if knobs.stall_at >= 0:
+        return Failure(None, "", knobs.stall_at)
+    return Failure("INTERNAL", "simulated engine failure", knobs.fail_at) if knobs.fail_at >= 0 else None

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import triton_python_backend_utils as pb_utils
+
+from infra.models.json_schemas import ANY_OBJECT, UnsupportedSchema, check_schema
 
 
 class BadTensor(Exception):
@@ -35,3 +38,24 @@ def number(request: Any, name: str, default: int | None) -> Any:
 
 def flag(request: Any, name: str) -> bool:
     return bool(number(request, name, 0))
+
+
+def schema_of(request: Any) -> Any:
+    """The JSON schema of a guided answer, None for any text. Raises BadTensor for what no grammar can hold."""
+    kinds, guides = strings(request, "guided_decoding_guide_type"), strings(request, "guided_decoding_guide")
+    match kinds:
+        case []:
+            return None
+        case ["json"]:
+            return ANY_OBJECT
+        case ["json_schema"] if len(guides) == 1:
+            try:
+                schema = json.loads(guides[0])
+                check_schema(schema)
+            except ValueError:
+                raise BadTensor("guided_decoding_guide is not JSON") from None
+            except UnsupportedSchema as error:
+                raise BadTensor(str(error)) from None
+            return schema
+        case _:
+            raise BadTensor("guided_decoding_guide_type must be json or json_schema, the latter with a guide")

@@ -17,7 +17,7 @@ import triton_python_backend_utils as pb_utils
 
 from infra.local_model.generation import Answer, Knobs, Scheduler, compute
 from infra.local_model.prompts import Vocabulary
-from infra.local_model.tensors import BadTensor, flag, number, one_string, strings
+from infra.local_model.tensors import BadTensor, flag, number, one_string, schema_of, strings
 
 FINAL = pb_utils.TRITONSERVER_RESPONSE_COMPLETE_FINAL
 DEFAULT_LLMAPI_MAX_TOKENS = 32
@@ -60,11 +60,20 @@ class TrtllmEngineModel(_Model):
         prompt = one_string(request, "text_input")
         max_tokens = number(request, "max_tokens", None)
         stops, seed = strings(request, "stop_words"), number(request, "seed", None)
+        schema = schema_of(request)
 
         def answered() -> Answer:
             if knobs.report_running:
                 return self._report()
-            return compute(self._vocabulary, prompt, max_tokens=int(max_tokens), stops=stops, seed=seed, keep_stop=True)
+            return compute(
+                self._vocabulary,
+                prompt,
+                max_tokens=int(max_tokens),
+                stops=stops,
+                seed=seed,
+                keep_stop=True,
+                schema=schema,
+            )
 
         if max_tokens is None or max_tokens <= 0:
             raise BadTensor("max_tokens must be greater than 0")
@@ -124,8 +133,9 @@ class _TritonSink:
     def cancelled(self) -> bool:
         return bool(self._sender.is_cancelled())
 
-    def fail(self, message: str) -> None:
-        self._sender.send(pb_utils.InferenceResponse(error=pb_utils.TritonError(message)), flags=FINAL)
+    def fail(self, message: str, code: str = "INTERNAL") -> None:
+        error = pb_utils.TritonError(message, getattr(pb_utils.TritonError, code))
+        self._sender.send(pb_utils.InferenceResponse(error=error), flags=FINAL)
 
     def _respond(self, values: dict[str, Any], *, final: bool) -> None:
         tensors = [pb_utils.Tensor(name, value) for name, value in values.items() if name in self._wanted]
@@ -170,9 +180,9 @@ class _LlmApiSink(_TritonSink):
     def cancelled(self) -> bool:
         return self.stopped or super().cancelled()
 
-    def fail(self, message: str) -> None:
+    def fail(self, message: str, code: str = "INTERNAL") -> None:
         self._forget()
-        super().fail(message)
+        super().fail(message, code)
 
     def send(self, tokens: tuple[bytes, ...], *, last: bool) -> None:
         self._text += self._decoder.decode(b"".join(tokens))

@@ -18,8 +18,7 @@ import numpy as np
 import triton_python_backend_utils as pb_utils
 
 from infra.local_model.llama import Asked, LlamaEngine, LlamaError, LlamaSettings, Piece, Refused
-from infra.local_model.tensors import BadTensor, flag, number, one_string, strings
-from infra.models.json_schemas import ANY_OBJECT, UnsupportedSchema, check_schema
+from infra.local_model.tensors import BadTensor, flag, number, one_string, schema_of, strings
 
 FINAL = pb_utils.TRITONSERVER_RESPONSE_COMPLETE_FINAL
 MAX_WAITING = 256
@@ -156,30 +155,9 @@ def _asked(request: Any) -> Asked:
         repetition_penalty=number(request, "repetition_penalty", None),
         frequency_penalty=number(request, "frequency_penalty", None),
         presence_penalty=number(request, "presence_penalty", None),
-        schema=_schema(request),
+        schema=schema_of(request),
         logprobs=flag(request, "return_log_probs"),
     )
-
-
-def _schema(request: Any) -> Any:
-    """The JSON schema of a guided answer, None for any text. Raises BadTensor for what no grammar can hold."""
-    kinds, guides = strings(request, "guided_decoding_guide_type"), strings(request, "guided_decoding_guide")
-    match kinds:
-        case []:
-            return None
-        case ["json"]:
-            return ANY_OBJECT
-        case ["json_schema"] if len(guides) == 1:
-            try:
-                schema = json.loads(guides[0])
-                check_schema(schema)
-            except ValueError:
-                raise BadTensor("guided_decoding_guide is not JSON") from None
-            except UnsupportedSchema as error:
-                raise BadTensor(str(error)) from None
-            return schema
-        case _:
-            raise BadTensor("guided_decoding_guide_type must be json or json_schema, the latter with a guide")
 
 
 def _text(text: str) -> Any:

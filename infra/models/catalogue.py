@@ -32,6 +32,9 @@ __all__ = [
 SHIPPED_FILE = Path(__file__).parents[1] / "data" / "models.toml"
 
 
+OFF = "off"
+TITLES_BY_DEFAULT = "smollm2-135m-instruct"
+"""The shipped model that makes titles unasked. It computes here: no other is asked, or paid, without being named."""
 SCRIPTED = ("verbatim-local", "verbatim-local-llmapi")
 """The shipped models without weights, by the names that logs and clients know."""
 
@@ -60,10 +63,13 @@ class ModelCatalogue:
         models: Sequence[ModelSpec],
         default_model: str | None = None,
         embeddings: Sequence[EmbeddingSpec] = (),
+        titles: ModelSpec | None = None,
     ) -> None:
+        """`titles`: the model that makes titles for conversations; None: none does."""
         self._models = {spec.id: spec for spec in models}
         self._embeddings = {spec.id: spec for spec in embeddings}
         self._default = default_model or next(iter(self._models))
+        self.titles = titles
 
     @classmethod
     def of(cls, settings: Settings) -> ModelCatalogue:
@@ -72,11 +78,17 @@ class ModelCatalogue:
         shipped = {spec.id for spec in loaded if spec.declared_at.startswith(f"{SHIPPED_FILE}:")}
         if unknown := [name for name in settings.shipped_models if name not in shipped]:
             raise SettingsError(f"shipped_models: {unknown[0]!r} is not the id of a model that comes with Verbatim")
-        if not settings.default_model:
-            return loaded
-        if settings.default_model not in loaded:
-            raise SettingsError(f"default_model: {settings.default_model!r} is not the id of a model")
-        return cls(tuple(loaded), settings.default_model, loaded.embeddings)
+        for name, named in (("default_model", settings.default_model), ("titles", settings.titles)):
+            if named and named not in loaded and (name, named) != ("titles", OFF):
+                raise SettingsError(f"{name}: {named!r} is not the id of a model that answers prompts")
+        default = settings.default_model or loaded.default_model.id
+        return cls(tuple(loaded), default, loaded.embeddings, loaded.titles_by(settings.titles))
+
+    def titles_by(self, named: str) -> ModelSpec | None:
+        """Who makes titles where the setting says `named`, OFF or nothing. Raises ModelNotFound."""
+        if named:
+            return None if named == OFF else self.get(named)
+        return self._models.get(TITLES_BY_DEFAULT)
 
     @classmethod
     def load(

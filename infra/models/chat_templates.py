@@ -18,7 +18,7 @@ import jinja2.sandbox
 from infra.models.control_tokens import control_tokens_of, neutralise
 from infra.models.spec import ModelSpec
 from schemas.conversation import ChatMessage
-from schemas.envelope import plain
+from schemas.messages import message_text
 
 SHIPPED_TEMPLATE = Path(__file__).parents[1] / "data" / "verbatim.jinja"
 
@@ -36,7 +36,7 @@ def render_prompt(
     """
     tokens = control_tokens_of(spec)
     shown = [
-        {"role": message.role, "content": neutralise(plain(message.content), tokens)}
+        {"role": message.role, "content": neutralise(message_text(message), tokens)}
         | ({"name": neutralise(message.name, tokens)} if message.name else {})
         for message in messages
     ]

@@ -70,7 +70,7 @@ def _check_together(schema: dict[str, Any], place: str) -> None:
     if (bound := _empty_range(schema)) is not None:
         raise UnsupportedSchema(bound, place, "leaves no number, nothing can satisfy it")
     for keyword, values in (("const", [schema.get("const")]), ("enum", schema.get("enum", ()))):
-        if keyword in schema and "type" in schema and not any(_is_of(value, schema["type"]) for value in values):
+        if keyword in schema and "type" in schema and not any(is_of_type(value, schema["type"]) for value in values):
             raise UnsupportedSchema(keyword, place, "is of another type, nothing can satisfy it")
     if schema.get("additionalProperties") is False and set(schema.get("required", ())) - set(
         schema.get("properties", ())
@@ -100,7 +100,7 @@ def _excluding(bound: tuple[float, str]) -> tuple[float, bool]:
     return bound[0], bound[1] == "exclusiveMinimum"
 
 
-def _is_of(value: Any, wanted: str | list[str]) -> bool:
+def is_of_type(value: Any, wanted: str | list[str]) -> bool:
     """Whether a value is of one of the types."""
     match value:
         case bool():
@@ -181,7 +181,7 @@ def _is_regular(pattern: Any) -> bool:
 def _resolves(reference: Any, root: Any) -> bool:
     """Whether a reference leads to a schema, through few others, that something can satisfy."""
     for _ in range(MAX_DEPTH):
-        found = _referenced(reference, root)
+        found = referenced(reference, root)
         if not isinstance(found, dict):
             return found is True
         if "$ref" not in found:
@@ -190,17 +190,20 @@ def _resolves(reference: Any, root: Any) -> bool:
     return False
 
 
-def _referenced(reference: Any, root: Any) -> Any:
-    """What stands at a reference; None: nothing, or it is none."""
+def referenced(reference: Any, root: Any) -> Any:
+    """The schema that stands at a reference; None: none does, or it is no reference.
+
+    What annotations hold, and the values of `const` and `enum`, are no schemas, whatever they look like.
+    """
     if not isinstance(reference, str) or not re.fullmatch(r"#(/[^/]+)*", reference):
         return None
-    found = root
+    found, named = root, False
     for name in reference[2:].split("/") if len(reference) > 1 else ():
         name = name.replace("~1", "/").replace("~0", "~")
-        if not isinstance(found, dict) or name not in found:
+        if not isinstance(found, dict) or name not in found or not (named or name in _SCHEMA or name in _NAMED):
             return None
-        found = found[name]
-    return found
+        found, named = found[name], not named and name in _NAMED
+    return None if named else found
 
 
 def _last(place: str) -> str:

@@ -16,7 +16,17 @@ from infra.models.embedding_table import EmbeddingTable
 from infra.models.gguf import NotUsable
 from infra.models.gguf_files import NOTHING_DERIVED, derived_files, located
 from infra.models.prices_file import InputPriceTable, PriceTable
-from infra.models.spec import Capability, Deadlines, Dialect, EngineName, ModelsFileError, ModelSpec, TextMode
+from infra.models.spec import (
+    IMAGE_TOKENS,
+    Capability,
+    Deadlines,
+    Dialect,
+    EngineName,
+    ModelsFileError,
+    ModelSpec,
+    TextMode,
+    ToolsOffered,
+)
 from infra.models.toml_lines import KeyPath, key_lines, line_of
 from infra.models.toml_mistakes import StrictTable, Tables, first_mistake, read_toml
 from schemas.conversation import Sampling
@@ -74,6 +84,8 @@ class _ModelTable(StrictTable):
     slots: int | None = Field(default=None, ge=1, le=64)
     threads: int | None = Field(default=None, ge=1, le=256)
     deprecated: bool = False
+    tools: ToolsOffered = "ignore"
+    image_tokens: int = Field(default=IMAGE_TOKENS, ge=1, le=100_000)
 
     @model_validator(mode="after")
     def _fits_its_engine(self) -> _ModelTable:
@@ -205,6 +217,8 @@ def _spec(path: Path, lines: dict[KeyPath, int], index: int, table: _ModelTable)
         threads=table.threads or 0,
         control_tokens=derived.control_tokens,
         deprecated=table.deprecated,
+        tools=table.tools,
+        image_tokens=table.image_tokens,
     )
 
 

@@ -12,7 +12,11 @@ from schemas.price import Price
 EngineName = Literal["triton", "openai", "tensorrt_llm"]
 Dialect = Literal["auto", "trtllm_engine", "llmapi"]
 TextMode = Literal["delta", "cumulative"]
-Capability = Literal["streaming", "tools", "vision", "json", "reasoning", "continue"]
+Capability = Literal["streaming", "tools", "vision", "json", "reasoning", "continue", "logprobs", "extended_sampling"]
+"""What an engine can do with a model. `extended_sampling`: it takes top_k, min_p, repetition_penalty and arguments for
+the chat template (vLLM, SGLang, llama.cpp)."""
+ToolsOffered = Literal["ignore", "refuse"]
+IMAGE_TOKENS = 1_024
 
 
 class ModelsFileError(Exception):
@@ -49,6 +53,8 @@ class ModelSpec:
     `gguf`: the file that the local Triton serves, `slots` answers at once, computed by `threads` (0: as many as the
     host bears). `control_tokens`: a file that lists them, where no tokenizer does. `listed`: people are offered it;
     others may ask for it by its id. `deprecated`: an older name of another model.
+    `tools`: what becomes of a request that offers tools to a model without the capability: it is answered in text, or
+    refused. `image_tokens`: what an image counts as in the context, whatever its size.
     """
 
     id: str
@@ -79,6 +85,8 @@ class ModelSpec:
     control_tokens: Path | None = None
     listed: bool = True
     deprecated: bool = False
+    tools: ToolsOffered = "ignore"
+    image_tokens: int = IMAGE_TOKENS
 
     @property
     def version(self) -> str:

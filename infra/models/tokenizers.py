@@ -23,7 +23,8 @@ from infra.models.control_tokens import SHIPPED_TOKENIZER, TokenizerError, contr
 from infra.models.spec import ModelSpec
 from infra.models.token_bounds import most_bytes_a_token
 from schemas.conversation import ChatMessage
-from schemas.envelope import plain
+from schemas.messages import characters as characters_of
+from schemas.messages import counted_text
 
 __all__ = ["TokenCounter", "TokenizerError", "load_tokenizer"]
 
@@ -77,17 +78,17 @@ class TokenCounter:
 
     def count_message(self, message: ChatMessage) -> int:
         """What one message adds to a prompt: its content as the engine sees it, and the template around it."""
-        text = plain(message.content)
+        text = counted_text(message)
         if len(text) > PIECE_CHARACTERS and (certain := self.at_least(text)) >= self.most:
             return certain
         content = neutralise(text, self._specials)
         overhead = self._overheads.get(message.role, self._overheads["user"])
         name = self.count(message.name) if message.name else 0
-        return self.count(content) + overhead + name
+        return self.count(content) + overhead + name + self._images((message,))
 
     def count_messages(self, messages: Sequence[ChatMessage]) -> int:
         """Tokens of the whole prompt: every message, and what the template adds once."""
-        certain = self._frame + sum(self.at_least(plain(message.content)) for message in messages)
+        certain = self._frame + sum(self.at_least(counted_text(message)) for message in messages)
         if certain >= self.most:
             return certain
         tokens = self._frame
@@ -99,11 +100,15 @@ class TokenCounter:
 
     def _count_group(self, messages: Sequence[ChatMessage]) -> int:
         """The same as one by one, in one call for all of their texts."""
-        texts = [neutralise(plain(message.content), self._specials) for message in messages]
+        texts = [neutralise(counted_text(message), self._specials) for message in messages]
         texts += [message.name for message in messages if message.name]
         user = self._overheads["user"]
         around = sum(self._overheads.get(message.role, user) for message in messages)
-        return around + self._encoded(texts)
+        return around + self._encoded(texts) + self._images(messages)
+
+    def _images(self, messages: Sequence[ChatMessage]) -> int:
+        """Tokens of the images in messages: as many for each as the model's entry says."""
+        return self._spec.image_tokens * sum(part.kind == "image" for each in messages for part in each.parts)
 
     def _encoded(self, texts: list[str]) -> int:
         # `encode` holds the interpreter's lock for as long as it takes; a batch, of one or many, does not.
@@ -168,7 +173,7 @@ def _groups(messages: Sequence[ChatMessage]) -> Iterator[Sequence[ChatMessage]]:
     group: list[ChatMessage] = []
     characters = 0
     for message in messages:
-        size = len(plain(message.content)) + _A_MESSAGE
+        size = characters_of(message) + _A_MESSAGE
         if group and characters + size > GROUP_CHARACTERS:
             yield group
             group, characters = [], 0

@@ -18,6 +18,7 @@ from projections.facade import Projections
 from projections.history import ProjectedHistory
 from streams.conversation.agent import make_conversation_app
 from streams.conversation.ports import HistoryPort, NoHistory
+from streams.conversation.titles import TitleModel
 from streams.faust.app import StreamApp
 from streams.faust.running import run_app
 
@@ -49,7 +50,9 @@ def conversation_app(settings: Settings) -> StreamApp:
         finally:
             await projections.aclose()
 
-    return make_conversation_app(settings, models, load_policy(settings.policy), open_history, (StoreUnavailable,))
+    titles = None if models.titles is None else TitleModel(models.titles.id, models.titles.version)
+    policy = load_policy(settings.policy)
+    return make_conversation_app(settings, models, policy, open_history, (StoreUnavailable,), titles)
 
 
 def main() -> int:

@@ -22,7 +22,14 @@ from pydantic_settings import (
 
 from infra.settings.environment import CONFIG_FILE_VARIABLE, PREFIX, refuse_unknown_names
 from infra.settings.errors import SettingsError
-from infra.settings.processes import ApiSettings, ArchiveSettings, LogSettings, MetricsSettings, WorkerSettings
+from infra.settings.processes import (
+    ApiSettings,
+    ArchiveSettings,
+    BlobSettings,
+    LogSettings,
+    MetricsSettings,
+    WorkerSettings,
+)
 from infra.settings.section import Section
 from infra.settings.servers import (
     DEFAULT_KEYSPACE,
@@ -41,7 +48,10 @@ class Settings(BaseSettings):
     """All settings. Frozen; unknown names are refused, so that a typing error never goes unnoticed.
 
     `shipped_models`: which of the models that come with Verbatim are offered. `default_model`: the model of requests
-    that name none; empty: what the models files say, else the first that is offered.
+    that name none; empty: what the models files say, else the first that is offered. `titles`: the model that makes
+    titles for conversations, "off": none; empty: the language model that comes with Verbatim, where it is offered.
+
+    `join_agents`: whether `up` runs the agents of infra.stack.joining in one process; unset: on a small host.
     """
 
     model_config = SettingsConfigDict(
@@ -55,7 +65,9 @@ class Settings(BaseSettings):
     models: tuple[Path, ...] = ()
     shipped_models: tuple[str, ...] = ("smollm2-135m-instruct",)
     default_model: str = ""
+    titles: str = ""
     policy: Path | None = None
+    join_agents: bool | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     installation: InstallationSettings = InstallationSettings()
     kafka: KafkaSettings = KafkaSettings()
@@ -68,6 +80,7 @@ class Settings(BaseSettings):
     worker: WorkerSettings = WorkerSettings()
     metrics: MetricsSettings = MetricsSettings()
     archive: ArchiveSettings = ArchiveSettings()
+    blobs: BlobSettings = BlobSettings()
 
     @model_validator(mode="after")
     def _name_all_by_the_prefix(self) -> Settings:

@@ -88,14 +88,10 @@ class MetricsSettings(Section):
     port: int = Field(default=0, ge=0, le=65535)
 
 
-class ArchiveSettings(Section):
-    """Where `./verbatim replay archive` keeps what topics held. `url` empty: nowhere, topics alone keep it.
-
-    For s3 the endpoint, region and credentials are the AWS_* variables of the environment.
-    """
+class _StoreSettings(Section):
+    """A place for objects. For s3 the endpoint, region and credentials are the AWS_* variables of the environment."""
 
     url: str = ""
-    segment_bytes: int = Field(default=64 * 1024 * 1024, ge=4096, le=256 * 1024 * 1024)
 
     @field_validator("url")
     @classmethod
@@ -103,3 +99,13 @@ class ArchiveSettings(Section):
         if url and not re.fullmatch(r"file:///[^?#]+|s3://[^/?#@]+(/[^?#]*)?", url):
             raise ValueError("file:///FOLDER (an absolute path) or s3://BUCKET/PREFIX is expected, or nothing")
         return url
+
+
+class ArchiveSettings(_StoreSettings):
+    """Where `./verbatim replay archive` keeps what topics held. `url` empty: nowhere, topics alone keep it."""
+
+    segment_bytes: int = Field(default=64 * 1024 * 1024, ge=4096, le=256 * 1024 * 1024)
+
+
+class BlobSettings(_StoreSettings):
+    """Where images are kept, which records name by their digest. `url` empty: in the state folder."""

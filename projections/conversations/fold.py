@@ -15,6 +15,7 @@ from schemas.conversation import (
     RegenerateRequested,
 )
 from schemas.envelope import Position
+from schemas.turns import TITLES
 
 
 def fold(record: ConversationEvent, position: Position) -> tuple[RowChange, ...]:
@@ -41,6 +42,9 @@ def fold(record: ConversationEvent, position: Position) -> tuple[RowChange, ...]
                 Put(CONVERSATIONS, key, {**born, **said}, first),
                 Put(CONVERSATIONS, key, {**model_cell, "last_at_us": at_us, **changed}, last),
             )
+        case ConversationRenamed(title=made) if record.envelope.actor == TITLES:
+            # A cell of its own: whatever the order, what the user calls the conversation is what readers show.
+            return (Put(CONVERSATIONS, key, {"made_title": to_cell(made), **changed}, last),)
         case ConversationRenamed(title=new_title):
             return (Put(CONVERSATIONS, key, {"title": to_cell(new_title), **changed}, last),)
         case RegenerateRequested(model=asked_model):

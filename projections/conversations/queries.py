@@ -16,8 +16,12 @@ COLUMNS = (
     "conversation_id, user_id, created_at_us, first_title, system_prompt, first_excerpt, title, model, preview,"
     " last_at_us, changed, deleted"
 )
-_ONE = f"SELECT {COLUMNS} FROM {{conversations}} WHERE conversation_id = ?"  # noqa: S608 - our own columns
-_SOME = f"SELECT {COLUMNS} FROM {{conversations}} WHERE conversation_id IN ?"  # noqa: S608 - our own columns
+NEW_COLUMNS = ("made_title",)
+"""What definition 1 has not."""
+_SELECTION = COLUMNS + "".join(f"{{+{name}}}" for name in NEW_COLUMNS)
+_NAMES = (*COLUMNS.split(", "), *NEW_COLUMNS)
+_ONE = f"SELECT {_SELECTION} FROM {{conversations}} WHERE conversation_id = ?"  # noqa: S608 - our own columns
+_SOME = f"SELECT {_SELECTION} FROM {{conversations}} WHERE conversation_id IN ?"  # noqa: S608 - our own columns
 _CHANGED = "SELECT changed, deleted FROM {conversations} WHERE conversation_id = ?"
 _BORN = "SELECT user_id, WRITETIME(user_id) FROM {conversations} WHERE conversation_id = ?"
 MAX_AT_ONCE = 50
@@ -25,7 +29,8 @@ MAX_AT_ONCE = 50
 
 @dataclass(frozen=True, slots=True)
 class ConversationRow:
-    """A conversation. `title`: as named, else the beginning of its first prompt, else None.
+    """A conversation. `title`: as its user named it (then it is `named`), else as was made for it, else the beginning
+    of its first prompt, else None.
 
     `preview`: the beginning of the last prompt, None before the first. Times are microseconds since 1970 UTC;
     `updated_at_us` is the last prompt's.
@@ -39,24 +44,33 @@ class ConversationRow:
     model: str | None
     preview: str | None
     updated_at_us: int
+    named: bool = False
 
 
 def row_of(values: Row) -> ConversationRow | None:
-    """The conversation in a row of COLUMNS; None for one that is deleted, or not begun."""
-    key, user, created, first_title, system_prompt, first_excerpt, title, model, preview, last, _, deleted = values
+    """The conversation in a row of COLUMNS and as many of NEW_COLUMNS as there are; None for one that is deleted, or
+    not begun."""
+    row = dict(zip(_NAMES, values, strict=False))
     # Without a first record seen there is no owner, and so nothing to show.
-    if deleted or user is None:
+    if row["deleted"] or row["user_id"] is None:
         return None
+    given = shown_title(row["title"]) or shown_title(row["first_title"])
     return ConversationRow(
-        conversation_id=key,
-        user_id=user,
-        created_at_us=created,
-        title=shown_title(title) or shown_title(first_title) or shown_excerpt(first_excerpt),
-        system_prompt=from_optional_cell(system_prompt),
-        model=model,
-        preview=shown_excerpt(preview),
-        updated_at_us=created if last is None else last,
+        conversation_id=row["conversation_id"],
+        user_id=row["user_id"],
+        created_at_us=row["created_at_us"],
+        title=given or shown_title(row.get("made_title")) or shown_excerpt(row["first_excerpt"]),
+        system_prompt=from_optional_cell(row["system_prompt"]),
+        model=row["model"],
+        preview=shown_excerpt(row["preview"]),
+        updated_at_us=row["created_at_us"] if row["last_at_us"] is None else row["last_at_us"],
+        named=given is not None,
     )
+
+
+def is_deleted(values: Row) -> bool:
+    """Whether the row of COLUMNS is a deleted conversation's."""
+    return bool(values[_NAMES.index("deleted")])
 
 
 async def conversation(tables: Tables, conversation_id: str) -> ConversationRow | None:
@@ -68,7 +82,7 @@ async def conversation(tables: Tables, conversation_id: str) -> ConversationRow 
 async def standing(tables: Tables, conversation_id: str) -> tuple[ConversationRow | None, bool]:
     """The conversation, and whether it is deleted (then there is none)."""
     values = await tables.one(_NAME, _ONE, (conversation_id,))
-    return (None, False) if values is None else (row_of(values), bool(values[-1]))
+    return (None, False) if values is None else (row_of(values), is_deleted(values))
 
 
 async def conversations(tables: Tables, conversation_ids: Sequence[str]) -> dict[str, ConversationRow]:

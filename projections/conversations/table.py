@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from projections.rows import Table
+from projections.rows import Table, without
 
 CONVERSATIONS = Table(
     name="conversations",
@@ -16,6 +16,7 @@ CONVERSATIONS = Table(
         "first_excerpt": "text",
         # The last record wins.
         "title": "text",
+        "made_title": "text",
         "model": "text",
         "preview": "text",
         "last_at_us": "bigint",
@@ -24,3 +25,6 @@ CONVERSATIONS = Table(
         "deleted": "boolean",
     },
 )
+
+CONVERSATIONS_1 = without(CONVERSATIONS, "made_title")
+"""As definition 1 has it: it knows no titles but those that users give."""

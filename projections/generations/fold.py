@@ -8,27 +8,26 @@ from projections.generations.price_cell import price_to_cell
 from projections.generations.table import GENERATIONS
 from projections.order import first_wins
 from projections.rows import Put, RowChange
-from schemas.conversation import ConversationEvent, PromptSubmitted, RegenerateRequested
+from schemas.conversation import ConversationEvent
 from schemas.envelope import Position
+from schemas.families import Family
+from schemas.turns import Command, hash_of, kind_of, prompt_of
+
+_COMMANDS: Family[Command] = Family(Command)
 
 
 def fold(record: ConversationEvent, position: Position) -> tuple[RowChange, ...]:
     """What a record changes: the first command of a generation makes its row, a repeated one nothing."""
-    match record:
-        case PromptSubmitted(message_id=prompt_message_id, kind=kind):
-            pass
-        case RegenerateRequested(prompt_message_id=prompt_message_id):
-            kind = "chat"
-        case _:
-            return ()
+    if not _COMMANDS.holds(record):
+        return ()
     cells: dict[str, Any] = {
         "user_id": record.user_id,
         "conversation_id": record.conversation_id,
         "message_id": record.message_id,
-        "prompt_message_id": prompt_message_id,
-        "kind": kind,
+        "prompt_message_id": prompt_of(record),
+        "kind": kind_of(record),
         "model": record.model,
-        "request_hash": record.request_hash,
+        "request_hash": hash_of(record),
         "asked_at_us": record.envelope.occurred_at_us,
         "deadline_at_us": record.deadline_at_us,
         "cause_epoch": position.epoch,

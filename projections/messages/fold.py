@@ -20,8 +20,9 @@ from schemas.conversation import (
     ConversationEvent,
     PromptSubmitted,
     RegenerateRequested,
+    TitleRequested,
 )
-from schemas.envelope import Position
+from schemas.envelope import Content, Position
 from schemas.generation import Failure
 from schemas.outcome import (
     GenerationCancelled,
@@ -30,6 +31,7 @@ from schemas.outcome import (
     GenerationRefused,
     Outcome,
 )
+from schemas.parts import visible_text
 
 _NO_FAILURE = Failure("", "", False)
 MAX_ATTACHMENTS_BYTES = 1024 * 1024
@@ -51,6 +53,8 @@ def fold(record: ConversationEvent | Outcome, position: Position) -> tuple[RowCh
             return _prompt(record, position)
         case RegenerateRequested():
             return _regeneration(record, position)
+        case TitleRequested():
+            return _title(record, position)
         case ConversationDeleted(conversation_id=conversation_id):
             return (Erase(MESSAGES, (conversation_id,), ERASED),)
         case GenerationCompleted() | GenerationFailed() | GenerationCancelled() | GenerationRefused():
@@ -97,14 +101,24 @@ def _regeneration(wish: RegenerateRequested, position: Position) -> tuple[RowCha
     )
 
 
+def _title(wish: TitleRequested, position: Position) -> tuple[RowChange, ...]:
+    """No message: what is running in a conversation is known by its places."""
+    placed = {"cause": order_key(position), "role": "title"}
+    return (Put(MESSAGE_PLACES, (wish.conversation_id, wish.generation_id), placed, first_wins(position)),)
+
+
 def _outcome(outcome: Outcome, position: Position) -> tuple[RowChange, ...]:
     turn, first = outcome.turn, first_wins(position)
+    ended = Put(MESSAGE_PLACES, (turn.conversation_id, turn.generation_id), {"ended": True}, first)
+    if turn.kind == "title":
+        return (ended,)
     failure = outcome.failure if isinstance(outcome, GenerationFailed | GenerationRefused) else _NO_FAILURE
-    # Text and marks stand beside the record: readers of messages want only the one, and the other is many.
-    rest = replace(outcome, text="", chunks=())
+    # Text and marks stand beside the record: readers of messages want only the one, and the other is many. An answer of
+    # several parts keeps its raw text in the record: readers of messages want what is shown of it.
+    rest = replace(outcome, text=outcome.text if outcome.parts else "", chunks=())
     cells = {
         "status": STATUS[type(outcome)],
-        "answer": to_cell(outcome.text),
+        "answer": to_cell(_shown(outcome)),
         "finish_reason": outcome.finish_reason if isinstance(outcome, GenerationCompleted) else "",
         "failure_code": failure.code,
         "failure_message": failure.message,
@@ -123,7 +137,12 @@ def _outcome(outcome: Outcome, position: Position) -> tuple[RowChange, ...]:
     row = Put(MESSAGES, (turn.conversation_id, order_key(turn.cause)), cells, first)
     if turn.kind == "stateless":
         return (row,)
-    return row, Put(MESSAGE_PLACES, (turn.conversation_id, turn.generation_id), {"ended": True}, first)
+    return row, ended
+
+
+def _shown(outcome: Outcome) -> Content:
+    text = outcome.text
+    return visible_text(text, outcome.parts) if isinstance(text, str) else text
 
 
 def _attachments(attachments: tuple[Attachment, ...]) -> str:

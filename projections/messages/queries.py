@@ -34,6 +34,8 @@ _STANDING = (
 _OUTCOME = "SELECT answer, marks, outcome FROM {messages} WHERE conversation_id = ? AND cause = ?"
 _STATUS = "SELECT status FROM {messages} WHERE conversation_id = ? AND cause = ?"
 _NEWEST = 2**62
+_MADE = ("assistant", "title")
+"""The roles of what models make."""
 _PAGE_TURNS = 100
 _PLACES_AT_ONCE = 1000
 MAX_MESSAGES = 1000
@@ -131,7 +133,7 @@ async def open_generations(tables: Tables, conversation_id: str) -> list[str]:
     last = ""
     while True:
         rows: list[Row] = await tables.select(_NAME, _STANDING, (conversation_id, last, _PLACES_AT_ONCE))
-        standing += [key for key, cause, role, ended in rows if cause is not None and role == "assistant" and not ended]
+        standing += [key for key, cause, role, ended in rows if cause is not None and role in _MADE and not ended]
         if len(rows) < _PLACES_AT_ONCE:
             return standing
         last = rows[-1][0]

@@ -128,7 +128,9 @@ def _ended(reply: MessageRow, row: Mapping[str, Any]) -> MessageRow:
 
 def outcome_from_cells(answer: str, marks: bytes, outcome: bytes) -> Outcome:
     """The record that a row's outcome cells were made of."""
-    return replace(GENERATION_OUTCOMES.decode(outcome), text=from_cell(answer), chunks=marks_from_cell(marks))
+    found: Outcome = GENERATION_OUTCOMES.decode(outcome)
+    text = found.text if found.parts else from_cell(answer)
+    return replace(found, text=text, chunks=marks_from_cell(marks))
 
 
 def counting(turns: Iterable[TurnRow], places: Mapping[str, int]) -> list[TurnRow]:

@@ -30,6 +30,7 @@ from topics.catalogue import Catalogue
 from topics.log import RawRecord
 
 _Place = tuple[str, tuple[Any, ...]]
+_CONVERSATION = ", ".join((conversations.COLUMNS, *conversations.NEW_COLUMNS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ class Past:
 
     def conversation(self, conversation_id: str) -> PastConversation:
         """The conversation with its messages, oldest first."""
-        values = self._values(CONVERSATIONS, conversations.COLUMNS).get((conversation_id,))
+        values = self._values(CONVERSATIONS, _CONVERSATION).get((conversation_id,))
         if values is None:
             return PastConversation(None, False, ())
         rows = self._values(MESSAGES, ", ".join(("conversation_id", TURN_COLUMNS, *NEW_TURN_COLUMNS)))
@@ -99,11 +100,11 @@ class Past:
             for (owner, message_id), cells in self.rows(FEEDBACK).items()
             if owner == conversation_id
         )
-        return PastConversation(row, bool(values[-1]), shown, rated)
+        return PastConversation(row, conversations.is_deleted(values), shown, rated)
 
     def conversations(self) -> list[tuple[str, ConversationRow | None]]:
         """All conversations there are records of; None: deleted, or not begun."""
-        values = self._values(CONVERSATIONS, conversations.COLUMNS)
+        values = self._values(CONVERSATIONS, _CONVERSATION)
         return [(key, conversations.row_of(row)) for (key,), row in values.items()]
 
     def generation(self, generation_id: str) -> GenerationRow | None:

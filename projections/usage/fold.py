@@ -8,7 +8,8 @@ from projections.order import first_wins, last_wins
 from projections.rows import Put, RowChange, Unprojectable
 from projections.usage.table import USAGE
 from schemas.envelope import Position
-from schemas.usage import EmbeddingsComputed, UsageEntry, UsageRerated
+from schemas.turns import TITLES
+from schemas.usage import EmbeddingsComputed, UsageEntry, UsageRecorded, UsageRerated
 
 EMBEDDINGS_COMPUTED = EmbeddingsComputed.__name__
 """The `outcome_type` of a request for embeddings."""
@@ -25,10 +26,12 @@ def month_of(at_us: int) -> int:
 
 
 def fold(record: UsageEntry, position: Position) -> tuple[RowChange, ...]:
-    """What a record changes. Raises Unprojectable."""
+    """What a record changes: what is billed to nobody is in no user's ledger. Raises Unprojectable."""
     if isinstance(record, EmbeddingsComputed):
         return (_of_embeddings(record, position),)
     key = (record.user_id, month_of(record.ended_at_us), record.ended_at_us, record.generation_id)
+    if isinstance(record, UsageRecorded) and record.price_version == TITLES:
+        return ()
     if isinstance(record, UsageRerated):
         rerated = {
             "rerated_price_version": record.price_version,

@@ -8,7 +8,7 @@ from typing import Any
 
 from fastavro import parse_schema, schemaless_reader
 
-from schemas.chunk_codec import CHUNK_VERSION, decode_chunk
+from schemas.chunk_codec import PARTS_VERSION, PLAIN_VERSION, decode_chunk
 from schemas.codec.errors import MisplacedRecord, NewerRecord, UndecodableRecord
 from schemas.codec.framing import FRAME_BYTES, frame_of, schema_id_of
 from schemas.codec.levels import is_newer, known, on_change
@@ -19,11 +19,17 @@ from schemas.upcast import missing_steps, upcast
 from schemas.wire import record_from_wire, without_logical_types
 
 _TYPES_BY_NAME = {record_type.__name__: record_type for record_type in RECORD_TYPES}
-_CHUNK_ID = next(
-    schema.id
-    for schema in registered_schemas().values()
-    if (schema.record_name, schema.version) == (TokenChunk.__name__, CHUNK_VERSION)
-)
+
+
+def _chunk_id(version: int) -> int:
+    return next(
+        schema.id
+        for schema in registered_schemas().values()
+        if (schema.record_name, schema.version) == (TokenChunk.__name__, version)
+    )
+
+
+_CHUNK_ID, _PARTS_ID = _chunk_id(PLAIN_VERSION), _chunk_id(PARTS_VERSION)
 _CHUNK_FRAME = frame_of(_CHUNK_ID)
 # Filled at first use, as the encoders are.
 _DECODERS: dict[int, Callable[[BytesIO], Any]] = {}
@@ -45,6 +51,12 @@ def decode(value: bytes | None) -> object:
         except UnicodeDecodeError as error:
             raise _misfit(_CHUNK_ID, error) from error
     schema_id = schema_id_of(value)
+    if schema_id == _PARTS_ID and known(schema_id) is not None:
+        try:
+            if (chunk := decode_chunk(value, parts=True)) is not None:
+                return chunk
+        except UnicodeDecodeError as error:
+            raise _misfit(_PARTS_ID, error) from error
     decoder = _DECODERS.get(schema_id) or _made_decoder(schema_id)
     if decoder is None:
         if is_newer(schema_id):

@@ -8,7 +8,7 @@ from typing import Any
 
 from fastavro import parse_schema, schemaless_writer
 
-from schemas.chunk_codec import CHUNK_VERSION, encode_chunk
+from schemas.chunk_codec import PARTS_VERSION, PLAIN_VERSION, encode_plain, encode_with_part
 from schemas.codec.errors import UnencodableRecord
 from schemas.codec.framing import frame_of
 from schemas.codec.levels import on_change, write_level, written_versions
@@ -24,6 +24,7 @@ Encoder = Callable[[Any], bytes]
 # may make the same one; either will do.
 _ENCODERS: dict[type, Encoder] = {}
 _WHOLE_ENCODERS: dict[type, Encoder] = {}
+_CHUNK_ENCODERS = {PLAIN_VERSION: encode_plain, PARTS_VERSION: encode_with_part}
 on_change(_ENCODERS.clear)
 on_change(_WHOLE_ENCODERS.clear)
 
@@ -73,6 +74,10 @@ def _encoder_of(record_type: type, level: int) -> Encoder:
     *older, newest = [(version, encoder_in(record_type, version)) for version in versions]
     if not older:
         return newest[1]
+    if record_type is TokenChunk:
+        # One of these is written per token: what `held_by` finds is said in one look.
+        (_, plain), (_, parts) = *older, newest
+        return lambda chunk: plain(chunk) if chunk.part is None and not chunk.logprobs else parts(chunk)
     today = current_schema(record_type).definition
     tried = [(held_by(version.definition, today), encoder) for version, encoder in older]
     last = newest[1]
@@ -103,6 +108,7 @@ def encoder_in(record_type: type, registered: RegisteredSchema) -> Encoder:
         return marked_encoder(record_type, registered, encode_record)
     if record_type is not TokenChunk:
         return encode_record
-    if registered.version != CHUNK_VERSION:
-        raise RuntimeError(f"chunk_codec writes TokenChunk version {CHUNK_VERSION}, not {registered.version}")
+    if registered.version not in _CHUNK_ENCODERS:
+        raise RuntimeError(f"chunk_codec does not write TokenChunk version {registered.version}")
+    encode_chunk = _CHUNK_ENCODERS[registered.version]
     return lambda chunk: encode_chunk(frame, chunk) or encode_record(chunk)

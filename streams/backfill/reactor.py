@@ -46,10 +46,12 @@ class Repricing:
 def reprice(outcome: Outcome, position: Position, repricing: Repricing) -> Produced:
     """What `outcome`, which stands at `position` in generation-outcomes, costs at the new price.
 
-    A model without a new price, and one priced in another currency, is left as it is. Raises Unprocessable if a price
-    has the version that the outcome was billed at, but other figures: the two could never be told apart.
+    A model without a new price, one priced in another currency, and a title are left as they are. Raises Unprocessable
+    if a price has the version that the outcome was billed at, but other figures: the two could never be told apart.
     """
     turn = outcome.turn
+    if turn.kind == "title":
+        return Left("titles cost their users nothing", as_due=True)
     price = repricing.prices.get(turn.model)
     if price is None:
         return Left(f"model {turn.model!r} has no new price")

@@ -28,9 +28,17 @@ from schemas.conversation import (
     ConversationStarted,
     PromptSubmitted,
     RegenerateRequested,
+    TitleRequested,
 )
 from schemas.families import Family
 from schemas.generation import GenerationRequested, Turn
+from schemas.outcome import (
+    GenerationCancelled,
+    GenerationCompleted,
+    GenerationFailed,
+    GenerationRefused,
+    Outcome,
+)
 from schemas.turns import Command, turn_of
 from streams.conversation.counting import RememberedCounts
 from streams.conversation.memory import Begun, Memory
@@ -46,8 +54,10 @@ from streams.conversation.reactor import (
     react_to_deletion,
     too_large,
 )
+from streams.conversation.titles import TitleModel
+from streams.conversation.titling import Titling
 from streams.faust.app import Handler, Source, StreamApp, make_app, run_agent
-from topics.catalogue import CONVERSATION_EVENTS
+from topics.catalogue import CONVERSATION_EVENTS, GENERATION_OUTCOMES, Catalogue
 from topics.errors import LogUnavailable, RecordRefused
 from topics.headers import headers_of
 from topics.producer import LogProducer, log_error
@@ -71,8 +81,9 @@ INLINE_MESSAGES = 250
 What the API has counted, the command tells. The rest, history above all, is counted here, bounded by the model's
 context (`infra/models/tokenizers.py`), with other threads running, and remembered by message.
 """
-Said = ConversationStarted | PromptSubmitted | RegenerateRequested | ConversationDeleted
-RECORDS: Family[Said] = Family(Said)
+Said = ConversationStarted | Command | ConversationDeleted
+Read = Said | Outcome
+RECORDS: Family[Read] = Family(Read)
 _log = get_logger(__name__)
 
 
@@ -87,10 +98,13 @@ class ConversationAgent:
         history: HistoryPort,
         commands: TopicSpec,
         *,
+        topics: Catalogue | None = None,
+        titles: TitleModel | None = None,
         store_errors: tuple[type[Exception], ...] = (),
         history_wait_s: float = HISTORY_WAIT_S,
     ) -> None:
-        """`store_errors`: what `history` raises while its store is away."""
+        """`titles`: which model makes titles, None: none does; `topics`, of the log, are needed for it.
+        `store_errors`: what `history` raises while its store is away."""
         self._producer = producer
         self._models = models
         self._policy = policy
@@ -102,8 +116,11 @@ class ConversationAgent:
         )
         self._memory = Memory()
         self._counters: dict[str, RememberedCounts] = {}
+        self._titling: Titling | None = None
+        if titles is not None and topics is not None:
+            self._titling = Titling(producer, history, self._memory, topics, titles, store_errors=store_errors)
 
-    async def handle(self, record: Said, source: Source) -> None:
+    async def handle(self, record: Read, source: Source) -> None:
         """One event; returns when all it brings about is acknowledged.
 
         Raises LogUnavailable, and for a deletion what history raises.
@@ -113,8 +130,12 @@ class ConversationAgent:
                 self._memory.started(record.conversation_id, record.system_prompt)
             case ConversationDeleted():
                 await self._conversation_deleted(record)
-            case PromptSubmitted() | RegenerateRequested() if not self._memory.has_begun(record.generation_id):
-                await self._begin(record, source)
+            case PromptSubmitted() | RegenerateRequested() | TitleRequested():
+                if not self._memory.has_begun(record.generation_id):
+                    await self._begin(record, source)
+            case GenerationCompleted() | GenerationFailed() | GenerationCancelled() | GenerationRefused():
+                if self._titling is not None:
+                    await self._titling.handle(record)
 
     async def _begin(self, command: Command, source: Source) -> None:
         model = self._model(command.model)
@@ -158,7 +179,7 @@ class ConversationAgent:
         known = self._memory.beginning(command.conversation_id)
         if known is not None and known.deleted:
             return known
-        leaf = command.parent_message_id if isinstance(command, PromptSubmitted) else command.prompt_message_id
+        leaf = _leaf(command)
         if leaf is None and known is not None:
             return known
         patience = self._history_retrying.begin()
@@ -225,6 +246,17 @@ class ConversationAgent:
         return counter
 
 
+def _leaf(command: Command) -> str | None:
+    """The message up to which history belongs to the context; None: none of it does."""
+    match command:
+        case PromptSubmitted():
+            return command.parent_message_id
+        case RegenerateRequested():
+            return command.prompt_message_id
+        case TitleRequested():
+            return None
+
+
 def _know_prompt(counter: RememberedCounts, command: Command) -> None:
     """The API's count of a prompt in a conversation, so that its text is not counted again."""
     if not isinstance(command, PromptSubmitted) or command.kind != "chat" or not isinstance(command.content, str):
@@ -245,17 +277,29 @@ def make_conversation_app(
     policy: Policy,
     open_history: OpenHistory,
     store_errors: tuple[type[Exception], ...] = (),
+    titles: TitleModel | None = None,
 ) -> StreamApp:
-    """The Faust application of the conversation process. `store_errors`: what the history raises while it is away."""
+    """The Faust application of the conversation process. `store_errors`: what the history raises while it is away.
+    `titles`: the model that makes titles; None: none does, and outcomes are not read."""
     app = make_app("conversation", settings, pools=models.pools)
     for model in models:
         TokenCounter.of(model)  # a tokenizer that cannot be used stops the start, not the first prompt
 
     @asynccontextmanager
-    async def opened(producer: LogProducer) -> AsyncIterator[Handler[Said]]:
+    async def opened(producer: LogProducer) -> AsyncIterator[Handler[Read]]:
         async with open_history() as history:
-            commands = app.topics_catalogue[CONVERSATION_EVENTS]
-            yield ConversationAgent(producer, models, policy, history, commands, store_errors=store_errors).handle
+            topics = app.topics_catalogue
+            yield ConversationAgent(
+                producer,
+                models,
+                policy,
+                history,
+                topics[CONVERSATION_EVENTS],
+                topics=topics,
+                titles=titles,
+                store_errors=store_errors,
+            ).handle
 
-    run_agent(app, (CONVERSATION_EVENTS,), RECORDS, opened, most_in_flight=MAX_IN_FLIGHT, retry_on=store_errors)
+    read = (CONVERSATION_EVENTS,) if titles is None else (CONVERSATION_EVENTS, GENERATION_OUTCOMES)
+    run_agent(app, read, RECORDS, opened, most_in_flight=MAX_IN_FLIGHT, retry_on=store_errors)
     return app

@@ -20,7 +20,7 @@ class Assembled:
 def assemble(
     system: Sequence[ChatMessage],
     history: Sequence[ChatMessage],
-    prompt: ChatMessage,
+    prompt: Sequence[ChatMessage],
     counter: Counter,
     *,
     limit: int,
@@ -30,9 +30,9 @@ def assemble(
 
     `limit`: tokens of the model's context; None if system messages and prompt alone leave nothing of it for an answer.
     `reserve`: what history must leave for the answer. History is never cut in the middle: the first message that does
-    not fit ends it, and it does not begin with an answer whose prompt is left out.
+    not fit ends it, and it does not begin with an answer whose prompt is left out, or a result whose call is.
     """
-    tokens = counter.count_messages([*system, prompt])
+    tokens = counter.count_messages([*system, *prompt])
     if tokens >= limit:
         return None
     costs: list[int] = []
@@ -41,7 +41,7 @@ def assemble(
         tokens += cost
         costs.append(cost)
         first -= 1
-    while 0 < first < len(history) and history[first].role == "assistant":
+    while 0 < first < len(history) and history[first].role in ("assistant", "tool"):
         tokens -= costs.pop()
         first += 1
-    return Assembled((*system, *history[first:], prompt), tokens)
+    return Assembled((*system, *history[first:], *prompt), tokens)

@@ -41,4 +41,11 @@ class RememberedCounts:
 
     @staticmethod
     def _key(message: ChatMessage) -> _Key:
-        return message.role, message.name, blake2b(plain(message.content).encode(), digest_size=16).digest()
+        return message.role, message.name, blake2b(_said(message), digest_size=16).digest()
+
+
+def _said(message: ChatMessage) -> bytes:
+    """What tells this message from others of its role and name: text, or parts."""
+    if not message.parts:
+        return plain(message.content).encode()
+    return repr(message.parts).encode("utf-8", "surrogatepass")

@@ -32,6 +32,20 @@ class NoHistory:
     deleted: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FirstTurn:
+    """What the title of a conversation depends on, when an answer to `prompt` has completed.
+
+    `named`: its user gave it a title. `title_asked`: one was asked for already. `answered`: the prompt follows answers.
+    """
+
+    prompt: Content | None = None
+    deleted: bool = False
+    named: bool = False
+    title_asked: bool = False
+    answered: bool = False
+
+
 class HistoryPort(Protocol):
     """Conversations as the projections have them. Every method may raise what the store raises when it is away."""
 
@@ -44,6 +58,12 @@ class HistoryPort(Protocol):
 
     async def beginning(self, conversation_id: str) -> Context | None:
         """The conversation without its messages. None while it is not there yet."""
+        ...
+
+    async def first_turn(
+        self, conversation_id: str, prompt_message_id: str, title_generation_id: str
+    ) -> FirstTurn | None:
+        """How the conversation stands at this prompt. None while the conversation or the prompt is not there yet."""
         ...
 
     async def open_turns(self, conversation_id: str) -> tuple[Turn, ...]:

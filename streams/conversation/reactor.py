@@ -6,6 +6,7 @@ which is what its author asked for who did not write `block`). Any other decisio
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Generic, get_args
 
@@ -16,19 +17,24 @@ from schemas.control import CancelRequested
 from schemas.conversation import (
     ChatMessage,
     ConversationDeleted,
+    PromptKind,
     PromptSubmitted,
+    Request,
     Role,
     Sampling,
     ServiceClass,
-    TurnKind,
+    TitleRequested,
 )
 from schemas.envelope import Envelope, plain
 from schemas.generation import EndReason, Failure, GenerationEnded, GenerationRecord, GenerationRequested, Turn
 from schemas.limits import MAX_TOKENS
+from schemas.messages import all_texts
+from schemas.messages import characters as characters_of
 from schemas.moderation import ModerationEvent, ModerationVerdict
 from schemas.turns import Command
 from streams.conversation.context import Assembled, assemble
 from streams.conversation.ports import Context, Counter, Model
+from streams.conversation.titles import TITLE_SAMPLING, title_messages
 from topics.catalogue import CONTROL, MODERATION_VERDICTS, TOKEN_CHUNKS, jobs_topic
 from topics.topic import R, Topic
 from topics.vocabulary import check_word
@@ -37,7 +43,7 @@ MIN_ANSWER_TOKENS = 16
 ANSWERED = frozenset({"allow", "review"})
 """The decisions after which a prompt goes to its model."""
 _ACTOR = "system:conversation"
-_KINDS = frozenset(get_args(TurnKind))
+_KINDS = frozenset(get_args(PromptKind))
 _CLASSES = frozenset(get_args(ServiceClass))
 _ROLES = frozenset(get_args(Role))
 
@@ -114,9 +120,9 @@ def _job_or_end(
     if model is None or counter is None:
         return _end(command, turn, "failed", MODEL_NOT_FOUND)
     messages = _conversation(command, context)
-    if not messages or (turn.kind == "chat" and messages[-1].role == "assistant"):
+    if not messages or (turn.kind == "chat" and messages[-1].role == "assistant" and not _prompt(command)):
         return _end(command, turn, "failed", PROMPT_NOT_FOUND)
-    sampling = model.sampling(command.sampling)
+    sampling = model.sampling(_asked_sampling(command))
     assembled = _assembled(command, messages, context, model, sampling, counter)
     if assembled is None:
         return too_large(command, turn)
@@ -143,7 +149,10 @@ def too_large(command: Command, turn: Turn) -> End:
 
 
 def judge(command: Command, context: Context | None, policy: Policy) -> ModerationVerdict:
-    """The verdict on what the user wrote: the prompt, or all that a stateless request brings."""
+    """The verdict on what the user wrote: the prompt, or all that a stateless request brings.
+
+    Of the request for a title it is on the beginning of the prompt.
+    """
     ruling = policy.judge(_texts(command, context))
     verdict = ModerationVerdict(
         envelope=_envelope(command.envelope, command.generation_id, "ModerationVerdict/prompt"),
@@ -170,16 +179,34 @@ def characters(command: Command, context: Context | None) -> int:
     own = len(plain(command.content or "")) if isinstance(command, PromptSubmitted) else 0
     inline = command.messages if isinstance(command, PromptSubmitted) else ()
     history = () if context is None else context.messages
-    return own + sum(len(plain(message.content)) for message in (*inline, *history))
+    return own + sum(characters_of(message) for message in (*inline, *history))
+
+
+def _request(command: Command) -> Request | None:
+    """What a user's command asks for beside its prompt and its sampling."""
+    return None if isinstance(command, TitleRequested) else command.request
+
+
+def _asked_sampling(command: Command) -> Sampling:
+    return TITLE_SAMPLING if isinstance(command, TitleRequested) else command.sampling
 
 
 def _texts(command: Command, context: Context | None) -> tuple[str, ...]:
+    if isinstance(command, TitleRequested):
+        return (plain(command.prompt),)
     if isinstance(command, PromptSubmitted):
         own = () if command.content is None else (plain(command.content),)
-        inline = tuple(plain(message.content) for message in command.messages if message.role != "assistant")
-        return own + inline
+        inline = [message for message in command.messages if message.role != "assistant"]
+        return (*own, *_instructions(command), *(text for message in inline for text in all_texts(message)))
     prompt = context.messages[-1:] if context is not None else ()
-    return tuple(plain(message.content) for message in prompt)
+    return (*_instructions(command), *(text for message in prompt for text in all_texts(message)))
+
+
+def _instructions(command: Command) -> tuple[str, ...]:
+    """What a request puts before the messages of this answer alone."""
+    request = _request(command)
+    said = None if request is None else request.instructions
+    return () if said is None else (plain(said),)
 
 
 def _assembled(
@@ -191,9 +218,14 @@ def _assembled(
     counter: Counter,
 ) -> Assembled | None:
     """What the model is given of the conversation `messages`; None if it leaves no room for an answer."""
+    if isinstance(command, TitleRequested):
+        # Neither the conversation's system prompt nor the model's: a title needs none.
+        tokens = counter.count_messages(messages)
+        return Assembled(tuple(messages), tokens) if tokens + MIN_ANSWER_TOKENS <= model.context_tokens else None
     system = [message for message in messages if message.role in ("system", "developer")]
     own = context.system_prompt or model.system_prompt
     default = [ChatMessage("system", own)] if own and not system else []
+    default = [ChatMessage("system", said) for said in _instructions(command)] or default
     if isinstance(command, PromptSubmitted) and command.kind == "stateless":
         # Nothing is trimmed or moved: the API has refused what does not fit.
         whole = (*default, *messages)
@@ -206,10 +238,11 @@ def _assembled(
     rest = [message for message in messages if message.role not in ("system", "developer")]
     wanted = sampling.max_tokens or 0
     reserve = min(wanted, model.context_tokens // 4) if command.sampling.max_tokens is None else wanted
+    asked = max(len(_prompt(command)), 1)
     return assemble(
         [*default, *system],
-        rest[:-1],
-        rest[-1],
+        rest[:-asked],
+        rest[-asked:],
         counter,
         limit=model.context_tokens,
         reserve=max(reserve, MIN_ANSWER_TOKENS),
@@ -225,7 +258,7 @@ def _job(
     sampling: Sampling,
     maybe_repeat: bool,
 ) -> GenerationRequested:
-    left = model.context_tokens - assembled.prompt_tokens
+    left, request = model.context_tokens - assembled.prompt_tokens, _request(command)
     return GenerationRequested(
         envelope=_envelope(command.envelope, command.generation_id, "GenerationRequested"),
         turn=turn,
@@ -239,16 +272,31 @@ def _job(
         inter_token_timeout_ms=int(model.deadlines.inter_token_s * 1000),
         deadline_at_us=command.deadline_at_us,
         verdict_id=verdict.envelope.event_id,
+        tooling=None if request is None else request.tooling,
     )
 
 
 def _conversation(command: Command, context: Context) -> list[ChatMessage]:
     """History and prompt, in order."""
+    if isinstance(command, TitleRequested):
+        return list(title_messages(command))
     if not isinstance(command, PromptSubmitted):
         return list(context.messages)
     if command.kind == "stateless":
         return list(command.messages)
-    return [*context.messages, ChatMessage("user", command.content or "")]
+    return [*context.messages, *_prompt(command)]
+
+
+def _prompt(command: Command) -> Sequence[ChatMessage]:
+    """The messages that a command adds to its conversation; none for another answer to a prompt that is there.
+
+    System messages among them are put before the history, with those of the conversation.
+    """
+    if not isinstance(command, PromptSubmitted):
+        return ()
+    if command.content is not None or not command.messages:
+        return (ChatMessage("user", command.content or ""),)
+    return command.messages
 
 
 def _end(command: Command, turn: Turn, reason: EndReason, failure: Failure) -> End:

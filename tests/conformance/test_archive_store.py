@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
-from moto.server import ThreadedMotoServer
 
 from tests.archived import CLUSTER, SMALL, TOPIC, fill, flat, in_batches, records_of, replace
 from topics.archive.objects import Objects, open_objects
@@ -16,31 +12,13 @@ from topics.archive.reading import SegmentArchive
 from topics.archive.writing import archive_records
 from topics.errors import ArchiveUnavailable, DamagedArchive, OutOfRange
 
-BUCKET = "archive-of-the-tests"
-
-
-@pytest.fixture(scope="module")
-def s3() -> Iterator[str]:
-    """The endpoint of an S3 with one bucket."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    endpoint = f"http://{host}:{port}"
-    httpx.put(f"{endpoint}/{BUCKET}").raise_for_status()
-    yield endpoint
-    server.stop()
-
 
 @pytest.fixture(params=["folder", "s3"])
-def url(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "folder":
         return f"file://{tmp_path}/the%20archive"
-    for name in [name for name in os.environ if name.startswith("AWS_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("AWS_ENDPOINT_URL", request.getfixturevalue("s3"))
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    return f"s3://{BUCKET}/{tmp_path.name}"
+    bucket: str = request.getfixturevalue("s3_bucket")
+    return f"s3://{bucket}/{tmp_path.name}"
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from schemas.generation import Turn
-from streams.conversation.ports import NoHistory
+from streams.conversation.ports import FirstTurn, NoHistory
 
 
 class HistoryAway(Exception):
@@ -22,6 +22,7 @@ class MemoryHistory:
     conversations: dict[str, NoHistory] = field(default_factory=dict)
     chains: dict[tuple[str, str], NoHistory] = field(default_factory=dict)
     turns: dict[str, tuple[Turn, ...]] = field(default_factory=dict)
+    first_turns: dict[tuple[str, str], FirstTurn] = field(default_factory=dict)
     away: int = 0
     behind: int = 0
     reads: list[tuple[str, ...]] = field(default_factory=list)
@@ -40,6 +41,14 @@ class MemoryHistory:
         if not self._answers("beginning", conversation_id):
             return None
         return self.conversations.get(conversation_id)
+
+    async def first_turn(
+        self, conversation_id: str, prompt_message_id: str, title_generation_id: str
+    ) -> FirstTurn | None:
+        """How the conversation stands at a prompt. Raises HistoryAway."""
+        if not self._answers("first_turn", conversation_id, prompt_message_id, title_generation_id):
+            return None
+        return self.first_turns.get((conversation_id, prompt_message_id))
 
     async def open_turns(self, conversation_id: str) -> tuple[Turn, ...]:
         """Raises HistoryAway."""

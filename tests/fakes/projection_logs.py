@@ -18,7 +18,7 @@ from schemas.generation import Turn
 from schemas.outcome import (
     Outcome,
 )
-from schemas.turns import Command
+from schemas.turns import UserCommand
 from schemas.usage import UsageEntry
 from tests.fakes.grown_topics import grown
 from tests.fakes.projection_records import (
@@ -27,12 +27,14 @@ from tests.fakes.projection_records import (
     NEW_PRICE,
     PRICE,
     computed,
+    entitled,
     envelope,
     outcome,
     prompt,
     regenerate,
     rerated,
     started,
+    title,
     turn_of,
     used,
 )
@@ -96,7 +98,7 @@ _USERS = ("ada", "bob")
 def logs(draw: st.DrawFn, *, grows: bool = False) -> list[Placed]:
     """A log of a few conversations of two users. With `grows` its topics became GROWN at some time."""
     log = LogBuilder()
-    commands: list[tuple[Command, Position]] = []
+    commands: list[tuple[UserCommand, Position]] = []
     ended: list[tuple[Outcome, Position]] = []
     at_us = AT
     for step in range(draw(st.integers(1, 14))):
@@ -104,7 +106,7 @@ def logs(draw: st.DrawFn, *, grows: bool = False) -> list[Placed]:
         if grows and log.topics is TOPICS and draw(st.integers(0, 3)) == 0:
             log.topics = GROWN
         user, conversation = draw(st.sampled_from(_USERS)), draw(st.sampled_from(_CONVERSATIONS))
-        match draw(st.integers(0, 11)):
+        match draw(st.integers(0, 13)):
             case 0 | 1 | 2:
                 said = prompt(conversation, f"key-{step}", user, at_us, content=draw(st.text(max_size=30)))
                 if draw(st.integers(0, 4)) == 0:
@@ -133,9 +135,18 @@ def logs(draw: st.DrawFn, *, grows: bool = False) -> list[Placed]:
             case 11:
                 key, asked_for = draw(st.sampled_from(("e", "f"))), draw(st.sampled_from(("", "one", "two")))
                 log.recorded(computed(user, key, at_us, asked_for, draw(st.integers(1, 9))))
+            case 12:
+                asks = title(conversation, user, at_us)
+                cause = log.said(asks)
+                if draw(st.booleans()):
+                    end = outcome(turn_of(asks, cause), draw(st.sampled_from(("completed", "failed"))), "Made", at_us)
+                    place = log.ended(end)
+                    log.recorded(used(end, place))
+            case 13:
+                log.said(entitled(conversation, draw(st.sampled_from(("Made", "Other"))), user, at_us))
             case 8:
-                title = draw(st.sampled_from(("one", "two")))
-                log.said(ConversationRenamed(envelope("name", at_us), conversation, user, title))
+                name = draw(st.sampled_from(("one", "two")))
+                log.said(ConversationRenamed(envelope("name", at_us), conversation, user, name))
             case 9:
                 if draw(st.booleans()):
                     log.said(started(conversation, user, at_us, draw(st.none() | st.just("Named")), "Be brief."))

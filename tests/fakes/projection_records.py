@@ -7,9 +7,11 @@ from typing import Any
 
 from schemas import ids, turns
 from schemas.conversation import (
+    ConversationRenamed,
     ConversationStarted,
     PromptSubmitted,
     RegenerateRequested,
+    TitleRequested,
 )
 from schemas.envelope import Content, Envelope, Position
 from schemas.generation import Failure, Turn
@@ -89,6 +91,25 @@ def regenerate(
         request_hash="hash-2",
         idempotency_key=key,
         deadline_at_us=at_us + 600_000_000,
+    )
+
+
+def title(conversation: str, user: str = "ada", at_us: int = AT) -> TitleRequested:
+    message_id = ids.title_message_id(conversation)
+    return records.title(
+        conversation_id=conversation,
+        user_id=user,
+        message_id=message_id,
+        generation_id=ids.generation_id(message_id),
+        envelope=envelope(message_id, at_us),
+        deadline_at_us=at_us + 600_000_000,
+    )
+
+
+def entitled(conversation: str, title: Content, user: str = "ada", at_us: int = AT) -> ConversationRenamed:
+    """The title that was made for a conversation."""
+    return ConversationRenamed(
+        replace(envelope(f"{conversation} made", at_us), actor=turns.TITLES), conversation, user, title
     )
 
 

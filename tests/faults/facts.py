@@ -9,14 +9,26 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from schemas.conversation import ConversationDeleted, PromptSubmitted, RegenerateRequested
+from schemas.conversation import ConversationDeleted, PromptSubmitted, RegenerateRequested, TitleRequested
 from schemas.envelope import plain
 from schemas.generation import AttemptEnded, AttemptStarted, GenerationEnded, GenerationRequested, TokenChunk
 from schemas.outcome import GenerationCancelled, GenerationCompleted, GenerationFailed, GenerationRefused, Outcome
 from schemas.turns import Command
 from schemas.usage import UsageRecorded
 from tests.faults.accepted import Accepted, accepted
-from tests.faults.evidence import Acked, Cut, Evidence, Frame, Intent, LogRecord, Refused, StoredMessage, Unknown
+from tests.faults.evidence import (
+    Acked,
+    Cut,
+    Evidence,
+    Frame,
+    Intent,
+    LogRecord,
+    Refused,
+    StoredMessage,
+    Unknown,
+    expected_json,
+    expected_text,
+)
 from topics.catalogue import CONVERSATION_EVENTS, GENERATION_OUTCOMES, TOKEN_CHUNKS, USAGE_RECORDS
 from topics.scan import generation_of
 
@@ -51,7 +63,7 @@ class Facts:
     @cached_property
     def commands(self) -> dict[str, list[LogRecord]]:
         """By generation: the commands that ask for it. The first one counts."""
-        entries = self._records(CONVERSATION_EVENTS, PromptSubmitted, RegenerateRequested)
+        entries = self._records(CONVERSATION_EVENTS, PromptSubmitted, RegenerateRequested, TitleRequested)
         return _grouped((entry.record.generation_id, entry) for entry in entries)
 
     @cached_property
@@ -61,7 +73,7 @@ class Facts:
             (entry.record.idempotency_key, generation)
             for generation, entries in self.commands.items()
             for entry in entries
-            if entry.record.idempotency_key is not None
+            if not isinstance(entry.record, TitleRequested) and entry.record.idempotency_key is not None
         ]
         return {key: list(dict.fromkeys(found)) for key, found in _grouped(pairs).items()}
 
@@ -158,6 +170,18 @@ class Facts:
         key = self.acked.get(generation)
         intents = [asked.intent for asked in self.asked.get(key or "", []) if isinstance(asked.answer, Acked)]
         return (intents[0].tag, intents[0].count) if intents else None
+
+    def schema(self, generation: str) -> str:
+        """The JSON schema that its answer is held to, as text; "": any text."""
+        command = self.first_command(generation)
+        return command.sampling.response_schema if isinstance(command, PromptSubmitted) else ""
+
+    def expected(self, generation: str) -> str | None:
+        """The whole answer to a self-decoding prompt; None for any other."""
+        asked = self.question(generation)
+        if asked is None:
+            return None
+        return expected_json(*asked) if self.schema(generation) else expected_text(*asked)
 
 
 def _grouped(pairs: Iterable[tuple[str, Any]]) -> dict[str, list[Any]]:

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from schemas import ids
-from schemas.conversation import PromptSubmitted
+from schemas.conversation import PromptSubmitted, TitleRequested
 from schemas.dead_letter import DeadLetter
 from schemas.envelope import Position, SealedContent
 from schemas.generation import AttemptEnded, GenerationEnded
 from schemas.outcome import GenerationCancelled, GenerationCompleted, GenerationFailed, Outcome
+from schemas.turns import hash_of
 from schemas.usage import UsageRecorded
 from tests.faults.accepted import Accepted
 from tests.faults.evidence import Acked, CancelAnswered, Refused, Violation
 from tests.faults.facts import STATUS, Facts
+from tests.faults.rules_json import may_be_interrupted
 from topics.catalogue import DEAD_LETTERS, catalogue
 from topics.generation_fold import GenerationFold
 
@@ -91,6 +93,19 @@ def one_turn_a_key(facts: Facts) -> Iterator[Violation]:
             yield Violation("I2", key, "every request was refused, and yet a turn began")
 
 
+def one_title_a_conversation(facts: Facts) -> Iterator[Violation]:
+    """I2: of a conversation at most one title is made, and it is not begun again; I9: nobody pays for it."""
+    made: dict[str, str] = {}
+    for generation, entries in facts.commands.items():
+        if not isinstance(entries[0].record, TitleRequested):
+            continue
+        conversation = entries[0].record.conversation_id
+        if made.setdefault(conversation, generation) != generation:
+            yield Violation("I2", conversation, "two titles were asked for")
+        if any(entry.record.cost_micros for entry in facts.usage.get(generation, [])):
+            yield Violation("I9", generation, "somebody pays for a title")
+
+
 def one_body_a_key(facts: Facts) -> Iterator[Violation]:
     """I16: a key with its body is the same turn for ever; with another body it is refused."""
     for key, requests in facts.asked.items():
@@ -108,7 +123,7 @@ def one_body_a_key(facts: Facts) -> Iterator[Violation]:
         if command is None:
             continue
         for start in reading.starts:
-            if start.turn.request_hash != command.request_hash:
+            if start.turn.request_hash != hash_of(command):
                 yield Violation("I16", generation, "a later command's body is answered, not the first one's")
 
 
@@ -198,7 +213,7 @@ def no_turn_fails_by_a_restart(facts: Facts) -> Iterator[Violation]:
         return
     for generation in facts.acked:
         outcome = facts.outcome(generation)
-        if isinstance(outcome, GenerationFailed):
+        if isinstance(outcome, GenerationFailed) and not may_be_interrupted(facts, generation, outcome):
             yield Violation("I20", generation, f"failed by a graceful restart: {outcome.failure.code}")
 
 

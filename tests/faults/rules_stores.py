@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 
-from schemas.conversation import PromptSubmitted
+from schemas.conversation import PromptSubmitted, TitleRequested
 from schemas.envelope import plain
 from schemas.outcome import GenerationCancelled, GenerationCompleted, Outcome
 from tests.faults.evidence import Intent, StoredMessage, Violation
@@ -27,7 +27,10 @@ def nothing_is_missing(facts: Facts) -> Iterator[Violation]:
             elif any(prompt.content != plain(command.content or "") for prompt in prompts):
                 yield Violation("I4", command.message_id, "the stored prompt is not the log's")
         outcome = facts.outcome(generation)
-        if outcome is not None and not facts.stored.get(generation):
+        if isinstance(command, TitleRequested):
+            if facts.stored.get(generation):
+                yield Violation("I8", generation, "a title is among the messages")
+        elif outcome is not None and not facts.stored.get(generation):
             yield Violation("I8", generation, "an outcome of the log is not in the stores")
 
 

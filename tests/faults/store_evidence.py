@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 
+from schemas.conversation import TitleRequested
 from schemas.price import Usage
 from tests.faults.evidence import Entry, Evidence, Intent, LogRecord, StoredMessage
 from tests.faults.facts import Facts
@@ -120,7 +121,7 @@ def read_stores(url: str, key: str, journal: tuple[Entry, ...], log: tuple[LogRe
     mine = {entry.conversation_id for entry in journal if isinstance(entry, Intent)}
     for generation in facts.generations:
         command = facts.first_command(generation)
-        if command is None:
+        if command is None or isinstance(command, TitleRequested):
             continue
         if command.conversation_id in mine:
             outcome = [generation] if generation in facts.outcomes else []

@@ -9,6 +9,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from schemas.envelope import Content, Sealed
 from schemas.generation import TokenChunk
+from schemas.parts import ChunkPart
 
 SHAPES = ("full", "sparse", "sealed")
 """Everything there and plain; every optional absent and every list empty; every content sealed."""
@@ -19,6 +20,14 @@ MORE: Mapping[type, Mapping[str, Any]] = {
     TokenChunk: {
         "first": TokenChunk(_UUID, "00ff00ff00ff00ff", 1, _AT_US, 1, "Hello"),
         "long": TokenChunk(_UUID, "00ff00ff00ff00ff", 4711, _AT_US, 25, "äöü\r\n\u2028\0🦉" * 20),
+        "reasoning": TokenChunk(
+            _UUID, "00ff00ff00ff00ff", 1, _AT_US, 3, "Let me see.", None, ChunkPart(0, "reasoning")
+        ),
+        "after": TokenChunk(_UUID, "00ff00ff00ff00ff", 2, _AT_US, 1, "Hello", None, ChunkPart(1, "text")),
+        "call": TokenChunk(
+            _UUID, "00ff00ff00ff00ff", 3, _AT_US, 0, "", None, ChunkPart(200, "tool_call", "call_ä", "get_weather")
+        ),
+        "logprobs": TokenChunk(_UUID, "00ff00ff00ff00ff", 1, _AT_US, 1, "Hi", None, None, '[{"token":"Hi"}]'),
     }
 }
 """Shapes that matter beyond those: the ones chunk_codec writes itself."""

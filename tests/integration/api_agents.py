@@ -31,7 +31,7 @@ from schemas.conversation import RegenerateRequested
 from schemas.envelope import Envelope, Position, plain
 from schemas.generation import AttemptEnded, AttemptStarted, Failure, GenerationEnded, TokenChunk, Turn
 from schemas.price import Price, Usage
-from schemas.turns import Command, turn_of
+from schemas.turns import UserCommand, turn_of
 from topics.catalogue import (
     ACCOUNT_EVENTS,
     CONVERSATION_EVENTS,
@@ -75,7 +75,7 @@ class Agents:
                     await self._project(topic, record, position)
                 if topic == TOKEN_CHUNKS:
                     await self._record(record, position)
-                if not isinstance(record, Command):
+                if not isinstance(record, UserCommand):
                     continue
                 if record.generation_id not in self._answered:
                     self._answered.add(record.generation_id)
@@ -92,7 +92,7 @@ class Agents:
         if fold.apply(record, position) is not None and fold.finished and fold.turn is not None:
             await self.log.send(GENERATION_OUTCOMES, fold.turn.conversation_id, outcome_of(fold))
 
-    async def _answer(self, command: Command, cause: Position) -> None:
+    async def _answer(self, command: UserCommand, cause: Position) -> None:
         attempt = Attempt(self.log, turn_of(command, cause, command.price or PRICE))
         match said_by(command).split():
             case ["say", count]:
@@ -116,7 +116,7 @@ class Agents:
                 await attempt.end("failed", Failure("engine_failed", "The engine broke.", False))
 
 
-def said_by(command: Command) -> str:
+def said_by(command: UserCommand) -> str:
     """The last thing the user said."""
     if isinstance(command, RegenerateRequested):
         return "say 2"

@@ -15,7 +15,18 @@ from projections.history import ProjectedContext
 from schemas.conversation import Attachment, ConversationDeleted, PromptSubmitted
 from schemas.envelope import Sealed
 from schemas.generation import Failure
-from tests.fakes.projection_records import PRICE, envelope, outcome, prompt, regenerate, turn_of
+from streams.conversation.ports import FirstTurn
+from tests.fakes.projection_records import (
+    PRICE,
+    entitled,
+    envelope,
+    outcome,
+    prompt,
+    regenerate,
+    started,
+    title,
+    turn_of,
+)
 from tests.integration.projected import Projected, name_of_its_own, projected_in
 
 pytestmark = [
@@ -202,3 +213,56 @@ async def test_open_turns_wait_for_the_end_they_are_asked_about(log: Projected, 
         asking = group.create_task(log.history.open_turns(name))
         await log.show()
     assert asking.result() == (turn,)
+
+
+async def test_how_a_conversation_stands_for_its_title(log: Projected, name: str) -> None:
+    title_id = title(name).generation_id
+
+    async def standing(prompt_id: str) -> FirstTurn | None:
+        return await log.history.first_turn(name, prompt_id, title_id)
+
+    assert await standing("none") is None
+    first = prompt(name, "a")
+    turn = turn_of(first, log.said(first))
+    await log.show()
+    assert await standing(first.message_id) == FirstTurn(prompt="What is an event log?")
+    log.ended(outcome(turn, text="Hello."))
+    second = prompt(name, "b", parent=first.generation_id, content="More")
+    log.said(second)
+    await log.show()
+    assert await standing(first.message_id) == FirstTurn(prompt="What is an event log?")
+    assert await standing(second.message_id) == FirstTurn(prompt="More", answered=True)
+    asked = title(name)
+    turn = turn_of(asked, log.said(asked))
+    await log.show()
+    assert await standing(first.message_id) == FirstTurn(title_asked=True)
+    # It runs, is no message, and has ended once its outcome is there.
+    assert sorted(row.kind for row in await log.reads.open_generations(name)) == ["chat", "title"]
+    log.ended(outcome(turn, text="Event logs"))
+    log.said(entitled(name, "Event logs"))
+    await log.show()
+    assert [row.kind for row in await log.reads.open_generations(name)] == ["chat"]
+    assert [m.message_id for m in (await log.reads.messages(name)).rows] == [
+        first.message_id, first.generation_id, second.message_id, second.generation_id,
+    ]  # fmt: skip
+    assert "Event logs" not in [text for _, text in (await log.reads.texts(name, None, 50)).texts]
+    row = await log.reads.conversation(name)
+    assert row is not None
+    assert (row.title, row.named) == ("Event logs", False)
+
+
+async def test_a_conversation_that_was_named_or_deleted_wants_no_title(log: Projected, name: str) -> None:
+    first = prompt(name, "a")
+    log.said(started(name, title="Mine"))
+    log.said(first)
+    log.said(entitled(name, "Made"))
+    await log.show()
+    title_id = title(name).generation_id
+    found = await log.history.first_turn(name, first.message_id, title_id)
+    assert found == FirstTurn(prompt="What is an event log?", named=True)
+    row = await log.reads.conversation(name)
+    assert row is not None
+    assert row.title == "Mine"
+    log.said(ConversationDeleted(envelope(f"{name} end"), name, "ada"))
+    await log.show()
+    assert await log.history.first_turn(name, first.message_id, title_id) == FirstTurn(deleted=True)

@@ -12,15 +12,17 @@ from infra.clock import now_us
 from infra.ids import draw_id
 from infra.settings import Settings
 from schemas.codec import encode
-from schemas.conversation import ChatMessage, ConversationDeleted, PromptSubmitted
+from schemas.conversation import ChatMessage, ConversationDeleted, ConversationRenamed, PromptSubmitted, TitleRequested
 from schemas.dead_letter import DeadLetter
 from schemas.envelope import Envelope
 from schemas.generation import GenerationEnded, GenerationRequested
 from schemas.moderation import ModerationVerdict
 from schemas.outcome import GenerationCancelled, GenerationCompleted, GenerationFailed, GenerationRefused
+from schemas.turns import TITLES, UNBILLED, Command
 from schemas.usage import UsageRecorded
 from tests.eventually import eventually_sync
 from tests.generation_logs import chunk, ended, started, stopped
+from tests.integration.streams_probe.conversation import TITLED
 from tests.integration.turn_streams import FAUST, WAIT_S, Streams, records_of
 from topics.catalogue import (
     CONTROL,
@@ -185,6 +187,33 @@ def test_deleting_a_conversation_ends_what_runs_in_it(streams: Streams) -> None:
     end = streams.one(TOKEN_CHUNKS, GenerationEnded, turn__generation_id=submitted.generation_id)
     assert end.reason == "deleted"
     assert streams.topics[CONTROL].partitions == 1
+
+
+def test_the_first_answer_brings_about_a_title_of_the_lowest_class_that_nobody_pays(streams: Streams) -> None:
+    first, second = streams.prompt(message_id=f"{TITLED}{draw_id()}"), streams.prompt()
+    second = replace(second, conversation_id=first.conversation_id, message_id=f"{TITLED}{draw_id()}")
+    streams.submit(first, second)
+    for submitted in (first, second):
+        answered(
+            streams, submitted, streams.one(JOBS, GenerationRequested, turn__generation_id=submitted.generation_id)
+        )
+    asked = streams.one(CONVERSATION_EVENTS, TitleRequested, conversation_id=first.conversation_id)
+    assert (asked.answer_id, asked.prompt) == (first.generation_id, "Why is the sky blue?")
+    background = jobs_topic("default", "background")
+    job = streams.one(background, GenerationRequested, turn__generation_id=asked.generation_id)
+    assert (job.turn.kind, job.turn.price, job.turn.prompt_message_id) == ("title", UNBILLED, first.message_id)
+    answered(streams, asked, job, '"Blue sky."')
+    renamed = streams.one(CONVERSATION_EVENTS, ConversationRenamed, conversation_id=first.conversation_id)
+    assert (renamed.title, renamed.envelope.actor, renamed.user_id) == ("Blue sky", TITLES, first.user_id)
+    usage = streams.one(USAGE_RECORDS, UsageRecorded, generation_id=asked.generation_id)
+    assert (usage.cost_micros, usage.price_version, usage.usage.completion_tokens) == (0, TITLES, 1000)
+
+
+def answered(streams: Streams, asked: Command, job: GenerationRequested, text: str = "It scatters light.") -> None:
+    """Play the worker: the answer, as of now."""
+    last = replace(ended("a", 1, text), at_us=now_us())
+    streams.write(TOKEN_CHUNKS, asked.conversation_id, *records_of(asked, job, started("a"), chunk("a", 1, text), last))
+    streams.one(GENERATION_OUTCOMES, GenerationCompleted, turn__generation_id=asked.generation_id)
 
 
 def test_agents_killed_between_prompt_and_job_lose_no_turn(streams: Streams) -> None:

@@ -14,6 +14,7 @@ from infra.settings import Settings
 from schemas.conversation import ConversationStarted, PromptSubmitted
 from schemas.envelope import Envelope, Position
 from schemas.generation import AttemptStarted, GenerationEnded, GenerationRecord, GenerationRequested
+from schemas.turns import Command
 from tests.eventually import eventually_sync
 from tests.integration.log_reading import LogWriter, read_all, topics_of
 from tests.integration.stream_workers import StreamProcess
@@ -112,7 +113,7 @@ def _value(record: Any, path: str) -> Any:
     return record
 
 
-def records_of(submitted: PromptSubmitted, job: GenerationRequested, *records: GenerationRecord) -> list[Any]:
+def records_of(submitted: Command, job: GenerationRequested, *records: GenerationRecord) -> list[Any]:
     """What a worker writes for the job."""
     written: list[Any] = []
     for record in records:

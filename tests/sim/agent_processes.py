@@ -22,7 +22,8 @@ from projections.registry import PROJECTED, PROJECTIONS, TOPICS, Projected
 from schemas.families import Family, R
 from schemas.outcome import Outcome
 from streams.conversation.agent import RECORDS as SAID
-from streams.conversation.agent import ConversationAgent, Said
+from streams.conversation.agent import ConversationAgent, Read
+from streams.conversation.titles import TitleModel
 from streams.faust.agents import Consumption, consume
 from streams.faust.handlers import Handler, OpenHandler, StreamMessage
 from streams.metering.agent import RECORDS as BILLED
@@ -143,13 +144,22 @@ async def run_agent(
         await consume(source.messages(), consumption, most_in_flight)
 
 
-async def run_conversation(network: Network, process: Process, store: Store, models: ModelCatalogue) -> None:
+async def run_conversation(
+    network: Network, process: Process, store: Store, models: ModelCatalogue, titles: TitleModel | None
+) -> None:
     commands = network.topics[CONVERSATION_EVENTS]
 
     @asynccontextmanager
-    async def opened(producer: LogProducer) -> AsyncIterator[Handler[Said]]:
+    async def opened(producer: LogProducer) -> AsyncIterator[Handler[Read]]:
         agent = ConversationAgent(
-            producer, models, Policy("sim", ()), Reads(store), commands, store_errors=(StoreUnavailable,)
+            producer,
+            models,
+            Policy("sim", ()),
+            Reads(store),
+            commands,
+            topics=network.topics,
+            titles=titles,
+            store_errors=(StoreUnavailable,),
         )
         yield agent.handle
 
@@ -157,7 +167,7 @@ async def run_conversation(network: Network, process: Process, store: Store, mod
         network,
         process,
         "conversation",
-        (CONVERSATION_EVENTS,),
+        (CONVERSATION_EVENTS,) if titles is None else (CONVERSATION_EVENTS, GENERATION_OUTCOMES),
         SAID,
         opened,
         most_in_flight=64,

@@ -92,6 +92,8 @@ class Plan:
     lost_commits: float
     grown: bool = False
     """Whether the topics have an older epoch beside the one that is written."""
+    titles: bool = False
+    """Whether conversations get titles."""
 
     @property
     def healed_at_s(self) -> float:

@@ -28,7 +28,7 @@ from projections.rows import RowChange
 from schemas.envelope import Position
 from schemas.generation import Turn
 from schemas.outcome import Outcome
-from streams.conversation.ports import NoHistory
+from streams.conversation.ports import FirstTurn, NoHistory
 from tests.fakes.row_store import MemoryRowStore
 from tests.sim.network import Network
 from tests.sim.virtual_time import CURRENT, Process
@@ -111,6 +111,17 @@ class Reads:
         if not chain.finished or chain.is_open:
             return None
         return NoHistory(chain.messages, beginning.system_prompt)
+
+    async def first_turn(
+        self, conversation_id: str, prompt_message_id: str, title_generation_id: str
+    ) -> FirstTurn | None:
+        if await self.generation(title_generation_id) is not None:
+            return FirstTurn(title_asked=True)
+        found = await self.context(conversation_id, prompt_message_id, 4)
+        if found is None or not found.messages:
+            return None
+        *earlier, prompt = found.messages
+        return FirstTurn(prompt=prompt.content, answered=any(message.role == "assistant" for message in earlier))
 
     async def beginning(self, conversation_id: str) -> NoHistory | None:
         cells = (await self._table("conversations")).get((conversation_id,))

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from infra.stack.layout import write_private
+from schemas.conversation import TitleRequested
 from tests.sim.plans import Plan, draw
 from tests.sim.reached import REACHES, reached
 from tests.sim.simulate import Verdict, simulate
@@ -26,6 +27,7 @@ GATE = "0..240"
 A_RUN_S = 60
 LOOKED_AT = 40
 GROWN_RUNS = 20
+TITLED_RUNS = 30
 
 
 def seeds(given: str) -> list[int]:
@@ -73,6 +75,16 @@ def test_a_schedule_keeps_every_promise(seed: int, seen: Path) -> None:
 def test_a_schedule_on_topics_that_were_grown_keeps_every_promise(seed: int) -> None:
     verdict = judged(replace(draw(seed), grown=True))
     assert verdict.ok, f"seed {seed}: {len(verdict.violations)} violations, {len(verdict.troubles)} troubles"
+
+
+@pytest.mark.timeout(A_RUN_S)
+@pytest.mark.parametrize("seed", range(700, 700 + TITLED_RUNS))
+def test_a_schedule_with_titles_keeps_every_promise(seed: int) -> None:
+    verdict = judged(replace(draw(seed), titles=True))
+    assert verdict.ok, f"seed {seed}: {len(verdict.violations)} violations, {len(verdict.troubles)} troubles"
+    asked = [entry.record for entry in verdict.world.evidence().log if isinstance(entry.record, TitleRequested)]
+    # Most conversations have an answer that completes; each asks once, and again only where a process was killed.
+    assert asked or seed not in range(700, 706)
 
 
 def test_a_seed_is_a_run() -> None:

@@ -6,6 +6,7 @@ import asyncio
 from random import Random
 
 from infra.models.catalogue import ModelCatalogue
+from streams.conversation.titles import TitleModel
 from tests.fakes.broker import MemoryBroker
 from tests.fakes.grown_topics import grown
 from tests.faults.evidence import Evidence
@@ -99,7 +100,8 @@ class World:
                 self._api = api
                 await api.run()
             case "conversation":
-                await run_conversation(network, process, store, MODELS)
+                titles = TitleModel(COUNTS.id, COUNTS.version) if self.plan.titles else None
+                await run_conversation(network, process, store, MODELS, titles)
             case "metering":
                 await run_metering(network, process)
             case "watchdog":

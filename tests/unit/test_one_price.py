@@ -24,7 +24,7 @@ from schemas.envelope import Position
 from schemas.generation import GenerationEnded, GenerationRequested
 from schemas.price import Price
 from schemas.registry import READ_BEFORE, WRITE_LEVEL
-from schemas.turns import Command
+from schemas.turns import UserCommand
 from streams.conversation.agent import ConversationAgent
 from streams.conversation.ports import NoHistory
 from streams.faust.app import Source
@@ -44,7 +44,7 @@ def source() -> Source:
     return Source("conversation-events", AT.partition, AT.offset, NOW_US, b"conversation", False, lambda: None)
 
 
-async def of_agent(command: Command) -> Price:
+async def of_agent(command: UserCommand) -> Price:
     producer, history = MemoryProducer(), MemoryHistory()
     history.conversations["conversation"] = NoHistory()
     history.chains["conversation", "message"] = NoHistory()
@@ -57,7 +57,7 @@ async def of_agent(command: Command) -> Price:
     return last.turn.price
 
 
-async def of_watchdog(command: Command) -> Price:
+async def of_watchdog(command: UserCommand) -> Price:
     nobody: Any = None
     watchdog = Watchdog({}, MODELS, nobody, catalogue()[CONVERSATION_EVENTS])
     await watchdog.handle(command, source())
@@ -65,7 +65,7 @@ async def of_watchdog(command: Command) -> Price:
     return watched.turn.price
 
 
-def cells_of(*commands: tuple[Command, Position]) -> dict[str, Any]:
+def cells_of(*commands: tuple[UserCommand, Position]) -> dict[str, Any]:
     """The row of a generation: of each cell what the first of the commands wrote."""
     cells: dict[str, Any] = {}
     times: dict[str, int] = {}
@@ -83,7 +83,7 @@ def row(cells: Mapping[str, Any], *columns: str) -> GenerationRow:
     return row_of(tuple({"generation_id": "generation", **cells}.get(name) for name in names))
 
 
-async def prices(command: Command) -> set[Price]:
+async def prices(command: UserCommand) -> set[Price]:
     found = row(cells_of((command, AT)), *queries.NEW_COLUMNS)
     return {await of_agent(command), await of_watchdog(command), found.turn(price_of(found, MODELS)).price}
 
@@ -93,15 +93,15 @@ COMMANDS = pytest.mark.parametrize("command", [prompt(), regenerate()], ids=["pr
 
 @COMMANDS
 @pytest.mark.parametrize("model", [MODEL.id, "gone"])
-async def test_of_a_command_that_names_a_price(command: Command, model: str) -> None:
+async def test_of_a_command_that_names_a_price(command: UserCommand, model: str) -> None:
     sent = decode(encode(replace(command, model=model, price=OWN, account="u", model_version="m")))
-    assert isinstance(sent, Command)
+    assert isinstance(sent, UserCommand)
     assert await prices(sent) == {OWN}
 
 
 @COMMANDS
 @pytest.mark.parametrize(("model", "price"), [(MODEL.id, MODEL.price), ("gone", UNKNOWN_PRICE)])
-async def test_of_a_command_of_version_1(command: Command, model: str, price: Price) -> None:
+async def test_of_a_command_of_version_1(command: UserCommand, model: str, price: Price) -> None:
     try:
         set_write_level(READ_BEFORE)
         sent = decode(encode(replace(command, model=model, price=OWN, account="u", model_version="m")))

@@ -42,6 +42,11 @@ async def empty(chat: ChatPage) -> None:
     await expect(chat.page.get_by_role("heading", name="What is on your mind?")).to_be_visible()
 
 
+async def first_run(chat: ChatPage) -> None:
+    await chat.part("about-model").locator("summary").click()
+    await expect(chat.part("about-model").locator("pre")).to_be_visible()
+
+
 async def talk(chat: ChatPage) -> None:
     await chat.ask("How is order kept in the log, and what does it cost to wait?")
     await chat.ask(SHOWN)
@@ -106,6 +111,7 @@ async def pulse(chat: ChatPage) -> None:
 
 SITUATIONS: dict[str, Callable[[ChatPage], Awaitable[None]]] = {
     "empty": empty,
+    "first-run": first_run,
     "chat": talk,
     "stopped": writing,
     "refused": refused,

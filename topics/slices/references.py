@@ -22,6 +22,7 @@ JOBS = "generation-jobs"
 POINTS_INTO: Mapping[tuple[str, str], str] = {
     ("PromptSubmitted", "tail"): TOKEN_CHUNKS,
     ("RegenerateRequested", "tail"): TOKEN_CHUNKS,
+    ("TitleRequested", "tail"): TOKEN_CHUNKS,
     ("Turn", "cause"): CONVERSATION_EVENTS,
     ("Turn", "tail"): TOKEN_CHUNKS,
     ("AttemptStarted", "job"): JOBS,

@@ -7,6 +7,7 @@ import { oneLine } from './text.js';
 const PAGE = 40;
 const PATIENCE_MS = 200;
 const MAX_EMPTY_PAGES = 5;
+const TITLE_WAITS_MS = [1000, 2000, 4000, 8000, 16_000];
 
 export const conversations = signal([]);
 export const listState = signal({ loading: false, error: null, cursor: null, loaded: false });
@@ -33,10 +34,22 @@ export async function loadConversations({ more = false } = {}) {
 export const nameOf = (conversation) => oneLine(conversation?.title ?? '') || oneLine(conversation?.preview ?? '').slice(0, 80) || 'New chat';
 
 export async function begin(firstPrompt, model, key) {
-  const title = oneLine(firstPrompt).slice(0, 60) || 'New chat';
-  const made = await post('/api/v1/conversations', { title, ...(model ? { model } : {}) }, { key });
-  conversations.value = [made, ...conversations.value.filter((each) => each.id !== made.id)];
+  const made = await post('/api/v1/conversations', model ? { model } : {}, { key });
+  // Until it has a title it is called by its first prompt, as the server will call it.
+  conversations.value = [{ ...made, title: oneLine(firstPrompt.slice(0, 400)).slice(0, 80) }, ...conversations.value.filter((each) => each.id !== made.id)];
   return made;
+}
+
+/** Looks a few times for the title that is made for a conversation after its first answer. */
+export async function awaitTitle(id, firstPrompt) {
+  for (const ms of TITLE_WAITS_MS) {
+    await new Promise((resolve) => setTimeout(resolve, ms));
+    const now = await get(`/api/v1/conversations/${id}`, { quiet401: true }).catch(() => null);
+    const title = now?.title;
+    if (!title || oneLine(firstPrompt.slice(0, 1000)).startsWith(oneLine(title))) continue;
+    conversations.value = conversations.value.map((each) => (each.id === id ? { ...each, title } : each));
+    return;
+  }
 }
 
 /** The conversation was written to: it is the newest. */

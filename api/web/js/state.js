@@ -7,6 +7,8 @@ export const session = signal(undefined);
 /** Why the sign-in card is there, in words; '' for none. */
 export const signInReason = signal('');
 export const models = signal([]);
+/** Which model makes titles; null: none does. */
+export const titles = signal(null);
 /** Whether the server answered last time it was asked, and whether the browser says it is offline. */
 export const reachable = signal(true);
 export const online = signal(navigator.onLine);

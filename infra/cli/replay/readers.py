@@ -11,6 +11,8 @@ from topics.catalogue import (
 )
 
 _JOBS = "generation-jobs."
+# The conversation agent reads outcomes too, where titles are made. It wants those of the last minute only, and reads
+# none while they are off: nothing waits for it.
 _GROUPS = {
     CONVERSATION_EVENTS: ("verbatim-conversation", "verbatim-projections", "verbatim-watchdog"),
     GENERATION_OUTCOMES: ("verbatim-metering", "verbatim-projections", "verbatim-watchdog"),

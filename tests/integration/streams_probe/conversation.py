@@ -1,4 +1,7 @@
-"""`python -m tests.integration.streams_probe.conversation`: the conversation agent with a history in memory."""
+"""`python -m tests.integration.streams_probe.conversation`: the conversation agent with a history in memory.
+
+It makes titles: every conversation gets one whose first prompt's id begins with TITLED.
+"""
 
 from __future__ import annotations
 
@@ -12,12 +15,14 @@ from infra.processes.runner import run
 from infra.settings import Settings
 from schemas.conversation import ChatMessage
 from streams.conversation.agent import make_conversation_app
-from streams.conversation.ports import HistoryPort, NoHistory
+from streams.conversation.ports import FirstTurn, HistoryPort, NoHistory
+from streams.conversation.titles import TitleModel
 from streams.faust.app import StreamApp
 from streams.faust.running import run_app
 from tests.fakes.history import MemoryHistory
 
 KNOWN_LEAF = "leaf"
+TITLED = "titled-"
 
 
 class _EveryConversation(MemoryHistory):
@@ -29,6 +34,14 @@ class _EveryConversation(MemoryHistory):
             return None
         return NoHistory((ChatMessage("user", "question"), ChatMessage("assistant", "answer")))
 
+    async def first_turn(
+        self, conversation_id: str, prompt_message_id: str, title_generation_id: str
+    ) -> FirstTurn | None:
+        return FirstTurn(prompt="Why is the sky blue?", title_asked=not prompt_message_id.startswith(TITLED))
+
+    async def beginning(self, conversation_id: str) -> NoHistory | None:
+        return NoHistory()
+
 
 @asynccontextmanager
 async def _open_history() -> AsyncIterator[HistoryPort]:
@@ -36,7 +49,9 @@ async def _open_history() -> AsyncIterator[HistoryPort]:
 
 
 def make_app(settings: Settings) -> StreamApp:
-    return make_conversation_app(settings, ModelCatalogue.of(settings), load_policy(), _open_history)
+    models = ModelCatalogue.of(settings)
+    titles = TitleModel(models.default_model.id, models.default_model.version)
+    return make_conversation_app(settings, models, load_policy(), _open_history, titles=titles)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import pytest
 from schemas import ids
 from schemas.conversation import ConversationDeleted, PromptSubmitted, RegenerateRequested
 from schemas.generation import Failure
-from schemas.turns import Command
+from schemas.turns import UserCommand
 from tests.unit.api.memory_log import Attempt
 from tests.unit.api.sse_text import events_of
 from tests.unit.api.world import World
@@ -120,7 +120,7 @@ async def test_a_command_names_price_account_tier_and_model_version(world: World
     message = {"role": "user", "content": "hi"}
     await alice.post("/v1/chat/completions", json={"model": "verbatim-local", "messages": [message]})
     events = [event for event, _ in world.log.all_of(CONVERSATION_EVENTS)]
-    commands = [event for event in events if isinstance(event, Command)]
+    commands = [event for event in events if isinstance(event, UserCommand)]
     assert len(commands) == 3
     model = world.adapters.models.get("verbatim-local")
     for command in commands:

@@ -22,7 +22,7 @@ from infra.models.catalogue import ModelCatalogue
 from schemas import ids
 from schemas.codec import set_write_level
 from schemas.price import Usage
-from schemas.registry import WRITE_LEVEL
+from schemas.registry import WRITE_LEVEL, versions_of
 from schemas.usage import EmbeddingsComputed
 from tests.fakes.word_vectors import DIMENSIONS, STATIC, make_word_vectors
 from tests.unit.api.world import World
@@ -287,7 +287,7 @@ async def test_nothing_is_answered_that_the_log_did_not_acknowledge(
 
 async def test_before_the_upgrade_is_finished(world: World, alice: httpx.AsyncClient) -> None:
     try:
-        set_write_level(WRITE_LEVEL - 1)
+        set_write_level(versions_of(EmbeddingsComputed)[0].writes - 1)
         answer = await alice.post(EMBEDDINGS, json=body())
     finally:
         set_write_level(WRITE_LEVEL)

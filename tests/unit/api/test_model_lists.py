@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import httpx
+import pytest
+
+from tests.unit.api.world import World
 
 
 async def test_an_older_name_says_so_and_what_it_costs(alice: httpx.AsyncClient) -> None:
@@ -21,3 +24,12 @@ async def test_the_page_learns_which_models_are_offered(alice: httpx.AsyncClient
         "verbatim-scripted": (False, False),
     }
     assert [model["id"] for model in models if model["default"]] == ["verbatim-local"]
+
+
+async def test_the_page_learns_who_makes_titles(
+    alice: httpx.AsyncClient, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert (await alice.get("/api/v1/models")).json()["titles"] is None
+    models = world.adapters.models
+    monkeypatch.setattr(models, "titles", models.get("verbatim-local"))
+    assert (await alice.get("/api/v1/models")).json()["titles"] == "verbatim-local"

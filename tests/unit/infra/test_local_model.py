@@ -153,15 +153,15 @@ def test_limits_and_stops() -> None:
 class Sink:
     def __init__(self) -> None:
         self.tokens: list[bytes] = []
-        self.ended = ""
+        self.ended = self.code = ""
         self.unwanted = False
 
     def send(self, tokens: tuple[bytes, ...], *, last: bool) -> None:
         self.tokens += tokens
         self.ended = "last" if last else ""
 
-    def fail(self, message: str) -> None:
-        self.ended = message
+    def fail(self, message: str, code: str = "INTERNAL") -> None:
+        self.ended, self.code = message, code
 
     def cancelled(self) -> bool:
         return self.unwanted

@@ -93,6 +93,11 @@ def test_the_settings_choose_the_models_and_the_default(tmp_path: Path) -> None:
     ("settings", "said"),
     [
         ({"default_model": "none"}, "default_model: 'none' is not the id of a model"),
+        ({"titles": "none"}, "titles: 'none' is not the id of a model that answers prompts"),
+        (
+            {"titles": "verbatim-embedding"},
+            "titles: 'verbatim-embedding' is not the id of a model that answers prompts",
+        ),
         ({"shipped_models": ["one"]}, "shipped_models: 'one' is not the id of a model that comes with Verbatim"),
     ],
 )
@@ -370,3 +375,20 @@ def test_an_id_may_not_be_used_in_two_files(tmp_path: Path) -> None:
     two = write(tmp_path, EMBEDDING.replace('"vectors"', '"one"'), "two.toml")
     with pytest.raises(ModelsFileError, match="'one' is already declared at"):
         ModelCatalogue.load([one, two], shipped=False)
+
+
+def test_titles_are_made_by_the_language_model_that_computes_here_or_by_whom_the_setting_names(tmp_path: Path) -> None:
+    file = write(tmp_path, GOOD)
+
+    def by(**named: Any) -> str | None:
+        made = ModelCatalogue.of(load(models=[file], **named)).titles
+        return None if made is None else made.id
+
+    assert by(shipped_models=["smollm2-135m-instruct"]) == "smollm2-135m-instruct"
+    assert by(shipped_models=["smollm2-135m-instruct"], default_model="one") == "smollm2-135m-instruct"
+    assert by(shipped_models=["smollm2-135m-instruct"], titles="off") is None
+    # Never another unasked: it may be a paid one.
+    assert by(shipped_models=["verbatim-scripted"]) is None
+    assert by(shipped_models=[]) is None
+    assert by(shipped_models=[], titles="one") == "one"
+    assert by(shipped_models=["verbatim-scripted"], titles="verbatim-local") == "verbatim-local"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,8 +15,10 @@ from infra.models.catalogue import ModelCatalogue
 from infra.models.chat_templates import TemplateError, render_prompt
 from infra.models.control_tokens import SHIPPED_TOKENIZER, TokenizerError, neutralise, restore, special_tokens
 from infra.models.tokenizers import TokenCounter
+from infra.models.tool_tokens import tools_message
 from schemas.conversation import ChatMessage
 from schemas.envelope import Sealed, SealedContent
+from schemas.parts import ContentPart, ToolDefinition, Tooling
 
 SPEC = ModelCatalogue.load().get("verbatim-local")
 TOKENS = special_tokens(SHIPPED_TOKENIZER)
@@ -55,6 +58,30 @@ def test_a_prompt_cannot_forge_a_turn() -> None:
 
 def test_the_prefix_goes_behind_the_prompt() -> None:
     assert render_prompt(SPEC, [ChatMessage("user", "hi")], "So far").endswith("<|assistant|>\nSo far")
+
+
+def test_an_image_counts_as_the_model_says() -> None:
+    picture = ContentPart("image", sha256="0" * 64, media_type="image/png", size_bytes=9)
+    told = ChatMessage("user", "", parts=(ContentPart("text", "What is this?"), picture, picture))
+    plain = ChatMessage("user", "What is this?")
+    for tokens in (1, 1_024):
+        counter = TokenCounter.of(replace(SPEC, image_tokens=tokens))
+        assert counter.count_message(told) == counter.count_message(plain) + 2 * tokens
+        assert counter.count_messages([told, plain]) == counter.count_messages([plain, plain]) + 2 * tokens
+
+
+def test_tools_count_as_their_definitions() -> None:
+    counter = TokenCounter.of(SPEC)
+    schema = {"type": "object", "properties": {"city": {"type": "string"}}}
+    tool = ToolDefinition("weather", "Tells the weather.", json.dumps(schema, separators=(",", ":")))
+    (said,) = tools_message(Tooling(tools=(tool, ToolDefinition("clock"))))
+    assert isinstance(said.content, str)
+    first, second = map(json.loads, said.content.splitlines())
+    function = {"name": "weather", "description": "Tells the weather.", "parameters": schema}
+    assert first == {"type": "function", "function": function}
+    assert second == {"type": "function", "function": {"name": "clock"}}
+    assert counter.count_message(said) > counter.count("weather Tells the weather.")
+    assert tools_message(None) == tools_message(Tooling(tools=())) == ()
 
 
 def test_sealed_content_is_refused() -> None:

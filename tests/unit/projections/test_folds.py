@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from itertools import permutations
 from typing import Any, Literal
 
 import pytest
@@ -13,15 +14,31 @@ from hypothesis import strategies as st
 from projections.messages.rows import outcome_from_cells
 from projections.messages.table import MESSAGES
 from projections.registry import PROJECTIONS, fold_all
+from projections.replay.as_of import Past
 from projections.rows import Put, RowChange, Unprojectable
 from projections.usage.fold import month_of
+from schemas.conversation import ConversationRenamed
 from schemas.envelope import Position
 from schemas.outcome import GenerationCancelled, GenerationCompleted, GenerationFailed, GenerationRefused
+from schemas.turns import UNBILLED
 from schemas.usage import UsageRecorded
-from tests.fakes.projection_logs import LogBuilder, Placed, logs
-from tests.fakes.projection_records import AT, computed, outcome, prompt, started, turn_of, used
+from tests.fakes.projection_logs import TOPICS, LogBuilder, Placed, logs
+from tests.fakes.projection_records import (
+    AT,
+    computed,
+    entitled,
+    envelope,
+    outcome,
+    prompt,
+    started,
+    title,
+    turn_of,
+    used,
+)
+from tests.fakes.replayed import raw
 from tests.fakes.row_store import Dump, MemoryRowStore
 from tests.record_strategies import records
+from topics.catalogue import CONVERSATION_EVENTS
 
 
 def changes_of(placed: Placed) -> list[tuple[int, RowChange]]:
@@ -86,7 +103,8 @@ def test_what_comes_after_a_deletion_stays_unseen(log: list[Placed], data: st.Da
     st.one_of(*[records(t) for t in (GenerationCompleted, GenerationFailed, GenerationCancelled, GenerationRefused)])
 )
 def test_an_outcome_comes_back_exactly(ended: Any) -> None:
-    ended = replace(ended, turn=replace(ended.turn, conversation_id="c", generation_id="g", cause=Position(0, 0, 3)))
+    turn = replace(ended.turn, conversation_id="c", generation_id="g", cause=Position(0, 0, 3))
+    ended = replace(ended, turn=replace(turn, kind="chat" if turn.kind == "title" else turn.kind))
     placed = Placed("generation-outcomes", Position(0, 1, 5), ended)
     cells = next(c.cells for _, c in changes_of(placed) if isinstance(c, Put) and c.table is MESSAGES)
     assert outcome_from_cells(cells["answer"], cells["marks"], cells["outcome"]) == ended
@@ -101,6 +119,45 @@ def test_a_repeated_command_changes_neither_its_generation_nor_its_place() -> No
     after = rows_after(log.placed)
     assert after["generations_v1"] == before["generations_v1"]
     assert after["message_places_v1"] == before["message_places_v1"]
+
+
+@pytest.mark.parametrize("order", list(permutations(range(4))))
+def test_a_title_that_was_made_loses_to_any_that_the_user_gives(order: tuple[int, ...]) -> None:
+    log = LogBuilder()
+    said = [
+        prompt("c", "k", content="Why is the sky blue?"),
+        entitled("c", "Made"),
+        ConversationRenamed(envelope("by the user"), "c", "ada", "Mine"),
+        title("c"),
+    ]
+    for number in order:
+        log.said(said[number])
+    assert title_in(log.placed) == "Mine"
+    # A rename is never undone; without one, what was made is shown, and before that the prompt.
+    assert title_in([placed for placed in log.placed if placed.record is not said[2]]) == "Made"
+    assert title_in([placed for placed in log.placed if placed.record in (said[0], said[3])]) == "Why is the sky blue?"
+    named = [*log.placed, Placed(CONVERSATION_EVENTS, Position(0, 0, 99), started("c", title="At the start"))]
+    assert title_in([placed for placed in named if placed.record is not said[2]]) == "At the start"
+
+
+def title_in(log: list[Placed]) -> Any:
+    past = Past(TOPICS)
+    for placed in log:
+        past.take(raw(placed))
+    row = past.conversation("c").row
+    assert row is not None
+    assert row.named == (row.title in ("Mine", "At the start"))
+    return row.title
+
+
+def test_a_title_is_no_message_and_on_no_bill() -> None:
+    log = LogBuilder()
+    asked = title("c")
+    ended = outcome(replace(turn_of(asked, log.said(asked)), price=UNBILLED), text="Made")
+    log.recorded(used(ended, log.ended(ended)))
+    dump = rows_after(log.placed)
+    written = {name.rpartition(".")[2].partition("_v")[0] for name, rows in dump.items() if rows}
+    assert written == {"conversations", "generations", "message_places"}, dump
 
 
 def test_a_stateless_prompt_makes_no_conversation() -> None:

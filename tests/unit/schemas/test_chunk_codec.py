@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import replace
+from dataclasses import asdict, replace
 from io import BytesIO
 from typing import Any
 
@@ -12,17 +12,19 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from schemas.chunk_codec import decode_chunk, encode_chunk
+from schemas.chunk_codec import PARTS_VERSION, PLAIN_VERSION, decode_chunk, encode_plain, encode_with_part
 from schemas.codec import UndecodableRecord, decode, encode
 from schemas.envelope import Sealed
 from schemas.generation import TokenChunk
-from schemas.registry import current_schema
+from schemas.parts import ChunkPart
+from schemas.registry import versions_of
 from tests.golden.samples import samples
 from tests.record_strategies import AWKWARD_TEXTS, longs, records, texts
 
-REGISTERED = current_schema(TokenChunk)
-SCHEMA = fastavro.parse_schema(dict(REGISTERED.definition))
-FRAME = struct.pack(">bI", 0, REGISTERED.id)
+VERSIONS = {each.version: each for each in versions_of(TokenChunk)}
+SCHEMAS = {version: fastavro.parse_schema(dict(each.definition)) for version, each in VERSIONS.items()}
+FRAMES = {version: struct.pack(">bI", 0, each.id) for version, each in VERSIONS.items()}
+FRAME = FRAMES[PLAIN_VERSION]
 FIRST = samples(TokenChunk)["first"]
 
 hex_ids = st.integers(0, 2**64 - 1).map("{:016x}".format)
@@ -30,6 +32,19 @@ times = st.integers(1_000_000_000_000_000, 3_000_000_000_000_000)
 usual = st.builds(
     TokenChunk, st.uuids().map(str), hex_ids, st.integers(1, 8191), times, st.integers(0, 63), texts, st.none()
 )
+parts = st.builds(
+    ChunkPart,
+    st.integers(0, 300) | st.integers(0, 2**31 - 1),
+    st.sampled_from(["text", "reasoning", "refusal", "tool_call"]),
+    texts,
+    texts,
+)
+usual_with_part = st.builds(lambda chunk, part: replace(chunk, part=part), usual, parts)
+
+
+def version_of(chunk: TokenChunk) -> int:
+    """The version that a chunk is written in."""
+    return PLAIN_VERSION if chunk.part is None and not chunk.logprobs else PARTS_VERSION
 
 
 def fastavro_bytes(chunk: TokenChunk) -> bytes:
@@ -47,24 +62,30 @@ def fastavro_bytes(chunk: TokenChunk) -> bytes:
             else {"key_id": body.key_id, "nonce": body.nonce, "ciphertext": body.ciphertext}
         },
         "token_ids": None if chunk.token_ids is None else list(chunk.token_ids),
+        "part": None if chunk.part is None else asdict(chunk.part),
+        "logprobs": chunk.logprobs,
     }
     buffer = BytesIO()
-    fastavro.schemaless_writer(buffer, SCHEMA, wire)
-    return FRAME + buffer.getvalue()
+    version = version_of(chunk)
+    fastavro.schemaless_writer(buffer, SCHEMAS[version], wire)
+    return FRAMES[version] + buffer.getvalue()
 
 
 def fastavro_reads(value: bytes) -> TokenChunk | None:
     """What fastavro alone reads; None where it refuses or leaves bytes over."""
     buffer = BytesIO(value[len(FRAME) :])
+    version = next(version for version, frame in FRAMES.items() if value.startswith(frame))
     try:
-        wire: Any = fastavro.schemaless_reader(buffer, _WITHOUT_TIMES, None)
+        wire: Any = fastavro.schemaless_reader(buffer, _WITHOUT_TIMES[version], None)
     except Exception:  # it raises whatever the damage leads to
         return None
     if buffer.read():
         return None
     body, ids = wire["delta"]["body"], wire["token_ids"]
     delta = body if isinstance(body, str) else Sealed(**body)
-    return TokenChunk(**{**wire, "delta": delta, "token_ids": ids if ids is None else tuple(ids)})
+    part = wire.get("part")
+    read = {"delta": delta, "token_ids": ids if ids is None else tuple(ids)}
+    return TokenChunk(**{**wire, **read, "part": None if part is None else ChunkPart(**part)})
 
 
 def _plain_long(schema: Any) -> Any:
@@ -73,10 +94,12 @@ def _plain_long(schema: Any) -> Any:
     return [_plain_long(item) for item in schema] if isinstance(schema, list) else schema
 
 
-_WITHOUT_TIMES = fastavro.parse_schema(_plain_long(dict(REGISTERED.definition)))
+_WITHOUT_TIMES = {
+    version: fastavro.parse_schema(_plain_long(dict(each.definition))) for version, each in VERSIONS.items()
+}
 
 
-@given(usual | records(TokenChunk))
+@given(usual | usual_with_part | records(TokenChunk))
 def test_every_chunk_has_fastavros_bytes_and_comes_back(chunk: TokenChunk) -> None:
     value = fastavro_bytes(chunk)
     assert encode(chunk) == value
@@ -94,13 +117,32 @@ def test_awkward_texts_have_fastavros_bytes(delta: str) -> None:
 @given(usual)
 def test_what_workers_write_goes_the_quick_way(chunk: TokenChunk) -> None:
     assert isinstance(chunk.delta, str)
-    quick = encode_chunk(FRAME, chunk)
+    quick = encode_plain(FRAME, chunk)
     if len(chunk.delta.encode()) > 8191:
         assert quick is None
         return
     assert quick == fastavro_bytes(chunk)
     if len(quick) >= 74:
         assert decode_chunk(quick) == chunk
+
+
+@given(usual_with_part)
+def test_what_workers_write_of_other_parts_goes_the_quick_way_too(chunk: TokenChunk) -> None:
+    assert isinstance(chunk.delta, str) and chunk.part is not None
+    quick = encode_with_part(FRAMES[PARTS_VERSION], chunk)
+    if len(chunk.delta.encode()) > 8191:
+        assert quick is None
+        return
+    assert quick == fastavro_bytes(chunk)
+    if len(chunk.part.call_id.encode()) + len(chunk.part.name.encode()) < 900:
+        assert decode_chunk(quick, parts=True) == chunk
+    assert decode_chunk(quick) is None
+
+
+def test_a_chunk_of_the_first_text_part_is_written_as_the_release_before_wrote_it() -> None:
+    assert encode(FIRST).startswith(FRAMES[PLAIN_VERSION])
+    assert encode(replace(FIRST, part=ChunkPart(0, "reasoning"))).startswith(FRAMES[PARTS_VERSION])
+    assert encode(replace(FIRST, logprobs="[]")).startswith(FRAMES[PARTS_VERSION])
 
 
 @pytest.mark.parametrize("name", ["seq", "at_us", "tokens"])
@@ -149,7 +191,8 @@ def test_every_length_of_text_has_fastavros_bytes(size: int) -> None:
     ],
 )
 def test_what_it_does_not_know_it_leaves(chunk: TokenChunk) -> None:
-    assert encode_chunk(FRAME, chunk) is None
+    assert encode_plain(FRAME, chunk) is None
+    assert encode_with_part(FRAMES[PARTS_VERSION], replace(chunk, part=ChunkPart(1, "text"))) is None
     assert encode(chunk) == fastavro_bytes(chunk)
 
 
@@ -162,7 +205,7 @@ def agrees(value: bytes) -> None:
     assert found == expected
 
 
-@given(usual, st.lists(st.tuples(st.integers(0, 2**16), st.integers(0, 255)), min_size=1, max_size=3))
+@given(usual | usual_with_part, st.lists(st.tuples(st.integers(0, 2**16), st.integers(0, 255)), min_size=1, max_size=3))
 def test_a_damaged_chunk_is_read_as_fastavro_reads_it(chunk: TokenChunk, damage: list[tuple[int, int]]) -> None:
     value = bytearray(encode(chunk))
     for place, byte in damage:
@@ -170,7 +213,7 @@ def test_a_damaged_chunk_is_read_as_fastavro_reads_it(chunk: TokenChunk, damage:
     agrees(bytes(value))
 
 
-@pytest.mark.parametrize("chunk", [FIRST, samples(TokenChunk)["long"]])
+@pytest.mark.parametrize("chunk", [FIRST, *(samples(TokenChunk)[name] for name in ("long", "reasoning", "call"))])
 def test_every_single_damaged_byte_is_read_as_fastavro_reads_it(chunk: TokenChunk) -> None:
     value = encode(chunk)[:120]
     for place in range(len(FRAME), len(value)):
@@ -179,7 +222,8 @@ def test_every_single_damaged_byte_is_read_as_fastavro_reads_it(chunk: TokenChun
 
 
 def test_cut_and_overlong_chunks_are_read_as_fastavro_reads_them() -> None:
-    for chunk in (FIRST, replace(FIRST, seq=200, delta="x" * 100), replace(FIRST, seq=8000, delta="")):
+    called = replace(FIRST, part=ChunkPart(300, "tool_call", "call", "name"))
+    for chunk in (FIRST, called, replace(FIRST, seq=200, delta="x" * 100), replace(FIRST, seq=8000, delta="")):
         value = encode(chunk)
         for length in range(len(FRAME), len(value)):
             agrees(value[:length])

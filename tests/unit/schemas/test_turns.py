@@ -8,7 +8,7 @@ from schemas.bounding import MAX_FIELD_CHARS
 from schemas.codec import decode, encode
 from schemas.conversation import PromptSubmitted, RegenerateRequested
 from schemas.price import Price
-from schemas.turns import Command, account_of, turn_of
+from schemas.turns import UserCommand, account_of, turn_of
 from tests.golden.samples import samples
 from tests.records import CAUSE, prompt, regenerate, stateless
 
@@ -43,7 +43,7 @@ def test_a_command_of_version_1_names_no_price_no_account_and_no_model_version()
         named = samples(record_type)["full"]
         silent = replace(named, price=None, account="", model_version="", **_counted(record_type))
         found = decode(encode(silent))
-        assert isinstance(found, Command)
+        assert isinstance(found, UserCommand)
         assert (found.price, found.account, found.model_version) == (None, "", "")
         assert account_of(found) == found.user_id
         assert turn_of(found, CAUSE, PRICE) == turn_of(named, CAUSE, PRICE)

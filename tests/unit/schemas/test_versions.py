@@ -24,12 +24,19 @@ from schemas.codec import (
     write_level,
 )
 from schemas.codec.encoding import encoder_in
-from schemas.conversation import ConversationDeleted, PromptSubmitted, RegenerateRequested
-from schemas.generation import AttemptEnded, Failure, GenerationEnded, GenerationRequested
+from schemas.conversation import (
+    ChatMessage,
+    ConversationDeleted,
+    ConversationStarted,
+    PromptSubmitted,
+    RegenerateRequested,
+    Sampling,
+)
+from schemas.generation import AttemptEnded, Failure, GenerationEnded, GenerationRequested, TokenChunk
 from schemas.outcome import GenerationCompleted, GenerationFailed
 from schemas.price import Usage
 from schemas.registry import READ_BEFORE, RECORD_TYPES, WRITE_LEVEL, registered_schemas, versions_of
-from schemas.turns import Command
+from schemas.turns import UserCommand
 from schemas.usage import EmbeddingsComputed
 from schemas.versions import held_by
 from tests.golden.samples import samples
@@ -50,20 +57,53 @@ def version_of(value: bytes) -> int:
 
 def plain(record: Any) -> Any:
     """The record without what only versions after the first can say."""
-    said = {"request_hash": "", "verdict_id": ""}
+    said: dict[str, Any] = {
+        "request_hash": "",
+        "verdict_id": "",
+        "request": None,
+        "tooling": None,
+        "logprobs": (),
+        "parts": (),
+        "part": None,
+    }
     changes: dict[str, Any] = {name: value for name, value in said.items() if hasattr(record, name)}
+    if isinstance(record, TokenChunk):
+        changes["logprobs"] = ""
+    if isinstance(record, ConversationStarted):
+        changes["metadata"] = None
+    if hasattr(record, "turn"):
+        changes["turn"] = replace(record.turn, choice=0)
+    if hasattr(record, "messages"):
+        changes["messages"] = _without_parts(record.messages)
     if hasattr(record, "usage"):
         changes["usage"] = replace(record.usage, reasoning_tokens=0, estimated=False)
     if getattr(record, "failure", None) is not None:
         changes["failure"] = replace(record.failure, retry_after_s=None)
-    if isinstance(record, Command):
+    if isinstance(record, UserCommand):
         del changes["request_hash"]
         changes |= {"price": None, "account": "", "model_version": ""}
     if isinstance(record, PromptSubmitted):
         changes["prompt_tokens"] = 0
     if hasattr(record, "sampling"):
-        changes["sampling"] = replace(record.sampling, response_schema="")
+        changes["sampling"] = replace(_formed(record.sampling), response_schema="")
     return replace(record, **changes) if changes else record
+
+
+def _formed(sampling: Sampling) -> Sampling:
+    """The sampling without what only version 4 can say."""
+    return replace(
+        sampling,
+        top_k=None,
+        min_p=None,
+        repetition_penalty=None,
+        reasoning_effort="",
+        top_logprobs=None,
+        template_kwargs="",
+    )
+
+
+def _without_parts(messages: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple(replace(each, parts=()) if isinstance(each, ChatMessage) else each for each in messages)
 
 
 @pytest.mark.parametrize("record_type", RECORD_TYPES)
@@ -109,23 +149,41 @@ def test_below_the_write_level_a_command_names_no_price(record_type: type) -> No
 @pytest.mark.parametrize("record_type", [PromptSubmitted, RegenerateRequested, GenerationRequested])
 def test_only_a_form_of_the_answer_takes_the_third_version(record_type: type) -> None:
     whole = samples(record_type)["full"]
-    formed = replace(plain(whole), sampling=whole.sampling)
+    formed = replace(plain(whole), sampling=_formed(whole.sampling))
     assert version_of(encode(formed)) == 3
     assert decode(encode(formed)) == formed
     set_write_level(2)
-    assert version_of(encode(whole)) == 2
-    assert decode(encode(whole)) == replace(whole, sampling=replace(whole.sampling, response_schema=""))
+    assert version_of(encode(formed)) == 2
+    assert decode(encode(formed)) == plain(whole)
+
+
+@pytest.mark.usefixtures("level")
+@pytest.mark.parametrize("record_type", [PromptSubmitted, RegenerateRequested, GenerationRequested])
+def test_below_the_fourth_level_nothing_of_parts_and_tools_is_written(record_type: type) -> None:
+    whole = samples(record_type)["full"]
+    assert version_of(encode(whole)) == 4
+    assert decode(encode(whole)) == whole
+    set_write_level(3)
+    assert version_of(encode(whole)) == 3
+    held: dict[str, Any] = {"sampling": _formed(whole.sampling)}
+    if isinstance(whole, UserCommand):
+        held["request"] = None
+    if isinstance(whole, PromptSubmitted | GenerationRequested):
+        held["messages"] = _without_parts(whole.messages)
+    if isinstance(whole, GenerationRequested):
+        held |= {"tooling": None, "turn": replace(whole.turn, choice=0)}
+    assert decode(encode(whole)) == replace(whole, **held)
 
 
 def test_an_outcome_keeps_its_fast_marks_in_both_versions() -> None:
     for record in samples(GenerationCompleted).values():
         for each in (record, plain(record)):
             assert decode(encode(each)) == each
-    assert version_of(encode(samples(GenerationFailed)["full"])) == 2
+    assert version_of(encode(samples(GenerationFailed)["full"])) == 3
 
 
 def test_a_nested_record_that_is_absent_is_held() -> None:
-    assert version_of(encode(replace(samples(GenerationEnded)["full"], failure=None))) == 1
+    assert version_of(encode(replace(plain(samples(GenerationEnded)["full"]), failure=None))) == 1
 
 
 @pytest.mark.usefixtures("level")

@@ -195,7 +195,7 @@ def test_assembly_keeps_the_longest_tail_that_fits(
     rules = [ChatMessage("system", "s " * system)] if system else []
     question = ChatMessage("user", "q " * asked)
     fixed = counter.count_messages([*rules, question])
-    found = assemble(rules, history, question, counter, limit=limit, reserve=reserve)
+    found = assemble(rules, history, [question], counter, limit=limit, reserve=reserve)
     if found is None:
         assert fixed >= limit
         return

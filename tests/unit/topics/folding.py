@@ -32,7 +32,9 @@ def folded(log: Sequence[GenerationRecord]) -> tuple[GenerationFold, Reading]:
             assert isinstance(record.delta, str)
             text += record.delta
     assert text == fold.text
-    reading = Reading(tuple(frames), fold.text, fold.last_seq, fold.number, fold.attempt_id, fold.end, fold.usage)
+    reading = Reading(
+        tuple(frames), fold.text, fold.parts, fold.last_seq, fold.number, fold.attempt_id, fold.end, fold.usage
+    )
     return fold, reading
 
 
@@ -44,6 +46,9 @@ def check(log: Sequence[GenerationRecord]) -> Reading:
         record.tokens for index, seq in reading.frames if isinstance(record := log[index], TokenChunk) and seq
     ]
     assert sum(mark.length for mark in fold.marks) == len(fold.text)
+    if fold.parts:
+        assert sum(part.length for part in fold.parts) == len(fold.text)
+        assert sum(part.chunks for part in fold.parts) == len(fold.marks)
     assert fold.finished == (fold.end is not None)
     assert (fold.end_position is None) == (fold.end is None)
     if fold.end_position is not None:

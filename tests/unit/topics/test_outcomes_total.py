@@ -32,6 +32,7 @@ from schemas.generation import (
 )
 from schemas.limits import MAX_ANSWER_CHARS, MAX_ANSWER_CHUNKS, MAX_RECORD_BYTES, MAX_TOKENS
 from schemas.outcome import GenerationCompleted, GenerationFailed, Outcome
+from schemas.parts import AnswerPart, ChunkPart, PartKind, stream_digest
 from schemas.price import Price, Usage
 from streams.metering.reactor import usage_record
 from tests.generation_logs import TURN, chunk, ended, started, stopped
@@ -88,6 +89,10 @@ chunks = st.builds(
     int64,
     counts,
     deltas | st.builds(Sealed, words, st.binary(max_size=4), st.binary(max_size=4)),
+    st.none(),
+    st.none()
+    | st.builds(ChunkPart, st.integers(0, 3), st.sampled_from(get_args(PartKind)), st.just("") | words, st.just("")),
+    st.sampled_from(["", "", "[]", '[{"token":"x"}]']),
 )
 ends = st.builds(GenerationEnded, envelopes, turns, st.sampled_from(get_args(EndReason)), st.none() | int64, failures)
 
@@ -97,6 +102,9 @@ def logs(draw: st.DrawFn) -> list[GenerationRecord]:
     """Anything at all, mostly in an order in which much of it counts; the last record ends the generation."""
     records: list[GenerationRecord] = [draw(starts.map(lambda start: replace(start, number=1, attempt_id="a")))]
     seq, text = 0, ""
+    several = draw(st.booleans())
+    part: ChunkPart | None = None
+    said: list[AnswerPart] = []
     for _ in range(draw(st.integers(0, 14))):
         if draw(st.integers(0, 9)) == 0:
             records.append(draw(starts | chunks))
@@ -104,8 +112,16 @@ def logs(draw: st.DrawFn) -> list[GenerationRecord]:
         seq += 1
         delta = draw(deltas)
         text += delta
-        records.append(replace(draw(chunks), attempt_id="a", seq=seq, delta=delta))
-    digest = sha256(text.encode()).hexdigest()
+        opens = several and (not said or draw(st.booleans()))
+        if opens:
+            part = ChunkPart(len(said), draw(st.sampled_from(get_args(PartKind))), draw(st.just("") | words), "a name")
+            said.append(AnswerPart(part.kind, 0, 0, part.call_id, part.name))
+        if part is not None:
+            of = said[-1]
+            said[-1] = replace(of, length=of.length + len(delta), chunks=of.chunks + 1)
+            part = part if opens else ChunkPart(part.index, part.kind)
+        records.append(replace(draw(chunks), attempt_id="a", seq=seq, delta=delta, part=part))
+    digest = stream_digest(sha256(text.encode()).hexdigest(), said)
     finish = draw(st.sampled_from(get_args(FinishReason)))
     usage, failure = draw(usages), draw(failures)
     records.append(
@@ -152,7 +168,7 @@ def check(log: Sequence[GenerationRecord]) -> Outcome:
     text = plain(outcome.text)
     assert decode(encode(outcome)) == outcome
     assert sum(mark.length for mark in outcome.chunks) == len(text)
-    assert outcome.sha256 == sha256(text.encode()).hexdigest()
+    assert outcome.sha256 == stream_digest(sha256(text.encode()).hexdigest(), outcome.parts)
     assert len(text.encode()) + MARK_BYTES * len(outcome.chunks) <= LIMIT
     assert sent_bytes(outcome) <= LIMIT + REST
     usage = outcome.usage

@@ -7,13 +7,13 @@ import { go, route } from '../router.js';
 import { pastView, toast } from '../state.js';
 import { Thread } from '../thread.js';
 import { Composer } from './composer.js';
+import { FirstRun } from './first_run.js';
 import { useGrowing } from './growing.js';
 import { html, Icon, useEffect, useLayoutEffect, useRef, useState } from './html.js';
 import { Message } from './message.js';
 import { modelOr } from './model_picker.js';
 import { useFollowing } from './scrolling.js';
 
-const STARTS = ['What can you do?', 'Count from 1 to 40', 'What is 37 × 24?'];
 let current = null;
 let beginning = null;
 
@@ -123,8 +123,7 @@ export function ThreadView({ conversationId, at }) {
       ${!past && thread?.nextBefore.value && shown === messages && html`<button type="button" class="quiet load-earlier" data-testid="load-earlier" disabled=${thread.loadingEarlier.value} onClick=${earlier}>${thread.loadingEarlier.value ? 'Loading…' : 'Load earlier messages'}</button>`}
       ${state === 'loading' && html`<div class="skeleton" role="status" aria-label="Loading the conversation"><i /><i /><i /></div>`}
       ${state === 'failed' && html`<${Failed} thread=${thread} at=${at} />`}
-      ${(state === 'new' || (state === 'ready' && messages.length === 0)) && html`<div class="greeting"><h2>What is on your mind?</h2>
-        <div class="starts">${STARTS.map((text) => html`<button type="button" key=${text} onClick=${() => send(text)}>${text}</button>`)}</div></div>`}
+      ${(state === 'new' || (state === 'ready' && messages.length === 0)) && html`<${FirstRun} model=${modelOr(model)} onStart=${send} />`}
       ${shown.map((message) => html`<${Message} key=${message.key ?? message.id} ...${{ message, thread, model: modelOr(model)?.id, setEditing }} readOnly=${Boolean(past)} onShown=${follow} editing=${editing !== null && editing === message.key} />`)}
       ${thread?.newer.value && html`<div class="past-note" role="status">There is a newer branch of this conversation. <button type="button" class="link" onClick=${() => thread.load()}>Show it</button></div>`}
     </div></div>

@@ -8,7 +8,8 @@ from dataclasses import replace
 import pytest
 
 from api.streaming.endings import ending_of_outcome
-from api.streaming.frames import EventFrames, piece
+from api.streaming.frames import EventFrames
+from api.streaming.pieces import piece
 from infra.cli.chat_wire import Frame, FrameReader
 from infra.cli.demo_check import Evidence, Finding, Stored, check, text_of
 from infra.cli.demo_story import Pauses, attempts_of, pauses

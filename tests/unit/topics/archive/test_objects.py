@@ -16,7 +16,7 @@ from topics.errors import ArchiveUnavailable
 )
 def test_what_is_no_place_is_refused(url: str) -> None:
     with pytest.raises(
-        ArchiveUnavailable, match="is not an archive's location: use file:///FOLDER or s3://BUCKET/PREFIX"
+        ArchiveUnavailable, match="is not the archive's location: use file:///FOLDER or s3://BUCKET/PREFIX"
     ):
         open_objects(url)
 

@@ -22,6 +22,17 @@ def without_last_cluster(text: str) -> str:
     return text[: max(start, 0)]
 
 
+def first_clusters(text: str, most: int) -> int:
+    """The place after the first `most` clusters of `text`; its length where it has no more than those."""
+    found = 0
+    for at in range(1, len(text)):
+        if not _joined(text, at):
+            found += 1
+            if found == most:
+                return at
+    return len(text)
+
+
 def _joined(text: str, at: int) -> bool:
     """Whether the characters before and after the place `at` belong together."""
     before, after = text[at - 1], text[at]

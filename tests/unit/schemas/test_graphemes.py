@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from projections.content import PREVIEW_CHARACTERS, excerpt, shown_excerpt, shown_title
-from projections.graphemes import MAX_CLUSTER, without_last_cluster
 from schemas.envelope import Sealed
+from schemas.graphemes import MAX_CLUSTER, without_last_cluster
 
 CLUSTERS = (
     "a",

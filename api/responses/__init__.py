@@ -1,0 +1,1 @@
+"""OpenAI's Responses: the same generations and conversations, seen in another shape."""

@@ -1,0 +1,238 @@
+"""Input items of a response, as messages of a context and back. Pure.
+
+A call, and the text that comes with it, are one message of the assistant: that is how engines know it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from api.http.errors import bad_request
+from schemas.conversation import ChatMessage
+from schemas.envelope import plain
+from schemas.messages import with_parts
+from schemas.parts import ContentPart
+
+MAX_ITEMS = 4_096
+MAX_CONTENT = 1_000
+"""Parts of one item."""
+MAX_CALL_ID = 64
+MAX_NAME = 64
+
+_ROLES: Mapping[str, str] = {"user": "user", "assistant": "assistant", "system": "system", "developer": "system"}
+_PASSED_OVER = frozenset(
+    {
+        "reasoning",
+        "web_search_call",
+        "file_search_call",
+        "computer_call",
+        "computer_call_output",
+        "code_interpreter_call",
+        "image_generation_call",
+        "local_shell_call",
+        "local_shell_call_output",
+        "shell_call",
+        "shell_call_output",
+        "apply_patch_call",
+        "apply_patch_call_output",
+        "custom_tool_call",
+        "custom_tool_call_output",
+        "mcp_list_tools",
+        "mcp_approval_request",
+        "mcp_approval_response",
+        "mcp_call",
+    }
+)
+"""Items of tools that no model here has, and thoughts, which are never given back: a history may hold them."""
+
+Image = Callable[[str, str, str], ContentPart]
+"""What makes the part of an image: its URL, how it is to be looked at, and where it stands."""
+
+
+def messages_of(items: str | Sequence[Any], image: Image, where: str = "input") -> tuple[ChatMessage, ...]:
+    """The messages that input items say, in order. Raises ApiError 400 naming the place that is wrong."""
+    if isinstance(items, str):
+        return (ChatMessage("user", items),)
+    messages: list[ChatMessage] = []
+    for nth, item in enumerate(items):
+        place = f"{where}[{nth}]"
+        for message in _messages(item, image, place):
+            if messages and (joined := _joined(messages[-1], message)) is not None:
+                messages[-1] = joined
+            else:
+                messages.append(message)
+    return tuple(messages)
+
+
+def _messages(item: Any, image: Image, where: str) -> Iterator[ChatMessage]:
+    if not isinstance(item, dict):
+        raise _wrong(where, "expected an object")
+    match item.get("type", "message"):
+        case "message":
+            yield _message(item, image, where)
+        case "function_call":
+            call_id, name = _word(item, "call_id", MAX_CALL_ID, where), _word(item, "name", MAX_NAME, where)
+            arguments = _text(item, "arguments", where)
+            yield ChatMessage("assistant", "", None, (ContentPart("tool_call", arguments, call_id, name),))
+        case "function_call_output":
+            call_id = _word(item, "call_id", MAX_CALL_ID, where)
+            yield ChatMessage("tool", "", None, (ContentPart("tool_result", _output(item, where), call_id),))
+        case str(kind) if kind in _PASSED_OVER:
+            return
+        case str():
+            raise _wrong(f"{where}.type", "it is not a type of item that this server knows")
+        case _:
+            raise _wrong(f"{where}.type", "expected a string")
+
+
+def _message(item: Mapping[str, Any], image: Image, where: str) -> ChatMessage:
+    role = item.get("role")
+    if not isinstance(role, str) or role not in _ROLES:
+        raise _wrong(f"{where}.role", "expected 'user', 'assistant', 'system' or 'developer'")
+    content = item.get("content")
+    if isinstance(content, str):
+        return ChatMessage(_ROLES[role], content)
+    if not isinstance(content, list) or len(content) > MAX_CONTENT:
+        raise _wrong(f"{where}.content", f"expected a string or a list of at most {MAX_CONTENT} parts")
+    parts = [_part(part, role, image, f"{where}.content[{nth}]") for nth, part in enumerate(content)]
+    if not parts:
+        return ChatMessage(_ROLES[role], "")
+    if all(part.kind == "text" for part in parts):
+        return ChatMessage(_ROLES[role], "\n".join(plain(part.text or "") for part in parts))
+    return with_parts(_ROLES[role], tuple(parts))
+
+
+def _part(part: Any, role: str, image: Image, where: str) -> ContentPart:
+    if not isinstance(part, dict):
+        raise _wrong(where, "expected an object")
+    match part.get("type"):
+        case "input_text" | "output_text" | "text":
+            return ContentPart("text", _text(part, "text", where))
+        case "refusal" if role == "assistant":
+            return ContentPart("refusal", _text(part, "refusal", where))
+        case "input_image" if role == "user":
+            detail = part.get("detail", "auto")
+            if detail not in ("auto", "low", "high", "original", None):
+                raise _wrong(f"{where}.detail", "expected 'auto', 'low' or 'high'")
+            if part.get("image_url") is None:
+                raise _wrong(f"{where}.image_url", "expected a data URL; files are not supported yet")
+            return image(_text(part, "image_url", where), detail or "auto", f"{where}.image_url")
+        case "input_file":
+            raise _wrong(f"{where}.type", "files are not supported yet")
+        case _:
+            raise _wrong(f"{where}.type", f"it is not a part that a message of the role {role} may have")
+
+
+def _output(item: Mapping[str, Any], where: str) -> str:
+    output = item.get("output")
+    if isinstance(output, str):
+        return output
+    if not isinstance(output, list) or len(output) > MAX_CONTENT:
+        raise _wrong(f"{where}.output", f"expected a string or a list of at most {MAX_CONTENT} parts")
+    texts = []
+    for nth, part in enumerate(output):
+        place = f"{where}.output[{nth}]"
+        if not isinstance(part, dict) or part.get("type") not in ("input_text", "output_text", "text"):
+            raise _wrong(place, "expected a part of type 'input_text'")
+        texts.append(_text(part, "text", place))
+    return "\n".join(texts)
+
+
+def _joined(before: ChatMessage, message: ChatMessage) -> ChatMessage | None:
+    """Both as one message, where the second is calls of the assistant that has just spoken or called."""
+    if before.role != "assistant" or message.role != "assistant" or not message.parts:
+        return None
+    if any(part.kind != "tool_call" for part in message.parts):
+        return None
+    said = before.parts or ((ContentPart("text", before.content),) if before.content else ())
+    return replace(before, content="", parts=(*said, *message.parts))
+
+
+def call_ids(messages: Sequence[ChatMessage]) -> set[str]:
+    """The ids of all calls that these messages have."""
+    return {part.call_id for message in messages for part in message.parts if part.kind == "tool_call"}
+
+
+def check_results(messages: Sequence[ChatMessage], known: set[str]) -> None:
+    """Raises ApiError 400 for the result of a call that neither these messages nor `known` have before it."""
+    seen = set(known)
+    for message in messages:
+        for part in message.parts:
+            if part.kind == "tool_call":
+                seen.add(part.call_id)
+            elif part.kind == "tool_result" and part.call_id not in seen:
+                raise bad_request(
+                    f"No tool call found for function call output with call_id {part.call_id}.", param="input"
+                )
+
+
+def _word(item: Mapping[str, Any], name: str, most: int, where: str) -> str:
+    word = item.get(name)
+    if not isinstance(word, str) or not 0 < len(word) <= most:
+        raise _wrong(f"{where}.{name}", f"expected a string of 1 to {most} characters")
+    return word
+
+
+def _text(item: Mapping[str, Any], name: str, where: str) -> str:
+    text = item.get(name)
+    if not isinstance(text, str):
+        raise _wrong(f"{where}.{name}", "expected a string")
+    return text
+
+
+def _wrong(where: str, problem: str) -> Exception:
+    return bad_request(f"Invalid value for '{where}': {problem}.", param=where)
+
+
+# -- and back --------------------------------------------------------------------------------------------------------
+
+
+def items_of(messages: Sequence[ChatMessage], source_id: str, status: str = "completed") -> list[dict[str, Any]]:
+    """The items that a message's messages are shown as; `source_id` is the id of what they belong to, a UUID."""
+    digits = source_id.replace("-", "")
+    found: list[dict[str, Any]] = []
+    for message in messages:
+        texts: list[dict[str, Any]] = []
+        for part in message.parts or (ContentPart("text", message.content),):
+            text = "" if part.text is None else plain(part.text)
+            match part.kind:
+                case "tool_call":
+                    identity = {"id": f"fc_{digits}{len(found) + bool(texts):04x}", "type": "function_call"}
+                    called = {"call_id": part.call_id, "name": part.name, "arguments": text, "status": status}
+                    if texts:
+                        found.append(_shown(message, texts, digits, len(found), status))
+                        texts = []
+                    found.append(identity | called)
+                case "tool_result":
+                    identity = {"id": f"fco_{digits}{len(found):04x}", "type": "function_call_output"}
+                    found.append(identity | {"call_id": part.call_id, "output": text, "status": status})
+                case _:
+                    texts.append(_content(message.role, part, text))
+        if texts:
+            found.append(_shown(message, texts, digits, len(found), status))
+    return found
+
+
+def _shown(message: ChatMessage, content: list[dict[str, Any]], digits: str, nth: int, status: str) -> dict[str, Any]:
+    return {
+        "id": f"msg_{digits}{nth:04x}",
+        "type": "message",
+        "role": message.role,
+        "status": status,
+        "content": content,
+    }
+
+
+def _content(role: str, part: ContentPart, text: str) -> dict[str, Any]:
+    match part.kind:
+        case "refusal":
+            return {"type": "refusal", "refusal": text}
+        case "image":
+            # The picture itself is in the blob store, under its digest.
+            return {"type": "input_image", "file_id": None, "image_url": None, "detail": part.detail or "auto"}
+        case _ if role == "assistant":
+            return {"type": "output_text", "text": text, "annotations": [], "logprobs": []}
+        case _:
+            return {"type": "input_text", "text": text}
