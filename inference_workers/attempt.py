@@ -23,6 +23,7 @@ from infra.logging import get_logger
 from infra.models.catalogue import Deadlines, ModelCatalogue, ModelNotFound, ModelSpec
 from schemas import ids
 from schemas.bounding import bounded
+from schemas.codec import write_level
 from schemas.conversation import Sampling
 from schemas.envelope import Envelope, Position
 from schemas.generation import AttemptStarted, Failure, GenerationRequested
@@ -37,6 +38,8 @@ MAX_ENGINE_CALLS = 4
 """How often one worker begins a generation whose records the log does not take, before it ends it."""
 MAX_TRIES_AT_FAULT = 2
 """How often a worker asks an engine for a job at which it fails because of the job itself; then it only ends it."""
+PARTS_FROM_LEVEL = 4
+"""The write level from which on chunks say which part of the answer they are."""
 _log = get_logger(__name__)
 
 
@@ -71,7 +74,7 @@ class Attempt:
         self._request: GenerationRequested = job.request
         self._writer: AttemptWriter | None = None
         self._started: asyncio.Future[int] | None = None
-        self._prefix_tokens = 0
+        self._prefix_tokens = self._prefix_reasoning = 0
         self._max_tokens = 1
         self._resumed = False
         self._said = Said(taken=False)
@@ -115,6 +118,7 @@ class Attempt:
         limits = model.deadlines
         self._max_tokens = (sampling.max_tokens or 1) - step.prefix_tokens
         left_s = max(self._remaining_s(), 0.001)
+        parts = write_level() >= PARTS_FROM_LEVEL
         call = EngineRequest(
             request_id=f"{self._request.turn.generation_id}:{step.number}:{writer.attempt_id}",
             model=model,
@@ -126,9 +130,11 @@ class Attempt:
                 total_s=min(limits.total_s, left_s),
             ),
             prefix=step.prefix,
+            tooling=self._request.tooling if parts else None,
+            parts=parts,
         )
         self._job.engine_calls += 1
-        said = self._said = await answer(self._context.engine, call, writer)
+        said = self._said = await answer(self._context.engine, call, writer, step.room)
         if said.failure is not None:
             await self._end(writer, said.failure)
             return
@@ -154,7 +160,7 @@ class Attempt:
     ) -> tuple[AttemptWriter, Plan] | None:
         """The writer of an attempt that owns the generation, and what is left to do; None if it has its end."""
         context, turn = self._context, self._request.turn
-        continues = model is not None and may_continue(context.engine, model, sampling)
+        continues = model is not None and may_continue(context.engine, model, sampling, self._request.tooling)
         past = await context.lookback.past(turn)
         for _ in range(MAX_STARTS):
             step = self._plan(past, sampling, continues=continues)
@@ -169,7 +175,9 @@ class Attempt:
                 step = self._plan(past, sampling, continues=continues)
                 if isinstance(step, Answer | EndOnly):
                     self._prefix_tokens, self._resumed = step.prefix_tokens, bool(step.prefix)
-                    writer.resume_at(step.first_seq, step.prefix)
+                    if isinstance(step, EndOnly):
+                        self._prefix_reasoning = step.reasoning_tokens
+                    writer.resume_at(step.first_seq, step.prefix, step.parts if isinstance(step, EndOnly) else ())
                     writer.open()
                 return writer, step
         OVERTAKEN()
@@ -232,9 +240,10 @@ class Attempt:
         return counted_usage(
             said.finish if said.failure is None else None,
             prompt=self._request.prompt_tokens,
-            said=writer.tokens,
-            thought=said.thought,
+            said=writer.tokens - writer.thought,
+            thought=max(said.thought, writer.thought),
             before=self._prefix_tokens,
+            thought_before=self._prefix_reasoning,
             resumed=self._resumed,
             max_tokens=self._max_tokens,
             context_tokens=models.get(model).context_tokens if model in models else 0,

@@ -11,6 +11,13 @@ reaches no reader sooner, and wastes a core.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from schemas.parts import ChunkPart
+
+MAX_LOGPROBS_CHARS = 256 * 1024
+"""Of one record: a record of token-chunks holds 1 MiB at most."""
+
 
 class Pipe:
     """The gate of one partition: the caller sends a burst whenever it is told to, and reports its acknowledgements."""
@@ -42,26 +49,80 @@ class Pipe:
         return self._waiting and not self._in_flight
 
 
-class Gathered:
-    """One attempt's text between bursts. Nothing of it leaves until `opened`: its start must be acknowledged first."""
+Run = tuple[ChunkPart | None, str, int, str]
+"""What waits of one part, as (part, text, tokens, logprobs): it leaves as one record, or several if it is long.
 
-    __slots__ = ("_texts", "_tokens", "opened")
+A part of None is part 0, text."""
+
+
+class Gathered:
+    """One attempt's answer between bursts. Nothing of it leaves until `opened`: its start must be acknowledged first.
+
+    What belongs to two parts is never joined.
+    """
+
+    __slots__ = ("_logprobs", "_logprobs_size", "_part", "_runs", "_texts", "_tokens", "opened")
 
     def __init__(self) -> None:
+        self._runs: list[Run] = []
+        self._part: ChunkPart | None = None
         self._texts: list[str] = []
         self._tokens = 0
+        self._logprobs: list[str] = []
+        self._logprobs_size = 0
         self.opened = False
 
     def __bool__(self) -> bool:
-        return bool(self._texts)
+        return bool(self._texts or self._runs)
+
+    @property
+    def says(self) -> bool:
+        """Whether anything of it will be a record: an empty text is none."""
+        return any(self._texts) or any(text for _, text, _, _ in self._runs)
 
     def put(self, text: str, tokens: int) -> None:
         self._texts.append(text)
         self._tokens += tokens
 
-    def take(self) -> tuple[str, int]:
-        """Everything that waits, as (text, tokens) of one record."""
+    def put_told(self, text: str, tokens: int, logprobs: str) -> None:
+        """Text with what is known of its tokens, a JSON array of at most MAX_LOGPROBS_CHARS."""
+        if self._logprobs_size + len(logprobs) > MAX_LOGPROBS_CHARS:
+            self._close_run()
+        self.put(text, tokens)
+        self._logprobs.append(logprobs)
+        self._logprobs_size += len(logprobs)
+
+    def turn_to(self, part: ChunkPart | None) -> None:
+        """What is put from now on belongs to this part."""
+        self._close_run()
+        self._part = part
+
+    def take(self) -> Sequence[Run]:
+        """Everything that waits, in its order."""
+        if not self._runs:
+            return (self._run(),)
+        self._close_run()
+        runs, self._runs = self._runs, []
+        return runs
+
+    def _close_run(self) -> None:
+        if self._texts:
+            self._runs.append(self._run())
+
+    def _run(self) -> Run:
         text = self._texts[0] if len(self._texts) == 1 else "".join(self._texts)
-        tokens, self._tokens = self._tokens, 0
+        run = self._part, text, self._tokens, _joined(self._logprobs) if self._logprobs else ""
         self._texts.clear()
-        return text, tokens
+        self._tokens = 0
+        if self._logprobs:
+            self._logprobs, self._logprobs_size = [], 0
+        if self._part is not None and (self._part.call_id or self._part.name):
+            self._part = ChunkPart(self._part.index, self._part.kind)  # said once
+        return run
+
+
+def _joined(arrays: Sequence[str]) -> str:
+    """JSON arrays as one."""
+    if len(arrays) == 1:
+        return arrays[0]
+    return f"[{','.join(inner for each in arrays if (inner := each[1:-1].strip()))}]"

@@ -27,17 +27,19 @@ def counted_usage(
     said: int,
     thought: int,
     before: int = 0,
+    thought_before: int = 0,
     resumed: bool = False,
     max_tokens: int,
     context_tokens: int,
 ) -> Usage:
     """The usage of a generation at the end of an attempt.
 
-    `prompt`, `said`, `thought`: our own counts of the prompt, of this attempt's text and of its reasoning. `before`:
-    tokens of the answer that earlier attempts had published. `resumed`: the engine's prompt held answer text, so its
-    count is not the prompt's. An engine's count is taken if it can be true: a prompt within the model's context, an
-    answer within `max_tokens` (of this attempt) and SLACK_TOKENS, and not 0 for an answer that says something. Else our
-    own stands, at most what was asked for, and the usage is marked `estimated`.
+    `prompt`, `said`, `thought`: our own counts of the prompt, of this attempt's reasoning (`thought`) and of all else
+    that it said. `before`: tokens of the answer that earlier attempts had published, `thought_before` of them
+    reasoning. `resumed`: the engine's prompt held answer text, so its count is not the prompt's. An engine's count is
+    taken if it can be true: a prompt within the model's context, an answer within `max_tokens` (of this attempt) and
+    SLACK_TOKENS, and not 0 for an answer that says something. Else our own stands, at most what was asked for, and the
+    usage is marked `estimated`.
     """
     told = finish or Finish("stop")
     at_most = max(max_tokens, 1) + SLACK_TOKENS
@@ -61,7 +63,7 @@ def counted_usage(
         prompt_tokens=_within(prompts),
         completion_tokens=_within(max(before, 0) + completion),
         cached_tokens=min(cached, _within(prompts)),
-        reasoning_tokens=min(reasoning, MAX_TOKENS),
+        reasoning_tokens=min(reasoning + min(max(thought_before, 0), max(before, 0)), MAX_TOKENS),
         estimated=not (prompt_believed and cached_believed and completion_believed and reasoning_believed),
     )
 

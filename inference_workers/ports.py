@@ -3,7 +3,9 @@
     async with contextlib.aclosing(engine.generate(request)) as events:
         async for event in events: ...
 
-`generate` yields any number of `Delta` and `Reasoning` and then exactly one `Finish`, or raises an EngineError:
+`generate` yields what the answer consists of, in its order, and then exactly one `Finish`, or raises an EngineError.
+Text is `Delta`, thoughts are `Reasoning`, a refusal in the model's own words is `Refusal`; a call of a tool begins with
+`ToolCall` and goes on with any number of `Arguments`, up to the next event of another kind.
 
     EngineError              code, message (no prompt text, no keys), retryable, accepted
     ├── EngineUnavailable    not reachable, went away, draining              retryable
@@ -21,6 +23,7 @@ from typing import Literal, Protocol
 
 from infra.models.catalogue import Deadlines, ModelSpec
 from schemas.conversation import ChatMessage, Sampling
+from schemas.parts import Tooling
 
 FinishReason = Literal["stop", "length", "content_filter", "tool_calls"]
 Deadline = Literal["first_token", "inter_token", "total"]
@@ -31,6 +34,8 @@ class EngineRequest:
     """One call of an engine. `request_id` is unique per attempt: engines mix up requests that share one.
 
     `sampling.max_tokens` is set. `prefix` is the beginning of the answer, to be continued and not repeated.
+    `tooling`: what the model may call; None: nothing. `parts`: reasoning is published, so that an answer that has begun
+    to think is not begun anew; otherwise it is counted and left out.
     """
 
     request_id: str
@@ -39,6 +44,13 @@ class EngineRequest:
     sampling: Sampling
     deadlines: Deadlines
     prefix: str = ""
+    tooling: Tooling | None = None
+    parts: bool = True
+
+    @property
+    def offers_tools(self) -> bool:
+        """Whether the model may call something."""
+        return self.tooling is not None and self.tooling.choice != "none" and bool(self.tooling.tools)
 
     @property
     def max_tokens(self) -> int:
@@ -50,17 +62,44 @@ class EngineRequest:
 class Delta:
     """Text that follows what came before. All tokens that arrived in one read are one Delta.
 
-    Whole characters only. `token_ids` where the engine tells them: exactly the ids of this text.
+    Whole characters only. `token_ids` where the engine tells them: exactly the ids of this text. `logprobs` likewise:
+    of its tokens, a JSON array in ASCII in the shape of Chat Completions' `logprobs.content`; empty: none.
     """
 
     text: str
     tokens: int
     token_ids: tuple[int, ...] | None = None
+    logprobs: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Reasoning:
-    """What a model thinks before and between its answer's parts: no part of the answer, but paid for as output."""
+    """What a model thinks before and between its answer's parts. Paid for as output."""
+
+    text: str
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """The model says that it does not answer, in a way that tells this from an answer."""
+
+    text: str
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A call begins. `call_id` as the engine gave it, empty where it gave none; `name` is whole."""
+
+    call_id: str
+    name: str
+    tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Arguments:
+    """More of the arguments of the call that began last, as the model wrote them. It need not be JSON."""
 
     text: str
     tokens: int
@@ -68,7 +107,7 @@ class Reasoning:
 
 @dataclass(frozen=True, slots=True)
 class Finish:
-    """The normal end. Counts are None where the engine does not tell: count the tokens of Delta and Reasoning then.
+    """The normal end. Counts are None where the engine does not tell: count the tokens of the events then.
 
     Counts are passed on as the engine sent them, whole numbers from 0 without a limit: the code that stores them
     limits them.
@@ -82,7 +121,8 @@ class Finish:
     reasoning_tokens: int | None = None
 
 
-EngineEvent = Delta | Reasoning | Finish
+AnswerEvent = Delta | Reasoning | Refusal | ToolCall | Arguments
+EngineEvent = AnswerEvent | Finish
 
 
 class Engine(Protocol):
@@ -105,13 +145,18 @@ class Engine(Protocol):
         ...
 
 
-def may_continue(engine: Engine, model: ModelSpec, sampling: Sampling) -> bool:
-    """Whether an answer that has begun is continued.
+def is_held(sampling: Sampling, tooling: Tooling | None) -> bool:
+    """Whether an answer must keep to a schema, or must call a tool."""
+    return bool(sampling.response_schema) or (tooling is not None and tooling.choice in ("required", "function"))
 
-    One that is held to a schema is not: no engine of ours leads its grammar over text that is there, so what came next
+
+def may_continue(engine: Engine, model: ModelSpec, sampling: Sampling, tooling: Tooling | None) -> bool:
+    """Whether an answer is continued that has begun and is text alone.
+
+    One that is held to something is not: no engine of ours leads its grammar over text that is there, so what came next
     would begin the JSON anew.
     """
-    return not sampling.response_schema and engine.continues(model)
+    return not is_held(sampling, tooling) and engine.continues(model)
 
 
 class EngineError(Exception):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from hashlib import sha256
 
 from confluent_kafka import KafkaError
@@ -12,11 +13,13 @@ from confluent_kafka import KafkaError
 from inference_workers.coalescing import Gathered, Pipe
 from inference_workers.metrics import TICK
 from inference_workers.ticking import Tempo
+from inference_workers.written_parts import FIRST_TEXT, WrittenParts
 from infra.clock import now_us
 from infra.crash_points import crash_point
 from schemas.chunk_codec import made_chunk
 from schemas.codec import UnencodableRecord
 from schemas.generation import AttemptEnded, AttemptStarted, Failure, FinishReason, GenerationRecord, TokenChunk, Turn
+from schemas.parts import AnswerPart, ChunkPart, PartKind, stream_digest
 from schemas.price import Usage
 from topics.catalogue import TOKEN_CHUNKS, Catalogue
 from topics.errors import LogError, LogUnavailable, RecordRefused
@@ -190,14 +193,15 @@ class AttemptWriter:
     After a broken record nothing more is produced: readers hold at the gap until a later attempt goes on. `broken` is
     RecordRefused where the log will never take that record, FatalLogError where it takes none of this process any more.
 
-    `last_seq` is that of the generation's last chunk. Halves of surrogate pairs are published as U+FFFD.
+    `last_seq` is that of the generation's last chunk. Halves of surrogate pairs are published as U+FFFD. `tokens`: all
+    that were put; `thought`: those of reasoning among them.
     """
 
     def __init__(self, outlet: Outlet, turn: Turn, attempt_id: str, on_broken: Callable[[LogError], None]) -> None:
         self.key = turn.conversation_id
         self.attempt_id = attempt_id
         self.broken: LogError | None = None
-        self.tokens = 0
+        self.tokens = self.thought = 0
         self._gate = outlet.gate(turn.conversation_id)
         self._turn = turn
         self._on_broken = on_broken
@@ -206,16 +210,23 @@ class AttemptWriter:
         self._queued = False
         self._spoken = False
         self._digest = sha256()
+        self._part = 0  # the part that is put to
+        self._begun = False  # a part was begun
+        self._parts = WrittenParts()
         self.last_seq = 0
 
     def begin(self, started: AttemptStarted, *, open_when_acknowledged: bool) -> asyncio.Future[int]:
         """Publish the start; the future has its offset. No chunk leaves before `open`."""
         return self._awaited(started, self.open if open_when_acknowledged else None)
 
-    def resume_at(self, first_seq: int, prefix: str) -> None:
-        """The accepted text and the next seq, as the scan up to our own start showed them."""
+    def resume_at(self, first_seq: int, prefix: str, parts: Sequence[AnswerPart] = ()) -> None:
+        """The accepted text, its parts and the next seq, as the scan up to our own start showed them."""
         self.last_seq = first_seq - 1
         self._digest = sha256(prefix.encode())
+        self._parts = WrittenParts(len(prefix), parts)
+        if parts:
+            self._part = len(parts) - 1
+            self._gathered.turn_to(ChunkPart(self._part, parts[-1].kind))
 
     def open(self) -> None:
         """Chunks may leave: our start is acknowledged, so it comes before them for every reader."""
@@ -225,11 +236,27 @@ class AttemptWriter:
             self._offer(urgent=True)
 
     def put(self, text: str, tokens: int) -> None:
-        """Text of the answer. Leaves with the next burst; only the first never waits for a tick."""
+        """More of the part that is open: of part 0, text, at first. Leaves with the next burst; only the first never
+        waits for a tick."""
         self.tokens += tokens
         self._gathered.put(text, tokens)
         if not self._queued and self._gathered.opened:
             self._offer(urgent=not self._spoken)
+
+    def put_told(self, text: str, tokens: int, logprobs: str) -> None:
+        """As `put`, with a JSON array of at most MAX_LOGPROBS_CHARS of the tokens of this text."""
+        self.tokens += tokens
+        self._gathered.put_told(text, tokens, logprobs)
+        if not self._queued and self._gathered.opened:
+            self._offer(urgent=not self._spoken)
+
+    def begin_part(self, kind: PartKind, call_id: str = "", name: str = "") -> None:
+        """What is put from now on belongs to a new part; something must be put, "" for a call without arguments."""
+        if self._begun or self.last_seq or self._gathered.says:
+            self._part += 1
+        self._begun = True
+        part = ChunkPart(self._part, kind, call_id, name)
+        self._gathered.turn_to(None if part == FIRST_TEXT else part)
 
     def end(self, finish_reason: FinishReason, usage: Usage, failure: Failure | None = None) -> asyncio.Future[int]:
         """Publish what waits and the end; the future is done when the end is acknowledged.
@@ -246,7 +273,7 @@ class AttemptWriter:
                 attempt_id=self.attempt_id,
                 at_us=now_us(),
                 last_seq=self.last_seq,
-                sha256=self._digest.hexdigest(),
+                sha256=stream_digest(self._digest.hexdigest(), self._parts.all),
                 finish_reason=finish_reason,
                 usage=usage,
                 failure=failure,
@@ -282,21 +309,31 @@ class AttemptWriter:
         """Turn the text that waits into records."""
         if not self._gathered:
             return
-        text, tokens = self._gathered.take()
         self._spoken = True
+        for part, text, tokens, logprobs in self._gathered.take():
+            self._cut(part, text, tokens, logprobs)
+
+    def _cut(self, part: ChunkPart | None, text: str, tokens: int, logprobs: str) -> None:
         turn = self._turn
-        for at in range(0, len(text), MAX_CHUNK_CHARS):
-            part = text[at : at + MAX_CHUNK_CHARS] if len(text) > MAX_CHUNK_CHARS else text
+        self._parts.more(part, len(text))
+        # A call is told of even before it has arguments; an empty text is nothing.
+        size = len(text) or int(part is not None and part.kind == "tool_call")
+        for at in range(0, size, MAX_CHUNK_CHARS):
+            piece = text[at : at + MAX_CHUNK_CHARS] if len(text) > MAX_CHUNK_CHARS else text
             try:
-                utf8 = part.encode()
+                utf8 = piece.encode()
             except UnicodeEncodeError:
-                part = _HALVES.sub("\ufffd", part)
-                utf8 = part.encode()
+                piece = _HALVES.sub("\ufffd", piece)
+                utf8 = piece.encode()
             self.last_seq += 1
             self._digest.update(utf8)
-            chunk = made_chunk(turn.generation_id, self.attempt_id, self.last_seq, now_us(), tokens, part)
+            chunk = made_chunk(turn.generation_id, self.attempt_id, self.last_seq, now_us(), tokens, piece, part)
+            if logprobs:
+                chunk, logprobs = replace(chunk, logprobs=logprobs), ""
             self._outgoing.append((chunk, self._chunk_taken))
             tokens = 0
+            if part is not None and part.kind == "tool_call":
+                part = ChunkPart(part.index, part.kind)
 
     def _chunk_taken(self, error: KafkaError | None, _: int) -> None:
         if error is not None:

@@ -109,7 +109,9 @@ def naive_reading(log: Sequence[GenerationRecord]) -> Reading:
     starts = [record for record in past if isinstance(record, AttemptStarted)]
     ends = [record for record in past if isinstance(record, AttemptEnded | GenerationEnded) and _is_terminal(record)]
     end = ends[0] if ends else None
-    counted = Usage(starts[0].prompt_tokens if starts else 0, sum(record.tokens for record in _chunks(past)))
+    thought = sum(record.tokens for record in _chunks(past) if _part(record).kind == "reasoning")
+    said = sum(record.tokens for record in _chunks(past))
+    counted = Usage(starts[0].prompt_tokens if starts else 0, said, reasoning_tokens=thought)
     return Reading(
         frames=tuple(frames),
         text=_text(past),

@@ -259,6 +259,16 @@ class GenerationFold:
         )
 
     @property
+    def reasoning_tokens(self) -> int:
+        """Of `completion_tokens`."""
+        at = tokens = 0
+        for part in self.parts:
+            if part.kind == "reasoning":
+                tokens += sum(mark.tokens for mark in self.marks[at : at + part.chunks])
+            at += part.chunks
+        return tokens
+
+    @property
     def visible_text(self) -> str:
         """What is shown of the accepted text: that of text and refusal parts."""
         return visible_text(self.text, self.parts) if self._starts else self.text
@@ -282,7 +292,8 @@ class GenerationFold:
             return ended.usage
         completion = min(self.completion_tokens, MAX_TOKENS)
         estimated = ended is not None or self.doubtful or completion != self.completion_tokens
-        return Usage(self.prompt_tokens, completion, estimated=estimated)
+        reasoning = min(self.reasoning_tokens, completion)
+        return Usage(self.prompt_tokens, completion, reasoning_tokens=reasoning, estimated=estimated)
 
     @property
     def cost_micros(self) -> int:

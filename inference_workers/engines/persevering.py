@@ -24,6 +24,7 @@ from inference_workers.ports import (
     EngineUnavailable,
     Finish,
     Reasoning,
+    is_held,
     may_continue,
 )
 from infra.logging import get_logger
@@ -94,7 +95,8 @@ class Patience:
 class PerseveringEngine:
     """An Engine in front of another, which it calls again when that raises EngineUnavailable.
 
-    An answer that has begun is continued only by an engine that `continues`; another's ends with the error.
+    An answer that has begun is continued only by an engine that `continues`, and only if it is text alone; another's
+    ends with the error.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -113,7 +115,9 @@ class PerseveringEngine:
         """See Engine.generate."""
         clock = asyncio.get_running_loop().time
         patience = Patience(request.deadlines, clock())
+        sampling, tooling = request.sampling, request.tooling
         texts: list[str] = []
+        only_text = True
         tokens = thoughts = 0
         before = (0, 0)
         accepted = False
@@ -126,15 +130,21 @@ class PerseveringEngine:
                             patience.token(clock())
                             texts.append(event.text)
                             tokens += event.tokens
-                        elif type(event) is Reasoning:
+                        elif isinstance(event, Finish):
+                            if tries > 1:
+                                event = _over_all(event, *before, same_prompt=call.prefix == request.prefix)
+                        else:
                             patience.token(clock())
-                            thoughts += event.tokens
-                        elif isinstance(event, Finish) and tries > 1:
-                            event = _over_all(event, *before, same_prompt=call.prefix == request.prefix)
+                            if type(event) is Reasoning:
+                                thoughts += event.tokens
+                                only_text = only_text and not request.parts
+                            else:
+                                tokens += event.tokens
+                                only_text = False
                         yield event
                 return
             except EngineError as error:
-                may_go_on = not texts or may_continue(self._engine, request.model, request.sampling)
+                may_go_on = only_text and (not texts or may_continue(self._engine, request.model, sampling, tooling))
                 pause_s = None
                 if isinstance(error, EngineUnavailable) and may_go_on:
                     pause_s = patience.pause_s(error, clock())
@@ -142,7 +152,7 @@ class PerseveringEngine:
                 if pause_s is None:
                     if isinstance(error, EngineUnavailable):
                         ENGINE_GIVEN_UP()
-                        if texts and request.sampling.response_schema:
+                        if not only_text or (texts and is_held(sampling, tooling)):
                             error.code = INTERRUPTED
                     raise
                 ENGINE_RETRIED()

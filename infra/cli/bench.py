@@ -15,16 +15,16 @@ import typer
 from infra.cli.terminal import UserError, complain
 
 if TYPE_CHECKING:
-    from infra.cli.bench_figures import Row
-    from infra.cli.bench_load import Load
+    from infra.cli.bench_goals import Figures
     from infra.cli.bench_stack import Bench
 
 MAX_STREAMS = 1000
 MAX_TOKENS = 4000
 MAX_FOREIGN_SHARE = 0.5
 MAX_REPEATS = 50
-_WARM_STREAMS, _WARM_REQUESTS, _WARM_TOKENS = 8, 10, 5
 _LOOK_S = 1.0
+ALL_MINUTES = 12
+"""What the rows of `--all` take beside the others."""
 _TABLE_WIDTH = 140
 
 
@@ -59,28 +59,46 @@ def bench(
     repeats: Annotated[
         int, typer.Option("--repeats", min=1, max=MAX_REPEATS, help="Measure so often, and print the medians.")
     ] = 1,
+    everything: Annotated[
+        bool,
+        typer.Option(
+            "--all",
+            help=f"Measure for every goal: unpaced streams, how many are carried, the idle stack, the real model. "
+            f"About {ALL_MINUTES} minutes more.",
+        ),
+    ] = False,
 ) -> None:
     """Measure first token, added latency a token, throughput and CPU: through a stack, directly, through a bare proxy.
 
     Starts a stack of its own in a temporary folder, with an upstream that sends a stamped token every 20 ms, and takes
     both down again. The running stack, if there is one, is not touched. The three ways take turns; figures of a bare
-    proxy on the same machine are what those of other machines and hours can be compared by.
+    proxy on the same machine are what those of other machines and hours can be compared by. At the end stands what must
+    be reached, each figure beside its goal.
     """
+    from infra.cli.bench_run import load_for, measure
+
     try:
         counts = streams_of(streams)
         if (use_running is None) != (upstream is None):
             raise UserError("give --use-running and --upstream together")
         if upstream is not None and not upstream.startswith("http://"):
             raise UserError("--upstream needs the base URL of a server on this machine, like http://127.0.0.1:30001/v1")
+        if everything and use_running is not None:
+            raise UserError("--all measures stacks of its own: leave out --use-running")
         with _interrupts_as_exceptions():
             place = _place(anyway, use_running, upstream, upstream_model, state)
-            rows = _measure(place, [load_for(count, tokens) for count in counts], repeats)
+            if everything:
+                _say(f"--all: about {ALL_MINUTES} minutes more than without")
+            loads = [load_for(count, tokens) for count in counts]
+            figures = measure(place, loads, repeats, everything=everything)
+            if everything:
+                figures = _with_the_real_model(figures)
     except UserError as error:
         complain(error)
     except KeyboardInterrupt:
         raise SystemExit(130) from None
-    _show(rows, as_json)
-    if any(sum(row.errors.values()) for row in rows):
+    _show(figures, as_json)
+    if any(sum(row.errors.values()) for row in (*figures.paced, *figures.unpaced)):
         raise SystemExit(1)
 
 
@@ -93,15 +111,6 @@ def streams_of(text: str) -> list[int]:
     if not counts or not all(1 <= count <= MAX_STREAMS for count in counts):
         raise UserError(f"--streams needs numbers from 1 to {MAX_STREAMS}, like 1,16,100")
     return list(dict.fromkeys(counts))
-
-
-def load_for(streams: int, tokens: int | None) -> Load:
-    """The load of the project's reference measurements: 50 short answers one by one, else at least 48 long ones."""
-    from infra.cli.bench_load import Load
-
-    if streams == 1:
-        return Load(1, 50, tokens or 5, 0)
-    return Load(streams, max(2, -(-48 // streams)), tokens or 100, min(2.0, streams * 0.02))
 
 
 def _place(
@@ -119,52 +128,14 @@ def _place(
     return own_stack()
 
 
-def _measure(place: AbstractContextManager[Bench], loads: list[Load], repeats: int) -> list[Row]:
-    import asyncio
+def _with_the_real_model(figures: Figures) -> Figures:
+    """The figures with those of the real model, measured in stacks of its own."""
+    import dataclasses
 
-    import uvloop
+    from infra.cli.bench_real import measure_real
 
-    with place as found, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(_run(found, loads, repeats))
-
-
-async def _run(bench: Bench, loads: list[Load], repeats: int) -> list[Row]:
-    from infra.cli.bench_load import Load, run_load
-    from infra.cli.bench_medians import median_row
-
-    _say("warming up …")
-    warm = await run_load(bench.via, Load(_WARM_STREAMS, _WARM_REQUESTS, _WARM_TOKENS, 0))
-    if not warm.tokens:
-        raise UserError(f"no stamped token came through the stack: {warm.errors[0] if warm.errors else 'no answer'}")
-    for other in (bench.direct, bench.proxy):
-        await run_load(other, Load(_WARM_STREAMS, 1, _WARM_TOKENS, 0))
-    rows = []
-    for load in loads:
-        times = f", {repeats} times" if repeats > 1 else ""
-        _say(f"{load.streams} streams: {load.streams * load.requests} answers of {load.tokens} tokens{times} …")
-        rows.append(median_row([await _row(bench, load) for _ in range(repeats)]))
-    return rows
-
-
-async def _row(bench: Bench, load: Load) -> Row:
-    """The three ways in turn."""
-    from infra.cli.bench_cpu import cpu_ns
-    from infra.cli.bench_figures import Proxied, row_of
-    from infra.cli.bench_load import run_load
-    from infra.cli.bench_stack import Usage
-
-    direct = await run_load(bench.direct, load)
-    if not direct.tokens:
-        raise UserError(
-            f"the upstream sends no stamped tokens: {direct.errors[0] if direct.errors else 'no stamped token'}"
-        )
-    proxy_ns = cpu_ns([bench.proxy_pid])
-    proxied = await run_load(bench.proxy, load)
-    proxy = Proxied.of(proxied, cpu_ns([bench.proxy_pid]) - proxy_ns)
-    before = Usage.now(bench)
-    via = await run_load(bench.via, load)
-    after = Usage.now(bench)
-    return row_of(load, via, direct, proxy, after.roles_since(before), *after.shares_since(before))
+    _say("the real language model: two starts, then answers in turn with llama.cpp alone (about 4 minutes) …")
+    return dataclasses.replace(figures, real=measure_real())
 
 
 def _refuse_busy_machine() -> None:
@@ -182,15 +153,17 @@ def _refuse_busy_machine() -> None:
         )
 
 
-def _show(rows: list[Row], as_json: bool) -> None:
+def _show(figures: Figures, as_json: bool) -> None:
     import json
     import os
     import platform
 
     from infra.cli.bench_cpu import cpu_model, total_bytes
     from infra.cli.bench_figures import notes_of, object_of, table_of
+    from infra.cli.bench_goals import goal_objects, goals_of, goals_table
     from infra.cli.bench_ratios import ratios_of, ratios_table
 
+    rows, goals = [*figures.paced, *figures.unpaced], goals_of(figures)
     machine = {
         "processor": cpu_model(),
         "cores": len(os.sched_getaffinity(0)),
@@ -200,7 +173,7 @@ def _show(rows: list[Row], as_json: bool) -> None:
     }
     if as_json:
         found = [object_of(row) | {"times_proxy": ratios_of(row)} for row in rows]
-        print(json.dumps({"machine": machine, "rows": found, "notes": notes_of(rows)}))
+        print(json.dumps({"machine": machine, "rows": found, "goals": goal_objects(goals), "notes": notes_of(rows)}))
         return
     from rich.console import Console
 
@@ -214,6 +187,9 @@ def _show(rows: list[Row], as_json: bool) -> None:
     console.print(table_of(rows))
     console.print("The same as multiples of a bare proxy's (decodes and encodes each event's JSON):", soft_wrap=True)
     console.print(ratios_table(rows))
+    console.print(goals_table(goals))
+    if figures.unpaced:
+        console.print("The last two rows are unpaced: 16 streams of 200 and of 2,000 tokens a request.", soft_wrap=True)
     for note in notes_of(rows):
         console.print(note, markup=False, highlight=False, soft_wrap=True)
 

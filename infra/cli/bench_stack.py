@@ -9,7 +9,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import infra
@@ -20,11 +20,11 @@ from infra.cli.stack_of_its_own import stack_in
 from infra.cli.terminal import UserError
 from infra.stack.layout import Layout
 
-MODEL = "bench-paced-20"
-UPSTREAM_MODEL = "paced-20"
+MODEL, UNPACED_MODEL = "bench-paced-20", "bench-fast"
+UPSTREAM_MODEL, UNPACED_UPSTREAM_MODEL = "paced-20", "fast"
 NEEDED_BYTES = 3_500_000_000
 UPSTREAM_TIMEOUT_S = 15
-_SETTINGS = """\
+SETTINGS = """\
 titles = "off"
 
 [api]
@@ -39,6 +39,16 @@ description = "Tokens that say when they were sent, every 20 ms."
 engine = "openai"
 address = "{address}"
 upstream_model = "{upstream_model}"
+context_tokens = 4096
+max_output_tokens = 4096
+price = {{ input = 0, output = 0 }}
+
+[[model]]
+id = "{unpaced_model}"
+description = "Tokens that say when they were sent, as fast as can be."
+engine = "openai"
+address = "{address}"
+upstream_model = "{unpaced_upstream_model}"
 context_tokens = 4096
 max_output_tokens = 4096
 price = {{ input = 0, output = 0 }}
@@ -58,11 +68,23 @@ class Bench:
     proxy: Target
     proxy_pid: int
 
+    def unpaced(self) -> Bench:
+        """The same three ways to tokens that come as fast as can be. Only for a stack of our own."""
+        return replace(
+            self,
+            via=replace(self.via, model=UNPACED_MODEL),
+            direct=replace(self.direct, model=UNPACED_UPSTREAM_MODEL),
+            proxy=replace(self.proxy, model=UNPACED_UPSTREAM_MODEL),
+        )
+
     def cpu_ns_by_role(self) -> dict[str, int]:
         """CPU time so far of every process of the stack, by role."""
         pids: dict[str, list[int]] = {"supervisor": [self.supervisor_pid]}
         for child in self.stack.children:
-            pids.setdefault(child.role, []).append(child.pid)
+            # Agents that share a process are told of as that process.
+            found = pids.setdefault(child.within.rpartition("-")[0] or child.role, [])
+            if child.pid not in found:
+                found.append(child.pid)
         # Every child descends from the supervisor, so that one is counted without them.
         others = sum(cpu_ns(found) for role, found in pids.items() if role != "supervisor")
         by_role = {role: cpu_ns(found) for role, found in pids.items()}
@@ -104,8 +126,16 @@ def own_stack() -> Iterator[Bench]:
 @contextmanager
 def _up(folder: Path, upstream_address: str) -> Iterator[None]:
     models = folder / "models.toml"
-    models.write_text(_MODELS.format(model=MODEL, address=upstream_address, upstream_model=UPSTREAM_MODEL))
-    with stack_in(folder, "--models", str(models), settings=_SETTINGS):
+    models.write_text(
+        _MODELS.format(
+            address=upstream_address,
+            model=MODEL,
+            upstream_model=UPSTREAM_MODEL,
+            unpaced_model=UNPACED_MODEL,
+            unpaced_upstream_model=UNPACED_UPSTREAM_MODEL,
+        )
+    )
+    with stack_in(folder, "--models", str(models), settings=SETTINGS):
         yield
 
 

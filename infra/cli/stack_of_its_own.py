@@ -23,17 +23,18 @@ _SOURCES = Path(infra.__file__).parent.parent
 
 
 @contextmanager
-def stack_in(folder: Path, *options: str, settings: str = "") -> Iterator[Path]:
+def stack_in(folder: Path, *options: str, settings: str = "", models: Sequence[str] = SCRIPTED) -> Iterator[Path]:
     """Start a stack in `folder`, an absolute path; yields its state folder, and stops the stack after the block.
 
-    Of the models that come along it has those without weights: their answers are known, and they cost little.
+    Of the models that come along it offers `models`, usually those without weights: their answers are known, and they
+    cost little.
 
     `options` go to `up`; `settings` are TOML. Raises UserError if it does not come up in time. The folder stays.
     """
     from infra.settings.environment import host_variables
 
     state, file = folder / "state", folder / "verbatim.toml"
-    file.write_text(f"shipped_models = {json.dumps(SCRIPTED)}\n{settings}")
+    file.write_text(f"shipped_models = {json.dumps(list(models))}\n{settings}")
     kept = {name: value for name, value in os.environ.items() if not name.startswith("VERBATIM_")}
     kept |= {"VERBATIM_CONFIG": str(file), "PYTHONPATH": str(_SOURCES)}
     kept |= host_variables()

@@ -16,6 +16,8 @@ from typing import Any, BinaryIO
 
 import orjson
 
+from infra.openmp import let_threads_sleep
+
 LENGTH_BYTES = 4
 _ONLY_ERRORS = 1
 _POOLINGS = {"mean": "LLAMA_POOLING_TYPE_MEAN", "cls": "LLAMA_POOLING_TYPE_CLS", "last": "LLAMA_POOLING_TYPE_LAST"}
@@ -39,6 +41,7 @@ def main() -> None:
 
 def _server(packages: str, file: str, tokens: int, threads: int, pooling: str) -> Any:
     sys.path.append(packages)
+    let_threads_sleep()
     library = importlib.import_module("xllamacpp")
     made = library.CommonParams()
     made.model.path = file

@@ -20,6 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from infra.openmp import let_threads_sleep
+
 _SILENT, _ERRORS = 0, 1
 """What it logs of a request would repeat what the caller is told, and may quote a schema."""
 _MAX_SEED = 2**32 - 1
@@ -229,6 +231,7 @@ def _parameters(library: Any, settings: LlamaSettings, socket: str, verbosity: i
 def _library(packages: Path | None) -> Any:
     if packages is not None and str(packages) not in sys.path:
         sys.path.append(str(packages))
+    let_threads_sleep()
     try:
         return importlib.import_module(ENGINE_MODULE)
     except ImportError as error:

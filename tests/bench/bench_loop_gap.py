@@ -14,6 +14,7 @@ import asyncio
 import http.client
 import itertools
 import json
+import os
 import statistics
 import tempfile
 import threading
@@ -28,6 +29,7 @@ from aiohttp import web
 
 from tests import large_bodies
 from tests.e2e.stack import Stack, free_port
+from tests.stack_fixture import SCRIPTED_MODELS
 
 TOKENS_PER_S = 50
 PAIRS = 7
@@ -187,7 +189,7 @@ async def run(pairs: int, seconds: float, only: str) -> None:
             models.write_text(MODELS.format(address=address))
             stack = Stack(Path(folder) / "state", free_port())
             up = ("up", "--detach", "--port", str(stack.port), "--models", str(models))
-            started = await asyncio.to_thread(stack.verbatim, *up, timeout_s=300)
+            started = await asyncio.to_thread(stack.verbatim, *up, timeout_s=300, env=os.environ | SCRIPTED_MODELS)
             try:
                 assert started.returncode == 0, started.stdout + started.stderr
                 await longest_gap_ms(stack, 2 * seconds)  # the servers' JVMs, just started, still compile

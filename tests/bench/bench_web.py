@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import statistics
 import tempfile
 from collections.abc import AsyncIterator
@@ -31,7 +32,7 @@ from tests.bench.web_upstream import SECONDS, TOKENS, document, paced_upstream
 from tests.e2e.stack import Stack, free_port
 from tests.fakes.projection_logs import LogBuilder
 from tests.fakes.projection_records import outcome, prompt, started, turn_of
-from tests.stack_fixture import settings_of
+from tests.stack_fixture import SCRIPTED_MODELS, settings_of
 
 IN_PAGE = Path(__file__).parent / "in_page"
 TEXT = "An event log is an append-only **sequence** of records, and `order` is what it is about. " * 10
@@ -83,7 +84,7 @@ async def world() -> AsyncIterator[World]:
             models.write_text(MODEL.format(address=upstream))
             stack = Stack(Path(folder) / "state", free_port())
             up = ("up", "--detach", "--port", str(stack.port), "--models", str(models))
-            begun = await asyncio.to_thread(stack.verbatim, *up)
+            begun = await asyncio.to_thread(stack.verbatim, *up, env=os.environ | SCRIPTED_MODELS)
             try:
                 assert begun.returncode == 0, begun.stdout + begun.stderr
                 async with cutting_proxy(stack.port) as proxy, async_playwright() as playwright:

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from inference_workers.ports import Delta, Engine, EngineRequest, Finish, Reasoning
+from inference_workers.ports import Arguments, Delta, Engine, EngineRequest, Finish, Reasoning, Refusal, ToolCall
 from infra.models.catalogue import Deadlines, ModelSpec
 from schemas.conversation import ChatMessage, Sampling
 from tests.eventually import eventually
@@ -35,6 +35,8 @@ class Answer:
 
     deltas: list[Delta] = field(default_factory=list)
     thoughts: list[Reasoning] = field(default_factory=list)
+    refusals: list[Refusal] = field(default_factory=list)
+    calls: list[tuple[ToolCall, list[Arguments]]] = field(default_factory=list)
     finish: Finish | None = None
 
     @property
@@ -87,6 +89,12 @@ async def answer(engine: Engine, request: EngineRequest, into: Answer | None = N
                 got.deltas.append(event)
             elif isinstance(event, Reasoning):
                 got.thoughts.append(event)
+            elif isinstance(event, Refusal):
+                got.refusals.append(event)
+            elif isinstance(event, ToolCall):
+                got.calls.append((event, []))
+            elif isinstance(event, Arguments):
+                got.calls[-1][1].append(event)
             else:
                 got.finish = event
     return got

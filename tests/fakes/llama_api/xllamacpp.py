@@ -7,11 +7,15 @@ waits until `Server.go_on` is set). The callback is treated as the real one trea
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+
+SPINS = os.environ.get("GOMP_SPINCOUNT")
+"""What OpenMP would read as it is loaded."""
 
 
 def CommonParams() -> SimpleNamespace:

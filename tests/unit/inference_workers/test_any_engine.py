@@ -24,6 +24,7 @@ from inference_workers.ports import (
     EngineUnavailable,
     Finish,
     Reasoning,
+    Refusal,
 )
 from inference_workers.publishing import MAX_CHUNK_CHARS
 from schemas.codec import encode
@@ -74,6 +75,7 @@ events = st.one_of(
     st.builds(Delta, texts, counts),
     st.builds(Delta, texts, counts),
     st.builds(Reasoning, texts, counts),
+    st.builds(Refusal, texts, counts),
     finishes,
     errors,
 )
@@ -101,7 +103,7 @@ def test_whatever_an_engine_yields(script: list[Any]) -> None:
     assert fold.end == ends[0], "it counts for every reader"
     assert not fold.full
     assert len(fold.text) <= MAX_ANSWER_CHARS
-    yielded = whole("".join(event.text for event in script[: engine.taken] if isinstance(event, Delta)))
+    yielded = whole("".join(event.text for event in script[: engine.taken] if not isinstance(event, Finish)))
     assert yielded.startswith(fold.text)
     if len(yielded) <= MAX_ANSWER_CHARS:
         assert fold.text == yielded, "nothing that was taken is lost"
@@ -193,15 +195,15 @@ def test_thoughts_without_end_are_stopped_and_paid_for() -> None:
     attempted(log, engine, job_record(sampling=Sampling(max_tokens=10)))
     fold = log.fold()
     assert isinstance(fold.end, AttemptEnded)
-    assert (fold.end.finish_reason, fold.text) == ("length", "")
+    assert (fold.end.finish_reason, fold.visible_text) == ("length", "")
     assert fold.end.usage.reasoning_tokens == fold.end.usage.completion_tokens == 10 + SLACK_TOKENS
 
 
-def test_reasoning_is_counted_and_not_published() -> None:
+def test_reasoning_is_counted_once_and_is_no_text() -> None:
     log = MemoryLog()
     attempted(log, ScriptedEngine(Reasoning("thinking", 3), Delta("Yes.", 2), Finish("stop", 9, None, 0)))
     fold = log.fold()
-    assert fold.text == "Yes."
+    assert (fold.text, fold.visible_text) == ("thinkingYes.", "Yes.")
     assert fold.usage == Usage(9, 5, 0, 3, estimated=True)
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference_workers.coalescing import Gathered, Pipe
+from inference_workers.coalescing import MAX_LOGPROBS_CHARS, Gathered, Pipe
+from schemas.parts import ChunkPart
 
 
 def test_the_first_leaves_at_once_and_the_rest_with_its_acknowledgement() -> None:
@@ -56,7 +57,37 @@ def test_text_gathers_into_one_record() -> None:
     gathered.put("a", 1)
     gathered.put("b", 2)
     assert gathered
-    assert gathered.take() == ("ab", 3)
+    assert gathered.take() == ((None, "ab", 3, ""),)
     assert not gathered
     gathered.put("c", 1)
-    assert gathered.take() == ("c", 1)
+    assert gathered.take() == ((None, "c", 1, ""),)
+
+
+def test_parts_are_never_joined_and_a_call_says_once_which_it_is() -> None:
+    gathered = Gathered()
+    gathered.put("a", 1)
+    first = ChunkPart(1, "tool_call", "call_1", "f")
+    gathered.turn_to(first)
+    gathered.put("", 1)
+    assert gathered.take() == [(None, "a", 1, ""), (first, "", 1, "")]
+    gathered.put("{", 1)
+    gathered.put("}", 1)
+    second = ChunkPart(2, "tool_call", "call_2", "f")
+    gathered.turn_to(second)
+    gathered.put("", 0)
+    gathered.put("{}", 1)
+    assert gathered.take() == [(ChunkPart(1, "tool_call"), "{}", 2, ""), (second, "{}", 1, "")]
+    assert not gathered
+
+
+def test_logprobs_are_joined_up_to_what_a_record_holds() -> None:
+    gathered = Gathered()
+    gathered.put_told("a", 1, '[{"token": "a"}]')
+    gathered.put_told("", 1, "[]")
+    gathered.put_told("b", 1, '[{"token": "b"}]')
+    gathered.put("c", 1)
+    assert gathered.take() == ((None, "abc", 4, '[{"token": "a"},{"token": "b"}]'),)
+    large = f'["{"x" * (MAX_LOGPROBS_CHARS // 2)}"]'
+    for text in "ab":
+        gathered.put_told(text, 1, large)
+    assert gathered.take() == [(None, "a", 1, large), (None, "b", 1, large)]

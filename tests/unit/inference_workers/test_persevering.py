@@ -216,7 +216,12 @@ def test_thoughts_are_life_and_are_counted_over_all_calls() -> None:
             yield Finish("stop", 9, 8, 1, 2)
 
     engine = Thinks([])
-    assert answered(engine)[:3] == (TEXT, Finish("stop", 9, 12, 1, 6), None)
+    unpublished = replace(REQUEST, parts=False)
+    assert answered(engine, unpublished)[:3] == (TEXT, Finish("stop", 9, 12, 1, 6), None)
+    # what was published cannot be taken back, and is not thought again
+    engine = Thinks([])
+    assert answered(engine)[:3] == ("", None, "went away")
+    assert len(engine.calls) == 1
 
 
 def test_an_answer_that_was_complete_when_the_engine_died_ends_at_its_length() -> None:

@@ -30,8 +30,10 @@ PACKAGES = Path(__file__).parents[2] / "fakes" / "llama_api"
 
 
 @pytest.fixture(autouse=True)
-def no_trace() -> Iterator[None]:
-    """The stand-in is forgotten again."""
+def no_trace(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The stand-in is forgotten again, and what is set for OpenMP."""
+    monkeypatch.setenv("GOMP_SPINCOUNT", "")
+    monkeypatch.delenv("GOMP_SPINCOUNT")
     before = list(sys.path)
     yield
     sys.path[:] = before
@@ -82,6 +84,15 @@ def test_it_listens_nowhere_but_in_a_folder_that_is_gone(engine: LlamaEngine) ->
     assert place.endswith(".sock")
     assert not Path(place).parent.exists()
     assert library().Server.parameters.n_ctx == 1024
+
+
+def test_its_threads_do_not_spin_unless_the_user_wants_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    LlamaEngine(settings(tmp_path), PACKAGES)
+    assert library().SPINS == "0"
+    sys.modules.pop("xllamacpp")
+    monkeypatch.setenv("GOMP_SPINCOUNT", "500")
+    LlamaEngine(settings(tmp_path), PACKAGES)
+    assert library().SPINS == "500"
 
 
 def test_a_true_from_the_taker_ends_it(engine: LlamaEngine) -> None:

@@ -1,13 +1,20 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from rich.console import Console
 
-from infra.cli.bench import load_for, streams_of
+from infra.cli.bench import streams_of
+from infra.cli.bench_carried import FIRST, MOST, NEAR, RAMP_S, TOKENS, keeps_pace, most_carried, next_streams
 from infra.cli.bench_figures import Proxied, Row, Spread, notes_of, object_of, row_of, table_of
+from infra.cli.bench_goals import Carried, Figures, Real, goal_objects, goals_of, goals_table
 from infra.cli.bench_load import Load, Sample
 from infra.cli.bench_medians import median_row
 from infra.cli.bench_ratios import ratios_of, ratios_table
+from infra.cli.bench_run import load_for, unpaced_loads
 from infra.cli.terminal import UserError
 
 MS = 1_000_000
@@ -111,3 +118,87 @@ def test_loads_are_those_of_the_reference_measurements() -> None:
     assert load_for(16, None) == Load(16, 3, 100, 0.32)
     assert load_for(100, None) == Load(100, 2, 100, 2.0)
     assert load_for(100, 20).tokens == 20
+
+
+def at(streams: int, tokens: int = 100) -> Row:
+    return replace(row(), load=Load(streams, 1, tokens, 0))
+
+
+def test_each_figure_stands_beside_its_goal() -> None:
+    figures = Figures(
+        paced=[at(1), at(16), at(100)],
+        unpaced=[at(16, 200), at(16, 2000)],
+        carried=Carried(streams=70, proxy_streams=100),
+        idle_cpu_s_a_minute=3.5,
+        real=Real(up_s=26.0, tokens_per_s=38.0, alone_tokens_per_s={1: 40.0, 2: 30.0}, threads=1),
+    )
+    goals = goals_of(figures)
+    assert [goal.reached for goal in goals] == [
+        False,  # 2.0 times the proxy's CPU at 100 streams
+        True,  # and at 16
+        True,  # 0.625 of Kafka and Cassandra
+        True,  # 70 of 100 streams
+        True,
+        True,
+        True,
+        True,
+        None,
+        False,  # half of the proxy's unpaced tokens
+        False,
+        None,
+        False,  # 26 s
+        True,  # 0.95 of the best thread count
+    ]
+    console = Console(width=140)
+    with console.capture() as captured:
+        console.print(goals_table(goals))
+    said = captured.get()
+    assert "0.95" in said
+    assert "<= 25 s" in said
+    assert "38 tokens/s on 1 thread(s) / llama.cpp alone (40 with 1, 30 with 2)" in said
+    assert (said.count("reached"), said.count("missed")) == (8, 4)
+    assert goal_objects(goals)[0] == {
+        "what": "CPU a token, ours, 100 streams, / proxy's",
+        "value": 2.0,
+        "unit": "x",
+        "most": 1.5,
+        "least": None,
+        "reached": False,
+    }
+
+
+def test_a_goal_without_a_figure_is_left_out() -> None:
+    assert goals_of(Figures(paced=[at(8)])) == []
+    assert all("100 streams" in goal.what for goal in goals_of(Figures(paced=[at(100)])))
+
+
+@given(st.integers(0, 2 * MOST))
+def test_the_number_that_is_carried_is_found_in_few_tries(true: int) -> None:
+    tried: dict[int, bool] = {}
+    while (streams := next_streams(tried)) is not None:
+        assert 1 <= streams <= MOST
+        assert streams not in tried
+        tried[streams] = streams <= true
+    found = most_carried(tried)
+    assert len(tried) <= 11
+    assert found <= min(true, MOST)
+    assert min(true, MOST) <= max(found * NEAR, found + 1)
+
+
+def test_one_bad_try_below_good_ones_counts() -> None:
+    assert most_carried({FIRST: True, 50: False, 100: True}) == FIRST
+    assert most_carried({FIRST: False}) == 0
+
+
+@pytest.mark.parametrize(
+    ("late_ms", "wall_s", "tokens", "holds"),
+    [(20, 9.1, 2 * TOKENS, True), (150, 9.1, 2 * TOKENS, False), (20, 9.3, 2 * TOKENS, False), (20, 9.0, 1, False)],
+)
+def test_pace_is_kept_with_every_token_in_time(late_ms: int, wall_s: float, tokens: int, holds: bool) -> None:
+    assert RAMP_S / 2 + TOKENS * 0.02 == 9.0
+    told = Sample([MS], [late_ms * MS] * tokens, [], int(wall_s * 1e9))
+    assert keeps_pace(2, told) == holds
+
+
+def test_unpaced_loads_are_short_and_long_answers() -> None:
+    assert [(load.streams, load.tokens) for load in unpaced_loads()] == [(16, 200), (16, 2000)]
