@@ -148,7 +148,7 @@ async def _read(
     most_bytes: int,
     images_bytes: int,
     held: contextlib.AsyncExitStack,
-    with_images: asyncio.Semaphore,
+    turns: asyncio.Semaphore,
 ) -> bytes:
     """The body, of `most_bytes` beside its images. One that is longer than that waits for its turn and keeps it."""
     too_large = ApiError(
