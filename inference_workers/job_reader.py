@@ -23,7 +23,7 @@ from topics.loop_reader import LoopReader
 Partition = tuple[str, int]
 
 BATCH = 50
-POLL_S = 0.1
+POLL_S = 0.2
 MAX_AHEAD = 2
 """Batches that the loop has not taken."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 
 from confluent_kafka import Message
@@ -28,6 +29,8 @@ class Jobs:
         )
         self.table = JobTable()
         self._tracker = CommitTracker()
+        self.moved = asyncio.Event()
+        """Set when there may be something to commit; whoever commits clears it."""
         self._old_below: dict[Partition, int] = {}
         WAITING.set_function(lambda: len(self._queue))
         HELD.set_function(lambda: len(self.table))
@@ -56,6 +59,7 @@ class Jobs:
     def done_with(self, delivery: Delivery) -> None:
         """Nothing more is to come of this record: its partition may move on."""
         self._tracker.finished(delivery.topic, delivery.partition, delivery.offset, delivery.epoch)
+        self.moved.set()
 
     def take(self, request: GenerationRequested, delivery: Delivery) -> None:
         """A job is ours, and waits. One that is here already gets another delivery."""

@@ -165,7 +165,9 @@ class Worker:
 
     async def _run_commits(self) -> None:
         while True:
+            await self._jobs.moved.wait()
             await asyncio.sleep(COMMIT_EVERY_S)
+            self._jobs.moved.clear()
             self._commit()
 
     def _commit(self) -> None:

@@ -3,7 +3,8 @@ it does not know (as a process of an older release).
 
 Nothing is planted unless a test did so: by VERBATIM_CRASHPOINT, VERBATIM_CLOCK_SKEW_S and VERBATIM_NEWEST_SCHEMA for a
 process that it starts itself, or, since a supervisor hands down none of them, by a file beside the life sign of one
-child. The child that starts next takes the file away, so that only that one life of it is struck.
+child. The process that starts next as that child, or carries it, takes the file away, so that only that one life of it
+is struck.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ CRASHPOINT_VARIABLE = "VERBATIM_CRASHPOINT"
 CLOCK_SKEW_VARIABLE = "VERBATIM_CLOCK_SKEW_S"
 NEWEST_SCHEMA_VARIABLE = "VERBATIM_NEWEST_SCHEMA"
 _LIFESIGN_VARIABLE = "VERBATIM_LIFESIGN"
+_CARRIES_VARIABLE = "VERBATIM_CARRIES"
 _SUFFIX = ".fault"
 
 
@@ -57,8 +59,10 @@ def planted() -> Planted:
 def take(environment: Mapping[str, str]) -> Planted:
     """What an environment plants. Takes the file away that it was read from. Raises ValueError for what is no fault."""
     sign = environment.get(_LIFESIGN_VARIABLE)
-    if sign:
-        file = Path(sign).with_suffix(_SUFFIX)
+    files = [Path(sign).with_suffix(_SUFFIX)] if sign else []
+    for name in filter(None, environment.get(_CARRIES_VARIABLE, "").split(",") if sign else ()):
+        files.append(fault_file(files[0].parent, name))
+    for file in files:
         try:
             content = file.read_text()
             file.unlink()

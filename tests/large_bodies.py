@@ -37,6 +37,7 @@ def taken(model: str = MODEL) -> Mapping[str, bytes]:
         "many empty messages": _chat(messages=[_message(content="")] * 2_000),
         "long words": _text(b"hello ", 30_000),
         "a large parameter that means nothing": _chat(user="u" * 4_000_000),
+        "unknown names": _chat(**{f"x{n}": n for n in range(900)}),
         "annotations": _chat(messages=[_message(content="x", annotations=[[1] * 80_000])]),
     }
     return {name: body.replace(MODEL.encode(), model.encode(), 1) for name, body in bodies.items()}
@@ -68,7 +69,6 @@ def refused(model: str = MODEL) -> Mapping[str, bytes]:
         "depth": _filled(hi + b'"tools":', b"[", b"}"),
         "brackets as text": _text(b"[{,"),
         "messages of nothing": _chat(messages=[{}] * 33_000),
-        "unknown names": _chat(**{f"x{n}": n for n in range(900)}),
         "4,096 messages of two words": _chat(messages=[_message(content="two words")] * 4_096),
         "10,000 messages": _chat(messages=[_message(content="two words")] * 10_000),
         "messages with parts": _chat(messages=[_message(content=[{"type": "text", "text": "x"}] * 2)] * 4_096),

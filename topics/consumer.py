@@ -13,8 +13,8 @@ from topics.reads import reading_id
 
 OnCommit = Callable[[KafkaError | None, list[TopicPartition]], None]
 
-LAZY: Mapping[str, str] = {"fetch.min.bytes": str(1024 * 1024), "fetch.wait.max.ms": "50"}
-"""For readers of token-chunks that need no latency: every produce otherwise answers their fetch at once."""
+LAZY_MS = 50
+"""For readers of token-chunks that need no latency."""
 
 _BASE: Mapping[str, str] = {
     "enable.auto.commit": "false",
@@ -41,9 +41,18 @@ _REPAIRABLE = {
 }
 
 
-def assigned_consumer(properties: Mapping[str, str], *, lazy: bool = False) -> Consumer:
-    """A consumer that belongs to no group: partitions are assigned by hand, nothing is committed."""
-    return open_consumer({**_BASE, **properties, "group.id": "verbatim-ungrouped", **(LAZY if lazy else {})})
+def lazily(wait_ms: int | None) -> Mapping[str, str]:
+    """Properties of a reader whose records may wait `wait_ms` for others; None: each comes at once.
+
+    Every produce answers the fetch of an eager reader. A lazy one fetches once in `wait_ms`, also when nothing comes.
+    """
+    return {} if wait_ms is None else {"fetch.min.bytes": str(1024 * 1024), "fetch.wait.max.ms": str(wait_ms)}
+
+
+def assigned_consumer(properties: Mapping[str, str], *, lazy_ms: int | None = None) -> Consumer:
+    """A consumer that belongs to no group: partitions are assigned by hand, nothing is committed. `lazy_ms`: as
+    `lazily`."""
+    return open_consumer({**_BASE, **properties, "group.id": "verbatim-ungrouped", **lazily(lazy_ms)})
 
 
 def group_consumer(
@@ -73,7 +82,7 @@ def group_consumer(
             "partition.assignment.strategy": "cooperative-sticky",
             "auto.offset.reset": reset,
             **member,
-            **(LAZY if lazy else {}),
+            **lazily(LAZY_MS if lazy else None),
             **({"on_commit": on_commit} if on_commit is not None else {}),
         }
     )

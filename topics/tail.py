@@ -19,6 +19,8 @@ _MOST = 2000
 _MAX_AHEAD = 3
 _not_taken = bound("tail.batches_ahead")
 _CONTACT_S = 10.0
+_PATIENT = {"fetch.wait.max.ms": "2000"}
+"""What comes answers the fetch at once, and nothing else is asked of a tail's connection that a fetch could hold up."""
 
 
 class LogTail:
@@ -28,10 +30,12 @@ class LogTail:
     repairs itself is waited out. What does not, and anything `on_batch` raises, ends the tail: see `failed`.
     """
 
-    def __init__(self, properties: Mapping[str, str], name: str, on_batch: OnBatch, *, lazy: bool = False) -> None:
+    def __init__(
+        self, properties: Mapping[str, str], name: str, on_batch: OnBatch, *, lazy_ms: int | None = None
+    ) -> None:
         """`name` is the thread's."""
         self._on_batch = on_batch
-        self._consumer: Consumer = assigned_consumer(properties, lazy=lazy)
+        self._consumer: Consumer = assigned_consumer({**_PATIENT, **properties}, lazy_ms=lazy_ms)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"tail-{name}", daemon=True)
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -119,8 +123,10 @@ class LogTail:
 class Tail(LogTail):
     """A LogTail of one topic."""
 
-    def __init__(self, properties: Mapping[str, str], topic: str, on_batch: OnBatch, *, lazy: bool = False) -> None:
-        super().__init__(properties, topic, on_batch, lazy=lazy)
+    def __init__(
+        self, properties: Mapping[str, str], topic: str, on_batch: OnBatch, *, lazy_ms: int | None = None
+    ) -> None:
+        super().__init__(properties, topic, on_batch, lazy_ms=lazy_ms)
         self._topic = topic
 
     async def start(self, partitions: list[int], *, from_offsets: Mapping[int, int] | None = None) -> dict[int, int]:

@@ -84,6 +84,11 @@ def bad_request(message: str, *, code: str | None = "invalid_value", param: str 
     return ApiError(400, message, code=code, param=param)
 
 
+def unsupported(param: str, message: str) -> ApiError:
+    """For what is known and cannot be done here."""
+    return bad_request(message, code="unsupported_parameter", param=param)
+
+
 def not_found(what: str, *, param: str | None = None) -> ApiError:
     """The same for what does not exist and for what belongs to another user."""
     return ApiError(404, f"No such {what}.", code="not_found", param=param)

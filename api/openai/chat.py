@@ -15,7 +15,8 @@ from api.http.bodies import BodyReader
 from api.http.errors import ApiError, as_api_error, of_failure
 from api.http.headers import REPLAYED_HEADER
 from api.http.metrics import FIRST_FRAME_SECONDS
-from api.openai.requests import Asked, ChatCompletionRequest, check_format
+from api.openai.requests.asked import Asked, fit
+from api.openai.requests.body import ChatCompletionRequest
 from api.openai.shapes import CANCELLED, ChunkFrames, completion
 from api.streaming.endings import Ending
 from api.streaming.readers import Reader, Readers
@@ -24,11 +25,13 @@ from api.streaming.sse import EventStream
 from api.streaming.waiting import ended_within
 from api.turns.ask import ask
 from api.turns.cancelling import cancel
+from api.turns.images import MAX_IMAGES_BYTES, keep
 from api.turns.intents import Asking, PromptIntent
 from api.turns.joining import Opened
 from api.turns.ports import AskPorts, Turns
 from infra.clock import monotonic_s
 from infra.logging import get_logger
+from infra.models.tool_tokens import tools_message
 from schemas import ids
 
 KEYED_GRACE_S = 12.0
@@ -42,7 +45,8 @@ _log = get_logger(__name__)
 async def create_chat_completion(request: Request, caller: Caller, bodies: BodyReader, turns: Turns) -> Response:
     """Create a chat completion, as OpenAI does: streaming or not."""
     arrived_s = monotonic_s()
-    asked = await bodies.read_as(request, ChatCompletionRequest, Asked.of)
+    images_bytes = MAX_IMAGES_BYTES if turns.sees_images else 0
+    asked = await bodies.read_as(request, ChatCompletionRequest, Asked.of, images_bytes=images_bytes)
     key = idempotency_key(request)
     asking = Asking(
         author=author_of(request, caller),
@@ -53,10 +57,17 @@ async def create_chat_completion(request: Request, caller: Caller, bodies: BodyR
 
     async def prompt() -> PromptIntent:
         spec = turns.streams.models.get(asked.model)
-        check_format(spec, asked)
-        tokens = await turns.prompts.check_context(spec, asked.messages, "messages")
+        fitted = fit(spec, asked)
+        tools = tools_message(None if fitted.request is None else fitted.request.tooling)
+        tokens = await turns.prompts.check_context(spec, (*tools, *asked.messages), "messages")
+        await keep(turns.blobs, asked.images)
         return PromptIntent(
-            spec=spec, tokens=tokens, kind="stateless", messages=asked.messages, sampling=asked.sampling
+            spec=spec,
+            tokens=tokens,
+            kind="stateless",
+            messages=asked.messages,
+            sampling=fitted.sampling,
+            request=fitted.request,
         )
 
     opened = await ask(turns.ask, asking, prompt)

@@ -9,7 +9,7 @@ from api.consistency.commanding import Author, IdempotencyKey
 from api.turns.prompting import SERVICE_CLASS, TIER, deadline_us
 from infra.models.catalogue import ModelSpec
 from schemas import ids
-from schemas.conversation import ChatMessage, PromptSubmitted, RegenerateRequested, Sampling
+from schemas.conversation import ChatMessage, PromptSubmitted, RegenerateRequested, Request, Sampling
 from schemas.envelope import Position
 from schemas.turns import UserCommand
 
@@ -39,7 +39,8 @@ class Asking:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PromptIntent:
     """Something said. Of kind `chat` it is `content`, after the answer `parent_id` (None: at the root); a `stateless`
-    one brings its whole context in `messages`. `tokens`: of it all, in the model's terms."""
+    one brings its whole context in `messages`. `tokens`: of it all, in the model's terms. `request`: what else is
+    asked for."""
 
     spec: ModelSpec
     tokens: int
@@ -48,6 +49,7 @@ class PromptIntent:
     parent_id: str | None = None
     messages: tuple[ChatMessage, ...] = ()
     sampling: Sampling = DEFAULT_SAMPLING
+    request: Request | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +90,7 @@ def command_of(asking: Asking, intent: Intent, tail: Position) -> UserCommand:
             price=spec.price,
             account=author.user_id,
             model_version=spec.version,
+            request=intent.request,
         )
     return RegenerateRequested(
         envelope=author.envelope(asking.command_id, "RegenerateRequested"),

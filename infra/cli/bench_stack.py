@@ -81,7 +81,10 @@ class Bench:
         """CPU time so far of every process of the stack, by role."""
         pids: dict[str, list[int]] = {"supervisor": [self.supervisor_pid]}
         for child in self.stack.children:
-            pids.setdefault(child.role, []).append(child.pid)
+            # Agents that share a process are told of as that process.
+            found = pids.setdefault(child.within.rpartition("-")[0] or child.role, [])
+            if child.pid not in found:
+                found.append(child.pid)
         # Every child descends from the supervisor, so that one is counted without them.
         others = sum(cpu_ns(found) for role, found in pids.items() if role != "supervisor")
         by_role = {role: cpu_ns(found) for role, found in pids.items()}

@@ -13,7 +13,7 @@ from infra.clock import monotonic_s
 from infra.planted import Planted, fault_file, plant
 from infra.stack import spare
 from infra.stack.layout import Layout
-from infra.stack.restarts import request_restart
+from infra.stack.restarts import request_parting, request_restart
 from infra.stack.snapshot import ChildView, read_snapshot
 from schemas.registry import READ_BEFORE, registered_schemas
 
@@ -42,6 +42,8 @@ class OlderRole:
         if not self.names:
             raise UserError(f"this stack runs no {role} process: see ./verbatim status")
         self._is_old = False
+        processes = {child.within for child in self.children() if child.name in self.names} - {""}
+        self._joined = tuple(child.name for child in self.children() if child.within in processes)
 
     def children(self) -> Sequence[ChildView]:
         snapshot = read_snapshot(self._layout.status_file)
@@ -49,6 +51,7 @@ class OlderRole:
 
     async def make_old(self, until_s: float) -> None:
         """Start each process as one that knows no schema of this release."""
+        await self._alone(until_s)
         self._is_old = True
         for name in self.names:
             # A spare stands in for a worker that ends, so it must be as old; which of the two is taken is its keeper's.
@@ -96,6 +99,19 @@ class OlderRole:
             return now is not None and (now.state == "ready" or bool(now.trouble)) and now.pid != before
 
         await self._until(is_new, until_s, f"{name} is not back")
+
+    async def _alone(self, until_s: float) -> None:
+        """Give the role processes of its own: others that shared one with it would be old as well."""
+        if not self._joined:
+            return
+        request_parting(self._layout, self._joined[0])
+
+        def are_alone() -> bool:
+            return all(
+                child.state == "ready" and not child.within for child in self.children() if child.name in self._joined
+            )
+
+        await self._until(are_alone, until_s, f"{self.role} has no process of its own")
 
     def _take_back(self) -> None:
         for child in self.children():

@@ -94,7 +94,7 @@ def _settings(state: Path | None, port: int | None, models: list[Path], config: 
     from infra.cli.preparations import check_models
     from infra.settings import load
     from infra.settings.errors import SettingsError
-    from infra.stack.openmp import has_openmp, with_models_that_run
+    from infra.stack.models_that_run import with_models_that_run
 
     if config is not None:
         os.environ[CONFIG_VARIABLE] = str(config)
@@ -105,14 +105,35 @@ def _settings(state: Path | None, port: int | None, models: list[Path], config: 
     if port is not None:
         settings = settings.model_copy(update={"api": settings.api.model_copy(update={"port": port})})
     settings = settings.model_copy(update={"models": (*settings.models, *models)})
-    settings, note = with_models_that_run(settings, has_openmp())
-    if note:
-        typer.echo(note, err=True)
     try:
+        if Layout.at(settings.state).supervisor_pid() is None:
+            settings, note = with_models_that_run(settings, lambda: _what_is_missing(settings))
+            if note:
+                typer.echo(note, err=True)
         check_models(settings)
     except StackError as error:
         complain(error)
     return settings
+
+
+def _what_is_missing(settings: Settings) -> str:
+    """What the language model lacks on this host. What pip says of a failure is for the supervisor's log."""
+    from infra.cache import cache_dir
+    from infra.logging import configure
+    from infra.stack.local_models import is_fetched
+    from infra.stack.models_that_run import what_is_missing
+    from infra.stack.openmp import has_openmp
+
+    if has_openmp() and is_fetched(cache_dir()):
+        return ""
+    layout = Layout.at(settings.state)
+    layout.create()
+    with layout.log_of("supervisor").open("a") as log_file:
+        configure("up", settings.log_level, log_file)
+        try:
+            return what_is_missing(lambda doing: typer.echo(f"{doing} …", err=True))
+        finally:
+            configure("up", settings.log_level)
 
 
 def _foreground(settings: Settings, layout: Layout, counts: dict[str, int], console: Console) -> None:

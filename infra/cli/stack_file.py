@@ -28,9 +28,12 @@ class NotRunning(UserError):
 
 @dataclass(frozen=True, slots=True)
 class StackChild:
+    """`within`: the process that carries it, together with others; empty if it has one of its own."""
+
     name: str
     role: str
     pid: int
+    within: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +136,8 @@ def _parse(document: Any) -> RunningStack:
         redis_url=str(document["redis"]["url"]),
         triton_grpc=str(document["triton"]["grpc"]),
         children=tuple(
-            StackChild(str(c["name"]), str(c["role"]), int(c["pid"])) for c in document["children"] if c["pid"]
+            StackChild(str(c["name"]), str(c["role"]), int(c["pid"]), str(c.get("within", "")))
+            for c in document["children"]
+            if c["pid"]
         ),
     )

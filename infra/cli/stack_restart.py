@@ -42,13 +42,22 @@ def restart(
 
 
 def restart_each(layout: Layout, names: Sequence[str]) -> None:
-    """Restart children one after the other, and say so of each. Complains and exits where one does not come back."""
+    """Restart children one after the other, and say so of each. Those that share a process restart once.
+
+    Complains and exits where one does not come back.
+    """
+    done: set[str] = set()
     for name in names:
+        child = next((child for child in _children(layout) if child.name == name), None)
+        process = name if child is None else child.process
+        if process in done:
+            continue
+        done.add(process)
         began_s = monotonic_s()
-        before = next((child.pid for child in _children(layout) if child.name == name), None)
-        request_restart(layout, name)
-        _wait(layout, name, before)
-        print(f"{name}: restarted in {monotonic_s() - began_s:.1f} s", flush=True)
+        request_restart(layout, process)
+        _wait(layout, name, None if child is None else child.pid)
+        said = name if process == name else f"{process}, with {name} in it"
+        print(f"{said}: restarted in {monotonic_s() - began_s:.1f} s", flush=True)
 
 
 def chosen_children(names: Sequence[str], children: Sequence[ChildView]) -> list[str] | str:
@@ -58,7 +67,7 @@ def chosen_children(names: Sequence[str], children: Sequence[ChildView]) -> list
     """
     chosen: dict[str, None] = {}
     for name in names:
-        found = [child for child in children if name in (child.name, child.role)]
+        found = [child for child in children if name in (child.name, child.role, child.process)]
         if not found:
             known = ", ".join(child.name for child in children)
             return f"nothing running is called {name}; running are: {known}"

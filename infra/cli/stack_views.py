@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -38,7 +39,7 @@ def status(
     layout = Layout.at(state_folder(state))
     pid = layout.supervisor_pid()
     snapshot = read_snapshot(layout.status_file) if pid is not None else None
-    rows = [_row(child) for child in snapshot.children] if snapshot is not None else []
+    rows = _rows(snapshot.children) if snapshot is not None else []
     if as_json:
         document = {
             "running": pid is not None,
@@ -56,11 +57,20 @@ def status(
         raise typer.Exit(1)
 
 
-def _row(child: ChildView) -> dict[str, Any]:
+def _rows(children: Sequence[ChildView]) -> list[dict[str, Any]]:
+    """A row a child. The memory of a process that carries several stands in the first row of it."""
+    rows, shown = [], set[str]()
+    for child in children:
+        rows.append(_row(child, is_first=child.process not in shown))
+        shown.add(child.process)
+    return rows
+
+
+def _row(child: ChildView, *, is_first: bool) -> dict[str, Any]:
     uptime_s = None
     if child.pid is not None and child.started_at:
         uptime_s = max(0, int((utc_now() - datetime.fromisoformat(child.started_at)).total_seconds()))
-    rss = group_rss_bytes(child.pid) if child.pid is not None else None
+    rss = group_rss_bytes(child.pid) if child.pid is not None and is_first else None
     return asdict(child) | {"uptime_s": uptime_s, "rss_bytes": rss}
 
 
@@ -95,7 +105,7 @@ def _print_table(snapshot: Snapshot, rows: list[dict[str, Any]]) -> None:
                 _duration(row["uptime_s"]),
                 memory,
                 str(row["metrics_port"] or "-"),
-                row["detail"] or row["trouble"] or _slack(row["timer_slack_ns"]),
+                row["detail"] or row["trouble"] or _place(row["within"]) or _slack(row["timer_slack_ns"]),
             )
         )
     widths = [max(len(line[column]) for line in lines) for column in range(8)]
@@ -103,6 +113,10 @@ def _print_table(snapshot: Snapshot, rows: list[dict[str, Any]]) -> None:
         print("  ".join([*(cell.ljust(width) for cell, width in zip(line, widths, strict=False)), line[8]]).rstrip())
     total = sum(row["rss_bytes"] or 0 for row in rows)
     print(f"{snapshot.phase}; {snapshot.api_url}; {total / 2**20:.0f} MiB in all")
+
+
+def _place(within: str) -> str:
+    return f"in {within}" if within else ""
 
 
 def _slack(nanoseconds: int) -> str:
@@ -127,8 +141,9 @@ def logs(
         int, typer.Option("-n", "--lines", min=0, max=100_000, help="The number of last lines to print.")
     ] = 50,
 ) -> None:
-    """Print the log of one child."""
+    """Print the log of one child. Children that share a process share its log."""
     layout = Layout.at(state_folder(state))
+    name = _process_of(layout, name)
     known = sorted(file.stem for file in layout.logs.glob("*.log")) if layout.logs.is_dir() else []
     if not known:
         complain(f"no logs in {layout.root}: nothing has been started there")
@@ -144,6 +159,12 @@ def logs(
         return
     except BrokenPipeError:
         end_quietly()
+
+
+def _process_of(layout: Layout, name: str) -> str:
+    """The process that carries the child `name` now, whose log is its; else the name itself."""
+    snapshot = read_snapshot(layout.status_file)
+    return next((child.process for child in snapshot.children if child.name == name), name) if snapshot else name
 
 
 def last_lines(file: BinaryIO, count: int) -> list[str]:

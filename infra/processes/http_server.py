@@ -14,6 +14,7 @@ import uvicorn
 
 GRACE_S = 10
 """How long running answers may still flow after a stop was asked for; then their clients resume elsewhere."""
+TICK_S = 1.0
 LOST_GRACE_S = 3
 """As GRACE_S, where the log cannot be followed any more: answers do not flow then, only what is being said is."""
 
@@ -33,10 +34,19 @@ class Server(uvicorn.Server):
         super().__init__(config)
         self._on_exit = on_exit
         self.failure: Exception | None = None
+        self._asked_to_end = asyncio.Event()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         self._on_exit()
         super().handle_exit(sig, frame)
+        self._asked_to_end.set()
+
+    async def main_loop(self) -> None:
+        """uvicorn's looks ten times a second whether to end; this one hears it, and ticks for the date header alone."""
+        while not await self.on_tick(0):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(TICK_S):
+                    await self._asked_to_end.wait()
 
     async def end_with(self, tail: Failing) -> None:
         """Once `tail` fails, stop in order: no new request enters, and running responses get a moment."""

@@ -45,6 +45,8 @@ from topics.tail import Tail
 SPARE = "--spare"
 GRACE_S = 2.0
 FIRST_ASSIGNMENT_S = 15.0
+OUTCOMES_LAZY_MS = 500
+"""What outcomes tell may wait: that a job need not be looked at again, or of an end that also a cancel notice tells."""
 
 _log = get_logger(__name__)
 
@@ -83,7 +85,7 @@ async def run_worker(
         )
         worker = Worker(context, topics, calm, slots=settings.worker.slots)
         control = Tail(properties, CONTROL, worker.signals.on_control)
-        outcomes = Tail(properties, GENERATION_OUTCOMES, worker.signals.on_outcomes, lazy=True)
+        outcomes = Tail(properties, GENERATION_OUTCOMES, worker.signals.on_outcomes, lazy_ms=OUTCOMES_LAZY_MS)
         for tail, topic in ((control, CONTROL), (outcomes, GENERATION_OUTCOMES)):
             await tail.start(list(range(topics[topic].partitions)))
             opened.push_async_callback(tail.aclose)

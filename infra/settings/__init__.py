@@ -50,6 +50,8 @@ class Settings(BaseSettings):
     `shipped_models`: which of the models that come with Verbatim are offered. `default_model`: the model of requests
     that name none; empty: what the models files say, else the first that is offered. `titles`: the model that makes
     titles for conversations, "off": none; empty: the language model that comes with Verbatim, where it is offered.
+
+    `join_agents`: whether `up` runs the agents of infra.stack.joining in one process; unset: on a small host.
     """
 
     model_config = SettingsConfigDict(
@@ -65,6 +67,7 @@ class Settings(BaseSettings):
     default_model: str = ""
     titles: str = ""
     policy: Path | None = None
+    join_agents: bool | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     installation: InstallationSettings = InstallationSettings()
     kafka: KafkaSettings = KafkaSettings()

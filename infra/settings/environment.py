@@ -14,6 +14,8 @@ from infra.settings.errors import SettingsError
 CONFIG_FILE_VARIABLE = "VERBATIM_CONFIG"
 INSTANCE_VARIABLE = "VERBATIM_INSTANCE"
 """How a supervisor calls this process: the same over restarts, so that its consumer group knows it again."""
+CARRIES_VARIABLE = "VERBATIM_CARRIES"
+"""The names of the agents that this process carries, separated by commas, where it carries several."""
 PREFIX = "VERBATIM_"
 _HOST_NAMES = ("VERBATIM_SERVERS__JAVA", "VERBATIM_SERVERS__REDIS")
 # Names of the environment that are no settings: where to look, and what a supervisor tells its children.
@@ -25,6 +27,7 @@ OTHER_NAMES = frozenset(
         NEWEST_SCHEMA_VARIABLE,
         CACHE_VARIABLE,
         INSTANCE_VARIABLE,
+        CARRIES_VARIABLE,
         "VERBATIM_LIFESIGN",
         "VERBATIM_STACK_ID",
     }

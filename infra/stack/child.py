@@ -37,7 +37,8 @@ class ChildSpec:
     what `is_required`. `before_start` is called before each life, in a thread; an OSError of it is a start that failed.
     `env_now`: additional environment, computed before each start. `metrics_port`: where it serves /metrics
     of this host; 0: nowhere. `note`: what an operator should know of it while all is well.
-    `timer_slack_ns`: see infra.stack.timer_slack; 0: as the host has it.
+    `timer_slack_ns`: see infra.stack.timer_slack; 0: as the host has it. `carries`: the agents that share this process,
+    each as the child that it is in a process of its own (infra.stack.joining).
     """
 
     name: str
@@ -59,3 +60,4 @@ class ChildSpec:
     env_now: Callable[[], Mapping[str, str]] | None = field(default=None, repr=False)
     note: str = ""
     timer_slack_ns: int = 0
+    carries: tuple[ChildSpec, ...] = ()

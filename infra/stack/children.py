@@ -12,8 +12,8 @@ from pathlib import Path
 
 from infra.lifesign import LIFESIGN_VARIABLE
 from infra.settings import Settings
-from infra.settings.environment import INSTANCE_VARIABLE, PREFIX
-from infra.stack import job, spare
+from infra.settings.environment import CARRIES_VARIABLE, INSTANCE_VARIABLE, PREFIX
+from infra.stack import job, joining, spare
 from infra.stack.addresses import settings_env
 from infra.stack.child import ChildSpec, Health
 from infra.stack.health import ApiHealth
@@ -64,29 +64,48 @@ def own_children(
     layout: Layout,
     scale: Mapping[str, int],
     environment: Mapping[str, str],
-    roles: tuple[Role, ...] = ROLES,
+    *,
+    shared: tuple[str, ...] = (),
 ) -> tuple[ChildSpec, ...]:
     """Every process to run, named ROLE-ORDINAL. `settings` hold the addresses of running servers.
 
-    `scale` gives counts other than one; `environment` is what the children inherit, less our own variables.
+    `scale` gives counts other than one; `environment` is what the children inherit, less our own variables. The roles
+    of `shared` are carried by one process, in the place of the first.
     """
-    return tuple(
+    children = tuple(
         _spec(role, f"{role.name}-{ordinal}", settings, layout, environment)
-        for role in roles
+        for role in ROLES
         for ordinal in range(scale.get(role.name, 1))
     )
+    carried = tuple(child for child in children if child.role in shared)
+    if not carried:
+        return children
+    process = _sharing(carried, settings, layout, environment)
+    return tuple(process if child is carried[0] else child for child in children if child not in carried[1:])
+
+
+def _sharing(
+    carried: tuple[ChildSpec, ...], settings: Settings, layout: Layout, environment: Mapping[str, str]
+) -> ChildSpec:
+    process = _spec(Role(joining.PROCESS), f"{joining.PROCESS}-0", settings, layout, environment)
+    names = ",".join(child.name for child in carried)
+    return dataclasses.replace(process, carries=carried, env={**process.env, CARRIES_VARIABLE: names})
 
 
 def with_metrics(
     children: tuple[ChildSpec, ...], ports: Callable[[tuple[str, ...]], Mapping[str, int]]
 ) -> tuple[ChildSpec, ...]:
     """The children, each told of a port of its own for its metrics. `ports` gives a port for each name."""
-    given = ports(tuple(f"{child.name} metrics" for child in children))
-    return tuple(_at_port(child, given[f"{child.name} metrics"]) for child in children)
+    given = ports(tuple(f"{each.name} metrics" for child in children for each in (child, *child.carries)))
+    return tuple(_at_port(child, given) for child in children)
 
 
-def _at_port(child: ChildSpec, port: int) -> ChildSpec:
-    return dataclasses.replace(child, metrics_port=port, env={**child.env, METRICS_VARIABLE: str(port)})
+def _at_port(child: ChildSpec, given: Mapping[str, int]) -> ChildSpec:
+    port = given[f"{child.name} metrics"]
+    carries = tuple(_at_port(each, given) for each in child.carries)
+    return dataclasses.replace(
+        child, metrics_port=port, env={**child.env, METRICS_VARIABLE: str(port)}, carries=carries
+    )
 
 
 def spare_worker(

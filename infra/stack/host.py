@@ -12,13 +12,17 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from infra.cache import cache_dir
+from infra.models.catalogue import ModelCatalogue, ModelsFileError
 from infra.settings import Settings
+from infra.settings.errors import SettingsError
 from infra.stack.addresses import external_servers
 from infra.stack.errors import CannotStart
+from infra.stack.gguf_models import packaged
 from infra.stack.jars import is_cached
 from infra.stack.layout import Layout
 from infra.stack.memory import memory_available
-from infra.stack.openmp import INSTALL, LIBRARY, SCRIPTED, has_openmp
+from infra.stack.models_that_run import SCRIPTED
+from infra.stack.openmp import INSTALL, LIBRARY, has_openmp
 from infra.stack.ports import is_free
 from infra.stack.programs import Program, local_programs
 from infra.stack.timer_slack import SERVERS_NS, refused_note, settable_ns, slack_text
@@ -29,6 +33,8 @@ NEEDED_GLIBC = (2, 35)
 # What each part needs once everything runs idle, with room to work.
 NEEDED_MEMORY = {"kafka": 600 * MIB, "cassandra": 1100 * MIB, "redis": 80 * MIB, "triton": 200 * MIB}
 OWN_MEMORY = 700 * MIB
+LANGUAGE_MODEL_MEMORY = 350 * MIB
+"""Of the one that comes along, in Triton. Users' own files are judged by what their heads say, as `up` starts."""
 NEEDED_DISK = 2 * GIB
 NEEDED_CACHE = 700 * MIB
 MODULES = (
@@ -69,6 +75,7 @@ class Facts:
     java_servers: tuple[str, ...]
     openmp: bool
     timer_slack_ns: int
+    language_model: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,12 +112,14 @@ def gather(settings: Settings, layout: Layout) -> Facts:
         java_servers=java_servers,
         openmp=has_openmp(),
         timer_slack_ns=settable_ns(SERVERS_NS),
+        language_model=_has_language_model(settings),
     )
 
 
 def judge(facts: Facts, external: frozenset[str]) -> list[Finding]:
     """What `doctor` says, in its order. Pure."""
     needed_memory = OWN_MEMORY + sum(n for server, n in NEEDED_MEMORY.items() if server not in external)
+    needed_memory += LANGUAGE_MODEL_MEMORY if facts.language_model and "triton" not in external else 0
     findings = [
         Finding(
             "system",
@@ -184,6 +193,14 @@ def _glibc_finding(glibc: tuple[int, int] | None, no_triton: bool) -> Finding:
     if glibc < NEEDED_GLIBC and not no_triton:
         return Finding("glibc", found, "Triton needs glibc 2.35 or newer (Ubuntu 22.04, Debian 12 and later)")
     return Finding("glibc", found)
+
+
+def _has_language_model(settings: Settings) -> bool:
+    """Whether the one that comes along is offered. What is wrong with a models file is told elsewhere."""
+    try:
+        return bool(packaged(ModelCatalogue.of(settings).gguf_models))
+    except (ModelsFileError, SettingsError):
+        return False
 
 
 def _glibc() -> tuple[int, int] | None:

@@ -107,6 +107,8 @@ class Keeper:
                 self._decided.set()
                 log.error("child given up", child=self.spec.name, reason=reason)
                 return
+            if self._ends_for_good(newer, failures):
+                return
             if self._wanted_again:
                 failures, self._wanted_again = 0, False
             delay_s = NEWER_PAUSE_S if newer and failures else self._backoff.delay_s(failures)
@@ -127,6 +129,13 @@ class Keeper:
         self._told("")
         self._set("stopped", "")
         self._decided.set()
+
+    def _ends_for_good(self, newer: str, failures: int) -> bool:
+        """Whether no further life follows the one that has ended; then everybody has been told."""
+        return False
+
+    async def part(self) -> None:
+        """For a process that carries several: give each a process of its own. Nothing for any other."""
 
     async def _pause(self, seconds: float | None) -> None:
         """Until `stop` or `restart`, for `seconds` at most if it says so."""

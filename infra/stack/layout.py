@@ -86,6 +86,10 @@ class Layout:
         """Where a request to restart a child is put; the supervisor takes it away when it begins."""
         return self.run / f"{name}.restart"
 
+    def parting_of(self, name: str) -> Path:
+        """Where it is asked that the agents of a process get processes of their own; taken away likewise."""
+        return self.run / f"{name}.part"
+
     def data_of(self, server: str) -> Path:
         """The folder of a server's configuration and data."""
         return self.root / server

@@ -7,33 +7,32 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
-import os
 import shutil
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from infra.logging import get_logger
 from infra.stack.errors import StackError
+from infra.stack.installing import PIP, NotInstalled, run_quietly
 from infra.stack.jars import Say
 
 PINS = Path(__file__).parents[2] / "requirements"
 STAMP = "verbatim-made"
 MAKE_TIMEOUT_S = 900
-LAST_LINES = 10
-
-_log = get_logger(__name__)
+PATIENT: tuple[str, ...] = ("--retries", "3", "--timeout", "15")
+HASTY: tuple[str, ...] = ("--retries", "1", "--timeout", "5")
+"""For what a start can do without: pip's own patience with an index that does not answer is minutes."""
 
 
 @dataclass(frozen=True, slots=True)
 class PinnedPackages:
-    """`what`: what is in them, for messages. `name`: of the folder. `arguments`: what else pip is told."""
+    """`what`: what is in them, for messages. `name`: of the folder. `arguments`: what else pip is told.
+    `patience`: with an index that does not answer."""
 
     what: str
     name: str
     requirements: Path
     arguments: tuple[str, ...] = ()
+    patience: tuple[str, ...] = PATIENT
 
     def folder(self, cache: Path) -> Path:
         """Where they are, or will be. Touches nothing."""
@@ -65,17 +64,9 @@ class PinnedPackages:
         return folder
 
     def _install(self, folder: Path) -> None:
-        pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input", "install", "-q"]
-        command = [*pip, "--no-compile", "--no-deps", "--require-hashes", *self.arguments, "--target", str(folder)]
-        kept = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME")}
+        command = [*PIP, *self.patience, "install", "-q", "--no-compile", "--no-deps", "--require-hashes"]
+        command += [*self.arguments, "--target", str(folder), "-r", str(self.requirements)]
         try:
-            done = subprocess.run(
-                [*command, "-r", str(self.requirements)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                text=True, errors="replace", timeout=MAKE_TIMEOUT_S, check=False, env=kept,
-            )  # fmt: skip
-        except subprocess.TimeoutExpired:
-            raise StackError(f"{self.what} could not be fetched within {MAKE_TIMEOUT_S} s") from None
-        if done.returncode != 0:
-            lines = [line.strip() for line in done.stdout.splitlines() if line.strip()]
-            _log.error("cannot fetch packages", what=self.what, said=lines[-LAST_LINES:])
-            raise StackError(f"{self.what} could not be fetched ({lines[-1][:200] if lines else 'no reason given'})")
+            run_quietly(command, self.what, MAKE_TIMEOUT_S)
+        except NotInstalled as error:
+            raise StackError(f"{self.what} could not be fetched ({error})") from None

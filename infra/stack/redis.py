@@ -110,6 +110,7 @@ user default on sanitize-payload #{sha256(password.encode()).hexdigest()} ~* res
 maxmemory 64mb
 maxmemory-policy allkeys-lru
 maxclients 1000
+hz 2
 save ""
 appendonly no
 loglevel notice

@@ -12,6 +12,7 @@ from infra.settings import Settings
 from infra.stack.addresses import PORT_NAMES, external_servers, with_local_addresses
 from infra.stack.children import inherited_environment, own_children, rebuild_job, spare_worker, with_metrics
 from infra.stack.host import gather, judge, require
+from infra.stack.joining import joined, wants_joining
 from infra.stack.layout import Layout
 from infra.stack.ports import assign
 from infra.stack.prepare import Preparations
@@ -61,7 +62,8 @@ async def run_stack(
         resolved = with_session_secret(resolved, layout)
         set_write_level(settled_level(settings, layout))
         environment = inherited_environment()
-        children = own_children(resolved, layout, scale, environment)
+        shared = joined(scale, wants_joining(settings.join_agents))
+        children = own_children(resolved, layout, scale, environment, shared=shared)
         waiting = spare_worker(resolved, layout, scale, environment)
         free = partial(assign, file=layout.ports_file, seed=layout.stack_id())
         children, spares = with_metrics(children, free), with_metrics((waiting,) if waiting is not None else (), free)

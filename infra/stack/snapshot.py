@@ -18,7 +18,8 @@ MAX_BYTES = 1024 * 1024
 class ChildView:
     """`trouble`: why it cannot stay up, in words; empty while it can. `metrics_port` 0: it serves none.
 
-    `timer_slack_ns`: what it got, 0 where none was wanted.
+    `timer_slack_ns`: what it got, 0 where none was wanted. `within`: the process that carries it, together with others;
+    empty if it has one of its own.
     """
 
     name: str
@@ -31,6 +32,12 @@ class ChildView:
     trouble: str = ""
     metrics_port: int = 0
     timer_slack_ns: int = 0
+    within: str = ""
+
+    @property
+    def process(self) -> str:
+        """The process that it is, or that carries it."""
+        return self.within or self.name
 
 
 @dataclass(frozen=True, slots=True)

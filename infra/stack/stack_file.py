@@ -18,6 +18,7 @@ class RunningChild:
     role: str
     pid: int
     metrics_port: int = 0
+    within: str = ""
 
 
 def metrics_url(port: int) -> str:
@@ -49,6 +50,7 @@ def stack_document(settings: Settings, key: str, children: Iterable[RunningChild
 
 def _child(child: RunningChild) -> dict[str, Any]:
     said: dict[str, Any] = {"name": child.name, "role": child.role, "pid": child.pid}
+    said |= {"within": child.within} if child.within else {}
     return said | ({"metrics": metrics_url(child.metrics_port)} if child.metrics_port else {})
 
 

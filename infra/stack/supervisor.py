@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from infra.clock import utc_now
+from infra.clock import monotonic_s, utc_now
 from infra.logging import get_logger
 from infra.runtime.failures import first
 from infra.settings import Settings
@@ -18,6 +18,7 @@ from infra.stack.backoff import Backoff
 from infra.stack.child import STACK_ID_VARIABLE, ChildSpec
 from infra.stack.errors import ChildFailed, StackError
 from infra.stack.job import JobKeeper
+from infra.stack.joined_keeper import JoinedKeeper
 from infra.stack.keeper import Keeper
 from infra.stack.layout import Layout
 from infra.stack.leftovers import end_marked
@@ -123,8 +124,8 @@ class Supervisor:
     def snapshot(self) -> Snapshot:
         views = tuple(
             ChildView(
-                k.spec.name,
-                k.spec.role,
+                spec.name,
+                spec.role,
                 k.state,
                 k.detail,
                 k.pid,
@@ -133,8 +134,10 @@ class Supervisor:
                 k.trouble,
                 k.spec.metrics_port,
                 k.timer_slack_ns,
+                k.spec.name if spec is not k.spec else "",
             )
             for k in self._keepers
+            for spec in k.spec.carries or (k.spec,)
         )
         url = stack_document(self._settings, "", ())["api"]["url"]
         return Snapshot(self._phase, self._doing, self._error, url, self._started_at, views)
@@ -142,7 +145,11 @@ class Supervisor:
     def changed(self) -> None:
         """Bring the picture up to date, and soon status.json and stack.json."""
         snapshot = self.snapshot()
-        running = [RunningChild(c.name, c.role, c.pid, c.metrics_port) for c in snapshot.children if c.pid is not None]
+        running = [
+            RunningChild(c.name, c.role, c.pid, c.metrics_port, c.within)
+            for c in snapshot.children
+            if c.pid is not None
+        ]
         self._files.change(snapshot, stack_document(self._settings, self._key, running))
         if self._show is not None:
             self._show(snapshot)
@@ -188,15 +195,29 @@ class Supervisor:
         await self._keep(spec, tasks)
 
     async def _keep(self, spec: ChildSpec, tasks: asyncio.TaskGroup) -> None:
-        replaceable = self._spare is not None and spec.role == self._spare.role
-        keeper = Keeper(
-            self._marked(spec), self._layout, self.changed, Backoff(), self._stand_in if replaceable else None
-        )
+        keeper = self._keeper(self._marked(spec), tasks)
         self._keepers.append(keeper)
         tasks.create_task(keeper.run())
         reason = await keeper.until_ready()
         if reason is not None:
             raise ChildFailed(spec.name, reason, str(self._layout.log_of(spec.name)))
+
+    def _keeper(self, spec: ChildSpec, tasks: asyncio.TaskGroup) -> Keeper:
+        if spec.carries:
+            return JoinedKeeper(spec, self._layout, self.changed, Backoff(), lambda keeper: self._part(keeper, tasks))
+        replaceable = self._spare is not None and spec.role == self._spare.role
+        return Keeper(spec, self._layout, self.changed, Backoff(), self._stand_in if replaceable else None)
+
+    def _part(self, joined: Keeper, tasks: asyncio.TaskGroup) -> None:
+        """Keep the agents of a process that has ended as processes of their own, in its place."""
+        if self._phase == "stopping":
+            return
+        place = self._keepers.index(joined)
+        parts = [self._keeper(self._marked(spec), tasks) for spec in joined.spec.carries]
+        self._keepers[place : place + 1] = parts
+        for part in parts:
+            tasks.create_task(part.run())
+        self.changed()
 
     def _keep_spare(self, tasks: asyncio.TaskGroup) -> None:
         """Only now: a start must not wait for what is not needed yet."""
@@ -232,12 +253,18 @@ class Supervisor:
     async def _tick(self) -> None:
         """Now and then: bound the log files, show downloads."""
         while True:
-            for file in self._layout.logs.glob("*.log"):
-                await asyncio.to_thread(bound_log, file, LOG_LIMIT_BYTES)
-            for _ in range(10):
-                await asyncio.sleep(TICK_S / 10)
+            await asyncio.to_thread(bound_logs, self._layout.logs, LOG_LIMIT_BYTES)
+            until_s = monotonic_s() + TICK_S
+            while (left_s := until_s - monotonic_s()) > 0:
+                await asyncio.sleep(min(left_s, TICK_S / 10) if self._phase == "starting" else left_s)
                 if self._phase == "starting":
                     self.changed()
+
+
+def bound_logs(folder: Path, limit: int) -> None:
+    """As `bound_log`, each log of a folder."""
+    for file in folder.glob("*.log"):
+        bound_log(file, limit)
 
 
 def bound_log(file: Path, limit: int) -> None:

@@ -7,23 +7,17 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
-import os
 import shutil
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from infra.logging import get_logger
+from infra.stack.installing import PIP, NotInstalled, run_quietly
 from infra.stack.jars import Say
 from infra.stack.triton_python import NoTritonPython, TritonPython
 
 REQUIREMENTS = Path(__file__).parents[2] / "requirements" / "triton-models.txt"
 STAMP = "verbatim-made"
 MAKE_TIMEOUT_S = 600
-LAST_LINES = 10
-
-log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,26 +72,24 @@ def _make(environment: TritonEnvironment, say: Say) -> None:
         shutil.rmtree(root, ignore_errors=True)
         _run([str(environment.python.binary), "-I", "-m", "venv", "--without-pip", str(root)])
         # Our own pip installs into it, so that the host's Python needs neither pip nor ensurepip.
-        pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input"]
-        pip += ["--python", str(root / "bin" / "python3")]
-        _run([*pip, "install", "-q", "--no-deps", "--require-hashes", "-r", str(REQUIREMENTS)])
+        _run(
+            [
+                *PIP,
+                "--python",
+                str(root / "bin" / "python3"),
+                "install",
+                "-q",
+                "--no-deps",
+                "--require-hashes",
+                "-r",
+                str(REQUIREMENTS),
+            ]
+        )
         (root / STAMP).touch()
 
 
 def _run(command: list[str]) -> None:
     try:
-        done = subprocess.run(
-            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
-            timeout=MAKE_TIMEOUT_S, check=False, env=_without_ours(),
-        )  # fmt: skip
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise NoTritonPython(f"its packages could not be installed ({type(error).__name__})") from None
-    if done.returncode != 0:
-        lines = [line.strip() for line in done.stdout.splitlines() if line.strip()]
-        log.error("cannot install Triton", said=lines[-LAST_LINES:])
-        raise NoTritonPython(f"its packages could not be installed ({lines[-1][:200] if lines else 'no reason given'})")
-
-
-def _without_ours() -> dict[str, str]:
-    """The environment without what would lead another Python to our own modules."""
-    return {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME")}
+        run_quietly(command, "Triton", MAKE_TIMEOUT_S)
+    except NotInstalled as error:
+        raise NoTritonPython(f"its packages could not be installed ({error})") from None

@@ -9,11 +9,13 @@ from pathlib import Path
 
 from infra.clock import monotonic_s
 from infra.stack.child import ChildSpec, Unwell
-from infra.stack.liveness import Silence, Unanswered
+from infra.stack.liveness import MAX_A_TURN_S, Silence, Unanswered
 from infra.stack.process import Process
 
 POLL_S = 0.05
-SIGN_POLL_S = 0.25
+SIGN_LOOKS = 8
+"""So many looks at a sign of life within the time after which a silent child is taken for hung; MAX_A_TURN_S at most
+between two: a longer turn does not count as silence."""
 HEALTH_INTERVAL_S = 5.0
 HEALTH_AGAIN_S = 1.0
 HEALTH_TIMEOUT_S = 10.0
@@ -60,8 +62,9 @@ class Watch:
     async def _listen(self) -> str:
         """Returns when the beats of a child that has beaten stay away for too long."""
         silence = Silence(self._spec.hung_after_s, self._beat(), monotonic_s())
+        pause_s = min(self._spec.hung_after_s / SIGN_LOOKS, MAX_A_TURN_S)
         while True:
-            await asyncio.sleep(SIGN_POLL_S)
+            await asyncio.sleep(pause_s)
             if self._process.told_to_end:
                 # What drains need not beat any more, and is killed after its grace.
                 return await self._process.wait()

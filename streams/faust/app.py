@@ -1,8 +1,8 @@
 """Faust applications as this project runs them (see streams.faust.running).
 
-`make_app` makes one, `run_agent` gives it its one agent (one process, one agent group: a slow agent starves others in
-the same process, research "streaming" §2b). Nothing connects before the worker starts. The process ends with a status
-that is not 0 on anything it cannot mend, and the supervisor restarts it.
+`make_app` makes one, `run_agent` gives it its one agent: a slow agent starves others of the same application (research
+"streaming" §2b); other applications of the process have clients of their own. Nothing connects before the worker
+starts. The process ends with a status that is not 0 on anything it cannot mend, and the supervisor restarts it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from schemas.families import Family, R
 from streams.errors import Poison, Retry
 from streams.faust.agents import Consumption, consume
 from streams.faust.handlers import Handler, OpenHandler, Source
-from streams.faust.health import run_beats
+from streams.faust.health import Beating, run_beats
 from streams.faust.transport import RawSchema, Transport
 from topics.catalogue import Catalogue
 from topics.counts import configured, on_broker
@@ -61,6 +61,14 @@ class NoTables(faust.tables.manager.TableManager):  # type: ignore[misc]  # Faus
             await self.recovery.start()
 
 
+class QuietMonitor(faust.Monitor):  # type: ignore[misc]  # Faust ships no types
+    """Faust's, without the rates that it works out every second: infra.runtime.metrics tells them."""
+
+    @faust.Monitor.task  # type: ignore[untyped-decorator]  # Faust ships no types
+    async def _sampler(self) -> None:
+        """Nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class AgentParts:
     """What an app's one agent is made of: for callers other than Faust (a retry)."""
@@ -80,7 +88,14 @@ class StreamApp(faust.App):  # type: ignore[misc]  # Faust ships no types
     topics_catalogue: Catalogue
     lazy_ms: int | None = None
     agent_parts: AgentParts | None = None
+    sign: Beating | None = None
     _exit_status: int = EXIT_FAILED
+
+    def become(self, instance: str, sign: Beating) -> None:
+        """In a process of several: be this member of the consumer group, and beat this sign. Before it starts."""
+        self.conf.consumer_group_instance_id = f"{self.conf.id}-{instance}"
+        self.conf.broker_session_timeout = STATIC_SESSION_S
+        self.sign = sign
 
     def _new_transport(self) -> Any:
         return Transport(self.conf.broker_consumer, self)
@@ -157,6 +172,7 @@ def make_app(
         topic_disable_leader=True,
         table_standby_replicas=0,
         TableManager=NoTables,
+        Monitor=QuietMonitor,
         cython_optimizations=True,
         web_enabled=False,
         worker_redirect_stdouts=False,
@@ -242,7 +258,9 @@ async def _run(
                 imported=imported,
                 set_aside=partial(is_set_aside, properties),
             )
-            beats = group.create_task(run_beats(app, lambda: consumption.in_flight > 0, LifeSign.from_env()))
+            beats = group.create_task(
+                run_beats(app, lambda: consumption.in_flight > 0, app.sign or LifeSign.from_env())
+            )
             await consume(_messages(stream.noack()), consumption, most_in_flight)
             beats.cancel()
     finally:

@@ -57,6 +57,7 @@ class GroupConsumer(FaustConsumer):  # type: ignore[misc]  # Faust ships no type
         self._read: dict[Place, int] = {}
         self._acknowledged: dict[Place, int] = {}
         self.was_assigned = False
+        self._to_commit = asyncio.Event()
 
     # Service
 
@@ -71,6 +72,19 @@ class GroupConsumer(FaustConsumer):  # type: ignore[misc]  # Faust ships no type
 
     def close(self) -> None:
         """Called instead of a rebalance when stopping; `on_stop` does what there is to do."""
+
+    @FaustConsumer.task  # type: ignore[untyped-decorator]  # Faust ships no types
+    async def _commit_handler(self) -> None:
+        """Faust's own, but without a timer while nothing is acknowledged."""
+        while not self.should_stop:
+            await self._to_commit.wait()
+            await self.sleep(self.commit_interval)
+            self._to_commit.clear()
+            await self.commit()
+
+    @FaustConsumer.task  # type: ignore[untyped-decorator]  # Faust ships no types
+    async def _commit_livelock_detector(self) -> None:
+        """Nothing: streams.faust.health watches lag and commits."""
 
     # Receiver
 
@@ -149,7 +163,8 @@ class GroupConsumer(FaustConsumer):  # type: ignore[misc]  # Faust ships no type
             if not self._batches:
                 self._arrived.clear()
                 with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(timeout):
+                    # What is held back may be active by the next call. Whoever stops Faust's fetcher cancels this.
+                    async with asyncio.timeout(timeout if self._held else None):
                         await self._arrived.wait()
             if sum(map(len, self._held.values())) > MAX_HELD:
                 _held_full()
@@ -276,9 +291,7 @@ class GroupConsumer(FaustConsumer):  # type: ignore[misc]  # Faust ships no type
 
     def ack(self, message: Any) -> bool:
         taken: bool = super().ack(message)
+        self._to_commit.set()
         if taken:
             self._acknowledged[message.topic, message.partition] = message.offset + 1
         return taken
-
-    def verify_event_path(self, now: float, tp: TP) -> None:
-        """Nothing: streams.faust.health watches lag and commits."""

@@ -11,12 +11,15 @@ from collections.abc import Callable
 from typing import Protocol
 
 from infra.clock import monotonic_s
-from infra.lifesign import BEAT_INTERVAL_S, LifeSign
 from infra.logging import get_logger
 from streams.faust.driver import GroupConsumer
 from streams.faust.progress import Stuck
 from topics.errors import LogUnavailable
 
+BEAT_S = 2.0
+"""Rarer than the least that a supervisor's limit of 10 s needs: an idle agent's loop has little else to do."""
+NOT_YET_S = 0.1
+"""How soon the first assignment, with which the process is ready, is seen."""
 LOOK_S = 5.0
 STUCK_S = 30.0
 
@@ -30,6 +33,12 @@ class StreamState(Protocol):
 
     @property
     def consumer(self) -> GroupConsumer: ...
+
+
+class Beating(Protocol):
+    """Where signs of life are given."""
+
+    def beat(self) -> None: ...
 
 
 class Health:
@@ -62,7 +71,7 @@ class Health:
         self.complaints = complaints
 
 
-async def run_beats(app: StreamState, busy: Callable[[], bool], sign: LifeSign) -> None:
+async def run_beats(app: StreamState, busy: Callable[[], bool], sign: Beating) -> None:
     """Beat until cancelled, from the first assignment on, while there is nothing to complain of.
 
     A look waits for the broker's answer; the beats do not wait for the look.
@@ -81,4 +90,4 @@ async def run_beats(app: StreamState, busy: Callable[[], bool], sign: LifeSign) 
                     looking = tasks.create_task(health.look(busy(), app.rebalancing))
                 if not health.complaints:
                     sign.beat()
-            await asyncio.sleep(BEAT_INTERVAL_S)
+            await asyncio.sleep(NOT_YET_S if health is None else BEAT_S)

@@ -23,7 +23,8 @@ from topics.group_commits import Answers
 from topics.group_reader import ANSWER_S
 from topics.loop_reader import LoopReader
 
-POLL_S = 0.1
+POLL_S = 0.5
+"""How long a commit may wait for a record. While records come, no poll lasts so long."""
 MAX_RECORDS = 500
 BATCHES_AHEAD = 2
 REBALANCE_S = 600.0

@@ -11,6 +11,7 @@ from faust.transport.producer import Producer as FaustProducer
 from faust.transport.producer import ProducerBuffer
 
 from streams.faust.driver import GroupConsumer
+from topics.consumer import lazily
 from topics.reads import reading_id
 
 
@@ -53,7 +54,6 @@ class Transport(base.Transport):  # type: ignore[misc]  # Faust ships no types
     def client_properties(self) -> dict[str, str]:
         """The settings of the group member. Holds secrets: never log it."""
         conf, lazy_ms = self.app.conf, self.app.lazy_ms
-        lazy = {"fetch.min.bytes": str(1024 * 1024), "fetch.wait.max.ms": str(lazy_ms)} if lazy_ms else {}
         member = {"group.instance.id": conf.consumer_group_instance_id} if conf.consumer_group_instance_id else {}
         return {
             **self.app.verbatim_settings.kafka.client_properties(),
@@ -69,5 +69,5 @@ class Transport(base.Transport):  # type: ignore[misc]  # Faust ships no types
             "fetch.message.max.bytes": str(9 * 1024 * 1024),
             "queued.max.messages.kbytes": "32768",
             **member,
-            **lazy,
+            **lazily(lazy_ms),
         }

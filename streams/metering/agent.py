@@ -17,7 +17,7 @@ from topics.producer import LogProducer
 from topics.spec import TopicSpec
 
 REMEMBERED = 100_000
-LAZY_MS = 200
+LAZY_MS = 500
 MAX_IN_FLIGHT = 64
 RECORDS: Family[Outcome] = Family(Outcome)
 

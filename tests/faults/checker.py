@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from schemas.generation import AttemptStarted
-from tests.faults import rules_log, rules_readers, rules_stores, rules_users
+from tests.faults import rules_json, rules_log, rules_readers, rules_stores, rules_users
 from tests.faults.evidence import CancelAnswered, Cut, Evidence, Frame, Violation
 from tests.faults.facts import STATUS, Facts
 
@@ -30,6 +30,7 @@ PROMISES = {
     "I16": "same key: same turn, or 422",
     "I20": "a graceful restart fails no turn",
     "I22": "poison is parked once",
+    "I23": "a completed JSON answer keeps to its schema",
 }
 
 
@@ -72,6 +73,7 @@ _RULES = (
     rules_readers.nobody_was_left_waiting,
     rules_stores.shown_as_it_was,
     rules_stores.stored_once,
+    rules_json.keeps_to_its_schema,
 )
 
 
@@ -84,6 +86,8 @@ def table(evidence: Evidence, broken: Sequence[Violation]) -> str:
         "prompts in the log": len(facts.commands),
         "acknowledged": len(facts.acked),
         **{f"  {status}": ends[status] for status in STATUS.values() if ends[status]},
+        "held to a schema": len(held := [name for name in facts.commands if facts.schema(name)]),
+        "  completed whole": sum(rules_json.is_whole(facts.outcome(name)) for name in held),
         "further attempts": sum(number > 1 for number in attempts),
         "void chunks": sum(len(reading.void) for reading in facts.accepted.values()),
         "readers": len(facts.readers),

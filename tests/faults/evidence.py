@@ -22,6 +22,18 @@ def expected_text(tag: str, count: int) -> str:
     return ", ".join(f"{tag}:{number}" for number in range(1, count + 1))
 
 
+def schema_of(tag: str, count: int) -> dict[str, Any]:
+    """The JSON schema that some answers are held to: so many marks, and nothing else."""
+    marks = {"type": "array", "items": {"type": "string", "const": tag}, "minItems": count, "maxItems": count}
+    return {"type": "object", "properties": {"marks": marks}, "required": ["marks"], "additionalProperties": False}
+
+
+def expected_json(tag: str, count: int) -> str:
+    """The whole answer to `question` that is held to `schema_of`."""
+    marks = ", ".join([f'"{tag}"'] * count)
+    return f'{{"marks": [{marks}]}}'
+
+
 @dataclass(frozen=True, slots=True)
 class Intent:
     """A request is about to be sent. `conversation_id` "": a stateless one, which makes its own.
@@ -163,7 +175,7 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """A broken promise: which invariant ("I1" … "I22"), of what (a key, a generation, a place), and how."""
+    """A broken promise: which invariant ("I1" … "I23"), of what (a key, a generation, a place), and how."""
 
     invariant: str
     subject: str

@@ -16,7 +16,19 @@ from schemas.outcome import GenerationCancelled, GenerationCompleted, Generation
 from schemas.turns import Command
 from schemas.usage import UsageRecorded
 from tests.faults.accepted import Accepted, accepted
-from tests.faults.evidence import Acked, Cut, Evidence, Frame, Intent, LogRecord, Refused, StoredMessage, Unknown
+from tests.faults.evidence import (
+    Acked,
+    Cut,
+    Evidence,
+    Frame,
+    Intent,
+    LogRecord,
+    Refused,
+    StoredMessage,
+    Unknown,
+    expected_json,
+    expected_text,
+)
 from topics.catalogue import CONVERSATION_EVENTS, GENERATION_OUTCOMES, TOKEN_CHUNKS, USAGE_RECORDS
 from topics.scan import generation_of
 
@@ -158,6 +170,18 @@ class Facts:
         key = self.acked.get(generation)
         intents = [asked.intent for asked in self.asked.get(key or "", []) if isinstance(asked.answer, Acked)]
         return (intents[0].tag, intents[0].count) if intents else None
+
+    def schema(self, generation: str) -> str:
+        """The JSON schema that its answer is held to, as text; "": any text."""
+        command = self.first_command(generation)
+        return command.sampling.response_schema if isinstance(command, PromptSubmitted) else ""
+
+    def expected(self, generation: str) -> str | None:
+        """The whole answer to a self-decoding prompt; None for any other."""
+        asked = self.question(generation)
+        if asked is None:
+            return None
+        return expected_json(*asked) if self.schema(generation) else expected_text(*asked)
 
 
 def _grouped(pairs: Iterable[tuple[str, Any]]) -> dict[str, list[Any]]:

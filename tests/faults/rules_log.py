@@ -15,6 +15,7 @@ from schemas.usage import UsageRecorded
 from tests.faults.accepted import Accepted
 from tests.faults.evidence import Acked, CancelAnswered, Refused, Violation
 from tests.faults.facts import STATUS, Facts
+from tests.faults.rules_json import may_be_interrupted
 from topics.catalogue import DEAD_LETTERS, catalogue
 from topics.generation_fold import GenerationFold
 
@@ -212,7 +213,7 @@ def no_turn_fails_by_a_restart(facts: Facts) -> Iterator[Violation]:
         return
     for generation in facts.acked:
         outcome = facts.outcome(generation)
-        if isinstance(outcome, GenerationFailed):
+        if isinstance(outcome, GenerationFailed) and not may_be_interrupted(facts, generation, outcome):
             yield Violation("I20", generation, f"failed by a graceful restart: {outcome.failure.code}")
 
 

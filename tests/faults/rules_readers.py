@@ -11,7 +11,7 @@ from schemas.envelope import plain
 from schemas.generation import AttemptEnded
 from schemas.outcome import GenerationCompleted
 from tests.faults.accepted import Accepted
-from tests.faults.evidence import Cut, Frame, GaveUp, Transcript, Violation, expected_text
+from tests.faults.evidence import Cut, Frame, GaveUp, Transcript, Violation
 from tests.faults.facts import Facts
 
 START, CHUNK, ENDS = "message_start", "content_chunk", ("message_end", "error")
@@ -140,19 +140,18 @@ def _why_other(text: str, reading: Accepted, generation: str) -> tuple[str, str,
 
 
 def decodes_itself(facts: Facts) -> Iterator[Violation]:
-    """I3: the answer is the count that was asked for, without a gap or a repeat at any seam between attempts."""
+    """I3: the answer is the count or JSON that was asked for, with no gap or repeat at any seam between attempts."""
     for generation, reading in facts.accepted.items():
-        asked = facts.question(generation)
-        if asked is None or not reading.text:
+        whole = facts.expected(generation)
+        if whole is None or not reading.text:
             continue
-        whole = expected_text(*asked)
         outcome = facts.outcome(generation)
         if not whole.startswith(reading.text):
             at = next(
                 (index for index, (a, b) in enumerate(zip(whole, reading.text, strict=False)) if a != b), len(whole)
             )
             attempts = f"{len(reading.starts)} attempts"
-            yield Violation("I3", generation, f"the text leaves the count at character {at} ({attempts})")
+            yield Violation("I3", generation, f"the text leaves what was asked for at character {at} ({attempts})")
         elif isinstance(outcome, GenerationCompleted) and outcome.finish_reason == "stop" and reading.text != whole:
             yield Violation("I3", generation, f"completed after {len(reading.text)} of {len(whole)} characters")
 

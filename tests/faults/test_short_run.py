@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.facts import Facts
+from tests.faults.rules_json import is_whole
 from tests.faults.run import run_faults, summary
 from tests.faults.schedule import ONE_OF_EACH
 
@@ -22,3 +24,6 @@ async def test_every_promise_holds_when_one_fault_of_each_kind_strikes(tmp_path:
     report = await run_faults(tmp_path / "run", SEED, ONE_OF_EACH, said.append)
     assert report.violations == [], "\n".join([*said, summary(report)])
     assert len(report.struck) == len(ONE_OF_EACH)
+    facts = Facts(report.evidence)
+    held = [generation for generation in facts.commands if facts.schema(generation)]
+    assert any(is_whole(facts.outcome(generation)) for generation in held), "no answer was held to a schema"

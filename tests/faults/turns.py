@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
 
-from tests.faults.evidence import Intent, question
+from tests.faults.evidence import Intent, question, schema_of
 
 POSITION = "X-Verbatim-Position"
 MODEL = "verbatim-local"
+JSON_MODEL = "verbatim-scripted"
 
 
 @dataclass
@@ -34,12 +35,24 @@ class Talk:
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """A prompt under its key. `parent`: the answer it follows, said outright; None: left to the API."""
+    """A prompt under its key. `parent`: the answer it follows, said outright; None: left to the API. `held`: its answer
+    is held to a JSON schema, if it is a stateless one."""
 
     key: str
     tag: str
     count: int
     parent: str | None = None
+    held: bool = False
+
+    @property
+    def completion(self) -> dict[str, Any]:
+        """The body of a stateless call."""
+        messages = [{"role": "user", "content": question(self.tag, self.count)}]
+        body: dict[str, Any] = {"model": MODEL, "messages": messages, "stream": True}
+        if not self.held:
+            return body
+        schema = {"name": "marks", "strict": True, "schema": schema_of(self.tag, self.count)}
+        return body | {"model": JSON_MODEL, "response_format": {"type": "json_schema", "json_schema": schema}}
 
     @property
     def body(self) -> dict[str, Any]:

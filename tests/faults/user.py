@@ -27,10 +27,9 @@ from tests.faults.evidence import (
     Refused,
     Transcript,
     Unknown,
-    question,
 )
 from tests.faults.journal import Journal
-from tests.faults.turns import MODEL, POSITION, Prompt, Reader, Talk, digest
+from tests.faults.turns import POSITION, Prompt, Reader, Talk, digest
 
 BEHIND, KEY = "X-Verbatim-Behind", "Idempotency-Key"
 SILENCE_S = 25.0
@@ -149,8 +148,7 @@ class User:
 
     async def complete(self, prompt: Prompt, name: str) -> bool:
         """One streamed /v1/chat/completions, retried under its key; True once it was read to its end."""
-        key, messages = prompt.key, [{"role": "user", "content": question(prompt.tag, prompt.count)}]
-        body = {"model": MODEL, "messages": messages, "stream": True}
+        key, body = prompt.key, prompt.completion
         intent = Intent(key, "", prompt.tag, prompt.count, digest(body))
         async for _ in self._tries(most=6):
             self._journal.write(intent)

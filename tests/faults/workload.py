@@ -1,4 +1,5 @@
-"""Many users at once, seeded: conversations, cuts, second readers, late joiners, cancels, replays, stateless calls.
+"""Many users at once, seeded: conversations, cuts, second readers, late joiners, cancels, replays, stateless calls,
+half of them held to a JSON schema.
 
 `python -m tests.faults.workload --state DIR --seed S --prompts N --journal FILE` against a running stack. What is asked
 is decided by the seed alone; what comes of it, by the faults. Everything seen goes to the journal.
@@ -12,7 +13,7 @@ import json
 import random
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from infra.cli.first_key import FIRST_USER
@@ -120,8 +121,8 @@ class _Client:
         while self._load.take_prompt():
             self._turns += 1
             prompt = self._prompt(talk)
-            if self._random.random() < 0.15:
-                await self._user.complete(prompt, f"{prompt.key}/own")
+            if self._random.random() < 0.2:
+                await self._user.complete(replace(prompt, held=prompt.count % 2 == 0), f"{prompt.key}/own")
                 continue
             if talk is None or turns >= TALK_TURNS or self._random.random() < 0.3:
                 talk, turns = await self._user.begin(f"{prompt.key}/conversation"), 0

@@ -49,11 +49,13 @@ async def test_a_group_goes_on_where_it_committed(kafka: dict[str, str], ten: st
     await asyncio.to_thread(run)
 
 
-@pytest.mark.parametrize("lazy", [False, True])
+@pytest.mark.parametrize("lazy_ms", [None, 50])
 @pytest.mark.parametrize("most", [1, 3, 100])
-async def test_a_batch_holds_no_more_than_asked_for(kafka: dict[str, str], ten: str, lazy: bool, most: int) -> None:
+async def test_a_batch_holds_no_more_than_asked_for(
+    kafka: dict[str, str], ten: str, lazy_ms: int | None, most: int
+) -> None:
     def run() -> list[bytes | str | None]:
-        consumer = assigned_consumer(kafka, lazy=lazy)
+        consumer = assigned_consumer(kafka, lazy_ms=lazy_ms)
         consumer.assign([TopicPartition(ten, 0, 0)])
         try:
             return [message.value() for message in drained(consumer, 10, most)]

@@ -97,13 +97,13 @@ async def test_bodies_that_do_not_come(monkeypatch: pytest.MonkeyPatch, alice: h
         ({"messages": "hi"}, "messages", "invalid_type"),
         ({"messages": [{"role": "user"}]}, "messages[0].content", "invalid_type"),
         ({"messages": [{"role": "robot", "content": "x"}]}, "messages[0].role", "invalid_value"),
-        ({"messages": [{"role": "tool", "content": "x"}]}, "messages[0].role", "invalid_value"),
+        ({"messages": [{"role": "tool", "content": "x"}]}, "messages[0].tool_call_id", "missing_required_parameter"),
         ({"messages": [{"content": "x"}]}, "messages[0].role", "missing_required_parameter"),
         ({"messages": [{"role": "user", "content": 7}]}, "messages[0].content", "invalid_type"),
         (
             {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "x"}}]}]},
-            "messages[0].content[0].type",
-            "invalid_value",
+            "messages[0].content[0].image_url.url",
+            "invalid_image_url",
         ),
         ({"temperature": 2.1}, "temperature", "number_above_max_value"),
         ({"temperature": -0.1}, "temperature", "number_below_min_value"),
@@ -120,11 +120,15 @@ async def test_bodies_that_do_not_come(monkeypatch: pytest.MonkeyPatch, alice: h
         ({"stop": ["a"] * 5}, "stop", "array_above_max_length"),
         ({"stop": ""}, "stop[0]", "string_below_min_length"),
         ({"stop": 7}, "stop", "invalid_type"),
-        ({"n": 0}, "n", "unsupported_parameter"),
-        ({"n": 2}, "n", "unsupported_parameter"),
+        ({"n": 0}, "n", "number_below_min_value"),
+        ({"n": 2}, "n", "number_above_max_value"),
         ({"stream": "yes"}, "stream", "invalid_type"),
         ({"stream_options": {"include_usage": True}}, "stream_options", "invalid_value"),
-        ({"tools": [{"type": "function", "function": {"name": "f"}}]}, "tools", "unsupported_parameter"),
+        (
+            {"tools": [{"type": "function", "function": {"name": "f"}}], "tool_choice": "required"},
+            "tool_choice",
+            "unsupported_parameter",
+        ),
         ({"response_format": {"type": "json_object"}}, "response_format", "unsupported_parameter"),
         ({"response_format": {"type": "yaml"}}, "response_format.type", "invalid_value"),
         (
@@ -140,8 +144,7 @@ async def test_bodies_that_do_not_come(monkeypatch: pytest.MonkeyPatch, alice: h
         ({"logprobs": True}, "logprobs", "unsupported_parameter"),
         ({"logit_bias": {"5": 1}}, "logit_bias", "unsupported_parameter"),
         ({"modalities": ["audio"]}, "modalities", "unsupported_parameter"),
-        ({"temprature": 1}, "temprature", "unknown_parameter"),
-        ({"x" * 500: 1}, "x" * 100, "unknown_parameter"),
+        ({"metadata": {"x" * 500: "1"}}, "metadata." + "x" * 91, "string_above_max_length"),
     ],
 )
 async def test_wrong_parameters_are_named(
@@ -179,6 +182,11 @@ async def test_what_changes_nothing_is_accepted(alice: httpx.AsyncClient) -> Non
             stop=None,
             logit_bias={},
             temperature=0,
+            temprature=1,
+            prediction={"type": "content", "content": "Hello"},
+            reasoning_effort="low",
+            verbosity="low",
+            **{"x" * 500: {"newer": ["than", "we"]}},
         ),
     )
     assert answer.status_code == 200

@@ -8,7 +8,9 @@ import httpx
 import pytest
 from openai.types.chat import ChatCompletion
 
-from api.openai.requests import MAX_ANNOTATIONS, MAX_MESSAGES, MAX_PARTS, ChatCompletionRequest, stated
+from api.openai.requests.asked import stated
+from api.openai.requests.body import ChatCompletionRequest
+from api.openai.requests.messages import MAX_ANNOTATIONS, MAX_MESSAGES, MAX_PARTS
 from schemas.conversation import ChatMessage, PromptSubmitted
 from schemas.generation import Failure
 from tests.unit.api.memory_log import Attempt
@@ -78,7 +80,12 @@ async def test_text_parts_are_lines(world: World, alice: httpx.AsyncClient) -> N
     ("message", "param", "said"),
     [
         ({"role": "assistant", "content": None}, "messages[0].content", "expected a string, got null"),
-        ({"role": "assistant", "content": "x", "tool_calls": [{"id": "c"}]}, "messages[0].tool_calls", "not supported"),
+        (
+            {"role": "assistant", "content": "x", "tool_calls": [{"id": "c"}]},
+            "messages[0].tool_calls[0].function",
+            "Missing",
+        ),
+        ({"role": "assistant", "content": "x", "audio": {"id": "a"}}, "messages[0].audio", "not supported"),
         ({"role": "user", "content": None, "refusal": "x"}, "messages[0].content", "got null"),
         ({"role": "user", "content": [{"type": "refusal", "refusal": "x"}]}, "messages[0].content[0].type", "only an"),
         ({"role": "user", "content": [{"type": "text"}]}, "messages[0].content[0].text", "Missing"),
@@ -91,9 +98,9 @@ async def test_text_parts_are_lines(world: World, alice: httpx.AsyncClient) -> N
         (
             {"role": "robot", "content": "x"},
             "messages[0].role",
-            "expected 'system', 'developer', 'user' or 'assistant'",
+            "expected 'system', 'developer', 'user', 'assistant', 'tool' or 'function'",
         ),
-        ({"role": "user", "content": 7}, "messages[0].content", "expected a string or a list of text parts"),
+        ({"role": "user", "content": 7}, "messages[0].content", "expected a string or a list of parts"),
         ({"role": "user", "content": "x", "name": "n" * 65}, "messages[0].name", "longer than 64 characters"),
         (7, "messages[0]", "expected an object"),
     ],
@@ -131,8 +138,8 @@ async def test_mistakes_are_told_in_plain_words(alice: httpx.AsyncClient, messag
         ({"metadata": 7}, "metadata", "expected an object"),
         ({"stop": ["a"] * 5}, "stop", "more than 4 entries"),
         ({"top_logprobs": 3}, "top_logprobs", "only allowed with 'logprobs'"),
-        ({"tools": [{"type": "function"}], "tool_choice": "required"}, "tools", "'tools' is not supported"),
-        ({"top_k": 5}, "top_k", "Unknown parameter"),
+        ({"tools": [{"type": "function"}], "tool_choice": "required"}, "tools[0].function", "Missing required"),
+        ({"top_k": 5}, "top_k", "'top_k' is not supported by the model"),
     ],
 )
 async def test_bounds_are_told_in_plain_words(

@@ -18,7 +18,8 @@ from api.http import bodies
 from api.http.errors import ApiError
 from api.openai.embedding_requests import EmbeddingRequest, EmbeddingsAsked
 from api.openai.embedding_shapes import embeddings_body
-from api.openai.requests import Asked, ChatCompletionRequest
+from api.openai.requests.asked import Asked
+from api.openai.requests.body import ChatCompletionRequest
 from api.turns.prompting import PromptSizes
 from infra.embeddings import static
 from infra.embeddings.ports import TextTooLong

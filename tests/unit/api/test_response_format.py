@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from api.http.errors import ApiError
-from api.openai.requests import FORMATS_FROM_LEVEL, Asked, ChatCompletionRequest, check_format
+from api.openai.requests.asked import Asked, fit
+from api.openai.requests.body import ChatCompletionRequest
+from api.turns.upgrading import FORMATS_FROM_LEVEL
 from infra.models.catalogue import ModelCatalogue
 from schemas.codec import set_write_level
 from schemas.conversation import PromptSubmitted
@@ -57,13 +59,13 @@ def test_what_no_grammar_can_hold_is_a_400_that_names_the_keyword() -> None:
 
 
 def test_the_model_must_be_able_to_and_every_process_must_know_the_record() -> None:
-    check_format(SPEC, asked({"type": "json_object"}))
+    fit(SPEC, asked({"type": "json_object"}))
     with pytest.raises(ApiError, match="not supported by the model"):
-        check_format(replace(SPEC, capabilities=("streaming",)), asked({"type": "json_object"}))
-    check_format(replace(SPEC, capabilities=()), asked({"type": "text"}))
+        fit(replace(SPEC, capabilities=("streaming",)), asked({"type": "json_object"}))
+    fit(replace(SPEC, capabilities=()), asked({"type": "text"}))
     set_write_level(FORMATS_FROM_LEVEL - 1)
     with pytest.raises(ApiError, match="until the upgrade is finished"):
-        check_format(SPEC, asked({"type": "json_object"}))
+        fit(SPEC, asked({"type": "json_object"}))
 
 
 def test_the_level_is_that_of_the_records_that_say_it() -> None:

@@ -34,7 +34,7 @@ from tests.unit.faults.damaged_rows import (
     stored_with_another_cost,
     usage_of_the_last_attempt_alone,
 )
-from tests.unit.faults.damaging import ALONE, FIRST, SECOND, Damage, drop, edit, frame_at, of, reframe
+from tests.unit.faults.damaging import ALONE, FIRST, HELD, SECOND, Damage, drop, edit, frame_at, of, reframe
 from tests.unit.faults.good_run import Run, letter
 from topics.catalogue import DEAD_LETTERS, GENERATION_OUTCOMES
 
@@ -206,6 +206,20 @@ def good_record_parked(run: Run) -> None:
     run.append(DEAD_LETTERS, letter(Position(0, 0, 0), "an outage taken for poison"))
 
 
+def json_that_is_none(run: Run) -> None:
+    """Two beginnings of JSON in one text, as an engine says that was told to go on."""
+    edit(run, lambda entry: replace(entry.record, text='{"marks": {"marks": []}'), of(HELD, GenerationCompleted))
+
+
+def json_of_another_schema(run: Run) -> None:
+    edit(run, lambda entry: replace(entry.record, text='{"marks": ["HELD", "HELD"]}'), of(HELD, GenerationCompleted))
+
+
+def json_read_otherwise(run: Run) -> None:
+    told = [entry for entry in run.journal if isinstance(entry, Transcript) and entry.generation_id == HELD]
+    run.journal[run.journal.index(told[0])] = replace(told[0], text="{}")
+
+
 PLANTED: tuple[tuple[str, Damage], ...] = (
     ("I1", lost_terminal),
     ("I1", lost_outcome),
@@ -254,4 +268,7 @@ PLANTED: tuple[tuple[str, Damage], ...] = (
     ("I22", poison_not_parked),
     ("I22", poison_parked_twice),
     ("I22", good_record_parked),
+    ("I23", json_that_is_none),
+    ("I23", json_of_another_schema),
+    ("I23", json_read_otherwise),
 )

@@ -9,9 +9,9 @@ from typing import Any
 from tests.faults.evidence import Acked, Frame, LogRecord
 from tests.unit.faults.good_run import Run, good_run
 
-FIRST, SECOND, ALONE = (
+FIRST, SECOND, ALONE, HELD = (
     entry.generation_id for entry in good_run().journal if isinstance(entry, Acked)
-)  # "first", "second" and "alone" of the good run
+)  # "first", "second", "alone" and "held" of the good run
 
 Damage = Callable[[Run], None]
 

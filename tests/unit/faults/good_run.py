@@ -7,7 +7,7 @@ from hashlib import sha256
 from typing import Any
 
 from schemas import ids
-from schemas.conversation import ChatMessage, TurnKind
+from schemas.conversation import ChatMessage, Sampling, TurnKind
 from schemas.dead_letter import DeadLetter
 from schemas.envelope import Envelope, Position, plain
 from schemas.generation import (
@@ -35,8 +35,10 @@ from tests.faults.evidence import (
     StoredMessage,
     Transcript,
     Unknown,
+    expected_json,
     expected_text,
     question,
+    schema_of,
 )
 from tests.faults.facts import STATUS
 from tests.faults.rules_stores import reason_of
@@ -71,8 +73,9 @@ class Told:
     """One turn, told step by step."""
 
     def __init__(
-        self, run: Run, key: str, count: int, parent: Told | None = None, kind: TurnKind = "chat", requests: int = 1
-    ) -> None:
+        self, run: Run, key: str, count: int, parent: Told | None = None, kind: TurnKind = "chat", requests: int = 1,
+        *, held: bool = False,
+    ) -> None:  # fmt: skip
         self.run, self.key, self.count, self.tag = run, key, count, key.upper()
         self.conversation = CONVERSATION if kind == "chat" else ids.conversation_id(USER, key)
         keyed = records.keyed(USER, self.conversation, key)
@@ -88,6 +91,7 @@ class Told:
             kind=kind,
             messages=() if kind == "chat" else (ChatMessage("user", self.prompt),),
             model="verbatim-local",
+            sampling=Sampling(response_schema=json.dumps(schema_of(self.tag, count)) if held else ""),
             tail=tail,
             request_hash=self.body(),
             idempotency_key=key,
@@ -133,6 +137,13 @@ class Told:
             delta = (", " if self.said else "") + f"{self.tag}:{seq}"
             self.said.append(delta)
         self.run.append(TOKEN_CHUNKS, TokenChunk(self.generation, attempt, seq, seq, 1, delta), self.conversation)
+
+    def json(self, attempt: str) -> None:
+        """The whole JSON answer, in two chunks."""
+        text = expected_json(self.tag, self.count)
+        for delta in (text[:9], text[9:]):
+            self.said.append(delta)
+            self.chunk(attempt, delta, len(self.said))
 
     def end(self, attempt: str, finish: FinishReason = "stop") -> None:
         digest = sha256("".join(self.said).encode()).hexdigest()
@@ -205,7 +216,8 @@ def envelope(name: str) -> Envelope:
 
 
 def good_run() -> Run:
-    """Turns "first" (a takeover, a retried request), "second" (cancelled), "alone" (stateless); poison, parked."""
+    """Turns "first" (a takeover, a retried request), "second" (cancelled), "alone" (stateless), "held" (so too, to a
+    schema); poison, parked."""
     run = Run()
     first = Told(run, "first", 6, requests=2)
     first.start("a")
@@ -242,6 +254,13 @@ def good_run() -> Run:
     alone.end("d")
     alone.record()
     run.journal.append(Transcript("alone/own", alone.generation, expected_text("ALONE", 4), "stop"))
+
+    held = Told(run, "held", 3, kind="stateless", held=True)
+    held.start("e")
+    held.json("e")
+    held.end("e")
+    held.record()
+    run.journal.append(Transcript("held/own", held.generation, expected_json("HELD", 3), "stop"))
 
     at = run.append(CONVERSATION_EVENTS, b"\x00rubbish", "poison")
     run.append(DEAD_LETTERS, letter(at, "letter"), "poison")

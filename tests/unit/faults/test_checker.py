@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -24,7 +25,7 @@ from tests.faults.evidence import (
 )
 from tests.faults.rules_log import FIRST_CHUNK_AFTER_CANCEL_S
 from tests.unit.faults.damages import PLANTED, lost_command, lost_terminal
-from tests.unit.faults.damaging import FIRST, SECOND, Damage, edit, of
+from tests.unit.faults.damaging import ALONE, FIRST, HELD, SECOND, Damage, edit, of
 from tests.unit.faults.good_run import Run, good_run
 from topics.catalogue import GENERATION_OUTCOMES, TOKEN_CHUNKS
 from topics.generation_fold import GenerationFold
@@ -34,7 +35,8 @@ from topics.outcomes import outcome_of
 def test_a_good_run_breaks_nothing() -> None:
     evidence = good_run().evidence("kill worker")
     assert check(evidence) == []
-    assert "acknowledged                   3" in table(evidence, [])
+    assert "acknowledged                   4" in table(evidence, [])
+    assert "  completed whole              1" in table(evidence, [])
 
 
 @pytest.mark.parametrize(
@@ -78,6 +80,35 @@ def test_only_graceful_stops_must_fail_no_turn() -> None:
     named = {violation.invariant for violation in check(run.evidence("term worker 1", "term api"))}
     assert "I20" in named
     assert "I20" not in {violation.invariant for violation in check(run.evidence("term worker 1", "kill api"))}
+
+
+def interrupted(*, generation: str, retryable: bool = True, chunks: bool = True) -> Run:
+    """A good run whose `generation` ended by the failure of an answer that is not continued."""
+    run = good_run()
+    if not chunks:
+        run.log[:] = [entry for entry in run.log if not of(generation, TokenChunk)(entry)]
+    index = next(index for index, entry in enumerate(run.log) if of(generation, AttemptEnded)(entry))
+    failure = Failure("interrupted", "it was interrupted", retryable)
+    none = {} if chunks else {"last_seq": 0, "sha256": sha256(b"").hexdigest()}
+    failed = replace(run.log[index].record, finish_reason="failed", failure=failure, **none)
+    run.log[index] = replace(run.log[index], record=failed)
+    fold = GenerationFold()
+    for entry in run.log:
+        if entry.topic == TOKEN_CHUNKS and of(generation, type(entry.record))(entry):
+            fold.apply(entry.record, Position(0, 0, entry.offset))
+    outcome = outcome_of(fold)
+    edit(run, lambda _: outcome, of(generation, GenerationCompleted))
+    return run
+
+
+def test_a_graceful_stop_may_interrupt_json_that_has_begun_and_nothing_else() -> None:
+    def named(run: Run) -> set[str]:
+        return {violation.invariant for violation in check(run.evidence("term worker 1"))}
+
+    assert "I20" not in named(interrupted(generation=HELD))
+    assert "I20" in named(interrupted(generation=HELD, chunks=False))
+    assert "I20" in named(interrupted(generation=HELD, retryable=False))
+    assert "I20" in named(interrupted(generation=ALONE))
 
 
 def test_a_job_cancelled_in_the_queue_must_not_begin() -> None:

@@ -10,8 +10,23 @@ from pathlib import Path
 import httpx
 import pytest
 
+from infra.models.catalogue import ModelCatalogue
+from infra.models.json_instances import instance_of
+from infra.models.json_schemas import check_schema
 from tests.faults import user as user_module
-from tests.faults.evidence import Acked, CancelAnswered, Cut, Entry, Frame, GaveUp, Intent, Refused, Transcript, Unknown
+from tests.faults.evidence import (
+    Acked,
+    CancelAnswered,
+    Cut,
+    Entry,
+    Frame,
+    GaveUp,
+    Intent,
+    Refused,
+    Transcript,
+    Unknown,
+    expected_json,
+)
 from tests.faults.journal import Journal, read
 from tests.faults.turns import Prompt, Reader, Talk
 from tests.faults.user import User
@@ -189,6 +204,21 @@ async def test_a_stateless_call_is_read_to_its_regular_end(tmp_path: Path) -> No
     entries = await acted(tmp_path / "j", api, act)
     assert entries[-1] == Transcript("r", GENERATION, "T:1, T:2", "stop")
     assert Acked("k", GENERATION, "") in entries
+
+
+async def test_a_stateless_call_may_be_held_to_a_schema(tmp_path: Path) -> None:
+    api = Api(httpx.Response(200, content=b"data: [DONE]\n\n"))
+
+    async def act(user: User) -> AsyncIterator[None]:
+        await user.complete(Prompt("k", "T", 3, held=True), "r")
+        yield
+
+    await acted(tmp_path / "j", api, act)
+    body = json.loads(api.requests[0].content)
+    schema = body["response_format"]["json_schema"]["schema"]
+    check_schema(schema)
+    assert json.dumps(instance_of(schema)) == expected_json("T", 3)
+    assert "json" in ModelCatalogue.load().get(body["model"]).capabilities
 
 
 async def test_a_cancel_is_asked_for_until_it_is_answered(tmp_path: Path) -> None:

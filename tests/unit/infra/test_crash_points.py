@@ -61,6 +61,15 @@ def test_a_fault_file_strikes_one_life_of_one_child(tmp_path: Path) -> None:
     assert not fault_file(tmp_path, "worker-1").exists()
 
 
+def test_a_fault_for_a_child_strikes_the_process_that_carries_it(tmp_path: Path) -> None:
+    process = {"VERBATIM_LIFESIGN": f"{tmp_path}/agents-0.beat", "VERBATIM_CARRIES": "conversation-0,projector-0"}
+    plant(tmp_path, "projector-0", Planted("projector.after_write"))
+    assert take(process) == Planted("projector.after_write")
+    assert take(process) == Planted()
+    plant(tmp_path, "metering-0", Planted("metering.after_usage"))
+    assert take(process) == Planted()
+
+
 def _python(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-c", code],

@@ -12,6 +12,7 @@ from infra.exits import EXIT_NEWER, exit_status, newer_note, tell_newer
 from infra.logging import get_logger
 from infra.settings import load
 from infra.speaking import speak
+from infra.stack import joining
 from infra.stack.children import ROLES
 from schemas.codec import NewerRecord, write_level
 from schemas.registry import READ_BEFORE, WRITE_LEVEL
@@ -29,7 +30,7 @@ def test_every_root_says_it_once(root: str) -> None:
 
 def test_every_process_is_run_by_the_runner() -> None:
     processes = {file.stem: file.read_text() for file in PROCESSES.glob("*.py") if file.stem not in COMMON}
-    assert set(processes) == {role.name for role in ROLES}
+    assert set(processes) == {*(role.name for role in ROLES), joining.PROCESS}
     for name, text in processes.items():
         assert text.count(f'return run("{name}", ') == 1
         assert text.endswith('if __name__ == "__main__":\n    sys.exit(main())\n')

@@ -31,3 +31,11 @@ def test_an_unknown_name_is_said_with_the_known_ones() -> None:
     assert isinstance(said, str)
     assert "wroker" in said
     assert "worker-0" in said
+
+
+def test_a_role_and_its_process_name_those_that_share_one() -> None:
+    shared = [
+        ChildView(f"{role}-0", role, "ready", "", 1, 0, "", within="agents-0") for role in ("metering", "projector")
+    ]
+    assert chosen_children(["metering"], [*CHILDREN, *shared]) == ["metering-0"]
+    assert chosen_children(["agents-0"], [*CHILDREN, *shared]) == ["metering-0", "projector-0"]

@@ -77,19 +77,21 @@ class Host:
 
     def keeper(self, spec: ChildSpec, stand_in: Callable[[ChildSpec], Process | None] | None = None) -> Keeper:
         made = Keeper(spec, self.layout, lambda: None, Backoff(), stand_in)
-        return self._hosted(made)
+        return self.hosted(made)
 
     def spare(self, spec: ChildSpec) -> SpareKeeper:
         made = SpareKeeper(spec, self.layout, lambda: None, Backoff())
-        self._hosted(made)
+        self.hosted(made)
         return made
 
     def job(self, spec: ChildSpec) -> JobKeeper:
         made = JobKeeper(spec, self.layout, lambda: None)
-        self._hosted(made)
+        self.hosted(made)
         return made
 
-    def _hosted(self, made: Keeper) -> Keeper:
+    def hosted(self, made: Keeper) -> Keeper:
+        """The keeper, whose processes are fakes from now on."""
+
         def start() -> Process:
             process = FakeProcess()
             self.started.append((asyncio.get_running_loop().time(), made.spec.name, process))

@@ -92,3 +92,25 @@ def test_each_process_is_told_of_a_port_of_its_own_for_its_metrics() -> None:
     for child in children:
         assert child.env["VERBATIM_METRICS__PORT"] == str(child.metrics_port)
     assert [name.removesuffix(" metrics") for name in asked[0]] == [child.name for child in children]
+
+
+def test_agents_that_share_a_process_stand_in_the_place_of_the_first() -> None:
+    shared = ("conversation", "metering", "projector")
+    children = own_children(SETTINGS, LAYOUT, {}, {}, shared=shared)
+    assert [child.name for child in children] == ["recorder-0", "worker-0", "agents-0", "watchdog-0", "api-0"]
+    process = children[2]
+    assert [child.name for child in process.carries] == ["conversation-0", "metering-0", "projector-0"]
+    assert process.env["VERBATIM_CARRIES"] == "conversation-0,metering-0,projector-0"
+    assert process.env["VERBATIM_INSTANCE"] == "agents-0"
+    alone = {child.name: child for child in own_children(SETTINGS, LAYOUT, {}, {})}
+    assert all(child.env == alone[child.name].env and child.argv == alone[child.name].argv for child in process.carries)
+
+
+def test_each_of_them_has_a_metrics_port_for_when_it_is_alone() -> None:
+    children = own_children(SETTINGS, LAYOUT, {}, {}, shared=("conversation", "metering"))
+    given = with_metrics(children, lambda names: {name: 1000 + number for number, name in enumerate(names)})
+    process = next(child for child in given if child.carries)
+    ports = [each.metrics_port for child in given for each in (child, *child.carries)]
+    assert len(set(ports)) == len(ports)
+    for each in (process, *process.carries):
+        assert each.env["VERBATIM_METRICS__PORT"] == str(each.metrics_port)

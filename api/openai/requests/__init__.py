@@ -1,0 +1,1 @@
+"""What clients of OpenAI ask for: the fields of their requests, and what they mean here."""
