@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from api.http.errors import bad_request
+from api.turns.tools import MAX_CALL_ID, check_arguments, check_name
 from schemas.conversation import ChatMessage
 from schemas.envelope import plain
 from schemas.messages import with_parts
@@ -18,8 +19,6 @@ from schemas.parts import ContentPart
 MAX_ITEMS = 4_096
 MAX_CONTENT = 1_000
 """Parts of one item."""
-MAX_CALL_ID = 64
-MAX_NAME = 64
 
 _ROLES: Mapping[str, str] = {"user": "user", "assistant": "assistant", "system": "system", "developer": "system"}
 _PASSED_OVER = frozenset(
@@ -73,11 +72,11 @@ def _messages(item: Any, image: Image, where: str) -> Iterator[ChatMessage]:
         case "message":
             yield _message(item, image, where)
         case "function_call":
-            call_id, name = _word(item, "call_id", MAX_CALL_ID, where), _word(item, "name", MAX_NAME, where)
-            arguments = _text(item, "arguments", where)
+            call_id, name = _word(item, "call_id", where), check_name(_text(item, "name", where), f"{where}.name")
+            arguments = check_arguments(_text(item, "arguments", where), f"{where}.arguments")
             yield ChatMessage("assistant", "", None, (ContentPart("tool_call", arguments, call_id, name),))
         case "function_call_output":
-            call_id = _word(item, "call_id", MAX_CALL_ID, where)
+            call_id = _word(item, "call_id", where)
             yield ChatMessage("tool", "", None, (ContentPart("tool_result", _output(item, where), call_id),))
         case str(kind) if kind in _PASSED_OVER:
             return
@@ -150,28 +149,37 @@ def _joined(before: ChatMessage, message: ChatMessage) -> ChatMessage | None:
     return replace(before, content="", parts=(*said, *message.parts))
 
 
-def call_ids(messages: Sequence[ChatMessage]) -> set[str]:
-    """The ids of all calls that these messages have."""
-    return {part.call_id for message in messages for part in message.parts if part.kind == "tool_call"}
+def calls_of(messages: Sequence[ChatMessage]) -> dict[str, str]:
+    """The functions that these messages call, by the calls' ids."""
+    return {part.call_id: part.name for message in messages for part in message.parts if part.kind == "tool_call"}
 
 
-def check_results(messages: Sequence[ChatMessage], known: set[str]) -> None:
-    """Raises ApiError 400 for the result of a call that neither these messages nor `known` have before it."""
-    seen = set(known)
+def with_calls(messages: Sequence[ChatMessage], known: Mapping[str, str]) -> tuple[ChatMessage, ...]:
+    """The messages, each result with the function that it is of.
+
+    `known`: the functions that were called before, by the calls' ids. Raises ApiError 400 for the result of a call that
+    neither `known` nor an earlier message has.
+    """
+    seen = dict(known)
+    found = []
     for message in messages:
-        for part in message.parts:
-            if part.kind == "tool_call":
-                seen.add(part.call_id)
-            elif part.kind == "tool_result" and part.call_id not in seen:
-                raise bad_request(
-                    f"No tool call found for function call output with call_id {part.call_id}.", param="input"
-                )
+        seen |= calls_of([message])
+        found.append(replace(message, parts=tuple(_named(part, seen) for part in message.parts)))
+    return tuple(found)
 
 
-def _word(item: Mapping[str, Any], name: str, most: int, where: str) -> str:
+def _named(part: ContentPart, calls: Mapping[str, str]) -> ContentPart:
+    if part.kind != "tool_result":
+        return part
+    if part.call_id not in calls:
+        raise bad_request(f"No tool call found for function call output with call_id {part.call_id}.", param="input")
+    return replace(part, name=calls[part.call_id])
+
+
+def _word(item: Mapping[str, Any], name: str, where: str) -> str:
     word = item.get(name)
-    if not isinstance(word, str) or not 0 < len(word) <= most:
-        raise _wrong(f"{where}.{name}", f"expected a string of 1 to {most} characters")
+    if not isinstance(word, str) or not 0 < len(word) <= MAX_CALL_ID:
+        raise _wrong(f"{where}.{name}", f"expected a string of 1 to {MAX_CALL_ID} characters")
     return word
 
 

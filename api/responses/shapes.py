@@ -16,6 +16,7 @@ from schemas.price import Usage
 
 Status = Literal["queued", "in_progress", "completed", "failed", "cancelled", "incomplete"]
 RESPONSE_PREFIX: Final = "resp_"
+CONVERSATION_PREFIX: Final = "conv_"
 _UUID_DIGITS = re.compile("[0-9a-f]{32}", re.ASCII)
 _INCOMPLETE: Mapping[str, str] = {"length": "max_output_tokens", "content_filter": "content_filter"}
 """Finish reasons of an answer that is not whole, in the words of `incomplete_details.reason`."""
@@ -36,6 +37,16 @@ def response_id(generation_id: str) -> str:
 def generation_of(response: str) -> str | None:
     """The generation of a response id; None for what is no such id."""
     return _uuid_behind(response, RESPONSE_PREFIX)
+
+
+def conversation_id_shown(conversation_id: str) -> str:
+    """The id under which a conversation is shown."""
+    return CONVERSATION_PREFIX + conversation_id.replace("-", "")
+
+
+def conversation_behind(identity: str) -> str | None:
+    """The conversation of an id; None for what is no such id."""
+    return _uuid_behind(identity, CONVERSATION_PREFIX)
 
 
 def _uuid_behind(text: str, prefix: str) -> str | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from infra.stack.child import ChildSpec, Health
 from infra.stack.commit_log import drop_unbegun_segments
 from infra.stack.direct_io import takes_direct_writes
-from infra.stack.java import Java, java_argv
+from infra.stack.java import QUICK_COMPILER, Java, java_argv
 from infra.stack.layout import Layout
 from infra.stack.timer_slack import SERVERS_NS
 
@@ -57,6 +57,7 @@ def jvm_options(config: Path, logback: Path, storage: Path) -> tuple[str, ...]:
         "-XX:MaxDirectMemorySize=256m",
         "-XX:MaxMetaspaceSize=256m",
         COLLECTOR,
+        *QUICK_COMPILER,
         "-XX:MaxGCPauseMillis=50",
         "-XX:+ExitOnOutOfMemoryError",
         "-XX:-UsePerfData",

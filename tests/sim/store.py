@@ -18,11 +18,11 @@ from projections.messages.chain import Chain
 from projections.messages.rows import (
     TURN_NAMES,
     MessageRow,
-    TurnRow,
+    SaidRow,
     counting,
     messages_of,
     outcome_from_cells,
-    turn_row,
+    said_row,
 )
 from projections.rows import RowChange
 from schemas.envelope import Position
@@ -130,19 +130,22 @@ class Reads:
     async def open_turns(self, conversation_id: str) -> tuple[Turn, ...]:
         return ()
 
+    async def open_answer(self, generation_id: str) -> tuple[Turn, ...]:
+        return ()
+
     async def _table(self, name: str) -> dict[tuple[Any, ...], Cells]:
         await asyncio.sleep(self._store.network.rng.uniform(0.0005, 0.004))
         self._store.answer()
         return self._store.table(name)
 
 
-def turns_of(store: Store, conversation_id: str) -> list[TurnRow]:
+def turns_of(store: Store, conversation_id: str) -> list[SaidRow]:
     """A conversation's turns in order, those of repeated commands left out."""
     names = TURN_NAMES
     found = []
     for (conversation, cause), cells in sorted(store.table("messages").items()):
         if conversation == conversation_id:
-            turn = turn_row(conversation, tuple({**cells, "cause": cause}.get(name) for name in names))
+            turn = said_row(conversation, tuple({**cells, "cause": cause}.get(name) for name in names))
             if turn is not None:
                 found.append(turn)
     places = {

@@ -35,7 +35,7 @@ async def new_tab(open_chat: OpenChat, models: list[dict[str, Any]] | None, titl
 
 async def test_a_prompt_to_begin_with_begins(open_chat: OpenChat) -> None:
     chat = await open_chat()
-    await chat.page.get_by_role("button", name="What is 37 × 24?").click()
+    await chat.page.get_by_role("button", name="What is 37 × 24?", exact=True).click()
     await chat.ended()
     assert "888" in await chat.text()
     await expect(chat.part("start")).to_have_count(0)
@@ -47,7 +47,7 @@ async def test_the_model_that_comes_along_says_what_it_is_and_how_to_add_a_bette
     about = chat.part("about-model")
     await expect(about).to_contain_text("smollm2-135m-instruct answers. A small model.")
     await expect(chat.part("start")).to_have_count(4)
-    await expect(chat.page.get_by_role("button", name="What is the water cycle?")).to_be_visible()
+    await expect(chat.page.get_by_role("button", name="What is the water cycle?", exact=True)).to_be_visible()
     # By keyboard: it is what follows the prompts.
     await chat.part("start").last.focus()
     await chat.page.keyboard.press("Tab")
@@ -92,3 +92,18 @@ async def test_where_no_titles_are_made_none_is_looked_for(open_chat: OpenChat) 
     assert [url for url in chat.complaints.asked_for if one.search(url)] == []
     row = chat.page.locator(f"[data-testid=conversation-item][data-id='{chat.conversation_id}']")
     await expect(row).to_contain_text("What is 6 * 7?")
+
+
+async def test_on_a_phone_what_is_opened_can_be_scrolled(open_chat: OpenChat) -> None:
+    chat = await open_chat(phone=True)
+    await chat.part("about-model").locator("summary").click()
+    await chat.part("about-model").locator("pre").scroll_into_view_if_needed()
+    await chat.page.get_by_role("heading", name="What is on your mind?").scroll_into_view_if_needed()
+    tops = await chat.evaluate(
+        "() => [document.querySelector('.greeting h2'), document.querySelector('.scroller')]"
+        ".map((each) => each.getBoundingClientRect().top)"
+    )
+    bottom = await chat.evaluate("() => document.querySelector('.dock').getBoundingClientRect().bottom")
+    assert tops[0] >= tops[1] >= 40, "under the bar at the top"
+    assert bottom <= 780
+    assert await chat.evaluate("() => document.documentElement.scrollWidth") <= 390

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from api.http.errors import ApiError
-from api.responses.items import MAX_CONTENT, call_ids, check_results, items_of, messages_of
+from api.responses.items import MAX_CONTENT, calls_of, items_of, messages_of, with_calls
 from schemas.conversation import ChatMessage
 from schemas.messages import message_text
 from schemas.parts import ContentPart
@@ -78,7 +78,7 @@ def test_calls_and_the_text_before_them_are_one_message() -> None:
     assert [message.role for message in said] == ["user", "assistant", "tool"]
     assert [part.kind for part in said[1].parts] == ["text", "tool_call", "tool_call"]
     assert message_text(said[1]) == "I look."
-    assert call_ids(said) == {"c1", "c2"}
+    assert calls_of(said) == {"c1": "look", "c2": "look"}
 
 
 def test_texts_after_each_other_stay_messages_of_their_own() -> None:
@@ -117,12 +117,15 @@ def test_what_is_wrong_is_named_with_its_place(item: Any, param: str) -> None:
     assert (caught.value.status, caught.value.param) == (400, param)
 
 
-def test_a_result_needs_its_call_before_it() -> None:
-    check_results(read([CALL, RESULT]), set())
-    check_results(read([RESULT]), {"c1"})
-    for items in ([RESULT], [RESULT, CALL]):
-        with pytest.raises(ApiError, match="call_id c1"):
-            check_results(read(items), set())
+def test_a_result_is_of_the_function_that_was_called() -> None:
+    for items, known in (([CALL, RESULT], {}), ([RESULT], {"c1": "look"})):
+        assert with_calls(read(items), known)[-1].parts[0].name == "look"
+
+
+@pytest.mark.parametrize("items", [[RESULT], [RESULT, CALL]])
+def test_a_result_needs_its_call_before_it(items: Any) -> None:
+    with pytest.raises(ApiError, match="call_id c1"):
+        with_calls(read(items), {})
 
 
 def test_items_are_shown_as_they_were_said() -> None:
