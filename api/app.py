@@ -33,9 +33,10 @@ from api.http.readiness import Readiness
 from api.log_view import routes as log_view
 from api.log_view.live_log import LiveLog
 from api.log_view.ports import LogViewPorts, PlaceReads
-from api.openai import chat, embeddings, models, texts
+from api.openai import chat, embeddings, models, stored, texts
 from api.openai.embedding_ledger import EmbeddingReads, LedgerPorts
 from api.openai.embeddings import EmbeddingPorts
+from api.openai.kept import KeptPorts
 from api.openai.models import ModelPorts
 from api.page import routes as web_pages
 from api.page.files import WebFiles
@@ -50,6 +51,7 @@ from api.streaming.tail_hub import TailHub
 from api.turns import generations, messages, model_listing
 from api.turns.ports import AskPorts, GenerationReads, MessageReads, StreamPorts, TurnPorts
 from api.turns.prompting import PromptSizes
+from api.turns.stored import StoredReads
 from infra.blobs.ports import BlobStore
 from infra.cassandra.errors import StoreUnavailable
 from infra.embeddings.embedders import Embedders
@@ -87,6 +89,7 @@ class Reads(
     GenerationReads,
     MessageReads,
     PlaceReads,
+    StoredReads,
     Protocol,
 ):
     """All that the rooms read of the projections. Every method raises StoreUnavailable when they cannot be asked."""
@@ -183,6 +186,11 @@ def ports_of(adapters: Adapters) -> tuple[object, ...]:
             readers=adapters.readers,
             topics=adapters.topics,
         ),
+        KeptPorts(
+            stored=reads,
+            streams=StreamPorts(hub=adapters.hub, reads=reads, models=adapters.models),
+            blobs=adapters.blobs,
+        ),
         PulsePorts(pulse=adapters.pulse, readers=adapters.readers),
     )
 
@@ -204,7 +212,7 @@ def create_app(adapters: Adapters) -> FastAPI:
         app.include_router(router, responses=_ERRORS)
     for router in (conversations.router, conversation_messages.router, generations.router):
         app.include_router(router, responses=_ERRORS)
-    for router in (keys.router, embeddings.router, models.router, texts.router):
+    for router in (keys.router, embeddings.router, models.router, texts.router, stored.router):
         app.include_router(router, responses=_ERRORS)
     for router in (session_routes.router, model_listing.router):
         app.include_router(router, responses=_ERRORS)
