@@ -17,13 +17,17 @@ from schemas.generation import Turn
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A stream to be served; `release` gives it back. `position` None: the generation had been there already."""
+    """A stream to be served; `release` gives it back. `position` None: the generation had been there already.
+
+    `asked_at_us`: when its command was given; None: that was earlier, its row knows.
+    """
 
     turn: Turn
     source: Source
     release: Callable[[], None]
     position: PositionToken | None
     replayed: bool
+    asked_at_us: int | None = None
 
 
 def turn_of_row(models: ModelCatalogue, row: GenerationRow) -> Turn:

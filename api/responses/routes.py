@@ -1,0 +1,300 @@
+"""/v1/responses: create, retrieve, resume, cancel, delete."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any
+
+import orjson
+from fastapi import APIRouter, Query, Request, Response
+from starlette.types import Send
+
+from api.access.auth import Caller, author_of
+from api.access.ports import Principal
+from api.consistency.commanding import idempotency_key, send
+from api.consistency.freshness import Fresh
+from api.http.answers import openapi_body
+from api.http.bodies import BodyReader
+from api.http.errors import ApiError, as_api_error, bad_request, of_failure
+from api.http.headers import POSITION_HEADER, REPLAYED_HEADER
+from api.http.metrics import FIRST_FRAME_SECONDS
+from api.responses.creating import Creating
+from api.responses.frames import ResponseFrames, number_of_events, whole_response
+from api.responses.items import items_of
+from api.responses.parameters import parameters_of
+from api.responses.ports import Responses
+from api.responses.requests import Asked, CreateResponse
+from api.responses.shapes import Parameters, Status, generation_of, response_id, response_object
+from api.streaming.endings import Ending
+from api.streaming.readers import Reader, Readers
+from api.streaming.serving import ServedResponse
+from api.streaming.sse import EventStream
+from api.streaming.waiting import ended_within
+from api.turns.cancelling import cancel
+from api.turns.joining import Opened, find
+from api.turns.leaving import abandoning
+from api.turns.ports import Turns
+from infra.clock import monotonic_s
+from projections.stored import StoredGeneration
+from schemas.conversation import ChatMessage, GenerationDeleted, PromptSubmitted
+from topics.catalogue import CONVERSATION_EVENTS
+
+KEYED_GRACE_S = 12.0
+"""A client that sent a key may come back for its answer: those of OpenAI pause up to 8 s between two tries."""
+MAX_PAGE = 100
+
+router = APIRouter(prefix="/v1/responses", tags=["responses"])
+
+
+@router.post("", openapi_extra=openapi_body(CreateResponse))
+async def create_response(
+    request: Request, caller: Caller, bodies: BodyReader, fresh: Fresh, turns: Turns, responses: Responses
+) -> Response:
+    """Create a response: at once, streamed, or in the background."""
+    arrived_s = monotonic_s()
+    asked = await bodies.read_as(request, CreateResponse, Asked.of)
+    key, author = idempotency_key(request), author_of(request, caller)
+    created = await Creating(fresh, turns, responses, author, key).create(asked)
+    opened, shown = created.opened, created.parameters
+    headers = {REPLAYED_HEADER: "true"} if opened.replayed else {}
+    if opened.position is not None:
+        headers[POSITION_HEADER] = str(opened.position)
+    on_leave: Callable[[], Awaitable[None]] | None = None
+    if not shown.background:
+        grace_s = max(turns.grace_s, KEYED_GRACE_S if key.given else 0.0)
+        on_leave = abandoning(turns.ask, author, opened, grace_s)
+    if asked.stream:
+        return EventStream(
+            opened.source,
+            ResponseFrames(shown),
+            turns.readers,
+            caller.key_sha256,
+            opened.release,
+            refuse=_refusal,
+            on_leave=on_leave,
+            headers=headers,
+            arrived_s=arrived_s,
+        )
+    if shown.background:
+        try:
+            return _json(_as_it_stands(opened, shown), headers)
+        finally:
+            opened.release()
+    return WholeResponse(turns.readers, caller, opened, shown, on_leave, headers, arrived_s)
+
+
+@router.get("/{identity}")
+async def retrieve_response(
+    request: Request,
+    caller: Caller,
+    identity: str,
+    fresh: Fresh,
+    turns: Turns,
+    responses: Responses,
+    stream: Annotated[bool, Query()] = False,
+    starting_after: Annotated[int | None, Query(ge=-1, le=2**31 - 1)] = None,
+) -> Response:
+    """Retrieve a response; with `stream`, its events again, or those after number `starting_after`: the same bytes at
+    any age."""
+    if starting_after is not None and not stream:
+        raise bad_request("'starting_after' is only allowed with 'stream'.", param="starting_after")
+    creating = Creating(fresh, turns, responses, author_of(request, caller), idempotency_key(request))
+    opened, shown, _ = await _found(creating, turns, caller, identity)
+    if not stream:
+        try:
+            return _json(_as_it_stands(opened, shown))
+        finally:
+            opened.release()
+    after = -1 if starting_after is None else starting_after
+    if opened.source.ending is not None:
+        last = number_of_events(opened.turn, shown, opened.source.pieces, opened.source.ending) - 1
+        if after > last:
+            opened.release()
+            raise bad_request(
+                f"Invalid value for 'starting_after': the last event is number {last}.", param="starting_after"
+            )
+    frames = ResponseFrames(shown, after)
+    return EventStream(opened.source, frames, turns.readers, caller.key_sha256, opened.release)
+
+
+@router.delete("/{identity}")
+async def delete_response(
+    request: Request, caller: Caller, identity: str, fresh: Fresh, turns: Turns, responses: Responses
+) -> Response:
+    """Delete a response: it is shown nowhere any more. What follows it stays."""
+    key, author = idempotency_key(request), author_of(request, caller)
+    stored = await _stored(Creating(fresh, turns, responses, author, key), identity)
+    row = stored.row
+    event = GenerationDeleted(
+        envelope=author.envelope(row.generation_id, "GenerationDeleted"),
+        conversation_id=row.conversation_id,
+        user_id=author.user_id,
+        generation_id=row.generation_id,
+    )
+    at = await send(turns.ask.log, CONVERSATION_EVENTS, row.conversation_id, event, key)
+    token = turns.ask.own_writes.wrote(row.conversation_id, author.user_id, at)
+    answer = {"id": response_id(row.generation_id), "object": "response", "deleted": True}
+    return _json(answer, {POSITION_HEADER: str(token)})
+
+
+@router.post("/{identity}/cancel")
+async def cancel_response(
+    request: Request, caller: Caller, identity: str, fresh: Fresh, turns: Turns, responses: Responses
+) -> Response:
+    """End a response in the background. One that has ended keeps its end."""
+    author = author_of(request, caller)
+    creating = Creating(fresh, turns, responses, author, idempotency_key(request))
+    opened, shown, _ = await _found(creating, turns, caller, identity)
+    try:
+        if not shown.background:
+            raise bad_request("Cannot cancel a synchronous response.", param="response_id")
+        if opened.source.ending is None:
+            await cancel(turns.ask.log, author, opened, None)
+            await ended_within(opened.source, turns.wait_s)
+        return _json(_as_it_stands(opened, shown))
+    finally:
+        opened.release()
+
+
+@router.get("/{identity}/input_items")
+async def list_input_items(
+    request: Request,
+    caller: Caller,
+    identity: str,
+    fresh: Fresh,
+    turns: Turns,
+    responses: Responses,
+    after: Annotated[str | None, Query(max_length=100)] = None,
+    limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 20,
+    order: Annotated[str, Query(pattern="^(asc|desc)$")] = "desc",
+) -> Response:
+    """The input items of a response, the last one first."""
+    stored = await _stored(
+        Creating(fresh, turns, responses, author_of(request, caller), idempotency_key(request)), identity
+    )
+    items = items_of(_messages(stored), stored.row.message_id)
+    return _json(page_of(items if order == "asc" else items[::-1], after, limit))
+
+
+def page_of(items: list[dict[str, Any]], after: str | None, limit: int) -> dict[str, Any]:
+    """A page of a list. Raises ApiError 404 for an `after` that is not there."""
+    start = 0
+    if after is not None:
+        places = [nth for nth, item in enumerate(items) if item["id"] == after]
+        if not places:
+            raise ApiError(404, "No such item.", code="not_found", param="after")
+        start = places[0] + 1
+    page = items[start : start + limit]
+    return {
+        "object": "list",
+        "data": page,
+        "first_id": page[0]["id"] if page else None,
+        "last_id": page[-1]["id"] if page else None,
+        "has_more": start + limit < len(items),
+    }
+
+
+class WholeResponse(ServedResponse):
+    """Waits for the response's end, then answers all of it."""
+
+    def __init__(
+        self,
+        readers: Readers,
+        caller: Principal,
+        opened: Opened,
+        shown: Parameters,
+        on_leave: Callable[[], Awaitable[None]] | None,
+        headers: dict[str, str],
+        arrived_s: float,
+    ) -> None:
+        super().__init__(readers, caller.key_sha256)
+        self._opened = opened
+        self._shown = shown
+        self._on_leave = on_leave
+        self._answer_headers = headers
+        self._arrived_s = arrived_s
+
+    def listen(self, reader: Reader) -> None:
+        self._opened.source.listen(reader)
+
+    def leave(self, reader: Reader) -> None:
+        self._opened.source.leave(reader)
+
+    def release(self) -> None:
+        self._opened.release()
+
+    async def left(self, reader: Reader) -> None:
+        if reader.gone == "disconnected" and self._opened.source.ending is None and self._on_leave is not None:
+            await self._on_leave()
+
+    async def serve(self, send: Send, reader: Reader) -> Response | None:
+        """The answer, once there is one; None for a client that left."""
+        source = self._opened.source
+        while reader.gone is None:
+            if source.lost is not None:
+                return as_api_error(source.lost).response()
+            if source.ending is not None and source.turn is not None:
+                refused = None if source.pieces else _refusal(source.ending)
+                if refused is not None:
+                    return refused.response()
+                FIRST_FRAME_SECONDS.observe(monotonic_s() - self._arrived_s)
+                return _json(_as_it_stands(self._opened, self._shown), self._answer_headers)
+            reader.beat = False
+            reader.sent_at_s = monotonic_s()
+            await reader.wait()
+        if reader.gone == "disconnected":
+            return None
+        return ApiError(503, "The stream was ended by the server. Please retry.", code=reader.gone).response()
+
+
+async def _found(
+    creating: Creating, turns: Turns, caller: Principal, identity: str
+) -> tuple[Opened, Parameters, StoredGeneration]:
+    """A stored response, to be read. Raises ApiError 404: the same for unknown ones, others', deleted and unstored."""
+    stored = await _stored(creating, identity)
+    command = stored.command
+    opened = await find(turns.streams, caller.user_id, stored.row.generation_id)
+    if opened is None:
+        raise _not_found(identity)
+    shown = parameters_of(command.model, command.envelope.occurred_at_us, command.request, command.sampling)
+    return opened, shown, stored
+
+
+async def _stored(creating: Creating, identity: str) -> StoredGeneration:
+    generation = generation_of(identity)
+    stored = None if generation is None else await creating.stored(generation)
+    if stored is None:
+        raise _not_found(identity)
+    return stored
+
+
+def _not_found(identity: str) -> ApiError:
+    shown = identity if len(identity) <= 80 else identity[:80] + "…"
+    return ApiError(404, f"Response with id '{shown}' not found.", code="not_found", param="response_id")
+
+
+def _messages(stored: StoredGeneration) -> tuple[ChatMessage, ...]:
+    """The messages of the prompt that is answered."""
+    command = stored.command
+    if not isinstance(command, PromptSubmitted):
+        return ()
+    return command.messages if command.content is None else (ChatMessage("user", command.content),)
+
+
+def _as_it_stands(opened: Opened, shown: Parameters) -> dict[str, Any]:
+    """The response as far as it is."""
+    source = opened.source
+    turn = source.turn or opened.turn
+    if source.turn is None and source.ending is None:
+        status: Status = "queued" if shown.background else "in_progress"
+        return response_object(turn.generation_id, shown, status, [], None)
+    return whole_response(turn, shown, source.pieces, source.ending)
+
+
+def _refusal(ending: Ending) -> ApiError | None:
+    """The error to answer for a failure of which nothing has been sent yet."""
+    return of_failure(ending.failure) if ending.status == "failed" and ending.failure is not None else None
+
+
+def _json(value: dict[str, Any], headers: dict[str, str] | None = None) -> Response:
+    return Response(orjson.dumps(value), 200, headers, "application/json")
