@@ -50,6 +50,7 @@ from api.streaming.tail_hub import TailHub
 from api.turns import generations, messages, model_listing
 from api.turns.ports import AskPorts, GenerationReads, MessageReads, StreamPorts, TurnPorts
 from api.turns.prompting import PromptSizes
+from infra.blobs.ports import BlobStore
 from infra.cassandra.errors import StoreUnavailable
 from infra.embeddings.embedders import Embedders
 from infra.models.catalogue import ModelCatalogue, ModelNotFound
@@ -118,6 +119,7 @@ class Adapters:
     topics: Catalogue
     live: LiveLog
     pulse: Pulse
+    blobs: BlobStore
     searches: Gate = field(default_factory=lambda: Gate(search.MAX_AT_ONCE))
     schema_checks: Gate = field(default_factory=lambda: Gate(1))
 
@@ -161,6 +163,7 @@ def ports_of(adapters: Adapters) -> tuple[object, ...]:
             messages=reads,
             readers=adapters.readers,
             prompts=PromptSizes(),
+            blobs=adapters.blobs,
             wait_s=settings.read_wait_s,
             grace_s=settings.disconnect_grace_s,
         ),

@@ -24,12 +24,15 @@ from projections.generations import queries as generations
 from projections.generations.queries import GenerationRow
 from projections.messages import queries as messages
 from projections.messages.branch_queries import BranchPage, branch
+from projections.messages.lists import MessageList, message_list
 from projections.messages.queries import MessagePage
 from projections.messages.rows import MessageRow
 from projections.messages.text_queries import TextPage, texts
 from projections.messages.turns import TurnPlace, turn_places
-from projections.order import order_key, place
+from projections.order import place
 from projections.reading import Tables
+from projections.stored import StoredGeneration, StoredPage, stored_generation, stored_generations
+from projections.stored_generations.queries import Order
 from projections.usage import queries as usage
 from projections.usage.queries import UsageRow
 from projections.watermarks import LIVE, WATERMARKS
@@ -100,8 +103,14 @@ class Projections:
         return await messages.messages(self.tables, conversation_id, cursor, limit)
 
     async def message(self, conversation_id: str, message_id: str) -> MessageRow | None:
-        """A message of the conversation; an answer's id is its generation's."""
+        """A message of the conversation that is not hidden; an answer's id is its generation's."""
         return await messages.message(self.tables, conversation_id, message_id)
+
+    async def message_list(
+        self, conversation_id: str, after: str | None = None, order: Order = "asc", limit: int = 100
+    ) -> MessageList | None:
+        """Messages of all branches in their order, beginning behind one; None: that is not there."""
+        return await message_list(self.tables, conversation_id, after, order, limit)
 
     async def leaf(self, conversation_id: str) -> MessageRow | None:
         """The newest message: the answer (perhaps still running) to the last command."""
@@ -132,11 +141,35 @@ class Projections:
         return await feedback.ratings(self.tables, conversation_id, message_ids)
 
     async def generation(self, generation_id: str) -> GenerationRow | None:
-        """The generation as it was asked for."""
+        """The generation as it was asked for; None also for one that is hidden."""
         row = await generations.generation(self.tables, generation_id)
-        if row is not None and row.kind != "stateless" and await self.is_deleted(row.conversation_id):
-            return None
-        return row
+        if row is None or (row.kind == "stateless" and not row.asked.store):
+            return row
+        hidden, deleted = await asyncio.gather(
+            messages.hidden_in(self.tables, row.conversation_id), self.is_deleted(row.conversation_id)
+        )
+        return None if deleted or generation_id in hidden.shown else row
+
+    async def stored_generation(self, user_id: str, generation_id: str) -> StoredGeneration | None:
+        """An answer of this user with its whole command; None: there is none, it is deleted, or a stateless one that
+        was not to be kept."""
+        return await stored_generation(self.tables, user_id, generation_id)
+
+    async def stored_generations(
+        self,
+        user_id: str,
+        surface: str,
+        *,
+        after: str | None = None,
+        order: Order = "desc",
+        limit: int = 20,
+        model: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+    ) -> StoredPage | None:
+        """A page of the answers that the user asked for by `surface` with `store`; None: `after` is none of them."""
+        return await stored_generations(
+            self.tables, user_id, surface, after=after, order=order, limit=limit, model=model, metadata=metadata
+        )
 
     async def outcome(self, generation_id: str) -> Outcome | None:
         """How the generation ended: the recorder's own record. None: it is unknown, still running, or erased."""
@@ -145,7 +178,7 @@ class Projections:
 
     async def outcome_of_generation(self, row: GenerationRow) -> Outcome | None:
         """As `outcome`, for a generation whose row is known."""
-        return await messages.outcome(self.tables, row.conversation_id, order_key(row.cause))
+        return await messages.outcome(self.tables, row.conversation_id, row.key)
 
     async def open_generations(self, conversation_id: str) -> list[GenerationRow]:
         """Generations of the conversation without an outcome, also after the conversation's end."""
@@ -226,6 +259,6 @@ class Projections:
         row = await generations.generation(self.tables, generation_id)
         if row is None:
             return False
-        if await messages.has_ended(self.tables, row.conversation_id, order_key(row.cause)):
+        if await messages.has_ended(self.tables, row.conversation_id, row.key):
             return True
         return row.kind != "stateless" and await self.is_deleted(row.conversation_id)

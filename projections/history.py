@@ -100,15 +100,14 @@ class ProjectedHistory:
         self, conversation_id: str, leaf_message_id: str, most: int
     ) -> tuple[tuple[ConversationRow | None, bool], tuple[ChatMessage, ...] | None]:
         standing: Any
-        messages: Any
-        standing, messages = await run_concurrently(
-            conversations.standing(self._tables, conversation_id), self._chain(conversation_id, leaf_message_id, most)
+        chain: Any
+        hidden: Any
+        standing, chain, hidden = await run_concurrently(
+            conversations.standing(self._tables, conversation_id),
+            self._walk(conversation_id, leaf_message_id, most),
+            messages.hidden_in(self._tables, conversation_id),
         )
-        return standing, messages
-
-    async def _chain(self, conversation_id: str, leaf_message_id: str, most: int) -> tuple[ChatMessage, ...] | None:
-        chain = await self._walk(conversation_id, leaf_message_id, most)
-        return None if chain is None or chain.is_open else chain.messages
+        return standing, None if chain is None or chain.is_open else chain.told(hidden)
 
     async def _walk(self, conversation_id: str, leaf_message_id: str, most: int) -> Chain | None:
         chain = Chain(leaf_message_id, most)

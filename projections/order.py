@@ -7,6 +7,9 @@ write may come twice, late or out of order, and the cell is the same in the end.
     2^60 … 2^61      first_wins: shrinks as the position grows
     ERASED           deletes of what a ConversationDeleted makes go: above every write, whenever that write comes
     AFTER_ERASURE    what says so
+
+The rows of a command's answers are sorted by (command, choice): choice 0 has the command's own order key, choice i that
+plus i * 2^52, above all that an epoch and an offset take.
 """
 
 from __future__ import annotations
@@ -17,6 +20,8 @@ from schemas.envelope import Position
 
 _OFFSET_BITS: Final = 40
 _NTH_BITS: Final = 8
+_KEY_BITS: Final = 52
+_CHOICES: Final = 256
 _EPOCHS: Final = 1 << 12
 _LAST_WINS_END: Final = 1 << 60
 _FIRST_WINS_TOP: Final = 1 << 61
@@ -39,9 +44,16 @@ def order_key(position: Position) -> int:
     return epoch << _OFFSET_BITS | offset
 
 
+def turn_key(cause: Position, choice: int) -> int:
+    """The key of a turn's row: of the command at `cause`, and which of its answers. Raises ImpossiblePosition."""
+    if not 0 <= choice < _CHOICES:
+        raise ImpossiblePosition(cause.epoch, cause.offset)
+    return choice << _KEY_BITS | order_key(cause)
+
+
 def place(key: int) -> tuple[int, int]:
-    """Epoch and offset of an `order_key`."""
-    return key >> _OFFSET_BITS, key & ((1 << _OFFSET_BITS) - 1)
+    """Epoch and offset of an `order_key`, and of a `turn_key`."""
+    return (key & ((1 << _KEY_BITS) - 1)) >> _OFFSET_BITS, key & ((1 << _OFFSET_BITS) - 1)
 
 
 def last_wins(position: Position, nth: int = 0) -> int:

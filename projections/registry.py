@@ -25,11 +25,13 @@ from projections.embeddings.table import EMBEDDINGS
 from projections.feedback import fold as feedback
 from projections.feedback.table import FEEDBACK
 from projections.generations import fold as generations
-from projections.generations.table import GENERATIONS, GENERATIONS_1
+from projections.generations.table import GENERATIONS, GENERATIONS_1, GENERATIONS_2
 from projections.messages import fold as messages
-from projections.messages.table import MESSAGE_PLACES, MESSAGES, MESSAGES_1
+from projections.messages.table import MESSAGE_PLACES, MESSAGES, MESSAGES_1, MESSAGES_2
 from projections.order import ImpossiblePosition
 from projections.rows import RowChange, Table, Unprojectable, checked, narrowed
+from projections.stored_generations import fold as stored_generations
+from projections.stored_generations.table import GENERATION_NOTES, STORED_BY_USER
 from projections.usage import fold as usage
 from projections.usage.table import USAGE, USAGE_1
 from schemas.account import AccountEvent
@@ -74,6 +76,14 @@ DEFINITIONS: tuple[Projection, ...] = (
         "messages",
         2,
         frozenset({CONVERSATION_EVENTS, GENERATION_OUTCOMES}),
+        (MESSAGES_2, MESSAGE_PLACES),
+        narrowed(messages.fold, (MESSAGES, MESSAGES_2)),
+    ),
+    # 3: prompts and answers of parts, appended messages, and what else a command asked for.
+    Projection(
+        "messages",
+        3,
+        frozenset({CONVERSATION_EVENTS, GENERATION_OUTCOMES}),
         (MESSAGES, MESSAGE_PLACES),
         messages.fold,
     ),
@@ -87,7 +97,7 @@ DEFINITIONS: tuple[Projection, ...] = (
         (CONVERSATIONS_1,),
         narrowed(conversations.fold, (CONVERSATIONS, CONVERSATIONS_1)),
     ),
-    # 2: the titles that are made for conversations.
+    # 2: metadata, and the titles that are made for conversations.
     Projection("conversations", 2, frozenset({CONVERSATION_EVENTS}), (CONVERSATIONS,), conversations.fold),
     Projection(
         "conversation_lists",
@@ -104,7 +114,22 @@ DEFINITIONS: tuple[Projection, ...] = (
         narrowed(generations.fold, (GENERATIONS, GENERATIONS_1)),
     ),
     # 2: the price that the command names.
-    Projection("generations", 2, frozenset({CONVERSATION_EVENTS}), (GENERATIONS,), generations.fold),
+    Projection(
+        "generations",
+        2,
+        frozenset({CONVERSATION_EVENTS}),
+        (GENERATIONS_2,),
+        narrowed(generations.fold, (GENERATIONS, GENERATIONS_2)),
+    ),
+    # 3: by which API it was asked for and how, and which of its command's answers it is.
+    Projection("generations", 3, frozenset({CONVERSATION_EVENTS}), (GENERATIONS,), generations.fold),
+    Projection(
+        "stored_generations",
+        1,
+        frozenset({CONVERSATION_EVENTS}),
+        (STORED_BY_USER, GENERATION_NOTES),
+        stored_generations.fold,
+    ),
     Projection("usage", 1, frozenset({USAGE_RECORDS}), (USAGE_1,), narrowed(usage.fold, (USAGE, USAGE_1))),
     # 2: as the messages' 2.
     Projection("usage", 2, frozenset({USAGE_RECORDS}), (USAGE,), usage.fold),

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from schemas.conversation import ChatMessage
-from schemas.envelope import plain
+from schemas.conversation import ChatMessage, PromptSubmitted
+from schemas.envelope import Content, plain
 from schemas.parts import VISIBLE, ContentPart
 
 
@@ -39,6 +39,30 @@ def counted_text(message: ChatMessage) -> str:
 def characters(message: ChatMessage) -> int:
     """How many characters `all_texts` has."""
     return len(plain(message.content)) if not message.parts else sum(map(len, all_texts(message)))
+
+
+def shown_content(messages: Sequence[ChatMessage]) -> Content:
+    """What lists show of several messages: the text of the newest that a user wrote, else all there is in lines.
+
+    Sealed content is not opened: where some is met, that is shown.
+    """
+    users = [content for message in messages if message.role == "user" and (content := _content(message))]
+    if users:
+        return users[-1]
+    found = [content for message in messages if (content := _content(message))]
+    return next((content for content in found if not isinstance(content, str)), None) or "\n".join(map(plain, found))
+
+
+def prompt_content(prompt: PromptSubmitted) -> Content:
+    """What lists show of a prompt."""
+    return shown_content(prompt.messages) if prompt.content is None else prompt.content
+
+
+def _content(message: ChatMessage) -> Content:
+    if not message.parts:
+        return message.content
+    found = [part.text for part in message.parts if part.kind in VISIBLE and part.text]
+    return next((text for text in found if not isinstance(text, str)), None) or "".join(map(plain, found))
 
 
 def with_parts(role: str, parts: tuple[ContentPart, ...], name: str | None = None) -> ChatMessage:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from schemas import ids
 from schemas.bounding import bounded
-from schemas.conversation import PromptSubmitted, RegenerateRequested, TitleRequested, TurnKind
+from schemas.conversation import PromptSubmitted, RegenerateRequested, Request, TitleRequested, TurnKind
 from schemas.envelope import Position
 from schemas.generation import Turn
 from schemas.price import Price
@@ -14,15 +15,30 @@ Command = UserCommand | TitleRequested
 TITLES = "system:titles"
 """Who asks for titles and gives them, and the version of their price: what has it is recorded and billed to nobody."""
 UNBILLED = Price(TITLES, "USD", 0, 0, 0)
+MAX_CHOICES = 8
+"""Answers to one command."""
 
 
-def turn_of(command: Command, cause: Position, price: Price) -> Turn:
-    """The turn that a command begins, bounded as readers will have it.
+def choices_of(command: Command) -> int:
+    """How many answers a command asks for: more than one only of a stateless prompt, and MAX_CHOICES at most."""
+    if not isinstance(command, PromptSubmitted) or command.kind != "stateless" or command.request is None:
+        return 1
+    return max(1, min(command.request.choices, MAX_CHOICES))
+
+
+def generations_of(command: Command) -> tuple[str, ...]:
+    """The ids of the generations that a command begins, in the order of its choices."""
+    more = (ids.choice_id(command.message_id, choice) for choice in range(1, choices_of(command)))
+    return (command.generation_id, *more)
+
+
+def turn_of(command: Command, cause: Position, price: Price, choice: int = 0) -> Turn:
+    """The turn that a command begins, or of several answers that of `choice`, bounded as readers will have it.
 
     `cause`: the command's place in conversation-events. `price`: what infra.models.prices.price_of says of the command.
     """
     turn = Turn(
-        generation_id=command.generation_id,
+        generation_id=command.generation_id if choice == 0 else ids.choice_id(command.message_id, choice),
         conversation_id=command.conversation_id,
         user_id=command.user_id,
         message_id=command.message_id,
@@ -33,8 +49,14 @@ def turn_of(command: Command, cause: Position, price: Price) -> Turn:
         request_hash=hash_of(command),
         cause=cause,
         tail=command.tail,
+        choice=choice,
     )
     return bounded(turn)
+
+
+def request_of(command: Command) -> Request | None:
+    """What a user's command asks for beside its prompt and its sampling."""
+    return None if isinstance(command, TitleRequested) else command.request
 
 
 def kind_of(command: Command) -> TurnKind:

@@ -7,6 +7,7 @@ parsed in a thread, so that no stream waits for a body.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from typing import Annotated, Any, TypeVar
 
@@ -28,6 +29,8 @@ ARRIVE_S = 60.0
 INLINE_BYTES = 65_536
 """Bodies up to this size are parsed on the loop; larger ones in a thread."""
 MAX_LARGE_AT_ONCE = 2
+MAX_WITH_IMAGES_AT_ONCE = 4
+"""Bodies that are longer than others may be, for the images in them."""
 
 
 class StrictBody(BaseModel):
@@ -58,6 +61,7 @@ class Bodies:
     def __init__(self, max_bytes: int, max_large: int = MAX_LARGE_AT_ONCE) -> None:
         self._max_bytes = max_bytes
         self._large = asyncio.Semaphore(max_large)
+        self._with_images = asyncio.Semaphore(MAX_WITH_IMAGES_AT_ONCE)
 
     async def read(
         self, request: Request, model: type[Body], *, max_bytes: int | None = None, empty_is_object: bool = False
@@ -77,13 +81,27 @@ class Bodies:
         understand: Callable[[Body], Understood],
         *,
         max_bytes: int | None = None,
+        images_bytes: int = 0,
         empty_is_object: bool = False,
     ) -> Understood:
         """What `understand` makes of the request's body. It runs where the body is parsed: for a large one in a thread.
 
-        Raises as `read` does, and what `understand` raises.
+        `images_bytes`: what data URLs of images may add to the limit. Raises as `read` does, and what `understand`
+        raises.
         """
-        raw = await _read(request, self._max_bytes if max_bytes is None else max_bytes)
+        async with contextlib.AsyncExitStack() as held:
+            limit = self._max_bytes if max_bytes is None else max_bytes
+            raw = await _read(request, limit, images_bytes, held, self._with_images)
+            return await self._understood(request, raw, model, understand, empty_is_object)
+
+    async def _understood(
+        self,
+        request: Request,
+        raw: bytes,
+        model: type[Body],
+        understand: Callable[[Body], Understood],
+        empty_is_object: bool,
+    ) -> Understood:
         if not raw and empty_is_object:
             return understand(model.model_validate({}))
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -125,24 +143,34 @@ def parse(raw: bytes) -> dict[str, Any]:
     return value
 
 
-async def _read(request: Request, most_bytes: int) -> bytes:
+async def _read(
+    request: Request,
+    most_bytes: int,
+    images_bytes: int,
+    held: contextlib.AsyncExitStack,
+    turns: asyncio.Semaphore,
+) -> bytes:
+    """The body, of `most_bytes` beside its images. One that is longer than that waits for its turn and keeps it."""
     too_large = ApiError(
         413,
-        f"The body is larger than {most_bytes} bytes.",
+        f"The body is larger than {most_bytes} bytes{' without its images' if images_bytes else ''}.",
         code="request_too_large",
         headers={"connection": "close"},
     )
     declared = request.headers.get("content-length", "")
-    if declared.isdigit() and len(declared) <= 20 and int(declared) > most_bytes:
+    if declared.isdigit() and len(declared) <= 20 and int(declared) > most_bytes + images_bytes:
         raise too_large
     parts: list[bytes] = []
-    size = 0
+    size, longer = 0, False
     try:
         async with asyncio.timeout(ARRIVE_S):
             async for part in request.stream():
                 size += len(part)
-                if size > most_bytes:
+                if size > most_bytes + images_bytes:
                     raise too_large
+                if size > most_bytes and not longer:
+                    longer = True
+                    await held.enter_async_context(turns)
                 parts.append(part)
     except TimeoutError:
         raise ApiError(
@@ -153,4 +181,12 @@ async def _read(request: Request, most_bytes: int) -> bytes:
         ) from None
     except ClientDisconnect:
         raise bad_request("The client left before its body had arrived.", code="invalid_json") from None
-    return b"".join(parts)
+    raw = b"".join(parts)
+    if longer and size - _images_bytes(raw) > most_bytes:
+        raise too_large
+    return raw
+
+
+def _images_bytes(raw: bytes) -> int:
+    """How much of a body is data URLs of images, as far as that is seen without parsing it."""
+    return sum(len(piece) for piece in raw.split(b'"') if piece.startswith(b"data:image"))

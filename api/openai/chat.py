@@ -25,6 +25,7 @@ from api.streaming.sse import EventStream
 from api.streaming.waiting import ended_within
 from api.turns.ask import ask
 from api.turns.cancelling import cancel
+from api.turns.images import MAX_IMAGES_BYTES, keep
 from api.turns.intents import Asking, PromptIntent
 from api.turns.joining import Opened
 from api.turns.ports import AskPorts, Turns
@@ -44,7 +45,8 @@ _log = get_logger(__name__)
 async def create_chat_completion(request: Request, caller: Caller, bodies: BodyReader, turns: Turns) -> Response:
     """Create a chat completion, as OpenAI does: streaming or not."""
     arrived_s = monotonic_s()
-    asked = await bodies.read_as(request, ChatCompletionRequest, Asked.of)
+    images_bytes = MAX_IMAGES_BYTES if turns.sees_images else 0
+    asked = await bodies.read_as(request, ChatCompletionRequest, Asked.of, images_bytes=images_bytes)
     key = idempotency_key(request)
     asking = Asking(
         author=author_of(request, caller),
@@ -58,6 +60,7 @@ async def create_chat_completion(request: Request, caller: Caller, bodies: BodyR
         fitted = fit(spec, asked)
         tools = tools_message(None if fitted.request is None else fitted.request.tooling)
         tokens = await turns.prompts.check_context(spec, (*tools, *asked.messages), "messages")
+        await keep(turns.blobs, asked.images)
         return PromptIntent(
             spec=spec,
             tokens=tokens,

@@ -13,6 +13,7 @@ from api.http.providing import provided
 from api.streaming.readers import Readers
 from api.streaming.tail_hub import TailHub
 from api.turns.prompting import PromptSizes
+from infra.blobs.ports import BlobStore
 from infra.models.catalogue import ModelCatalogue
 from projections.generations.queries import GenerationRow
 from projections.messages.rows import MessageRow
@@ -68,12 +69,18 @@ class TurnPorts:
     messages: MessageReads
     readers: Readers
     prompts: PromptSizes
+    blobs: BlobStore
     wait_s: float
     grace_s: float
 
     @property
     def streams(self) -> StreamPorts:
         return self.ask.streams
+
+    @property
+    def sees_images(self) -> bool:
+        """Whether any model does."""
+        return any("vision" in spec.capabilities for spec in self.streams.models)
 
 
 Turns = Annotated[TurnPorts, Depends(provided(TurnPorts))]

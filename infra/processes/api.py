@@ -32,6 +32,7 @@ from api.pulse.sampling import Pulse
 from api.streaming.chunk_log import KafkaChunkLog
 from api.streaming.readers import Readers
 from api.streaming.tail_hub import TailHub
+from infra.blobs.store import ObjectBlobs, blobs_url
 from infra.cache import cache_dir
 from infra.clock import now_us
 from infra.embeddings.embedders import Embedders
@@ -137,6 +138,7 @@ async def connected(settings: Settings) -> AsyncIterator[tuple[Adapters, list[Fa
                 topics=topics,
                 live=live,
                 pulse=pulse,
+                blobs=ObjectBlobs(blobs_url(settings)),
             ),
             [chunks, accounts],
         )

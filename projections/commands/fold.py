@@ -9,13 +9,26 @@ from projections.rows import Erase, Put, RowChange
 from schemas.conversation import (
     ConversationDeleted,
     ConversationEvent,
+    ConversationMetadataChanged,
     ConversationRenamed,
     ConversationStarted,
     FeedbackGiven,
+    GenerationDeleted,
+    GenerationMetadataChanged,
+    MessageDeleted,
+    MessagesAppended,
 )
 from schemas.envelope import Position
 
-Keyed = ConversationDeleted | ConversationStarted | ConversationRenamed | FeedbackGiven
+Plain = (
+    ConversationStarted
+    | MessagesAppended
+    | ConversationMetadataChanged
+    | GenerationMetadataChanged
+    | GenerationDeleted
+    | MessageDeleted
+)
+Keyed = ConversationDeleted | ConversationRenamed | FeedbackGiven | Plain
 """Commands that may carry an idempotency key and have no row of their own elsewhere."""
 
 
@@ -26,12 +39,12 @@ def fold(record: ConversationEvent, position: Position) -> tuple[RowChange, ...]
             erased = Erase(COMMANDS, (record.conversation_id,), ERASED)
             # The row of the deletion itself stays, so that its repeat is known.
             return (erased, _put(record, AFTER_ERASURE)) if record.request_hash else (erased,)
-        case ConversationStarted(request_hash=asked) if asked:
-            return (_put(record, first_wins(position)),)
         case ConversationRenamed(request_hash=asked, title=title) if asked:
             return (_put(record, first_wins(position), title=to_cell(title)),)
         case FeedbackGiven(request_hash=asked, rating=rating, comment=comment) if asked:
             return (_put(record, first_wins(position), rating=rating, comment=to_optional_cell(comment)),)
+        case _ if isinstance(record, Plain) and record.request_hash:
+            return (_put(record, first_wins(position)),)
         case _:
             return ()
 

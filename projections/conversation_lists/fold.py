@@ -9,7 +9,7 @@ from __future__ import annotations
 from projections.conversation_lists.table import CONVERSATIONS_BY_USER
 from projections.order import last_wins
 from projections.rows import Put, RowChange, Unprojectable
-from schemas.conversation import ConversationEvent, ConversationStarted, PromptSubmitted
+from schemas.conversation import ConversationEvent, ConversationStarted, MessagesAppended, PromptSubmitted
 from schemas.envelope import Position
 
 _DAY_US = 86_400_000_000
@@ -29,7 +29,7 @@ def fold(record: ConversationEvent, position: Position) -> tuple[RowChange, ...]
     match record:
         case PromptSubmitted(kind="stateless"):
             return ()
-        case PromptSubmitted() | ConversationStarted():
+        case PromptSubmitted() | ConversationStarted() | MessagesAppended():
             at_us = record.envelope.occurred_at_us
             key = (record.user_id, day_of(at_us), record.conversation_id)
             return (Put(CONVERSATIONS_BY_USER, key, {"at_us": at_us}, last_wins(position)),)

@@ -9,12 +9,15 @@ from projections.rows import Erase, Put, RowChange
 from schemas.conversation import (
     ConversationDeleted,
     ConversationEvent,
+    ConversationMetadataChanged,
     ConversationRenamed,
     ConversationStarted,
+    MessagesAppended,
     PromptSubmitted,
     RegenerateRequested,
 )
 from schemas.envelope import Position
+from schemas.messages import prompt_content, shown_content
 from schemas.turns import TITLES
 
 
@@ -28,8 +31,8 @@ def fold(record: ConversationEvent, position: Position) -> tuple[RowChange, ...]
     match record:
         case PromptSubmitted(kind="stateless"):
             return ()
-        case PromptSubmitted(content=content, model=model):
-            text = excerpt(content)
+        case PromptSubmitted(model=model):
+            text = excerpt(prompt_content(record))
             newest = {"model": model, "preview": text, "last_at_us": at_us, **changed}
             return (
                 Put(CONVERSATIONS, key, {**born, "first_excerpt": text}, first),
@@ -37,11 +40,23 @@ def fold(record: ConversationEvent, position: Position) -> tuple[RowChange, ...]
             )
         case ConversationStarted(title=title, system_prompt=system_prompt, model=started_model):
             said = {"first_title": to_optional_cell(title), "system_prompt": to_optional_cell(system_prompt)}
+            if record.metadata is not None:
+                said["first_metadata"] = to_cell(record.metadata)
             model_cell = {} if started_model is None else {"model": started_model}
             return (
                 Put(CONVERSATIONS, key, {**born, **said}, first),
                 Put(CONVERSATIONS, key, {**model_cell, "last_at_us": at_us, **changed}, last),
             )
+        case MessagesAppended():
+            users = [each.message for each in record.messages if each.message.role == "user"]
+            text = excerpt(shown_content(users))
+            newest = {"last_at_us": at_us, **({"preview": text} if text else {}), **changed}
+            return (
+                Put(CONVERSATIONS, key, {**born, **({"first_excerpt": text} if text else {})}, first),
+                Put(CONVERSATIONS, key, newest, last),
+            )
+        case ConversationMetadataChanged(metadata=metadata):
+            return (Put(CONVERSATIONS, key, {"metadata": to_cell(metadata), **changed}, last),)
         case ConversationRenamed(title=made) if record.envelope.actor == TITLES:
             # A cell of its own: whatever the order, what the user calls the conversation is what readers show.
             return (Put(CONVERSATIONS, key, {"made_title": to_cell(made), **changed}, last),)

@@ -16,7 +16,7 @@ COLUMNS = (
     "conversation_id, user_id, created_at_us, first_title, system_prompt, first_excerpt, title, model, preview,"
     " last_at_us, changed, deleted"
 )
-NEW_COLUMNS = ("made_title",)
+NEW_COLUMNS = ("made_title", "first_metadata", "metadata")
 """What definition 1 has not."""
 _SELECTION = COLUMNS + "".join(f"{{+{name}}}" for name in NEW_COLUMNS)
 _NAMES = (*COLUMNS.split(", "), *NEW_COLUMNS)
@@ -33,7 +33,7 @@ class ConversationRow:
     of its first prompt, else None.
 
     `preview`: the beginning of the last prompt, None before the first. Times are microseconds since 1970 UTC;
-    `updated_at_us` is the last prompt's.
+    `updated_at_us` is the last prompt's. `metadata`: the user's notes as they are now.
     """
 
     conversation_id: str
@@ -44,6 +44,7 @@ class ConversationRow:
     model: str | None
     preview: str | None
     updated_at_us: int
+    metadata: Content | None = None
     named: bool = False
 
 
@@ -64,6 +65,7 @@ def row_of(values: Row) -> ConversationRow | None:
         model=row["model"],
         preview=shown_excerpt(row["preview"]),
         updated_at_us=row["created_at_us"] if row["last_at_us"] is None else row["last_at_us"],
+        metadata=from_optional_cell(row.get("metadata") or row.get("first_metadata")),
         named=given is not None,
     )
 

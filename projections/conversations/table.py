@@ -14,11 +14,13 @@ CONVERSATIONS = Table(
         "first_title": "text",
         "system_prompt": "text",
         "first_excerpt": "text",
+        "first_metadata": "text",
         # The last record wins.
         "title": "text",
         "made_title": "text",
         "model": "text",
         "preview": "text",
+        "metadata": "text",
         "last_at_us": "bigint",
         "changed": "bigint",
         # Final.
@@ -26,5 +28,5 @@ CONVERSATIONS = Table(
     },
 )
 
-CONVERSATIONS_1 = without(CONVERSATIONS, "made_title")
-"""As definition 1 has it: it knows no titles but those that users give."""
+CONVERSATIONS_1 = without(CONVERSATIONS, "made_title", "first_metadata", "metadata")
+"""As definition 1 has it: it knows no titles but those that users give, and no metadata."""

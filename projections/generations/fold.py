@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from projections.generations.asked_cell import asked_of, asked_to_cell
 from projections.generations.price_cell import price_to_cell
 from projections.generations.table import GENERATIONS
 from projections.order import first_wins
@@ -11,13 +12,16 @@ from projections.rows import Put, RowChange
 from schemas.conversation import ConversationEvent
 from schemas.envelope import Position
 from schemas.families import Family
-from schemas.turns import Command, hash_of, kind_of, prompt_of
+from schemas.turns import Command, generations_of, hash_of, kind_of, prompt_of
 
 _COMMANDS: Family[Command] = Family(Command)
 
 
 def fold(record: ConversationEvent, position: Position) -> tuple[RowChange, ...]:
-    """What a record changes: the first command of a generation makes its row, a repeated one nothing."""
+    """What a record changes: the first command of a generation makes its row, a repeated one nothing.
+
+    A command that asks for several answers makes a row of each.
+    """
     if not _COMMANDS.holds(record):
         return ()
     cells: dict[str, Any] = {
@@ -39,4 +43,9 @@ def fold(record: ConversationEvent, position: Position) -> tuple[RowChange, ...]
     }
     if record.price is not None:
         cells["price"] = price_to_cell(record.price, position)
-    return (Put(GENERATIONS, (record.generation_id,), cells, first_wins(position)),)
+    rows = []
+    for choice, generation_id in enumerate(generations_of(record)):
+        asked = asked_of(record, choice)
+        more = {} if asked is None else {"asked": asked_to_cell(asked, position)}
+        rows.append(Put(GENERATIONS, (generation_id,), cells | more, first_wins(position)))
+    return tuple(rows)

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from infra.cassandra.session import Row
+from projections.generations.asked_cell import NOTHING, Asked, asked_from_cell
 from projections.generations.price_cell import price_from_cell
+from projections.order import turn_key
 from projections.reading import Tables
 from schemas.conversation import TurnKind
 from schemas.envelope import Position
@@ -18,8 +20,8 @@ COLUMNS = (
     "generation_id, user_id, conversation_id, message_id, prompt_message_id, kind, model, request_hash, asked_at_us,"
     " deadline_at_us, cause_epoch, cause_partition, cause_offset, tail_epoch, tail_partition, tail_offset"
 )
-NEW_COLUMNS = ("price",)
-"""What definition 1 has not."""
+NEW_COLUMNS = ("price", "asked")
+"""What older definitions have not, in the order in which they came."""
 _SELECTION = COLUMNS + "".join(f"{{+{name}}}" for name in NEW_COLUMNS)
 _NAMES = (*COLUMNS.split(", "), *NEW_COLUMNS)
 _ONE = f"SELECT {_SELECTION} FROM {{generations}} WHERE generation_id = ?"  # noqa: S608 - our own columns
@@ -32,6 +34,7 @@ class GenerationRow:
     """A generation as its first command asked for it. `tail`: a lower bound of its records in token-chunks.
 
     `price`: what the command names; None: it names none, or the row is of definition 1.
+    `asked`: what else its request said; nothing, if the row is of an older definition.
     """
 
     generation_id: str
@@ -47,6 +50,12 @@ class GenerationRow:
     cause: Position
     tail: Position
     price: Price | None = None
+    asked: Asked = NOTHING
+
+    @property
+    def key(self) -> int:
+        """The key of its turn's row."""
+        return turn_key(self.cause, self.asked.choice)
 
     def turn(self, price: Price) -> Turn:
         """The turn, at what infra.models.prices.price_of says of this row."""
@@ -62,6 +71,7 @@ class GenerationRow:
             request_hash=self.request_hash,
             cause=self.cause,
             tail=self.tail,
+            choice=self.asked.choice,
         )
 
 
@@ -71,7 +81,8 @@ def row_of(values: Row) -> GenerationRow:
     cause = Position(row.pop("cause_epoch"), row.pop("cause_partition"), row.pop("cause_offset"))
     tail = Position(row.pop("tail_epoch"), row.pop("tail_partition"), row.pop("tail_offset"))
     price = price_from_cell(row.pop("price", None), cause)
-    return GenerationRow(**row, cause=cause, tail=tail, price=price)
+    asked = asked_from_cell(row.pop("asked", None), cause)
+    return GenerationRow(**row, cause=cause, tail=tail, price=price, asked=asked)
 
 
 async def generation(tables: Tables, generation_id: str) -> GenerationRow | None:

@@ -24,8 +24,12 @@ GENERATIONS = Table(
         "tail_partition": "bigint",
         "tail_offset": "bigint",
         "price": "text",
+        "asked": "text",
     },
 )
 
-GENERATIONS_1 = without(GENERATIONS, "price")
+GENERATIONS_2 = without(GENERATIONS, "asked")
+"""As definition 2 has it."""
+
+GENERATIONS_1 = without(GENERATIONS_2, "price")
 """As definition 1 has it."""

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from projections.messages.hidden import NOTHING, Hidden
+
 MAX_SIBLINGS = 100
 
 
@@ -22,6 +24,14 @@ class TurnIds(NamedTuple):
     answered_id: str
 
 
+class AppendedIds(NamedTuple):
+    """Messages that were appended together, each following the one before, and what the first follows."""
+
+    cause: int
+    message_ids: tuple[str, ...]
+    parent_id: str | None
+
+
 class PlacedMessage(NamedTuple):
     """A message of a branch. `cause`: its turn; `siblings`: all with its parent, oldest first, itself among them."""
 
@@ -32,17 +42,23 @@ class PlacedMessage(NamedTuple):
 
 class _Node(NamedTuple):
     parent_id: str | None
-    # A prompt and its answer share a turn; the prompt comes first.
+    # A prompt and its answer share a turn, the prompt comes first; so do messages that were appended together.
     order: tuple[int, int]
 
 
 class BranchWalk:
-    """Looks for a page of a branch in turns that come newest first, each generation's once, until it has `finished`."""
+    """Looks for a page of a branch in turns that come newest first, each generation's once, until it has `finished`.
 
-    def __init__(self, leaf: str | None, through: str | None, before: str | None, limit: int) -> None:
+    Hidden messages join what stands before them with what follows, and are in no page.
+    """
+
+    def __init__(
+        self, leaf: str | None, through: str | None, before: str | None, limit: int, hidden: Hidden = NOTHING
+    ) -> None:
         """The branch that ends in `leaf`; that passes `through` and ends in its newest descendant; else, that of
         `before`, as `through`; else, of the newest message. Of it the last `limit` messages, or those before `before`.
         """
+        self._hidden = hidden.shown
         self._leaf = leaf
         self._through = through or before if leaf is None else None
         self._before = before
@@ -79,9 +95,14 @@ class BranchWalk:
         page = self._page()
         return len(page) == self._limit and self._nodes[page[-1]].parent_id in self._nodes
 
-    def take(self, turns: Iterable[TurnIds]) -> None:
+    def take(self, turns: Iterable[TurnIds | AppendedIds]) -> None:
         """Take turns older than all before."""
         for turn in turns:
+            if isinstance(turn, AppendedIds):
+                parents = (turn.parent_id, *turn.message_ids)
+                for n in reversed(range(len(turn.message_ids))):
+                    self._add(turn.message_ids[n], parents[n], (turn.cause, n))
+                continue
             self._add(turn.reply_id, turn.answered_id, (turn.cause, 1))
             if turn.prompt_id is not None:
                 self._add(turn.prompt_id, turn.parent_id, (turn.cause, 0))
@@ -117,13 +138,14 @@ class BranchWalk:
         if not self._began:
             self._begin()
         while self._wanted is not None and self._wanted in self._nodes:
-            self._path.append(self._wanted)
+            if self._wanted not in self._hidden:
+                self._path.append(self._wanted)
             parent = self._nodes[self._wanted].parent_id
             self._wanted = self._parent(self._wanted) if parent in self._nodes else parent
 
     def _begin(self) -> None:
         if self._through is None:
-            self._leaf = self._newest_first[0] if self._newest_first else None
+            self._leaf = next((one for one in self._newest_first if one not in self._hidden), None)
         elif self._through in self._nodes:
             self._leaf = self._newest_below(self._through)
         self._wanted = self._leaf
@@ -137,7 +159,7 @@ class BranchWalk:
         for one in reversed(newer):
             if self._nodes[one].parent_id in family:
                 family.add(one)
-                newest = one
+                newest = newest if one in self._hidden else one
         return newest
 
     def _page(self) -> list[str]:
@@ -159,7 +181,8 @@ class BranchWalk:
 
     def _siblings(self, message_id: str) -> tuple[str, ...]:
         """At most MAX_SIBLINGS, those around the message."""
-        family = self._children[self._nodes[message_id].parent_id][::-1]
+        siblings = self._children[self._nodes[message_id].parent_id][::-1]
+        family = [one for one in siblings if one not in self._hidden] if self._hidden else siblings
         if len(family) <= MAX_SIBLINGS:
             return tuple(family)
         start = min(max(0, family.index(message_id) - MAX_SIBLINGS // 2), len(family) - MAX_SIBLINGS)

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from projections.messages.branch import BranchWalk, TurnIds
-from projections.messages.rows import TURN_SELECTION, MessageRow, messages_of, turn_row
+from projections.messages.branch import AppendedIds, BranchWalk, TurnIds
+from projections.messages.queries import hidden_in
+from projections.messages.rows import TURN_SELECTION, MessageRow, messages_of, said_row
+from projections.messages.told import ids_from_cell
 from projections.reading import Tables
 
 MAX_TURNS = 20_000
@@ -15,12 +17,13 @@ MAX_TURNS = 20_000
 
 _NAME = "messages"
 _IDS_BEFORE = (
-    "SELECT cause, kind, message_id, generation_id, prompt_message_id, parent_message_id, status"
+    "SELECT cause, kind, message_id, generation_id, status, prompt_message_id, parent_message_id{+message_ids}"
     " FROM {messages} WHERE conversation_id = ? AND cause < ? LIMIT ?"
 )
 _TURNS = f"SELECT {TURN_SELECTION} FROM {{messages}} WHERE conversation_id = ? AND cause IN ?"  # noqa: S608 - our columns
 _PLACES = "SELECT message_id, cause FROM {message_places} WHERE conversation_id = ? AND message_id IN ?"
 _NEWEST = 2**62
+_LISTED = frozenset({"prompt", "regenerate", "appended"})
 # The page that is requested most is at the end of a straight branch; a reader that goes further goes much further.
 _FIRST_TURNS = 64
 _MAX_TURNS_AT_ONCE = 4096
@@ -54,9 +57,10 @@ async def branch(
     newest message. None: a message that was named is not in the conversation, or not on the branch.
     """
     named = {message_id for message_id in (leaf, through, before) if message_id is not None}
-    if named and named != set(await places(tables, conversation_id, sorted(named))):
+    hidden = await hidden_in(tables, conversation_id)
+    if named & hidden.shown or (named and named != set(await places(tables, conversation_id, sorted(named)))):
         return None
-    walk = BranchWalk(leaf, through, before, limit)
+    walk = BranchWalk(leaf, through, before, limit, hidden)
     older_than, seen, size = _NEWEST, 0, _FIRST_TURNS
     while not walk.finished:
         rows = await tables.select(_NAME, _IDS_BEFORE, (conversation_id, older_than, size))
@@ -70,8 +74,8 @@ async def branch(
         return None
     page = walk.page()
     rows = await tables.select(_NAME, _TURNS, (conversation_id, sorted({placed.cause for placed in page})))
-    turns = [turn for row in rows if (turn := turn_row(conversation_id, row)) is not None]
-    found = {message.message_id: message for message in messages_of(turns)}
+    said = [one for row in rows if (one := said_row(conversation_id, row)) is not None]
+    found = {message.message_id: message for message in messages_of(said)}
     # A conversation that was deleted meanwhile has none any more.
     shown = [BranchMessage(found[p.message_id], p.siblings) for p in page if p.message_id in found]
     return BranchPage(tuple(shown), walk.leaf, walk.next_before)
@@ -90,16 +94,24 @@ async def places(tables: Tables, conversation_id: str, message_ids: Sequence[str
 async def first_commands(
     tables: Tables, conversation_id: str, rows: Sequence[tuple[Any, ...]]
 ) -> list[tuple[Any, ...]]:
-    """Those rows (cause, kind, message id, generation id, …, status) whose command is there and came first.
+    """Those rows (cause, kind, message id, generation id, status, …) whose command is there and came first.
 
     An outcome stands in the row of the first command, so only rows without one are looked up.
     """
-    doubtful = [row[3] for row in rows if row[1] is not None and row[-1] is None]
-    first = await places(tables, conversation_id, doubtful)
-    return [row for row in rows if row[1] is not None and (row[-1] is not None or first.get(row[3], row[0]) == row[0])]
+    listed = [row for row in rows if row[1] in _LISTED]
+    first = await places(tables, conversation_id, [_known_by(row) for row in listed if row[4] is None])
+    return [row for row in listed if row[4] is not None or first.get(_known_by(row), row[0]) == row[0]]
 
 
-def _turn_ids(row: tuple[Any, ...]) -> TurnIds:
-    cause, kind, message_id, generation_id, prompt_message_id, parent_message_id, _ = row
+def _known_by(row: tuple[Any, ...]) -> str:
+    """The id by which a repeated command is known."""
+    found: str = row[2] if row[1] == "appended" else row[3]
+    return found
+
+
+def _turn_ids(row: tuple[Any, ...]) -> TurnIds | AppendedIds:
+    cause, kind, message_id, generation_id, _, prompt_message_id, parent_message_id, *rest = row
+    if kind == "appended":
+        return AppendedIds(cause, ids_from_cell(rest[0] if rest else None), parent_message_id or None)
     prompt_id = message_id if kind == "prompt" else None
     return TurnIds(cause, prompt_id, parent_message_id or None, generation_id, prompt_message_id)

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal
 
-from projections.messages.rows import TurnRow
+from projections.messages.answers import answer_message, without_orphans
+from projections.messages.hidden import Hidden
+from projections.messages.rows import AppendedRow, MessageRow, SaidRow, TurnRow
 from schemas.conversation import ChatMessage
 
 
 class Chain:
     """Walks over a conversation's turns, newest first; parents are always older than their children.
 
-    What a policy refused stays out, prompt and answer, for it must reach no engine; so does an answer that has no text.
+    What a policy refused stays out, prompt and answer, for it must reach no engine; so does an answer that has neither
+    text nor calls. `told` leaves out what its user deleted too, with the results of calls that are gone with it.
     A prompt that is itself the leaf is always there: it gets a new verdict.
     """
 
@@ -23,7 +26,7 @@ class Chain:
         self.truncated = False
         self.reached: int | None = None
         self._most = most
-        self._newest_first: list[ChatMessage] = []
+        self._newest_first: list[tuple[str, ChatMessage]] = []
         self._came_by: Literal["nothing", "message", "answer", "refusal"] = "nothing"
 
     @property
@@ -34,15 +37,24 @@ class Chain:
     @property
     def messages(self) -> tuple[ChatMessage, ...]:
         """What has been found, oldest first."""
-        return tuple(reversed(self._newest_first))
+        return tuple(message for _, message in reversed(self._newest_first))
 
-    def take(self, turns: Iterable[TurnRow]) -> bool:
-        """Walk on over older turns; whether any of them belongs to the chain."""
+    def told(self, hidden: Hidden) -> tuple[ChatMessage, ...]:
+        """Of what has been found that which engines may be told, oldest first."""
+        if not hidden.told:
+            return self.messages
+        return without_orphans([said for owner, said in reversed(self._newest_first) if owner not in hidden.told])
+
+    def take(self, rows: Iterable[SaidRow]) -> bool:
+        """Walk on over older rows; whether any of them belongs to the chain."""
         before = self.wanted
-        for turn in turns:
+        for row in rows:
             if self.finished:
                 break
-            self._take(turn)
+            if isinstance(row, AppendedRow):
+                self._take_appended(row)
+            else:
+                self._take(row)
         return self.wanted != before or self.finished
 
     def _take(self, turn: TurnRow) -> None:
@@ -50,8 +62,8 @@ class Chain:
         if self.wanted == reply.message_id:
             if not self._may_pass(turn):
                 return
-            if self._came_by == "answer" and reply.content:
-                self._add(ChatMessage("assistant", reply.content))
+            if self._came_by == "answer" and (answered := answer_message(reply)) is not None:
+                self._add(reply, (answered,))
             self.wanted = reply.parent_message_id
         elif prompt is not None and self.wanted == prompt.message_id:
             # Led here by another answer to this prompt, that one decides; else this turn's own does.
@@ -62,8 +74,17 @@ class Chain:
             return
         if prompt is not None and self.wanted == prompt.message_id and not self.truncated:
             if self._came_by != "refusal":
-                self._add(ChatMessage("user", prompt.content))
+                self._add(prompt, prompt.messages or (ChatMessage("user", prompt.content),))
             self.wanted = prompt.parent_message_id
+            self._came_by = "message"
+
+    def _take_appended(self, row: AppendedRow) -> None:
+        for message in reversed(row.messages):
+            if self.wanted != message.message_id or self.truncated:
+                continue
+            self.reached = row.cause
+            self._add(message, message.messages or (ChatMessage(message.role, message.content),))
+            self.wanted = message.parent_message_id
             self._came_by = "message"
 
     def _may_pass(self, turn: TurnRow) -> bool:
@@ -75,8 +96,9 @@ class Chain:
         self._came_by = "refusal" if status == "refused" else "answer"
         return True
 
-    def _add(self, message: ChatMessage) -> None:
-        if len(self._newest_first) == self._most:
-            self.truncated = True
-        else:
-            self._newest_first.append(message)
+    def _add(self, row: MessageRow, messages: tuple[ChatMessage, ...]) -> None:
+        for message in reversed(messages):
+            if len(self._newest_first) == self._most:
+                self.truncated = True
+                return
+            self._newest_first.append((row.message_id, message))

@@ -7,23 +7,30 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from typing import Any
 
 from projections.content import to_cell, to_optional_cell
+from projections.messages.hidden import hiding
 from projections.messages.marks import marks_to_cell
 from projections.messages.table import MESSAGE_PLACES, MESSAGES
-from projections.order import ERASED, first_wins, last_wins, order_key
+from projections.messages.told import appended_to_cell, command_to_cell, ids_to_cell, messages_to_cell, parts_to_cell
+from projections.order import ERASED, first_wins, last_wins, order_key, turn_key
 from projections.rows import Erase, Put, RowChange, Unprojectable
 from schemas.codec import encode_whole
 from schemas.conversation import (
     Attachment,
     ConversationDeleted,
     ConversationEvent,
+    GenerationDeleted,
+    MessageDeleted,
+    MessagesAppended,
     PromptSubmitted,
     RegenerateRequested,
     TitleRequested,
 )
 from schemas.envelope import Content, Position
 from schemas.generation import Failure
+from schemas.messages import prompt_content
 from schemas.outcome import (
     GenerationCancelled,
     GenerationCompleted,
@@ -48,11 +55,15 @@ def fold(record: ConversationEvent | Outcome, position: Position) -> tuple[RowCh
     """What a record changes."""
     match record:
         case PromptSubmitted(kind="stateless"):
-            return ()
+            return _kept(record, position)
         case PromptSubmitted():
             return _prompt(record, position)
         case RegenerateRequested():
             return _regeneration(record, position)
+        case MessagesAppended():
+            return _appended(record, position)
+        case GenerationDeleted() | MessageDeleted():
+            return (hiding(record, position),)
         case TitleRequested():
             return _title(record, position)
         case ConversationDeleted(conversation_id=conversation_id):
@@ -66,17 +77,21 @@ def fold(record: ConversationEvent | Outcome, position: Position) -> tuple[RowCh
 def _prompt(prompt: PromptSubmitted, position: Position) -> tuple[RowChange, ...]:
     conversation, cause = prompt.conversation_id, order_key(position)
     first = first_wins(position)
-    cells = {
+    cells: dict[str, Any] = {
         "kind": "prompt",
         "message_id": prompt.message_id,
         "generation_id": prompt.generation_id,
         "prompt_message_id": prompt.message_id,
         "parent_message_id": prompt.parent_message_id or "",
-        "content": to_optional_cell(prompt.content),
+        "content": to_optional_cell(prompt_content(prompt)),
         "attachments": _attachments(prompt.attachments),
         "model": prompt.model,
         "asked_at_us": prompt.envelope.occurred_at_us,
     }
+    if prompt.content is None and prompt.messages:
+        cells["said"] = messages_to_cell(prompt.messages)
+    if (command := command_to_cell(prompt)) is not None:
+        cells["command"] = command
     return (
         Put(MESSAGES, (conversation, cause), cells, last_wins(position)),
         Put(MESSAGE_PLACES, (conversation, prompt.message_id), {"cause": cause, "role": "user"}, first),
@@ -84,9 +99,48 @@ def _prompt(prompt: PromptSubmitted, position: Position) -> tuple[RowChange, ...
     )
 
 
+def _kept(prompt: PromptSubmitted, position: Position) -> tuple[RowChange, ...]:
+    """The row of a stateless prompt whose answer was asked to be kept; it is in no list of messages."""
+    command = None if prompt.request is None or not prompt.request.store else command_to_cell(prompt)
+    if command is None:
+        return ()
+    cells = {
+        "kind": "stateless",
+        "message_id": prompt.message_id,
+        "generation_id": prompt.generation_id,
+        "model": prompt.model,
+        "asked_at_us": prompt.envelope.occurred_at_us,
+        "said": messages_to_cell(prompt.messages),
+        "command": command,
+    }
+    return (Put(MESSAGES, (prompt.conversation_id, order_key(position)), cells, last_wins(position)),)
+
+
+def _appended(record: MessagesAppended, position: Position) -> tuple[RowChange, ...]:
+    if not record.messages:
+        return ()
+    conversation, cause, first = record.conversation_id, order_key(position), first_wins(position)
+    ids = [appended.message_id for appended in record.messages]
+    cells = {
+        "kind": "appended",
+        "message_id": ids[0],
+        "parent_message_id": record.parent_message_id or "",
+        "said": appended_to_cell(record.messages),
+        "message_ids": ids_to_cell(ids),
+        "asked_at_us": record.envelope.occurred_at_us,
+    }
+    return (
+        Put(MESSAGES, (conversation, cause), cells, last_wins(position)),
+        *(
+            Put(MESSAGE_PLACES, (conversation, message_id), {"cause": cause, "role": "appended"}, first)
+            for message_id in ids
+        ),
+    )
+
+
 def _regeneration(wish: RegenerateRequested, position: Position) -> tuple[RowChange, ...]:
     conversation, cause = wish.conversation_id, order_key(position)
-    cells = {
+    cells: dict[str, Any] = {
         "kind": "regenerate",
         "message_id": wish.message_id,
         "generation_id": wish.generation_id,
@@ -94,6 +148,8 @@ def _regeneration(wish: RegenerateRequested, position: Position) -> tuple[RowCha
         "model": wish.model,
         "asked_at_us": wish.envelope.occurred_at_us,
     }
+    if (command := command_to_cell(wish)) is not None:
+        cells["command"] = command
     placed = {"cause": cause, "role": "assistant"}
     return (
         Put(MESSAGES, (conversation, cause), cells, last_wins(position)),
@@ -116,7 +172,7 @@ def _outcome(outcome: Outcome, position: Position) -> tuple[RowChange, ...]:
     # Text and marks stand beside the record: readers of messages want only the one, and the other is many. An answer of
     # several parts keeps its raw text in the record: readers of messages want what is shown of it.
     rest = replace(outcome, text=outcome.text if outcome.parts else "", chunks=())
-    cells = {
+    cells: dict[str, Any] = {
         "status": STATUS[type(outcome)],
         "answer": to_cell(_shown(outcome)),
         "finish_reason": outcome.finish_reason if isinstance(outcome, GenerationCompleted) else "",
@@ -134,7 +190,9 @@ def _outcome(outcome: Outcome, position: Position) -> tuple[RowChange, ...]:
         "marks": marks_to_cell(outcome.chunks),
         "outcome": encode_whole(rest),
     }
-    row = Put(MESSAGES, (turn.conversation_id, order_key(turn.cause)), cells, first)
+    if parts := parts_to_cell(outcome):
+        cells["parts"] = parts
+    row = Put(MESSAGES, (turn.conversation_id, turn_key(turn.cause, turn.choice)), cells, first)
     if turn.kind == "stateless":
         return (row,)
     return row, ended

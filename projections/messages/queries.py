@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from infra.cassandra.session import Row
 from projections.cursors import BadCursor, decode_cursor, encode_cursor
+from projections.messages.hidden import ABOVE, MARK, MAX_HIDDEN, Hidden, hidden_of
 from projections.messages.rows import (
     TURN_SELECTION,
     MessageRow,
+    SaidRow,
     TurnRow,
     counting,
     messages_of,
     outcome_from_cells,
-    turn_row,
+    said_row,
 )
 from projections.reading import Tables
 from schemas.outcome import Outcome
@@ -30,6 +32,9 @@ _PLACES = "SELECT message_id, cause FROM {message_places} WHERE conversation_id 
 _PLACE = "SELECT cause FROM {message_places} WHERE conversation_id = ? AND message_id = ?"
 _STANDING = (
     "SELECT message_id, cause, role, ended FROM {message_places} WHERE conversation_id = ? AND message_id > ? LIMIT ?"
+)
+_HIDDEN = (
+    "SELECT message_id FROM {message_places} WHERE conversation_id = ? AND message_id >= ? AND message_id < ? LIMIT ?"
 )
 _OUTCOME = "SELECT answer, marks, outcome FROM {messages} WHERE conversation_id = ? AND cause = ?"
 _STATUS = "SELECT status FROM {messages} WHERE conversation_id = ? AND cause = ?"
@@ -51,10 +56,10 @@ class MessagePage:
 
 async def older_turns(
     tables: Tables, conversation_id: str, before: int | None = None, page_turns: int = _PAGE_TURNS
-) -> AsyncIterator[list[TurnRow]]:
-    """Pages of turns before an order key (None: from the newest), newest first, until the conversation's beginning.
+) -> AsyncIterator[list[SaidRow]]:
+    """Pages of rows before an order key (None: from the newest), newest first, until the conversation's beginning.
 
-    Turns of repeated commands are left out.
+    Rows of repeated commands are left out. What is hidden is in them.
     """
     key = _NEWEST if before is None else before
     while True:
@@ -68,41 +73,67 @@ async def older_turns(
 
 async def messages(tables: Tables, conversation_id: str, cursor: str | None, limit: int) -> MessagePage:
     """At most `limit` (and MAX_MESSAGES) messages after `cursor`, oldest first. Raises BadCursor."""
-    order, role = (-1, "") if cursor is None else decode_cursor(cursor)
-    if cursor is not None and role not in ("user", "assistant"):
+    order, last_shown = (-1, "") if cursor is None else decode_cursor(cursor)
+    if cursor is not None and not last_shown:
         raise BadCursor
-    # After a prompt the page begins with the same turn's answer.
-    from_order = order - 1 if role == "user" else order
+    # After a prompt the page begins with the same turn's answer, after an appended message with the next of its row.
+    from_order = order if last_shown in ("", "assistant") else order - 1
     limit = max(1, min(limit, MAX_MESSAGES))
+    hidden = await hidden_in(tables, conversation_id)
     shown: list[MessageRow] = []
     while True:
         turns = await _turns(tables, _TURNS_AFTER, conversation_id, from_order, limit)
-        found = messages_of(await _counting(tables, conversation_id, turns))
-        shown += [m for m in found if not (role == "user" and m.order == order and m.role == "user")]
+        for row in await _counting(tables, conversation_id, turns):
+            shown += messages_of([row if row.cause != order else _after(row, last_shown)], hidden)
         if len(shown) > limit:
             last = shown[limit - 1]
-            return MessagePage(tuple(shown[:limit]), encode_cursor(last.order, last.role))
+            return MessagePage(tuple(shown[:limit]), encode_cursor(last.order, place_in_row(last)))
         if len(turns) < limit:
             return MessagePage(tuple(shown), None)
         from_order = turns[-1].cause
 
 
+def place_in_row(message: MessageRow) -> str:
+    """What tells a message from the others of its row: its role in a turn, its id among appended ones."""
+    return message.message_id if message.appended else message.role
+
+
+def _after(row: SaidRow, last_shown: str) -> SaidRow:
+    """What of a row comes after one of its messages. Raises BadCursor."""
+    if isinstance(row, TurnRow):
+        if last_shown != "user":
+            raise BadCursor
+        return replace(row, prompt=None)
+    ids = [message.message_id for message in row.messages]
+    if last_shown not in ids:
+        raise BadCursor
+    return replace(row, messages=row.messages[ids.index(last_shown) + 1 :])
+
+
 async def leaf(tables: Tables, conversation_id: str) -> MessageRow | None:
-    """The newest message: the answer to the last command. None: no turn yet."""
-    async for turns in older_turns(tables, conversation_id, page_turns=4):
-        for turn in turns:
-            return turn.reply
+    """The newest message that is shown: the answer to the last command, mostly. None: there is none."""
+    hidden = await hidden_in(tables, conversation_id)
+    async for rows in older_turns(tables, conversation_id, page_turns=4):
+        for row in rows:
+            if found := messages_of([row], hidden):
+                return found[-1]
     return None
 
 
+async def hidden_in(tables: Tables, conversation_id: str) -> Hidden:
+    """What of the conversation is hidden."""
+    rows = await tables.select(_NAME, _HIDDEN, (conversation_id, MARK, ABOVE, MAX_HIDDEN))
+    return hidden_of(key for (key,) in rows)
+
+
 async def message(tables: Tables, conversation_id: str, message_id: str) -> MessageRow | None:
-    """The message of this id in this conversation, or None."""
+    """The message of this id in this conversation, or None; also for one that is hidden."""
     cause = await order_of(tables, conversation_id, message_id)
-    if cause is None:
+    if cause is None or message_id in (await hidden_in(tables, conversation_id)).shown:
         return None
     values = await tables.one(_NAME, _TURN, (conversation_id, cause))
-    turn = None if values is None else turn_row(conversation_id, values)
-    found = [] if turn is None else [m for m in messages_of([turn]) if m.message_id == message_id]
+    row = None if values is None else said_row(conversation_id, values)
+    found = [] if row is None else [m for m in row.messages if m.message_id == message_id]
     return found[0] if found else None
 
 
@@ -113,7 +144,7 @@ async def order_of(tables: Tables, conversation_id: str, message_id: str) -> int
 
 
 async def outcome(tables: Tables, conversation_id: str, cause: int) -> Outcome | None:
-    """How the generation of this command ended: the recorder's own record. None: it has not, or it is erased."""
+    """How the generation of this turn key ended: the recorder's own record. None: it has not, or it is erased."""
     values = await tables.one(_NAME, _OUTCOME, (conversation_id, cause))
     # The cells of an outcome are written together; a driver may read an empty one as None.
     if values is None or values[2] is None:
@@ -122,7 +153,7 @@ async def outcome(tables: Tables, conversation_id: str, cause: int) -> Outcome |
 
 
 async def has_ended(tables: Tables, conversation_id: str, cause: int) -> bool:
-    """Whether the outcome of this command's generation is there."""
+    """Whether the outcome of this turn key's generation is there."""
     values = await tables.one(_NAME, _STATUS, (conversation_id, cause))
     return values is not None and values[0] is not None
 
@@ -139,19 +170,19 @@ async def open_generations(tables: Tables, conversation_id: str) -> list[str]:
         last = rows[-1][0]
 
 
-async def _turns(tables: Tables, cql: str, conversation_id: str, key: int, limit: int) -> list[TurnRow]:
-    turns: list[TurnRow] = []
+async def _turns(tables: Tables, cql: str, conversation_id: str, key: int, limit: int) -> list[SaidRow]:
+    turns: list[SaidRow] = []
     while (wanted := limit - len(turns)) > 0:
         rows = await tables.select(_NAME, cql, (conversation_id, key, wanted))
-        turns += [turn for values in rows if (turn := turn_row(conversation_id, values)) is not None]
+        turns += [turn for values in rows if (turn := said_row(conversation_id, values)) is not None]
         if len(rows) < wanted:
             break
         key = rows[-1][0]
     return turns
 
 
-async def _counting(tables: Tables, conversation_id: str, turns: list[TurnRow]) -> list[TurnRow]:
+async def _counting(tables: Tables, conversation_id: str, turns: list[SaidRow]) -> list[SaidRow]:
     if not turns:
         return turns
-    rows = await tables.select(_NAME, _PLACES, (conversation_id, [turn.generation_id for turn in turns]))
+    rows = await tables.select(_NAME, _PLACES, (conversation_id, [turn.first_id for turn in turns]))
     return counting(turns, {key: cause for key, cause in rows if cause is not None})

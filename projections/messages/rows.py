@@ -8,11 +8,15 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from projections.content import from_cell, from_optional_cell
+from projections.messages.hidden import NOTHING, Hidden
 from projections.messages.marks import marks_from_cell
-from schemas.conversation import Attachment
+from projections.messages.told import appended_from_cell, messages_from_cell, parts_from_cell
+from schemas.conversation import AppendedMessage, Attachment, ChatMessage
 from schemas.envelope import Content
 from schemas.generation import Failure
+from schemas.messages import shown_content
 from schemas.outcome import Outcome
+from schemas.parts import PartText
 from schemas.price import Usage
 from topics.catalogue import GENERATION_OUTCOMES
 
@@ -21,8 +25,8 @@ TURN_COLUMNS = (
     " asked_at_us, status, answer, finish_reason, failure_code, failure_message, failure_retryable, prompt_tokens,"
     " completion_tokens, cached_tokens, cost_micros, currency, ended_at_us"
 )
-NEW_TURN_COLUMNS = ("reasoning_tokens", "estimated")
-"""What definition 1 has not."""
+NEW_TURN_COLUMNS = ("reasoning_tokens", "estimated", "said", "parts")
+"""What older definitions have not, in the order in which they came."""
 TURN_SELECTION = TURN_COLUMNS + "".join(f"{{+{name}}}" for name in NEW_TURN_COLUMNS)
 """The columns as queries name them (projections/reading.py): those that the version has."""
 
@@ -35,14 +39,18 @@ Status = Literal["running", "completed", "failed", "cancelled", "refused"]
 class MessageRow:
     """A message as it stands. An answer's id is its generation's; while it is running it has no content.
 
-    `order`: grows along the conversation; a prompt and its answer share it, the prompt comes first.
+    `role`: user and assistant in turns, any of schemas.conversation.Role of an appended message.
+    `content` is what is shown of it. `messages`: what a prompt of several messages or of parts consists of, and an
+    appended message of parts; empty for one text. `parts`: of an answer that is not text alone.
+    `order`: grows along the conversation; a prompt and its answer share it, the prompt comes first; so do messages that
+    were appended together, in their order.
     From `usage` on, all is of answers that have ended: `finish_reason` of completed ones, `failure` of failed and
     refused ones.
     """
 
     message_id: str
     conversation_id: str
-    role: Literal["user", "assistant"]
+    role: str
     order: int
     parent_message_id: str | None
     content: Content
@@ -56,6 +64,9 @@ class MessageRow:
     finish_reason: str | None = None
     failure: Failure | None = None
     ended_at_us: int | None = None
+    messages: tuple[ChatMessage, ...] = ()
+    parts: tuple[PartText, ...] = ()
+    appended: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +78,71 @@ class TurnRow:
     prompt: MessageRow | None
     reply: MessageRow
 
+    @property
+    def messages(self) -> tuple[MessageRow, ...]:
+        """The prompt before its answer."""
+        return (self.reply,) if self.prompt is None else (self.prompt, self.reply)
 
-def turn_row(conversation_id: str, values: tuple[Any, ...]) -> TurnRow | None:
-    """The turn in a row of TURN_COLUMNS and as many of NEW_TURN_COLUMNS as there are; None for a row whose command is
-    not there (only its outcome is)."""
+    @property
+    def first_id(self) -> str:
+        """The id by which a repeated command is known: its generation's."""
+        return self.generation_id
+
+
+@dataclass(frozen=True, slots=True)
+class AppendedRow:
+    """Messages that were put into a conversation together, each following the one before. There is one at least."""
+
+    cause: int
+    messages: tuple[MessageRow, ...]
+
+    @property
+    def first_id(self) -> str:
+        """The id by which a repeated command is known: its first message's."""
+        return self.messages[0].message_id
+
+
+SaidRow = TurnRow | AppendedRow
+"""One row of a conversation: what one command brought into it."""
+
+
+def said_row(conversation_id: str, values: tuple[Any, ...]) -> SaidRow | None:
+    """What is in a row of TURN_COLUMNS and as many of NEW_TURN_COLUMNS as there are; None for a row that lists nothing:
+    its command is not there (only its outcome is), or is a stateless one."""
     row = dict(zip(TURN_NAMES, values, strict=False))
-    if row["kind"] is None:
-        return None
+    if row["kind"] == "appended":
+        return _appended(conversation_id, row)
+    return _turn(conversation_id, row) if row["kind"] in ("prompt", "regenerate") else None
+
+
+def _appended(conversation_id: str, row: Mapping[str, Any]) -> AppendedRow | None:
+    parent = row["parent_message_id"] or None
+    found: list[MessageRow] = []
+    for appended in appended_from_cell(row.get("said")):
+        found.append(_appended_message(conversation_id, row["cause"], parent, appended))
+        parent = appended.message_id
+    return AppendedRow(row["cause"], tuple(found)) if found else None
+
+
+def _appended_message(conversation_id: str, cause: int, parent: str | None, appended: AppendedMessage) -> MessageRow:
+    message = appended.message
+    return MessageRow(
+        message_id=appended.message_id,
+        conversation_id=conversation_id,
+        role=message.role,
+        order=cause,
+        parent_message_id=parent,
+        content=shown_content((message,)),
+        attachments=(),
+        model=appended.model,
+        created_at_us=appended.at_us,
+        status="completed",
+        messages=(message,) if message.parts or message.name else (),
+        appended=True,
+    )
+
+
+def _turn(conversation_id: str, row: Mapping[str, Any]) -> TurnRow:
     cause, asked_at_us = row["cause"], row["asked_at_us"]
     prompt = None
     if row["kind"] == "prompt":
@@ -89,6 +158,7 @@ def turn_row(conversation_id: str, values: tuple[Any, ...]) -> TurnRow | None:
             model=row["model"],
             created_at_us=asked_at_us,
             status="completed",
+            messages=messages_from_cell(row.get("said")),
         )
     reply = MessageRow(
         message_id=row["generation_id"],
@@ -123,6 +193,7 @@ def _ended(reply: MessageRow, row: Mapping[str, Any]) -> MessageRow:
         finish_reason=row["finish_reason"] or None,
         failure=Failure(row["failure_code"], row["failure_message"], row["failure_retryable"]) if failed else None,
         ended_at_us=row["ended_at_us"],
+        parts=parts_from_cell(row.get("parts")),
     )
 
 
@@ -133,14 +204,14 @@ def outcome_from_cells(answer: str, marks: bytes, outcome: bytes) -> Outcome:
     return replace(found, text=text, chunks=marks_from_cell(marks))
 
 
-def counting(turns: Iterable[TurnRow], places: Mapping[str, int]) -> list[TurnRow]:
-    """Those turns whose command was the first of its generation: a repeated one has a turn that counts nothing.
+def counting(rows: Iterable[SaidRow], places: Mapping[str, int]) -> list[SaidRow]:
+    """Those rows whose command was the first to bring what they hold: a repeated one has a row that counts nothing.
 
-    `places`: by generation, the order key of its first command.
+    `places`: by `first_id`, the order key of the first command.
     """
-    return [turn for turn in turns if places.get(turn.generation_id, turn.cause) == turn.cause]
+    return [row for row in rows if places.get(row.first_id, row.cause) == row.cause]
 
 
-def messages_of(turns: Iterable[TurnRow]) -> list[MessageRow]:
-    """The turns' messages, in the turns' order, each prompt before its answer."""
-    return [message for turn in turns for message in (turn.prompt, turn.reply) if message is not None]
+def messages_of(rows: Iterable[SaidRow], hidden: Hidden = NOTHING) -> list[MessageRow]:
+    """The rows' messages that are shown, in the rows' order, each prompt before its answer."""
+    return [message for row in rows for message in row.messages if message.message_id not in hidden.shown]

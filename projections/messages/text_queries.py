@@ -6,12 +6,15 @@ from dataclasses import dataclass
 
 from projections.content import from_cell, from_optional_cell
 from projections.messages.branch_queries import first_commands
+from projections.messages.queries import hidden_in
+from projections.messages.told import appended_from_cell
 from projections.reading import Tables
 from schemas.envelope import Content
+from schemas.messages import shown_content
 
 _NAME = "messages"
 _TEXTS_BEFORE = (
-    "SELECT cause, kind, message_id, generation_id, content, answer, status"
+    "SELECT cause, kind, message_id, generation_id, status, content, answer{+said}"
     " FROM {messages} WHERE conversation_id = ? AND cause < ? LIMIT ?"
 )
 _NEWEST = 2**62
@@ -32,11 +35,17 @@ async def texts(tables: Tables, conversation_id: str, before: int | None, turns:
     older_than = _NEWEST if before is None else before
     rows = await tables.select(_NAME, _TEXTS_BEFORE, (conversation_id, older_than, turns))
     found: list[tuple[str, Content]] = []
-    for _, kind, message_id, generation_id, content, answer, status in await first_commands(
+    for _, kind, message_id, generation_id, status, content, answer, *said in await first_commands(
         tables, conversation_id, rows
     ):
+        if kind == "appended":
+            appended = reversed(appended_from_cell(said[0] if said else None))
+            found += [(each.message_id, shown_content((each.message,))) for each in appended]
+            continue
         if status is not None:
             found.append((generation_id, from_cell(answer or "")))
         if kind == "prompt":
             found.append((message_id, from_optional_cell(content) or ""))
-    return TextPage(tuple(found), rows[-1][0] if len(rows) == turns else None, len(rows))
+    hidden = (await hidden_in(tables, conversation_id)).shown if found else frozenset()
+    shown = tuple(one for one in found if one[0] not in hidden)
+    return TextPage(shown, rows[-1][0] if len(rows) == turns else None, len(rows))

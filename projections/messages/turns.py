@@ -38,8 +38,8 @@ async def turn_places(tables: Tables, conversation_id: str, before: int | None, 
     key = _NEWEST if before is None else before
     while (wanted := limit - len(found)) > 0:
         rows = await tables.select(_NAME, _PLACES, (conversation_id, key, wanted))
-        # Without a kind it is an outcome whose command is not there yet.
-        found += [row for row in rows if row[1] is not None]
+        # Others have no turn: appended messages, and an outcome whose command is not there yet.
+        found += [row for row in rows if row[1] in ("prompt", "regenerate")]
         if len(rows) < wanted:
             break
         key = rows[-1][0]

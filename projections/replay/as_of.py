@@ -20,7 +20,8 @@ from projections.feedback.table import FEEDBACK
 from projections.generations import queries as generations
 from projections.generations.queries import GenerationRow
 from projections.generations.table import GENERATIONS
-from projections.messages.rows import NEW_TURN_COLUMNS, TURN_COLUMNS, MessageRow, counting, messages_of, turn_row
+from projections.messages.hidden import hidden_of
+from projections.messages.rows import NEW_TURN_COLUMNS, TURN_COLUMNS, MessageRow, counting, messages_of, said_row
 from projections.messages.table import MESSAGE_PLACES, MESSAGES
 from projections.registry import PROJECTIONS
 from projections.replay.folding import Parked, RecordFold
@@ -29,6 +30,7 @@ from projections.rows import Erase, Table
 from topics.catalogue import Catalogue
 from topics.log import RawRecord
 
+_CONVERSATION = ", ".join((conversations.COLUMNS, *conversations.NEW_COLUMNS))
 _Place = tuple[str, tuple[Any, ...]]
 _CONVERSATION = ", ".join((conversations.COLUMNS, *conversations.NEW_COLUMNS))
 
@@ -86,15 +88,12 @@ class Past:
         turns = [
             turn
             for (owner, _), row in rows.items()
-            if owner == conversation_id and (turn := turn_row(conversation_id, row[1:])) is not None
+            if owner == conversation_id and (turn := said_row(conversation_id, row[1:])) is not None
         ]
-        places = {
-            message_id: cells["cause"]
-            for (owner, message_id), cells in self.rows(MESSAGE_PLACES).items()
-            if owner == conversation_id and "cause" in cells
-        }
+        placed = {key: cells for (owner, key), cells in self.rows(MESSAGE_PLACES).items() if owner == conversation_id}
+        places = {message_id: cells["cause"] for message_id, cells in placed.items() if "cause" in cells}
         row = conversations.row_of(values)
-        shown = () if row is None else tuple(messages_of(counting(turns, places)))
+        shown = () if row is None else tuple(messages_of(counting(turns, places), hidden_of(placed)))
         rated = ratings_of(
             (message_id, cells.get("rating"))
             for (owner, message_id), cells in self.rows(FEEDBACK).items()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -13,7 +13,7 @@ from projections.replay.folding import Parked, RecordFold
 from projections.replay.merged import Source
 from projections.replay.spool import Spool
 from schemas.codec import NewerRecord
-from topics.cuts import Cut
+from topics.cuts import Cut, TopicPartition
 from topics.errors import OutOfRange
 from topics.log import RawRecord
 
@@ -107,6 +107,7 @@ def _take(spool: Spool, fold: RecordFold, batches: Iterator[list[RawRecord]]) ->
     batch = next(batches, None)
     if batch is None:
         return None
+    last: dict[TopicPartition, RawRecord] = {}
     for raw in batch:
         place = raw.topic, raw.partition
         try:
@@ -119,14 +120,17 @@ def _take(spool: Spool, fold: RecordFold, batches: Iterator[list[RawRecord]]) ->
         else:
             spool.add(changes, Source(raw.topic, raw.partition, raw.offset))
         spool.reached[place] = raw.offset + 1
+        last[place] = raw
         if spool.is_full:
-            spool.marks[place] = _mark(raw)
+            _know_again(spool, last)
             spool.save()
-    # Only the last record of each partition need be known again.
-    for raw in batch:
-        if spool.reached[raw.topic, raw.partition] == raw.offset + 1:
-            spool.marks[raw.topic, raw.partition] = _mark(raw)
+    _know_again(spool, last)
     return len(batch)
+
+
+def _know_again(spool: Spool, last: Mapping[TopicPartition, RawRecord]) -> None:
+    """Of each partition only the last record need be known again: whatever `reached` says, `marks` says it too."""
+    spool.marks |= {place: _mark(raw) for place, raw in last.items()}
 
 
 def _note(spool: Spool, count: str, names: str, record: Parked) -> None:

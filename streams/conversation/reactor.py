@@ -19,7 +19,6 @@ from schemas.conversation import (
     ConversationDeleted,
     PromptKind,
     PromptSubmitted,
-    Request,
     Role,
     Sampling,
     ServiceClass,
@@ -31,7 +30,7 @@ from schemas.limits import MAX_TOKENS
 from schemas.messages import all_texts
 from schemas.messages import characters as characters_of
 from schemas.moderation import ModerationEvent, ModerationVerdict
-from schemas.turns import Command
+from schemas.turns import Command, request_of
 from streams.conversation.context import Assembled, assemble
 from streams.conversation.ports import Context, Counter, Model
 from streams.conversation.titles import TITLE_SAMPLING, title_messages
@@ -182,11 +181,6 @@ def characters(command: Command, context: Context | None) -> int:
     return own + sum(characters_of(message) for message in (*inline, *history))
 
 
-def _request(command: Command) -> Request | None:
-    """What a user's command asks for beside its prompt and its sampling."""
-    return None if isinstance(command, TitleRequested) else command.request
-
-
 def _asked_sampling(command: Command) -> Sampling:
     return TITLE_SAMPLING if isinstance(command, TitleRequested) else command.sampling
 
@@ -204,7 +198,7 @@ def _texts(command: Command, context: Context | None) -> tuple[str, ...]:
 
 def _instructions(command: Command) -> tuple[str, ...]:
     """What a request puts before the messages of this answer alone."""
-    request = _request(command)
+    request = request_of(command)
     said = None if request is None else request.instructions
     return () if said is None else (plain(said),)
 
@@ -258,7 +252,7 @@ def _job(
     sampling: Sampling,
     maybe_repeat: bool,
 ) -> GenerationRequested:
-    left, request = model.context_tokens - assembled.prompt_tokens, _request(command)
+    left, request = model.context_tokens - assembled.prompt_tokens, request_of(command)
     return GenerationRequested(
         envelope=_envelope(command.envelope, command.generation_id, "GenerationRequested"),
         turn=turn,

@@ -9,16 +9,25 @@ from hypothesis import strategies as st
 
 from schemas.account import ApiKeyCreated, ApiKeyRevoked, UserCreated
 from schemas.conversation import (
+    AppendedMessage,
+    ChatMessage,
     ConversationDeleted,
+    ConversationMetadataChanged,
     ConversationRenamed,
     FeedbackGiven,
+    GenerationDeleted,
+    GenerationMetadataChanged,
+    MessageDeleted,
+    MessagesAppended,
+    Request,
 )
 from schemas.envelope import Position
 from schemas.generation import Turn
 from schemas.outcome import (
     Outcome,
 )
-from schemas.turns import UserCommand
+from schemas.parts import AnswerPart, ContentPart
+from schemas.turns import UserCommand, choices_of
 from schemas.usage import UsageEntry
 from tests.fakes.grown_topics import grown
 from tests.fakes.projection_records import (
@@ -92,6 +101,33 @@ class LogBuilder:
 
 _CONVERSATIONS = ("conv-1", "conv-2", "conv-3")
 _USERS = ("ada", "bob")
+_PARTS = (
+    ContentPart("text", "look at this: "),
+    ContentPart("image", sha256="ab" * 32, media_type="image/png", size_bytes=7, detail="low"),
+    ContentPart("tool_call", '{"x": 1}', "call-1", "add"),
+    ContentPart("tool_result", "2", "call-1"),
+)
+_MESSAGES = st.builds(
+    ChatMessage,
+    st.sampled_from(("user", "assistant", "tool", "system")),
+    st.text(max_size=20),
+    st.none() | st.just("ada"),
+    st.lists(st.sampled_from(_PARTS), max_size=2).map(tuple),
+)
+_ANSWER = (
+    AnswerPart("reasoning", 3, 1),
+    AnswerPart("text", 5, 1),
+    AnswerPart("tool_call", 2, 1, "call-1", "add"),
+)
+_REQUESTS = st.builds(
+    Request,
+    surface=st.sampled_from(("", "chat_completions", "responses")),
+    choices=st.integers(1, 3),
+    store=st.booleans(),
+    background=st.booleans(),
+    instructions=st.none() | st.just("Be brief."),
+    metadata=st.none() | st.just('{"a": "1"}'),
+)
 
 
 @st.composite
@@ -106,11 +142,15 @@ def logs(draw: st.DrawFn, *, grows: bool = False) -> list[Placed]:
         if grows and log.topics is TOPICS and draw(st.integers(0, 3)) == 0:
             log.topics = GROWN
         user, conversation = draw(st.sampled_from(_USERS)), draw(st.sampled_from(_CONVERSATIONS))
-        match draw(st.integers(0, 13)):
+        match draw(st.integers(0, 16)):
             case 0 | 1 | 2:
                 said = prompt(conversation, f"key-{step}", user, at_us, content=draw(st.text(max_size=30)))
                 if draw(st.integers(0, 4)) == 0:
                     said = replace(said, kind="stateless", conversation_id=f"alone-{step}")
+                if draw(st.integers(0, 3)) == 0:
+                    said = replace(said, content=None, messages=tuple(draw(st.lists(_MESSAGES, max_size=3))))
+                if draw(st.integers(0, 3)) == 0:
+                    said = replace(said, request=draw(_REQUESTS))
                 if draw(st.booleans()):
                     said = replace(said, price=NEW_PRICE, account=user, model_version="local-7b")
                 commands.append((said, log.said(said)))
@@ -126,12 +166,60 @@ def logs(draw: st.DrawFn, *, grows: bool = False) -> list[Placed]:
                 asked, cause = draw(st.sampled_from(commands))
                 first = next(c for a, c in commands if a.generation_id == asked.generation_id)
                 how = draw(st.sampled_from(("completed", "failed", "cancelled", "refused")))
-                end = outcome(turn_of(asked, min(first, cause)), how, draw(st.text(max_size=30)), at_us)
+                turn = turn_of(asked, min(first, cause), draw(st.integers(0, choices_of(asked) - 1)))
+                end = outcome(turn, how, draw(st.text(max_size=30)), at_us)
+                if draw(st.integers(0, 3)) == 0:
+                    end = replace(end, parts=_ANSWER)
                 ended.append((end, log.ended(end)))
             case 7 if ended:
                 bill = draw(st.sampled_from(ended))
                 again = draw(st.sampled_from(("", "", "dearer", "dearest")))
                 log.recorded(rerated(*bill, again) if again else used(*bill))
+            case 14:
+                hides = st.sampled_from([c.generation_id for c, _ in commands] or ["no-generation"])
+                deleted_answer = GenerationDeleted(
+                    envelope=envelope("hide", at_us),
+                    conversation_id=conversation,
+                    user_id=user,
+                    generation_id=draw(hides),
+                    request_hash=draw(st.sampled_from(("", "hash"))),
+                )
+                deleted_message = MessageDeleted(
+                    envelope=envelope("hide", at_us),
+                    conversation_id=conversation,
+                    user_id=user,
+                    message_id=draw(hides),
+                )
+                log.said(draw(st.sampled_from((deleted_answer, deleted_message))))
+            case 15:
+                parent = draw(st.none() | st.sampled_from([c.generation_id for c, _ in commands] or ["m"]))
+                written = draw(st.lists(_MESSAGES, max_size=3))
+                log.said(
+                    MessagesAppended(
+                        envelope=envelope(f"append-{step}", at_us),
+                        conversation_id=conversation,
+                        user_id=user,
+                        parent_message_id=parent,
+                        messages=tuple(
+                            AppendedMessage(message_id=f"written-{step}-{n}", message=message, at_us=at_us)
+                            for n, message in enumerate(written)
+                        ),
+                    )
+                )
+            case 16:
+                notes = draw(st.sampled_from(('{"a":"1"}', "{}")))
+                whole = ConversationMetadataChanged(
+                    envelope=envelope("notes", at_us), conversation_id=conversation, user_id=user, metadata=notes
+                )
+                generation = draw(st.sampled_from([c.generation_id for c, _ in commands] or ["no-generation"]))
+                one = GenerationMetadataChanged(
+                    envelope=envelope("notes", at_us),
+                    conversation_id=conversation,
+                    user_id=user,
+                    generation_id=generation,
+                    metadata=notes,
+                )
+                log.said(draw(st.sampled_from((whole, one))))
             case 11:
                 key, asked_for = draw(st.sampled_from(("e", "f"))), draw(st.sampled_from(("", "one", "two")))
                 log.recorded(computed(user, key, at_us, asked_for, draw(st.integers(1, 9))))
@@ -199,4 +287,6 @@ def _renamed(record: Any, prefix: str) -> Any:
             changed[field.name] = prefix + value
         elif isinstance(value, Turn):
             changed[field.name] = _renamed(value, prefix)
+        elif field.name == "messages" and isinstance(record, MessagesAppended):
+            changed[field.name] = tuple(_renamed(each, prefix) for each in value)
     return replace(record, **changed)

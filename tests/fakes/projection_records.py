@@ -113,8 +113,8 @@ def entitled(conversation: str, title: Content, user: str = "ada", at_us: int = 
     )
 
 
-def turn_of(command: Command, cause: Position) -> Turn:
-    return turns.turn_of(command, cause, command.price or PRICE)
+def turn_of(command: Command, cause: Position, choice: int = 0) -> Turn:
+    return turns.turn_of(command, cause, command.price or PRICE, choice)
 
 
 def outcome(turn: Turn, how: str = "completed", text: Content = "A sequence.", at_us: int = AT) -> Outcome:

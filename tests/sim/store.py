@@ -18,11 +18,11 @@ from projections.messages.chain import Chain
 from projections.messages.rows import (
     TURN_NAMES,
     MessageRow,
-    TurnRow,
+    SaidRow,
     counting,
     messages_of,
     outcome_from_cells,
-    turn_row,
+    said_row,
 )
 from projections.rows import RowChange
 from schemas.envelope import Position
@@ -136,13 +136,13 @@ class Reads:
         return self._store.table(name)
 
 
-def turns_of(store: Store, conversation_id: str) -> list[TurnRow]:
+def turns_of(store: Store, conversation_id: str) -> list[SaidRow]:
     """A conversation's turns in order, those of repeated commands left out."""
     names = TURN_NAMES
     found = []
     for (conversation, cause), cells in sorted(store.table("messages").items()):
         if conversation == conversation_id:
-            turn = turn_row(conversation, tuple({**cells, "cause": cause}.get(name) for name in names))
+            turn = said_row(conversation, tuple({**cells, "cause": cause}.get(name) for name in names))
             if turn is not None:
                 found.append(turn)
     places = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,8 +11,9 @@ from api.consistency.request_hash import request_hash
 from api.http.errors import bad_request, unsupported
 from api.openai.requests.body import ChatCompletionRequest
 from api.openai.requests.formats import response_schema
-from api.openai.requests.messages import messages_of
+from api.openai.requests.messages import RequestMessage, messages_of
 from api.openai.requests.tools import legacy_tooling, tooling
+from api.turns.images import Images
 from api.turns.tools import offered
 from api.turns.upgrading import FORMATS_FROM_LEVEL, PARTS_FROM_LEVEL, check_written
 from infra.models.spec import ModelSpec
@@ -41,6 +43,7 @@ class Asked:
 
     model: str
     messages: tuple[ChatMessage, ...]
+    images: Images
     sampling: Sampling
     tooling: Tooling | None
     request_hash: str
@@ -51,12 +54,14 @@ class Asked:
     def of(cls, request: ChatCompletionRequest) -> Asked:
         """Raises ApiError 400 for what cannot be done."""
         check_supported(request)
+        images = Images()
         return cls(
             model=request.model,
-            messages=messages_of(request.messages),
+            messages=messages_of(request.messages, images),
+            images=images,
             sampling=sampling_of(request),
             tooling=_tooling(request),
-            request_hash=request_hash("chat.completions", stated(request)),
+            request_hash=request_hash("chat.completions", stated(request, images.digests)),
             stream=bool(request.stream),
             include_usage=request.include_usage,
         )
@@ -72,13 +77,20 @@ class Fitted:
 
 def fit(spec: ModelSpec, asked: Asked) -> Fitted:
     """What this model is asked. Raises ApiError 400 for what it, or a release that may still run, does not know."""
-    if any(message.parts for message in asked.messages):
-        check_written("messages")
+    _check_messages(spec, asked.messages)
     tools = offered(spec, asked.tooling)
     if tools is None:
         return Fitted(_sampling(spec, asked.sampling), None)
     check_written("tools")
     return Fitted(_sampling(spec, asked.sampling), Request(surface=SURFACE, tooling=tools))
+
+
+def _check_messages(spec: ModelSpec, messages: Sequence[ChatMessage]) -> None:
+    for nth, message in enumerate(messages):
+        if "vision" not in spec.capabilities and any(part.kind == "image" for part in message.parts):
+            raise unsupported(f"messages[{nth}].content", f"Images are not supported by the model {spec.id!r}.")
+    if any(message.parts for message in messages):
+        check_written("messages")
 
 
 def _sampling(spec: ModelSpec, asked: Sampling) -> Sampling:
@@ -157,8 +169,14 @@ def _tooling(request: ChatCompletionRequest) -> Tooling | None:
     return tooling(request.tools, request.tool_choice, request.parallel_tool_calls)
 
 
-def stated(request: ChatCompletionRequest) -> dict[str, Any]:
-    """What the caller asked for, without how it is delivered."""
+def stated(request: ChatCompletionRequest, images: Sequence[str] = ()) -> dict[str, Any]:
+    """What the caller asked for, without how it is delivered. `images`: the digests that stand for them."""
     said = request.model_dump(exclude_none=True, exclude={"messages", "stream", "stream_options"})
+    if images:
+        said["images"] = list(images)
     # One by one: all of them in one call would hold the interpreter's lock.
-    return {**said, "messages": [message.model_dump(exclude_none=True) for message in request.messages]}
+    return {**said, "messages": [_stated_message(message) for message in request.messages]}
+
+
+def _stated_message(message: RequestMessage) -> dict[str, Any]:
+    return message.model_dump(exclude_none=True, exclude={"content": {"__all__": {"image_url": {"url"}}}})

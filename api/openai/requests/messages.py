@@ -13,8 +13,10 @@ from pydantic_core import PydanticCustomError
 
 from api.http.errors import ApiError, bad_request
 from api.openai.requests.fields import LenientBody, Nothing, none_if_empty
+from api.turns.images import Images
 from api.turns.tools import MAX_CALL_ID, MAX_TOOLS, check_arguments, check_name
 from schemas.conversation import ChatMessage
+from schemas.messages import with_parts
 from schemas.parts import ContentPart
 
 MAX_MESSAGES = 4_096
@@ -23,19 +25,29 @@ MAX_PARTS = 1_000
 MAX_ANNOTATIONS = 128
 
 
-class MessagePart(LenientBody):
-    """A part of a message: text, or a model's refusal. `cache_control` is for servers that charge by it."""
+class ImageUrl(LenientBody):
+    url: str
+    detail: str | None = None
 
-    type: Literal["text", "refusal"]
+
+class MessagePart(LenientBody):
+    """A part of a message: text, an image, or a model's refusal. `cache_control` is for servers that charge by it."""
+
+    type: Literal["text", "refusal", "image_url"]
     text: str | None = None
     refusal: str | None = None
+    image_url: ImageUrl | None = None
     cache_control: Any = None
 
 
-_TEXT_PART = {
+_PART_SCHEMA = {
     "type": "object",
-    "required": ["type", "text"],
-    "properties": {"type": {"const": "text"}, "text": {"type": "string"}},
+    "required": ["type"],
+    "properties": {
+        "type": {"enum": ["text", "image_url"]},
+        "text": {"type": "string"},
+        "image_url": {"type": "object", "required": ["url"], "properties": {"url": {"type": "string"}}},
+    },
 }
 
 
@@ -45,13 +57,13 @@ def _parts(value: Any) -> Any:
         return [MessagePart(type="text", text=value)]
     if value is None or isinstance(value, list):
         return value
-    raise PydanticCustomError("content_type", "expected a string or a list of text parts")
+    raise PydanticCustomError("content_type", "expected a string or a list of parts")
 
 
 Content = Annotated[
     Annotated[list[MessagePart], Field(fail_fast=True, max_length=MAX_PARTS)] | None,
     BeforeValidator(_parts),
-    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": _TEXT_PART}]}),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": _PART_SCHEMA}]}),
 ]
 
 
@@ -84,11 +96,11 @@ class RequestMessage(LenientBody):
     annotations: list[Any] | None = Field(default=None, max_length=MAX_ANNOTATIONS)
 
 
-def messages_of(said: Sequence[RequestMessage]) -> tuple[ChatMessage, ...]:
+def messages_of(said: Sequence[RequestMessage], images: Images) -> tuple[ChatMessage, ...]:
     """The context, inline; `developer` is today's name of `system`, `function` the earlier one of `tool`.
 
-    Raises ApiError 400 for a message without content, for parts that do not hold what they say they do, and for the
-    result of a call that was not made.
+    `images` takes those of the messages. Raises ApiError 400 for a message without content, for parts that do not hold
+    what they say they do, and for the result of a call that was not made.
     """
     messages: list[ChatMessage] = []
     calls: dict[str, str] = {}
@@ -99,6 +111,8 @@ def messages_of(said: Sequence[RequestMessage]) -> tuple[ChatMessage, ...]:
                 messages.append(_result(message, where, calls))
             case "assistant" if message.tool_calls or message.function_call:
                 messages.append(_calling(message, nth, calls))
+            case "user" if any(part.type == "image_url" for part in message.content or ()):
+                messages.append(with_parts("user", _seen(message, where, images), message.name))
             case "developer":
                 messages.append(ChatMessage("system", _text(message, where), message.name))
             case role:
@@ -140,6 +154,24 @@ def _result(message: RequestMessage, where: str, calls: dict[str, str]) -> ChatM
     return ChatMessage("tool", "", None, (ContentPart("tool_result", text, call_id, calls[call_id]),))
 
 
+def _seen(message: RequestMessage, where: str, images: Images) -> tuple[ContentPart, ...]:
+    """The parts of a message with images: text that follows text is joined to it."""
+    parts: list[ContentPart] = []
+    texts: list[str] = []
+    for nth, part in enumerate(message.content or ()):
+        place = f"{where}.content[{nth}]"
+        if part.type != "image_url":
+            texts.append(_part(part, message.role, place))
+            continue
+        if part.image_url is None:
+            raise _missing(f"{place}.image_url")
+        if texts:
+            parts.append(ContentPart("text", "\n".join(texts)))
+            texts = []
+        parts.append(images.take(part.image_url.url, part.image_url.detail or "auto", f"{place}.image_url.url"))
+    return (*parts, ContentPart("text", "\n".join(texts))) if texts else tuple(parts)
+
+
 def _counted(calls: Sequence[ToolCall] | None) -> Sequence[tuple[int, ToolCall]]:
     return list(enumerate(calls or ()))
 
@@ -163,6 +195,10 @@ def _part(part: MessagePart, role: str, where: str) -> str:
     if part.type == "refusal" and role != "assistant":
         raise bad_request(
             f"Invalid value for '{where}.type': only an assistant message may contain a refusal.", param=f"{where}.type"
+        )
+    if part.type == "image_url":
+        raise bad_request(
+            f"Invalid value for '{where}.type': only a user message may contain images.", param=f"{where}.type"
         )
     text, other = (part.text, "refusal") if part.type == "text" else (part.refusal, "text")
     if text is None:

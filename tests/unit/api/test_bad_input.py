@@ -102,8 +102,8 @@ async def test_bodies_that_do_not_come(monkeypatch: pytest.MonkeyPatch, alice: h
         ({"messages": [{"role": "user", "content": 7}]}, "messages[0].content", "invalid_type"),
         (
             {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "x"}}]}]},
-            "messages[0].content[0].type",
-            "invalid_value",
+            "messages[0].content[0].image_url.url",
+            "invalid_image_url",
         ),
         ({"temperature": 2.1}, "temperature", "number_above_max_value"),
         ({"temperature": -0.1}, "temperature", "number_below_min_value"),

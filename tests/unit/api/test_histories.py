@@ -100,7 +100,7 @@ async def test_text_parts_are_lines(world: World, alice: httpx.AsyncClient) -> N
             "messages[0].role",
             "expected 'system', 'developer', 'user', 'assistant', 'tool' or 'function'",
         ),
-        ({"role": "user", "content": 7}, "messages[0].content", "expected a string or a list of text parts"),
+        ({"role": "user", "content": 7}, "messages[0].content", "expected a string or a list of parts"),
         ({"role": "user", "content": "x", "name": "n" * 65}, "messages[0].name", "longer than 64 characters"),
         (7, "messages[0]", "expected an object"),
     ],

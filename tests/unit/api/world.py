@@ -33,6 +33,7 @@ from schemas.codec import decode
 from schemas.envelope import Envelope
 from schemas.generation import AttemptEnded, GenerationEnded
 from schemas.turns import Command
+from tests.fakes.memory_blobs import MemoryBlobs
 from tests.unit.api.memory_history import MemoryHistory
 from tests.unit.api.memory_limiter import MemoryLimiter
 from tests.unit.api.memory_links import MemoryLinks
@@ -72,6 +73,7 @@ class World:
     fleet: MemoryFleet = field(default_factory=MemoryFleet)
     models: ModelCatalogue = field(default_factory=lambda: ModelCatalogue.load(()))
     embedders: Embedders = field(default_factory=lambda: Embedders({}, {}))
+    blobs: MemoryBlobs = field(default_factory=MemoryBlobs)
     adapters: Adapters = field(init=False)
     app: Any = field(init=False)
     links: MemoryLinks = field(default_factory=MemoryLinks)
@@ -118,6 +120,7 @@ class World:
             topics=TOPICS,
             live=self.live,
             pulse=self.pulse,
+            blobs=self.blobs,
         )
         self.app = create_app(self.adapters)
 

@@ -103,7 +103,8 @@ def test_what_comes_after_a_deletion_stays_unseen(log: list[Placed], data: st.Da
     st.one_of(*[records(t) for t in (GenerationCompleted, GenerationFailed, GenerationCancelled, GenerationRefused)])
 )
 def test_an_outcome_comes_back_exactly(ended: Any) -> None:
-    turn = replace(ended.turn, conversation_id="c", generation_id="g", cause=Position(0, 0, 3))
+    placed_at = {"conversation_id": "c", "generation_id": "g", "cause": Position(0, 0, 3)}
+    turn = replace(ended.turn, **placed_at, choice=ended.turn.choice % 256)
     ended = replace(ended, turn=replace(turn, kind="chat" if turn.kind == "title" else turn.kind))
     placed = Placed("generation-outcomes", Position(0, 1, 5), ended)
     cells = next(c.cells for _, c in changes_of(placed) if isinstance(c, Put) and c.table is MESSAGES)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from projections.messages.rows import NEW_TURN_COLUMNS, TURN_COLUMNS, TURN_SELECTION, turn_row
+from projections.messages.rows import NEW_TURN_COLUMNS, TURN_COLUMNS, TURN_SELECTION, TurnRow, said_row
 from projections.reading import names_in
 from projections.registry import DEFINITIONS, Projection, newest
 from projections.rows import Erase, Put, Table, narrowed, without
@@ -71,10 +71,10 @@ def test_rows_of_either_definition_are_read() -> None:
     cells: dict[str, Any] = dict.fromkeys(TURN_COLUMNS.split(", "))
     cells |= {"cause": 1, "kind": "regenerate", "generation_id": "g", "prompt_message_id": "p", "status": "completed"}
     cells |= {"answer": "", "prompt_tokens": 7, "completion_tokens": 5, "cached_tokens": 2}
-    old = turn_row("c", tuple(cells.values()))
-    new = turn_row("c", (*cells.values(), 3, True))
-    assert old is not None
-    assert new is not None
+    old = said_row("c", tuple(cells.values()))
+    new = said_row("c", (*cells.values(), 3, True))
+    assert isinstance(old, TurnRow)
+    assert isinstance(new, TurnRow)
     assert old.reply.usage == Usage(7, 5, 2)
     assert new.reply.usage == Usage(7, 5, 2, 3, True)
     ledger = (1, "g", "c", "m", "GenerationCompleted", 7, 5, 2, "p1", "EUR", 9, None, None, None)
