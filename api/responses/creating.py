@@ -1,9 +1,9 @@
 """The use case `create`: a response is a prompt in a conversation, or a stateless one that is not kept.
 
-    store: false ─▶ stateless: the context is all inline
-    previous_response_id ─▶ a prompt after that answer; a branch, if it is not the newest
-    conversation ─▶ a prompt after the newest answer of it
-    none of them ─▶ a new conversation begins with it
+store: false ─▶ stateless: the context is all inline
+previous_response_id ─▶ a prompt after that answer; a branch, if it is not the newest
+conversation ─▶ a prompt after the newest answer of it
+none of them ─▶ a new conversation begins with it
 """
 
 from __future__ import annotations

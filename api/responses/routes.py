@@ -5,29 +5,24 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
-import orjson
 from fastapi import APIRouter, Query, Request, Response
-from starlette.types import Send
 
 from api.access.auth import Caller, author_of
-from api.access.ports import Principal
+from api.access.key_cache import Principal
 from api.consistency.commanding import idempotency_key, send
 from api.consistency.freshness import Fresh
 from api.http.answers import openapi_body
 from api.http.bodies import BodyReader
-from api.http.errors import ApiError, as_api_error, bad_request, of_failure
+from api.http.errors import ApiError, bad_request
 from api.http.headers import POSITION_HEADER, REPLAYED_HEADER
-from api.http.metrics import FIRST_FRAME_SECONDS
 from api.responses.creating import Creating
-from api.responses.frames import ResponseFrames, number_of_events, whole_response
+from api.responses.frames import ResponseFrames, number_of_events
 from api.responses.items import items_of
 from api.responses.parameters import parameters_of
 from api.responses.ports import Responses
 from api.responses.requests import Asked, CreateResponse
-from api.responses.shapes import Parameters, Status, generation_of, response_id, response_object
-from api.streaming.endings import Ending
-from api.streaming.readers import Reader, Readers
-from api.streaming.serving import ServedResponse
+from api.responses.shapes import Parameters, generation_of, response_id
+from api.responses.whole import WholeResponse, as_it_stands, json_response, refusal
 from api.streaming.sse import EventStream
 from api.streaming.waiting import ended_within
 from api.turns.cancelling import cancel
@@ -70,14 +65,14 @@ async def create_response(
             turns.readers,
             caller.key_sha256,
             opened.release,
-            refuse=_refusal,
+            refuse=refusal,
             on_leave=on_leave,
             headers=headers,
             arrived_s=arrived_s,
         )
     if shown.background:
         try:
-            return _json(_as_it_stands(opened, shown), headers)
+            return json_response(as_it_stands(opened, shown), headers)
         finally:
             opened.release()
     return WholeResponse(turns.readers, caller, opened, shown, on_leave, headers, arrived_s)
@@ -102,7 +97,7 @@ async def retrieve_response(
     opened, shown, _ = await _found(creating, turns, caller, identity)
     if not stream:
         try:
-            return _json(_as_it_stands(opened, shown))
+            return json_response(as_it_stands(opened, shown))
         finally:
             opened.release()
     after = -1 if starting_after is None else starting_after
@@ -134,7 +129,7 @@ async def delete_response(
     at = await send(turns.ask.log, CONVERSATION_EVENTS, row.conversation_id, event, key)
     token = turns.ask.own_writes.wrote(row.conversation_id, author.user_id, at)
     answer = {"id": response_id(row.generation_id), "object": "response", "deleted": True}
-    return _json(answer, {POSITION_HEADER: str(token)})
+    return json_response(answer, {POSITION_HEADER: str(token)})
 
 
 @router.post("/{identity}/cancel")
@@ -151,7 +146,7 @@ async def cancel_response(
         if opened.source.ending is None:
             await cancel(turns.ask.log, author, opened, None)
             await ended_within(opened.source, turns.wait_s)
-        return _json(_as_it_stands(opened, shown))
+        return json_response(as_it_stands(opened, shown))
     finally:
         opened.release()
 
@@ -173,7 +168,7 @@ async def list_input_items(
         Creating(fresh, turns, responses, author_of(request, caller), idempotency_key(request)), identity
     )
     items = items_of(_messages(stored), stored.row.message_id)
-    return _json(page_of(items if order == "asc" else items[::-1], after, limit))
+    return json_response(page_of(items if order == "asc" else items[::-1], after, limit))
 
 
 def page_of(items: list[dict[str, Any]], after: str | None, limit: int) -> dict[str, Any]:
@@ -192,59 +187,6 @@ def page_of(items: list[dict[str, Any]], after: str | None, limit: int) -> dict[
         "last_id": page[-1]["id"] if page else None,
         "has_more": start + limit < len(items),
     }
-
-
-class WholeResponse(ServedResponse):
-    """Waits for the response's end, then answers all of it."""
-
-    def __init__(
-        self,
-        readers: Readers,
-        caller: Principal,
-        opened: Opened,
-        shown: Parameters,
-        on_leave: Callable[[], Awaitable[None]] | None,
-        headers: dict[str, str],
-        arrived_s: float,
-    ) -> None:
-        super().__init__(readers, caller.key_sha256)
-        self._opened = opened
-        self._shown = shown
-        self._on_leave = on_leave
-        self._answer_headers = headers
-        self._arrived_s = arrived_s
-
-    def listen(self, reader: Reader) -> None:
-        self._opened.source.listen(reader)
-
-    def leave(self, reader: Reader) -> None:
-        self._opened.source.leave(reader)
-
-    def release(self) -> None:
-        self._opened.release()
-
-    async def left(self, reader: Reader) -> None:
-        if reader.gone == "disconnected" and self._opened.source.ending is None and self._on_leave is not None:
-            await self._on_leave()
-
-    async def serve(self, send: Send, reader: Reader) -> Response | None:
-        """The answer, once there is one; None for a client that left."""
-        source = self._opened.source
-        while reader.gone is None:
-            if source.lost is not None:
-                return as_api_error(source.lost).response()
-            if source.ending is not None and source.turn is not None:
-                refused = None if source.pieces else _refusal(source.ending)
-                if refused is not None:
-                    return refused.response()
-                FIRST_FRAME_SECONDS.observe(monotonic_s() - self._arrived_s)
-                return _json(_as_it_stands(self._opened, self._shown), self._answer_headers)
-            reader.beat = False
-            reader.sent_at_s = monotonic_s()
-            await reader.wait()
-        if reader.gone == "disconnected":
-            return None
-        return ApiError(503, "The stream was ended by the server. Please retry.", code=reader.gone).response()
 
 
 async def _found(
@@ -279,22 +221,3 @@ def _messages(stored: StoredGeneration) -> tuple[ChatMessage, ...]:
     if not isinstance(command, PromptSubmitted):
         return ()
     return command.messages if command.content is None else (ChatMessage("user", command.content),)
-
-
-def _as_it_stands(opened: Opened, shown: Parameters) -> dict[str, Any]:
-    """The response as far as it is."""
-    source = opened.source
-    turn = source.turn or opened.turn
-    if source.turn is None and source.ending is None:
-        status: Status = "queued" if shown.background else "in_progress"
-        return response_object(turn.generation_id, shown, status, [], None)
-    return whole_response(turn, shown, source.pieces, source.ending)
-
-
-def _refusal(ending: Ending) -> ApiError | None:
-    """The error to answer for a failure of which nothing has been sent yet."""
-    return of_failure(ending.failure) if ending.status == "failed" and ending.failure is not None else None
-
-
-def _json(value: dict[str, Any], headers: dict[str, str] | None = None) -> Response:
-    return Response(orjson.dumps(value), 200, headers, "application/json")

@@ -24,9 +24,11 @@ from schemas.conversation import (
     ConversationRenamed,
     ConversationStarted,
     FeedbackGiven,
+    GenerationDeleted,
     PromptSubmitted,
 )
 from schemas.envelope import Position
+from schemas.messages import message_text
 from schemas.outcome import (
     GenerationCancelled,
     GenerationCompleted,
@@ -36,12 +38,12 @@ from schemas.outcome import (
 from schemas.turns import Command
 from schemas.usage import EmbeddingsComputed
 from tests.fakes.naive_branch import naive_branch
-from tests.unit.api.memory_accounts import MemoryAccounts
 from tests.unit.api.memory_log import MemoryLog, turn_of
+from tests.unit.api.memory_stored import MemoryStored
 from topics.catalogue import CONVERSATION_EVENTS, GENERATION_OUTCOMES, USAGE_RECORDS
 
 
-class MemoryReads(MemoryAccounts):
+class MemoryReads(MemoryStored):
     """The projections: read from the log itself at every call, so always current.
 
     `blind` sees nothing, with `sees_when_waited` until somebody waits; `unseen` is a type of event that has not arrived
@@ -206,7 +208,8 @@ class MemoryReads(MemoryAccounts):
             at_us, prompt_id = event.envelope.occurred_at_us, event.message_id
             if isinstance(event, PromptSubmitted):
                 prompt = _row(prompt_id, conversation_id, "user", order, event.parent_message_id, event.model, at_us)
-                rows.append(replace(prompt, content=str(event.content), status="completed"))
+                said = "\n".join(map(message_text, event.messages)) if event.content is None else str(event.content)
+                rows.append(replace(prompt, content=said, status="completed"))
             else:
                 prompt_id = event.prompt_message_id
             reply = _row(event.generation_id, conversation_id, "assistant", order, prompt_id, event.model, at_us)
@@ -228,7 +231,7 @@ class MemoryReads(MemoryAccounts):
     async def generation(self, generation_id: str) -> GenerationRow | None:
         for event, at in self._events(CONVERSATION_EVENTS):
             if isinstance(event, Command) and event.generation_id == generation_id:
-                if self._deleted(event.conversation_id):
+                if self._deleted(event.conversation_id) or self._hidden(generation_id):
                     return None
                 turn = turn_of(event, at)
                 return GenerationRow(
@@ -247,6 +250,10 @@ class MemoryReads(MemoryAccounts):
                     price=event.price,
                 )
         return None
+
+    def _hidden(self, generation_id: str) -> bool:
+        events = (event for event, _ in self._events(CONVERSATION_EVENTS) if isinstance(event, GenerationDeleted))
+        return any(event.generation_id == generation_id for event in events)
 
     async def outcome(self, generation_id: str) -> Outcome | None:
         return self._outcomes().get(generation_id)
