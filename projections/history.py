@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from infra.cassandra.concurrently import run_concurrently
@@ -16,9 +16,12 @@ from projections.facade import Projections
 from projections.generations import queries as generations
 from projections.messages import queries as messages
 from projections.messages.chain import Chain
+from projections.order import turn_key
+from schemas import ids
 from schemas.conversation import ChatMessage
 from schemas.envelope import Content
 from schemas.generation import Turn
+from schemas.messages import shown_content
 from streams.conversation.ports import FirstTurn
 
 _PAGE_TURNS = 50
@@ -81,7 +84,7 @@ class ProjectedHistory:
             return None
         *earlier, prompt = chain.messages
         answered = chain.is_open or any(message.role == "assistant" for message in earlier)
-        return FirstTurn(prompt=prompt.content, named=conversation.named, answered=answered)
+        return FirstTurn(prompt=shown_content((prompt,)), named=conversation.named, answered=answered)
 
     async def open_turns(self, conversation_id: str) -> tuple[Turn, ...]:
         """Turns asked for and without an outcome, also of a conversation that has been deleted.
@@ -95,6 +98,21 @@ class ProjectedHistory:
             await asyncio.sleep(_PAUSE_S)
         rows = await self._projections.open_generations(conversation_id)
         return tuple(row.turn(price_of(row, self._models)) for row in rows)
+
+    async def open_answer(self, generation_id: str) -> tuple[Turn, ...]:
+        """The turn of a generation if it has no outcome yet, and where it is the first of several answers, all of them
+        that have none. Raises StoreUnavailable, StoreRefused."""
+        row = await generations.generation(self._tables, generation_id)
+        if row is None:
+            return ()
+        first, last = (0, row.asked.choices) if row.asked.choice == 0 else (row.asked.choice, row.asked.choice + 1)
+        price = price_of(row, self._models)
+        open_turns = []
+        for choice in range(first, last):
+            if not await messages.has_ended(self._tables, row.conversation_id, turn_key(row.cause, choice)):
+                own_id = generation_id if choice == row.asked.choice else ids.choice_id(row.message_id, choice)
+                open_turns.append(replace(row.turn(price), choice=choice, generation_id=own_id))
+        return tuple(open_turns)
 
     async def _both(
         self, conversation_id: str, leaf_message_id: str, most: int

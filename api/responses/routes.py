@@ -21,7 +21,8 @@ from api.responses.items import items_of
 from api.responses.parameters import parameters_of
 from api.responses.ports import Responses
 from api.responses.requests import Asked, CreateResponse
-from api.responses.shapes import Parameters, generation_of, response_id
+from api.responses.shapes import Parameters, generation_of
+from api.responses.shapes import response_id as id_of
 from api.responses.whole import WholeResponse, as_it_stands, json_response, refusal
 from api.streaming.sse import EventStream
 from api.streaming.waiting import ended_within
@@ -78,11 +79,11 @@ async def create_response(
     return WholeResponse(turns.readers, caller, opened, shown, on_leave, headers, arrived_s)
 
 
-@router.get("/{identity}")
+@router.get("/{response_id}")
 async def retrieve_response(
     request: Request,
     caller: Caller,
-    identity: str,
+    response_id: str,
     fresh: Fresh,
     turns: Turns,
     responses: Responses,
@@ -94,7 +95,7 @@ async def retrieve_response(
     if starting_after is not None and not stream:
         raise bad_request("'starting_after' is only allowed with 'stream'.", param="starting_after")
     creating = Creating(fresh, turns, responses, author_of(request, caller), idempotency_key(request))
-    opened, shown, _ = await _found(creating, turns, caller, identity)
+    opened, shown, _ = await _found(creating, turns, caller, response_id)
     if not stream:
         try:
             return json_response(as_it_stands(opened, shown))
@@ -112,13 +113,13 @@ async def retrieve_response(
     return EventStream(opened.source, frames, turns.readers, caller.key_sha256, opened.release)
 
 
-@router.delete("/{identity}")
+@router.delete("/{response_id}")
 async def delete_response(
-    request: Request, caller: Caller, identity: str, fresh: Fresh, turns: Turns, responses: Responses
+    request: Request, caller: Caller, response_id: str, fresh: Fresh, turns: Turns, responses: Responses
 ) -> Response:
     """Delete a response: it is shown nowhere any more. What follows it stays."""
     key, author = idempotency_key(request), author_of(request, caller)
-    stored = await _stored(Creating(fresh, turns, responses, author, key), identity)
+    stored = await _stored(Creating(fresh, turns, responses, author, key), response_id)
     row = stored.row
     event = GenerationDeleted(
         envelope=author.envelope(row.generation_id, "GenerationDeleted"),
@@ -128,18 +129,18 @@ async def delete_response(
     )
     at = await send(turns.ask.log, CONVERSATION_EVENTS, row.conversation_id, event, key)
     token = turns.ask.own_writes.wrote(row.conversation_id, author.user_id, at)
-    answer = {"id": response_id(row.generation_id), "object": "response", "deleted": True}
+    answer = {"id": id_of(row.generation_id), "object": "response", "deleted": True}
     return json_response(answer, {POSITION_HEADER: str(token)})
 
 
-@router.post("/{identity}/cancel")
+@router.post("/{response_id}/cancel")
 async def cancel_response(
-    request: Request, caller: Caller, identity: str, fresh: Fresh, turns: Turns, responses: Responses
+    request: Request, caller: Caller, response_id: str, fresh: Fresh, turns: Turns, responses: Responses
 ) -> Response:
     """End a response in the background. One that has ended keeps its end."""
     author = author_of(request, caller)
     creating = Creating(fresh, turns, responses, author, idempotency_key(request))
-    opened, shown, _ = await _found(creating, turns, caller, identity)
+    opened, shown, _ = await _found(creating, turns, caller, response_id)
     try:
         if not shown.background:
             raise bad_request("Cannot cancel a synchronous response.", param="response_id")
@@ -151,11 +152,11 @@ async def cancel_response(
         opened.release()
 
 
-@router.get("/{identity}/input_items")
+@router.get("/{response_id}/input_items")
 async def list_input_items(
     request: Request,
     caller: Caller,
-    identity: str,
+    response_id: str,
     fresh: Fresh,
     turns: Turns,
     responses: Responses,
@@ -165,7 +166,7 @@ async def list_input_items(
 ) -> Response:
     """The input items of a response, the last one first."""
     stored = await _stored(
-        Creating(fresh, turns, responses, author_of(request, caller), idempotency_key(request)), identity
+        Creating(fresh, turns, responses, author_of(request, caller), idempotency_key(request)), response_id
     )
     items = items_of(_messages(stored), stored.row.message_id)
     return json_response(page_of(items if order == "asc" else items[::-1], after, limit))

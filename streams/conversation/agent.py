@@ -26,6 +26,7 @@ from schemas.conversation import (
     ChatMessage,
     ConversationDeleted,
     ConversationStarted,
+    GenerationDeleted,
     PromptSubmitted,
     RegenerateRequested,
     TitleRequested,
@@ -39,7 +40,7 @@ from schemas.outcome import (
     GenerationRefused,
     Outcome,
 )
-from schemas.turns import Command, turn_of
+from schemas.turns import Command, choices_of, turn_of
 from streams.conversation.counting import RememberedCounts
 from streams.conversation.memory import Begun, Memory
 from streams.conversation.ports import Context, HistoryPort, NoHistory
@@ -50,6 +51,7 @@ from streams.conversation.reactor import (
     Verdict,
     characters,
     counted_tokens,
+    for_choice,
     react,
     react_to_deletion,
     too_large,
@@ -81,7 +83,7 @@ INLINE_MESSAGES = 250
 What the API has counted, the command tells. The rest, history above all, is counted here, bounded by the model's
 context (`infra/models/tokenizers.py`), with other threads running, and remembered by message.
 """
-Said = ConversationStarted | Command | ConversationDeleted
+Said = ConversationStarted | Command | ConversationDeleted | GenerationDeleted
 Read = Said | Outcome
 RECORDS: Family[Read] = Family(Read)
 _log = get_logger(__name__)
@@ -130,6 +132,8 @@ class ConversationAgent:
                 self._memory.started(record.conversation_id, record.system_prompt)
             case ConversationDeleted():
                 await self._conversation_deleted(record)
+            case GenerationDeleted():
+                await self._answer_deleted(record)
             case PromptSubmitted() | RegenerateRequested() | TitleRequested():
                 if not self._memory.has_begun(record.generation_id):
                     await self._begin(record, source)
@@ -143,7 +147,8 @@ class ConversationAgent:
         if counter is not None:
             _know_prompt(counter, command)
         cause = self._commands.position(source.partition, source.offset)
-        turn = turn_of(command, cause, price_of(command, self._models))
+        price = price_of(command, self._models)
+        turn, *others = (turn_of(command, cause, price, choice) for choice in range(choices_of(command)))
         context = await self._context(command)
 
         def reaction() -> tuple[Verdict, Job | End]:
@@ -154,15 +159,24 @@ class ConversationAgent:
         verdict, last = outs
         await self._produce((verdict,))
         try:
-            await self._produce((last,))
+            await self._produce((last, *(for_choice(last, command, other) for other in others)))
         except (UnencodableRecord, RecordRefused) as error:
             if not isinstance(last.record, GenerationRequested):
                 raise
             _log.warning("a job was refused", generation=turn.generation_id, reason=str(error))
             last = too_large(command, turn)
-            await self._produce((last,))
-        begun = Begun(turn, command.deadline_at_us) if isinstance(last.record, GenerationRequested) else None
-        self._memory.begun(command.generation_id, begun)
+            await self._produce((last, *(too_large(command, other) for other in others)))
+        is_begun = isinstance(last.record, GenerationRequested)
+        for each in (turn, *others):
+            self._memory.begun(each.generation_id, Begun(each, command.deadline_at_us) if is_begun else None)
+
+    async def _answer_deleted(self, deleted: GenerationDeleted) -> None:
+        """End an answer that still runs. One that has ended stays as it ended."""
+        generation_id = deleted.generation_id
+        turns = self._memory.running_answer(generation_id, now_us())
+        if not turns and not self._memory.has_begun(generation_id):
+            turns = await self._history.open_answer(generation_id)
+        await self._produce(react_to_deletion(deleted, turns))
 
     async def _conversation_deleted(self, deleted: ConversationDeleted) -> None:
         conversation = deleted.conversation_id

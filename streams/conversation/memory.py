@@ -50,6 +50,15 @@ class Memory:
     def has_begun(self, generation_id: str) -> bool:
         return generation_id in self._begun
 
+    def running_answer(self, generation_id: str, now_us: int) -> tuple[Turn, ...]:
+        """The turn of a generation if it may still run, and where it is the first of several answers, all of them."""
+        begun = self._begun.get(generation_id)
+        if begun is None:
+            return ()
+        of = begun.turn
+        running = self.running(of.conversation_id, now_us)
+        return tuple(turn for turn in running if turn == of or (of.choice == 0 and turn.message_id == of.message_id))
+
     def running(self, conversation_id: str, now_us: int) -> tuple[Turn, ...]:
         """Turns of a conversation that may still run."""
         return tuple(

@@ -70,6 +70,11 @@ class HistoryPort(Protocol):
         """Turns that were begun and have no outcome yet, as far as the projections know."""
         ...
 
+    async def open_answer(self, generation_id: str) -> tuple[Turn, ...]:
+        """The turn of a generation if it has no outcome yet, and where it is the first of several answers, all of them
+        that have none; as far as the projections know."""
+        ...
+
 
 class TurnDeadlines(Protocol):
     """Seconds."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Generic, get_args
+from typing import Generic, cast, get_args
 
 from infra.moderation.policy import Policy
 from schemas import ids
@@ -17,6 +17,7 @@ from schemas.control import CancelRequested
 from schemas.conversation import (
     ChatMessage,
     ConversationDeleted,
+    GenerationDeleted,
     PromptKind,
     PromptSubmitted,
     Role,
@@ -39,6 +40,7 @@ from topics.topic import R, Topic
 from topics.vocabulary import check_word
 
 MIN_ANSWER_TOKENS = 16
+MAX_SEED = 2**63
 ANSWERED = frozenset({"allow", "review"})
 """The decisions after which a prompt goes to its model."""
 _ACTOR = "system:conversation"
@@ -50,6 +52,7 @@ REFUSED = Failure("content_filter", "the prompt was refused by this installation
 MODEL_NOT_FOUND = Failure("model_not_found", "the model is no longer offered here", False)
 TOO_LONG = Failure("context_length_exceeded", "the prompt is longer than the model's context allows", False)
 CONVERSATION_DELETED = Failure("conversation_deleted", "the conversation has been deleted", False)
+ANSWER_DELETED = Failure("generation_deleted", "the answer has been deleted", False)
 PROMPT_NOT_FOUND = Failure("message_not_found", "the prompt to answer is not part of the conversation", False)
 HISTORY_UNAVAILABLE = Failure("history_unavailable", "the conversation could not be read in time; try again", True)
 
@@ -67,6 +70,7 @@ Verdict = Out[ModerationEvent]
 End = Out[GenerationRecord]
 Job = Out[GenerationRequested]
 CancelNotice = Out[CancelRequested]
+Deleted = ConversationDeleted | GenerationDeleted
 
 
 def react(
@@ -93,6 +97,26 @@ def react(
     else:
         last = _end(command, turn, "refused", REFUSED)
     return Out(MODERATION_VERDICTS, turn.conversation_id, verdict), last
+
+
+def for_choice(last: Job | End, command: Command, turn: Turn) -> Job | End:
+    """What `react` brought about for a command's first answer, for another one: all come of the same prompt.
+
+    A seed grows with the choice: the same one would give the same answer again.
+    """
+    record = last.record
+    if isinstance(record, GenerationEnded) and record.failure is not None:
+        return _end(command, turn, record.reason, record.failure)
+    if not isinstance(record, GenerationRequested):
+        raise TypeError(f"a {type(record).__name__} is neither a job nor a failure")
+    seed = record.sampling.seed
+    job = replace(
+        record,
+        envelope=_envelope(command.envelope, turn.generation_id, "GenerationRequested"),
+        turn=turn,
+        sampling=record.sampling if seed is None else replace(record.sampling, seed=(seed + turn.choice) % MAX_SEED),
+    )
+    return replace(cast(Job, last), record=job)
 
 
 def _check_words(command: Command) -> None:
@@ -129,12 +153,14 @@ def _job_or_end(
     return Out(jobs_topic(model.pool, command.service_class), turn.conversation_id, job)
 
 
-def react_to_deletion(deleted: ConversationDeleted, turns: tuple[Turn, ...]) -> tuple[End | CancelNotice, ...]:
-    """The ends of what still runs in a deleted conversation, and the cancel notices that stop it."""
+def react_to_deletion(deleted: Deleted, turns: tuple[Turn, ...]) -> tuple[End | CancelNotice, ...]:
+    """The ends of what still runs in a deleted conversation, or of a deleted answer, and the cancel notices that stop
+    it. What it has made until then is billed."""
+    why = CONVERSATION_DELETED if isinstance(deleted, ConversationDeleted) else ANSWER_DELETED
     outs: list[End | CancelNotice] = []
     for turn in map(bounded, turns):
         envelope = _envelope(deleted.envelope, turn.generation_id, "GenerationEnded/deleted")
-        ended = GenerationEnded(envelope, turn, "deleted", None, CONVERSATION_DELETED)
+        ended = GenerationEnded(envelope, turn, "deleted", None, why)
         outs.append(Out(TOKEN_CHUNKS, turn.conversation_id, ended))
         envelope = _envelope(deleted.envelope, turn.generation_id, "CancelRequested/deleted")
         cancel = CancelRequested(envelope, turn.generation_id, turn.conversation_id, "deleted")

@@ -64,10 +64,8 @@ class Watchdog:
         self._handled_s = monotonic_s()
         if isinstance(record, Command):
             cause = self._commands.position(source.partition, source.offset)
-            is_open = self._turns.began(record, cause, price_of(record, self._models))
-            self._held.began(
-                source.partition, source.offset, record.generation_id, source.acknowledge, ended=not is_open
-            )
+            running = self._turns.began(record, cause, price_of(record, self._models))
+            self._held.began(source.partition, source.offset, running, source.acknowledge)
             crash_point("watchdog.after_command")
         else:
             self._turns.ended(record.turn.generation_id)

@@ -1,13 +1,13 @@
 """Acknowledgements held until their turns are over. Pure.
 
-A command is acknowledged when its turn and all earlier ones of its partition have ended, and the outcome that ended it
-not before: a restart reads both again, so it knows at once which turns are over.
+A command is acknowledged when its turns and all earlier ones of its partition have ended, and the outcomes that ended
+them not before: a restart reads both again, so it knows at once which turns are over.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 Acknowledge = Callable[[], None]
@@ -15,9 +15,10 @@ Acknowledge = Callable[[], None]
 
 @dataclass(slots=True, eq=False)
 class _Held:
-    generation_id: str
+    generations: tuple[str, ...]
     acknowledgements: list[Acknowledge]
-    ended: bool
+    # Those whose turns are not over.
+    running: set[str]
 
 
 @dataclass(slots=True)
@@ -34,12 +35,10 @@ class HeldAcknowledgements:
         self._by_generation: dict[str, list[_Held]] = {}
 
     def __len__(self) -> int:
-        return sum(map(len, self._by_generation.values()))
+        return sum(len(state.held) for state in self._partitions.values())
 
-    def began(
-        self, partition: int, offset: int, generation_id: str, acknowledge: Acknowledge, *, ended: bool = False
-    ) -> None:
-        """A command was read; `ended` if its turn is known to be over."""
+    def began(self, partition: int, offset: int, generations: Sequence[str], acknowledge: Acknowledge) -> None:
+        """A command was read. `generations`: those of its turns that are not known to be over."""
         state = self._partitions.setdefault(partition, _Partition())
         if offset <= state.last_offset:
             # The partition came to us again: all that was not committed is read again, in order.
@@ -47,10 +46,11 @@ class HeldAcknowledgements:
                 self._forget(held)
             state.held.clear()
         state.last_offset = offset
-        held = _Held(generation_id, [acknowledge], ended)
+        held = _Held(tuple(generations), [acknowledge], set(generations))
         state.held.append(held)
         # The same turn may have been asked for twice; each command keeps its own place.
-        self._by_generation.setdefault(generation_id, []).append(held)
+        for generation_id in held.generations:
+            self._by_generation.setdefault(generation_id, []).append(held)
         self._release(state)
 
     def ended(self, generation_id: str, acknowledge: Acknowledge | None = None) -> None:
@@ -61,21 +61,22 @@ class HeldAcknowledgements:
                 acknowledge()
             return
         for held in found:
-            held.ended = True
+            held.running.discard(generation_id)
         if acknowledge is not None:
             found[-1].acknowledgements.append(acknowledge)
         for state in self._partitions.values():
             self._release(state)
 
     def _release(self, state: _Partition) -> None:
-        while state.held and state.held[0].ended:
+        while state.held and not state.held[0].running:
             held = state.held.popleft()
             self._forget(held)
             for acknowledge in held.acknowledgements:
                 acknowledge()
 
     def _forget(self, held: _Held) -> None:
-        same = self._by_generation[held.generation_id]
-        same.remove(held)
-        if not same:
-            del self._by_generation[held.generation_id]
+        for generation_id in held.generations:
+            same = self._by_generation[generation_id]
+            same.remove(held)
+            if not same:
+                del self._by_generation[generation_id]

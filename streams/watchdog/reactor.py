@@ -11,7 +11,7 @@ from schemas.bounding import bounded
 from schemas.envelope import Envelope, Position
 from schemas.generation import Failure, GenerationEnded, Turn
 from schemas.price import Price
-from schemas.turns import Command, turn_of
+from schemas.turns import Command, generations_of, turn_of
 
 EXPIRED = Failure("timeout", "no worker finished this in time", True)
 REMEMBERED = 100_000
@@ -41,19 +41,23 @@ class OpenTurns:
     def __len__(self) -> int:
         return len(self._open)
 
-    def began(self, command: Command, cause: Position, price: Price) -> bool:
-        """A command was seen. False if its turn has ended already: there is nothing to watch."""
-        generation = command.generation_id
-        if generation in self._ended:
-            return False
-        if generation in self._open:
-            return True
+    def began(self, command: Command, cause: Position, price: Price) -> tuple[str, ...]:
+        """A command was seen. Returns those of its generations that have not ended: the others need no watch."""
+        left = []
+        for choice, generation in enumerate(generations_of(command)):
+            if generation in self._ended:
+                continue
+            left.append(generation)
+            if generation not in self._open:
+                self._watch(command, turn_of(command, cause, price, choice))
+        return tuple(left)
+
+    def _watch(self, command: Command, turn: Turn) -> None:
         due_us = command.deadline_at_us + self._margin_us
-        self._open[generation] = Watched(
-            turn_of(command, cause, price), due_us, command.envelope.correlation_id, command.envelope.event_id
+        self._open[turn.generation_id] = Watched(
+            turn, due_us, command.envelope.correlation_id, command.envelope.event_id
         )
-        heapq.heappush(self._due, (due_us, generation))
-        return True
+        heapq.heappush(self._due, (due_us, turn.generation_id))
 
     def ended(self, generation_id: str) -> bool:
         """Its outcome was seen. True if it was open."""

@@ -55,6 +55,11 @@ class MemoryHistory:
         self._answers("open_turns", conversation_id)
         return self.turns.get(conversation_id, ())
 
+    async def open_answer(self, generation_id: str) -> tuple[Turn, ...]:
+        """Raises HistoryAway."""
+        self._answers("open_answer", generation_id)
+        return tuple(turn for turns in self.turns.values() for turn in turns if turn.generation_id == generation_id)
+
     def _answers(self, *read: str) -> bool:
         self.reads.append(read)
         if self.away:

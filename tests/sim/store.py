@@ -130,6 +130,9 @@ class Reads:
     async def open_turns(self, conversation_id: str) -> tuple[Turn, ...]:
         return ()
 
+    async def open_answer(self, generation_id: str) -> tuple[Turn, ...]:
+        return ()
+
     async def _table(self, name: str) -> dict[tuple[Any, ...], Cells]:
         await asyncio.sleep(self._store.network.rng.uniform(0.0005, 0.004))
         self._store.answer()

@@ -41,11 +41,13 @@ _EXTENDED = (
 class Asked:
     """What a request asks for, checked as far as that does not depend on the model."""
 
+    surface: str
     model: str
     messages: tuple[ChatMessage, ...]
     images: Images
     sampling: Sampling
     tooling: Tooling | None
+    choices: int
     request_hash: str
     stream: bool
     include_usage: bool
@@ -56,11 +58,13 @@ class Asked:
         check_supported(request)
         images = Images()
         return cls(
+            surface=SURFACE,
             model=request.model,
             messages=messages_of(request.messages, images),
             images=images,
             sampling=sampling_of(request),
             tooling=_tooling(request),
+            choices=request.n or 1,
             request_hash=request_hash("chat.completions", stated(request, images.digests)),
             stream=bool(request.stream),
             include_usage=request.include_usage,
@@ -79,10 +83,12 @@ def fit(spec: ModelSpec, asked: Asked) -> Fitted:
     """What this model is asked. Raises ApiError 400 for what it, or a release that may still run, does not know."""
     _check_messages(spec, asked.messages)
     tools = offered(spec, asked.tooling)
-    if tools is None:
-        return Fitted(_sampling(spec, asked.sampling), None)
-    check_written("tools")
-    return Fitted(_sampling(spec, asked.sampling), Request(surface=SURFACE, tooling=tools))
+    if tools is not None:
+        check_written("tools")
+    if asked.choices > 1:
+        check_written("n")
+    said = Request(surface=asked.surface, tooling=tools, choices=asked.choices)
+    return Fitted(_sampling(spec, asked.sampling), None if said == Request(surface=asked.surface) else said)
 
 
 def _check_messages(spec: ModelSpec, messages: Sequence[ChatMessage]) -> None:

@@ -13,9 +13,17 @@ from confluent_kafka import KafkaError
 from infra.models.catalogue import ModelCatalogue
 from infra.models.tokenizers import TokenCounter
 from infra.moderation.policy_file import load_policy
+from schemas import ids
 from schemas.codec import decode
 from schemas.control import CancelRequested
-from schemas.conversation import ChatMessage, ConversationDeleted, ConversationStarted
+from schemas.conversation import (
+    ChatMessage,
+    ConversationDeleted,
+    ConversationStarted,
+    GenerationDeleted,
+    Request,
+    Sampling,
+)
 from schemas.envelope import Envelope
 from schemas.generation import GenerationEnded, GenerationRequested
 from schemas.moderation import ModerationVerdict
@@ -25,7 +33,7 @@ from streams.conversation.agent import ConversationAgent
 from streams.conversation.ports import NoHistory
 from streams.faust.app import Source
 from tests.fakes.history import HistoryAway, MemoryHistory
-from tests.records import CAUSE, NOW_US, prompt, regenerate, stateless
+from tests.records import CAUSE, NOW_US, prompt, regenerate, stateless, turn
 from topics.catalogue import CONVERSATION_EVENTS, catalogue
 from topics.errors import LogUnavailable, RecordRefused
 from topics.headers import Headers, headers_of
@@ -253,6 +261,71 @@ async def test_deletion_ends_what_this_agent_began_and_what_the_projections_know
     assert all(end.reason == "deleted" for end in ends)
 
 
+SEVERAL = stateless(
+    ChatMessage("user", "hello"),
+    model=MODEL.id,
+    deadline_at_us=NOW_US * 2,
+    sampling=Sampling(seed=7),
+    request=Request(choices=3),
+)
+CHOICES = ("generation", ids.choice_id("message", 1), ids.choice_id("message", 2))
+
+
+def deleted_answer(generation_id: str) -> GenerationDeleted:
+    return GenerationDeleted(
+        envelope=Envelope("g", NOW_US, None, "r", "user:u"),
+        conversation_id="conversation",
+        user_id="user",
+        generation_id=generation_id,
+    )
+
+
+async def test_several_answers_to_a_prompt_are_a_verdict_and_a_job_each(world: World) -> None:
+    verdict, *jobs = await world.see(SEVERAL)
+    assert isinstance(verdict, ModerationVerdict)
+    assert all(isinstance(job, GenerationRequested) for job in jobs)
+    assert tuple(job.turn.generation_id for job in jobs) == CHOICES
+    assert [job.turn.choice for job in jobs] == [0, 1, 2]
+    assert [job.sampling.seed for job in jobs] == [7, 8, 9]
+    assert len({job.envelope.event_id for job in jobs}) == 3
+    assert {job.verdict_id for job in jobs} == {verdict.envelope.event_id}
+    assert len({(job.messages, job.prompt_tokens, job.sampling.max_tokens) for job in jobs}) == 1
+    assert await world.see(SEVERAL) == []
+
+
+async def test_where_no_job_can_be_all_of_several_answers_end(world: World) -> None:
+    verdict, *ends = await world.see(replace(SEVERAL, model="gone"))
+    assert isinstance(verdict, ModerationVerdict)
+    assert tuple(end.turn.generation_id for end in ends) == CHOICES
+    assert {end.failure.code for end in ends} == {"model_not_found"}
+    assert len({end.envelope.event_id for end in ends}) == 3
+
+
+async def test_a_prompt_in_a_conversation_has_one_answer_however_many_it_asks_for(world: World) -> None:
+    assert len(await world.see(STARTED, replace(PROMPT, request=Request(choices=4)))) == 2
+
+
+@pytest.mark.parametrize(("deleted", "ended"), [(CHOICES[0], CHOICES), (CHOICES[1], CHOICES[1:2])])
+async def test_a_deleted_answer_that_runs_is_ended_the_first_of_several_with_all(
+    world: World, deleted: str, ended: tuple[str, ...]
+) -> None:
+    await world.see(SEVERAL)
+    records = await world.see(deleted_answer(deleted))
+    ends = [record for record in records if isinstance(record, GenerationEnded)]
+    assert tuple(end.turn.generation_id for end in ends) == ended
+    assert {(end.reason, end.failure and end.failure.code) for end in ends} == {("deleted", "generation_deleted")}
+    notices = [record.generation_id for record in records if isinstance(record, CancelRequested)]
+    assert tuple(notices) == ended
+    assert world.history.reads == []
+
+
+async def test_what_a_restarted_agent_does_not_remember_is_looked_up_when_it_is_deleted(world: World) -> None:
+    world.history.turns["conversation"] = (turn(generation_id="projected"),)
+    end, _ = await world.see(deleted_answer("projected"))
+    assert isinstance(end, GenerationEnded) and end.turn.generation_id == "projected"
+    assert await world.see(deleted_answer("ended long ago")) == []
+
+
 async def test_a_prompt_after_the_deletion_is_told_so_without_a_read(world: World) -> None:
     await world.see(STARTED, DELETED)
     world.history.reads.clear()
@@ -272,9 +345,9 @@ async def test_a_deletion_waits_for_a_store_that_is_away(world: World) -> None:
 async def test_a_producer_that_says_nothing_is_not_waited_for_for_ever(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(agent_module, "ACKNOWLEDGED_S", 0.01)
     world.producer.silent = True
-    with pytest.raises(LogUnavailable):
+    with monkeypatch.context() as patched, pytest.raises(LogUnavailable):
+        patched.setattr(agent_module, "ACKNOWLEDGED_S", 0.01)
         await world.see(STARTED, PROMPT)
     world.producer.silent = False
     assert len(await world.see(PROMPT)) == 2

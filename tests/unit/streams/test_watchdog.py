@@ -5,9 +5,11 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schemas import ids
+from schemas.conversation import ChatMessage, Request
 from schemas.price import Price
 from streams.watchdog.reactor import OpenTurns, expiry
-from tests.records import CAUSE, NOW_US, prompt, regenerate
+from tests.records import CAUSE, NOW_US, prompt, regenerate, stateless
 
 PRICE = Price("v", "USD", 1, 1, 1)
 MARGIN_US = 5_000_000
@@ -61,6 +63,18 @@ def test_a_regeneration_is_watched_under_its_own_command() -> None:
     assert (watched.turn.message_id, watched.turn.prompt_message_id) == ("command", "message")
 
 
+def test_each_of_several_answers_is_watched_and_ended_by_itself() -> None:
+    turns = OpenTurns(0)
+    several = stateless(ChatMessage("user", "hello"), request=Request(choices=3))
+    first, *others = turns.began(several, CAUSE, PRICE)
+    assert (first, others) == ("generation", [ids.choice_id("message", 1), ids.choice_id("message", 2)])
+    turns.ended(others[0])
+    due = turns.due(NOW_US * 2, 10)
+    assert {watched.turn.generation_id: watched.turn.choice for watched in due} == {first: 0, others[1]: 2}
+    assert len({expiry(watched, NOW_US).envelope.event_id for watched in due}) == 2
+    assert turns.began(several, CAUSE, PRICE) == (first, others[1])
+
+
 @given(st.lists(st.tuples(st.integers(0, 20), st.integers(0, 100), st.booleans())), st.integers(0, 120))
 def test_exactly_the_open_and_overdue_are_due(steps: list[tuple[int, int, bool]], now_s: int) -> None:
     turns = OpenTurns(0)
@@ -74,7 +88,7 @@ def test_exactly_the_open_and_overdue_are_due(steps: list[tuple[int, int, bool]]
             ended.add(generation)
         else:
             began = turns.began(prompt(generation_id=generation, deadline_at_us=deadline_s), CAUSE, PRICE)
-            assert began == (generation not in ended)
+            assert began == (() if generation in ended else (generation,))
             if began:
                 open_turns.setdefault(generation, deadline_s)
     due = [watched.turn.generation_id for watched in turns.due(now_s, 1000)]
