@@ -61,6 +61,7 @@ MATRIX: dict[tuple[str, str], Row] = {
     ("POST", "/v1/chat/completions"): Row(200, 200, CHAT),
     # The model is not there.
     ("POST", "/v1/embeddings"): Row(404, 404, {"model": "none", "input": "a"}),
+    ("POST", "/v1/completions"): Row(200, 200, {"model": "verbatim-local", "prompt": "hi"}),
     ("POST", "/v1/responses"): Row(200, 200, {"model": "verbatim-local", "input": "hi"}),
     ("GET", "/v1/responses/{response_id}"): Row(200, 404),
     ("DELETE", "/v1/responses/{response_id}"): Row(200, 404),
