@@ -33,7 +33,7 @@ from api.http.readiness import Readiness
 from api.log_view import routes as log_view
 from api.log_view.live_log import LiveLog
 from api.log_view.ports import LogViewPorts, PlaceReads
-from api.openai import chat, embeddings, models
+from api.openai import chat, embeddings, models, texts
 from api.openai.embedding_ledger import EmbeddingReads, LedgerPorts
 from api.openai.embeddings import EmbeddingPorts
 from api.openai.models import ModelPorts
@@ -204,7 +204,7 @@ def create_app(adapters: Adapters) -> FastAPI:
         app.include_router(router, responses=_ERRORS)
     for router in (conversations.router, conversation_messages.router, generations.router):
         app.include_router(router, responses=_ERRORS)
-    for router in (keys.router, embeddings.router, models.router):
+    for router in (keys.router, embeddings.router, models.router, texts.router):
         app.include_router(router, responses=_ERRORS)
     for router in (session_routes.router, model_listing.router):
         app.include_router(router, responses=_ERRORS)
