@@ -130,7 +130,7 @@ class Attempt:
                 total_s=min(limits.total_s, left_s),
             ),
             prefix=step.prefix,
-            tooling=self._request.tooling if parts else None,
+            tooling=self._request.tooling if parts and "tools" in model.capabilities else None,
             parts=parts,
         )
         self._job.engine_calls += 1

@@ -31,6 +31,8 @@ class CallIds:
 def checked_name(name: str) -> str:
     """The name of a function that is called. Raises EngineFailed for one that no function of ours can have."""
     if not name or len(name) > MAX_NAME_CHARS or not name.isprintable():
-        said = f"the model called a function by a name that is none (1 to {MAX_NAME_CHARS} printable characters)"
-        raise EngineFailed(f"{said}: ask again", code="invalid_tool_call")
+        said = (
+            f"the model called a function without a usable name (1 to {MAX_NAME_CHARS} printable characters): ask again"
+        )
+        raise EngineFailed(said, code="invalid_tool_call")
     return name

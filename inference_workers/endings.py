@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from inference_workers.ports import EngineFailed, EngineRequest, Finish
 
 
@@ -10,9 +12,18 @@ def checked_end(request: EngineRequest, finish: Finish, *, answered: bool, thoug
 
     An answer without text is one where its stop string came first, where it went on from an answer that was whole
     already, and where its tokens ran out (`length`) while the model was still thinking: the reason tells. A call of
-    a tool is none: no request of ours offers tools.
+    a tool is one where tools were offered, whatever the reason says; elsewhere it is none.
     """
-    if finish.reason == "tool_calls" or (called and not answered):
+    if request.offers_tools:
+        if called:
+            return finish if finish.reason != "stop" else replace(finish, reason="tool_calls")
+        if finish.reason == "tool_calls":
+            if not answered:
+                raise EngineFailed(
+                    "the model said that it calls a tool, and called none: ask again", code="empty_answer"
+                )
+            finish = replace(finish, reason="stop")
+    elif finish.reason == "tool_calls" or (called and not answered):
         said = "the model called a tool, but none was offered: ask again, or check the model's settings upstream"
         raise EngineFailed(said, code="unexpected_tool_call")
     if answered or request.prefix or finish.reason == "content_filter":

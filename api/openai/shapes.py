@@ -60,16 +60,29 @@ def _per_million(price: Price) -> dict[str, Any]:
     }
 
 
-def completion(turn: Turn, started_at_us: int, pieces: Sequence[Piece], ending: Ending) -> bytes:
-    """The answer of a request that does not stream."""
+def sum_of(usages: Sequence[Usage]) -> Usage:
+    """What several answers took together: each is billed for its prompt and its text."""
+    if len(usages) == 1:
+        return usages[0]
+    return Usage(
+        prompt_tokens=sum(usage.prompt_tokens for usage in usages),
+        completion_tokens=sum(usage.completion_tokens for usage in usages),
+        cached_tokens=sum(usage.cached_tokens for usage in usages),
+        reasoning_tokens=sum(usage.reasoning_tokens for usage in usages),
+        estimated=any(usage.estimated for usage in usages),
+    )
+
+
+def completion(turn: Turn, started_at_us: int, answered: Sequence[tuple[Sequence[Piece], Ending]]) -> bytes:
+    """The answer of a request that does not stream: its choices, by the turn of the first."""
     return orjson.dumps(
         {
             "id": completion_id(turn.generation_id),
             "object": "chat.completion",
             "created": started_at_us // 1_000_000,
             "model": turn.model,
-            "choices": [choice_of(0, pieces, ending)],
-            "usage": completion_usage(ending.usage),
+            "choices": [choice_of(index, pieces, ending) for index, (pieces, ending) in enumerate(answered)],
+            "usage": completion_usage(sum_of([ending.usage for _, ending in answered])),
         }
     )
 
@@ -114,13 +127,15 @@ def _logprobs(pieces: Sequence[Piece]) -> dict[str, Any] | None:
     return {"content": [token for tokens in told for token in tokens], "refusal": None} if told else None
 
 
-class ChunkFrames:
-    """The dialect of a streamed completion: bare `data:` lines; with `include_usage` a last chunk holds the usage."""
+class ChoiceFrames:
+    """The dialect of one choice of a streamed completion: bare `data:` lines."""
 
-    def __init__(self, *, include_usage: bool) -> None:
+    def __init__(self, *, include_usage: bool, index: int = 0) -> None:
         self._include_usage = include_usage
+        self._index = index
 
     def start(self, turn: Turn, started_at_us: int) -> bytes:
+        """The choice's first event. `turn`: of the first choice, by which all are named."""
         head = {
             "id": completion_id(turn.generation_id),
             "object": "chat.completion.chunk",
@@ -129,7 +144,8 @@ class ChunkFrames:
         }
         self._head = b"data: " + orjson.dumps(head)[:-1] + b',"choices":['
         self._tail = b'],"usage":null}\n\n' if self._include_usage else b"]}\n\n"
-        self._prefix = self._head + b'{"index":0,"delta":{"content":'
+        self._opening = self._head + b'{"index":%d,"delta":{' % self._index
+        self._prefix = self._opening + b'"content":'
         self._suffix = b'},"logprobs":null,"finish_reason":null}' + self._tail
         return self._choice({"role": "assistant", "content": ""}, None)
 
@@ -139,25 +155,37 @@ class ChunkFrames:
             prefix + piece + suffix if isinstance(piece, bytes) else self._placed(piece) for piece in pieces[first:stop]
         ]
 
-    def end(self, ending: Ending, seq: int) -> bytes:
+    def finish(self, ending: Ending) -> bytes:
+        """The choice's last event; an error is the stream's last."""
         if ending.status == "failed" and ending.failure is not None:
             return _error(ending.failure.message, ending.failure.code)
         if ending.status == "cancelled":
             return _error(CANCELLED, ending.finish_reason)
-        last = self._choice({}, finish_reason_of(ending))
-        if self._include_usage:
-            last += self._head + b'],"usage":' + orjson.dumps(completion_usage(ending.usage)) + b"}\n\n"
-        return last + DONE
+        return self._choice({}, finish_reason_of(ending))
+
+    def close(self, usages: Sequence[Usage]) -> bytes:
+        """The stream's end, after the ends of all choices."""
+        if not self._include_usage:
+            return DONE
+        return self._head + b'],"usage":' + orjson.dumps(completion_usage(sum_of(usages))) + b"}\n\n" + DONE
 
     def _placed(self, piece: PlacedPiece) -> bytes:
         """The line of a chunk that is no plain text."""
         logprobs = b'{"content":%b,"refusal":null}' % piece.logprobs if piece.logprobs else b"null"
         last = b'},"logprobs":%b,"finish_reason":null}' % logprobs + self._tail
-        return self._head + b'{"index":0,"delta":{' + _delta(piece) + last
+        return self._opening + _delta(piece) + last
 
     def _choice(self, delta: dict[str, str], finish_reason: str | None) -> bytes:
-        choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish_reason}
+        choice = {"index": self._index, "delta": delta, "logprobs": None, "finish_reason": finish_reason}
         return self._head + orjson.dumps(choice) + self._tail
+
+
+class ChunkFrames(ChoiceFrames):
+    """The dialect of a streamed completion of one choice; with `include_usage` a last chunk holds the usage."""
+
+    def end(self, ending: Ending, seq: int) -> bytes:
+        last = self.finish(ending)
+        return last if ending.status in ("failed", "cancelled") else last + self.close([ending.usage])
 
 
 def _delta(piece: PlacedPiece) -> bytes:

@@ -11,6 +11,7 @@ The caller gets the stream of the one generation that this key stands for.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from itertools import chain, repeat
@@ -22,10 +23,11 @@ from api.streaming.feed import Feed
 from api.streaming.sources import FinishedSource, Source
 from api.streaming.waiting import Wakeup
 from api.turns.intents import Asking, Intent, PromptIntent, command_of
-from api.turns.joining import Opened, find_repeat, turn_of_row
+from api.turns.joining import Opened, find_repeat, turn_of_row, with_others
 from api.turns.ports import AskPorts, StreamPorts
 from infra.crash_points import crash_point
 from infra.models.prices import price_of
+from schemas import ids
 from schemas.generation import Turn
 from schemas.turns import turn_of
 from topics.catalogue import CONVERSATION_EVENTS
@@ -60,11 +62,25 @@ async def _repeated(streams: StreamPorts, asking: Asking) -> Opened | None:
     """The generation that an earlier request with this key began."""
     if not asking.key.given:
         return None
-    return await find_repeat(streams, asking.author.user_id, asking.generation_id, asking.request_hash)
+    known = await find_repeat(streams, asking.author.user_id, asking.generation_id, asking.request_hash)
+    return known and await with_others(streams, known, asking.choices)
 
 
 async def _begun(ports: AskPorts, asking: Asking, intent: Intent) -> Opened:
-    """Produce the command as one record, its reader registered before."""
+    """Produce the command as one record, the readers of its answers registered before."""
+    hub, user_id = ports.streams.hub, asking.author.user_id
+    with contextlib.ExitStack() as held:
+        for choice in range(1, asking.choices):
+            feed = hub.open(ids.choice_id(asking.command_id, choice), asking.conversation_id, user_id)
+            held.callback(hub.close, feed)
+        opened = await _first_begun(ports, asking, intent)
+        if opened.replayed:
+            held.close()  # of an earlier command they know nothing
+        return await with_others(ports.streams, opened, asking.choices)
+
+
+async def _first_begun(ports: AskPorts, asking: Asking, intent: Intent) -> Opened:
+    """Produce the command; the stream of its first answer."""
     streams, key, user_id = ports.streams, asking.key, asking.author.user_id
     feed = streams.hub.open(asking.generation_id, asking.conversation_id, user_id)
     try:

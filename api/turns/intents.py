@@ -18,12 +18,14 @@ DEFAULT_SAMPLING: Final = Sampling()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asking:
-    """Who asks, under which key, in which conversation. `request_hash`: of what the request asks for."""
+    """Who asks, under which key, in which conversation. `request_hash`: of what the request asks for.
+    `choices`: how many answers."""
 
     author: Author
     key: IdempotencyKey
     conversation_id: str
     request_hash: str
+    choices: int = 1
 
     @property
     def command_id(self) -> str:

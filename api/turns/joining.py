@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from api.consistency.position_tokens import PositionToken
 from api.http.errors import KeyReused
@@ -12,18 +12,33 @@ from api.turns.ports import StreamPorts
 from infra.models.catalogue import ModelCatalogue
 from infra.models.prices import price_of
 from projections.generations.queries import GenerationRow
+from schemas import ids
 from schemas.generation import Turn
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A stream to be served; `release` gives it back. `position` None: the generation had been there already."""
+    """A stream to be served; `release` gives it back. `position` None: the generation had been there already.
+
+    `others`: of several answers to one command, those beside the first, in their order.
+    """
 
     turn: Turn
     source: Source
     release: Callable[[], None]
     position: PositionToken | None
     replayed: bool
+    others: tuple[Opened, ...] = ()
+
+    @property
+    def all(self) -> tuple[Opened, ...]:
+        """The first answer and those beside it."""
+        return (self, *self.others)
+
+    def release_all(self) -> None:
+        """Give all of them back."""
+        for each in self.all:
+            each.release()
 
 
 def turn_of_row(models: ModelCatalogue, row: GenerationRow) -> Turn:
@@ -59,6 +74,23 @@ async def find_repeat(ports: StreamPorts, user_id: str, generation_id: str, requ
         opened.release()
         raise KeyReused
     return opened
+
+
+async def with_others(ports: StreamPorts, opened: Opened, choices: int) -> Opened:
+    """The same with the answers beside it, of the `choices` that its command asked for.
+
+    Raises LogUnavailable, StoreUnavailable, and gives back all of them then.
+    """
+    others: list[Opened] = []
+    try:
+        for choice in range(1, choices):
+            generation_id = ids.choice_id(opened.turn.message_id, choice)
+            others.append(await _join(ports, replace(opened.turn, generation_id=generation_id, choice=choice)))
+    except BaseException:
+        for each in (opened, *others):
+            each.release()
+        raise
+    return replace(opened, others=tuple(others))
 
 
 async def _find_row(ports: StreamPorts, user_id: str, generation_id: str) -> Opened | None:

@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, Iterable
 from importlib import import_module
 
 from inference_workers.ports import Engine, EngineError, EngineEvent, EngineRequest
+from infra.blobs.ports import BlobReader
 from infra.models.catalogue import ModelSpec
 
 __all__ = ["Engines", "import_adapters"]
@@ -23,7 +24,7 @@ def import_adapters(models: Iterable[ModelSpec]) -> None:
 class Engines:
     """An Engine for all models, each served by the adapter its entry names. Adapters connect at first use."""
 
-    def __init__(self, models: Iterable[ModelSpec], triton_address: str = "") -> None:
+    def __init__(self, models: Iterable[ModelSpec], triton_address: str = "", blobs: BlobReader | None = None) -> None:
         by_engine: dict[str, list[ModelSpec]] = {}
         for model in models:
             by_engine.setdefault(model.engine, []).append(model)
@@ -36,7 +37,7 @@ class Engines:
         if served := by_engine.get("openai"):
             from inference_workers.engines.openai import OpenAIEngine
 
-            self._engines["openai"] = OpenAIEngine(served)
+            self._engines["openai"] = OpenAIEngine(served, blobs=blobs)
         if served := by_engine.get("tensorrt_llm"):
             from inference_workers.engines.tensorrt_llm import TensorRTLLMEngine
 

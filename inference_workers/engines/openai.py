@@ -6,17 +6,16 @@ import asyncio
 import contextlib
 import os
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from typing import Any
 
 import aiohttp
-import orjson
 
 from inference_workers.deadlines import DeadlineWatch
 from inference_workers.engines.arrived import Connections, arrived
+from inference_workers.engines.openai_request import request_body
 from inference_workers.engines.openai_stream import ChatStream
 from inference_workers.engines.upstream_errors import refusal, told_error_of
 from inference_workers.ports import (
-    Delta,
+    AnswerEvent,
     EngineError,
     EngineEvent,
     EngineFailed,
@@ -24,12 +23,10 @@ from inference_workers.ports import (
     EngineRequest,
     EngineTimeout,
     EngineUnavailable,
-    Reasoning,
 )
+from infra.blobs.ports import BlobReader
 from infra.clock import now_us
 from infra.models.catalogue import ModelSpec
-from infra.models.json_schemas import ANY_OBJECT
-from schemas.envelope import plain
 
 MAX_ERROR_BODY_BYTES = 64 * 1024
 CHECK_TIMEOUT_S = 5.0
@@ -42,12 +39,18 @@ FINISH_GRACE_S = 1.0
 class OpenAIEngine:
     """Engine for every model with `engine = "openai"`, over one session of kept-alive connections.
 
-    `environ` is where the models' keys are looked up, at each call.
+    `environ` is where the models' keys are looked up, at each call; `blobs` has the images of messages.
     """
 
-    def __init__(self, models: Sequence[ModelSpec], environ: Mapping[str, str] = os.environ) -> None:
+    def __init__(
+        self,
+        models: Sequence[ModelSpec],
+        environ: Mapping[str, str] = os.environ,
+        blobs: BlobReader | None = None,
+    ) -> None:
         self._models = tuple(models)
         self._environ = environ
+        self._blobs = blobs
         self._session: aiohttp.ClientSession | None = None
         self._connections = Connections()
 
@@ -57,7 +60,7 @@ class OpenAIEngine:
 
     async def generate(self, request: EngineRequest) -> AsyncGenerator[EngineEvent, None]:
         """See Engine.generate. The upstream's stop strings and token limit are relied on."""
-        model, stream = request.model, ChatStream()
+        model, stream = request.model, ChatStream(request)
         response: aiohttp.ClientResponse | None = None
         let_be: Callable[[], None] = lambda: None  # noqa: E731 - nothing is watched yet
 
@@ -70,7 +73,7 @@ class OpenAIEngine:
         watch = DeadlineWatch(request.deadlines, give_up)
         try:
             async with asyncio.timeout(None) as opening:
-                response = await self._post(model, request)
+                response = await self._post(model, request, await request_body(request, self._blobs))
             let_be = self._connections.begin(response)
             await _check_opening(model, response)
             broken: EngineError | None = None
@@ -98,7 +101,7 @@ class OpenAIEngine:
                 yield event
             if broken is not None and stream.error is None and not stream.ended:
                 raise broken
-            finish = stream.finish(request)
+            finish = stream.finish()
             await _read_to_end(response)
             yield finish
         except TimeoutError:
@@ -135,10 +138,10 @@ class OpenAIEngine:
         if self._session is not None:
             await self._session.close()
 
-    async def _post(self, model: ModelSpec, request: EngineRequest) -> aiohttp.ClientResponse:
+    async def _post(self, model: ModelSpec, request: EngineRequest, body: bytes) -> aiohttp.ClientResponse:
         return await self._opened().post(
             f"{(model.address or '').rstrip('/')}/chat/completions",
-            data=orjson.dumps(self._body(model, request)),
+            data=body,
             headers=self._headers(model) | {"Content-Type": "application/json", "X-Request-Id": request.request_id},
             # The prompt is for the host that models.toml names, and for no other.
             allow_redirects=False,
@@ -165,31 +168,6 @@ class OpenAIEngine:
             headers["Authorization"] = f"Bearer {key}"
         return headers
 
-    def _body(self, model: ModelSpec, request: EngineRequest) -> dict[str, Any]:
-        messages: list[dict[str, str]] = [
-            {"role": message.role, "content": plain(message.content)} | ({"name": message.name} if message.name else {})
-            for message in request.messages
-        ]
-        sampling = request.sampling
-        body: dict[str, Any] = {
-            "model": model.upstream_model,
-            "messages": messages,
-            "stream": True,
-            "stream_options": {"include_usage": True},
-            "max_tokens": request.max_tokens,
-        }
-        if request.prefix:
-            messages.append({"role": "assistant", "content": request.prefix})
-            body |= {"continue_final_message": True, "add_generation_prompt": False}
-        if sampling.stop:
-            body["stop"] = list(sampling.stop)
-        if sampling.response_schema:
-            body["response_format"] = _response_format(sampling.response_schema)
-        for name in ("temperature", "top_p", "seed", "frequency_penalty", "presence_penalty"):
-            if (value := getattr(sampling, name)) is not None:
-                body[name] = value
-        return body
-
 
 async def _read_to_end(response: aiohttp.ClientResponse) -> None:
     """Take the end of the body, which follows [DONE] at once, so that the connection can be used again."""
@@ -203,9 +181,7 @@ async def _read_to_end(response: aiohttp.ClientResponse) -> None:
         return
 
 
-async def _after_the_finish(
-    response: aiohttp.ClientResponse, stream: ChatStream
-) -> AsyncGenerator[Delta | Reasoning, None]:
+async def _after_the_finish(response: aiohttp.ClientResponse, stream: ChatStream) -> AsyncGenerator[AnswerEvent, None]:
     """What follows a finish reason: the usage, and text of servers that give a reason too early. It is waited for
     FINISH_GRACE_S; the answer is whole already, so whatever else becomes of the connection ends it as well.
     """
@@ -251,11 +227,3 @@ def _unreachable(model: ModelSpec, why: str, *, reached: bool) -> EngineUnavaila
     """`reached`: a connection was there, but what came over it was no answer."""
     said = f"the upstream of {model.id} {'gave no answer' if reached else 'cannot be reached'} ({why})"
     return EngineUnavailable(said, answered=reached, accepted=reached)
-
-
-def _response_format(schema: str) -> dict[str, Any]:
-    """As OpenAI says it."""
-    wanted = orjson.loads(schema)
-    if wanted == ANY_OBJECT:
-        return {"type": "json_object"}
-    return {"type": "json_schema", "json_schema": {"name": "answer", "schema": wanted, "strict": True}}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from typing import Any
 
@@ -22,6 +23,7 @@ REASONS: dict[str, FinishReason] = {
     "max_tokens": "length",
     "model_length": "length",
 }
+MAX_TOP_LOGPROBS = 20
 _SHOWN = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 IDLE = frozenset({b"", b"null", b"ping", b"pong", b"keepalive", b"keep-alive", b"heartbeat"})
 """Data that some servers send to keep a connection open."""
@@ -61,3 +63,47 @@ def told_finish(reason: FinishReason, usage: dict[str, Any]) -> Finish:
         _detail(usage.get("prompt_tokens_details"), "cached_tokens"),
         _detail(usage.get("completion_tokens_details"), "reasoning_tokens"),
     )
+
+
+def read_details(delta: dict[str, Any]) -> str:
+    """The reasoning in `reasoning_details` (OpenRouter), for servers that put it nowhere else."""
+    details = delta.get("reasoning_details")
+    if not isinstance(details, list):
+        return ""
+    told = (detail.get("text") or detail.get("summary") for detail in details if isinstance(detail, dict))
+    return "".join(text for text in told if isinstance(text, str))
+
+
+def usage_elsewhere(chunk: dict[str, Any], choice: dict[str, Any]) -> dict[str, Any] | None:
+    """The usage, where it stands within the choice (Moonshot) or a vendor's field (Groq)."""
+    vendor = chunk.get("x_groq")
+    usage = choice.get("usage") or (vendor.get("usage") if isinstance(vendor, dict) else None)
+    return usage if isinstance(usage, dict) else None
+
+
+def read_logprobs(logprobs: Any) -> list[dict[str, Any]]:
+    """The entries of a choice's logprobs that are ones, in OpenAI's shape."""
+    content = logprobs.get("content") if isinstance(logprobs, dict) else None
+    if not isinstance(content, list):
+        return []
+    found = []
+    for entry in content:
+        if (told := _logprob(entry)) is not None:
+            others = entry.get("top_logprobs")
+            alternatives = others[:MAX_TOP_LOGPROBS] if isinstance(others, list) else []
+            found.append(told | {"top_logprobs": [other for each in alternatives if (other := _logprob(each))]})
+    return found
+
+
+def _logprob(entry: Any) -> dict[str, Any] | None:
+    if not isinstance(entry, dict):
+        return None
+    token, logprob, told = entry.get("token"), entry.get("logprob"), entry.get("bytes")
+    if not isinstance(token, str) or not isinstance(logprob, int | float) or not math.isfinite(logprob):
+        return None
+    utf8 = told if isinstance(told, list) and all(type(byte) is int for byte in told) else None
+    return {
+        "token": token,
+        "logprob": logprob,
+        "bytes": list(token.encode("utf-8", "replace")) if utf8 is None else utf8,
+    }

@@ -25,6 +25,7 @@ from infra.models.spec import (
     ModelsFileError,
     ModelSpec,
     TextMode,
+    ThinkTags,
     ToolsOffered,
 )
 from infra.models.toml_lines import KeyPath, key_lines, line_of
@@ -85,6 +86,7 @@ class _ModelTable(StrictTable):
     threads: int | None = Field(default=None, ge=1, le=256)
     deprecated: bool = False
     tools: ToolsOffered = "ignore"
+    think_tags: ThinkTags = "begin"
     image_tokens: int = Field(default=IMAGE_TOKENS, ge=1, le=100_000)
 
     @model_validator(mode="after")
@@ -218,6 +220,7 @@ def _spec(path: Path, lines: dict[KeyPath, int], index: int, table: _ModelTable)
         control_tokens=derived.control_tokens,
         deprecated=table.deprecated,
         tools=table.tools,
+        think_tags=table.think_tags,
         image_tokens=table.image_tokens,
     )
 

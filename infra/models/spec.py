@@ -16,6 +16,7 @@ Capability = Literal["streaming", "tools", "vision", "json", "reasoning", "conti
 """What an engine can do with a model. `extended_sampling`: it takes top_k, min_p, repetition_penalty and arguments for
 the chat template (vLLM, SGLang, llama.cpp)."""
 ToolsOffered = Literal["ignore", "refuse"]
+ThinkTags = Literal["begin", "open", "off"]
 IMAGE_TOKENS = 1_024
 
 
@@ -86,6 +87,7 @@ class ModelSpec:
     listed: bool = True
     deprecated: bool = False
     tools: ToolsOffered = "ignore"
+    think_tags: ThinkTags = "begin"
     image_tokens: int = IMAGE_TOKENS
 
     @property

@@ -22,6 +22,7 @@ from inference_workers.ports import Engine, EngineError
 from inference_workers.publishing import BUSY_LINGER_MS, Outlet
 from inference_workers.spare import NotOrders, Orders, move_output, wait_for_orders
 from inference_workers.worker import Worker
+from infra.blobs.store import ObjectBlobs, blobs_url
 from infra.heap import keep_out_of_collections
 from infra.lifesign import LIFESIGN_VARIABLE, LifeSign
 from infra.logging import get_logger
@@ -70,7 +71,7 @@ async def run_worker(
                 opened.push_async_callback(producer.aclose)
                 starting.create_task(producer.start())
             starting.create_task(asyncio.to_thread(import_adapters, served))
-        engines = PerseveringEngine(Engines(served, settings.triton.grpc))
+        engines = PerseveringEngine(Engines(served, settings.triton.grpc, ObjectBlobs(blobs_url(settings))))
         opened.push_async_callback(engines.aclose)
         lookback = Lookback(properties)
         context = WorkerContext(

@@ -27,7 +27,7 @@ def _model(name: str, *, continues: bool) -> ModelSpec:
         max_output_tokens=1024,
         price=PRICE,
         deadlines=DEADLINES,
-        capabilities=("streaming", "continue") if continues else ("streaming",),
+        capabilities=("streaming", "tools", "continue") if continues else ("streaming", "tools"),
     )
 
 

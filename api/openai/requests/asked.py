@@ -46,6 +46,7 @@ class Asked:
     images: Images
     sampling: Sampling
     tooling: Tooling | None
+    choices: int
     request_hash: str
     stream: bool
     include_usage: bool
@@ -61,6 +62,7 @@ class Asked:
             images=images,
             sampling=sampling_of(request),
             tooling=_tooling(request),
+            choices=request.n or 1,
             request_hash=request_hash("chat.completions", stated(request, images.digests)),
             stream=bool(request.stream),
             include_usage=request.include_usage,
@@ -79,10 +81,12 @@ def fit(spec: ModelSpec, asked: Asked) -> Fitted:
     """What this model is asked. Raises ApiError 400 for what it, or a release that may still run, does not know."""
     _check_messages(spec, asked.messages)
     tools = offered(spec, asked.tooling)
-    if tools is None:
-        return Fitted(_sampling(spec, asked.sampling), None)
-    check_written("tools")
-    return Fitted(_sampling(spec, asked.sampling), Request(surface=SURFACE, tooling=tools))
+    if tools is not None:
+        check_written("tools")
+    if asked.choices > 1:
+        check_written("n")
+    said = Request(surface=SURFACE, tooling=tools, choices=asked.choices)
+    return Fitted(_sampling(spec, asked.sampling), None if said == Request(surface=SURFACE) else said)
 
 
 def _check_messages(spec: ModelSpec, messages: Sequence[ChatMessage]) -> None:

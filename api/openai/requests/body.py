@@ -11,9 +11,9 @@ from api.openai.requests.formats import ResponseFormat
 from api.openai.requests.messages import MAX_MESSAGES, RequestMessage
 from api.openai.requests.tools import FunctionDefinition, Tool
 from api.turns.tools import MAX_TOOLS
+from schemas.turns import MAX_CHOICES
 
 MAX_TOKENS = 2**31 - 1
-MAX_CHOICES = 1
 MAX_TOP_LOGPROBS = 20
 
 

@@ -37,7 +37,7 @@ async def older(servers: Settings, folder: Path) -> AsyncIterator[Ground]:
     async with ground_in(servers, folder) as ground:
         await make_older(ground.session, ground.keyspace)
         behind = await migrate(ground.settings)
-        assert behind == ("messages", "generations", "usage")
+        assert behind == ("messages", "conversations", "generations", "usage")
         async with projecting(ground.settings, ground.session):
             first = await ground.chat(ground.conversation("home"), "first")
             await ground.settled(first)
@@ -61,10 +61,11 @@ async def test_tables_of_an_older_definition_are_read_and_then_made_anew(servers
         finally:
             await asyncio.to_thread(log.close)
         assert code == 0
-        assert (tmp_path / "said").read_text() == "messages, generations, usage rebuilt\n"
+        assert (tmp_path / "said").read_text() == "messages, conversations, generations, usage rebuilt\n"
         assert await migrate(ground.settings) == ()
         live = await read_pointers(ground.session, ground.keyspace)
-        assert [live[name] for name in ("messages", "generations", "usage", "conversations")] == [2, 2, 2, 1]
+        rebuilt = ("messages", "conversations", "generations", "usage", "feedback")
+        assert [live[name] for name in rebuilt] == [2, 2, 2, 2, 1]
         # What is said now is in both, so that one can go back.
         second = await ground.chat(conversation, "second")
         await ground.settled(second)

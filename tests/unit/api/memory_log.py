@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Any
 
@@ -12,6 +12,7 @@ from schemas import ids, turns
 from schemas.codec import decode, encode
 from schemas.envelope import Envelope, Position
 from schemas.generation import AttemptEnded, AttemptStarted, Failure, GenerationEnded, TokenChunk, Turn
+from schemas.parts import AnswerPart, ChunkPart, stream_digest
 from schemas.price import Price, Usage
 from schemas.turns import Command
 from topics.catalogue import CONVERSATION_EVENTS, TOKEN_CHUNKS, catalogue
@@ -150,9 +151,9 @@ class MemoryLog:
         ]
 
 
-def turn_of(command: Command, cause: Position) -> Turn:
+def turn_of(command: Command, cause: Position, choice: int = 0) -> Turn:
     """The turn that a command at `cause` begins, as the agents of these tests price it."""
-    return turns.turn_of(command, cause, command.price or PRICE)
+    return turns.turn_of(command, cause, command.price or PRICE, choice)
 
 
 @dataclass(slots=True)
@@ -164,7 +165,7 @@ class Attempt:
     attempt_id: str = "a1"
     number: int = 1
     seq: int = 0
-    text: str = ""
+    chunks: list[TokenChunk] = field(default_factory=list)
 
     def _append(self, record: Any) -> Position:
         return self.log.append(TOKEN_CHUNKS, self.turn.conversation_id, record)
@@ -185,15 +186,18 @@ class Attempt:
         )
         return self
 
-    def chunk(self, delta: str, tokens: int = 1) -> Attempt:
+    def chunk(self, delta: str, tokens: int = 1, part: ChunkPart | None = None, logprobs: str = "") -> Attempt:
         self.seq += 1
-        self.text += delta
         at = AT + 10 + self.seq
-        self._append(TokenChunk(self.turn.generation_id, self.attempt_id, self.seq, at, tokens, delta))
+        chunk = TokenChunk(
+            self.turn.generation_id, self.attempt_id, self.seq, at, tokens, delta, part=part, logprobs=logprobs
+        )
+        self.chunks.append(chunk)
+        self._append(chunk)
         return self
 
     def end(self, finish: Any = "stop", failure: Failure | None = None) -> Attempt:
-        digest = sha256(self.text.encode()).hexdigest()
+        digest = _digest(self.chunks)
         generation, conversation = self.turn.generation_id, self.turn.conversation_id
         usage = Usage(7, self.seq, 2)
         self._append(
@@ -215,3 +219,17 @@ class Attempt:
         envelope = Envelope(ids.event_id(self.turn.generation_id, "GenerationEnded"), AT + 98, None, "r", "system:x")
         self._append(GenerationEnded(envelope, self.turn, reason, None, failure))
         return self
+
+
+def _digest(chunks: list[TokenChunk]) -> str:
+    """The digest of an answer of these chunks, as a worker tells it."""
+    parts: list[AnswerPart] = []
+    for chunk in chunks:
+        part, length = chunk.part or ChunkPart(0, "text"), len(str(chunk.delta))
+        if part.index == len(parts):
+            parts.append(AnswerPart(part.kind, length, 1, part.call_id, part.name))
+        else:
+            last = parts[-1]
+            parts[-1] = replace(last, length=last.length + length, chunks=last.chunks + 1)
+    digest = sha256("".join(str(chunk.delta) for chunk in chunks).encode()).hexdigest()
+    return stream_digest(digest, parts) if any(chunk.part for chunk in chunks) else digest

@@ -11,7 +11,10 @@ from starlette.responses import Response
 
 from api.access.key_cache import Principal
 from api.openai import chat
-from api.openai.chat import WholeCompletion
+from api.openai import leaving as when_left
+from api.openai.choices import ChoiceStream
+from api.openai.shapes import ChoiceFrames, completion
+from api.openai.whole import WholeCompletion
 from api.streaming.frames import EventFrames
 from api.streaming.pushed import PushedStream
 from api.streaming.readers import Reader, Readers
@@ -33,7 +36,7 @@ KEY = "0" * 64
 class Scene:
     """A source, the surface that serves it, and one client."""
 
-    def __init__(self, surface: str, on_leave: Callable[[], Awaitable[None]]) -> None:
+    def __init__(self, surface: str, on_leave: Callable[[], Awaitable[None]], *, broken: bool = False) -> None:
         log = MemoryLog()
         hub = TailHub(TOPICS, log)
         log.tail(TOKEN_CHUNKS, hub.on_batch)
@@ -41,7 +44,7 @@ class Scene:
         self.attempt = Attempt(log, TURN)
         self.readers = Readers(heartbeat_s=15)
         self.released = 0
-        self.fails = False
+        self.fails = self.broken = broken
         self.client = Client()
         self.response = self._response(surface, on_leave)
 
@@ -51,7 +54,12 @@ class Scene:
         if surface == "pushed":
             return PushedStream(Pushed(self), self.readers, KEY)
         opened = Opened(TURN, self.feed, self._release, None, False)
-        return WholeCompletion(self.readers, Principal("u", "k", KEY), opened, on_leave, {}, 0.0)
+        caller = Principal("u", "k", KEY)
+        if surface == "choices":
+            frames = [ChoiceFrames(include_usage=True)]
+            return ChoiceStream(frames, self.readers, caller, opened, on_leave, nothing, {}, 0.0)
+        shape = broken if self.broken else completion
+        return WholeCompletion(shape, self.readers, caller, opened, on_leave, nothing, {}, 0.0)
 
     def _release(self) -> None:
         self.released += 1
@@ -91,6 +99,10 @@ async def nothing() -> None:
     """The client may leave."""
 
 
+def broken(*_: Any) -> bytes:
+    raise ZeroDivisionError
+
+
 async def raises() -> None:
     raise FatalLogError("fenced")
 
@@ -99,7 +111,7 @@ async def hangs() -> None:
     await asyncio.Event().wait()
 
 
-SURFACES = ["events", "whole", "pushed"]
+SURFACES = ["events", "whole", "choices", "pushed"]
 
 
 @pytest.mark.parametrize("surface", SURFACES)
@@ -112,7 +124,7 @@ async def test_a_client_that_leaves(surface: str) -> None:
     assert scene.held == (1, 0, 0)
 
 
-@pytest.mark.parametrize("surface", ["events", "whole"])
+@pytest.mark.parametrize("surface", ["events", "whole", "choices"])
 async def test_nobody_reads_any_more_while_a_left_answer_is_seen_to(surface: str) -> None:
     seen: list[tuple[int, int, int]] = []
 
@@ -127,7 +139,7 @@ async def test_nobody_reads_any_more_while_a_left_answer_is_seen_to(surface: str
     assert (seen, scene.held) == ([(0, 0, 0)], (1, 0, 0))
 
 
-@pytest.mark.parametrize("surface", ["events", "whole"])
+@pytest.mark.parametrize("surface", ["events", "whole", "choices"])
 async def test_a_left_answer_that_cannot_be_seen_to(surface: str) -> None:
     scene = Scene(surface, raises)
     scene.client.leave()
@@ -152,14 +164,9 @@ async def test_a_process_that_ends_in_the_middle(surface: str, after_leaving: bo
 
 @pytest.mark.parametrize("surface", SURFACES)
 async def test_a_bug_while_it_is_served(surface: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    scene = Scene(surface, nothing)
-    scene.fails = True
-
-    def broken(*_: Any) -> bytes:
-        raise ZeroDivisionError
-
+    scene = Scene(surface, nothing, broken=True)
     monkeypatch.setattr(EventFrames, "end", broken)
-    monkeypatch.setattr(chat, "completion", broken)
+    monkeypatch.setattr(ChoiceFrames, "finish", broken)
     scene.attempt.start().end()
     with pytest.raises(ExceptionGroup):
         await scene.client.take(scene.response)
@@ -175,7 +182,7 @@ async def test_who_sent_a_key_may_be_away_for_longer(
     async def ended_within(_: Any, at_most_s: float) -> None:
         asked.append(at_most_s)
 
-    monkeypatch.setattr(chat, "ended_within", ended_within)
+    monkeypatch.setattr(when_left, "ended_within", ended_within)
     world.script = lambda attempt: attempt.start().chunk("a")
     await completions.left(world, stream=stream)
     await completions.left(world, stream=stream, idempotency="mine")

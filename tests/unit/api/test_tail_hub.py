@@ -151,7 +151,7 @@ async def test_a_zombie_never_shows() -> None:
     log = MemoryLog()
     feed: Feed = hub_on(log).open(*ARGS)
     first = Attempt(log, TURN).start().chunk("a")
-    second = Attempt(log, TURN, "a2", 2, 1, "a").start()
+    second = Attempt(log, TURN, "a2", 2, 1, list(first.chunks)).start()
     first.chunk("zombie")
     second.chunk("b")
     first.end()

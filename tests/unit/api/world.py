@@ -32,7 +32,7 @@ from schemas.account import ApiKeyCreated
 from schemas.codec import decode
 from schemas.envelope import Envelope
 from schemas.generation import AttemptEnded, GenerationEnded
-from schemas.turns import Command
+from schemas.turns import Command, choices_of
 from tests.fakes.memory_blobs import MemoryBlobs
 from tests.unit.api.memory_history import MemoryHistory
 from tests.unit.api.memory_limiter import MemoryLimiter
@@ -155,7 +155,8 @@ class World:
                 if getattr(event, "generation_id", None) == command.generation_id
             )
             if first[1].offset == record.offset():
-                self.script(Attempt(self.log, turn_of(command, first[1])))
+                for choice in range(choices_of(command)):
+                    self.script(Attempt(self.log, turn_of(command, first[1], choice)))
 
     def _record(self, records: Iterable[MemoryRecord]) -> None:
         """The recorder in no time."""

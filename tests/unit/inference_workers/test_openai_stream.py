@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from inference_workers.engines.event_stream import MAX_EVENT_BYTES
 from inference_workers.engines.openai_stream import ChatStream
 from inference_workers.ports import (
+    AnswerEvent,
     Delta,
     EngineError,
     EngineFailed,
@@ -22,6 +23,7 @@ from inference_workers.ports import (
     EngineUnavailable,
     Finish,
     Reasoning,
+    Refusal,
 )
 from infra.models.catalogue import Deadlines, ModelCatalogue
 from schemas.conversation import ChatMessage, Sampling
@@ -68,8 +70,8 @@ class Read:
     """What a stream made of some pieces of a body: texts, thoughts, and how it ended."""
 
     def __init__(self, *pieces: str | bytes, request: EngineRequest = REQUEST) -> None:
-        stream = ChatStream()
-        events: list[Delta | Reasoning] = []
+        stream = ChatStream(request)
+        events: list[AnswerEvent] = []
         for piece in pieces:
             events += stream.feed(piece.encode() if isinstance(piece, str) else piece)
         events += stream.end()
@@ -77,10 +79,11 @@ class Read:
         self.text = "".join(found.text for found in events if isinstance(found, Delta))
         self.thought = "".join(found.text for found in events if isinstance(found, Reasoning))
         self.tokens = sum(found.tokens for found in events if isinstance(found, Delta))
+        self.refusal = "".join(found.text for found in events if isinstance(found, Refusal))
         self.finish: Finish | None = None
         self.error: EngineError | None = None
         try:
-            self.finish = stream.finish(request)
+            self.finish = stream.finish()
         except EngineError as error:
             self.error = error
 
@@ -117,7 +120,7 @@ def test_any_cut_gives_the_same(parts: list[tuple[str, str]], end: str, last: st
 
 
 def test_tokens_of_one_read_come_together() -> None:
-    stream = ChatStream()
+    stream = ChatStream(REQUEST)
     assert stream.feed((event("a") + event("b")).encode()) == [Delta("ab", 2)]
     mixed = delta(reasoning_content="c") + delta(reasoning_content="d") + event("e") + delta(reasoning="f")
     assert stream.feed(mixed.encode()) == [Reasoning("cd", 2), Delta("e", 1), Reasoning("f", 1)]

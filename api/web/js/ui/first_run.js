@@ -3,7 +3,7 @@
 import { html } from './html.js';
 
 // What the model that comes along answers decently, and any better one as well.
-const STARTS = ['What is the water cycle?', 'Give me five tips for sleeping better', 'Describe a sunset at the beach', 'Explain in simple words what a black hole is'];
+const STARTS = ['What is the water cycle?', 'Give me five tips for sleeping better.', 'Describe a sunset at the beach.', 'Explain what a black hole is in simple words.'];
 const OF_SCRIPTED = ['What can you do?', 'Count from 1 to 40', 'What is 37 × 24?'];
 const SCRIPTED = ['verbatim-scripted', 'verbatim-local', 'verbatim-local-llmapi'];
 const COMES_ALONG = ['smollm2-135m-instruct', ...SCRIPTED];

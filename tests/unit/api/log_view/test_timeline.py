@@ -7,9 +7,11 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from api.log_view.summaries import summary_of
 from api.log_view.timeline import timeline_of
 from schemas.outcome import ChunkMark
 from tests.generation_logs import TURN, chunk, ended, naive_reading, started, stopped
+from tests.records import title
 from tests.unit.api.log_view.logged import START_MS, Written, bill, job, outcome, prompt, verdict
 from topics.catalogue import (
     CONVERSATION_EVENTS,
@@ -68,6 +70,16 @@ def test_a_whole_turn() -> None:
     assert (attempt["firstSeq"], attempt["lastSeq"]) == (1, 2)
     assert attempt["startedAt"] < attempt["firstTokenAt"] < attempt["endedAt"]
     assert [(seq, size) for seq, _, size in found["chunks"]] == [(1, 5), (2, 4)]
+
+
+def test_a_title_is_told_as_any_other_generation() -> None:
+    log = Written()
+    log.add(CONVERSATION_EVENTS, title(generation_id=TURN.generation_id))
+    log.add(MODERATION_VERDICTS, verdict())
+    log.add(jobs_topic("default", "background"), job())
+    assert stages(log) == ["accepted", "moderated", "queued"]
+    assert log.events[0].generation_id == TURN.generation_id
+    assert summary_of(log.events[0].record) == "a title, by model"
 
 
 def test_a_crash_and_the_attempt_that_took_over() -> None:

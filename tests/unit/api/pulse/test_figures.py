@@ -15,7 +15,8 @@ from schemas.codec import encode
 from schemas.dead_letter import DeadLetter, DeadLetterResolved
 from schemas.envelope import Envelope, Position
 from schemas.registry import registered_schemas
-from tests.generation_logs import chunk, ended, started, stopped
+from tests.generation_logs import TURN, chunk, ended, started, stopped
+from tests.records import title
 from tests.unit.api.log_view.logged import outcome, prompt
 from topics.catalogue import CONVERSATION_EVENTS, DEAD_LETTERS, GENERATION_OUTCOMES, TOKEN_CHUNKS
 from topics.log import RawRecord
@@ -52,6 +53,15 @@ def test_a_prompt_waits_runs_and_ends() -> None:
     for end in (ended("a", 1, ""), stopped(), outcome()):
         made.take(RawRecord(TOKEN_CHUNKS, 0, 9, NOW_MS, b"k", encode(end)))
         assert (made.snapshot(NOW_MS)["running"], made.busy()) == (0, {})
+
+
+def test_a_title_is_work_and_no_prompt() -> None:
+    asked = title(generation_id=TURN.generation_id)
+    made = figures(
+        (3000, CONVERSATION_EVENTS, asked), (2900, TOKEN_CHUNKS, started("a")), (2000, TOKEN_CHUNKS, chunk("a", 1))
+    )
+    shown = made.snapshot(NOW_MS)
+    assert (shown["promptsPerS"], shown["ttftMs"]["n"], shown["queued"], shown["running"]) == (0.0, 0, 0, 1)
 
 
 def test_a_handed_over_answer_still_runs() -> None:
