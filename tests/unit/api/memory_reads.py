@@ -12,6 +12,7 @@ from projections.conversations.queries import ConversationRow
 from projections.cursors import decode_cursor, encode_cursor
 from projections.embeddings.queries import EmbeddingRow
 from projections.feedback.queries import Rating
+from projections.generations.asked_cell import NOTHING, asked_of
 from projections.generations.queries import GenerationRow
 from projections.messages.branch_queries import BranchMessage, BranchPage
 from projections.messages.lists import MessageList
@@ -21,6 +22,7 @@ from projections.messages.text_queries import TextPage
 from projections.messages.turns import TurnPlace
 from projections.order import order_key
 from projections.stored_generations.queries import Order
+from schemas import turns
 from schemas.conversation import (
     ConversationDeleted,
     ConversationMetadataChanged,
@@ -42,7 +44,7 @@ from schemas.outcome import (
     Outcome,
 )
 from schemas.parts import parts_of, visible_text
-from schemas.turns import Command, UserCommand
+from schemas.turns import Command, UserCommand, generations_of
 from schemas.usage import EmbeddingsComputed
 from tests.fakes.naive_branch import naive_branch
 from tests.unit.api.memory_accounts import MemoryAccounts
@@ -281,10 +283,11 @@ class MemoryReads(MemoryAccounts):
 
     async def generation(self, generation_id: str) -> GenerationRow | None:
         for event, at in self._events(CONVERSATION_EVENTS):
-            if isinstance(event, Command) and event.generation_id == generation_id:
-                if self._deleted(event.conversation_id):
+            if isinstance(event, Command) and generation_id in generations_of(event):
+                if self._deleted(event.conversation_id) or generation_id in self._hidden(event.conversation_id):
                     return None
-                turn = turn_of(event, at)
+                choice = generations_of(event).index(generation_id)
+                turn = turns.turn_of(event, at, turn_of(event, at).price, choice)
                 return GenerationRow(
                     generation_id=generation_id,
                     user_id=turn.user_id,
@@ -299,6 +302,7 @@ class MemoryReads(MemoryAccounts):
                     cause=at,
                     tail=turn.tail,
                     price=event.price,
+                    asked=asked_of(event, choice) or NOTHING,
                 )
         return None
 
