@@ -12,7 +12,7 @@ from confluent_kafka import KafkaError
 
 from inference_workers.coalescing import Gathered, Pipe
 from inference_workers.metrics import TICK
-from inference_workers.ticking import Tempo
+from inference_workers.ticking import WINDOW_S, Tempo
 from inference_workers.written_parts import FIRST_TEXT, WrittenParts
 from infra.clock import now_us
 from infra.crash_points import crash_point
@@ -47,6 +47,11 @@ class Outlet:
         self._loop = asyncio.get_running_loop()
         self._tempo = Tempo(self._loop.time())
         self._due: list[Gate] = []
+        self._looks = False
+        self.running = 0
+        """Attempts that are open."""
+        self.tokens = 0
+        """Tokens that have left."""
 
     def gate(self, conversation_id: str) -> Gate:
         """The gate of this conversation's partition."""
@@ -73,8 +78,20 @@ class Outlet:
 
     def left(self, writers: Iterable[AttemptWriter]) -> None:
         """A burst of these has left."""
-        if self._tempo.left((writer.key for writer in writers), self._loop.time()):
+        self._counted(writer.key for writer in writers)
+
+    def _counted(self, speakers: Iterable[str]) -> None:
+        if self._tempo.left(speakers, self.tokens, self.running, self._loop.time()):
             TICK.set(self._tempo.tick_s)
+        if self._tempo.tick_s and not self._looks:
+            self._looks = True
+            self._loop.call_later(WINDOW_S, self._look)
+
+    def _look(self) -> None:
+        """Where nothing leaves any more, nothing else would see that the load is gone."""
+        self._looks = False
+        if self._tempo.tick_s:
+            self._counted(())
 
     def _tick(self) -> None:
         due, self._due = self._due, []
@@ -202,6 +219,7 @@ class AttemptWriter:
         self.attempt_id = attempt_id
         self.broken: LogError | None = None
         self.tokens = self.thought = 0
+        self._outlet = outlet
         self._gate = outlet.gate(turn.conversation_id)
         self._turn = turn
         self._on_broken = on_broken
@@ -213,7 +231,9 @@ class AttemptWriter:
         self._part = 0  # the part that is put to
         self._begun = False  # a part was begun
         self._parts = WrittenParts()
+        self._closed = False
         self.last_seq = 0
+        outlet.running += 1
 
     def begin(self, started: AttemptStarted, *, open_when_acknowledged: bool) -> asyncio.Future[int]:
         """Publish the start; the future has its offset. No chunk leaves before `open`."""
@@ -283,6 +303,9 @@ class AttemptWriter:
     def close(self) -> None:
         """Produce nothing more; what has not left is dropped."""
         self.broken = self.broken or LogUnavailable("the attempt is closed")
+        if not self._closed:
+            self._closed = True
+            self._outlet.running -= 1
 
     def break_off(self, error: LogError) -> None:
         """The log did not take a record: end the attempt, once."""
@@ -311,6 +334,7 @@ class AttemptWriter:
             return
         self._spoken = True
         for part, text, tokens, logprobs in self._gathered.take():
+            self._outlet.tokens += tokens
             self._cut(part, text, tokens, logprobs)
 
     def _cut(self, part: ChunkPart | None, text: str, tokens: int, logprobs: str) -> None:

@@ -17,6 +17,8 @@ from infra.clock import monotonic_s
 
 LIFESIGN_VARIABLE = "VERBATIM_LIFESIGN"
 BEAT_INTERVAL_S = 0.5
+CALM_INTERVAL_S = 2.0
+"""For a process that is taken for hung after 10 s: idle, it has little else to wake up for."""
 
 
 class _Toucher:
@@ -73,9 +75,9 @@ class LifeSign:
         self._next_s = now + BEAT_INTERVAL_S / 2
         _TOUCHER.touch(self._path)
 
-    async def run_beats(self, stop: asyncio.Event) -> None:
-        """Beat every BEAT_INTERVAL_S from the running event loop until `stop` is set."""
+    async def run_beats(self, stop: asyncio.Event, every_s: float = BEAT_INTERVAL_S) -> None:
+        """Beat every `every_s` from the running event loop until `stop` is set."""
         while not stop.is_set():
             self.beat()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), BEAT_INTERVAL_S)
+                await asyncio.wait_for(stop.wait(), every_s)

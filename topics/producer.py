@@ -25,7 +25,7 @@ Acknowledged = Callable[[KafkaError | None, int], None]
 _Answer = tuple[Acknowledged, KafkaError | None, int]
 _queue_full = bound("producer.queue")
 _POLL_S = 0.2
-"""How long the end of a producer may have to wait for its thread; acknowledgements wake it at once."""
+"""How long a producer's thread waits for an acknowledgement at a time. It rests while there is none to come."""
 _BATCH_OVERHEAD_BYTES = 256
 """What a topic's limit must hold besides key and value: the head of a batch and of a record."""
 REFUSALS = frozenset({KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.RECORD_LIST_TOO_LARGE, KafkaError.INVALID_RECORD})
@@ -54,6 +54,8 @@ class LogProducer:
         self._acknowledged: Burst[_Answer] = Burst(self._taken)
         self._closing = threading.Event()
         self.in_flight = 0
+        self._is_resting = False
+        self._work = threading.Event()
         self._producer = open_producer(
             {
                 **properties,
@@ -121,6 +123,8 @@ class LogProducer:
         except KafkaException as error:
             raise log_error(error.args[0]) from error
         self.in_flight += 1
+        if self._is_resting:
+            self._work.set()
 
     async def send(self, topic: Topic[R], key: str, record: R) -> Position:
         """Produce one record, its envelope in headers too, and wait for its acknowledgement; returns where it stands.
@@ -157,6 +161,7 @@ class LogProducer:
         """Flush and end. Returns how many records were never acknowledged."""
         left = await self.flush(timeout_s)
         self._closing.set()
+        self._work.set()
         if self._thread.is_alive():
             await asyncio.to_thread(self._thread.join, 2.0)
         self._acknowledged.drain()
@@ -165,9 +170,20 @@ class LogProducer:
     def _poll(self) -> None:
         # Delivery reports run here, in this thread; they only append. One wake-up of the loop takes a whole burst.
         while not self._closing.is_set():
-            self._producer.poll(_POLL_S)
+            served = self._producer.poll(_POLL_S)
             if not self._acknowledged.wake():
                 return  # the loop is closed: no callback is left
+            if not served and not self.in_flight:
+                self._rest()
+
+    def _rest(self) -> None:
+        """Until a record is produced or the producer closes: idle, it would wake up five times a second."""
+        self._work.clear()
+        # Before the looks: whoever produces counts the record, and then looks at this.
+        self._is_resting = True
+        if not self.in_flight and not self._closing.is_set():
+            self._work.wait()
+        self._is_resting = False
 
     def _taken(self, answers: deque[_Answer]) -> None:
         while answers:

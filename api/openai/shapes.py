@@ -128,9 +128,10 @@ def _logprobs(pieces: Sequence[Piece]) -> dict[str, Any] | None:
 
 
 class ChoiceFrames:
-    """The dialect of one choice of a streamed completion: bare `data:` lines."""
+    """The dialect of one choice of a streamed completion: bare `data:` lines; with `include_usage` a last one holds the
+    usage. As Frames, of a completion of that one choice."""
 
-    def __init__(self, *, include_usage: bool, index: int = 0) -> None:
+    def __init__(self, include_usage: bool = False, index: int = 0) -> None:
         self._include_usage = include_usage
         self._index = index
 
@@ -155,6 +156,10 @@ class ChoiceFrames:
             prefix + piece + suffix if isinstance(piece, bytes) else self._placed(piece) for piece in pieces[first:stop]
         ]
 
+    def end(self, ending: Ending, seq: int) -> bytes:
+        last = self.finish(ending)
+        return last if ending.status in ("failed", "cancelled") else last + self.close([ending.usage])
+
     def finish(self, ending: Ending) -> bytes:
         """The choice's last event; an error is the stream's last."""
         if ending.status == "failed" and ending.failure is not None:
@@ -178,14 +183,6 @@ class ChoiceFrames:
     def _choice(self, delta: dict[str, str], finish_reason: str | None) -> bytes:
         choice = {"index": self._index, "delta": delta, "logprobs": None, "finish_reason": finish_reason}
         return self._head + orjson.dumps(choice) + self._tail
-
-
-class ChunkFrames(ChoiceFrames):
-    """The dialect of a streamed completion of one choice; with `include_usage` a last chunk holds the usage."""
-
-    def end(self, ending: Ending, seq: int) -> bytes:
-        last = self.finish(ending)
-        return last if ending.status in ("failed", "cancelled") else last + self.close([ending.usage])
 
 
 def _delta(piece: PlacedPiece) -> bytes:

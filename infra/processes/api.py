@@ -38,7 +38,7 @@ from infra.clock import now_us
 from infra.embeddings.embedders import Embedders
 from infra.heap import keep_out_of_collections
 from infra.ids import draw_secret
-from infra.lifesign import LifeSign
+from infra.lifesign import CALM_INTERVAL_S, LifeSign
 from infra.logging import get_logger
 from infra.models.catalogue import ModelCatalogue
 from infra.models.tokenizers import TokenCounter
@@ -175,7 +175,7 @@ async def serve(settings: Settings) -> None:
             server = Server(config, adapters.end_pushed)
             stop = asyncio.Event()
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(LifeSign.from_env().run_beats(stop))
+                tasks.create_task(LifeSign.from_env().run_beats(stop, CALM_INTERVAL_S))
                 forever = [tasks.create_task(server.end_with(tail)) for tail in tails]
                 for run in (adapters.readers.run_ticks, adapters.live.run, adapters.pulse.run):
                     forever.append(tasks.create_task(run()))

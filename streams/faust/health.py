@@ -11,13 +11,12 @@ from collections.abc import Callable
 from typing import Protocol
 
 from infra.clock import monotonic_s
+from infra.lifesign import CALM_INTERVAL_S
 from infra.logging import get_logger
 from streams.faust.driver import GroupConsumer
 from streams.faust.progress import Stuck
 from topics.errors import LogUnavailable
 
-BEAT_S = 2.0
-"""Rarer than the least that a supervisor's limit of 10 s needs: an idle agent's loop has little else to do."""
 NOT_YET_S = 0.1
 """How soon the first assignment, with which the process is ready, is seen."""
 LOOK_S = 5.0
@@ -90,4 +89,4 @@ async def run_beats(app: StreamState, busy: Callable[[], bool], sign: Beating) -
                     looking = tasks.create_task(health.look(busy(), app.rebalancing))
                 if not health.complaints:
                     sign.beat()
-            await asyncio.sleep(NOT_YET_S if health is None else BEAT_S)
+            await asyncio.sleep(NOT_YET_S if health is None else CALM_INTERVAL_S)

@@ -15,7 +15,7 @@ from typing import Any
 
 import uvloop
 
-from api.openai.shapes import ChunkFrames
+from api.openai.shapes import ChoiceFrames
 from api.streaming.frames import EventFrames, Frames
 from api.streaming.readers import Readers
 from api.streaming.sse import EventStream
@@ -81,7 +81,7 @@ async def measured(make: Any, batch_of: int) -> tuple[float, int]:
 
 
 def main() -> None:
-    for name, make in (("events", EventFrames), ("openai", lambda: ChunkFrames(include_usage=False))):
+    for name, make in (("events", EventFrames), ("openai", lambda: ChoiceFrames(include_usage=False))):
         for batch_of in (1, 4):
             runs = sorted(
                 asyncio.Runner(loop_factory=uvloop.new_event_loop).run(measured(make, batch_of)) for _ in range(5)

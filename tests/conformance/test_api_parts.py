@@ -11,17 +11,14 @@ from typing import Any, Literal
 import pytest
 
 from projections.messages.rows import MessageRow
-from schemas import ids
 from schemas.conversation import (
     AppendedMessage,
     ChatMessage,
     ConversationDeleted,
     ConversationMetadataChanged,
     GenerationDeleted,
-    GenerationMetadataChanged,
     MessageDeleted,
     MessagesAppended,
-    Request,
 )
 from schemas.envelope import Position
 from schemas.outcome import Outcome
@@ -241,26 +238,3 @@ async def test_a_conversation_of_appended_messages_shows_what_its_user_wrote(ope
         append(log, ConversationDeleted(envelope("d"), ONE, USER))
         await under_test.show()
         assert (await reads.messages(ONE, None, 10)).rows == ()
-
-
-def notes(generation_id: str, metadata: str) -> GenerationMetadataChanged:
-    return GenerationMetadataChanged(
-        envelope=envelope(f"notes {generation_id} {metadata}"),
-        conversation_id=ONE,
-        user_id=USER,
-        generation_id=generation_id,
-        metadata=metadata,
-    )
-
-
-def kept(n: int, conversation: str, **request: Any) -> UserCommand:
-    """A stateless prompt whose answers are to be kept."""
-    asked = prompt(conversation, f"kept {n}", after_us=n)
-    fields = {"surface": "chat_completions", "store": True, **request}
-    return replace(
-        asked, kind="stateless", content=None, messages=(ChatMessage("user", f"kept {n}"),), request=Request(**fields)
-    )
-
-
-def alone(n: int) -> str:
-    return ids.conversation_id(USER, f"alone {n}")

@@ -41,6 +41,7 @@ _EXTENDED = (
 class Asked:
     """What a request asks for, checked as far as that does not depend on the model."""
 
+    surface: str
     model: str
     messages: tuple[ChatMessage, ...]
     images: Images
@@ -57,6 +58,7 @@ class Asked:
         check_supported(request)
         images = Images()
         return cls(
+            surface=SURFACE,
             model=request.model,
             messages=messages_of(request.messages, images),
             images=images,
@@ -85,8 +87,8 @@ def fit(spec: ModelSpec, asked: Asked) -> Fitted:
         check_written("tools")
     if asked.choices > 1:
         check_written("n")
-    said = Request(surface=SURFACE, tooling=tools, choices=asked.choices)
-    return Fitted(_sampling(spec, asked.sampling), None if said == Request(surface=SURFACE) else said)
+    said = Request(surface=asked.surface, tooling=tools, choices=asked.choices)
+    return Fitted(_sampling(spec, asked.sampling), None if said == Request(surface=asked.surface) else said)
 
 
 def _check_messages(spec: ModelSpec, messages: Sequence[ChatMessage]) -> None:

@@ -97,10 +97,10 @@ def _write(
 
 
 def _dialect(openai: bool, include_usage: bool) -> Frames:
-    from api.openai.shapes import ChunkFrames
+    from api.openai.shapes import ChoiceFrames
     from api.streaming.frames import EventFrames
 
-    return ChunkFrames(include_usage=include_usage) if openai else EventFrames()
+    return ChoiceFrames(include_usage=include_usage) if openai else EventFrames()
 
 
 def _found(

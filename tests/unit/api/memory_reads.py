@@ -47,12 +47,12 @@ from schemas.parts import parts_of, visible_text
 from schemas.turns import Command, UserCommand, generations_of
 from schemas.usage import EmbeddingsComputed
 from tests.fakes.naive_branch import naive_branch
-from tests.unit.api.memory_accounts import MemoryAccounts
 from tests.unit.api.memory_log import MemoryLog, turn_of
+from tests.unit.api.memory_stored import MemoryStored
 from topics.catalogue import CONVERSATION_EVENTS, GENERATION_OUTCOMES, USAGE_RECORDS
 
 
-class MemoryReads(MemoryAccounts):
+class MemoryReads(MemoryStored):
     """The projections: read from the log itself at every call, so always current.
 
     `blind` sees nothing, with `sees_when_waited` until somebody waits; `unseen` is a type of event that has not arrived

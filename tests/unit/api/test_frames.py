@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.openai.shapes import ChunkFrames
+from api.openai.shapes import ChoiceFrames
 from api.streaming.feed import Feed
 from api.streaming.frames import EventFrames, Frames
 from api.streaming.sources import FinishedSource, Source, text_of
@@ -68,7 +68,7 @@ def played(
 
 
 def dialects() -> list[Frames]:
-    return [EventFrames(), ChunkFrames(include_usage=False), ChunkFrames(include_usage=True)]
+    return [EventFrames(), ChoiceFrames(include_usage=False), ChoiceFrames(include_usage=True)]
 
 
 @given(st.lists(texts, max_size=8), st.sampled_from(ENDS), st.booleans())
@@ -99,7 +99,7 @@ def test_texts_arrive_as_they_were(deltas: list[str]) -> None:
     live, _ = played(deltas, ENDS[0])
     ours = events_of(frames_of(live, EventFrames()))
     assert [event.json["delta"] for event in ours if event.event == "content_chunk"] == deltas
-    chunks = [json.loads(event.data) for event in events_of(frames_of(live, ChunkFrames(include_usage=False)))[:-1]]
+    chunks = [json.loads(event.data) for event in events_of(frames_of(live, ChoiceFrames(include_usage=False)))[:-1]]
     assert [chunk["choices"][0]["delta"].get("content") for chunk in chunks] == ["", *deltas, None]
     assert text_of(live) == "".join(deltas)
 
@@ -129,7 +129,7 @@ def test_chat_completion_chunk_bytes() -> None:
         '"prompt_tokens_details":{"cached_tokens":2,"audio_tokens":0},"completion_tokens_details":'
         '{"reasoning_tokens":0,"audio_tokens":0,"accepted_prediction_tokens":0,"rejected_prediction_tokens":0}}'
     )
-    assert frames_of(live, ChunkFrames(include_usage=True)).decode() == (
+    assert frames_of(live, ChoiceFrames(include_usage=True)).decode() == (
         head
         + '{"index":0,"delta":{"role":"assistant","content":""},"logprobs":null,"finish_reason":null}]'
         + ',"usage":null}\n\n'
@@ -152,7 +152,7 @@ def test_a_turn_without_its_answer_ends_with_an_error(end: tuple[str, str, Failu
 
 def test_openai_streams_end_as_openai_does() -> None:
     def last_of(end: tuple[str, str, Failure | None]) -> list[str]:
-        return [event.data for event in events_of(frames_of(played(["x"], end)[0], ChunkFrames(include_usage=False)))][
+        return [event.data for event in events_of(frames_of(played(["x"], end)[0], ChoiceFrames(include_usage=False)))][
             -2:
         ]
 

@@ -9,7 +9,7 @@ import pytest
 
 from api.http.errors import ApiError, of_failure
 from api.http.metrics import DROPPED_READERS
-from api.openai.shapes import ChunkFrames
+from api.openai.shapes import ChoiceFrames
 from api.streaming import sse
 from api.streaming.frames import KEEP_ALIVE, EventFrames
 from api.streaming.readers import MAX_REVOKED, Readers
@@ -248,7 +248,7 @@ def refuse(ending: Any) -> ApiError | None:
 
 
 async def test_a_head_may_wait_for_the_first_text() -> None:
-    stage = Stage(frames=ChunkFrames(include_usage=False), head_at_text=True, refuse=refuse)
+    stage = Stage(frames=ChoiceFrames(include_usage=False), head_at_text=True, refuse=refuse)
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(stage.client.take(stage.response))
         stage.attempt.start()
@@ -263,7 +263,7 @@ async def test_a_head_may_wait_for_the_first_text() -> None:
 
 
 async def test_a_failure_before_the_head_is_an_answer_of_its_own() -> None:
-    stage = Stage(frames=ChunkFrames(include_usage=False), head_at_text=True, refuse=refuse)
+    stage = Stage(frames=ChoiceFrames(include_usage=False), head_at_text=True, refuse=refuse)
     stage.attempt.start().end("failed", Failure("engine_failed", "no", True))
     await stage.client.take(stage.response)
     assert stage.client.status == 503

@@ -9,9 +9,10 @@ from unittest.mock import patch
 
 import pytest
 from confluent_kafka import KafkaError
+from prometheus_client import REGISTRY
 
 from inference_workers.publishing import MAX_CHUNK_CHARS, AttemptWriter, Outlet
-from inference_workers.ticking import Tempo
+from inference_workers.ticking import MAX_TICK_S, Tempo
 from schemas.codec import decode
 from schemas.generation import AttemptEnded, AttemptStarted, TokenChunk
 from schemas.price import Usage
@@ -71,7 +72,7 @@ class SetTempo(Tempo):
         super().__init__(0)
         self.tick_after_s = 0.0
 
-    def left(self, speakers: Iterable[str], now_s: float) -> bool:
+    def left(self, speakers: Iterable[str], tokens: int, streams: int, now_s: float) -> bool:
         return False
 
     def next_s(self, now_s: float) -> float:
@@ -331,3 +332,26 @@ async def test_a_long_text_leaves_as_several_records() -> None:
     await turn_of_the_loop()
     assert [len(delta) for delta in desk.log.deltas] == [MAX_CHUNK_CHARS, MAX_CHUNK_CHARS, 1]
     assert [r.tokens for r in desk.log.records if isinstance(r, TokenChunk)] == [5, 0, 0]
+
+
+async def test_the_tick_ends_with_the_load_though_nothing_more_leaves() -> None:
+    log = Log()
+    with patch("inference_workers.publishing.WINDOW_S", 0.02), patch("inference_workers.ticking.WINDOW_S", 0.02):
+        outlet = Outlet(log.producer("calm"), log.producer("busy"), catalogue())
+        await asyncio.sleep(0.03)
+        outlet._counted(str(number) for number in range(1000))
+        assert outlet.ticks
+        assert REGISTRY.get_sample_value("verbatim_worker_tick_seconds") == MAX_TICK_S
+        await eventually(lambda: not outlet.ticks)
+    assert REGISTRY.get_sample_value("verbatim_worker_tick_seconds") == 0
+
+
+async def test_an_attempt_is_open_until_it_is_closed() -> None:
+    desk = Desk()
+    writer, other = await desk.begun(), await desk.begun("b")
+    assert desk.outlet.running == 2
+    for _ in range(2):
+        writer.close()
+    assert desk.outlet.running == 1
+    other.close()
+    assert desk.outlet.running == 0

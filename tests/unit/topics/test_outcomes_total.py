@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.openai.shapes import ChunkFrames
+from api.openai.shapes import ChoiceFrames
 from api.streaming.feed import Feed
 from api.streaming.frames import EventFrames, Frames
 from api.streaming.sources import FinishedSource, Source
@@ -183,7 +183,7 @@ def check(log: Sequence[GenerationRecord]) -> Outcome:
 
 
 def dialects() -> list[Frames]:
-    return [EventFrames(), ChunkFrames(include_usage=False), ChunkFrames(include_usage=True)]
+    return [EventFrames(), ChoiceFrames(include_usage=False), ChoiceFrames(include_usage=True)]
 
 
 @given(logs())
