@@ -8,6 +8,7 @@ from infra.cli.tail_lines import MAIN_FIELDS, Seen, as_json, as_line, conversati
 from infra.cli.terminal import printable
 from schemas.codec import encode
 from schemas.generation import TokenChunk
+from schemas.parts import ChunkPart
 from schemas.registry import RECORD_TYPES, current_schema, registered_schemas
 from tests.golden.samples import samples
 
@@ -65,6 +66,18 @@ def test_every_record_is_one_json_object(record_type: type, record: object) -> N
 
 def current_fields(record_type: type) -> list[str]:
     return [field["name"] for field in current_schema(record_type).definition["fields"]]
+
+
+@pytest.mark.parametrize(
+    ("part", "shown"),
+    [
+        (ChunkPart(0, "reasoning"), "part=0:reasoning"),
+        (ChunkPart(2, "tool_call", "call-1", "look up"), 'part=2:tool_call("look up")'),
+    ],
+)
+def test_a_chunk_of_a_part_says_which(part: ChunkPart, shown: str) -> None:
+    chunk = TokenChunk("gen-1", "00ff", 3, 1, 2, "hm", part=part)
+    assert f" tokens=2 {shown} delta=" in as_line(read(seen(encode(chunk))))
 
 
 def test_a_chunk_reads_well() -> None:
