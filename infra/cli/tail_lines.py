@@ -43,9 +43,9 @@ MAIN_FIELDS = {
     "TokenChunk": "generation_id attempt_id seq tokens part delta",
     "AttemptEnded": "generation_id attempt_id last_seq finish_reason usage failure",
     "GenerationEnded": "turn.generation_id reason seen failure",
-    "GenerationCompleted": "turn.generation_id finish_reason chunks usage cost_micros parts text",
-    "GenerationFailed": "turn.generation_id failure chunks usage cost_micros parts text",
-    "GenerationCancelled": "turn.generation_id reason seen chunks usage cost_micros parts text",
+    "GenerationCompleted": "turn.generation_id finish_reason chunks parts usage cost_micros text",
+    "GenerationFailed": "turn.generation_id failure chunks parts usage cost_micros text",
+    "GenerationCancelled": "turn.generation_id reason seen chunks parts usage cost_micros text",
     "GenerationRefused": "turn.generation_id failure",
     "ModerationVerdict": "generation_id stage decision categories policy_version rule",
     "ReviewDecided": "message_id reviewer decision note",
@@ -169,9 +169,10 @@ def _word(value: Any) -> str:
         case Usage():
             return f"{value.prompt_tokens}+{value.completion_tokens}"
         case ChunkPart():
-            return f"{value.index}:{_part(value)}"
+            called = f"({_word(value.call_id)}, {_quoted(value.name)})" if value.call_id or value.name else ""
+            return f"{value.index}/{value.kind}{called}"
         case AnswerPart():
-            return _part(value)
+            return f"{value.kind}({_quoted(value.name)})" if value.name else value.kind
         case Position():
             return f"{value.epoch}/{value.partition}/{value.offset}"
         case tuple() if all(isinstance(item, str | AnswerPart) for item in value):
@@ -186,11 +187,6 @@ def _word(value: Any) -> str:
             return _quoted(json.dumps(_plain(value)))
         case _:
             return str(value)
-
-
-def _part(part: ChunkPart | AnswerPart) -> str:
-    """Its kind, and of a call what it calls, where this record says so."""
-    return f"{part.kind}({_word(part.name)})" if part.name else part.kind
 
 
 def _quoted(text: str) -> str:

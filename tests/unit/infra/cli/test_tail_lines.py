@@ -68,23 +68,19 @@ def current_fields(record_type: type) -> list[str]:
     return [field["name"] for field in current_schema(record_type).definition["fields"]]
 
 
-@pytest.mark.parametrize(
-    ("part", "shown"),
-    [
-        (ChunkPart(0, "reasoning"), "part=0:reasoning"),
-        (ChunkPart(2, "tool_call", "call-1", "look up"), 'part=2:tool_call("look up")'),
-    ],
-)
-def test_a_chunk_of_a_part_says_which(part: ChunkPart, shown: str) -> None:
-    chunk = TokenChunk("gen-1", "00ff", 3, 1, 2, "hm", part=part)
-    assert f" tokens=2 {shown} delta=" in as_line(read(seen(encode(chunk))))
-
-
 def test_a_chunk_reads_well() -> None:
     chunk = TokenChunk("gen-1", "00ff", 3, 1, 2, 'say "hi"\n\x1b')
     assert as_line(read(seen(encode(chunk)))).partition("key=")[2] == (
         'key-1 generation_id=gen-1 attempt_id=00ff seq=3 tokens=2 delta="say \\"hi\\"\\n\\u001b"'
     )
+
+
+def test_a_chunk_says_its_part() -> None:
+    call = ChunkPart(2, "tool_call", "call_1", "weather\n")
+    line = as_line(read(seen(encode(TokenChunk("g", "00ff", 3, 1, 2, "{", part=call)))))
+    assert line.endswith('seq=3 tokens=2 part=2/tool_call(call_1, "weather\\n") delta="{"')
+    line = as_line(read(seen(encode(TokenChunk("g", "00ff", 4, 1, 2, "Hm", part=ChunkPart(0, "reasoning"))))))
+    assert line.endswith('part=0/reasoning delta="Hm"')
 
 
 def test_sealed_content_is_shown_as_sealed() -> None:
