@@ -45,11 +45,14 @@ from api.pulse.sampling import Pulse
 from api.registry import routes as schema_registry
 from api.registry import schema_tools
 from api.registry.checks import SchemaChecks
+from api.responses import routes as responses
+from api.responses.ports import ResponsePorts
 from api.streaming.readers import Readers
 from api.streaming.tail_hub import TailHub
 from api.turns import generations, messages, model_listing
 from api.turns.ports import AskPorts, GenerationReads, MessageReads, StreamPorts, TurnPorts
 from api.turns.prompting import PromptSizes
+from api.turns.stored import StoredReads
 from infra.blobs.ports import BlobStore
 from infra.cassandra.errors import StoreUnavailable
 from infra.embeddings.embedders import Embedders
@@ -87,6 +90,7 @@ class Reads(
     GenerationReads,
     MessageReads,
     PlaceReads,
+    StoredReads,
     Protocol,
 ):
     """All that the rooms read of the projections. Every method raises StoreUnavailable when they cannot be asked."""
@@ -184,6 +188,7 @@ def ports_of(adapters: Adapters) -> tuple[object, ...]:
             topics=adapters.topics,
         ),
         PulsePorts(pulse=adapters.pulse, readers=adapters.readers),
+        ResponsePorts(stored=reads),
     )
 
 
@@ -204,6 +209,7 @@ def create_app(adapters: Adapters) -> FastAPI:
         app.include_router(router, responses=_ERRORS)
     for router in (conversations.router, conversation_messages.router, generations.router):
         app.include_router(router, responses=_ERRORS)
+    app.include_router(responses.router, responses=_ERRORS)
     for router in (keys.router, embeddings.router, models.router, texts.router):
         app.include_router(router, responses=_ERRORS)
     for router in (session_routes.router, model_listing.router):

@@ -55,9 +55,23 @@ class ResponseFrames:
         self._tell(_LAST[status], status, ending)
         return self._output.taken()
 
+    @property
+    def events(self) -> int:
+        """How many events there are so far, those that were left out included."""
+        return self._output.number
+
     def _tell(self, kind: str, status: Status, ending: Ending | None = None) -> None:
         said = response_object(self._turn.generation_id, self._asked, status, self._output.items, ending)
         self._output.tell(kind, {"response": said})
+
+
+def number_of_events(turn: Turn, asked: Parameters, pieces: Sequence[Piece], ending: Ending) -> int:
+    """How many events the stream of a response that has ended has."""
+    frames = ResponseFrames(asked, after=2**63)
+    frames.start(turn, 0)
+    frames.chunks(pieces, 0, len(pieces))
+    frames.end(ending, len(pieces) + 1)
+    return frames.events
 
 
 def whole_response(turn: Turn, asked: Parameters, pieces: Sequence[Piece], ending: Ending | None) -> dict[str, Any]:

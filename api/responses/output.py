@@ -21,13 +21,13 @@ _CONTENT_KINDS = frozenset({"text", "refusal"})
 class Output:
     """Takes the pieces of one answer in order. `events` are those since the last `taken`.
 
-    `after`: events up to this number are left out.
+    `after`: events up to this number are left out. `number`: of the next event.
     """
 
     def __init__(self, generation_id: str, after: int = -1) -> None:
         self._hex = generation_id.replace("-", "")
         self._after = after
-        self._number = 0
+        self.number = 0
         self._events: list[bytes] = []
         self._part: ChunkPart | None = None
         self._item: dict[str, Any] | None = None
@@ -42,8 +42,8 @@ class Output:
 
     def tell(self, kind: str, fields: dict[str, Any]) -> None:
         """One event."""
-        number = self._number
-        self._number += 1
+        number = self.number
+        self.number += 1
         if number > self._after:
             body = orjson.dumps({"type": kind, "sequence_number": number, **fields})
             self._events.append(b"event: %b\ndata: %b\n\n" % (kind.encode(), body))

@@ -103,7 +103,8 @@ async def _first_begun(ports: AskPorts, asking: Asking, intent: Intent) -> Opene
     except BaseException:
         streams.hub.close(feed)
         raise
-    return Opened(turn, source, lambda: streams.hub.close(feed), token, replayed)
+    asked_at_us = None if replayed else command.envelope.occurred_at_us
+    return Opened(turn, source, lambda: streams.hub.close(feed), token, replayed, asked_at_us=asked_at_us)
 
 
 async def _settle(ports: StreamPorts, feed: Feed, ours: Turn, key: str) -> tuple[Source, bool]:

@@ -21,6 +21,7 @@ class Opened:
     """A stream to be served; `release` gives it back. `position` None: the generation had been there already.
 
     `others`: of several answers to one command, those beside the first, in their order.
+    `asked_at_us`: when its command was given; None: that was earlier, its row knows.
     """
 
     turn: Turn
@@ -29,6 +30,7 @@ class Opened:
     position: PositionToken | None
     replayed: bool
     others: tuple[Opened, ...] = ()
+    asked_at_us: int | None = None
 
     @property
     def all(self) -> tuple[Opened, ...]:

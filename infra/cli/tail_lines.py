@@ -12,6 +12,7 @@ from typing import Any
 from schemas.codec import FRAME_BYTES, NewerRecord, UndecodableRecord, decode, record_type_of
 from schemas.envelope import Position, Sealed
 from schemas.generation import Failure
+from schemas.parts import ChunkPart
 from schemas.price import Usage
 
 _BARE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@-]*")
@@ -32,12 +33,12 @@ MAIN_FIELDS = {
     "ConversationDeleted": "user_id",
     "GenerationRequested": "turn.generation_id turn.model prompt_tokens service_class maybe_repeat messages",
     "AttemptStarted": "turn.generation_id attempt_id number prompt_tokens worker",
-    "TokenChunk": "generation_id attempt_id seq tokens delta",
+    "TokenChunk": "generation_id attempt_id seq tokens part delta",
     "AttemptEnded": "generation_id attempt_id last_seq finish_reason usage failure",
     "GenerationEnded": "turn.generation_id reason seen failure",
-    "GenerationCompleted": "turn.generation_id finish_reason chunks usage cost_micros text",
-    "GenerationFailed": "turn.generation_id failure chunks usage cost_micros text",
-    "GenerationCancelled": "turn.generation_id reason seen chunks usage cost_micros text",
+    "GenerationCompleted": "turn.generation_id finish_reason chunks parts usage cost_micros text",
+    "GenerationFailed": "turn.generation_id failure chunks parts usage cost_micros text",
+    "GenerationCancelled": "turn.generation_id reason seen chunks parts usage cost_micros text",
     "GenerationRefused": "turn.generation_id failure",
     "ModerationVerdict": "generation_id stage decision categories policy_version rule",
     "ReviewDecided": "message_id reviewer decision note",
@@ -160,6 +161,9 @@ def _word(value: Any) -> str:
             return f"{value.code}({_quoted(value.message)})"
         case Usage():
             return f"{value.prompt_tokens}+{value.completion_tokens}"
+        case ChunkPart():
+            called = f"({_word(value.call_id)}, {_quoted(value.name)})" if value.call_id or value.name else ""
+            return f"{value.index}/{value.kind}{called}"
         case Position():
             return f"{value.epoch}/{value.partition}/{value.offset}"
         case tuple() if all(isinstance(item, str) for item in value):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.server
+import socket
 import socketserver
 import threading
 
@@ -13,7 +15,7 @@ from infra.logging import get_logger
 LOOPBACK = "127.0.0.1"
 READER_S = 5.0
 """How long a reader may take to ask, or to take what it asked for; others wait meanwhile."""
-LOOK_S = 1.0
+POKE_S = 0.5
 RETRY_S = 1.0
 MAX_TRIES = 30
 """How often a port that another process holds is tried."""
@@ -52,6 +54,7 @@ class MetricsServer:
 
     def __init__(self) -> None:
         self._ended = threading.Event()
+        self._port = 0
 
     def serve(self, port: int) -> None:
         """Serve at `port` of the loopback address from now on, and soon nowhere else; 0: nowhere.
@@ -60,20 +63,24 @@ class MetricsServer:
         """
         self.close()
         if port:
-            self._ended = threading.Event()
+            self._ended, self._port = threading.Event(), port
             thread = threading.Thread(target=self._run, args=(port, self._ended), name="metrics", daemon=True)
             thread.start()
 
     def close(self) -> None:
-        """Give the port back, within LOOK_S. Callable at any time."""
+        """Give the port back, as soon as no reader is answered. Callable at any time."""
+        port, self._port = self._port, 0
         self._ended.set()
+        if port:
+            # Its thread waits for a reader, and has no timer that would wake an idle process up.
+            with contextlib.suppress(OSError):
+                socket.create_connection((LOOPBACK, port), POKE_S).close()
 
     def _run(self, port: int, ended: threading.Event) -> None:
         server = self._bound(port, ended)
         if server is None:
             return
         with server:
-            server.timeout = LOOK_S
             while not ended.is_set():
                 server.handle_request()
 

@@ -61,6 +61,13 @@ MATRIX: dict[tuple[str, str], Row] = {
     ("POST", "/v1/chat/completions"): Row(200, 200, CHAT),
     # The model is not there.
     ("POST", "/v1/embeddings"): Row(404, 404, {"model": "none", "input": "a"}),
+    ("POST", "/v1/completions"): Row(200, 200, {"model": "verbatim-local", "prompt": "hi"}),
+    ("POST", "/v1/responses"): Row(200, 200, {"model": "verbatim-local", "input": "hi"}),
+    ("GET", "/v1/responses/{response_id}"): Row(200, 404),
+    ("DELETE", "/v1/responses/{response_id}"): Row(200, 404),
+    # It was not made in the background.
+    ("POST", "/v1/responses/{response_id}/cancel"): Row(400, 404, {}),
+    ("GET", "/v1/responses/{response_id}/input_items"): Row(200, 404),
     ("GET", "/v1/models"): Row(200, 200),
     ("GET", "/v1/models/{model_id:path}"): Row(200, 200),
 }
@@ -90,6 +97,7 @@ async def ids_of(alice: httpx.AsyncClient) -> dict[str, str]:
         "conversation_id": conversation,
         "message_id": messages[1]["id"],
         "generation_id": messages[1]["id"],
+        "response_id": "resp_" + messages[1]["id"].replace("-", ""),
         "key_id": made["id"],
         "model_id:path": "verbatim-local",
     }

@@ -15,6 +15,7 @@ from api.streaming.frames import EventFrames, Frames
 from api.streaming.sources import FinishedSource, Source, text_of
 from schemas.envelope import Position
 from schemas.generation import Failure
+from schemas.parts import ChunkPart
 from tests.record_strategies import AWKWARD_TEXTS
 from tests.unit.api.memory_log import AT, Attempt, MemoryLog, MemoryRecord
 from tests.unit.api.sse_text import events_of
@@ -162,3 +163,42 @@ def test_openai_streams_end_as_openai_does() -> None:
     failed = json.loads(last_of(("inside", "failed", FAILURE))[1])
     assert failed["error"]["code"] == "engine_failed"
     assert json.loads(last_of(("outside", "cancelled", None))[1])["error"]["code"] == "cancelled"
+
+
+REASONING, TEXT = ChunkPart(0, "reasoning"), ChunkPart(1, "text")
+CALL, MORE = ChunkPart(2, "tool_call", "call_1", "look"), ChunkPart(2, "tool_call")
+REFUSAL = ChunkPart(3, "refusal")
+PARTS = [("Hm.", REASONING), ("Hi", TEXT), ("", CALL), ("{}", MORE), ("No.", REFUSAL)]
+
+
+def parted() -> tuple[Feed, FinishedSource]:
+    """An answer of parts as the live feed has it, and as its outcome has it."""
+    log = MemoryLog()
+    feed = Feed(TURN.generation_id, TURN.conversation_id, TURN.user_id, Position(0, 0, 0))
+
+    def take(records: Iterable[MemoryRecord]) -> None:
+        for record in records:
+            feed.take(TOKEN_CHUNKS.decode(record.value()), Position(0, 0, record.offset()))
+
+    log.tail(TOKEN_CHUNKS, take)
+    attempt = Attempt(log, TURN).start()
+    for delta, part in PARTS:
+        attempt.chunk(delta, part=part)
+    attempt.end("tool_calls")
+    return feed, FinishedSource(outcome_of(feed.fold))
+
+
+def test_every_chunk_of_an_answer_of_parts_is_one_frame_of_its_kind() -> None:
+    live, finished = parted()
+    whole = frames_of(live, EventFrames())
+    assert whole == frames_of(finished, EventFrames())
+    assert [(event.id, event.event, event.json) for event in events_of(whole)[1:-1]] == [
+        ("1", "reasoning_chunk", {"delta": "Hm."}),
+        ("2", "content_chunk", {"delta": "Hi"}),
+        ("3", "tool_call", {"index": 0, "callId": "call_1", "name": "look", "delta": ""}),
+        ("4", "tool_call_chunk", {"index": 0, "delta": "{}"}),
+        ("5", "content_chunk", {"delta": "No.", "refusal": True}),
+    ]
+    assert text_of(live) == text_of(finished) == "HiNo."
+    for one, other in zip(dialects(), dialects(), strict=True):
+        assert frames_of(live, one) == frames_of(finished, other)

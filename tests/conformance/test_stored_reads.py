@@ -1,0 +1,94 @@
+"""Kept answers, asked of the projections in memory and of the real ones: the same answers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from schemas import ids
+from schemas.conversation import (
+    ChatMessage,
+    ConversationDeleted,
+    GenerationDeleted,
+    GenerationMetadataChanged,
+    PromptSubmitted,
+    Request,
+)
+from tests.conformance.api_reads import USER, Open, answered, append, envelope, started
+from tests.unit.api.prompts import prompt
+
+CONVERSATION = ids.conversation_id(USER, "stored")
+CHAT = "chat_completions"
+
+
+def stateless(nth: int, **said: object) -> PromptSubmitted:
+    """A stateless command of its own conversation."""
+    made = prompt(ids.conversation_id(USER, f"stateless {nth}"), str(nth), after_us=nth)
+    request = replace(Request(surface=CHAT, store=True), **said)  # type: ignore[arg-type]  # fields of it
+    return replace(made, kind="stateless", content=None, messages=(ChatMessage("user", str(nth)),), request=request)
+
+
+async def test_a_kept_answer_is_read_whole_by_its_owner(opened: Open) -> None:
+    async with opened() as under_test:
+        log, reads = under_test.log, under_test.reads
+        append(log, started(CONVERSATION))
+        said = replace(
+            prompt(CONVERSATION, "hi"), request=Request(surface="responses", store=True, metadata='{"a":"b"}')
+        )
+        cause = append(log, said)
+        await under_test.show()
+        running = await reads.stored_generation(USER, said.generation_id)
+        assert running is not None
+        assert (running.command, running.metadata, running.outcomes) == (said, '{"a":"b"}', (None,))
+        assert (running.row.asked.surface, running.row.asked.store) == ("responses", True)
+        answered(log, said, cause, "Hel", "lo")
+        append(log, GenerationMetadataChanged(
+            envelope=envelope("m"), conversation_id=CONVERSATION, user_id=USER,
+            generation_id=said.generation_id, metadata='{"c":"d"}',
+        ))  # fmt: skip
+        await under_test.show()
+        ended = await reads.stored_generation(USER, said.generation_id)
+        assert ended is not None and ended.outcome is not None
+        assert (ended.outcome.text, ended.metadata) == ("Hello", '{"c":"d"}')
+        assert await reads.stored_generation(ids.user_id("bob"), said.generation_id) is None
+        assert await reads.stored_generation(USER, ids.generation_id("unknown")) is None
+
+
+async def test_what_was_deleted_or_not_to_be_kept_is_not_there(opened: Open) -> None:
+    async with opened() as under_test:
+        log, reads = under_test.log, under_test.reads
+        append(log, started(CONVERSATION))
+        one, other = prompt(CONVERSATION, "one"), prompt(CONVERSATION, "other", after_us=1)
+        unkept = stateless(1, store=False)
+        for command in (one, other, unkept):
+            append(log, command)
+        append(log, GenerationDeleted(
+            envelope=envelope("g"), conversation_id=CONVERSATION, user_id=USER, generation_id=one.generation_id
+        ))  # fmt: skip
+        await under_test.show()
+        assert await reads.stored_generation(USER, one.generation_id) is None
+        assert await reads.stored_generation(USER, other.generation_id) is not None
+        assert await reads.stored_generation(USER, unkept.generation_id) is None
+        append(log, ConversationDeleted(envelope("d"), CONVERSATION, USER))
+        await under_test.show()
+        assert await reads.stored_generation(USER, other.generation_id) is None
+
+
+async def test_kept_answers_are_listed_by_surface_model_and_notes(opened: Open) -> None:
+    async with opened() as under_test:
+        log, reads = under_test.log, under_test.reads
+        commands = [stateless(nth, metadata=f'{{"parity":"{nth % 2}"}}') for nth in range(5)]
+        for command in (*commands, stateless(7, surface="responses"), stateless(8, store=False)):
+            append(log, command)
+        await under_test.show()
+        newest = await reads.stored_generations(USER, CHAT, limit=3)
+        assert newest is not None
+        assert [one.command for one in newest.items] == [commands[nth] for nth in (4, 3, 2)]
+        rest = await reads.stored_generations(USER, CHAT, after=newest.next_after, limit=3)
+        assert rest is not None
+        assert ([one.command for one in rest.items], rest.next_after) == ([commands[1], commands[0]], None)
+        oldest = await reads.stored_generations(USER, CHAT, order="asc", metadata={"parity": "1"})
+        assert oldest is not None
+        assert [one.command for one in oldest.items] == [commands[1], commands[3]]
+        assert await reads.stored_generations(USER, CHAT, after=ids.generation_id("unknown")) is None
+        other = await reads.stored_generations(USER, CHAT, model="another")
+        assert other is not None and other.items == ()
