@@ -15,8 +15,9 @@ from schemas.parts import ContentPart, Tooling
 from schemas.price import Price
 
 Role = Literal["system", "developer", "user", "assistant", "tool"]
-PromptKind = Literal["chat", "stateless"]
-TurnKind = Literal["chat", "stateless", "title"]
+PromptKind = Literal["chat", "stateless", "compaction"]
+"""compaction: a summary of the conversation up to `parent_message_id` and of `messages`; it is listed nowhere."""
+TurnKind = Literal["chat", "stateless", "title", "compaction"]
 ServiceClass = Literal["interactive", "background"]
 
 

@@ -16,10 +16,12 @@ from projections.conversation_lists.queries import ConversationPage
 from projections.conversations.queries import ConversationRow
 from projections.feedback.queries import Rating
 from projections.messages.branch_queries import BranchPage
+from projections.messages.lists import MessageList
 from projections.messages.queries import MessagePage
 from projections.messages.text_queries import TextPage
 from projections.replay.as_of import PastConversation
 from projections.replay.looking_back import Check, LogSource
+from projections.stored_generations.queries import Order
 from topics.cuts import Cut
 
 _T = TypeVar("_T")
@@ -61,6 +63,11 @@ class ConversationReads(SearchReads, Protocol):
         It ends in `leaf`; or passes `through` (else `before`) and ends in its newest descendant; or ends in the newest
         message. None: a message that was named is not there, or not on the branch.
         """
+
+    async def message_list(
+        self, conversation_id: str, after: str | None = None, order: Order = "asc", limit: int = 100
+    ) -> MessageList | None:
+        """Messages of all branches in their order, beginning behind one; None: that is not there."""
 
     async def ratings(self, conversation_id: str, message_ids: Sequence[str]) -> Mapping[str, Rating]:
         """How those of a page's messages are rated that are."""

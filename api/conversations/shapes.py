@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from api.conversations.parts import parts_json
 from api.http.answers import iso
 from api.streaming.frames import usage_json
 from projections.conversations.queries import ConversationRow
@@ -25,14 +26,16 @@ def conversation_json(row: ConversationRow) -> dict[str, Any]:
 
 
 def message_json(row: MessageRow, rating: Rating | None) -> dict[str, Any]:
-    """`rating`: the caller's, of an answer."""
+    """`rating`: the caller's, of an answer. `parts` is there only where a message is more than one text."""
     failure = row.failure
+    parts = parts_json(row)
     return {
         "id": row.message_id,
         "conversationId": row.conversation_id,
         "parentMessageId": row.parent_message_id,
         "role": row.role,
         "content": plain(row.content),
+        **({"parts": parts} if parts else {}),
         "status": row.status,
         "model": row.model,
         "finishReason": row.finish_reason,

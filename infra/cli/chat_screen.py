@@ -9,6 +9,7 @@ from infra.cli.terminal import one_line, printable
 
 _DIM, _RED, _BOLD, _RESET = "\x1b[2m", "\x1b[31m", "\x1b[1m", "\x1b[0m"
 _PREVIEW_CHARACTERS = 60
+_CALL_CHARACTERS = 2000
 
 
 class Screen:
@@ -20,6 +21,7 @@ class Screen:
         self.interactive = interactive
         self._coloured = coloured
         self._mid_line = False
+        self._thinking = False
 
     @classmethod
     def of_process(cls) -> Screen:
@@ -37,9 +39,26 @@ class Screen:
         """Part of an answer, at once."""
         text = printable(delta)
         if text:
+            if self._thinking:
+                self._break_line()
             self._out.write(text)
             self._out.flush()
             self._mid_line = not text.endswith("\n")
+
+    def thought(self, delta: str) -> None:
+        """Part of what a model thinks, at once and dimmed; nothing where the output is no terminal."""
+        text = printable(delta)
+        if text and self._coloured:
+            if not self._thinking:
+                self._break_line()
+            self._out.write(self._paint(_DIM, text))
+            self._out.flush()
+            self._mid_line = not text.endswith("\n")
+            self._thinking = True
+
+    def call(self, name: str, arguments: str) -> None:
+        """A tool that an answer calls, in one line."""
+        self.line(call_line(name, arguments))
 
     def end_of_answer(self, note: str) -> None:
         """The answer is over; `note` is shown to people only."""
@@ -87,6 +106,14 @@ class Screen:
         if self._mid_line:
             self._out.write("\n")
             self._mid_line = False
+        self._thinking = False
 
     def _paint(self, code: str, text: str) -> str:
         return f"{code}{text}{_RESET}" if self._coloured and text else text
+
+
+def call_line(name: str, arguments: str) -> str:
+    """A call of a tool in one line: its arguments as the model wrote them, as far as they fit."""
+    said = one_line(arguments)
+    shown = said if len(said) <= _CALL_CHARACTERS else said[: _CALL_CHARACTERS - 1] + "…"
+    return f"→ {one_line(name)} {shown}".rstrip()

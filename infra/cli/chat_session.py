@@ -27,10 +27,18 @@ from infra.cli.chat_lines import (
     command_of,
 )
 from infra.cli.chat_memory import Memory
-from infra.cli.chat_screen import Screen
+from infra.cli.chat_screen import Screen, call_line
 from infra.cli.chat_stopping import Stopping
 from infra.cli.chat_typing import TypedAhead
-from infra.cli.chat_wire import ContentChunk, MessageEnd, MessageStart, TurnFailed
+from infra.cli.chat_wire import (
+    ContentChunk,
+    MessageEnd,
+    MessageStart,
+    ReasoningChunk,
+    ToolCall,
+    ToolCallChunk,
+    TurnFailed,
+)
 from infra.cli.terminal import UserError, one_line
 from infra.clock import monotonic_s
 from infra.ids import draw_id
@@ -187,13 +195,23 @@ class Session:
         self, conversation: str, prompt: str, answer: Answer, stopping: Stopping
     ) -> MessageEnd | TurnFailed | None:
         """Show the answer as it comes; returns how it ended."""
+        call: list[str] = []
         async with aclosing(self._api.stream(conversation, prompt, self._api.memory.model, answer)) as events:
             async for event in events:
+                if call and not isinstance(event, ToolCallChunk):
+                    self._screen.call(call[0], "".join(call[1:]))
+                    call = []
                 match event:
                     case MessageStart():
                         stopping.begun.set()
                     case ContentChunk(delta=delta):
                         self._screen.chunk(delta)
+                    case ReasoningChunk(delta=delta):
+                        self._screen.thought(delta)
+                    case ToolCall(name=name, delta=delta):
+                        call = [name, delta]
+                    case ToolCallChunk(delta=delta):
+                        call.append(delta)
                     case MessageEnd() | TurnFailed():
                         return event
                     case _:
@@ -235,7 +253,10 @@ class Session:
 
 
 def _text_of(message: dict[str, Any]) -> str:
-    content, error = str(message.get("content") or ""), message.get("error")
-    if isinstance(error, dict):
-        return f"{content} [{one_line(str(error.get('message')))}]".strip()
-    return content
+    """What is shown of a message of before: its text, a line for each call, and why it failed."""
+    calls = [part for part in message.get("parts", ()) if part["kind"] == "tool_call"]
+    said = [str(message.get("content") or "")]
+    said += [call_line(str(part.get("name", "")), str(part["text"])) for part in calls]
+    error = message.get("error")
+    text = "\n".join(each for each in said if each)
+    return f"{text} [{one_line(str(error.get('message')))}]".strip() if isinstance(error, dict) else text

@@ -35,6 +35,28 @@ class ContentChunk:
 
 
 @dataclass(frozen=True, slots=True)
+class ReasoningChunk:
+    """What a model thinks before it answers."""
+
+    delta: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """The beginning of a call: `delta` is that of its arguments."""
+
+    name: str
+    delta: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCallChunk:
+    """More of the arguments of the call that began last."""
+
+    delta: str
+
+
+@dataclass(frozen=True, slots=True)
 class MessageEnd:
     """`cost` in `currency`."""
 
@@ -53,7 +75,7 @@ class TurnFailed:
     retryable: bool
 
 
-StreamEvent = MessageStart | ContentChunk | MessageEnd | TurnFailed
+StreamEvent = MessageStart | ContentChunk | ReasoningChunk | ToolCall | ToolCallChunk | MessageEnd | TurnFailed
 
 
 class FrameReader:
@@ -101,6 +123,12 @@ def event_of(frame: Frame) -> StreamEvent | None:
                 return MessageStart(str(data["messageId"]), str(data["conversationId"]), str(data["model"]))
             case "content_chunk":
                 return ContentChunk(str(data["delta"]))
+            case "reasoning_chunk":
+                return ReasoningChunk(str(data["delta"]))
+            case "tool_call":
+                return ToolCall(str(data["name"]), str(data["delta"]))
+            case "tool_call_chunk":
+                return ToolCallChunk(str(data["delta"]))
             case "message_end":
                 return MessageEnd(
                     str(data["finishReason"]),

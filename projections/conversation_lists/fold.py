@@ -27,7 +27,7 @@ def day_of(at_us: int) -> int:
 def fold(record: ConversationEvent, position: Position) -> tuple[RowChange, ...]:
     """What a record changes. Raises Unprojectable."""
     match record:
-        case PromptSubmitted(kind="stateless"):
+        case PromptSubmitted(kind="stateless") | PromptSubmitted(kind="compaction"):
             return ()
         case PromptSubmitted() | ConversationStarted() | MessagesAppended():
             at_us = record.envelope.occurred_at_us

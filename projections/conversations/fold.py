@@ -29,8 +29,10 @@ def fold(record: ConversationEvent, position: Position) -> tuple[RowChange, ...]
     at_us = record.envelope.occurred_at_us
     born = {"user_id": record.user_id, "created_at_us": at_us}
     match record:
-        case PromptSubmitted(kind="stateless"):
+        case PromptSubmitted(kind="stateless") | PromptSubmitted(kind="compaction", parent_message_id=None):
             return ()
+        case PromptSubmitted(kind="compaction"):
+            return (Put(CONVERSATIONS, key, changed, last),)
         case PromptSubmitted(model=model):
             text = excerpt(prompt_content(record))
             newest = {"model": model, "preview": text, "last_at_us": at_us, **changed}

@@ -93,7 +93,9 @@ class BranchWalk:
             passed = self._before in self._nodes and self._older(self._path[-1], self._before) if self._path else False
             return passed or (self._began and self._wanted is None)
         page = self._page()
-        return len(page) == self._limit and self._nodes[page[-1]].parent_id in self._nodes
+        if len(page) < self._limit or self._nodes[page[-1]].parent_id not in self._nodes:
+            return False
+        return self._wanted is None or self._has_older
 
     def take(self, turns: Iterable[TurnIds | AppendedIds]) -> None:
         """Take turns older than all before."""
@@ -122,10 +124,13 @@ class BranchWalk:
     @property
     def next_before(self) -> str | None:
         """What the page before this one is asked for with; None: the branch begins with this page."""
+        return self._page()[-1] if self._has_older else None
+
+    @property
+    def _has_older(self) -> bool:
+        """Whether the branch is known to have messages before the page."""
         page = self._page()
-        if len(page) < self._limit or self._parent(page[-1]) is None:
-            return None
-        return page[-1]
+        return bool(page) and self._path[-1] != page[-1]
 
     def _add(self, message_id: str, parent_id: str | None, order: tuple[int, int]) -> None:
         if message_id in self._nodes:

@@ -39,6 +39,7 @@ from schemas.outcome import (
     Outcome,
 )
 from schemas.parts import visible_text
+from schemas.turns import kind_of
 
 _NO_FAILURE = Failure("", "", False)
 MAX_ATTACHMENTS_BYTES = 1024 * 1024
@@ -56,6 +57,8 @@ def fold(record: ConversationEvent | Outcome, position: Position) -> tuple[RowCh
     match record:
         case PromptSubmitted(kind="stateless"):
             return _kept(record, position)
+        case PromptSubmitted(kind="compaction"):
+            return (_unlisted(record, position),)
         case PromptSubmitted():
             return _prompt(record, position)
         case RegenerateRequested():
@@ -65,7 +68,7 @@ def fold(record: ConversationEvent | Outcome, position: Position) -> tuple[RowCh
         case GenerationDeleted() | MessageDeleted():
             return (hiding(record, position),)
         case TitleRequested():
-            return _title(record, position)
+            return (_unlisted(record, position),)
         case ConversationDeleted(conversation_id=conversation_id):
             return (Erase(MESSAGES, (conversation_id,), ERASED),)
         case GenerationCompleted() | GenerationFailed() | GenerationCancelled() | GenerationRefused():
@@ -157,10 +160,10 @@ def _regeneration(wish: RegenerateRequested, position: Position) -> tuple[RowCha
     )
 
 
-def _title(wish: TitleRequested, position: Position) -> tuple[RowChange, ...]:
+def _unlisted(wish: TitleRequested | PromptSubmitted, position: Position) -> RowChange:
     """No message: what is running in a conversation is known by its places."""
-    placed = {"cause": order_key(position), "role": "title"}
-    return (Put(MESSAGE_PLACES, (wish.conversation_id, wish.generation_id), placed, first_wins(position)),)
+    placed = {"cause": order_key(position), "role": kind_of(wish)}
+    return Put(MESSAGE_PLACES, (wish.conversation_id, wish.generation_id), placed, first_wins(position))
 
 
 def _outcome(outcome: Outcome, position: Position) -> tuple[RowChange, ...]:

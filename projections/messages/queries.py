@@ -39,7 +39,7 @@ _HIDDEN = (
 _OUTCOME = "SELECT answer, marks, outcome FROM {messages} WHERE conversation_id = ? AND cause = ?"
 _STATUS = "SELECT status FROM {messages} WHERE conversation_id = ? AND cause = ?"
 _NEWEST = 2**62
-_MADE = ("assistant", "title")
+_MADE = ("assistant", "title", "compaction")
 """The roles of what models make."""
 _PAGE_TURNS = 100
 _PLACES_AT_ONCE = 1000

@@ -188,7 +188,7 @@ class ConversationAgent:
 
     async def _context(self, command: Command) -> Context | None:
         """What the command follows; None if that cannot be known in time."""
-        if isinstance(command, PromptSubmitted) and command.kind == "stateless":
+        if isinstance(command, PromptSubmitted) and _follows_nothing(command):
             return NoHistory()
         known = self._memory.beginning(command.conversation_id)
         if known is not None and known.deleted:
@@ -258,6 +258,11 @@ class ConversationAgent:
         if counter is None:
             counter = self._counters[model.id] = RememberedCounts(TokenCounter.of(model))
         return counter
+
+
+def _follows_nothing(command: PromptSubmitted) -> bool:
+    """Whether a prompt brings its whole context with it."""
+    return command.kind == "stateless" or (command.kind == "compaction" and command.parent_message_id is None)
 
 
 def _leaf(command: Command) -> str | None:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Generic, cast, get_args
 
+from infra.models.tool_tokens import tools_message
 from infra.moderation.policy import Policy
 from schemas import ids
 from schemas.bounding import bounded
@@ -32,6 +33,7 @@ from schemas.messages import all_texts
 from schemas.messages import characters as characters_of
 from schemas.moderation import ModerationEvent, ModerationVerdict
 from schemas.turns import Command, request_of
+from streams.conversation.compaction import compaction_messages
 from streams.conversation.context import Assembled, assemble
 from streams.conversation.ports import Context, Counter, Model
 from streams.conversation.titles import TITLE_SAMPLING, title_messages
@@ -204,7 +206,8 @@ def characters(command: Command, context: Context | None) -> int:
     own = len(plain(command.content or "")) if isinstance(command, PromptSubmitted) else 0
     inline = command.messages if isinstance(command, PromptSubmitted) else ()
     history = () if context is None else context.messages
-    return own + sum(characters_of(message) for message in (*inline, *history))
+    asked = sum(map(len, _asked_texts(command)))
+    return own + asked + sum(characters_of(message) for message in (*inline, *history))
 
 
 def _asked_sampling(command: Command) -> Sampling:
@@ -217,9 +220,16 @@ def _texts(command: Command, context: Context | None) -> tuple[str, ...]:
     if isinstance(command, PromptSubmitted):
         own = () if command.content is None else (plain(command.content),)
         inline = [message for message in command.messages if message.role != "assistant"]
-        return (*own, *_instructions(command), *(text for message in inline for text in all_texts(message)))
+        return (*own, *_asked_texts(command), *(text for message in inline for text in all_texts(message)))
     prompt = context.messages[-1:] if context is not None else ()
-    return (*_instructions(command), *(text for message in prompt for text in all_texts(message)))
+    return (*_asked_texts(command), *(text for message in prompt for text in all_texts(message)))
+
+
+def _asked_texts(command: Command) -> tuple[str, ...]:
+    """What a request has the model read beside its messages: instructions, and the tools that it offers."""
+    request = request_of(command)
+    tools = tools_message(None if request is None else request.tooling)
+    return (*_instructions(command), *(plain(message.content) for message in tools))
 
 
 def _instructions(command: Command) -> tuple[str, ...]:
@@ -246,27 +256,32 @@ def _assembled(
     own = context.system_prompt or model.system_prompt
     default = [ChatMessage("system", own)] if own and not system else []
     default = [ChatMessage("system", said) for said in _instructions(command)] or default
+    request = request_of(command)
+    tools = tools_message(None if request is None else request.tooling)
     if isinstance(command, PromptSubmitted) and command.kind == "stateless":
         # Nothing is trimmed or moved: the API has refused what does not fit.
         whole = (*default, *messages)
         counted = counted_tokens(command)
         if counted is None:
-            tokens = counter.count_messages(whole)
+            tokens = counter.count_messages((*tools, *whole))
         else:
+            # The tools are in it.
             tokens = counted + sum(map(counter.count_message, default))
         return Assembled(whole, tokens) if tokens < model.context_tokens else None
     rest = [message for message in messages if message.role not in ("system", "developer")]
     wanted = sampling.max_tokens or 0
     reserve = min(wanted, model.context_tokens // 4) if command.sampling.max_tokens is None else wanted
     asked = max(len(_prompt(command)), 1)
-    return assemble(
+    offered = sum(map(counter.count_message, tools))
+    found = assemble(
         [*default, *system],
         rest[:-asked],
         rest[-asked:],
         counter,
-        limit=model.context_tokens,
+        limit=model.context_tokens - offered,
         reserve=max(reserve, MIN_ANSWER_TOKENS),
     )
+    return None if found is None else replace(found, prompt_tokens=found.prompt_tokens + offered)
 
 
 def _job(
@@ -314,6 +329,8 @@ def _prompt(command: Command) -> Sequence[ChatMessage]:
     """
     if not isinstance(command, PromptSubmitted):
         return ()
+    if command.kind == "compaction":
+        return compaction_messages(command.messages)
     if command.content is not None or not command.messages:
         return (ChatMessage("user", command.content or ""),)
     return command.messages

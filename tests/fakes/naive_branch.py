@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from projections.messages.branch import MAX_SIBLINGS
@@ -18,11 +18,17 @@ class NaiveBranch:
 
 
 def naive_branch(
-    messages: Sequence[tuple[str, str | None]], leaf: str | None, through: str | None, before: str | None, limit: int
+    messages: Sequence[tuple[str, str | None]],
+    leaf: str | None,
+    through: str | None,
+    before: str | None,
+    limit: int,
+    hidden: Collection[str] = (),
 ) -> NaiveBranch | None:
     """The page of a branch among (id, parent) oldest first, parents before children; as BranchWalk has it."""
     parents = dict(messages)
-    if any(named is not None and named not in parents for named in (leaf, through, before)):
+    shown = [message_id for message_id in parents if message_id not in hidden]
+    if any(named is not None and named not in shown for named in (leaf, through, before)):
         return None
 
     def path_to(message_id: str) -> list[str]:
@@ -33,10 +39,10 @@ def naive_branch(
 
     passed = through or before
     if leaf is None and passed is not None:
-        leaf = [message_id for message_id in parents if passed in path_to(message_id)][-1]
-    elif leaf is None and messages:
-        leaf = messages[-1][0]
-    path = [] if leaf is None else path_to(leaf)
+        leaf = [message_id for message_id in shown if passed in path_to(message_id)][-1]
+    elif leaf is None and shown:
+        leaf = shown[-1]
+    path = [] if leaf is None else [message_id for message_id in path_to(leaf) if message_id not in hidden]
     if before is not None:
         if before not in path:
             return None
@@ -44,7 +50,7 @@ def naive_branch(
     page = path[-limit:]
 
     def siblings(message_id: str) -> tuple[str, ...]:
-        family = [other for other, parent in messages if parent == parents[message_id]]
+        family = [other for other in shown if parents[other] == parents[message_id]]
         start = min(max(0, family.index(message_id) - MAX_SIBLINGS // 2), max(0, len(family) - MAX_SIBLINGS))
         return tuple(family[start : start + MAX_SIBLINGS])
 

@@ -21,12 +21,12 @@ GENERATION = str(UUID(int=2))
 class ScriptedApi:
     """Set before a request; look at `seen` after it.
 
-    `deltas`: the answer. `break_after`: for each connection to a stream, how many frames it sends before it breaks off
-    (none left: all). `refusals`: answers to give before a stream, first to last. `hold`: no terminal until cancelled.
-    `gap_s`: between chunks.
+    `deltas`: the answer; a pair is a frame of another kind and its data. `break_after`: for each connection to a
+    stream, how many frames it sends before it breaks off (none left: all). `refusals`: answers to give before a stream,
+    first to last. `hold`: no terminal until cancelled. `gap_s`: between chunks.
     """
 
-    deltas: list[str] = field(default_factory=lambda: ["Hel", "lo"])
+    deltas: list[str | tuple[str, dict[str, Any]]] = field(default_factory=lambda: ["Hel", "lo"])
     break_after: list[int] = field(default_factory=list)
     refusals: list[tuple[int, str, str]] = field(default_factory=list)
     conversations: list[dict[str, Any]] = field(default_factory=list)
@@ -52,7 +52,7 @@ class ScriptedApi:
             "currency": "USD",
         }
         events = [("message_start", start)]
-        events += [("content_chunk", {"delta": delta}) for delta in self.deltas]
+        events += [("content_chunk", {"delta": said}) if isinstance(said, str) else said for said in self.deltas]
         events += [("error", self.failure) if self.failure else ("message_end", end)]
         return [
             f"id: {seq}\nevent: {event}\ndata: {json.dumps(data)}\n\n".encode()

@@ -54,6 +54,18 @@ async def test_each_line_of_a_pipe_is_answered_in_plain_text(api: ScriptedApi, s
     assert [body for _, body in api.sent("POST", SEND)] == [{"content": "hi"}, {"content": "and again"}]
 
 
+async def test_calls_are_lines_and_thoughts_are_left_out_of_a_pipe(api: ScriptedApi, state: Path) -> None:
+    api.deltas = [
+        ("reasoning_chunk", {"delta": "Hm"}),
+        "Let me look.",
+        ("tool_call", {"index": 0, "callId": "c1", "name": "weather", "delta": '{"city":'}),
+        ("tool_call_chunk", {"index": 0, "delta": '"Oslo"}'}),
+        ("tool_call", {"index": 1, "callId": "c2", "name": "time", "delta": ""}),
+    ]
+    said = 'Let me look.\n→ weather {"city":"Oslo"}\n→ time\n'
+    assert await piped(api, state, "hi\n") == (0, said, "")
+
+
 async def test_the_conversation_is_remembered(api: ScriptedApi, state: Path) -> None:
     await piped(api, state, "hi\n", "--model", "n")
     await piped(api, state, "again\n")

@@ -12,30 +12,39 @@ from projections.conversations.queries import ConversationRow
 from projections.cursors import decode_cursor, encode_cursor
 from projections.embeddings.queries import EmbeddingRow
 from projections.feedback.queries import Rating
+from projections.generations.asked_cell import NOTHING, asked_of
 from projections.generations.queries import GenerationRow
 from projections.messages.branch_queries import BranchMessage, BranchPage
+from projections.messages.lists import MessageList
 from projections.messages.queries import MessagePage
 from projections.messages.rows import MessageRow, Status
 from projections.messages.text_queries import TextPage
 from projections.messages.turns import TurnPlace
 from projections.order import order_key
+from projections.stored_generations.queries import Order
+from schemas import turns
 from schemas.conversation import (
     ConversationDeleted,
+    ConversationMetadataChanged,
     ConversationRenamed,
     ConversationStarted,
     FeedbackGiven,
     GenerationDeleted,
+    GenerationMetadataChanged,
+    MessageDeleted,
+    MessagesAppended,
     PromptSubmitted,
 )
 from schemas.envelope import Position
-from schemas.messages import message_text
+from schemas.messages import prompt_content, shown_content
 from schemas.outcome import (
     GenerationCancelled,
     GenerationCompleted,
     GenerationFailed,
     Outcome,
 )
-from schemas.turns import Command
+from schemas.parts import parts_of, visible_text
+from schemas.turns import Command, UserCommand, generations_of
 from schemas.usage import EmbeddingsComputed
 from tests.fakes.naive_branch import naive_branch
 from tests.unit.api.memory_log import MemoryLog, turn_of
@@ -74,11 +83,18 @@ class MemoryReads(MemoryStored):
                         event.model,
                         None,
                         at_us,
+                        metadata=event.metadata,
                     )
                 case ConversationRenamed() if row is not None:
                     row = replace(row, title=event.title)
                 case PromptSubmitted() if row is not None:
-                    row = replace(row, preview=str(event.content), updated_at_us=at_us)
+                    row = replace(row, preview=str(prompt_content(event)), updated_at_us=at_us)
+                case MessagesAppended() if row is not None:
+                    users = [one.message for one in event.messages if one.message.role == "user"]
+                    preview = str(shown_content(users)) or row.preview
+                    row = replace(row, preview=preview, updated_at_us=at_us)
+                case ConversationMetadataChanged() if row is not None:
+                    row = replace(row, metadata=event.metadata)
                 case ConversationDeleted():
                     return None
         return row
@@ -104,7 +120,15 @@ class MemoryReads(MemoryStored):
                     case FeedbackGiven():
                         said = event.comment or None
                         return CommandRow(event.user_id, event.request_hash, None, event.rating, said)
-                    case ConversationStarted() | ConversationDeleted():
+                    case (
+                        ConversationStarted()
+                        | ConversationDeleted()
+                        | MessagesAppended()
+                        | ConversationMetadataChanged()
+                        | GenerationMetadataChanged()
+                        | GenerationDeleted()
+                        | MessageDeleted()
+                    ):
                         return CommandRow(event.user_id, event.request_hash)
         return None
 
@@ -134,6 +158,19 @@ class MemoryReads(MemoryStored):
         rows, end = await self._messages(conversation_id), start + limit
         return MessagePage(tuple(rows[start:end]), encode_cursor(end, "") if len(rows) > end else None)
 
+    async def message_list(
+        self, conversation_id: str, after: str | None = None, order: Order = "asc", limit: int = 100
+    ) -> MessageList | None:
+        rows = await self._messages(conversation_id)
+        ids = [row.message_id for row in rows]
+        if after is not None and after not in ids:
+            return None
+        if order == "desc":
+            rows = rows[::-1] if after is None else rows[: ids.index(after)][::-1]
+        elif after is not None:
+            rows = rows[ids.index(after) + 1 :]
+        return MessageList(tuple(rows[:limit]), len(rows) > limit)
+
     async def message(self, conversation_id: str, message_id: str) -> MessageRow | None:
         return next((row for row in await self._messages(conversation_id) if row.message_id == message_id), None)
 
@@ -146,13 +183,14 @@ class MemoryReads(MemoryStored):
         before: str | None = None,
         limit: int = 60,
     ) -> BranchPage | None:
-        rows = await self._messages(conversation_id)
-        branch = naive_branch([(row.message_id, row.parent_message_id) for row in rows], leaf, through, before, limit)
+        rows = await self._messages(conversation_id, with_hidden=True)
+        messages = [(row.message_id, row.parent_message_id) for row in rows]
+        branch = naive_branch(messages, leaf, through, before, limit, self._hidden(conversation_id))
         if branch is None:
             return None
         by_id = {row.message_id: row for row in rows}
-        messages = tuple(BranchMessage(by_id[message_id], siblings) for message_id, siblings in branch.messages)
-        return BranchPage(messages, branch.leaf, branch.next_before)
+        shown = tuple(BranchMessage(by_id[message_id], siblings) for message_id, siblings in branch.messages)
+        return BranchPage(shown, branch.leaf, branch.next_before)
 
     async def texts(self, conversation_id: str, before: int | None, turns: int) -> TextPage:
         rows = [row for row in await self._messages(conversation_id) if before is None or row.order < before]
@@ -181,7 +219,7 @@ class MemoryReads(MemoryStored):
                 event.tail,
             )
             for event, at in reversed(self._events(CONVERSATION_EVENTS))
-            if isinstance(event, Command) and event.conversation_id == conversation_id
+            if isinstance(event, UserCommand) and event.conversation_id == conversation_id
         ]
         return [turn for turn in found if before is None or turn.cause < before][:limit]
 
@@ -195,21 +233,35 @@ class MemoryReads(MemoryStored):
         rows = await self._messages(conversation_id)
         return rows[-1] if rows else None
 
-    async def _messages(self, conversation_id: str) -> list[MessageRow]:
+    def _hidden(self, conversation_id: str) -> set[str]:
+        events = [event for event, _ in self._events(CONVERSATION_EVENTS) if event.conversation_id == conversation_id]
+        messages = {event.message_id for event in events if isinstance(event, MessageDeleted)}
+        return messages | {event.generation_id for event in events if isinstance(event, GenerationDeleted)}
+
+    async def _messages(self, conversation_id: str, *, with_hidden: bool = False) -> list[MessageRow]:
+        rows = self._all_messages(conversation_id)
+        hidden = set() if with_hidden else self._hidden(conversation_id)
+        return [row for row in rows if row.message_id not in hidden]
+
+    def _all_messages(self, conversation_id: str) -> list[MessageRow]:
         rows: list[MessageRow] = []
         if self._deleted(conversation_id):
             return rows
         outcomes = self._outcomes()
         for order, (event, _) in enumerate(self._events(CONVERSATION_EVENTS)):
-            if not isinstance(event, Command) or event.conversation_id != conversation_id:
+            if event.conversation_id != conversation_id:
+                continue
+            if isinstance(event, MessagesAppended) and event.messages[0].message_id not in {r.message_id for r in rows}:
+                rows += _appended(event, order)
+            if not isinstance(event, UserCommand):
                 continue
             if event.generation_id in {row.message_id for row in rows}:
                 continue
             at_us, prompt_id = event.envelope.occurred_at_us, event.message_id
             if isinstance(event, PromptSubmitted):
                 prompt = _row(prompt_id, conversation_id, "user", order, event.parent_message_id, event.model, at_us)
-                said = "\n".join(map(message_text, event.messages)) if event.content is None else str(event.content)
-                rows.append(replace(prompt, content=said, status="completed"))
+                said = prompt_content(event)
+                rows.append(replace(prompt, content=said, status="completed", messages=event.messages))
             else:
                 prompt_id = event.prompt_message_id
             reply = _row(event.generation_id, conversation_id, "assistant", order, prompt_id, event.model, at_us)
@@ -217,7 +269,8 @@ class MemoryReads(MemoryStored):
             if outcome is not None:
                 reply = replace(
                     reply,
-                    content=outcome.text,
+                    content=visible_text(str(outcome.text), outcome.parts),
+                    parts=tuple(parts_of(str(outcome.text), outcome.parts)) if outcome.parts else (),
                     status=status_of(outcome),
                     usage=outcome.usage,
                     cost_micros=outcome.cost_micros,
@@ -230,10 +283,11 @@ class MemoryReads(MemoryStored):
 
     async def generation(self, generation_id: str) -> GenerationRow | None:
         for event, at in self._events(CONVERSATION_EVENTS):
-            if isinstance(event, Command) and event.generation_id == generation_id:
-                if self._deleted(event.conversation_id) or self._hidden(generation_id):
+            if isinstance(event, Command) and generation_id in generations_of(event):
+                if self._deleted(event.conversation_id) or generation_id in self._hidden(event.conversation_id):
                     return None
-                turn = turn_of(event, at)
+                choice = generations_of(event).index(generation_id)
+                turn = turns.turn_of(event, at, turn_of(event, at).price, choice)
                 return GenerationRow(
                     generation_id=generation_id,
                     user_id=turn.user_id,
@@ -248,12 +302,9 @@ class MemoryReads(MemoryStored):
                     cause=at,
                     tail=turn.tail,
                     price=event.price,
+                    asked=asked_of(event, choice) or NOTHING,
                 )
         return None
-
-    def _hidden(self, generation_id: str) -> bool:
-        events = (event for event, _ in self._events(CONVERSATION_EVENTS) if isinstance(event, GenerationDeleted))
-        return any(event.generation_id == generation_id for event in events)
 
     async def outcome(self, generation_id: str) -> Outcome | None:
         return self._outcomes().get(generation_id)
@@ -273,6 +324,18 @@ class MemoryReads(MemoryStored):
         self.asked_positions.append(dict(offsets))
         self.blind = self.blind and not self.sees_when_waited
         return self.caught_up
+
+
+def _appended(event: MessagesAppended, order: int) -> list[MessageRow]:
+    rows: list[MessageRow] = []
+    parent = event.parent_message_id
+    for one in event.messages:
+        row = _row(one.message_id, event.conversation_id, one.message.role, order, parent, one.model, one.at_us)
+        messages = (one.message,) if one.message.parts or one.message.name else ()
+        content = shown_content((one.message,))
+        rows.append(replace(row, content=content, status="completed", messages=messages, appended=True))
+        parent = one.message_id
+    return rows
 
 
 def _row(

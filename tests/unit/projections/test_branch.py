@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from hypothesis import given
 from hypothesis import strategies as st
 
-from projections.messages.branch import MAX_SIBLINGS, BranchWalk, TurnIds
+from projections.messages.branch import MAX_SIBLINGS, AppendedIds, BranchWalk, TurnIds
+from projections.messages.hidden import Hidden
 from tests.fakes.naive_branch import naive_branch
 
 
@@ -15,13 +16,16 @@ from tests.fakes.naive_branch import naive_branch
 class Tree:
     """A conversation's turns, oldest first, each generation's once."""
 
-    turns: list[TurnIds]
+    turns: list[TurnIds | AppendedIds]
 
     @property
     def messages(self) -> list[tuple[str, str | None]]:
         """(id, parent) oldest first."""
         found: list[tuple[str, str | None]] = []
         for turn in self.turns:
+            if isinstance(turn, AppendedIds):
+                found += zip(turn.message_ids, (turn.parent_id, *turn.message_ids), strict=False)
+                continue
             if turn.prompt_id is not None:
                 found.append((turn.prompt_id, turn.parent_id))
             found.append((turn.reply_id, turn.answered_id))
@@ -35,23 +39,31 @@ class Tree:
 @st.composite
 def trees(draw: st.DrawFn) -> Tree:
     """Prompts after any answer or at the root, and answers given anew; long straight pieces among them."""
-    turns: list[TurnIds] = []
+    turns: list[TurnIds | AppendedIds] = []
     for n in range(draw(st.integers(0, 40))):
-        prompts = [turn.prompt_id for turn in turns if turn.prompt_id is not None]
-        match draw(st.integers(0, 5)):
+        prompts = [turn.prompt_id for turn in turns if isinstance(turn, TurnIds) and turn.prompt_id is not None]
+        match draw(st.integers(0, 6)):
             case 0 if prompts:
                 turns.append(TurnIds(n * 3, None, None, f"a{n}", draw(st.sampled_from(prompts))))
             case 1:
-                parent = draw(st.sampled_from([None, *(turn.reply_id for turn in turns)]))
+                parent = draw(st.sampled_from([None, *map(_last_of, turns)]))
                 turns.append(TurnIds(n * 3, f"p{n}", parent, f"a{n}", f"p{n}"))
+            case 2:
+                parent = draw(st.sampled_from([None, *map(_last_of, turns)]))
+                written = tuple(f"m{n}.{k}" for k in range(draw(st.integers(1, 3))))
+                turns.append(AppendedIds(n * 3, written, parent))
             case _:
-                turns.append(TurnIds(n * 3, f"p{n}", turns[-1].reply_id if turns else None, f"a{n}", f"p{n}"))
+                turns.append(TurnIds(n * 3, f"p{n}", _last_of(turns[-1]) if turns else None, f"a{n}", f"p{n}"))
     return Tree(turns)
 
 
-def walked(turns: list[TurnIds], walk: BranchWalk, sizes: list[int]) -> int:
+def _last_of(turn: TurnIds | AppendedIds) -> str:
+    return turn.message_ids[-1] if isinstance(turn, AppendedIds) else turn.reply_id
+
+
+def walked(turns: list[TurnIds | AppendedIds], walk: BranchWalk, sizes: list[int]) -> int:
     """Hand the walk pages of turns until it has finished; how many it took."""
-    newest_first = sorted(turns, reverse=True)
+    newest_first = sorted(turns, key=lambda turn: turn.cause, reverse=True)
     taken = 0
     while not walk.finished:
         size = sizes.pop() if sizes else 7
@@ -74,12 +86,14 @@ def questions(draw: st.DrawFn) -> tuple[Tree, Asked]:
     return tree, (leaf, None if leaf is not None else draw(some), draw(some), draw(st.integers(1, 30)))
 
 
-@given(questions(), st.lists(st.integers(1, 20), max_size=8))
-def test_a_page_is_that_of_the_whole_tree(question: tuple[Tree, Asked], sizes: list[int]) -> None:
+@given(questions(), st.lists(st.integers(1, 20), max_size=8), st.data())
+def test_a_page_is_that_of_the_whole_tree(question: tuple[Tree, Asked], sizes: list[int], data: st.DataObject) -> None:
     tree, (leaf, through, before, limit) = question
-    walk = BranchWalk(leaf, through, before, limit)
+    may_hide = sorted(set(tree.ids) - {leaf, through, before})
+    hidden = data.draw(st.frozensets(st.sampled_from(may_hide), max_size=8)) if may_hide else frozenset[str]()
+    walk = BranchWalk(leaf, through, before, limit, Hidden(hidden))
     walked(tree.turns, walk, sizes)
-    expected = naive_branch(tree.messages, leaf, through, before, limit)
+    expected = naive_branch(tree.messages, leaf, through, before, limit, hidden)
     named = {leaf, through, before} - {None}
     if not named <= set(tree.ids):
         # Whoever walks has looked for what is named before; and the walk ends all the same.
@@ -89,7 +103,13 @@ def test_a_page_is_that_of_the_whole_tree(question: tuple[Tree, Asked], sizes: l
     if expected is not None:
         assert [(placed.message_id, placed.siblings) for placed in walk.page()] == list(expected.messages)
         assert (walk.leaf, walk.next_before) == (expected.leaf, expected.next_before)
-        causes = {turn.prompt_id: turn.cause for turn in tree.turns} | {t.reply_id: t.cause for t in tree.turns}
+        causes = {
+            message_id: turn.cause
+            for turn in tree.turns
+            for message_id in (
+                turn.message_ids if isinstance(turn, AppendedIds) else (turn.prompt_id or "", turn.reply_id)
+            )
+        }
         assert all(placed.cause == causes[placed.message_id] for placed in walk.page())
 
 
@@ -112,7 +132,7 @@ def test_pages_make_the_branch_without_gap_or_repeat(tree: Tree, limit: int, dat
     assert seen == [message_id for message_id, _ in whole.messages]
 
 
-def straight(length: int) -> list[TurnIds]:
+def straight(length: int) -> list[TurnIds | AppendedIds]:
     return [TurnIds(n, f"p{n}", f"a{n - 1}" if n else None, f"a{n}", f"p{n}") for n in range(length)]
 
 
@@ -132,7 +152,7 @@ def test_what_is_passed_by_is_not_looked_for_to_the_end() -> None:
 
 
 def test_a_family_of_many_shows_those_around_the_message() -> None:
-    turns = [TurnIds(n, f"p{n}", None, f"a{n}", f"p{n}") for n in range(250)]
+    turns: list[TurnIds | AppendedIds] = [TurnIds(n, f"p{n}", None, f"a{n}", f"p{n}") for n in range(250)]
     for asked, first in (("a3", 0), ("a125", 75), ("a249", 150)):
         walk = BranchWalk(asked, None, None, 60)
         walked(turns, walk, [])
@@ -141,7 +161,11 @@ def test_a_family_of_many_shows_those_around_the_message() -> None:
 
 
 def test_a_parent_that_is_missing_or_not_older_ends_the_branch() -> None:
-    turns = [TurnIds(1, "p1", "a2", "a1", "p1"), TurnIds(2, "p2", "a1", "a2", "p2"), TurnIds(3, "p3", "x", "a3", "p3")]
+    turns: list[TurnIds | AppendedIds] = [
+        TurnIds(1, "p1", "a2", "a1", "p1"),
+        TurnIds(2, "p2", "a1", "a2", "p2"),
+        TurnIds(3, "p3", "x", "a3", "p3"),
+    ]
     for leaf, expected in (("a2", ["p1", "a1", "p2", "a2"]), ("a3", ["p3", "a3"])):
         walk = BranchWalk(leaf, None, None, 60)
         walked(turns, walk, [])

@@ -4,8 +4,10 @@ from dataclasses import replace
 from typing import Literal
 
 from projections.messages.chain import Chain
-from projections.messages.rows import MessageRow, TurnRow
+from projections.messages.hidden import Hidden
+from projections.messages.rows import AppendedRow, MessageRow, SaidRow, TurnRow
 from schemas.conversation import ChatMessage
+from schemas.parts import ContentPart, PartText
 
 Status = Literal["running", "completed", "failed", "cancelled", "refused"]
 
@@ -22,7 +24,7 @@ def turn(
     return TurnRow(n, f"a{n}", prompt, reply)
 
 
-def walked(leaf: str, *turns: TurnRow, most: int = 100) -> Chain:
+def walked(leaf: str, *turns: SaidRow, most: int = 100) -> Chain:
     chain = Chain(leaf, most)
     chain.take(sorted(turns, key=lambda t: -t.cause))
     return chain
@@ -105,3 +107,59 @@ def test_a_prompt_that_is_followed_directly_counts_by_its_own_answer() -> None:
     assert said(followed("completed")) == ["prompt 1", "prompt 2", "answer 2"]
     assert said(followed("refused")) == ["prompt 2", "answer 2"]
     assert followed("running").is_open
+
+
+def appended(n: int, parent: str | None, *texts: str) -> AppendedRow:
+    """Row n: messages m<n>.0 and on, in turn of the user and the assistant."""
+    found = []
+    for k, text in enumerate(texts):
+        role = "assistant" if k % 2 else "user"
+        found.append(MessageRow(f"m{n}.{k}", "c", role, n, parent, text, (), "", n, "completed", appended=True))
+        parent = f"m{n}.{k}"
+    return AppendedRow(n, tuple(found))
+
+
+def test_appended_messages_stand_in_the_chain_and_may_be_followed() -> None:
+    rows = (turn(1, None), appended(2, "a1", "by hand", "so", "and"), turn(3, "m2.2"), turn(4, "m2.1"))
+    assert said(walked("a3", *rows)) == ["prompt 1", "answer 1", "by hand", "so", "and", "prompt 3", "answer 3"]
+    assert said(walked("a4", *rows)) == ["prompt 1", "answer 1", "by hand", "so", "prompt 4", "answer 4"]
+    assert said(walked("m2.1", *rows)) == ["prompt 1", "answer 1", "by hand", "so"]
+    assert [message.role for message in walked("m2.1", *rows).messages] == ["user", "assistant"] * 2
+
+
+def called(n: int, parent: str | None) -> TurnRow:
+    """Turn n, whose answer calls a function."""
+    plain = turn(n, parent)
+    call = PartText("tool_call", "{}", f"call-{n}", "look")
+    return replace(plain, reply=replace(plain.reply, content="", parts=(PartText("reasoning", "hm"), call)))
+
+
+def results(n: int, parent: str, *of: int) -> TurnRow:
+    """Turn n, whose prompt brings results of calls."""
+    plain = turn(n, parent)
+    assert plain.prompt is not None
+    brought = tuple(ChatMessage("tool", "", None, (ContentPart("tool_result", "42", f"call-{k}"),)) for k in of)
+    return replace(plain, prompt=replace(plain.prompt, content="", messages=brought))
+
+
+def test_a_round_of_tools_comes_back_as_calls_and_results_without_the_reasoning() -> None:
+    chain = walked("a2", called(1, None), results(2, "a1", 1))
+    assert chain.messages == (
+        ChatMessage("user", "prompt 1"),
+        ChatMessage("assistant", "", None, (ContentPart("tool_call", "{}", "call-1", "look"),)),
+        ChatMessage("tool", "", None, (ContentPart("tool_result", "42", "call-1"),)),
+        ChatMessage("assistant", "answer 2"),
+    )
+
+
+def test_a_deleted_message_is_told_to_nobody_and_a_deleted_answer_stays_in_what_follows() -> None:
+    chain = walked("a3", turn(1, None), turn(2, "a1"), turn(3, "a2"))
+    told = chain.told(Hidden(frozenset({"p1", "a2"}), frozenset({"p1"})))
+    assert [message.content for message in told] == ["answer 1", "prompt 2", "answer 2", "prompt 3", "answer 3"]
+    assert chain.told(Hidden(frozenset({"a2"}))) == chain.messages
+
+
+def test_with_a_deleted_call_its_result_goes_too() -> None:
+    chain = walked("a2", called(1, None), results(2, "a1", 1))
+    told = chain.told(Hidden(frozenset({"a1"}), frozenset({"a1"})))
+    assert [message.content for message in told] == ["prompt 1", "answer 2"]

@@ -13,6 +13,7 @@ from projections.order import (
     order_key,
     place,
     position_of,
+    turn_key,
 )
 from schemas.envelope import Position
 
@@ -34,6 +35,23 @@ def test_the_bands_lie_one_above_the_other_and_fit_a_timestamp(position: Positio
 @given(positions)
 def test_a_key_tells_its_place(position: Position) -> None:
     assert place(order_key(position)) == (position.epoch, position.offset)
+
+
+@given(positions, positions, st.integers(0, 7), st.integers(0, 7))
+def test_rows_sort_by_choice_and_then_by_place_and_tell_their_place(
+    one: Position, other: Position, choice: int, another: int
+) -> None:
+    assert turn_key(one, 0) == order_key(one)
+    assert place(turn_key(one, choice)) == (one.epoch, one.offset)
+    assert 0 <= turn_key(one, choice) < 2**62
+    expected = (choice, order_key(one)) < (another, order_key(other))
+    assert (turn_key(one, choice) < turn_key(other, another)) == expected
+
+
+@pytest.mark.parametrize("choice", [-1, 256])
+def test_impossible_choices_are_refused(choice: int) -> None:
+    with pytest.raises(ImpossiblePosition):
+        turn_key(Position(0, 0, 1), choice)
 
 
 @given(positions, st.integers(0, 255))

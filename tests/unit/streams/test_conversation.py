@@ -10,13 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from infra.models.tool_tokens import tools_message
 from infra.moderation.policy import Policy, Rule
 from schemas.codec import NewerRecord, encode
-from schemas.conversation import ChatMessage, ConversationDeleted, Sampling
+from schemas.conversation import ChatMessage, ConversationDeleted, Request, Sampling
 from schemas.envelope import Envelope, plain
 from schemas.generation import GenerationEnded
 from schemas.moderation import ModerationVerdict
+from schemas.parts import ToolDefinition, Tooling
 from schemas.turns import Command, turn_of
+from streams.conversation.compaction import INSTRUCTION
 from streams.conversation.context import assemble
 from streams.conversation.ports import Context, NoHistory
 from streams.conversation.reactor import characters, react, react_to_deletion
@@ -249,3 +252,47 @@ def test_the_characters_of_a_reaction_are_those_it_looks_at() -> None:
     assert characters(stateless(ChatMessage("user", "1234")), NOTHING) == 4
     assert characters(regenerate(), history) == 5
     assert characters(regenerate(), None) == 0
+
+
+TOOLS = Tooling(tools=(ToolDefinition("add", "counts owls", '{"type": "object"}'),))
+
+
+def test_tools_count_in_the_prompt_and_leave_less_room_for_history() -> None:
+    history = tuple(ChatMessage("user", f"m{n} " + "w " * 18) for n in range(10))
+    plain_job = job_of(follow(prompt("now"), NoHistory(history)))
+    offered = Words().count_message(tools_message(TOOLS)[0])
+    job = job_of(follow(prompt("now", request=Request(tooling=TOOLS)), NoHistory(history)))
+    assert job.tooling == TOOLS
+    assert job.prompt_tokens == Words().count_messages(job.messages) + offered
+    assert len(job.messages) <= len(plain_job.messages)
+    alone = job_of(follow(stateless(ChatMessage("user", "hello"), request=Request(tooling=TOOLS))))
+    assert alone.prompt_tokens == Words().count_messages(alone.messages) + offered
+
+
+def test_what_the_api_counted_of_a_stateless_request_has_its_tools_in_it() -> None:
+    asked = stateless(ChatMessage("user", "hello"), request=Request(tooling=TOOLS), prompt_tokens=17)
+    assert job_of(follow(asked)).prompt_tokens == 17
+
+
+def test_tools_and_instructions_are_judged_too() -> None:
+    policy = policy_of("block")
+    assert end_of(follow(prompt(request=Request(tooling=TOOLS)), policy=policy)).reason == "refused"
+    assert end_of(follow(prompt(request=Request(instructions="Be an owl.")), policy=policy)).reason == "refused"
+    job_of(follow(prompt(request=Request(instructions="Be brief.")), policy=policy))
+
+
+def test_a_conversation_is_compacted_with_what_is_given_and_an_instruction_at_the_end() -> None:
+    history = (ChatMessage("user", "first"), ChatMessage("assistant", "answer"))
+    given = (ChatMessage("user", "and this"),)
+    asked = prompt(None, kind="compaction", parent_message_id="leaf", messages=given)
+    job = job_of(follow(asked, NoHistory(history)))
+    assert job.turn.kind == "compaction"
+    assert job.messages == (*history, *given, ChatMessage("user", INSTRUCTION))
+
+
+def test_what_is_too_long_to_be_compacted_whole_loses_its_beginning() -> None:
+    history = tuple(ChatMessage("user", f"m{n} " + "w " * 18) for n in range(10))
+    asked = prompt(None, kind="compaction", parent_message_id="leaf", messages=())
+    job = job_of(follow(asked, NoHistory(history), SmallModel(context_tokens=140)))
+    assert job.messages[-2:] == (history[-1], ChatMessage("user", INSTRUCTION))
+    assert len(job.messages) < len(history)

@@ -14,6 +14,9 @@ from infra.cli.chat_wire import (
     FrameReader,
     MessageEnd,
     MessageStart,
+    ReasoningChunk,
+    ToolCall,
+    ToolCallChunk,
     TurnFailed,
     event_of,
 )
@@ -42,6 +45,11 @@ def test_every_event_is_understood() -> None:
     assert event_of(Frame(0, "message_start", '{"messageId":"g","conversationId":"c","model":"m"}')) == MessageStart(
         "g", "c", "m"
     )
+    assert event_of(Frame(1, "reasoning_chunk", '{"delta":"Hm"}')) == ReasoningChunk("Hm")
+    call = '{"index":0,"callId":"c1","name":"weather","delta":"{"}'
+    assert event_of(Frame(2, "tool_call", call)) == ToolCall("weather", "{")
+    assert event_of(Frame(3, "tool_call_chunk", '{"index":0,"delta":"}"}')) == ToolCallChunk("}")
+    assert event_of(Frame(4, "content_chunk", '{"delta":"No.","refusal":true}')) == ContentChunk("No.")
     end = '{"messageId":"g","finishReason":"stop","tokensUsed":7,"cost":0.25,"currency":"USD"}'
     assert event_of(Frame(9, "message_end", end)) == MessageEnd("stop", 7, 0.25, "USD")
     error = '{"code":"content_filter","message":"No.","retryable":false}'

@@ -8,6 +8,7 @@ from infra.cli.tail_lines import MAIN_FIELDS, Seen, as_json, as_line, conversati
 from infra.cli.terminal import printable
 from schemas.codec import encode
 from schemas.generation import TokenChunk
+from schemas.parts import ChunkPart
 from schemas.registry import RECORD_TYPES, current_schema, registered_schemas
 from tests.golden.samples import samples
 
@@ -72,6 +73,14 @@ def test_a_chunk_reads_well() -> None:
     assert as_line(read(seen(encode(chunk)))).partition("key=")[2] == (
         'key-1 generation_id=gen-1 attempt_id=00ff seq=3 tokens=2 delta="say \\"hi\\"\\n\\u001b"'
     )
+
+
+def test_a_chunk_says_its_part() -> None:
+    call = ChunkPart(2, "tool_call", "call_1", "weather\n")
+    line = as_line(read(seen(encode(TokenChunk("g", "00ff", 3, 1, 2, "{", part=call)))))
+    assert line.endswith('seq=3 tokens=2 part=2/tool_call(call_1, "weather\\n") delta="{"')
+    line = as_line(read(seen(encode(TokenChunk("g", "00ff", 4, 1, 2, "Hm", part=ChunkPart(0, "reasoning"))))))
+    assert line.endswith('part=0/reasoning delta="Hm"')
 
 
 def test_sealed_content_is_shown_as_sealed() -> None:
