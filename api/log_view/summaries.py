@@ -21,6 +21,7 @@ from schemas.conversation import (
 )
 from schemas.envelope import Content
 from schemas.generation import AttemptEnded, AttemptStarted, GenerationEnded, GenerationRequested, TokenChunk
+from schemas.messages import prompt_content
 from schemas.moderation import ModerationVerdict, ReviewDecided
 from schemas.outcome import GenerationCancelled, GenerationCompleted, GenerationFailed, GenerationRefused
 from schemas.usage import EmbeddingsComputed, UsageRecorded, UsageRerated
@@ -46,7 +47,8 @@ def _said(record: object) -> str:
         case None:
             return "cannot be decoded"
         case PromptSubmitted():
-            return _text(record.content) if record.content is not None else f"{len(record.messages)} messages"
+            shown = prompt_content(record) if record.kind == "chat" else record.content
+            return _text(shown) if shown else f"{len(record.messages)} messages"
         case TokenChunk(part=part) if part is not None and part.kind != "text":
             named = f" {part.name}" if part.name else ""
             return f"[{part.kind}{named}] {_text(record.delta)}"

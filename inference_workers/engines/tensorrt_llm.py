@@ -17,6 +17,7 @@ import orjson
 
 from inference_workers.deadlines import DeadlineWatch
 from inference_workers.endings import checked_end
+from inference_workers.engines.text_parts import TextParts
 from inference_workers.ports import (
     Delta,
     EngineError,
@@ -26,6 +27,7 @@ from inference_workers.ports import (
     EngineRequest,
     EngineUnavailable,
     Finish,
+    is_held,
 )
 from infra.clock import monotonic_s
 from infra.logging import get_logger
@@ -59,18 +61,28 @@ class TensorRTLLMEngine:
         call = _Call()
         watch = DeadlineWatch(request.deadlines, lambda: call.fail(watch.expired or EngineFailed("expired")))
         child: _Child | None = None
-        answered = False
         try:
-            prompt = render_prompt(request.model, request.messages, request.prefix)
+            parts = TextParts(request)
+            prompt = render_prompt(
+                request.model,
+                request.messages,
+                request.prefix,
+                request.tooling,
+                template_kwargs=request.sampling.template_kwargs,
+            )
             child = await self._child(request.model)
             child.begin(call, request, prompt)
             async for event in call.events():
                 if isinstance(event, Delta):
                     watch.touch()
-                    answered = True
+                    for said in parts.feed(event):
+                        yield said
                 elif isinstance(event, Finish):
-                    event = checked_end(request, event, answered=answered, thought=False, called=False)
-                yield event
+                    for said in parts.end():
+                        yield said
+                    yield checked_end(
+                        request, event, answered=parts.answered, thought=parts.thought, called=parts.called
+                    )
         except TemplateError as error:
             raise EngineRejected(str(error), code="invalid_request") from None
         finally:
@@ -112,7 +124,7 @@ class _Call:
         self._error = self._error or error
         self._arrived.set()
 
-    async def events(self) -> AsyncGenerator[EngineEvent, None]:
+    async def events(self) -> AsyncGenerator[Delta | Finish, None]:
         """Everything up to the Finish; deltas that wait together come as one. Raises the call's error."""
         while True:
             await self._arrived.wait()
@@ -166,8 +178,10 @@ class _Child(asyncio.SubprocessProtocol):
         if self._dead is not None:
             raise EngineUnavailable(self._dead.message, accepted=False)
         sampling = request.sampling
-        if sampling.response_schema:
-            raise EngineRejected("this engine cannot hold an answer to a JSON schema", code="invalid_request")
+        if is_held(sampling, request.tooling if request.offers_tools else None):
+            raise EngineRejected(
+                "this engine cannot hold an answer to a JSON schema or to a call of a tool", code="invalid_request"
+            )
         self._calls[request.request_id] = call
         self._send(
             {

@@ -19,6 +19,7 @@ from tritonclient.grpc.aio import InferenceServerClient
 from tritonclient.utils import InferenceServerException
 
 from inference_workers.deadlines import DeadlineWatch
+from inference_workers.engines.text_parts import TextParts
 from inference_workers.engines.triton_dialects import (
     Contract,
     Tensor,
@@ -30,6 +31,7 @@ from inference_workers.engines.triton_dialects import (
 from inference_workers.engines.triton_errors import engine_error
 from inference_workers.engines.triton_responses import ResponseReader
 from inference_workers.ports import (
+    Delta,
     EngineError,
     EngineEvent,
     EngineFailed,
@@ -103,7 +105,7 @@ class TritonEngine:
         begun = False
         try:
             contract = await self._contract(server, request.model, watch.remaining_s())
-            reader = ResponseReader(contract, request)
+            reader, parts = ResponseReader(contract, request), TextParts(request)
             call = self._call(server, contract, request)
             calls.append(call)
             async for result, error in call:
@@ -111,15 +113,18 @@ class TritonEngine:
                     raise told(engine_error(None, str(error), request.deadlines.total_s))
                 watch.touch()
                 begun = True
-                delta = reader.feed(result.get_response())
-                if delta is not None:
-                    yield delta
+                said = reader.feed(result.get_response())
+                if type(said) is Delta:
+                    for event in parts.feed(said):
+                        yield event
+                elif said is not None:
+                    yield said
                 if reader.ended:
                     break
             last = reader.rest()
-            if last is not None:
-                yield last
-            yield reader.finish()
+            for event in (parts.feed(last) if last is not None else []) + parts.end():
+                yield event
+            yield reader.finish(parts)
         except asyncio.CancelledError:
             # Our own cancel of the call looks like a cancel of this task, and only the count tells them apart.
             task = asyncio.current_task()
@@ -191,13 +196,19 @@ class TritonEngine:
     def _call(self, server: _Server, contract: Contract, request: EngineRequest) -> Any:
         """The running call: an iterator of (result, error) with `cancel()`."""
         try:
-            prompt = render_prompt(request.model, request.messages, request.prefix)
+            prompt = render_prompt(
+                request.model,
+                request.messages,
+                request.prefix,
+                request.tooling,
+                template_kwargs=request.sampling.template_kwargs,
+            )
         except TemplateError as error:
             raise EngineRejected(str(error), code="invalid_request") from None
         message = {
             "model_name": request.model.upstream_model,
             "inputs": [_infer_input(tensor) for tensor in request_tensors(contract, request, prompt)],
-            "outputs": [InferRequestedOutput(name) for name in contract.wanted_outputs],
+            "outputs": [InferRequestedOutput(name) for name in contract.wanted_outputs(request)],
             "request_id": request.request_id,
             "parameters": self._parameters,
         }

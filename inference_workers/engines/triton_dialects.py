@@ -14,12 +14,16 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from inference_workers.engines.guides import guide_of
 from inference_workers.ports import EngineFailed, EngineRejected, EngineRequest, FinishReason
 
 DialectName = Literal["trtllm_engine", "llmapi"]
 CACHED_BLOCKS = "kv_cache_reused_blocks"
+LOGPROBS, _WANTS_LOGPROBS = "output_log_probs", "return_log_probs"
+REFUSAL = "refusal_output"
+"""Of our own models alone: the model's words, in place of text_output, where it does not answer."""
 MAX_TOKENS_A_BLOCK = 4096
-_NO_GUIDE = "the Triton model cannot hold an answer to a JSON schema"
+_NO_GUIDE = "the Triton model cannot hold an answer to a JSON schema, and so not to a call of a tool either"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +46,17 @@ class Contract:
     """Of the blocks of a prompt that the model's cache had; 0: it does not say."""
 
     @property
-    def wanted_outputs(self) -> tuple[str, ...]:
+    def tells_logprobs(self) -> bool:
+        """Whether it says how probable tokens were."""
+        return LOGPROBS in self.outputs and _WANTS_LOGPROBS in self.inputs
+
+    def wanted_outputs(self, request: EngineRequest) -> tuple[str, ...]:
         """The outputs worth asking for; every one more costs bytes a token."""
-        useful = ("text_output", "num_input_tokens", "num_output_tokens", "finish_reason")
-        names = (*useful, CACHED_BLOCKS) if self.tokens_a_block else useful
+        names = ["text_output", "num_input_tokens", "num_output_tokens", "finish_reason", REFUSAL]
+        if self.tokens_a_block:
+            names.append(CACHED_BLOCKS)
+        if self.tells_logprobs and request.sampling.top_logprobs is not None:
+            names.append(LOGPROBS)
         return tuple(name for name in names if name in self.outputs)
 
 
@@ -87,14 +98,18 @@ def _trtllm_engine(contract: Contract, request: EngineRequest, prompt: str) -> l
     for name in ("exclude_input_in_output", "return_num_input_tokens", "return_num_output_tokens"):
         if has(name):
             tensors.append(_number(name, "BOOL", np.bool_, True, rows=True))
-    for name in ("temperature", "top_p", "presence_penalty", "frequency_penalty"):
+    for name in ("temperature", "top_p", "presence_penalty", "frequency_penalty", "repetition_penalty", "min_p"):
         if (value := getattr(sampling, name)) is not None and has(name):
             tensors.append(_number(name, "FP32", np.float32, value, rows=True))
-    if sampling.response_schema:
+    if sampling.top_k is not None and has("top_k"):
+        tensors.append(_number("top_k", "INT32", np.int32, sampling.top_k, rows=True))
+    if sampling.top_logprobs is not None and contract.tells_logprobs:
+        tensors.append(_number(_WANTS_LOGPROBS, "BOOL", np.bool_, True, rows=True))
+    if guide := guide_of(request):
         if not (has("guided_decoding_guide_type") and has("guided_decoding_guide")):
             raise EngineRejected(_NO_GUIDE, code="invalid_request")
         tensors.append(_strings("guided_decoding_guide_type", [["json_schema"]]))
-        tensors.append(_strings("guided_decoding_guide", [[sampling.response_schema]]))
+        tensors.append(_strings("guided_decoding_guide", [[guide]]))
     if sampling.seed is not None:
         # Before 2025 the input was called random_seed.
         seed_names = [name for name in ("seed", "random_seed") if has(name)]
@@ -104,7 +119,7 @@ def _trtllm_engine(contract: Contract, request: EngineRequest, prompt: str) -> l
 
 def _llmapi(contract: Contract, request: EngineRequest, prompt: str) -> list[Tensor]:
     sampling, has = request.sampling, contract.inputs.__contains__
-    if sampling.response_schema:
+    if guide_of(request):
         raise EngineRejected(_NO_GUIDE, code="invalid_request")
     tensors = [
         _strings("text_input", [prompt]),
@@ -115,9 +130,11 @@ def _llmapi(contract: Contract, request: EngineRequest, prompt: str) -> list[Ten
             tensors.append(_number(name, "BOOL", np.bool_, True))
     if sampling.stop and has("sampling_param_stop"):
         tensors.append(_strings("sampling_param_stop", list(sampling.stop)))
-    for name in ("temperature", "top_p", "presence_penalty", "frequency_penalty"):
+    for name in ("temperature", "top_p", "presence_penalty", "frequency_penalty", "repetition_penalty", "min_p"):
         if (value := getattr(sampling, name)) is not None and has(f"sampling_param_{name}"):
             tensors.append(_number(f"sampling_param_{name}", "FP32", np.float32, value))
+    if sampling.top_k is not None and has("sampling_param_top_k"):
+        tensors.append(_number("sampling_param_top_k", "INT32", np.int32, sampling.top_k))
     if sampling.seed is not None and has("sampling_param_seed"):
         tensors.append(_number("sampling_param_seed", "UINT64", np.uint64, _seed(sampling.seed)))
     return tensors

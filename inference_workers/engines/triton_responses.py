@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import json
+import math
+import struct
 from typing import Any
 
 from inference_workers.endings import checked_end
-from inference_workers.engines.triton_dialects import CACHED_BLOCKS, Contract, derived_finish, told_finish
-from inference_workers.ports import Delta, EngineFailed, EngineRequest, Finish, FinishReason
+from inference_workers.engines.text_parts import TextParts
+from inference_workers.engines.triton_dialects import (
+    CACHED_BLOCKS,
+    LOGPROBS,
+    REFUSAL,
+    Contract,
+    derived_finish,
+    told_finish,
+)
+from inference_workers.ports import Delta, EngineFailed, EngineRequest, Finish, FinishReason, Refusal
 from inference_workers.stops import StopScanner
 from inference_workers.text import GrowingText, HalfCharacters, TextChanged, Utf8Pieces
 
@@ -19,6 +30,9 @@ class ResponseReader:
 
     def __init__(self, contract: Contract, request: EngineRequest) -> None:
         self._told_reasons = "finish_reason" in contract.outputs
+        self._refuses = REFUSAL in contract.outputs
+        self._refused = False
+        self._wants_logprobs = contract.tells_logprobs and request.sampling.top_logprobs is not None
         self._request = request
         self._max_tokens = request.max_tokens
         self._text_mode = request.model.text_mode
@@ -34,12 +48,12 @@ class ResponseReader:
         self._tokens_a_block = contract.tokens_a_block
         self._cached_tokens: int | None = None
         self._counted: bool | None = None
-        self._answered = False
+        self._logprob: float | None = None  # of tokens whose text has not left
         self._error: EngineFailed | None = None
         self._reason: FinishReason | None = None
         self.ended = False
 
-    def feed(self, response: Any) -> Delta | None:
+    def feed(self, response: Any) -> Delta | Refusal | None:
         """The new text of a ModelInferResponse; None if nothing may leave yet. Raises EngineError."""
         if not response.outputs:
             return None  # an empty final response: an end marker, no token
@@ -47,6 +61,12 @@ class ResponseReader:
         self._responses += 1
         self._tokens += tokens
         self._unsent_tokens += tokens
+        if self._refuses and (refused := self._raw(response, REFUSAL)) is not None:
+            tokens, self._unsent_tokens = self._unsent_tokens, 0
+            self._refused = True
+            return Refusal(self._pieces.feed(refused[4:]), tokens)
+        if self._wants_logprobs:
+            self._add_logprob(response)
         text = self._stops.feed(self._new_text(response))
         if self._told_reasons:
             told = self._raw(response, "finish_reason")
@@ -69,8 +89,8 @@ class ResponseReader:
             tail = self._halves.feed(self._pieces.flush()) + self._halves.flush()
         return self._delta(self._stops.feed(tail) + self._stops.flush())
 
-    def finish(self) -> Finish:
-        """The end, after `rest`. Raises EngineFailed if it was no good one."""
+    def finish(self, parts: TextParts) -> Finish:
+        """The end, after `rest`, of an answer of these parts. Raises EngineFailed if it was no good one."""
         if self._error is not None:
             raise self._error
         if not self._responses:
@@ -86,9 +106,9 @@ class ResponseReader:
         return checked_end(
             self._request,
             finish,
-            answered=self._answered,
-            thought=reason == "length" and self._tokens > 0,
-            called=False,
+            answered=parts.answered or self._refused,
+            thought=parts.thought or (reason == "length" and self._tokens > 0),
+            called=parts.called,
         )
 
     def raw_text(self, response: Any) -> bytes:
@@ -100,8 +120,21 @@ class ResponseReader:
         if not text:
             return None
         tokens, self._unsent_tokens = self._unsent_tokens, 0
-        self._answered = True
-        return Delta(text, tokens)
+        return Delta(text, tokens, None, self._told_logprob(text))
+
+    def _add_logprob(self, response: Any) -> None:
+        raw = self._raw(response, LOGPROBS)
+        if raw is not None and raw and len(raw) % 4 == 0:
+            told = sum(struct.unpack(f"<{len(raw) // 4}f", raw))
+            self._logprob = told + (self._logprob or 0.0)
+
+    def _told_logprob(self, text: str) -> str:
+        """The contract says how probable the tokens were, and not which text each of them has: they are one entry."""
+        told, self._logprob = self._logprob, None
+        if told is None or not math.isfinite(told):
+            return ""
+        entry = {"token": text, "logprob": told, "bytes": list(text.encode("utf-8", "replace")), "top_logprobs": []}
+        return json.dumps([entry])
 
     def _new_text(self, response: Any) -> str:
         raw = self.raw_text(response)

@@ -11,6 +11,7 @@ from infra.cli.chat_wire import Frame
 from schemas.envelope import plain
 from schemas.generation import GenerationRecord
 from schemas.outcome import GenerationCompleted, Outcome
+from schemas.parts import stream_digest, visible_text
 from schemas.usage import UsageRecorded
 from topics.generation_fold import GenerationFold
 
@@ -126,7 +127,8 @@ def _log(log: Sequence[GenerationRecord], digest: str) -> Finding:
         fold.apply(record)
     if not fold.finished:
         return Finding(promise, False, f"no valid end among {len(log)} records")
-    return Finding(promise, fold.sha256 == digest, f"{fold.sha256[:_SHOWN_DIGITS]}… {fold.last_seq} chunks")
+    shown = digest_of(visible_text(fold.text, fold.parts))
+    return Finding(promise, shown == digest, f"{shown[:_SHOWN_DIGITS]}… {fold.last_seq} chunks")
 
 
 def _outcome(outcomes: Sequence[Outcome], digest: str) -> Finding:
@@ -136,7 +138,9 @@ def _outcome(outcomes: Sequence[Outcome], digest: str) -> Finding:
     if len(distinct) != 1:
         return Finding(promise, False, f"{len(distinct)} outcomes")
     only = distinct[0]
-    holds = isinstance(only, GenerationCompleted) and only.sha256 == digest == digest_of(plain(only.text))
+    raw = plain(only.text)
+    whole = only.sha256 == stream_digest(digest_of(raw), only.parts)
+    holds = isinstance(only, GenerationCompleted) and whole and digest == digest_of(visible_text(raw, only.parts))
     copies = f", written {len(outcomes)} times, identical" if len(outcomes) > 1 else ""
     return Finding(promise, holds, f"{only.sha256[:_SHOWN_DIGITS]}… {type(only).__name__}{copies}")
 

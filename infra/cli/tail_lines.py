@@ -12,7 +12,7 @@ from typing import Any
 from schemas.codec import FRAME_BYTES, NewerRecord, UndecodableRecord, decode, record_type_of
 from schemas.envelope import Position, Sealed
 from schemas.generation import Failure
-from schemas.parts import ChunkPart
+from schemas.parts import AnswerPart, ChunkPart
 from schemas.price import Usage
 
 _BARE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@-]*")
@@ -20,17 +20,24 @@ _BARE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@-]*")
 _UNSAFE = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _MAX_TEXT = 72
 # What people and models wrote is always in quotes, ids and words of ours only where they must be.
-_WRITTEN = frozenset({"title", "prompt", "answer", "content", "delta", "text", "comment", "note", "name", "label"})
+_WRITTEN = frozenset(
+    {"title", "prompt", "answer", "content", "delta", "text", "comment", "note", "name", "label", "metadata"}
+)
 
 MAIN_FIELDS = {
     "ConversationStarted": "user_id title model",
-    "PromptSubmitted": "user_id generation_id parent_message_id kind model content messages",
-    "RegenerateRequested": "user_id generation_id prompt_message_id model",
+    "PromptSubmitted": "user_id generation_id parent_message_id kind model content messages request.surface",
+    "RegenerateRequested": "user_id generation_id prompt_message_id model request.surface",
     "TitleRequested": "generation_id prompt_message_id answer_id model prompt answer",
     "ConversationRenamed": "user_id title",
     "ConversationShared": "user_id share_id revoked",
     "FeedbackGiven": "user_id message_id rating comment",
     "ConversationDeleted": "user_id",
+    "MessagesAppended": "user_id parent_message_id messages",
+    "ConversationMetadataChanged": "user_id metadata",
+    "GenerationMetadataChanged": "user_id generation_id metadata",
+    "GenerationDeleted": "user_id generation_id",
+    "MessageDeleted": "user_id message_id",
     "GenerationRequested": "turn.generation_id turn.model prompt_tokens service_class maybe_repeat messages",
     "AttemptStarted": "turn.generation_id attempt_id number prompt_tokens worker",
     "TokenChunk": "generation_id attempt_id seq tokens part delta",
@@ -135,11 +142,11 @@ def as_line(read: Read) -> str:
         return f"{head} {'NEWER' if read.newer else 'UNDECODABLE'} ({read.error}; {len(seen.value or b'')} bytes)"
     said = [head]
     for path in _main_fields(read.record):
-        value = read.record
-        for part in path.split("."):
-            value = getattr(value, part)
+        value: Any = read.record
+        for step in path.split("."):
+            value = None if value is None else getattr(value, step)
         name = path.rpartition(".")[2]
-        if value is not None and value != ():
+        if value is not None and value != () and not (name == "surface" and value == ""):
             said.append(f"{name}={_quoted(value) if name in _WRITTEN and isinstance(value, str) else _word(value)}")
     return " ".join(said)
 
@@ -164,9 +171,11 @@ def _word(value: Any) -> str:
         case ChunkPart():
             called = f"({_word(value.call_id)}, {_quoted(value.name)})" if value.call_id or value.name else ""
             return f"{value.index}/{value.kind}{called}"
+        case AnswerPart():
+            return f"{value.kind}({_quoted(value.name)})" if value.name else value.kind
         case Position():
             return f"{value.epoch}/{value.partition}/{value.offset}"
-        case tuple() if all(isinstance(item, str) for item in value):
+        case tuple() if all(isinstance(item, str | AnswerPart) for item in value):
             return ",".join(map(_word, value))
         case tuple():
             return str(len(value))

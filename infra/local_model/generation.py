@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from infra.local_model.answers import MAX_ANSWER_CHARS, Message, answer
 from infra.local_model.instructions import Failure, Script, json_text, read_script
 from infra.local_model.prompts import Vocabulary, read_prompt
+from infra.local_model.tools import with_calls, written_call
 from infra.models.json_instances import NoInstance, instance_of
 from infra.models.json_validity import TooMuch, is_valid
 
@@ -63,6 +64,7 @@ class Answer:
     tick_us: int | None = None
     first_delay_us: int | None = None
     failure: Failure | None = None
+    refuses: bool = False
 
 
 def compute(
@@ -81,12 +83,15 @@ def compute(
     """
     messages, begun = read_prompt(prompt)
     script, messages = _script(messages, seed)
+    script = with_calls(script, messages)
     failure = script.failure
-    if schema is None:
-        text = "\n".join(script.says)[:MAX_ANSWER_CHARS] if script.says else answer(messages, seed)
+    if script.refuses is not None:
+        text = script.refuses
+    elif schema is None:
+        text = _text(script, messages, seed)
     else:
         try:
-            text = _held_to(schema, script.json)
+            text = _held_to(schema, written_call(*script.calls[0]) if script.calls else script.json)
         except NoInstance:
             text, failure = "", _NO_INSTANCE
     text = text[len(begun) :] if text.startswith(begun) else text
@@ -99,7 +104,19 @@ def compute(
     if len(tokens) > max_tokens:
         tokens, reason = tokens[:max_tokens], "length"
     counted = vocabulary.count(prompt)
-    return Answer(tuple(tokens), counted, reason, script.tick_us, script.first_delay_us, failure)
+    refuses = script.refuses is not None
+    return Answer(tuple(tokens), counted, reason, script.tick_us, script.first_delay_us, failure, refuses)
+
+
+def _text(script: Script, messages: list[Message], seed: int | None) -> str:
+    """What it thinks, says and calls, in the tags that models use."""
+    parts = [f"<think>{script.thinks}</think>"] if script.thinks else []
+    if script.says:
+        parts.append("\n".join(script.says)[:MAX_ANSWER_CHARS])
+    elif not script.calls:
+        parts.append(answer(messages, seed))
+    parts += [f"<tool_call>\n{written_call(name, arguments)}\n</tool_call>" for name, arguments in script.calls]
+    return "\n".join(parts)
 
 
 def _script(messages: list[Message], seed: int | None) -> tuple[Script, list[Message]]:

@@ -16,11 +16,13 @@ from infra.local_model.answers import counted, words
 
 MAX_INSTRUCTIONS = 100
 MAX_WAIT_S = 3600.0
+REFUSAL = "I will not answer this."
 MAX_PACE = 100_000.0
 LEAST_PACE = 0.01
 _BEGINS = re.compile(r"\[\[\s*([a-z]+)\b\s*")
 _ENDS = re.compile(r"\s*\]\]")
 _COUNT = re.compile(r"(?:(-?\d{1,9})\s+)?(-?\d{1,9})")
+_FUNCTION = re.compile(r"([A-Za-z0-9_.-]{1,64})(?:\s+|(?=\]\]))")
 _NUMBER = re.compile(r"\d{1,6}(?:\.\d{1,6})?")
 _FAIL = re.compile(r"((?!after\b)[a-z_]+)?\s*(?:after\s+(\d{1,6}))?")
 
@@ -52,11 +54,16 @@ class Script:
     """What the instructions of a prompt come to. `rest`: the prompt without them.
 
     `says`: texts, in their order; none: the answer is to the rest. `json`: the first of them that is JSON.
+    `thinks`: what comes before the answer. `calls`: of functions, by name and arguments, behind the text. `refuses`: in
+    these words, and there is no answer.
     """
 
     rest: str
     says: tuple[str, ...] = ()
     json: str | None = None
+    thinks: str | None = None
+    calls: tuple[tuple[str, str], ...] = ()
+    refuses: str | None = None
     tick_us: int | None = None
     first_delay_us: int | None = None
     failure: Failure | None = None
@@ -155,6 +162,32 @@ def _json(place: _Place, script: Script) -> tuple[Script, int] | None:
     return replace(_said(script, text), json=script.json or text), read[1]
 
 
+def _think(place: _Place, script: Script) -> tuple[Script, int] | None:
+    read = place.text()
+    return None if read is None or not read[0] else (replace(script, thinks=read[0]), read[1])
+
+
+def _call(place: _Place, script: Script) -> tuple[Script, int] | None:
+    named = _FUNCTION.match(place.asked, place.at)
+    if named is None:
+        return None
+    if (end := place.end(named.end())) is not None:
+        return replace(script, calls=(*script.calls, (named[1], "{}"))), end
+    read = replace(place, at=named.end()).value()
+    if read is None:
+        return None
+    # A JSON string is the arguments themselves, whatever they are.
+    arguments = read[0] if isinstance(read[0], str) else json_text(read[0])
+    return replace(script, calls=(*script.calls, (named[1], arguments))), read[1]
+
+
+def _refuse(place: _Place, script: Script) -> tuple[Script, int] | None:
+    if (end := place.end(place.at)) is not None:
+        return replace(script, refuses=REFUSAL), end
+    read = place.text()
+    return None if read is None or not read[0] else (replace(script, refuses=read[0]), read[1])
+
+
 def _pace(place: _Place, script: Script) -> tuple[Script, int] | None:
     read = place.number(LEAST_PACE, MAX_PACE)
     return None if read is None else (replace(script, tick_us=round(1e6 / read[0])), read[1])
@@ -177,6 +210,9 @@ INSTRUCTIONS: Mapping[str, Read] = {
     "quote": _quote,
     "words": _words,
     "json": _json,
+    "think": _think,
+    "call": _call,
+    "refuse": _refuse,
     "pace": _pace,
     "wait": _wait,
     "fail": _fail,

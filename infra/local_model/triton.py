@@ -11,6 +11,7 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 import triton_python_backend_utils as pb_utils
@@ -65,7 +66,7 @@ class TrtllmEngineModel(_Model):
         def answered() -> Answer:
             if knobs.report_running:
                 return self._report()
-            return compute(
+            made = compute(
                 self._vocabulary,
                 prompt,
                 max_tokens=int(max_tokens),
@@ -74,6 +75,8 @@ class TrtllmEngineModel(_Model):
                 keep_stop=True,
                 schema=schema,
             )
+            sink.refuses = made.refuses
+            return made
 
         if max_tokens is None or max_tokens <= 0:
             raise BadTensor("max_tokens must be greater than 0")
@@ -147,6 +150,8 @@ class _EngineSink(_TritonSink):
 
     def __init__(self, request: Any, sender: Any, count_prompt: Callable[[], int], *, empty_final: bool) -> None:
         super().__init__(request, sender)
+        self.refuses = False
+        self._logprobs = flag(request, "return_log_probs")
         self._empty_final = empty_final
         self._count_prompt = count_prompt
         self._prompt_tokens: int | None = None
@@ -154,14 +159,14 @@ class _EngineSink(_TritonSink):
     def send(self, tokens: tuple[bytes, ...], *, last: bool) -> None:
         if self._prompt_tokens is None:
             self._prompt_tokens = self._count_prompt() if "num_input_tokens" in self._wanted else 0
-        self._respond(
-            {
-                "text_output": np.array([[b"".join(tokens)]], dtype=np.object_),
-                "num_input_tokens": np.array([[self._prompt_tokens]], dtype=np.int32),
-                "num_output_tokens": np.array([[len(tokens)]], dtype=np.int32),
-            },
-            final=last and not self._empty_final,
-        )
+        values = {
+            "refusal_output" if self.refuses else "text_output": np.array([[b"".join(tokens)]], dtype=np.object_),
+            "num_input_tokens": np.array([[self._prompt_tokens]], dtype=np.int32),
+            "num_output_tokens": np.array([[len(tokens)]], dtype=np.int32),
+        }
+        if self._logprobs:
+            values["output_log_probs"] = np.array([[[*map(_logprob, tokens)]]], dtype=np.float32)
+        self._respond(values, final=last and not self._empty_final)
         if last and self._empty_final:
             self._sender.send(flags=FINAL)
 
@@ -199,6 +204,11 @@ class _LlmApiSink(_TritonSink):
             },
             final=last,
         )
+
+
+def _logprob(token: bytes) -> float:
+    """How probable a token is said to be: always the same, and not the same for all. A multiple of 1/1024."""
+    return -(crc32(token) % 2048) / 1024
 
 
 def _knobs(request: Any) -> Knobs:

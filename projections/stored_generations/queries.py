@@ -14,10 +14,11 @@ Order = Literal["asc", "desc"]
 
 _NAME = "stored_generations"
 _SELECT = "SELECT at_us, generation_id, conversation_id, model FROM {stored_by_user} WHERE user_id = ? AND surface = ?"
-_NEWEST_FIRST = f"{_SELECT} LIMIT ?"
-_OLDER = f"{_SELECT} AND (at_us, generation_id) < (?, ?) LIMIT ?"
-_OLDEST_FIRST = f"{_SELECT} ORDER BY at_us ASC LIMIT ?"
-_NEWER = f"{_SELECT} AND (at_us, generation_id) > (?, ?) ORDER BY at_us ASC LIMIT ?"
+_BACKWARDS = "ORDER BY at_us DESC, generation_id DESC"
+_NEWEST_FIRST = f"{_SELECT} {_BACKWARDS} LIMIT ?"
+_OLDER = f"{_SELECT} AND (at_us, generation_id) < (?, ?) {_BACKWARDS} LIMIT ?"
+_OLDEST_FIRST = f"{_SELECT} LIMIT ?"
+_NEWER = f"{_SELECT} AND (at_us, generation_id) > (?, ?) LIMIT ?"
 _NOTES = "SELECT metadata FROM {generation_notes} WHERE conversation_id = ? AND generation_id = ?"
 
 

@@ -1,4 +1,4 @@
-"""Answers that were asked to be kept, by user, newest first; and the notes that users put to answers."""
+"""Answers that were asked to be kept, by user and time; and the notes that users put to answers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ STORED_BY_USER = Table(
     name="stored_by_user",
     partition_key={"user_id": "text", "surface": "text"},
     clustering={"at_us": "bigint", "generation_id": "text"},
-    descending=frozenset({"at_us", "generation_id"}),
     cells={"conversation_id": "text", "model": "text"},
 )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import socket
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from inference_workers.engines.triton import TritonEngine
 from inference_workers.ports import Engine
 from infra.models.catalogue import ModelCatalogue, ModelSpec
 from infra.stack.triton import MODELS
-from tests.conformance.engines import Behaviour, EngineUnderTest, answer, call, until
+from tests.conformance.engines import CITY, Asked, Behaviour, EngineUnderTest, answer, call, until
 from tests.eventually import eventually_sync
 from tests.fakes.openai_upstream import OpenAIUpstream
 
@@ -46,7 +47,20 @@ async def openai_under_test(opened: contextlib.AsyncExitStack) -> EngineUnderTes
     engine = OpenAIEngine([model])
     opened.push_async_callback(engine.aclose)
     orders: dict[Behaviour, str] = {"echo": "", "stall": "STALL ", "sleep": "SLEEP ", "die": "DIE "}
-    return EngineUnderTest(model, lambda b, text: (engine, orders[b] + text), lambda: not upstream.running)
+    asked: dict[Asked, str] = {
+        "call": f"CALL {CITY}",
+        "two calls": f"CALLS {CITY}",
+        "think": "THINK Yes.",
+        "think and call": f"THINK CALL {CITY}",
+        "refuse": "REFUSE No.",
+    }
+    return EngineUnderTest(
+        model,
+        lambda b, text: (engine, orders[b] + text),
+        lambda: not upstream.running,
+        asks=asked.get,
+        guided=True,
+    )
 
 
 async def in_process_under_test(opened: contextlib.AsyncExitStack, folder: Path) -> EngineUnderTest:
@@ -57,7 +71,7 @@ async def in_process_under_test(opened: contextlib.AsyncExitStack, folder: Path)
     await until(lambda: ready(engine), 20)
     orders: dict[Behaviour, str] = {"echo": "", "stall": "STALL ", "sleep": "SLEEP ", "die": "CRASH "}
     return EngineUnderTest(
-        IN_PROCESS, lambda b, text: (engine, orders[b] + text), lambda: notes.exists(), ids_told=True
+        IN_PROCESS, lambda b, text: (engine, orders[b] + text), lambda: notes.exists(), ids_told=True, asks=_as_text
     )
 
 
@@ -106,4 +120,26 @@ def triton_under_test(opened: contextlib.AsyncExitStack, address: str, model: Mo
     async def idle() -> bool:
         return (await answer(observer, call(model, "How many others?"))).text == "0"
 
-    return EngineUnderTest(model, prepare, idle, counts_usage=model.dialect == "trtllm_engine")
+    whole = model.dialect == "trtllm_engine"
+    as_it_is = json.dumps(CITY, ensure_ascii=False)
+    asked: dict[Asked, str] = {
+        "call": f"[[call weather {as_it_is}]]",
+        "two calls": f"[[call weather {as_it_is}]] [[call time]]",
+        "think": "[[think Hm.]] [[quote Yes.]]",
+        "think and call": f"[[think Hm.]] [[call weather {as_it_is}]]",
+    }
+    if whole:
+        asked["refuse"] = "[[refuse No.]]"
+    return EngineUnderTest(model, prepare, idle, counts_usage=whole, asks=asked.get, guided=whole)
+
+
+def _as_text(asked: Asked) -> str | None:
+    """What a model that repeats its message is asked to say."""
+    call = f'<tool_call>\n{{"name": "weather", "arguments": {CITY}}}\n</tool_call>'
+    said: dict[Asked, str] = {
+        "call": call,
+        "two calls": f'{call}\n<tool_call>\n{{"name": "time", "arguments": {{}}}}\n</tool_call>',
+        "think": "<think>Hm.</think>\n\nYes.",
+        "think and call": f"<think>Hm.</think>\n{call}",
+    }
+    return said.get(asked)

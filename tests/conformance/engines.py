@@ -10,9 +10,14 @@ from typing import Literal
 from inference_workers.ports import Arguments, Delta, Engine, EngineRequest, Finish, Reasoning, Refusal, ToolCall
 from infra.models.catalogue import Deadlines, ModelSpec
 from schemas.conversation import ChatMessage, Sampling
+from schemas.parts import ToolDefinition, Tooling
 from tests.eventually import eventually
 
 Behaviour = Literal["echo", "stall", "sleep", "die"]
+Asked = Literal["call", "two calls", "think", "think and call", "refuse"]
+CITY = '{"city": "Zürich"}'
+WEATHER = ToolDefinition("weather", "Says it.", '{"type": "object", "properties": {"city": {"type": "string"}}}')
+TOOLS = Tooling(tools=(WEATHER, ToolDefinition("time")))
 
 
 @dataclass
@@ -20,6 +25,8 @@ class EngineUnderTest:
     """An engine, and how it is made to repeat a text, be silent, or die in the middle.
 
     `prepare` gives the engine and the message for a behaviour; `idle` tells that nothing runs upstream any more.
+    `asks`: the message that makes it call `weather` for CITY (and then `time`), think "Hm." before it says "Yes." or
+    calls, refuse with "No."; None: it cannot. `guided`: it can be made to call.
     """
 
     model: ModelSpec
@@ -27,6 +34,8 @@ class EngineUnderTest:
     idle: Callable[[], Awaitable[bool] | bool]
     counts_usage: bool = True
     ids_told: bool = False
+    asks: Callable[[Asked], str | None] = lambda asked: None
+    guided: bool = False
 
 
 @dataclass
@@ -46,6 +55,11 @@ class Answer:
     @property
     def tokens(self) -> int:
         return sum(delta.tokens for delta in self.deltas)
+
+    @property
+    def called(self) -> list[tuple[str, str]]:
+        """Name and arguments of each call."""
+        return [(call.name, "".join(more.text for more in arguments)) for call, arguments in self.calls]
 
 
 async def until(check: Callable[[], Awaitable[bool] | bool], timeout_s: float) -> None:
@@ -67,6 +81,7 @@ def call(
     sampling: Sampling | None = None,
     deadlines: Deadlines | None = None,
     prefix: str = "",
+    tooling: Tooling | None = None,
 ) -> EngineRequest:
     """A request with an id of its own."""
     return EngineRequest(
@@ -76,6 +91,7 @@ def call(
         sampling=replace(sampling or Sampling(), max_tokens=(sampling and sampling.max_tokens) or 200),
         deadlines=deadlines or Deadlines(10, 10, 20),
         prefix=prefix,
+        tooling=tooling,
     )
 
 

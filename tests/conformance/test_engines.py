@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -16,7 +18,8 @@ from inference_workers.engines.triton import TritonEngine
 from inference_workers.ports import Delta, EngineFailed, EngineRejected, EngineTimeout, EngineUnavailable
 from infra.models.catalogue import Deadlines
 from infra.settings import Settings
-from schemas.conversation import Sampling
+from schemas.conversation import ChatMessage, Sampling
+from schemas.parts import ContentPart
 from tests.conformance.adapters import (
     LOCAL,
     OPENAI,
@@ -27,7 +30,17 @@ from tests.conformance.adapters import (
     plain_server,
     triton_under_test,
 )
-from tests.conformance.engines import Answer, Behaviour, EngineUnderTest, answer, call, until
+from tests.conformance.engines import (
+    CITY,
+    TOOLS,
+    Answer,
+    Asked,
+    Behaviour,
+    EngineUnderTest,
+    answer,
+    call,
+    until,
+)
 
 ENGINES = [
     pytest.param("trtllm_engine", marks=pytest.mark.stack),
@@ -178,6 +191,53 @@ async def test_many_at_once_are_not_mixed_up(engine: EngineUnderTest) -> None:
         return f"Repeat: {text}" if engine.model.engine == "triton" else text
 
     assert await asyncio.gather(*map(one, texts)) == texts
+
+
+@pytest.mark.parametrize("what", get_args(Asked))
+async def test_the_parts_of_an_answer(engine: EngineUnderTest, what: Asked) -> None:
+    adapter, _ = engine.prepare("echo", "")
+    message = engine.asks(what)
+    if message is None:
+        assert what == "refuse", "only a refusal has no place in a text"
+        return
+    got = await answer(adapter, call(engine.model, message, tooling=TOOLS))
+    weather, time_ = ("weather", CITY), ("time", "{}")
+    called: dict[Asked, list[tuple[str, str]]] = {
+        "call": [weather],
+        "two calls": [weather, time_],
+        "think and call": [weather],
+    }
+    assert got.called == called.get(what, [])
+    assert "".join(thought.text for thought in got.thoughts) == ("Hm." if "think" in what else "")
+    assert got.text == ("Yes." if what == "think" else "")
+    assert "".join(refusal.text for refusal in got.refusals) == ("No." if what == "refuse" else "")
+    assert got.finish is not None
+    assert got.finish.reason == ("tool_calls" if "call" in what else "stop")
+
+
+@pytest.mark.parametrize("choice", ["required", "function"])
+async def test_a_call_that_must_come(engine: EngineUnderTest, choice: str) -> None:
+    adapter, _ = engine.prepare("echo", "")
+    request = call(engine.model, "Tell me", tooling=replace(TOOLS, choice=choice, allowed=("weather",)))
+    if not engine.guided:
+        with pytest.raises(EngineRejected) as raised:
+            await answer(adapter, request)
+        assert raised.value.code == "invalid_request"
+        return
+    got = await answer(adapter, request)
+    assert [name for name, _ in got.called] == ["weather"]
+    assert isinstance(json.loads(got.called[0][1]), dict)
+    assert (got.text, got.finish and got.finish.reason) == ("", "tool_calls")
+
+
+async def test_calls_and_results_of_earlier_answers_are_understood(engine: EngineUnderTest) -> None:
+    adapter, message = engine.prepare("echo", TEXT)
+    called = ChatMessage("assistant", "", None, (ContentPart("tool_call", CITY, "call_a", "weather"),))
+    result = ChatMessage("tool", "", None, (ContentPart("tool_result", "sunny", "call_a", "weather"),))
+    request = call(engine.model, message, tooling=TOOLS)
+    before = (ChatMessage("user", "What is the weather?"), called, result, ChatMessage("assistant", "Sunny."))
+    got = await answer(adapter, replace(request, messages=(*before, *request.messages[1:])))
+    assert got.text == TEXT
 
 
 async def test_check_is_quiet_when_all_is_well(engine: EngineUnderTest) -> None:

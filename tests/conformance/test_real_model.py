@@ -11,11 +11,13 @@ from pathlib import Path
 import pytest
 
 from inference_workers.engines.triton import TritonEngine
-from inference_workers.ports import Delta, EngineEvent, EngineRejected, EngineRequest, Finish
+from inference_workers.ports import Arguments, Delta, EngineEvent, EngineRejected, EngineRequest, Finish, ToolCall
 from infra.models.catalogue import Deadlines, ModelSpec
 from infra.models.json_schemas import ANY_OBJECT, FORMATS, check_schema
+from infra.models.json_validity import is_valid
 from infra.models.tokenizers import TokenCounter, load_tokenizer
 from schemas.conversation import ChatMessage, Sampling
+from schemas.parts import ToolDefinition, Tooling
 from tests.conformance.real_model import complaints_of, served, tokens_of
 from tests.unit.infra.test_json_schemas import GOOD, SATISFIABLE
 
@@ -181,3 +183,54 @@ def test_the_engine_makes_a_grammar_of_every_schema_that_passes_the_check() -> N
     assert complaints_of(SUPPORTED) == ""
     # it says so where it cannot: that is why schemas are checked before
     assert "failed to compile JSON schema" in complaints_of([{"not": {}}])
+
+
+WEATHER = ToolDefinition(
+    "get_weather",
+    "The weather of a city.",
+    '{"type": "object", "properties": {"city": {"type": "string", "maxLength": 20}, '
+    '"unit": {"enum": ["celsius", "fahrenheit"]}}, "required": ["city", "unit"], "additionalProperties": false}',
+)
+CLOCK = ToolDefinition("get_time", "What time it is.", '{"type": "object", "properties": {}}')
+
+
+@pytest.mark.parametrize(
+    "tooling",
+    [
+        Tooling(tools=(WEATHER, CLOCK), choice="required"),
+        Tooling(tools=(WEATHER, CLOCK), choice="function", allowed=("get_weather",)),
+    ],
+)
+async def test_a_call_that_must_come_is_valid(
+    engine: TritonEngine, model: tuple[ModelSpec, str], tooling: Tooling
+) -> None:
+    asked = request(model[0], "What is the weather in Paris?", Sampling(max_tokens=100, temperature=0.0))
+    events = [event async for event in engine.generate(replace(asked, tooling=tooling))]
+    (call,) = [event for event in events if isinstance(event, ToolCall)]
+    arguments = json.loads("".join(event.text for event in events if isinstance(event, Arguments)))
+    assert call.name in (tooling.allowed or ("get_weather", "get_time"))
+    definition = WEATHER if call.name == "get_weather" else CLOCK
+    assert is_valid(arguments, json.loads(str(definition.parameters)))
+    finish = events[-1]
+    assert isinstance(finish, Finish)
+    assert finish.reason == "tool_calls"
+    assert not any(isinstance(event, Delta) for event in events)
+
+
+async def test_offered_tools_leave_an_answer_to_the_model(engine: TritonEngine, model: tuple[ModelSpec, str]) -> None:
+    """So small a model may call or talk; whatever it does is an answer."""
+    asked = request(model[0], "Hello, how are you?", Sampling(max_tokens=40, temperature=0.0))
+    events = [event async for event in engine.generate(replace(asked, tooling=Tooling(tools=(WEATHER, CLOCK))))]
+    finish = events[-1]
+    assert isinstance(finish, Finish)
+    assert finish.reason in ("stop", "length", "tool_calls")
+    assert len(events) > 1
+
+
+async def test_logprobs_of_its_tokens_are_told(engine: TritonEngine, model: tuple[ModelSpec, str]) -> None:
+    sampling = Sampling(max_tokens=5, temperature=0.0, top_logprobs=0)
+    events = [event async for event in engine.generate(request(model[0], "Say hello.", sampling))]
+    told = [entry for event in events if isinstance(event, Delta) for entry in json.loads(event.logprobs or "[]")]
+    assert told
+    assert all(entry["logprob"] <= 0 for entry in told)
+    assert "".join(entry["token"] for entry in told) in "".join(e.text for e in events if isinstance(e, Delta))

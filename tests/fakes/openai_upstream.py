@@ -7,6 +7,11 @@ that begins with a word in capitals misbehaves:
     SPLIT …  TCP pieces of one byte       NODONE …  no [DONE]                 NOUSAGE …  no usage
     GARBAGE … an event that is not JSON   ERROR …  {"error": …} in the stream STATUS n …  answers with HTTP n
     BURST …  as the next word says, but three tokens and what follows them arrive at once
+    THINK …  thinks "Hm." before the rest, which may be one of the following
+    CALL …   calls `weather` with these arguments     CALLS …  the same, and then `time` with none
+    REFUSE … refuses in these words
+
+Where `tool_choice` says that a call must come, `weather` is called whatever the message is.
 """
 
 from __future__ import annotations
@@ -68,12 +73,17 @@ class OpenAIUpstream:
         if order == "STATUS":
             status, _, text = text.partition(" ")
             return _refusal(int(status), text or None, f"refused: {text}")
-        known = ("STALL", "SLEEP", "DIE", "SPLIT", "NODONE", "NOUSAGE", "GARBAGE", "ERROR")
-        if order not in known:
+        thinks = order == "THINK"
+        if thinks:
+            order, _, text = text.partition(" ") if text.startswith("CALL") else ("", "", text)
+        elif order not in ("CALL", "CALLS", "REFUSE") and body.get("tool_choice") not in (None, "none"):
+            order, text = "CALL", '{"city": "Zürich"}'
+        known = ("STALL", "SLEEP", "DIE", "SPLIT", "NODONE", "NOUSAGE", "GARBAGE", "ERROR", "CALL", "CALLS", "REFUSE")
+        if order not in known and not thinks:
             order, text = "", str(body["messages"][-1]["content"])
         self.running += 1
         try:
-            return await self._stream(request, body, order, text, burst=burst)
+            return await self._stream(request, body, order, text, burst=burst, thinks=thinks)
         except (asyncio.CancelledError, ConnectionError):
             self.aborted += 1
             raise
@@ -81,7 +91,7 @@ class OpenAIUpstream:
             self.running -= 1
 
     async def _stream(
-        self, request: web.Request, body: dict[str, Any], order: str, text: str, *, burst: bool
+        self, request: web.Request, body: dict[str, Any], order: str, text: str, *, burst: bool, thinks: bool
     ) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream; charset=utf-8"})
         await response.prepare(request)
@@ -92,15 +102,25 @@ class OpenAIUpstream:
         if order == "SLEEP":
             await asyncio.Event().wait()
         await self._send(response, order, _chunk({"role": "assistant", "content": ""}))
+        for thought in "Hm." if thinks else "":
+            await self._send(response, order, _chunk({"reasoning_content": thought}))
         _hold_back(request, burst)
-        for number, token in enumerate(tokens):
+        if order in ("CALL", "CALLS"):
+            reason = "tool_calls"
+            await self._call(response, 0, "weather", tokens)
+            if order == "CALLS":
+                await self._call(response, 1, "time", ["{", "}"])
+        elif order == "REFUSE":
+            for token in tokens:
+                await self._send(response, order, _chunk({"refusal": token}))
+        for number, token in enumerate(tokens if order not in ("CALL", "CALLS", "REFUSE") else ()):
             if number == 3:
                 await self._misbehave(request, response, order)
                 _hold_back(request, False)
             await self._send(response, order, _chunk({"content": token}))
         await self._send(response, order, _chunk({}, reason))
         if order != "NOUSAGE" and body.get("stream_options", {}).get("include_usage"):
-            prompt = sum(len(message["content"]) for message in body["messages"])
+            prompt = sum(len(message["content"] or "") for message in body["messages"])
             counts = {"prompt_tokens": prompt, "completion_tokens": len(tokens), "total_tokens": prompt + len(tokens)}
             details = {"prompt_tokens_details": {"cached_tokens": 1}}
             await self._send(response, order, {"choices": [], "usage": counts | details})
@@ -108,6 +128,13 @@ class OpenAIUpstream:
             await response.write(b"data: [DONE]\n\n")
         await response.write_eof()
         return response
+
+    async def _call(self, response: web.StreamResponse, index: int, name: str, arguments: list[str]) -> None:
+        function = {"name": name, "arguments": ""}
+        begins = {"index": index, "id": f"call_{index}", "type": "function", "function": function}
+        await self._send(response, "", _chunk({"tool_calls": [begins]}))
+        for piece in arguments:
+            await self._send(response, "", _chunk({"tool_calls": [{"index": index, "function": {"arguments": piece}}]}))
 
     async def _misbehave(self, request: web.Request, response: web.StreamResponse, order: str) -> None:
         match order:
@@ -136,7 +163,7 @@ def _hold_back(request: web.Request, held: bool) -> None:
         request.transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, held)
 
 
-def _chunk(delta: dict[str, str], reason: str | None = None) -> dict[str, Any]:
+def _chunk(delta: dict[str, Any], reason: str | None = None) -> dict[str, Any]:
     choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": reason}
     return {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": [choice]}
 

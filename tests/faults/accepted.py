@@ -6,13 +6,15 @@ owned it when, then what of the owner's is in sequence, then which end is the fi
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Literal
+from typing import Any, Literal
 
 from schemas.envelope import plain
 from schemas.generation import AttemptEnded, AttemptStarted, GenerationEnded, GenerationRecord, TokenChunk
+from schemas.parts import ChunkPart
 from schemas.price import Usage
 
 WhyVoid = Literal["after_end", "not_owner", "out_of_sequence"]
@@ -42,7 +44,13 @@ class Accepted:
 
     @property
     def sha256(self) -> str:
-        return sha256(self.text.encode()).hexdigest()
+        """Of the raw text, and of its parts where there are any."""
+        return _digest(self.chunks)
+
+    @property
+    def visible(self) -> str:
+        """What people see of it."""
+        return "".join(plain(chunk.delta) for chunk in self.chunks if kind_of(chunk) in ("text", "refusal"))
 
     @property
     def tokens(self) -> int:
@@ -99,16 +107,15 @@ def _owners(records: Sequence[GenerationRecord]) -> list[str | None]:
     counting = _numbered(records)
     owner: str | None = None
     owners: list[str | None] = []
-    seq, text = 0, sha256()
+    counted: list[TokenChunk] = []
     for index, record in enumerate(records):
         owners.append(owner)
         if index in counting:
             owner = counting[index].attempt_id
-        elif isinstance(record, TokenChunk) and record.attempt_id == owner and record.seq == seq + 1:
-            seq += 1
-            text.update(plain(record.delta).encode())
+        elif isinstance(record, TokenChunk) and record.attempt_id == owner and record.seq == len(counted) + 1:
+            counted.append(record)
         elif isinstance(record, AttemptEnded) and record.finish_reason == "handed_over":
-            agrees = (record.attempt_id, record.last_seq, record.sha256) == (owner, seq, text.hexdigest())
+            agrees = (record.attempt_id, record.last_seq, record.sha256) == (owner, len(counted), _digest(counted))
             owner = None if agrees else owner
     return owners
 
@@ -120,11 +127,29 @@ def _end(
         if isinstance(record, GenerationEnded):
             return index
         if isinstance(record, AttemptEnded) and record.finish_reason != "handed_over":
-            before = [plain(chunk.delta) for at, chunk in counted if at < index]
-            digest = sha256("".join(before).encode()).hexdigest()
-            if (record.attempt_id, record.last_seq, record.sha256) == (owners[index], len(before), digest):
+            before = [chunk for at, chunk in counted if at < index]
+            if (record.attempt_id, record.last_seq, record.sha256) == (owners[index], len(before), _digest(before)):
                 return index
     return None
+
+
+def kind_of(chunk: TokenChunk) -> str:
+    """Of the part that a chunk belongs to."""
+    return "text" if chunk.part is None else chunk.part.kind
+
+
+def _digest(chunks: Sequence[TokenChunk]) -> str:
+    """As a worker tells it: of the text; with parts, of their kinds, lengths, ids and names and then of that."""
+    digest = sha256("".join(plain(chunk.delta) for chunk in chunks).encode()).hexdigest()
+    if all(chunk.part is None for chunk in chunks):
+        return digest
+    parts: dict[int, list[Any]] = {}
+    for chunk in chunks:
+        part = chunk.part or ChunkPart(0, "text")
+        said = parts.setdefault(part.index, [part.kind, 0, part.call_id, part.name])
+        said[1] += len(plain(chunk.delta))
+    listed = json.dumps(list(parts.values()), separators=(",", ":"))
+    return sha256(f"{listed}{digest}".encode()).hexdigest()
 
 
 def _as_end(record: GenerationRecord) -> AttemptEnded | GenerationEnded:

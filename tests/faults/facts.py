@@ -9,11 +9,19 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from schemas.conversation import ConversationDeleted, PromptSubmitted, RegenerateRequested, TitleRequested
+from schemas.conversation import (
+    ConversationDeleted,
+    GenerationDeleted,
+    MessageDeleted,
+    PromptSubmitted,
+    RegenerateRequested,
+    TitleRequested,
+)
 from schemas.envelope import plain
 from schemas.generation import AttemptEnded, AttemptStarted, GenerationEnded, GenerationRequested, TokenChunk
+from schemas.messages import message_text, prompt_content
 from schemas.outcome import GenerationCancelled, GenerationCompleted, GenerationFailed, GenerationRefused, Outcome
-from schemas.turns import Command
+from schemas.turns import Command, generations_of
 from schemas.usage import UsageRecorded
 from tests.faults.accepted import Accepted, accepted
 from tests.faults.evidence import (
@@ -64,14 +72,15 @@ class Facts:
     def commands(self) -> dict[str, list[LogRecord]]:
         """By generation: the commands that ask for it. The first one counts."""
         entries = self._records(CONVERSATION_EVENTS, PromptSubmitted, RegenerateRequested, TitleRequested)
-        return _grouped((entry.record.generation_id, entry) for entry in entries)
+        return _grouped((generation, entry) for entry in entries for generation in generations_of(entry.record))
 
     @cached_property
     def generations_of_key(self) -> dict[str, list[str]]:
-        """By idempotency key: the distinct generations that the log's commands with it ask for."""
+        """By idempotency key: the distinct generations that the log's commands with it ask for, of several answers to
+        one command the first."""
         pairs = [
-            (entry.record.idempotency_key, generation)
-            for generation, entries in self.commands.items()
+            (entry.record.idempotency_key, entry.record.generation_id)
+            for entries in self.commands.values()
             for entry in entries
             if not isinstance(entry.record, TitleRequested) and entry.record.idempotency_key is not None
         ]
@@ -111,6 +120,12 @@ class Facts:
     def deleted(self) -> set[str]:
         """Conversations that were deleted: their stores show nothing."""
         return {entry.record.conversation_id for entry in self._records(CONVERSATION_EVENTS, ConversationDeleted)}
+
+    @cached_property
+    def hidden(self) -> set[str]:
+        """Answers and messages that were deleted by themselves."""
+        answers = {entry.record.generation_id for entry in self._records(CONVERSATION_EVENTS, GenerationDeleted)}
+        return answers | {entry.record.message_id for entry in self._records(CONVERSATION_EVENTS, MessageDeleted)}
 
     @cached_property
     def asked(self) -> dict[str, list[Asked]]:
@@ -164,8 +179,8 @@ class Facts:
         """(tag, count) of a self-decoding prompt; None for any other."""
         command = self.first_command(generation)
         if isinstance(command, PromptSubmitted):
-            content = command.content if command.kind == "chat" else command.messages[-1].content
-            if match := _QUESTION.search(plain(content or "")):
+            content = prompt_content(command) if command.kind == "chat" else message_text(command.messages[-1])
+            if match := _QUESTION.search(plain(content)):
                 return match[2], int(match[1])
         key = self.acked.get(generation)
         intents = [asked.intent for asked in self.asked.get(key or "", []) if isinstance(asked.answer, Acked)]

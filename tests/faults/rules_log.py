@@ -85,8 +85,9 @@ def one_turn_a_key(facts: Facts) -> Iterator[Violation]:
         asked = facts.question(generation)
         if asked is None or not isinstance(entries[0].record, PromptSubmitted):
             continue
-        other = tags.setdefault(asked[0], generation)
-        if other != generation:
+        turn = entries[0].record.generation_id
+        other = tags.setdefault(asked[0], turn)
+        if other != turn:
             yield Violation("I2", asked[0], f"one prompt, two turns: {other} and {generation}")
     for key, requests in facts.asked.items():
         if all(isinstance(asked.answer, Refused) for asked in requests) and facts.generations_of_key.get(key):

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from hashlib import sha256
 from typing import Any
 
 from schemas.envelope import plain
 from schemas.generation import AttemptEnded
 from schemas.outcome import GenerationCompleted
-from tests.faults.accepted import Accepted
+from schemas.parts import stream_digest
+from tests.faults.accepted import Accepted, kind_of
 from tests.faults.evidence import Cut, Frame, GaveUp, Transcript, Violation
 from tests.faults.facts import Facts
 
 START, CHUNK, ENDS = "message_start", "content_chunk", ("message_end", "error")
+CHUNKS: Mapping[str, tuple[str, ...]] = {
+    CHUNK: ("text", "refusal"),
+    "reasoning_chunk": ("reasoning",),
+    "tool_call": ("tool_call",),
+    "tool_call_chunk": ("tool_call",),
+}
+"""The events that show a chunk, and of which kinds of parts."""
 
 
 def in_sequence(facts: Facts) -> Iterator[Violation]:
@@ -57,7 +65,7 @@ def same_as_the_log(facts: Facts) -> Iterator[Violation]:
                 yield Violation("I4", subject, f"frame {frame.seq} of a generation that the log does not know")
             elif frame.event == START and _json(frame).get("messageId") != frame.generation_id:
                 yield Violation("I4", subject, "its first frame names another generation")
-            elif frame.event == CHUNK:
+            elif frame.event in CHUNKS:
                 yield from _chunk(frame, reading, subject)
             elif frame.event in ENDS:
                 yield from _end(facts, frame, reading, subject)
@@ -66,6 +74,8 @@ def same_as_the_log(facts: Facts) -> Iterator[Violation]:
 def _chunk(frame: Frame, reading: Accepted, subject: str) -> Iterator[Violation]:
     delta = _delta(frame)
     if 0 < frame.seq <= len(reading.chunks) and plain(reading.chunks[frame.seq - 1].delta) == delta:
+        if kind_of(reading.chunks[frame.seq - 1]) not in CHUNKS[frame.event]:
+            yield Violation("I4", subject, f"frame {frame.seq} is shown as a {frame.event}")
         return
     void = [entry for entry in reading.void if entry.chunk.seq == frame.seq and plain(entry.chunk.delta) == delta]
     if not void:
@@ -106,10 +116,12 @@ def whole_texts(facts: Facts) -> Iterator[Violation]:
         if outcome is None or reading.end is None:
             continue
         text = plain(outcome.text)
-        if _sha256(text) != reading.sha256:
+        if text != reading.text:
             yield Violation(*_why_other(text, reading, generation))
-        if outcome.sha256 != _sha256(text):
+        if outcome.sha256 != stream_digest(_sha256(text), outcome.parts):
             yield Violation("I4", generation, "the outcome's sha256 is not that of its text")
+        elif text == reading.text and outcome.sha256 != reading.sha256:
+            yield Violation("I4", generation, "the outcome's parts are not the log's")
         if [mark.length for mark in outcome.chunks] != [len(plain(chunk.delta)) for chunk in reading.chunks]:
             yield Violation("I4", generation, "the outcome's chunk boundaries are not the log's")
     for reader, entries in facts.readers.items():
@@ -117,14 +129,14 @@ def whole_texts(facts: Facts) -> Iterator[Violation]:
         last = max(frames, default=0)
         if last and frames[last].event in ENDS and all(seq in frames for seq in range(last)):
             log = facts.accepted.get(frames[last].generation_id)
-            text = "".join(_delta(frames[seq]) for seq in range(1, last))
-            if log is not None and _sha256(text) != log.sha256:
+            text = "".join(_delta(frames[seq]) for seq in range(1, last) if frames[seq].event == CHUNK)
+            if log is not None and text != log.visible:
                 subject = f"{frames[last].generation_id} ({reader})"
                 yield Violation("I4", subject, "sha256 of the transcript is not that of the log")
     for entry in facts.evidence.journal:
         if isinstance(entry, Transcript):
             log = facts.accepted.get(entry.generation_id)
-            if log is None or _sha256(entry.text) != log.sha256:
+            if log is None or entry.text != log.visible:
                 subject = f"{entry.generation_id} ({entry.reader})"
                 yield Violation("I4", subject, "sha256 of the transcript is not that of the log")
 

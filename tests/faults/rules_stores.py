@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 
-from schemas.conversation import PromptSubmitted, TitleRequested
+from schemas.conversation import PromptSubmitted
 from schemas.envelope import plain
+from schemas.messages import prompt_content
 from schemas.outcome import GenerationCancelled, GenerationCompleted, Outcome
+from schemas.parts import visible_text
+from schemas.turns import kind_of
 from tests.faults.evidence import Intent, StoredMessage, Violation
 from tests.faults.facts import STATUS, Facts
 
@@ -22,14 +25,17 @@ def nothing_is_missing(facts: Facts) -> Iterator[Violation]:
             continue
         if isinstance(command, PromptSubmitted) and command.kind == "chat":
             prompts = facts.stored.get(command.message_id, [])
-            if not prompts:
+            if not prompts and command.message_id not in facts.hidden:
                 yield Violation("I8", command.message_id, "a prompt of the log is not in the stores")
-            elif any(prompt.content != plain(command.content or "") for prompt in prompts):
+            elif any(prompt.content != plain(prompt_content(command)) for prompt in prompts):
                 yield Violation("I4", command.message_id, "the stored prompt is not the log's")
         outcome = facts.outcome(generation)
-        if isinstance(command, TitleRequested):
+        if kind_of(command) in ("title", "compaction"):
             if facts.stored.get(generation):
-                yield Violation("I8", generation, "a title is among the messages")
+                yield Violation("I8", generation, f"a {kind_of(command)} is among the messages")
+        elif generation in facts.hidden:
+            if facts.stored.get(generation):
+                yield Violation("I8", generation, "a deleted answer is among the messages")
         elif outcome is not None and not facts.stored.get(generation):
             yield Violation("I8", generation, "an outcome of the log is not in the stores")
 
@@ -47,7 +53,7 @@ def _shown(generation: str, message: StoredMessage, outcome: Outcome) -> Iterato
     if message.status == "running":
         yield Violation("I8", generation, "the stores show it as running, the log has its outcome")
         return
-    if message.content != plain(outcome.text):
+    if message.content != visible_text(plain(outcome.text), outcome.parts):
         yield Violation("I4", generation, "the stored text is not the outcome's")
     # A list of messages has no finish reason but for completed ones: their status says it all.
     silent = message.finish_reason is None and not isinstance(outcome, GenerationCompleted)

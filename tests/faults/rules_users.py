@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 from schemas.conversation import PromptSubmitted
 from schemas.envelope import plain
+from schemas.messages import message_text
+from schemas.parts import visible_text
 from tests.faults.evidence import Frame, Intent, Refused, Violation
 from tests.faults.facts import Facts
 from tests.faults.rules_readers import ENDS
@@ -19,9 +21,9 @@ def context_is_whole(facts: Facts) -> Iterator[Violation]:
         command = facts.first_command(generation)
         parent = command.parent_message_id if isinstance(command, PromptSubmitted) else None
         answer = facts.outcome(parent) if parent is not None else None
-        text = plain(answer.text) if answer is not None else ""
+        text = visible_text(plain(answer.text), answer.parts) if answer is not None else ""
         for job in jobs:
-            if text and not any(plain(said.content) == text for said in job.record.messages):
+            if text and not any(message_text(said) == text for said in job.record.messages):
                 yield Violation("I8", generation, f"its job does not hold the answer it follows ({parent})")
 
 

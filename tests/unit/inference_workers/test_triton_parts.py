@@ -8,6 +8,7 @@ from typing import Any
 import grpc
 import pytest
 
+from inference_workers.engines.text_parts import TextParts
 from inference_workers.engines.triton_dialects import (
     Contract,
     contract_of,
@@ -103,8 +104,9 @@ def test_a_schema_goes_along_as_a_guide_where_the_model_takes_one() -> None:
 
 
 def test_only_useful_outputs_are_asked_for() -> None:
-    assert LEGACY.wanted_outputs == ("text_output", "num_input_tokens", "num_output_tokens")
-    assert LLMAPI.wanted_outputs == ("text_output", "finish_reason")
+    plain = request(Sampling(max_tokens=9))
+    assert LEGACY.wanted_outputs(plain) == ("text_output", "num_input_tokens", "num_output_tokens")
+    assert LLMAPI.wanted_outputs(plain) == ("text_output", "finish_reason")
 
 
 def test_what_is_no_text_generator_is_refused() -> None:
@@ -151,8 +153,11 @@ def response(text: bytes, **more: bytes | int) -> Response:
     return made
 
 
-def ended(reader: ResponseReader) -> tuple[Delta | None, Finish]:
-    return reader.rest(), reader.finish()
+def ended(reader: ResponseReader, *, answered: bool = True) -> tuple[Delta | None, Finish]:
+    """The rest and the end, of an answer that said something or not."""
+    parts = TextParts(request(Sampling()))
+    parts.answered = answered
+    return reader.rest(), reader.finish(parts)
 
 
 def test_half_characters_and_stop_words_in_deltas() -> None:
@@ -176,9 +181,9 @@ def test_what_a_block_of_a_prompts_cache_holds_is_read(said: str, tokens: int) -
 def test_cached_tokens_are_counted_by_blocks_where_the_model_says_their_size() -> None:
     outputs = ["text_output", "num_input_tokens", "num_output_tokens", "kv_cache_reused_blocks"]
     silent = contract_of(["text_input", "max_tokens"], outputs)
-    assert "kv_cache_reused_blocks" not in silent.wanted_outputs
+    assert "kv_cache_reused_blocks" not in silent.wanted_outputs(request(Sampling()))
     told = contract_of(["text_input", "max_tokens"], outputs, 16)
-    assert told.wanted_outputs[-1] == "kv_cache_reused_blocks"
+    assert told.wanted_outputs(request(Sampling()))[-1] == "kv_cache_reused_blocks"
     reader = ResponseReader(told, request(Sampling(max_tokens=9)))
     assert reader.feed(response(b"a", num_output_tokens=1)) == Delta("a", 1)
     last = response(b"", num_input_tokens=40, num_output_tokens=1, kv_cache_reused_blocks=2)
@@ -203,7 +208,8 @@ def test_what_was_held_back_comes_at_the_end() -> None:
 
 def test_no_response_is_a_failure_and_a_wrong_text_mode_is_told() -> None:
     with pytest.raises(EngineFailed, match="without a response"):
-        ResponseReader(LEGACY, request(Sampling(max_tokens=2))).finish()
+        asked = request(Sampling(max_tokens=2))
+        ResponseReader(LEGACY, asked).finish(TextParts(asked))
     reader = ResponseReader(LEGACY, request(Sampling(max_tokens=2), "cumulative"))
     reader.feed(response(b"one"))
     with pytest.raises(EngineFailed, match="text_mode"):
@@ -248,7 +254,7 @@ def test_an_end_without_a_reason_or_without_text_is_none() -> None:
     reader = ResponseReader(LEGACY, request(Sampling(max_tokens=9)))
     reader.feed(response(b""))
     with pytest.raises(EngineFailed, match="empty answer"):
-        ended(reader)
+        ended(reader, answered=False)
     reader = ResponseReader(LEGACY, request(Sampling(max_tokens=1)))
     reader.feed(response(b""))
     assert ended(reader) == (None, Finish("length"))

@@ -15,7 +15,7 @@ from projections.messages.rows import outcome_from_cells
 from projections.messages.table import MESSAGES
 from projections.registry import PROJECTIONS, fold_all
 from projections.replay.as_of import Past
-from projections.rows import Put, RowChange, Unprojectable
+from projections.rows import Put, RowChange, Table, Unprojectable
 from projections.usage.fold import month_of
 from schemas.conversation import ConversationRenamed
 from schemas.envelope import Position
@@ -245,3 +245,8 @@ def test_the_last_rating_stays_and_goes_with_its_conversation() -> None:
     assert rows_after(log.placed[::-1])["feedback_v1"] == {("conv-1", "answer"): expected}
     log.said(ConversationDeleted(begun.envelope, "conv-1", "ada"))
     assert "feedback_v1" not in rows_after(log.placed)
+
+
+@pytest.mark.parametrize("table", [table for p in PROJECTIONS for table in p.tables], ids=lambda table: table.name)
+def test_only_numbers_descend_for_rebuilds_sort_by_their_negatives(table: Table) -> None:
+    assert {table.columns[column] for column in table.descending} <= {"int", "bigint"}

@@ -1,0 +1,111 @@
+"""The scripted model thinks, calls, refuses and tells logprobs, as its prompt says; and calls what a question names."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from infra.local_model.generation import Answer, compute
+from infra.local_model.instructions import REFUSAL
+from infra.local_model.prompts import Vocabulary
+from infra.models.catalogue import ModelCatalogue
+from infra.models.chat_templates import render_prompt
+from schemas.conversation import ChatMessage
+from schemas.parts import ContentPart, ToolDefinition, Tooling
+
+VOCABULARY = Vocabulary()
+SPEC = ModelCatalogue.load().get("verbatim-scripted")
+ADD = '{"type": "object", "properties": {"a": {"type": "integer"}, "b": {"type": "string"}}}'
+TOOLS = Tooling(tools=(ToolDefinition("add", None, ADD), ToolDefinition("now")))
+
+
+def answered(*messages: ChatMessage, tooling: Tooling | None = None, schema: object = None) -> Answer:
+    prompt = render_prompt(SPEC, messages, "", tooling)
+    return compute(VOCABULARY, prompt, max_tokens=10_000, stops=[], seed=None, keep_stop=False, schema=schema)
+
+
+def said(text: str, tooling: Tooling | None = None, schema: object = None) -> str:
+    return b"".join(answered(ChatMessage("user", text), tooling=tooling, schema=schema).tokens).decode()
+
+
+def call(name: str, arguments: str) -> str:
+    return f'<tool_call>\n{{"name": "{name}", "arguments": {arguments}}}\n</tool_call>'
+
+
+@pytest.mark.parametrize(
+    ("asked", "answer"),
+    [
+        ("[[call now]]", call("now", "{}")),
+        ('[[call add {"a": 1}]]', call("add", '{"a": 1}')),
+        (r'[[call add "{\"a\": ]"]]', call("add", '{"a": ]')),
+        ("[[call now]] [[call now]]", f"{call('now', '{}')}\n{call('now', '{}')}"),
+        ("[[call now]] [[quote Let me look.]]", f"Let me look.\n{call('now', '{}')}"),
+        ("[[think Hm.]] [[quote Yes.]]", "<think>Hm.</think>\nYes."),
+        ("[[think Hm.]] [[call now]]", f"<think>Hm.</think>\n{call('now', '{}')}"),
+        ("[[think Hm.]] What is 2+2?", "<think>Hm.</think>\n2+2 = 4"),
+    ],
+)
+def test_it_calls_and_thinks_as_it_is_told(asked: str, answer: str) -> None:
+    assert said(asked) == answer
+    assert said(asked, TOOLS) == answer
+
+
+@pytest.mark.parametrize("text", ["[[call]]", "[[call a b]]", "[[call add {]]", "[[think]]"])
+def test_what_is_no_instruction_is_text(text: str) -> None:
+    assert "<tool_call>" not in said(text)
+    assert "<think>" not in said(text)
+
+
+def test_it_refuses() -> None:
+    for text, words in (("[[refuse]]", REFUSAL), ("[[refuse Not this.]] [[count 3]]", "Not this.")):
+        for schema in (None, {"type": "object"}):
+            made = answered(ChatMessage("user", text), schema=schema)
+            assert (made.refuses, b"".join(made.tokens).decode()) == (True, words)
+    assert not answered(ChatMessage("user", "[[count 3]]")).refuses
+
+
+def test_a_call_keeps_to_a_schema() -> None:
+    schema = {
+        "type": "object",
+        "properties": {"name": {"const": "add"}, "arguments": json.loads(ADD)},
+        "required": ["name", "arguments"],
+        "additionalProperties": False,
+    }
+    assert json.loads(said('[[call add {"a": 5}]]', schema=schema)) == {"name": "add", "arguments": {"a": 5}}
+    assert json.loads(said("Go on", schema=schema))["name"] == "add"
+    held = replace(TOOLS, choice="function", allowed=("add",))
+    assert json.loads(said("what is add(3)?", held, schema)) == {"name": "add", "arguments": {"a": 3}}
+
+
+@pytest.mark.parametrize(
+    ("question", "arguments"),
+    [
+        ("What is add(3, 'x')?", {"a": 3, "b": "x"}),
+        ('Use add(b="a, b", a=3).', {"a": 3, "b": "a, b"}),
+        ("add([1, 2])", {"a": [1, 2]}),
+        ("add()", {}),
+        ("add(some words, 4, 5)", {"a": "some words", "b": 4}),
+        ("add(NaN)", {"a": "NaN"}),
+    ],
+)
+def test_a_function_that_the_question_names_is_called(question: str, arguments: dict[str, object]) -> None:
+    text = said(question, TOOLS)
+    assert json.loads(text.removeprefix("<tool_call>\n").removesuffix("\n</tool_call>")) == {
+        "name": "add",
+        "arguments": arguments,
+    }
+    assert "<tool_call>" not in said(question)
+    assert "<tool_call>" not in said(question, replace(TOOLS, allowed=("now",)))
+
+
+def test_results_are_repeated() -> None:
+    messages = (
+        ChatMessage("user", "[[call now]]"),
+        ChatMessage("assistant", "", None, (ContentPart("tool_call", "{}", "a", "now"),)),
+        ChatMessage("tool", "", None, (ContentPart("tool_result", "noon [[call now]]", "a", "now"),)),
+        ChatMessage("tool", "", None, (ContentPart("tool_result", "one", "b", "now"),)),
+    )
+    made = answered(*messages, tooling=TOOLS)
+    assert b"".join(made.tokens).decode() == "The tool says: noon [[call now]]\nThe tool says: one"
