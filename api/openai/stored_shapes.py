@@ -3,28 +3,22 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
-from uuid import UUID
 
 from schemas.conversation import ChatMessage
 from schemas.envelope import Content, plain
 from schemas.messages import message_text
 from schemas.parts import ContentPart
 
-_PREFIX = "chatcmpl-"
+_NAMED = re.compile(r"chatcmpl-([0-9a-f]{8})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{12})")
 
 
 def generation_of(completion_id: str) -> str | None:
     """The id of the generation that a completion is named after; None: this is the id of none."""
-    digits = completion_id.removeprefix(_PREFIX)
-    if digits == completion_id or len(digits) != 32:
-        return None
-    try:
-        generation = str(UUID(hex=digits))
-    except ValueError:
-        return None
-    return generation if generation.replace("-", "") == digits else None
+    found = _NAMED.fullmatch(completion_id)
+    return None if found is None else "-".join(found.groups())
 
 
 def notes_of(metadata: Content | None) -> dict[str, str]:
