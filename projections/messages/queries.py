@@ -41,6 +41,7 @@ _STATUS = "SELECT status FROM {messages} WHERE conversation_id = ? AND cause = ?
 _NEWEST = 2**62
 _MADE = ("assistant", "title", "compaction")
 """The roles of what models make."""
+_ROLES = ("user", "assistant")
 _PAGE_TURNS = 100
 _PLACES_AT_ONCE = 1000
 MAX_MESSAGES = 1000
@@ -83,6 +84,8 @@ async def messages(tables: Tables, conversation_id: str, cursor: str | None, lim
     shown: list[MessageRow] = []
     while True:
         turns = await _turns(tables, _TURNS_AFTER, conversation_id, from_order, limit)
+        if last_shown not in ("", *_ROLES) and from_order < order and (not turns or turns[0].cause != order):
+            raise BadCursor
         for row in await _counting(tables, conversation_id, turns):
             shown += messages_of([row if row.cause != order else _after(row, last_shown)], hidden)
         if len(shown) > limit:
