@@ -39,7 +39,7 @@ class Images:
         media_type = media_type_of(content)
         if media_type is None:
             raise bad_request(
-                f"Invalid value for '{where}': its bytes are no image in PNG, JPEG, WebP or GIF.",
+                f"Invalid value for '{where}': its bytes are not an image in PNG, JPEG, WebP or GIF.",
                 code="invalid_image_format",
                 param=where,
             )
@@ -98,7 +98,7 @@ def _content(url: str, where: str) -> bytes:
         content = binascii.a2b_base64(data.encode("ascii", "replace"), strict_mode=True)
     except binascii.Error:
         raise bad_request(
-            f"Invalid value for '{where}': it is no base64.", code="invalid_image_url", param=where
+            f"Invalid value for '{where}': it is not base64.", code="invalid_image_url", param=where
         ) from None
     if len(content) > MAX_IMAGE_BYTES:
         raise _too_large(where)

@@ -30,7 +30,7 @@ def members(settings: Settings, carried: str) -> tuple[Member, ...]:
     for name in filter(None, carried.split(",")):
         role = name.rpartition("-")[0]
         if role not in MAKERS:
-            raise SettingsError(f"{CARRIES_VARIABLE}: {name} is no agent that can share a process")
+            raise SettingsError(f"{CARRIES_VARIABLE}: {name} is not an agent that can share a process")
         found.append(Member(role, name, partial(MAKERS[role], settings)))
     if not found:
         raise SettingsError(f"{CARRIES_VARIABLE} names no agents: conversation-0,metering-0 for example")

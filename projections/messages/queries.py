@@ -41,7 +41,6 @@ _STATUS = "SELECT status FROM {messages} WHERE conversation_id = ? AND cause = ?
 _NEWEST = 2**62
 _MADE = ("assistant", "title", "compaction")
 """The roles of what models make."""
-_ROLES = ("user", "assistant")
 _PAGE_TURNS = 100
 _PLACES_AT_ONCE = 1000
 MAX_MESSAGES = 1000
@@ -82,10 +81,12 @@ async def messages(tables: Tables, conversation_id: str, cursor: str | None, lim
     limit = max(1, min(limit, MAX_MESSAGES))
     hidden = await hidden_in(tables, conversation_id)
     shown: list[MessageRow] = []
+    beyond_roles = cursor is not None and last_shown not in ("user", "assistant")
     while True:
         turns = await _turns(tables, _TURNS_AFTER, conversation_id, from_order, limit)
-        if last_shown not in ("", *_ROLES) and from_order < order and (not turns or turns[0].cause != order):
+        if beyond_roles and not any(row.cause == order for row in turns[:1]):
             raise BadCursor
+        beyond_roles = False
         for row in await _counting(tables, conversation_id, turns):
             shown += messages_of([row if row.cause != order else _after(row, last_shown)], hidden)
         if len(shown) > limit:

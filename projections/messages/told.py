@@ -80,7 +80,7 @@ def command_from_cell(cell: bytes) -> UserCommand:
     """The command of a cell. Raises UndecodableRecord, NewerRecord, and ValueError for a cell of another record."""
     found = CONVERSATION_EVENTS.decode(cell)
     if not isinstance(found, UserCommand):
-        raise ValueError(f"expected a command, not a {type(found).__name__}")
+        raise ValueError(f"a {type(found).__name__} is not a command")
     return found
 
 
