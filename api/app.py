@@ -46,6 +46,8 @@ from api.pulse.sampling import Pulse
 from api.registry import routes as schema_registry
 from api.registry import schema_tools
 from api.registry.checks import SchemaChecks
+from api.responses import conversation_items
+from api.responses import conversations as response_conversations
 from api.responses import routes as responses
 from api.responses.ports import ResponsePorts
 from api.streaming.readers import Readers
@@ -215,7 +217,8 @@ def create_app(adapters: Adapters) -> FastAPI:
         app.include_router(router, responses=_ERRORS)
     for router in (conversations.router, conversation_messages.router, generations.router):
         app.include_router(router, responses=_ERRORS)
-    app.include_router(responses.router, responses=_ERRORS)
+    for router in (responses.router, response_conversations.router, conversation_items.router):
+        app.include_router(router, responses=_ERRORS)
     for router in (keys.router, embeddings.router, models.router, texts.router, stored.router):
         app.include_router(router, responses=_ERRORS)
     for router in (session_routes.router, model_listing.router):

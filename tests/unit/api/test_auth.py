@@ -73,6 +73,16 @@ MATRIX: dict[tuple[str, str], Row] = {
     # It was not made in the background.
     ("POST", "/v1/responses/{response_id}/cancel"): Row(400, 404, {}),
     ("GET", "/v1/responses/{response_id}/input_items"): Row(200, 404),
+    ("POST", "/v1/conversations"): Row(200, 200, {}),
+    ("GET", "/v1/conversations/{conversation_id}"): Row(200, 404),
+    ("POST", "/v1/conversations/{conversation_id}"): Row(200, 404, {"metadata": {}}),
+    ("DELETE", "/v1/conversations/{conversation_id}"): Row(200, 404),
+    ("POST", "/v1/conversations/{conversation_id}/items"): Row(
+        200, 404, {"items": [{"role": "user", "content": "hi"}]}
+    ),
+    ("GET", "/v1/conversations/{conversation_id}/items"): Row(200, 404),
+    ("GET", "/v1/conversations/{conversation_id}/items/{item_id}"): Row(200, 404),
+    ("DELETE", "/v1/conversations/{conversation_id}/items/{item_id}"): Row(200, 404),
     ("GET", "/v1/models"): Row(200, 200),
     ("GET", "/v1/models/{model_id:path}"): Row(200, 200),
 }
@@ -101,6 +111,8 @@ async def ids_of(alice: httpx.AsyncClient) -> dict[str, str]:
     kept = (await alice.post("/v1/chat/completions", json={**CHAT, "store": True})).json()
     return {
         "conversation_id": conversation,
+        "conv": "conv_" + conversation.replace("-", ""),
+        "item_id": f"msg_{messages[1]['id'].replace('-', '')}0000",
         "message_id": messages[1]["id"],
         "generation_id": messages[1]["id"],
         "response_id": "resp_" + messages[1]["id"].replace("-", ""),
@@ -111,6 +123,8 @@ async def ids_of(alice: httpx.AsyncClient) -> dict[str, str]:
 
 
 async def call(client: httpx.AsyncClient, method: str, path: str, names: dict[str, str], body: Any) -> httpx.Response:
+    if path.startswith("/v1/"):
+        names = {**names, "conversation_id": names["conv"]}
     for name, value in names.items():
         path = path.replace("{" + name + "}", value)
     return await client.request(method, path, json=body) if body is not None else await client.request(method, path)
