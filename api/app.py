@@ -33,9 +33,10 @@ from api.http.readiness import Readiness
 from api.log_view import routes as log_view
 from api.log_view.live_log import LiveLog
 from api.log_view.ports import LogViewPorts, PlaceReads
-from api.openai import chat, embeddings, models, texts
+from api.openai import chat, embeddings, models, stored, texts
 from api.openai.embedding_ledger import EmbeddingReads, LedgerPorts
 from api.openai.embeddings import EmbeddingPorts
+from api.openai.kept import KeptPorts
 from api.openai.models import ModelPorts
 from api.page import routes as web_pages
 from api.page.files import WebFiles
@@ -45,6 +46,8 @@ from api.pulse.sampling import Pulse
 from api.registry import routes as schema_registry
 from api.registry import schema_tools
 from api.registry.checks import SchemaChecks
+from api.responses import conversation_items
+from api.responses import conversations as response_conversations
 from api.responses import routes as responses
 from api.responses.ports import ResponsePorts
 from api.streaming.readers import Readers
@@ -187,6 +190,11 @@ def ports_of(adapters: Adapters) -> tuple[object, ...]:
             readers=adapters.readers,
             topics=adapters.topics,
         ),
+        KeptPorts(
+            stored=reads,
+            streams=StreamPorts(hub=adapters.hub, reads=reads, models=adapters.models),
+            blobs=adapters.blobs,
+        ),
         PulsePorts(pulse=adapters.pulse, readers=adapters.readers),
         ResponsePorts(stored=reads),
     )
@@ -209,8 +217,9 @@ def create_app(adapters: Adapters) -> FastAPI:
         app.include_router(router, responses=_ERRORS)
     for router in (conversations.router, conversation_messages.router, generations.router):
         app.include_router(router, responses=_ERRORS)
-    app.include_router(responses.router, responses=_ERRORS)
-    for router in (keys.router, embeddings.router, models.router, texts.router):
+    for router in (responses.router, response_conversations.router, conversation_items.router):
+        app.include_router(router, responses=_ERRORS)
+    for router in (keys.router, embeddings.router, models.router, texts.router, stored.router):
         app.include_router(router, responses=_ERRORS)
     for router in (session_routes.router, model_listing.router):
         app.include_router(router, responses=_ERRORS)

@@ -74,17 +74,22 @@ def sum_of(usages: Sequence[Usage]) -> Usage:
 
 
 def completion(turn: Turn, started_at_us: int, answered: Sequence[tuple[Sequence[Piece], Ending]]) -> bytes:
-    """The answer of a request that does not stream: its choices, by the turn of the first."""
-    return orjson.dumps(
-        {
-            "id": completion_id(turn.generation_id),
-            "object": "chat.completion",
-            "created": started_at_us // 1_000_000,
-            "model": turn.model,
-            "choices": [choice_of(index, pieces, ending) for index, (pieces, ending) in enumerate(answered)],
-            "usage": completion_usage(sum_of([ending.usage for _, ending in answered])),
-        }
-    )
+    """The answer of a request that does not stream."""
+    return orjson.dumps(completion_object(turn, started_at_us, answered))
+
+
+def completion_object(
+    turn: Turn, started_at_us: int, answered: Sequence[tuple[Sequence[Piece], Ending]]
+) -> dict[str, Any]:
+    """A completion: its choices, by the turn of the first."""
+    return {
+        "id": completion_id(turn.generation_id),
+        "object": "chat.completion",
+        "created": started_at_us // 1_000_000,
+        "model": turn.model,
+        "choices": [choice_of(index, pieces, ending) for index, (pieces, ending) in enumerate(answered)],
+        "usage": completion_usage(sum_of([ending.usage for _, ending in answered])),
+    }
 
 
 def choice_of(index: int, pieces: Sequence[Piece], ending: Ending) -> dict[str, Any]:

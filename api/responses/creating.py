@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from api.consistency.commanding import Author, IdempotencyKey, send
 from api.consistency.freshness import Freshness
@@ -87,10 +87,20 @@ class Creating:
                 asked_at_us = await self._asked_at_us(opened.turn.generation_id)
             fitted = fit(self._turns.streams.models.get(opened.turn.model), asked)
             shown = parameters_of(opened.turn.model, asked_at_us, fitted.request, fitted.sampling)
-            return Created(opened, shown)
+            return Created(self._noted(opened), shown)
         except BaseException:
             opened.release()
             raise
+
+    def _noted(self, opened: Opened) -> Opened:
+        """The same; once it is given back, what this process reads of its conversation waits for the answer's row."""
+
+        def release() -> None:
+            if opened.source.ending is not None:
+                self._turns.ask.own_writes.finished(opened.turn.conversation_id, opened.turn.generation_id)
+            opened.release()
+
+        return replace(opened, release=release)
 
     async def _place(self, asked: Asked) -> _Place:
         user_id = self._author.user_id

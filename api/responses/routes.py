@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
@@ -18,6 +18,7 @@ from api.http.headers import POSITION_HEADER, REPLAYED_HEADER
 from api.responses.creating import Creating
 from api.responses.frames import ResponseFrames, number_of_events
 from api.responses.items import items_of
+from api.responses.listing import MAX_PAGE, page_of
 from api.responses.parameters import parameters_of
 from api.responses.ports import Responses
 from api.responses.requests import Asked, CreateResponse
@@ -37,7 +38,6 @@ from topics.catalogue import CONVERSATION_EVENTS
 
 KEYED_GRACE_S = 12.0
 """A client that sent a key may come back for its answer: those of OpenAI pause up to 8 s between two tries."""
-MAX_PAGE = 100
 
 router = APIRouter(prefix="/v1/responses", tags=["responses"])
 
@@ -170,24 +170,6 @@ async def list_input_items(
     )
     items = items_of(_messages(stored), stored.row.message_id)
     return json_response(page_of(items if order == "asc" else items[::-1], after, limit))
-
-
-def page_of(items: list[dict[str, Any]], after: str | None, limit: int) -> dict[str, Any]:
-    """A page of a list. Raises ApiError 404 for an `after` that is not there."""
-    start = 0
-    if after is not None:
-        places = [nth for nth, item in enumerate(items) if item["id"] == after]
-        if not places:
-            raise ApiError(404, "No such item.", code="not_found", param="after")
-        start = places[0] + 1
-    page = items[start : start + limit]
-    return {
-        "object": "list",
-        "data": page,
-        "first_id": page[0]["id"] if page else None,
-        "last_id": page[-1]["id"] if page else None,
-        "has_more": start + limit < len(items),
-    }
 
 
 async def _found(

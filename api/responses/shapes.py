@@ -53,7 +53,17 @@ def _uuid_behind(text: str, prefix: str) -> str | None:
     digits = text.removeprefix(prefix)
     if not text.startswith(prefix) or _UUID_DIGITS.fullmatch(digits) is None:
         return None
+    return uuid_of(digits)
+
+
+def uuid_of(digits: str) -> str:
+    """The id of these 32 hex digits, as ours are written."""
     return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
+
+
+def is_cut(finish_reason: str | None) -> bool:
+    """Whether an answer that ended so is not whole."""
+    return finish_reason in _INCOMPLETE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +107,7 @@ def status_of(ending: Ending) -> Status:
         return "cancelled"
     if ending.status in ("failed", "refused"):
         return "failed"
-    return "incomplete" if ending.finish_reason in _INCOMPLETE else "completed"
+    return "incomplete" if is_cut(ending.finish_reason) else "completed"
 
 
 def response_object(

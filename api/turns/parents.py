@@ -20,9 +20,9 @@ _POLL_S = 0.05
 async def parent_of(
     fresh: Freshness, reads: MessageReads, hub: TailHub, conversation: Conversation, asked: str | None, own: str
 ) -> str | None:
-    """The id of the complete answer that a prompt follows; None at the root.
+    """The id of the complete answer, or of the appended message, that a prompt follows; None at the root.
 
-    `asked` None: the newest answer; if that is `own`, the prompt's own, another request with its key has come first
+    `asked` None: the newest message; if that is `own`, the prompt's own, another request with its key has come first
     meanwhile: its id, running or not. Waits, bounded, until its row is complete. Raises ApiError 400 for a message that
     is none of the conversation's answers, 409 while the parent still runs, 503 where the projections are behind: a
     parent is never guessed.
@@ -34,7 +34,7 @@ async def parent_of(
     row = await _complete(fresh, reads, hub, conversation, asked, own)
     if row is None and asked is None:
         return None
-    if row is None or row.role != "assistant":
+    if row is None or (asked is not None and row.role != "assistant" and not row.appended):
         raise bad_request(
             "Invalid value for 'parent_message_id': no answer of this conversation has this id.",
             param="parent_message_id",

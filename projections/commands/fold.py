@@ -20,15 +20,9 @@ from schemas.conversation import (
 )
 from schemas.envelope import Position
 
-Plain = (
-    ConversationStarted
-    | MessagesAppended
-    | ConversationMetadataChanged
-    | GenerationMetadataChanged
-    | GenerationDeleted
-    | MessageDeleted
-)
-Keyed = ConversationDeleted | ConversationRenamed | FeedbackGiven | Plain
+Plain = ConversationStarted | MessagesAppended | GenerationDeleted | MessageDeleted
+Noted = ConversationMetadataChanged | GenerationMetadataChanged
+Keyed = ConversationDeleted | ConversationRenamed | FeedbackGiven | Noted | Plain
 """Commands that may carry an idempotency key and have no row of their own elsewhere."""
 
 
@@ -43,6 +37,8 @@ def fold(record: ConversationEvent, position: Position) -> tuple[RowChange, ...]
             return (_put(record, first_wins(position), title=to_cell(title)),)
         case FeedbackGiven(request_hash=asked, rating=rating, comment=comment) if asked:
             return (_put(record, first_wins(position), rating=rating, comment=to_optional_cell(comment)),)
+        case _ if isinstance(record, Noted) and record.request_hash:
+            return (_put(record, first_wins(position), comment=to_cell(record.metadata)),)
         case _ if isinstance(record, Plain) and record.request_hash:
             return (_put(record, first_wins(position)),)
         case _:

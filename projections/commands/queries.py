@@ -14,7 +14,8 @@ _ONE = "SELECT user_id, request_hash, title, rating, comment FROM {commands} WHE
 
 @dataclass(frozen=True, slots=True)
 class CommandRow:
-    """The first command with this event id. `title` of a renaming, `rating` and `comment` of feedback."""
+    """The first command with this event id. `title` of a renaming, `rating` and `comment` of feedback; of metadata
+    `comment` is all of it."""
 
     user_id: str
     request_hash: str

@@ -11,8 +11,8 @@ from schemas.conversation import ChatMessage
 
 INSTRUCTION = (
     "Summarise the conversation above so that it can be continued from your summary alone. Keep all facts, decisions,"
-    " names, numbers, code and open questions that may matter later, and what the user wants. Write in the language of"
-    " the conversation. Answer with the summary and nothing else."
+    " names, numbers, code and open questions that may matter later, and what the user asks for. Write in the language"
+    " of the conversation. Answer with the summary and nothing else."
 )
 
 

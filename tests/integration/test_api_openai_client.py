@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 from collections.abc import AsyncIterator
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ import openai
 import pytest
 import pytest_asyncio
 
+from infra.blobs.store import ObjectBlobs, blobs_url
 from infra.cache import cache_dir
 from infra.clock import now_us
 from infra.crash_points import EXIT_STATUS
@@ -28,11 +31,28 @@ from tests.integration.api_running import Running, whole_api
 pytestmark = [pytest.mark.stack, pytest.mark.asyncio(loop_scope="module")]
 
 MODEL = "verbatim-local"
+ABLE = "able"
+ABLE_MODEL = """
+[[model]]
+id = "able"
+engine = "openai"
+address = "http://127.0.0.1:9/v1"
+context_tokens = 16384
+capabilities = ["streaming", "tools", "vision", "json", "reasoning", "logprobs", "extended_sampling"]
+price = { input = "0.10", output = "0.40" }
+"""
+"""Nobody computes it: the agents of these tests answer."""
+TOOLS: Any = [{"type": "function", "function": {"name": "weather", "parameters": {"type": "object"}}}]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def running(servers: Settings, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Running]:
-    async with whole_api(servers, tmp_path_factory.mktemp("api") / "api.log") as running:
+    folder = tmp_path_factory.mktemp("api")
+    models = folder / "models.toml"
+    await asyncio.to_thread(models.write_text, ABLE_MODEL)
+    blobs = servers.blobs.model_copy(update={"url": f"file://{folder}/blobs"})
+    settings = servers.model_copy(update={"models": (*servers.models, models), "blobs": blobs})
+    async with whole_api(settings, folder / "api.log") as running:
         yield running
 
 
@@ -53,8 +73,10 @@ class Counting(httpx2.AsyncBaseTransport):
 
 
 def client_of(url: str, key: str, transport: Counting | None = None, **more: Any) -> openai.AsyncOpenAI:
+    """Whatever comes is validated as strictly as the client can."""
     http = httpx2.AsyncClient(transport=transport or Counting())
-    return openai.AsyncOpenAI(base_url=f"{url}/v1", api_key=key, http_client=http, **more)
+    strict = {"_strict_response_validation": True, **more}
+    return openai.AsyncOpenAI(base_url=f"{url}/v1", api_key=key, http_client=http, **strict)
 
 
 @pytest_asyncio.fixture(loop_scope="module")
@@ -129,8 +151,9 @@ async def test_raw_answers_carry_headers(client: openai.AsyncOpenAI) -> None:
         ({"model": "nope"}, openai.NotFoundError, "model_not_found"),
         ({"messages": []}, openai.BadRequestError, "array_below_min_length"),
         ({"temperature": 3}, openai.BadRequestError, "number_above_max_value"),
-        ({"n": 2}, openai.BadRequestError, "unsupported_parameter"),
-        ({"extra_body": {"nonsense": 1}}, openai.BadRequestError, "unknown_parameter"),
+        ({"n": 9}, openai.BadRequestError, "number_above_max_value"),
+        ({"top_logprobs": 3, "logprobs": True}, openai.BadRequestError, "unsupported_parameter"),
+        ({"tools": TOOLS, "tool_choice": "required"}, openai.BadRequestError, "unsupported_parameter"),
         (
             {"messages": [{"role": "user", "content": "word " * 20_000}]},
             openai.BadRequestError,
@@ -148,6 +171,84 @@ async def test_errors_become_its_exceptions(
             await client.chat.completions.create(**asked, stream=stream)
         assert refused.value.code == code
         assert refused.value.request_id
+
+
+async def test_what_it_sends_that_nobody_knows_is_passed_over(client: openai.AsyncOpenAI) -> None:
+    asked: Any = {"model": MODEL, "messages": [{"role": "user", "content": "say 1"}], "tools": TOOLS}
+    answer = await client.chat.completions.create(**asked, extra_body={"nonsense": 1})
+    assert answer.choices[0].message.content == "w1 "  # a model without tools answers in text
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_a_round_of_tools(client: openai.AsyncOpenAI, stream: bool) -> None:
+    messages: list[Any] = [{"role": "user", "content": "call weather"}]
+    asked: Any = {"model": ABLE, "messages": messages, "tools": TOOLS}
+    if stream:
+        async with client.chat.completions.stream(**asked) as events:
+            answer: Any = await events.get_final_completion()
+    else:
+        answer = await client.chat.completions.create(**asked)
+    (choice,) = answer.choices
+    assert choice.finish_reason == "tool_calls"
+    calls = [(call.id, call.function.name, call.function.arguments) for call in choice.message.tool_calls]
+    assert calls == [("call_1", "weather", '{"city": "Oslo"}'), ("call_2", "weather", "{}")]
+    messages.append(choice.message if not stream else choice.message.model_dump())
+    messages += [{"role": "tool", "tool_call_id": call_id, "content": "4 °C"} for call_id, _, _ in calls]
+    messages.append({"role": "user", "content": "say 2"})
+    again = await client.chat.completions.create(**asked)
+    assert again.choices[0].message.content == "w1 w2 "
+
+
+async def test_several_answers(client: openai.AsyncOpenAI) -> None:
+    asked: Any = {"model": MODEL, "messages": [{"role": "user", "content": "say 1"}], "n": 3}
+    keyed = {"Idempotency-Key": "several"}
+    texts = ["w1 ", "w1 w2 ", "w1 w2 w3 "]
+    whole = await client.chat.completions.create(**asked, extra_headers=keyed)
+    assert [choice.message.content for choice in whole.choices] == texts
+    assert whole.usage is not None and whole.usage.completion_tokens == 6
+    async with client.chat.completions.stream(**asked, extra_headers=keyed) as events:
+        again = await events.get_final_completion()
+    assert (again.id, [choice.message.content for choice in again.choices]) == (whole.id, texts)
+    failing: Any = {**asked, "messages": [{"role": "user", "content": "fail"}]}
+    with pytest.raises(openai.InternalServerError):
+        await client.chat.completions.create(**failing)
+
+
+async def test_a_picture_is_kept_before_it_is_asked_about(running: Running, client: openai.AsyncOpenAI) -> None:
+    picture = b"\x89PNG\r\n\x1a\n" + b"a cat"
+    url = f"data:image/png;base64,{base64.b64encode(picture).decode()}"
+    parts: Any = [{"type": "text", "text": "say 1"}, {"type": "image_url", "image_url": {"url": url}}]
+    answer = await client.chat.completions.create(model=ABLE, messages=[{"role": "user", "content": parts}])
+    assert answer.choices[0].message.content == "w1 "
+    assert await ObjectBlobs(blobs_url(running.settings)).get(sha256(picture).hexdigest()) == picture
+    elsewhere: Any = [{"type": "image_url", "image_url": {"url": "http://127.0.0.1:9/cat.png"}}]
+    with pytest.raises(openai.BadRequestError, match="fetches nothing"):
+        await client.chat.completions.create(model=ABLE, messages=[{"role": "user", "content": elsewhere}])
+
+
+async def test_what_is_kept(running: Running, client: openai.AsyncOpenAI) -> None:
+    asked: Any = {"model": MODEL, "messages": [{"role": "user", "content": "say 2"}], "store": True}
+    made = [await client.chat.completions.create(**asked, metadata={"n": str(n)}, n=n) for n in (1, 2, 3)]
+    found = [one async for one in client.chat.completions.list(limit=2, model=MODEL)]
+    assert [one.choices for one in found] == [one.choices for one in made]
+    assert [one.id async for one in client.chat.completions.list(metadata={"n": "2"})] == [made[1].id]
+    assert (await client.chat.completions.retrieve(made[2].id)).choices == made[2].choices
+    updated = await client.chat.completions.update(made[0].id, metadata={"x": "y"})
+    assert updated.model_dump()["metadata"] == {"x": "y"}
+    assert [one.id async for one in client.chat.completions.list(metadata={"x": "y"})] == [made[0].id]
+    async with client_of(running.api.url, running.other_key, max_retries=0) as other:
+        with pytest.raises(openai.NotFoundError):
+            await other.chat.completions.retrieve(made[0].id)
+        assert [one async for one in other.chat.completions.list()] == []
+    assert (await client.chat.completions.delete(made[0].id)).deleted
+    with pytest.raises(openai.NotFoundError):
+        await client.chat.completions.retrieve(made[0].id)
+    assert [one.id async for one in client.chat.completions.list()] == [one.id for one in made[1:]]
+
+
+async def test_a_completion_of_a_text(client: openai.AsyncOpenAI) -> None:
+    answer = await client.completions.create(model=MODEL, prompt="say 2")
+    assert (answer.choices[0].text, answer.choices[0].finish_reason) == ("w1 w2 ", "stop")
 
 
 async def test_a_wrong_key(running: Running) -> None:

@@ -120,12 +120,12 @@ class MemoryReads(MemoryStored):
                     case FeedbackGiven():
                         said = event.comment or None
                         return CommandRow(event.user_id, event.request_hash, None, event.rating, said)
+                    case ConversationMetadataChanged() | GenerationMetadataChanged():
+                        return CommandRow(event.user_id, event.request_hash, comment=event.metadata)
                     case (
                         ConversationStarted()
                         | ConversationDeleted()
                         | MessagesAppended()
-                        | ConversationMetadataChanged()
-                        | GenerationMetadataChanged()
                         | GenerationDeleted()
                         | MessageDeleted()
                     ):

@@ -59,6 +59,11 @@ MATRIX: dict[tuple[str, str], Row] = {
     ("GET", "/api/v1/search"): Row(400, 400),
     ("GET", "/api/v1/session"): Row(200, 200),
     ("POST", "/v1/chat/completions"): Row(200, 200, CHAT),
+    ("GET", "/v1/chat/completions"): Row(200, 200),
+    ("GET", "/v1/chat/completions/{completion_id}"): Row(200, 404),
+    ("POST", "/v1/chat/completions/{completion_id}"): Row(200, 404, {"metadata": {}}),
+    ("DELETE", "/v1/chat/completions/{completion_id}"): Row(200, 404),
+    ("GET", "/v1/chat/completions/{completion_id}/messages"): Row(200, 404),
     # The model is not there.
     ("POST", "/v1/embeddings"): Row(404, 404, {"model": "none", "input": "a"}),
     ("POST", "/v1/completions"): Row(200, 200, {"model": "verbatim-local", "prompt": "hi"}),
@@ -68,6 +73,16 @@ MATRIX: dict[tuple[str, str], Row] = {
     # It was not made in the background.
     ("POST", "/v1/responses/{response_id}/cancel"): Row(400, 404, {}),
     ("GET", "/v1/responses/{response_id}/input_items"): Row(200, 404),
+    ("POST", "/v1/conversations"): Row(200, 200, {}),
+    ("GET", "/v1/conversations/{conversation_id}"): Row(200, 404),
+    ("POST", "/v1/conversations/{conversation_id}"): Row(200, 404, {"metadata": {}}),
+    ("DELETE", "/v1/conversations/{conversation_id}"): Row(200, 404),
+    ("POST", "/v1/conversations/{conversation_id}/items"): Row(
+        200, 404, {"items": [{"role": "user", "content": "hi"}]}
+    ),
+    ("GET", "/v1/conversations/{conversation_id}/items"): Row(200, 404),
+    ("GET", "/v1/conversations/{conversation_id}/items/{item_id}"): Row(200, 404),
+    ("DELETE", "/v1/conversations/{conversation_id}/items/{item_id}"): Row(200, 404),
     ("GET", "/v1/models"): Row(200, 200),
     ("GET", "/v1/models/{model_id:path}"): Row(200, 200),
 }
@@ -93,17 +108,23 @@ async def ids_of(alice: httpx.AsyncClient) -> dict[str, str]:
     await alice.post(f"/api/v1/conversations/{conversation}/messages", json=SAY)
     messages = (await alice.get(f"/api/v1/conversations/{conversation}/messages")).json()["data"]
     made = (await alice.post("/api/v1/keys", json={})).json()
+    kept = (await alice.post("/v1/chat/completions", json={**CHAT, "store": True})).json()
     return {
         "conversation_id": conversation,
+        "conv": "conv_" + conversation.replace("-", ""),
+        "item_id": f"msg_{messages[1]['id'].replace('-', '')}0000",
         "message_id": messages[1]["id"],
         "generation_id": messages[1]["id"],
         "response_id": "resp_" + messages[1]["id"].replace("-", ""),
         "key_id": made["id"],
+        "completion_id": kept["id"],
         "model_id:path": "verbatim-local",
     }
 
 
 async def call(client: httpx.AsyncClient, method: str, path: str, names: dict[str, str], body: Any) -> httpx.Response:
+    if path.startswith("/v1/"):
+        names = {**names, "conversation_id": names["conv"]}
     for name, value in names.items():
         path = path.replace("{" + name + "}", value)
     return await client.request(method, path, json=body) if body is not None else await client.request(method, path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -48,12 +49,15 @@ def test_a_process_that_dies_now_and_then_starts_again(host: Host, keeper: Joine
 
 
 def test_one_that_cannot_stay_up_parts(host: Host, keeper: JoinedKeeper, parted: list[Keeper]) -> None:
+    def came_back_or_parted(lives: int) -> bool:
+        return bool(parted) or len(host.started) > lives
+
     async def story() -> None:
         for _ in range(MANY_TRIES):
             lives = len(host.started)
             await asyncio.sleep(0.6)
             host.latest(NAME).die()
-            await until(lambda lives=lives: bool(parted) or len(host.started) > lives)  # type: ignore[misc]
+            await until(partial(came_back_or_parted, lives))
         await asyncio.sleep(100)
 
     kept(host, [keeper], story)
