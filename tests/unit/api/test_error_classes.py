@@ -68,7 +68,8 @@ async def refused(
     assert caught.value.response.headers["x-request-id"]
     assert told["error"]["message"]
     assert told["error"]["type"] in (("server_error",) if caught.value.status_code >= 500 else WRONG_REQUEST)
-    return caught.value
+    error: openai.APIStatusError = caught.value
+    return error
 
 
 @pytest.mark.parametrize(("method", "path"), ROUTES)
@@ -107,7 +108,8 @@ async def test_what_breaks_here_is_our_own_fault(
 
 @pytest.mark.parametrize(("method", "path"), WITH_IDS)
 async def test_what_is_not_there(client: openai.AsyncOpenAI, method: str, path: str) -> None:
-    body = {"items": [{"role": "user", "content": "hi"}]} if path.endswith("/items") else {"metadata": {}}
+    items: dict[str, Any] = {"items": MESSAGES}
+    body = items if path.endswith("/items") else {"metadata": {}}
     await refused(client, method, path, openai.NotFoundError, body)
 
 
@@ -201,7 +203,7 @@ def _is_cut(attempt: Attempt) -> None:
 @pytest.mark.parametrize("path", ASKS)
 @pytest.mark.parametrize("script", [_fails_late, _is_cancelled, _is_cut])
 async def test_an_answer_that_was_cut_never_ends_well(
-    world: World, path: str, script: Callable[[Attempt], Any]
+    world: World, path: str, script: Callable[[Attempt], None]
 ) -> None:
     world.script = script
     async with world.client(world.add_key("alice", "a")) as alice:
@@ -212,7 +214,11 @@ async def test_an_answer_that_was_cut_never_ends_well(
         last = told[-1]
         assert last["type"] == ("response.failed" if script is _fails_late else "response.incomplete")
         assert [event["type"] for event in told].count(last["type"]) == 1
-        statuses = {_fails_late: "failed", _is_cancelled: "cancelled", _is_cut: "incomplete"}
+        statuses: dict[Callable[[Attempt], None], str] = {
+            _fails_late: "failed",
+            _is_cancelled: "cancelled",
+            _is_cut: "incomplete",
+        }
         assert last["response"]["status"] == statuses[script]
         return
     frames = [event.data for event in events_of(answer.content)]
