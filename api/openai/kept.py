@@ -28,7 +28,7 @@ from projections.stored import StoredGeneration, StoredPage
 from projections.stored_generations.queries import Order
 from schemas.conversation import ChatMessage, PromptSubmitted
 
-MAX_ROUNDS = 10
+MAX_ROUNDS = 3
 """Pages of the projections that one page of the API is made of: some of what they hold has not been answered."""
 
 

@@ -29,7 +29,7 @@ from topics.catalogue import CONVERSATION_EVENTS
 
 After = Annotated[str | None, Query(max_length=100)]
 router = APIRouter(prefix="/v1/chat/completions", tags=["openai"])
-_FILTER = re.compile(r"metadata\[(.{1,64})\]", re.S)
+_FILTER = re.compile(r"metadata\[(.+)\]", re.S)
 MAX_FILTERS = 16
 
 

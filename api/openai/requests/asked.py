@@ -39,7 +39,10 @@ _EXTENDED = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What a request asks for, checked as far as that does not depend on the model."""
+    """What a request asks for, checked as far as that does not depend on the model.
+
+    `functions`: its tools came in the earlier shape, and so does the answer.
+    """
 
     surface: str
     model: str
@@ -50,6 +53,7 @@ class Asked:
     choices: int
     store: bool = False
     metadata: dict[str, str] | None = None
+    functions: bool = False
     request_hash: str
     stream: bool
     include_usage: bool
@@ -69,6 +73,7 @@ class Asked:
             choices=request.n or 1,
             store=bool(request.store),
             metadata=request.metadata,
+            functions=bool(request.functions),
             request_hash=request_hash("chat.completions", stated(request, images.digests)),
             stream=bool(request.stream),
             include_usage=request.include_usage,

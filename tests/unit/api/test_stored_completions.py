@@ -112,6 +112,7 @@ async def test_lists(world: World, alice: httpx.AsyncClient, bob: httpx.AsyncCli
     assert await listed(alice, limit=100, after=ids[3], order="desc") == ids[:3][::-1]
     assert await listed(alice, **{"metadata[parity]": "1"}) == ids[1::2]
     assert await listed(alice, **{"metadata[parity]": "1", "metadata[n]": "3"}) == [ids[3]]
+    assert await listed(alice, **{"metadata[" + "k" * 65 + "]": "1"}) == []
     assert await listed(alice, model="verbatim-local") == ids
     assert await listed(alice, model="another") == []
     page = (await alice.get(CHAT, params={"limit": 3})).json()
