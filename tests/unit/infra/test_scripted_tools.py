@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
@@ -128,7 +129,7 @@ def test_a_function_that_a_question_speaks_of_is_called(question: str, city: str
 
 
 def test_a_call_that_must_come_is_filled_as_far_as_it_may() -> None:
-    def held(arguments: dict[str, object]) -> dict[str, object]:
+    def held(arguments: Mapping[str, object]) -> dict[str, object]:
         return {
             "type": "object",
             "properties": {"name": {"const": "book"}, "arguments": arguments},
