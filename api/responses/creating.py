@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from api.consistency.commanding import Author, IdempotencyKey, send
 from api.consistency.freshness import Freshness
 from api.consistency.ownership import Conversation, conversation_of
+from api.consistency.position_tokens import PositionToken
 from api.http.errors import ApiError, bad_request, behind
 from api.responses.items import calls_of, messages_of, with_calls
 from api.responses.parameters import parameters_of
@@ -133,7 +134,12 @@ class Creating:
             found = await reads.stored_generation(user_id, generation_id)
         if found is None and not shown:
             raise behind()
-        return found
+        own = PositionToken() if found is None else self._fresh.ports.own_writes.seen(found.row.conversation_id)
+        if found is None or not own:
+            return found
+        # What this process wrote of the conversation since, a deletion for one, has to show.
+        await self._fresh.catch_up(PositionToken(own.offsets))
+        return await reads.stored_generation(user_id, generation_id)
 
     async def _prompt(self, asked: Asked, place: _Place, asking: Asking) -> PromptIntent:
         turns = self._turns
