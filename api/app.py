@@ -33,9 +33,10 @@ from api.http.readiness import Readiness
 from api.log_view import routes as log_view
 from api.log_view.live_log import LiveLog
 from api.log_view.ports import LogViewPorts, PlaceReads
-from api.openai import chat, embeddings, models, texts
+from api.openai import chat, embeddings, models, stored, texts
 from api.openai.embedding_ledger import EmbeddingReads, LedgerPorts
 from api.openai.embeddings import EmbeddingPorts
+from api.openai.kept import KeptPorts
 from api.openai.models import ModelPorts
 from api.page import routes as web_pages
 from api.page.files import WebFiles
@@ -192,6 +193,11 @@ def ports_of(adapters: Adapters) -> tuple[object, ...]:
             readers=adapters.readers,
             topics=adapters.topics,
         ),
+        KeptPorts(
+            stored=reads,
+            streams=StreamPorts(hub=adapters.hub, reads=reads, models=adapters.models),
+            blobs=adapters.blobs,
+        ),
         PulsePorts(pulse=adapters.pulse, readers=adapters.readers),
         ResponsePorts(stored=reads, messages=reads, contexts=reads, seal=adapters.seal),
     )
@@ -219,7 +225,7 @@ def create_app(adapters: Adapters) -> FastAPI:
         app.include_router(router, responses=_ERRORS)
     for router in (response_conversations.router, conversation_items.router):
         app.include_router(router, responses=_ERRORS)
-    for router in (keys.router, embeddings.router, models.router, texts.router):
+    for router in (keys.router, embeddings.router, models.router, texts.router, stored.router):
         app.include_router(router, responses=_ERRORS)
     for router in (session_routes.router, model_listing.router):
         app.include_router(router, responses=_ERRORS)

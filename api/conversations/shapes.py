@@ -26,7 +26,8 @@ def conversation_json(row: ConversationRow) -> dict[str, Any]:
 
 
 def message_json(row: MessageRow, rating: Rating | None) -> dict[str, Any]:
-    """`rating`: the caller's, of an answer. `parts` is there only where a message is more than one text."""
+    """`rating`: the caller's, of an answer. `parts` is there only where a message is more than one text, `appended`
+    only in one that was put into the conversation as it is."""
     failure = row.failure
     parts = parts_json(row)
     return {
@@ -36,6 +37,7 @@ def message_json(row: MessageRow, rating: Rating | None) -> dict[str, Any]:
         "role": row.role,
         "content": plain(row.content),
         **({"parts": parts} if parts else {}),
+        **({"appended": True} if row.appended else {}),
         "status": row.status,
         "model": row.model,
         "finishReason": row.finish_reason,

@@ -9,9 +9,12 @@ from typing import Any
 from api.http.answers import iso
 from api.log_view.places import topics_shown
 from api.log_view.summaries import summary_of
+from schemas import ids
 from schemas.codec import NewerRecord, UndecodableRecord, decode
 from schemas.envelope import Envelope, Sealed
+from schemas.moderation import ModerationVerdict
 from schemas.outcome import ChunkMark
+from schemas.turns import MAX_CHOICES, Command, generations_of
 from topics.catalogue import Catalogue
 from topics.log import RawRecord
 
@@ -40,6 +43,17 @@ class LogEvent:
         owner = getattr(self.record, "turn", self.record)
         found: str | None = getattr(owner, "generation_id", None)
         return found
+
+    def concerns(self, generation_id: str) -> bool:
+        """Whether it tells of this generation: of several answers the command and its verdict tell of each."""
+        record = self.record
+        if self.generation_id == generation_id:
+            return True
+        if isinstance(record, Command):
+            return generation_id in generations_of(record)
+        if isinstance(record, ModerationVerdict):
+            return any(generation_id == ids.choice_id(record.message_id, n) for n in range(1, MAX_CHOICES))
+        return False
 
     @property
     def conversation_id(self) -> str | None:

@@ -42,7 +42,7 @@ def timeline_of(generation_id: str, events: Iterable[LogEvent]) -> dict[str, Any
     """
     telling = _Telling()
     for event in events:
-        if event.generation_id == generation_id:
+        if event.concerns(generation_id):
             telling.take(event)
     return {
         "generationId": generation_id,

@@ -53,7 +53,7 @@ class Wanted:
     def matches(self, event: LogEvent) -> bool:
         if self.types is not None and event.type not in self.types:
             return False
-        return self.generation is None or event.generation_id == self.generation.generation_id
+        return self.generation is None or event.concerns(self.generation.generation_id)
 
     @property
     def with_chunks(self) -> bool:

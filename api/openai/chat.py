@@ -8,6 +8,7 @@ from api.access.auth import Caller
 from api.http.answers import openapi_body
 from api.http.bodies import BodyReader
 from api.openai.answering import Dialect, answer
+from api.openai.functions import FunctionFrames, function_completion
 from api.openai.requests.asked import Asked
 from api.openai.requests.body import ChatCompletionRequest
 from api.openai.shapes import ChoiceFrames, completion
@@ -17,6 +18,7 @@ from infra.clock import monotonic_s
 
 router = APIRouter(prefix="/v1", tags=["openai"])
 CHAT = Dialect(completion, ChoiceFrames, "messages")
+FUNCTIONS = Dialect(function_completion, FunctionFrames, "messages")
 
 
 @router.post("/chat/completions", openapi_extra=openapi_body(ChatCompletionRequest))
@@ -25,4 +27,4 @@ async def create_chat_completion(request: Request, caller: Caller, bodies: BodyR
     arrived_s = monotonic_s()
     images_bytes = MAX_IMAGES_BYTES if turns.sees_images else 0
     asked = await bodies.read_as(request, ChatCompletionRequest, Asked.of, images_bytes=images_bytes)
-    return await answer(request, caller, turns, asked, CHAT, arrived_s)
+    return await answer(request, caller, turns, asked, FUNCTIONS if asked.functions else CHAT, arrived_s)

@@ -74,17 +74,22 @@ def sum_of(usages: Sequence[Usage]) -> Usage:
 
 
 def completion(turn: Turn, started_at_us: int, answered: Sequence[tuple[Sequence[Piece], Ending]]) -> bytes:
-    """The answer of a request that does not stream: its choices, by the turn of the first."""
-    return orjson.dumps(
-        {
-            "id": completion_id(turn.generation_id),
-            "object": "chat.completion",
-            "created": started_at_us // 1_000_000,
-            "model": turn.model,
-            "choices": [choice_of(index, pieces, ending) for index, (pieces, ending) in enumerate(answered)],
-            "usage": completion_usage(sum_of([ending.usage for _, ending in answered])),
-        }
-    )
+    """The answer of a request that does not stream."""
+    return orjson.dumps(completion_object(turn, started_at_us, answered))
+
+
+def completion_object(
+    turn: Turn, started_at_us: int, answered: Sequence[tuple[Sequence[Piece], Ending]]
+) -> dict[str, Any]:
+    """A completion: its choices, by the turn of the first."""
+    return {
+        "id": completion_id(turn.generation_id),
+        "object": "chat.completion",
+        "created": started_at_us // 1_000_000,
+        "model": turn.model,
+        "choices": [choice_of(index, pieces, ending) for index, (pieces, ending) in enumerate(answered)],
+        "usage": completion_usage(sum_of([ending.usage for _, ending in answered])),
+    }
 
 
 def choice_of(index: int, pieces: Sequence[Piece], ending: Ending) -> dict[str, Any]:
@@ -166,7 +171,7 @@ class ChoiceFrames:
             return _error(ending.failure.message, ending.failure.code)
         if ending.status == "cancelled":
             return _error(CANCELLED, ending.finish_reason)
-        return self._choice({}, finish_reason_of(ending))
+        return self._choice({}, self._reason(ending))
 
     def close(self, usages: Sequence[Usage]) -> bytes:
         """The stream's end, after the ends of all choices."""
@@ -178,31 +183,33 @@ class ChoiceFrames:
         """The line of a chunk that is no plain text."""
         logprobs = b'{"content":%b,"refusal":null}' % piece.logprobs if piece.logprobs else b"null"
         last = b'},"logprobs":%b,"finish_reason":null}' % logprobs + self._tail
-        return self._opening + _delta(piece) + last
+        return self._opening + self._delta(piece) + last
+
+    def _delta(self, piece: PlacedPiece) -> bytes:
+        """The members of `delta`: what kind of text it is, or a fragment of a tool call.
+
+        The first fragment of a call has its id and name; later ones repeat neither, or clients would append them.
+        """
+        match piece.part.kind:
+            case "reasoning":
+                return b'"reasoning_content":%b' % piece.text
+            case "refusal":
+                return b'"refusal":%b' % piece.text
+            case "tool_call" if piece.opens:
+                name = orjson.dumps(piece.part.name)
+                called = b'"tool_calls":[{"index":%d,"id":%b,"type":"function","function":{"name":%b,"arguments":%b}}]'
+                return called % (piece.call, orjson.dumps(piece.part.call_id), name, piece.text)
+            case "tool_call":
+                return b'"tool_calls":[{"index":%d,"function":{"arguments":%b}}]' % (piece.call, piece.text)
+            case _:
+                return b'"content":%b' % piece.text
+
+    def _reason(self, ending: Ending) -> str:
+        return finish_reason_of(ending)
 
     def _choice(self, delta: dict[str, str], finish_reason: str | None) -> bytes:
         choice = {"index": self._index, "delta": delta, "logprobs": None, "finish_reason": finish_reason}
         return self._head + orjson.dumps(choice) + self._tail
-
-
-def _delta(piece: PlacedPiece) -> bytes:
-    """The members of `delta`: what kind of text it is, or a fragment of a tool call.
-
-    The first fragment of a call has its id and name; later ones repeat neither, or clients would append them.
-    """
-    match piece.part.kind:
-        case "reasoning":
-            return b'"reasoning_content":%b' % piece.text
-        case "refusal":
-            return b'"refusal":%b' % piece.text
-        case "tool_call" if piece.opens:
-            name = orjson.dumps(piece.part.name)
-            called = b'"tool_calls":[{"index":%d,"id":%b,"type":"function","function":{"name":%b,"arguments":%b}}]'
-            return called % (piece.call, orjson.dumps(piece.part.call_id), name, piece.text)
-        case "tool_call":
-            return b'"tool_calls":[{"index":%d,"function":{"arguments":%b}}]' % (piece.call, piece.text)
-        case _:
-            return b'"content":%b' % piece.text
 
 
 def _error(message: str, code: str) -> bytes:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from api.consistency.commanding import Author
 from api.consistency.freshness import Freshness
 from api.consistency.ownership import Conversation, conversation_of
+from api.consistency.position_tokens import PositionToken
 from api.http.errors import bad_request, behind
 from api.responses.appending import calls_in
 from api.responses.items import Compacted, Reference, Said, calls_of, one_item_each
@@ -67,7 +68,12 @@ class Places:
             found = await reads.stored_generation(user_id, generation_id)
         if found is None and not shown:
             raise behind()
-        return found
+        own = PositionToken() if found is None else self._fresh.ports.own_writes.seen(found.row.conversation_id)
+        if found is None or not own:
+            return found
+        # What this process wrote of the conversation since, a deletion for one, has to show.
+        await self._fresh.catch_up(PositionToken(own.offsets))
+        return await reads.stored_generation(user_id, generation_id)
 
     async def known_calls(self, place: Place) -> Mapping[str, str]:
         """The functions that may be answered here, by the calls' ids."""

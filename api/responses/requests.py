@@ -196,6 +196,8 @@ class Asked:
 
 
 def _check(body: CreateResponse) -> None:
+    if body.model is None and body.previous_response_id is None and body.conversation is None:
+        raise bad_request("Missing required parameter: 'model'.", code="missing_required_parameter", param="model")
     if body.input is None:
         raise _missing("input")
     if isinstance(body.input, list) and len(body.input) > MAX_ITEMS:

@@ -26,10 +26,10 @@ NEEDED_MODULES = frozenset(
 JVM_FOLDERS = Path("/usr/lib/jvm")
 MAX_RELEASE_CHARS = 64 * 1024
 QUICK_COMPILER = ("-XX:TieredStopAtLevel=1", "-XX:ReservedCodeCacheSize=96m")
-"""For both servers: no second compiler, and more room for the first one's code than it would reserve (48 MiB).
+"""For Cassandra: no second compiler, and more room for the first one's code than it would reserve (48 MiB).
 
-The second took most of a server's CPU in the first minutes of load, to save a third of a request's from then on:
-docs/performance.md."""
+The second took most of its CPU in the first minutes of load, to save a third of a request's from then on. A broker is
+never without work, so for Kafka it pays: docs/performance.md."""
 
 
 @dataclass(frozen=True, slots=True)

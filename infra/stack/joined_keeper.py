@@ -39,7 +39,8 @@ class JoinedKeeper(Keeper):
         await self.restart()
 
     def _ends_for_good(self, newer: str, failures: int) -> bool:
-        if not (newer or failures >= MANY_TRIES or self._is_to_part):
+        keeps_ending = failures >= MANY_TRIES and not self._wanted_again
+        if not (newer or keeps_ending or self._is_to_part):
             return False
         log.warning("agents get processes of their own", child=self.spec.name, newer=newer, failures=failures)
         self._told("")

@@ -70,6 +70,10 @@ class Keeper:
         self._wanted_again = False
         self._was_ready = False
 
+    def never_give_up(self) -> None:
+        """Start it again however often it ends, ready before or not. For what goes on in another's place."""
+        self._decided.set()
+
     async def until_ready(self) -> str | None:
         """Wait for the first readiness. Returns None, or why the child was given up."""
         await self._decided.wait()

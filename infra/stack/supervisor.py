@@ -216,6 +216,7 @@ class Supervisor:
         parts = [self._keeper(self._marked(spec), tasks) for spec in joined.spec.carries]
         self._keepers[place : place + 1] = parts
         for part in parts:
+            part.never_give_up()
             tasks.create_task(part.run())
         self.changed()
 

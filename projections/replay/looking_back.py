@@ -15,9 +15,9 @@ from projections.replay.spooling import close
 from schemas.codec import UndecodableRecord, decode, record_type_of
 from schemas.conversation import ConversationDeleted
 from schemas.envelope import Position
-from schemas.generation import GenerationRecord
+from schemas.generation import GenerationRecord, Turn
 from schemas.outcome import Outcome
-from schemas.turns import Command
+from schemas.turns import Command, generations_of
 from topics.catalogue import (
     ACCOUNT_EVENTS,
     CONVERSATION_EVENTS,
@@ -147,6 +147,8 @@ def generation_then(log: LogSource, topics: Catalogue, generation_id: str, cut: 
             # Of a repeated command the first one counts; batches may bring partitions in any order, each in its own.
             if cause is None or place < cause:
                 command, cause = found, place
+    if command is None:
+        command, cause = _command_of_several(log, topics, generation_id, held, cut, check)
     stream = GenerationFold()
     if command is None:
         return generation_state(generation_id, None, None, stream, None)
@@ -165,6 +167,25 @@ def generation_then(log: LogSource, topics: Catalogue, generation_id: str, cut: 
             if isinstance(found, Outcome) and found.turn.generation_id == generation_id:
                 return generation_state(generation_id, command, cause, stream, found)
     return generation_state(generation_id, command, cause, stream, None)
+
+
+def _command_of_several(
+    log: LogSource, topics: Catalogue, generation_id: str, held: Cut, cut: Cut, check: Check
+) -> tuple[Command, Position] | tuple[None, None]:
+    """The command of one of several answers, which it does not name: found by what came of it."""
+    for topic in (GENERATION_OUTCOMES, TOKEN_CHUNKS):
+        stop = {place: offset for place, offset in cut.items() if place[0] == topic}
+        for raw in records_of(log, {place: held[place] for place in stop}, stop, check, naming=generation_id):
+            turn = getattr(_decoded(raw), "turn", None)
+            if not isinstance(turn, Turn) or turn.generation_id != generation_id:
+                continue
+            place, at = (CONVERSATION_EVENTS, turn.cause.partition), turn.cause.offset
+            for said in records_of(log, {place: at}, {place: at + 1}, check) if at < cut.get(place, 0) else ():
+                found = _decoded(said)
+                if isinstance(found, Command) and generation_id in generations_of(found):
+                    return found, topics.position(CONVERSATION_EVENTS, said.partition, said.offset)
+            return None, None
+    return None, None
 
 
 def user_then(log: LogSource, topics: Catalogue, user_id: str, cut: Cut, check: Check) -> State:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any
@@ -13,6 +13,7 @@ from projections.usage.fold import EMBEDDINGS_COMPUTED
 from projections.usage.table import USAGE
 from schemas.envelope import Content, Position, Sealed
 from schemas.outcome import Outcome
+from schemas.parts import AnswerPart, PartText, visible_text
 from schemas.turns import Command
 from topics.generation_fold import GenerationFold
 
@@ -41,6 +42,7 @@ def conversation_state(conversation_id: str, past: PastConversation) -> State:
             "parent": message.parent_message_id,
             "status": message.status,
             "content": _text(message.content),
+            "parts": _parts(message.parts),
             "model": message.model,
             "created_at": iso(message.created_at_us),
             "finish_reason": message.finish_reason,
@@ -76,7 +78,8 @@ def generation_state(
             "asked_by": f"conversation-events:{cause.partition} offset {cause.offset}",
         }
     if stream.turn is not None:
-        state |= {"state": "running", "attempts": stream.number, "last_seq": stream.last_seq, "text": stream.text}
+        state |= {"state": "running", "attempts": stream.number, "last_seq": stream.last_seq}
+        state |= {"text": visible_text(stream.text, stream.parts), "parts": _parts(stream.parts)}
     if stream.end is not None:
         state["state"] = "ended"
     if outcome is not None:
@@ -84,7 +87,8 @@ def generation_state(
             "state": type(outcome).__name__.removeprefix("Generation").lower(),
             "attempts": outcome.attempts,
             "last_seq": len(outcome.chunks),
-            "text": _text(outcome.text),
+            "text": _shown(outcome),
+            "parts": _parts(outcome.parts),
             "ended_at": iso(outcome.ended_at_us),
             "tokens": f"{outcome.usage.prompt_tokens}+{outcome.usage.completion_tokens}",
             "cost_micros": outcome.cost_micros,
@@ -166,6 +170,16 @@ def iso(at_us: int) -> str:
         return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{micros:06d}Z"
     except (ValueError, OverflowError, OSError):
         return f"{at_us} µs"
+
+
+def _shown(outcome: Outcome) -> str | None:
+    text = outcome.text
+    return visible_text(text, outcome.parts) if isinstance(text, str) else _text(text)
+
+
+def _parts(parts: Sequence[AnswerPart | PartText]) -> str | None:
+    """The kinds of an answer's parts, and what its calls call; None for text alone."""
+    return ", ".join(f"{part.kind} {part.name}".rstrip() for part in parts) or None
 
 
 def _text(content: Content | None) -> str | None:

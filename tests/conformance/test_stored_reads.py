@@ -17,6 +17,7 @@ from schemas.conversation import (
     Request,
 )
 from tests.conformance.api_reads import USER, Open, answered, append, envelope, started
+from tests.conformance.test_api_parts import ended
 from tests.unit.api.prompts import prompt
 
 CONVERSATION = ids.conversation_id(USER, "stored")
@@ -103,14 +104,14 @@ async def test_what_a_prompt_follows_is_what_an_engine_is_told(opened: Open) -> 
         assert await reads.context(CONVERSATION, None, 10) is None
         append(log, started(CONVERSATION, system_prompt="Rhyme"))
         first = prompt(CONVERSATION, "one")
-        answered(log, first, append(log, first), "a", "b")
+        ended(log, first, append(log, first), "ab")
         second = replace(prompt(CONVERSATION, "two", after_us=1), parent_message_id=first.generation_id)
         cause = append(log, second)
         await under_test.show()
         assert await reads.context(CONVERSATION, None, 10) == ProjectedContext((), "Rhyme")
         assert await reads.context(CONVERSATION, second.generation_id, 10) is None  # it runs
         assert await reads.context(CONVERSATION, ids.generation_id("unknown"), 10) is None
-        answered(log, second, cause, "c")
+        ended(log, second, cause, "c")
         await under_test.show()
         whole = (
             ChatMessage("user", "one"),

@@ -2,7 +2,8 @@
 a projector, on the real log and the real Cassandra.
 
 What a prompt says: `say N` (N chunks "w1 w2 …"), `hold` (one chunk, then silence until somebody ends it), `refuse`,
-`fail` (before the first text), `break` (after it).
+`fail` (before the first text), `break` (after it), `call NAME` (some thought, then two calls of a tool). Of several
+answers, answer i says i chunks more.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from hashlib import sha256
 from typing import Any
@@ -30,8 +31,10 @@ from schemas.codec import decode, encode
 from schemas.conversation import RegenerateRequested
 from schemas.envelope import Envelope, Position, plain
 from schemas.generation import AttemptEnded, AttemptStarted, Failure, GenerationEnded, TokenChunk, Turn
+from schemas.messages import message_text
+from schemas.parts import AnswerPart, ChunkPart, stream_digest
 from schemas.price import Price, Usage
-from schemas.turns import UserCommand, turn_of
+from schemas.turns import UserCommand, choices_of, turn_of
 from topics.catalogue import (
     ACCOUNT_EVENTS,
     CONVERSATION_EVENTS,
@@ -79,7 +82,8 @@ class Agents:
                     continue
                 if record.generation_id not in self._answered:
                     self._answered.add(record.generation_id)
-                    answers.create_task(self._answer(record, position))
+                    for choice in range(choices_of(record)):
+                        answers.create_task(self._answer(record, position, choice))
 
     async def _project(self, topic: str, record: Any, position: Position) -> None:
         concerned = tuple(projection for projection in PROJECTIONS if topic in projection.topics)
@@ -92,16 +96,23 @@ class Agents:
         if fold.apply(record, position) is not None and fold.finished and fold.turn is not None:
             await self.log.send(GENERATION_OUTCOMES, fold.turn.conversation_id, outcome_of(fold))
 
-    async def _answer(self, command: UserCommand, cause: Position) -> None:
-        attempt = Attempt(self.log, turn_of(command, cause, command.price or PRICE))
+    async def _answer(self, command: UserCommand, cause: Position, choice: int) -> None:
+        attempt = Attempt(self.log, turn_of(command, cause, command.price or PRICE, choice))
         match said_by(command).split():
             case ["say", count]:
                 await attempt.start()
-                for number in range(1, int(count) + 1):
+                for number in range(1, int(count) + choice + 1):
                     attempt.chunk(f"w{number} ")
                     if self.pace_s:
                         await asyncio.sleep(self.pace_s)
                 await attempt.end("stop")
+            case ["call", name]:
+                await attempt.start()
+                attempt.chunk("Hm", ChunkPart(0, "reasoning"))
+                attempt.chunk('{"city":', ChunkPart(1, "tool_call", "call_1", name))
+                attempt.chunk(' "Oslo"}', ChunkPart(1, "tool_call"))
+                attempt.chunk("{}", ChunkPart(2, "tool_call", "call_2", name))
+                await attempt.end("tool_calls")
             case ["hold"]:
                 await attempt.start()
                 attempt.chunk("held ")
@@ -120,7 +131,7 @@ def said_by(command: UserCommand) -> str:
     """The last thing the user said."""
     if isinstance(command, RegenerateRequested):
         return "say 2"
-    return plain(command.messages[-1].content if command.content is None else command.content)
+    return message_text(command.messages[-1]) if command.content is None else plain(command.content)
 
 
 @dataclass
@@ -132,6 +143,7 @@ class Attempt:
     attempt_id: str = field(default_factory=draw_attempt_id)
     seq: int = 0
     text: str = ""
+    parts: list[AnswerPart] = field(default_factory=list)
 
     async def start(self) -> None:
         envelope = Envelope(ids.event_id(self.attempt_id, "AttemptStarted"), now_us(), None, "r", "system:worker")
@@ -148,14 +160,19 @@ class Attempt:
             )
         )
 
-    def chunk(self, delta: str) -> None:
+    def chunk(self, delta: str, part: ChunkPart | None = None) -> None:
         self.seq += 1
         self.text += delta
-        chunk = TokenChunk(self.turn.generation_id, self.attempt_id, self.seq, now_us(), 1, delta)
+        if part is not None and part.index == len(self.parts):
+            self.parts.append(AnswerPart(part.kind, len(delta), 1, part.call_id, part.name))
+        elif part is not None:
+            last = self.parts[-1]
+            self.parts[-1] = replace(last, length=last.length + len(delta), chunks=last.chunks + 1)
+        chunk = TokenChunk(self.turn.generation_id, self.attempt_id, self.seq, now_us(), 1, delta, part=part)
         self.log.fire(TOKEN_CHUNKS, self.turn.conversation_id, encode(chunk))
 
     async def end(self, finish: Any, failure: Failure | None = None) -> None:
-        turn, digest = self.turn, sha256(self.text.encode()).hexdigest()
+        turn, digest = self.turn, stream_digest(sha256(self.text.encode()).hexdigest(), self.parts)
         await self._send(
             AttemptEnded(
                 generation_id=turn.generation_id,

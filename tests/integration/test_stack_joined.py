@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from infra.stack.child import ChildSpec
+from infra.stack.keeper import FIRST_TRIES
 from infra.stack.layout import Layout
 from infra.stack.leftovers import marked_processes
 from infra.stack.restarts import request_parting, request_restart
@@ -85,3 +86,11 @@ async def test_one_that_meets_a_newer_record_stops_alone_and_the_others_go_on(la
         await eventually(lambda: "events:0@7" in views(supervisor)["first-0"].trouble)
         await eventually(lambda: views(supervisor)["second-0"].state == "ready")
         assert views(supervisor)["second-0"].trouble == ""
+
+
+async def test_one_that_cannot_start_alone_is_tried_again_and_again(layout: Layout) -> None:
+    async with running(layout, shared(layout, "raise SystemExit(1)")) as supervisor:
+        request_parting(layout, "first-0")
+        await eventually(lambda: views(supervisor)["first-0"].restarts > FIRST_TRIES, 60)
+        assert views(supervisor)["first-0"].state != "failed"
+        assert views(supervisor)["second-0"].state == "ready"

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from infra.cassandra.errors import StoreUnavailable
+from projections.generations.asked_cell import asked_from_cell
 from projections.generations.price_cell import price_from_cell
 from projections.generations.queries import GenerationRow
 from projections.messages.chain import Chain
@@ -89,7 +90,10 @@ class Reads:
         cause = Position(rest.pop("cause_epoch"), rest.pop("cause_partition"), rest.pop("cause_offset"))
         tail = Position(rest.pop("tail_epoch"), rest.pop("tail_partition"), rest.pop("tail_offset"))
         price = price_from_cell(rest.pop("price", None), cause)
-        return GenerationRow(generation_id=generation_id, cause=cause, tail=tail, price=price, **cast(Any, rest))
+        asked = asked_from_cell(rest.pop("asked", None), cause)
+        return GenerationRow(
+            generation_id=generation_id, cause=cause, tail=tail, price=price, asked=asked, **cast(Any, rest)
+        )
 
     async def outcome(self, generation_id: str) -> Outcome | None:
         row = await self.generation(generation_id)

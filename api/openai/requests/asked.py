@@ -39,7 +39,10 @@ _EXTENDED = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What a request asks for, checked as far as that does not depend on the model."""
+    """What a request asks for, checked as far as that does not depend on the model.
+
+    `functions`: its tools came in the earlier shape, and so does the answer.
+    """
 
     surface: str
     model: str
@@ -48,6 +51,9 @@ class Asked:
     sampling: Sampling
     tooling: Tooling | None
     choices: int
+    store: bool = False
+    metadata: dict[str, str] | None = None
+    functions: bool = False
     request_hash: str
     stream: bool
     include_usage: bool
@@ -65,6 +71,9 @@ class Asked:
             sampling=sampling_of(request),
             tooling=_tooling(request),
             choices=request.n or 1,
+            store=bool(request.store),
+            metadata=request.metadata,
+            functions=bool(request.functions),
             request_hash=request_hash("chat.completions", stated(request, images.digests)),
             stream=bool(request.stream),
             include_usage=request.include_usage,
@@ -87,7 +96,11 @@ def fit(spec: ModelSpec, asked: Asked) -> Fitted:
         check_written("tools")
     if asked.choices > 1:
         check_written("n")
-    said = Request(surface=asked.surface, tooling=tools, choices=asked.choices)
+    if asked.store:
+        check_written("store")
+    # Notes are for what is read again.
+    notes = json.dumps(asked.metadata, ensure_ascii=False) if asked.store and asked.metadata else None
+    said = Request(surface=asked.surface, tooling=tools, choices=asked.choices, store=asked.store, metadata=notes)
     return Fitted(_sampling(spec, asked.sampling), None if said == Request(surface=asked.surface) else said)
 
 

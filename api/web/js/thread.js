@@ -129,10 +129,10 @@ export class Thread {
     return live && live.state.value !== 'done' ? live : null;
   }
 
-  /** What a next prompt follows: the newest answer the server knows of; null: nothing. */
+  /** What a next prompt follows: the newest answer, or appended message, the server knows of; null: nothing. */
   get leafId() {
     const [asked, leaf] = [this.messages.value.at(-2), this.messages.value.at(-1)];
-    if (leaf?.role === 'assistant' && !leaf.local) return leaf.id;
+    if (leaf?.appended || (leaf?.role === 'assistant' && !leaf.local)) return leaf.id;
     return (leaf?.role === 'assistant' ? asked : leaf)?.parentMessageId ?? null;
   }
 

@@ -353,6 +353,7 @@ class MemoryReads(MemoryStored):
     ) -> bool:
         self.asked_positions.append(dict(offsets))
         self.blind = self.blind and not self.sees_when_waited
+        self.unseen = None if self.sees_when_waited else self.unseen
         return self.caught_up
 
 

@@ -59,6 +59,11 @@ MATRIX: dict[tuple[str, str], Row] = {
     ("GET", "/api/v1/search"): Row(400, 400),
     ("GET", "/api/v1/session"): Row(200, 200),
     ("POST", "/v1/chat/completions"): Row(200, 200, CHAT),
+    ("GET", "/v1/chat/completions"): Row(200, 200),
+    ("GET", "/v1/chat/completions/{completion_id}"): Row(200, 404),
+    ("POST", "/v1/chat/completions/{completion_id}"): Row(200, 404, {"metadata": {}}),
+    ("DELETE", "/v1/chat/completions/{completion_id}"): Row(200, 404),
+    ("GET", "/v1/chat/completions/{completion_id}/messages"): Row(200, 404),
     # The model is not there.
     ("POST", "/v1/embeddings"): Row(404, 404, {"model": "none", "input": "a"}),
     ("POST", "/v1/completions"): Row(200, 200, {"model": "verbatim-local", "prompt": "hi"}),
@@ -105,6 +110,7 @@ async def ids_of(alice: httpx.AsyncClient) -> dict[str, str]:
     await alice.post(f"/api/v1/conversations/{conversation}/messages", json=SAY)
     messages = (await alice.get(f"/api/v1/conversations/{conversation}/messages")).json()["data"]
     made = (await alice.post("/api/v1/keys", json={})).json()
+    kept = (await alice.post("/v1/chat/completions", json={**CHAT, "store": True})).json()
     return {
         "conversation_id": conversation,
         "conv": "conv_" + conversation.replace("-", ""),
@@ -113,6 +119,7 @@ async def ids_of(alice: httpx.AsyncClient) -> dict[str, str]:
         "generation_id": messages[1]["id"],
         "response_id": "resp_" + messages[1]["id"].replace("-", ""),
         "key_id": made["id"],
+        "completion_id": kept["id"],
         "model_id:path": "verbatim-local",
     }
 

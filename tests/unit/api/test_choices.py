@@ -10,6 +10,7 @@ import httpx
 import openai
 import orjson
 import pytest
+from openai.types.chat import ChatCompletion
 
 from api.openai.choices import ChoiceStream
 from api.streaming.readers import Reader
@@ -327,3 +328,25 @@ async def test_logprobs_are_told_whole_and_in_pieces(world: World) -> None:
     for choice in (whole.choices[0], final.choices[0]):
         assert choice.logprobs is not None and choice.logprobs.content is not None
         assert [each.logprob for each in choice.logprobs.content] == [-0.5, -0.5]
+
+
+@pytest.mark.parametrize("n", [1, 2])
+async def test_functions_are_answered_in_their_own_shape(world: World, alice: httpx.AsyncClient, n: int) -> None:
+    world.script = calling
+    asked: Any = {"functions": [{"name": "weather"}, {"name": "clock"}], "function_call": "auto"}
+    whole = (await alice.post(CHAT, json=body(n, **asked))).json()
+    ChatCompletion.model_validate(whole, strict=True)
+    for choice in whole["choices"]:
+        assert choice["finish_reason"] == "function_call"
+        assert choice["message"]["function_call"] == {"name": "weather", "arguments": '{"city": "Oslo"}'}
+        assert "tool_calls" not in choice["message"]
+    again = [{"role": "user", "content": "hi"}, whole["choices"][0]["message"]]
+    result = {"role": "function", "name": "weather", "content": "4 °C"}
+    assert (await alice.post(CHAT, json={**body(), "messages": [*again, result], **asked})).status_code == 200
+    streamed = (await alice.post(CHAT, json=body(n, stream=True, **asked))).content
+    for lines in by_choice(streamed).values():
+        deltas = [orjson.loads(line[6:])["choices"][0]["delta"] for line in lines]
+        calls = [delta["function_call"] for delta in deltas if "function_call" in delta]
+        assert calls == [{"name": "weather", "arguments": '{"city":'}, {"arguments": ' "Oslo"}'}]
+        assert orjson.loads(lines[-1][6:])["choices"][0]["finish_reason"] == "function_call"
+    assert b"tool_calls" not in streamed

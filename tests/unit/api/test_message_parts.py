@@ -61,6 +61,13 @@ def test_a_picture_is_named_and_not_shown() -> None:
     ]
 
 
+def test_an_appended_message_says_so() -> None:
+    result = ChatMessage("tool", "", None, (ContentPart("tool_result", "4 °C", "call_1", "weather"),))
+    said = message_json(replace(PROMPT, role="tool", content="", messages=(result,), appended=True), None)
+    assert (said["role"], said["content"], said["appended"]) == ("tool", "", True)
+    assert said["parts"] == [{"kind": "tool_result", "text": "4 °C", "callId": "call_1", "name": "weather"}]
+
+
 def test_sealed_parts_are_not_opened() -> None:
     sealed = ChatMessage("user", "", None, (ContentPart("text", Sealed("k", b"", b"")), ContentPart("text", "b")))
     with pytest.raises(SealedContent):

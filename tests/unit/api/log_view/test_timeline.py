@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import given
@@ -9,9 +10,12 @@ from hypothesis import strategies as st
 
 from api.log_view.summaries import summary_of
 from api.log_view.timeline import timeline_of
+from schemas import ids
+from schemas.conversation import ChatMessage, Request
 from schemas.outcome import ChunkMark
+from schemas.turns import generations_of
 from tests.generation_logs import TURN, chunk, ended, naive_reading, started, stopped
-from tests.records import title
+from tests.records import stateless, title
 from tests.unit.api.log_view.logged import START_MS, Written, bill, job, outcome, prompt, verdict
 from topics.catalogue import (
     CONVERSATION_EVENTS,
@@ -197,3 +201,14 @@ def test_attempts_and_chunks_are_those_that_every_reader_counts(records: list[An
     assert len(running) <= 1
     if reading.end is not None:
         assert running == []
+
+
+def test_each_of_several_answers_was_accepted_and_judged_with_the_one_command() -> None:
+    log = Written()
+    several = stateless(ChatMessage("user", "hello"), request=Request(choices=3), message_id="command")
+    log.add(CONVERSATION_EVENTS, several)
+    log.add(MODERATION_VERDICTS, replace(verdict(), message_id="command", generation_id=several.generation_id))
+    for generation_id in generations_of(several):
+        stages_of = [stage["stage"] for stage in timeline_of(generation_id, log.events)["stages"]]
+        assert stages_of == ["accepted", "moderated"]
+    assert timeline_of(ids.choice_id("command", 3), log.events)["stages"][1:] == []

@@ -105,10 +105,10 @@ async def test_items_are_referred_to(world: World, alice: httpx.AsyncClient, bob
     await made(alice, conversation=conversation["id"], input=[{"type": "item_reference", "id": item}])
     assert prompts(world)[-1].content == "x"
     for wrong in ("msg_" + "0" * 36, "nonsense", listed[0]["id"][:-4] + "0009"):
-        answer = await alice.post(RESPONSES, json={"input": [{"type": "item_reference", "id": wrong}]})
+        answer = await alice.post(RESPONSES, json={"model": MODEL, "input": [{"type": "item_reference", "id": wrong}]})
         assert refused(answer) == (400, "input[0].id")
-    assert refused(await bob.post(RESPONSES, json={"input": [output]})) == (400, "input[0].id")
-    many = await alice.post(RESPONSES, json={"input": [output] * 101})
+    assert refused(await bob.post(RESPONSES, json={"model": MODEL, "input": [output]})) == (400, "input[0].id")
+    many = await alice.post(RESPONSES, json={"model": MODEL, "input": [output] * 101})
     assert refused(many) == (400, "input")
     for path in ("/v1/conversations", f"/v1/conversations/{conversation['id']}/items"):
         assert refused(await alice.post(path, json={"items": [reference]})) == (400, "items[0].type")
@@ -188,7 +188,7 @@ async def test_a_conversation_is_compacted(world: World, alice: httpx.AsyncClien
     summary, question = told(prompts(world)[-1])
     assert summary[0] == "user" and summary[1].endswith(HELLO)
     assert question == ("user", "And now?")
-    stolen = await bob.post(RESPONSES, json={"input": compacted["output"]})
+    stolen = await bob.post(RESPONSES, json={"model": MODEL, "input": compacted["output"]})
     assert refused(stolen) == (400, "input[0].encrypted_content")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -14,7 +15,10 @@ from infra.cli.replay.progress import Interrupted, Stop
 from infra.cli.replay.stream_found import finished, frames_of
 from infra.cli.terminal import UserError
 from schemas.envelope import Position
+from schemas.generation import GenerationRecord
 from schemas.outcome import GenerationCompleted
+from schemas.parts import AnswerPart, ChunkPart
+from tests.generation_logs import chunk, started
 from tests.golden.samples import samples
 from tests.realistic_log import records
 from topics.catalogue import GENERATION_OUTCOMES, TOKEN_CHUNKS
@@ -50,6 +54,37 @@ def test_the_log_and_the_outcome_give_the_same_frames() -> None:
             parts.append(new[0])
             after += 1
         assert parts == whole
+
+
+def test_the_frames_of_reasoning_and_calls_are_the_same_from_log_and_outcome() -> None:
+    text = 'Hm.Look.{"a":1}'
+    parts = (
+        AnswerPart("reasoning", 3, 1),
+        AnswerPart("text", 5, 1),
+        AnswerPart("tool_call", 7, 2, "c1", "weather"),
+    )
+    begun = started("a")
+    log: list[GenerationRecord] = [
+        begun,
+        chunk("a", 1, "Hm.", part=ChunkPart(0, "reasoning")),
+        chunk("a", 2, "Look.", part=ChunkPart(1, "text")),
+        chunk("a", 3, '{"a":', part=ChunkPart(2, "tool_call", "c1", "weather")),
+        chunk("a", 4, "1}", part=ChunkPart(2, "tool_call")),
+    ]
+    turn = begun.turn
+    feed = Feed(turn.generation_id, turn.conversation_id, turn.user_id, turn.tail)
+    for offset, record in enumerate(log):
+        feed.take(record, Position(0, 0, offset))
+    times = [mark.at_us for mark in feed.fold.marks]
+    whole = list(frames_of(feed, EventFrames(), times, -1))
+    names = [frame.split(b"\n")[1].removeprefix(b"event: ").decode() for _, frame in whole]
+    assert names == ["message_start", "reasoning_chunk", "content_chunk", "tool_call", "tool_call_chunk"]
+    outcome = replace(
+        next(sample for sample in samples(GenerationCompleted).values()),
+        turn=turn, text=text, parts=parts, chunks=tuple(feed.fold.marks), logprobs=(),
+    )  # fmt: skip
+    source, recorded = finished(outcome)
+    assert whole[1:] == list(frames_of(source, EventFrames(), recorded, -1))[1:-1]
 
 
 def test_one_that_has_not_begun_has_no_frames() -> None:

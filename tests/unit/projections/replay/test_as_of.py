@@ -20,14 +20,16 @@ from projections.replay.looking_back import (
 from projections.replay.showing import changes, conversation_state, flat
 from schemas import ids
 from schemas.account import ApiKeyCreated, ApiKeyRevoked, UserCreated
-from schemas.codec import encode
+from schemas.codec import decode, encode
 from schemas.conversation import ConversationDeleted, ConversationRenamed
 from schemas.envelope import Position
-from schemas.generation import AttemptStarted, TokenChunk
+from schemas.generation import AttemptStarted, TokenChunk, Turn
+from schemas.outcome import Outcome
 from tests.fakes.projection_logs import GROWN, TOPICS, LogBuilder, Placed, logs
 from tests.fakes.projection_records import AT, computed, envelope, outcome, prompt, started, turn_of, used
 from tests.fakes.replayed import MemoryLog, MemoryRows
-from topics.catalogue import CONVERSATION_EVENTS, TOKEN_CHUNKS, Catalogue
+from tests.histories.history import HISTORIES, read_log
+from topics.catalogue import CONVERSATION_EVENTS, GENERATION_OUTCOMES, TOKEN_CHUNKS, Catalogue
 from topics.cuts import Cut
 from topics.log import RawRecord
 
@@ -221,3 +223,20 @@ def test_what_changed_is_told_line_by_line() -> None:
 
 def test_absent_values_make_no_lines() -> None:
     assert list(flat({"a": None, "b": {"c": 1, "d": None}, "e": {}})) == [("b c", "1")]
+
+
+def test_each_answer_of_the_history_of_parts_is_found_also_one_of_several_that_its_command_does_not_name() -> None:
+    log = MemoryLog(read_log(HISTORIES / "parts"))
+    ended = {raw_turn.generation_id: raw_turn for raw_turn in _turns_of(log)}
+    assert {turn.choice for turn in ended.values()} == {0, 1, 2}
+    for generation_id, turn in ended.items():
+        state = generation_then(log, TOPICS, generation_id, log.ends(), never)
+        assert (state["state"], state["conversation"]) == ("completed", turn.conversation_id)
+    called = [generation_then(log, TOPICS, generation_id, log.ends(), never).get("parts") for generation_id in ended]
+    assert "reasoning, text, tool_call look, tool_call look" in called
+    assert generation_then(log, TOPICS, "nobody", log.ends(), never)["state"] == "not there"
+
+
+def _turns_of(log: MemoryLog) -> list[Turn]:
+    found = [decode(raw.value) for raw in log.records if raw.topic == GENERATION_OUTCOMES]
+    return [record.turn for record in found if isinstance(record, Outcome)]
