@@ -13,7 +13,7 @@ from typing import Any
 from schemas.conversation import ChatMessage
 from schemas.envelope import plain
 from schemas.messages import message_text
-from schemas.parts import VISIBLE, ContentPart, ToolDefinition, Tooling
+from schemas.parts import ContentPart, ToolDefinition, Tooling
 
 CALL_BEGINS, CALL_ENDS = "<tool_call>", "</tool_call>"
 _AUTO = (
@@ -68,7 +68,7 @@ def shown_natively(messages: Sequence[ChatMessage], clean: Clean) -> list[dict[s
             found.append({"role": "tool", "name": result.name, "content": clean(_text(result))})
         if calls:
             called = [{"type": "function", "function": _native_call(call, clean)} for call in calls]
-            found.append({"role": message.role, "content": clean(_shown_text(message)), "tool_calls": called})
+            found.append({"role": message.role, "content": clean(message_text(message)), "tool_calls": called})
         elif not results:
             found.append(_plain(message, clean))
     return found
@@ -80,7 +80,7 @@ def _texts(message: ChatMessage, clean: Clean) -> Iterator[dict[str, str]]:
     for result in results:
         yield {"role": "user", "content": f"<tool_response>\n{clean(_text(result))}\n</tool_response>"}
     if calls:
-        said = clean(_shown_text(message))
+        said = clean(message_text(message))
         written = [f"{CALL_BEGINS}\n{_call(call, clean)}\n{CALL_ENDS}" for call in calls]
         yield {"role": message.role, "content": "\n".join([said, *written] if said else written)}
     elif not results:
@@ -124,14 +124,6 @@ def _native_call(call: ContentPart, clean: Clean) -> dict[str, Any]:
         return {"name": clean(call.name), "arguments": json.loads(arguments or "{}")}
     except (ValueError, RecursionError):
         return {"name": clean(call.name), "arguments": arguments}
-
-
-def _shown_text(message: ChatMessage) -> str:
-    """The text of a message, with a word in the place of what is none: no template of ours shows an image."""
-    if not any(part.kind in ("image", "file") for part in message.parts):
-        return message_text(message)
-    shown = (_text(part) if part.kind in VISIBLE else f"[{part.kind}]" for part in message.parts)
-    return "".join(shown)
 
 
 def _text(part: ContentPart) -> str:
