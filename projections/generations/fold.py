@@ -12,7 +12,7 @@ from projections.rows import Put, RowChange
 from schemas.conversation import ConversationEvent
 from schemas.envelope import Position
 from schemas.families import Family
-from schemas.turns import Command, generations_of, hash_of, kind_of, prompt_of
+from schemas.turns import Command, generations_of, hash_of, kind_of, prompt_of, request_of
 
 _COMMANDS: Family[Command] = Family(Command)
 
@@ -43,6 +43,8 @@ def fold(record: ConversationEvent, position: Position) -> tuple[RowChange, ...]
     }
     if record.price is not None:
         cells["price"] = price_to_cell(record.price, position)
+    if request_of(record) is None:
+        return (Put(GENERATIONS, (record.generation_id,), cells, first_wins(position)),)
     rows = []
     for choice, generation_id in enumerate(generations_of(record)):
         asked = asked_of(record, choice)

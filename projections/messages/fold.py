@@ -61,6 +61,8 @@ def fold(record: ConversationEvent | Outcome, position: Position) -> tuple[RowCh
             return (_unlisted(record, position),)
         case PromptSubmitted():
             return _prompt(record, position)
+        case GenerationCompleted() | GenerationFailed() | GenerationCancelled() | GenerationRefused():
+            return _outcome(record, position)
         case RegenerateRequested():
             return _regeneration(record, position)
         case MessagesAppended():
@@ -71,8 +73,6 @@ def fold(record: ConversationEvent | Outcome, position: Position) -> tuple[RowCh
             return (_unlisted(record, position),)
         case ConversationDeleted(conversation_id=conversation_id):
             return (Erase(MESSAGES, (conversation_id,), ERASED),)
-        case GenerationCompleted() | GenerationFailed() | GenerationCancelled() | GenerationRefused():
-            return _outcome(record, position)
         case _:
             return ()
 

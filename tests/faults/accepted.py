@@ -62,7 +62,8 @@ class Accepted:
         """What is to be billed."""
         if isinstance(self.end, AttemptEnded):
             return self.end.usage
-        return Usage(self.starts[0].prompt_tokens if self.starts else 0, self.tokens)
+        thought = sum(chunk.tokens for chunk in self.chunks if kind_of(chunk) == "reasoning")
+        return Usage(self.starts[0].prompt_tokens if self.starts else 0, self.tokens, reasoning_tokens=thought)
 
 
 def accepted(records: Sequence[GenerationRecord]) -> Accepted:

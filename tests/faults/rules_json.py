@@ -33,7 +33,7 @@ def keeps_to_its_schema(facts: Facts) -> Iterator[Violation]:
 
 def is_whole(outcome: Outcome | None) -> bool:
     """Whether the answer was ended by its model."""
-    return isinstance(outcome, GenerationCompleted) and outcome.finish_reason == "stop"
+    return isinstance(outcome, GenerationCompleted) and outcome.finish_reason in ("stop", "tool_calls")
 
 
 def may_be_interrupted(facts: Facts, generation: str, outcome: GenerationFailed) -> bool:
@@ -42,9 +42,9 @@ def may_be_interrupted(facts: Facts, generation: str, outcome: GenerationFailed)
     return bool(
         outcome.failure.code == INTERRUPTED
         and outcome.failure.retryable
-        and facts.schema(generation)
         and begun is not None
         and begun.text
+        and (facts.schema(generation) or begun.visible != begun.text)
     )
 
 

@@ -9,11 +9,11 @@ from typing import Any
 
 from schemas.envelope import plain
 from schemas.generation import AttemptEnded
-from schemas.outcome import GenerationCompleted
 from schemas.parts import stream_digest
 from tests.faults.accepted import Accepted, kind_of
 from tests.faults.evidence import Cut, Frame, GaveUp, Transcript, Violation
 from tests.faults.facts import Facts
+from tests.faults.rules_json import is_whole
 
 START, CHUNK, ENDS = "message_start", "content_chunk", ("message_end", "error")
 CHUNKS: Mapping[str, tuple[str, ...]] = {
@@ -155,17 +155,16 @@ def decodes_itself(facts: Facts) -> Iterator[Violation]:
     """I3: the answer is the count or JSON that was asked for, with no gap or repeat at any seam between attempts."""
     for generation, reading in facts.accepted.items():
         whole = facts.expected(generation)
-        if whole is None or not reading.text:
+        said = reading.visible
+        if whole is None or not said:
             continue
         outcome = facts.outcome(generation)
-        if not whole.startswith(reading.text):
-            at = next(
-                (index for index, (a, b) in enumerate(zip(whole, reading.text, strict=False)) if a != b), len(whole)
-            )
+        if not whole.startswith(said):
+            at = next((index for index, (a, b) in enumerate(zip(whole, said, strict=False)) if a != b), len(whole))
             attempts = f"{len(reading.starts)} attempts"
             yield Violation("I3", generation, f"the text leaves what was asked for at character {at} ({attempts})")
-        elif isinstance(outcome, GenerationCompleted) and outcome.finish_reason == "stop" and reading.text != whole:
-            yield Violation("I3", generation, f"completed after {len(reading.text)} of {len(whole)} characters")
+        elif is_whole(outcome) and said != whole:
+            yield Violation("I3", generation, f"completed after {len(said)} of {len(whole)} characters")
 
 
 def nobody_was_left_waiting(facts: Facts) -> Iterator[Violation]:

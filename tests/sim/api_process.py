@@ -26,8 +26,9 @@ from infra.clock import now_us
 from infra.models.catalogue import ModelCatalogue, ModelSpec
 from infra.settings.processes import ApiSettings
 from schemas import ids
-from schemas.conversation import ChatMessage, ConversationStarted
+from schemas.conversation import ChatMessage, ConversationStarted, Request
 from schemas.envelope import Envelope
+from tests.sim.engine import THINKS, TOOLS
 from tests.sim.network import Network
 from tests.sim.plans import Prompt
 from tests.sim.producing import SimProducer
@@ -193,8 +194,13 @@ async def answering(connection: Connection) -> AsyncIterator[None]:
 def _asked(prompt: Prompt, spec: ModelSpec) -> PromptIntent:
     if prompt.kind == "stateless":
         messages = (ChatMessage("user", prompt.question),)
-        return PromptIntent(spec=spec, tokens=0, kind="stateless", messages=messages)
-    return PromptIntent(spec=spec, tokens=0, content=prompt.question, parent_id=prompt.parent)
+        return PromptIntent(spec=spec, tokens=0, kind="stateless", messages=messages, request=_request(spec))
+    return PromptIntent(spec=spec, tokens=0, content=prompt.question, parent_id=prompt.parent, request=_request(spec))
+
+
+def _request(spec: ModelSpec) -> Request | None:
+    """Tools are offered to the model that calls them."""
+    return Request(tooling=TOOLS) if spec.id == THINKS.id else None
 
 
 def _envelope(cause: str, event_type: str) -> Envelope:

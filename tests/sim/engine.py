@@ -8,9 +8,20 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from random import Random
 
-from inference_workers.ports import Delta, EngineEvent, EngineRequest, EngineUnavailable, Finish
+from inference_workers.ports import (
+    Arguments,
+    Delta,
+    EngineEvent,
+    EngineRequest,
+    EngineUnavailable,
+    Finish,
+    FinishReason,
+    Reasoning,
+    ToolCall,
+)
 from infra.models.spec import Deadlines, ModelSpec
 from schemas.envelope import plain
+from schemas.parts import ToolDefinition, Tooling
 from schemas.price import Price
 
 PRICE = Price("sim", "EUR", 1_000_000, 100_000, 3_000_000)
@@ -34,6 +45,9 @@ def _model(name: str, *, continues: bool) -> ModelSpec:
 COUNTS = _model("counts", continues=True)
 COUNTS_ONCE = _model("counts-once", continues=False)
 """One that cannot go on from given text."""
+THINKS = _model("thinks", continues=True)
+"""One that thinks before it counts, and calls the first tool that it is offered."""
+TOOLS = Tooling(tools=(ToolDefinition("mark"),))
 
 
 @dataclass(slots=True)
@@ -48,19 +62,33 @@ class CountingEngine:
         if match is None:
             raise EngineUnavailable("no such question")
         count, tag = int(match[1]), match[2]
+        thinks = request.model.id == THINKS.id
+        thoughts = [f"{tag} is ", "the mark. "] if thinks and not request.prefix else []
+        calls = thinks and request.offers_tools
         tokens = [f"{'' if n == 1 else ', '}{tag}:{n}" for n in range(1, count + 1)]
         done = request.prefix.count(":")
         assert "".join(tokens[:done]) == request.prefix, "a prefix ends with a whole token of this question's answer"
         pace_s = self.rng.choice((0.002, 0.012, 0.05, 0.15))
         await asyncio.sleep(self.rng.uniform(0.005, 0.2))
         sent = 0
+        for thought in thoughts:
+            self._reachable()
+            await asyncio.sleep(pace_s)
+            yield Reasoning(thought, 2)
         for token in tokens[done:][: request.max_tokens]:
             self._reachable()
             await asyncio.sleep(pace_s)
             yield Delta(token, 1)
             sent += 1
         self._reachable()
-        yield Finish("stop" if done + sent == count else "length", 9, sent, 0)
+        if calls:
+            yield ToolCall("", "mark", 1)
+            for piece in ('{"tag": ', f'"{tag}"}}'):
+                await asyncio.sleep(pace_s)
+                self._reachable()
+                yield Arguments(piece, 1)
+        reason: FinishReason = "length" if done + sent < count else "tool_calls" if calls else "stop"
+        yield Finish(reason, 9, sent + 2 * len(thoughts) + 3 * calls, 0, 2 * len(thoughts))
 
     def _reachable(self) -> None:
         if asyncio.get_running_loop().time() < self.away.get("until_s", 0.0):

@@ -9,7 +9,7 @@ from typing import Literal
 
 from schemas import ids
 from tests.faults.evidence import question
-from tests.sim.engine import COUNTS, COUNTS_ONCE
+from tests.sim.engine import COUNTS, COUNTS_ONCE, THINKS
 
 SLOTS = ("api", "conversation", "metering", "watchdog", "projector", "recorder", "worker-0", "worker-1", "worker-2")
 FAULTS_OVER_S = 8.0
@@ -149,7 +149,8 @@ def _prompt(rng: Random, seed: int, number: int) -> Prompt:
         kind="chat" if rng.random() < 0.8 else "stateless",
         tag=f"t{number}",
         count=count,
-        model=COUNTS.id if rng.random() < 0.8 else COUNTS_ONCE.id,
+        # Every fourth thinks: nothing is drawn for it, so that seeds go on meaning what they meant.
+        model=_model_of(rng.random(), thinks=(seed + number) % 4 == 0),
         at_s=rng.uniform(0.3, 5.0),
         cancel_after_s=rng.choice((0.0, 0.01, 0.1, 0.5, 2.0)) if cancels else None,
         cancel_early=rng.random() < 0.5,
@@ -159,6 +160,12 @@ def _prompt(rng: Random, seed: int, number: int) -> Prompt:
         twice=rng.random() < 0.15,
         readers=tuple(rng.uniform(0.0, 8.0) for _ in range(rng.choice((0, 1, 2)))),
     )
+
+
+def _model_of(chance: float, *, thinks: bool) -> str:
+    if thinks:
+        return THINKS.id
+    return COUNTS.id if chance < 0.8 else COUNTS_ONCE.id
 
 
 def _faults(rng: Random, workers: int, prompts: list[Prompt]) -> list[Fault]:

@@ -14,7 +14,7 @@ from tests.sim.agent_processes import run_conversation, run_metering, run_projec
 from tests.sim.api_process import ApiServer
 from tests.sim.clients import People
 from tests.sim.committed import CommitWitness
-from tests.sim.engine import COUNTS, COUNTS_ONCE, CountingEngine
+from tests.sim.engine import COUNTS, COUNTS_ONCE, THINKS, CountingEngine
 from tests.sim.left_behind import evidence_of
 from tests.sim.network import Network
 from tests.sim.plans import SLOTS, Fault, Plan
@@ -26,7 +26,7 @@ from topics.catalogue import catalogue
 from topics.errors import LogError
 
 QUIET_WITHIN_S = 300.0
-MODELS = ModelCatalogue((COUNTS, COUNTS_ONCE))
+MODELS = ModelCatalogue((COUNTS, COUNTS_ONCE, THINKS))
 
 
 class NotQuiet(Exception):

@@ -17,7 +17,7 @@ from schemas.conversation import ChatMessage, ConversationDeleted, Request, Samp
 from schemas.envelope import Envelope, plain
 from schemas.generation import GenerationEnded
 from schemas.moderation import ModerationVerdict
-from schemas.parts import ToolDefinition, Tooling
+from schemas.parts import ContentPart, ToolDefinition, Tooling
 from schemas.turns import Command, turn_of
 from streams.conversation.compaction import INSTRUCTION
 from streams.conversation.context import assemble
@@ -296,3 +296,14 @@ def test_what_is_too_long_to_be_compacted_whole_loses_its_beginning() -> None:
     job = job_of(follow(asked, NoHistory(history), SmallModel(context_tokens=140)))
     assert job.messages[-2:] == (history[-1], ChatMessage("user", INSTRUCTION))
     assert len(job.messages) < len(history)
+
+
+def test_results_go_to_a_model_with_their_calls_however_little_room_there_is() -> None:
+    call = ChatMessage("assistant", "", None, (ContentPart("tool_call", "{}", "call-1", "add"),))
+    results = tuple(ChatMessage("tool", "", None, (ContentPart("tool_result", f"r{n}", "call-1"),)) for n in (1, 2))
+    history = (ChatMessage("user", "w " * 90), call)
+    for command, context in (
+        (prompt(None, messages=results, parent_message_id="leaf"), NoHistory(history)),
+        (regenerate(), NoHistory((*history, *results))),
+    ):
+        assert job_of(follow(command, context)).messages == (call, *results)

@@ -85,12 +85,16 @@ async def test_an_empty_one(world: World, alice: httpx.AsyncClient) -> None:
 
 
 async def test_what_was_said_over_one_surface_is_listed_over_the_others(world: World, alice: httpx.AsyncClient) -> None:
-    response = (await alice.post("/v1/responses", json={"input": "one"})).json()
+    response = (await alice.post("/v1/responses", json={"model": "verbatim-local", "input": "one"})).json()
     ours = commands(world, ConversationStarted)[0].conversation_id
     conversation = conversation_id_shown(ours)
     await alice.post(f"{OURS}/{ours}/messages", json={"content": "two"})
     await alice.post(f"{PATH}/{conversation}/items", json={"items": [said("user", "three")]})
-    follows = (await alice.post("/v1/responses", json={"input": "four", "conversation": conversation})).json()
+    follows = (
+        await alice.post(
+            "/v1/responses", json={"model": "verbatim-local", "input": "four", "conversation": conversation}
+        )
+    ).json()
     shown = await listed(alice, conversation)
     assert [text(item) for item in shown] == [
         "one",
@@ -119,7 +123,7 @@ async def test_what_was_said_over_one_surface_is_listed_over_the_others(world: W
 async def test_items_are_listed_in_pages(alice: httpx.AsyncClient, order: str) -> None:
     conversation = (await made(alice, items=[said("user", str(nth)) for nth in range(5)]))["id"]
     several = [said("user", letter) for letter in "abc"]
-    await alice.post("/v1/responses", json={"input": several, "conversation": conversation})
+    await alice.post("/v1/responses", json={"model": "verbatim-local", "input": several, "conversation": conversation})
     wanted = [*"01234", *"abc", "Hello world"]
     wanted = wanted if order == "asc" else wanted[::-1]
     for limit in range(1, len(wanted) + 1):
@@ -151,7 +155,7 @@ async def test_metadata_is_replaced_whole(world: World, alice: httpx.AsyncClient
 
 
 async def test_deletion_is_final(world: World, alice: httpx.AsyncClient) -> None:
-    response = (await alice.post("/v1/responses", json={"input": "one"})).json()
+    response = (await alice.post("/v1/responses", json={"model": "verbatim-local", "input": "one"})).json()
     path = f"{PATH}/{conversation_id_shown(commands(world)[0].conversation_id)}"
     answer = await alice.delete(path, headers=KEY)
     deleted = {"id": path.rpartition("/")[2], "object": "conversation.deleted", "deleted": True}
@@ -165,7 +169,11 @@ async def test_deletion_is_final(world: World, alice: httpx.AsyncClient) -> None
 
 async def test_an_item_is_deleted(world: World, alice: httpx.AsyncClient) -> None:
     conversation = await made(alice, items=[said("user", "one"), said("assistant", "two")])
-    response = (await alice.post("/v1/responses", json={"input": "x", "conversation": conversation["id"]})).json()
+    response = (
+        await alice.post(
+            "/v1/responses", json={"model": "verbatim-local", "input": "x", "conversation": conversation["id"]}
+        )
+    ).json()
     path = f"{PATH}/{conversation['id']}/items"
     first, _, prompt, answer = await listed(alice, conversation["id"])
     for item in (first, answer):
@@ -249,6 +257,6 @@ async def test_nobody_sees_anothers(alice: httpx.AsyncClient, bob: httpx.AsyncCl
 
 
 async def test_what_was_just_answered_is_waited_for(world: World, alice: httpx.AsyncClient) -> None:
-    await alice.post("/v1/responses", json={"input": "one"})
+    await alice.post("/v1/responses", json={"model": "verbatim-local", "input": "one"})
     prompt = commands(world, PromptSubmitted)[0]
     assert world.adapters.own_writes.seen(prompt.conversation_id).generations == (prompt.generation_id,)
