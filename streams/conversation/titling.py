@@ -54,7 +54,7 @@ class Titling:
         self._memory = memory
         self._topics = topics
         self._model = model
-        self._store_errors = store_errors
+        self._away: tuple[type[Exception], ...] = (*store_errors, TimeoutError)
         self._retrying = Retrying("conversation.titles", _FIRST_PAUSE_S, _LONGEST_PAUSE_S, history_wait_s)
         self._looked_at: Seen[str] = Seen(REMEMBERED)
 
@@ -110,6 +110,6 @@ class Titling:
                     if found is not None or (pause_s := patience.pause_s()) is None:
                         return found
                     await asyncio.sleep(pause_s)
-        except (*self._store_errors, TimeoutError) as error:
+        except self._away as error:
             _log.warning("history is away, so a title is left out", error=type(error).__name__)
             return None
