@@ -46,10 +46,11 @@ from api.pulse.sampling import Pulse
 from api.registry import routes as schema_registry
 from api.registry import schema_tools
 from api.registry.checks import SchemaChecks
-from api.responses import conversation_items
+from api.responses import compaction_routes, conversation_items
 from api.responses import conversations as response_conversations
 from api.responses import routes as responses
-from api.responses.ports import ResponsePorts
+from api.responses.ports import ContextReads, ResponsePorts
+from api.responses.sealing import Seal
 from api.streaming.readers import Readers
 from api.streaming.tail_hub import TailHub
 from api.turns import generations, messages, model_listing
@@ -88,6 +89,7 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
 class Reads(
     AccountReads,
     CommandReads,
+    ContextReads,
     ConversationReads,
     EmbeddingReads,
     GenerationReads,
@@ -121,6 +123,7 @@ class Adapters:
     history: History
     started_at_us: int
     sessions: Sessions
+    seal: Seal
     links: Links
     web: WebFiles
     topics: Catalogue
@@ -196,7 +199,7 @@ def ports_of(adapters: Adapters) -> tuple[object, ...]:
             blobs=adapters.blobs,
         ),
         PulsePorts(pulse=adapters.pulse, readers=adapters.readers),
-        ResponsePorts(stored=reads),
+        ResponsePorts(stored=reads, messages=reads, contexts=reads, seal=adapters.seal),
     )
 
 
@@ -217,7 +220,10 @@ def create_app(adapters: Adapters) -> FastAPI:
         app.include_router(router, responses=_ERRORS)
     for router in (conversations.router, conversation_messages.router, generations.router):
         app.include_router(router, responses=_ERRORS)
-    for router in (responses.router, response_conversations.router, conversation_items.router):
+    # Their paths would be the id of a response in the other one.
+    for router in (compaction_routes.router, responses.router):
+        app.include_router(router, responses=_ERRORS)
+    for router in (response_conversations.router, conversation_items.router):
         app.include_router(router, responses=_ERRORS)
     for router in (keys.router, embeddings.router, models.router, texts.router, stored.router):
         app.include_router(router, responses=_ERRORS)

@@ -335,7 +335,23 @@ class AttemptWriter:
         self._spoken = True
         for part, text, tokens, logprobs in self._gathered.take():
             self._outlet.tokens += tokens
-            self._cut(part, text, tokens, logprobs)
+            if part is not None or logprobs or len(text) > MAX_CHUNK_CHARS:
+                self._cut(part, text, tokens, logprobs)
+            elif text:
+                self._cut_text(text, tokens)
+
+    def _cut_text(self, text: str, tokens: int) -> None:
+        """A record of text of part 0, as nearly all are."""
+        try:
+            utf8 = text.encode()
+        except UnicodeEncodeError:
+            text = _HALVES.sub("\ufffd", text)
+            utf8 = text.encode()
+        self._parts.first_text += len(text)
+        self.last_seq += 1
+        self._digest.update(utf8)
+        chunk = made_chunk(self._turn.generation_id, self.attempt_id, self.last_seq, now_us(), tokens, text)
+        self._outgoing.append((chunk, self._chunk_taken))
 
     def _cut(self, part: ChunkPart | None, text: str, tokens: int, logprobs: str) -> None:
         turn = self._turn

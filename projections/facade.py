@@ -24,6 +24,7 @@ from projections.generations import queries as generations
 from projections.generations.queries import GenerationRow
 from projections.messages import queries as messages
 from projections.messages.branch_queries import BranchPage, branch
+from projections.messages.context import ProjectedContext, context
 from projections.messages.lists import MessageList, message_list
 from projections.messages.queries import MessagePage
 from projections.messages.rows import MessageRow
@@ -127,6 +128,15 @@ class Projections:
     ) -> BranchPage | None:
         """A page of one branch; None: a message that was named is not there, or not on it."""
         return await branch(self.tables, conversation_id, leaf, through, before, limit)
+
+    async def context(
+        self, conversation_id: str, leaf_message_id: str | None, max_messages: int
+    ) -> ProjectedContext | None:
+        """The newest `max_messages` of the chain that ends with the leaf (None: no messages), as an engine is told it.
+
+        None: the conversation or a message of the chain is not there, or an answer in it is still running.
+        """
+        return await context(self.tables, conversation_id, leaf_message_id, max_messages)
 
     async def turn_places(self, conversation_id: str, before: int | None, limit: int) -> list[TurnPlace]:
         """At most `limit` turns before an order key (None: from the newest), newest first; fewer: there are no more."""

@@ -109,7 +109,7 @@ async def _of_places(tables: Tables, places: Sequence[StoredPlace]) -> list[Stor
 
 
 async def _whole(tables: Tables, row: GenerationRow) -> StoredGeneration | None:
-    if row.kind == "title" or (row.kind == "stateless" and not row.asked.store):
+    if row.kind in ("title", "compaction") or (row.kind == "stateless" and not row.asked.store):
         return None
     command = await command_of(tables, row)
     if command is None or (await conversations.changed(tables, row.conversation_id))[1]:

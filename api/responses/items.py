@@ -5,8 +5,8 @@ A call, and the text that comes with it, are one message of the assistant: that 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from api.http.errors import bad_request
@@ -17,6 +17,7 @@ from schemas.messages import with_parts
 from schemas.parts import ContentPart
 
 MAX_ITEMS = 4_096
+MAX_ITEM_ID = 100
 MAX_CONTENT = 1_000
 """Parts of one item."""
 
@@ -50,25 +51,66 @@ Image = Callable[[str, str, str], ContentPart]
 """What makes the part of an image: its URL, how it is to be looked at, and where it stands."""
 
 
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """An item that is stored already, by its id. `where`: its place in the request."""
+
+    item_id: str
+    where: str
+
+
+@dataclass(frozen=True, slots=True)
+class Compacted:
+    """A summary that this installation sealed. `where`: its place in the request."""
+
+    sealed: str
+    where: str
+
+
+Said = ChatMessage | Reference | Compacted
+"""What an item says: a message, or where one is to be had."""
+
+
 def messages_of(items: str | Sequence[Any], image: Image, where: str = "input") -> tuple[ChatMessage, ...]:
-    """The messages that input items say, in order. Raises ApiError 400 naming the place that is wrong."""
+    """The messages that input items say, in order. Raises ApiError 400 naming the place that is wrong, also for what
+    only stands for a message."""
+    found: list[ChatMessage] = []
+    for said in said_of(items, image, where):
+        if not isinstance(said, ChatMessage):
+            raise _wrong(f"{said.where}.type", "it is not a type of item that is taken here")
+        found.append(said)
+    return joined(found)
+
+
+def said_of(items: str | Sequence[Any], image: Image, where: str = "input") -> tuple[Said, ...]:
+    """What input items say, in order. Raises ApiError 400 naming the place that is wrong."""
     if isinstance(items, str):
         return (ChatMessage("user", items),)
-    messages: list[ChatMessage] = []
-    for nth, item in enumerate(items):
-        place = f"{where}[{nth}]"
-        for message in _messages(item, image, place):
-            if messages and (joined := _joined(messages[-1], message)) is not None:
-                messages[-1] = joined
-            else:
-                messages.append(message)
-    return tuple(messages)
+    return tuple(said for nth, item in enumerate(items) for said in _said(item, image, f"{where}[{nth}]"))
 
 
-def _messages(item: Any, image: Image, where: str) -> Iterator[ChatMessage]:
+def joined(messages: Iterable[ChatMessage]) -> tuple[ChatMessage, ...]:
+    """The messages, calls of the assistant with what it said before."""
+    found: list[ChatMessage] = []
+    for message in messages:
+        if found and (both := _joined(found[-1], message)) is not None:
+            found[-1] = both
+        else:
+            found.append(message)
+    return tuple(found)
+
+
+def _said(item: Any, image: Image, where: str) -> Iterator[Said]:
     if not isinstance(item, dict):
         raise _wrong(where, "expected an object")
-    match item.get("type", "message"):
+    match item.get("type") or ("message" if "role" in item or "id" not in item else "item_reference"):
+        case "item_reference":
+            item_id = _text(item, "id", where)
+            if len(item_id) > MAX_ITEM_ID:
+                raise _wrong(f"{where}.id", f"expected a string of 1 to {MAX_ITEM_ID} characters")
+            yield Reference(item_id, where)
+        case "compaction" | "compaction_summary":
+            yield Compacted(_text(item, "encrypted_content", where), where)
         case "message":
             yield _message(item, image, where)
         case "function_call":
@@ -220,6 +262,24 @@ def items_of(messages: Sequence[ChatMessage], source_id: str, status: str = "com
                     texts.append(_content(message.role, part, text))
         if texts:
             found.append(_shown(message, texts, digits, len(found), status))
+    return found
+
+
+def one_item_each(messages: Sequence[ChatMessage]) -> list[ChatMessage]:
+    """The same in messages that are one item each, in the order and number of `items_of`."""
+    found: list[ChatMessage] = []
+    for message in messages:
+        content: list[ContentPart] = []
+        for part in message.parts or (ContentPart("text", message.content),):
+            if part.kind not in ("tool_call", "tool_result"):
+                content.append(part)
+                continue
+            if content:
+                found.append(with_parts(message.role, tuple(content), message.name))
+                content = []
+            found.append(with_parts(message.role, (part,), message.name))
+        if content:
+            found.append(with_parts(message.role, tuple(content), message.name))
     return found
 
 

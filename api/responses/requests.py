@@ -13,9 +13,10 @@ from pydantic_core import PydanticCustomError
 from api.consistency.request_hash import request_hash
 from api.http.errors import ApiError, bad_request, unsupported
 from api.openai.requests.fields import LenientBody, Metadata
-from api.responses.items import MAX_ITEMS
+from api.responses.items import MAX_ITEMS, Said, said_of
 from api.responses.parameters import SURFACE, echo_of
 from api.responses.shapes import CONVERSATION_PREFIX, RESPONSE_PREFIX, conversation_behind, generation_of
+from api.turns.images import Images
 from api.turns.tools import definition, offered, tooling_of
 from api.turns.upgrading import FORMATS_FROM_LEVEL, check_written
 from infra.models.json_schemas import ANY_OBJECT, UnsupportedSchema, check_schema
@@ -117,6 +118,13 @@ class CreateResponse(Asking):
     context_management: Any = None
 
 
+class CompactResponse(LenientBody):
+    model: str = Field(min_length=1, max_length=200)
+    input: Input = None
+    instructions: str | None = Field(default=None, max_length=MAX_INSTRUCTIONS)
+    previous_response_id: str | None = Field(default=None, max_length=100)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
     """What a request asks for, checked as far as that does not depend on the model or on what is stored.
@@ -125,7 +133,8 @@ class Asked:
     """
 
     model: str | None
-    input: str | Sequence[Any]
+    said: tuple[Said, ...]
+    images: Images
     previous: str | None
     conversation_id: str | None
     sampling: Sampling
@@ -135,15 +144,31 @@ class Asked:
     stream: bool
 
     @classmethod
+    def to_compact(cls, body: CompactResponse) -> Asked:
+        """What a compaction is asked of: nothing of it is stored. Raises ApiError 400 for what cannot be done."""
+        if body.input is None and body.previous_response_id is None:
+            raise _missing("input")
+        said = body.model_dump(exclude_none=True)
+        asked = cls.of(CreateResponse.model_validate({"input": [], **said, "store": False}))
+        return replace(asked, request_hash=request_hash("compact", said))
+
+    @classmethod
+    def to_count(cls, body: Asking) -> Asked:
+        """What the tokens are counted of. Raises ApiError 400 for what cannot be done."""
+        return cls.of(CreateResponse.model_validate(body.model_dump(exclude_none=True, by_alias=True)))
+
+    @classmethod
     def of(cls, body: CreateResponse) -> Asked:
         """Raises ApiError 400 for what cannot be done."""
         _check(body)
         tools = tooling(body.tools, body.tool_choice, body.parallel_tool_calls)
         store = body.store is not False
+        images = Images()
         logprobs = "message.output_text.logprobs" in (body.include or ()) or bool(body.top_logprobs)
         return cls(
             model=body.model,
-            input=body.input,
+            said=said_of(body.input, images.take),
+            images=images,
             previous=previous_generation(body.previous_response_id),
             conversation_id=conversation(body.conversation),
             sampling=Sampling(
@@ -174,7 +199,7 @@ def _check(body: CreateResponse) -> None:
     if body.model is None and body.previous_response_id is None and body.conversation is None:
         raise bad_request("Missing required parameter: 'model'.", code="missing_required_parameter", param="model")
     if body.input is None:
-        raise bad_request("Missing required parameter: 'input'.", code="missing_required_parameter", param="input")
+        raise _missing("input")
     if isinstance(body.input, list) and len(body.input) > MAX_ITEMS:
         raise bad_request(f"Invalid value for 'input': it holds more than {MAX_ITEMS} items.", param="input")
     if body.previous_response_id is not None and body.conversation is not None:
@@ -188,6 +213,10 @@ def _check(body: CreateResponse) -> None:
     for name in ("prompt", "moderation", "context_management"):
         if getattr(body, name):
             raise unsupported(name, f"'{name}' is not supported by this server.")
+
+
+def _missing(param: str) -> ApiError:
+    return bad_request(f"Missing required parameter: '{param}'.", code="missing_required_parameter", param=param)
 
 
 def previous_generation(response: str | None) -> str | None:

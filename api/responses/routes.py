@@ -28,6 +28,7 @@ from api.responses.whole import WholeResponse, as_it_stands, json_response, refu
 from api.streaming.sse import EventStream
 from api.streaming.waiting import ended_within
 from api.turns.cancelling import cancel
+from api.turns.images import MAX_IMAGES_BYTES
 from api.turns.joining import Opened, find
 from api.turns.leaving import abandoning
 from api.turns.ports import Turns
@@ -48,7 +49,8 @@ async def create_response(
 ) -> Response:
     """Create a response: at once, streamed, or in the background."""
     arrived_s = monotonic_s()
-    asked = await bodies.read_as(request, CreateResponse, Asked.of)
+    images_bytes = MAX_IMAGES_BYTES if turns.sees_images else 0
+    asked = await bodies.read_as(request, CreateResponse, Asked.of, images_bytes=images_bytes)
     key, author = idempotency_key(request), author_of(request, caller)
     created = await Creating(fresh, turns, responses, author, key).create(asked)
     opened, shown = created.opened, created.parameters
@@ -76,7 +78,9 @@ async def create_response(
             return json_response(as_it_stands(opened, shown), headers)
         finally:
             opened.release()
-    return WholeResponse(turns.readers, caller, opened, shown, on_leave, headers, arrived_s)
+    return WholeResponse(
+        turns.readers, caller, opened, lambda: as_it_stands(opened, shown), on_leave, headers, arrived_s
+    )
 
 
 @router.get("/{response_id}")
@@ -187,7 +191,7 @@ async def _found(
 
 async def _stored(creating: Creating, identity: str) -> StoredGeneration:
     generation = generation_of(identity)
-    stored = None if generation is None else await creating.stored(generation)
+    stored = None if generation is None else await creating.places.stored(generation)
     if stored is None:
         raise _not_found(identity)
     return stored

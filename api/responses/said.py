@@ -9,14 +9,15 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from api.responses.items import items_of
+from api.responses.items import items_of, one_item_each
 from api.responses.output import Output
 from api.responses.shapes import is_cut, uuid_of
 from api.streaming.pieces import Placing, piece
 from projections.messages.rows import MessageRow
 from schemas.conversation import ChatMessage
 from schemas.envelope import plain
-from schemas.parts import ChunkPart
+from schemas.messages import with_parts
+from schemas.parts import VISIBLE, ChunkPart, ContentPart
 
 _ITEM = re.compile("(?:msg|fc|fco|rs|cmp)_([0-9a-f]{32})[0-9a-f]{4}", re.ASCII)
 _NO_EVENTS = 2**63
@@ -45,3 +46,23 @@ def items_of_row(row: MessageRow) -> list[dict[str, Any]]:
         output.put(piece(text))
     output.close(whole=row.status == "completed" and not is_cut(row.finish_reason))
     return output.items
+
+
+def messages_of_row(row: MessageRow) -> list[ChatMessage | None]:
+    """What each item of a message is as a message of a context; None: a thought, which is never given back."""
+    if not is_answer(row):
+        return list(one_item_each(row.messages or (ChatMessage(row.role, row.content),)))
+    if not row.parts:
+        return [ChatMessage("assistant", row.content)] if plain(row.content) else []
+    found: list[ChatMessage | None] = []
+    content: list[ContentPart] = []
+    for part in row.parts:
+        if part.kind in VISIBLE:
+            content.append(ContentPart(part.kind, part.text))
+            continue
+        if content:
+            found.append(with_parts("assistant", tuple(content)))
+            content = []
+        called = ContentPart("tool_call", part.text, part.call_id, part.name)
+        found.append(with_parts("assistant", (called,)) if part.kind == "tool_call" else None)
+    return [*found, with_parts("assistant", tuple(content))] if content else found

@@ -22,14 +22,14 @@ from infra.clock import monotonic_s
 
 
 class WholeResponse(ServedResponse):
-    """Waits for the response's end, then answers all of it."""
+    """Waits for the answer's end, then answers what `shown` makes of it, which may raise ApiError."""
 
     def __init__(
         self,
         readers: Readers,
         caller: Principal,
         opened: Opened,
-        shown: Parameters,
+        shown: Callable[[], dict[str, Any]],
         on_leave: Callable[[], Awaitable[None]] | None,
         headers: dict[str, str],
         arrived_s: float,
@@ -65,13 +65,19 @@ class WholeResponse(ServedResponse):
                 if refused is not None:
                     return refused.response()
                 FIRST_FRAME_SECONDS.observe(monotonic_s() - self._arrived_s)
-                return json_response(as_it_stands(self._opened, self._shown), self._answer_headers)
+                return self._whole()
             reader.beat = False
             reader.sent_at_s = monotonic_s()
             await reader.wait()
         if reader.gone == "disconnected":
             return None
         return ApiError(503, "The stream was ended by the server. Please retry.", code=reader.gone).response()
+
+    def _whole(self) -> Response:
+        try:
+            return json_response(self._shown(), self._answer_headers)
+        except ApiError as error:
+            return error.response()
 
 
 def as_it_stands(opened: Opened, shown: Parameters) -> dict[str, Any]:

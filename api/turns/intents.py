@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
 from api.consistency.commanding import Author, IdempotencyKey
 from api.turns.prompting import SERVICE_CLASS, TIER, deadline_us
 from infra.models.catalogue import ModelSpec
 from schemas import ids
-from schemas.conversation import ChatMessage, PromptSubmitted, RegenerateRequested, Request, Sampling
+from schemas.conversation import ChatMessage, PromptKind, PromptSubmitted, RegenerateRequested, Request, Sampling
 from schemas.envelope import Position
 from schemas.turns import UserCommand
 
@@ -41,12 +41,13 @@ class Asking:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PromptIntent:
     """Something said. Of kind `chat` it is `content`, after the answer `parent_id` (None: at the root); a `stateless`
-    one brings its whole context in `messages`. `tokens`: of it all, in the model's terms. `request`: what else is
+    one brings its whole context in `messages`; a `compaction` is a summary of what `parent_id` ends and of `messages`.
+    `tokens`: of it all, in the model's terms. `request`: what else is
     asked for."""
 
     spec: ModelSpec
     tokens: int
-    kind: Literal["chat", "stateless"] = "chat"
+    kind: PromptKind = "chat"
     content: str | None = None
     parent_id: str | None = None
     messages: tuple[ChatMessage, ...] = ()

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Final, TypeVar
 
 from api.http.errors import bad_request, context_length_exceeded
 from infra.clock import now_us
@@ -13,6 +13,7 @@ from infra.models.tokenizers import TokenCounter
 from schemas.conversation import ChatMessage
 from schemas.messages import characters
 
+Counted = TypeVar("Counted")
 INLINE_CHARACTERS = 4_096
 """Texts up to this length are counted on the loop; longer ones in a thread."""
 _A_MESSAGE = 64
@@ -41,6 +42,13 @@ class PromptSizes:
             counted = str(tokens) if tokens < counter.most else f"at least {tokens}"
             raise context_length_exceeded(spec.context_tokens, counted, param)
         return tokens
+
+    async def counted(self, size: int, count: Callable[[], Counted]) -> Counted:
+        """What `count` makes of texts of so many characters: in a thread, if they are many."""
+        if size <= INLINE_CHARACTERS:
+            return count()
+        async with self._long:
+            return await asyncio.to_thread(count)
 
 
 def deadline_us(spec: ModelSpec) -> int:

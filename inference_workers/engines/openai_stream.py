@@ -60,6 +60,7 @@ class ChatStream:
         self._request = request
         self._events = EventStream()
         self._out: list[AnswerEvent] = []
+        self._plain = False  # ASCII text is only to be gathered
         self._kind: _Kind = "text"
         self._texts: list[str] = []  # of this kind, not passed on yet
         self._logprobs: list[dict[str, Any]] = []
@@ -166,13 +167,7 @@ class ChatStream:
                 if len(delta) > 1 or text is None:
                     self._take_reasoning(delta)
                 if text:
-                    if (
-                        text.__class__ is str
-                        and text.isascii()
-                        and self._kind == "text"
-                        and self._tags.over
-                        and not self._pairs.waiting
-                    ):
+                    if self._plain and text.__class__ is str and text.isascii() and not self._pairs.waiting:
                         self._texts.append(text)
                         self.tokens += 1
                     else:
@@ -245,6 +240,7 @@ class ChatStream:
                 self._put(kind, piece)
             if not pieces:
                 self._texts.append("")  # a token counts, though its text waits
+        self._look()
 
     def _tell(self, kind: _OtherKind, text: str) -> None:
         self.tokens += 1
@@ -254,7 +250,12 @@ class ChatStream:
         if kind != self._kind:
             self._part()
             self._kind = kind
+            self._look()
         self._texts.append(text)
+
+    def _look(self) -> None:
+        alone = self._calls is None and not self._wants_logprobs
+        self._plain = alone and self._kind == "text" and self._tags.over
 
     def _part(self) -> None:
         """Put what has gathered into one event; tokens without a whole character wait for it."""
@@ -281,7 +282,7 @@ class ChatStream:
 
     def _taken(self) -> list[AnswerEvent]:
         texts = self._texts
-        if self._kind != "text" or self._out or self._logprobs or self._calls is not None:
+        if not self._plain or self._out:
             self._part()
             found, self._out = self._out, []
             return found if self._calls is None else found + self._calls.taken()

@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import json
 import os
+import select
 import shutil
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from typing import IO
 from urllib.parse import urlsplit
 
 import infra
@@ -127,6 +129,13 @@ def _ask(stack: RunningStack, tokens: int) -> _Answered:
     return _Answered(count, first_s, time.monotonic() - began)
 
 
+def next_line(said: IO[str], within_s: float) -> str:
+    """What a child says next, "" once it has ended. It says a line at a time, and only when asked. Raises UserError."""
+    if not select.select([said], [], [], within_s)[0]:
+        raise UserError(f"llama.cpp alone did not answer within {within_s:g} s")
+    return said.readline()
+
+
 @contextmanager
 def _alone(threads: int) -> Iterator[Callable[[], _Answered]]:
     """llama.cpp in a process of its own; what is yielded has it answer the same question. Raises UserError."""
@@ -158,7 +167,7 @@ def _alone(threads: int) -> Iterator[Callable[[], _Answered]]:
             print(line, file=child.stdin, flush=True)
         except OSError:
             raise UserError("llama.cpp alone ended") from None
-        return child.stdout.readline() if child.stdout else ""
+        return next_line(child.stdout, ANSWER_TIMEOUT_S) if child.stdout else ""
 
     def answer() -> _Answered:
         try:

@@ -11,10 +11,12 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from infra.local_model.answers import MAX_ANSWER_CHARS, Message, answer
+from infra.local_model.filling import filled, quoted_in
 from infra.local_model.instructions import Failure, Script, json_text, read_script
 from infra.local_model.prompts import Vocabulary, read_prompt
 from infra.local_model.tools import with_calls, written_call
 from infra.models.json_instances import NoInstance, instance_of
+from infra.models.json_schemas import ANY_OBJECT
 from infra.models.json_validity import TooMuch, is_valid
 
 DEFAULT_TICK_US = 12_000
@@ -91,7 +93,7 @@ def compute(
         text = _text(script, messages, seed)
     else:
         try:
-            text = _held_to(schema, written_call(*script.calls[0]) if script.calls else script.json)
+            text = _held_to(schema, written_call(*script.calls[0]) if script.calls else script.json, script.rest)
         except NoInstance:
             text, failure = "", _NO_INSTANCE
     text = text[len(begun) :] if text.startswith(begun) else text
@@ -128,12 +130,22 @@ def _script(messages: list[Message], seed: int | None) -> tuple[Script, list[Mes
     return script, [*messages[:at], replace(messages[at], content=script.rest), *messages[at + 1 :]]
 
 
-def _held_to(schema: Any, told: str | None) -> str:
-    """The JSON that the prompt told, if it keeps to the schema; else the smallest that does. Raises NoInstance."""
+def _held_to(schema: Any, told: str | None, asked: str) -> str:
+    """The JSON that the prompt told, if it keeps to the schema; else the smallest that does. Raises NoInstance.
+
+    Of an object of which nothing is said, the question says the keys, in quotation marks. The arguments of a call are
+    filled from the question.
+    """
     try:
         if told is not None and is_valid(json.loads(told), schema):
             return told
-        return json_text(instance_of(schema))
+        if schema == ANY_OBJECT:
+            return json_text(dict.fromkeys(quoted_in(asked), ""))
+        smallest = instance_of(schema)
+        if isinstance(smallest, dict) and smallest.keys() == {"name", "arguments"}:
+            full = smallest | {"arguments": filled(smallest["arguments"], asked)}
+            smallest = full if is_valid(full, schema) else smallest
+        return json_text(smallest)
     except (TooMuch, ValueError):
         raise NoInstance from None
 

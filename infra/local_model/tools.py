@@ -1,6 +1,7 @@
 """What the scripted model makes of the tools that its prompt tells of, and of their results. Pure.
 
-A function that the question names with its arguments, as in "what is add(3, 4)?", is called; a result is repeated.
+A function that the question names with its arguments, as in "what is add(3, 4)?", is called; a result is repeated. So
+is one of whose name a word stands in the question; what its arguments must hold comes from the question then.
 """
 
 from __future__ import annotations
@@ -11,11 +12,16 @@ from dataclasses import replace
 from typing import Any
 
 from infra.local_model.answers import Message
+from infra.local_model.filling import filled
 from infra.local_model.instructions import Script, json_text
+from infra.models.json_instances import NoInstance, instance_of
+from infra.models.json_validity import TooMuch
 
 MAX_CALLS = 16
 _TOOLS = re.compile(r"<tools>\n(.*?)\n</tools>", re.DOTALL)
 _RESULT = re.compile(r"<tool_response>\n(.*)\n</tool_response>", re.DOTALL)
+_NAME_WORD = re.compile(r"[A-Z]?[a-z]{4,}|[A-Z]{4,}")
+_WORD = re.compile(r"[a-z]+")
 _NAMED = re.compile(r"([A-Za-z_]\w*)\s*=\s*(?!=)(.*)", re.DOTALL)
 
 
@@ -31,7 +37,9 @@ def with_calls(script: Script, messages: list[Message]) -> Script:
         return script
     if results := _results(messages):
         return replace(script, says=tuple(f"The tool says: {result}" for result in results))
-    return replace(script, calls=tuple(_asked_for(script.rest, _offered(messages)))[:MAX_CALLS])
+    offered = _offered(messages)
+    calls = _asked_for(script.rest, offered) or _spoken_of(script.rest, offered)
+    return replace(script, calls=tuple(calls)[:MAX_CALLS])
 
 
 def _results(messages: list[Message]) -> list[str]:
@@ -44,26 +52,43 @@ def _results(messages: list[Message]) -> list[str]:
     return found[::-1]
 
 
-def _offered(messages: list[Message]) -> dict[str, list[str]]:
-    """The properties of each function that may be called."""
-    found: dict[str, list[str]] = {}
+def _offered(messages: list[Message]) -> dict[str, dict[str, Any]]:
+    """The schema of the arguments of each function that may be called."""
+    found: dict[str, dict[str, Any]] = {}
     for message in messages:
         listed = _TOOLS.search(message.content) if message.role == "system" else None
         for line in listed[1].split("\n") if listed else ():
             try:
                 function = json.loads(line)["function"]
-                found[str(function["name"])] = list(function.get("parameters", {}).get("properties", {}))
+                found[str(function["name"])] = dict(function.get("parameters") or {})
             except (ValueError, LookupError, TypeError, AttributeError):
                 continue
     return found
 
 
-def _asked_for(asked: str, offered: dict[str, list[str]]) -> list[tuple[str, str]]:
+def _asked_for(asked: str, offered: dict[str, dict[str, Any]]) -> list[tuple[str, str]]:
     if not offered:
         return []
     names = "|".join(sorted(map(re.escape, offered), key=len, reverse=True))
     pattern = re.compile(rf"(?<![\w.-])({names})\(([^()]{{0,2000}})\)")
-    return [(match[1], json_text(_arguments(match[2], offered[match[1]]))) for match in pattern.finditer(asked)]
+    return [
+        (match[1], json_text(_arguments(match[2], list(offered[match[1]].get("properties", {})))))
+        for match in pattern.finditer(asked)
+    ]
+
+
+def _spoken_of(asked: str, offered: dict[str, dict[str, Any]]) -> list[tuple[str, str]]:
+    """A call of the first function of whose name the question has a word."""
+    said = frozenset(_WORD.findall(asked.lower()))
+    for name, parameters in offered.items():
+        if said.isdisjoint(word.lower() for word in _NAME_WORD.findall(name)):
+            continue
+        try:
+            smallest = instance_of({"type": "object"} | parameters)
+        except (NoInstance, TooMuch, ValueError):
+            continue
+        return [(name, json_text(filled(smallest, asked)))]
+    return []
 
 
 def _arguments(written: str, properties: list[str]) -> dict[str, Any]:

@@ -88,8 +88,11 @@ def _texts(message: ChatMessage, clean: Clean) -> Iterator[dict[str, str]]:
 
 
 def _plain(message: ChatMessage, clean: Clean) -> dict[str, str]:
+    """An image is told of: what a model that reads text can know of it."""
     named = {"name": clean(message.name)} if message.name else {}
-    return {"role": message.role, "content": clean(message_text(message))} | named
+    images = [f"[image: {part.media_type}, {part.size_bytes} bytes]" for part in message.parts if part.kind == "image"]
+    lines = (message_text(message), *images)
+    return {"role": message.role, "content": clean("\n".join(line for line in lines if line))} | named
 
 
 def _instructions(tooling: Tooling, tools: Sequence[ToolDefinition], clean: Clean) -> str:

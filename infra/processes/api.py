@@ -29,6 +29,7 @@ from api.log_view.live_tail import KafkaLiveTail
 from api.page.files import WebFiles, WebFilesMissing, read_folder
 from api.pulse.fleet import KafkaFleet
 from api.pulse.sampling import Pulse
+from api.responses.sealing import Seal
 from api.streaming.chunk_log import KafkaChunkLog
 from api.streaming.readers import Readers
 from api.streaming.tail_hub import TailHub
@@ -113,6 +114,7 @@ async def connected(settings: Settings) -> AsyncIterator[tuple[Adapters, list[Fa
         status_file = Layout.at(settings.state).status_file
         supervised = partial(troubles, status_file) if os.environ.get(STACK_ID_VARIABLE) else None
         readiness = Readiness({"log": ask_log, "projections": reads.ping}, supervised)
+        secret = secret_of(settings.api)
         ends, fleet = KafkaEnds(admin, topics), KafkaFleet(admin)
         stack.push_async_callback(fleet.aclose)
         pulse = Pulse(topics, live, history, ends, fleet, readiness, readers, settings.worker.slots)
@@ -132,7 +134,8 @@ async def connected(settings: Settings) -> AsyncIterator[tuple[Adapters, list[Fa
                 readiness=readiness,
                 history=history,
                 started_at_us=now_us(),
-                sessions=sessions_of(settings.api),
+                sessions=Sessions(secret, round(settings.api.session_days * 86_400)),
+                seal=Seal(secret),
                 links=RedisLinks(scripts, settings.redis.key(used_links.KEY_PREFIX)),
                 web=WebFiles.of(read_folder()),
                 topics=topics,
@@ -144,15 +147,15 @@ async def connected(settings: Settings) -> AsyncIterator[tuple[Adapters, list[Fa
         )
 
 
-def sessions_of(settings: ApiSettings) -> Sessions:
-    """The cookies and links that this process takes."""
+def secret_of(settings: ApiSettings) -> str:
+    """What this process signs cookies and links with, and seals summaries."""
     secret = settings.session_secret.get_secret_value()
     if not secret:
         secret = draw_secret()
         get_logger(__name__).warning(
             "api.session_secret is not set: browsers signed in here are signed out when this process ends"
         )
-    return Sessions(secret, round(settings.session_days * 86_400))
+    return secret
 
 
 async def serve(settings: Settings) -> None:

@@ -35,8 +35,9 @@ class ApiSettings(Section):
 
     `operators`: ids or names of the users who see how the installation does; `up` makes the first, admin.
 
-    `session_secret` signs the cookies and one-time links of browsers: the same for all processes of the API. Empty:
-    `up` makes one a state folder; a process that is given none draws its own.
+    `session_secret` signs the cookies and one-time links of browsers, and seals the summaries of compacted
+    conversations: the same for all processes of the API. Empty: `up` makes one a state folder; a process that is given
+    none draws its own.
     """
 
     host: str = "127.0.0.1"

@@ -101,6 +101,12 @@ def react(
     return Out(MODERATION_VERDICTS, turn.conversation_id, verdict), last
 
 
+def given(command: Command, context: Context, model: Model, counter: Counter) -> Assembled | None:
+    """What the model would be given for a command that follows `context`; None if that leaves no room for an answer."""
+    messages = _conversation(command, context)
+    return _assembled(command, messages, context, model, model.sampling(_asked_sampling(command)), counter)
+
+
 def for_choice(last: Job | End, command: Command, turn: Turn) -> Job | End:
     """What `react` brought about for a command's first answer, for another one: all come of the same prompt.
 

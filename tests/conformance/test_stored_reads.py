@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from projections.commands.queries import CommandRow
+from projections.messages.context import ProjectedContext
 from schemas import ids
 from schemas.conversation import (
     ChatMessage,
     ConversationDeleted,
+    ConversationMetadataChanged,
     GenerationDeleted,
     GenerationMetadataChanged,
     PromptSubmitted,
     Request,
 )
 from tests.conformance.api_reads import USER, Open, answered, append, envelope, started
+from tests.conformance.test_api_parts import ended
 from tests.unit.api.prompts import prompt
 
 CONVERSATION = ids.conversation_id(USER, "stored")
@@ -92,3 +96,50 @@ async def test_kept_answers_are_listed_by_surface_model_and_notes(opened: Open) 
         assert await reads.stored_generations(USER, CHAT, after=ids.generation_id("unknown")) is None
         other = await reads.stored_generations(USER, CHAT, model="another")
         assert other is not None and other.items == ()
+
+
+async def test_what_a_prompt_follows_is_what_an_engine_is_told(opened: Open) -> None:
+    async with opened() as under_test:
+        log, reads = under_test.log, under_test.reads
+        assert await reads.context(CONVERSATION, None, 10) is None
+        append(log, started(CONVERSATION, system_prompt="Rhyme"))
+        first = prompt(CONVERSATION, "one")
+        ended(log, first, append(log, first), "ab")
+        second = replace(prompt(CONVERSATION, "two", after_us=1), parent_message_id=first.generation_id)
+        cause = append(log, second)
+        await under_test.show()
+        assert await reads.context(CONVERSATION, None, 10) == ProjectedContext((), "Rhyme")
+        assert await reads.context(CONVERSATION, second.generation_id, 10) is None  # it runs
+        assert await reads.context(CONVERSATION, ids.generation_id("unknown"), 10) is None
+        ended(log, second, cause, "c")
+        await under_test.show()
+        whole = (
+            ChatMessage("user", "one"),
+            ChatMessage("assistant", "ab"),
+            ChatMessage("user", "two"),
+            ChatMessage("assistant", "c"),
+        )
+        assert await reads.context(CONVERSATION, second.generation_id, 10) == ProjectedContext(whole, "Rhyme")
+        assert await reads.context(CONVERSATION, second.generation_id, 3) == ProjectedContext(whole[1:], "Rhyme")
+        assert await reads.context(CONVERSATION, first.generation_id, 10) == ProjectedContext(whole[:2], "Rhyme")
+        append(log, GenerationDeleted(
+            envelope=envelope("g"), conversation_id=CONVERSATION, user_id=USER, generation_id=first.generation_id
+        ))  # fmt: skip
+        await under_test.show()
+        left = (whole[0], *whole[2:])
+        assert await reads.context(CONVERSATION, second.generation_id, 10) == ProjectedContext(left, "Rhyme")
+        append(log, ConversationDeleted(envelope("d"), CONVERSATION, USER))
+        await under_test.show()
+        assert await reads.context(CONVERSATION, second.generation_id, 10) == ProjectedContext(deleted=True)
+
+
+async def test_a_command_of_metadata_is_known_whole(opened: Open) -> None:
+    async with opened() as under_test:
+        append(under_test.log, started(CONVERSATION))
+        changed = ConversationMetadataChanged(
+            envelope=envelope("m"), conversation_id=CONVERSATION, user_id=USER, metadata='{"a":"b"}', request_hash="h"
+        )
+        append(under_test.log, changed)
+        await under_test.show()
+        known = await under_test.reads.command(CONVERSATION, changed.envelope.event_id)
+        assert known == CommandRow(USER, "h", comment='{"a":"b"}')

@@ -8,6 +8,7 @@ from typing import Any
 
 from schemas.envelope import plain
 from schemas.outcome import GenerationCompleted, GenerationFailed, Outcome
+from schemas.parts import visible_text
 from tests.faults.evidence import StoredMessage
 from tests.faults.facts import STATUS
 from tests.faults.rules_stores import reason_of
@@ -48,7 +49,7 @@ def meaning(plan: Plan) -> tuple[Told, bool]:
 
 def judge_answer(plan: Plan, outcome: Outcome) -> Iterator[str]:
     """The outcome against what the upstream sent."""
-    return judge_text(plan, plain(outcome.text), STATUS[type(outcome)], _reason(outcome))
+    return judge_text(plan, _visible(outcome), STATUS[type(outcome)], _reason(outcome))
 
 
 def judge_text(plan: Plan, text: str, status: str, reason: str | None) -> Iterator[str]:
@@ -120,7 +121,7 @@ def _believable(usage: Any) -> bool:
 def judge_seen(seen: Seen, outcome: Outcome) -> Iterator[str]:
     """What its client saw against the outcome."""
     yield from seen.problems
-    text, status = plain(outcome.text), STATUS[type(outcome)]
+    text, status = _visible(outcome), STATUS[type(outcome)]
     if seen.answer.status >= 400:
         yield from judge_error(seen.answer)
         if status != "failed":
@@ -148,8 +149,8 @@ def judge_stored(stored: StoredMessage | None, outcome: Outcome) -> Iterator[str
     if stored is None:
         yield "it is not in the stores"
         return
-    if (stored.content, stored.status) != (plain(outcome.text), STATUS[type(outcome)]):
-        due = f"{STATUS[type(outcome)]} {_short(plain(outcome.text))}"
+    if (stored.content, stored.status) != (_visible(outcome), STATUS[type(outcome)]):
+        due = f"{STATUS[type(outcome)]} {_short(_visible(outcome))}"
         yield f"shown as {stored.status} {_short(stored.content)}, the outcome is {due}"
     if stored.finish_reason is not None and stored.finish_reason != reason_of(outcome):
         yield f"shown with {stored.finish_reason}, the outcome says {reason_of(outcome)}"
@@ -188,6 +189,11 @@ def judge_body(case: BodyCase, answer: Answer) -> Iterator[str]:
         yield f"a right request was answered {answer.status} {answer.code}"
     if case.expect == "refused" and answer.status < 400:
         yield f"a wrong request was answered {answer.status}"
+
+
+def _visible(outcome: Outcome) -> str:
+    """What people are shown: reasoning is stored beside it."""
+    return visible_text(plain(outcome.text), outcome.parts)
 
 
 def _reason(outcome: Outcome) -> str | None:

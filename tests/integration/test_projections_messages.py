@@ -11,7 +11,7 @@ import pytest_asyncio
 
 from infra.settings import Settings
 from projections.cursors import BadCursor
-from projections.history import ProjectedContext
+from projections.messages.context import ProjectedContext
 from schemas.conversation import Attachment, ConversationDeleted, PromptSubmitted
 from schemas.envelope import Sealed
 from schemas.generation import Failure

@@ -14,7 +14,9 @@ from projections.embeddings.queries import EmbeddingRow
 from projections.feedback.queries import Rating
 from projections.generations.asked_cell import NOTHING, asked_of
 from projections.generations.queries import GenerationRow
+from projections.messages.answers import answer_message, without_orphans
 from projections.messages.branch_queries import BranchMessage, BranchPage
+from projections.messages.context import ProjectedContext
 from projections.messages.lists import MessageList
 from projections.messages.queries import MessagePage
 from projections.messages.rows import MessageRow, Status
@@ -24,6 +26,7 @@ from projections.order import order_key
 from projections.stored_generations.queries import Order
 from schemas import turns
 from schemas.conversation import (
+    ChatMessage,
     ConversationDeleted,
     ConversationMetadataChanged,
     ConversationRenamed,
@@ -170,6 +173,33 @@ class MemoryReads(MemoryStored):
         elif after is not None:
             rows = rows[ids.index(after) + 1 :]
         return MessageList(tuple(rows[:limit]), len(rows) > limit)
+
+    async def context(
+        self, conversation_id: str, leaf_message_id: str | None, max_messages: int
+    ) -> ProjectedContext | None:
+        conversation = await self.conversation(conversation_id)
+        if self._deleted(conversation_id):
+            return ProjectedContext(deleted=True)
+        rows = {row.message_id: row for row in self._all_messages(conversation_id)}
+        hidden = self._hidden(conversation_id)
+        newest_first: list[ChatMessage] = []
+        leaf = leaf_message_id
+        while leaf is not None:
+            if (row := rows.get(leaf)) is None or row.status == "running":
+                return None
+            leaf = row.parent_message_id
+            if row.status == "refused":
+                leaf = None if leaf is None else rows[leaf].parent_message_id
+            elif row.message_id not in hidden:
+                if row.role == "assistant" and not row.appended:
+                    answered = answer_message(row)
+                    newest_first += [] if answered is None else [answered]
+                else:
+                    newest_first += reversed(row.messages or (ChatMessage(row.role, row.content),))
+        if conversation is None:
+            return None
+        kept = newest_first[:max_messages][::-1]
+        return ProjectedContext(without_orphans(kept), conversation.system_prompt)
 
     async def message(self, conversation_id: str, message_id: str) -> MessageRow | None:
         return next((row for row in await self._messages(conversation_id) if row.message_id == message_id), None)
@@ -323,6 +353,7 @@ class MemoryReads(MemoryStored):
     ) -> bool:
         self.asked_positions.append(dict(offsets))
         self.blind = self.blind and not self.sees_when_waited
+        self.unseen = None if self.sees_when_waited else self.unseen
         return self.caught_up
 
 

@@ -65,7 +65,7 @@ class MemoryStored(MemoryAccounts):
 
     def _stored(self, command: UserCommand, at: Position, choice: int) -> StoredGeneration | None:
         row = generation_row(command, at, choice)
-        if row.kind == "stateless" and not row.asked.store:
+        if row.kind == "compaction" or (row.kind == "stateless" and not row.asked.store):
             return None
         metadata = None if command.request is None else command.request.metadata
         for event, _ in self._events(CONVERSATION_EVENTS):

@@ -73,6 +73,8 @@ MATRIX: dict[tuple[str, str], Row] = {
     # It was not made in the background.
     ("POST", "/v1/responses/{response_id}/cancel"): Row(400, 404, {}),
     ("GET", "/v1/responses/{response_id}/input_items"): Row(200, 404),
+    ("POST", "/v1/responses/compact"): Row(200, 200, {"model": "verbatim-local", "input": "hi"}),
+    ("POST", "/v1/responses/input_tokens"): Row(200, 200, {"model": "verbatim-local", "input": "hi"}),
     ("POST", "/v1/conversations"): Row(200, 200, {}),
     ("GET", "/v1/conversations/{conversation_id}"): Row(200, 404),
     ("POST", "/v1/conversations/{conversation_id}"): Row(200, 404, {"metadata": {}}),

@@ -22,6 +22,7 @@ from api.http.readiness import Readiness
 from api.log_view.live_log import LiveLog, OnRecords
 from api.page.files import WebFiles
 from api.pulse.sampling import Pulse
+from api.responses.sealing import Seal
 from api.streaming.readers import Readers
 from api.streaming.tail_hub import TailHub
 from infra.embeddings.embedders import Embedders
@@ -115,6 +116,7 @@ class World:
             history=self.history,
             started_at_us=AT,
             sessions=Sessions("s" * 43, 30 * 86_400),
+            seal=Seal("s" * 43),
             links=self.links,
             web=WEB,
             topics=TOPICS,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
@@ -98,6 +99,62 @@ def test_a_function_that_the_question_names_is_called(question: str, arguments: 
     }
     assert "<tool_call>" not in said(question)
     assert "<tool_call>" not in said(question, replace(TOOLS, allowed=("now",)))
+
+
+WEATHER = (
+    '{"type": "object", "properties": {"city": {"type": "string"}, "days": {"type": "integer"}, "unit":'
+    ' {"enum": ["C"]}}, "required": ["city", "days", "unit"]}'
+)
+
+
+@pytest.mark.parametrize(
+    ("question", "city", "days"),
+    [
+        ("What is the weather in Oslo, Norway?", "Oslo, Norway", 0),
+        ("The weather of 3 days in 'Århus' please", "Århus", 3),
+        ('Tell me about “weather”. It is "cold" for -2 days', "weather", -2),
+        ("Weather!", "Weather!", 0),
+    ],
+)
+def test_a_function_that_a_question_speaks_of_is_called(question: str, city: str, days: int) -> None:
+    tools = Tooling(tools=(ToolDefinition("now"), ToolDefinition("getWeather", None, WEATHER)))
+    text = said(question, tools)
+    expected = {"name": "getWeather", "arguments": {"city": city, "days": days, "unit": "C"}}
+    assert json.loads(text.removeprefix("<tool_call>\n").removesuffix("\n</tool_call>")) == expected
+    assert "<tool_call>" not in said(question.lower().replace("weather", "rain"), tools)
+    nothing_fits = replace(
+        tools, tools=(ToolDefinition("weather", None, '{"properties": {"a": false}, "required": ["a"]}'),)
+    )
+    assert "<tool_call>" not in said(question, nothing_fits)
+
+
+def test_a_call_that_must_come_is_filled_as_far_as_it_may() -> None:
+    def held(arguments: Mapping[str, object]) -> dict[str, object]:
+        return {
+            "type": "object",
+            "properties": {"name": {"const": "book"}, "arguments": arguments},
+            "required": ["name", "arguments"],
+            "additionalProperties": False,
+        }
+
+    text = {"type": "object", "properties": {"what": {"type": "string"}}, "required": ["what"]}
+    assert json.loads(said("Book 'it' now", schema=held(text)))["arguments"] == {"what": "it"}
+    short = text | {"properties": {"what": {"type": "string", "maxLength": 1}}}
+    assert json.loads(said("Book 'it' now", schema=held(short)))["arguments"] == {"what": ""}
+    listed = {"type": "object", "properties": {"all": {"type": "array", "items": {"type": "number"}, "minItems": 2}}}
+    numbers = held(listed | {"required": ["all"]})
+    assert json.loads(said("Of 1.5 and 2", schema=numbers))["arguments"] == {"all": [1.5, 2]}
+
+
+def test_an_object_has_the_keys_that_are_quoted() -> None:
+    assert json.loads(said("With 'setup' and \"end\" keys", schema={"type": "object"})) == {"setup": "", "end": ""}
+    assert json.loads(said("Any", schema={"type": "object"})) == {}
+
+
+def test_it_is_told_of_images() -> None:
+    image = ContentPart("image", None, sha256="0" * 64, media_type="image/png", size_bytes=70)
+    shown = answered(ChatMessage("user", "", None, (ContentPart("text", "What is this?"), image)))
+    assert "[image: image/png, 70 bytes]" in b"".join(shown.tokens).decode()
 
 
 def test_results_are_repeated() -> None:

@@ -92,6 +92,12 @@ def test_a_template_that_knows_tools_gets_them(tmp_path: Path) -> None:
     assert render_prompt(spec, [QUESTION]) == "<user>What is the weather?"
 
 
+def test_what_cannot_be_shown_is_named() -> None:
+    image = ContentPart("image", None, sha256="a" * 64, media_type="image/png", size_bytes=70)
+    parts = (ContentPart("text", "Look:"), image)
+    assert "Look:\n[image: image/png, 70 bytes]" in render_prompt(SPEC, [ChatMessage("user", "", None, parts)])
+
+
 def test_more_variables_reach_the_template(tmp_path: Path) -> None:
     template = tmp_path / "own.jinja"
     template.write_text("{% if enable_thinking is defined and not enable_thinking %}quiet{% endif %}", "utf-8")

@@ -14,6 +14,7 @@ from api.responses.parameters import parameters_of
 from api.responses.requests import Asked, CreateResponse, fit
 from api.responses.shapes import conversation_id_shown, response_id
 from schemas.codec import set_write_level
+from schemas.conversation import ChatMessage
 from schemas.registry import WRITE_LEVEL
 from tests.unit.api.responses.told import GENERATION
 from tests.unit.api.test_response_format import SPEC
@@ -34,7 +35,8 @@ def asked(**said: Any) -> Asked:
 
 def test_the_least_that_can_be_asked() -> None:
     found = asked()
-    assert (found.model, found.input, found.previous, found.conversation_id) == ("m", "q", None, None)
+    assert (found.model, found.said, found.previous) == ("m", (ChatMessage("user", "q"),), None)
+    assert found.conversation_id is None
     assert (found.tooling, found.stream, found.request.store, found.request.background) == (None, False, True, False)
     assert found.request.surface == "responses"
 

@@ -162,6 +162,15 @@ async def test_deletion_hides_it(world: World, alice: httpx.AsyncClient) -> None
         assert (await request).status_code == 404
 
 
+async def test_a_deletion_is_seen_by_who_made_it_however_late_the_tables_are(
+    world: World, alice: httpx.AsyncClient
+) -> None:
+    response = await made(alice)
+    world.reads.unseen, world.reads.sees_when_waited = GenerationDeleted, True
+    assert (await alice.delete(f"{RESPONSES}/{response['id']}")).status_code == 200
+    assert (await alice.get(f"{RESPONSES}/{response['id']}")).status_code == 404
+
+
 async def test_input_items(alice: httpx.AsyncClient) -> None:
     items = [{"role": "user", "content": f"{n}"} for n in range(3)]
     response = await made(alice, input=items)
