@@ -41,6 +41,11 @@ def hiding(record: GenerationDeleted | MessageDeleted, position: Position) -> Pu
     return Put(MESSAGE_PLACES, (record.conversation_id, key), {"role": role}, last_wins(position))
 
 
+def keys_hiding(message_id: str) -> tuple[str, str]:
+    """The keys of the rows that hide this message or answer, where there are any."""
+    return _ANSWER + message_id, _MESSAGE + message_id
+
+
 def hidden_of(keys: Iterable[str]) -> Hidden:
     """What the keys of a conversation's rows in message_places say is hidden; other keys say nothing."""
     told, answers = set(), set()

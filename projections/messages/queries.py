@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from infra.cassandra.session import Row
 from projections.cursors import BadCursor, decode_cursor, encode_cursor
-from projections.messages.hidden import ABOVE, MARK, MAX_HIDDEN, Hidden, hidden_of
+from projections.messages.hidden import ABOVE, MARK, MAX_HIDDEN, Hidden, hidden_of, keys_hiding
 from projections.messages.rows import (
     TURN_SELECTION,
     MessageRow,
@@ -131,9 +131,11 @@ async def hidden_in(tables: Tables, conversation_id: str) -> Hidden:
 
 
 async def message(tables: Tables, conversation_id: str, message_id: str) -> MessageRow | None:
-    """The message of this id in this conversation, or None; also for one that is hidden."""
-    cause = await order_of(tables, conversation_id, message_id)
-    if cause is None or message_id in (await hidden_in(tables, conversation_id)).shown:
+    """The message of this id in this conversation, or None, also for one that is hidden."""
+    keys = [message_id, *keys_hiding(message_id)]
+    there: dict[str, int | None] = dict(await tables.select(_NAME, _PLACES, (conversation_id, keys)))
+    cause = there.pop(message_id, None)
+    if cause is None or there:
         return None
     values = await tables.one(_NAME, _TURN, (conversation_id, cause))
     row = None if values is None else said_row(conversation_id, values)

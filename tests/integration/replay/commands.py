@@ -64,14 +64,17 @@ class Replay:
 
 
 @contextmanager
-def agent_process(settings: Settings, module: str, output: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """An agent's process for the length of the block."""
+def agent_process(
+    settings: Settings, module: str, output: Path, instance: str = "test-0", carries: str = ""
+) -> Iterator[subprocess.Popen[bytes]]:
+    """An agent's process for the length of the block. `carries`: the agents that share it."""
     command = [sys.executable, "-m", module]
+    names = {"VERBATIM_INSTANCE": instance, **({"VERBATIM_CARRIES": carries} if carries else {})}
     with output.open("ab") as file:
         process = subprocess.Popen(
             command,
             cwd=ROOT,
-            env={**os.environ, **environment(settings, VERBATIM_INSTANCE="test-0")},
+            env={**os.environ, **environment(settings, **names)},
             stdout=file,
             stderr=subprocess.STDOUT,
         )

@@ -18,6 +18,7 @@ from tests.integration.replay.test_dlq import Ground, ground
 from topics.catalogue import CONVERSATION_EVENTS
 
 __all__ = ["ground"]
+PROJECTOR = "projector-0"
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="module")]
 
 
@@ -29,9 +30,15 @@ async def test_a_newer_record_stops_its_readers_until_an_operator_sets_it_aside(
     at = await ground.raw(CONVERSATION_EVENTS, conversation, newer)
     place = f"{CONVERSATION_EVENTS}:{at.partition}@{at.offset}"
     await ground.producer.send(CONVERSATION_EVENTS, conversation, started(conversation, user, title="behind it"))
-    with agent_process(ground.settings, "infra.processes.projector", tmp_path / "projector.log") as projector:
+    alone, shared = tmp_path / "projector.log", tmp_path / "agents.log"
+    with agent_process(ground.settings, "infra.processes.projector", alone, PROJECTOR) as projector:
         assert await asyncio.to_thread(projector.wait, 60) == EXIT_NEWER
-    assert place.replace(":", "/").replace("@", "/") in (tmp_path / "projector.log").read_text()
+    # What one agent stops at ends the process that it shares, with the status by which a supervisor parts them.
+    carries = f"metering-0,{PROJECTOR}"
+    with agent_process(ground.settings, "infra.processes.agents", shared, "agents-0", carries) as agents:
+        assert await asyncio.to_thread(agents.wait, 60) == EXIT_NEWER
+    for log in (alone, shared):
+        assert place.replace(":", "/").replace("@", "/") in log.read_text()
     assert ground.listed(CONVERSATION_EVENTS, at, "--all") == []
     for wrong, why in (
         ("nowhere:0@1", "has no nowhere:0"),
@@ -44,7 +51,7 @@ async def test_a_newer_record_stops_its_readers_until_an_operator_sets_it_aside(
     letters = ground.listed(CONVERSATION_EVENTS, at)
     assert {row["error_type"] for row in letters} == {"SetAside"}
     assert {row["consumer"] for row in letters} >= {"streams.projections", "streams.conversation", "streams.watchdog"}
-    with agent_process(ground.settings, "infra.processes.projector", tmp_path / "projector.log"):
+    with agent_process(ground.settings, "infra.processes.projector", alone, PROJECTOR):
 
         async def shown() -> bool:
             row = await ground.reads.conversation(conversation)
