@@ -27,10 +27,7 @@ ROUTES = (
     "conversations",
     "conversations.items",
 )
-NOT_HERE = {
-    "models.delete": "models are entries of a file",
-    "responses.connect": "the WebSocket is judged by the Open Responses suite: scripts/judges",
-}
+NOT_HERE = {"models.delete": "models are entries of a file"}
 """Methods of these without a test below, and why."""
 TOOL: Any = {
     "type": "function",
@@ -315,6 +312,22 @@ def test_an_answer_that_is_cut_short_is_an_error(client: openai.OpenAI) -> None:
     last = list(client.responses.create(model=MODEL, input=failing, stream=True))[-1]
     assert last.type == "response.failed"
     assert last.response.error is not None
+
+
+@covers("responses.connect")
+def test_responses_over_one_socket(client: openai.OpenAI) -> None:
+    previous: str | None = None
+    with client.responses.connect(max_retries=0) as connection:
+        for text in ("Hello", "Bye"):
+            following: Any = {} if previous is None else {"previous_response_id": previous}
+            connection.response.create(model=MODEL, input=f"[[quote {text}]]", store=False, **following)
+            for event in connection:
+                if event.type == "response.completed":
+                    break
+            assert event.type == "response.completed"
+            assert event.response.output_text == text
+            assert event.response.previous_response_id == previous
+            previous = event.response.id
 
 
 def test_what_it_thinks_is_an_item_of_its_own(client: openai.OpenAI) -> None:
