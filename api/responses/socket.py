@@ -24,6 +24,7 @@ from api.consistency.ports import FreshPorts
 from api.http.bodies import parse
 from api.http.errors import ApiError, as_api_error, bad_request
 from api.http.middleware import request_id_of
+from api.openai.leaving import abandoning
 from api.responses.connection import Kept, answer_of
 from api.responses.creating import Created, Creating
 from api.responses.frames import ResponseFrames
@@ -35,7 +36,6 @@ from api.responses.shapes import response_object
 from api.responses.whole import refusal
 from api.streaming.pieces import parts_said
 from api.streaming.readers import Reader
-from api.turns.leaving import abandoning
 from api.turns.ports import TurnPorts
 from infra.clock import monotonic_s, now_us
 from infra.ids import draw_id
