@@ -27,10 +27,7 @@ ROUTES = (
     "conversations",
     "conversations.items",
 )
-NOT_HERE = {
-    "models.delete": "models are entries of a file",
-    "responses.connect": "the WebSocket is judged by the Open Responses suite: scripts/judges",
-}
+NOT_HERE = {"models.delete": "models are entries of a file"}
 """Methods of these without a test below, and why."""
 TOOL: Any = {
     "type": "function",
@@ -277,6 +274,60 @@ def test_a_response_in_the_background(client: openai.OpenAI) -> None:
     assert ended.status == "cancelled"
     assert client.responses.cancel(made.id).status == "cancelled"
     assert client.responses.retrieve(made.id).status == "cancelled"
+
+
+@pytest.mark.parametrize(
+    ("failing", "kind", "code"),
+    [
+        ("[[fail refused]]", openai.BadRequestError, "invalid_request"),
+        ("[[fail too_long]]", openai.BadRequestError, "context_length_exceeded"),
+        ("[[fail unknown_model]]", openai.InternalServerError, "engine_misconfigured"),
+    ],
+)
+def test_what_the_engine_refuses(
+    client: openai.OpenAI, failing: str, kind: type[openai.APIStatusError], code: str
+) -> None:
+    with pytest.raises(kind) as chat:
+        client.chat.completions.create(model=MODEL, messages=[{"role": "user", "content": failing}])
+    assert chat.value.code == code
+    with pytest.raises(kind) as streamed:
+        client.chat.completions.create(model=MODEL, messages=[{"role": "user", "content": failing}], stream=True)
+    assert streamed.value.code == code
+    with pytest.raises(kind) as response:
+        client.responses.create(model=MODEL, input=failing)
+    assert response.value.code == code
+
+
+def test_an_answer_that_is_cut_short_is_an_error(client: openai.OpenAI) -> None:
+    failing = "[[count 9]] [[fail refused after 3]]"
+    said = []
+    with pytest.raises(openai.APIError) as cut:
+        for chunk in client.chat.completions.create(
+            model=MODEL, messages=[{"role": "user", "content": failing}], stream=True
+        ):
+            said += chunk.choices
+    assert not isinstance(cut.value, openai.APIStatusError)
+    assert said
+    assert {choice.finish_reason for choice in said} == {None}
+    last = list(client.responses.create(model=MODEL, input=failing, stream=True))[-1]
+    assert last.type == "response.failed"
+    assert last.response.error is not None
+
+
+@covers("responses.connect")
+def test_responses_over_one_socket(client: openai.OpenAI) -> None:
+    previous: str | None = None
+    with client.responses.connect(max_retries=0) as connection:
+        for text in ("Hello", "Bye"):
+            following: Any = {} if previous is None else {"previous_response_id": previous}
+            connection.response.create(model=MODEL, input=f"[[quote {text}]]", store=False, **following)
+            for event in connection:
+                if event.type == "response.completed":
+                    break
+            assert event.type == "response.completed"
+            assert event.response.output_text == text
+            assert event.response.previous_response_id == previous
+            previous = event.response.id
 
 
 def test_what_it_thinks_is_an_item_of_its_own(client: openai.OpenAI) -> None:
