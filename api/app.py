@@ -46,7 +46,7 @@ from api.pulse.sampling import Pulse
 from api.registry import routes as schema_registry
 from api.registry import schema_tools
 from api.registry.checks import SchemaChecks
-from api.responses import compaction_routes, conversation_items
+from api.responses import compaction_routes, conversation_items, socket
 from api.responses import conversations as response_conversations
 from api.responses import routes as responses
 from api.responses.ports import ContextReads, ResponsePorts
@@ -223,6 +223,7 @@ def create_app(adapters: Adapters) -> FastAPI:
     # Their paths would be the id of a response in the other one.
     for router in (compaction_routes.router, responses.router):
         app.include_router(router, responses=_ERRORS)
+    app.include_router(socket.router)
     for router in (response_conversations.router, conversation_items.router):
         app.include_router(router, responses=_ERRORS)
     for router in (keys.router, embeddings.router, models.router, texts.router, stored.router):

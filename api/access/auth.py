@@ -12,6 +12,7 @@ from hashlib import sha256
 from typing import Annotated
 
 from fastapi import Depends, Request
+from starlette.requests import HTTPConnection
 
 from api.access.key_cache import KeyCache, Principal
 from api.access.ports import Limiter
@@ -52,7 +53,7 @@ def hash_of(key: str) -> str:
     return sha256(key.encode()).hexdigest()
 
 
-def presented_key(request: Request) -> str | None:
+def presented_key(request: HTTPConnection) -> str | None:
     """The key a request carries, as `Authorization: Bearer` or `x-api-key`: both are the same key. None without either.
 
     Raises ApiError 401 for something that is no key, 400 when the two differ.
@@ -99,12 +100,12 @@ def session_of(request: Request, sessions: Sessions) -> Session | None:
     return None if cookie is None else sessions.session(cookie, now_us() // 1_000_000)
 
 
-def address_of(request: Request) -> str:
+def address_of(request: HTTPConnection) -> str:
     """Who asks, by address: what a trusted proxy says, or else the other end of the connection."""
     return request.client.host if request.client else ""
 
 
-async def principal_of_key(request: Request, keys: KeyCache, key: str) -> Principal:
+async def principal_of_key(request: HTTPConnection, keys: KeyCache, key: str) -> Principal:
     """Whose key it is.
 
     Raises ApiError 401: the same for keys that never were and revoked ones; 429 where too many of them were tried.
@@ -113,6 +114,40 @@ async def principal_of_key(request: Request, keys: KeyCache, key: str) -> Princi
     if principal is None:
         raise unauthorised("Incorrect API key provided.")
     return principal
+
+
+async def admit_socket(socket: HTTPConnection, access: AccessPorts) -> Principal:
+    """Whose key a WebSocket's first request carries; a cookie opens none, for any page may ask with it.
+
+    Raises ApiError 401.
+    """
+    key = presented_key(socket)
+    if key is None:
+        raise _keyless()
+    return await principal_of_key(socket, access.keys, key)
+
+
+async def within_rate(limiter: Limiter, who: str) -> dict[str, str]:
+    """The headers that tell how much is left of a request rate. Raises ApiError 429."""
+    admission = await limiter.admit(who)
+    if not admission.limited:
+        return {}
+    headers = {
+        "x-ratelimit-limit-requests": str(admission.limit),
+        "x-ratelimit-remaining-requests": str(admission.remaining),
+        "x-ratelimit-reset-requests": go_duration(admission.reset_s),
+    }
+    if admission.allowed:
+        return headers
+    LIMITED.inc()
+    wait_s = max(int(-(-admission.retry_after_s // 1)), 1)
+    raise ApiError(
+        429,
+        f"Rate limit reached: {admission.limit} requests per minute. Please try again in {wait_s}s.",
+        code="rate_limit_exceeded",
+        error_type="requests",
+        headers={**headers, "Retry-After": str(wait_s)},
+    )
 
 
 async def authorise(request: Request, access: AccessPorts) -> Principal:
@@ -165,28 +200,12 @@ async def admit_operator(request: Request, access: Access) -> Principal:
 
 
 async def _within_rate(request: Request, limiter: Limiter, who: str) -> None:
-    admission = await limiter.admit(who)
-    if not admission.limited:
-        return
-    headers = {
-        "x-ratelimit-limit-requests": str(admission.limit),
-        "x-ratelimit-remaining-requests": str(admission.remaining),
-        "x-ratelimit-reset-requests": go_duration(admission.reset_s),
-    }
-    if not admission.allowed:
-        LIMITED.inc()
-        wait_s = max(int(-(-admission.retry_after_s // 1)), 1)
-        raise ApiError(
-            429,
-            f"Rate limit reached: {admission.limit} requests per minute. Please try again in {wait_s}s.",
-            code="rate_limit_exceeded",
-            error_type="requests",
-            headers={**headers, "Retry-After": str(wait_s)},
-        )
-    add_headers(request.scope, headers)
+    headers = await within_rate(limiter, who)
+    if headers:
+        add_headers(request.scope, headers)
 
 
-def author_of(request: Request, principal: Principal) -> Author:
+def author_of(request: HTTPConnection, principal: Principal) -> Author:
     """The author of the commands that this request gives."""
     return Author(principal.user_id, request_id(request.scope))
 

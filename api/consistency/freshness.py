@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Annotated
 
 from fastapi import Depends, Request
+from starlette.requests import HTTPConnection
 
 from api.consistency.ports import FreshPorts
 from api.consistency.position_tokens import BadPositionToken, PositionToken, join, parse
@@ -21,7 +22,7 @@ from topics.errors import LogUnavailable
 class Freshness:
     """How far the reads of one request must have come, and whether they have: they are waited for in vain once."""
 
-    def __init__(self, request: Request, ports: FreshPorts) -> None:
+    def __init__(self, request: HTTPConnection, ports: FreshPorts) -> None:
         self._request = request
         self._behind = False
         self.ports = ports

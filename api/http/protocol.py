@@ -9,6 +9,7 @@ import socket
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, ClassVar
+from urllib.parse import unquote
 
 from starlette.datastructures import Headers
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
@@ -19,6 +20,7 @@ from api.http.errors import ApiError
 from api.http.headers import REQUEST_ID_HEADER
 from api.http.lingering import LingeringTransport
 from api.http.middleware import COMMON, request_id_of
+from api.http.websocket import WebSocketConnection, handshake_problem
 
 MAX_HEAD_BYTES = 2 * 1024 * 1024
 """Far more than any client of ours sends: what is merely too long is refused by name, by the route."""
@@ -30,9 +32,10 @@ _USER_TIMEOUT: int | None = getattr(socket, "TCP_USER_TIMEOUT", None)  # Linux h
 
 
 class BoundedHttp(HttpToolsProtocol):
-    """One connection. `cross_origin`: whose pages are told what an error says."""
+    """One connection. `cross_origin`: whose pages are told what an error says. `max_message_bytes`: of a WebSocket."""
 
     cross_origin: ClassVar[CrossOrigin] = CrossOrigin.of(())
+    max_message_bytes: ClassVar[int] = 4 * 1024 * 1024
     url = b""
     _late: asyncio.TimerHandle | None = None
     _head_bytes = 0
@@ -89,6 +92,31 @@ class BoundedHttp(HttpToolsProtocol):
         if self._refused is not None and not self.pipeline:
             self._answer_refusal(self._refused)
         super().on_response_complete()
+
+    def handle_websocket_upgrade(self) -> None:
+        """The connection goes on as a WebSocket, past this protocol."""
+        headers = Headers(raw=list(self.scope["headers"]))
+        problem = handshake_problem(self.scope["method"], headers)
+        if problem is not None:
+            self._refuse(problem)
+            return
+        self.connections.discard(self)
+        self._stop_clock()
+        raw_path, _, query = self.url.partition(b"?")
+        scope: dict[str, Any] = {
+            **self.scope,
+            "path": unquote(raw_path.decode("latin-1")),
+            "raw_path": raw_path,
+            "query_string": query,
+            "type": "websocket",
+            "scheme": "wss" if self.scope["scheme"] == "https" else "ws",
+            "subprotocols": [],
+            "extensions": {"websocket.http.response": {}},
+        }
+        transport = self._lingering
+        transport.set_protocol(
+            WebSocketConnection(transport, scope, self.app, self.server_state, self.max_message_bytes)
+        )
 
     def send_400_response(self, msg: str) -> None:
         if self._in_body:
@@ -151,9 +179,9 @@ class BoundedHttp(HttpToolsProtocol):
         self.transport.close()
 
 
-def http_of(cross_origin: CrossOrigin) -> type[BoundedHttp]:
-    """The connections of a server with this rule."""
-    return type("Http", (BoundedHttp,), {"cross_origin": cross_origin})
+def http_of(cross_origin: CrossOrigin, max_message_bytes: int = BoundedHttp.max_message_bytes) -> type[BoundedHttp]:
+    """The connections of a server with this rule, whose WebSockets take messages up to so many bytes."""
+    return type("Http", (BoundedHttp,), {"cross_origin": cross_origin, "max_message_bytes": max_message_bytes})
 
 
 def _answer(error: ApiError, more: Mapping[str, str]) -> bytes:

@@ -12,7 +12,7 @@ from api.access.key_cache import Principal
 from api.consistency.commanding import idempotency_key
 from api.http.headers import REPLAYED_HEADER
 from api.openai.choices import ChoiceStream
-from api.openai.leaving import abandoning, refusal, stopping
+from api.openai.leaving import KEYED_GRACE_S, abandoning, refusal, stopping
 from api.openai.requests.asked import Asked, fit
 from api.openai.shapes import ChoiceFrames
 from api.openai.whole import Shape, WholeCompletion
@@ -23,9 +23,6 @@ from api.turns.intents import Asking, PromptIntent
 from api.turns.ports import TurnPorts
 from infra.models.tool_tokens import tools_message
 from schemas import ids
-
-KEYED_GRACE_S = 12.0
-"""A client that sent a key may come back for its answer: those of OpenAI pause up to 8 s between two tries."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,8 @@ from api.turns.joining import Opened
 from api.turns.ports import AskPorts
 from infra.logging import get_logger
 
+KEYED_GRACE_S = 12.0
+"""A client that sent a key may come back for its answer: those of OpenAI pause up to 8 s between two tries."""
 _log = get_logger(__name__)
 
 

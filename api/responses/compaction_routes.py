@@ -10,13 +10,13 @@ from api.consistency.freshness import Fresh
 from api.http.answers import openapi_body
 from api.http.bodies import BodyReader
 from api.http.headers import REPLAYED_HEADER
+from api.openai.leaving import abandoning
 from api.responses.compacting import Compacting, compaction
 from api.responses.creating import asked_at
 from api.responses.ports import Responses
 from api.responses.requests import Asked, Asking, CompactResponse
 from api.responses.whole import WholeResponse, json_response
 from api.turns.images import MAX_IMAGES_BYTES
-from api.turns.leaving import abandoning
 from api.turns.ports import Turns
 from infra.clock import monotonic_s
 

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
 
 from api.access.auth import Caller, author_of
-from api.consistency.commanding import Author, idempotency_key, send
+from api.consistency.commanding import idempotency_key, send
 from api.consistency.freshness import Fresh, Freshness
 from api.consistency.ownership import Conversation
 from api.consistency.ports import Commands
@@ -22,14 +22,14 @@ from api.openai.requests.fields import LenientBody
 from api.responses.appending import MAX_APPENDED, Appending, Said
 from api.responses.conversations import checked_conversation, found_conversation, found_row, row_shown
 from api.responses.listing import MAX_PAGE, Order, item_of, items_page, no_such_item, shown
-from api.responses.said import is_answer, message_behind
+from api.responses.said import message_behind
 from api.responses.whole import json_response
 from api.turns.images import MAX_IMAGES_BYTES
 from api.turns.parents import settled_message
 from api.turns.ports import TurnPorts, Turns
 from api.turns.upgrading import check_written
 from projections.messages.rows import MessageRow
-from schemas.conversation import GenerationDeleted, MessageDeleted
+from schemas.conversation import MessageDeleted
 from topics.catalogue import CONVERSATION_EVENTS
 
 router = APIRouter(prefix="/v1/conversations/{conversation_id}/items", tags=["conversations"])
@@ -101,7 +101,8 @@ async def delete_item(
     turns: Turns,
     commands: Commands,
 ) -> Response:
-    """Delete an item for good, with those that were sent or answered together with it. What follows it stays.
+    """Delete an item for good, with those that were sent or answered together with it: no reader is shown it, and no
+    model is told it. What follows it stays.
 
     Answers the conversation.
     """
@@ -112,41 +113,24 @@ async def delete_item(
     author, key = author_of(request, caller), idempotency_key(request)
     asked = request_hash("delete item", {"key": key.value})
     conversation = await found_row(fresh, caller.user_id, conversation_id)
-    deletions = _deletions(author, own_id, message_id, asked if key.given else "")
+    deleted = author.envelope(message_id, "MessageDeleted")
     if key.given:
-        for event in deletions.values():
-            first = await commands.reads.command(own_id, event.envelope.event_id)
-            if first is not None and (first.user_id, first.request_hash) == (caller.user_id, asked):
-                return json_response(row_shown(conversation), {REPLAYED_HEADER: "true"})
+        first = await commands.reads.command(own_id, deleted.event_id)
+        if first is not None and (first.user_id, first.request_hash) == (caller.user_id, asked):
+            return json_response(row_shown(conversation), {REPLAYED_HEADER: "true"})
     row = await _message(fresh, turns, Conversation(own_id, conversation.model, conversation), item_id, "item_id")
     if item_of(row, item_id) is None:
         raise no_such_item("item_id")
-    event = deletions["answer" if is_answer(row) else "message"]
+    event = MessageDeleted(
+        envelope=deleted,
+        conversation_id=own_id,
+        user_id=caller.user_id,
+        message_id=row.message_id,
+        request_hash=asked if key.given else "",
+    )
     at = await send(commands.log, CONVERSATION_EVENTS, own_id, event, key)
     token = commands.own_writes.wrote(own_id, caller.user_id, at)
     return json_response(row_shown(conversation), {POSITION_HEADER: str(token)})
-
-
-def _deletions(
-    author: Author, conversation_id: str, message_id: str, asked: str
-) -> dict[str, GenerationDeleted | MessageDeleted]:
-    """What deletes a message, by what it may be."""
-    return {
-        "answer": GenerationDeleted(
-            envelope=author.envelope(message_id, "GenerationDeleted"),
-            conversation_id=conversation_id,
-            user_id=author.user_id,
-            generation_id=message_id,
-            request_hash=asked,
-        ),
-        "message": MessageDeleted(
-            envelope=author.envelope(message_id, "MessageDeleted"),
-            conversation_id=conversation_id,
-            user_id=author.user_id,
-            message_id=message_id,
-            request_hash=asked,
-        ),
-    }
 
 
 async def _message(

@@ -27,7 +27,7 @@ from api.turns.joining import Opened
 from api.turns.ports import TurnPorts
 from infra.clock import monotonic_s
 from schemas import ids
-from schemas.conversation import ConversationStarted
+from schemas.conversation import ChatMessage, ConversationStarted
 from topics.catalogue import CONVERSATION_EVENTS
 
 _POLL_S = 0.05
@@ -35,10 +35,11 @@ _POLL_S = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Created:
-    """A response and what it says of its request."""
+    """A response and what it says of its request. `messages`: what its command holds, if it was given just now."""
 
     opened: Opened
     parameters: Parameters
+    messages: tuple[ChatMessage, ...] = ()
 
 
 class Creating:
@@ -53,9 +54,13 @@ class Creating:
         self.places = Places(fresh, turns, responses, author)
         self._prompting = Prompting(fresh, turns, responses, self.places)
 
-    async def create(self, asked: Asked) -> Created:
-        """The response, begun here or by an earlier request with the same key. Raises ApiError."""
-        place = await self.places.place(asked)
+    async def create(self, asked: Asked, place: Place | None = None) -> Created:
+        """The response, begun here or by an earlier request with the same key. Raises ApiError.
+
+        `place`: what it goes on from; None: what the request names.
+        """
+        place = place or await self.places.place(asked)
+        messages: tuple[ChatMessage, ...] = ()
         asking = Asking(
             author=self._author,
             key=self._key,
@@ -64,17 +69,30 @@ class Creating:
         )
 
         async def prompt() -> PromptIntent:
-            return await self._prompt(asked, place, asking)
+            nonlocal messages
+            intent = await self._prompt(asked, place, asking)
+            messages = intent.messages
+            return intent
 
         opened = await ask(self._turns.ask, asking, prompt)
         try:
             asked_at_us = await asked_at(self._turns, opened)
             fitted = fit(self._turns.streams.models.get(opened.turn.model), asked)
             shown = parameters_of(opened.turn.model, asked_at_us, fitted.request, fitted.sampling)
-            return Created(self._noted(opened), shown)
+            return Created(self._noted(opened), shown, messages)
         except BaseException:
             opened.release()
             raise
+
+    async def prepared(self, asked: Asked, place: Place | None) -> tuple[ChatMessage, ...]:
+        """All messages that a response would be given, for one that is asked for later. Raises as `create`."""
+        place = place or await self.places.place(asked)
+        own_id = self._conversation_id(asked, Place())
+        asking = Asking(author=self._author, key=self._key, conversation_id=own_id, request_hash=asked.request_hash)
+        understood = await self._prompting.understood(asked, place, asking.generation_id, needs_input=False)
+        if not understood.messages:
+            return (await self._prompting.context(place, understood.parent_id)).messages
+        return (await self._prompting.inline(asked, place, understood, asking)).messages
 
     def _conversation_id(self, asked: Asked, place: Place) -> str:
         """Where its command goes: what is not stored is no part of what it follows."""

@@ -28,10 +28,14 @@ MAX_REFERENCES = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """What a response goes on from. `conversation` None: from nothing. `previous`: the response that it follows."""
+    """What a response goes on from. `conversation` None: from nothing that is stored.
+
+    `previous`: the response that it follows. `earlier`: what it follows of a connection, where nothing is stored.
+    """
 
     conversation: Conversation | None = None
     previous: StoredGeneration | None = None
+    earlier: tuple[ChatMessage, ...] = ()
 
 
 class Places:
@@ -80,7 +84,7 @@ class Places:
         if place.previous is not None:
             return _calls_of(place.previous)
         if place.conversation is None:
-            return {}
+            return calls_of(place.earlier)
         return await calls_in(self._responses.messages, place.conversation.conversation_id)
 
     async def resolved(self, said: Sequence[Said], place: Place) -> list[ChatMessage]:

@@ -85,7 +85,7 @@ class Prompting:
     async def context(self, place: Place, parent_id: str | None) -> ProjectedContext:
         """What is followed, bounded. Raises ApiError 503 where the projections have not all of it yet."""
         if place.conversation is None:
-            return ProjectedContext()
+            return ProjectedContext(place.earlier)
         conversation_id = place.conversation.conversation_id
         found = await self._responses.contexts.context(conversation_id, parent_id, MAX_MESSAGES)
         if found is None and await self._fresh.up_to_date(conversation_id):
@@ -103,7 +103,7 @@ class Prompting:
 
     async def inline(self, asked: Asked, place: Place, understood: Understood, asking: Asking) -> Understood:
         """The same with all that it follows among its messages, for an answer of which nothing is kept."""
-        if place.conversation is None:
+        if place.conversation is None and not place.earlier:
             return understood
         context = await self.context(place, understood.parent_id)
         found = await self.assembled(understood, context, asking)

@@ -15,6 +15,7 @@ from api.http.answers import openapi_body
 from api.http.bodies import BodyReader
 from api.http.errors import ApiError, bad_request
 from api.http.headers import POSITION_HEADER, REPLAYED_HEADER
+from api.openai.leaving import KEYED_GRACE_S, abandoning
 from api.responses.creating import Creating
 from api.responses.frames import ResponseFrames, number_of_events
 from api.responses.items import items_of
@@ -30,15 +31,11 @@ from api.streaming.waiting import ended_within
 from api.turns.cancelling import cancel
 from api.turns.images import MAX_IMAGES_BYTES
 from api.turns.joining import Opened, find
-from api.turns.leaving import abandoning
 from api.turns.ports import Turns
 from infra.clock import monotonic_s
 from projections.stored import StoredGeneration
 from schemas.conversation import ChatMessage, GenerationDeleted, PromptSubmitted
 from topics.catalogue import CONVERSATION_EVENTS
-
-KEYED_GRACE_S = 12.0
-"""A client that sent a key may come back for its answer: those of OpenAI pause up to 8 s between two tries."""
 
 router = APIRouter(prefix="/v1/responses", tags=["responses"])
 

@@ -62,9 +62,11 @@ class ResponseReader:
         self._tokens += tokens
         self._unsent_tokens += tokens
         if self._refuses and (refused := self._raw(response, REFUSAL)) is not None:
-            tokens, self._unsent_tokens = self._unsent_tokens, 0
             self._refused = True
-            return Refusal(self._pieces.feed(refused[4:]), tokens)
+            if not (words := self._pieces.feed(refused[4:])):
+                return None
+            tokens, self._unsent_tokens = self._unsent_tokens, 0
+            return Refusal(words, tokens)
         if self._wants_logprobs:
             self._add_logprob(response)
         text = self._stops.feed(self._new_text(response))

@@ -24,6 +24,7 @@ from api.conversations.log_history import LogHistory
 from api.http.cross_origin import CrossOrigin
 from api.http.protocol import http_of
 from api.http.readiness import Readiness
+from api.http.websocket import WebSocketConnection
 from api.log_view.live_log import LiveLog
 from api.log_view.live_tail import KafkaLiveTail
 from api.page.files import WebFiles, WebFilesMissing, read_folder
@@ -173,7 +174,8 @@ async def serve(settings: Settings) -> None:
                 forwarded_allow_ips=list(settings.api.trusted_proxies),
                 backlog=BACKLOG,
                 timeout_graceful_shutdown=GRACE_S,
-                http=http_of(CrossOrigin.of(settings.api.cors_origins)),
+                http=http_of(CrossOrigin.of(settings.api.cors_origins), settings.api.max_body_bytes),
+                ws=WebSocketConnection,  # upgrades are taken; what they become, the HTTP connection decides
             )
             server = Server(config, adapters.end_pushed)
             stop = asyncio.Event()

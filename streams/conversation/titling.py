@@ -54,7 +54,7 @@ class Titling:
         self._memory = memory
         self._topics = topics
         self._model = model
-        self._store_errors = store_errors
+        self._away: tuple[type[Exception], ...] = (*store_errors, TimeoutError)
         self._retrying = Retrying("conversation.titles", _FIRST_PAUSE_S, _LONGEST_PAUSE_S, history_wait_s)
         self._looked_at: Seen[str] = Seen(REMEMBERED)
 
@@ -102,12 +102,14 @@ class Titling:
     async def _read(self, read: Callable[[], Awaitable[T | None]]) -> T | None:
         """What history says; None if it does not say it in time."""
         patience = self._retrying.begin()
-        while True:
-            try:
-                found = await read()
-            except self._store_errors as error:
-                _log.warning("history is away, so a title is left out", error=type(error).__name__)
-                return None
-            if found is not None or (pause_s := patience.pause_s()) is None:
-                return found
-            await asyncio.sleep(pause_s)
+        try:
+            # A store that does not answer must not hold up the prompts behind this outcome.
+            async with asyncio.timeout(self._retrying.give_up_s):
+                while True:
+                    found = await read()
+                    if found is not None or (pause_s := patience.pause_s()) is None:
+                        return found
+                    await asyncio.sleep(pause_s)
+        except self._away as error:
+            _log.warning("history is away, so a title is left out", error=type(error).__name__)
+            return None

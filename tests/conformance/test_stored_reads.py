@@ -13,6 +13,7 @@ from schemas.conversation import (
     ConversationMetadataChanged,
     GenerationDeleted,
     GenerationMetadataChanged,
+    MessageDeleted,
     PromptSubmitted,
     Request,
 )
@@ -128,8 +129,15 @@ async def test_what_a_prompt_follows_is_what_an_engine_is_told(opened: Open) -> 
             envelope=envelope("g"), conversation_id=CONVERSATION, user_id=USER, generation_id=first.generation_id
         ))  # fmt: skip
         await under_test.show()
+        # An answer that is deleted is shown nowhere, and what follows it was said because of it.
+        assert await reads.context(CONVERSATION, second.generation_id, 10) == ProjectedContext(whole, "Rhyme")
+        append(log, MessageDeleted(
+            envelope=envelope("x"), conversation_id=CONVERSATION, user_id=USER, message_id=first.generation_id
+        ))  # fmt: skip
+        await under_test.show()
         left = (whole[0], *whole[2:])
         assert await reads.context(CONVERSATION, second.generation_id, 10) == ProjectedContext(left, "Rhyme")
+        assert await reads.stored_generation(USER, first.generation_id) is None
         append(log, ConversationDeleted(envelope("d"), CONVERSATION, USER))
         await under_test.show()
         assert await reads.context(CONVERSATION, second.generation_id, 10) == ProjectedContext(deleted=True)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from typing import Any
 
 import openai
 import pytest
@@ -10,6 +12,8 @@ import pytest
 from tests.e2e.stack import CANARY, Stack
 
 pytestmark = pytest.mark.stack
+TOOLED = "verbatim-scripted"
+"""A model that calls the functions that a prompt names."""
 
 
 @pytest.fixture
@@ -74,3 +78,37 @@ def test_errors_are_its_exceptions(client: openai.OpenAI, stack: Stack) -> None:
         pytest.raises(openai.AuthenticationError),
     ):
         stranger.models.list()
+
+
+def test_a_round_of_tools(client: openai.OpenAI) -> None:
+    numbers = {"type": "object", "properties": {"a": {"type": "integer"}, "b": {"type": "integer"}}}
+    tools: Any = [{"type": "function", "function": {"name": "add", "parameters": numbers}}]
+    messages: list[Any] = [{"role": "user", "content": f"What is add(3, 4)? {CANARY}"}]
+    answer = client.chat.completions.create(model=TOOLED, messages=messages, tools=tools).choices[0]
+    assert answer.finish_reason == "tool_calls"
+    (call,) = list[Any](answer.message.tool_calls or ())
+    assert (call.type, call.function.name) == ("function", "add")
+    assert json.loads(call.function.arguments) == {"a": 3, "b": 4}
+    with client.chat.completions.stream(model=TOOLED, messages=messages, tools=tools) as stream:
+        streamed: list[Any] = list(stream.get_final_completion().choices[0].message.tool_calls or ())
+    assert [json.loads(each.function.arguments) for each in streamed] == [{"a": 3, "b": 4}]
+    messages += [answer.message, {"role": "tool", "tool_call_id": call.id, "content": "7"}]
+    said = client.chat.completions.create(model=TOOLED, messages=messages, tools=tools).choices[0]
+    assert said.finish_reason == "stop" and "7" in (said.message.content or "")
+
+
+def test_several_answers_are_kept_as_one(client: openai.OpenAI) -> None:
+    made = client.chat.completions.create(
+        model=TOOLED,
+        messages=[{"role": "user", "content": f"What is 6 * 7? {CANARY}"}],
+        n=3,
+        store=True,
+        metadata={"from": "e2e"},
+        extra_headers={"Idempotency-Key": "several"},
+    )
+    assert [choice.index for choice in made.choices] == [0, 1, 2]
+    assert all("42" in (choice.message.content or "") for choice in made.choices)
+    (kept,) = client.chat.completions.list(metadata={"from": "e2e"})
+    assert (kept.id, kept.choices, kept.usage) == (made.id, made.choices, made.usage)
+    assert client.chat.completions.delete(made.id).deleted
+    assert list(client.chat.completions.list(metadata={"from": "e2e"})) == []

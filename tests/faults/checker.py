@@ -14,6 +14,7 @@ from pathlib import Path
 
 from schemas.generation import AttemptStarted
 from tests.faults import rules_json, rules_log, rules_readers, rules_stores, rules_users
+from tests.faults.accepted import Accepted
 from tests.faults.evidence import CancelAnswered, Cut, Evidence, Frame, Violation
 from tests.faults.facts import STATUS, Facts
 
@@ -88,6 +89,8 @@ def table(evidence: Evidence, broken: Sequence[Violation]) -> str:
         **{f"  {status}": ends[status] for status in STATUS.values() if ends[status]},
         "held to a schema": len(held := [name for name in facts.commands if facts.schema(name)]),
         "  completed whole": sum(rules_json.is_whole(facts.outcome(name)) for name in held),
+        "of more parts than text": len(parts := [name for name, said in facts.accepted.items() if _has_parts(said)]),
+        "  completed": sum(rules_json.is_whole(facts.outcome(name)) for name in parts),
         "further attempts": sum(number > 1 for number in attempts),
         "void chunks": sum(len(reading.void) for reading in facts.accepted.values()),
         "readers": len(facts.readers),
@@ -105,6 +108,10 @@ def table(evidence: Evidence, broken: Sequence[Violation]) -> str:
     lines += [f"{violation.invariant} {violation.subject}: {violation.detail}" for violation in broken[:50]]
     lines += [f"… and {len(broken) - 50} more"] if len(broken) > 50 else []
     return "\n".join(lines)
+
+
+def _has_parts(said: Accepted) -> bool:
+    return said.visible != said.text
 
 
 def _count(entries: Iterable[object], kind: type) -> int:

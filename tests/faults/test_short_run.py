@@ -27,3 +27,5 @@ async def test_every_promise_holds_when_one_fault_of_each_kind_strikes(tmp_path:
     facts = Facts(report.evidence)
     held = [generation for generation in facts.commands if facts.schema(generation)]
     assert any(is_whole(facts.outcome(generation)) for generation in held), "no answer was held to a schema"
+    parts = {part.kind for name in facts.outcomes if (outcome := facts.outcome(name)) for part in outcome.parts}
+    assert parts >= {"text", "reasoning", "tool_call"}, "no answer thought before it spoke, or none called a tool"

@@ -8,11 +8,13 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
 
-from tests.faults.evidence import Intent, question, schema_of
+from tests.faults.evidence import Intent, expected_text, question, schema_of
 
 POSITION = "X-Verbatim-Position"
 MODEL = "verbatim-local"
 JSON_MODEL = "verbatim-scripted"
+THOUGHT = "[[think First one, then the next, and so on to the last.]]"
+TOOLS = [{"type": "function", "function": {"name": "mark"}}]
 
 
 @dataclass
@@ -36,17 +38,23 @@ class Talk:
 @dataclass(frozen=True, slots=True)
 class Prompt:
     """A prompt under its key. `parent`: the answer it follows, said outright; None: left to the API. `held`: its answer
-    is held to a JSON schema, if it is a stateless one."""
+    is held to a JSON schema, if it is a stateless one. `thinks`: the model thinks before it answers, and of a stateless
+    one calls a tool behind it."""
 
     key: str
     tag: str
     count: int
     parent: str | None = None
     held: bool = False
+    thinks: bool = False
 
     @property
     def completion(self) -> dict[str, Any]:
         """The body of a stateless call."""
+        if self.thinks:
+            said = f"{THOUGHT} [[quote {expected_text(self.tag, self.count)}]] [[call mark {{}}]]"
+            messages = [{"role": "user", "content": said}]
+            return {"model": JSON_MODEL, "messages": messages, "stream": True, "tools": TOOLS}
         messages = [{"role": "user", "content": question(self.tag, self.count)}]
         body: dict[str, Any] = {"model": MODEL, "messages": messages, "stream": True}
         if not self.held:
@@ -57,6 +65,8 @@ class Prompt:
     @property
     def body(self) -> dict[str, Any]:
         body: dict[str, Any] = {"content": question(self.tag, self.count), "model": MODEL}
+        if self.thinks:
+            body = {"content": f"{THOUGHT} {question(self.tag, self.count)}", "model": JSON_MODEL}
         return body if self.parent is None else {**body, "parent_message_id": self.parent}
 
     def intent(self, conversation_id: str) -> Intent:

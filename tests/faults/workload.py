@@ -1,5 +1,5 @@
 """Many users at once, seeded: conversations, cuts, second readers, late joiners, cancels, replays, stateless calls,
-half of them held to a JSON schema.
+half of them held to a JSON schema; a fourth of all answers think before they are said.
 
 `python -m tests.faults.workload --state DIR --seed S --prompts N --journal FILE` against a running stack. What is asked
 is decided by the seed alone; what comes of it, by the faults. Everything seen goes to the journal.
@@ -122,20 +122,23 @@ class _Client:
             self._turns += 1
             prompt = self._prompt(talk)
             if self._random.random() < 0.2:
-                await self._user.complete(replace(prompt, held=prompt.count % 2 == 0), f"{prompt.key}/own")
+                # Half of them are held to a schema, a third think and call.
+                held, thinks = prompt.count % 2 == 0, prompt.count % 2 == 1 and prompt.count % 3 != 0
+                await self._user.complete(replace(prompt, held=held, thinks=thinks), f"{prompt.key}/own")
                 continue
             if talk is None or turns >= TALK_TURNS or self._random.random() < 0.3:
                 talk, turns = await self._user.begin(f"{prompt.key}/conversation"), 0
                 if talk is None:
                     continue
-                prompt = Prompt(prompt.key, prompt.tag, prompt.count)
+                prompt = replace(prompt, parent=None)
             turns += 1
             talk = talk if await self._turn(talk, prompt) else None
 
     def _prompt(self, talk: Talk | None) -> Prompt:
         name = f"{self._name}x{self._turns}"
         parent = talk.last_answer if talk is not None and self._random.random() < 0.5 else None
-        return Prompt(name, f"T{name}", self._random.randint(SHORTEST, LONGEST), parent)
+        count = self._random.randint(SHORTEST, LONGEST)
+        return Prompt(name, f"T{name}", count, parent, thinks=count % 4 == 1)
 
     async def _turn(self, talk: Talk, prompt: Prompt) -> bool:
         """One prompt with whatever else happens to it. False: the conversation is not to be used any more."""

@@ -3,21 +3,22 @@
 import { signal } from '../vendor/signals.mjs';
 import { ApiError, post } from './api.js';
 import { noteGeneration } from './positions.js';
+import { Said } from './said.js';
 import { openStream } from './sse.js';
 import { announcement, toast } from './state.js';
 
 const running = new Map();
 export const liveOf = (generationId) => running.get(generationId) ?? null;
 
-export class LiveAnswer {
+export class LiveAnswer extends Said {
   /** `source`: what openStream takes. onStart(id), onEnd(ending): ending is {finishReason, …}, {error} or {lost: error}. */
   constructor(source, { onStart = () => {}, onEnd = () => {} } = {}) {
+    super();
+    this.timed = source.method === 'POST';
     this.id = null;
-    this.text = '';
     this.lastSeq = -1;
     this.state = signal('connecting');
     this.stopping = signal(false);
-    this.listeners = new Set();
     this.onStart = onStart;
     this.onEnd = onEnd;
     this.stream = openStream({
@@ -53,8 +54,13 @@ export class LiveAnswer {
       this.onStart(data.messageId);
       if (this.stopping.value) this.cancel();
     } else if (event === 'content_chunk') {
-      this.text += data.delta;
-      for (const listener of this.listeners) listener(data.delta);
+      this.add(data.refusal ? 'refusal' : 'text', data.delta);
+    } else if (event === 'reasoning_chunk') {
+      this.add('reasoning', data.delta);
+    } else if (event === 'tool_call') {
+      this.add('tool_call', data.delta, { callId: data.callId, name: data.name });
+    } else if (event === 'tool_call_chunk') {
+      this.add('tool_call', data.delta);
     } else if (event === 'message_end') {
       this.finish(data);
     } else if (event === 'error') {

@@ -181,7 +181,8 @@ class MemoryReads(MemoryStored):
         if self._deleted(conversation_id):
             return ProjectedContext(deleted=True)
         rows = {row.message_id: row for row in self._all_messages(conversation_id)}
-        hidden = self._hidden(conversation_id)
+        events = [event for event, _ in self._events(CONVERSATION_EVENTS)]
+        untold = {event.message_id for event in events if isinstance(event, MessageDeleted)}
         newest_first: list[ChatMessage] = []
         leaf = leaf_message_id
         while leaf is not None:
@@ -190,7 +191,7 @@ class MemoryReads(MemoryStored):
             leaf = row.parent_message_id
             if row.status == "refused":
                 leaf = None if leaf is None else rows[leaf].parent_message_id
-            elif row.message_id not in hidden:
+            elif row.message_id not in untold:
                 if row.role == "assistant" and not row.appended:
                     answered = answer_message(row)
                     newest_first += [] if answered is None else [answered]

@@ -10,7 +10,7 @@ from projections.generations.asked_cell import NOTHING, asked_of
 from projections.generations.queries import GenerationRow
 from projections.stored import StoredGeneration, StoredPage
 from projections.stored_generations.queries import Order
-from schemas.conversation import ConversationDeleted, GenerationDeleted, GenerationMetadataChanged
+from schemas.conversation import ConversationDeleted, GenerationDeleted, GenerationMetadataChanged, MessageDeleted
 from schemas.envelope import Position
 from schemas.outcome import Outcome
 from schemas.turns import UserCommand, choices_of, generations_of, turn_of
@@ -72,6 +72,8 @@ class MemoryStored(MemoryAccounts):
             if isinstance(event, ConversationDeleted) and event.conversation_id == command.conversation_id:
                 return None
             if isinstance(event, GenerationDeleted) and event.generation_id == row.generation_id:
+                return None
+            if isinstance(event, MessageDeleted) and event.message_id == row.generation_id:
                 return None
             if isinstance(event, GenerationMetadataChanged) and event.generation_id == row.generation_id:
                 metadata = event.metadata

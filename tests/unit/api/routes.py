@@ -7,8 +7,17 @@ from typing import Any
 from fastapi import FastAPI
 
 
+def sockets(app: FastAPI) -> set[str]:
+    """The paths of WebSockets."""
+    return {route.path for route in _routes(app) if not hasattr(route, "methods")}
+
+
 def route_objects(app: FastAPI) -> list[Any]:
-    """Every route itself, also those of included routers."""
+    """Every route of HTTP itself, also those of included routers."""
+    return [route for route in _routes(app) if hasattr(route, "methods")]
+
+
+def _routes(app: FastAPI) -> list[Any]:
     found, pending = [], list[Any](app.routes)
     while pending:
         route = pending.pop()

@@ -11,7 +11,7 @@ import pytest
 from api.access.auth import Operator, admit, admit_anybody, admit_operator
 from api.log_view import live_log
 from schemas.account import ApiKeyRevoked
-from tests.unit.api.routes import all_routes, route_objects
+from tests.unit.api.routes import all_routes, route_objects, sockets
 from tests.unit.api.test_schema_registry import ROUTES as SCHEMA_ROUTES
 from tests.unit.api.world import World
 from topics.catalogue import ACCOUNT_EVENTS
@@ -102,6 +102,8 @@ def test_every_route_has_a_row() -> None:
     routes = all_routes(World().app) - ANYBODYS - ASSETS
     assert routes - PUBLIC == set(MATRIX)
     assert routes >= PUBLIC
+    # Who may open one: tests/integration/test_responses_socket.py.
+    assert sockets(World().app) == {"/v1/responses"}
 
 
 async def ids_of(alice: httpx.AsyncClient) -> dict[str, str]:

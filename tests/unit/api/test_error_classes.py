@@ -123,6 +123,17 @@ async def test_bodies_that_are_wrong(client: openai.AsyncOpenAI, method: str, pa
     await refused(client, method, path, kinds, body)
 
 
+@pytest.mark.parametrize(("method", "path"), [(method, path) for method, path in ROUTES if method != "GET"])
+async def test_what_another_site_sends_with_our_cookie(world: World, method: str, path: str) -> None:
+    async with world.client(None) as visitor:
+        page = {"X-Verbatim-CSRF": "1", "Sec-Fetch-Site": "same-origin"}
+        await visitor.post("/api/v1/session", json={"key": world.add_key("alice", "a")}, headers=page)
+        answer = await visitor.request(method, re.sub(r"\{[^}]*\}", "nope", path), json={})
+    assert answer.status_code == 403  # PermissionDeniedError
+    assert answer.json()["error"].keys() == {"message", "type", "param", "code"}
+    assert answer.json()["error"]["code"] == "csrf"
+
+
 @pytest.mark.parametrize("path", ASKS)
 async def test_a_model_that_is_not_there(client: openai.AsyncOpenAI, path: str) -> None:
     error = await refused(client, "POST", path, openai.NotFoundError, ASKS[path] | {"model": "nope"})

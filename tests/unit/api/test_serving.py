@@ -10,7 +10,6 @@ import pytest
 from starlette.responses import Response
 
 from api.access.key_cache import Principal
-from api.openai import answering
 from api.openai import leaving as when_left
 from api.openai.choices import ChoiceStream
 from api.openai.shapes import ChoiceFrames, completion
@@ -186,8 +185,8 @@ async def test_who_sent_a_key_may_be_away_for_longer(
     world.script = lambda attempt: attempt.start().chunk("a")
     await completions.left(world, stream=stream)
     await completions.left(world, stream=stream, idempotency="mine")
-    assert asked == [world.settings.disconnect_grace_s, answering.KEYED_GRACE_S]
-    assert answering.KEYED_GRACE_S >= 10
+    assert asked == [world.settings.disconnect_grace_s, when_left.KEYED_GRACE_S]
+    assert when_left.KEYED_GRACE_S >= 10
 
 
 async def test_a_retry_within_the_grace_finds_its_answer_running(world: World) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from infra.local_model.instructions import read_script
 from infra.models.catalogue import ModelCatalogue
 from infra.models.json_instances import instance_of
 from infra.models.json_schemas import check_schema
@@ -26,6 +27,8 @@ from tests.faults.evidence import (
     Transcript,
     Unknown,
     expected_json,
+    expected_text,
+    question,
 )
 from tests.faults.journal import Journal, read
 from tests.faults.turns import Prompt, Reader, Talk
@@ -219,6 +222,18 @@ async def test_a_stateless_call_may_be_held_to_a_schema(tmp_path: Path) -> None:
     check_schema(schema)
     assert json.dumps(instance_of(schema)) == expected_json("T", 3)
     assert "json" in ModelCatalogue.load().get(body["model"]).capabilities
+
+
+async def test_a_model_may_be_told_to_think_and_to_call(tmp_path: Path) -> None:
+    prompt = Prompt("k", "T", 3, thinks=True)
+    body = prompt.completion
+    asked = read_script(body["messages"][0]["content"])
+    assert (asked.thinks is not None, asked.says, asked.calls) == (True, (expected_text("T", 3),), (("mark", "{}"),))
+    assert [tool["function"]["name"] for tool in body["tools"]] == ["mark"]
+    chat = read_script(prompt.body["content"])
+    assert (chat.thinks is not None, chat.rest) == (True, question("T", 3))
+    for model in (body["model"], prompt.body["model"]):
+        assert "tools" in ModelCatalogue.load().get(model).capabilities
 
 
 async def test_a_cancel_is_asked_for_until_it_is_answered(tmp_path: Path) -> None:

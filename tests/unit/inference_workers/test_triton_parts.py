@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import struct
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -30,6 +32,7 @@ from inference_workers.ports import (
     EngineTimeout,
     EngineUnavailable,
     Finish,
+    Refusal,
 )
 from infra.models.catalogue import Deadlines, ModelCatalogue
 from infra.models.spec import TextMode
@@ -189,6 +192,46 @@ def test_cached_tokens_are_counted_by_blocks_where_the_model_says_their_size() -
     last = response(b"", num_input_tokens=40, num_output_tokens=1, kv_cache_reused_blocks=2)
     assert reader.feed(last) is None
     assert ended(reader) == (None, Finish("stop", 40, 2, 32))
+
+
+def test_a_refusal_comes_in_whole_characters() -> None:
+    contract = contract_of(["text_input", "max_tokens"], ["text_output", "num_output_tokens", "refusal_output"])
+    asked = request(Sampling(max_tokens=9))
+    assert "refusal_output" in contract.wanted_outputs(asked)
+    reader = ResponseReader(contract, asked)
+
+    def refused(words: bytes) -> Response:
+        said = response(words, num_output_tokens=1)
+        said.outputs[0] = Output("refusal_output")
+        return said
+
+    assert reader.feed(refused(b"N\xc3")) == Refusal("N", 1)
+    assert reader.feed(refused(b"\xb6")) == Refusal("ö", 1)
+    assert reader.feed(refused(b"\xc3")) is None
+    assert reader.feed(refused(b"\xb6")) == Refusal("ö", 2)
+    assert ended(reader, answered=False) == (None, Finish("stop", None, 4))
+
+
+def test_logprobs_come_with_the_text_of_their_tokens() -> None:
+    contract = contract_of(
+        ["text_input", "max_tokens", "return_log_probs"], ["text_output", "num_output_tokens", "output_log_probs"]
+    )
+    plain, asked = request(Sampling(max_tokens=9)), request(Sampling(max_tokens=9, top_logprobs=2))
+    assert "output_log_probs" not in contract.wanted_outputs(plain)
+    assert "output_log_probs" in contract.wanted_outputs(asked)
+    reader = ResponseReader(contract, asked)
+
+    def told(text: bytes, logprob: float) -> Response:
+        said = response(text, num_output_tokens=1)
+        said.outputs.append(Output("output_log_probs"))
+        said.raw_output_contents.append(struct.pack("<f", logprob))
+        return said
+
+    assert reader.feed(told(b"\xc3", -0.5)) is None
+    delta = reader.feed(told(b"\xb6", -0.25))
+    assert isinstance(delta, Delta)
+    entry = {"token": "ö", "logprob": -0.75, "bytes": [195, 182], "top_logprobs": []}
+    assert (delta.text, delta.tokens, json.loads(delta.logprobs)) == ("ö", 2, [entry])
 
 
 def test_growing_text_with_a_told_reason() -> None:

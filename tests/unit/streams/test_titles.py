@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -248,6 +249,24 @@ async def test_history_that_is_away_or_behind_costs_the_title_and_nothing_else(w
     )
     await behind.handle(answer())
     assert other.producer.sent == []
+
+
+async def test_history_that_does_not_answer_is_not_waited_for(world: World) -> None:
+    class Silent(MemoryHistory):
+        async def first_turn(self, *_: str) -> FirstTurn | None:
+            await asyncio.Event().wait()
+            raise AssertionError
+
+    silent = Titling(
+        world.producer,  # type: ignore[arg-type]  # as above
+        Silent(),
+        Memory(),
+        TOPICS,
+        MODEL,
+        history_wait_s=0.01,
+    )
+    await asyncio.wait_for(silent.handle(answer()), 60)
+    assert world.producer.sent == []
 
 
 async def test_a_deletion_that_was_read_keeps_title_and_request_away(world: World) -> None:

@@ -1,5 +1,7 @@
 // What is shown of a conversation as it was. Pure.
 
+import { Said } from '../said.js';
+
 /** The branch that ends in the newest of these messages, oldest first. */
 export function newestBranch(messages) {
   const byId = new Map(messages.map((each) => [each.id, each]));
@@ -30,14 +32,15 @@ export function cutWith(cut, { topic, partition, offset }) {
 export const withoutChunks = (cut) => cut.split(',').filter((part) => !part.startsWith('token-chunks:')).join(',');
 
 /**
- * The text of a generation below a cut, by the rule that all readers share: a chunk counts if it is the newest attempt's
+ * What a generation had said below a cut, by the rule that all readers share: a chunk counts if it is the newest attempt's
  * and the next. Null: `events` do not reach back to its first attempt.
  */
-export function textBelow(events, generationId, cut) {
+export function saidBelow(events, generationId, cut) {
   let attemptId = null;
   let number = 0;
   let last = 0;
-  let text = '';
+  let index = -1;
+  const said = new Said();
   for (const { generationId: owner, topic, partition, offset, type, payload } of events) {
     if (owner !== generationId || topic !== 'token-chunks' || offset >= offsetIn(cut, topic, partition)) continue;
     if (type === 'AttemptStarted' && payload.number > number) {
@@ -47,8 +50,13 @@ export function textBelow(events, generationId, cut) {
       if (number === 0) return null;
       if (payload.attemptId !== attemptId || payload.seq !== last + 1) continue;
       last = payload.seq;
-      text += typeof payload.delta === 'string' ? payload.delta : '';
+      const part = payload.part ?? { index: 0, kind: 'text' };
+      said.add(part.kind, typeof payload.delta === 'string' ? payload.delta : '', part.index === index ? null : callOf(part));
+      ({ index } = part);
     }
   }
-  return text;
+  return said;
 }
+
+/** What a part that begins says of itself, as Said takes it. */
+export const callOf = ({ kind, callId = '', name = '' }) => (kind === 'tool_call' ? { callId, name } : null);

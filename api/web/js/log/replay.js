@@ -2,7 +2,9 @@
 
 import { batch, effect, signal } from '../../vendor/signals.mjs';
 import { get } from '../api.js';
+import { Said } from '../said.js';
 import { pastView } from '../state.js';
+import { callOf } from './branch.js';
 import { clock } from './units.js';
 
 const LEAD_MS = 1500;
@@ -26,6 +28,12 @@ export function reached(ends, ms) {
   return low;
 }
 
+/** Parts with `start` and `end`, their places in the whole text. Pure. */
+export function placesOf(parts) {
+  let end = 0;
+  return parts.map((part) => ({ ...part, start: end, end: (end += [...part.text].length) }));
+}
+
 /** The messages up to the answer of a generation. Raises ApiError. */
 export async function branchTo(conversationId, generationId) {
   return (await get(`/api/v1/conversations/${conversationId}/branch?leaf=${encodeURIComponent(generationId)}&limit=${BRANCH}`)).data;
@@ -37,7 +45,9 @@ export class Replay {
     this.conversationId = conversationId;
     this.before = messages.slice(0, -1);
     this.answer = messages.at(-1);
-    this.characters = [...this.answer.content];
+    const { parts = [{ kind: 'text', text: this.answer.content }] } = this.answer;
+    this.characters = [...parts.map(({ text }) => text).join('')];
+    this.parts = placesOf(parts);
     this.ends = endsOf(timeline.chunks);
     // What came before is waiting, which nobody wants to do twice.
     this.fromMs = Math.max(0, (this.ends[0]?.[0] ?? 0) - LEAD_MS);
@@ -97,9 +107,11 @@ export class Replay {
 
   /** Shows the text as of a moment. */
   seek(ms) {
-    this.end = this.endAt(ms);
-    const text = this.characters.slice(0, this.end).join('');
-    this.live = { id: this.answer.id, text, state: signal('open'), stopping: signal(false), listeners: new Set() };
+    this.live = Object.assign(new Said(), { id: this.answer.id, state: signal('open'), stopping: signal(false) });
+    this.end = 0;
+    this.part = 0;
+    this.begun = false;
+    this.sayTo(this.endAt(ms));
     this.key = `replay/${(shows += 1)}`;
     this.atMs.value = ms;
     if (ms >= this.toMs) this.finish();
@@ -107,15 +119,22 @@ export class Replay {
   }
 
   goTo(ms) {
-    const end = this.endAt(ms);
     this.atMs.value = ms;
-    if (end > this.end) {
-      const delta = this.characters.slice(this.end, end).join('');
-      this.end = end;
-      this.live.text += delta;
-      for (const listener of this.live.listeners) listener(delta);
-    }
+    this.sayTo(this.endAt(ms));
     if (ms >= this.toMs) this.finish();
+  }
+
+  /** Goes on to a place in the whole text, part by part. */
+  sayTo(end) {
+    for (; this.part < this.parts.length; this.part += 1, this.begun = false) {
+      const part = this.parts[this.part];
+      if (part.start >= end && part.end > part.start) return;
+      const to = Math.min(end, part.end);
+      if (!this.begun || to > this.end) this.live.add(part.kind, this.characters.slice(this.end, to).join(''), this.begun ? null : callOf(part));
+      this.begun = true;
+      this.end = Math.max(this.end, to);
+      if (end < part.end) return;
+    }
   }
 
   finish() {

@@ -79,7 +79,17 @@ function keepMatching(run, text) {
   return some.length > 0 || textOf(run.chunks).toLowerCase().includes(text);
 }
 
-export const textOf = (chunks) => chunks.map(({ payload }) => (typeof payload?.delta === 'string' ? payload.delta : '')).join('');
+/** What chunks say, with a mark where a part begins that is no text. */
+export function textOf(chunks) {
+  let index = 0;
+  return chunks.map(({ payload }) => {
+    const part = payload?.part ?? { index: 0, kind: 'text' };
+    const opens = part.index !== index || (part.kind !== 'text' && payload?.seq === 1);
+    index = part.index;
+    const mark = opens && part.kind !== 'text' ? `[${[part.kind, part.name].filter(Boolean).join(' ')}] ` : '';
+    return mark + (typeof payload?.delta === 'string' ? payload.delta : '');
+  }).join('');
+}
 
 function withoutEmpty(rows) {
   return rows.filter((row, at) => row.kind !== 'turn' || (rows[at + 1] && rows[at + 1].kind !== 'turn'));

@@ -3,7 +3,7 @@
 import { batch, effect, signal } from '../../vendor/signals.mjs';
 import { get } from '../api.js';
 import { pastView } from '../state.js';
-import { newestBranch, textBelow, withoutChunks } from './branch.js';
+import { newestBranch, saidBelow, withoutChunks } from './branch.js';
 import { clock, inWords } from './units.js';
 
 const PATIENCE_MS = 120;
@@ -93,8 +93,8 @@ export class Travel {
 
   /** An answer that was being written then, with what had been written. */
   async withText(message, event) {
-    const here = textBelow(this.log.events.peek(), message.id, event.asOf);
-    const content = here ?? textBelow(await this.log.allOf(message.id), message.id, event.asOf);
-    return { ...message, content: content ?? message.content };
+    const here = saidBelow(this.log.events.peek(), message.id, event.asOf);
+    const said = here ?? saidBelow(await this.log.allOf(message.id), message.id, event.asOf);
+    return said ? { ...message, content: said.text, parts: said.parts } : message;
   }
 }

@@ -4,7 +4,7 @@ import { h } from '../../vendor/preact.mjs';
 import htm from '../../vendor/htm.mjs';
 import '../../vendor/signals.mjs';
 
-export { useEffect, useLayoutEffect, useRef, useState } from '../../vendor/preact-hooks.mjs';
+export { useEffect, useLayoutEffect, useMemo, useRef, useState } from '../../vendor/preact-hooks.mjs';
 export const html = htm.bind(h);
 
 /** A key that belongs to an input method is not one of ours. */

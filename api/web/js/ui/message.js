@@ -2,28 +2,34 @@
 
 import { count, money } from '../format.js';
 import { oneLine, piecesOf, visible } from '../text.js';
-import { AnswerBody } from './body.js';
-import { composing, copyText, html, Icon, IconButton, useEffect, useRef, useState } from './html.js';
+import { AnswerBody, Parts } from './body.js';
+import { composing, copyText, html, Icon, IconButton, useEffect, useMemo, useRef, useState } from './html.js';
 
 const LONG_PROMPT = 3000;
 const VERY_LONG = 50_000;
 
 export function Message({ message, thread, model, readOnly, onShown, editing, setEditing }) {
   const mine = message.role === 'user';
-  return html`<article class=${`message ${mine ? 'prompt' : 'answer'}`} aria-label=${mine ? 'You said' : 'Answer'} id=${`m-${message.id}`}
+  const name = mine ? 'You said' : message.role === 'assistant' ? 'Answer' : oneLine(message.role);
+  return html`<article class=${`message ${mine ? 'prompt' : 'answer'}`} aria-label=${name} id=${`m-${message.id}`}
     data-testid="message" data-role=${message.role} data-id=${message.id} data-status=${message.status === 'lost' ? 'failed' : message.status} aria-busy=${message.status === 'running'}>
     ${mine
       ? html`<${Prompt} ...${{ message, thread, model, readOnly, editing, setEditing }} />`
-      : html`<${Answer} ...${{ message, thread, model, readOnly, onShown }} />`}
+      : html`<${Answer} ...${{ message, thread, model, onShown }} readOnly=${readOnly || message.role !== 'assistant'} />`}
   </article>`;
 }
 
+/** What a prompt brings beside what its user wrote: results of tools, pictures, messages in other roles. */
+const besides = ({ parts = [] }) => parts.filter(({ kind, role = 'user' }) => kind !== 'text' || role !== 'user');
+
 function Prompt({ message, thread, model, readOnly, editing, setEditing }) {
   const [all, setAll] = useState(false);
+  const others = useMemo(() => besides(message), [message.parts]);
   if (editing) return html`<${Edit} ...${{ message, thread, model }} done=${() => setEditing(null)} />`;
   const long = message.content.length > LONG_PROMPT;
   const shown = visible(long && !all ? `${message.content.slice(0, LONG_PROMPT)}…` : message.content);
-  return html`<div class="bubble" dir="auto">${shown.length > VERY_LONG ? piecesOf(shown).map((piece, at) => html`<span class="long-part" key=${at}>${piece}</span>`) : shown}</div>
+  return html`${others.length > 0 && html`<${Parts} parts=${others} />`}
+    ${shown && html`<div class="bubble" dir="auto">${shown.length > VERY_LONG ? piecesOf(shown).map((piece, at) => html`<span class="long-part" key=${at}>${piece}</span>`) : shown}</div>`}
     ${long && html`<button type="button" class="link" onClick=${() => setAll(!all)}>${all ? 'Show less' : `Show all ${count(message.content.length)} characters`}</button>`}
     ${!readOnly && html`<div class="actions">
       <${Branches} ...${{ message, thread }} />
@@ -59,7 +65,7 @@ function Edit({ message, thread, model, done }) {
 
 function Answer({ message, thread, model, readOnly, onShown }) {
   const { live, status, error } = message;
-  const waiting = status === 'running' && live && live.text === '';
+  const waiting = status === 'running' && live && live.parts.length === 0;
   const over = status !== 'running';
   return html`${waiting && html`<${Waiting} live=${live} />`}
     <${AnswerBody} message=${message} onShown=${onShown} />
@@ -70,7 +76,7 @@ function Answer({ message, thread, model, readOnly, onShown }) {
       <${Branches} ...${{ message, thread }} />
       <${Copy} text=${message.content} label="Copy the answer" />
       ${!error && html`<${Thumb} icon="up" rating="up" label="Good answer" ...${{ message, thread }} /><${Thumb} icon="down" rating="down" label="Bad answer" ...${{ message, thread }} />`}
-      ${!message.local && html`<${IconButton} icon="again" label="Another answer" data-testid="regenerate" disabled=${Boolean(thread.live)} onClick=${() => thread.regenerate(message, model)} />`}
+      ${!message.local && !message.appended && html`<${IconButton} icon="again" label="Another answer" data-testid="regenerate" disabled=${Boolean(thread.live)} onClick=${() => thread.regenerate(message, model)} />`}
       <${Cost} message=${message} />
     </div>`}`;
 }
