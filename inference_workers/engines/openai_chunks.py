@@ -105,10 +105,6 @@ def _logprob(entry: Any) -> dict[str, Any] | None:
         return None
     if len(token) > MAX_TOKEN_CHARS:
         return None
-    listed = isinstance(told, list) and len(told) <= 4 * MAX_TOKEN_CHARS
-    utf8 = told if listed and all(type(byte) is int for byte in told) else None
-    return {
-        "token": token,
-        "logprob": logprob,
-        "bytes": list(token.encode("utf-8", "replace")) if utf8 is None else utf8,
-    }
+    if not isinstance(told, list) or len(told) > 4 * MAX_TOKEN_CHARS or any(type(byte) is not int for byte in told):
+        told = list(token.encode("utf-8", "replace"))
+    return {"token": token, "logprob": logprob, "bytes": told}
