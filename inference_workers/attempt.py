@@ -174,7 +174,8 @@ class Attempt:
                 # The attempt before ours may have gone on until our start: what is there now counts.
                 step = self._plan(past, sampling, continues=continues)
                 if isinstance(step, Answer | EndOnly):
-                    self._prefix_tokens, self._resumed = step.prefix_tokens, bool(step.prefix)
+                    # An answer may have begun without a text: with a call that has no arguments yet.
+                    self._prefix_tokens, self._resumed = step.prefix_tokens, step.first_seq > 1
                     if isinstance(step, EndOnly):
                         self._prefix_reasoning = step.reasoning_tokens
                     writer.resume_at(step.first_seq, step.prefix, step.parts if isinstance(step, EndOnly) else ())

@@ -41,7 +41,8 @@ class WrittenParts:
     @property
     def all(self) -> tuple[AnswerPart, ...]:
         """As `topics.generation_fold.GenerationFold.parts`, without the counts of chunks; empty: text alone."""
-        if not self._whole and self._open.kind == "text":
-            return ()
         self.more(None, 0)
-        return (*self._whole, replace(self._open, length=self._length))
+        last = replace(self._open, length=self._length)
+        if not self._whole and (last.kind, last.call_id, last.name) == ("text", "", ""):
+            return ()
+        return (*self._whole, last)

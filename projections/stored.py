@@ -100,7 +100,8 @@ async def stored_generations(
 
 async def _of_places(tables: Tables, places: Sequence[StoredPlace]) -> list[StoredGeneration]:
     rows = {row.generation_id: row for row in await generations.generations(tables, [p.generation_id for p in places])}
-    there = [rows[place.generation_id] for place in places if place.generation_id in rows]
+    # A repeated command has a place of its own, that counts nothing.
+    there = [row for p in places if (row := rows.get(p.generation_id)) is not None and row.asked_at_us == p.at_us]
     found: list[StoredGeneration] = []
     for start in range(0, len(there), _AT_ONCE):
         some = await run_concurrently(*(_whole(tables, row) for row in there[start : start + _AT_ONCE]))

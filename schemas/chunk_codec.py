@@ -168,7 +168,7 @@ def _part_bytes(part: ChunkPart) -> bytes | None:
 @lru_cache(maxsize=1024)
 def _part_of(value: bytes) -> ChunkPart | None:
     """The part that these bytes say, if they say it as `_part_bytes` does. Raises UnicodeDecodeError."""
-    if value[:1] != b"\x02" or len(value) > MAX_PART_BYTES:
+    if value[:1] != b"\x02":
         return None
     numbers: list[int] = []
     texts: list[str] = []
@@ -225,7 +225,9 @@ def decode_chunk(value: bytes, *, parts: bool = False) -> TokenChunk | None:
         return None
     end = start + (length >> 1)
     if end + 1 != size:
-        if not parts or end + 1 > size or value[end] or (part := _part_of(value[end + 1 :])) is None:
+        if not parts or end + 1 > size or value[end] or size - end > MAX_PART_BYTES or value[-1]:
+            return None  # such a tail is not looked up: what is looked up is kept
+        if (part := _part_of(value[end + 1 :])) is None:
             return None
         return made_chunk(ids[0], ids[1], seq >> 1, time >> 1, tokens >> 1, value[start:end].decode(), part)
     if parts or value[end]:

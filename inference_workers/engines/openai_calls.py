@@ -14,14 +14,19 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from inference_workers.ports import AnswerEvent, Arguments, EngineFailed, ToolCall
+from inference_workers.calls import MAX_NAME_CHARS, checked_name
+from inference_workers.ports import AnswerEvent, Arguments, Delta, EngineFailed, ToolCall
 from inference_workers.text import SurrogatePieces
 from schemas.limits import MAX_ANSWER_CHARS
 
 MAX_CALLS = 1024
 """Of one stream. An answer may have fewer parts."""
+MAX_LOOKS = 256
+"""How often it is looked whether one call's arguments are complete, each time at all of them. Who needs more mixes."""
 NO_ARGUMENTS = "{}"
 """Of a call for which the server gave none: what the function's caller has to read as JSON."""
+_GOES_ON = ("{", "[", ",", ":")
+"""What no JSON ends with."""
 _MIXED = "the upstream went on with a tool call after another had begun"
 
 
@@ -36,6 +41,7 @@ class _Call:
     pieces: list[str] = field(default_factory=list)
     unsent: list[str] = field(default_factory=list)
     tokens: int = 0
+    looks: int = 0
     pairs: SurrogatePieces = field(default_factory=SurrogatePieces)
 
     def named(self, name: str) -> None:
@@ -47,6 +53,8 @@ class _Call:
             self.name = name
         else:
             self.name += name
+        if len(self.name) > MAX_NAME_CHARS:
+            checked_name(self.name)  # raises, before there is more of it
 
     def add(self, text: str) -> None:
         text = text if text.isascii() and not self.pairs.waiting else self.pairs.feed(text)
@@ -54,9 +62,13 @@ class _Call:
             self.pieces.append(text)
             self.unsent.append(text)
 
-    @property
     def is_complete(self) -> bool:
-        """Whether its arguments are JSON, or none came."""
+        """Whether its arguments are JSON, or none came; not any more, once that was asked MAX_LOOKS times."""
+        if self.pieces and self.pieces[-1].rstrip()[-1:] in _GOES_ON:
+            return False
+        self.looks += 1
+        if self.looks > MAX_LOOKS:
+            return False
         text = "".join(self.pieces)
         if not text.strip():
             return True
@@ -122,7 +134,7 @@ class Calls:
     def put(self, event: AnswerEvent) -> list[AnswerEvent]:
         """Something else came: what may leave now, with it."""
         if self._open is not None:
-            if self._waiting or not self._open.is_complete:
+            if self._waiting or not self._open.is_complete():
                 self._wait(event)
                 return []
             self._close()
@@ -181,7 +193,7 @@ class Calls:
         self._all.append(call)
         if len(self._all) > MAX_CALLS:
             raise EngineFailed(f"the upstream sent more than {MAX_CALLS} tool calls", code="too_many_parts")
-        if self._open is not None and (self._waiting or not self._open.is_complete):
+        if self._open is not None and (self._waiting or not self._open.is_complete()):
             self._waiting.append(call)
         else:
             self._close()
@@ -196,6 +208,7 @@ class Calls:
     def _wait(self, event: AnswerEvent) -> None:
         self._waiting.append(event)
         self._waiting_chars += 0 if isinstance(event, ToolCall) else len(event.text)
+        self._waiting_chars += len(event.logprobs) if isinstance(event, Delta) else 0
         self._check_waiting()
 
     def _check_waiting(self) -> None:
@@ -210,7 +223,7 @@ def _begins_anew(known: _Call, call_id: str, name: str, text: str) -> bool:
         return False
     if call_id and known.call_id and call_id != known.call_id:
         return True
-    return bool(known.pieces) and text.lstrip().startswith("{") and known.is_complete
+    return bool(known.pieces) and text.lstrip().startswith("{") and known.is_complete()
 
 
 def _written(arguments: Any) -> str:

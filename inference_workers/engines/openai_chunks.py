@@ -24,6 +24,8 @@ REASONS: dict[str, FinishReason] = {
     "model_length": "length",
 }
 MAX_TOP_LOGPROBS = 20
+MAX_TOKEN_CHARS = 1024
+"""Of a token of which logprobs tell."""
 _SHOWN = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 IDLE = frozenset({b"", b"null", b"ping", b"pong", b"keepalive", b"keep-alive", b"heartbeat"})
 """Data that some servers send to keep a connection open."""
@@ -101,9 +103,8 @@ def _logprob(entry: Any) -> dict[str, Any] | None:
     token, logprob, told = entry.get("token"), entry.get("logprob"), entry.get("bytes")
     if not isinstance(token, str) or not isinstance(logprob, int | float) or not math.isfinite(logprob):
         return None
-    utf8 = told if isinstance(told, list) and all(type(byte) is int for byte in told) else None
-    return {
-        "token": token,
-        "logprob": logprob,
-        "bytes": list(token.encode("utf-8", "replace")) if utf8 is None else utf8,
-    }
+    if len(token) > MAX_TOKEN_CHARS:
+        return None
+    if not isinstance(told, list) or len(told) > 4 * MAX_TOKEN_CHARS or any(type(byte) is not int for byte in told):
+        told = list(token.encode("utf-8", "replace"))
+    return {"token": token, "logprob": logprob, "bytes": told}

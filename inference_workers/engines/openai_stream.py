@@ -42,6 +42,8 @@ from inference_workers.text import SurrogatePieces
 
 _OtherKind = Literal["reasoning", "refusal"]
 _Kind = Literal["text", "reasoning", "refusal"]
+MAX_TOLD = 4096
+"""Tokens of which logprobs may wait for the text."""
 _NO_CHUNK = "the upstream sent an event that is not a chat completion chunk"
 
 
@@ -174,6 +176,7 @@ class ChatStream:
                         self._take_content(text)
                 if self._wants_logprobs and (told := choice.get("logprobs")):
                     self._logprobs += read_logprobs(told)
+                    del self._logprobs[MAX_TOLD:]
                 if len(delta) > 1 or text is None:
                     self._take_others(delta)
             if reason := choice.get("finish_reason"):

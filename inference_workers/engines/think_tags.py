@@ -11,17 +11,18 @@ from infra.models.spec import ThinkTags
 
 _BEGIN, _END = "<think>", "</think>"
 MAX_BLANKS = 64
-"""Before the tag."""
+"""Before the tag, and line breaks behind it."""
 Kind = Literal["text", "reasoning"]
 
 
 class ThinkSplitter:
     """One text. `over`: whatever comes now is text. A tag may come in any pieces; what may be a part of one waits."""
 
-    __slots__ = ("_held", "_state", "over")
+    __slots__ = ("_breaks", "_held", "_state", "over")
 
     def __init__(self, tags: ThinkTags) -> None:
         self._held = ""
+        self._breaks = 0
         self._state: Literal["before", "inside", "behind"] = "inside" if tags == "open" else "before"
         self.over = tags == "off"
 
@@ -52,9 +53,11 @@ class ThinkSplitter:
             if not tag:
                 return found
             self._state, held = "behind", rest
-        if rest := held.lstrip("\r\n"):
-            self.over = True
+        rest = held.lstrip("\r\n")
+        self._breaks += len(held) - len(rest)
+        if rest:
             found.append(("text", rest))
+        self.over = bool(rest) or self._breaks > MAX_BLANKS
         return found
 
     def end(self) -> list[tuple[Kind, str]]:

@@ -215,8 +215,12 @@ class Scheduler:
 
 
 def _stream(compute_answer: Callable[[], Answer], sink: Sink, knobs: Knobs) -> Iterator[float]:
-    """One answer's life: yields the time it wants to be called again."""
-    ready = compute_answer()
+    """One answer's life: yields the time it wants to be called again. A fault in computing it ends it alone."""
+    try:
+        ready = compute_answer()
+    except Exception as error:
+        sink.fail(f"the scripted model cannot answer this: {type(error).__name__}")
+        return
     failure = _failure(ready, knobs)
     tick_s = (knobs.tick_us if ready.tick_us is None else ready.tick_us) / 1e6
     first_s = (knobs.first_delay_us if ready.first_delay_us is None else ready.first_delay_us) / 1e6

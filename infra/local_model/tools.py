@@ -61,7 +61,7 @@ def _offered(messages: list[Message]) -> dict[str, dict[str, Any]]:
             try:
                 function = json.loads(line)["function"]
                 found[str(function["name"])] = dict(function.get("parameters") or {})
-            except (ValueError, LookupError, TypeError, AttributeError):
+            except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
                 continue
     return found
 
@@ -72,9 +72,14 @@ def _asked_for(asked: str, offered: dict[str, dict[str, Any]]) -> list[tuple[str
     names = "|".join(sorted(map(re.escape, offered), key=len, reverse=True))
     pattern = re.compile(rf"(?<![\w.-])({names})\(([^()]{{0,2000}})\)")
     return [
-        (match[1], json_text(_arguments(match[2], list(offered[match[1]].get("properties", {})))))
-        for match in pattern.finditer(asked)
+        (match[1], json_text(_arguments(match[2], _properties(offered[match[1]])))) for match in pattern.finditer(asked)
     ]
+
+
+def _properties(parameters: dict[str, Any]) -> list[str]:
+    """The names of a function's arguments. Its schema is a stranger's, and may be anything."""
+    named = parameters.get("properties")
+    return list(named) if isinstance(named, dict) else []
 
 
 def _spoken_of(asked: str, offered: dict[str, dict[str, Any]]) -> list[tuple[str, str]]:
@@ -85,8 +90,8 @@ def _spoken_of(asked: str, offered: dict[str, dict[str, Any]]) -> list[tuple[str
             continue
         try:
             smallest = instance_of({"type": "object"} | parameters)
-        except (NoInstance, TooMuch, ValueError):
-            continue
+        except (NoInstance, TooMuch, ValueError, LookupError, TypeError, AttributeError):
+            continue  # none was found, or it is no schema that anyone can keep to
         return [(name, json_text(filled(smallest, asked)))]
     return []
 
@@ -124,6 +129,8 @@ def _pieces(written: str) -> list[str]:
 def _value(written: str) -> Any:
     text = written.strip()
     try:
-        return json.loads(text, parse_constant=lambda word: word)
+        value = json.loads(text, parse_constant=lambda word: word)
+        json_text(value)  # numbers such as 1e999 are read, and are no JSON
+        return value
     except (ValueError, RecursionError):
         return text[1:-1] if len(text) > 1 and text[0] == text[-1] == "'" else text

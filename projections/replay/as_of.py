@@ -30,7 +30,6 @@ from projections.rows import Erase, Table
 from topics.catalogue import Catalogue
 from topics.log import RawRecord
 
-_CONVERSATION = ", ".join((conversations.COLUMNS, *conversations.NEW_COLUMNS))
 _Place = tuple[str, tuple[Any, ...]]
 _CONVERSATION = ", ".join((conversations.COLUMNS, *conversations.NEW_COLUMNS))
 

@@ -277,7 +277,7 @@ def _assembled(
     rest = [message for message in messages if message.role not in ("system", "developer")]
     wanted = sampling.max_tokens or 0
     reserve = min(wanted, model.context_tokens // 4) if command.sampling.max_tokens is None else wanted
-    asked = max(len(_prompt(command)), 1)
+    asked = max(sum(message.role not in ("system", "developer") for message in _prompt(command)), 1)
     while asked < len(rest) and rest[-asked].role == "tool":
         asked += 1  # no result without its call
     offered = sum(map(counter.count_message, tools))

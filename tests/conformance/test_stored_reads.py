@@ -82,7 +82,9 @@ async def test_kept_answers_are_listed_by_surface_model_and_notes(opened: Open) 
     async with opened() as under_test:
         log, reads = under_test.log, under_test.reads
         commands = [stateless(nth, metadata=f'{{"parity":"{nth % 2}"}}') for nth in range(5)]
-        for command in (*commands, stateless(7, surface="responses"), stateless(8, store=False)):
+        later = replace(commands[2].envelope, occurred_at_us=commands[4].envelope.occurred_at_us + 1)
+        repeated = replace(commands[2], envelope=later)
+        for command in (*commands, stateless(7, surface="responses"), stateless(8, store=False), repeated):
             append(log, command)
         await under_test.show()
         newest = await reads.stored_generations(USER, CHAT, limit=3)

@@ -5,15 +5,17 @@ from __future__ import annotations
 import itertools
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from inference_workers.engines import openai_calls
 from inference_workers.engines.openai_calls import NO_ARGUMENTS
-from inference_workers.engines.openai_stream import ChatStream
-from inference_workers.engines.think_tags import ThinkSplitter
+from inference_workers.engines.openai_stream import MAX_TOLD, ChatStream
+from inference_workers.engines.think_tags import MAX_BLANKS, ThinkSplitter
 from inference_workers.ports import (
     AnswerEvent,
     Arguments,
@@ -261,6 +263,33 @@ def test_what_follows_a_call_that_is_over_cannot_be_put_in_order() -> None:
     assert isinstance(read.error, EngineFailed)
 
 
+def test_a_name_that_never_ends_is_none() -> None:
+    stream = ChatStream(TOOLS)
+    for _ in range(3):
+        stream.feed(calls(*(fragment(index=0, name="na"[n % 2]) for n in range(100))).encode())
+    with pytest.raises(EngineFailed, match="usable name"):
+        stream.finish()
+
+
+def test_a_call_whose_name_comes_with_every_fragment_is_looked_at_no_more_than_so_often(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looked = 0
+
+    def counted(text: str) -> object:
+        nonlocal looked
+        looked += 1
+        return json.loads(text)
+
+    monkeypatch.setattr(openai_calls, "json", SimpleNamespace(loads=counted, dumps=json.dumps))
+    listed = "[" + ", ".join('{"a": 1}' for _ in range(1000)) + "]"
+    whole = f'{{"all": {listed}, "code": "{"{}" * 1000}"}}'
+    cut = [piece for each in whole.split("{") for piece in (each, "{")][:-1]
+    read = Read(*(calls(fragment(piece, index=0, name="weather")) for piece in cut), CALLED)
+    assert read.parts == [("call", whole, "", "weather")]
+    assert looked <= openai_calls.MAX_LOOKS
+
+
 def test_what_waits_for_a_call_is_bounded() -> None:
     open_call = calls(fragment("{", index=0, id="a", name="time"))
     more = calls(fragment("x" * 300_000, index=1, id="b", name="time"))
@@ -354,6 +383,14 @@ def test_any_cut_of_tags_gives_the_same(blanks: str, thought: str, text: str, pl
         assert by_pieces == {"reasoning": reasoning, "text": rest.lstrip("\r\n")}
 
 
+def test_line_breaks_behind_the_reasoning_do_not_pile_up() -> None:
+    splitter = ThinkSplitter("begin")
+    assert splitter.feed("<think>Hm.</think>") == [("reasoning", "Hm.")]
+    found = [splitter.feed("\n") for _ in range(2 * MAX_BLANKS)]
+    assert found[:MAX_BLANKS] == [[]] * MAX_BLANKS and splitter.over
+    assert found[-1] == [("text", "\n")]
+
+
 def test_a_refusal_is_told_from_text() -> None:
     read = Read(delta(refusal="I ") + delta(refusal="won't.") + event(reason="content_filter"))
     assert (read.parts, read.finish) == ([("refusal", "I won't.")], Finish("content_filter"))
@@ -396,6 +433,20 @@ def test_logprobs_where_they_were_asked_for() -> None:
         }
     ]
     assert told[0].isascii()
+
+
+def test_logprobs_whose_text_never_comes_do_not_pile_up() -> None:
+    stream = ChatStream(replace(REQUEST, sampling=Sampling(max_tokens=9, top_logprobs=1)))
+    silent = data({"choices": [{"delta": {"role": "assistant"}, "logprobs": {"content": [entry("a")] * 500}}]})
+    for _ in range(20):
+        assert stream.feed(silent.encode()) == []
+    (said,) = stream.feed(delta(content="a").encode())
+    assert isinstance(said, Delta) and len(json.loads(said.logprobs)) == MAX_TOLD
+    long = Read(
+        with_logprobs("a", entry("a" * 5_000), entry("a", bytes=[97] * 5_000)) + STOP,
+        request=replace(REQUEST, sampling=Sampling(max_tokens=9, top_logprobs=1)),
+    )
+    assert [each["bytes"] for each in json.loads(long.logprobs[0])] == [[97]]
 
 
 @pytest.mark.parametrize(

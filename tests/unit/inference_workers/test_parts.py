@@ -270,6 +270,7 @@ CUT = [
     (ChunkPart(0, "reasoning"), ChunkPart(1, "text")),
     (None, ChunkPart(1, "tool_call", "a", "time"), ChunkPart(1, "tool_call")),
     (ChunkPart(0, "refusal"),),
+    (ChunkPart(0, "text", "an id", "that no text has"),),
 ]
 
 
@@ -284,6 +285,17 @@ def test_what_is_more_than_text_is_not_continued_after_a_crash(parts: tuple[Chun
     assert (fold.text, fold.parts) == (before.text, before.parts)
     reasoning = 2 if parts[0] is not None and parts[0].kind == "reasoning" else 0
     assert fold.usage == Usage(9, 2 * len(parts), 0, reasoning, estimated=True)
+
+
+def test_a_call_without_arguments_that_was_cut_is_billed() -> None:
+    log = MemoryLog()
+    call = ChunkPart(0, "tool_call", "a", "time")
+    for record in (started("a"), chunk("a", 1, "", 2, call)):
+        log.append(TOKEN_CHUNKS, b"conversation", encode(record))
+    attempted(log, ScriptedEngine(continues=True), with_tools(), old=True)
+    fold = log.fold()
+    assert failed_with(fold) == ("interrupted", True)
+    assert fold.usage == Usage(9, 2, 0, 0, estimated=True)
 
 
 def test_text_before_a_call_is_continued_after_a_crash_and_the_call_follows() -> None:

@@ -181,3 +181,19 @@ def test_one_thread_streams_many_and_stops_what_nobody_wants() -> None:
     eventually_sync(lambda: stalled.ended == "the request was cancelled", 2)
     assert normal.tokens == [b"a", b"b", b"c"]
     scheduler.close()
+
+
+def test_an_answer_that_cannot_be_computed_ends_alone() -> None:
+    scheduler = Scheduler()
+    scheduler.start()
+    broken, later = Sink(), Sink()
+
+    def computed() -> Answer:
+        raise KeyError("words of a prompt")
+
+    scheduler.submit(computed, broken, Knobs(tick_us=100))
+    eventually_sync(lambda: broken.ended == "the scripted model cannot answer this: KeyError")
+    scheduler.submit(lambda: Answer((b"a",), 1, "stop"), later, Knobs(tick_us=100))
+    eventually_sync(lambda: later.ended == "last")
+    eventually_sync(lambda: scheduler.running == 0)
+    scheduler.close()

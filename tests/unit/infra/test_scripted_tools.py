@@ -89,6 +89,7 @@ def test_a_call_keeps_to_a_schema() -> None:
         ("add()", {}),
         ("add(some words, 4, 5)", {"a": "some words", "b": 4}),
         ("add(NaN)", {"a": "NaN"}),
+        ("add(1e999)", {"a": "1e999"}),
     ],
 )
 def test_a_function_that_the_question_names_is_called(question: str, arguments: dict[str, object]) -> None:
@@ -126,6 +127,23 @@ def test_a_function_that_a_question_speaks_of_is_called(question: str, city: str
         tools, tools=(ToolDefinition("weather", None, '{"properties": {"a": false}, "required": ["a"]}'),)
     )
     assert "<tool_call>" not in said(question, nothing_fits)
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        '{"properties": {"a": {"type": "string", "format": "of my own"}}, "required": ["a"]}',
+        '{"properties": {"a": {"$ref": "#/nowhere"}}, "required": ["a"]}',
+        '{"properties": {"a": {"type": "array", "minItems": "two"}}, "required": ["a"]}',
+        '{"properties": 5}',
+        '{"properties": ["a"], "required": ["a"]}',
+        '{"allOf": 3}',
+    ],
+)
+def test_parameters_that_are_no_schema_are_no_fault_of_the_model(parameters: str) -> None:
+    tools = Tooling(tools=(ToolDefinition("weather", None, parameters),))
+    assert "weather in Oslo" in said("Tell me about the weather in Oslo.", tools)
+    assert said("weather()", tools) == call("weather", "{}")
 
 
 def test_a_call_that_must_come_is_filled_as_far_as_it_may() -> None:

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from schemas import chunk_codec
 from schemas.chunk_codec import PARTS_VERSION, PLAIN_VERSION, decode_chunk, encode_plain, encode_with_part
 from schemas.codec import UndecodableRecord, decode, encode
 from schemas.envelope import Sealed
@@ -245,3 +246,17 @@ def test_numbers_longer_than_the_template_are_not_mistaken_for_shorter_ones() ->
     long_seq = b"\xfe" * 9 + b"\x01"
     agrees(value[:seq_at] + long_seq + b"\x02\x00\x0aHello\x00")
     agrees(value[:length_at] + b"\x8a\x80" + b"\x00" * 8197 + b"\x00")
+
+
+@pytest.mark.parametrize(
+    "chunk",
+    [
+        replace(FIRST, logprobs="[" + "1," * 50_000 + "1]"),
+        replace(FIRST, logprobs="[1]", part=ChunkPart(1, "text")),
+        replace(FIRST, part=ChunkPart(1, "tool_call", "i" * 100_000, "n")),
+    ],
+)
+def test_what_follows_a_chunks_text_is_kept_only_where_it_is_a_short_part(chunk: TokenChunk) -> None:
+    chunk_codec._part_of.cache_clear()
+    assert decode(encode(chunk)) == chunk
+    assert chunk_codec._part_of.cache_info().currsize == 0

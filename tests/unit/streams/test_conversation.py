@@ -307,3 +307,10 @@ def test_results_go_to_a_model_with_their_calls_however_little_room_there_is() -
         (regenerate(), NoHistory((*history, *results))),
     ):
         assert job_of(follow(command, context)).messages == (call, *results)
+
+
+def test_a_prompt_that_brings_instructions_keeps_no_more_history_than_another() -> None:
+    history = (ChatMessage("user", "first"), ChatMessage("assistant", "w " * 90))
+    asked = (ChatMessage("system", "Be brief."), ChatMessage("user", "again"))
+    job = job_of(follow(prompt(None, messages=asked, parent_message_id="leaf"), NoHistory(history)))
+    assert job.messages == asked
