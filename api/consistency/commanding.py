@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from fastapi import Request
 
 from api.consistency.ports import CommandLog
-from api.http.errors import bad_request, not_accepted_for_sure
+from api.http.errors import ApiError, bad_request, not_accepted_for_sure
 from api.http.headers import KEY_HEADER
 from api.http.metrics import PRODUCE_FAILURES
 from infra.clock import now_us
 from infra.ids import draw_id
 from schemas import ids
 from schemas.envelope import Envelope, Position
-from topics.errors import LogUnavailable
+from topics.errors import LogUnavailable, RecordRefused
 from topics.topic import R, Topic
 
 MAX_KEY_CHARACTERS = 255
@@ -64,9 +64,13 @@ def idempotency_key(request: Request, request_id: str | None = None) -> Idempote
 
 
 async def send(log: CommandLog, topic: Topic[R], key: str, event: R, idempotency: IdempotencyKey) -> Position:
-    """Produce a command's one record. Raises ApiError 503: it may have been accepted."""
+    """Produce a command's one record. Raises ApiError 503: it may have been accepted; 413: no record holds it."""
     try:
         return await log.send(topic, key, event)
+    except RecordRefused as error:
+        raise ApiError(
+            413, "The request is larger than a record may be. Nothing was done.", code="request_too_large"
+        ) from error
     except LogUnavailable as error:
         PRODUCE_FAILURES.inc()
         raise not_accepted_for_sure(idempotency.value) from error

@@ -141,7 +141,7 @@ class WebSocketConnection(asyncio.Protocol):
                     return {"type": "websocket.receive", "text": message.data}
                 case WSMsgType.BINARY:
                     return {"type": "websocket.receive", "bytes": message.data}
-                case WSMsgType.PING:
+                case WSMsgType.PING if self._writable.is_set():  # one that takes nothing gets none
                     self._write(_PONG, bytes(message.data))
                 case WSMsgType.CLOSE:
                     self._end(message.data or 1000)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request, Response
@@ -23,6 +24,8 @@ from api.openai.kept import Kept, kept, messages_of, not_kept, page, pictures_of
 from api.openai.requests.fields import LenientBody, Metadata
 from api.openai.stored_shapes import message_of, page_of
 from api.turns.upgrading import check_written
+from projections.commands.queries import CommandRow
+from schemas import ids
 from schemas.conversation import GenerationDeleted, GenerationMetadataChanged
 from schemas.turns import generations_of
 from topics.catalogue import CONVERSATION_EVENTS
@@ -96,7 +99,13 @@ async def update_chat_completion(
         request_hash=command.hash_to_write,
     )
     at = await send(commands.log, CONVERSATION_EVENTS, row.conversation_id, event, key)
-    await settle(commands.reads, command, at)
+
+    async def restore(first: CommandRow) -> None:
+        said_again = replace(changed, event_id=ids.event_id(changed.event_id, "GenerationMetadataChanged"))
+        again = replace(event, envelope=said_again, metadata=first.comment or "{}", request_hash="")
+        await send(commands.log, CONVERSATION_EVENTS, row.conversation_id, again, key)
+
+    await settle(commands.reads, command, at, restore)
     token = commands.own_writes.wrote(row.conversation_id, caller.user_id, at)
     return json_answer(said, 200, {POSITION_HEADER: str(token)})
 
@@ -138,10 +147,10 @@ async def list_chat_completion_messages(
     numbered = [(f"{completion_id}-{nth}", message) for nth, message in enumerate(messages_of(one))]
     if order == "desc":
         numbered.reverse()
-    ids = [identity for identity, _ in numbered]
-    if after is not None and after not in ids:
+    places = [identity for identity, _ in numbered]
+    if after is not None and after not in places:
         raise bad_request("Invalid value for 'after': none of the messages has this id.", param="after")
-    start = 0 if after is None else ids.index(after) + 1
+    start = 0 if after is None else places.index(after) + 1
     some = numbered[start : start + limit]
     pictures = await pictures_of(ports.blobs, [message for _, message in some])
     messages = [message_of(message, identity, pictures) for identity, message in some]

@@ -24,6 +24,7 @@ from api.http.errors import ApiError
 from api.http.headers import POSITION_HEADER, REPLAYED_HEADER
 from api.openai.requests.fields import LenientBody, Metadata
 from api.responses.appending import MAX_APPENDED, Appending, Said
+from api.responses.items import with_calls
 from api.responses.shapes import conversation_behind, conversation_id_shown
 from api.responses.whole import json_response
 from api.turns.images import MAX_IMAGES_BYTES
@@ -63,7 +64,7 @@ async def create_conversation(
     body, said = await bodies.read_as(
         request,
         CreateConversation,
-        lambda body: (body, Said.of(body.items)),
+        _begun_with,
         images_bytes=MAX_IMAGES_BYTES if turns.sees_images else 0,
         empty_is_object=True,
     )
@@ -159,6 +160,13 @@ async def delete_conversation(
     at = await send(commands.log, CONVERSATION_EVENTS, own_id, event, key)
     token = commands.own_writes.deleted(own_id, caller.user_id, at)
     return json_response(answer, {POSITION_HEADER: str(token)})
+
+
+def _begun_with(body: CreateConversation) -> tuple[CreateConversation, Said]:
+    """What a new conversation is to hold. Raises ApiError 400: nothing is begun with items that are wrong."""
+    said = Said.of(body.items)
+    with_calls(said.messages, {})
+    return body, said
 
 
 def checked_conversation(identity: str) -> str:

@@ -32,6 +32,7 @@ from api.turns.cancelling import cancel
 from api.turns.images import MAX_IMAGES_BYTES
 from api.turns.joining import Opened, find
 from api.turns.ports import Turns
+from api.turns.upgrading import check_written
 from infra.clock import monotonic_s
 from projections.stored import StoredGeneration
 from schemas.conversation import ChatMessage, GenerationDeleted, PromptSubmitted
@@ -121,6 +122,7 @@ async def delete_response(
     """Delete a response: it is shown nowhere any more. What follows it stays."""
     key, author = idempotency_key(request), author_of(request, caller)
     stored = await _stored(Creating(fresh, turns, responses, author, key), response_id)
+    check_written("responses")
     row = stored.row
     event = GenerationDeleted(
         envelope=author.envelope(row.generation_id, "GenerationDeleted"),

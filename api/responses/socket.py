@@ -21,7 +21,7 @@ from api.access.key_cache import Principal
 from api.consistency.commanding import IdempotencyKey
 from api.consistency.freshness import Freshness
 from api.consistency.ports import FreshPorts
-from api.http.bodies import parse
+from api.http.bodies import Bodies, parse
 from api.http.errors import ApiError, as_api_error, bad_request
 from api.http.middleware import request_id_of
 from api.openai.leaving import abandoning
@@ -43,8 +43,9 @@ from infra.logging import get_logger
 
 MAX_WAITING = 8
 """Frames that wait while a response is made."""
-INLINE_CHARACTERS = 65_536
 MAX_FRAMES = 1_000
+GOODBYE_S = 5.0
+"""How long a client may take to be told why its connection ends."""
 _POLICY, _RESTART = 1008, 1012
 _GONE: Mapping[str, ApiError] = {
     "revoked": ApiError(401, "The API key was revoked.", code="invalid_api_key"),
@@ -97,7 +98,9 @@ class _Connection:
         why = _GONE.get(reader.gone or "")
         with contextlib.suppress(WebSocketDisconnect, RuntimeError):  # it may be closed already
             if why is not None:
-                await self._tell(reader, _error(why))
+                with contextlib.suppress(TimeoutError):  # it takes nothing
+                    async with asyncio.timeout(GOODBYE_S):
+                        await self._tell(reader, _error(why))
             await self._socket.close(self._code if why is None else _POLICY)
 
     async def _hear(self, reader: Reader) -> None:
@@ -137,8 +140,8 @@ class _Connection:
         try:
             limiter = self._ports[AccessPorts].limiter
             await within_rate(limiter, self._caller.key_id)
-            body, generates = await _understood(frame)
-            asked = Asked.of(body)
+            bodies: Bodies = self._ports[Bodies]
+            asked, generates = await bodies.apart(len(frame), lambda: _understood(frame))
             previous = asked.previous
             if not generates:
                 await self._warm_up(asked, reader)
@@ -161,14 +164,16 @@ class _Connection:
         try:
             opened.source.listen(reader)
             try:
-                await self._send_events(created, reader)
-            finally:
-                opened.source.leave(reader)
+                try:
+                    await self._send_events(created, reader)
+                finally:
+                    opened.source.leave(reader)
+            except asyncio.CancelledError:  # dropped while it waited for the socket
+                await self._abandon(created, reader)
+                raise
             ending = opened.source.ending
             if ending is None:
-                if reader.gone == "disconnected":
-                    author = author_of(self._socket, self._caller)
-                    await abandoning(self._turns.ask, author, opened, self._turns.grace_s)()
+                await self._abandon(created, reader)
                 return False
             if not asked.request.store and ending.status == "completed":
                 answer = answer_of(parts_said(opened.source.pieces))
@@ -176,6 +181,12 @@ class _Connection:
             return ending.status == "completed"
         finally:
             opened.release()
+
+    async def _abandon(self, created: Created, reader: Reader) -> None:
+        """A client that left ends what it waited for."""
+        if reader.gone == "disconnected" and created.opened.source.ending is None:
+            author, turns = author_of(self._socket, self._caller), self._turns
+            await abandoning(turns.ask, author, created.opened, turns.grace_s)()
 
     def _creating(self) -> Creating:
         fresh = Freshness(self._socket, self._ports[FreshPorts])
@@ -237,14 +248,8 @@ class _Connection:
         reader.sending_since_s = None
 
 
-async def _understood(frame: str) -> tuple[CreateResponse, bool]:
-    """The body of a `response.create`, and whether it generates. Raises ApiError 400."""
-    if len(frame) <= INLINE_CHARACTERS:
-        return _read(frame)
-    return await asyncio.to_thread(_read, frame)
-
-
-def _read(frame: str) -> tuple[CreateResponse, bool]:
+def _understood(frame: str) -> tuple[Asked, bool]:
+    """What a `response.create` asks for, and whether it generates. Raises ApiError 400."""
     said = parse(frame.encode())
     if said.pop("type", None) != "response.create":
         raise bad_request("Invalid value for 'type': expected 'response.create'.", param="type")
@@ -257,7 +262,7 @@ def _read(frame: str) -> tuple[CreateResponse, bool]:
     if not generates:
         said = {"input": [], **said}
     try:
-        return CreateResponse.model_validate(said), generates
+        return Asked.of(CreateResponse.model_validate(said)), generates
     except ValidationError as error:
         raise as_api_error(error) from None
 

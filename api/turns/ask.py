@@ -16,9 +16,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from itertools import chain, repeat
 
+from api.consistency.commanding import send
 from api.consistency.position_tokens import token_of
-from api.http.errors import KeyReused, not_accepted_for_sure, unavailable
-from api.http.metrics import PRODUCE_FAILURES
+from api.http.errors import KeyReused, unavailable
 from api.streaming.feed import Feed
 from api.streaming.sources import FinishedSource, Source
 from api.streaming.waiting import Wakeup
@@ -31,7 +31,6 @@ from schemas import ids
 from schemas.generation import Turn
 from schemas.turns import turn_of
 from topics.catalogue import CONVERSATION_EVENTS
-from topics.errors import LogUnavailable
 
 SETTLE_S = 30.0
 """How long a command that carries a key waits to see that it was the first of its key."""
@@ -85,13 +84,9 @@ async def _first_begun(ports: AskPorts, asking: Asking, intent: Intent) -> Opene
     feed = streams.hub.open(asking.generation_id, asking.conversation_id, user_id)
     try:
         command = command_of(asking, intent, feed.since)
-        try:
-            crash_point("api.before_command")
-            at = await ports.log.send(CONVERSATION_EVENTS, asking.conversation_id, command)
-            crash_point("api.after_command")
-        except LogUnavailable as error:
-            PRODUCE_FAILURES.inc()
-            raise not_accepted_for_sure(key.value) from error
+        crash_point("api.before_command")
+        at = await send(ports.log, CONVERSATION_EVENTS, asking.conversation_id, command, key)
+        crash_point("api.after_command")
         turn = turn_of(command, at, price_of(command, streams.models))
         if not key.given:
             # One with a key may be a second one: requests that join or cancel meanwhile wait for _settle.

@@ -95,6 +95,16 @@ async def test_the_bytes_say_what_it_is(
     assert command(world).messages[0].parts == (image(content, media_type),)
 
 
+def test_looking_for_images_takes_a_bounded_number_of_steps() -> None:
+    assert bodies._images_bytes(b'{"a": "data:image/png;base64,AAAA", "b": "text"}') == len(
+        "data:image/png;base64,AAAA"
+    )
+    assert bodies._images_bytes(b'"' * 1_000) == 0
+    assert bodies._images_bytes(b'"data:image') == 0
+    many = bodies._images_bytes(b'["data:image"' + b',"data:image"' * 1_000 + b"]")
+    assert many == bodies.MAX_IMAGES_SEEN * len("data:image")
+
+
 def test_what_is_no_image_of_ours() -> None:
     for content in (b"", b"RIFF\x00\x00\x00\x00WAVE", b"BM", b"%PDF-1.7", b"<svg/>", b"\x89PNG", b"\x00" * 20):
         assert media_type_of(content) is None

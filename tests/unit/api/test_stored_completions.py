@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -12,7 +13,7 @@ import pytest
 
 from api.turns.upgrading import PARTS_FROM_LEVEL
 from schemas.codec import set_write_level
-from schemas.conversation import GenerationDeleted, PromptSubmitted, Request
+from schemas.conversation import GenerationDeleted, GenerationMetadataChanged, PromptSubmitted, Request
 from schemas.generation import Failure
 from schemas.registry import WRITE_LEVEL
 from tests.eventually import eventually
@@ -265,3 +266,22 @@ async def test_keeping_waits_for_the_end_of_the_upgrade(world: World, alice: htt
     answer = await alice.post(CHAT, json=body())
     assert (answer.status_code, answer.json()["error"]["param"]) == (400, "store")
     assert (await alice.post(CHAT, json=body(store=False, metadata={"a": "b"}))).status_code == 200
+
+
+async def test_of_two_notes_under_one_key_the_first_stays(
+    world: World, alice: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = await kept(alice)
+    send = world.log.send
+
+    async def overtaken(topic: Any, key: str, event: Any) -> Any:
+        if isinstance(event, GenerationMetadataChanged) and event.request_hash:
+            first = replace(event, metadata='{"who": "first"}', request_hash="another")
+            await send(topic, key, first)
+        return await send(topic, key, event)
+
+    monkeypatch.setattr(world.log, "send", overtaken)
+    second = {"metadata": {"who": "second"}}
+    answer = await alice.post(f"{CHAT}/{said['id']}", json=second, headers={"Idempotency-Key": "once"})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (422, "idempotency_key_reused")
+    assert (await alice.get(f"{CHAT}/{said['id']}")).json()["metadata"] == {"who": "first"}

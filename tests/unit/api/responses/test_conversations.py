@@ -259,3 +259,10 @@ async def test_what_was_just_answered_is_waited_for(world: World, alice: httpx.A
     await alice.post("/v1/responses", json={"model": "verbatim-local", "input": "one"})
     prompt = commands(world, PromptSubmitted)[0]
     assert world.adapters.own_writes.seen(prompt.conversation_id).generations == (prompt.generation_id,)
+
+
+async def test_none_is_begun_with_items_that_are_wrong(world: World, alice: httpx.AsyncClient) -> None:
+    result = {"type": "function_call_output", "call_id": "nobody's", "output": "x"}
+    answer = await alice.post(PATH, json={"items": [said("user", "Hi"), result]})
+    assert answer.status_code == 400
+    assert commands(world) == []

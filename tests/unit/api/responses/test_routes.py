@@ -9,14 +9,17 @@ import orjson
 import pytest
 
 from api.responses.shapes import conversation_id_shown, generation_of
+from schemas.codec import set_write_level
 from schemas.conversation import ConversationStarted, GenerationDeleted, PromptSubmitted
 from schemas.generation import GenerationEnded
 from schemas.parts import ChunkPart
+from schemas.registry import WRITE_LEVEL
 from tests.unit.api.able import ALL, able, catalogue_of
 from tests.unit.api.memory_log import Attempt, turn_of
 from tests.unit.api.responses.told import events, read_by_client
 from tests.unit.api.world import World
 from topics.catalogue import CONVERSATION_EVENTS, TOKEN_CHUNKS
+from topics.errors import RecordRefused
 
 RESPONSES = "/v1/responses"
 MODEL = "verbatim-local"
@@ -224,3 +227,27 @@ async def test_a_failure_before_anything_was_said_is_a_status(world: World, alic
         answer = await alice.post(RESPONSES, json=body(stream=stream))
         assert answer.status_code >= 500, answer.text
         assert orjson.loads(answer.content)["error"]["message"]
+
+
+async def test_nothing_is_deleted_before_the_upgrade_is_finished(world: World, alice: httpx.AsyncClient) -> None:
+    response = await made(alice)
+    set_write_level(3)
+    try:
+        answer = await alice.delete(f"{RESPONSES}/{response['id']}")
+    finally:
+        set_write_level(WRITE_LEVEL)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "unsupported_parameter")
+    assert not any(isinstance(event, GenerationDeleted) for event in commands(world))
+
+
+async def test_what_no_record_holds_is_refused_for_good(
+    world: World, alice: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(*_: object) -> Any:
+        raise RecordRefused("too large")
+
+    monkeypatch.setattr(world.log, "send", refuse)
+    for path, said in ((RESPONSES, body()), ("/v1/conversations", {})):
+        answer = await alice.post(path, json=said)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (413, "request_too_large")
+    assert len(world.adapters.hub) == 0
