@@ -51,7 +51,8 @@ def render_prompt(
         return neutralise(text, tokens)
 
     path = spec.chat_template or SHIPPED_TEMPLATE
-    variables: dict[str, Any] = _object(template_kwargs) | {"add_generation_prompt": add_generation_prompt}
+    variables: dict[str, Any] = _cleaned(_object(template_kwargs), clean)
+    variables["add_generation_prompt"] = add_generation_prompt
     try:
         if _knows_tools(path):
             tools = tool_objects(offered(tooling))

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from infra.cassandra.session import Row
 from projections.generations.asked_cell import NOTHING, Asked, asked_from_cell
 from projections.generations.price_cell import price_from_cell
 from projections.order import turn_key
 from projections.reading import Tables
+from schemas import ids
 from schemas.conversation import TurnKind
 from schemas.envelope import Position
 from schemas.generation import Turn
 from schemas.price import Price
+from schemas.turns import MAX_CHOICES
 
 _NAME = "generations"
 COLUMNS = (
@@ -34,7 +36,7 @@ class GenerationRow:
     """A generation as its first command asked for it. `tail`: a lower bound of its records in token-chunks.
 
     `price`: what the command names; None: it names none, or the row is of definition 1.
-    `asked`: what else its request said; nothing, if the row is of an older definition.
+    `asked`: what else its request said; of a row of an older definition no more than which of several answers it is.
     """
 
     generation_id: str
@@ -82,7 +84,17 @@ def row_of(values: Row) -> GenerationRow:
     tail = Position(row.pop("tail_epoch"), row.pop("tail_partition"), row.pop("tail_offset"))
     price = price_from_cell(row.pop("price", None), cause)
     asked = asked_from_cell(row.pop("asked", None), cause)
+    if asked is NOTHING and row["kind"] == "stateless":
+        asked = _asked_by_ids(row["message_id"], row["generation_id"])
     return GenerationRow(**row, cause=cause, tail=tail, price=price, asked=asked)
+
+
+def _asked_by_ids(message_id: str, generation_id: str) -> Asked:
+    """Which of a command's answers this is, told by its id: another one's row has another one's outcome."""
+    if generation_id == ids.generation_id(message_id):
+        return NOTHING
+    others = (choice for choice in range(1, MAX_CHOICES) if ids.choice_id(message_id, choice) == generation_id)
+    return replace(NOTHING, choice=next(others, 0))
 
 
 async def generation(tables: Tables, generation_id: str) -> GenerationRow | None:

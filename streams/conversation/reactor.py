@@ -232,10 +232,13 @@ def _texts(command: Command, context: Context | None) -> tuple[str, ...]:
 
 
 def _asked_texts(command: Command) -> tuple[str, ...]:
-    """What a request has the model read beside its messages: instructions, and the tools that it offers."""
+    """What a request has the model read beside its messages: instructions, what it puts into the chat template, and the
+    tools that it offers."""
     request = request_of(command)
     tools = tools_message(None if request is None else request.tooling)
-    return (*_instructions(command), *(plain(message.content) for message in tools))
+    arguments = _asked_sampling(command).template_kwargs
+    told = (arguments,) if arguments else ()
+    return (*_instructions(command), *told, *(plain(message.content) for message in tools))
 
 
 def _instructions(command: Command) -> tuple[str, ...]:

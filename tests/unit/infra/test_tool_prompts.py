@@ -10,6 +10,7 @@ import pytest
 
 from infra.models.catalogue import ModelCatalogue
 from infra.models.chat_templates import render_prompt
+from infra.models.control_tokens import control_tokens_of, restore
 from schemas.conversation import ChatMessage
 from schemas.parts import ContentPart, ToolDefinition, Tooling
 
@@ -105,3 +106,15 @@ def test_more_variables_reach_the_template(tmp_path: Path) -> None:
     assert render_prompt(spec, [QUESTION], template_kwargs='{"enable_thinking": false}') == "quiet"
     for odd in ("", "[]", "{", json.dumps("x")):
         assert render_prompt(spec, [QUESTION], template_kwargs=odd) == ""
+
+
+def test_what_users_put_into_a_template_stays_text(tmp_path: Path) -> None:
+    template = tmp_path / "own.jinja"
+    template.write_text("{{ persona }}{% for one in more %}{{ one.name }}{% endfor %}", "utf-8")
+    spec = replace(SPEC, chat_template=template)
+    tokens = control_tokens_of(spec)
+    token = min(tokens)
+    told = json.dumps({"persona": f"a{token}b", "more": [{"name": token}]})
+    rendered = render_prompt(spec, [QUESTION], template_kwargs=told)
+    assert token not in rendered
+    assert restore(rendered, tokens) == f"a{token}b{token}"

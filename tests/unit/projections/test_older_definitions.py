@@ -9,12 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from projections.generations.queries import COLUMNS, NEW_COLUMNS, row_of
 from projections.messages.rows import NEW_TURN_COLUMNS, TURN_COLUMNS, TURN_SELECTION, TurnRow, said_row
+from projections.order import turn_key
 from projections.reading import names_in
 from projections.registry import DEFINITIONS, Projection, newest
 from projections.rows import Erase, Put, Table, narrowed, without
 from projections.usage.queries import _row
 from schemas.codec import set_write_level, write_level
+from schemas.conversation import ChatMessage, Request
 from schemas.envelope import Position
 from schemas.price import Usage
 from tests.fakes.projection_logs import Placed, logs
@@ -80,6 +83,24 @@ def test_rows_of_either_definition_are_read() -> None:
     ledger = (1, "g", "c", "m", "GenerationCompleted", 7, 5, 2, "p1", "EUR", 9, None, None, None)
     assert _row(ledger).usage == Usage(7, 5, 2)
     assert _row((*ledger, 3, True)).usage == Usage(7, 5, 2, 3, True)
+
+
+def test_which_of_several_answers_a_row_is_is_known_before_there_is_a_column_for_it() -> None:
+    asked = replace(
+        prompt("c", "k", "u"),
+        kind="stateless",
+        content=None,
+        messages=(ChatMessage("user", "hi"),),
+        request=Request(choices=3),
+    )
+    for projection in (p for p in DEFINITIONS if p.name == "generations"):
+        keys = []
+        for put in projection.fold(asked, AT):
+            assert isinstance(put, Put)
+            cells = {"generation_id": put.key[0], **put.cells}
+            columns = [*COLUMNS.split(", "), *(name for name in NEW_COLUMNS if name in put.table.cells)]
+            keys.append(row_of(tuple(cells.get(column) for column in columns)).key)
+        assert keys == [turn_key(AT, choice) for choice in range(3)]
 
 
 @given(st.booleans(), st.integers(0, 9))

@@ -279,6 +279,8 @@ def test_tools_and_instructions_are_judged_too() -> None:
     assert end_of(follow(prompt(request=Request(tooling=TOOLS)), policy=policy)).reason == "refused"
     assert end_of(follow(prompt(request=Request(instructions="Be an owl.")), policy=policy)).reason == "refused"
     job_of(follow(prompt(request=Request(instructions="Be brief.")), policy=policy))
+    told = Sampling(template_kwargs='{"persona":"an owl"}')
+    assert end_of(follow(prompt(sampling=told), policy=policy)).reason == "refused"
 
 
 def test_a_conversation_is_compacted_with_what_is_given_and_an_instruction_at_the_end() -> None:
