@@ -66,6 +66,11 @@ class Objects:
         with self._translated(name):
             return bytes(obstore.get(self._store, name).bytes())
 
+    def size(self, name: str) -> int:
+        """How many bytes an object has. Raises FileNotFoundError too."""
+        with self._translated(name):
+            return obstore.head(self._store, name)["size"]
+
     def names(self, prefix: str) -> list[str]:
         """The names below `prefix/`, sorted; [] if there are none."""
         with self._translated(prefix):

@@ -28,6 +28,7 @@ _AT_ONCE = 20
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredGeneration:
     """An answer and its command. `metadata`: as it is now. `outcomes`: of each choice in order, None while it runs.
+    `prompt_is_deleted`: nobody is shown or told the messages that it answers.
 
     What it follows: `command.parent_message_id` of a prompt, `command.prompt_message_id` of another answer to one; an
     answer's message id is its generation's.
@@ -37,6 +38,7 @@ class StoredGeneration:
     command: UserCommand
     metadata: Content | None
     outcomes: tuple[Outcome | None, ...]
+    prompt_is_deleted: bool = False
 
     @property
     def outcome(self) -> Outcome | None:
@@ -115,14 +117,19 @@ async def _whole(tables: Tables, row: GenerationRow) -> StoredGeneration | None:
     command = await command_of(tables, row)
     if command is None or (await conversations.changed(tables, row.conversation_id))[1]:
         return None
-    if row.generation_id in (await messages.hidden_in(tables, row.conversation_id)).shown:
+    hidden = (await messages.hidden_in(tables, row.conversation_id)).shown
+    if row.generation_id in hidden:
         return None
     keys = [turn_key(row.cause, choice) for choice in range(row.asked.choices)]
     outcomes = await run_concurrently(*(messages.outcome(tables, row.conversation_id, key) for key in keys))
     changed = await changed_metadata(tables, row.conversation_id, row.generation_id)
     said = None if command.request is None else command.request.metadata
     return StoredGeneration(
-        row=row, command=command, metadata=said if changed is None else changed, outcomes=tuple(outcomes)
+        row=row,
+        command=command,
+        metadata=said if changed is None else changed,
+        outcomes=tuple(outcomes),
+        prompt_is_deleted=row.message_id in hidden,
     )
 
 

@@ -136,6 +136,8 @@ class Places:
                 continue
             command = stored.command
             if generation_id != message_id and isinstance(command, PromptSubmitted):
+                if stored.prompt_is_deleted:
+                    return []
                 said = command.messages if command.content is None else (ChatMessage("user", command.content),)
                 return list(one_item_each(said))
             if generation_id == message_id:

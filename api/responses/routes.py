@@ -202,8 +202,8 @@ def _not_found(identity: str) -> ApiError:
 
 
 def _messages(stored: StoredGeneration) -> tuple[ChatMessage, ...]:
-    """The messages of the prompt that is answered."""
+    """The messages of the prompt that is answered; none that were deleted."""
     command = stored.command
-    if not isinstance(command, PromptSubmitted):
+    if stored.prompt_is_deleted or not isinstance(command, PromptSubmitted):
         return ()
     return command.messages if command.content is None else (ChatMessage("user", command.content),)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from urllib.parse import quote
@@ -52,7 +53,15 @@ class ObjectBlobs:
         name = sha256(content).hexdigest()
         if not self._made:
             self._objects, self._made = open_store(self._url, STORE, create=True), True
-        self._opened().put(_path(name), content)
+        objects, path = self._opened(), _path(name)
+        if objects.put(path, content):
+            return name
+        with suppress(FileNotFoundError):  # another process is doing the same
+            if objects.size(path) == len(content):
+                return name
+            # A machine that lost its power may leave a part of a file under its whole name.
+            objects.remove(path)
+        objects.put(path, content)
         return name
 
     def _get(self, name: str) -> bytes:

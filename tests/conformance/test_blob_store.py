@@ -69,6 +69,14 @@ async def test_a_damaged_blob_is_never_read(tmp_path: Path) -> None:
         await blobs.get(name)
 
 
+async def test_what_was_cut_short_is_written_again(tmp_path: Path) -> None:
+    blobs = ObjectBlobs(f"file://{tmp_path}")
+    name = await blobs.put(b"what was sent")
+    (tmp_path / "sha256" / name[:2] / name).write_bytes(b"")
+    assert await blobs.put(b"what was sent") == name
+    assert await blobs.get(name) == b"what was sent"
+
+
 async def test_a_blob_is_on_the_disk_before_its_name_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     synced: list[str] = []
     fsync = os.fsync

@@ -83,7 +83,16 @@ class MemoryStored(MemoryAccounts):
             if isinstance(event, Outcome)
         }
         outcomes = tuple(ended.get(generation) for generation in generations_of(command))
-        return StoredGeneration(row=row, command=command, metadata=metadata, outcomes=outcomes)
+        return StoredGeneration(
+            row=row,
+            command=command,
+            metadata=metadata,
+            outcomes=outcomes,
+            prompt_is_deleted=any(
+                isinstance(event, MessageDeleted) and event.message_id == row.message_id
+                for event, _ in self._events(CONVERSATION_EVENTS)
+            ),
+        )
 
 
 def generation_row(command: UserCommand, at: Position, choice: int = 0) -> GenerationRow:

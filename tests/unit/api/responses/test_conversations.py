@@ -266,3 +266,17 @@ async def test_none_is_begun_with_items_that_are_wrong(world: World, alice: http
     answer = await alice.post(PATH, json={"items": [said("user", "Hi"), result]})
     assert answer.status_code == 400
     assert commands(world) == []
+
+
+async def test_a_deleted_prompt_is_shown_and_told_by_no_other_way(world: World, alice: httpx.AsyncClient) -> None:
+    conversation = await made(alice)
+    asked = {"model": "verbatim-local", "input": "secret", "conversation": conversation["id"]}
+    response = (await alice.post("/v1/responses", json=asked)).json()
+    items = f"/v1/responses/{response['id']}/input_items"
+    (prompt,) = (await alice.get(items)).json()["data"]
+    gone = await alice.delete(f"{PATH}/{conversation['id']}/items/{prompt['id']}")
+    assert gone.status_code == 200
+    assert (await alice.get(items)).json()["data"] == []
+    reference = [{"type": "item_reference", "id": prompt["id"]}, said("user", "And?")]
+    answer = await alice.post("/v1/responses", json={"model": "verbatim-local", "input": reference})
+    assert (answer.status_code, answer.json()["error"]["param"]) == (400, "input[0].id")
