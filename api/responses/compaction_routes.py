@@ -10,7 +10,7 @@ from api.consistency.freshness import Fresh
 from api.http.answers import openapi_body
 from api.http.bodies import BodyReader
 from api.http.headers import REPLAYED_HEADER
-from api.openai.leaving import abandoning
+from api.openai.leaving import KEYED_GRACE_S, abandoning
 from api.responses.compacting import Compacting, compaction
 from api.responses.creating import asked_at
 from api.responses.ports import Responses
@@ -43,7 +43,7 @@ async def compact(
         caller,
         opened,
         lambda: compaction(opened, asked_at_us, responses),
-        abandoning(turns.ask, author, opened, turns.grace_s),
+        abandoning(turns.ask, author, opened, max(turns.grace_s, KEYED_GRACE_S if key.given else 0.0)),
         {REPLAYED_HEADER: "true"} if opened.replayed else {},
         arrived_s,
     )

@@ -10,6 +10,8 @@ import httpx
 import pytest
 
 from api.http.errors import ApiError
+from api.openai.leaving import KEYED_GRACE_S, abandoning
+from api.responses import compaction_routes
 from api.responses.sealing import Seal
 from api.responses.shapes import conversation_id_shown
 from infra.models.catalogue import ModelCatalogue
@@ -253,3 +255,19 @@ async def test_a_picture_is_shown_to_a_model_that_sees(world: World, alice: http
         (message,) = prompts(seeing)[0].messages
         assert [part.kind for part in message.parts] == ["text", "image"]
         assert await seeing.blobs.get(message.parts[1].sha256) == PNG
+
+
+async def test_a_summary_is_kept_as_long_as_an_answer_for_who_may_come_back(
+    world: World, alice: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    graces: list[float] = []
+
+    def noted(ports: Any, author: Any, opened: Any, grace_s: float) -> Any:
+        graces.append(grace_s)
+        return abandoning(ports, author, opened, grace_s)
+
+    monkeypatch.setattr(compaction_routes, "abandoning", noted)
+    for headers in ({}, {"Idempotency-Key": "mine"}):
+        answer = await alice.post(f"{RESPONSES}/compact", json={"model": MODEL, "input": "hi"}, headers=headers)
+        assert answer.status_code == 200, answer.text
+    assert graces == [world.settings.disconnect_grace_s, KEYED_GRACE_S]
