@@ -145,7 +145,9 @@ class WebSocketConnection(asyncio.Protocol):
                     self._write(_PONG, bytes(message.data))
                 case WSMsgType.CLOSE:
                     self._end(message.data or 1000)
-                    return {"type": "websocket.disconnect", "code": message.data or 1005}
+                    # GOING_AWAY says that this process ends; no client says that.
+                    code = 1000 if message.data == GOING_AWAY else message.data or 1005
+                    return {"type": "websocket.disconnect", "code": code}
                 case _:
                     pass
 

@@ -44,6 +44,8 @@ _OtherKind = Literal["reasoning", "refusal"]
 _Kind = Literal["text", "reasoning", "refusal"]
 MAX_TOLD = 4096
 """Tokens of which logprobs may wait for the text."""
+_ODD = (AttributeError, TypeError, LookupError, OverflowError, RecursionError)
+"""What fields that are none lead to, numbers beyond all bounds, and values nested too deeply."""
 _NO_CHUNK = "the upstream sent an event that is not a chat completion chunk"
 
 
@@ -101,7 +103,7 @@ class ChatStream:
                 self._take(name, payload)
         except EngineError as error:
             self._fail(error)
-        except (AttributeError, TypeError, LookupError):
+        except _ODD:
             self._fail(EngineFailed(_NO_CHUNK))
         if self._events.overlong and not self.over:
             self._fail(EngineFailed(f"the upstream sent an event of more than {MAX_EVENT_BYTES} bytes"))
@@ -117,7 +119,7 @@ class ChatStream:
                 pass
             except EngineError as error:
                 self._fail(error)
-            except (AttributeError, TypeError, LookupError):
+            except _ODD:
                 self._fail(EngineFailed(_NO_CHUNK))
         for kind, text in self._tags.end():
             self._put(kind, text)

@@ -33,6 +33,7 @@ class NpmPackages:
         folder = cache_dir() / f"judges-npm-{identity}"
         if (folder / _STAMP).is_file():
             return folder
+        folder.parent.mkdir(parents=True, exist_ok=True)
         with folder.with_name(f"{folder.name}.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not (folder / _STAMP).is_file():

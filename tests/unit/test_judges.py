@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from infra.cache import CACHE_VARIABLE
+from tests.judging import node_packages
 from tests.judging.environment import SUITES, Judged, suite
 from tests.judging.heavy_judges import Row, report
+from tests.judging.node_packages import JUDGES_IN_NODE
 
 LOCKFILES = sorted(SUITES.rglob("package-lock.json"))
 
@@ -48,3 +51,16 @@ def test_a_suite_is_run_without_our_settings() -> None:
     arguments = suite("openai_suite.py", "test_models")
     assert arguments[-1].endswith("openai_suite.py::test_models")
     assert "--confcutdir" in arguments
+
+
+def test_packages_of_npm_are_fetched_once_into_a_cache_that_is_not_there_yet(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "not" / "there"))
+    monkeypatch.setattr(node_packages, "node", lambda: tmp_path)
+    run: list[list[str]] = []
+    monkeypatch.setattr(node_packages, "run_quietly", lambda command, *_: run.append(command))
+    folder = JUDGES_IN_NODE.fetch()
+    assert JUDGES_IN_NODE.fetch() == folder
+    assert {"package.json", "package-lock.json"} <= {file.name for file in folder.iterdir()}
+    assert len(run) == 1 and "--ignore-scripts" in run[0]

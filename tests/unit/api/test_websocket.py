@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from uvicorn.server import ServerState
 
-from api.http.websocket import WebSocketConnection
+from api.http.websocket import GOING_AWAY, WebSocketConnection
 from api.responses import socket
 from schemas.conversation import PromptSubmitted
 from schemas.generation import GenerationEnded
@@ -56,6 +56,22 @@ async def test_pings_of_a_client_that_takes_nothing_are_not_answered() -> None:
     connection.eof_received()
     await heard.wait()
     assert [frame for frame in wire.written[2:] if frame[0] == 0x8A] == []
+    connection.connection_lost(None)
+
+
+async def test_a_client_that_leaves_does_not_say_that_this_process_ends() -> None:
+    heard: list[dict[str, Any]] = []
+
+    async def app(_: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "websocket.accept"})
+        heard.append(await receive())
+
+    wire = Wire()
+    connection = WebSocketConnection(wire, {"headers": [(b"sec-websocket-key", b"a")]}, app, ServerState(), 1_000)
+    await eventually(lambda: len(wire.written) == 1)
+    connection.data_received(b"\x88\x82\x00\x00\x00\x00" + GOING_AWAY.to_bytes(2))
+    await eventually(lambda: heard == [{"type": "websocket.disconnect", "code": 1000}])
     connection.connection_lost(None)
 
 

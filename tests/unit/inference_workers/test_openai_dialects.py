@@ -449,6 +449,14 @@ def test_logprobs_whose_text_never_comes_do_not_pile_up() -> None:
     assert [each["bytes"] for each in json.loads(long.logprobs[0])] == [[97]]
 
 
+def test_numbers_and_values_beyond_all_bounds_are_the_upstreams_fault() -> None:
+    asked = replace(REQUEST, sampling=Sampling(max_tokens=9, top_logprobs=1))
+    assert Read(with_logprobs("a", entry("a", 10**400)) + STOP, request=asked).error is not None
+    deep = json.dumps(fragment("DEEP", index=0, name="weather")).replace('"DEEP"', "[" * 1010 + "]" * 1010)
+    read = Read(f'data: {{"choices":[{{"delta":{{"tool_calls":[{deep}]}}}}]}}\n\n', CALLED)
+    assert isinstance(read.error, EngineFailed)
+
+
 @pytest.mark.parametrize(
     "odd", [7, "a", {}, entry("a", "b"), entry("a", None), {"token": 7, "logprob": 1}, entry("a", top_logprobs=7)]
 )
