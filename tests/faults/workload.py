@@ -122,8 +122,8 @@ class _Client:
             self._turns += 1
             prompt = self._prompt(talk)
             if self._random.random() < 0.2:
-                # A third of them is held to a schema, a third thinks and calls.
-                held, thinks = self._turns % 3 == 1, self._turns % 3 == 0
+                # Half of them are held to a schema, a quarter think and call.
+                held, thinks = prompt.count % 2 == 0, prompt.count % 4 == 1
                 await self._user.complete(replace(prompt, held=held, thinks=thinks), f"{prompt.key}/own")
                 continue
             if talk is None or turns >= TALK_TURNS or self._random.random() < 0.3:
