@@ -98,6 +98,7 @@ async def run_faults(
                     if recovered_s is None or users.done():
                         break
                 load.stop()
+            await load.in_calm()
             left = await load.quiesce(QUIESCE_S)
             say(f"{monotonic_s() - began_s:6.1f} s  {load.sent} prompts sent; reading the evidence")
             report.violations += [Violation("I1", name, "acknowledged, and still open at the end") for name in left]

@@ -11,6 +11,7 @@ import pytest
 
 from schemas.outcome import GenerationCompleted
 from tests.faults.facts import Facts
+from tests.faults.rules_json import is_whole
 from tests.faults.run import run_faults, summary
 from tests.faults.schedule import ONE_OF_EACH
 
@@ -26,11 +27,10 @@ async def test_every_promise_holds_when_one_fault_of_each_kind_strikes(tmp_path:
     assert len(report.struck) == len(ONE_OF_EACH)
     facts = Facts(report.evidence)
     held = [generation for generation in facts.commands if facts.schema(generation)]
-    # Whether one of them is whole depends on what a fault strikes: such an answer is not continued (ADR 15).
-    assert held, "no answer was held to a schema"
+    assert any(is_whole(facts.outcome(generation)) for generation in held), "no answer was held to a schema"
     parts = {name: {part.kind for part in outcome.parts} for name in facts.outcomes if (outcome := facts.outcome(name))}
-    assert set().union(*parts.values()) >= {"text", "reasoning"}, "no answer thought before it spoke"
-    # How many stateless calls a run makes depends on how fast the host is; those that there are called their tool.
+    kinds = set().union(*parts.values())
+    assert kinds >= {"text", "reasoning", "tool_call"}, "no answer thought before it spoke, or none called a tool"
     offered = [name for name, jobs in facts.jobs.items() if jobs[0].record.tooling is not None]
     completed = [name for name in offered if isinstance(facts.outcome(name), GenerationCompleted)]
     assert all("tool_call" in parts[name] for name in completed), "an answer that is whole has not called its tool"

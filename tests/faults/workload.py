@@ -80,6 +80,12 @@ class Workload:
         """Begin no further turn."""
         self._prompts_left = 0
 
+    async def in_calm(self) -> None:
+        """Two more stateless calls, once nothing is struck any more: one is held to a schema, one thinks and calls."""
+        for turn, held in ((1, True), (2, False)):
+            name = f"{self._seed}x{self._clients}x{turn}"
+            await self._user.complete(Prompt(name, f"T{name}", SHORTEST, held=held, thinks=not held), f"{name}/own")
+
     def take_prompt(self) -> bool:
         """Whether another prompt may be sent; counts it."""
         if self._prompts_left <= 0 or monotonic_s() >= self._until_s:
