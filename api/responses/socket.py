@@ -32,7 +32,7 @@ from api.responses.parameters import parameters_of
 from api.responses.places import Place
 from api.responses.ports import ResponsePorts
 from api.responses.requests import Asked, CreateResponse, fit
-from api.responses.shapes import response_object
+from api.responses.shapes import Status, response_object
 from api.responses.whole import refusal
 from api.streaming.pieces import parts_said
 from api.streaming.readers import Reader
@@ -236,8 +236,9 @@ class _Connection:
         shown = parameters_of(spec.id, now_us(), fitted.request, fitted.sampling)
         generation_id = draw_id()
         self._kept.keep(generation_id, messages)
-        for nth, (kind, status) in enumerate((("created", "in_progress"), ("completed", "completed"))):
-            said = response_object(generation_id, shown, status, [], None)  # type: ignore[arg-type]  # of Status
+        steps: tuple[tuple[str, Status], ...] = (("created", "in_progress"), ("completed", "completed"))
+        for nth, (kind, status) in enumerate(steps):
+            said = response_object(generation_id, shown, status, [], None)
             event = {"type": f"response.{kind}", "sequence_number": nth, "response": said}
             await self._tell(reader, orjson.dumps(event))
 
