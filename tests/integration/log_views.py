@@ -82,6 +82,11 @@ class Look:
         there: bool = await eventually(lambda: len(self.events) >= count, WAIT_S)
         assert there
 
+    async def shows(self, kind: str) -> None:
+        """Waits for an event of this type, wherever it stands."""
+        there: bool = await eventually(lambda: kind in types([event.json for event in self.events]), WAIT_S)
+        assert there
+
 
 @asynccontextmanager
 async def looking(client: httpx.AsyncClient, conversation: str, after: str | None = None) -> AsyncIterator[Look]:
