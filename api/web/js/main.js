@@ -2,7 +2,9 @@ import { render } from '../vendor/preact.mjs';
 import { whoAmI } from './signing.js';
 import { html } from './ui/html.js';
 import { listenEverywhere, Shell } from './ui/shell.js';
+import { firstWords } from './words.js';
 
+await firstWords();
 document.documentElement.dataset.ready = '';
 render(html`<${Shell} />`, document.getElementById('app'));
 listenEverywhere();
