@@ -1,18 +1,21 @@
-// The list of conversations, search in it, and what changes it.
+// The user's conversations: those in the list, those that were opened otherwise, and what changes them.
 
 import { batch, signal } from '../vendor/signals.mjs';
 import { del, get, newKey, patch, post } from './api.js';
+import { changeDraft } from './kept.js';
 import { oneLine } from './text.js';
+import { t } from './words.js';
 
 const PAGE = 40;
-const PATIENCE_MS = 200;
-const MAX_EMPTY_PAGES = 5;
+const MAX_OTHERS = 100;
 const TITLE_WAITS_MS = [1000, 2000, 4000, 8000, 16_000];
 
 export const conversations = signal([]);
 export const listState = signal({ loading: false, error: null, cursor: null, loaded: false });
-/** null: no search; else {q, results, cursor, searchedTo, loading, error}. */
-export const search = signal(null);
+/** What the list does not hold, by id: opened by address, search or history. */
+const others = signal(new Map());
+/** Why a conversation is not shown, by id: 'missing'; 'deleted' if this page knew it, 'rescued' if one was writing to it. */
+export const gone = signal(new Map());
 
 export async function loadConversations({ more = false } = {}) {
   const cursor = more ? listState.value.cursor : null;
@@ -30,8 +33,56 @@ export async function loadConversations({ more = false } = {}) {
   }
 }
 
-/** What a conversation is called in lists. */
-export const nameOf = (conversation) => oneLine(conversation?.title ?? '') || oneLine(conversation?.preview ?? '').slice(0, 80) || 'New chat';
+/** A conversation as far as it is known; null: not at all. */
+export const conversationOf = (id) => conversations.value.find((each) => each.id === id) ?? others.value.get(id) ?? null;
+
+/** What a conversation is called; '' for one that is not known yet. */
+export const nameOf = (conversation) =>
+  conversation ? oneLine(conversation.title ?? '') || oneLine(conversation.preview ?? '').slice(0, 80) || t('list.unnamed') : '';
+
+/** Asks for a conversation that is shown and may not be in the list. */
+export async function learn(id) {
+  try {
+    put(await get(`/api/v1/conversations/${id}`, { quiet401: true }));
+  } catch (error) {
+    if (error.status === 404) noteGone(id);
+  }
+}
+
+/** What is known of a conversation is this. */
+export function put(conversation) {
+  if (change(conversation.id, conversation)) return;
+  others.value = new Map([...others.value, [conversation.id, conversation]].slice(-MAX_OTHERS));
+}
+
+/** Changes what is known of a conversation; false if nothing is. */
+function change(id, changes) {
+  const at = conversations.value.findIndex((each) => each.id === id);
+  if (at >= 0) conversations.value = conversations.value.with(at, { ...conversations.value[at], ...changes });
+  else if (others.value.has(id)) others.value = new Map([...others.value, [id, { ...others.value.get(id), ...changes }]]);
+  else return false;
+  return true;
+}
+
+/** It is not there, or no more. What was being written to one that somebody else deleted waits in a new chat. */
+export function noteGone(id, { here = false } = {}) {
+  if (gone.value.has(id)) return;
+  let why = conversationOf(id) ? 'deleted' : 'missing';
+  let written = '';
+  changeDraft(id, (text) => {
+    written = text;
+    return '';
+  });
+  if (written.trim() && !here) {
+    why = 'rescued';
+    changeDraft(null, (text) => [text, written].filter((each) => each.trim()).join('\n\n'));
+  }
+  batch(() => {
+    gone.value = new Map([...gone.value, [id, why]]);
+    conversations.value = conversations.value.filter((each) => each.id !== id);
+    others.value = new Map([...others.value].filter(([other]) => other !== id));
+  });
+}
 
 export async function begin(firstPrompt, model, key) {
   const made = await post('/api/v1/conversations', model ? { model } : {}, { key });
@@ -47,14 +98,14 @@ export async function awaitTitle(id, firstPrompt) {
     const now = await get(`/api/v1/conversations/${id}`, { quiet401: true }).catch(() => null);
     const title = now?.title;
     if (!title || oneLine(firstPrompt.slice(0, 1000)).startsWith(oneLine(title))) continue;
-    conversations.value = conversations.value.map((each) => (each.id === id ? { ...each, title } : each));
+    change(id, { title });
     return;
   }
 }
 
 /** The conversation was written to: it is the newest. */
 export function touched(id, preview) {
-  const found = conversations.value.find((each) => each.id === id);
+  const found = conversationOf(id);
   if (!found) return;
   const now = { ...found, preview: preview ?? found.preview, updatedAt: new Date().toISOString() };
   conversations.value = [now, ...conversations.value.filter((each) => each.id !== id)];
@@ -62,52 +113,12 @@ export function touched(id, preview) {
 
 export async function rename(id, title) {
   const named = await patch(`/api/v1/conversations/${id}`, { title }, { key: newKey() });
-  conversations.value = conversations.value.map((each) => (each.id === id ? { ...each, title: named.title } : each));
+  change(id, { title: named.title });
 }
 
-export async function remove(id) {
+/** `leave`: called when it is deleted, before the page hears of it. */
+export async function remove(id, leave) {
   await del(`/api/v1/conversations/${id}`, { key: newKey() });
-  conversations.value = conversations.value.filter((each) => each.id !== id);
-  if (search.value) search.value = { ...search.value, results: search.value.results.filter((each) => each.conversation.id !== id) };
-}
-
-let control = null;
-let timer = 0;
-export function searchFor(q) {
-  clearTimeout(timer);
-  control?.abort();
-  if (!q.trim()) return (search.value = null);
-  search.value = { q, results: search.value?.results ?? [], cursor: null, searchedTo: null, loading: true, error: null };
-  timer = setTimeout(() => searchOn(), PATIENCE_MS);
-}
-
-/** The next page of the search; empty pages are passed over, a few at a time. */
-export async function searchOn() {
-  const mine = (control = new AbortController());
-  const { q } = search.value;
-  let { cursor } = search.value;
-  let results = cursor ? search.value.results : [];
-  search.value = { ...search.value, loading: true, error: null };
-  try {
-    for (let pages = 0; pages < MAX_EMPTY_PAGES; pages += 1) {
-      const more = cursor ? `&cursor=${encodeURIComponent(cursor)}` : '';
-      const page = await get(`/api/v1/search?q=${encodeURIComponent(q.trim())}&limit=20${more}`, { signal: mine.signal });
-      results = [...results, ...page.data];
-      cursor = page.nextCursor;
-      search.value = { q, results, cursor, searchedTo: page.searchedTo, loading: Boolean(cursor) && page.data.length === 0, error: null };
-      if (!cursor || page.data.length > 0) break;
-    }
-    search.value = { ...search.value, loading: false };
-  } catch (error) {
-    if (mine.signal.aborted) return;
-    if (error.status === 404 || error.status === 405) results = amongLoaded(q);
-    search.value = { q, results, cursor: null, searchedTo: null, loading: false, error: results.length || error.status === 404 ? null : error };
-  }
-}
-
-function amongLoaded(q) {
-  const words = q.toLowerCase().split(/\s+/).filter(Boolean);
-  return conversations.value
-    .filter((each) => words.every((word) => `${each.title ?? ''} ${each.preview ?? ''}`.toLowerCase().includes(word)))
-    .map((conversation) => ({ conversation, matches: [] }));
+  leave();
+  noteGone(id, { here: true });
 }

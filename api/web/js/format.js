@@ -20,12 +20,3 @@ export function money(amount, currency = 'USD') {
 }
 
 export const tokens = (number) => (number >= 1000 ? `${Math.round(number / 102.4) / 10}k`.replace('.0k', 'k') : String(number));
-
-/** Which part of the list a conversation belongs to. */
-export function age(iso, now = new Date()) {
-  const midnight = new Date(now.getFullYear(), now.getMonth(), now.getDate());
-  const days = Math.ceil((midnight - new Date(iso)) / 86_400_000);
-  if (days <= 0) return 'Today';
-  if (days === 1) return 'Yesterday';
-  return days <= 7 ? 'Previous 7 days' : days <= 30 ? 'Previous 30 days' : 'Older';
-}

@@ -2,7 +2,7 @@
 
 import { batch, signal } from '../vendor/signals.mjs';
 import { get, newKey, post } from './api.js';
-import { awaitTitle, touched } from './conversations.js';
+import { awaitTitle, learn, noteGone, touched } from './conversations.js';
 import { changeDraft, keepPending, pendingOf } from './kept.js';
 import { LiveAnswer } from './live.js';
 import { titles, toast } from './state.js';
@@ -56,6 +56,7 @@ export class Thread {
       if (pending && !this.live) this.submit(pending);
     } catch (error) {
       if (this.loader !== mine) return;
+      if (error.status === 404) return noteGone(this.id);
       this.error.value = error;
       this.state.value = 'failed';
     }
@@ -201,6 +202,7 @@ export class Thread {
       if (ending.lost.status !== 0) keepPending(this.id, null);
       this.update(key, { status: 'lost', content: live.text, error: ending.lost, command });
       if (command?.content && message.local) changeDraft(this.id, (written) => withLost(command.content, written));
+      if (ending.lost.status === 404) learn(this.id); // it may be the conversation that is not there
       return;
     }
     const status = ending.error ? 'failed' : ending.finishReason === 'cancelled' ? 'cancelled' : 'completed';

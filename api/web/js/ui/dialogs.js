@@ -3,14 +3,16 @@
 import { nameOf, remove, rename } from '../conversations.js';
 import { go, route } from '../router.js';
 import { dialog, toast } from '../state.js';
+import { t, tt } from '../words.js';
+import { focusOn } from './drawer.js';
 import { composing, html, useEffect, useRef, useState } from './html.js';
 
 const MAC = /Mac|iP(hone|ad)/.test(navigator.platform);
 const COMMAND = MAC ? '⌘' : 'Ctrl';
 const KEYS = [
-  ['Search conversations', [COMMAND, 'K']], ['New chat', [COMMAND, 'Shift', 'O']], ['Show or hide the list', [COMMAND, 'Shift', 'S']],
-  ['Write', ['/']], ['Send', ['Enter']], ['New line', ['Shift', 'Enter']], ['Stop the answer', [COMMAND, '.']],
-  ['Edit the last prompt', ['↑']], ['Leave an edit, close a dialog', ['Esc']], ['This list', ['?']],
+  ['search', [COMMAND, 'K']], ['new', [COMMAND, 'Shift', 'O']], ['list', [COMMAND, 'Shift', 'S']],
+  ['write', ['/']], ['send', ['Enter']], ['line', ['Shift', 'Enter']], ['stop', [COMMAND, '.']],
+  ['edit', ['↑']], ['leave', ['Esc']], ['keys', ['?']],
 ];
 
 export function Dialogs() {
@@ -45,13 +47,25 @@ function useAction(action, close) {
 
 function Remove({ conversation, close }) {
   const [busy, run] = useAction(async () => {
-    await remove(conversation.id);
-    if (route.value.conversationId === conversation.id) go('/');
+    const beside = besideRow(conversation.id);
+    await remove(conversation.id, () => {
+      const here = route.value.conversationId === conversation.id;
+      if (here) go('/');
+      focusOn(here ? '[data-testid=composer]' : beside);
+    });
   }, close);
-  return html`<h2 id="dialog-title">Delete this conversation?</h2>
-    <p>“<bdi>${nameOf(conversation)}</bdi>” and all its messages will be gone. This cannot be undone.</p>
-    <div class="dialog-actions"><button type="button" onClick=${close}>Cancel</button>
-      <button type="button" class="primary danger" disabled=${busy} data-testid="confirm-delete" onClick=${run}>Delete</button></div>`;
+  return html`<h2 id="dialog-title">${t('remove.title')}</h2>
+    <p>${tt('remove.text', { name: html`<bdi>${nameOf(conversation)}</bdi>` })}</p>
+    <div class="dialog-actions"><button type="button" onClick=${close}>${t('cancel')}</button>
+      <button type="button" class="primary danger" disabled=${busy} data-testid="confirm-delete" onClick=${run}>${t('row.delete')}</button></div>`;
+}
+
+/** Where focus goes when a row goes away: to the next one, else the one before. */
+function besideRow(id) {
+  const row = document.querySelector(`.row[data-id="${id}"]`);
+  const rows = [...document.querySelectorAll('.list .row')];
+  const next = rows[rows.indexOf(row) + 1] ?? rows[rows.indexOf(row) - 1];
+  return row && next ? `.row[data-id="${next.dataset.id}"] > a` : '.new-chat';
 }
 
 function Rename({ conversation, close }) {
@@ -60,16 +74,16 @@ function Rename({ conversation, close }) {
     if (title && title !== conversation.title) await rename(conversation.id, title);
   }, close);
   return html`<form onSubmit=${run} onKeyDown=${(event) => composing(event) && event.stopPropagation()}>
-    <h2 id="dialog-title">Rename</h2>
-    <label for="rename-title">Name of the conversation</label>
+    <h2 id="dialog-title">${t('row.rename')}</h2>
+    <label for="rename-title">${t('rename.name')}</label>
     <input id="rename-title" name="title" maxlength="200" dir="auto" autofocus defaultValue=${conversation.title ?? ''} data-testid="rename-title" />
-    <div class="dialog-actions"><button type="button" onClick=${close}>Cancel</button>
-      <button class="primary" type="submit" disabled=${busy} data-testid="rename-save">Rename</button></div>
+    <div class="dialog-actions"><button type="button" onClick=${close}>${t('cancel')}</button>
+      <button class="primary" type="submit" disabled=${busy} data-testid="rename-save">${t('row.rename')}</button></div>
   </form>`;
 }
 
 function Keys({ close }) {
-  return html`<h2 id="dialog-title">Keyboard</h2>
-    <dl class="keys">${KEYS.map(([what, keys]) => html`<div key=${what}><dt>${what}</dt><dd>${keys.map((key) => html`<kbd>${key}</kbd>`)}</dd></div>`)}</dl>
-    <div class="dialog-actions"><button type="button" class="primary" onClick=${close}>Done</button></div>`;
+  return html`<h2 id="dialog-title">${t('keys.title')}</h2>
+    <dl class="keys">${KEYS.map(([what, keys]) => html`<div key=${what}><dt>${t(`keys.${what}`)}</dt><dd>${keys.map((key) => html`<kbd>${key}</kbd>`)}</dd></div>`)}</dl>
+    <div class="dialog-actions"><button type="button" class="primary" onClick=${close}>${t('keys.done')}</button></div>`;
 }

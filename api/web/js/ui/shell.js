@@ -1,25 +1,29 @@
 // The page: list, conversation, and beside it what is opened.
 
-import { conversations, loadConversations, nameOf } from '../conversations.js';
+import { conversationOf, gone, learn, loadConversations, nameOf } from '../conversations.js';
 import { go, route } from '../router.js';
-import { dialog, drawerOpen, logOpen, online, reachable, session, sidebarHidden, toast } from '../state.js';
+import { dialog, drawerOpen, logOpen, online, reachable, session, sidebarHidden } from '../state.js';
+import { t } from '../words.js';
+import { focusOn, hideList, showList, useDrawer } from './drawer.js';
 import { composing, copyText, html, IconButton, useEffect, useState } from './html.js';
-import { Dialogs } from './dialogs.js';
+import { Lazy } from './lazy.js';
 import { PARTS } from './parts.js';
 import { Sidebar } from './sidebar.js';
 import { SignIn } from './signin.js';
 import { Announcer, Connection, Toasts } from './status.js';
-import { currentThread, NotFound, ThreadView } from './thread_view.js';
-
-const NAMES = { pulse: 'Pulse', missing: 'Not found' };
+import { currentThread, ThreadView } from './thread_view.js';
 
 export function Shell() {
   const { page, conversationId, at } = route.value;
   const who = session.value?.userId;
-  const name = NAMES[page] ?? (conversationId ? nameOf(conversations.value.find((each) => each.id === conversationId)) : 'New chat');
+  const missing = page === 'missing' ? 'address' : gone.value.get(conversationId);
+  const name = nameOfPage(page, conversationId, missing);
   useEffect(() => {
-    document.title = conversationId || NAMES[page] ? `${name} – Verbatim` : 'Verbatim';
-  }, [name]);
+    document.title = name && (conversationId || page !== 'chat') ? `${name} – Verbatim` : 'Verbatim';
+  }, [name, conversationId, page]);
+  useEffect(() => {
+    if (who && conversationId && !conversationOf(conversationId)) learn(conversationId);
+  }, [who, conversationId]);
   useEffect(() => {
     if (!who) return;
     loadConversations();
@@ -31,37 +35,42 @@ export function Shell() {
   // Who was signed in stays on the page below the card; who never was sees the card alone.
   const [seen, setSeen] = useState(false);
   if (who && !seen) setSeen(true);
+  const drawer = useDrawer();
   const classes = `shell ${drawerOpen.value ? 'drawer-open' : ''} ${sidebarHidden.value ? 'sidebar-hidden' : ''}`;
+  const log = PARTS.log && conversationId && !missing;
   return html`
     ${(who || seen) && html`<div class=${classes}>
-      <a class="skip" href="#main">To the conversation</a>
+      <a class="skip" href="#main" inert=${drawer} onClick=${skip}>${t('skip')}</a>
       <${Sidebar} />
       <div class="scrim" onClick=${() => (drawerOpen.value = false)} />
-      <main class="main" id="main" tabindex="-1">
+      <main class="main" id="main" tabindex="-1" inert=${drawer}>
         <header class="bar">
-          <${IconButton} icon="menu" label="Show the list" aria-controls="sidebar" class="icon-button show-list" onClick=${() => { drawerOpen.value = true; sidebarHidden.value = false; }} />
+          <${IconButton} icon="menu" label=${t('list.show')} aria-controls="sidebar" class="icon-button show-list" onClick=${showList} />
           <h1 class="bar-title"><bdi>${name}</bdi></h1>
-          ${PARTS.log && conversationId && html`<${IconButton} icon="log" label="Log view" aria-pressed=${logOpen.value} data-testid="toggle-log" onClick=${() => (logOpen.value = !logOpen.value)} />`}
+          ${log && html`<${IconButton} icon="log" label=${t('bar.log')} aria-pressed=${logOpen.value} data-testid="toggle-log" onClick=${() => (logOpen.value = !logOpen.value)} />`}
         </header>
         <${Connection} />
-        ${page === 'pulse' ? html`<${Lazy} from="../pulse/page.js" part="PulsePage" />` : page === 'missing' ? html`<${NotFound} />` : html`<${ThreadView} conversationId=${conversationId} at=${at} />`}
+        ${page === 'pulse' ? html`<${Lazy} key="pulse" load=${() => import('../pulse/page.js')} part="PulsePage" />`
+          : missing ? html`<${Lazy} key="missing" load=${() => import('./missing.js')} part="Missing" why=${missing} />`
+            : html`<${ThreadView} conversationId=${conversationId} at=${at} />`}
       </main>
-      ${PARTS.log && logOpen.value && conversationId && html`<aside class="side" aria-label="Log view"><${Lazy} key=${conversationId} from="../log/panel.js" part="LogPanel" conversationId=${conversationId} /></aside>`}
+      ${log && logOpen.value && html`<aside class="side" aria-label=${t('bar.log')} inert=${drawer}><${Lazy} key=${conversationId} load=${() => import('../log/panel.js')} part="LogPanel" onFail=${() => (logOpen.value = false)} conversationId=${conversationId} /></aside>`}
     </div>`}
-    ${!known && html`<div class="loading" role="status"><span class="mark" aria-hidden="true">”</span>${!reachable.value && html`<p>The server cannot be reached. Trying again…</p>`}</div>`}
-    <${SignIn} /><${Dialogs} /><${Toasts} /><${Announcer} />`;
+    ${!known && html`<div class="loading" role="status"><span class="mark" aria-hidden="true">”</span>${!reachable.value && html`<p>${t('connection.unreachable')}</p>`}</div>`}
+    <${SignIn} />${dialog.value && html`<${Lazy} quiet load=${() => import('./dialogs.js')} part="Dialogs" onFail=${() => (dialog.value = null)} />`}<${Toasts} /><${Announcer} />`;
 }
 
-/** A part that is loaded when it is first shown. */
-function Lazy({ from, part, ...rest }) {
-  const [Part, setPart] = useState(null);
-  useEffect(() => {
-    import(from).then((module) => setPart(() => module[part]), () => {
-      logOpen.value = false;
-      toast('This part of the page could not be loaded.');
-    });
-  }, [from]);
-  return Part ? html`<${Part} ...${rest} />` : html`<div class="skeleton" role="status" aria-label="Loading"><i /><i /></div>`;
+/** What is shown, in a few words; '' while that is not known. */
+function nameOfPage(page, conversationId, missing) {
+  if (missing) return t('missing.title');
+  if (page === 'pulse') return t('foot.pulse');
+  return conversationId ? nameOf(conversationOf(conversationId)) : t('list.new');
+}
+
+/** To the conversation, without an entry in the history. */
+function skip(event) {
+  event.preventDefault();
+  focusOn('#main');
 }
 
 /** What works wherever one is on the page. */
@@ -71,8 +80,8 @@ export function listenEverywhere() {
     const button = event.target.closest?.('.code-copy');
     if (!button) return;
     const code = button.closest('.code-block').querySelector('code');
-    button.textContent = (await copyText(code.textContent)) ? 'Copied' : 'Not copied';
-    setTimeout(() => (button.textContent = 'Copy'), 1500);
+    button.textContent = t((await copyText(code.textContent)) ? 'code.copied' : 'code.failed');
+    setTimeout(() => (button.textContent = t('code.copy')), 1500);
   });
   let waitMs = 1000;
   const probe = async () => {
@@ -102,12 +111,11 @@ function onKeyDown(event) {
   };
   if (command && !event.shiftKey && is('k')) {
     act(() => {
-      drawerOpen.value = matchMedia('(max-width: 760px)').matches;
-      sidebarHidden.value = false;
-      requestAnimationFrame(() => document.querySelector('[data-testid=conversation-search]')?.focus());
+      showList();
+      focusOn('.search input');
     });
   } else if (command && event.shiftKey && is('o')) act(() => go('/'));
-  else if (command && event.shiftKey && is('s')) act(() => (sidebarHidden.value = !sidebarHidden.value));
+  else if (command && event.shiftKey && is('s')) act(() => (sidebarHidden.value ? showList() : hideList()));
   else if (command && is('.')) act(() => currentThread()?.live?.stop());
   else if (is('escape') && drawerOpen.value) act(() => (drawerOpen.value = false));
   else if (!writing && !command && is('/')) act(() => document.querySelector('[data-testid=composer]')?.focus());

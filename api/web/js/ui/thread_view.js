@@ -137,20 +137,8 @@ export function ThreadView({ conversationId, at }) {
 }
 
 function Failed({ thread, at }) {
-  const { status, message } = thread.error.value;
-  if (status === 404) return html`<${Missing} what="There is no such conversation." why="It may have been deleted." />`;
+  const { message } = thread.error.value;
   return html`<div class="error-card" role="alert" data-testid="error-card"><${Icon} name="warn" />
     <div><strong>The conversation could not be loaded.</strong><p>${message}</p></div>
     <button type="button" data-testid="retry" onClick=${() => thread.load(at)}>Try again</button></div>`;
-}
-
-function Missing({ what, why }) {
-  return html`<div class="error-card" role="alert" data-testid="error-card"><${Icon} name="warn" />
-    <div><strong>${what}</strong><p>${why}</p></div>
-    <button type="button" onClick=${() => go('/')}>New chat</button></div>`;
-}
-
-/** At an address that is none of ours. */
-export function NotFound() {
-  return html`<div class="thread"><div class="scroller"><div class="messages"><${Missing} what="There is nothing at this address." why="A conversation’s address may not have been copied whole." /></div></div></div>`;
 }

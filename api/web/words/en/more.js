@@ -1,2 +1,27 @@
 export default {
+  'keys.done': 'Done',
+  'keys.edit': 'Edit the last prompt',
+  'keys.keys': 'This list',
+  'keys.leave': 'Leave an edit, close a dialog',
+  'keys.line': 'New line',
+  'keys.list': 'Show or hide the list',
+  'keys.new': 'New chat',
+  'keys.search': 'Search conversations',
+  'keys.send': 'Send',
+  'keys.stop': 'Stop the answer',
+  'keys.title': 'Keyboard',
+  'keys.write': 'Write',
+
+  'missing.address': 'There is nothing at this address.',
+  'missing.address.why': 'A conversation’s address may not have been copied whole.',
+  'missing.deleted': 'This conversation has been deleted.',
+  'missing.deleted.why': 'It and all its messages are gone.',
+  'missing.missing': 'There is no such conversation.',
+  'missing.missing.why': 'It may have been deleted.',
+  'missing.rescued': 'This conversation has been deleted.',
+  'missing.rescued.why': 'What you were writing is in a new chat.',
+
+  'remove.text': '“{name}” and all its messages will be gone. This cannot be undone.',
+  'remove.title': 'Delete this conversation?',
+  'rename.name': 'Name of the conversation',
 };
