@@ -55,6 +55,8 @@ _FOR_EVER = "public, max-age=31536000, immutable"
 @router.api_route("/", methods=_METHODS)
 @router.api_route("/c/{conversation}", methods=_METHODS)
 @router.api_route("/pulse", methods=_METHODS)
+@router.api_route("/settings", methods=_METHODS)
+@router.api_route("/settings/{section}", methods=_METHODS)
 @router.api_route("/signin", methods=_METHODS)
 async def page(request: Request, web: Web) -> Response:
     """The one page; what it shows is told by its address."""

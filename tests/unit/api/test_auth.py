@@ -88,7 +88,7 @@ MATRIX: dict[tuple[str, str], Row] = {
     ("GET", "/v1/models"): Row(200, 200),
     ("GET", "/v1/models/{model_id:path}"): Row(200, 200),
 }
-PAGES = {("GET", path) for path in ("/", "/c/{conversation}", "/pulse", "/signin")}
+PAGES = {("GET", path) for path in ("/", "/c/{conversation}", "/pulse", "/settings", "/settings/{section}", "/signin")}
 ASSETS = {("GET", "/static/{version}/{path:path}")}
 PUBLIC = PAGES | {
     ("GET", path) for path in ("/health", "/ready", "/live", "/metrics", "/docs", "/docs/style.css", "/openapi.json")

@@ -16,7 +16,7 @@ from tests.unit.api.world import WEB, World
 
 STATIC = f"/static/{WEB.static}"
 IMPORTED = re.compile(r"""\b(?:import|export)\b[^;'"()]*["'](\.[^'"]+)["']""")
-PAGES = ["/", "/c/0b1c", "/c/%3Cscript%3E", "/pulse", "/signin"]
+PAGES = ["/", "/c/0b1c", "/c/%3Cscript%3E", "/pulse", "/settings", "/settings/keys", "/signin"]
 
 
 @pytest.fixture
