@@ -192,7 +192,7 @@ async def test_a_bad_cookie_is_told_from_no_key(method: str, path: str, world: W
 @pytest.mark.parametrize("path", sorted(path for _, path in PUBLIC))
 async def test_public_routes_ask_for_no_key(path: str, world: World) -> None:
     async with world.client(None) as client:
-        assert (await client.get(path.format(conversation=ANY))).status_code == 200
+        assert (await client.get(path.format(conversation=ANY, section="keys"))).status_code == 200
 
 
 async def test_both_ways_to_send_a_key_are_the_same(world: World) -> None:
