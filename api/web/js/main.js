@@ -1,6 +1,7 @@
 import { render } from '../vendor/preact.mjs';
 import { whoAmI } from './signing.js';
 import { html } from './ui/html.js';
+import { whenIdle } from './ui/later.js';
 import { listenEverywhere, Shell } from './ui/shell.js';
 import { firstWords } from './words.js';
 
@@ -9,3 +10,4 @@ document.documentElement.dataset.ready = '';
 render(html`<${Shell} />`, document.getElementById('app'));
 listenEverywhere();
 whoAmI();
+whenIdle();

@@ -5,7 +5,7 @@ import { age } from '../format.js';
 import { dark, toggleTheme } from '../kept.js';
 import { go, route } from '../router.js';
 import { signOut } from '../signing.js';
-import { dialog, drawerOpen, session, sidebarHidden, toast } from '../state.js';
+import { complain, dialog, drawerOpen, session, sidebarHidden } from '../state.js';
 import { oneLine, visible } from '../text.js';
 import { composing, html, Icon, IconButton } from './html.js';
 import { Menu } from './menu.js';
@@ -87,6 +87,6 @@ function Foot() {
     ${PARTS.pulse && who?.operator && html`<a class="icon-button" href="/pulse" aria-label="Pulse" title="Pulse" data-testid="pulse-link" onClick=${(event) => follow(event, '/pulse')}><${Icon} name="pulse" /></a>`}
     <${IconButton} icon=${dark.value ? 'sun' : 'moon'} label=${dark.value ? 'Light colours' : 'Dark colours'} data-testid="theme" onClick=${toggleTheme} />
     <${IconButton} icon="help" label="Keyboard shortcuts" data-testid="help" onClick=${() => (dialog.value = { kind: 'keys' })} />
-    <${IconButton} icon="out" label="Sign out" data-testid="sign-out" onClick=${() => signOut().catch((error) => toast(error.message))} />
+    <${IconButton} icon="out" label="Sign out" data-testid="sign-out" onClick=${() => signOut().catch(complain)} />
   </div>`;
 }
