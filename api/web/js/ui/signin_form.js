@@ -31,7 +31,7 @@ export function SignInForm({ alone = false }) {
     ${alone && html`<p class="muted">${t('signin.about')}</p>`}
     <label for="signin-key">${t('signin.key')}</label>
     <input ref=${field} id="signin-key" name="key" type="password" autocomplete="current-password" placeholder="vk_…" spellcheck=${false} required aria-invalid=${Boolean(error)} aria-describedby="signin-told" data-testid="signin-key" />
-    <p id="signin-told" class=${error ? 'form-error' : 'muted'} role="alert">${told}</p>
+    <p id="signin-told" data-testid="signin-told" class=${error ? 'form-error' : 'muted'} role="alert">${told}</p>
     <button class="primary wide" type="submit" disabled=${busy} data-testid="signin-submit">${t(busy ? 'signin.busy' : 'signin.submit')}</button>
     <div class="signin-help"><h2>${t('signin.no-key')}</h2>
       <p>${t('signin.ask')}</p>
