@@ -1,4 +1,5 @@
 import { render } from '../vendor/preact.mjs';
+import { followSettings } from './preferences.js';
 import { whoAmI } from './signing.js';
 import { html } from './ui/html.js';
 import { whenIdle } from './ui/later.js';
@@ -9,5 +10,6 @@ await firstWords();
 document.documentElement.dataset.ready = '';
 render(html`<${Shell} />`, document.getElementById('app'));
 listenEverywhere();
+followSettings();
 whoAmI();
 whenIdle();

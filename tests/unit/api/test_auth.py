@@ -89,7 +89,7 @@ MATRIX: dict[tuple[str, str], Row] = {
     ("GET", "/v1/models/{model_id:path}"): Row(200, 200),
 }
 ANY = "01890a5d-ac96-774b-bcce-b302099a8057"
-PAGES = {("GET", path) for path in ("/", "/c/{conversation}", "/pulse", "/signin")}
+PAGES = {("GET", path) for path in ("/", "/c/{conversation}", "/pulse", "/settings", "/settings/{section}", "/signin")}
 AT_ROOT = {
     ("GET", f"/{name}")
     for name in (
@@ -192,7 +192,7 @@ async def test_a_bad_cookie_is_told_from_no_key(method: str, path: str, world: W
 @pytest.mark.parametrize("path", sorted(path for _, path in PUBLIC))
 async def test_public_routes_ask_for_no_key(path: str, world: World) -> None:
     async with world.client(None) as client:
-        assert (await client.get(path.format(conversation=ANY))).status_code == 200
+        assert (await client.get(path.format(conversation=ANY, section="keys"))).status_code == 200
 
 
 async def test_both_ways_to_send_a_key_are_the_same(world: World) -> None:
