@@ -3,4 +3,6 @@ export default {
   'connection.reconnecting': 'Reconnecting…',
   'connection.unreachable': 'The server cannot be reached. Trying again…',
   'dismiss': 'Dismiss',
+
+  'settings.title': 'Settings',
 };
