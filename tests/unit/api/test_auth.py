@@ -48,6 +48,8 @@ MATRIX: dict[tuple[str, str], Row] = {
     ("GET", _CONVERSATION + "/events/stream"): Row(503, 404),
     ("POST", _CONVERSATION + "/messages/{message_id}/regenerate"): Row(200, 404, {}),
     ("POST", _CONVERSATION + "/messages/{message_id}/feedback"): Row(204, 404, {"rating": "up"}),
+    # Nothing is watched here.
+    ("GET", "/api/v1/changes"): Row(503, 503),
     ("GET", "/api/v1/generations/{generation_id}"): Row(200, 404),
     ("GET", "/api/v1/generations/{generation_id}/stream"): Row(200, 404),
     ("GET", "/api/v1/generations/{generation_id}/timeline"): Row(200, 404),
