@@ -2,9 +2,9 @@
 
 import { nameOf, remove, rename } from '../conversations.js';
 import { go, route } from '../router.js';
-import { dialog, toast } from '../state.js';
+import { dialog } from '../state.js';
 import { t, tt } from '../words.js';
-import { focusOn } from './drawer.js';
+import { settleFocus } from './focus.js';
 import { composing, html, useEffect, useRef, useState } from './html.js';
 
 const MAC = /Mac|iP(hone|ad)/.test(navigator.platform);
@@ -22,7 +22,10 @@ export function Dialogs() {
     if (shown && !element.current.open) element.current.showModal();
   }, [shown]);
   if (!shown) return null;
-  const close = () => (dialog.value = null);
+  const close = () => {
+    dialog.value = null;
+    settleFocus('.row.here > a', '.row > a');
+  };
   const Part = { remove: Remove, rename: Rename, keys: Keys }[shown.kind];
   return html`<dialog class="card" ref=${element} aria-labelledby="dialog-title" onClose=${close} onClick=${(event) => event.target === element.current && element.current.close()}>
     <${Part} ...${shown} close=${() => element.current.close()} />
@@ -31,31 +34,34 @@ export function Dialogs() {
 
 function useAction(action, close) {
   const [busy, setBusy] = useState(false);
+  const [problem, setProblem] = useState('');
   const run = async (event) => {
     event?.preventDefault();
     setBusy(true);
+    setProblem('');
     try {
       await action(event);
       close();
     } catch (error) {
-      toast(error.message);
+      setProblem(error.message);
       setBusy(false);
     }
   };
-  return [busy, run];
+  // A dialog has the page to itself: what goes wrong is said in it.
+  return [busy, run, html`<p class="form-error" role="alert">${problem}</p>`];
 }
 
 function Remove({ conversation, close }) {
-  const [busy, run] = useAction(async () => {
+  const [busy, run, problem] = useAction(async () => {
     const beside = besideRow(conversation.id);
     await remove(conversation.id, () => {
       const here = route.value.conversationId === conversation.id;
       if (here) go('/');
-      focusOn(here ? '[data-testid=composer]' : beside);
+      settleFocus(...(here ? [] : beside));
     });
   }, close);
   return html`<h2 id="dialog-title">${t('remove.title')}</h2>
-    <p>${tt('remove.text', { name: html`<bdi>${nameOf(conversation)}</bdi>` })}</p>
+    <p>${tt('remove.text', { name: html`<bdi>${nameOf(conversation)}</bdi>` })}</p>${problem}
     <div class="dialog-actions"><button type="button" onClick=${close}>${t('cancel')}</button>
       <button type="button" class="primary danger" disabled=${busy} data-testid="confirm-delete" onClick=${run}>${t('row.delete')}</button></div>`;
 }
@@ -65,25 +71,25 @@ function besideRow(id) {
   const row = document.querySelector(`.row[data-id="${id}"]`);
   const rows = [...document.querySelectorAll('.list .row')];
   const next = rows[rows.indexOf(row) + 1] ?? rows[rows.indexOf(row) - 1];
-  return row && next ? `.row[data-id="${next.dataset.id}"] > a` : '.new-chat';
+  return row && next ? [`.row[data-id="${next.dataset.id}"] > a`, '.new-chat'] : ['.new-chat'];
 }
 
 function Rename({ conversation, close }) {
-  const [busy, run] = useAction(async (event) => {
+  const [busy, run, problem] = useAction(async (event) => {
     const title = event.target.elements.title.value.trim();
     if (title && title !== conversation.title) await rename(conversation.id, title);
   }, close);
   return html`<form onSubmit=${run} onKeyDown=${(event) => composing(event) && event.stopPropagation()}>
     <h2 id="dialog-title">${t('row.rename')}</h2>
     <label for="rename-title">${t('rename.name')}</label>
-    <input id="rename-title" name="title" maxlength="200" dir="auto" autofocus defaultValue=${conversation.title ?? ''} data-testid="rename-title" />
+    <input id="rename-title" name="title" maxlength="200" dir="auto" autofocus defaultValue=${conversation.title ?? ''} data-testid="rename-title" />${problem}
     <div class="dialog-actions"><button type="button" onClick=${close}>${t('cancel')}</button>
       <button class="primary" type="submit" disabled=${busy} data-testid="rename-save">${t('row.rename')}</button></div>
   </form>`;
 }
 
 function Keys({ close }) {
-  return html`<h2 id="dialog-title">${t('keys.title')}</h2>
-    <dl class="keys">${KEYS.map(([what, keys]) => html`<div key=${what}><dt>${t(`keys.${what}`)}</dt><dd>${keys.map((key) => html`<kbd>${key}</kbd>`)}</dd></div>`)}</dl>
-    <div class="dialog-actions"><button type="button" class="primary" onClick=${close}>${t('keys.done')}</button></div>`;
+  return html`<h2 id="dialog-title" tabindex="-1" autofocus>${t('shortcuts.title')}</h2>
+    <dl class="keys">${KEYS.map(([what, keys]) => html`<div key=${what}><dt>${t(`shortcuts.${what}`)}</dt><dd>${keys.map((key) => html`<kbd>${key}</kbd>`)}</dd></div>`)}</dl>
+    <div class="dialog-actions"><button type="button" class="primary" onClick=${close}>${t('shortcuts.done')}</button></div>`;
 }

@@ -2,19 +2,22 @@
 
 import { conversationOf, gone, learn, loadConversations, nameOf } from '../conversations.js';
 import { go, route } from '../router.js';
-import { dialog, drawerOpen, logOpen, online, reachable, session, sidebarHidden } from '../state.js';
-import { t } from '../words.js';
+import { complain, dialog, drawerOpen, logOpen, online, reachable, session, sidebarHidden } from '../state.js';
+import { t, withWords } from '../words.js';
 import { focusOn, hideList, showList, useDrawer } from './drawer.js';
 import { composing, copyText, html, IconButton, useEffect, useState } from './html.js';
-import { Lazy } from './lazy.js';
+import { later } from './later.js';
 import { PARTS } from './parts.js';
 import { Sidebar } from './sidebar.js';
 import { SignIn } from './signin.js';
 import { Announcer, Connection, Toasts } from './status.js';
 import { currentThread, ThreadView } from './thread_view.js';
 
+const Dialogs = later(() => import('./dialogs.js'), 'Dialogs');
+const Missing = later(() => import('./missing.js'), 'Missing');
+
 export function Shell() {
-  const { page, conversationId, at } = route.value;
+  const { page, conversationId, at, section } = route.value;
   const who = session.value?.userId;
   const missing = page === 'missing' ? 'address' : gone.value.get(conversationId);
   const name = nameOfPage(page, conversationId, missing);
@@ -47,23 +50,25 @@ export function Shell() {
         <header class="bar">
           <${IconButton} icon="menu" label=${t('list.show')} aria-controls="sidebar" class="icon-button show-list" onClick=${showList} />
           <h1 class="bar-title"><bdi>${name}</bdi></h1>
-          ${log && html`<${IconButton} icon="log" label=${t('bar.log')} aria-pressed=${logOpen.value} data-testid="toggle-log" onClick=${() => (logOpen.value = !logOpen.value)} />`}
+          ${log && html`<${IconButton} icon="log" label=${t('log.name')} aria-pressed=${logOpen.value} data-testid="toggle-log" onClick=${() => (logOpen.value = !logOpen.value)} />`}
         </header>
-        <${Connection} />
-        ${page === 'pulse' ? html`<${Lazy} key="pulse" load=${() => import('../pulse/page.js')} part="PulsePage" />`
-          : missing ? html`<${Lazy} key="missing" load=${() => import('./missing.js')} part="Missing" why=${missing} />`
+        <${Connection} /><${Toasts} />
+        ${page === 'pulse' ? html`<${Lazy} key="pulse" from="../pulse/page.js" part="PulsePage" />`
+          : page === 'settings' ? html`<${Lazy} key="settings" from="../settings/page.js" part="SettingsPage" section=${section} />`
+          : missing ? html`<${Missing} why=${missing} />`
             : html`<${ThreadView} conversationId=${conversationId} at=${at} />`}
       </main>
-      ${log && logOpen.value && html`<aside class="side" aria-label=${t('bar.log')} inert=${drawer}><${Lazy} key=${conversationId} load=${() => import('../log/panel.js')} part="LogPanel" onFail=${() => (logOpen.value = false)} conversationId=${conversationId} /></aside>`}
+      ${log && logOpen.value && html`<aside class="side" aria-label=${t('log.name')} inert=${drawer}><${Lazy} key=${conversationId} from="../log/panel.js" part="LogPanel" conversationId=${conversationId} /></aside>`}
     </div>`}
     ${!known && html`<div class="loading" role="status"><span class="mark" aria-hidden="true">”</span>${!reachable.value && html`<p>${t('connection.unreachable')}</p>`}</div>`}
-    <${SignIn} />${dialog.value && html`<${Lazy} quiet load=${() => import('./dialogs.js')} part="Dialogs" onFail=${() => (dialog.value = null)} />`}<${Toasts} /><${Announcer} />`;
+    <${SignIn} over=${seen} />${dialog.value && html`<${Dialogs} />`}<${Announcer} />`;
 }
 
 /** What is shown, in a few words; '' while that is not known. */
 function nameOfPage(page, conversationId, missing) {
   if (missing) return t('missing.title');
   if (page === 'pulse') return t('foot.pulse');
+  if (page === 'settings') return t('settings.title');
   return conversationId ? nameOf(conversationOf(conversationId)) : t('list.new');
 }
 
@@ -71,6 +76,18 @@ function nameOfPage(page, conversationId, missing) {
 function skip(event) {
   event.preventDefault();
   focusOn('#main');
+}
+
+/** A part that is loaded when it is first shown. */
+function Lazy({ from, part, ...rest }) {
+  const [Part, setPart] = useState(null);
+  useEffect(() => {
+    withWords(import(from)).then((module) => setPart(() => module[part]), () => {
+      logOpen.value = false;
+      complain(t('page.part-missing'));
+    });
+  }, [from]);
+  return Part ? html`<${Part} ...${rest} />` : html`<div class="skeleton" role="status" aria-label=${t('list.loading')}><i /><i /></div>`;
 }
 
 /** What works wherever one is on the page. */

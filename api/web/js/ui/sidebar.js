@@ -1,9 +1,9 @@
 // Beside the conversation: the list, search, and who is signed in.
 
-import { dark, toggleTheme } from '../kept.js';
+import { dark, toggleTheme } from '../preferences.js';
 import { searchFor } from '../search.js';
 import { signOut } from '../signing.js';
-import { dialog, session, toast } from '../state.js';
+import { complain, dialog, session } from '../state.js';
 import { oneLine } from '../text.js';
 import { t } from '../words.js';
 import { hideList } from './drawer.js';
@@ -40,8 +40,9 @@ function Foot() {
   return html`<div class="sidebar-foot">
     <span class="who"><bdi>${oneLine(who?.userName ?? '') || t('foot.somebody')}</bdi></span>
     ${PARTS.pulse && who?.operator && html`<a class="icon-button" href="/pulse" aria-label=${t('foot.pulse')} title=${t('foot.pulse')} data-testid="pulse-link" onClick=${(event) => follow(event, '/pulse')}><${Icon} name="pulse" /></a>`}
+    <a class="icon-button" href="/settings" aria-label=${t('settings.title')} title=${t('settings.title')} data-testid="settings-link" onClick=${(event) => follow(event, '/settings')}><${Icon} name="sliders" /></a>
     <${IconButton} icon=${dark.value ? 'sun' : 'moon'} label=${dark.value ? t('foot.light') : t('foot.dark')} data-testid="theme" onClick=${toggleTheme} />
     <${IconButton} icon="help" label=${t('foot.keys')} data-testid="help" onClick=${() => (dialog.value = { kind: 'keys' })} />
-    <${IconButton} icon="out" label=${t('foot.out')} data-testid="sign-out" onClick=${() => signOut().catch((error) => toast(error.message))} />
+    <${IconButton} icon="out" label=${t('foot.out')} data-testid="sign-out" onClick=${() => signOut().catch(complain)} />
   </div>`;
 }
