@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Locator, expect
 
 from tests.e2e.stack import Stack
-from tests.web.chat_page import ChatPage
+from tests.web.chat_page import ChatPage, count_to
 from tests.web.conftest import OpenChat
-from tests.web.over_the_api import begun
+from tests.web.over_the_api import begin, begun, elsewhere
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(300)]
 
@@ -153,3 +153,81 @@ async def test_after_a_deletion_focus_is_on_the_next_row(open_chat: OpenChat, st
         await chat.part("confirm-delete").click()
         await expect(second).to_have_count(0)
         await expect(chat.page.locator(f".row[data-id='{made[0]}'] > a")).to_be_focused()
+
+
+async def test_the_list_hears_of_other_tabs_and_devices(open_chat: OpenChat, stack: Stack) -> None:
+    chat = await open_chat()
+    tab = await open_chat(context=chat.context)
+    device = await open_chat()
+    pages = (chat, tab, device)
+
+    def row(page: ChatPage, conversation: str) -> Locator:
+        return page.page.locator(f".row[data-id='{conversation}']")
+
+    async with elsewhere(stack) as client:
+        made = await begin(client, title="From a script")
+        for page in pages:
+            await expect(row(page, made)).to_contain_text("From a script")
+        await chat.choose(row(chat, made), "rename")
+        await chat.part("rename-title").fill("Renamed in a tab")
+        await chat.part("rename-save").click()
+        for page in pages:
+            await expect(row(page, made).locator(".row-name")).to_have_text("Renamed in a tab")
+        await row(tab, made).locator("a").click()
+        await expect(tab.page).to_have_title("Renamed in a tab – Verbatim")
+        await tab.part("composer").fill("half a thought")
+        await device.page.goto(f"{chat.url}/c/{made}")
+        await expect(device.part("composer")).to_be_visible()
+        await client.delete(f"/api/v1/conversations/{made}")
+    for page in pages:
+        await expect(row(page, made)).to_have_count(0)
+    for page in (tab, device):
+        await expect(page.part("error-card")).to_contain_text("has been deleted")
+        await expect(page.part("composer")).to_have_count(0)
+    await expect(tab.part("error-card")).to_contain_text("What you were writing is in a new chat.")
+    await tab.part("error-card").get_by_role("button", name="New chat").click()
+    await expect(tab.part("composer")).to_have_value("half a thought")
+
+
+async def test_a_browser_has_one_stream_of_changes_for_all_its_tabs(open_chat: OpenChat, stack: Stack) -> None:
+    chat = await open_chat()
+    tabs = [await open_chat(context=chat.context) for _ in range(2)]
+
+    def streams(page: ChatPage) -> int:
+        return sum(url.endswith("/api/v1/changes") for url in page.complaints.asked_for)
+
+    async with elsewhere(stack) as client:
+        made = await begin(client, title="Heard by all")
+        for page in (chat, *tabs):
+            await expect(page.page.locator(f".row[data-id='{made}']")).to_be_attached()
+        assert [streams(page) for page in (chat, *tabs)] == [1, 0, 0]
+        # The next tab takes over, from where the first one was.
+        await chat.page.close()
+        await client.patch(f"/api/v1/conversations/{made}", json={"title": "Heard by who is left"})
+        for page in tabs:
+            await expect(page.page.locator(f".row[data-id='{made}']")).to_contain_text("who is left")
+        assert sorted(streams(page) for page in tabs) == [0, 1]
+        await client.delete(f"/api/v1/conversations/{made}")
+
+
+async def test_a_row_says_that_an_answer_is_written_and_that_there_is_a_new_one(
+    open_chat: OpenChat, stack: Stack
+) -> None:
+    chat = await open_chat()
+    await chat.ask(count_to(4000), wait=False)
+    await chat.begun("10, 11")
+    tab = await open_chat(context=chat.context)
+    row = tab.page.locator(f".row[data-id='{chat.conversation_id}']")
+    await expect(row.locator(".row-mark.running")).to_be_visible()
+    await chat.part("new-chat").click()
+    await tab.page.reload()
+    await expect(row.locator(".row-mark.running")).to_be_visible()
+    async with elsewhere(stack) as client:
+        path = await row.locator("a").get_attribute("href")
+        branch = (await client.get(f"/api/v1/conversations/{str(path).removeprefix('/c/')}/branch")).json()
+        await client.post(f"/api/v1/generations/{branch['data'][-1]['id']}/cancel", json={})
+    await expect(row.locator(".row-mark.finished")).to_be_visible()
+    await row.locator("a").click()
+    await expect(row.locator(".row-mark")).to_have_count(0)
+    # What one tab has seen, all have.
+    await expect(chat.page.locator(f".row[data-id='{tab.conversation_id}'] .row-mark")).to_have_count(0)

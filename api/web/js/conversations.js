@@ -8,7 +8,6 @@ import { t } from './words.js';
 
 const PAGE = 40;
 const MAX_OTHERS = 100;
-const TITLE_WAITS_MS = [1000, 2000, 4000, 8000, 16_000];
 
 export const conversations = signal([]);
 export const listState = signal({ loading: false, error: null, cursor: null, loaded: false });
@@ -17,20 +16,32 @@ const others = signal(new Map());
 /** Why a conversation is not shown, by id: 'missing'; 'deleted' if this page knew it, 'rescued' if one was writing to it. */
 export const gone = signal(new Map());
 
-export async function loadConversations({ more = false } = {}) {
+/** `more`: the next page. `keep`: older ones that are shown stay. */
+export async function loadConversations({ more = false, keep = false } = {}) {
   const cursor = more ? listState.value.cursor : null;
   listState.value = { ...listState.value, loading: true, error: null };
   try {
     const page = await get(`/api/v1/conversations?limit=${PAGE}${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ''}`);
     batch(() => {
-      const known = more ? conversations.value : [];
-      const ids = new Set(known.map((each) => each.id));
-      conversations.value = [...known, ...page.data.filter((each) => !ids.has(each.id))];
-      listState.value = { loading: false, error: null, cursor: page.nextCursor, loaded: true };
+      const all = conversations.value;
+      if (more) conversations.value = without(all, page.data).concat(page.data);
+      else conversations.value = page.data.concat(keep && page.nextCursor ? olderThan(all, page.data) : []);
+      const goesOn = keep && conversations.value.length > page.data.length;
+      listState.value = { loading: false, error: null, cursor: goesOn ? listState.value.cursor : page.nextCursor, loaded: true };
     });
   } catch (error) {
     listState.value = { ...listState.value, loading: false, error };
   }
+}
+
+const timeOf = (conversation) => Date.parse(conversation.updatedAt);
+function without(all, some) {
+  const ids = new Set(some.map((each) => each.id));
+  return all.filter((each) => !ids.has(each.id));
+}
+function olderThan(all, some) {
+  const oldest = Math.min(...some.map(timeOf));
+  return without(all, some).filter((each) => timeOf(each) < oldest);
 }
 
 /** A conversation as far as it is known; null: not at all. */
@@ -49,14 +60,26 @@ export async function learn(id) {
   }
 }
 
-/** What is known of a conversation is this. */
-export function put(conversation) {
+/** What is known of a conversation is this; its place in the list stays. */
+function put(conversation) {
   if (change(conversation.id, conversation)) return;
   others.value = new Map([...others.value, [conversation.id, conversation]].slice(-MAX_OTHERS));
 }
 
+/** The same, in the list at the place that it has by now, if the list is loaded as far. */
+export function place(conversation) {
+  const known = conversationOf(conversation.id);
+  // Until its first prompt is there it is called by it already.
+  const now = { ...known, ...conversation, title: conversation.title ?? known?.title ?? null, preview: conversation.preview ?? known?.preview ?? null };
+  const rest = without(conversations.value, [now]);
+  const found = rest.findIndex((each) => timeOf(each) < timeOf(now));
+  const at = found < 0 ? rest.length : found;
+  if (at === rest.length && listState.value.cursor) return put(now);
+  conversations.value = rest.toSpliced(at, 0, now);
+}
+
 /** Changes what is known of a conversation; false if nothing is. */
-function change(id, changes) {
+export function change(id, changes) {
   const at = conversations.value.findIndex((each) => each.id === id);
   if (at >= 0) conversations.value = conversations.value.with(at, { ...conversations.value[at], ...changes });
   else if (others.value.has(id)) others.value = new Map([...others.value, [id, { ...others.value.get(id), ...changes }]]);
@@ -89,18 +112,6 @@ export async function begin(firstPrompt, model, key) {
   // Until it has a title it is called by its first prompt, as the server will call it.
   conversations.value = [{ ...made, title: oneLine(firstPrompt.slice(0, 400)).slice(0, 80) }, ...conversations.value.filter((each) => each.id !== made.id)];
   return made;
-}
-
-/** Looks a few times for the title that is made for a conversation after its first answer. */
-export async function awaitTitle(id, firstPrompt) {
-  for (const ms of TITLE_WAITS_MS) {
-    await new Promise((resolve) => setTimeout(resolve, ms));
-    const now = await get(`/api/v1/conversations/${id}`, { quiet401: true }).catch(() => null);
-    const title = now?.title;
-    if (!title || oneLine(firstPrompt.slice(0, 1000)).startsWith(oneLine(title))) continue;
-    change(id, { title });
-    return;
-  }
 }
 
 /** The conversation was written to: it is the newest. */

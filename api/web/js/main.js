@@ -1,6 +1,7 @@
 import { render } from '../vendor/preact.mjs';
 import { followSettings } from './preferences.js';
 import { whoAmI } from './signing.js';
+import { session } from './state.js';
 import { html } from './ui/html.js';
 import { whenIdle } from './ui/later.js';
 import { listenEverywhere, Shell } from './ui/shell.js';
@@ -13,3 +14,9 @@ listenEverywhere();
 followSettings();
 whoAmI();
 whenIdle();
+session.subscribe((who) => who && follow());
+
+/** What changes elsewhere is told from here on. */
+function follow() {
+  import('./following/all.js').catch(() => setTimeout(follow, 10_000));
+}

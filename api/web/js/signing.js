@@ -2,7 +2,7 @@
 
 import { del, get, post } from './api.js';
 import { forgetWhatWasWritten, keepFor } from './kept.js';
-import { models, session, signInReason, titles } from './state.js';
+import { models, session, signInReason } from './state.js';
 
 const tabs = 'BroadcastChannel' in globalThis ? new BroadcastChannel('verbatim-session') : null;
 if (tabs) tabs.onmessage = ({ data }) => (data === 'in' ? whoAmI() : leave());
@@ -83,7 +83,6 @@ async function loadModels() {
   try {
     const found = await get('/api/v1/models');
     models.value = found.data;
-    titles.value = found.titles;
   } catch {
     models.value = []; // the server's default is used
   }

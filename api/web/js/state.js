@@ -7,8 +7,6 @@ export const session = signal(undefined);
 /** Why the sign-in card is there, in words; '' for none. */
 export const signInReason = signal('');
 export const models = signal([]);
-/** Which model makes titles; null: none does. */
-export const titles = signal(null);
 /** Whether the server answered last time it was asked, and whether the browser says it is offline. */
 export const reachable = signal(true);
 export const online = signal(navigator.onLine);
@@ -23,6 +21,8 @@ export function tellWait(key, wait) {
   else now.delete(key);
   told.value = now;
 }
+/** By conversation: 'running' while an answer is being written, 'finished' or 'failed' until somebody has seen it. */
+export const activity = signal(new Map());
 export const toasts = signal([]);
 /** What a screen reader is told. */
 export const announcement = signal('');

@@ -2,10 +2,10 @@
 
 import { batch, signal } from '../vendor/signals.mjs';
 import { get, newKey, post } from './api.js';
-import { awaitTitle, learn, noteGone, touched } from './conversations.js';
+import { learn, noteGone, touched } from './conversations.js';
 import { changeDraft, keepPending, pendingOf } from './kept.js';
 import { LiveAnswer } from './live.js';
-import { complain, titles, toast } from './state.js';
+import { complain, toast } from './state.js';
 
 const PAGE = 60;
 const MAX_PAGES_TO_FIND = 20;
@@ -208,8 +208,6 @@ export class Thread {
     const status = ending.error ? 'failed' : ending.finishReason === 'cancelled' ? 'cancelled' : 'completed';
     this.update(key, { ...ending, status, content: live.text, error: ending.error ?? null });
     tabs?.postMessage(this.id);
-    const { value: [first] } = this.messages;
-    if (titles.value && status === 'completed' && this.messages.value.length === 2) awaitTitle(this.id, first.content);
     await this.settle(message.id, command);
   }
 

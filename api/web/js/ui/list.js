@@ -3,6 +3,7 @@
 import { conversations, gone, listState, loadConversations } from '../conversations.js';
 import { route } from '../router.js';
 import { search, searchOn } from '../search.js';
+import { activity } from '../state.js';
 import { language, t } from '../words.js';
 import { html, useEffect, useMemo } from './html.js';
 import { Row, rowMenu } from './row.js';
@@ -19,11 +20,12 @@ const shown = new WeakMap();
 function rowOf(conversation) {
   const here = route.value.conversationId === conversation.id;
   const open = rowMenu.value?.conversation.id === conversation.id;
-  const state = `${here} ${open}`;
+  const state = activity.value.get(conversation.id);
+  const look = `${here} ${open} ${state}`;
   const known = shown.get(conversation);
-  if (known?.state === state) return known.row;
-  const row = html`<${Row} key=${conversation.id} ...${{ conversation, here, open }} />`;
-  shown.set(conversation, { state, row });
+  if (known?.look === look) return known.row;
+  const row = html`<${Row} key=${conversation.id} ...${{ conversation, here, open, state }} />`;
+  shown.set(conversation, { look, row });
   return row;
 }
 
@@ -63,7 +65,7 @@ function Found({ found }) {
     links()[0]?.click();
   }, [loading]);
   const back = searchedTo && new Date(searchedTo).toLocaleDateString(language);
-  return html`<ul>${results.map(({ conversation, matches }) => html`<${Row} key=${conversation.id} conversation=${conversation} here=${here === conversation.id} open=${open === conversation.id}
+  return html`<ul>${results.map(({ conversation, matches }) => html`<${Row} key=${conversation.id} conversation=${conversation} here=${here === conversation.id} open=${open === conversation.id} state=${activity.value.get(conversation.id)}
       match=${matches.find((each) => each.messageId) ?? matches[0]} />`)}</ul>
     ${error && html`<p class="list-note" role="alert">${error.message}</p>`}
     <p class="list-note" role="status">${loading ? t('search.running') : results.length === 0 && !error ? t('search.nothing') : ''}</p>

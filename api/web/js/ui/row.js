@@ -20,8 +20,8 @@ export function follow(event, path) {
   go(path);
 }
 
-/** `match`: where a search has found it. */
-export function Row({ conversation, here, open, match }) {
+/** `state`: of its newest answer, as `activity` tells it. `match`: where a search has found it. */
+export function Row({ conversation, here, open, state, match }) {
   const name = nameOf(conversation);
   const path = match?.messageId ? `/c/${conversation.id}?at=${encodeURIComponent(match.messageId)}` : `/c/${conversation.id}`;
   const found = match && html`<${Snippet} ...${match} />`;
@@ -30,7 +30,7 @@ export function Row({ conversation, here, open, match }) {
   const repeats = sameStart(oneLine(second.slice(0, 400)), name);
   return html`<li class=${`row ${here ? 'here' : ''}`} data-testid="conversation-item" data-id=${conversation.id}>
     <a href=${path} aria-current=${here ? 'page' : undefined} onClick=${(event) => follow(event, path)}>
-      <bdi class="row-name">${found && repeats ? found : name}</bdi>
+      <span class="row-line">${state && html`<i class=${`row-mark ${state}`} role="img" aria-label=${t(`row.${state}`)} title=${t(`row.${state}`)} />`}<bdi class="row-name">${found && repeats ? found : name}</bdi></span>
       ${!repeats && html`<bdi class="row-preview">${found ?? oneLine(second.slice(0, 400)).slice(0, PREVIEW)}</bdi>`}
     </a>
     <div class="menu row-menu"><button type="button" class="menu-button" aria-haspopup="menu" aria-expanded=${open} aria-label=${t('row.more', { name })} title=${t('row.more', { name })}

@@ -75,8 +75,11 @@ export default {
   'problem.unreachable': 'The server cannot be reached.',
 
   'row.delete': 'Delete',
+  'row.failed': 'The answer failed',
+  'row.finished': 'A new answer',
   'row.more': 'More for {name}',
   'row.rename': 'Rename',
+  'row.running': 'An answer is being written',
 
   'search.name': 'Search conversations',
   'search.nothing': 'Nothing found.',

@@ -1,0 +1,16 @@
+// Begins to follow what changes for the user, once they are signed in.
+
+import { onChange } from '../changes.js';
+import { currentThread } from '../ui/thread_view.js';
+import { followActivity, noteActivity } from './activity.js';
+import { noteChange } from './list.js';
+import { followStream } from './stream.js';
+
+onChange(noteChange);
+onChange(noteActivity);
+onChange(({ kind, conversationId }) => {
+  const thread = currentThread();
+  if (thread && (kind === 'reset' || thread.id === conversationId)) thread.sync();
+});
+followActivity();
+followStream();
