@@ -20,7 +20,8 @@ export function later(load, name, instead = null) {
   return function Later(props) {
     const [, again] = useState(false);
     useEffect(() => {
-      if (!Part) fetched().then(() => again(true), () => complain(t('page.part-missing')));
+      // Also where it is there already: it may have come since this was drawn.
+      fetched().then(() => again(true), () => complain(t('page.part-missing')));
     }, []);
     return Part ? html`<${Part} ...${props} />` : instead;
   };
