@@ -86,7 +86,11 @@ def _reads_a_file(webui: OpenWebUi) -> None:
         assert status in ("completed", "failed")
         return str(status)
 
-    assert asyncio.run(eventually(done, WAIT_S)) == "completed"
+    async def ended() -> str:
+        status: str = await eventually(done, WAIT_S)
+        return status
+
+    assert asyncio.run(ended()) == "completed"
     found = webui.says("When is the launch?", files=[{"type": "file", "id": file}])
     assert "The launch is on Tuesday" in json.dumps(json.loads(found)["sources"])
 
@@ -105,14 +109,16 @@ async def _stops(webui: OpenWebUi, page: Page) -> None:
     async def grows() -> bool:
         return "5" in await answer.inner_text()
 
-    await eventually(grows, WAIT_S)
+    grew: bool = await eventually(grows, WAIT_S)
+    assert grew
     assert await asyncio.to_thread(webui.running) == 1
     await page.locator("button[aria-label='Stop']").first.click()
 
     async def ended() -> bool:
         return await asyncio.to_thread(webui.running) == 0
 
-    await eventually(ended, WAIT_S)
+    over: bool = await eventually(ended, WAIT_S)
+    assert over
     before = await answer.inner_text()
     await asyncio.sleep(QUIET_S)
     after = await answer.inner_text()
@@ -123,10 +129,18 @@ async def _stops(webui: OpenWebUi, page: Page) -> None:
 
 
 async def _send(page: Page, text: str) -> None:
+    """Its field is empty once a message is taken; before its socket is there it takes none, and does not say so."""
     field = page.locator("#chat-input")
-    await field.click()
-    await page.keyboard.type(text)
-    await page.keyboard.press("Enter")
+
+    async def taken() -> bool:
+        if text not in await field.inner_text():
+            await field.fill(text)
+        await field.press("Enter")
+        await asyncio.sleep(1)
+        return text not in await field.inner_text()
+
+    sent: bool = await eventually(taken, WAIT_S)
+    assert sent
 
 
 BY_ITS_API: dict[str, Callable[[OpenWebUi], None]] = {
@@ -149,7 +163,7 @@ def judge_by_open_webui(judged: Judged, program: Path, folder: Path) -> tuple[st
             try:
                 check(webui)
             except (AssertionError, httpx.HTTPError, KeyError, ValueError) as error:
-                failed.append(f"{name}: {error or type(error).__name__}")
+                failed.append(f"{name}: {str(error) or type(error).__name__}")
         failed += asyncio.run(_in_its_page(webui))
     return webui.version, len(BY_ITS_API) + len(IN_ITS_PAGE) - len(failed), tuple(failed)
 
@@ -181,8 +195,6 @@ async def _page(webui: OpenWebUi) -> AsyncIterator[Page]:
         address = f"{webui.client.base_url}/?models={webui.judged.model}"
         await page.goto(address, wait_until="domcontentloaded")
         await page.locator("#chat-input").wait_for()
-        # Its page takes keys only once its socket is there, and nothing on it says so.
-        await page.wait_for_load_state("networkidle")
         await page.keyboard.press("Escape")
         try:
             yield page
@@ -232,6 +244,7 @@ async def _up(client: httpx.Client, process: subprocess.Popen[bytes]) -> None:
         ended = process.poll() is not None
         return ended or (await asyncio.to_thread(client.get, "/health")).status_code == 200
 
-    await eventually(answers, START_S)
+    told: bool = await eventually(answers, START_S)
+    assert told
     if process.poll() is not None:
         raise OSError(f"Open WebUI ended with {process.returncode}")
