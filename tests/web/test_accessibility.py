@@ -109,6 +109,12 @@ async def pulse(chat: ChatPage) -> None:
     await expect(chat.part("pulse-workers")).to_contain_text("worker")
 
 
+async def settings(chat: ChatPage) -> None:
+    await chat.part("settings-link").click()
+    await chat.page.get_by_label("How should it answer?").fill("Be brief.")
+    await expect(chat.part("system-prompt-save")).to_be_visible()
+
+
 SITUATIONS: dict[str, Callable[[ChatPage], Awaitable[None]]] = {
     "empty": empty,
     "first-run": first_run,
@@ -121,6 +127,7 @@ SITUATIONS: dict[str, Callable[[ChatPage], Awaitable[None]]] = {
     "found": found,
     "log": log,
     "pulse": pulse,
+    "settings": settings,
 }
 
 
@@ -183,7 +190,7 @@ async def test_everything_is_reached_and_named_without_a_mouse(open_chat: OpenCh
         reached.add(name)
         await chat.page.keyboard.press("Tab")
     wanted = {"New chat", "Search conversations", "Dark colours", "Sign out", "Message", "Copy the answer"}
-    assert wanted | {"Good answer", "Another answer", "Edit and ask again", "Model: verbatim-local"} <= reached
+    assert wanted | {"Good answer", "Regenerate", "Edit and ask again", "Model: verbatim-local"} <= reached
 
 
 async def test_a_screen_reader_hears_of_the_answer_and_not_of_each_word(open_chat: OpenChat) -> None:

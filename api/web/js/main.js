@@ -1,6 +1,8 @@
 import { render } from '../vendor/preact.mjs';
+import { followSettings } from './preferences.js';
 import { whoAmI } from './signing.js';
 import { html } from './ui/html.js';
+import { whenIdle } from './ui/later.js';
 import { listenEverywhere, Shell } from './ui/shell.js';
 import { firstWords } from './words.js';
 
@@ -8,4 +10,6 @@ await firstWords();
 document.documentElement.dataset.ready = '';
 render(html`<${Shell} />`, document.getElementById('app'));
 listenEverywhere();
+followSettings();
 whoAmI();
+whenIdle();

@@ -1,30 +1,17 @@
-// A chart of the last minutes. The library and its style sheet come with the first one.
+// A chart of the last minutes.
 
 import { effect } from '../../vendor/signals.mjs';
-import { dark } from '../kept.js';
+import { clock, minute } from '../log/units.js';
+import { dark } from '../preferences.js';
+import { loadPlot, resolved } from '../plot.js';
 import { html, useEffect, useRef, useState } from '../ui/html.js';
+import { t } from '../words.js';
 import { columns, newest } from './figures.js';
 
 const HEIGHT_PX = 132;
 const LEAST_WIDTH_PX = 120;
 const FAR_S = 4;
 const WHOLE = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000];
-let loading;
-
-function load() {
-  loading ??= Promise.all([
-    import('../../vendor/uplot.mjs'),
-    new Promise((resolve) => {
-      const link = document.createElement('link');
-      link.rel = 'stylesheet';
-      link.href = new URL('../../vendor/uplot.css', import.meta.url).href;
-      link.onload = link.onerror = resolve;
-      document.head.append(link);
-    }),
-  ]).then(([module]) => module.default);
-  loading.catch(() => (loading = undefined));
-  return loading;
-}
 
 /**
  * `series`: [{name, column, colour, fill}], colours as names of the page's custom properties; `seconds` back;
@@ -37,7 +24,7 @@ export function Chart({ label, ...shape }) {
   useEffect(() => {
     let gone = false;
     let end = () => {};
-    load().then((UPlot) => {
+    loadPlot().then((UPlot) => {
       if (!gone) end = draw(UPlot, element.current, shape);
     }, () => gone || setFailed(true));
     return () => {
@@ -45,7 +32,7 @@ export function Chart({ label, ...shape }) {
       end();
     };
   }, [shape.seconds, dark.value]);
-  return html`<div class="chart" ref=${element} role="img" aria-label=${label}>${failed && html`<p class="muted">The chart could not be loaded.</p>`}</div>`;
+  return html`<div class="chart" ref=${element} role="img" aria-label=${label}>${failed && html`<p class="muted">${t('pulse.chart-missing')}</p>`}</div>`;
 }
 
 function draw(UPlot, element, { series, seconds, format, least, whole }) {
@@ -64,7 +51,7 @@ function draw(UPlot, element, { series, seconds, format, least, whole }) {
       y: { range: (_, from, to) => [0, Math.max(to ?? 0, least) * 1.1] },
     },
     axes: [
-      { ...axis, size: 24, space: 70, values: (_, all) => all.map((at) => new Date(at * 1000).toLocaleTimeString('en-GB', { hour: '2-digit', minute: '2-digit', second: seconds <= 120 ? '2-digit' : undefined })) },
+      { ...axis, size: 24, space: 70, values: (_, all) => all.map((at) => (seconds <= 120 ? clock : minute)(at * 1000)) },
       { ...axis, size: 46, space: 32, ...(whole ? { incrs: WHOLE } : {}), values: (_, all) => all.map(format) },
     ],
     series: [{}, ...series.map((each) => ({
@@ -89,16 +76,6 @@ function draw(UPlot, element, { series, seconds, format, least, whole }) {
   };
 }
 
-/** A custom property as a colour that a canvas understands; `percent` of it over nothing. */
-function resolved(element, name, percent = 100) {
-  const probe = document.createElement('i');
-  probe.style.color = `color-mix(in srgb, var(${name}) ${percent}%, transparent)`;
-  element.append(probe);
-  const { color } = getComputedStyle(probe);
-  probe.remove();
-  return color;
-}
-
 /** What the chart says at the pointer. */
 function tell(plot, element, series, format) {
   const { idx } = plot.cursor;
@@ -109,5 +86,5 @@ function tell(plot, element, series, format) {
   told.hidden = !near;
   if (!near) return;
   const values = series.map(({ name }, number) => `${name} ${plot.data[number + 1][idx] === null ? '–' : format(plot.data[number + 1][idx])}`);
-  told.textContent = `${new Date(at * 1000).toLocaleTimeString('en-GB')} · ${values.join(' · ')}`;
+  told.textContent = `${clock(at * 1000)} · ${values.join(' · ')}`;
 }

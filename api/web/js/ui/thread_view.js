@@ -3,8 +3,9 @@
 import { begin, conversations } from '../conversations.js';
 import { keepModel, lastModel } from '../kept.js';
 import { newKey } from '../api.js';
+import { defaultModel } from '../preferences.js';
 import { go, route } from '../router.js';
-import { pastView, toast } from '../state.js';
+import { complain, pastView } from '../state.js';
 import { Thread } from '../thread.js';
 import { Composer } from './composer.js';
 import { FirstRun } from './first_run.js';
@@ -47,7 +48,7 @@ export function ThreadView({ conversationId, at }) {
   const count = useGrowing(conversationId, messages.length, Boolean(at));
   const shown = count < messages.length ? messages.slice(-count) : messages;
   const state = thread?.state.value ?? 'new';
-  const model = chosen ?? messages.findLast((each) => each.role === 'assistant' && each.model)?.model ?? conversations.value.find((each) => each.id === conversationId)?.model ?? lastModel();
+  const model = chosen ?? messages.findLast((each) => each.role === 'assistant' && each.model)?.model ?? conversations.value.find((each) => each.id === conversationId)?.model ?? defaultModel.value ?? lastModel();
 
   useEffect(() => {
     setEditing(null);
@@ -101,7 +102,7 @@ export function ThreadView({ conversationId, at }) {
       go(`/c/${made.id}`);
       return true;
     } catch (error) {
-      if (error.status !== 401) toast(error.message);
+      if (error.status !== 401) complain(error);
       return false;
     } finally {
       setBusy(false);
