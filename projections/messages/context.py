@@ -15,15 +15,18 @@ from schemas.conversation import ChatMessage
 from schemas.envelope import Content
 
 _PAGE_TURNS = 50
+Told = tuple[tuple[ChatMessage, ...], bool]
 
 
 @dataclass(frozen=True, slots=True)
 class ProjectedContext:
-    """`messages`: the chain to the leaf, oldest first, each complete; of a deleted conversation there are none."""
+    """`messages`: the chain to the leaf, oldest first, each complete; of a deleted conversation there are none.
+    `unanswered`: the last one is a prompt without an answer."""
 
     messages: tuple[ChatMessage, ...] = ()
     system_prompt: Content | None = None
     deleted: bool = False
+    unanswered: bool = False
 
 
 async def context(
@@ -36,14 +39,15 @@ async def context(
     """
     if leaf_message_id is None:
         conversation, deleted = await conversations.standing(tables, conversation_id)
-        found: tuple[ChatMessage, ...] | None = ()
+        found: Told | None = ((), False)
     else:
         (conversation, deleted), found = await _both(tables, conversation_id, leaf_message_id, max_messages)
     if deleted:
         return ProjectedContext(deleted=True)
     if conversation is None or found is None:
         return None
-    return ProjectedContext(found, conversation.system_prompt)
+    messages, unanswered = found
+    return ProjectedContext(messages, conversation.system_prompt, unanswered=unanswered)
 
 
 async def walk(tables: Tables, conversation_id: str, leaf_message_id: str, most: int) -> Chain | None:
@@ -70,7 +74,7 @@ async def walk(tables: Tables, conversation_id: str, leaf_message_id: str, most:
 
 async def _both(
     tables: Tables, conversation_id: str, leaf_message_id: str, most: int
-) -> tuple[tuple[ConversationRow | None, bool], tuple[ChatMessage, ...] | None]:
+) -> tuple[tuple[ConversationRow | None, bool], Told | None]:
     standing: Any
     chain: Any
     hidden: Any

@@ -21,6 +21,10 @@ class Context(Protocol):
     def system_prompt(self) -> Content | None: ...
     @property
     def deleted(self) -> bool: ...
+    @property
+    def unanswered(self) -> bool:
+        """Whether the last message is a prompt that got no answer."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,7 @@ class NoHistory:
     messages: tuple[ChatMessage, ...] = ()
     system_prompt: Content | None = None
     deleted: bool = False
+    unanswered: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,7 @@ from projections.embeddings.queries import EmbeddingRow
 from projections.feedback.queries import Rating
 from projections.generations.asked_cell import NOTHING, asked_of
 from projections.generations.queries import GenerationRow
-from projections.messages.answers import answer_message, without_orphans
+from projections.messages.answers import Said, answer_message, each_answered, without_orphans
 from projections.messages.branch_queries import BranchMessage, BranchPage
 from projections.messages.context import ProjectedContext
 from projections.messages.lists import MessageList
@@ -183,7 +183,7 @@ class MemoryReads(MemoryStored):
         rows = {row.message_id: row for row in self._all_messages(conversation_id)}
         events = [event for event, _ in self._events(CONVERSATION_EVENTS)]
         untold = {event.message_id for event in events if isinstance(event, MessageDeleted)}
-        newest_first: list[ChatMessage] = []
+        newest_first: list[Said] = []
         leaf = leaf_message_id
         while leaf is not None:
             if (row := rows.get(leaf)) is None or row.status == "running":
@@ -194,13 +194,15 @@ class MemoryReads(MemoryStored):
             elif row.message_id not in untold:
                 if row.role == "assistant" and not row.appended:
                     answered = answer_message(row)
-                    newest_first += [] if answered is None else [answered]
+                    newest_first += [] if answered is None else [Said(row.message_id, answered)]
                 else:
-                    newest_first += reversed(row.messages or (ChatMessage(row.role, row.content),))
+                    *others, last = row.messages or (ChatMessage(row.role, row.content),)
+                    newest_first.append(Said(row.message_id, last, asks=not row.appended))
+                    newest_first += [Said(row.message_id, other) for other in reversed(others)]
         if conversation is None:
             return None
-        kept = newest_first[:max_messages][::-1]
-        return ProjectedContext(without_orphans(kept), conversation.system_prompt)
+        told, unanswered = each_answered(newest_first[:max_messages][::-1])
+        return ProjectedContext(without_orphans(told), conversation.system_prompt, unanswered=unanswered)
 
     async def message(self, conversation_id: str, message_id: str) -> MessageRow | None:
         return next((row for row in await self._messages(conversation_id) if row.message_id == message_id), None)
