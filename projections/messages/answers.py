@@ -12,11 +12,13 @@ from schemas.parts import VISIBLE, ContentPart
 
 
 class Said(NamedTuple):
-    """A message of a chain. `owner`: the id of what it is or is part of. `asks`: it is the end of a prompt, which an
-    answer is to follow."""
+    """A message of a chain. `owner`: the id of what it is or is part of. `judged`: a policy has seen it, or a prompt
+    that it was given with. `asks`: it is the end of a prompt, or of messages put in together, which an answer is to
+    follow."""
 
     owner: str
     message: ChatMessage
+    judged: bool = True
     asks: bool = False
 
 
@@ -32,6 +34,16 @@ def answer_message(reply: MessageRow) -> ChatMessage | None:
         return ChatMessage("assistant", reply.content) if reply.content else None
     texts = [ContentPart("text", part.text) for part in reply.parts if part.kind in VISIBLE and part.text]
     return with_parts("assistant", (*texts, *calls))
+
+
+def appended_message(row: MessageRow) -> ChatMessage | None:
+    """A message that no generation of ours made, as engines are told it: without reasoning. None: an answer of which
+    nothing is left then."""
+    message = row.messages[0] if row.messages else ChatMessage(row.role, row.content)
+    parts = tuple(part for part in message.parts if part.kind != "reasoning")
+    if len(parts) < len(message.parts):
+        message = with_parts(message.role, parts, message.name)
+    return None if message.role == "assistant" and not message.content and not message.parts else message
 
 
 def without_orphans(messages: Sequence[ChatMessage]) -> tuple[ChatMessage, ...]:

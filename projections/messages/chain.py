@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal
 
-from projections.messages.answers import Said, answer_message, each_answered, without_orphans
+from projections.messages.answers import Said, answer_message, appended_message, each_answered, without_orphans
 from projections.messages.hidden import NOTHING, Hidden
 from projections.messages.rows import AppendedRow, MessageRow, SaidRow, TurnRow
 from schemas.conversation import ChatMessage
@@ -28,6 +28,7 @@ class Chain:
         self.reached: int | None = None
         self._most = most
         self._newest_first: list[Said] = []
+        self._judged = False
         self._came_by: Literal["nothing", "message", "answer", "refusal"] = "nothing"
 
     @property
@@ -39,6 +40,13 @@ class Chain:
     def messages(self) -> tuple[ChatMessage, ...]:
         """What has been found, oldest first."""
         return tuple(said.message for said in reversed(self._newest_first))
+
+    def unjudged(self, hidden: Hidden) -> tuple[ChatMessage, ...]:
+        """Of what may be told that which no prompt was judged with: messages that no turn brought, appended or
+        imported, behind the newest answer that has completed. Oldest first."""
+        return tuple(
+            said.message for said in reversed(self._newest_first) if not said.judged and said.owner not in hidden.told
+        )
 
     def told(self, hidden: Hidden = NOTHING) -> tuple[tuple[ChatMessage, ...], bool]:
         """Of what has been found that which engines may be told, oldest first; and whether it ends with a prompt that
@@ -81,11 +89,16 @@ class Chain:
             self._came_by = "message"
 
     def _take_appended(self, row: AppendedRow) -> None:
+        last = True
         for message in reversed(row.messages):
             if self.wanted != message.message_id or self.truncated:
                 continue
             self.reached = row.cause
-            self._add(message, message.messages or (ChatMessage(message.role, message.content),))
+            said = appended_message(message)
+            if said is not None:
+                self._add(message, (said,), judged=self._judged, asks=last)
+            # What stands before an answer that is left out has none.
+            last = said is None
             self.wanted = message.parent_message_id
             self._came_by = "message"
 
@@ -96,12 +109,16 @@ class Chain:
             self.is_open = True
             return False
         self._came_by = "refusal" if status == "refused" else "answer"
+        # Its prompt was judged together with all that it followed, for a model has answered it.
+        self._judged = self._judged or status == "completed"
         return True
 
-    def _add(self, row: MessageRow, messages: tuple[ChatMessage, ...], *, asks: bool = False) -> None:
+    def _add(
+        self, row: MessageRow, messages: tuple[ChatMessage, ...], *, judged: bool = True, asks: bool = False
+    ) -> None:
         for message in reversed(messages):
             if len(self._newest_first) == self._most:
                 self.truncated = True
                 return
-            self._newest_first.append(Said(row.message_id, message, asks))
+            self._newest_first.append(Said(row.message_id, message, judged, asks))
             asks = False

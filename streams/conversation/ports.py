@@ -26,6 +26,11 @@ class Context(Protocol):
         """Whether the last message is a prompt that got no answer."""
         ...
 
+    @property
+    def unjudged(self) -> tuple[ChatMessage, ...]:
+        """Of the messages those that no prompt was judged with: what was appended or imported since."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class NoHistory:
@@ -35,6 +40,7 @@ class NoHistory:
     system_prompt: Content | None = None
     deleted: bool = False
     unanswered: bool = False
+    unjudged: tuple[ChatMessage, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
