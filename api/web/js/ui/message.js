@@ -1,6 +1,7 @@
 // One message: a prompt that can be edited, or an answer with what can be done to it.
 
 import { count, money } from '../format.js';
+import { toldApart } from '../said.js';
 import { oneLine, piecesOf, visible } from '../text.js';
 import { AnswerBody, Parts } from './body.js';
 import { composing, copyText, html, Icon, IconButton, useEffect, useMemo, useRef, useState } from './html.js';
@@ -8,7 +9,8 @@ import { composing, copyText, html, Icon, IconButton, useEffect, useMemo, useRef
 const LONG_PROMPT = 3000;
 const VERY_LONG = 50_000;
 
-export function Message({ message, thread, model, readOnly, onShown, editing, setEditing }) {
+export function Message({ message: told, thread, model, readOnly, onShown, editing, setEditing }) {
+  const message = useMemo(() => toldApart(told), [told]);
   const mine = message.role === 'user';
   const name = mine ? 'You said' : message.role === 'assistant' ? 'Answer' : oneLine(message.role);
   return html`<article class=${`message ${mine ? 'prompt' : 'answer'}`} aria-label=${name} id=${`m-${message.id}`}
