@@ -247,6 +247,8 @@ def create_app(adapters: Adapters) -> FastAPI:
 
 
 async def _answer_error(request: Request, error: Exception) -> Response:
+    if isinstance(error, HTTPException) and error.status_code == 404 and web_pages.is_visit(request):
+        return web_pages.nothing_here(request)
     return schema_registry.in_registry_shape(request.url.path, as_api_error(error)).response()
 
 

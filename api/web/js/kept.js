@@ -1,41 +1,20 @@
-// What a browser keeps: theme, drafts by conversation, prompts that were not answered for sure. A full or forbidden
-// store costs only the keeping.
+// What a browser keeps: drafts by conversation, prompts that were not answered for sure, a copy of the settings. A full or
+// forbidden store costs only the keeping.
 
-import { signal } from '../vendor/signals.mjs';
-
-function read(store, name) {
+export function read(store, name) {
   try {
     return store.getItem(`verbatim.${name}`);
   } catch {
     return null;
   }
 }
-function write(store, name, value) {
+export function write(store, name, value) {
   try {
     if (value) store.setItem(`verbatim.${name}`, value);
     else store.removeItem(`verbatim.${name}`);
   } catch (error) {
     console.warn('Not kept:', error.message);
   }
-}
-
-const system = matchMedia('(prefers-color-scheme: dark)');
-const chosen = signal(read(localStorage, 'theme'));
-export const dark = signal(false);
-function applyTheme() {
-  if (chosen.value) document.documentElement.dataset.theme = chosen.value;
-  else delete document.documentElement.dataset.theme;
-  dark.value = chosen.value ? chosen.value === 'dark' : system.matches;
-}
-system.addEventListener('change', applyTheme);
-applyTheme();
-
-/** The other theme; back on the system's own, the system is followed again. */
-export function toggleTheme() {
-  const next = dark.value ? 'light' : 'dark';
-  chosen.value = (next === 'dark') === system.matches ? null : next;
-  write(localStorage, 'theme', chosen.value);
-  applyTheme();
 }
 
 const unsaved = new Map();
@@ -71,14 +50,14 @@ export const keepPositions = (positions) => write(sessionStorage, 'positions', J
 export const lastModel = () => read(localStorage, 'model');
 export const keepModel = (id) => write(localStorage, 'model', id);
 
-/** Drafts and prompts on their way, of whoever was signed in. */
+/** Drafts, prompts on their way and settings, of whoever was signed in. */
 export function forgetWhatWasWritten() {
   for (const store of [localStorage, sessionStorage]) forget(store);
 }
 
 function forget(store) {
   unsaved.clear();
-  for (const name of Object.keys(store)) if (/^verbatim\.(draft|pending)\./.test(name)) store.removeItem(name);
+  for (const name of Object.keys(store)) if (/^verbatim\.((draft|pending)\.|settings$)/.test(name)) store.removeItem(name);
 }
 
 /** From here on it is this user's; what is another's, or nobody's known, is forgotten. */

@@ -3,6 +3,7 @@
 import { batch } from '../../vendor/signals.mjs';
 import { count } from '../format.js';
 import { draftOf, keepDraft, keepPastes, noteWriting, pastesOf } from '../kept.js';
+import { sends } from '../preferences.js';
 import { visible } from '../text.js';
 import { composing, html, Icon, IconButton, useEffect, useRef, useState } from './html.js';
 import { ModelPicker } from './model_picker.js';
@@ -59,7 +60,7 @@ export function Composer({ conversationId, live, disabled, onSend, model, setMod
   };
   const onKeyDown = (event) => {
     if (composing(event)) return;
-    if (event.key === 'Enter' && !event.shiftKey && finePointer.matches) {
+    if (sends(event)) {
       event.preventDefault();
       send();
     } else if (event.key === 'ArrowUp' && field.current.value === '') {

@@ -3,6 +3,7 @@
 import { begin, conversations } from '../conversations.js';
 import { keepModel, lastModel } from '../kept.js';
 import { newKey } from '../api.js';
+import { defaultModel } from '../preferences.js';
 import { go, route } from '../router.js';
 import { pastView, toast } from '../state.js';
 import { Thread } from '../thread.js';
@@ -47,7 +48,7 @@ export function ThreadView({ conversationId, at }) {
   const count = useGrowing(conversationId, messages.length, Boolean(at));
   const shown = count < messages.length ? messages.slice(-count) : messages;
   const state = thread?.state.value ?? 'new';
-  const model = chosen ?? messages.findLast((each) => each.role === 'assistant' && each.model)?.model ?? conversations.value.find((each) => each.id === conversationId)?.model ?? lastModel();
+  const model = chosen ?? messages.findLast((each) => each.role === 'assistant' && each.model)?.model ?? conversations.value.find((each) => each.id === conversationId)?.model ?? defaultModel.value ?? lastModel();
 
   useEffect(() => {
     setEditing(null);

@@ -24,6 +24,8 @@ export default {
   'prose.formula': 'Formula',
   'prose.table': 'Table',
 
+  'settings.title': 'Settings',
+
   'task.done': 'Done',
   'task.open': 'To do',
 };
