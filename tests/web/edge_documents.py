@@ -20,6 +20,8 @@ DOCUMENTS = (
     "```\nif \u202e x\n```\n",
     "  ```py\n  a\n    b\n ```\nt\n\n> a\n\n\n> b\n- \n- x\n\n\n- y\n+ z\n",
     "```\na\n```\n```\nb\n```\n```x\n",
+    "see\n\n```mermaid\nflowchart TD\n  A-->B\n```\n\n- ```mermaid\n  sequenceDiagram\n    A->>B: hi\n  ```\n\n"
+    "```mermaid\npie\n```\n",
     "Roses are red\nviolets  \nare blue\\\nso\n\n| a | b |\n|---|---|\n"
     "| x<br>y<BR />z | `<br>` \\<br> <b>k</b> |\n\n<br> outside\n",
     "$x^2$ and $a\nb$, $3, cake $4.50, US$5–$9, $PATH and $HOME; a $$b$$ c\n\n- $x$ and `$y$`\n\n"

@@ -219,6 +219,7 @@ async def test_thinking_in_the_text_is_told_apart_as_it_comes_and_after_a_reload
             chat.complaints.expected.append("status of 404")  # the server knows nothing of the next answer
             await chat.page.route(re.compile(r"/api/v1/conversations/[^/]+/messages$"), stream)
             await chat.ask("And now?")
+    await chat.page.unroute_all(behavior="wait")
 
 
 async def test_only_the_beginning_of_an_answer_is_thinking(open_chat: OpenChat) -> None:

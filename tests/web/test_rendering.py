@@ -131,3 +131,50 @@ async def test_each_part_runs_in_the_direction_of_its_own_text(open_chat: OpenCh
         assert column is not None and box is not None
         assert box["x"] + box["width"] <= column["x"] + column["width"] - 16
     await chat.page.screenshot(path=PICTURES / "both-directions.png")
+
+
+FLOW = """flowchart TD
+    A[Start]-->B{Works?}
+    B -- yes --> C("Ship <b>it</b>")
+    subgraph ops [Operations]
+      C & B -.-> D
+    end
+    style A fill:url(https://e.example/l34k),stroke:red
+    click A href "https://e.example/l34k"
+"""
+SEQUENCE = "sequenceDiagram\n  participant U as User\n  U->>A: POST /messages\n  A-->>U: 202;\n"
+STAYS = (
+    'pie title Pets\n  "Dogs" : 3',  # of a kind that is not drawn
+    "flowchart TD\n  A -->",  # broken
+    "flowchart TD\n  A --o B",  # would be drawn as something else
+    "sequenceDiagram\n  this is not a message",
+    "flowchart TD\n" + "\n".join(f"  N{n} --> N{n + 1}" for n in range(2000)),  # too long
+)
+
+
+async def test_diagrams_are_drawn_and_what_cannot_be_stays_code(open_chat: OpenChat) -> None:
+    chat = await open_chat()
+    assert not [url for url in chat.complaints.asked_for if "mermaid" in url]
+    chat, prose = await shown(open_chat, *(f"```mermaid\n{source}\n```" for source in (FLOW, SEQUENCE, *STAYS)))
+    flow = prose.nth(0)
+    await expect(flow.locator(".diagram text")).to_have_text(
+        ["Operations", "yes", "Start", "Works?", "Ship it", "D"], use_inner_text=False
+    )
+    await expect(flow.locator(".diagram polyline.edge")).to_have_count(4)
+    await expect(flow.locator("pre")).not_to_be_visible()
+    await flow.screenshot(path=PICTURES / "diagram.png")
+    await flow.get_by_test_id("diagram-source").click()
+    await expect(flow.locator("pre")).to_have_text(FLOW)
+    await expect(flow.locator(".diagram")).not_to_be_visible()
+    await expect(prose.nth(1).locator(".diagram text").filter(has_text="POST /messages")).to_be_visible()
+    # A source says nothing of colours, addresses or scripts that gets into the drawing.
+    assert await chat.run("foreign_in_diagrams") == []
+    for at in range(len(STAYS)):
+        await expect(prose.nth(2 + at).locator("pre")).to_be_visible()
+    # The others have been tried by the time the last one of a good kind is drawn.
+    await chat.run(
+        "show_texts", *await chat.modules("markdown.js"), ["```mermaid\nsequenceDiagram\n  A->>B: last\n```"]
+    )
+    await expect(prose.last.locator(".diagram")).to_be_visible()
+    await expect(chat.page.locator(".diagram")).to_have_count(3)
+    assert [url for url in chat.complaints.asked_for if "l34k" in url] == []

@@ -2,9 +2,10 @@
 
 import { highlight } from './highlight.js';
 import { piecesOf } from './text.js';
-import { t } from './words.js';
+import { t, withWords } from './words.js';
 
 const LONG = 50_000;
+const DIAGRAM = /^mermaid$/i;
 
 /** The block that stands for a `pre` made by the parser. */
 export function codeBlock(pre, final) {
@@ -14,8 +15,18 @@ export function codeBlock(pre, final) {
   const text = code.textContent;
   if (text.length > LONG) made.code.append(...piecesOf(text).map((piece) => element('span', 'long-part', piece)));
   else made.code.textContent = text;
-  if (final) highlight(made.code, language);
+  if (final && DIAGRAM.test(language)) drawDiagram(made.block, text);
+  else if (final) highlight(made.code, language);
   return made.block;
+}
+
+async function drawDiagram(block, source) {
+  try {
+    const { showDiagram } = await withWords(import('./diagrams/diagrams.js'));
+    await showDiagram(block, source);
+  } catch (error) {
+    console.warn('A diagram stays code:', error.message);
+  }
 }
 
 /** A block without text yet: the streamer fills it line by line. */

@@ -7,10 +7,11 @@ const COPIED_MS = 1500;
 
 /** Acts on a press on a button within a text. */
 export function actOnProse({ target }) {
-  const button = target.closest?.('.code-copy, .code-wrap, .note-button');
+  const button = target.closest?.('.code-copy, .code-wrap, .code-source, .note-button');
   if (!button) return;
   if (button.matches('.code-copy')) copyCode(button);
-  else if (button.matches('.code-wrap')) wrapCode(button);
+  else if (button.matches('.code-wrap')) switchBlock(button, 'wrapped');
+  else if (button.matches('.code-source')) switchBlock(button, 'as-code');
   else toNote(button);
 }
 
@@ -20,9 +21,9 @@ async function copyCode(button) {
   setTimeout(() => (button.textContent = t('code.copy')), COPIED_MS);
 }
 
-function wrapCode(button) {
-  const wrapped = button.closest('.code-block').classList.toggle('wrapped');
-  button.setAttribute('aria-pressed', String(wrapped));
+function switchBlock(button, look) {
+  const on = button.closest('.code-block').classList.toggle(look);
+  button.setAttribute('aria-pressed', String(on));
 }
 
 /** From a mark to its note, or back to its first mark. */

@@ -12,6 +12,9 @@ export default {
   'account.everywhere.title': 'Sign out everywhere?',
   'account.everywhere.text': 'Every browser that is signed in as you, this one too, will ask for a key or a link.',
 
+  'diagram.label': 'Diagram. The button above it shows its source.',
+  'diagram.source': 'Source',
+
   'keys.hint': 'A key lets a program act as you. Whoever has it can read and write all your chats.',
   'keys.label': 'Name of a new key',
   'keys.label.example': 'for example: laptop',
