@@ -2,6 +2,7 @@ import { render } from '../vendor/preact.mjs';
 import { followSettings } from './preferences.js';
 import { whoAmI } from './signing.js';
 import { html } from './ui/html.js';
+import { whenIdle } from './ui/later.js';
 import { listenEverywhere, Shell } from './ui/shell.js';
 import { firstWords } from './words.js';
 
@@ -11,3 +12,4 @@ render(html`<${Shell} />`, document.getElementById('app'));
 listenEverywhere();
 followSettings();
 whoAmI();
+whenIdle();

@@ -13,18 +13,63 @@ export default {
   'code.text': 'text',
   'code.wrap': 'Wrap lines',
 
+  'details': 'Details',
+  'dismiss': 'Dismiss',
+  'try-again': 'Try again',
+
+  'answer.cancelled': 'You stopped this answer.',
+  'answer.cancelled-empty': 'You stopped this answer before it began.',
+  'answer.empty': 'The model answered nothing.',
+  'answer.regenerate': 'Regenerate',
+  'answer.thinking': 'Waiting for the answer',
+  'answer.truncated': 'The answer reached the longest length that the model allows.',
+  'answer.writing': 'The answer is being written',
+
+  'away.log_unavailable': 'The server’s log is away.',
+  'away.overloaded': 'The server has too much to do.',
+  'away.projections_behind': 'The server is catching up.',
+  'away.store_unavailable': 'The server’s database is away.',
+  'away.unknown': 'The server cannot answer now.',
+
+  'connection.limited': 'Too many requests.',
   'connection.offline': 'You are offline. What you write is kept.',
   'connection.reconnecting': 'Reconnecting…',
+  'connection.sends-in': 'Sending again in {seconds} s.',
+  'connection.tries-in': 'Trying again in {seconds} s.',
   'connection.unreachable': 'The server cannot be reached. Trying again…',
-  'dismiss': 'Dismiss',
+
+  'log.name': 'Log',
+
+  'model.choose': 'Model: {name}',
+  'model.detail': '{context} context · {input} / {output} per M tokens',
+  'model.free': '{context} context · free',
 
   'note.back': 'Back to the text',
   'note.mark': 'Note {name}',
+
+  'page.part-missing': 'This part of the page could not be loaded.',
+
+  'problem.500': 'The server had an error. Try again.',
+  'problem.503': 'The server cannot answer now. Try again in a moment.',
+  'problem.context_length_exceeded': 'This is longer than the model can read. Shorten it, begin a new chat, or choose another model.',
+  'problem.gone': 'The connection could not be taken up again.',
+  'problem.limited': 'Too many requests. Try again in a moment.',
+  'problem.limited-for': 'Too many requests. Try again in {seconds} s.',
+  'problem.log_unavailable': 'The server’s log is away. Try again in a moment.',
+  'problem.other': 'The server answered {status}.',
+  'problem.overloaded': 'The server has too much to do. Try again in a moment.',
+  'problem.store_unavailable': 'The server’s database is away. Try again in a moment.',
+  'problem.unreachable': 'The server cannot be reached.',
 
   'prose.formula': 'Formula',
   'prose.table': 'Table',
 
   'settings.title': 'Settings',
+
+  'signin.again': 'Please sign in again to go on where you were.',
+  'signin.ended': 'You were signed out everywhere. Sign in to go on where you were.',
+  'signin.expired': 'Your sign-in has expired. Sign in to go on where you were.',
+  'signin.revoked': 'The key that you signed in with has been revoked. Sign in with another key to go on where you were.',
 
   'task.done': 'Done',
   'task.open': 'To do',
