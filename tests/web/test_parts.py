@@ -133,7 +133,7 @@ async def test_calls_and_their_results_are_cards(open_chat: OpenChat, stack: Sta
     await expect(chat.answer).to_contain_text("The tool says")
 
 
-FRAMES = [
+FRAMES: list[tuple[str, dict[str, Any]]] = [
     ("message_start", {"messageId": "11111111-1111-4111-8111-111111111111", "conversationId": "c", "model": "m"}),
     ("reasoning_chunk", {"delta": "Hm"}),
     ("content_chunk", {"delta": "Let me "}),
