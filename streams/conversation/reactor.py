@@ -299,6 +299,7 @@ def _assembled(
         counter,
         limit=model.context_tokens - offered,
         reserve=max(reserve, MIN_ANSWER_TOKENS),
+        unanswered=context.unanswered and bool(_prompt(command)),
     )
     return None if found is None else replace(found, prompt_tokens=found.prompt_tokens + offered)
 
