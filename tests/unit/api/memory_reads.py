@@ -15,7 +15,7 @@ from projections.embeddings.queries import EmbeddingRow
 from projections.feedback.queries import Rating
 from projections.generations.asked_cell import NOTHING, asked_of
 from projections.generations.queries import GenerationRow
-from projections.messages.answers import answer_message, appended_message, without_orphans
+from projections.messages.answers import Said, answer_message, appended_message, each_answered, without_orphans
 from projections.messages.branch_queries import BranchMessage, BranchPage
 from projections.messages.context import ProjectedContext
 from projections.messages.lists import MessageList
@@ -210,7 +210,7 @@ class MemoryReads(MemoryStored):
         rows = {row.message_id: row for row in self._all_messages(conversation_id)}
         events = [event for event, _ in self._events(CONVERSATION_EVENTS)]
         untold = {event.message_id for event in events if isinstance(event, MessageDeleted)}
-        newest_first: list[ChatMessage] = []
+        newest_first: list[Said] = []
         unjudged: list[ChatMessage] = []
         judged = False
         leaf = leaf_message_id
@@ -224,18 +224,24 @@ class MemoryReads(MemoryStored):
             elif row.message_id not in untold:
                 if row.appended:
                     told = appended_message(row)
-                    newest_first += [] if told is None else [told]
+                    newest_first += [] if told is None else [Said(row.message_id, told)]
                     unjudged += [] if told is None or judged else [told]
                 elif row.role == "assistant":
                     answered = answer_message(row)
-                    newest_first += [] if answered is None else [answered]
+                    newest_first += [] if answered is None else [Said(row.message_id, answered)]
                 else:
-                    newest_first += reversed(row.messages or (ChatMessage(row.role, row.content),))
+                    *others, last = row.messages or (ChatMessage(row.role, row.content),)
+                    newest_first.append(Said(row.message_id, last, asks=True))
+                    newest_first += [Said(row.message_id, other) for other in reversed(others)]
         if conversation is None:
             return None
-        kept = newest_first[:max_messages][::-1]
-        told_now = without_orphans(kept)
-        return ProjectedContext(told_now, conversation.system_prompt, unjudged=tuple(reversed(unjudged)))
+        messages, unanswered = each_answered(newest_first[:max_messages][::-1])
+        return ProjectedContext(
+            without_orphans(messages),
+            conversation.system_prompt,
+            unanswered=unanswered,
+            unjudged=tuple(reversed(unjudged)),
+        )
 
     async def is_deleted(self, conversation_id: str) -> bool:
         return self._deleted(conversation_id)

@@ -1,4 +1,18 @@
 export default {
+  'alert.caution': 'Caution',
+  'alert.important': 'Important',
+  'alert.note': 'Note',
+  'alert.tip': 'Tip',
+  'alert.warning': 'Warning',
+
+  'code.copied': 'Copied',
+  'code.copy': 'Copy',
+  'code.copy-code': 'Copy code',
+  'code.copy-language': 'Copy {language}',
+  'code.not-copied': 'Not copied',
+  'code.text': 'text',
+  'code.wrap': 'Wrap lines',
+
   'details': 'Details',
   'dismiss': 'Dismiss',
   'try-again': 'Try again',
@@ -30,6 +44,9 @@ export default {
   'model.detail': '{context} context · {input} / {output} per M tokens',
   'model.free': '{context} context · free',
 
+  'note.back': 'Back to the text',
+  'note.mark': 'Note {name}',
+
   'page.part-missing': 'This part of the page could not be loaded.',
 
   'problem.500': 'The server had an error. Try again.',
@@ -44,10 +61,16 @@ export default {
   'problem.store_unavailable': 'The server’s database is away. Try again in a moment.',
   'problem.unreachable': 'The server cannot be reached.',
 
+  'prose.formula': 'Formula',
+  'prose.table': 'Table',
+
   'settings.title': 'Settings',
 
   'signin.again': 'Please sign in again to go on where you were.',
   'signin.ended': 'You were signed out everywhere. Sign in to go on where you were.',
   'signin.expired': 'Your sign-in has expired. Sign in to go on where you were.',
   'signin.revoked': 'The key that you signed in with has been revoked. Sign in with another key to go on where you were.',
+
+  'task.done': 'Done',
+  'task.open': 'To do',
 };
