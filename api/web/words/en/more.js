@@ -18,6 +18,9 @@ export default {
   'cost.show': 'Model, tokens and cost',
   'cost.tokens': { one: '{count} token', other: '{count} tokens' },
 
+  'diagram.label': 'Diagram. The button above it shows its source.',
+  'diagram.source': 'Source',
+
   'error.failed': 'The answer failed.',
   'error.not-sent': 'This could not be sent.',
 

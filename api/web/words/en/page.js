@@ -5,6 +5,12 @@ export default {
   'skip': 'To the conversation',
   'try-again': 'Try again',
 
+  'alert.caution': 'Caution',
+  'alert.important': 'Important',
+  'alert.note': 'Note',
+  'alert.tip': 'Tip',
+  'alert.warning': 'Warning',
+
   'answer.cancelled': 'You stopped this answer.',
   'answer.cancelled-empty': 'You stopped this answer before it began.',
   'answer.empty': 'The model answered nothing.',
@@ -21,7 +27,11 @@ export default {
 
   'code.copied': 'Copied',
   'code.copy': 'Copy',
-  'code.failed': 'Not copied',
+  'code.copy-code': 'Copy code',
+  'code.copy-language': 'Copy {language}',
+  'code.not-copied': 'Not copied',
+  'code.text': 'text',
+  'code.wrap': 'Wrap lines',
 
   'connection.limited': 'Too many requests.',
   'connection.offline': 'You are offline. What you write is kept.',
@@ -60,6 +70,9 @@ export default {
   'model.detail': '{context} context · {input} / {output} per M tokens',
   'model.free': '{context} context · free',
 
+  'note.back': 'Back to the text',
+  'note.mark': 'Note {name}',
+
   'page.part-missing': 'This part of the page could not be loaded.',
 
   'problem.500': 'The server had an error. Try again.',
@@ -73,6 +86,9 @@ export default {
   'problem.overloaded': 'The server has too much to do. Try again in a moment.',
   'problem.store_unavailable': 'The server’s database is away. Try again in a moment.',
   'problem.unreachable': 'The server cannot be reached.',
+
+  'prose.formula': 'Formula',
+  'prose.table': 'Table',
 
   'row.delete': 'Delete',
   'row.failed': 'The answer failed',
@@ -93,4 +109,7 @@ export default {
   'signin.ended': 'You were signed out everywhere. Sign in to go on where you were.',
   'signin.expired': 'Your sign-in has expired. Sign in to go on where you were.',
   'signin.revoked': 'The key that you signed in with has been revoked. Sign in with another key to go on where you were.',
+
+  'task.done': 'Done',
+  'task.open': 'To do',
 };
