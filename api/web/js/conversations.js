@@ -1,7 +1,7 @@
 // The user's conversations: those in the list, those that were opened otherwise, and what changes them.
 
 import { batch, signal } from '../vendor/signals.mjs';
-import { del, get, newKey, patch, post } from './api.js';
+import { get, newKey, patch, post } from './api.js';
 import { changeDraft } from './kept.js';
 import { oneLine } from './text.js';
 import { t } from './words.js';
@@ -15,6 +15,8 @@ export const listState = signal({ loading: false, error: null, cursor: null, loa
 const others = signal(new Map());
 /** Why a conversation is not shown, by id: 'missing'; 'deleted' if this page knew it, 'rescued' if one was writing to it. */
 export const gone = signal(new Map());
+/** Those that are being deleted, by id: {key, until}. They are out of sight already. */
+export const leaving = signal(new Map());
 
 /** `more`: the next page. `keep`: older ones that are shown stay. */
 export async function loadConversations({ more = false, keep = false } = {}) {
@@ -87,8 +89,8 @@ export function change(id, changes) {
   return true;
 }
 
-/** It is not there, or no more. What was being written to one that somebody else deleted waits in a new chat. */
-export function noteGone(id, { here = false } = {}) {
+/** It is not there, or no more. What was being written to it waits in a new chat, unless it is deleted here. */
+export function noteGone(id) {
   if (gone.value.has(id)) return;
   let why = conversationOf(id) ? 'deleted' : 'missing';
   let written = '';
@@ -96,7 +98,7 @@ export function noteGone(id, { here = false } = {}) {
     written = text;
     return '';
   });
-  if (written.trim() && !here) {
+  if (written.trim() && !leaving.value.has(id)) {
     why = 'rescued';
     changeDraft(null, (text) => [text, written].filter((each) => each.trim()).join('\n\n'));
   }
@@ -125,11 +127,4 @@ export function touched(id, preview) {
 export async function rename(id, title) {
   const named = await patch(`/api/v1/conversations/${id}`, { title }, { key: newKey() });
   change(id, { title: named.title });
-}
-
-/** `leave`: called when it is deleted, before the page hears of it. */
-export async function remove(id, leave) {
-  await del(`/api/v1/conversations/${id}`, { key: newKey() });
-  leave();
-  noteGone(id, { here: true });
 }

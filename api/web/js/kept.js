@@ -57,7 +57,7 @@ export function forgetWhatWasWritten() {
 
 function forget(store) {
   unsaved.clear();
-  for (const name of Object.keys(store)) if (/^verbatim\.((draft|pending)\.|settings$|activity$)/.test(name)) store.removeItem(name);
+  for (const name of Object.keys(store)) if (/^verbatim\.((draft|pending)\.|settings$|activity$|leaving$)/.test(name)) store.removeItem(name);
 }
 
 /** From here on it is this user's; what is another's, or nobody's known, is forgotten. */

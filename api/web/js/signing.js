@@ -1,6 +1,7 @@
 // Signing in and out; the one-time link in the address.
 
 import { del, get, post } from './api.js';
+import { leaving } from './conversations.js';
 import { forgetWhatWasWritten, keepFor } from './kept.js';
 import { models, session, signInReason } from './state.js';
 
@@ -67,8 +68,14 @@ export async function signIn(key) {
   loadModels();
 }
 
+/** What must be done before: what waits to be sent is sent, as far as that can be. */
+async function beforeSigningOut() {
+  if (leaving.value.size > 0) await import('./leaving.js').then(({ finishAll }) => finishAll()).catch(() => {});
+}
+
 /** `everywhere`: each browser of this user, and this one. */
 export async function signOut({ everywhere = false } = {}) {
+  await beforeSigningOut();
   await del(`/api/v1/session${everywhere ? '?everywhere=true' : ''}`);
   tabs?.postMessage('out');
   leave();

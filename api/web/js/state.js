@@ -51,7 +51,7 @@ export function complain(problem) {
 }
 function show(made) {
   const id = (toastNumber += 1);
-  const others = toasts.value.filter((each) => each.text !== made.text);
+  const others = toasts.value.filter((each) => each.text !== made.text || each.action);
   // Words in passing make room first.
   if (others.length >= MAX_TOASTS) others.splice(Math.max(0, others.findIndex((each) => !each.error)), 1);
   toasts.value = [...others, { id, ...made }];

@@ -1,6 +1,7 @@
 // Begins to follow what changes for the user, once they are signed in.
 
 import { onChange } from '../changes.js';
+import { followLeaving } from '../leaving.js';
 import { currentThread } from '../ui/thread_view.js';
 import { followActivity, noteActivity } from './activity.js';
 import { noteChange } from './list.js';
@@ -14,3 +15,4 @@ onChange(({ kind, conversationId }) => {
 });
 followActivity();
 followStream();
+followLeaving();

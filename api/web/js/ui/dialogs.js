@@ -1,9 +1,8 @@
-// The dialogs: deleting, renaming, the keyboard. One at a time; Escape closes, focus goes back where it was.
+// The dialogs: renaming, the keyboard. One at a time; Escape closes, focus goes back where it was.
 
-import { nameOf, remove, rename } from '../conversations.js';
-import { go, route } from '../router.js';
+import { rename } from '../conversations.js';
 import { dialog } from '../state.js';
-import { t, tt } from '../words.js';
+import { t } from '../words.js';
 import { settleFocus } from './focus.js';
 import { composing, html, useEffect, useRef, useState } from './html.js';
 
@@ -26,7 +25,7 @@ export function Dialogs() {
     dialog.value = null;
     settleFocus('.row.here > a', '.row > a');
   };
-  const Part = { remove: Remove, rename: Rename, keys: Keys }[shown.kind];
+  const Part = { rename: Rename, keys: Keys }[shown.kind];
   return html`<dialog class="card" ref=${element} aria-labelledby="dialog-title" onClose=${close} onClick=${(event) => event.target === element.current && element.current.close()}>
     <${Part} ...${shown} close=${() => element.current.close()} />
   </dialog>`;
@@ -49,29 +48,6 @@ function useAction(action, close) {
   };
   // A dialog has the page to itself: what goes wrong is said in it.
   return [busy, run, html`<p class="form-error" role="alert">${problem}</p>`];
-}
-
-function Remove({ conversation, close }) {
-  const [busy, run, problem] = useAction(async () => {
-    const beside = besideRow(conversation.id);
-    await remove(conversation.id, () => {
-      const here = route.value.conversationId === conversation.id;
-      if (here) go('/');
-      settleFocus(...(here ? [] : beside));
-    });
-  }, close);
-  return html`<h2 id="dialog-title">${t('remove.title')}</h2>
-    <p>${tt('remove.text', { name: html`<bdi>${nameOf(conversation)}</bdi>` })}</p>${problem}
-    <div class="dialog-actions"><button type="button" onClick=${close}>${t('cancel')}</button>
-      <button type="button" class="primary danger" disabled=${busy} data-testid="confirm-delete" onClick=${run}>${t('row.delete')}</button></div>`;
-}
-
-/** Where focus goes when a row goes away: to the next one, else the one before. */
-function besideRow(id) {
-  const row = document.querySelector(`.row[data-id="${id}"]`);
-  const rows = [...document.querySelectorAll('.list .row')];
-  const next = rows[rows.indexOf(row) + 1] ?? rows[rows.indexOf(row) - 1];
-  return row && next ? [`.row[data-id="${next.dataset.id}"] > a`, '.new-chat'] : ['.new-chat'];
 }
 
 function Rename({ conversation, close }) {

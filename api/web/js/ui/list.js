@@ -1,6 +1,6 @@
 // The conversations in the list, by age, or those that a search has found. Arrow keys walk through them.
 
-import { conversations, gone, listState, loadConversations } from '../conversations.js';
+import { conversations, gone, leaving, listState, loadConversations } from '../conversations.js';
 import { route } from '../router.js';
 import { search, searchOn } from '../search.js';
 import { activity } from '../state.js';
@@ -31,7 +31,7 @@ function rowOf(conversation) {
 
 function All() {
   const { loading, error, cursor, loaded } = listState.value;
-  const all = conversations.value;
+  const all = leaving.value.size > 0 ? conversations.value.filter(({ id }) => !leaving.value.has(id)) : conversations.value;
   const groups = useMemo(() => byAge(all), [all]);
   return html`
     ${groups.map(([name, some]) => html`<section key=${name}><h2>${name}</h2><ul>${some.map(rowOf)}</ul></section>`)}
@@ -56,7 +56,7 @@ function byAge(all, now = new Date()) {
 let opening = false;
 function Found({ found }) {
   const { loading, cursor, searchedTo, error } = found;
-  const results = found.results.filter(({ conversation }) => !gone.value.has(conversation.id));
+  const results = found.results.filter(({ conversation: { id } }) => !gone.value.has(id) && !leaving.value.has(id));
   const here = route.value.conversationId;
   const open = rowMenu.value?.conversation.id;
   useEffect(() => {

@@ -2,10 +2,11 @@
 
 import { signal } from '../../vendor/signals.mjs';
 import { nameOf } from '../conversations.js';
-import { go } from '../router.js';
+import { go, route } from '../router.js';
 import { dialog, drawerOpen } from '../state.js';
 import { oneLine, visible } from '../text.js';
-import { t } from '../words.js';
+import { t, withWords } from '../words.js';
+import { settleFocus } from './focus.js';
 import { html, Icon } from './html.js';
 import { MenuList } from './menu.js';
 
@@ -49,14 +50,26 @@ function Snippet({ snippet, start, end }) {
   return html`${part(0, start)}<mark>${part(start, end)}</mark>${part(end)}`;
 }
 
+/** Deletes what is in the list; the focus goes on to what stands beside it. */
+export async function removeFromList(some) {
+  const ids = some.map(({ id }) => id);
+  const rows = [...document.querySelectorAll('.list .row')];
+  const at = rows.findIndex((row) => ids.includes(row.dataset.id));
+  const stays = (row) => !ids.includes(row.dataset.id);
+  const beside = rows.slice(at).find(stays) ?? rows.findLast(stays);
+  const { leave } = await withWords(import('../leaving.js'));
+  if (ids.includes(route.value.conversationId)) go('/');
+  leave(some);
+  settleFocus(at >= 0 && beside?.querySelector('a'));
+}
+
 /** The menu of whichever row has it open. */
 export function RowMenu() {
   const shown = rowMenu.value;
   if (!shown) return null;
   const { conversation, anchor } = shown;
-  const ask = (kind) => () => (dialog.value = { kind, conversation });
   return html`<${MenuList} key=${conversation.id} label=${t('row.more', { name: nameOf(conversation) })} anchor=${anchor} onClose=${() => (rowMenu.value = null)} items=${[
-    { label: t('row.rename'), icon: 'edit', testid: 'rename', onChoose: ask('rename') },
-    { label: t('row.delete'), icon: 'close', danger: true, testid: 'delete', onChoose: ask('remove') },
+    { label: t('row.rename'), icon: 'edit', testid: 'rename', onChoose: () => (dialog.value = { kind: 'rename', conversation }) },
+    { label: t('row.delete'), icon: 'close', danger: true, testid: 'delete', onChoose: () => removeFromList([conversation]) },
   ]} />`;
 }

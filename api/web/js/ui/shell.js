@@ -1,6 +1,6 @@
 // The page: list, conversation, and beside it what is opened.
 
-import { conversationOf, gone, learn, loadConversations, nameOf } from '../conversations.js';
+import { conversationOf, gone, learn, leaving, loadConversations, nameOf } from '../conversations.js';
 import { actOnProse } from '../prose_actions.js';
 import { go, route } from '../router.js';
 import { complain, dialog, drawerOpen, logOpen, online, reachable, session, sidebarHidden } from '../state.js';
@@ -20,7 +20,7 @@ const Missing = later(() => import('./missing.js'), 'Missing');
 export function Shell() {
   const { page, conversationId, at, section } = route.value;
   const who = session.value?.userId;
-  const missing = page === 'missing' ? 'address' : gone.value.get(conversationId);
+  const missing = page === 'missing' ? 'address' : (leaving.value.has(conversationId) ? 'leaving' : gone.value.get(conversationId));
   const name = nameOfPage(page, conversationId, missing);
   useEffect(() => {
     document.title = name && (conversationId || page !== 'chat') ? `${name} – Verbatim` : 'Verbatim';
@@ -56,7 +56,7 @@ export function Shell() {
         <${Connection} /><${Toasts} />
         ${page === 'pulse' ? html`<${Lazy} key="pulse" from="../pulse/page.js" part="PulsePage" />`
           : page === 'settings' ? html`<${Lazy} key="settings" from="../settings/page.js" part="SettingsPage" section=${section} />`
-          : missing ? html`<${Missing} why=${missing} />`
+          : missing ? html`<${Missing} why=${missing} id=${conversationId} />`
             : html`<${ThreadView} conversationId=${conversationId} at=${at} />`}
       </main>
       ${log && logOpen.value && html`<aside class="side" aria-label=${t('log.name')} inert=${drawer}><${Lazy} key=${conversationId} from="../log/panel.js" part="LogPanel" conversationId=${conversationId} /></aside>`}
@@ -128,6 +128,7 @@ function onKeyDown(event) {
     });
   } else if (command && event.shiftKey && is('o')) act(() => go('/'));
   else if (command && event.shiftKey && is('s')) act(() => (sidebarHidden.value ? showList() : hideList()));
+  else if (command && is('z') && !writing && leaving.value.size > 0) act(() => import('../leaving.js').then(({ undoLast }) => undoLast()));
   else if (command && is('.')) act(() => currentThread()?.live?.stop());
   else if (is('escape') && drawerOpen.value) act(() => (drawerOpen.value = false));
   else if (!writing && !command && is('/')) act(() => document.querySelector('[data-testid=composer]')?.focus());

@@ -208,10 +208,15 @@ export default {
   'log.turn': 'Turn',
   'log.turn-timeline': 'Timeline of a turn',
 
+  'left.text': { one: '“{name}” is deleted.', other: '{count} conversations are deleted.' },
+  'left.undo': 'Undo',
+
   'missing.address': 'There is nothing at this address.',
   'missing.address.why': 'A conversation’s address may not have been copied whole.',
   'missing.deleted': 'This conversation has been deleted.',
   'missing.deleted.why': 'It and all its messages are gone.',
+  'missing.leaving': 'This conversation is being deleted.',
+  'missing.leaving.why': 'For a few seconds it can still be kept.',
   'missing.missing': 'There is no such conversation.',
   'missing.missing.why': 'It may have been deleted.',
   'missing.rescued': 'This conversation has been deleted.',
@@ -268,9 +273,6 @@ export default {
   'pulse.workers': 'Workers',
   'pulse.workers-none': 'No worker is in its group. Prompts wait until one comes.',
   'pulse.workers-unknown': 'Not known yet.',
-
-  'remove.text': '“{name}” and all its messages will be gone. This cannot be undone.',
-  'remove.title': 'Delete this conversation?',
 
   'rename.name': 'Name of the conversation',
 
