@@ -5,7 +5,7 @@ import { batch } from '../vendor/signals.mjs';
 import { del, newKey } from './api.js';
 import { leaving, nameOf, noteGone } from './conversations.js';
 import { read, write } from './kept.js';
-import { online, session, toast } from './state.js';
+import { dismiss, online, session, toast } from './state.js';
 import { t } from './words.js';
 
 const UNDO_MS = 10_000;
@@ -14,7 +14,7 @@ const AT_ONCE = 4;
 /** As many as a browser sends for a page that is closed; the others are sent when it is opened again. */
 const MAX_KEPT_ALIVE = 15;
 
-/** Those of this page, in order: {ids, timer}. */
+/** Those of this page, in order: {ids, timer, toast}. */
 let mine = [];
 const sending = new Set();
 
@@ -38,15 +38,16 @@ const hear = () => (leaving.value = new Map([...kept(), ...[...leaving.value].fi
 /** Takes conversations out of sight. Until they are deleted one can take that back. */
 export function leave(conversations) {
   const until = Date.now() + UNDO_MS;
-  const entry = { ids: conversations.map(({ id }) => id), timer: 0 };
+  const entry = { ids: conversations.map(({ id }) => id) };
   keep(new Map([...leaving.value, ...entry.ids.map((id) => [id, { key: newKey(), until }])]));
   entry.timer = setTimeout(() => finish(entry), UNDO_MS);
   mine = [...mine, entry];
-  toast(t('left.text', { count: conversations.length, name: nameOf(conversations[0]) }), { label: t('left.undo'), run: () => undo(entry) });
+  entry.toast = toast(t('left.text', { count: conversations.length, name: nameOf(conversations[0]) }), { label: t('left.undo'), run: () => undo(entry) });
 }
 
 function undo(entry) {
   clearTimeout(entry.timer);
+  dismiss(entry.toast);
   mine = mine.filter((each) => each !== entry);
   stay(entry.ids);
 }

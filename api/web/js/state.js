@@ -39,10 +39,11 @@ addEventListener('offline', () => (online.value = false));
 
 const MAX_TOASTS = 3;
 let toastNumber = 0;
-/** A word in passing; with `action` {label, run} it stays for ten seconds. */
+/** A word in passing; with `action` {label, run} it stays for ten seconds. Returns its id. */
 export function toast(text, action) {
   const id = show({ text, action });
   setTimeout(() => dismiss(id), action ? 10_000 : 4000);
+  return id;
 }
 /** Something went wrong: this stays until it is dismissed. `problem`: an error, or a text. */
 export function complain(problem) {

@@ -9,9 +9,9 @@ import { followStream } from './stream.js';
 
 onChange(noteChange);
 onChange(noteActivity);
-onChange(({ kind, conversationId }) => {
+onChange(({ kind, conversationId, what }) => {
   const thread = currentThread();
-  if (thread && (kind === 'reset' || thread.id === conversationId)) thread.sync();
+  if (thread && what !== 'deleted' && (kind === 'reset' || thread.id === conversationId)) thread.sync();
 });
 followActivity();
 followStream();

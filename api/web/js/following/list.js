@@ -12,7 +12,10 @@ let timer = 0;
 export function noteChange({ kind, conversationId: id, what, title }) {
   if (kind === 'reset') loadConversations();
   if (kind !== 'conversation') return;
-  if (what === 'deleted') return noteGone(id);
+  if (what === 'deleted') {
+    waiting.delete(id);
+    return noteGone(id);
+  }
   if (what === 'answered' || what === 'failed') return; // nothing that a list says
   if (what === 'renamed' && title) return void change(id, { title });
   if (what === 'changed' && !conversationOf(id)) return;
