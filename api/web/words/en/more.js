@@ -77,6 +77,12 @@ export default {
   'general.sound.hint': 'While you look at something else.',
   'general.sound.try': 'Play it',
 
+  'starts.title': 'To begin with',
+  'starts.hint': 'What a new chat offers. Without any, those of this installation.',
+  'starts.one': 'Prompt {number}',
+  'starts.remove': 'Remove prompt {number}',
+  'starts.add': 'Add a prompt',
+
   'usage.span': 'Of the last',
   'usage.days': { one: '{count} day', other: '{count} days' },
   'usage.empty': { one: 'Nothing was used on the last day.', other: 'Nothing was used in the last {count} days.' },
