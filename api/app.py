@@ -14,6 +14,10 @@ from api.access.auth import AccessPorts
 from api.access.key_cache import KeyCache
 from api.access.ports import AccountPorts, AccountReads, Limiter, Links
 from api.access.sessions import Sessions
+from api.changes import routes as changes
+from api.changes.catching_up import CatchingUp
+from api.changes.hub import ChangeHub
+from api.changes.ports import ChangePorts
 from api.consistency.own_writes import OwnWrites
 from api.consistency.ports import CommandLog, CommandPorts, CommandReads, FreshPorts, LogEnds
 from api.conversations import branches, search
@@ -33,6 +37,8 @@ from api.http.readiness import Readiness
 from api.log_view import routes as log_view
 from api.log_view.live_log import LiveLog
 from api.log_view.ports import LogViewPorts, PlaceReads
+from api.moving import export_routes, import_routes
+from api.moving.ports import MovingPorts, MovingReads
 from api.openai import chat, embeddings, models, stored, texts
 from api.openai.embedding_ledger import EmbeddingReads, LedgerPorts
 from api.openai.embeddings import EmbeddingPorts
@@ -95,6 +101,7 @@ class Reads(
     EmbeddingReads,
     GenerationReads,
     MessageReads,
+    MovingReads,
     PlaceReads,
     StoredReads,
     Protocol,
@@ -129,6 +136,7 @@ class Adapters:
     web: WebFiles
     topics: Catalogue
     live: LiveLog
+    changes: ChangeHub
     pulse: Pulse
     blobs: BlobStore
     searches: Gate = field(default_factory=lambda: Gate(search.MAX_AT_ONCE))
@@ -137,6 +145,7 @@ class Adapters:
     def end_pushed(self) -> None:
         """This process ends: cut the streams that have no end of their own. Their clients resume elsewhere."""
         self.live.close()
+        self.changes.end()
         self.pulse.close()
 
 
@@ -187,6 +196,7 @@ def ports_of(adapters: Adapters) -> tuple[object, ...]:
             searches=adapters.searches,
             wait_s=settings.read_wait_s,
         ),
+        MovingPorts(reads=reads, models=adapters.models),
         LogViewPorts(
             places=reads,
             generations=reads,
@@ -199,6 +209,11 @@ def ports_of(adapters: Adapters) -> tuple[object, ...]:
             stored=reads,
             streams=StreamPorts(hub=adapters.hub, reads=reads, models=adapters.models),
             blobs=adapters.blobs,
+        ),
+        ChangePorts(
+            hub=adapters.changes,
+            catching_up=CatchingUp(adapters.topics, adapters.history),
+            readers=adapters.readers,
         ),
         PulsePorts(pulse=adapters.pulse, readers=adapters.readers),
         ResponsePorts(stored=reads, messages=reads, contexts=reads, seal=adapters.seal),
@@ -232,9 +247,9 @@ def create_app(adapters: Adapters) -> FastAPI:
         app.include_router(router, responses=_ERRORS)
     for router in (session_routes.router, model_listing.router):
         app.include_router(router, responses=_ERRORS)
-    for router in (branches.router, search.router):
+    for router in (branches.router, search.router, import_routes.router, export_routes.router):
         app.include_router(router, responses=_ERRORS)
-    for router in (log_view.router, pulse.router):
+    for router in (log_view.router, changes.router, pulse.router):
         app.include_router(router, responses=_ERRORS)
     app.include_router(web_pages.router)
     app.include_router(operations.router)

@@ -165,8 +165,10 @@ async def authorise(request: Request, access: AccessPorts) -> Principal:
     session = session_of(request, access.sessions)
     address = address_of(request)
     principal = None if session is None else await access.keys.principal(session.key_sha256, address)
+    if session is None:
+        raise unauthorised("Your session has expired. Sign in again.", code="session_expired")
     if principal is None:
-        raise unauthorised("Your session has expired or was revoked. Sign in again.", code="session_expired")
+        raise unauthorised("The key that you signed in with has been revoked. Sign in again.", code="key_revoked")
     return principal
 
 

@@ -5,7 +5,7 @@ import { ApiError, post } from './api.js';
 import { noteGeneration } from './positions.js';
 import { Said } from './said.js';
 import { openStream } from './sse.js';
-import { announcement, toast } from './state.js';
+import { announcement, complain } from './state.js';
 
 const running = new Map();
 export const liveOf = (generationId) => running.get(generationId) ?? null;
@@ -70,6 +70,7 @@ export class LiveAnswer extends Said {
 
   finish(ending) {
     if (this.state.value === 'done') return;
+    this.end();
     this.state.value = 'done';
     if (this.id) {
       running.delete(this.id);
@@ -90,7 +91,7 @@ export class LiveAnswer extends Said {
       await post(`/api/v1/generations/${this.id}/cancel`, this.lastSeq >= 0 ? { seen: this.lastSeq } : {});
     } catch (error) {
       this.stopping.value = false;
-      if (error instanceof ApiError && error.status !== 401) toast(`Could not stop: ${error.message}`);
+      if (error instanceof ApiError && error.status !== 401) complain(error);
     }
   }
 }

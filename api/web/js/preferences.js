@@ -5,7 +5,7 @@
 import { batch, computed, effect, signal } from '../vendor/signals.mjs';
 import { get, newKey, patch } from './api.js';
 import { read, write } from './kept.js';
-import { online, reachable, session, toast } from './state.js';
+import { complain, online, reachable, session } from './state.js';
 
 export const MIN_TEXT_SIZE = 80;
 export const MAX_TEXT_SIZE = 150;
@@ -135,7 +135,7 @@ async function sendAll() {
       if (notKept(error)) onlyHere.value = true;
       if (onlyHere.value || error.retryable || error.status === 401) return;
       took(sent, saved.value);
-      toast(error.message);
+      complain(error);
     }
   }
 }

@@ -5,7 +5,7 @@ import { get, newKey, post } from './api.js';
 import { awaitTitle, touched } from './conversations.js';
 import { changeDraft, keepPending, pendingOf } from './kept.js';
 import { LiveAnswer } from './live.js';
-import { titles, toast } from './state.js';
+import { complain, titles, toast } from './state.js';
 
 const PAGE = 60;
 const MAX_PAGES_TO_FIND = 20;
@@ -96,7 +96,7 @@ export class Thread {
         this.nextBefore.value = page.nextBefore;
       });
     } catch (error) {
-      toast(error.message);
+      complain(error);
     } finally {
       this.loadingEarlier.value = false;
     }
@@ -109,7 +109,7 @@ export class Thread {
       const first = this.messages.value.findIndex((each) => each.id === page.data[0]?.id);
       this.show(page, first > 0 ? this.messages.value.slice(0, first) : []);
     } catch (error) {
-      toast(error.message);
+      complain(error);
     }
   }
 
@@ -237,7 +237,7 @@ export class Thread {
       await sent;
     } catch (error) {
       this.update(message.key, { feedback: before });
-      toast(error.message);
+      complain(error);
     }
   }
 }

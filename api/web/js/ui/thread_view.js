@@ -5,7 +5,7 @@ import { keepModel, lastModel } from '../kept.js';
 import { newKey } from '../api.js';
 import { defaultModel } from '../preferences.js';
 import { go, route } from '../router.js';
-import { pastView, toast } from '../state.js';
+import { complain, pastView } from '../state.js';
 import { Thread } from '../thread.js';
 import { Composer } from './composer.js';
 import { FirstRun } from './first_run.js';
@@ -102,7 +102,7 @@ export function ThreadView({ conversationId, at }) {
       go(`/c/${made.id}`);
       return true;
     } catch (error) {
-      if (error.status !== 401) toast(error.message);
+      if (error.status !== 401) complain(error);
       return false;
     } finally {
       setBusy(false);
