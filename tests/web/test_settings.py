@@ -94,6 +94,8 @@ async def test_a_new_chat_begins_with_what_is_chosen(open_chat: OpenChat) -> Non
     chat = await open_chat("/settings/prompts")
     for text in ("What is 6 * 9?", "  ", "Count from 1 to 3"):
         await chat.part("start-add").click()
+        await expect(chat.part("start-text").last).to_be_focused()
+        await expect(chat.part("start-text").last).to_have_value("")
         await chat.page.keyboard.type(text)
     await chat.part("starts-save").click()
     await expect(chat.part("start-text")).to_have_count(2)

@@ -1,7 +1,7 @@
 // The prompts that a new chat offers to begin with: the user's own, up to a few.
 
 import { change, MAX_START, MAX_STARTS, starts } from '../preferences.js';
-import { html, IconButton, useEffect, useRef, useState } from '../ui/html.js';
+import { html, IconButton, useEffect, useLayoutEffect, useRef, useState } from '../ui/html.js';
 import { t } from '../words.js';
 import { Group } from './fields.js';
 
@@ -13,10 +13,15 @@ export function Starts() {
   const written = texts.map((each) => each.trim()).filter(Boolean);
   const changed = JSON.stringify(written) !== JSON.stringify(kept);
   const put = (at, text) => setTexts(texts.map((each, other) => (other === at ? text : each)));
+  const added = useRef(false);
   const add = () => {
+    added.current = true;
     setTexts([...texts, '']);
-    requestAnimationFrame(() => list.current?.querySelector('li:last-child input')?.focus());
   };
+  useLayoutEffect(() => {
+    if (added.current) list.current.querySelector('li:last-child input').focus();
+    added.current = false;
+  }, [texts.length]);
   return html`<${Group} title=${t('starts.title')}>
     <p class="hint">${t('starts.hint')}</p>
     <form onSubmit=${(event) => { event.preventDefault(); change({ starts: written.length > 0 ? written : null }); }}>
