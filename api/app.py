@@ -64,6 +64,7 @@ from api.responses.sealing import Seal
 from api.streaming.readers import Readers
 from api.streaming.tail_hub import TailHub
 from api.turns import generations, messages, model_listing
+from api.turns.model_listing import ListingPorts
 from api.turns.ports import AskPorts, GenerationReads, MessageReads, StreamPorts, TurnPorts
 from api.turns.prompting import PromptSizes
 from api.turns.stored import StoredReads
@@ -163,6 +164,7 @@ def ports_of(adapters: Adapters) -> tuple[object, ...]:
         adapters.web,
         adapters.models,
         SchemaChecks(adapters.schema_checks),
+        ListingPorts(models=adapters.models, starts=settings.starts),
         ModelPorts(models=adapters.models, created_s=adapters.started_at_us // 1_000_000),
         EmbeddingPorts(
             models=adapters.models,

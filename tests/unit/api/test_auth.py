@@ -119,6 +119,7 @@ AT_ROOT = {
         "favicon.ico",
         "manifest.webmanifest",
         "robots.txt",
+        "sw.js",
     )
 }
 ASSETS = {("GET", "/static/{version}/{path:path}")}
