@@ -7,6 +7,8 @@ export const session = signal(undefined);
 /** Why the sign-in card is there, in words; '' for none. */
 export const signInReason = signal('');
 export const models = signal([]);
+/** The prompts that this installation offers to begin with; none: the page's own. */
+export const offeredStarts = signal([]);
 /** Whether the server answered last time it was asked, and whether the browser says it is offline. */
 export const reachable = signal(true);
 export const online = signal(navigator.onLine);

@@ -58,6 +58,7 @@ WEB = WebFiles.of(
         "css/app.css": b"body { margin: 0 }\n" * 50,
         "favicon.svg": b"<svg xmlns='http://www.w3.org/2000/svg'/>",
         "manifest.webmanifest": b'{"icons": [{"src": "{{static}}/icons/icon-192.png"}]}',
+        "sw.js": b"const VERSION = '{{static}}/';\n",
         "robots.txt": b"User-agent: *\nDisallow: /\n",
         "icons/favicon.ico": b"\0\0\1\0",
         "icons/touch-180.png": b"\x89PNG",

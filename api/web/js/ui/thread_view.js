@@ -1,6 +1,6 @@
 // The conversation: its messages and the composer below them. Without a conversation, a place to begin one.
 
-import { begin, conversations } from '../conversations.js';
+import { begin, conversationOf } from '../conversations.js';
 import { keepModel, lastModel } from '../kept.js';
 import { newKey } from '../api.js';
 import { defaultModel } from '../preferences.js';
@@ -48,7 +48,7 @@ export function ThreadView({ conversationId, at }) {
   const count = useGrowing(conversationId, messages.length, Boolean(at));
   const shown = count < messages.length ? messages.slice(-count) : messages;
   const state = thread?.state.value ?? 'new';
-  const model = chosen ?? messages.findLast((each) => each.role === 'assistant' && each.model)?.model ?? conversations.value.find((each) => each.id === conversationId)?.model ?? defaultModel.value ?? lastModel();
+  const model = chosen ?? messages.findLast((each) => each.role === 'assistant' && each.model)?.model ?? conversationOf(conversationId)?.model ?? defaultModel.value ?? lastModel();
 
   useEffect(() => {
     setEditing(null);

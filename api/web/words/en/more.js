@@ -100,6 +100,9 @@ export default {
   'keys.revoke.title': 'Revoke “{name}”?',
   'keys.revoked': { one: '{count} revoked key', other: '{count} revoked keys' },
 
+  'left.text': { one: '“{name}” is deleted.', other: '{count} conversations are deleted.' },
+  'left.undo': 'Undo',
+
   'log.AttemptEnded': 'Attempt ended',
   'log.AttemptStarted': 'Attempt started',
   'log.ConversationRenamed': 'Conversation renamed',
@@ -207,9 +210,6 @@ export default {
   'log.travel': 'Show the conversation then',
   'log.turn': 'Turn',
   'log.turn-timeline': 'Timeline of a turn',
-
-  'left.text': { one: '“{name}” is deleted.', other: '{count} conversations are deleted.' },
-  'left.undo': 'Undo',
 
   'missing.address': 'There is nothing at this address.',
   'missing.address.why': 'A conversation’s address may not have been copied whole.',
@@ -331,6 +331,12 @@ export default {
   'signin.title': 'Sign in to Verbatim',
   'signin.wrong': 'This key is not valid. Check that all of it was pasted.',
   'signin.yours': 'If that is you: {link} prints a link that signs this browser in, {create} another key.',
+
+  'starts.add': 'Add a prompt',
+  'starts.hint': 'What a new chat offers. Without any, those of this installation.',
+  'starts.one': 'Prompt {number}',
+  'starts.remove': 'Remove prompt {number}',
+  'starts.title': 'To begin with',
 
   'unit.B': '{number} B',
   'unit.MB': '{number} MB',
