@@ -1,8 +1,9 @@
 // One message: a prompt that can be edited, or an answer with what can be done to it.
 
-import { count } from '../format.js';
+import { beginningOf } from '../folding.js';
 import { helps } from '../problems.js';
 import { toldApart } from '../said.js';
+import { printing } from '../state.js';
 import { oneLine, piecesOf, visible } from '../text.js';
 import { t } from '../words.js';
 import { AnswerBody, Parts } from './body.js';
@@ -12,7 +13,6 @@ import { later } from './later.js';
 
 const Cost = later(() => import('./cost.js'), 'Cost');
 const ErrorCard = later(() => import('./error_card.js'), 'ErrorCard');
-const LONG_PROMPT = 3000;
 const VERY_LONG = 50_000;
 
 export function Message({ message: told, thread, model, readOnly, onShown, editing, setEditing }) {
@@ -33,12 +33,13 @@ const besides = ({ parts = [] }) => parts.filter(({ kind, role = 'user' }) => ki
 function Prompt({ message, thread, model, readOnly, editing, setEditing }) {
   const [all, setAll] = useState(false);
   const others = useMemo(() => besides(message), [message.parts]);
+  const beginning = useMemo(() => beginningOf(message.content), [message.content]);
   if (editing) return html`<${Edit} ...${{ message, thread, model }} done=${() => setEditing(null)} />`;
-  const long = message.content.length > LONG_PROMPT;
-  const shown = visible(long && !all ? `${message.content.slice(0, LONG_PROMPT)}…` : message.content);
+  const long = beginning !== null;
+  const shown = visible(long && !all && !printing.value ? `${beginning} …` : message.content);
   return html`${others.length > 0 && html`<${Parts} parts=${others} />`}
     ${shown && html`<div class="bubble" dir="auto">${shown.length > VERY_LONG ? piecesOf(shown).map((piece, at) => html`<span class="long-part" key=${at}>${piece}</span>`) : shown}</div>`}
-    ${long && html`<button type="button" class="link" onClick=${() => setAll(!all)}>${all ? 'Show less' : `Show all ${count(message.content.length)} characters`}</button>`}
+    ${long && html`<button type="button" class="link" onClick=${() => setAll(!all)}>${all ? t('prompt.less') : t('prompt.all', { count: message.content.length })}</button>`}
     ${!readOnly && html`<div class="actions">
       <${Branches} ...${{ message, thread }} />
       <${Copy} text=${message.content} label="Copy the prompt" />

@@ -5,7 +5,7 @@ import { keepModel, lastModel } from '../kept.js';
 import { newKey } from '../api.js';
 import { defaultModel } from '../preferences.js';
 import { go, route } from '../router.js';
-import { complain, pastView } from '../state.js';
+import { complain, pastView, printing } from '../state.js';
 import { Thread } from '../thread.js';
 import { Composer } from './composer.js';
 import { FirstRun } from './first_run.js';
@@ -45,7 +45,7 @@ export function ThreadView({ conversationId, at }) {
   const [busy, setBusy] = useState(false);
   const past = pastView.value?.conversationId === conversationId ? pastView.value : null;
   const messages = past ? past.messages : (thread?.messages.value ?? []);
-  const count = useGrowing(conversationId, messages.length, Boolean(at));
+  const count = useGrowing(conversationId, messages.length, Boolean(at) || printing.value);
   const shown = count < messages.length ? messages.slice(-count) : messages;
   const state = thread?.state.value ?? 'new';
   const model = chosen ?? messages.findLast((each) => each.role === 'assistant' && each.model)?.model ?? conversations.value.find((each) => each.id === conversationId)?.model ?? defaultModel.value ?? lastModel();
