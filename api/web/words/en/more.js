@@ -208,6 +208,13 @@ export default {
   'log.turn': 'Turn',
   'log.turn-timeline': 'Timeline of a turn',
 
+  'part.call': 'Tool call',
+  'part.declined': 'The model declined:',
+  'part.empty': 'Nothing in it.',
+  'part.file': 'File',
+  'part.picture': 'Picture',
+  'part.result': 'Tool result',
+
   'pulse.all-answer': 'all servers answer',
   'pulse.answers': 'Answers',
   'pulse.away': 'away: {names}',
@@ -302,6 +309,12 @@ export default {
   'signin.title': 'Sign in to Verbatim',
   'signin.wrong': 'This key is not valid. Check that all of it was pasted.',
   'signin.yours': 'If that is you: {link} prints a link that signs this browser in, {create} another key.',
+
+  'thought.done': 'Thought',
+  'thought.minutes': 'Thought for {minutes} min {seconds} s',
+  'thought.moment': 'Thought for a moment',
+  'thought.now': 'Thinking…',
+  'thought.seconds': 'Thought for {seconds} s',
 
   'unit.B': '{number} B',
   'unit.MB': '{number} MB',
