@@ -10,6 +10,7 @@ from playwright.async_api import Locator, Route, expect
 from tests.eventually import eventually
 from tests.web.chat_page import ChatPage
 from tests.web.conftest import PHONE, PICTURES, WIDE, OpenChat
+from tests.web.test_accessibility import in_every_look
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(300)]
 
@@ -273,3 +274,12 @@ async def test_a_long_model_id_is_one_line_and_squashes_nothing(open_chat: OpenC
         assert send["width"] == send["height"] == 36
         assert box["x"] + box["width"] <= send["x"]
     await chat.page.unroute_all(behavior="wait")
+
+
+async def test_texts_of_every_kind_have_no_serious_findings(open_chat: OpenChat) -> None:
+    code = "```python\nprint('x')\n```\n\n![a chart](https://e.example/c.png) and [a link](https://e.example)"
+    diagram = f"```mermaid\n{SEQUENCE}```"
+    chat, prose = await shown(open_chat, ALERTS, TASKS, NOTES, RIGHT_TO_LEFT, FORMULAS, BREAKS, code, diagram)
+    await expect(prose.last.locator(".diagram")).to_be_visible()
+    await expect(prose.locator(".katex").first).to_be_visible()
+    await in_every_look(chat, "texts")
