@@ -310,6 +310,12 @@ export default {
   'signin.wrong': 'This key is not valid. Check that all of it was pasted.',
   'signin.yours': 'If that is you: {link} prints a link that signs this browser in, {create} another key.',
 
+  'starts.add': 'Add a prompt',
+  'starts.hint': 'What a new chat offers. Without any, those of this installation.',
+  'starts.one': 'Prompt {number}',
+  'starts.remove': 'Remove prompt {number}',
+  'starts.title': 'To begin with',
+
   'thought.done': 'Thought',
   'thought.minutes': 'Thought for {minutes} min {seconds} s',
   'thought.moment': 'Thought for a moment',
