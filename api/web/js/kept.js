@@ -1,21 +1,28 @@
-// What a browser keeps: theme, drafts by conversation, prompts that were not answered for sure. A full or forbidden
-// store costs only the keeping.
+// What a browser keeps: theme, drafts by conversation. A full or forbidden store costs only the keeping.
 
 import { signal } from '../vendor/signals.mjs';
 
-function read(store, name) {
+export function read(store, name) {
   try {
     return store.getItem(`verbatim.${name}`);
   } catch {
     return null;
   }
 }
-function write(store, name, value) {
+export function write(store, name, value) {
   try {
     if (value) store.setItem(`verbatim.${name}`, value);
     else store.removeItem(`verbatim.${name}`);
   } catch (error) {
     console.warn('Not kept:', error.message);
+  }
+}
+
+export function names(store) {
+  try {
+    return Object.keys(store);
+  } catch {
+    return [];
   }
 }
 
@@ -62,9 +69,6 @@ export function changeDraft(conversation, change) {
 export const pastesOf = (conversation) => JSON.parse(read(localStorage, `draft.pastes.${conversation ?? 'new'}`) ?? '[]');
 export const keepPastes = (conversation, pastes) => write(localStorage, `draft.pastes.${conversation ?? 'new'}`, pastes.length > 0 && JSON.stringify(pastes));
 
-export const pendingOf = (conversation) => JSON.parse(read(sessionStorage, `pending.${conversation}`) ?? 'null');
-export const keepPending = (conversation, command) => write(sessionStorage, `pending.${conversation}`, command && JSON.stringify(command));
-
 export const keptPositions = () => JSON.parse(read(sessionStorage, 'positions') ?? '{}');
 export const keepPositions = (positions) => write(sessionStorage, 'positions', JSON.stringify(positions));
 
@@ -78,7 +82,7 @@ export function forgetWhatWasWritten() {
 
 function forget(store) {
   unsaved.clear();
-  for (const name of Object.keys(store)) if (/^verbatim\.(draft|pending)\./.test(name)) store.removeItem(name);
+  for (const name of names(store)) if (/^verbatim\.(draft|pending)\./.test(name)) store.removeItem(name);
 }
 
 /** From here on it is this user's; what is another's, or nobody's known, is forgotten. */

@@ -3,7 +3,8 @@
 import { count, money } from '../format.js';
 import { oneLine, piecesOf, visible } from '../text.js';
 import { AnswerBody, Parts } from './body.js';
-import { composing, copyText, html, Icon, IconButton, useEffect, useMemo, useRef, useState } from './html.js';
+import { Edit } from './edit.js';
+import { copyText, html, Icon, IconButton, useEffect, useMemo, useState } from './html.js';
 
 const LONG_PROMPT = 3000;
 const VERY_LONG = 50_000;
@@ -36,31 +37,6 @@ function Prompt({ message, thread, model, readOnly, editing, setEditing }) {
       <${Copy} text=${message.content} label="Copy the prompt" />
       <${IconButton} icon="edit" label="Edit and ask again" data-testid="edit" onClick=${() => setEditing(message.key)} />
     </div>`}`;
-}
-
-function Edit({ message, thread, model, done }) {
-  const field = useRef(null);
-  useEffect(() => {
-    field.current.focus();
-    field.current.setSelectionRange(field.current.value.length, field.current.value.length);
-  }, []);
-  const save = () => {
-    const content = field.current.value;
-    if (!content.trim() || thread.live) return;
-    done();
-    thread.say(content, message.parentMessageId ?? null, model, true);
-  };
-  const onKeyDown = (event) => {
-    if (composing(event)) return;
-    if (event.key === 'Escape') done();
-    if (event.key === 'Enter' && !event.shiftKey) {
-      event.preventDefault();
-      save();
-    }
-  };
-  return html`<div class="edit"><textarea ref=${field} dir="auto" aria-label="Edit the prompt" data-testid="edit-text" defaultValue=${message.content} onKeyDown=${onKeyDown} />
-    <div class="dialog-actions"><span class="muted small">What followed stays, as a branch.</span><button type="button" onClick=${done}>Cancel</button>
-      <button type="button" class="primary" data-testid="edit-save" onClick=${save}>Send</button></div></div>`;
 }
 
 function Answer({ message, thread, model, readOnly, onShown }) {
@@ -103,7 +79,7 @@ function ErrorCard({ message, thread, model, readOnly }) {
   };
   return html`<div class="error-card" role="alert" data-testid="error-card"><${Icon} name="warn" />
     <div><strong>${lost ? 'This could not be sent.' : 'The answer failed.'}</strong><p>${oneLine(error.message ?? 'No reason was given.')}</p></div>
-    ${!readOnly && html`<button type="button" data-testid="retry" onClick=${retry}>Try again</button>`}</div>`;
+    ${!readOnly && error.retryable !== false && html`<button type="button" data-testid="retry" onClick=${retry}>Try again</button>`}</div>`;
 }
 
 /** ‹ 2/3 ›: the other versions of a message. */

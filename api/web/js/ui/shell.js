@@ -1,22 +1,25 @@
 // The page: list, conversation, and beside it what is opened.
 
 import { conversations, loadConversations, nameOf } from '../conversations.js';
+import { sendWhatWaits } from '../outbox.js';
 import { go, route } from '../router.js';
 import { dialog, drawerOpen, logOpen, online, reachable, session, sidebarHidden, toast } from '../state.js';
+import { currentThread } from '../threads.js';
 import { composing, copyText, html, IconButton, useEffect, useState } from './html.js';
 import { Dialogs } from './dialogs.js';
 import { PARTS } from './parts.js';
 import { Sidebar } from './sidebar.js';
 import { SignIn } from './signin.js';
 import { Announcer, Connection, Toasts } from './status.js';
-import { currentThread, NotFound, ThreadView } from './thread_view.js';
+import { NotFound, ThreadView } from './thread_view.js';
 
 const NAMES = { pulse: 'Pulse', missing: 'Not found' };
 
 export function Shell() {
   const { page, conversationId, at } = route.value;
   const who = session.value?.userId;
-  const name = NAMES[page] ?? (conversationId ? nameOf(conversations.value.find((each) => each.id === conversationId)) : 'New chat');
+  const here = conversations.value.find((each) => each.id === conversationId);
+  const name = NAMES[page] ?? (conversationId ? nameOf(here) : 'New chat');
   useEffect(() => {
     document.title = conversationId || NAMES[page] ? `${name} – Verbatim` : 'Verbatim';
   }, [name]);
@@ -26,6 +29,7 @@ export function Shell() {
     if (route.value.page === 'signin') go('/', { replace: true });
     const thread = currentThread();
     if (thread?.state.value === 'failed') thread.load(route.value.at);
+    sendWhatWaits();
   }, [who]);
   const known = session.value !== undefined;
   // Who was signed in stays on the page below the card; who never was sees the card alone.
@@ -41,7 +45,7 @@ export function Shell() {
         <header class="bar">
           <${IconButton} icon="menu" label="Show the list" aria-controls="sidebar" class="icon-button show-list" onClick=${() => { drawerOpen.value = true; sidebarHidden.value = false; }} />
           <h1 class="bar-title"><bdi>${name}</bdi></h1>
-          ${PARTS.log && conversationId && html`<${IconButton} icon="log" label="Log view" aria-pressed=${logOpen.value} data-testid="toggle-log" onClick=${() => (logOpen.value = !logOpen.value)} />`}
+          ${PARTS.log && conversationId && !here?.local && html`<${IconButton} icon="log" label="Log view" aria-pressed=${logOpen.value} data-testid="toggle-log" onClick=${() => (logOpen.value = !logOpen.value)} />`}
         </header>
         <${Connection} />
         ${page === 'pulse' ? html`<${Lazy} from="../pulse/page.js" part="PulsePage" />` : page === 'missing' ? html`<${NotFound} />` : html`<${ThreadView} conversationId=${conversationId} at=${at} />`}
