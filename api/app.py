@@ -14,6 +14,10 @@ from api.access.auth import AccessPorts
 from api.access.key_cache import KeyCache
 from api.access.ports import AccountPorts, AccountReads, Limiter, Links
 from api.access.sessions import Sessions
+from api.changes import routes as changes
+from api.changes.catching_up import CatchingUp
+from api.changes.hub import ChangeHub
+from api.changes.ports import ChangePorts
 from api.consistency.own_writes import OwnWrites
 from api.consistency.ports import CommandLog, CommandPorts, CommandReads, FreshPorts, LogEnds
 from api.conversations import branches, search
@@ -128,6 +132,7 @@ class Adapters:
     web: WebFiles
     topics: Catalogue
     live: LiveLog
+    changes: ChangeHub
     pulse: Pulse
     blobs: BlobStore
     searches: Gate = field(default_factory=lambda: Gate(search.MAX_AT_ONCE))
@@ -136,6 +141,7 @@ class Adapters:
     def end_pushed(self) -> None:
         """This process ends: cut the streams that have no end of their own. Their clients resume elsewhere."""
         self.live.close()
+        self.changes.end()
         self.pulse.close()
 
 
@@ -198,6 +204,11 @@ def ports_of(adapters: Adapters) -> tuple[object, ...]:
             streams=StreamPorts(hub=adapters.hub, reads=reads, models=adapters.models),
             blobs=adapters.blobs,
         ),
+        ChangePorts(
+            hub=adapters.changes,
+            catching_up=CatchingUp(adapters.topics, adapters.history),
+            readers=adapters.readers,
+        ),
         PulsePorts(pulse=adapters.pulse, readers=adapters.readers),
         ResponsePorts(stored=reads, messages=reads, contexts=reads, seal=adapters.seal),
     )
@@ -232,7 +243,7 @@ def create_app(adapters: Adapters) -> FastAPI:
         app.include_router(router, responses=_ERRORS)
     for router in (branches.router, search.router):
         app.include_router(router, responses=_ERRORS)
-    for router in (log_view.router, pulse.router):
+    for router in (log_view.router, changes.router, pulse.router):
         app.include_router(router, responses=_ERRORS)
     app.include_router(web_pages.router)
     app.include_router(operations.router)
@@ -247,6 +258,8 @@ def create_app(adapters: Adapters) -> FastAPI:
 
 
 async def _answer_error(request: Request, error: Exception) -> Response:
+    if isinstance(error, HTTPException) and error.status_code == 404 and web_pages.is_visit(request):
+        return web_pages.nothing_here(request)
     return schema_registry.in_registry_shape(request.url.path, as_api_error(error)).response()
 
 

@@ -96,7 +96,8 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConversationStarted:
-    """`metadata`: the user's own notes, as a JSON object of strings."""
+    """`metadata`: the user's own notes, as a JSON object of strings. `temporary`: it is in no list, and is deleted soon
+    after its last turn."""
 
     envelope: Envelope
     conversation_id: str
@@ -106,6 +107,7 @@ class ConversationStarted:
     system_prompt: Content | None
     request_hash: str = ""
     metadata: Content | None = None
+    temporary: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -54,7 +54,10 @@ STEPS: Mapping[tuple[str, int], Step] = {
             "GenerationRefused",
         )
     },
-    **{(name, 3): _with_defaults for name in ("PromptSubmitted", "RegenerateRequested", "GenerationRequested")},
+    **{
+        (name, 3): _with_defaults
+        for name in ("PromptSubmitted", "RegenerateRequested", "GenerationRequested", "ConversationStarted")
+    },
 }
 """(record name, version it takes) -> the record's fields in the next version."""
 

@@ -74,8 +74,10 @@ class LiveListener(Protocol):
 class LiveLog:
     """All listeners of this process."""
 
-    def __init__(self, open_tail: Callable[[OnRecords], LiveTail], chunks_at: Callable[[TopicPartition], int]) -> None:
-        """`chunks_at`: as LiveTail.next_at, of token-chunks, whose records come by `on_chunks`."""
+    def __init__(
+        self, open_tail: Callable[[OnRecords], LiveTail], chunks_at: Callable[[TopicPartition], int] | None = None
+    ) -> None:
+        """`chunks_at`: as LiveTail.next_at, of token-chunks, whose records come by `on_records`; None: they do not."""
         self._open_tail = open_tail
         self._chunks_at = chunks_at
         self._listeners: set[LiveListener] = set()
@@ -139,6 +141,8 @@ class LiveLog:
         try:
             return self._tail.next_at(place)
         except KeyError:
+            if self._chunks_at is None:
+                raise
             return self._chunks_at(place)
 
     def on_records(self, records: Iterable[LiveRecord]) -> None:

@@ -1,9 +1,9 @@
-"""The live log's tail in Kafka: what conversations' records and dead letters stand in, but token-chunks, which have a
-tail of their own."""
+"""A live log's tail in Kafka. The log view's is of what conversations' records and dead letters stand in, but
+token-chunks, which have a tail of their own."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from api.log_view.live_log import OnRecords
 from api.log_view.places import topics_shown
@@ -16,7 +16,7 @@ _SMALL: Mapping[str, str] = {"queued.max.messages.kbytes": "16384"}
 
 
 def live_places(topics: Catalogue) -> list[TopicPartition]:
-    """What is tailed for the live log alone."""
+    """What is tailed for the log view alone."""
     names = [name for name in (*topics_shown(topics), DEAD_LETTERS) if name != TOKEN_CHUNKS]
     return [(name, partition) for name in names for partition in range(topics[name].partitions)]
 
@@ -24,9 +24,12 @@ def live_places(topics: Catalogue) -> list[TopicPartition]:
 class KafkaLiveTail:
     """The LiveTail of api.log_view.live_log."""
 
-    def __init__(self, properties: Mapping[str, str], topics: Catalogue, on_records: OnRecords) -> None:
-        self._tail = LogTail({**properties, **_SMALL}, "live-log", on_records)
-        self._places = live_places(topics)
+    def __init__(
+        self, properties: Mapping[str, str], name: str, places: Sequence[TopicPartition], on_records: OnRecords
+    ) -> None:
+        """`name` is its thread's."""
+        self._tail = LogTail({**properties, **_SMALL}, name, on_records)
+        self._places = places
 
     async def start(self) -> None:
         await self._tail.begin(self._places, {})

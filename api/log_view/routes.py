@@ -11,8 +11,8 @@ from api.consistency.freshness import Fresh, Freshness
 from api.consistency.ownership import checked_id, row_of
 from api.conversations.as_of import history_errors
 from api.http.answers import json_answer
-from api.http.errors import ApiError, bad_request, not_found
-from api.http.headers import LAST_EVENT_ID_HEADER
+from api.http.errors import bad_request, not_found
+from api.log_view.asked_cut import asked_cut, no_cut
 from api.log_view.events import event_of, event_types
 from api.log_view.following import Following, Watch
 from api.log_view.pages import EventPages, of_one_turn
@@ -27,11 +27,9 @@ from projections.conversations.queries import ConversationRow
 from projections.messages.turns import TurnPlace
 from projections.replay.looking_back import Check, LogSource
 from topics.catalogue import Catalogue
-from topics.cuts import BadCut, Cut, parse_cut
+from topics.cuts import BadCut, Cut
 
 router = APIRouter(prefix="/api/v1", tags=["log"])
-
-_MAX_CUT_CHARACTERS = 8000
 
 Limit = Annotated[int, Query(ge=1, le=MAX_EVENTS)]
 Cursor = Annotated[str | None, Query(max_length=500)]
@@ -74,7 +72,7 @@ async def stream_events(
     after: Annotated[str | None, Query()] = None,
 ) -> Response:
     """Stream each new event as it is appended; with `Last-Event-ID` (or `?after=`), first the events after that cut."""
-    given = _asked_cut(request)
+    given = asked_cut(request)
     row, first, scope = await _scope(fresh, view, caller.user_id, conversation_id)
     start: Cut | None = None
     if given is not None:
@@ -83,7 +81,7 @@ async def stream_events(
             with history_errors():
                 start = await view.history.look(lambda log, check: checked_start(log, scope, given, first, begun_ms))
         except BadCut as error:
-            raise _no_cut(str(error)) from None
+            raise no_cut(str(error)) from None
     watch = Watch(conversation_id, caller.user_id)
     try:
         await view.live.join(watch)
@@ -138,28 +136,3 @@ def _types(topics: Catalogue, given: str) -> frozenset[str]:
             shown = f"{name[:60]!r} is not an event type"
             raise bad_request(f"Invalid value for 'types': {shown}. Known types: {', '.join(known)}.", param="types")
     return frozenset(names)
-
-
-def _asked_cut(request: Request) -> dict[tuple[str, int], int] | None:
-    """The one cut that a request states, by header or query; None: it states none. Raises ApiError 400."""
-    by_header, by_query = request.headers.getlist(LAST_EVENT_ID_HEADER), request.query_params.getlist("after")
-    given: set[Any] = {*by_header, *by_query}
-    if len(by_header) > 1 or len(by_query) > 1 or len(given) > 1:
-        raise _no_cut(f"send one, once, as {LAST_EVENT_ID_HEADER} or after")
-    if not given:
-        return None
-    text = given.pop()
-    if len(text) > _MAX_CUT_CHARACTERS:
-        raise _no_cut("it is too long")
-    try:
-        return parse_cut(text)
-    except BadCut as error:
-        raise _no_cut(str(error)) from None
-
-
-def _no_cut(why: str) -> ApiError:
-    return bad_request(
-        f"Invalid position: {why}. Send the id of an event of this stream.",
-        code="invalid_position",
-        param=LAST_EVENT_ID_HEADER,
-    )

@@ -13,6 +13,7 @@ from hashlib import sha256
 from pathlib import Path, PurePosixPath
 
 PAGE = "index.html"
+MANIFEST = "manifest.webmanifest"
 PLACEHOLDER = b"{{static}}"
 FOLDER = Path(__file__).parents[1] / "web"
 _HASH_DIGITS = 16
@@ -25,6 +26,7 @@ _TEXT = {
     ".json": "application/json",
     ".md": "text/plain",
     ".txt": "text/plain",
+    ".webmanifest": "application/manifest+json",
     "": "text/plain",
 }
 _BINARY = {".woff2": "font/woff2", ".png": "image/png", ".ico": "image/vnd.microsoft.icon"}
@@ -60,7 +62,8 @@ class WebFile:
 
 @dataclass(frozen=True, slots=True)
 class WebFiles:
-    """`page` is index.html with the address of the assets filled in; `assets` are all others, by their path."""
+    """`page` is index.html with the address of the assets filled in; `assets` are all others, by their path. The
+    manifest has that address filled in too."""
 
     static: str
     page: WebFile
@@ -70,9 +73,10 @@ class WebFiles:
     def of(cls, files: Mapping[str, bytes]) -> WebFiles:
         """The files of a folder with a page in it, by their path there."""
         static = _hash_of(b"".join(_framed(name.encode()) + _framed(files[name]) for name in sorted(files)))
-        page = files[PAGE].replace(PLACEHOLDER, f"/static/{static}".encode())
-        assets = {name: WebFile.of(name, body) for name, body in files.items() if name != PAGE}
-        return cls(static, WebFile.of(PAGE, page), assets)
+        address = f"/static/{static}".encode()
+        filled = {name: files[name].replace(PLACEHOLDER, address) for name in (PAGE, MANIFEST) if name in files}
+        assets = {name: WebFile.of(name, filled.get(name, body)) for name, body in files.items() if name != PAGE}
+        return cls(static, WebFile.of(PAGE, filled[PAGE]), assets)
 
 
 def read_folder(folder: Path = FOLDER) -> dict[str, bytes]:

@@ -1,10 +1,15 @@
-"""The web page and its files. They need no key: they hold no user data, and load it through the API."""
+"""The web page and its files. They need no key: they hold no user data, and load it through the API.
+
+An address that nothing is at is the page too, for a browser that visits it: the page says so, with the status 404.
+"""
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
+from starlette.exceptions import HTTPException
 
 from api.http.errors import not_found
 from api.http.providing import provided
@@ -16,7 +21,7 @@ Web = Annotated[WebFiles, Depends(provided(WebFiles))]
 _METHODS = ["GET", "HEAD"]
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
-    "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+    "connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
 _SWITCHED_OFF = (
     "accelerometer",
@@ -50,23 +55,63 @@ _HEADERS = {
 # The page's address stays, so it is asked for again each time; an asset's address is of this one version of it.
 _ASK_AGAIN = "no-cache"
 _FOR_EVER = "public, max-age=31536000, immutable"
+# What browsers, systems and crawlers look for at an address of its own.
+_AT_ROOT = {
+    "/favicon.ico": "icons/favicon.ico",
+    "/apple-touch-icon.png": "icons/touch-180.png",
+    "/apple-touch-icon-precomposed.png": "icons/touch-180.png",
+    "/manifest.webmanifest": "manifest.webmanifest",
+    "/robots.txt": "robots.txt",
+}
+_CONVERSATION = re.compile(r"[0-9a-f-]{36}")
 
 
 @router.api_route("/", methods=_METHODS)
-@router.api_route("/c/{conversation}", methods=_METHODS)
 @router.api_route("/pulse", methods=_METHODS)
+@router.api_route("/settings", methods=_METHODS)
+@router.api_route("/settings/{section}", methods=_METHODS)
 @router.api_route("/signin", methods=_METHODS)
 async def page(request: Request, web: Web) -> Response:
     """The one page; what it shows is told by its address."""
     return _served(request, web.page, _ASK_AGAIN)
 
 
+@router.api_route("/c/{conversation}", methods=_METHODS)
+async def conversation_page(request: Request, web: Web, conversation: str) -> Response:
+    if not _CONVERSATION.fullmatch(conversation):
+        raise HTTPException(404)
+    return _served(request, web.page, _ASK_AGAIN)
+
+
+async def at_root(request: Request, web: Web) -> Response:
+    file = web.assets.get(_AT_ROOT[request.url.path])
+    if file is None:
+        raise HTTPException(404)
+    return _served(request, file, _ASK_AGAIN)
+
+
+for _path in _AT_ROOT:
+    router.add_api_route(_path, at_root, methods=_METHODS)
+
+
 @router.api_route("/static/{version}/{path:path}", methods=_METHODS)
 async def asset(request: Request, web: Web, version: str, path: str) -> Response:
     file = web.assets.get(path) if version == web.static else None
     if file is None:
-        raise not_found("file")
+        raise HTTPException(404) if is_visit(request) else not_found("file")
     return _served(request, file, _FOR_EVER)
+
+
+def is_visit(request: Request) -> bool:
+    """Whether a browser asks for what it will show its user: it names text/html, which no script's request does."""
+    kinds = (part.partition(";") for part in request.headers.get("accept", "").lower().split(","))
+    return any(kind.strip() == "text/html" and _weight(parameter) > 0 for kind, _, parameter in kinds)
+
+
+def nothing_here(request: Request) -> Response:
+    """The page, for a visit to an address that nothing is at."""
+    web: WebFiles = request.app.state.ports[WebFiles]
+    return Response(web.page.body, 404, {**_HEADERS, "vary": "accept"}, web.page.media_type)
 
 
 def _served(request: Request, file: WebFile, caching: str) -> Response:

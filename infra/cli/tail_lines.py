@@ -21,7 +21,20 @@ _UNSAFE = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _MAX_TEXT = 72
 # What people and models wrote is always in quotes, ids and words of ours only where they must be.
 _WRITTEN = frozenset(
-    {"title", "prompt", "answer", "content", "delta", "text", "comment", "note", "name", "label", "metadata"}
+    {
+        "title",
+        "prompt",
+        "answer",
+        "content",
+        "delta",
+        "text",
+        "comment",
+        "note",
+        "name",
+        "label",
+        "metadata",
+        "settings",
+    }
 )
 
 MAIN_FIELDS = {
@@ -56,6 +69,12 @@ MAIN_FIELDS = {
     "UserCreated": "name",
     "ApiKeyCreated": "key_id label hint",
     "ApiKeyRevoked": "key_id",
+    "SettingsChanged": "changes",
+    "ConversationsMarked": "pinned archived folder_id conversation_ids",
+    "ConversationSettingsChanged": "conversation_id settings",
+    "FolderChanged": "folder_id name",
+    "SnippetChanged": "snippet_id name text",
+    "SessionsEnded": "",
     "DeadLetter": "topic partition offset consumer error_type reason",
     "DeadLetterResolved": "letter action note",
     "BackfillStarted": "name processor start stop",

@@ -18,6 +18,8 @@ from api.access.rate_limit import RedisLimiter
 from api.access.sessions import Sessions
 from api.access.used_links import RedisLinks
 from api.app import Adapters, create_app
+from api.changes.hub import ChangeHub
+from api.changes.telling import told_places
 from api.consistency.log_ends import KafkaEnds
 from api.consistency.own_writes import OwnWrites
 from api.conversations.log_history import LogHistory
@@ -26,7 +28,7 @@ from api.http.protocol import http_of
 from api.http.readiness import Readiness
 from api.http.websocket import WebSocketConnection
 from api.log_view.live_log import LiveLog
-from api.log_view.live_tail import KafkaLiveTail
+from api.log_view.live_tail import KafkaLiveTail, live_places
 from api.page.files import WebFiles, WebFilesMissing, read_folder
 from api.pulse.fleet import KafkaFleet
 from api.pulse.sampling import Pulse
@@ -96,8 +98,11 @@ async def connected(settings: Settings) -> AsyncIterator[tuple[Adapters, list[Fa
         chunks = KafkaChunkLog(properties, topics)
         hub = TailHub(topics, chunks)
         live = LiveLog(
-            lambda on_records: KafkaLiveTail(properties, topics, on_records),
+            lambda on_records: KafkaLiveTail(properties, "live-log", live_places(topics), on_records),
             lambda place: chunks.position(place[1]),
+        )
+        changes = ChangeHub(
+            topics, LiveLog(lambda on_records: KafkaLiveTail(properties, "changes", told_places(topics), on_records))
         )
 
         def on_chunks(batch: list[Message]) -> None:
@@ -141,6 +146,7 @@ async def connected(settings: Settings) -> AsyncIterator[tuple[Adapters, list[Fa
                 web=WebFiles.of(read_folder()),
                 topics=topics,
                 live=live,
+                changes=changes,
                 pulse=pulse,
                 blobs=ObjectBlobs(blobs_url(settings)),
             ),
@@ -182,7 +188,7 @@ async def serve(settings: Settings) -> None:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(LifeSign.from_env().run_beats(stop, CALM_INTERVAL_S))
                 forever = [tasks.create_task(server.end_with(tail)) for tail in tails]
-                for run in (adapters.readers.run_ticks, adapters.live.run, adapters.pulse.run):
+                for run in (adapters.readers.run_ticks, adapters.live.run, adapters.changes.run, adapters.pulse.run):
                     forever.append(tasks.create_task(run()))
                 keep_out_of_collections()
                 await server.serve([listener])

@@ -65,14 +65,21 @@ def place(event: dict[str, Any]) -> tuple[str, int, int]:
 
 
 class Look:
-    """A client that reads a conversation's event stream."""
+    """A client that reads a stream: a conversation's events, or what changes for a user."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str) -> None:
+        """`name`: what the events that count are called."""
         self.body = b""
+        self._name = name
 
     @property
     def events(self) -> list[Event]:
-        return [event for event in events_of(self.body) if event.event == "log_event"]
+        return [event for event in events_of(self.body) if event.event == self._name]
+
+    @property
+    def what(self) -> list[str]:
+        """Changes in short."""
+        return [event.json.get("what", event.json["kind"]) for event in self.events]
 
     @property
     def last_id(self) -> str:
@@ -91,9 +98,21 @@ class Look:
 @asynccontextmanager
 async def looking(client: httpx.AsyncClient, conversation: str, after: str | None = None) -> AsyncIterator[Look]:
     """For the length of the block; begun, when it begins."""
-    look = Look()
+    async with _reading(client, f"{CONVERSATIONS}/{conversation}/events/stream", "log_event", after) as look:
+        yield look
+
+
+@asynccontextmanager
+async def hearing(client: httpx.AsyncClient, after: str | None = None) -> AsyncIterator[Look]:
+    """As `looking`, of what changes for the client's user."""
+    async with _reading(client, "/api/v1/changes", "changed", after) as look:
+        yield look
+
+
+@asynccontextmanager
+async def _reading(client: httpx.AsyncClient, path: str, name: str, after: str | None) -> AsyncIterator[Look]:
+    look = Look(name)
     headers = {} if after is None else {"Last-Event-ID": after}
-    path = f"{CONVERSATIONS}/{conversation}/events/stream"
 
     async def read(response: httpx.Response) -> None:
         async for data in response.aiter_raw():

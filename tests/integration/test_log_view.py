@@ -12,13 +12,14 @@ import pytest
 import pytest_asyncio
 
 from infra.settings import Settings
+from tests.eventually import eventually
 from tests.integration.api_calls import CONVERSATIONS, begun
 from tests.integration.api_process import make_key, running_api
 from tests.integration.api_running import Running, whole_api
-from tests.integration.log_views import all_of, billed, looking, page, place, said, types
+from tests.integration.log_views import WAIT_S, all_of, billed, hearing, looking, page, place, said, types
 from tests.integration.stream_workers import StreamProcess
 from tests.unit.api.sse_text import events_of
-from topics.catalogue import TOKEN_CHUNKS, catalogue
+from topics.catalogue import CONVERSATION_EVENTS, TOKEN_CHUNKS, catalogue
 from topics.cuts import format_cut, parse_cut
 
 pytestmark = [pytest.mark.stack, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
@@ -253,3 +254,29 @@ async def test_the_pulse_is_taken_from_the_log(running: Running) -> None:
                     break
         assert {event.event for event in events_of(seen)} == {"pulse"}
         assert conversation not in seen.decode()
+
+
+async def test_what_changes_is_told_on_every_device_from_any_place_on(running: Running) -> None:
+    async with running.client() as client, running.api.client(running.other_key) as bob:
+        async with hearing(client) as first, hearing(client) as second, hearing(bob) as foreign:
+            conversation = await begun(client, title="First")
+            generation = await said(client, conversation, "say 2")
+            for look in (first, second):
+                await look.has(3)
+                assert sorted(look.what) == ["answered", "prompted", "started"]
+                assert {event.json["conversationId"] for event in look.events} == {conversation}
+                assert {event.json.get("generationId") for event in look.events} == {None, generation}
+                for event in look.events:
+                    headers = {"X-Verbatim-Position": event.json["position"]}
+                    read = await client.get(f"{CONVERSATIONS}/{conversation}", headers=headers)
+                    assert (read.status_code, "x-verbatim-behind" in read.headers) == (200, False)
+            assert foreign.events == []
+        await client.delete(f"{CONVERSATIONS}/{conversation}")
+        async with hearing(client, first.last_id) as resumed:
+            await resumed.has(1)
+            assert resumed.what == ["deleted"]
+        async with hearing(client, format_cut({(CONVERSATION_EVENTS, 0): 10**9})) as lost:
+            there: bool = await eventually(lambda: b"event: reset" in lost.body, WAIT_S)
+            assert there
+            await begun(client)
+            await lost.has(1)

@@ -95,7 +95,8 @@ async def open_chat(stack: Stack, chromium: Browser, cookie: tuple[str, str]) ->
             complaints.expected.append("status of 401")
         pages.append(ChatPage(page, stack.url, complaints))
         await page.goto(stack.url + path)
-        await page.get_by_test_id("composer" if signed_in else "signin-key").wait_for()
+        there = "settings" if path.startswith("/settings") else "composer"
+        await page.get_by_test_id(there if signed_in else "signin-key").wait_for()
         return pages[-1]
 
     yield open_one

@@ -109,6 +109,12 @@ async def pulse(chat: ChatPage) -> None:
     await expect(chat.part("pulse-workers")).to_contain_text("worker")
 
 
+async def settings(chat: ChatPage) -> None:
+    await chat.part("settings-link").click()
+    await chat.page.get_by_label("How should it answer?").fill("Be brief.")
+    await expect(chat.part("system-prompt-save")).to_be_visible()
+
+
 SITUATIONS: dict[str, Callable[[ChatPage], Awaitable[None]]] = {
     "empty": empty,
     "first-run": first_run,
@@ -121,6 +127,7 @@ SITUATIONS: dict[str, Callable[[ChatPage], Awaitable[None]]] = {
     "found": found,
     "log": log,
     "pulse": pulse,
+    "settings": settings,
 }
 
 

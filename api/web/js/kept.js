@@ -1,6 +1,5 @@
-// What a browser keeps: theme, drafts by conversation. A full or forbidden store costs only the keeping.
-
-import { signal } from '../vendor/signals.mjs';
+// What a browser keeps: drafts by conversation, a copy of the settings. A full or forbidden store costs only the
+// keeping.
 
 export function read(store, name) {
   try {
@@ -24,25 +23,6 @@ export function names(store) {
   } catch {
     return [];
   }
-}
-
-const system = matchMedia('(prefers-color-scheme: dark)');
-const chosen = signal(read(localStorage, 'theme'));
-export const dark = signal(false);
-function applyTheme() {
-  if (chosen.value) document.documentElement.dataset.theme = chosen.value;
-  else delete document.documentElement.dataset.theme;
-  dark.value = chosen.value ? chosen.value === 'dark' : system.matches;
-}
-system.addEventListener('change', applyTheme);
-applyTheme();
-
-/** The other theme; back on the system's own, the system is followed again. */
-export function toggleTheme() {
-  const next = dark.value ? 'light' : 'dark';
-  chosen.value = (next === 'dark') === system.matches ? null : next;
-  write(localStorage, 'theme', chosen.value);
-  applyTheme();
 }
 
 const unsaved = new Map();
@@ -75,14 +55,14 @@ export const keepPositions = (positions) => write(sessionStorage, 'positions', J
 export const lastModel = () => read(localStorage, 'model');
 export const keepModel = (id) => write(localStorage, 'model', id);
 
-/** Drafts and prompts on their way, of whoever was signed in. */
+/** Drafts, prompts on their way and settings, of whoever was signed in. */
 export function forgetWhatWasWritten() {
   for (const store of [localStorage, sessionStorage]) forget(store);
 }
 
 function forget(store) {
   unsaved.clear();
-  for (const name of names(store)) if (/^verbatim\.(draft|pending)\./.test(name)) store.removeItem(name);
+  for (const name of names(store)) if (/^verbatim\.((draft|pending)\.|settings$)/.test(name)) store.removeItem(name);
 }
 
 /** From here on it is this user's; what is another's, or nobody's known, is forgotten. */

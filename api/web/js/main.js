@@ -1,4 +1,5 @@
 import { render } from '../vendor/preact.mjs';
+import { followSettings } from './preferences.js';
 import { whoAmI } from './signing.js';
 import { html } from './ui/html.js';
 import { listenEverywhere, Shell } from './ui/shell.js';
@@ -8,4 +9,5 @@ await firstWords();
 document.documentElement.dataset.ready = '';
 render(html`<${Shell} />`, document.getElementById('app'));
 listenEverywhere();
+followSettings();
 whoAmI();

@@ -67,8 +67,9 @@ export async function signIn(key) {
   loadModels();
 }
 
-export async function signOut() {
-  await del('/api/v1/session');
+/** `everywhere`: each browser of this user, and this one. */
+export async function signOut({ everywhere = false } = {}) {
+  await del(`/api/v1/session${everywhere ? '?everywhere=true' : ''}`);
   tabs?.postMessage('out');
   leave();
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 from api.log_view.live_log import OnRecords
 from api.log_view.live_tail import live_places
@@ -15,10 +16,12 @@ from topics.errors import LogUnavailable
 class MemoryTail:
     """The LiveTail of a log in memory. `break_` makes it fail."""
 
-    def __init__(self, log: MemoryLog, on_records: OnRecords) -> None:
+    def __init__(
+        self, log: MemoryLog, on_records: OnRecords, places: Sequence[TopicPartition] = tuple(live_places(TOPICS))
+    ) -> None:
         self._log = log
         self._on_records = on_records
-        self._topics = {topic for topic, _ in live_places(TOPICS)}
+        self._topics = {topic for topic, _ in places}
         self._tailed: list[str] = []
         self._broken = asyncio.Event()
         self.closed = False

@@ -44,6 +44,8 @@ MATRIX: dict[tuple[str, str], Row] = {
     ("GET", _CONVERSATION + "/events/stream"): Row(503, 404),
     ("POST", _CONVERSATION + "/messages/{message_id}/regenerate"): Row(200, 404, {}),
     ("POST", _CONVERSATION + "/messages/{message_id}/feedback"): Row(204, 404, {"rating": "up"}),
+    # Nothing is watched here.
+    ("GET", "/api/v1/changes"): Row(503, 503),
     ("GET", "/api/v1/generations/{generation_id}"): Row(200, 404),
     ("GET", "/api/v1/generations/{generation_id}/stream"): Row(200, 404),
     ("GET", "/api/v1/generations/{generation_id}/timeline"): Row(200, 404),
@@ -88,11 +90,27 @@ MATRIX: dict[tuple[str, str], Row] = {
     ("GET", "/v1/models"): Row(200, 200),
     ("GET", "/v1/models/{model_id:path}"): Row(200, 200),
 }
-PAGES = {("GET", path) for path in ("/", "/c/{conversation}", "/pulse", "/signin")}
-ASSETS = {("GET", "/static/{version}/{path:path}")}
-PUBLIC = PAGES | {
-    ("GET", path) for path in ("/health", "/ready", "/live", "/metrics", "/docs", "/docs/style.css", "/openapi.json")
+ANY = "01890a5d-ac96-774b-bcce-b302099a8057"
+PAGES = {("GET", path) for path in ("/", "/c/{conversation}", "/pulse", "/settings", "/settings/{section}", "/signin")}
+AT_ROOT = {
+    ("GET", f"/{name}")
+    for name in (
+        "apple-touch-icon.png",
+        "apple-touch-icon-precomposed.png",
+        "favicon.ico",
+        "manifest.webmanifest",
+        "robots.txt",
+    )
 }
+ASSETS = {("GET", "/static/{version}/{path:path}")}
+PUBLIC = (
+    AT_ROOT
+    | PAGES
+    | {
+        ("GET", path)
+        for path in ("/health", "/ready", "/live", "/metrics", "/docs", "/docs/style.css", "/openapi.json")
+    }
+)
 # Whoever comes here has no key yet, or no more; they are counted by their address.
 SIGNING = {("POST", "/api/v1/session"), ("DELETE", "/api/v1/session")}
 ANYBODYS = SIGNING | {(method, path) for method, path, *_ in SCHEMA_ROUTES}
@@ -176,7 +194,7 @@ async def test_a_bad_cookie_is_told_from_no_key(method: str, path: str, world: W
 @pytest.mark.parametrize("path", sorted(path for _, path in PUBLIC))
 async def test_public_routes_ask_for_no_key(path: str, world: World) -> None:
     async with world.client(None) as client:
-        assert (await client.get(path)).status_code == 200
+        assert (await client.get(path.format(conversation=ANY, section="keys"))).status_code == 200
 
 
 async def test_both_ways_to_send_a_key_are_the_same(world: World) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -16,7 +17,8 @@ from tests.unit.api.world import WEB, World
 
 STATIC = f"/static/{WEB.static}"
 IMPORTED = re.compile(r"""\b(?:import|export)\b[^;'"()]*["'](\.[^'"]+)["']""")
-PAGES = ["/", "/c/0b1c", "/c/%3Cscript%3E", "/pulse", "/signin"]
+PAGES = ["/", "/c/01890a5d-ac96-774b-bcce-b302099a8057", "/pulse", "/settings", "/settings/keys", "/signin"]
+VISIT = {"accept": "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8"}
 
 
 @pytest.fixture
@@ -80,19 +82,81 @@ async def test_an_asset_is_there_for_ever(visitor: httpx.AsyncClient, path: str,
         "/index.html",
         "/c",
         "/c/",
+        "/c/0b1c",
+        "/c/%3Cscript%3E",
+        "/C/01890a5d-ac96-774b-bcce-b302099a8057",
         "/c/a/b",
         "/c/..%2f..%2fetc",
         "/pulse/",
         "/nope",
-        "/favicon.ico",
+        "/api/v1/nope",
+        "/favicon.png",
     ],
 )
-async def test_what_is_not_there_is_the_apis_404(visitor: httpx.AsyncClient, path: str) -> None:
+async def test_what_is_not_there_is_the_apis_404_and_the_pages_for_who_visits_it(
+    visitor: httpx.AsyncClient, path: str
+) -> None:
     for method in ("GET", "HEAD"):
         answer = await visitor.request(method, path)
         assert answer.status_code == 404
         assert answer.headers["content-type"] == "application/json"
         assert answer.headers["cache-control"] == "no-store"
+        visit = await visitor.request(method, path, headers=VISIT)
+        assert visit.status_code == 404
+        assert visit.headers["content-type"] == "text/html; charset=utf-8"
+        assert visit.headers["cache-control"] == "no-store"
+        assert visit.headers["content-security-policy"].startswith("default-src 'none'; script-src 'self';")
+        assert visit.text == ("" if method == "HEAD" else WEB.page.body.decode())
+
+
+@pytest.mark.parametrize(
+    ("accept", "status"),
+    [("text/html", "html"), ("TEXT/HTML ; q=0.1", "html"), ("*/*, text/html", "html"), ("*/*", "json"), ("", "json"),
+     ("text/html;q=0", "json"), ("text/*", "json"), ("application/json", "json"), ("text/htmlx", "json")],
+)  # fmt: skip
+async def test_who_names_html_gets_a_page(visitor: httpx.AsyncClient, accept: str, status: str) -> None:
+    answer = await visitor.get("/nope", headers={"accept": accept})
+    assert status in answer.headers["content-type"]
+
+
+async def test_a_change_at_an_unknown_address_is_none_of_the_page(visitor: httpx.AsyncClient) -> None:
+    for path in ("/api/v1/session", "/v1/chat/completions"):
+        answer = await visitor.put(path, headers=VISIT)
+        assert answer.headers["content-type"] == "application/json"
+
+
+@pytest.mark.parametrize(
+    ("path", "media_type", "asset"),
+    [
+        ("/favicon.ico", "image/vnd.microsoft.icon", "icons/favicon.ico"),
+        ("/apple-touch-icon.png", "image/png", "icons/touch-180.png"),
+        ("/apple-touch-icon-precomposed.png", "image/png", "icons/touch-180.png"),
+        ("/manifest.webmanifest", "application/manifest+json", "manifest.webmanifest"),
+        ("/robots.txt", "text/plain; charset=utf-8", "robots.txt"),
+    ],
+)
+async def test_what_browsers_look_for_at_the_root_is_there(
+    visitor: httpx.AsyncClient, path: str, media_type: str, asset: str
+) -> None:
+    answer = await visitor.get(path)
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == media_type
+    assert answer.headers["cache-control"] == "no-cache"
+    assert answer.content == WEB.assets[asset].body
+    again = await visitor.get(path, headers={"if-none-match": answer.headers["etag"]})
+    assert again.status_code == 304
+
+
+async def test_the_manifest_names_icons_that_are_there(visitor: httpx.AsyncClient) -> None:
+    assert (await visitor.get("/manifest.webmanifest")).json() == {"icons": [{"src": f"{STATIC}/icons/icon-192.png"}]}
+    shipped = WebFiles.of(read_folder(FOLDER))
+    named = json.loads(shipped.assets["manifest.webmanifest"].body)["icons"]
+    assert named
+    for icon in named:
+        file = shipped.assets[icon["src"].removeprefix(f"/static/{shipped.static}/")]
+        assert file.media_type == icon["type"]
+        if file.media_type == "image/png":
+            assert "{0}x{0}".format(int.from_bytes(file.body[16:20], "big")) == icon["sizes"]
 
 
 @pytest.mark.parametrize("path", ["/", f"{STATIC}/js/main.js"])
@@ -120,7 +184,7 @@ async def test_head_is_get_without_a_body(visitor: httpx.AsyncClient, path: str)
         ("x" * 10_000, 200),
     ],
 )
-@pytest.mark.parametrize("path", ["/", "/c/x", f"{STATIC}/css/app.css"])
+@pytest.mark.parametrize("path", [*PAGES[:2], f"{STATIC}/css/app.css"])
 async def test_what_the_browser_has_is_not_sent_again(
     visitor: httpx.AsyncClient, path: str, if_none_match: str, status: int
 ) -> None:
@@ -166,7 +230,7 @@ async def test_security_headers(visitor: httpx.AsyncClient, path: str) -> None:
     headers = (await visitor.get(path)).headers
     assert headers["content-security-policy"] == (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
-        "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+        "connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
     )
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["referrer-policy"] == "no-referrer"

@@ -1,4 +1,4 @@
-"""What is vendored is what was noted, with its licence; what the page preloads is what it imports."""
+"""What is vendored is what was noted, with its licence; the page preloads what it imports; its icons are as drawn."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ FREE = {"MIT", "BSD-2-Clause", "BSD-3-Clause", "Apache-2.0", "MPL-2.0", "(MPL-2.
 FOLDERS = [ROOT / "api" / "web" / "vendor", ROOT / "tests" / "web" / "vendor"]
 
 
-@pytest.mark.parametrize("script", ["vendor_web.py", "preload_web.py"])
+@pytest.mark.parametrize("script", ["vendor_web.py", "preload_web.py", "icons_web.py"])
 def test_it_is_as_noted(script: str) -> None:
     command = [sys.executable, str(ROOT / "scripts" / script), "--check"]
     checked = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -17,6 +17,8 @@ from api.access.auth import hash_of
 from api.access.key_cache import KeyCache
 from api.access.sessions import Sessions
 from api.app import Adapters, create_app
+from api.changes.hub import ChangeHub
+from api.changes.telling import told_places
 from api.consistency.own_writes import OwnWrites
 from api.http.readiness import Readiness
 from api.log_view.live_log import LiveLog, OnRecords
@@ -54,6 +56,10 @@ WEB = WebFiles.of(
         "js/tiny.mjs": b"1",
         "css/app.css": b"body { margin: 0 }\n" * 50,
         "favicon.svg": b"<svg xmlns='http://www.w3.org/2000/svg'/>",
+        "manifest.webmanifest": b'{"icons": [{"src": "{{static}}/icons/icon-192.png"}]}',
+        "robots.txt": b"User-agent: *\nDisallow: /\n",
+        "icons/favicon.ico": b"\0\0\1\0",
+        "icons/touch-180.png": b"\x89PNG",
         "vendor/font.woff2": bytes(range(256)),
         "vendor/LICENSES/lib": b"MIT",
     }
@@ -70,6 +76,7 @@ class World:
     reads: MemoryReads = field(init=False)
     history: MemoryHistory = field(init=False)
     live: LiveLog = field(init=False)
+    changes: ChangeHub = field(init=False)
     pulse: Pulse = field(init=False)
     fleet: MemoryFleet = field(default_factory=MemoryFleet)
     models: ModelCatalogue = field(default_factory=lambda: ModelCatalogue.load(()))
@@ -80,6 +87,7 @@ class World:
     links: MemoryLinks = field(default_factory=MemoryLinks)
     limiter: MemoryLimiter = field(default_factory=lambda: MemoryLimiter(6_000))
     tails: list[MemoryTail] = field(default_factory=list)
+    change_tails: list[MemoryTail] = field(default_factory=list)
     recorded: bool = True
     healthy: bool = True
     troubles: dict[str, str] | None = None
@@ -97,6 +105,7 @@ class World:
         self.log.tail(TOKEN_CHUNKS, self._record)
         self.live = LiveLog(self._open_tail, lambda place: self.log.position(place[1]))
         self.log.tail(TOKEN_CHUNKS, self.live.on_records)
+        self.changes = ChangeHub(TOPICS, LiveLog(self._open_changes))
         told = self.troubles
         readiness = Readiness({"log": self._probe}, None if told is None else lambda: told)
         self.pulse = Pulse(TOPICS, self.live, self.history, self.log, self.fleet, readiness, readers, slots=4)
@@ -121,6 +130,7 @@ class World:
             web=WEB,
             topics=TOPICS,
             live=self.live,
+            changes=self.changes,
             pulse=self.pulse,
             blobs=self.blobs,
         )
@@ -130,12 +140,17 @@ class World:
         self.tails.append(MemoryTail(self.log, on_records))
         return self.tails[-1]
 
+    def _open_changes(self, on_records: OnRecords) -> MemoryTail:
+        self.change_tails.append(MemoryTail(self.log, on_records, told_places(TOPICS)))
+        return self.change_tails[-1]
+
     @asynccontextmanager
     async def watched(self) -> AsyncIterator[None]:
-        """For the length of the block, what is shown as it comes is shown: live log and pulse run."""
+        """For the length of the block, what is shown as it comes is shown: live log, changes and pulse run."""
         async with asyncio.TaskGroup() as tasks:
             running = [
-                tasks.create_task(run()) for run in (self.live.run, self.pulse.run, self.adapters.readers.run_ticks)
+                tasks.create_task(run())
+                for run in (self.live.run, self.changes.run, self.pulse.run, self.adapters.readers.run_ticks)
             ]
             yield
             for task in running:

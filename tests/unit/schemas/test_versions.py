@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from schemas import codec
+from schemas import account, codec
 from schemas.codec import (
     NewerRecord,
     UndecodableRecord,
@@ -43,6 +43,7 @@ from tests.golden.samples import samples
 from tests.record_strategies import any_record
 
 NEWEST_ID = max(registered_schemas())
+OF_A_USER = [kind for kind in account.RECORDS if versions_of(kind)[0].writes == 5]
 
 
 @pytest.fixture
@@ -70,7 +71,7 @@ def plain(record: Any) -> Any:
     if isinstance(record, TokenChunk):
         changes["logprobs"] = ""
     if isinstance(record, ConversationStarted):
-        changes["metadata"] = None
+        changes |= {"metadata": None, "temporary": False}
     if hasattr(record, "turn"):
         changes["turn"] = replace(record.turn, choice=0)
     if hasattr(record, "messages"):
@@ -173,6 +174,26 @@ def test_below_the_fourth_level_nothing_of_parts_and_tools_is_written(record_typ
     if isinstance(whole, GenerationRequested):
         held |= {"tooling": None, "turn": replace(whole.turn, choice=0)}
     assert decode(encode(whole)) == replace(whole, **held)
+
+
+@pytest.mark.usefixtures("level")
+def test_only_a_temporary_conversation_takes_the_fourth_version() -> None:
+    whole = samples(ConversationStarted)["full"]
+    assert version_of(encode(whole)) == 4
+    assert decode(encode(whole)) == whole
+    lasting = replace(whole, temporary=False)
+    assert version_of(encode(lasting)) == 3
+    set_write_level(4)
+    assert decode(encode(whole)) == lasting
+
+
+@pytest.mark.usefixtures("level")
+@pytest.mark.parametrize("record_type", OF_A_USER)
+def test_below_the_fifth_level_nothing_that_a_user_keeps_is_written(record_type: type) -> None:
+    for record in samples(record_type).values():
+        assert decode(encode(record)) == record
+    set_write_level(4)
+    assert not is_written(record_type)
 
 
 def test_an_outcome_keeps_its_fast_marks_in_both_versions() -> None:

@@ -1,7 +1,8 @@
-// A chart of the last minutes. The library and its style sheet come with the first one.
+// A chart of the last minutes.
 
 import { effect } from '../../vendor/signals.mjs';
-import { dark } from '../kept.js';
+import { dark } from '../preferences.js';
+import { loadPlot, resolved } from '../plot.js';
 import { html, useEffect, useRef, useState } from '../ui/html.js';
 import { columns, newest } from './figures.js';
 
@@ -9,22 +10,6 @@ const HEIGHT_PX = 132;
 const LEAST_WIDTH_PX = 120;
 const FAR_S = 4;
 const WHOLE = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000];
-let loading;
-
-function load() {
-  loading ??= Promise.all([
-    import('../../vendor/uplot.mjs'),
-    new Promise((resolve) => {
-      const link = document.createElement('link');
-      link.rel = 'stylesheet';
-      link.href = new URL('../../vendor/uplot.css', import.meta.url).href;
-      link.onload = link.onerror = resolve;
-      document.head.append(link);
-    }),
-  ]).then(([module]) => module.default);
-  loading.catch(() => (loading = undefined));
-  return loading;
-}
 
 /**
  * `series`: [{name, column, colour, fill}], colours as names of the page's custom properties; `seconds` back;
@@ -37,7 +22,7 @@ export function Chart({ label, ...shape }) {
   useEffect(() => {
     let gone = false;
     let end = () => {};
-    load().then((UPlot) => {
+    loadPlot().then((UPlot) => {
       if (!gone) end = draw(UPlot, element.current, shape);
     }, () => gone || setFailed(true));
     return () => {
@@ -87,16 +72,6 @@ function draw(UPlot, element, { series, seconds, format, least, whole }) {
     stop();
     chart.destroy();
   };
-}
-
-/** A custom property as a colour that a canvas understands; `percent` of it over nothing. */
-function resolved(element, name, percent = 100) {
-  const probe = document.createElement('i');
-  probe.style.color = `color-mix(in srgb, var(${name}) ${percent}%, transparent)`;
-  element.append(probe);
-  const { color } = getComputedStyle(probe);
-  probe.remove();
-  return color;
 }
 
 /** What the chart says at the pointer. */

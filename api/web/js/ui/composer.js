@@ -1,6 +1,7 @@
 // Where one writes: a plain text area with a draft per conversation, long pastes set apart, send or stop.
 
 import { draftOf, keepDraft, keepPastes, noteWriting, pastesOf } from '../kept.js';
+import { sends } from '../preferences.js';
 import { route } from '../router.js';
 import { visible } from '../text.js';
 import { t } from '../words.js';
@@ -61,7 +62,7 @@ export function Composer({ conversationId, live, disabled, onSend, model, setMod
   };
   const onKeyDown = (event) => {
     if (composing(event)) return;
-    if (event.key === 'Enter' && !event.shiftKey && finePointer.matches) {
+    if (sends(event)) {
       event.preventDefault();
       send();
     } else if (event.key === 'ArrowUp' && field.current.value === '') {

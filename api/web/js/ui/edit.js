@@ -1,9 +1,8 @@
 // A prompt being edited. Sending it keeps the earlier version, and all that followed it, as a branch.
 
+import { sends } from '../preferences.js';
 import { t } from '../words.js';
 import { composing, html, useEffect, useRef, useState } from './html.js';
-
-const finePointer = matchMedia('(pointer: fine)');
 
 export function Edit({ message, thread, model, done }) {
   const field = useRef(null);
@@ -25,7 +24,7 @@ export function Edit({ message, thread, model, done }) {
   const onKeyDown = (event) => {
     if (composing(event)) return;
     if (event.key === 'Escape') done();
-    if (event.key === 'Enter' && !event.shiftKey && finePointer.matches) {
+    if (sends(event)) {
       event.preventDefault();
       send();
     }

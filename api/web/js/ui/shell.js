@@ -5,6 +5,7 @@ import { sendWhatWaits } from '../outbox.js';
 import { go, route } from '../router.js';
 import { dialog, drawerOpen, logOpen, online, reachable, session, sidebarHidden, toast } from '../state.js';
 import { currentThread } from '../threads.js';
+import { t, withWords } from '../words.js';
 import { composing, copyText, html, IconButton, useEffect, useState } from './html.js';
 import { Dialogs } from './dialogs.js';
 import { PARTS } from './parts.js';
@@ -13,13 +14,13 @@ import { SignIn } from './signin.js';
 import { Announcer, Connection, Toasts } from './status.js';
 import { NotFound, ThreadView } from './thread_view.js';
 
-const NAMES = { pulse: 'Pulse', missing: 'Not found' };
+const NAMES = { pulse: () => 'Pulse', settings: () => t('settings.title'), missing: () => 'Not found' };
 
 export function Shell() {
-  const { page, conversationId, at } = route.value;
+  const { page, conversationId, at, section } = route.value;
   const who = session.value?.userId;
   const here = conversations.value.find((each) => each.id === conversationId);
-  const name = NAMES[page] ?? (conversationId ? nameOf(here) : 'New chat');
+  const name = NAMES[page]?.() ?? (conversationId ? nameOf(here) : 'New chat');
   useEffect(() => {
     document.title = conversationId || NAMES[page] ? `${name} – Verbatim` : 'Verbatim';
   }, [name]);
@@ -48,7 +49,7 @@ export function Shell() {
           ${PARTS.log && conversationId && !here?.local && html`<${IconButton} icon="log" label="Log view" aria-pressed=${logOpen.value} data-testid="toggle-log" onClick=${() => (logOpen.value = !logOpen.value)} />`}
         </header>
         <${Connection} />
-        ${page === 'pulse' ? html`<${Lazy} from="../pulse/page.js" part="PulsePage" />` : page === 'missing' ? html`<${NotFound} />` : html`<${ThreadView} conversationId=${conversationId} at=${at} />`}
+        ${page === 'pulse' ? html`<${Lazy} from="../pulse/page.js" part="PulsePage" />` : page === 'settings' ? html`<${Lazy} from="../settings/page.js" part="SettingsPage" section=${section} />` : page === 'missing' ? html`<${NotFound} />` : html`<${ThreadView} conversationId=${conversationId} at=${at} />`}
       </main>
       ${PARTS.log && logOpen.value && conversationId && html`<aside class="side" aria-label="Log view"><${Lazy} key=${conversationId} from="../log/panel.js" part="LogPanel" conversationId=${conversationId} /></aside>`}
     </div>`}
@@ -60,7 +61,7 @@ export function Shell() {
 function Lazy({ from, part, ...rest }) {
   const [Part, setPart] = useState(null);
   useEffect(() => {
-    import(from).then((module) => setPart(() => module[part]), () => {
+    withWords(import(from)).then((module) => setPart(() => module[part]), () => {
       logOpen.value = false;
       toast('This part of the page could not be loaded.');
     });

@@ -2,11 +2,12 @@
 
 import { conversations, listState, loadConversations, nameOf, search, searchFor, searchOn } from '../conversations.js';
 import { age } from '../format.js';
-import { dark, toggleTheme } from '../kept.js';
+import { dark, toggleTheme } from '../preferences.js';
 import { go, route } from '../router.js';
 import { signOut } from '../signing.js';
 import { dialog, drawerOpen, session, sidebarHidden, toast } from '../state.js';
 import { oneLine, visible } from '../text.js';
+import { t } from '../words.js';
 import { composing, html, Icon, IconButton } from './html.js';
 import { Menu } from './menu.js';
 import { PARTS } from './parts.js';
@@ -85,6 +86,7 @@ function Foot() {
   return html`<div class="sidebar-foot">
     <span class="who"><bdi>${oneLine(who?.userName ?? '') || 'Signed in'}</bdi></span>
     ${PARTS.pulse && who?.operator && html`<a class="icon-button" href="/pulse" aria-label="Pulse" title="Pulse" data-testid="pulse-link" onClick=${(event) => follow(event, '/pulse')}><${Icon} name="pulse" /></a>`}
+    <a class="icon-button" href="/settings" aria-label=${t('settings.title')} title=${t('settings.title')} data-testid="settings-link" onClick=${(event) => follow(event, '/settings')}><${Icon} name="sliders" /></a>
     <${IconButton} icon=${dark.value ? 'sun' : 'moon'} label=${dark.value ? 'Light colours' : 'Dark colours'} data-testid="theme" onClick=${toggleTheme} />
     <${IconButton} icon="help" label="Keyboard shortcuts" data-testid="help" onClick=${() => (dialog.value = { kind: 'keys' })} />
     <${IconButton} icon="out" label="Sign out" data-testid="sign-out" onClick=${() => signOut().catch((error) => toast(error.message))} />

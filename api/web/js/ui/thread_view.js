@@ -2,6 +2,7 @@
 
 import { conversations } from '../conversations.js';
 import { keepModel, lastModel } from '../kept.js';
+import { defaultModel } from '../preferences.js';
 import { go, route } from '../router.js';
 import { pastView } from '../state.js';
 import { beginChat, currentThread, threadOf } from '../threads.js';
@@ -26,7 +27,7 @@ export function ThreadView({ conversationId, at }) {
   const count = useGrowing(conversationId, messages.length, Boolean(at));
   const shown = count < messages.length ? messages.slice(-count) : messages;
   const state = thread?.state.value ?? 'new';
-  const model = chosen ?? messages.findLast((each) => each.role === 'assistant' && each.model)?.model ?? conversations.value.find((each) => each.id === conversationId)?.model ?? lastModel();
+  const model = chosen ?? messages.findLast((each) => each.role === 'assistant' && each.model)?.model ?? conversations.value.find((each) => each.id === conversationId)?.model ?? defaultModel.value ?? lastModel();
 
   useEffect(() => {
     setEditing(null);

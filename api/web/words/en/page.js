@@ -35,6 +35,8 @@ export default {
 
   'new-chat': 'New chat',
 
+  'settings.title': 'Settings',
+
   'thread.as-of': 'As of {when}',
   'thread.back-to-now': 'Back to now',
   'thread.fine-print': 'Answers can be wrong. Check what matters.',

@@ -1,0 +1,35 @@
+"""/api/v1/changes: what changes for the caller, on all their devices, as it happens."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+
+from api.access.auth import Access, Caller, authorise
+from api.changes.following import Following
+from api.changes.ports import Changes
+from api.log_view.asked_cut import asked_cut
+from api.streaming.pushed import PushedStream
+
+router = APIRouter(prefix="/api/v1/changes", tags=["conversations"])
+
+
+@router.get("")
+async def stream_changes(
+    request: Request,
+    caller: Caller,
+    access: Access,
+    changes: Changes,
+    after: Annotated[str | None, Query()] = None,
+) -> Response:
+    """Stream the changes of the caller's conversations, settings and keys; with `Last-Event-ID`, from there on."""
+    start = asked_cut(request)
+    feed = await changes.hub.open(caller.user_id)
+    try:
+        following = Following(changes.hub, changes.catching_up, feed, start)
+        await authorise(request, access)  # again: a key that was revoked meanwhile had no stream yet to be ended
+    except BaseException:
+        changes.hub.close(feed)
+        raise
+    return PushedStream(following, changes.readers, caller.key_sha256)

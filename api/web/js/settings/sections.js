@@ -1,0 +1,8 @@
+// The sections of the settings, in their order. One more is a line here and a module that exports `Section`.
+
+/** `id` is in the address, `title` names a message. */
+export const SECTIONS = [
+  { id: 'general', title: 'settings.general', load: () => import('./general.js') },
+  { id: 'account', title: 'settings.account', load: () => import('./account.js') },
+  { id: 'keys', title: 'settings.keys', load: () => import('./keys.js') },
+];

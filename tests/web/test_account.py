@@ -1,0 +1,58 @@
+"""What is the user's own beside the chats: keys, and who is signed in."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+from playwright.async_api import expect
+
+from tests.e2e.stack import Stack
+from tests.web.conftest import OpenChat
+
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(300)]
+
+
+def status_of(stack: Stack, key: str) -> int:
+    return httpx.get(f"{stack.url}/api/v1/models", headers={"Authorization": f"Bearer {key}"}).status_code
+
+
+async def test_a_key_is_made_shown_once_used_and_revoked(open_chat: OpenChat, stack: Stack) -> None:
+    chat = await open_chat("/settings/keys")
+    await chat.part("key-label").fill("laptop <b>")
+    await chat.part("key-create").click()
+    key = await chat.part("key-secret").inner_text()
+    assert status_of(stack, key) == 200
+    await chat.part("key-copy").click()
+    await expect(chat.part("key-copy")).to_have_text("Copied")
+    await chat.part("key-label").press("Control+V")
+    await expect(chat.part("key-label")).to_have_value(key)
+    row = chat.part("key").filter(has_text="laptop <b>")
+    await expect(row).to_contain_text(f"ends in {key[-4:]}")
+    await chat.part("key-done").click()
+    await chat.page.reload()
+    await expect(row).to_be_visible()
+    assert key not in await chat.page.content()
+    assert key not in await chat.evaluate("() => JSON.stringify([{ ...localStorage }, { ...sessionStorage }])")
+    # Asked first; Escape leaves it as it was.
+    await row.get_by_test_id("key-revoke").click()
+    await expect(chat.page.get_by_role("dialog", name="Revoke “laptop <b>”?")).to_be_visible()
+    await chat.page.keyboard.press("Escape")
+    assert status_of(stack, key) == 200
+    await row.get_by_test_id("key-revoke").click()
+    await chat.part("confirm").click()
+    await expect(row).not_to_be_visible()
+    assert status_of(stack, key) == 401
+    await chat.page.get_by_text("revoked key").click()
+    await expect(row).to_be_visible()
+    await expect(row.get_by_test_id("key-revoke")).to_have_count(0)
+
+
+async def test_the_key_of_this_browser_is_marked_and_who_is_signed_in_is_said(open_chat: OpenChat) -> None:
+    chat = await open_chat("/settings/keys")
+    own = chat.part("key").filter(has_text="this browser is signed in with it")
+    await expect(own).to_have_count(1)
+    await own.get_by_test_id("key-revoke").click()
+    await expect(chat.page.get_by_role("dialog")).to_contain_text("will be signed out at once")
+    await chat.page.keyboard.press("Escape")
+    await chat.part("settings-account").click()
+    await expect(chat.part("settings").locator("dl")).to_contain_text("admin")

@@ -1,0 +1,90 @@
+"""The settings: what is chosen holds at once, after a reload, and in what the page then does."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.async_api import expect
+
+from tests.web.chat_page import ChatPage
+from tests.web.conftest import OpenChat
+
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(300)]
+
+FONT_PX = "() => parseFloat(getComputedStyle(document.documentElement).fontSize)"
+BACKGROUND = "() => getComputedStyle(document.body).backgroundColor"
+
+
+async def open_settings(chat: ChatPage) -> None:
+    await chat.part("settings-link").click()
+    await expect(chat.page.get_by_role("heading", name="General")).to_be_visible()
+
+
+async def slide(chat: ChatPage, testid: str, presses: str, times: int) -> None:
+    await chat.part(testid).focus()
+    for _ in range(times):
+        await chat.page.keyboard.press(presses)
+
+
+async def test_the_look_is_chosen_and_stays(open_chat: OpenChat) -> None:
+    chat = await open_chat()
+    light = await chat.evaluate(BACKGROUND)
+    await open_settings(chat)
+    await expect(chat.page).to_have_url(f"{chat.url}/settings")
+    await expect(chat.page).to_have_title("Settings – Verbatim")
+    await chat.page.get_by_text("Dark", exact=True).click()
+    await slide(chat, "text-size", "ArrowRight", 4)
+    await expect(chat.page.get_by_text("120 %", exact=True)).to_be_visible()
+    dark = await chat.evaluate(BACKGROUND)
+    assert dark != light
+    assert await chat.evaluate(FONT_PX) == pytest.approx(19.2)
+    await chat.page.goto(f"{chat.url}/")
+    await chat.part("composer").wait_for()
+    assert await chat.evaluate(BACKGROUND) == dark
+    assert await chat.evaluate(FONT_PX) == pytest.approx(19.2)
+    # At the most too, nothing is wider than a phone.
+    await chat.page.goto(f"{chat.url}/settings/general")
+    await slide(chat, "text-size", "End", 1)
+    await chat.page.set_viewport_size({"width": 390, "height": 780})
+    assert await chat.evaluate("() => document.documentElement.scrollWidth") <= 390
+
+
+async def test_what_sends_is_chosen(open_chat: OpenChat) -> None:
+    chat = await open_chat()
+    await open_settings(chat)
+    await chat.page.get_by_text("Ctrl+Enter", exact=True).click()
+    await chat.part("new-chat").click()
+    await chat.part("composer").fill("What is 3 * 3?")
+    await chat.page.keyboard.press("Enter")
+    await expect(chat.part("composer")).to_have_value("What is 3 * 3?\n")
+    await chat.page.keyboard.press("Control+Enter")
+    await chat.ended()
+    await expect(chat.answer.locator(".prose")).to_contain_text("9")
+
+
+async def test_the_system_prompt_is_saved_or_left(open_chat: OpenChat) -> None:
+    chat = await open_chat()
+    await open_settings(chat)
+    field = chat.page.get_by_label("How should it answer?")
+    await field.fill("x" * 7_900)
+    await expect(chat.page.get_by_text("100 characters left")).to_be_visible()
+    await field.fill("Be brief.")
+    await chat.page.get_by_role("button", name="Cancel").click()
+    await expect(field).to_have_value("")
+    await field.fill("Be brief.")
+    await chat.part("system-prompt-save").click()
+    await expect(chat.part("system-prompt-save")).to_have_count(0)
+    await chat.page.reload()
+    await expect(field).to_have_value("Be brief.")
+    # Another tab of the browser knows it too.
+    other = await open_chat(context=chat.context)
+    await open_settings(other)
+    await expect(other.page.get_by_label("How should it answer?")).to_have_value("Be brief.")
+
+
+async def test_a_section_that_is_not_there_is_said(open_chat: OpenChat) -> None:
+    chat = await open_chat()
+    await chat.page.goto(f"{chat.url}/settings/nothing")
+    await expect(chat.page.get_by_text("There is no such section.")).to_be_visible()
+    await chat.part("settings-general").click()
+    await expect(chat.page).to_have_url(f"{chat.url}/settings/general")
+    await expect(chat.part("text-size")).to_be_visible()
