@@ -5,7 +5,7 @@ import { sends } from '../preferences.js';
 import { route } from '../router.js';
 import { visible } from '../text.js';
 import { t } from '../words.js';
-import { composing, html, Icon, IconButton, useLayoutEffect, useRef, useState } from './html.js';
+import { composing, html, Icon, IconButton, useEffect, useLayoutEffect, useRef, useState } from './html.js';
 import { ModelPicker } from './model_picker.js';
 
 const LONG_PASTE = 20_000;
@@ -32,12 +32,14 @@ export function Composer({ conversationId, live, disabled, onSend, model, setMod
     began.current = false;
     setPastes((pasted.current = pastesOf(conversationId)));
     noteWriting({ conversation: conversationId, read: () => element.value, write: (text) => { show(text); keep(); } });
-    if (finePointer.matches) element.focus();
     return () => {
       noteWriting(null);
       clearTimeout(timer.current);
       keepDraft(conversationId, began.current ? '' : element.value);
     };
+  }, [conversationId]);
+  useEffect(() => {
+    if (finePointer.matches) field.current.focus();
   }, [conversationId]);
   const putPastes = (texts) => {
     setPastes((pasted.current = texts));
