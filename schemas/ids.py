@@ -41,6 +41,16 @@ def choice_id(message: str, choice: int) -> str:
     return generation_id(message) if choice == 0 else _derive("generation", message, str(choice))
 
 
+def imported_conversation_id(user: str, product: str, source_id: str, life: int) -> str:
+    """The conversation that an import of another product's makes. `life`: how often its user has deleted it here."""
+    return _derive("imported", user, product, str(life), source_id)
+
+
+def imported_message_id(conversation: str, source_id: str) -> str:
+    """A message of a conversation that was imported, by its id where it comes from."""
+    return _derive("imported-message", conversation, source_id)
+
+
 def embedding_id(user: str, idempotency_key: str) -> str:
     """A request for embeddings."""
     return _derive("embedding", user, idempotency_key)
@@ -49,6 +59,16 @@ def embedding_id(user: str, idempotency_key: str) -> str:
 def event_id(cause_id: str, event_type: str, n: int = 0) -> str:
     """The `n`-th event of a type that one cause brings about."""
     return _derive("event", cause_id, event_type, str(n))
+
+
+def folder_id(user: str, idempotency_key: str) -> str:
+    """A folder that a user made."""
+    return _derive("folder", user, idempotency_key)
+
+
+def snippet_id(user: str, idempotency_key: str) -> str:
+    """A snippet that a user made."""
+    return _derive("snippet", user, idempotency_key)
 
 
 def user_id(name: str) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 from api.conversations.parts import parts_json
 from api.http.answers import iso
-from api.streaming.frames import usage_json
+from api.streaming.frames import failure_json, usage_json
 from projections.conversations.queries import ConversationRow
 from projections.feedback.queries import Rating
 from projections.messages.rows import MessageRow
@@ -41,7 +41,7 @@ def message_json(row: MessageRow, rating: Rating | None) -> dict[str, Any]:
         "status": row.status,
         "model": row.model,
         "finishReason": row.finish_reason,
-        "error": None if failure is None else {"code": failure.code, "message": failure.message},
+        "error": None if failure is None else failure_json(failure),
         "usage": None if row.usage is None else usage_json(row.usage),
         "cost": None if row.cost_micros is None else row.cost_micros / 1_000_000,
         "costMicros": row.cost_micros,

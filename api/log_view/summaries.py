@@ -42,20 +42,24 @@ def shortened(text: str) -> str:
     return line if whole else line[: MAX_CHARACTERS - 1] + "…"
 
 
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
 def _said(record: object) -> str:
     match record:
         case None:
             return "cannot be decoded"
         case PromptSubmitted():
             shown = prompt_content(record) if record.kind == "chat" else record.content
-            return _text(shown) if shown else f"{len(record.messages)} messages"
+            return _text(shown) if shown else _counted(len(record.messages), "message")
         case TokenChunk(part=part) if part is not None and part.kind != "text":
             named = f" {part.name}" if part.name else ""
             return f"[{part.kind}{named}] {_text(record.delta)}"
         case TokenChunk():
             return _text(record.delta)
         case MessagesAppended(messages=messages):
-            return f"{len(messages)} messages"
+            return _counted(len(messages), "message")
         case GenerationDeleted(generation_id=generation):
             return f"answer {generation} is deleted"
         case MessageDeleted(message_id=message):
@@ -63,7 +67,7 @@ def _said(record: object) -> str:
         case ConversationMetadataChanged() | GenerationMetadataChanged():
             return "metadata changed"
         case RegenerateRequested():
-            return f"another answer, by {record.model}"
+            return f"regenerate, by {record.model}"
         case TitleRequested():
             return f"a title, by {record.model}"
         case ConversationStarted():
@@ -84,7 +88,8 @@ def _said(record: object) -> str:
 def _of_a_generation(record: object) -> str:
     match record:
         case GenerationRequested():
-            return f"{len(record.messages)} messages, {record.prompt_tokens} tokens for {record.turn.model}"
+            said = f"{_counted(len(record.messages), 'message')}, {_counted(record.prompt_tokens, 'token')}"
+            return f"{said} for {record.turn.model}"
         case AttemptStarted():
             return f"attempt {record.number} on {record.worker}"
         case AttemptEnded():

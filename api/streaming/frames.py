@@ -15,7 +15,7 @@ import orjson
 
 from api.streaming.endings import Ending
 from api.streaming.pieces import Piece, PlacedPiece
-from schemas.generation import Turn
+from schemas.generation import Failure, Turn
 from schemas.price import Usage
 
 KEEP_ALIVE = b": keep-alive\n\n"
@@ -53,8 +53,7 @@ class EventFrames:
     def end(self, ending: Ending, seq: int) -> bytes:
         if ending.failure is not None:
             failure = ending.failure
-            data = {"code": failure.code, "message": failure.message, "retryable": failure.retryable}
-            return _event(seq, b"error", data)
+            return _event(seq, b"error", failure_json(failure))
         return _event(
             seq,
             b"message_end",
@@ -85,6 +84,11 @@ def _placed(seq: int, piece: PlacedPiece) -> bytes:
             return named % (seq, piece.call, piece.text)
         case _:
             return b'id: %d\nevent: content_chunk\ndata: {"delta":%b}\n\n' % (seq, piece.text)
+
+
+def failure_json(failure: Failure) -> dict[str, Any]:
+    """Why an answer failed, and whether asking again may help."""
+    return {"code": failure.code, "message": failure.message, "retryable": failure.retryable}
 
 
 def usage_json(usage: Usage) -> dict[str, int | bool]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from api.access.key_cache import Principal
 from api.http.headers import POSITION_HEADER, REPLAYED_HEADER
-from api.streaming.frames import EventFrames, usage_json
+from api.streaming.frames import EventFrames, failure_json, usage_json
 from api.streaming.sources import Source, text_of
 from api.streaming.sse import EventStream
 from api.turns.joining import Opened
@@ -38,7 +38,7 @@ def event_stream(
         source,
         EventFrames(),
         turns.readers,
-        caller.key_sha256,
+        caller.credential,
         release,
         after=after,
         headers=headers,
@@ -66,5 +66,5 @@ def state_json(opened: Opened) -> dict[str, Any]:
         "lastSeq": newest_frame(source),
         "content": text_of(source),
         "usage": None if ending is None else usage_json(ending.usage),
-        "error": None if failure is None else {"code": failure.code, "message": failure.message},
+        "error": None if failure is None else failure_json(failure),
     }

@@ -21,6 +21,15 @@ class Context(Protocol):
     def system_prompt(self) -> Content | None: ...
     @property
     def deleted(self) -> bool: ...
+    @property
+    def unanswered(self) -> bool:
+        """Whether the last message is a prompt that got no answer."""
+        ...
+
+    @property
+    def unjudged(self) -> tuple[ChatMessage, ...]:
+        """Of the messages those that no prompt was judged with: what was appended or imported since."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +39,8 @@ class NoHistory:
     messages: tuple[ChatMessage, ...] = ()
     system_prompt: Content | None = None
     deleted: bool = False
+    unanswered: bool = False
+    unjudged: tuple[ChatMessage, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -36,6 +36,7 @@ from schemas.turns import Command, request_of
 from streams.conversation.compaction import compaction_messages
 from streams.conversation.context import Assembled, assemble
 from streams.conversation.ports import Context, Counter, Model
+from streams.conversation.thinking import without_thinking
 from streams.conversation.titles import TITLE_SAMPLING, title_messages
 from topics.catalogue import CONTROL, MODERATION_VERDICTS, TOKEN_CHUNKS, jobs_topic
 from topics.topic import R, Topic
@@ -182,7 +183,8 @@ def too_large(command: Command, turn: Turn) -> End:
 
 
 def judge(command: Command, context: Context | None, policy: Policy) -> ModerationVerdict:
-    """The verdict on what the user wrote: the prompt, or all that a stateless request brings.
+    """The verdict on what the user wrote: the prompt, or all that a stateless request brings; and on what was appended
+    or imported before it, when a prompt is first given with that, whoever is said to have written it.
 
     Of the request for a title it is on the beginning of the prompt.
     """
@@ -226,9 +228,15 @@ def _texts(command: Command, context: Context | None) -> tuple[str, ...]:
     if isinstance(command, PromptSubmitted):
         own = () if command.content is None else (plain(command.content),)
         inline = [message for message in command.messages if message.role != "assistant"]
-        return (*own, *_asked_texts(command), *(text for message in inline for text in all_texts(message)))
+        judged = [*_unjudged(context), *inline]
+        return (*own, *_asked_texts(command), *(text for message in judged for text in all_texts(message)))
     prompt = context.messages[-1:] if context is not None else ()
-    return (*_asked_texts(command), *(text for message in prompt for text in all_texts(message)))
+    judged = [*_unjudged(context), *prompt]
+    return (*_asked_texts(command), *(text for message in judged for text in all_texts(message)))
+
+
+def _unjudged(context: Context | None) -> Sequence[ChatMessage]:
+    return () if context is None else context.unjudged
 
 
 def _asked_texts(command: Command) -> tuple[str, ...]:
@@ -291,6 +299,7 @@ def _assembled(
         counter,
         limit=model.context_tokens - offered,
         reserve=max(reserve, MIN_ANSWER_TOKENS),
+        unanswered=context.unanswered and bool(_prompt(command)),
     )
     return None if found is None else replace(found, prompt_tokens=found.prompt_tokens + offered)
 
@@ -327,10 +336,10 @@ def _conversation(command: Command, context: Context) -> list[ChatMessage]:
     if isinstance(command, TitleRequested):
         return list(title_messages(command))
     if not isinstance(command, PromptSubmitted):
-        return list(context.messages)
+        return [without_thinking(message) for message in context.messages]
     if command.kind == "stateless":
         return list(command.messages)
-    return [*context.messages, *_prompt(command)]
+    return [*map(without_thinking, context.messages), *_prompt(command)]
 
 
 def _prompt(command: Command) -> Sequence[ChatMessage]:

@@ -87,7 +87,7 @@ async def test_signing_in(servers: Settings, tmp_path: Path) -> None:
                 assert (await elsewhere.get(SESSION, headers=ours)).status_code == 200
                 gone = await elsewhere.delete(f"/api/v1/keys/{made['id']}", headers=ours)
                 assert gone.status_code == 204
-                assert (await elsewhere.get(SESSION, headers=ours)).json()["error"]["code"] == "session_expired"
+                assert (await elsewhere.get(SESSION, headers=ours)).json()["error"]["code"] == "key_revoked"
 
         # Behind a proxy that ends TLS: the cookie is for https, and the page's own requests are taken.
         async with browser_at(one) as browser:

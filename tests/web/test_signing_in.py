@@ -32,7 +32,7 @@ async def test_a_wrong_key_is_refused_and_the_right_one_signs_in(open_chat: Open
     chat = await open_chat("/signin", signed_in=False)
     await chat.part("signin-key").fill("vk_nobody")
     await chat.part("signin-submit").click()
-    await expect(chat.page.get_by_role("alert")).to_contain_text("not valid")
+    await expect(chat.part("signin-told")).to_contain_text("not valid")
     await chat.sign_in(stack.key)
     await expect(chat.page).to_have_url(f"{chat.url}/")
     await expect(chat.part("composer")).to_be_focused()
@@ -48,7 +48,7 @@ async def test_a_link_signs_one_browser_in_once(open_chat: OpenChat, stack: Stac
     await chat.part("composer").wait_for()
     assert "link" not in chat.page.url
     other = await open_chat(f"/{link}", signed_in=False)
-    await expect(other.page.get_by_role("alert")).to_contain_text("link")
+    await expect(other.part("signin-told")).to_contain_text("link")
     assert "link=" not in other.page.url
 
 
@@ -79,7 +79,7 @@ async def test_an_expired_sign_in_leads_back_to_where_one_was(open_chat: OpenCha
     await chat.expire()
     await chat.ask(count_to(40), wait=False)
     await expect(chat.part("signin-key")).to_be_visible()
-    await expect(chat.page.get_by_role("alert")).to_contain_text("go on where you were")
+    await expect(chat.part("signin-told")).to_contain_text("go on where you were")
     await chat.sign_in(stack.key)
     await chat.ended()
     assert chat.page.url == address

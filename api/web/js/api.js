@@ -1,13 +1,18 @@
 // The API over fetch: the CSRF header, positions, errors as one class, and what every answer says about the server.
 
 import { notePosition, position } from './positions.js';
+import { problem } from './problems.js';
 import { reachable, session, signInReason } from './state.js';
+import { t } from './words.js';
 
 export class ApiError extends Error {
-  /** `status` 0: no answer came. `retryable`: the same request, with the same key, may do better later. */
+  /**
+   * `status` 0: no answer came. `retryable`: the same request, with the same key, may do better later. `detail`: what the
+   * server said, where `message` says it in words for people.
+   */
   constructor(status, code, message, retryable, retryAfterS = 0) {
-    super(message);
-    Object.assign(this, { status, code, retryable, retryAfterS });
+    super(problem({ status, code, message, retryAfterS }));
+    Object.assign(this, { status, code, detail: message, retryable, retryAfterS });
   }
 }
 
@@ -38,7 +43,7 @@ export async function request(method, path, body, { headers = {}, signal, key, q
   } catch (error) {
     if (signal?.aborted) throw error;
     reachable.value = false;
-    throw new ApiError(0, 'unreachable', 'The server cannot be reached.', true);
+    throw new ApiError(0, 'unreachable', '', true);
   }
   reachable.value = true;
   notePosition(answer.headers.get('X-Verbatim-Position'));
@@ -51,14 +56,15 @@ export async function request(method, path, body, { headers = {}, signal, key, q
 async function errorOf(answer) {
   const { error = {} } = await answer.json().catch(() => ({}));
   const retryable = answer.headers.get('x-should-retry') === 'true' || answer.status === 429 || answer.status >= 500;
-  const message = error.message || `The server answered ${answer.status}.`;
-  return new ApiError(answer.status, error.code ?? '', message, retryable, Number(answer.headers.get('Retry-After')) || 0);
+  return new ApiError(answer.status, error.code ?? '', error.message ?? '', retryable, Number(answer.headers.get('Retry-After')) || 0);
 }
+
+const REASONS = { session_expired: 'signin.expired', key_revoked: 'signin.revoked', session_ended: 'signin.ended' };
 
 function signedOut(error) {
   const before = session.value;
-  signInReason.value = error.code === 'session_expired' ? 'Your sign-in has expired. Sign in to go on where you were.' :
-    before ? 'Please sign in again to go on where you were.' : '';
+  const why = REASONS[error.code];
+  signInReason.value = why ? t(why) : before ? t('signin.again') : '';
   session.value = null;
 }
 

@@ -4,7 +4,7 @@ import { batch, signal } from '../vendor/signals.mjs';
 import { get } from './api.js';
 import { isLocal } from './conversations.js';
 import { pendingOf } from './pending.js';
-import { toast } from './state.js';
+import { complain } from './state.js';
 
 const PAGE = 60;
 const MAX_PAGES_TO_FIND = 20;
@@ -121,7 +121,7 @@ export class Branch {
         this.nextBefore.value = page.nextBefore;
       });
     } catch (error) {
-      toast(error.message);
+      complain(error);
     } finally {
       this.loadingEarlier.value = false;
     }
@@ -134,7 +134,7 @@ export class Branch {
       const first = this.messages.value.findIndex((each) => each.id === page.data[0]?.id);
       this.show(page, first > 0 ? this.messages.value.slice(0, first) : []);
     } catch (error) {
-      toast(error.message);
+      complain(error);
     }
   }
 

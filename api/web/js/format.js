@@ -1,6 +1,8 @@
-// Numbers and times in words.
+// Numbers, amounts and times as the page's language writes them.
 
-const whole = new Intl.NumberFormat('en');
+import { language, t } from './words.js';
+
+const whole = new Intl.NumberFormat(language);
 export const count = (number) => whole.format(number);
 
 // Making one takes longer than all it is used for.
@@ -8,10 +10,12 @@ const currencies = new Map();
 function formatOf(currency, digits) {
   const known = currencies.get(`${currency} ${digits}`);
   if (known) return known;
-  const made = new Intl.NumberFormat('en', { style: 'currency', currency, minimumFractionDigits: 2, maximumFractionDigits: Math.max(2, digits) });
+  const made = new Intl.NumberFormat(language, { style: 'currency', currency, minimumFractionDigits: 2, maximumFractionDigits: Math.max(2, digits) });
   currencies.set(`${currency} ${digits}`, made);
   return made;
 }
+
+const LEAST = 0.01;
 
 /** Small amounts keep their first two digits that are not zero. */
 export function money(amount, currency = 'USD') {
@@ -19,7 +23,13 @@ export function money(amount, currency = 'USD') {
   return formatOf(currency || 'USD', digits).format(amount);
 }
 
-export const tokens = (number) => (number >= 1000 ? `${Math.round(number / 102.4) / 10}k`.replace('.0k', 'k') : String(number));
+/** An amount as one pays it: what is less than the smallest one is told as less. */
+export const about = (amount, currency = 'USD') =>
+  amount > 0 && amount < LEAST ? t('cost.less', { least: formatOf(currency || 'USD', 2).format(LEAST) }) : formatOf(currency || 'USD', 2).format(amount);
+
+const compact = new Intl.NumberFormat(language, { notation: 'compact', maximumSignificantDigits: 3 });
+/** A number as people say it: 200,000 is 200k. */
+export const short = (number) => compact.formatToParts(number).map(({ type, value }) => (type === 'compact' && value === 'K' ? 'k' : value)).join('');
 
 /** Which part of the list a conversation belongs to. */
 export function age(iso, now = new Date()) {

@@ -5,7 +5,7 @@ import { ApiError, post } from './api.js';
 import { noteGeneration } from './positions.js';
 import { Said } from './said.js';
 import { openStream } from './sse.js';
-import { announcement, toast } from './state.js';
+import { announcement, complain } from './state.js';
 import { t } from './words.js';
 
 const running = new Map();
@@ -83,6 +83,7 @@ export class LiveAnswer extends Said {
 
   finish(ending) {
     if (this.state.value === 'done') return;
+    this.end();
     this.state.value = 'done';
     running.delete(this.id);
     if (!ending.lost) noteGeneration(this.id);
@@ -103,7 +104,7 @@ export class LiveAnswer extends Said {
       await post(`/api/v1/generations/${this.id}/cancel`, this.lastSeq >= 0 ? { seen: this.lastSeq } : {});
     } catch (error) {
       this.stopping.value = false;
-      if (error instanceof ApiError && error.status !== 401) toast(t('answer.not-stopped', { why: error.message }));
+      if (error instanceof ApiError && error.status !== 401) complain(error);
     }
   }
 }

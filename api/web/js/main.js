@@ -2,6 +2,7 @@ import { render } from '../vendor/preact.mjs';
 import { followSettings } from './preferences.js';
 import { whoAmI } from './signing.js';
 import { html } from './ui/html.js';
+import { whenIdle } from './ui/later.js';
 import { listenEverywhere, Shell } from './ui/shell.js';
 import { firstWords } from './words.js';
 
@@ -11,3 +12,6 @@ render(html`<${Shell} />`, document.getElementById('app'));
 listenEverywhere();
 followSettings();
 whoAmI();
+// A browser without it, or an address where it is not allowed, has the page with a network only.
+navigator.serviceWorker?.register('/sw.js', { updateViaCache: 'none' }).catch(() => {});
+whenIdle();

@@ -3,7 +3,7 @@
 
 import { createParser } from '../vendor/eventsource-parser.mjs';
 import { ApiError, request, signedIn } from './api.js';
-import { reconnecting } from './state.js';
+import { reconnecting, tellWait } from './state.js';
 
 const SHORTEST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 8000;
@@ -30,6 +30,7 @@ export function openStream({ url, method = 'GET', body, key, lastId, first, onEv
     const away = (is) => {
       if (is !== waiting) reconnecting.value += is ? 1 : -1;
       waiting = is;
+      if (!is) tellWait(control, null);
     };
     try {
       while (!control.signal.aborted) {
@@ -49,7 +50,9 @@ export function openStream({ url, method = 'GET', body, key, lastId, first, onEv
         if ((tries += 1) > MAX_TRIES) return onState('failed', error ?? gone());
         away(true);
         onState('reconnecting', error);
-        await pause(Math.max((error?.retryAfterS ?? 0) * 1000, wait(tries)), control.signal);
+        const ms = Math.max((error?.retryAfterS ?? 0) * 1000, wait(tries));
+        tellWait(control, error && error.status > 0 ? { error, sends: method !== 'GET' && !address, untilMs: Date.now() + ms } : null);
+        await pause(ms, control.signal);
       }
     } finally {
       away(false);
@@ -117,7 +120,7 @@ export function openStream({ url, method = 'GET', body, key, lastId, first, onEv
   }
 }
 
-const gone = () => new ApiError(0, 'unreachable', 'The connection could not be taken up again.', true);
+const gone = () => new ApiError(0, 'gone', '', true);
 const wait = (tries) => Math.min(LONGEST_WAIT_MS, SHORTEST_WAIT_MS * 2 ** (tries - 1)) * (0.75 + Math.random() / 2);
 
 /** Ends early when the browser is online again or the page is looked at again. */

@@ -9,11 +9,22 @@ export const signInReason = signal('');
 export const models = signal([]);
 /** Which model makes titles; null: none does. */
 export const titles = signal(null);
+/** The prompts that this installation offers to begin with; none: the page's own. */
+export const offeredStarts = signal([]);
 /** Whether the server answered last time it was asked, and whether the browser says it is offline. */
 export const reachable = signal(true);
 export const online = signal(navigator.onLine);
 /** How many streams are trying to come back. */
 export const reconnecting = signal(0);
+/** Streams that the server has told to wait: a key of each to {error, sends, untilMs}. */
+export const told = signal(new Map());
+export function tellWait(key, wait) {
+  if (!wait && !told.value.has(key)) return;
+  const now = new Map(told.value);
+  if (wait) now.set(key, wait);
+  else now.delete(key);
+  told.value = now;
+}
 export const toasts = signal([]);
 /** What a screen reader is told. */
 export const announcement = signal('');
@@ -28,11 +39,25 @@ export const pastView = signal(null);
 addEventListener('online', () => (online.value = true));
 addEventListener('offline', () => (online.value = false));
 
+const MAX_TOASTS = 3;
 let toastNumber = 0;
+/** A word in passing; with `action` {label, run} it stays for ten seconds. */
 export function toast(text, action) {
-  const id = (toastNumber += 1);
-  toasts.value = [...toasts.value.slice(-2), { id, text, action }];
+  const id = show({ text, action });
   setTimeout(() => dismiss(id), action ? 10_000 : 4000);
+}
+/** Something went wrong: this stays until it is dismissed. `problem`: an error, or a text. */
+export function complain(problem) {
+  const { message: text = problem, detail = '' } = problem;
+  show({ text, detail: detail === text ? '' : detail, error: true });
+}
+function show(made) {
+  const id = (toastNumber += 1);
+  const others = toasts.value.filter((each) => each.text !== made.text);
+  // Words in passing make room first.
+  if (others.length >= MAX_TOASTS) others.splice(Math.max(0, others.findIndex((each) => !each.error)), 1);
+  toasts.value = [...others, { id, ...made }];
+  return id;
 }
 export function dismiss(id) {
   toasts.value = toasts.value.filter((each) => each.id !== id);

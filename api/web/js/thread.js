@@ -6,7 +6,7 @@ import { Branch, tellTabs } from './branch.js';
 import { awaitTitle, touched } from './conversations.js';
 import { changeDraft } from './kept.js';
 import { LiveAnswer } from './live.js';
-import { titles, toast } from './state.js';
+import { complain, titles, toast } from './state.js';
 import { send } from './turns.js';
 import { t } from './words.js';
 
@@ -132,7 +132,7 @@ export class Thread extends Branch {
       await sent;
     } catch (error) {
       this.update(message.key, { feedback: before });
-      toast(error.message);
+      complain(error);
     }
   }
 }

@@ -6,7 +6,7 @@ import { changeDraft } from './kept.js';
 import { LiveAnswer, liveOf } from './live.js';
 import { dropPending, keepPending } from './pending.js';
 import { go, route } from './router.js';
-import { session, toast } from './state.js';
+import { complain, session } from './state.js';
 
 /**
  * The answer to a command: {kind, key, asked} with `content` and `parent` of a message, or `of` of a regeneration.
@@ -46,5 +46,5 @@ function refused(conversationId, { kind, key, content }, error) {
   forgetBegun(conversationId);
   if (route.value.conversationId === conversationId) go('/', { replace: true });
   changeDraft(null, (written) => [back(since), written].filter(Boolean).join('\n\n'));
-  toast(error.message);
+  complain(error);
 }

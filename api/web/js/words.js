@@ -46,14 +46,19 @@ export const withWords = async (loading) => {
   return module;
 };
 
+const lookUp = (id) => [...own, ...fallback].find((each) => id in each)?.[id];
+
 function message(id, values) {
-  const found = [...own, ...fallback].find((each) => id in each)?.[id] ?? id;
+  const found = lookUp(id) ?? id;
   return typeof found === 'string' ? found : (found[plurals.select(values.count)] ?? found.other);
 }
 const shown = (value) => (typeof value === 'number' ? numbers.format(value) : value);
 
 /** The text of a message. Numbers among the values are written as the language writes them. */
 export const t = (id, values = {}) => message(id, values).replace(/\{(\w+)\}/g, (whole, name) => (name in values ? shown(values[name]) : whole));
+
+/** The text of a message whose id is made of what a server says; `otherwise` where there is none of that id. */
+export const tOr = (id, otherwise, values) => (lookUp(id) === undefined ? otherwise : t(id, values));
 
 /** The same as pieces, for values that are elements: `${tt('key', {link: html`<a …>`})}`. */
 export const tt = (id, values) => message(id, values).split(/(\{\w+\})/).map((piece) => {

@@ -160,7 +160,7 @@ async def test_a_revoked_key_ends_its_sessions(visitor: httpx.AsyncClient, world
     await visitor.post(SESSION, json={"key": key})
     mine = (await visitor.get(SESSION)).json()["keyId"]
     assert (await visitor.delete(f"/api/v1/keys/{mine}")).status_code == 204
-    assert error_of(await visitor.get(SESSION)) == (401, "session_expired")
+    assert error_of(await visitor.get(SESSION)) == (401, "key_revoked")
     assert error_of(await visitor.post(SESSION, json={"key": key})) == (401, "invalid_api_key")
     assert error_of(await visitor.post(SESSION, json={"link": link_for(world, key)})) == (401, "link_expired")
 

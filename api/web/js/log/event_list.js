@@ -2,6 +2,7 @@
 
 import { html, Icon, useEffect, useLayoutEffect, useRef, useState } from '../ui/html.js';
 import { useFollowing } from '../ui/scrolling.js';
+import { t } from '../words.js';
 import { EventRow, RunRow, TurnRow } from './event_row.js';
 import { promptsOf, rowsOf, settled, windowOf } from './rows.js';
 
@@ -63,9 +64,9 @@ export function EventList({ log, view, chosen }) {
     requestAnimationFrame(toEnd);
   };
   const more = from > 0 || log.nextBefore.value;
-  return html`<div class="log-list"><div class="log-scroller" ref=${scroller} tabindex="0" role="region" aria-label="Events">
+  return html`<div class="log-list"><div class="log-scroller" ref=${scroller} tabindex="0" role="region" aria-label=${t('log.events')}>
     <div ref=${content}>
-      ${more && html`<button type="button" class="quiet wide" data-testid="log-load-earlier" disabled=${log.loadingEarlier.value} onClick=${earlier}>${log.loadingEarlier.value ? 'Reading…' : 'Load earlier events'}</button>`}
+      ${more && html`<button type="button" class="quiet wide" data-testid="log-load-earlier" disabled=${log.loadingEarlier.value} onClick=${earlier}>${t(log.loadingEarlier.value ? 'log.reading' : 'log.earlier')}</button>`}
       ${log.earlierError.value && html`<p class="log-error" role="alert">${log.earlierError.value.message}</p>`}
       <ol class="log-rows">${rows.slice(from, to).map((row, number) => {
         const common = { key: row.key, row, view };
@@ -75,10 +76,10 @@ export function EventList({ log, view, chosen }) {
         if (row.kind === 'event') return html`<${EventRow} ...${common} when=${when} open=${open} />`;
         return html`<${RunRow} ...${common} when=${when} open=${open} upTo=${when === 'here' ? row.chunks.indexOf(at) + 1 : 0} />`;
       })}</ol>
-      ${to < rows.length && html`<button type="button" class="quiet wide" data-testid="log-load-later" onClick=${later}>Later events</button>`}
+      ${to < rows.length && html`<button type="button" class="quiet wide" data-testid="log-load-later" onClick=${later}>${t('log.later')}</button>`}
       ${rows.length === 0 && html`<${Nothing} log=${log} events=${events} filter=${view.filter} />`}
     </div></div>
-    ${(away || endKey !== null) && !at && html`<button type="button" class="log-newest" data-testid="log-newest" onClick=${latest}><${Icon} name="arrow" />Newest</button>`}
+    ${(away || endKey !== null) && !at && html`<button type="button" class="log-newest" data-testid="log-newest" onClick=${latest}><${Icon} name="arrow" />${t('log.newest')}</button>`}
   </div>`;
 }
 
@@ -102,6 +103,6 @@ function anchored(scroller) {
 }
 
 function Nothing({ log, events, filter }) {
-  if (events.length === 0) return html`<p class="log-none" role="status">${log.nextBefore.value ? 'Nothing yet: its events lie further back.' : 'Nothing has happened yet.'}</p>`;
-  return html`<p class="log-none" role="status">No event that is loaded is like that. <button type="button" class="link" onClick=${() => (filter.value = { type: '', text: '' })}>Show all</button></p>`;
+  if (events.length === 0) return html`<p class="log-none" role="status">${t(log.nextBefore.value ? 'log.further-back' : 'log.nothing')}</p>`;
+  return html`<p class="log-none" role="status">${t('log.no-match')} <button type="button" class="link" onClick=${() => (filter.value = { type: '', text: '' })}>${t('log.show-all')}</button></p>`;
 }

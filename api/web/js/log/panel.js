@@ -1,9 +1,10 @@
-// The log view: what happened in one conversation, as it happens; any moment of it again, and any answer.
+// The log: what happened in one conversation, as it happens; any moment of it again, and any answer.
 
 import { signal } from '../../vendor/signals.mjs';
-import { visible } from '../text.js';
 import { logOpen } from '../state.js';
+import { visible } from '../text.js';
 import { html, Icon, IconButton, useEffect, useState } from '../ui/html.js';
+import { t } from '../words.js';
 import { EventList } from './event_list.js';
 import { EventLog } from './events.js';
 import { Filter } from './filter.js';
@@ -14,8 +15,6 @@ import { Travel } from './travel.js';
 import { Turn } from './turn.js';
 
 await styled('log.css');
-
-const LINK = { connecting: 'Connecting…', open: 'Live', reconnecting: 'Reconnecting…', failed: 'Not live' };
 
 export function LogPanel({ conversationId }) {
   const [view] = useState(() => viewOf(conversationId));
@@ -33,13 +32,13 @@ export function LogPanel({ conversationId }) {
   const generationId = chosen.value ?? events.findLast((each) => each.generationId)?.generationId ?? null;
   return html`<div class=${`log ${travel.at.value ? 'peek looking-back' : replaying.value ? 'peek replaying' : ''}`} data-testid="log-panel">
     <header class="log-head">
-      <h2>Log</h2>
+      <h2>${t('log.name')}</h2>
       ${state === 'ready' && html`<${Link} log=${log} />`}
-      <${IconButton} icon="close" label="Close the log view" data-testid="log-close" onClick=${() => (logOpen.value = false)} />
+      <${IconButton} icon="close" label=${t('log.close')} data-testid="log-close" onClick=${() => (logOpen.value = false)} />
     </header>
-    ${state === 'loading' && html`<div class="skeleton" role="status" aria-label="Reading the log"><i /><i /><i /></div>`}
-    ${state === 'failed' && html`<div class="error-card" role="alert"><${Icon} name="warn" /><div><strong>The log could not be read.</strong><p>${log.error.value.message}</p></div>
-      <button type="button" data-testid="log-retry" onClick=${() => log.load()}>Try again</button></div>`}
+    ${state === 'loading' && html`<div class="skeleton" role="status" aria-label=${t('log.loading')}><i /><i /><i /></div>`}
+    ${state === 'failed' && html`<div class="error-card" role="alert"><${Icon} name="warn" /><div><strong>${t('log.failed')}</strong><p>${log.error.value.message}</p></div>
+      <button type="button" data-testid="log-retry" onClick=${() => log.load()}>${t('try-again')}</button></div>`}
     ${state === 'ready' && html`
       <${TimeSlider} log=${log} travel=${travel} />
       ${generationId && html`<${Turn} log=${log} generationId=${generationId} prompt=${visible(promptsOf(events, log.asked.value).get(generationId) ?? '')} view=${view} replaying=${replaying} />`}
@@ -52,8 +51,8 @@ export function LogPanel({ conversationId }) {
 function Link({ log }) {
   const link = log.link.value;
   const error = log.linkError.value;
-  return html`<span class=${`log-link log-link-${link}`} role="status" data-testid="log-link"><i />${link === 'failed' && error ? error.message : LINK[link]}</span>
-    ${link === 'failed' && html`<button type="button" class="link" onClick=${() => log.load()}>Try again</button>`}`;
+  return html`<span class=${`log-link log-link-${link}`} role="status" data-testid="log-link"><i />${link === 'failed' && error ? error.message : t(`log.link-${link}`)}</span>
+    ${link === 'failed' && html`<button type="button" class="link" onClick=${() => log.load()}>${t('try-again')}</button>`}`;
 }
 
 function viewOf(conversationId) {

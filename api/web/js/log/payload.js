@@ -1,8 +1,8 @@
 // A decoded record as text: indented, and what is only numbers on one line.
 
-import { count } from '../format.js';
 import { visible } from '../text.js';
 import { copyText, html, useState } from '../ui/html.js';
+import { t } from '../words.js';
 
 const LONG_LINES = 120;
 const LONG_CHARACTERS = 12_000;
@@ -22,21 +22,21 @@ const isPlain = (list) => list.every((each) => typeof each === 'number' || (Arra
 
 export function Payload({ payload, label }) {
   const [all, setAll] = useState(false);
-  const [copied, setCopied] = useState('Copy');
-  if (payload === null || payload === undefined) return html`<p class="log-none">This record cannot be decoded here.</p>`;
+  const [copied, setCopied] = useState('copy');
+  if (payload === null || payload === undefined) return html`<p class="log-none">${t('log.not-decoded')}</p>`;
   const lines = linesOf(payload);
   const size = lines.reduce((sum, [, name, value]) => sum + name.length + value.length, 0);
   const long = lines.length > LONG_LINES || size > LONG_CHARACTERS;
   const shown = all ? lines : beginning(lines);
   const copy = async () => {
-    setCopied((await copyText(JSON.stringify(payload, null, 2))) ? 'Copied' : 'Not copied');
-    setTimeout(() => setCopied('Copy'), 1500);
+    setCopied((await copyText(JSON.stringify(payload, null, 2))) ? 'copied' : 'not-copied');
+    setTimeout(() => setCopied('copy'), 1500);
   };
   return html`<div class="log-payload">
-    <pre tabindex="0" role="region" aria-label=${label} data-testid="log-payload">${shown.map(([indent, name, value]) => html`${'  '.repeat(indent)}${name && html`<span class="log-name">${visible(name)}</span>: `}${visible(value)}${'\n'}`)}</pre>
+    <pre tabindex="0" dir="ltr" role="region" aria-label=${label} data-testid="log-payload">${shown.map(([indent, name, value]) => html`${'  '.repeat(indent)}${name && html`<span class="log-name">${visible(name)}</span>: `}${visible(value)}${'\n'}`)}</pre>
     <div class="log-payload-foot">
-      ${long && html`<button type="button" class="link" onClick=${() => setAll(!all)}>${all ? 'Show less' : `Show all ${count(size)} characters`}</button>`}
-      <button type="button" class="quiet" onClick=${copy}>${copied}</button>
+      ${long && html`<button type="button" class="link" onClick=${() => setAll(!all)}>${all ? t('log.less') : t('log.all-characters', { count: size })}</button>`}
+      <button type="button" class="quiet" onClick=${copy}>${t(`log.${copied}`)}</button>
     </div></div>`;
 }
 

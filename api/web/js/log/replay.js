@@ -4,6 +4,7 @@ import { batch, effect, signal } from '../../vendor/signals.mjs';
 import { get } from '../api.js';
 import { Said } from '../said.js';
 import { pastView } from '../state.js';
+import { t } from '../words.js';
 import { callOf } from './branch.js';
 import { clock } from './units.js';
 
@@ -52,7 +53,7 @@ export class Replay {
     // What came before is waiting, which nobody wants to do twice.
     this.fromMs = Math.max(0, (this.ends[0]?.[0] ?? 0) - LEAD_MS);
     this.toMs = this.ends.at(-1)?.[0] ?? 0;
-    this.label = `${clock(Date.parse(timeline.stages[0].at))}, replayed`;
+    this.label = t('replay.label', { time: clock(Date.parse(timeline.stages[0].at)) });
     this.atMs = signal(this.fromMs);
     this.playing = signal(false);
     this.speed = signal(1);
@@ -139,6 +140,7 @@ export class Replay {
 
   finish() {
     if (this.live.state.peek() === 'done') return;
+    this.live.end();
     this.live.state.value = 'done';
     this.show(this.answer);
   }

@@ -1,4 +1,6 @@
-// From events to the rows that are shown: a heading for each turn, the chunks of an attempt as one row. Pure.
+// From events to the rows that are shown: a heading for each turn, the chunks of an attempt as one row.
+
+import { t } from '../words.js';
 
 export const CHUNK = 'TokenChunk';
 export const COMMANDS = ['PromptSubmitted', 'RegenerateRequested'];
@@ -67,7 +69,7 @@ export function windowOf(rows, endKey, most) {
 /** What each turn asks, by generation, as far as its command is among the events or in `asked`. */
 export function promptsOf(events, asked) {
   const found = new Map();
-  const note = ({ type, generationId, summary }) => found.set(generationId, type === 'PromptSubmitted' ? summary : 'Another answer');
+  const note = ({ type, generationId, summary }) => found.set(generationId, type === 'PromptSubmitted' ? summary : t('log.regenerated'));
   asked.forEach(note);
   for (const event of events) if (COMMANDS.includes(event.type)) note(event);
   return found;

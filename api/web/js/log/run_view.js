@@ -1,8 +1,9 @@
 // The chunks of one attempt. There may be thousands: only those in sight are elements.
 
-import { count } from '../format.js';
+import { short } from '../format.js';
 import { visible } from '../text.js';
 import { html, useState } from '../ui/html.js';
+import { t } from '../words.js';
 import { Payload } from './payload.js';
 import { after, duration } from './units.js';
 
@@ -27,7 +28,7 @@ export function RunView({ chunks, travel }) {
   };
   return html`<div class="run">
     <p class="run-said">${figures(chunks)}</p>
-    <div class="run-scroller" tabindex="0" role="listbox" aria-label="Token chunks" aria-activedescendant=${chosen && shown.includes(chosen) ? idOf(chosen) : undefined} style=${{ height: `${Math.min(MAX_ROWS, chunks.length) * ROW_PX + 2}px` }}
+    <div class="run-scroller" tabindex="0" role="listbox" aria-label=${t('log.run')} aria-activedescendant=${chosen && shown.includes(chosen) ? idOf(chosen) : undefined} style=${{ height: `${Math.min(MAX_ROWS, chunks.length) * ROW_PX + 2}px` }}
       onScroll=${(event) => setTop(event.currentTarget.scrollTop)} onKeyDown=${step}>
       <div class="run-all" role="presentation" style=${{ height: `${chunks.length * ROW_PX}px` }}>
         <div role="presentation" style=${{ transform: `translateY(${first * ROW_PX}px)` }}>${shown.map((event, at) => html`<div key=${event.key} id=${idOf(event)} class=${`chunk ${event === chosen ? 'chosen' : ''}`} role="option" aria-selected=${event === chosen}
@@ -37,8 +38,8 @@ export function RunView({ chunks, travel }) {
           <span class="chunk-since">${after(first + at > 0 ? event.atMs - chunks[first + at - 1].atMs : null)}</span></div>`)}</div>
       </div>
     </div>
-    ${chosen && html`<div class="chunk-open"><div class="row-acts"><span>@${chosen.offset}</span><button type="button" onClick=${() => travel.to(chosen)}>Show the conversation then</button></div>
-      <${Payload} key=${chosen.key} payload=${chosen.payload} label=${`Payload of chunk ${chosen.payload?.seq}`} /></div>`}
+    ${chosen && html`<div class="chunk-open"><div class="row-acts"><span dir="ltr">@${chosen.offset}</span><button type="button" onClick=${() => travel.to(chosen)}>${t('log.travel')}</button></div>
+      <${Payload} key=${chosen.key} payload=${chosen.payload} label=${t('log.payload-chunk', { number: chosen.payload?.seq ?? 0 })} /></div>`}
   </div>`;
 }
 
@@ -52,8 +53,8 @@ function figures(chunks) {
   const lasted = chunks.at(-1).atMs - chunks[0].atMs;
   const tokens = chunks.reduce((sum, { payload }) => sum + (payload?.tokens ?? 0), 0);
   const gaps = chunks.slice(1).map((each, at) => each.atMs - chunks[at].atMs).sort((a, b) => a - b);
-  const told = [`${count(tokens)} tokens in ${duration(lasted)}`];
-  if (lasted > 0) told.push(`${(tokens / (lasted / 1000)).toFixed(1)} tokens/s`);
-  if (gaps.length > 0) told.push(`longest pause ${duration(gaps.at(-1))}`);
+  const told = [t('log.tokens-in', { count: tokens, duration: duration(lasted) })];
+  if (lasted > 0) told.push(t('log.tokens-per-s', { number: short(tokens / (lasted / 1000)) }));
+  if (gaps.length > 0) told.push(t('log.longest-pause', { duration: duration(gaps.at(-1)) }));
   return told.join(' · ');
 }

@@ -1,10 +1,9 @@
 // A turn's timeline as rows and places along one scale. Pure.
 
-import { money } from '../format.js';
+import { count, money } from '../format.js';
+import { t, tOr } from '../words.js';
 import { duration, inWords } from './units.js';
 
-const NAMES = { first_token: 'First token', rerated: 'Billed again' };
-const ENDS = { handed_over: 'handed over', completed: 'completed', crashed: 'crashed', cancelled: 'cancelled', failed: 'failed', deleted: 'deleted', refused: 'refused', expired: 'expired' };
 const PLAIN = new Set(['model', 'worker', 'serviceClass']);
 const WORDS = new Set(['decision', 'how', 'outcome']);
 const BAD = new Set(['crashed', 'failed', 'expired']);
@@ -28,7 +27,7 @@ export function timelineRows({ stages, attempts, chunks }, heardMs = 0) {
     const row = { key: `${stage.topic}/${stage.partition}/${stage.offset}/${stage.stage}`, event: `${stage.topic}/${stage.partition}/${stage.offset}`, since: at - before };
     rows.push(attempt
       ? { ...row, ...ofAttempt(attempt, since, running ? totalMs : at) }
-      : { ...row, label: NAMES[stage.stage] ?? inWords(stage.stage), detail: detailOf(stage.detail), fromMs: before, toMs: at, tone: isBad(stage) ? 'bad' : 'point', mark: null });
+      : { ...row, label: inWords(stage.stage), detail: detailOf(stage.detail), fromMs: before, toMs: at, tone: isBad(stage) ? 'bad' : 'point', mark: null });
     before = Math.max(before, at);
   }
   return { totalMs, running, rows, startMs, chunks };
@@ -54,10 +53,10 @@ const isBad = ({ detail }) => BAD.has(detail?.how) || detail?.outcome === 'Gener
 function ofAttempt(attempt, since, openEndMs) {
   const fromMs = since(attempt.startedAt);
   const toMs = since(attempt.endedAt) ?? Math.max(openEndMs, since(attempt.firstTokenAt) ?? 0);
-  const end = attempt.end === null ? 'running' : ENDS[attempt.end] ?? inWords(attempt.end).toLowerCase();
-  const seqs = attempt.firstSeq === null ? 'no chunk' : `chunks ${attempt.firstSeq}–${attempt.lastSeq}`;
+  const end = tOr(`log.end-${attempt.end ?? 'running'}`, inWords(String(attempt.end)));
+  const seqs = attempt.firstSeq === null ? t('log.no-chunk') : t('log.chunks', { first: attempt.firstSeq, last: attempt.lastSeq });
   return {
-    label: `Attempt ${attempt.number}`,
+    label: t('log.attempt-number', { number: attempt.number }),
     detail: `${end} · ${duration(toMs - fromMs)} · ${seqs} · ${attempt.worker}`,
     fromMs,
     toMs,
@@ -70,7 +69,7 @@ function ofAttempt(attempt, since, openEndMs) {
 function detailOf(detail) {
   const { costMicros, currency, ...rest } = detail ?? {};
   const told = Object.entries(rest).filter(([, value]) => value !== null && value !== '' && typeof value !== 'object')
-    .map(([name, value]) => (PLAIN.has(name) ? String(value) : WORDS.has(name) ? inWords(String(value)) : `${inWords(name).toLowerCase()} ${value}`));
+    .map(([name, value]) => (PLAIN.has(name) ? String(value) : WORDS.has(name) ? inWords(String(value)) : `${tOr(`log.of-${name}`, inWords(name).toLowerCase())} ${typeof value === 'number' ? count(value) : value}`));
   if (costMicros !== undefined) told.unshift(money(costMicros / 1_000_000, currency));
   return told.join(' · ');
 }

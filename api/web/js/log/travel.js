@@ -4,7 +4,7 @@ import { batch, effect, signal } from '../../vendor/signals.mjs';
 import { get } from '../api.js';
 import { pastView } from '../state.js';
 import { newestBranch, saidBelow, withoutChunks } from './branch.js';
-import { clock, inWords } from './units.js';
+import { exactly, inWords } from './units.js';
 
 const PATIENCE_MS = 120;
 const MAX_KEPT = 30;
@@ -67,7 +67,7 @@ export class Travel {
       const messages = newestBranch(await this.messagesAt(event, mine.signal));
       const shown = await Promise.all(messages.map((each) => (each.status === 'running' ? this.withText(each, event) : each)));
       if (mine.signal.aborted) return;
-      this.shown = { conversationId: this.conversationId, label: `${clock(event.atMs)}, ${inWords(event.type)}`, messages: shown };
+      this.shown = { conversationId: this.conversationId, label: `${exactly(event.atMs)}, ${inWords(event.type)}`, messages: shown };
       batch(() => {
         pastView.value = this.shown;
         this.loading.value = false;

@@ -2,6 +2,7 @@
 
 import { get } from '../api.js';
 import { html, Icon, useEffect, useRef, useState } from '../ui/html.js';
+import { t } from '../words.js';
 import { ReplayBar } from './replay_bar.js';
 import { CHUNK } from './rows.js';
 import { Timeline } from './timeline.js';
@@ -46,12 +47,12 @@ export function Turn({ log, generationId, prompt, view, replaying }) {
   }, [generationId, signs, tries]);
   const fits = timeline?.generationId === generationId && timeline.stages.length > 0;
   const told = fits ? timelineRows(withLive(timeline, own), heardMs(timeline, own)) : null;
-  return html`<section class="turn" aria-label="Timeline of a turn" data-testid="timeline" data-generation=${generationId}>
-    <button type="button" class="turn-head" aria-expanded=${shown} onClick=${() => setShown(!shown)}><${Icon} name="chevron" /><strong>Turn</strong>
-      <bdi>${prompt ?? ''}</bdi>${told && html`<span class="muted">${told.running ? 'running' : duration(told.totalMs)}</span>`}</button>
+  return html`<section class="turn" aria-label=${t('log.turn-timeline')} data-testid="timeline" data-generation=${generationId}>
+    <button type="button" class="turn-head" aria-expanded=${shown} onClick=${() => setShown(!shown)}><${Icon} name="chevron" /><strong>${t('log.turn')}</strong>
+      <bdi>${prompt ?? ''}</bdi>${told && html`<span class="muted">${told.running ? t('log.end-running') : duration(told.totalMs)}</span>`}</button>
     ${shown && html`
-      ${error && html`<p class="log-error" role="alert">${error.message} <button type="button" class="link" onClick=${() => setTries(tries + 1)}>Try again</button></p>`}
-      ${!fits && !error && html`<div class="skeleton" role="status" aria-label="Reading the timeline"><i /><i /></div>`}
+      ${error && html`<p class="log-error" role="alert">${error.message} <button type="button" class="link" onClick=${() => setTries(tries + 1)}>${t('try-again')}</button></p>`}
+      ${!fits && !error && html`<div class="skeleton" role="status" aria-label=${t('log.reading-timeline')}><i /><i /></div>`}
       ${told && html`<${Timeline} told=${told} view=${view} replaying=${replaying} />
         <${ReplayBar} key=${generationId} conversationId=${log.conversationId} timeline=${timeline} view=${view} running=${told.running} replaying=${replaying} />`}`}
   </section>`;

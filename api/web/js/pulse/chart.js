@@ -1,9 +1,11 @@
 // A chart of the last minutes.
 
 import { effect } from '../../vendor/signals.mjs';
+import { clock, minute } from '../log/units.js';
 import { dark } from '../preferences.js';
 import { loadPlot, resolved } from '../plot.js';
 import { html, useEffect, useRef, useState } from '../ui/html.js';
+import { t } from '../words.js';
 import { columns, newest } from './figures.js';
 
 const HEIGHT_PX = 132;
@@ -30,7 +32,7 @@ export function Chart({ label, ...shape }) {
       end();
     };
   }, [shape.seconds, dark.value]);
-  return html`<div class="chart" ref=${element} role="img" aria-label=${label}>${failed && html`<p class="muted">The chart could not be loaded.</p>`}</div>`;
+  return html`<div class="chart" ref=${element} role="img" aria-label=${label}>${failed && html`<p class="muted">${t('pulse.chart-missing')}</p>`}</div>`;
 }
 
 function draw(UPlot, element, { series, seconds, format, least, whole }) {
@@ -49,7 +51,7 @@ function draw(UPlot, element, { series, seconds, format, least, whole }) {
       y: { range: (_, from, to) => [0, Math.max(to ?? 0, least) * 1.1] },
     },
     axes: [
-      { ...axis, size: 24, space: 70, values: (_, all) => all.map((at) => new Date(at * 1000).toLocaleTimeString('en-GB', { hour: '2-digit', minute: '2-digit', second: seconds <= 120 ? '2-digit' : undefined })) },
+      { ...axis, size: 24, space: 70, values: (_, all) => all.map((at) => (seconds <= 120 ? clock : minute)(at * 1000)) },
       { ...axis, size: 46, space: 32, ...(whole ? { incrs: WHOLE } : {}), values: (_, all) => all.map(format) },
     ],
     series: [{}, ...series.map((each) => ({
@@ -84,5 +86,5 @@ function tell(plot, element, series, format) {
   told.hidden = !near;
   if (!near) return;
   const values = series.map(({ name }, number) => `${name} ${plot.data[number + 1][idx] === null ? '–' : format(plot.data[number + 1][idx])}`);
-  told.textContent = `${new Date(at * 1000).toLocaleTimeString('en-GB')} · ${values.join(' · ')}`;
+  told.textContent = `${clock(at * 1000)} · ${values.join(' · ')}`;
 }

@@ -1,8 +1,8 @@
 // The figures of the installation as they come, and those of the last minutes. Kept while one is elsewhere on the page.
 
 import { batch, signal } from '../../vendor/signals.mjs';
-import { openStream } from '../sse.js';
 import { whileSeen } from '../log/seen.js';
+import { openStream } from '../sse.js';
 
 const KEPT_S = 600;
 const GAP_S = 5;

@@ -1,7 +1,7 @@
 // Settings → Account: who is signed in, and signing out.
 
 import { signOut } from '../signing.js';
-import { session, toast } from '../state.js';
+import { complain, session } from '../state.js';
 import { oneLine } from '../text.js';
 import { html } from '../ui/html.js';
 import { language, t } from '../words.js';
@@ -21,6 +21,6 @@ export function Section() {
     </${Group}>
     <${Group} title=${t('account.leave')}>
       <div class="field"><div class="field-name">${t('account.out')}<p class="hint">${t('account.out.hint')}</p></div>
-        <button type="button" data-testid="sign-out-here" onClick=${() => signOut().catch((error) => toast(error.message))}>${t('account.out')}</button></div>
+        <button type="button" data-testid="sign-out-here" onClick=${() => signOut().catch(complain)}>${t('account.out')}</button></div>
     </${Group}>`;
 }

@@ -2,11 +2,13 @@
 
 import { sends } from '../preferences.js';
 import { t } from '../words.js';
+import { useReturn } from './focus.js';
 import { composing, html, useEffect, useRef, useState } from './html.js';
 
 export function Edit({ message, thread, model, done }) {
   const field = useRef(null);
   const [stopping, setStopping] = useState(false);
+  useReturn(field, '[data-testid=edit]');
   useEffect(() => {
     field.current.focus();
     field.current.setSelectionRange(field.current.value.length, field.current.value.length);

@@ -1,15 +1,22 @@
 // One message: a prompt that can be edited, or an answer with what can be done to it.
 
-import { count, money } from '../format.js';
+import { count } from '../format.js';
+import { helps } from '../problems.js';
+import { toldApart } from '../said.js';
 import { oneLine, piecesOf, visible } from '../text.js';
+import { t } from '../words.js';
 import { AnswerBody, Parts } from './body.js';
 import { Edit } from './edit.js';
 import { copyText, html, Icon, IconButton, useEffect, useMemo, useState } from './html.js';
+import { later } from './later.js';
 
+const Cost = later(() => import('./cost.js'), 'Cost');
+const ErrorCard = later(() => import('./error_card.js'), 'ErrorCard');
 const LONG_PROMPT = 3000;
 const VERY_LONG = 50_000;
 
-export function Message({ message, thread, model, readOnly, onShown, editing, setEditing }) {
+export function Message({ message: told, thread, model, readOnly, onShown, editing, setEditing }) {
+  const message = useMemo(() => toldApart(told), [told]);
   const mine = message.role === 'user';
   const name = mine ? 'You said' : message.role === 'assistant' ? 'Answer' : oneLine(message.role);
   return html`<article class=${`message ${mine ? 'prompt' : 'answer'}`} aria-label=${name} id=${`m-${message.id}`}
@@ -41,45 +48,33 @@ function Prompt({ message, thread, model, readOnly, editing, setEditing }) {
 
 function Answer({ message, thread, model, readOnly, onShown }) {
   const { live, status, error } = message;
-  const waiting = status === 'running' && live && live.parts.length === 0;
   const over = status !== 'running';
-  return html`${waiting && html`<${Waiting} live=${live} />`}
-    <${AnswerBody} message=${message} onShown=${onShown} />
-    ${status === 'cancelled' && html`<p class="note">Stopped. What was written is kept.</p>`}
-    ${message.finishReason === 'length' && html`<p class="note">The answer reached the longest length the model allows.</p>`}
+  const empty = !message.content.trim() && ![...(message.parts ?? []), ...(live?.parts ?? [])].some(({ kind }) => kind !== 'text' && kind !== 'reasoning');
+  return html`<${AnswerBody} message=${message} onShown=${onShown} />
+    ${status === 'running' && live && html`<${Life} live=${live} />`}
+    ${status === 'cancelled' && html`<p class="note">${t(empty ? 'answer.cancelled-empty' : 'answer.cancelled')}</p>`}
+    ${status === 'completed' && empty && html`<p class="note" data-testid="empty-answer">${t('answer.empty')}</p>`}
+    ${message.finishReason === 'length' && html`<p class="note">${t('answer.truncated')}</p>`}
     ${error && html`<${ErrorCard} ...${{ message, thread, model, readOnly }} />`}
     ${over && !readOnly && html`<div class="actions">
       <${Branches} ...${{ message, thread }} />
-      <${Copy} text=${message.content} label="Copy the answer" />
+      ${!empty && html`<${Copy} text=${message.content} label="Copy the answer" />`}
       ${!error && html`<${Thumb} icon="up" rating="up" label="Good answer" ...${{ message, thread }} /><${Thumb} icon="down" rating="down" label="Bad answer" ...${{ message, thread }} />`}
-      ${!message.local && !message.appended && html`<${IconButton} icon="again" label="Another answer" data-testid="regenerate" disabled=${Boolean(thread.live)} onClick=${() => thread.regenerate(message, model)} />`}
-      <${Cost} message=${message} />
+      ${!message.local && !message.appended && (!error || helps(error, true)) && html`<${IconButton} icon="again" label=${t('answer.regenerate')} data-testid="regenerate" disabled=${Boolean(thread.live)} onClick=${() => thread.regenerate(message, model)} />`}
+      ${!error && html`<${Cost} message=${message} />`}
     </div>`}`;
 }
 
-function Waiting({ live }) {
-  const [begun, setBegun] = useState(false);
+/** That an answer is being written, also while its text pauses. */
+function Life({ live }) {
+  const [begun, setBegun] = useState(live.parts.length > 0);
   useEffect(() => {
     const first = () => setBegun(true);
     live.listeners.add(first);
     return () => live.listeners.delete(first);
   }, [live]);
-  if (begun) return null;
-  const text = live.state.value === 'reconnecting' ? 'Reconnecting…' : 'Waiting for the answer';
-  return html`<div class="waiting" role="img" aria-label=${text}><span /><span /><span /></div>`;
-}
-
-function ErrorCard({ message, thread, model, readOnly }) {
-  const { error, command } = message;
-  const lost = message.status === 'lost';
-  const retry = () => {
-    if (!lost) thread.regenerate(message, model);
-    else if (command) thread.submit(command); // the same key: the server knows whether it had it already
-    else thread.rejoin(message);
-  };
-  return html`<div class="error-card" role="alert" data-testid="error-card"><${Icon} name="warn" />
-    <div><strong>${lost ? 'This could not be sent.' : 'The answer failed.'}</strong><p>${oneLine(error.message ?? 'No reason was given.')}</p></div>
-    ${!readOnly && error.retryable !== false && html`<button type="button" data-testid="retry" onClick=${retry}>Try again</button>`}</div>`;
+  const text = t(live.state.value === 'reconnecting' ? 'connection.reconnecting' : begun ? 'answer.writing' : 'answer.thinking');
+  return html`<div class=${begun ? 'waiting writing' : 'waiting'} role="img" aria-label=${text} data-testid="life"><span />${!begun && html`<span /><span />`}</div>`;
 }
 
 /** ‹ 2/3 ›: the other versions of a message. */
@@ -106,11 +101,3 @@ function Copy({ text, label }) {
 
 const Thumb = ({ icon, rating, label, message, thread }) =>
   html`<${IconButton} icon=${icon} label=${label} aria-pressed=${message.feedback === rating} data-testid=${`thumb-${rating}`} onClick=${() => thread.rate(message, rating)} />`;
-
-function Cost({ message }) {
-  const { usage, cost, currency, model } = message;
-  if (!usage) return null;
-  const all = usage.promptTokens + usage.completionTokens;
-  const details = `${count(usage.promptTokens)} in (${count(usage.cachedTokens)} cached), ${count(usage.completionTokens)} out${usage.estimated ? ', estimated' : ''}`;
-  return html`<span class="cost" title=${details} data-testid="cost">${model && html`<bdi>${oneLine(model)}</bdi> · `}${count(all)} tokens${cost !== null && cost !== undefined && ` · ${money(cost, currency)}`}</span>`;
-}

@@ -1,8 +1,9 @@
-// Which model answers next, with its price and how much it can hold.
+// Which model answers next, what it is, what it costs and how much it can hold.
 
-import { money, tokens } from '../format.js';
+import { money, short } from '../format.js';
 import { models } from '../state.js';
 import { oneLine } from '../text.js';
+import { t } from '../words.js';
 import { html, Icon } from './html.js';
 import { Menu } from './menu.js';
 
@@ -12,14 +13,17 @@ export function ModelPicker({ model, setModel }) {
   const chosen = modelOr(model);
   if (!chosen) return html`<span />`;
   const offered = models.value.filter((each) => each.listed !== false || each.id === chosen.id);
-  return html`<${Menu} label=${`Model: ${chosen.id}`} testid="model-picker" className="model-menu" up radio items=${offered.map((each) => ({
+  return html`<${Menu} label=${t('model.choose', { name: chosen.id })} testid="model-picker" className="model-menu" up radio items=${offered.map((each) => ({
     label: oneLine(each.id),
-    detail: `${tokens(each.contextTokens)} context · ${price(each.price)}`,
+    detail: html`${each.description && html`<bdi>${oneLine(each.description)}</bdi>`}<span>${detailOf(each)}</span>`,
     checked: each.id === chosen.id,
     testid: 'model-option',
     onChoose: () => setModel(each.id),
   }))}><bdi>${oneLine(chosen.id)}</bdi><${Icon} name="chevron" /></${Menu}>`;
 }
 
-const price = ({ currency, inputPerMillion, outputPerMillion }) =>
-  `${money(inputPerMillion, currency)} in, ${money(outputPerMillion, currency)} out per million tokens`;
+function detailOf({ contextTokens, price: { currency, inputPerMillion, outputPerMillion } }) {
+  const context = short(contextTokens);
+  if (!inputPerMillion && !outputPerMillion) return t('model.free', { context });
+  return t('model.detail', { context, input: money(inputPerMillion, currency), output: money(outputPerMillion, currency) });
+}

@@ -2,11 +2,12 @@
 
 import { conversations, loadConversations, nameOf } from '../conversations.js';
 import { sendWhatWaits } from '../outbox.js';
+import { actOnProse } from '../prose_actions.js';
 import { go, route } from '../router.js';
-import { dialog, drawerOpen, logOpen, online, reachable, session, sidebarHidden, toast } from '../state.js';
+import { complain, dialog, drawerOpen, logOpen, online, reachable, session, sidebarHidden } from '../state.js';
 import { currentThread } from '../threads.js';
 import { t, withWords } from '../words.js';
-import { composing, copyText, html, IconButton, useEffect, useState } from './html.js';
+import { composing, html, IconButton, useEffect, useState } from './html.js';
 import { Dialogs } from './dialogs.js';
 import { PARTS } from './parts.js';
 import { Sidebar } from './sidebar.js';
@@ -46,15 +47,15 @@ export function Shell() {
         <header class="bar">
           <${IconButton} icon="menu" label="Show the list" aria-controls="sidebar" class="icon-button show-list" onClick=${() => { drawerOpen.value = true; sidebarHidden.value = false; }} />
           <h1 class="bar-title"><bdi>${name}</bdi></h1>
-          ${PARTS.log && conversationId && !here?.local && html`<${IconButton} icon="log" label="Log view" aria-pressed=${logOpen.value} data-testid="toggle-log" onClick=${() => (logOpen.value = !logOpen.value)} />`}
+          ${PARTS.log && conversationId && !here?.local && html`<${IconButton} icon="log" label=${t('log.name')} aria-pressed=${logOpen.value} data-testid="toggle-log" onClick=${() => (logOpen.value = !logOpen.value)} />`}
         </header>
-        <${Connection} />
+        <${Connection} /><${Toasts} />
         ${page === 'pulse' ? html`<${Lazy} from="../pulse/page.js" part="PulsePage" />` : page === 'settings' ? html`<${Lazy} from="../settings/page.js" part="SettingsPage" section=${section} />` : page === 'missing' ? html`<${NotFound} />` : html`<${ThreadView} conversationId=${conversationId} at=${at} />`}
       </main>
-      ${PARTS.log && logOpen.value && conversationId && html`<aside class="side" aria-label="Log view"><${Lazy} key=${conversationId} from="../log/panel.js" part="LogPanel" conversationId=${conversationId} /></aside>`}
+      ${PARTS.log && logOpen.value && conversationId && html`<aside class="side" aria-label=${t('log.name')}><${Lazy} key=${conversationId} from="../log/panel.js" part="LogPanel" conversationId=${conversationId} /></aside>`}
     </div>`}
     ${!known && html`<div class="loading" role="status"><span class="mark" aria-hidden="true">”</span>${!reachable.value && html`<p>The server cannot be reached. Trying again…</p>`}</div>`}
-    <${SignIn} /><${Dialogs} /><${Toasts} /><${Announcer} />`;
+    <${SignIn} over=${seen} /><${Dialogs} /><${Announcer} />`;
 }
 
 /** A part that is loaded when it is first shown. */
@@ -63,7 +64,7 @@ function Lazy({ from, part, ...rest }) {
   useEffect(() => {
     withWords(import(from)).then((module) => setPart(() => module[part]), () => {
       logOpen.value = false;
-      toast('This part of the page could not be loaded.');
+      complain(t('page.part-missing'));
     });
   }, [from]);
   return Part ? html`<${Part} ...${rest} />` : html`<div class="skeleton" role="status" aria-label="Loading"><i /><i /></div>`;
@@ -72,13 +73,7 @@ function Lazy({ from, part, ...rest }) {
 /** What works wherever one is on the page. */
 export function listenEverywhere() {
   addEventListener('keydown', onKeyDown);
-  document.addEventListener('click', async (event) => {
-    const button = event.target.closest?.('.code-copy');
-    if (!button) return;
-    const code = button.closest('.code-block').querySelector('code');
-    button.textContent = (await copyText(code.textContent)) ? 'Copied' : 'Not copied';
-    setTimeout(() => (button.textContent = 'Copy'), 1500);
-  });
+  document.addEventListener('click', actOnProse);
   let waitMs = 1000;
   const probe = async () => {
     if (reachable.value) return;

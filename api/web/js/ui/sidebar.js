@@ -5,7 +5,7 @@ import { age } from '../format.js';
 import { dark, toggleTheme } from '../preferences.js';
 import { go, route } from '../router.js';
 import { signOut } from '../signing.js';
-import { dialog, drawerOpen, session, sidebarHidden, toast } from '../state.js';
+import { complain, dialog, drawerOpen, session, sidebarHidden } from '../state.js';
 import { oneLine, visible } from '../text.js';
 import { t } from '../words.js';
 import { composing, html, Icon, IconButton } from './html.js';
@@ -89,6 +89,6 @@ function Foot() {
     <a class="icon-button" href="/settings" aria-label=${t('settings.title')} title=${t('settings.title')} data-testid="settings-link" onClick=${(event) => follow(event, '/settings')}><${Icon} name="sliders" /></a>
     <${IconButton} icon=${dark.value ? 'sun' : 'moon'} label=${dark.value ? 'Light colours' : 'Dark colours'} data-testid="theme" onClick=${toggleTheme} />
     <${IconButton} icon="help" label="Keyboard shortcuts" data-testid="help" onClick=${() => (dialog.value = { kind: 'keys' })} />
-    <${IconButton} icon="out" label="Sign out" data-testid="sign-out" onClick=${() => signOut().catch((error) => toast(error.message))} />
+    <${IconButton} icon="out" label="Sign out" data-testid="sign-out" onClick=${() => signOut().catch(complain)} />
   </div>`;
 }

@@ -1,11 +1,37 @@
 export default {
+  'alert.caution': 'Caution',
+  'alert.important': 'Important',
+  'alert.note': 'Note',
+  'alert.tip': 'Tip',
+  'alert.warning': 'Warning',
+
   'answer.begun': 'The answer has begun.',
+  'answer.cancelled': 'You stopped this answer.',
+  'answer.cancelled-empty': 'You stopped this answer before it began.',
   'answer.complete': 'The answer is complete.',
+  'answer.empty': 'The model answered nothing.',
   'answer.failed': 'The answer failed.',
-  'answer.not-stopped': 'Could not stop: {why}',
+  'answer.regenerate': 'Regenerate',
   'answer.stopped': 'The answer was stopped.',
+  'answer.thinking': 'Waiting for the answer',
+  'answer.truncated': 'The answer reached the longest length that the model allows.',
+  'answer.writing': 'The answer is being written',
+
+  'away.log_unavailable': 'The server’s log is away.',
+  'away.overloaded': 'The server has too much to do.',
+  'away.projections_behind': 'The server is catching up.',
+  'away.store_unavailable': 'The server’s database is away.',
+  'away.unknown': 'The server cannot answer now.',
 
   'cancel': 'Cancel',
+
+  'code.copied': 'Copied',
+  'code.copy': 'Copy',
+  'code.copy-code': 'Copy code',
+  'code.copy-language': 'Copy {language}',
+  'code.not-copied': 'Not copied',
+  'code.text': 'text',
+  'code.wrap': 'Wrap lines',
 
   'composer.characters': { one: '{count} character', other: '{count} characters' },
   'composer.label': 'Message',
@@ -15,11 +41,16 @@ export default {
   'composer.send': 'Send',
   'composer.stop': 'Stop the answer',
 
+  'connection.limited': 'Too many requests.',
   'connection.offline': 'You are offline. What you write is kept.',
   'connection.reconnecting': 'Reconnecting…',
+  'connection.sends-in': 'Sending again in {seconds} s.',
+  'connection.tries-in': 'Trying again in {seconds} s.',
   'connection.unreachable': 'The server cannot be reached. Trying again…',
 
   'conversation.not-begun': 'The conversation could not be begun.',
+
+  'details': 'Details',
 
   'dismiss': 'Dismiss',
 
@@ -30,12 +61,60 @@ export default {
 
   'loading': 'Loading…',
 
+  'log.name': 'Log',
+
   'missing.what': 'There is nothing at this address.',
   'missing.why': 'A conversation’s address may not have been copied whole.',
 
+  'model.choose': 'Model: {name}',
+  'model.detail': '{context} context · {input} / {output} per M tokens',
+  'model.free': '{context} context · free',
+
   'new-chat': 'New chat',
 
+  'note.back': 'Back to the text',
+  'note.mark': 'Note {name}',
+
+  'page.part-missing': 'This part of the page could not be loaded.',
+
+  'problem.500': 'The server had an error. Try again.',
+  'problem.503': 'The server cannot answer now. Try again in a moment.',
+  'problem.context_length_exceeded': 'This is longer than the model can read. Shorten it, begin a new chat, or choose another model.',
+  'problem.gone': 'The connection could not be taken up again.',
+  'problem.limited': 'Too many requests. Try again in a moment.',
+  'problem.limited-for': 'Too many requests. Try again in {seconds} s.',
+  'problem.log_unavailable': 'The server’s log is away. Try again in a moment.',
+  'problem.other': 'The server answered {status}.',
+  'problem.overloaded': 'The server has too much to do. Try again in a moment.',
+  'problem.store_unavailable': 'The server’s database is away. Try again in a moment.',
+  'problem.unreachable': 'The server cannot be reached.',
+
+  'prose.formula': 'Formula',
+  'prose.table': 'Table',
+
   'settings.title': 'Settings',
+
+  'signin.again': 'Please sign in again to go on where you were.',
+  'signin.ended': 'You were signed out everywhere. Sign in to go on where you were.',
+  'signin.expired': 'Your sign-in has expired. Sign in to go on where you were.',
+  'signin.revoked': 'The key that you signed in with has been revoked. Sign in with another key to go on where you were.',
+
+  'start.better': 'Add a better model',
+  'start.better.entry': 'An entry of models.toml',
+  'start.better.how': 'Whoever runs this server adds models in a file, and starts it with {command}: a GGUF file that is computed here, or any server that speaks OpenAI’s API.',
+  'start.better.more': '{file} has more entries to copy, and what memory they need.',
+  'start.count': 'Count from 1 to 40',
+  'start.greeting': 'What is on your mind?',
+  'start.hole': 'Explain what a black hole is in simple words.',
+  'start.model': '{model} answers.',
+  'start.sleep': 'Give me five tips for sleeping better.',
+  'start.sunset': 'Describe a sunset at the beach.',
+  'start.times': 'What is 37 × 24?',
+  'start.water': 'What is the water cycle?',
+  'start.what': 'What can you do?',
+
+  'task.done': 'Done',
+  'task.open': 'To do',
 
   'thread.as-of': 'As of {when}',
   'thread.back-to-now': 'Back to now',

@@ -1,0 +1,15 @@
+// What an answer cost: behind a button, as it is not what one came for.
+
+import { about, count, money } from '../format.js';
+import { oneLine } from '../text.js';
+import { t } from '../words.js';
+import { html, IconButton, useState } from './html.js';
+
+export function Cost({ message }) {
+  const [open, setOpen] = useState(false);
+  const { usage, cost, currency, model } = message;
+  if (!usage) return null;
+  const exact = t(usage.estimated ? 'cost.exact-estimated' : 'cost.exact', { prompt: usage.promptTokens, cached: usage.cachedTokens, completion: usage.completionTokens, cost: cost == null ? '–' : money(cost, currency) });
+  return html`<${IconButton} icon="info" label=${t('cost.show')} aria-expanded=${open} data-testid="cost-show" onClick=${() => setOpen(!open)} />
+    ${open && html`<span class="cost" title=${exact} data-testid="cost">${model && html`<bdi>${oneLine(model)}</bdi> · `}${t('cost.tokens', { count: usage.promptTokens + usage.completionTokens })}${cost != null && ` · ${about(cost, currency)}`}</span>`}`;
+}
