@@ -33,6 +33,8 @@ export const dialog = signal(null);
 export const drawerOpen = signal(false);
 export const sidebarHidden = signal(false);
 export const logOpen = signal(false);
+/** All that is loaded is shown, as it goes to paper. */
+export const printing = signal(false);
 /** Set by the log view: {conversationId, label, messages}, shown instead of the conversation, read-only. */
 export const pastView = signal(null);
 
