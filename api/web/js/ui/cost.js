@@ -1,9 +1,14 @@
 // What an answer cost: behind a button, as it is not what one came for.
 
-import { about, count, money } from '../format.js';
+import { money } from '../format.js';
 import { oneLine } from '../text.js';
 import { t } from '../words.js';
 import { html, IconButton, useState } from './html.js';
+
+const LEAST = 0.01;
+
+/** An amount as one pays it: what is less than the smallest one is told as less. */
+const about = (amount, currency) => (amount > 0 && amount < LEAST ? t('cost.less', { least: money(LEAST, currency, 2) }) : money(amount, currency, 2));
 
 export function Cost({ message }) {
   const [open, setOpen] = useState(false);

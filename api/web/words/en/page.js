@@ -44,6 +44,8 @@ export default {
   'problem.store_unavailable': 'The server’s database is away. Try again in a moment.',
   'problem.unreachable': 'The server cannot be reached.',
 
+  'pulse.name': 'Pulse',
+
   'settings.title': 'Settings',
 
   'signin.again': 'Please sign in again to go on where you were.',
