@@ -37,6 +37,8 @@ from api.http.readiness import Readiness
 from api.log_view import routes as log_view
 from api.log_view.live_log import LiveLog
 from api.log_view.ports import LogViewPorts, PlaceReads
+from api.moving import export_routes, import_routes
+from api.moving.ports import MovingPorts, MovingReads
 from api.openai import chat, embeddings, models, stored, texts
 from api.openai.embedding_ledger import EmbeddingReads, LedgerPorts
 from api.openai.embeddings import EmbeddingPorts
@@ -98,6 +100,7 @@ class Reads(
     EmbeddingReads,
     GenerationReads,
     MessageReads,
+    MovingReads,
     PlaceReads,
     StoredReads,
     Protocol,
@@ -191,6 +194,7 @@ def ports_of(adapters: Adapters) -> tuple[object, ...]:
             searches=adapters.searches,
             wait_s=settings.read_wait_s,
         ),
+        MovingPorts(reads=reads, models=adapters.models),
         LogViewPorts(
             places=reads,
             generations=reads,
@@ -241,7 +245,7 @@ def create_app(adapters: Adapters) -> FastAPI:
         app.include_router(router, responses=_ERRORS)
     for router in (session_routes.router, model_listing.router):
         app.include_router(router, responses=_ERRORS)
-    for router in (branches.router, search.router):
+    for router in (branches.router, search.router, import_routes.router, export_routes.router):
         app.include_router(router, responses=_ERRORS)
     for router in (log_view.router, changes.router, pulse.router):
         app.include_router(router, responses=_ERRORS)

@@ -113,6 +113,10 @@ class Projections:
         """Messages of all branches in their order, beginning behind one; None: that is not there."""
         return await message_list(self.tables, conversation_id, after, order, limit)
 
+    async def placed(self, conversation_id: str, message_ids: Sequence[str]) -> frozenset[str]:
+        """Those of the messages that the conversation has, also before it is shown."""
+        return await messages.placed(self.tables, conversation_id, message_ids)
+
     async def leaf(self, conversation_id: str) -> MessageRow | None:
         """The newest message: the answer (perhaps still running) to the last command."""
         return await messages.leaf(self.tables, conversation_id)

@@ -41,6 +41,16 @@ def choice_id(message: str, choice: int) -> str:
     return generation_id(message) if choice == 0 else _derive("generation", message, str(choice))
 
 
+def imported_conversation_id(user: str, product: str, source_id: str, life: int) -> str:
+    """The conversation that an import of another product's makes. `life`: how often its user has deleted it here."""
+    return _derive("imported", user, product, str(life), source_id)
+
+
+def imported_message_id(conversation: str, source_id: str) -> str:
+    """A message of a conversation that was imported, by its id where it comes from."""
+    return _derive("imported-message", conversation, source_id)
+
+
 def embedding_id(user: str, idempotency_key: str) -> str:
     """A request for embeddings."""
     return _derive("embedding", user, idempotency_key)

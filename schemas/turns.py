@@ -15,6 +15,9 @@ Command = UserCommand | TitleRequested
 TITLES = "system:titles"
 """Who asks for titles and gives them, and the version of their price: what has it is recorded and billed to nobody."""
 UNBILLED = Price(TITLES, "USD", 0, 0, 0)
+IMPORTS = "system:imports"
+"""Who appends the messages of a conversation that was held elsewhere. Such messages alone make no conversation that is
+shown: the ConversationStarted behind the last of them does, so that none is ever seen in part."""
 MAX_CHOICES = 8
 """Answers to one command."""
 

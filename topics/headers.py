@@ -11,8 +11,8 @@ EVENT_ID = "event-id"
 EVENT_TYPE = "event-type"
 CORRELATION_ID = "correlation-id"
 IMPORTED = "imported"
-"""On a record that a slice of another log brought: `<the slice's sha256>:<its number in the slice>`. It is history:
-projections show it, agents pass over it."""
+"""On a record that a slice of another log brought: `<the slice's sha256>:<its number in the slice>`; on one of a
+conversation that was held in another product: `<product>`. It is history: projections show it, agents pass over it."""
 
 Headers = list[tuple[str, str | bytes | None]]
 
@@ -33,7 +33,7 @@ def headers_of(record: object) -> Headers | None:
 
 
 def is_imported(headers: Iterable[tuple[str, Any]] | None) -> bool:
-    """Whether a record came with a slice of another log: what follows from it has happened elsewhere."""
+    """Whether a record came from another log or another product: what follows from it has happened elsewhere."""
     return any(name == IMPORTED for name, _ in headers) if headers else False
 
 

@@ -16,7 +16,7 @@ from schemas.envelope import Position
 from topics.catalogue import Catalogue
 from topics.clients import open_producer
 from topics.errors import FatalLogError, LogError, LogUnavailable, RecordRefused
-from topics.headers import Headers, headers_of, size_of
+from topics.headers import IMPORTED, Headers, headers_of, size_of
 from topics.topic import R, Topic
 
 Acknowledged = Callable[[KafkaError | None, int], None]
@@ -126,9 +126,10 @@ class LogProducer:
         if self._is_resting:
             self._work.set()
 
-    async def send(self, topic: Topic[R], key: str, record: R) -> Position:
+    async def send(self, topic: Topic[R], key: str, record: R, *, imported: str = "") -> Position:
         """Produce one record, its envelope in headers too, and wait for its acknowledgement; returns where it stands.
 
+        `imported`: where the record comes from, for one that is history; agents pass over it.
         Raises LogUnavailable: it may or may not have been accepted; send it again with the same ids. RecordRefused,
         FatalLogError: it was not accepted and never will be, by this client.
         """
@@ -143,7 +144,10 @@ class LogProducer:
             else:
                 future.set_exception(log_error(error))
 
-        self.fire(topic, key, encode(record), acknowledged, headers_of(record))
+        headers = headers_of(record)
+        if imported:
+            headers = [*(headers or ()), (IMPORTED, imported.encode())]
+        self.fire(topic, key, encode(record), acknowledged, headers)
         try:
             async with asyncio.timeout(self._timeout_s + 1):
                 offset = await future

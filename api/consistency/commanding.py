@@ -63,9 +63,16 @@ def idempotency_key(request: Request, request_id: str | None = None) -> Idempote
     return IdempotencyKey(value, True)
 
 
-async def send(log: CommandLog, topic: Topic[R], key: str, event: R, idempotency: IdempotencyKey) -> Position:
-    """Produce a command's one record. Raises ApiError 503: it may have been accepted; 413: no record holds it."""
+async def send(
+    log: CommandLog, topic: Topic[R], key: str, event: R, idempotency: IdempotencyKey, *, imported: str = ""
+) -> Position:
+    """Produce a command's one record. `imported`: the product that it comes from, if it is history.
+
+    Raises ApiError 503: it may have been accepted; 413: no record holds it.
+    """
     try:
+        if imported:
+            return await log.send(topic, key, event, imported=imported)
         return await log.send(topic, key, event)
     except RecordRefused as error:
         raise ApiError(

@@ -19,8 +19,9 @@ from topics.topic import R, Topic
 class CommandLog(Protocol):
     """Writing to the log."""
 
-    async def send(self, topic: Topic[R], key: str, record: R) -> Position:
-        """Produce one record; returns its place once acknowledged. Raises LogUnavailable."""
+    async def send(self, topic: Topic[R], key: str, record: R, *, imported: str = "") -> Position:
+        """Produce one record; returns its place once acknowledged. `imported`: from which product it comes; agents
+        pass over such a record. Raises LogUnavailable."""
 
     def fire(self, topic: str, key: str, value: bytes) -> None:
         """Produce a framed record whose loss is harmless. Raises LogUnavailable when the queue is full."""

@@ -11,6 +11,7 @@ from projections.order import last_wins
 from projections.rows import Put, RowChange, Unprojectable
 from schemas.conversation import ConversationEvent, ConversationStarted, MessagesAppended, PromptSubmitted
 from schemas.envelope import Position
+from schemas.turns import IMPORTS
 
 _DAY_US = 86_400_000_000
 _LAST_DAY = 2**31 - 1
@@ -29,6 +30,8 @@ def fold(record: ConversationEvent, position: Position) -> tuple[RowChange, ...]
     match record:
         case PromptSubmitted(kind="stateless") | PromptSubmitted(kind="compaction"):
             return ()
+        case MessagesAppended() if record.envelope.actor == IMPORTS:
+            return ()  # listed by the ConversationStarted behind the last of them
         case PromptSubmitted() | ConversationStarted() | MessagesAppended():
             at_us = record.envelope.occurred_at_us
             key = (record.user_id, day_of(at_us), record.conversation_id)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from projections.content import excerpt, to_cell, to_optional_cell
 from projections.conversations.table import CONVERSATIONS
 from projections.order import AFTER_ERASURE, ERASED, first_wins, last_wins, order_key
@@ -18,7 +20,7 @@ from schemas.conversation import (
 )
 from schemas.envelope import Position
 from schemas.messages import prompt_content, shown_content
-from schemas.turns import TITLES
+from schemas.turns import IMPORTS, TITLES
 
 
 def fold(record: ConversationEvent, position: Position) -> tuple[RowChange, ...]:
@@ -52,9 +54,16 @@ def fold(record: ConversationEvent, position: Position) -> tuple[RowChange, ...]
         case MessagesAppended():
             users = [each.message for each in record.messages if each.message.role == "user"]
             text = excerpt(shown_content(users))
-            newest = {"last_at_us": at_us, **({"preview": text} if text else {}), **changed}
+            began: dict[str, Any] = {"first_excerpt": text} if text else {}
+            newest = {**({"preview": text} if text else {}), **changed}
+            if record.envelope.actor == IMPORTS:
+                # Without an owner it is shown nowhere yet: its ConversationStarted comes last, and names the owner.
+                began["created_at_us"] = at_us
+            else:
+                began |= born
+                newest["last_at_us"] = at_us
             return (
-                Put(CONVERSATIONS, key, {**born, **({"first_excerpt": text} if text else {})}, first),
+                Put(CONVERSATIONS, key, began, first),
                 Put(CONVERSATIONS, key, newest, last),
             )
         case ConversationMetadataChanged(metadata=metadata):

@@ -23,7 +23,7 @@ _NAMES = (*COLUMNS.split(", "), *NEW_COLUMNS)
 _ONE = f"SELECT {_SELECTION} FROM {{conversations}} WHERE conversation_id = ?"  # noqa: S608 - our own columns
 _SOME = f"SELECT {_SELECTION} FROM {{conversations}} WHERE conversation_id IN ?"  # noqa: S608 - our own columns
 _CHANGED = "SELECT changed, deleted FROM {conversations} WHERE conversation_id = ?"
-_BORN = "SELECT user_id, WRITETIME(user_id) FROM {conversations} WHERE conversation_id = ?"
+_BORN = "SELECT user_id, WRITETIME(user_id), WRITETIME(created_at_us) FROM {conversations} WHERE conversation_id = ?"
 MAX_AT_ONCE = 50
 
 
@@ -103,4 +103,8 @@ async def begun_at(tables: Tables, conversation_id: str) -> int | None:
     """The order key of the record that the conversation began with; None if there is no such conversation (any
     more)."""
     values = await tables.one(_NAME, _BORN, (conversation_id,))
-    return None if values is None or values[0] is None else key_of(values[1])
+    if values is None or values[0] is None:
+        return None
+    # Of an imported one the first message says when it began, and the last record whose it is.
+    keys = [key for key in map(key_of, values[1:]) if key is not None]
+    return min(keys, default=None)

@@ -24,6 +24,16 @@ def answer_message(reply: MessageRow) -> ChatMessage | None:
     return with_parts("assistant", (*texts, *calls))
 
 
+def appended_message(row: MessageRow) -> ChatMessage | None:
+    """A message that no generation of ours made, as engines are told it: without reasoning. None: an answer of which
+    nothing is left then."""
+    message = row.messages[0] if row.messages else ChatMessage(row.role, row.content)
+    parts = tuple(part for part in message.parts if part.kind != "reasoning")
+    if len(parts) < len(message.parts):
+        message = with_parts(message.role, parts, message.name)
+    return None if message.role == "assistant" and not message.content and not message.parts else message
+
+
 def without_orphans(messages: Sequence[ChatMessage]) -> tuple[ChatMessage, ...]:
     """The messages without results of calls that none of them makes."""
     called: set[str] = set()

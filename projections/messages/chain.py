@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Literal
+from typing import Literal, NamedTuple
 
-from projections.messages.answers import answer_message, without_orphans
+from projections.messages.answers import answer_message, appended_message, without_orphans
 from projections.messages.hidden import Hidden
 from projections.messages.rows import AppendedRow, MessageRow, SaidRow, TurnRow
 from schemas.conversation import ChatMessage
+
+
+class _Said(NamedTuple):
+    """A message that was found, and whose it is. `judged`: a policy has seen it, or a prompt that it was given with."""
+
+    owner: str
+    message: ChatMessage
+    judged: bool
 
 
 class Chain:
@@ -26,7 +34,8 @@ class Chain:
         self.truncated = False
         self.reached: int | None = None
         self._most = most
-        self._newest_first: list[tuple[str, ChatMessage]] = []
+        self._newest_first: list[_Said] = []
+        self._judged = False
         self._came_by: Literal["nothing", "message", "answer", "refusal"] = "nothing"
 
     @property
@@ -37,13 +46,21 @@ class Chain:
     @property
     def messages(self) -> tuple[ChatMessage, ...]:
         """What has been found, oldest first."""
-        return tuple(message for _, message in reversed(self._newest_first))
+        return tuple(said.message for said in reversed(self._newest_first))
+
+    def unjudged(self, hidden: Hidden) -> tuple[ChatMessage, ...]:
+        """Of what may be told that which no prompt was judged with: messages that no turn brought, appended or
+        imported, behind the newest answer that has completed. Oldest first."""
+        return tuple(
+            said.message for said in reversed(self._newest_first) if not said.judged and said.owner not in hidden.told
+        )
 
     def told(self, hidden: Hidden) -> tuple[ChatMessage, ...]:
         """Of what has been found that which engines may be told, oldest first."""
         if not hidden.told:
             return self.messages
-        return without_orphans([said for owner, said in reversed(self._newest_first) if owner not in hidden.told])
+        told = [said for said in reversed(self._newest_first) if said.owner not in hidden.told]
+        return without_orphans([said.message for said in told])
 
     def take(self, rows: Iterable[SaidRow]) -> bool:
         """Walk on over older rows; whether any of them belongs to the chain."""
@@ -83,7 +100,8 @@ class Chain:
             if self.wanted != message.message_id or self.truncated:
                 continue
             self.reached = row.cause
-            self._add(message, message.messages or (ChatMessage(message.role, message.content),))
+            if (said := appended_message(message)) is not None:
+                self._add(message, (said,), judged=self._judged)
             self.wanted = message.parent_message_id
             self._came_by = "message"
 
@@ -94,11 +112,13 @@ class Chain:
             self.is_open = True
             return False
         self._came_by = "refusal" if status == "refused" else "answer"
+        # Its prompt was judged together with all that it followed, for a model has answered it.
+        self._judged = self._judged or status == "completed"
         return True
 
-    def _add(self, row: MessageRow, messages: tuple[ChatMessage, ...]) -> None:
+    def _add(self, row: MessageRow, messages: tuple[ChatMessage, ...], *, judged: bool = True) -> None:
         for message in reversed(messages):
             if len(self._newest_first) == self._most:
                 self.truncated = True
                 return
-            self._newest_first.append((row.message_id, message))
+            self._newest_first.append(_Said(row.message_id, message, judged))

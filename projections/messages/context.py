@@ -15,15 +15,19 @@ from schemas.conversation import ChatMessage
 from schemas.envelope import Content
 
 _PAGE_TURNS = 50
+_Told = tuple[tuple[ChatMessage, ...], tuple[ChatMessage, ...]]
+"""What engines are told, and what of it is unjudged."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProjectedContext:
-    """`messages`: the chain to the leaf, oldest first, each complete; of a deleted conversation there are none."""
+    """`messages`: the chain to the leaf, oldest first, each complete; of a deleted conversation there are none.
+    `unjudged`: those of them that no prompt was judged with."""
 
     messages: tuple[ChatMessage, ...] = ()
     system_prompt: Content | None = None
     deleted: bool = False
+    unjudged: tuple[ChatMessage, ...] = ()
 
 
 async def context(
@@ -36,14 +40,15 @@ async def context(
     """
     if leaf_message_id is None:
         conversation, deleted = await conversations.standing(tables, conversation_id)
-        found: tuple[ChatMessage, ...] | None = ()
+        found: _Told | None = ((), ())
     else:
         (conversation, deleted), found = await _both(tables, conversation_id, leaf_message_id, max_messages)
     if deleted:
         return ProjectedContext(deleted=True)
     if conversation is None or found is None:
         return None
-    return ProjectedContext(found, conversation.system_prompt)
+    told, unjudged = found
+    return ProjectedContext(told, conversation.system_prompt, unjudged=unjudged)
 
 
 async def walk(tables: Tables, conversation_id: str, leaf_message_id: str, most: int) -> Chain | None:
@@ -70,7 +75,7 @@ async def walk(tables: Tables, conversation_id: str, leaf_message_id: str, most:
 
 async def _both(
     tables: Tables, conversation_id: str, leaf_message_id: str, most: int
-) -> tuple[tuple[ConversationRow | None, bool], tuple[ChatMessage, ...] | None]:
+) -> tuple[tuple[ConversationRow | None, bool], _Told | None]:
     standing: Any
     chain: Any
     hidden: Any
@@ -79,4 +84,5 @@ async def _both(
         walk(tables, conversation_id, leaf_message_id, most),
         messages.hidden_in(tables, conversation_id),
     )
-    return standing, None if chain is None or chain.is_open else chain.told(hidden)
+    open_or_missing = chain is None or chain.is_open
+    return standing, None if open_or_missing else (chain.told(hidden), chain.unjudged(hidden))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 
 from infra.cassandra.session import Row
@@ -43,6 +43,7 @@ _MADE = ("assistant", "title", "compaction")
 """The roles of what models make."""
 _PAGE_TURNS = 100
 _PLACES_AT_ONCE = 1000
+_PLACED_AT_ONCE = 100
 MAX_MESSAGES = 1000
 
 
@@ -141,6 +142,16 @@ async def message(tables: Tables, conversation_id: str, message_id: str) -> Mess
     row = None if values is None else said_row(conversation_id, values)
     found = [] if row is None else [m for m in row.messages if m.message_id == message_id]
     return found[0] if found else None
+
+
+async def placed(tables: Tables, conversation_id: str, message_ids: Sequence[str]) -> frozenset[str]:
+    """Those of the messages that the conversation has, also hidden ones, and before it is shown."""
+    found: set[str] = set()
+    for start in range(0, len(message_ids), _PLACED_AT_ONCE):
+        keys = list(message_ids[start : start + _PLACED_AT_ONCE])
+        rows = await tables.select(_NAME, _PLACES, (conversation_id, keys))
+        found |= {key for key, cause in rows if cause is not None}
+    return frozenset(found)
 
 
 async def order_of(tables: Tables, conversation_id: str, message_id: str) -> int | None:

@@ -21,6 +21,10 @@ class Context(Protocol):
     def system_prompt(self) -> Content | None: ...
     @property
     def deleted(self) -> bool: ...
+    @property
+    def unjudged(self) -> tuple[ChatMessage, ...]:
+        """Of the messages those that no prompt was judged with: what was appended or imported since."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,7 @@ class NoHistory:
     messages: tuple[ChatMessage, ...] = ()
     system_prompt: Content | None = None
     deleted: bool = False
+    unjudged: tuple[ChatMessage, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -182,7 +182,8 @@ def too_large(command: Command, turn: Turn) -> End:
 
 
 def judge(command: Command, context: Context | None, policy: Policy) -> ModerationVerdict:
-    """The verdict on what the user wrote: the prompt, or all that a stateless request brings.
+    """The verdict on what the user wrote: the prompt, or all that a stateless request brings; and on what was appended
+    or imported before it, when a prompt is first given with that, whoever is said to have written it.
 
     Of the request for a title it is on the beginning of the prompt.
     """
@@ -226,9 +227,15 @@ def _texts(command: Command, context: Context | None) -> tuple[str, ...]:
     if isinstance(command, PromptSubmitted):
         own = () if command.content is None else (plain(command.content),)
         inline = [message for message in command.messages if message.role != "assistant"]
-        return (*own, *_asked_texts(command), *(text for message in inline for text in all_texts(message)))
+        judged = [*_unjudged(context), *inline]
+        return (*own, *_asked_texts(command), *(text for message in judged for text in all_texts(message)))
     prompt = context.messages[-1:] if context is not None else ()
-    return (*_asked_texts(command), *(text for message in prompt for text in all_texts(message)))
+    judged = [*_unjudged(context), *prompt]
+    return (*_asked_texts(command), *(text for message in judged for text in all_texts(message)))
+
+
+def _unjudged(context: Context | None) -> Sequence[ChatMessage]:
+    return () if context is None else context.unjudged
 
 
 def _asked_texts(command: Command) -> tuple[str, ...]:

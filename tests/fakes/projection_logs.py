@@ -27,7 +27,7 @@ from schemas.outcome import (
     Outcome,
 )
 from schemas.parts import AnswerPart, ContentPart
-from schemas.turns import UserCommand, choices_of
+from schemas.turns import IMPORTS, UserCommand, choices_of
 from schemas.usage import UsageEntry
 from tests.fakes.grown_topics import grown
 from tests.fakes.projection_records import (
@@ -196,7 +196,9 @@ def logs(draw: st.DrawFn, *, grows: bool = False) -> list[Placed]:
                 written = draw(st.lists(_MESSAGES, max_size=3))
                 log.said(
                     MessagesAppended(
-                        envelope=envelope(f"append-{step}", at_us),
+                        envelope=replace(
+                            envelope(f"append-{step}", at_us), actor=draw(st.sampled_from(("user:u", IMPORTS)))
+                        ),
                         conversation_id=conversation,
                         user_id=user,
                         parent_message_id=parent,

@@ -58,7 +58,8 @@ class MemoryRecord:
 class MemoryLog:
     """The Log and the ChunkLog of the api. `down`: "refuse" takes nothing, "lose_acks" takes it and says nothing.
 
-    `ahead_ms`: so far its clock is ahead of everybody else's.
+    `ahead_ms`: so far its clock is ahead of everybody else's. `sends_left`: so many more records are taken; None: all.
+    `imported`: what came with the header of that name, by place.
     """
 
     def __init__(self) -> None:
@@ -66,6 +67,8 @@ class MemoryLog:
         self.down = ""
         self.paused = False
         self.ahead_ms = 0
+        self.sends_left: int | None = None
+        self.imported: dict[tuple[str, int, int], str] = {}
         self._tails: list[tuple[str, Callable[[Iterable[MemoryRecord]], None]]] = []
         self._held: list[tuple[Callable[[Iterable[MemoryRecord]], None], MemoryRecord]] = []
         self._delivered: dict[tuple[str, int], int] = {}
@@ -73,10 +76,14 @@ class MemoryLog:
     def tail(self, topic: str, on_batch: Callable[[Iterable[MemoryRecord]], None]) -> None:
         self._tails.append((topic, on_batch))
 
-    async def send(self, topic: Topic[R], key: str, record: R) -> Position:
-        if self.down == "refuse":
+    async def send(self, topic: Topic[R], key: str, record: R, *, imported: str = "") -> Position:
+        if self.down == "refuse" or (self.sends_left is not None and self.sends_left < 1):
             raise LogUnavailable("down")
+        if self.sends_left is not None:
+            self.sends_left -= 1
         at = self.append(topic, key, record)
+        if imported:
+            self.imported[topic, at.partition, at.offset] = imported
         if self.down == "lose_acks":
             raise LogUnavailable("no acknowledgement")
         return at

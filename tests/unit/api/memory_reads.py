@@ -14,7 +14,7 @@ from projections.embeddings.queries import EmbeddingRow
 from projections.feedback.queries import Rating
 from projections.generations.asked_cell import NOTHING, asked_of
 from projections.generations.queries import GenerationRow
-from projections.messages.answers import answer_message, without_orphans
+from projections.messages.answers import answer_message, appended_message, without_orphans
 from projections.messages.branch_queries import BranchMessage, BranchPage
 from projections.messages.context import ProjectedContext
 from projections.messages.lists import MessageList
@@ -71,16 +71,21 @@ class MemoryReads(MemoryStored):
 
     async def conversation(self, conversation_id: str) -> ConversationRow | None:
         row: ConversationRow | None = None
+        imported_us = 0
         for event, _ in self._events(CONVERSATION_EVENTS):
             if event.conversation_id != conversation_id:
                 continue
             at_us = event.envelope.occurred_at_us
             match event:
+                case ConversationStarted() if row is not None and event.envelope.actor == turns.IMPORTS:
+                    row = replace(row, updated_at_us=at_us)
+                case MessagesAppended() if event.envelope.actor == turns.IMPORTS:
+                    imported_us = imported_us or at_us
                 case ConversationStarted() if row is None:
                     row = ConversationRow(
                         conversation_id,
                         event.user_id,
-                        at_us,
+                        imported_us or at_us,
                         event.title,
                         event.system_prompt,
                         event.model,
@@ -184,15 +189,22 @@ class MemoryReads(MemoryStored):
         events = [event for event, _ in self._events(CONVERSATION_EVENTS)]
         untold = {event.message_id for event in events if isinstance(event, MessageDeleted)}
         newest_first: list[ChatMessage] = []
+        unjudged: list[ChatMessage] = []
+        judged = False
         leaf = leaf_message_id
         while leaf is not None:
             if (row := rows.get(leaf)) is None or row.status == "running":
                 return None
             leaf = row.parent_message_id
+            judged = judged or (row.status == "completed" and row.role == "assistant" and not row.appended)
             if row.status == "refused":
                 leaf = None if leaf is None else rows[leaf].parent_message_id
             elif row.message_id not in untold:
-                if row.role == "assistant" and not row.appended:
+                if row.appended:
+                    told = appended_message(row)
+                    newest_first += [] if told is None else [told]
+                    unjudged += [] if told is None or judged else [told]
+                elif row.role == "assistant":
                     answered = answer_message(row)
                     newest_first += [] if answered is None else [answered]
                 else:
@@ -200,7 +212,14 @@ class MemoryReads(MemoryStored):
         if conversation is None:
             return None
         kept = newest_first[:max_messages][::-1]
-        return ProjectedContext(without_orphans(kept), conversation.system_prompt)
+        told_now = without_orphans(kept)
+        return ProjectedContext(told_now, conversation.system_prompt, unjudged=tuple(reversed(unjudged)))
+
+    async def is_deleted(self, conversation_id: str) -> bool:
+        return self._deleted(conversation_id)
+
+    async def placed(self, conversation_id: str, message_ids: Sequence[str]) -> frozenset[str]:
+        return frozenset(row.message_id for row in self._all_messages(conversation_id)) & set(message_ids)
 
     async def message(self, conversation_id: str, message_id: str) -> MessageRow | None:
         return next((row for row in await self._messages(conversation_id) if row.message_id == message_id), None)

@@ -17,6 +17,7 @@ from tests.unit.api.world import World
 from topics.catalogue import ACCOUNT_EVENTS
 
 SAY = {"content": "hi"}
+IMPORT = {"source": {"product": "chatgpt", "id": "1"}, "messages": [{"id": "1", "role": "user", "content": "hi"}]}
 CHAT = {"model": "verbatim-local", "messages": [{"role": "user", "content": "hi"}]}
 
 
@@ -39,6 +40,9 @@ MATRIX: dict[tuple[str, str], Row] = {
     ("POST", _CONVERSATION + "/messages"): Row(200, 404, SAY),
     ("GET", _CONVERSATION + "/messages"): Row(200, 404),
     ("GET", _CONVERSATION + "/branch"): Row(200, 404),
+    ("GET", _CONVERSATION + "/export"): Row(200, 404),
+    ("GET", "/api/v1/export"): Row(200, 200),
+    ("POST", "/api/v1/conversations/import"): Row(201, 201, IMPORT),
     ("GET", _CONVERSATION + "/events"): Row(200, 404),
     # Nothing is watched here.
     ("GET", _CONVERSATION + "/events/stream"): Row(503, 404),

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Literal
 
 from projections.messages.chain import Chain
-from projections.messages.hidden import Hidden
+from projections.messages.hidden import NOTHING, Hidden
 from projections.messages.rows import AppendedRow, MessageRow, SaidRow, TurnRow
 from schemas.conversation import ChatMessage
 from schemas.parts import ContentPart, PartText
@@ -163,3 +163,42 @@ def test_with_a_deleted_call_its_result_goes_too() -> None:
     chain = walked("a2", called(1, None), results(2, "a1", 1))
     told = chain.told(Hidden(frozenset({"a1"}), frozenset({"a1"})))
     assert [message.content for message in told] == ["prompt 1", "answer 2"]
+
+
+def unjudged(chain: Chain, hidden: Hidden = NOTHING) -> list[str]:
+    return [str(message.content) for message in chain.unjudged(hidden)]
+
+
+def test_what_was_appended_is_unjudged_until_an_answer_completes_behind_it() -> None:
+    brought = appended(1, None, "by hand", "so")
+    assert unjudged(walked("m1.1", brought)) == ["by hand", "so"]
+    statuses: tuple[Status, ...] = ("refused", "failed", "cancelled")
+    for status in statuses:
+        assert unjudged(walked("a3", brought, turn(2, "m1.1", status), turn(3, "a2"))) == []
+        assert unjudged(walked("a2", brought, turn(2, "m1.1", status))) == ["by hand", "so"]
+    assert unjudged(walked("a2", brought, turn(2, "m1.1"))) == []
+    later = appended(3, "a2", "again")
+    assert unjudged(walked("m3.0", brought, turn(2, "m1.1"), later)) == ["again"]
+
+
+def test_a_deleted_message_needs_no_verdict() -> None:
+    chain = walked("m1.1", appended(1, None, "by hand", "so"))
+    assert unjudged(chain, Hidden(frozenset({"m1.0"}), frozenset({"m1.0"}))) == ["so"]
+
+
+def test_of_an_appended_answer_reasoning_is_not_told_and_one_without_anything_else_is_left_out() -> None:
+    thought, text = ContentPart("reasoning", "hm"), ContentPart("text", "so")
+    of = appended(1, None, "one", "", "two", "", "three", "")
+    said = ChatMessage("assistant", "", None, (thought, text))
+    only_thought = ChatMessage("assistant", "", None, (thought,))
+    messages = (
+        of.messages[0],
+        replace(of.messages[1], messages=(said,)),
+        of.messages[2],
+        replace(of.messages[3], messages=(only_thought,)),
+        *of.messages[4:],
+    )
+    chain = walked("m1.5", AppendedRow(1, messages))
+    assert [(each.role, each.content) for each in chain.messages] == [
+        ("user", "one"), ("assistant", "so"), ("user", "two"), ("user", "three"),
+    ]  # fmt: skip

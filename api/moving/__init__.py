@@ -1,0 +1,1 @@
+"""Conversations leave and come: exports, and imports from other products."""

@@ -1,0 +1,78 @@
+"""Exports: one conversation, or all of the caller's as one zip."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncGenerator, AsyncIterator
+from typing import Annotated
+from urllib.parse import quote
+
+from fastapi import APIRouter, Query, Response
+from starlette.responses import StreamingResponse
+
+from api.access.auth import Caller
+from api.consistency.freshness import Fresh
+from api.consistency.ownership import row_of
+from api.http.errors import Overloaded
+from api.http.gates import GateBusy
+from api.moving.export_files import WRITERS, Format, conversations_of, file_name, written, zipped
+from api.moving.ports import MAX_AT_ONCE, Moving, MovingPorts
+from infra.clock import utc_now
+from topics.catalogue import CONVERSATION_EVENTS
+
+router = APIRouter(prefix="/api/v1", tags=["conversations"])
+
+TOTAL_HEADER = "X-Verbatim-Total"
+"""How many files the zip will have, if no conversation is deleted meanwhile."""
+AsFormat = Annotated[Format, Query(alias="format")]
+
+
+@router.get("/conversations/{conversation_id}/export")
+async def export_conversation(
+    caller: Caller, conversation_id: str, fresh: Fresh, moving: Moving, as_format: AsFormat = "json"
+) -> Response:
+    """The conversation as a file: `json` (it can be imported again), `markdown`, or `html`, which browsers print."""
+    row = await row_of(fresh, caller.user_id, conversation_id)
+    how = WRITERS[as_format]
+    return await _streamed(moving, written(moving.reads, row, how), how.media_type, file_name(row, how), {})
+
+
+@router.get("/export")
+async def export_all(caller: Caller, fresh: Fresh, moving: Moving, as_format: AsFormat = "json") -> Response:
+    """All conversations of the caller: a zip with a file for each, as `GET …/export` makes it."""
+    await fresh.catch_up_lists(caller.user_id, CONVERSATION_EVENTS)
+    chosen = await conversations_of(moving.reads, caller.user_id)
+    pieces = zipped(moving.reads, caller.user_id, chosen, WRITERS[as_format])
+    name = f"Verbatim {utc_now():%Y-%m-%d}.zip"
+    return await _streamed(moving, pieces, "application/zip", name, {TOTAL_HEADER: str(len(chosen))})
+
+
+async def _streamed(
+    moving: MovingPorts, pieces: AsyncIterator[bytes], media_type: str, name: str, headers: dict[str, str]
+) -> Response:
+    """The pieces as an answer, while a place is held. What fails before the first of them is an error like others;
+    later the connection ends without its end, so that no client takes a part for the whole."""
+    made = _placed(moving, pieces)
+    try:
+        first = await anext(made, b"")
+    except GateBusy:
+        raise Overloaded(f"{MAX_AT_ONCE} exports are already being made") from None
+
+    async def all_of() -> AsyncIterator[bytes]:
+        async with contextlib.aclosing(made):
+            yield first
+            async for piece in made:
+                yield piece
+
+    said = {
+        "Content-Disposition": f"attachment; filename*=UTF-8''{quote(name)}",
+        "Cache-Control": "no-store",
+        **headers,
+    }
+    return StreamingResponse(all_of(), headers=said, media_type=media_type)
+
+
+async def _placed(moving: MovingPorts, pieces: AsyncIterator[bytes]) -> AsyncGenerator[bytes]:
+    async with moving.exports.entered(moving.wait_s):
+        async for piece in pieces:
+            yield piece
