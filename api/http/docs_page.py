@@ -1,62 +1,88 @@
-"""The API page: /openapi.json as plain HTML, without scripts or external resources. Pure."""
+"""The API page: /openapi.json as plain HTML in the page's style, without scripts or external resources. Pure."""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from html import escape
 from typing import Any
 
-STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #1a1a1a;
-  background: #fff; }
-h2 { margin-top: 2.5rem; text-transform: capitalize; }
-details { border: 1px solid #ccc; border-radius: 6px; margin: .5rem 0; padding: .5rem .75rem; }
-summary { cursor: pointer; }
-summary b { display: inline-block; min-width: 4.5rem; }
-code, pre { font: 14px/1.45 ui-monospace, monospace; }
-pre { overflow-x: auto; background: #f4f4f4; padding: .75rem; border-radius: 6px; }
-table { border-collapse: collapse; }
-td { padding: .1rem .75rem .1rem 0; vertical-align: top; }
-@media (prefers-color-scheme: dark) {
-  body { color: #e6e6e6; background: #161616; } details { border-color: #444; } pre { background: #222; }
-}
-"""
+SHEETS = ("css/tokens.css", "css/docs.css")
+"""The style sheets, among the page's own files: colours and letters are the same."""
+# A full stop ends the first sentence; one within a number, a name or a path does not.
+_SENTENCE = re.compile(r".*?[.?!](?=\s|$)", re.S)
 
 
-def page(document: Mapping[str, Any]) -> str:
-    """The page of an OpenAPI document."""
+def page(document: Mapping[str, Any], static: str) -> str:
+    """The page of an OpenAPI document. `static`: the path below which the page's files are."""
     groups: dict[str, list[str]] = {}
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
             groups.setdefault(operation.get("tags", ["other"])[0], []).append(_operation(method, path, operation))
     title = escape(document["info"]["title"])
     about = escape(document["info"].get("description", ""))
-    sections = "".join(f"<h2>{escape(name)}</h2>{''.join(entries)}" for name, entries in groups.items())
-    return (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        '<link rel="stylesheet" href="/docs/style.css"></head>'
-        f'<body><h1>{title}</h1><p>{about}</p><p><a href="/openapi.json">openapi.json</a></p>{sections}</body></html>'
+    links = "".join(f'<li><a href="#{_id_of(name)}">{escape(name.capitalize())}</a></li>' for name in groups)
+    sections = "".join(
+        f'<section aria-labelledby="{_id_of(name)}"><h2 id="{_id_of(name)}">{escape(name.capitalize())}</h2>'
+        f"{''.join(entries)}</section>"
+        for name, entries in groups.items()
     )
+    sheets = "".join(f'<link rel="stylesheet" href="{static}/{sheet}">' for sheet in SHEETS)
+    return (
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>API – {title}</title>'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        '<meta name="color-scheme" content="light dark">'
+        f'<link rel="icon" type="image/svg+xml" href="{static}/favicon.svg">{sheets}</head><body>'
+        f'<header><a class="brand" href="/"><span class="mark" aria-hidden="true">”</span>{title}</a>'
+        '<a class="back" href="/">Back to the chat</a></header>'
+        f"<main><h1>API</h1><p>{about} A key is sent as <code>Authorization: Bearer KEY</code>. "
+        'The same as a document for programs: <a href="/openapi.json">openapi.json</a></p>'
+        f'<nav aria-label="Subjects"><ul>{links}</ul></nav>{sections}</main></body></html>'
+    )
+
+
+def _id_of(group: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", group.lower())
 
 
 def _operation(method: str, path: str, operation: Mapping[str, Any]) -> str:
-    parts = [f"<p>{escape(operation.get('description') or operation.get('summary', ''))}</p>"]
+    texts = (operation.get("description") or operation.get("summary", "")).split("\n\n")
+    said, *others = (" ".join(text.split()) for text in texts)
+    first = _SENTENCE.match(said)
+    summary = first[0] if first else said
+    rest = said[len(summary) :].strip()
+    parts = ["".join(f"<p>{_marked(text)}</p>" for text in (rest, *others) if text)]
     if parameters := operation.get("parameters"):
-        rows = "".join(
-            f"<tr><td><code>{escape(parameter['name'])}</code></td><td>{escape(parameter['in'])}</td>"
-            f"<td>{'required' if parameter.get('required') else ''}</td></tr>"
+        rows = [
+            (parameter["name"], parameter["in"], "required" if parameter.get("required") else "optional")
             for parameter in parameters
-        )
-        parts.append(f"<table>{rows}</table>")
+        ]
+        parts.append(_table("Parameters", ("Name", "In", ""), rows))
     if body := operation.get("requestBody"):
         schema = body["content"]["application/json"]["schema"]
-        parts.append(f"<p>Body:</p><pre>{escape(json.dumps(schema, indent=2))}</pre>")
-    answers = "".join(
-        f"<tr><td><code>{escape(status)}</code></td><td>{escape(answer.get('description', ''))}</td></tr>"
-        for status, answer in operation["responses"].items()
+        shown = escape(json.dumps(schema, indent=2))
+        parts.append(f'<h3>Body</h3><pre tabindex="0" role="region" aria-label="Schema of the body">{shown}</pre>')
+    answers = [(status, answer.get("description", "")) for status, answer in operation["responses"].items()]
+    parts.append(_table("Answers", ("Status", "Meaning"), answers))
+    head = f"<b>{escape(method.upper())}</b> <code>{_breakable(path)}</code> <span>{_marked(summary)}</span>"
+    return f"<details><summary>{head}</summary><div>{''.join(parts)}</div></details>"
+
+
+def _marked(text: str) -> str:
+    """A text with what stands between backticks as code."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))
+
+
+def _table(title: str, head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    heads = "".join(f'<th scope="col">{name}</th>' if name else "<td></td>" for name in head)
+    body = "".join(
+        f"<tr><td><code>{escape(row[0])}</code></td>{''.join(f'<td>{escape(cell)}</td>' for cell in row[1:])}</tr>"
+        for row in rows
     )
-    parts.append(f"<p>Answers:</p><table>{answers}</table>")
-    head = f"<summary><b>{escape(method.upper())}</b> <code>{escape(path)}</code></summary>"
-    return f"<details>{head}{''.join(parts)}</details>"
+    return f"<h3>{title}</h3><table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _breakable(path: str) -> str:
+    """A path that may be broken where its parts begin."""
+    return escape(path).replace("/", "<wbr>/")

@@ -11,16 +11,20 @@ from fastapi import APIRouter, Depends, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from api.http.answers import json_answer
-from api.http.docs_page import STYLE, page
+from api.http.docs_page import page
 from api.http.errors import not_found
 from api.http.providing import provided
 from api.http.readiness import Readiness
+from api.page.files import WebFiles
 
 router = APIRouter(tags=["operations"])
 
+Web = Annotated[WebFiles, Depends(provided(WebFiles))]
 Ready = Annotated[Readiness, Depends(provided(Readiness))]
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "::ffff:127.0.0.1"})
-_PAGE_POLICY = "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+_PAGE_POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
 
 
 @router.get("/health")
@@ -67,12 +71,6 @@ async def metrics(request: Request) -> Response:
 
 
 @router.get("/docs", include_in_schema=False)
-async def docs(request: Request) -> Response:
-    return Response(
-        page(request.app.openapi()), media_type="text/html", headers={"content-security-policy": _PAGE_POLICY}
-    )
-
-
-@router.get("/docs/style.css", include_in_schema=False)
-async def docs_style() -> Response:
-    return Response(STYLE, media_type="text/css")
+async def docs(request: Request, web: Web) -> Response:
+    described = page(request.app.openapi(), f"/static/{web.static}")
+    return Response(described, media_type="text/html", headers={"content-security-policy": _PAGE_POLICY})
