@@ -13,7 +13,11 @@ from api.access import keys, session_routes
 from api.access.auth import AccessPorts
 from api.access.key_cache import KeyCache
 from api.access.ports import AccountPorts, AccountReads, Limiter, Links
+from api.access.session_ends import SessionEnds
 from api.access.sessions import Sessions
+from api.account import folders, snippets, usage
+from api.account import settings as own_settings
+from api.account.ports import PreferencePorts, PreferenceReads
 from api.changes import routes as changes
 from api.changes.catching_up import CatchingUp
 from api.changes.hub import ChangeHub
@@ -60,6 +64,7 @@ from api.responses.sealing import Seal
 from api.streaming.readers import Readers
 from api.streaming.tail_hub import TailHub
 from api.turns import generations, messages, model_listing
+from api.turns.model_listing import ListingPorts
 from api.turns.ports import AskPorts, GenerationReads, MessageReads, StreamPorts, TurnPorts
 from api.turns.prompting import PromptSizes
 from api.turns.stored import StoredReads
@@ -102,6 +107,7 @@ class Reads(
     MessageReads,
     MovingReads,
     PlaceReads,
+    PreferenceReads,
     StoredReads,
     Protocol,
 ):
@@ -130,6 +136,7 @@ class Adapters:
     history: History
     started_at_us: int
     sessions: Sessions
+    session_ends: SessionEnds
     seal: Seal
     links: Links
     web: WebFiles
@@ -157,6 +164,7 @@ def ports_of(adapters: Adapters) -> tuple[object, ...]:
         adapters.web,
         adapters.models,
         SchemaChecks(adapters.schema_checks),
+        ListingPorts(models=adapters.models, starts=settings.starts),
         ModelPorts(models=adapters.models, created_s=adapters.started_at_us // 1_000_000),
         EmbeddingPorts(
             models=adapters.models,
@@ -166,13 +174,15 @@ def ports_of(adapters: Adapters) -> tuple[object, ...]:
         AccessPorts(
             keys=adapters.keys,
             sessions=adapters.sessions,
+            session_ends=adapters.session_ends,
             limiter=adapters.limiter,
             cross_origin=CrossOrigin.of(settings.cors_origins),
             operators=settings.operators,
         ),
         AccountPorts(reads=reads, links=adapters.links),
+        PreferencePorts(reads=reads, models=adapters.models),
         FreshPorts(reads=reads, ends=adapters.ends, own_writes=own_writes, wait_s=settings.read_wait_s),
-        CommandPorts(log=log, reads=reads, own_writes=own_writes),
+        CommandPorts(log=log, reads=reads, own_writes=own_writes, past=adapters.history),
         TurnPorts(
             ask=AskPorts(
                 streams=StreamPorts(hub=adapters.hub, reads=reads, models=adapters.models),
@@ -246,6 +256,8 @@ def create_app(adapters: Adapters) -> FastAPI:
     for router in (session_routes.router, model_listing.router):
         app.include_router(router, responses=_ERRORS)
     for router in (branches.router, search.router, import_routes.router, export_routes.router):
+        app.include_router(router, responses=_ERRORS)
+    for router in (own_settings.router, folders.router, snippets.router, usage.router):
         app.include_router(router, responses=_ERRORS)
     for router in (log_view.router, changes.router, pulse.router):
         app.include_router(router, responses=_ERRORS)

@@ -72,5 +72,21 @@ def with_parts(role: str, parts: tuple[ContentPart, ...], name: str | None = Non
     return ChatMessage(role, "", name, parts)
 
 
+def joined(first: ChatMessage, second: ChatMessage) -> ChatMessage | None:
+    """Two messages of one role and name as one, with a blank line between; None where they are not that, or sealed."""
+    if (first.role, first.name) != (second.role, second.name):
+        return None
+    if not first.parts and not second.parts:
+        if not isinstance(first.content, str) or not isinstance(second.content, str):
+            return None
+        return ChatMessage(first.role, f"{first.content}\n\n{second.content}", first.name)
+    parts = (*_parts(first), ContentPart("text", "\n\n"), *_parts(second))
+    return ChatMessage(first.role, "", first.name, parts)
+
+
+def _parts(message: ChatMessage) -> tuple[ContentPart, ...]:
+    return message.parts or (ContentPart("text", message.content),)
+
+
 def _text(part: ContentPart) -> str:
     return "" if part.text is None else plain(part.text)

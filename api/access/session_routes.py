@@ -59,7 +59,8 @@ async def sign_in(request: Request, bodies: BodyReader, access: Access, accounts
     else:
         principal = await _principal_of_link(request, access, accounts, body.link or "")
     now_s = now_us() // 1_000_000
-    cookie, session = access.sessions.cookie(principal.key_sha256, now_s)
+    number = await access.session_ends.last(principal.user_id)
+    cookie, session = access.sessions.cookie(principal.key_sha256, now_s, number)
     answer = json_answer(await _session_json(access, accounts, principal, session))
     _set_cookie(request, answer, cookie, session.expires_at_s - now_s)
     return answer

@@ -67,6 +67,11 @@ def answer(messages: list[Message], seed: int | None = None) -> str:
     return _answer(asked, messages, seed)[:MAX_ANSWER_CHARS]
 
 
+def asks_to_count(text: str) -> bool:
+    """Whether it asks for counting, in words."""
+    return _COUNT.search(text) is not None
+
+
 def _answer(asked: str, messages: list[Message], seed: int | None) -> str:
     if not asked.strip():
         return f"{_PLAIN} There was no question."

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from infra.local_model.answers import MAX_ANSWER_CHARS, Message, answer
 from infra.local_model.filling import filled, quoted_in
-from infra.local_model.instructions import Failure, Script, json_text, read_script
+from infra.local_model.instructions import Failure, Script, json_text, newest_prompt, read_script
 from infra.local_model.prompts import Vocabulary, read_prompt
 from infra.local_model.tools import with_calls, written_call
 from infra.models.json_instances import NoInstance, instance_of
@@ -126,7 +126,7 @@ def _script(messages: list[Message], seed: int | None) -> tuple[Script, list[Mes
     at = max((at for at, message in enumerate(messages) if message.role == "user"), default=None)
     if at is None:
         return Script(""), messages
-    script = read_script(messages[at].content, seed)
+    script = read_script(newest_prompt(messages[at].content), seed)
     return script, [*messages[:at], replace(messages[at], content=script.rest), *messages[at + 1 :]]
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from infra.local_model.answers import counted, words
+from infra.local_model.answers import asks_to_count, counted, words
 
 MAX_INSTRUCTIONS = 100
 MAX_WAIT_S = 3600.0
@@ -67,6 +67,13 @@ class Script:
     tick_us: int | None = None
     first_delay_us: int | None = None
     failure: Failure | None = None
+
+
+def newest_prompt(message: str) -> str:
+    """Of a message that holds several prompts, as after one without an answer, the last, if it tells outright what to
+    do or asks to count; else the whole message."""
+    last = message.rpartition("\n\n")[2]
+    return last if asks_to_count(last) or read_script(last).rest != last else message
 
 
 def read_script(asked: str, seed: int | None = None) -> Script:

@@ -1,13 +1,25 @@
-"""Answers of several parts as messages of a context. Pure."""
+"""Answers as messages of a context, and prompts that got none. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from projections.messages.rows import MessageRow
 from schemas.conversation import ChatMessage
-from schemas.messages import with_parts
+from schemas.messages import joined, with_parts
 from schemas.parts import VISIBLE, ContentPart
+
+
+class Said(NamedTuple):
+    """A message of a chain. `owner`: the id of what it is or is part of. `judged`: a policy has seen it, or a prompt
+    that it was given with. `asks`: it is the end of a prompt, or of messages put in together, which an answer is to
+    follow."""
+
+    owner: str
+    message: ChatMessage
+    judged: bool = True
+    asks: bool = False
 
 
 def answer_message(reply: MessageRow) -> ChatMessage | None:
@@ -43,3 +55,22 @@ def without_orphans(messages: Sequence[ChatMessage]) -> tuple[ChatMessage, ...]:
         if message.role != "tool" or all(part.call_id in called for part in message.parts):
             kept.append(message)
     return tuple(kept)
+
+
+def each_answered(chain: Iterable[Said]) -> tuple[tuple[ChatMessage, ...], bool]:
+    """The messages of a chain, in which the user does not speak twice for want of an answer; and whether its end is a
+    prompt without one.
+
+    A prompt whose answer failed, said nothing or was deleted is one message with the user's next. What a request put in
+    a row itself stays so.
+    """
+    told: list[ChatMessage] = []
+    before = Said("", ChatMessage("system", ""))
+    for said in chain:
+        one = joined(told[-1], said.message) if before.asks and said.owner != before.owner and told else None
+        if one is None or one.role != "user":
+            told.append(said.message)
+        else:
+            told[-1] = one
+        before = said
+    return tuple(told), before.asks and before.message.role == "user"

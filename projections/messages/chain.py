@@ -3,27 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Literal, NamedTuple
+from typing import Literal
 
-from projections.messages.answers import answer_message, appended_message, without_orphans
-from projections.messages.hidden import Hidden
+from projections.messages.answers import Said, answer_message, appended_message, each_answered, without_orphans
+from projections.messages.hidden import NOTHING, Hidden
 from projections.messages.rows import AppendedRow, MessageRow, SaidRow, TurnRow
 from schemas.conversation import ChatMessage
-
-
-class _Said(NamedTuple):
-    """A message that was found, and whose it is. `judged`: a policy has seen it, or a prompt that it was given with."""
-
-    owner: str
-    message: ChatMessage
-    judged: bool
 
 
 class Chain:
     """Walks over a conversation's turns, newest first; parents are always older than their children.
 
     What a policy refused stays out, prompt and answer, for it must reach no engine; so does an answer that has neither
-    text nor calls. `told` leaves out what its user deleted too, with the results of calls that are gone with it.
+    text nor calls. `told` leaves out what its user deleted too, with the results of calls that are gone with it, and
+    puts a prompt without an answer together with the next one.
     A prompt that is itself the leaf is always there: it gets a new verdict.
     """
 
@@ -34,7 +27,7 @@ class Chain:
         self.truncated = False
         self.reached: int | None = None
         self._most = most
-        self._newest_first: list[_Said] = []
+        self._newest_first: list[Said] = []
         self._judged = False
         self._came_by: Literal["nothing", "message", "answer", "refusal"] = "nothing"
 
@@ -55,12 +48,12 @@ class Chain:
             said.message for said in reversed(self._newest_first) if not said.judged and said.owner not in hidden.told
         )
 
-    def told(self, hidden: Hidden) -> tuple[ChatMessage, ...]:
-        """Of what has been found that which engines may be told, oldest first."""
-        if not hidden.told:
-            return self.messages
-        told = [said for said in reversed(self._newest_first) if said.owner not in hidden.told]
-        return without_orphans([said.message for said in told])
+    def told(self, hidden: Hidden = NOTHING) -> tuple[tuple[ChatMessage, ...], bool]:
+        """Of what has been found that which engines may be told, oldest first; and whether it ends with a prompt that
+        has no answer."""
+        said = [said for said in reversed(self._newest_first) if said.owner not in hidden.told]
+        messages, unanswered = each_answered(said)
+        return without_orphans(messages) if hidden.told else messages, unanswered
 
     def take(self, rows: Iterable[SaidRow]) -> bool:
         """Walk on over older rows; whether any of them belongs to the chain."""
@@ -91,17 +84,21 @@ class Chain:
             return
         if prompt is not None and self.wanted == prompt.message_id and not self.truncated:
             if self._came_by != "refusal":
-                self._add(prompt, prompt.messages or (ChatMessage("user", prompt.content),))
+                self._add(prompt, prompt.messages or (ChatMessage("user", prompt.content),), asks=True)
             self.wanted = prompt.parent_message_id
             self._came_by = "message"
 
     def _take_appended(self, row: AppendedRow) -> None:
+        last = True
         for message in reversed(row.messages):
             if self.wanted != message.message_id or self.truncated:
                 continue
             self.reached = row.cause
-            if (said := appended_message(message)) is not None:
-                self._add(message, (said,), judged=self._judged)
+            said = appended_message(message)
+            if said is not None:
+                self._add(message, (said,), judged=self._judged, asks=last)
+            # What stands before an answer that is left out has none.
+            last = said is None
             self.wanted = message.parent_message_id
             self._came_by = "message"
 
@@ -116,9 +113,12 @@ class Chain:
         self._judged = self._judged or status == "completed"
         return True
 
-    def _add(self, row: MessageRow, messages: tuple[ChatMessage, ...], *, judged: bool = True) -> None:
+    def _add(
+        self, row: MessageRow, messages: tuple[ChatMessage, ...], *, judged: bool = True, asks: bool = False
+    ) -> None:
         for message in reversed(messages):
             if len(self._newest_first) == self._most:
                 self.truncated = True
                 return
-            self._newest_first.append(_Said(row.message_id, message, judged))
+            self._newest_first.append(Said(row.message_id, message, judged, asks))
+            asks = False

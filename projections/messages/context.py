@@ -15,18 +15,20 @@ from schemas.conversation import ChatMessage
 from schemas.envelope import Content
 
 _PAGE_TURNS = 50
-_Told = tuple[tuple[ChatMessage, ...], tuple[ChatMessage, ...]]
-"""What engines are told, and what of it is unjudged."""
+_Told = tuple[tuple[ChatMessage, ...], bool, tuple[ChatMessage, ...]]
+"""What engines are told, whether it ends with a prompt without an answer, and what of it is unjudged."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProjectedContext:
     """`messages`: the chain to the leaf, oldest first, each complete; of a deleted conversation there are none.
-    `unjudged`: those of them that no prompt was judged with."""
+    `unanswered`: the last one is a prompt without an answer. `unjudged`: those of them that no prompt was judged with.
+    """
 
     messages: tuple[ChatMessage, ...] = ()
     system_prompt: Content | None = None
     deleted: bool = False
+    unanswered: bool = False
     unjudged: tuple[ChatMessage, ...] = ()
 
 
@@ -40,15 +42,15 @@ async def context(
     """
     if leaf_message_id is None:
         conversation, deleted = await conversations.standing(tables, conversation_id)
-        found: _Told | None = ((), ())
+        found: _Told | None = ((), False, ())
     else:
         (conversation, deleted), found = await _both(tables, conversation_id, leaf_message_id, max_messages)
     if deleted:
         return ProjectedContext(deleted=True)
     if conversation is None or found is None:
         return None
-    told, unjudged = found
-    return ProjectedContext(told, conversation.system_prompt, unjudged=unjudged)
+    told, unanswered, unjudged = found
+    return ProjectedContext(told, conversation.system_prompt, unanswered=unanswered, unjudged=unjudged)
 
 
 async def walk(tables: Tables, conversation_id: str, leaf_message_id: str, most: int) -> Chain | None:
@@ -85,4 +87,4 @@ async def _both(
         messages.hidden_in(tables, conversation_id),
     )
     open_or_missing = chain is None or chain.is_open
-    return standing, None if open_or_missing else (chain.told(hidden), chain.unjudged(hidden))
+    return standing, None if open_or_missing else (*chain.told(hidden), chain.unjudged(hidden))

@@ -22,6 +22,11 @@ class Context(Protocol):
     @property
     def deleted(self) -> bool: ...
     @property
+    def unanswered(self) -> bool:
+        """Whether the last message is a prompt that got no answer."""
+        ...
+
+    @property
     def unjudged(self) -> tuple[ChatMessage, ...]:
         """Of the messages those that no prompt was judged with: what was appended or imported since."""
         ...
@@ -34,6 +39,7 @@ class NoHistory:
     messages: tuple[ChatMessage, ...] = ()
     system_prompt: Content | None = None
     deleted: bool = False
+    unanswered: bool = False
     unjudged: tuple[ChatMessage, ...] = ()
 
 

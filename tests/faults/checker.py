@@ -15,7 +15,8 @@ from pathlib import Path
 from schemas.generation import AttemptStarted
 from tests.faults import rules_json, rules_log, rules_readers, rules_stores, rules_users
 from tests.faults.accepted import Accepted
-from tests.faults.evidence import CancelAnswered, Cut, Evidence, Frame, Violation
+from tests.faults.background import BACKGROUND
+from tests.faults.evidence import CancelAnswered, Cut, Evidence, Frame, Transcript, Violation
 from tests.faults.facts import STATUS, Facts
 
 PROMISES = {
@@ -68,6 +69,7 @@ _RULES = (
     rules_users.follows_what_was_seen,
     rules_users.right_requests_are_taken,
     rules_readers.in_sequence,
+    rules_readers.events_in_sequence,
     rules_readers.same_as_the_log,
     rules_readers.whole_texts,
     rules_readers.decodes_itself,
@@ -91,6 +93,7 @@ def table(evidence: Evidence, broken: Sequence[Violation]) -> str:
         "  completed whole": sum(rules_json.is_whole(facts.outcome(name)) for name in held),
         "of more parts than text": len(parts := [name for name, said in facts.accepted.items() if _has_parts(said)]),
         "  completed": sum(rules_json.is_whole(facts.outcome(name)) for name in parts),
+        "read in the background": sum(_in_background(entry) for entry in evidence.journal),
         "further attempts": sum(number > 1 for number in attempts),
         "void chunks": sum(len(reading.void) for reading in facts.accepted.values()),
         "readers": len(facts.readers),
@@ -112,6 +115,10 @@ def table(evidence: Evidence, broken: Sequence[Violation]) -> str:
 
 def _has_parts(said: Accepted) -> bool:
     return said.visible != said.text
+
+
+def _in_background(entry: object) -> bool:
+    return isinstance(entry, Transcript) and entry.reader.endswith(BACKGROUND)
 
 
 def _count(entries: Iterable[object], kind: type) -> int:

@@ -102,7 +102,8 @@ class Cut:
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
-    """A whole stream in a dialect without sequence numbers (/v1/chat/completions), read to its regular end.
+    """A whole stream in a dialect without our sequence numbers (/v1/chat/completions, /v1/responses), read to its
+    regular end.
 
     `finish_reason` as that dialect has it; "error": it ended with an error in the stream.
     """
@@ -131,7 +132,17 @@ class GaveUp:
     reason: str
 
 
-Entry = Intent | Acked | Refused | Unknown | Frame | Cut | Transcript | CancelAnswered | GaveUp
+@dataclass(frozen=True, slots=True)
+class Misread:
+    """A reader of a dialect with numbers of its own (/v1/responses) got an event out of its sequence, or another one
+    than before."""
+
+    reader: str
+    generation_id: str
+    reason: str
+
+
+Entry = Intent | Acked | Refused | Unknown | Frame | Cut | Transcript | CancelAnswered | GaveUp | Misread
 
 
 @dataclass(frozen=True, slots=True)

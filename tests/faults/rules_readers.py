@@ -11,7 +11,7 @@ from schemas.envelope import plain
 from schemas.generation import AttemptEnded
 from schemas.parts import stream_digest
 from tests.faults.accepted import Accepted, kind_of
-from tests.faults.evidence import Cut, Frame, GaveUp, Transcript, Violation
+from tests.faults.evidence import Cut, Frame, GaveUp, Misread, Transcript, Violation
 from tests.faults.facts import Facts
 from tests.faults.rules_json import is_whole
 
@@ -47,6 +47,13 @@ def in_sequence(facts: Facts) -> Iterator[Violation]:
             if (entry.seq == 0) != (entry.event == START):
                 yield Violation("I3", subject, f"frame {entry.seq} is {entry.event}")
             due, ended = entry.seq + 1, entry.event in ENDS
+
+
+def events_in_sequence(facts: Facts) -> Iterator[Violation]:
+    """I3 and I5 for responses: their events are numbered without a gap, and the same whenever they are read."""
+    for entry in facts.evidence.journal:
+        if isinstance(entry, Misread):
+            yield Violation("I3", f"{entry.generation_id} ({entry.reader})", entry.reason)
 
 
 def same_as_the_log(facts: Facts) -> Iterator[Violation]:

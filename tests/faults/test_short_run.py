@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from schemas.outcome import GenerationCompleted
+from tests.faults.background import BACKGROUND
+from tests.faults.evidence import Transcript
 from tests.faults.facts import Facts
 from tests.faults.rules_json import is_whole
 from tests.faults.run import run_faults, summary
@@ -26,6 +28,8 @@ async def test_every_promise_holds_when_one_fault_of_each_kind_strikes(tmp_path:
     assert report.violations == [], "\n".join([*said, summary(report)])
     assert len(report.struck) == len(ONE_OF_EACH)
     facts = Facts(report.evidence)
+    told = [entry.reader for entry in facts.evidence.journal if isinstance(entry, Transcript)]
+    assert any(reader.endswith(BACKGROUND) for reader in told), "no response in the background was read to its end"
     held = [generation for generation in facts.commands if facts.schema(generation)]
     assert any(is_whole(facts.outcome(generation)) for generation in held), "no answer was held to a schema"
     parts = {name: {part.kind for part in outcome.parts} for name in facts.outcomes if (outcome := facts.outcome(name))}

@@ -63,6 +63,14 @@ class Prompt:
         return body | {"model": JSON_MODEL, "response_format": {"type": "json_schema", "json_schema": schema}}
 
     @property
+    def response(self) -> dict[str, Any]:
+        """The body of a response in the background."""
+        model, asked = MODEL, question(self.tag, self.count)
+        if self.thinks:
+            model, asked = JSON_MODEL, f"{THOUGHT} {asked}"
+        return {"model": model, "input": asked, "background": True}
+
+    @property
     def body(self) -> dict[str, Any]:
         body: dict[str, Any] = {"content": question(self.tag, self.count), "model": MODEL}
         if self.thinks:

@@ -160,7 +160,7 @@ class User:
                         # What failed before its first word is answered with a status too, so no 4xx is a clear no.
                         self._journal.write(Unknown(key, str(answer.status_code)))
                         continue
-                    async for block in _blocks(answer):
+                    async for block in blocks(answer):
                         data = block.get("data", "")
                         if data == "[DONE]":
                             self._journal.write(Transcript(name, generation, text, "stop"))
@@ -187,7 +187,7 @@ class User:
 
     async def _take(self, answer: httpx.Response, reader: Reader, on_named: Callable[[], None] | None) -> None:
         """Read frames until the end, the end of the connection, or where the reader wants to leave."""
-        async for block in _blocks(answer):
+        async for block in blocks(answer):
             if "id" not in block:
                 continue
             seq, event, data = int(block["id"]), block["event"], block["data"]
@@ -248,7 +248,7 @@ class _Tries:
         self.times = 0
 
 
-async def _blocks(answer: httpx.Response) -> AsyncIterator[dict[str, str]]:
+async def blocks(answer: httpx.Response) -> AsyncIterator[dict[str, str]]:
     """The fields of each server-sent event. What is torn at the end of the connection is no event."""
     buffer = b""
     async for piece in answer.aiter_bytes():

@@ -1,5 +1,5 @@
-"""Many users at once, seeded: conversations, cuts, second readers, late joiners, cancels, replays, stateless calls,
-half of them held to a JSON schema; a fourth of all answers think before they are said.
+"""Many users at once, seeded: conversations, cuts, second readers, late joiners, cancels, replays, responses in the
+background, stateless calls, half of them held to a JSON schema; a fourth of all answers think before they are said.
 
 `python -m tests.faults.workload --state DIR --seed S --prompts N --journal FILE` against a running stack. What is asked
 is decided by the seed alone; what comes of it, by the faults. Everything seen goes to the journal.
@@ -19,10 +19,10 @@ from pathlib import Path
 from infra.cli.first_key import FIRST_USER
 from infra.clock import monotonic_s
 from schemas import ids
+from tests.faults.background import BACKGROUND, BackgroundUser
 from tests.faults.evidence import Acked, Entry, Frame
 from tests.faults.journal import Journal, JournalInUse
 from tests.faults.turns import Prompt, Reader, Talk
-from tests.faults.user import User
 
 SHORTEST, LONGEST = 5, 30
 """Numbers to count to; each is four tokens."""
@@ -61,7 +61,7 @@ class Workload:
         patience_s: float = 180.0,
     ) -> None:  # fmt: skip
         self._journal = _Noting(journal)
-        self._user = User(url, key, self._journal, patience_s=patience_s)
+        self._user = BackgroundUser(url, key, self._journal, patience_s=patience_s)
         self._user_id = ids.user_id(user)
         self._seed = seed
         self._clients = clients
@@ -81,10 +81,13 @@ class Workload:
         self._prompts_left = 0
 
     async def in_calm(self) -> None:
-        """Two more stateless calls, once nothing is struck any more: one is held to a schema, one thinks and calls."""
+        """Once nothing is struck any more: two more stateless calls, one held to a schema, one that thinks and calls,
+        and a response in the background."""
         for turn, held in ((1, True), (2, False)):
             name = f"{self._seed}x{self._clients}x{turn}"
             await self._user.complete(Prompt(name, f"T{name}", SHORTEST, held=held, thinks=not held), f"{name}/own")
+        name = f"{self._seed}x{self._clients}x3"
+        await self._user.respond(Prompt(name, f"T{name}", SHORTEST), f"{name}{BACKGROUND}")
 
     def take_prompt(self) -> bool:
         """Whether another prompt may be sent; counts it."""
@@ -113,7 +116,7 @@ class Workload:
 class _Client:
     """One user: a random walk of turns, drawn from (seed, number) alone."""
 
-    def __init__(self, load: Workload, user: User, user_id: str, seed: int, number: int) -> None:
+    def __init__(self, load: Workload, user: BackgroundUser, user_id: str, seed: int, number: int) -> None:
         self._load = load
         self._user = user
         self._user_id = user_id
@@ -127,7 +130,12 @@ class _Client:
         while self._load.take_prompt():
             self._turns += 1
             prompt = self._prompt(talk)
-            if self._random.random() < 0.2:
+            drawn = self._random.random()
+            if drawn < 0.1:
+                thinks = prompt.count % 4 == 1
+                await self._user.respond(replace(prompt, thinks=thinks), f"{prompt.key}{BACKGROUND}")
+                continue
+            if drawn < 0.3:
                 # Half of them are held to a schema, a quarter think and call.
                 held, thinks = prompt.count % 2 == 0, prompt.count % 4 == 1
                 await self._user.complete(replace(prompt, held=held, thinks=thinks), f"{prompt.key}/own")

@@ -2,6 +2,7 @@
 
 They are installed into the cache, from lockfiles, and told whom to judge; the report says what was judged, when, and by
 which versions. No registry has the suite of Open Responses: it is run from a copy of its repository, if one is named.
+Open WebUI is too large to fetch unasked: it is judged if its installed program is named.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from typing import Any
 
 from tests.judging.environment import SUITES, Judged, run
 from tests.judging.node_packages import NpmPackages, judge_in_node, node
+from tests.judging.open_webui import judge_by_open_webui
 
 HEAVY = SUITES / "heavy"
 PACKAGES = NpmPackages(HEAVY / "package-lock.json")
@@ -95,6 +97,12 @@ def open_responses(judged: Judged, folder: Path, repository: Path) -> Row:
     return Row("Open Responses", _commit(repository), sum(test["status"] == "passed" for test in results), failed)
 
 
+def open_webui(judged: Judged, folder: Path, program: Path) -> Row:
+    """Open WebUI at its default settings: a chat, one that is stopped, a picture, a file."""
+    version, passed, failed = judge_by_open_webui(judged, program, folder)
+    return Row("Open WebUI", version, passed, failed)
+
+
 def report(judged: Judged, rows: list[Row], today: date) -> str:
     """The report, in Markdown."""
     lines = [
@@ -115,6 +123,9 @@ def main() -> int:
     parser.add_argument("--key", default=os.environ.get("JUDGED_KEY"), help="a key of it; else JUDGED_KEY")
     parser.add_argument("--model", default="verbatim-scripted", help="these judges expect what the scripted model does")
     parser.add_argument("--open-responses", type=Path, metavar="DIR", help="a copy of the repository of Open Responses")
+    parser.add_argument(
+        "--open-webui", type=Path, metavar="PROGRAM", help="an installed open-webui: VENV/bin/open-webui"
+    )
     parser.add_argument("--report", type=Path, help="where the report goes; else it is printed")
     asked = parser.parse_args()
     if not asked.key:
@@ -123,6 +134,8 @@ def main() -> int:
     judges: list[Callable[[Judged, Path], Row]] = [ai_sdk, codex]
     if asked.open_responses is not None:
         judges.append(lambda judged, folder: open_responses(judged, folder, asked.open_responses))
+    if asked.open_webui is not None:
+        judges.append(lambda judged, folder: open_webui(judged, folder, asked.open_webui))
     rows = []
     for each in judges:
         with tempfile.TemporaryDirectory() as folder:

@@ -58,10 +58,11 @@ class CountingEngine:
     away: dict[str, float]
 
     async def generate(self, request: EngineRequest) -> AsyncGenerator[EngineEvent, None]:
-        match = _QUESTION.search(plain(request.messages[-1].content))
-        if match is None:
+        # A prompt without an answer stands before the next one in its message.
+        asked = _QUESTION.findall(plain(request.messages[-1].content))
+        if not asked:
             raise EngineUnavailable("no such question")
-        count, tag = int(match[1]), match[2]
+        count, tag = int(asked[-1][0]), asked[-1][1]
         thinks = request.model.id == THINKS.id
         thoughts = [f"{tag} is ", "the mark. "] if thinks and not request.prefix else []
         calls = thinks and request.offers_tools

@@ -114,7 +114,8 @@ class Reads:
         chain.take(reversed(turns_of(self._store, conversation_id)))
         if not chain.finished or chain.is_open:
             return None
-        return NoHistory(chain.messages, beginning.system_prompt)
+        told, unanswered = chain.told()
+        return NoHistory(told, beginning.system_prompt, unanswered=unanswered)
 
     async def first_turn(
         self, conversation_id: str, prompt_message_id: str, title_generation_id: str

@@ -20,6 +20,26 @@ DOCUMENTS = (
     "```\nif \u202e x\n```\n",
     "  ```py\n  a\n    b\n ```\nt\n\n> a\n\n\n> b\n- \n- x\n\n\n- y\n+ z\n",
     "```\na\n```\n```\nb\n```\n```x\n",
+    "see\n\n```mermaid\nflowchart TD\n  A-->B\n```\n\n- ```mermaid\n  sequenceDiagram\n    A->>B: hi\n  ```\n\n"
+    "```mermaid\npie\n```\n",
+    "Roses are red\nviolets  \nare blue\\\nso\n\n| a | b |\n|---|---|\n"
+    "| x<br>y<BR />z | `<br>` \\<br> <b>k</b> |\n\n<br> outside\n",
+    "$x^2$ and $a\nb$, $3, cake $4.50, US$5–$9, $PATH and $HOME; a $$b$$ c\n\n- $x$ and `$y$`\n\n"
+    "\\$1 \\(z\\) $\\frac{1$ "
+    "$$\\href{x}{y}$$\n\n$$\n\\frac{1\n$$\n\nend",
+    "- [ ] a\n- [x] **b**\n  - [X] c\n- [ ]\n- [x](http://e.com)\n- [ ] $x$\n\ntext\n\n1. [ ] one\n\n"
+    "   two\n2. [x] three\n",
+    "a[^1] b[^n], none[^zz] and `[^1]`\n\n- in a list[^1]\n\n[^1]: first *note*\n    goes on\n\n"
+    "    ```py\n    x = 1\n    ```\n"
+    "[^n]: second[^1]\n[^1]: of the same name\n\n[^alone]: nothing points here\n\nafter them",
+    "early[^2]\n\n```\n[^2]: code\n```\n\nno note follows[^3]\n\n> [^2]: quoted\n",
+    "see[^9]\n\n[^9]: note\n\n[x]: http://e.com\n\nmore [x]\n\n| a |\n|---|\n| b[^9] |",
+    "> [!NOTE]\n> text\n> more\n\n> [!warning]\n>\n> - a\n>\n> b\n\n> [!TIP]\n\n> [!NOTE] not\n\n"
+    "- > [!Caution]\n  > deep\nend",
+    "* **开源：**代码公开。\n* 含**「重点」**内容\n\n"
+    "**Bold text.**Next words **x**, **a**“**b**” 2**3**4 *a.*b __c.__d",
+    "1. مرحبا `code()` بك\n2. two\n\n   - شلوم\n\n> اقتباس\n> more\n\n| اسم | value |\n|---|---|\n"
+    "| أ | 1 |\n\n- one\n\n  para\n- two\n",
     "text\n" + "word *a* " * 6000 + "\n\n```\n" + "x" * 60_000 + "\n```\n\nend",
 )
 STEPS = (1, 2, 3, 5, 7, 11, 1_000_000)

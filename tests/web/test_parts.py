@@ -133,7 +133,7 @@ async def test_calls_and_their_results_are_cards(open_chat: OpenChat, stack: Sta
     await expect(chat.answer).to_contain_text("The tool says")
 
 
-FRAMES = [
+FRAMES: list[tuple[str, dict[str, Any]]] = [
     ("message_start", {"messageId": "11111111-1111-4111-8111-111111111111", "conversationId": "c", "model": "m"}),
     ("reasoning_chunk", {"delta": "Hm"}),
     ("content_chunk", {"delta": "Let me "}),
@@ -162,10 +162,7 @@ async def test_every_kind_of_frame_is_shown_in_its_place(open_chat: OpenChat) ->
     chat = await open_chat()
 
     async def stream(route: Route) -> None:
-        body = "".join(
-            f"id: {seq}\nevent: {name}\ndata: {json.dumps(data)}\n\n" for seq, (name, data) in enumerate(FRAMES)
-        )
-        await route.fulfill(status=200, content_type="text/event-stream", body=body)
+        await route.fulfill(status=200, content_type="text/event-stream", body=framed(FRAMES))
 
     await chat.page.route(re.compile(r"/api/v1/conversations/[^/]+/messages$"), stream)
     chat.complaints.expected.append("status of 404")  # the server knows nothing of this answer
@@ -186,6 +183,61 @@ async def test_every_kind_of_frame_is_shown_in_its_place(open_chat: OpenChat) ->
         "No.",
     ]
     await in_every_look(chat, "parts")
+
+
+def framed(frames: list[tuple[str, dict[str, Any]]]) -> str:
+    return "".join(f"id: {seq}\nevent: {name}\ndata: {json.dumps(data)}\n\n" for seq, (name, data) in enumerate(frames))
+
+
+async def test_thinking_in_the_text_is_told_apart_as_it_comes_and_after_a_reload(open_chat: OpenChat) -> None:
+    """As answers have it that came before the engines did so, or from another place."""
+    chat = await open_chat()
+    written = "<think>First **seven**,\nthen 8.</think>\n\nSeven `<think>` it is."
+
+    async def stream(route: Route) -> None:
+        pieces = [("content_chunk", {"delta": written[at : at + 5]}) for at in range(0, len(written), 5)]
+        await route.fulfill(status=200, content_type="text/event-stream", body=framed([FRAMES[0], *pieces, FRAMES[-1]]))
+
+    async def branch(route: Route) -> None:
+        answer = await route.fetch()
+        told = await answer.json()
+        for message in told.get("data", []):
+            if message["role"] == "assistant":
+                message["content"] = written
+        await route.fulfill(response=answer, json=told)
+
+    await chat.ask("[[quote Something else.]]")
+    await chat.page.route(re.compile(r"/api/v1/conversations/[^/]+/branch"), branch)
+    await chat.page.reload()
+    for at in range(2):
+        await expect(thoughts(chat).locator("summary")).to_have_text("Thought" if at == 0 else THOUGHT)
+        await expect(thoughts(chat)).not_to_have_attribute("open", "")
+        await expect(chat.answer.locator(".text-part")).to_have_text("Seven <think> it is.")
+        await thoughts(chat).locator("summary").click()
+        await expect(thoughts(chat).locator("strong")).to_have_text("seven")
+        if at == 0:
+            chat.complaints.expected.append("status of 404")  # the server knows nothing of the next answer
+            await chat.page.route(re.compile(r"/api/v1/conversations/[^/]+/messages$"), stream)
+            await chat.ask("And now?")
+    await chat.page.unroute_all(behavior="wait")
+
+
+async def test_only_the_beginning_of_an_answer_is_thinking(open_chat: OpenChat) -> None:
+    chat = await open_chat()
+    cases = {
+        "<think>a</think>\n\nb</think>": [["reasoning", "a"], ["text", "b</think>"]],
+        " \n<think>\na </thin\n": [["reasoning", "\na </thin\n"]],
+        "<think></think>b": [["text", "b"]],
+        "`<think>a</think>`": [["text", "`<think>a</think>`"]],
+        "<thinking>a</thinking>": [["text", "<thinking>a</thinking>"]],
+        "<thi": [["text", "<thi"]],
+        "a<think>b</think>": [["text", "a<think>b</think>"]],
+        "🎉<think>": [["text", "🎉<think>"]],
+    }
+    found = await chat.run("think_rules", *await chat.modules("said.js"), list(cases))
+    for (text, parts), told in zip(cases.items(), found, strict=True):
+        visible = "".join(part for kind, part in parts if kind == "text")
+        assert told == [[parts, visible]] * 6, text
 
 
 async def test_a_replay_and_a_moment_of_the_past_know_parts(open_chat: OpenChat) -> None:

@@ -70,6 +70,7 @@ export class LiveAnswer extends Said {
 
   finish(ending) {
     if (this.state.value === 'done') return;
+    this.end();
     this.state.value = 'done';
     if (this.id) {
       running.delete(this.id);

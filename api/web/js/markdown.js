@@ -4,26 +4,33 @@ import MarkdownIt from '../vendor/markdown-it.mjs';
 import DOMPurify from '../vendor/purify.mjs';
 import { codeBlock } from './code.js';
 import { typesetIn } from './math.js';
-import { mathRules } from './math_rules.js';
-import { normalised, piecesOf } from './text.js';
+import { blockRules } from './rules/blocks.js';
+import { emphasisRules } from './rules/emphasis.js';
+import { footnoteRules } from './rules/footnotes.js';
+import { mathRules } from './rules/math.js';
+import { directionOf, normalised, piecesOf } from './text.js';
+import { t } from './words.js';
 
 const ALLOWED_LINK = /^(?:https?|mailto):/i;
 const LONGEST_INLINE = 50_000;
 const CLEAN = {
   RETURN_DOM_FRAGMENT: true,
-  ALLOWED_TAGS: ('p br strong em s a code pre ul ol li blockquote h1 h2 h3 h4 h5 h6 hr table thead tbody tr th td span')
+  ALLOWED_TAGS: ('p br strong em s a code pre ul ol li blockquote h1 h2 h3 h4 h5 h6 hr table thead tbody tr th td span sup section')
     .split(' '),
-  ALLOWED_ATTR: ['href', 'title', 'target', 'rel', 'class', 'start', 'data-display'],
+  ALLOWED_ATTR: ['href', 'title', 'target', 'rel', 'class', 'start', 'data-display', 'data-note'],
   ALLOWED_URI_REGEXP: ALLOWED_LINK,
   ADD_URI_SAFE_ATTR: ['target', 'rel', 'start', 'title'],
   FORBID_ATTR: ['style'],
   FORBID_TAGS: ['style', 'form', 'iframe'],
 };
 
-export const md = new MarkdownIt({ html: false, linkify: true });
+export const md = new MarkdownIt({ html: false, linkify: true, breaks: true });
 md.linkify.set({ fuzzyLink: false, fuzzyEmail: false, fuzzyIP: false });
 md.validateLink = (url) => ALLOWED_LINK.test(url.trim());
+emphasisRules(md);
 mathRules(md);
+blockRules(md, (kind) => t(`alert.${kind}`));
+footnoteRules(md);
 
 // A line of a megabyte is text: reading marks in it, and laying out all of it, would hold up the page.
 md.core.ruler.before('inline', 'long_text', (state) => {
@@ -76,17 +83,48 @@ for (const rule of ['td_open', 'th_open']) {
 export function nodesOf(tokens, env, final) {
   const fragment = DOMPurify.sanitize(md.renderer.render(tokens, md.options, env), CLEAN);
   for (const pre of fragment.querySelectorAll('pre')) pre.replaceWith(codeBlock(pre, final));
+  for (const code of fragment.querySelectorAll(':not(pre) > code')) code.dir = 'ltr';
+  for (const block of fragment.querySelectorAll('ul, ol, blockquote')) block.dir = directionOf(block);
+  for (const block of fragment.querySelectorAll('p:not(.alert-title), li, h1, h2, h3, h4, h5, h6, td, th')) block.dir = 'auto';
+  for (const item of fragment.querySelectorAll('li:has(> p)')) item.parentNode.classList.add('loose');
+  for (const item of fragment.querySelectorAll('li.task')) (item.querySelector(':scope > p') ?? item).prepend(checkbox(item));
   for (const table of fragment.querySelectorAll('table')) {
     const scroller = document.createElement('div');
     scroller.className = 'table-scroll';
-    scrollable(scroller, 'Table');
+    scroller.dir = directionOf(table);
+    scrollable(scroller, t('prose.table'));
     table.replaceWith(scroller);
     scroller.append(table);
   }
-  for (const formula of fragment.querySelectorAll('p.math-block')) scrollable(formula, 'Formula');
-  for (const block of fragment.querySelectorAll('p, li, h1, h2, h3, h4, h5, h6, blockquote, td, th')) block.dir = 'auto';
+  for (const formula of fragment.querySelectorAll('p.math-block')) scrollable(formula, t('prose.formula'));
+  for (const mark of fragment.querySelectorAll('.note-mark')) mark.replaceChildren(noteButton(mark.dataset.note, mark.textContent, t('note.mark', { name: mark.textContent })));
+  for (const note of fragment.querySelectorAll('.notes li[data-note]')) {
+    note.tabIndex = -1;
+    (note.querySelector(':scope > p:last-child') ?? note).append(' ', noteButton(note.dataset.note, '↩\uFE0E', t('note.back')));
+  }
   typesetIn(fragment, final);
   return fragment;
+}
+
+function checkbox(item) {
+  const made = document.createElement('input');
+  made.type = 'checkbox';
+  made.disabled = true;
+  // The attribute: what is set by the property alone is not part of the text's elements.
+  made.toggleAttribute('checked', item.classList.contains('done'));
+  made.setAttribute('aria-label', t(item.classList.contains('done') ? 'task.done' : 'task.open'));
+  return made;
+}
+
+/** Leads from a mark to its note and back: one listener on the document serves all of them. */
+function noteButton(name, text, label) {
+  const made = document.createElement('button');
+  made.type = 'button';
+  made.className = 'note-button';
+  made.dataset.to = name;
+  made.textContent = text;
+  made.setAttribute('aria-label', label);
+  return made;
 }
 
 /** What may be wider than the page is moved with the keyboard too. */

@@ -24,6 +24,8 @@ export class BlockStreamer {
     this.frozen = 0;
     this.open = [];
     this.references = {};
+    /** Something in it may only be right once all of it is known. */
+    this.unsure = false;
     this.fence = null;
     this.frame = 0;
     this.flushedAt = 0;
@@ -45,8 +47,8 @@ export class BlockStreamer {
     this.close();
     const env = { references: { ...this.references } };
     const tokens = md.parse(this.src.slice(this.frozen), env);
-    if (Object.keys(env.references).length > 0) {
-      this.container.replaceChildren(renderOnce(this.src)); // a link may be defined after its use
+    if (this.unsure || env.notes || Object.keys(env.references).length > 0) {
+      this.container.replaceChildren(renderOnce(this.src)); // a link, or a note, may be defined after its use
     } else {
       this.show(tokens, env, true);
     }
@@ -92,6 +94,7 @@ export class BlockStreamer {
     const tail = this.src.slice(this.frozen);
     const env = { references: { ...this.references }, unfinished: true };
     const tokens = md.parse(tail, env);
+    this.unsure ||= env.notes !== undefined;
     const blocks = topLevel(tokens);
     if (blocks.length === 0) return;
     const starts = lineStarts(tail);

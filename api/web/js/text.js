@@ -34,6 +34,19 @@ export function piecesOf(text) {
   return pieces;
 }
 
+const LETTER = /\p{L}/u;
+const RIGHT_TO_LEFT = /[\p{sc=Hebr}\p{sc=Arab}\p{sc=Syrc}\p{sc=Thaa}\p{sc=Nkoo}\p{sc=Adlm}\p{sc=Samr}\p{sc=Mand}]/u;
+
+/** The direction of an element by the first letter in it that is not code or a formula: as `dir=auto` would, but of all below. */
+export function directionOf(element) {
+  const texts = document.createTreeWalker(element, NodeFilter.SHOW_TEXT);
+  for (let text = texts.nextNode(); text; text = texts.nextNode()) {
+    const letter = LETTER.exec(text.data)?.[0];
+    if (letter && !text.parentElement.closest('code, .code-block, .math, .alert-title')) return RIGHT_TO_LEFT.test(letter) ? 'rtl' : 'ltr';
+  }
+  return 'ltr';
+}
+
 function named(character) {
   return `⟨U+${character.codePointAt(0).toString(16).toUpperCase()}⟩`;
 }

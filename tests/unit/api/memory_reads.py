@@ -7,14 +7,15 @@ from dataclasses import replace
 from typing import Any
 
 from projections.commands.queries import CommandRow
-from projections.conversation_lists.queries import ConversationPage, cursor_after
+from projections.conversation_lists.queries import EVERY, ConversationPage, Kind, cursor_after
+from projections.conversation_marks.queries import UNMARKED
 from projections.conversations.queries import ConversationRow
 from projections.cursors import decode_cursor, encode_cursor
 from projections.embeddings.queries import EmbeddingRow
 from projections.feedback.queries import Rating
 from projections.generations.asked_cell import NOTHING, asked_of
 from projections.generations.queries import GenerationRow
-from projections.messages.answers import answer_message, appended_message, without_orphans
+from projections.messages.answers import Said, answer_message, appended_message, each_answered, without_orphans
 from projections.messages.branch_queries import BranchMessage, BranchPage
 from projections.messages.context import ProjectedContext
 from projections.messages.lists import MessageList
@@ -37,6 +38,7 @@ from schemas.conversation import (
     MessageDeleted,
     MessagesAppended,
     PromptSubmitted,
+    RegenerateRequested,
 )
 from schemas.envelope import Position
 from schemas.messages import prompt_content, shown_content
@@ -92,15 +94,19 @@ class MemoryReads(MemoryStored):
                         None,
                         at_us,
                         metadata=event.metadata,
+                        temporary=event.temporary,
                     )
                 case ConversationRenamed() if row is not None:
                     row = replace(row, title=event.title)
                 case PromptSubmitted() if row is not None:
-                    row = replace(row, preview=str(prompt_content(event)), updated_at_us=at_us)
+                    preview = str(prompt_content(event))
+                    row = replace(row, preview=preview, updated_at_us=at_us, model=event.model)
+                case RegenerateRequested() if row is not None:
+                    row = replace(row, model=event.model)
                 case MessagesAppended() if row is not None:
                     users = [one.message for one in event.messages if one.message.role == "user"]
-                    preview = str(shown_content(users)) or row.preview
-                    row = replace(row, preview=preview, updated_at_us=at_us)
+                    newest = str(shown_content(users)) or row.preview
+                    row = replace(row, preview=newest, updated_at_us=at_us)
                 case ConversationMetadataChanged() if row is not None:
                     row = replace(row, metadata=event.metadata)
                 case ConversationDeleted():
@@ -151,12 +157,28 @@ class MemoryReads(MemoryStored):
         events = (event for event, _ in self._events(CONVERSATION_EVENTS) if isinstance(event, ConversationDeleted))
         return any(event.conversation_id == conversation_id for event in events)
 
-    async def conversations(self, user_id: str, cursor: str | None, limit: int) -> ConversationPage:
+    async def conversations(
+        self, user_id: str, cursor: str | None = None, limit: int = 30, kind: Kind = EVERY
+    ) -> ConversationPage:
         rows = [row for name in self._conversation_ids() if (row := await self.conversation(name))]
-        places = {(row.updated_at_us, row.conversation_id): row for row in rows if row.user_id == user_id}
+        marks = await self.marks(user_id, [row.conversation_id for row in rows])
+        places = {
+            (row.updated_at_us, row.conversation_id): row
+            for row in rows
+            if row.user_id == user_id and kind.holds(row, marks.get(row.conversation_id, UNMARKED))
+        }
         after = None if cursor is None else decode_cursor(cursor)
         left = [row for place, row in sorted(places.items(), reverse=True) if after is None or place < after]
-        return ConversationPage(tuple(left[:limit]), cursor_after(left[limit - 1]) if len(left) > limit else None)
+        shown = {row.conversation_id for row in left[:limit]} if kind.asks_marks else set()
+        return ConversationPage(
+            tuple(left[:limit]),
+            cursor_after(left[limit - 1]) if len(left) > limit else None,
+            {key: found for key, found in marks.items() if key in shown},
+        )
+
+    async def own_conversations(self, user_id: str, conversation_ids: Sequence[str]) -> frozenset[str]:
+        rows = [await self.conversation(each) for each in conversation_ids]
+        return frozenset(row.conversation_id for row in rows if row is not None and row.user_id == user_id)
 
     def _conversation_ids(self) -> list[str]:
         return list(dict.fromkeys(event.conversation_id for event, _ in self._events(CONVERSATION_EVENTS)))
@@ -188,7 +210,7 @@ class MemoryReads(MemoryStored):
         rows = {row.message_id: row for row in self._all_messages(conversation_id)}
         events = [event for event, _ in self._events(CONVERSATION_EVENTS)]
         untold = {event.message_id for event in events if isinstance(event, MessageDeleted)}
-        newest_first: list[ChatMessage] = []
+        newest_first: list[Said] = []
         unjudged: list[ChatMessage] = []
         judged = False
         leaf = leaf_message_id
@@ -202,18 +224,24 @@ class MemoryReads(MemoryStored):
             elif row.message_id not in untold:
                 if row.appended:
                     told = appended_message(row)
-                    newest_first += [] if told is None else [told]
+                    newest_first += [] if told is None else [Said(row.message_id, told)]
                     unjudged += [] if told is None or judged else [told]
                 elif row.role == "assistant":
                     answered = answer_message(row)
-                    newest_first += [] if answered is None else [answered]
+                    newest_first += [] if answered is None else [Said(row.message_id, answered)]
                 else:
-                    newest_first += reversed(row.messages or (ChatMessage(row.role, row.content),))
+                    *others, last = row.messages or (ChatMessage(row.role, row.content),)
+                    newest_first.append(Said(row.message_id, last, asks=True))
+                    newest_first += [Said(row.message_id, other) for other in reversed(others)]
         if conversation is None:
             return None
-        kept = newest_first[:max_messages][::-1]
-        told_now = without_orphans(kept)
-        return ProjectedContext(told_now, conversation.system_prompt, unjudged=tuple(reversed(unjudged)))
+        messages, unanswered = each_answered(newest_first[:max_messages][::-1])
+        return ProjectedContext(
+            without_orphans(messages),
+            conversation.system_prompt,
+            unanswered=unanswered,
+            unjudged=tuple(reversed(unjudged)),
+        )
 
     async def is_deleted(self, conversation_id: str) -> bool:
         return self._deleted(conversation_id)

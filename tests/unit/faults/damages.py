@@ -16,6 +16,7 @@ from tests.faults.evidence import (
     Frame,
     GaveUp,
     Intent,
+    Misread,
     Refused,
     Transcript,
 )
@@ -220,6 +221,10 @@ def json_read_otherwise(run: Run) -> None:
     run.journal[run.journal.index(told[0])] = replace(told[0], text="{}")
 
 
+def an_event_out_of_sequence(run: Run) -> None:
+    run.journal.append(Misread("r/background", FIRST, "event 3, due was 2"))
+
+
 PLANTED: tuple[tuple[str, Damage], ...] = (
     ("I1", lost_terminal),
     ("I1", lost_outcome),
@@ -234,6 +239,7 @@ PLANTED: tuple[tuple[str, Damage], ...] = (
     ("I3", repeat),
     ("I3", a_seam_that_repeats),
     ("I3", a_count_that_stops_early),
+    ("I3", an_event_out_of_sequence),
     ("I4", changed_text),
     ("I4", outcome_with_another_text),
     ("I4", outcome_with_another_digest),

@@ -20,6 +20,7 @@ from tests.faults.evidence import (
     Frame,
     GaveUp,
     Intent,
+    Misread,
     Refused,
     Transcript,
     Unknown,
@@ -36,6 +37,7 @@ ENTRIES: tuple[Entry, ...] = (
     Transcript("r2", "g", "é\x00\u2028\n", "stop"),
     CancelAnswered("g", 202, "running"),
     GaveUp("r", "g", "no end"),
+    Misread("r3", "g", "event 3, due was 2"),
 )
 
 

@@ -33,21 +33,10 @@ from tests.faults.evidence import (
 from tests.faults.journal import Journal, read
 from tests.faults.turns import Prompt, Reader, Talk
 from tests.faults.user import User
+from tests.unit.faults.played_api import Api, Torn, error
 
 GENERATION = "7b0e3c6e-0000-4000-8000-000000000001"
 PROMPT = Prompt("k", "T", 3)
-
-
-class Torn(httpx.AsyncByteStream):
-    """A body whose connection breaks after `pieces`."""
-
-    def __init__(self, *pieces: bytes) -> None:
-        self._pieces = pieces
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        for piece in self._pieces:
-            yield piece
-        raise httpx.ReadError("torn")
 
 
 def frame(seq: int) -> bytes:
@@ -62,25 +51,6 @@ def frame(seq: int) -> bytes:
 
 def frames(first: int, stop: int) -> bytes:
     return b": keep-alive\n\n" + b"".join(map(frame, range(first, stop)))
-
-
-def error(status: int, code: str = "nothing", **headers: str) -> httpx.Response:
-    return httpx.Response(status, json={"error": {"code": code}}, headers=headers)
-
-
-class Api:
-    """Answers one request after the other as told; an exception is a connection that fails."""
-
-    def __init__(self, *answers: httpx.Response | Exception) -> None:
-        self._answers = list(answers)
-        self.requests: list[httpx.Request] = []
-
-    def __call__(self, request: httpx.Request) -> httpx.Response:
-        self.requests.append(request)
-        answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
 
 
 @pytest.fixture(autouse=True)

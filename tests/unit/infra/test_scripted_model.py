@@ -53,6 +53,19 @@ def test_it_says_what_it_is_told(asked: str, answer: str) -> None:
     assert said(asked) == answer
 
 
+@pytest.mark.parametrize(
+    ("asked", "answer"),
+    [
+        ("[[fail error]]\n\n[[count 3]]", "1, 2, 3"),
+        ("[[quote lost]]\n\nCount from 1 to 2, each marked owl.", "owl:1, owl:2"),
+        ("[[quote kept]]\n\nand some text", "kept"),
+        ("[[quote one\n\ntwo]]", "one\n\ntwo"),
+    ],
+)
+def test_of_several_prompts_in_a_message_the_last_counts(asked: str, answer: str) -> None:
+    assert said(asked) == answer
+
+
 def test_words_are_counted_and_repeat() -> None:
     text = said("[[words 40]]")
     assert len(text.split()) == 40

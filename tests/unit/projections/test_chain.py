@@ -154,15 +154,76 @@ def test_a_round_of_tools_comes_back_as_calls_and_results_without_the_reasoning(
 
 def test_a_deleted_message_is_told_to_nobody_and_a_deleted_answer_stays_in_what_follows() -> None:
     chain = walked("a3", turn(1, None), turn(2, "a1"), turn(3, "a2"))
-    told = chain.told(Hidden(frozenset({"p1", "a2"}), frozenset({"p1"})))
+    told, _ = chain.told(Hidden(frozenset({"p1", "a2"}), frozenset({"p1"})))
     assert [message.content for message in told] == ["answer 1", "prompt 2", "answer 2", "prompt 3", "answer 3"]
-    assert chain.told(Hidden(frozenset({"a2"}))) == chain.messages
+    assert chain.told(Hidden(frozenset({"a2"}))) == (chain.messages, False)
 
 
 def test_with_a_deleted_call_its_result_goes_too() -> None:
     chain = walked("a2", called(1, None), results(2, "a1", 1))
-    told = chain.told(Hidden(frozenset({"a1"}), frozenset({"a1"})))
+    told, _ = chain.told(Hidden(frozenset({"a1"}), frozenset({"a1"})))
     assert [message.content for message in told] == ["prompt 1", "answer 2"]
+
+
+def told(chain: Chain) -> tuple[list[str], bool]:
+    messages, unanswered = chain.told()
+    return [str(message.content) for message in messages], unanswered
+
+
+def test_a_prompt_without_an_answer_is_told_with_the_next_one() -> None:
+    failed, stopped = turn(1, None, "failed", ""), turn(2, "a1", "cancelled", "")
+    assert told(walked("a3", failed, stopped, turn(3, "a2"))) == (
+        ["prompt 1\n\nprompt 2\n\nprompt 3", "answer 3"],
+        False,
+    )
+    assert told(walked("p3", failed, turn(2, "a1"), turn(3, "a2"))) == (
+        ["prompt 1\n\nprompt 2", "answer 2", "prompt 3"],
+        True,
+    )
+    assert told(walked("a2", failed, stopped)) == (["prompt 1\n\nprompt 2"], True)
+    assert told(walked("a1", turn(1, None, "failed", "half"))) == (["prompt 1", "half"], False)
+    assert told(walked("a3", turn(1, None, "refused"), stopped, turn(3, "a2"))) == (
+        ["prompt 2\n\nprompt 3", "answer 3"],
+        False,
+    )
+
+
+def test_what_a_request_put_side_by_side_stays_so() -> None:
+    several = (ChatMessage("user", "one"), ChatMessage("user", "two"))
+    first = turn(1, None, "failed", "")
+    assert first.prompt is not None
+    first = replace(first, prompt=replace(first.prompt, content="two", messages=several))
+    assert told(walked("a2", first, turn(2, "a1"))) == (["one", "two\n\nprompt 2", "answer 2"], False)
+
+
+def test_what_was_put_in_without_an_answer_is_told_with_the_next_prompt() -> None:
+    brought = appended(1, None, "one", "", "two")
+    assert told(walked("a2", brought, turn(2, "m1.2"))) == (["one\n\ntwo\n\nprompt 2", "answer 2"], False)
+    assert told(walked("m1.2", brought)) == (["one\n\ntwo"], True)
+    rows = [replace(message, role="user") for message in appended(1, None, "one", "two").messages]
+    assert told(walked("m1.1", AppendedRow(1, tuple(rows)))) == (["one", "two"], True)
+
+
+def test_a_prompt_of_parts_is_told_with_the_next_one_too() -> None:
+    picture = ContentPart("image", sha256="0" * 64, media_type="image/png", size_bytes=3)
+    asked = (ChatMessage("user", "", None, (ContentPart("text", "what is it?"), picture)),)
+    first = turn(1, None, "failed", "")
+    assert first.prompt is not None
+    first = replace(first, prompt=replace(first.prompt, content="what is it?", messages=asked))
+    messages, _ = walked("a2", first, turn(2, "a1")).told()
+    assert messages[0].parts == (
+        ContentPart("text", "what is it?"),
+        picture,
+        ContentPart("text", "\n\n"),
+        ContentPart("text", "prompt 2"),
+    )
+    assert len(messages) == 2
+
+
+def test_a_prompt_whose_answer_was_deleted_for_engines_is_told_with_the_next_one() -> None:
+    chain = walked("a2", turn(1, None), turn(2, "a1"))
+    messages, _ = chain.told(Hidden(frozenset({"a1"}), frozenset({"a1"})))
+    assert [message.content for message in messages] == ["prompt 1\n\nprompt 2", "answer 2"]
 
 
 def unjudged(chain: Chain, hidden: Hidden = NOTHING) -> list[str]:

@@ -14,7 +14,7 @@ from infra.models.tool_tokens import tools_message
 from infra.moderation.policy import Policy, Rule
 from schemas.codec import NewerRecord, encode
 from schemas.conversation import ChatMessage, ConversationDeleted, Request, Sampling
-from schemas.envelope import Envelope, plain
+from schemas.envelope import Envelope, Sealed, plain
 from schemas.generation import GenerationEnded
 from schemas.moderation import ModerationVerdict
 from schemas.parts import ContentPart, ToolDefinition, Tooling
@@ -326,3 +326,35 @@ def test_a_prompt_that_brings_instructions_keeps_no_more_history_than_another() 
     asked = (ChatMessage("system", "Be brief."), ChatMessage("user", "again"))
     job = job_of(follow(prompt(None, messages=asked, parent_message_id="leaf"), NoHistory(history)))
     assert job.messages == asked
+
+
+def test_a_prompt_after_one_without_an_answer_is_one_message_with_it() -> None:
+    history = (ChatMessage("user", "hi"), ChatMessage("assistant", "hello"), ChatMessage("user", "lost words"))
+    context = NoHistory(history, unanswered=True)
+    job = job_of(follow(prompt("say it again", parent_message_id="leaf"), context))
+    assert job.messages == (*history[:2], ChatMessage("user", "lost words\n\nsay it again"))
+    assert job.prompt_tokens == Words().count_messages(job.messages)
+    put_in = job_of(follow(prompt("say it again", parent_message_id="leaf"), NoHistory(history)))
+    assert [message.role for message in put_in.messages] == ["user", "assistant", "user", "user"]
+    again = job_of(follow(regenerate(), context))
+    assert again.messages == history
+
+
+def test_a_prompt_without_an_answer_is_left_out_where_there_is_no_room_for_it() -> None:
+    context = NoHistory((ChatMessage("user", "w " * 90),), unanswered=True)
+    asked = prompt("now", parent_message_id="leaf", sampling=Sampling(max_tokens=20))
+    assert job_of(follow(asked, context)).messages == (ChatMessage("user", "now"),)
+
+
+def test_sealed_words_are_joined_with_none() -> None:
+    history = (ChatMessage("user", Sealed("k", b"n", b"c")),)
+    counts = RememberedWords()
+    found = assemble((), history, (ChatMessage("user", "now"),), counts, limit=100, reserve=10, unanswered=True)
+    assert found is not None and found.messages == (*history, ChatMessage("user", "now"))
+
+
+class RememberedWords(Words):
+    """Counts sealed content as nothing."""
+
+    def count_message(self, message: ChatMessage) -> int:
+        return 0 if isinstance(message.content, Sealed) else super().count_message(message)

@@ -55,6 +55,7 @@ export function saidBelow(events, generationId, cut) {
       ({ index } = part);
     }
   }
+  said.end();
   return said;
 }
 

@@ -140,6 +140,7 @@ export class Replay {
 
   finish() {
     if (this.live.state.peek() === 'done') return;
+    this.live.end();
     this.live.state.value = 'done';
     this.show(this.answer);
   }

@@ -2,6 +2,7 @@
 
 import { count } from '../format.js';
 import { helps } from '../problems.js';
+import { toldApart } from '../said.js';
 import { oneLine, piecesOf, visible } from '../text.js';
 import { t } from '../words.js';
 import { AnswerBody, Parts } from './body.js';
@@ -14,7 +15,8 @@ const ErrorCard = later(() => import('./error_card.js'), 'ErrorCard');
 const LONG_PROMPT = 3000;
 const VERY_LONG = 50_000;
 
-export function Message({ message, thread, model, readOnly, onShown, editing, setEditing }) {
+export function Message({ message: told, thread, model, readOnly, onShown, editing, setEditing }) {
+  const message = useMemo(() => toldApart(told), [told]);
   const mine = message.role === 'user';
   const name = mine ? 'You said' : message.role === 'assistant' ? 'Answer' : oneLine(message.role);
   return html`<article class=${`message ${mine ? 'prompt' : 'answer'}`} aria-label=${name} id=${`m-${message.id}`}

@@ -5,6 +5,7 @@ import { get } from '../api.js';
 import { emptyCodeBlock } from '../code.js';
 import { highlight } from '../highlight.js';
 import { bytes } from '../log/units.js';
+import { charactersOf } from '../said.js';
 import { BlockStreamer } from '../stream.js';
 import { oneLine, piecesOf, visible } from '../text.js';
 import { prettyJson } from './pretty.js';
@@ -163,9 +164,8 @@ function folding(place, className, testid) {
  * …] of an answer, `parts`: all of its parts. Pure.
  */
 export function lastedMs(chunks, parts, part) {
-  const length = (text) => [...text].length;
-  const before = parts.slice(0, parts.indexOf(part)).reduce((sum, each) => sum + length(each.text), 0);
-  const after = before + length(part.text);
+  const before = parts.slice(0, parts.indexOf(part)).reduce((sum, each) => sum + charactersOf(each), 0);
+  const after = before + charactersOf(part);
   let end = 0;
   let [first, last] = [null, null];
   for (const [, ms, characters] of chunks) {

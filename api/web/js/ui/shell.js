@@ -1,10 +1,11 @@
 // The page: list, conversation, and beside it what is opened.
 
 import { conversations, loadConversations, nameOf } from '../conversations.js';
+import { actOnProse } from '../prose_actions.js';
 import { go, route } from '../router.js';
 import { complain, dialog, drawerOpen, logOpen, online, reachable, session, sidebarHidden } from '../state.js';
 import { t, withWords } from '../words.js';
-import { composing, copyText, html, IconButton, useEffect, useState } from './html.js';
+import { composing, html, IconButton, useEffect, useState } from './html.js';
 import { Dialogs } from './dialogs.js';
 import { PARTS } from './parts.js';
 import { Sidebar } from './sidebar.js';
@@ -68,13 +69,7 @@ function Lazy({ from, part, ...rest }) {
 /** What works wherever one is on the page. */
 export function listenEverywhere() {
   addEventListener('keydown', onKeyDown);
-  document.addEventListener('click', async (event) => {
-    const button = event.target.closest?.('.code-copy');
-    if (!button) return;
-    const code = button.closest('.code-block').querySelector('code');
-    button.textContent = (await copyText(code.textContent)) ? 'Copied' : 'Not copied';
-    setTimeout(() => (button.textContent = 'Copy'), 1500);
-  });
+  document.addEventListener('click', actOnProse);
   let waitMs = 1000;
   const probe = async () => {
     if (reachable.value) return;

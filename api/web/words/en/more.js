@@ -18,6 +18,9 @@ export default {
   'cost.show': 'Model, tokens and cost',
   'cost.tokens': { one: '{count} token', other: '{count} tokens' },
 
+  'diagram.label': 'Diagram. The button above it shows its source.',
+  'diagram.source': 'Source',
+
   'error.failed': 'The answer failed.',
   'error.not-sent': 'This could not be sent.',
 
@@ -299,6 +302,12 @@ export default {
   'signin.title': 'Sign in to Verbatim',
   'signin.wrong': 'This key is not valid. Check that all of it was pasted.',
   'signin.yours': 'If that is you: {link} prints a link that signs this browser in, {create} another key.',
+
+  'starts.add': 'Add a prompt',
+  'starts.hint': 'What a new chat offers. Without any, those of this installation.',
+  'starts.one': 'Prompt {number}',
+  'starts.remove': 'Remove prompt {number}',
+  'starts.title': 'To begin with',
 
   'unit.B': '{number} B',
   'unit.MB': '{number} MB',

@@ -3,6 +3,12 @@ export default {
   'dismiss': 'Dismiss',
   'try-again': 'Try again',
 
+  'alert.caution': 'Caution',
+  'alert.important': 'Important',
+  'alert.note': 'Note',
+  'alert.tip': 'Tip',
+  'alert.warning': 'Warning',
+
   'answer.cancelled': 'You stopped this answer.',
   'answer.cancelled-empty': 'You stopped this answer before it began.',
   'answer.empty': 'The model answered nothing.',
@@ -17,6 +23,14 @@ export default {
   'away.store_unavailable': 'The server’s database is away.',
   'away.unknown': 'The server cannot answer now.',
 
+  'code.copied': 'Copied',
+  'code.copy': 'Copy',
+  'code.copy-code': 'Copy code',
+  'code.copy-language': 'Copy {language}',
+  'code.not-copied': 'Not copied',
+  'code.text': 'text',
+  'code.wrap': 'Wrap lines',
+
   'connection.limited': 'Too many requests.',
   'connection.offline': 'You are offline. What you write is kept.',
   'connection.reconnecting': 'Reconnecting…',
@@ -29,6 +43,9 @@ export default {
   'model.choose': 'Model: {name}',
   'model.detail': '{context} context · {input} / {output} per M tokens',
   'model.free': '{context} context · free',
+
+  'note.back': 'Back to the text',
+  'note.mark': 'Note {name}',
 
   'page.part-missing': 'This part of the page could not be loaded.',
 
@@ -44,6 +61,9 @@ export default {
   'problem.store_unavailable': 'The server’s database is away. Try again in a moment.',
   'problem.unreachable': 'The server cannot be reached.',
 
+  'prose.formula': 'Formula',
+  'prose.table': 'Table',
+
   'pulse.name': 'Pulse',
 
   'settings.title': 'Settings',
@@ -52,4 +72,21 @@ export default {
   'signin.ended': 'You were signed out everywhere. Sign in to go on where you were.',
   'signin.expired': 'Your sign-in has expired. Sign in to go on where you were.',
   'signin.revoked': 'The key that you signed in with has been revoked. Sign in with another key to go on where you were.',
+
+  'start.better': 'Add a better model',
+  'start.better.entry': 'An entry of models.toml',
+  'start.better.how': 'Whoever runs this server adds models in a file, and starts it with {command}: a GGUF file that is computed here, or any server that speaks OpenAI’s API.',
+  'start.better.more': '{file} has more entries to copy, and what memory they need.',
+  'start.count': 'Count from 1 to 40',
+  'start.greeting': 'What is on your mind?',
+  'start.hole': 'Explain what a black hole is in simple words.',
+  'start.model': '{model} answers.',
+  'start.sleep': 'Give me five tips for sleeping better.',
+  'start.sunset': 'Describe a sunset at the beach.',
+  'start.times': 'What is 37 × 24?',
+  'start.water': 'What is the water cycle?',
+  'start.what': 'What can you do?',
+
+  'task.done': 'Done',
+  'task.open': 'To do',
 };

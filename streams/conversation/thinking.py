@@ -1,0 +1,36 @@
+"""What a model thinks inside the text of its answer. Pure.
+
+Engines tell it apart, and a part of kind `reasoning` is not sent to a model again. Answers of before they did, or of
+another place, hold it in their text, between `<think>` and `</think>` at its beginning: that is not sent again either.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from schemas.conversation import ChatMessage
+from schemas.envelope import Content
+from schemas.parts import ContentPart
+
+_THINKING = re.compile(r"\A\s{0,64}<think>.*?(?:</think>[\r\n]*|\Z)", re.DOTALL)
+
+
+def without_thinking(message: ChatMessage) -> ChatMessage:
+    """An answer without the thinking that its text begins with; an answer that got no further is empty.
+
+    Prompts, and `<think>` anywhere else in an answer, stay as they are.
+    """
+    if message.role != "assistant":
+        return message
+    if not message.parts:
+        return replace(message, content=_without(message.content))
+    first, *others = message.parts
+    if first.kind != "text" or first.text is None:
+        return message
+    kept = ContentPart("text", _without(first.text))
+    return replace(message, parts=((kept, *others) if kept.text else tuple(others)))
+
+
+def _without(text: Content) -> Content:
+    return _THINKING.sub("", text, count=1) if isinstance(text, str) else text

@@ -1,0 +1,180 @@
+"""How a text looks: what people write beside CommonMark, in both directions, and what stays as it is written."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.async_api import Locator, expect
+
+from tests.web.chat_page import ChatPage
+from tests.web.conftest import PICTURES, OpenChat
+
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(300)]
+
+BREAKS = (
+    "Roses are red\nViolets are blue\n\n| a | b |\n|---|---|\n"
+    "| one<br>two<BR/>three | `<br>` \\<br> <sub>x</sub> |\n\n<br> <details>"
+)
+FORMULAS = "$x^2$, $E = mc^2$ and the $n$th $\\alpha$ of $\\{a\\}$; \\(y\\), $$z$$ and 函数$f(x)$在"
+MONEY = (
+    "Bread is $3, cake $4.50.",
+    "US$5–$9, **$5**–**$9**, $20/$25 and A$5 or NZ$6",
+    "$PATH and $HOME, $PATH:$HOME, ${A}:${B}",
+    "costs $5 per seat, in US$ only",
+    "`$x$` \\$y$ and $a `b$` c$",
+)
+NOT_SET = (
+    "$\\frac{1$",
+    "$$\\href{https://e.example}{x}$$",
+    "\\(\\url{a}\\)",
+    "\\[\\includegraphics{a}\\]",
+    "$\\undefinedhere$",
+)
+TASKS = "- [ ] milk\n- [x] **bread**\n  - [X] dark\n- [x](https://e.example)\n- [ ]"
+NOTES = (
+    "First[^b], second[^1], none[^zz].\n\n[^1]: The *other*.\n\n    Its second line.\n[^b]: The one.\n\n"
+    "[^alone]: Of nothing."
+)
+ALERTS = "> [!NOTE]\n> Read **this**.\n\n> [!Caution]\n> And that.\n\n> [!NOTE]\n\n> [!NOTE] no"
+CJK = (
+    '* **开源：**代码公开。\n* 含**「重点」**内容\n* 한국**"어"**입니다\n\n'
+    "**Bold text.**Next words **x**, **a** “**b**” and 2**3**4"
+)
+RIGHT_TO_LEFT = (
+    "1. مرحبا `code(x)` بك\n2. ثانيا\n\n> اقتباس\n\n| اسم | قيمة |\n|---|---|\n| أ | 1 |\n\n- english\n- שלום עולם\n"
+)
+
+
+async def shown(open_chat: OpenChat, *texts: str) -> tuple[ChatPage, Locator]:
+    chat = await open_chat()
+    await chat.run("show_texts", *await chat.modules("markdown.js"), list(texts))
+    return chat, chat.page.locator(".shown")
+
+
+async def test_lines_break_where_they_are_broken_and_every_tag_but_one_is_text(open_chat: OpenChat) -> None:
+    _, prose = await shown(open_chat, BREAKS)
+    assert (await prose.locator("p").first.inner_text()) == "Roses are red\nViolets are blue"
+    cells = prose.locator("td")
+    assert (await cells.first.inner_text()) == "one\ntwo\nthree"
+    await expect(cells.last).to_have_text("<br> <br> <sub>x</sub>")
+    await expect(prose.locator("p").last).to_have_text("<br> <details>")
+
+
+async def test_single_dollars_are_formulas_and_money_is_money(open_chat: OpenChat) -> None:
+    _, prose = await shown(open_chat, FORMULAS, *MONEY, *NOT_SET)
+    await expect(prose.nth(0).locator(".katex")).to_have_count(8)
+    for at, text in enumerate(MONEY, start=1):
+        await expect(prose.nth(at).locator(".math")).to_have_count(0)
+        plain = text.replace("`", "").replace("*", "").replace("\\", "")
+        await expect(prose.nth(at)).to_have_text(plain)
+    # What cannot be set, or would lead somewhere, stays as it is written.
+    for at, text in enumerate(NOT_SET, start=1 + len(MONEY)):
+        await expect(prose.nth(at).locator(".katex")).to_have_count(0)
+        await expect(prose.nth(at)).to_have_text(text)
+
+
+async def test_tasks_and_alerts(open_chat: OpenChat) -> None:
+    chat, prose = await shown(open_chat, TASKS, ALERTS)
+    tasks = prose.nth(0)
+    boxes = tasks.get_by_role("checkbox")
+    await expect(boxes).to_have_count(3)
+    for at, (name, checked) in enumerate((("To do", False), ("Done", True), ("Done", True))):
+        await expect(boxes.nth(at)).to_have_accessible_name(name)
+        await expect(boxes.nth(at)).to_be_checked(checked=checked)
+        await expect(boxes.nth(at)).to_be_disabled()
+    await expect(tasks.get_by_role("link", name="x")).to_be_visible()
+    await expect(tasks.locator("li").last).to_have_text("[ ]")
+    alerts = prose.nth(1)
+    await expect(alerts.locator(".alert-title")).to_have_text(["Note", "Caution"])
+    await expect(alerts.locator(".alert-note")).to_contain_text("Read this.")
+    await expect(alerts.locator("blockquote").nth(2)).to_have_text("[!NOTE]")
+    await expect(alerts.locator("blockquote").nth(3)).to_have_text("[!NOTE] no")
+    assert await chat.run("wrong_elements") == []
+
+
+async def test_footnotes_are_below_and_lead_there_and_back(open_chat: OpenChat) -> None:
+    _, prose = await shown(open_chat, NOTES)
+    await expect(prose.locator("p").first).to_have_text("First1, second2, none[^zz].")
+    notes = prose.locator(".notes li")
+    await expect(notes).to_have_text(
+        [re.compile(said) for said in (r"The one\. ↩", r"The other\.\s+Its second line\. ↩", r"Of nothing\. ↩")]
+    )
+    mark = prose.get_by_role("button", name="Note 2")
+    await mark.click()
+    await expect(notes.nth(1)).to_be_focused()
+    await notes.nth(1).get_by_role("button", name="Back to the text").click()
+    await expect(mark).to_be_focused()
+
+
+async def test_bold_beside_marks_of_east_asian_languages_and_of_our_own(open_chat: OpenChat) -> None:
+    _, prose = await shown(open_chat, CJK)
+    await expect(prose.locator("strong")).to_have_text(["开源：", "「重点」", '"어"', "Bold text.", "x", "a", "b", "3"])
+    await expect(prose).not_to_contain_text("*")
+
+
+async def test_each_part_runs_in_the_direction_of_its_own_text(open_chat: OpenChat) -> None:
+    chat, prose = await shown(open_chat, RIGHT_TO_LEFT)
+    for name in ("ol", "blockquote", ".table-scroll"):
+        await expect(prose.locator(name)).to_have_css("direction", "rtl")
+    await expect(prose.locator("ul")).to_have_css("direction", "ltr")
+    await expect(prose.locator("li code")).to_have_css("direction", "ltr")
+    await expect(prose.locator("li code")).to_have_css("unicode-bidi", "isolate")
+    # The first column is on the right, the quote's line too.
+    first, second = [await cell.bounding_box() for cell in (prose.locator("th").nth(0), prose.locator("th").nth(1))]
+    assert first is not None and second is not None and first["x"] > second["x"]
+    await expect(prose.locator("blockquote")).to_have_css("border-right-width", "3px")
+    # An item's number stands between its own edge and the column's, on whichever side that is.
+    column = await prose.bounding_box()
+    for item in (prose.locator("ol li").first, prose.locator("ul li").last):
+        box = await item.bounding_box()
+        assert column is not None and box is not None
+        assert box["x"] + box["width"] <= column["x"] + column["width"] - 16
+    await chat.page.screenshot(path=PICTURES / "both-directions.png")
+
+
+FLOW = """flowchart TD
+    A[Start]-->B{Works?}
+    B -- yes --> C("Ship <b>it</b>")
+    subgraph ops [Operations]
+      C & B -.-> D
+    end
+    style A fill:url(https://e.example/l34k),stroke:red
+    click A href "https://e.example/l34k"
+"""
+SEQUENCE = "sequenceDiagram\n  participant U as User\n  U->>A: POST /messages\n  A-->>U: 202;\n"
+STAYS = (
+    'pie title Pets\n  "Dogs" : 3',  # of a kind that is not drawn
+    "flowchart TD\n  A -->",  # broken
+    "flowchart TD\n  A --o B",  # would be drawn as something else
+    "sequenceDiagram\n  this is not a message",
+    "flowchart TD\n" + "\n".join(f"  N{n} --> N{n + 1}" for n in range(2000)),  # too long
+)
+
+
+async def test_diagrams_are_drawn_and_what_cannot_be_stays_code(open_chat: OpenChat) -> None:
+    chat = await open_chat()
+    assert not [url for url in chat.complaints.asked_for if "mermaid" in url]
+    chat, prose = await shown(open_chat, *(f"```mermaid\n{source}\n```" for source in (FLOW, SEQUENCE, *STAYS)))
+    flow = prose.nth(0)
+    await expect(flow.locator(".diagram text")).to_have_text(
+        ["Operations", "yes", "Start", "Works?", "Ship it", "D"], use_inner_text=False
+    )
+    await expect(flow.locator(".diagram polyline.edge")).to_have_count(4)
+    await expect(flow.locator("pre")).not_to_be_visible()
+    await flow.screenshot(path=PICTURES / "diagram.png")
+    await flow.get_by_test_id("diagram-source").click()
+    await expect(flow.locator("pre")).to_have_text(FLOW)
+    await expect(flow.locator(".diagram")).not_to_be_visible()
+    await expect(prose.nth(1).locator(".diagram text").filter(has_text="POST /messages")).to_be_visible()
+    # A source says nothing of colours, addresses or scripts that gets into the drawing.
+    assert await chat.run("foreign_in_diagrams") == []
+    for at in range(len(STAYS)):
+        await expect(prose.nth(2 + at).locator("pre")).to_be_visible()
+    # The others have been tried by the time the last one of a good kind is drawn.
+    await chat.run(
+        "show_texts", *await chat.modules("markdown.js"), ["```mermaid\nsequenceDiagram\n  A->>B: last\n```"]
+    )
+    await expect(prose.last.locator(".diagram")).to_be_visible()
+    await expect(chat.page.locator(".diagram")).to_have_count(3)
+    assert [url for url in chat.complaints.asked_for if "l34k" in url] == []
