@@ -28,11 +28,10 @@ async def refuse_once(chat: ChatPage, status: int, code: str, message: str, retr
     error = {"error": {"code": code, "message": message}}
 
     async def refused(route: Route) -> None:
-        await chat.page.unroute(MESSAGES)
         await route.fulfill(status=status, json=error, headers={"Retry-After": str(retry_after_s)})
 
     chat.complaints.expected.append(f"status of {status}")
-    await chat.page.route(MESSAGES, refused)
+    await chat.page.route(MESSAGES, refused, times=1)
 
 
 async def answer_with(chat: ChatPage, event: str, data: Mapping[str, Any]) -> None:
@@ -41,12 +40,11 @@ async def answer_with(chat: ChatPage, event: str, data: Mapping[str, Any]) -> No
     body = "".join(f"id: {at}\nevent: {name}\ndata: {json.dumps(said)}\n\n" for at, (name, said) in enumerate(frames))
 
     async def answered(route: Route) -> None:
-        await chat.page.unroute(MESSAGES)
         await route.fulfill(status=200, content_type="text/event-stream", body=body)
 
     # The server knows nothing of this answer.
     chat.complaints.expected.append("status of 404")
-    await chat.page.route(MESSAGES, answered)
+    await chat.page.route(MESSAGES, answered, times=1)
 
 
 async def test_a_server_that_asks_to_wait_is_obeyed_and_the_time_is_counted_down(open_chat: OpenChat) -> None:
