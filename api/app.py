@@ -24,7 +24,7 @@ from api.changes.hub import ChangeHub
 from api.changes.ports import ChangePorts
 from api.consistency.own_writes import OwnWrites
 from api.consistency.ports import CommandLog, CommandPorts, CommandReads, FreshPorts, LogEnds
-from api.conversations import branches, search
+from api.conversations import branches, marking, search
 from api.conversations import messages as conversation_messages
 from api.conversations import routes as conversations
 from api.conversations.ports import ConversationPorts, ConversationReads, History
@@ -162,7 +162,6 @@ def ports_of(adapters: Adapters) -> tuple[object, ...]:
         Bodies(settings.max_body_bytes),
         adapters.readiness,
         adapters.web,
-        adapters.models,
         SchemaChecks(adapters.schema_checks),
         ListingPorts(models=adapters.models, starts=settings.starts),
         ModelPorts(models=adapters.models, created_s=adapters.started_at_us // 1_000_000),
@@ -257,7 +256,7 @@ def create_app(adapters: Adapters) -> FastAPI:
         app.include_router(router, responses=_ERRORS)
     for router in (branches.router, search.router, import_routes.router, export_routes.router):
         app.include_router(router, responses=_ERRORS)
-    for router in (own_settings.router, folders.router, snippets.router, usage.router):
+    for router in (marking.router, own_settings.router, folders.router, snippets.router, usage.router):
         app.include_router(router, responses=_ERRORS)
     for router in (log_view.router, changes.router, pulse.router):
         app.include_router(router, responses=_ERRORS)

@@ -43,6 +43,10 @@ MATRIX: dict[tuple[str, str], Row] = {
     ("GET", _CONVERSATION + "/export"): Row(200, 404),
     ("GET", "/api/v1/export"): Row(200, 200),
     ("POST", "/api/v1/conversations/import"): Row(201, 201, IMPORT),
+    ("PATCH", _CONVERSATION + "/marks"): Row(200, 404, {"pinned": True}),
+    ("PUT", _CONVERSATION + "/settings"): Row(200, 404, {"temperature": 0.5}),
+    # It names a conversation that is neither's.
+    ("POST", "/api/v1/marks"): Row(404, 404, {"conversation_ids": ["x"], "pinned": True}),
     ("GET", _CONVERSATION + "/events"): Row(200, 404),
     # Nothing is watched here.
     ("GET", _CONVERSATION + "/events/stream"): Row(503, 404),
