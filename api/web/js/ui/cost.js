@@ -16,5 +16,5 @@ export function Cost({ message }) {
   if (!usage) return null;
   const exact = t(usage.estimated ? 'cost.exact-estimated' : 'cost.exact', { prompt: usage.promptTokens, cached: usage.cachedTokens, completion: usage.completionTokens, cost: cost == null ? '–' : money(cost, currency) });
   return html`<${IconButton} icon="info" label=${t('cost.show')} aria-expanded=${open} data-testid="cost-show" onClick=${() => setOpen(!open)} />
-    ${open && html`<span class="cost" title=${exact} data-testid="cost">${model && html`<bdi>${oneLine(model)}</bdi> · `}${t('cost.tokens', { count: usage.promptTokens + usage.completionTokens })}${cost != null && ` · ${about(cost, currency)}`}</span>`}`;
+    ${open && html`<span class="cost" title=${exact} data-testid="cost">${model && html`<bdi>${oneLine(model)}</bdi> · `}<bdi>${t('cost.tokens', { count: usage.promptTokens + usage.completionTokens })}</bdi>${cost != null && html` · <bdi>${about(cost, currency)}</bdi>`}</span>`}`;
 }
