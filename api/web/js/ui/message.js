@@ -6,8 +6,8 @@ import { toldApart } from '../said.js';
 import { oneLine, piecesOf, visible } from '../text.js';
 import { t } from '../words.js';
 import { AnswerBody, Parts } from './body.js';
-import { useReturn } from './focus.js';
-import { composing, copyText, html, Icon, IconButton, useEffect, useMemo, useRef, useState } from './html.js';
+import { Edit } from './edit.js';
+import { copyText, html, Icon, IconButton, useEffect, useMemo, useState } from './html.js';
 import { later } from './later.js';
 
 const Cost = later(() => import('./cost.js'), 'Cost');
@@ -44,32 +44,6 @@ function Prompt({ message, thread, model, readOnly, editing, setEditing }) {
       <${Copy} text=${message.content} label="Copy the prompt" />
       <${IconButton} icon="edit" label="Edit and ask again" data-testid="edit" onClick=${() => setEditing(message.key)} />
     </div>`}`;
-}
-
-function Edit({ message, thread, model, done }) {
-  const field = useRef(null);
-  useReturn(field, '[data-testid=edit]');
-  useEffect(() => {
-    field.current.focus();
-    field.current.setSelectionRange(field.current.value.length, field.current.value.length);
-  }, []);
-  const save = () => {
-    const content = field.current.value;
-    if (!content.trim() || thread.live) return;
-    done();
-    thread.say(content, message.parentMessageId ?? null, model, true);
-  };
-  const onKeyDown = (event) => {
-    if (composing(event)) return;
-    if (event.key === 'Escape') done();
-    if (event.key === 'Enter' && !event.shiftKey) {
-      event.preventDefault();
-      save();
-    }
-  };
-  return html`<div class="edit"><textarea ref=${field} dir="auto" aria-label="Edit the prompt" data-testid="edit-text" defaultValue=${message.content} onKeyDown=${onKeyDown} />
-    <div class="dialog-actions"><span class="muted small">What followed stays, as a branch.</span><button type="button" onClick=${done}>Cancel</button>
-      <button type="button" class="primary" data-testid="edit-save" onClick=${save}>Send</button></div></div>`;
 }
 
 function Answer({ message, thread, model, readOnly, onShown }) {
