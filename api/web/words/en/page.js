@@ -2,7 +2,6 @@ export default {
   'cancel': 'Cancel',
   'details': 'Details',
   'dismiss': 'Dismiss',
-  'loading': 'Loading…',
   'new-chat': 'New chat',
   'try-again': 'Try again',
 
