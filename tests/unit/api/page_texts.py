@@ -13,6 +13,8 @@ _COMMENT = re.compile(r"^\s*(//|/?\*).*$|\s//\s.*$", re.M)
 _LITERAL = re.compile(r"'((?:[^'\\\n]|\\.)*)'")
 _PREFIX = re.compile(r"`([a-z]+\.[\w.-]*)\$\{")
 _CALL = re.compile(r"\b(?:t|tt|tOr)\(\s*'([^']+)'")
+_ARGUMENT = re.compile(r"\b(?:t|tt|tOr)\(([^(){}]*)")
+_EITHER = re.compile(r"[?:]\s*'([\w.-]+)'")
 _ID = re.compile(r"[a-z]+\.[\w.-]+")
 _FILE = re.compile(r"\.(?:css|m?js|json|svg)$")
 _SHOWN_ATTRIBUTE = re.compile(
@@ -38,6 +40,7 @@ def ids_named(source: str, areas: set[str]) -> set[str]:
     """The message ids that a module names: what `t` is called with, and all literals that look like one."""
     code = without_comments(source)
     called = set(_CALL.findall(code))
+    called |= {one for argument in _ARGUMENT.findall(code) for one in _EITHER.findall(argument)}
     literals = {text for text in _LITERAL.findall(code) if _ID.fullmatch(text) and not _FILE.search(text)}
     return called | {text for text in literals if text.partition(".")[0] in areas}
 

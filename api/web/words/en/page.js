@@ -2,6 +2,7 @@ export default {
   'cancel': 'Cancel',
   'details': 'Details',
   'dismiss': 'Dismiss',
+  'loading': 'Loading…',
   'new-chat': 'New chat',
   'try-again': 'Try again',
 
