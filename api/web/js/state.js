@@ -35,6 +35,8 @@ export const drawerOpen = signal(false);
 /** Kept over a reload: the list's state for this browser, the log's for this tab. */
 export const sidebarHidden = keptFlag(localStorage, 'list-hidden');
 export const logOpen = keptFlag(sessionStorage, 'log-open');
+/** All that is loaded is shown, as it goes to paper. */
+export const printing = signal(false);
 /** Set by the log view: {conversationId, label, messages}, shown instead of the conversation, read-only. */
 export const pastView = signal(null);
 
