@@ -1,4 +1,4 @@
-"""Routes for operators: /health, /ready, /live, /metrics, and the API page.
+"""Routes for operators: /health, /ready, /live, /metrics.
 
 No key is asked for; none of them says anything of users.
 """
@@ -11,20 +11,14 @@ from fastapi import APIRouter, Depends, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from api.http.answers import json_answer
-from api.http.docs_page import page
 from api.http.errors import not_found
 from api.http.providing import provided
 from api.http.readiness import Readiness
-from api.page.files import WebFiles
 
 router = APIRouter(tags=["operations"])
 
-Web = Annotated[WebFiles, Depends(provided(WebFiles))]
 Ready = Annotated[Readiness, Depends(provided(Readiness))]
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "::ffff:127.0.0.1"})
-_PAGE_POLICY = (
-    "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
 
 
 @router.get("/health")
@@ -68,9 +62,3 @@ async def metrics(request: Request) -> Response:
     if request.client is None or request.client.host not in _LOOPBACK:
         raise not_found("route")
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
-
-
-@router.get("/docs", include_in_schema=False)
-async def docs(request: Request, web: Web) -> Response:
-    described = page(request.app.openapi(), f"/static/{web.static}")
-    return Response(described, media_type="text/html", headers={"content-security-policy": _PAGE_POLICY})

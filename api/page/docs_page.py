@@ -22,9 +22,9 @@ def page(document: Mapping[str, Any], static: str) -> str:
             groups.setdefault(operation.get("tags", ["other"])[0], []).append(_operation(method, path, operation))
     title = escape(document["info"]["title"])
     about = escape(document["info"].get("description", ""))
-    links = "".join(f'<li><a href="#{_id_of(name)}">{escape(name.capitalize())}</a></li>' for name in groups)
+    links = "".join(f'<li><a href="#{_id_of(name)}">{escape(_title_of(name))}</a></li>' for name in groups)
     sections = "".join(
-        f'<section aria-labelledby="{_id_of(name)}"><h2 id="{_id_of(name)}">{escape(name.capitalize())}</h2>'
+        f'<section aria-labelledby="{_id_of(name)}"><h2 id="{_id_of(name)}">{escape(_title_of(name))}</h2>'
         f"{''.join(entries)}</section>"
         for name, entries in groups.items()
     )
@@ -40,6 +40,10 @@ def page(document: Mapping[str, Any], static: str) -> str:
         'The same as a document for programs: <a href="/openapi.json">openapi.json</a></p>'
         f'<nav aria-label="Subjects"><ul>{links}</ul></nav>{sections}</main></body></html>'
     )
+
+
+def _title_of(group: str) -> str:
+    return "OpenAI" if group == "openai" else group.capitalize()
 
 
 def _id_of(group: str) -> str:
