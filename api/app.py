@@ -162,7 +162,6 @@ def ports_of(adapters: Adapters) -> tuple[object, ...]:
         Bodies(settings.max_body_bytes),
         adapters.readiness,
         adapters.web,
-        adapters.models,
         SchemaChecks(adapters.schema_checks),
         ListingPorts(models=adapters.models, starts=settings.starts),
         ModelPorts(models=adapters.models, created_s=adapters.started_at_us // 1_000_000),

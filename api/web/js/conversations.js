@@ -1,7 +1,7 @@
 // The user's conversations: those in the list, those that were opened otherwise, and what changes them.
 
 import { batch, signal } from '../vendor/signals.mjs';
-import { get, newKey, patch, post } from './api.js';
+import { ApiError, get, newKey, patch, post } from './api.js';
 import { changeDraft } from './kept.js';
 import { oneLine } from './text.js';
 import { t } from './words.js';
@@ -27,7 +27,7 @@ export async function loadConversations({ more = false, keep = false } = {}) {
     batch(() => {
       const all = conversations.value;
       if (more) conversations.value = without(all, page.data).concat(page.data);
-      else conversations.value = page.data.concat(keep && page.nextCursor ? olderThan(all, page.data) : []);
+      else conversations.value = without(all.filter((each) => each.local), page.data).concat(page.data, keep && page.nextCursor ? olderThan(all, page.data) : []);
       const goesOn = keep && conversations.value.length > page.data.length;
       listState.value = { loading: false, error: null, cursor: goesOn ? listState.value.cursor : page.nextCursor, loaded: true };
     });
@@ -51,7 +51,7 @@ export const conversationOf = (id) => conversations.value.find((each) => each.id
 
 /** What a conversation is called; '' for one that is not known yet. */
 export const nameOf = (conversation) =>
-  conversation ? oneLine(conversation.title ?? '') || oneLine(conversation.preview ?? '').slice(0, 80) || t('list.unnamed') : '';
+  conversation ? oneLine(conversation.title ?? '') || oneLine(conversation.preview ?? '').slice(0, 80) || t('new-chat') : '';
 
 /** Asks for a conversation that is shown and may not be in the list. */
 export async function learn(id) {
@@ -72,7 +72,8 @@ function put(conversation) {
 export function place(conversation) {
   const known = conversationOf(conversation.id);
   // Until its first prompt is there it is called by it already.
-  const now = { ...known, ...conversation, title: conversation.title ?? known?.title ?? null, preview: conversation.preview ?? known?.preview ?? null };
+  const now = { ...known, ...conversation, local: false, title: conversation.title ?? known?.title ?? null, preview: conversation.preview ?? known?.preview ?? null };
+  if (gone.value.has(now.id)) gone.value = new Map([...gone.value].filter(([id]) => id !== now.id)); // it was asked for before it was made
   const rest = without(conversations.value, [now]);
   const found = rest.findIndex((each) => timeOf(each) < timeOf(now));
   const at = found < 0 ? rest.length : found;
@@ -109,11 +110,25 @@ export function noteGone(id) {
   });
 }
 
-export async function begin(firstPrompt, model, key) {
-  const made = await post('/api/v1/conversations', model ? { model } : {}, { key });
-  // Until it has a title it is called by its first prompt, as the server will call it.
-  conversations.value = [{ ...made, title: oneLine(firstPrompt.slice(0, 400)).slice(0, 80) }, ...conversations.value.filter((each) => each.id !== made.id)];
-  return made;
+/** A conversation that the server is still to be asked for; until it has a title it is called by its first prompt. */
+export function showBegun(id, firstPrompt) {
+  if (conversations.value.some((each) => each.id === id)) return;
+  const title = oneLine(firstPrompt.slice(0, 400)).slice(0, 80);
+  conversations.value = [{ id, title, updatedAt: new Date().toISOString(), local: true }, ...conversations.value];
+}
+
+/** Whether the server has not made it yet. */
+export const isLocal = (id) => conversations.value.some((each) => each.id === id && each.local);
+
+/** Has the server make it, under the key that its id derives from. */
+export async function begin(id, { key, ...asked }, signal) {
+  const made = await post('/api/v1/conversations', asked, { key, signal });
+  if (made.id !== id) throw new ApiError(0, 'unexpected_id', t('conversation.not-begun'), false);
+  conversations.value = conversations.value.map((each) => (each.id === id && each.local ? { ...made, title: each.title } : each));
+}
+
+export function forgetBegun(id) {
+  conversations.value = conversations.value.filter((each) => each.id !== id || !each.local);
 }
 
 /** The conversation was written to: it is the newest. */

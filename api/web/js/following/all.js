@@ -2,7 +2,7 @@
 
 import { onChange } from '../changes.js';
 import { followLeaving } from '../leaving.js';
-import { currentThread } from '../ui/thread_view.js';
+import { currentThread } from '../threads.js';
 import { followActivity, noteActivity } from './activity.js';
 import { noteChange } from './list.js';
 import { followStream } from './stream.js';

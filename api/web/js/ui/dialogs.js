@@ -10,7 +10,7 @@ const MAC = /Mac|iP(hone|ad)/.test(navigator.platform);
 const COMMAND = MAC ? '⌘' : 'Ctrl';
 const KEYS = [
   ['search', [COMMAND, 'K']], ['new', [COMMAND, 'Shift', 'O']], ['list', [COMMAND, 'Shift', 'S']],
-  ['write', ['/']], ['send', ['Enter']], ['line', ['Shift', 'Enter']], ['stop', [COMMAND, '.']],
+  ['write', ['/']], ['send', ['Enter']], ['line', ['Shift', 'Enter']], ['stop', [COMMAND, '.']], ['print', [COMMAND, 'P']],
   ['edit', ['↑']], ['leave', ['Esc']], ['keys', ['?']],
 ];
 

@@ -35,7 +35,7 @@ function All() {
   const groups = useMemo(() => byAge(all), [all]);
   return html`
     ${groups.map(([name, some]) => html`<section key=${name}><h2>${name}</h2><ul>${some.map(rowOf)}</ul></section>`)}
-    ${error && html`<p class="list-note">${error.message} <button type="button" class="link" onClick=${() => loadConversations()}>${t('again')}</button></p>`}
+    ${error && html`<p class="list-note">${error.message} <button type="button" class="link" onClick=${() => loadConversations()}>${t('try-again')}</button></p>`}
     ${loaded && !error && all.length === 0 && html`<p class="list-note">${t('list.empty')}</p>`}
     ${cursor && html`<button type="button" class="quiet wide" disabled=${loading} onClick=${() => loadConversations({ more: true })}>${loading ? t('list.loading') : t('list.more')}</button>`}`;
 }

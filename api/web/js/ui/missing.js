@@ -11,6 +11,6 @@ export function Missing({ why, id }) {
     <div class="error-card" role="alert" data-testid="error-card"><${Icon} name="warn" />
       <div><strong>${t(`missing.${why}`)}</strong><p>${t(`missing.${why}.why`)}</p></div>
       ${why === 'leaving' && html`<button type="button" onClick=${() => stay([id])}>${t('left.undo')}</button>`}
-      <button type="button" onClick=${() => go('/')}>${t('list.new')}</button></div>
+      <button type="button" onClick=${() => go('/')}>${t('new-chat')}</button></div>
   </div></div></div>`;
 }

@@ -1,9 +1,11 @@
 // The page: list, conversation, and beside it what is opened.
 
 import { conversationOf, gone, learn, leaving, loadConversations, nameOf } from '../conversations.js';
+import { sendWhatWaits } from '../outbox.js';
 import { actOnProse } from '../prose_actions.js';
 import { go, route } from '../router.js';
-import { complain, dialog, drawerOpen, logOpen, online, reachable, session, sidebarHidden } from '../state.js';
+import { complain, dialog, drawerOpen, logOpen, online, printing, reachable, session, sidebarHidden } from '../state.js';
+import { currentThread } from '../threads.js';
 import { t, withWords } from '../words.js';
 import { focusOn, hideList, showList, useDrawer } from './drawer.js';
 import { composing, html, IconButton, useEffect, useState } from './html.js';
@@ -12,7 +14,7 @@ import { PARTS } from './parts.js';
 import { Sidebar } from './sidebar.js';
 import { SignIn } from './signin.js';
 import { Announcer, Connection, Toasts } from './status.js';
-import { currentThread, ThreadView } from './thread_view.js';
+import { ThreadView } from './thread_view.js';
 
 const Dialogs = later(() => import('./dialogs.js'), 'Dialogs');
 const Missing = later(() => import('./missing.js'), 'Missing');
@@ -34,6 +36,7 @@ export function Shell() {
     if (route.value.page === 'signin') go('/', { replace: true });
     const thread = currentThread();
     if (thread?.state.value === 'failed') thread.load(route.value.at);
+    sendWhatWaits();
   }, [who]);
   const known = session.value !== undefined;
   // Who was signed in stays on the page below the card; who never was sees the card alone.
@@ -41,7 +44,7 @@ export function Shell() {
   if (who && !seen) setSeen(true);
   const drawer = useDrawer();
   const classes = `shell ${drawerOpen.value ? 'drawer-open' : ''} ${sidebarHidden.value ? 'sidebar-hidden' : ''}`;
-  const log = PARTS.log && conversationId && !missing;
+  const log = PARTS.log && conversationId && !missing && !conversationOf(conversationId)?.local;
   return html`
     ${(who || seen) && html`<div class=${classes}>
       <a class="skip" href="#main" inert=${drawer} onClick=${skip}>${t('skip')}</a>
@@ -68,9 +71,9 @@ export function Shell() {
 /** What is shown, in a few words; '' while that is not known. */
 function nameOfPage(page, conversationId, missing) {
   if (missing) return t('missing.title');
-  if (page === 'pulse') return t('foot.pulse');
+  if (page === 'pulse') return t('pulse.name');
   if (page === 'settings') return t('settings.title');
-  return conversationId ? nameOf(conversationOf(conversationId)) : t('list.new');
+  return conversationId ? nameOf(conversationOf(conversationId)) : t('new-chat');
 }
 
 /** To the conversation, without an entry in the history. */
@@ -95,6 +98,8 @@ function Lazy({ from, part, ...rest }) {
 export function listenEverywhere() {
   addEventListener('keydown', onKeyDown);
   document.addEventListener('click', actOnProse);
+  addEventListener('beforeprint', () => (printing.value = true));
+  addEventListener('afterprint', () => (printing.value = false));
   let waitMs = 1000;
   const probe = async () => {
     if (reachable.value) return;
@@ -129,6 +134,7 @@ function onKeyDown(event) {
   } else if (command && event.shiftKey && is('o')) act(() => go('/'));
   else if (command && event.shiftKey && is('s')) act(() => (sidebarHidden.value ? showList() : hideList()));
   else if (command && is('z') && !writing && leaving.value.size > 0) act(() => import('../leaving.js').then(({ undoLast }) => undoLast()));
+  else if (command && !event.shiftKey && is('p') && currentThread()) act(() => import('../printing.js').then(({ printConversation }) => printConversation(currentThread()), () => print()));
   else if (command && is('.')) act(() => currentThread()?.live?.stop());
   else if (is('escape') && drawerOpen.value) act(() => (drawerOpen.value = false));
   else if (!writing && !command && is('/')) act(() => document.querySelector('[data-testid=composer]')?.focus());

@@ -24,7 +24,7 @@ export function Sidebar() {
       <a class="brand" href="/" onClick=${(event) => follow(event, '/')}><span class="mark" aria-hidden="true">”</span>Verbatim</a>
       <${IconButton} icon="sidebar" label=${t('list.hide')} onClick=${hideList} />
     </div>
-    <a class="new-chat" href="/" data-testid="new-chat" onClick=${(event) => follow(event, '/')}><${Icon} name="plus" />${t('list.new')}</a>
+    <a class="new-chat" href="/" data-testid="new-chat" onClick=${(event) => follow(event, '/')}><${Icon} name="plus" />${t('new-chat')}</a>
     <div class="search"><${Icon} name="search" />
       <input type="search" placeholder=${t('search.short')} aria-label=${t('search.name')} maxlength="200" data-testid="conversation-search"
         onInput=${(event) => searchFor(event.target.value)} onKeyDown=${onKeyDown} />
@@ -39,7 +39,7 @@ function Foot() {
   const who = session.value;
   return html`<div class="sidebar-foot">
     <span class="who"><bdi>${oneLine(who?.userName ?? '') || t('foot.somebody')}</bdi></span>
-    ${PARTS.pulse && who?.operator && html`<a class="icon-button" href="/pulse" aria-label=${t('foot.pulse')} title=${t('foot.pulse')} data-testid="pulse-link" onClick=${(event) => follow(event, '/pulse')}><${Icon} name="pulse" /></a>`}
+    ${PARTS.pulse && who?.operator && html`<a class="icon-button" href="/pulse" aria-label=${t('pulse.name')} title=${t('pulse.name')} data-testid="pulse-link" onClick=${(event) => follow(event, '/pulse')}><${Icon} name="pulse" /></a>`}
     <a class="icon-button" href="/settings" aria-label=${t('settings.title')} title=${t('settings.title')} data-testid="settings-link" onClick=${(event) => follow(event, '/settings')}><${Icon} name="sliders" /></a>
     <${IconButton} icon=${dark.value ? 'sun' : 'moon'} label=${dark.value ? t('foot.light') : t('foot.dark')} data-testid="theme" onClick=${toggleTheme} />
     <${IconButton} icon="help" label=${t('foot.keys')} data-testid="help" onClick=${() => (dialog.value = { kind: 'keys' })} />

@@ -3,6 +3,8 @@ export default {
   'details': 'Details',
   'dismiss': 'Dismiss',
   'skip': 'To the conversation',
+  'loading': 'Loading…',
+  'new-chat': 'New chat',
   'try-again': 'Try again',
 
   'alert.caution': 'Caution',
@@ -11,10 +13,14 @@ export default {
   'alert.tip': 'Tip',
   'alert.warning': 'Warning',
 
+  'answer.begun': 'The answer has begun.',
   'answer.cancelled': 'You stopped this answer.',
   'answer.cancelled-empty': 'You stopped this answer before it began.',
+  'answer.complete': 'The answer is complete.',
   'answer.empty': 'The model answered nothing.',
+  'answer.failed': 'The answer failed.',
   'answer.regenerate': 'Regenerate',
+  'answer.stopped': 'The answer was stopped.',
   'answer.thinking': 'Waiting for the answer',
   'answer.truncated': 'The answer reached the longest length that the model allows.',
   'answer.writing': 'The answer is being written',
@@ -33,6 +39,14 @@ export default {
   'code.text': 'text',
   'code.wrap': 'Wrap lines',
 
+  'composer.characters': { one: '{count} character', other: '{count} characters' },
+  'composer.label': 'Message',
+  'composer.pastes': 'Pasted texts',
+  'composer.placeholder': 'Write a message',
+  'composer.remove-paste': 'Remove this text',
+  'composer.send': 'Send',
+  'composer.stop': 'Stop the answer',
+
   'connection.limited': 'Too many requests.',
   'connection.offline': 'You are offline. What you write is kept.',
   'connection.reconnecting': 'Reconnecting…',
@@ -40,11 +54,17 @@ export default {
   'connection.tries-in': 'Trying again in {seconds} s.',
   'connection.unreachable': 'The server cannot be reached. Trying again…',
 
+  'conversation.not-begun': 'The conversation could not be begun.',
+
+  'edit.kept': 'What followed stays, as a branch.',
+  'edit.label': 'Edit the prompt',
+  'edit.send': 'Send',
+  'edit.stop-and-send': 'Stop and send',
+
   'foot.dark': 'Dark colours',
   'foot.keys': 'Keyboard shortcuts',
   'foot.light': 'Light colours',
   'foot.out': 'Sign out',
-  'foot.pulse': 'Pulse',
   'foot.somebody': 'Signed in',
 
   'list.empty': 'What you talk about will be listed here.',
@@ -54,11 +74,9 @@ export default {
   'list.month': 'Previous 30 days',
   'list.more': 'Show more',
   'list.name': 'Conversations',
-  'list.new': 'New chat',
   'list.older': 'Older',
   'list.show': 'Show the list',
   'list.today': 'Today',
-  'list.unnamed': 'New chat',
   'list.week': 'Previous 7 days',
   'list.yesterday': 'Yesterday',
 
@@ -87,8 +105,13 @@ export default {
   'problem.store_unavailable': 'The server’s database is away. Try again in a moment.',
   'problem.unreachable': 'The server cannot be reached.',
 
+  'prompt.all': 'Show all {count} characters',
+  'prompt.less': 'Show less',
+
   'prose.formula': 'Formula',
   'prose.table': 'Table',
+
+  'pulse.name': 'Pulse',
 
   'row.delete': 'Delete',
   'row.failed': 'The answer failed',
@@ -126,4 +149,18 @@ export default {
 
   'task.done': 'Done',
   'task.open': 'To do',
+
+  'thread.as-of': 'As of {when}',
+  'thread.back-to-now': 'Back to now',
+  'thread.fine-print': 'Answers can be wrong. Check what matters.',
+  'thread.gone-on-elsewhere': 'This conversation had gone on elsewhere: your message began a new branch. Switch with ‹ › below it.',
+  'thread.label': 'Conversation',
+  'thread.load-earlier': 'Load earlier messages',
+  'thread.loading': 'Loading the conversation',
+  'thread.loads-again': 'It is tried again by itself.',
+  'thread.newer': 'There is a newer branch of this conversation.',
+  'thread.not-loaded': 'The conversation could not be loaded.',
+  'thread.past-empty': 'Nothing had been said yet.',
+  'thread.show-newer': 'Show it',
+  'thread.to-end': 'To the latest message',
 };
