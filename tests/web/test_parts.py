@@ -13,7 +13,7 @@ from playwright.async_api import Locator, Route, expect
 from tests.e2e.stack import Stack
 from tests.web.chat_page import ANSWER_MS, ChatPage
 from tests.web.conftest import OpenChat
-from tests.web.test_accessibility import in_every_look
+from tests.web.looks import in_every_look
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(300)]
 

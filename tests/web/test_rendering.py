@@ -10,7 +10,7 @@ from playwright.async_api import Locator, Route, expect
 from tests.eventually import eventually
 from tests.web.chat_page import ChatPage
 from tests.web.conftest import PHONE, PICTURES, WIDE, OpenChat
-from tests.web.test_accessibility import in_every_look
+from tests.web.looks import in_every_look
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(300)]
 

@@ -15,7 +15,7 @@ import { SignIn } from './signin.js';
 import { Announcer, Connection, Toasts } from './status.js';
 import { NotFound, ThreadView } from './thread_view.js';
 
-const NAMES = { pulse: () => 'Pulse', settings: () => t('settings.title'), missing: () => 'Not found' };
+const NAMES = { pulse: () => t('pulse.name'), settings: () => t('settings.title'), missing: () => 'Not found' };
 
 export function Shell() {
   const { page, conversationId, at, section } = route.value;

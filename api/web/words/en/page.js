@@ -1,4 +1,11 @@
 export default {
+  'cancel': 'Cancel',
+  'details': 'Details',
+  'dismiss': 'Dismiss',
+  'loading': 'Loading…',
+  'new-chat': 'New chat',
+  'try-again': 'Try again',
+
   'alert.caution': 'Caution',
   'alert.important': 'Important',
   'alert.note': 'Note',
@@ -22,8 +29,6 @@ export default {
   'away.projections_behind': 'The server is catching up.',
   'away.store_unavailable': 'The server’s database is away.',
   'away.unknown': 'The server cannot answer now.',
-
-  'cancel': 'Cancel',
 
   'code.copied': 'Copied',
   'code.copy': 'Copy',
@@ -50,16 +55,10 @@ export default {
 
   'conversation.not-begun': 'The conversation could not be begun.',
 
-  'details': 'Details',
-
-  'dismiss': 'Dismiss',
-
   'edit.kept': 'What followed stays, as a branch.',
   'edit.label': 'Edit the prompt',
   'edit.send': 'Send',
   'edit.stop-and-send': 'Stop and send',
-
-  'loading': 'Loading…',
 
   'log.name': 'Log',
 
@@ -69,8 +68,6 @@ export default {
   'model.choose': 'Model: {name}',
   'model.detail': '{context} context · {input} / {output} per M tokens',
   'model.free': '{context} context · free',
-
-  'new-chat': 'New chat',
 
   'note.back': 'Back to the text',
   'note.mark': 'Note {name}',
@@ -94,6 +91,8 @@ export default {
 
   'prose.formula': 'Formula',
   'prose.table': 'Table',
+
+  'pulse.name': 'Pulse',
 
   'settings.title': 'Settings',
 
@@ -134,6 +133,4 @@ export default {
   'thread.past-empty': 'Nothing had been said yet.',
   'thread.show-newer': 'Show it',
   'thread.to-end': 'To the latest message',
-
-  'try-again': 'Try again',
 };
