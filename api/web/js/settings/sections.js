@@ -6,4 +6,5 @@ export const SECTIONS = [
   { id: 'prompts', title: 'settings.prompts', load: () => import('./prompts.js') },
   { id: 'account', title: 'settings.account', load: () => import('./account.js') },
   { id: 'keys', title: 'settings.keys', load: () => import('./keys.js') },
+  { id: 'usage', title: 'settings.usage', load: () => import('./usage.js') },
 ];
