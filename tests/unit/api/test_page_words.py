@@ -28,7 +28,7 @@ PLURALS = {
 # Modules with texts of their own still. The list only ever gets shorter.
 NOT_YET = frozenset({"conversations.js", "format.js", "ui/dialogs.js", "ui/message.js", "ui/shell.js", "ui/sidebar.js"})
 # Areas whose messages came before the modules that say them. This list, too, only gets shorter.
-AHEAD = frozenset({"account", "general", "settings", "usage"})
+AHEAD = frozenset({"general", "settings"})
 
 
 def words(language: str, name: str) -> dict[str, Message]:
