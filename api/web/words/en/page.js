@@ -38,6 +38,8 @@ export default {
   'connection.tries-in': 'Trying again in {seconds} s.',
   'connection.unreachable': 'The server cannot be reached. Trying again…',
 
+  'list.export': 'Export',
+
   'log.name': 'Log',
 
   'model.choose': 'Model: {name}',
