@@ -13,14 +13,18 @@ from api.access import keys, session_routes
 from api.access.auth import AccessPorts
 from api.access.key_cache import KeyCache
 from api.access.ports import AccountPorts, AccountReads, Limiter, Links
+from api.access.session_ends import SessionEnds
 from api.access.sessions import Sessions
+from api.account import folders, snippets, usage
+from api.account import settings as own_settings
+from api.account.ports import PreferencePorts, PreferenceReads
 from api.changes import routes as changes
 from api.changes.catching_up import CatchingUp
 from api.changes.hub import ChangeHub
 from api.changes.ports import ChangePorts
 from api.consistency.own_writes import OwnWrites
 from api.consistency.ports import CommandLog, CommandPorts, CommandReads, FreshPorts, LogEnds
-from api.conversations import branches, search
+from api.conversations import branches, marking, search
 from api.conversations import messages as conversation_messages
 from api.conversations import routes as conversations
 from api.conversations.ports import ConversationPorts, ConversationReads, History
@@ -60,6 +64,7 @@ from api.responses.sealing import Seal
 from api.streaming.readers import Readers
 from api.streaming.tail_hub import TailHub
 from api.turns import generations, messages, model_listing
+from api.turns.model_listing import ListingPorts
 from api.turns.ports import AskPorts, GenerationReads, MessageReads, StreamPorts, TurnPorts
 from api.turns.prompting import PromptSizes
 from api.turns.stored import StoredReads
@@ -102,6 +107,7 @@ class Reads(
     MessageReads,
     MovingReads,
     PlaceReads,
+    PreferenceReads,
     StoredReads,
     Protocol,
 ):
@@ -130,6 +136,7 @@ class Adapters:
     history: History
     started_at_us: int
     sessions: Sessions
+    session_ends: SessionEnds
     seal: Seal
     links: Links
     web: WebFiles
@@ -155,8 +162,8 @@ def ports_of(adapters: Adapters) -> tuple[object, ...]:
         Bodies(settings.max_body_bytes),
         adapters.readiness,
         adapters.web,
-        adapters.models,
         SchemaChecks(adapters.schema_checks),
+        ListingPorts(models=adapters.models, starts=settings.starts),
         ModelPorts(models=adapters.models, created_s=adapters.started_at_us // 1_000_000),
         EmbeddingPorts(
             models=adapters.models,
@@ -166,13 +173,15 @@ def ports_of(adapters: Adapters) -> tuple[object, ...]:
         AccessPorts(
             keys=adapters.keys,
             sessions=adapters.sessions,
+            session_ends=adapters.session_ends,
             limiter=adapters.limiter,
             cross_origin=CrossOrigin.of(settings.cors_origins),
             operators=settings.operators,
         ),
         AccountPorts(reads=reads, links=adapters.links),
+        PreferencePorts(reads=reads, models=adapters.models),
         FreshPorts(reads=reads, ends=adapters.ends, own_writes=own_writes, wait_s=settings.read_wait_s),
-        CommandPorts(log=log, reads=reads, own_writes=own_writes),
+        CommandPorts(log=log, reads=reads, own_writes=own_writes, past=adapters.history),
         TurnPorts(
             ask=AskPorts(
                 streams=StreamPorts(hub=adapters.hub, reads=reads, models=adapters.models),
@@ -246,6 +255,8 @@ def create_app(adapters: Adapters) -> FastAPI:
     for router in (session_routes.router, model_listing.router):
         app.include_router(router, responses=_ERRORS)
     for router in (branches.router, search.router, import_routes.router, export_routes.router):
+        app.include_router(router, responses=_ERRORS)
+    for router in (marking.router, own_settings.router, folders.router, snippets.router, usage.router):
         app.include_router(router, responses=_ERRORS)
     for router in (log_view.router, changes.router, pulse.router):
         app.include_router(router, responses=_ERRORS)

@@ -13,7 +13,8 @@ from projections.accounts import queries as accounts
 from projections.accounts.queries import ApiKeyRow, UserRow
 from projections.commands import queries as commands
 from projections.commands.queries import CommandRow
-from projections.conversation_lists.queries import ConversationPage, conversation_page
+from projections.conversation_lists.queries import EVERY, ConversationPage, Kind, conversation_page
+from projections.conversation_marks.queries import Marks, UserMarks
 from projections.conversations import queries as conversations
 from projections.conversations.queries import ConversationRow
 from projections.embeddings import queries as embeddings
@@ -31,12 +32,16 @@ from projections.messages.rows import MessageRow
 from projections.messages.text_queries import TextPage, texts
 from projections.messages.turns import TurnPlace, turn_places
 from projections.order import place
+from projections.preferences import queries as preferences
+from projections.preferences.queries import FolderRow, SnippetRow
 from projections.reading import Tables
 from projections.stored import StoredGeneration, StoredPage, stored_generation, stored_generations
 from projections.stored_generations.queries import Order
 from projections.usage import queries as usage
+from projections.usage.daily import DailyUsage, daily_usage
 from projections.usage.queries import UsageRow
 from projections.watermarks import LIVE, WATERMARKS
+from schemas.envelope import Content
 from schemas.outcome import Outcome
 from topics.catalogue import ACCOUNT_EVENTS, CONVERSATION_EVENTS, GENERATION_OUTCOMES, USAGE_RECORDS, Catalogue
 from topics.epochs import Layout
@@ -91,9 +96,24 @@ class Projections:
         """Whether the conversation's end is seen."""
         return (await conversations.changed(self.tables, conversation_id))[1]
 
-    async def conversations(self, user_id: str, cursor: str | None = None, limit: int = 30) -> ConversationPage:
-        """A page of the user's conversations, the one last spoken to first. Raises BadCursor."""
-        return await conversation_page(self.tables, user_id, cursor, limit)
+    async def conversations(
+        self, user_id: str, cursor: str | None = None, limit: int = 30, kind: Kind = EVERY
+    ) -> ConversationPage:
+        """A page of the user's conversations of a kind, the one last spoken to first. Raises BadCursor."""
+        return await conversation_page(self.tables, user_id, cursor, limit, kind)
+
+    async def marks(self, user_id: str, conversation_ids: Sequence[str]) -> Mapping[str, Marks]:
+        """What the user has put to those of the conversations that have marks or settings of their own."""
+        return await UserMarks(self.tables, user_id).of(conversation_ids)
+
+    async def own_conversations(self, user_id: str, conversation_ids: Sequence[str]) -> frozenset[str]:
+        """Those of the conversations that are there and the user's."""
+        found: set[str] = set()
+        for start in range(0, len(conversation_ids), conversations.MAX_AT_ONCE):
+            some = conversation_ids[start : start + conversations.MAX_AT_ONCE]
+            rows = (await conversations.conversations(self.tables, some)).values()
+            found |= {row.conversation_id for row in rows if row.user_id == user_id}
+        return frozenset(found)
 
     async def command(self, conversation_id: str, event_id: str) -> CommandRow | None:
         """The first command with this event id that carried a key; also the deletion of a deleted conversation."""
@@ -213,9 +233,33 @@ class Projections:
     async def user(self, user_id: str) -> UserRow | None:
         return await accounts.user(self.tables, user_id)
 
+    async def settings(self, user_id: str) -> Mapping[str, Content]:
+        """What the user has set, as JSON by name."""
+        return await preferences.settings(self.tables, user_id)
+
+    async def folders(self, user_id: str) -> list[FolderRow]:
+        """The user's folders, oldest first."""
+        return await preferences.folders(self.tables, user_id)
+
+    async def snippets(self, user_id: str) -> list[SnippetRow]:
+        """The user's snippets, oldest first."""
+        return await preferences.snippets(self.tables, user_id)
+
+    async def account_command(self, user_id: str, event_id: str) -> CommandRow | None:
+        """The first command of the user's own in account-events with this event id that carried a key."""
+        return await preferences.account_command(self.tables, user_id, event_id)
+
+    async def sessions_ended(self, user_id: str) -> int | None:
+        """The order key of the record that ended all sessions of the user last; None: none ever did."""
+        return await preferences.sessions_ended(self.tables, user_id)
+
     async def usage(self, user_id: str, since_us: int, until_us: int) -> list[UsageRow]:
         """The user's ledger from `since_us` to `until_us` (excluded), newest first."""
         return await usage.usage(self.tables, user_id, since_us, until_us)
+
+    async def daily_usage(self, user_id: str, since_us: int, until_us: int) -> DailyUsage:
+        """The user's ledger in sums by day and model, the newest day first; bounded."""
+        return await daily_usage(self.tables, user_id, since_us, until_us)
 
     async def embedding(self, embedding_id: str) -> EmbeddingRow | None:
         """The first record of a request for embeddings; None: there is none, or it is not in the tables yet."""

@@ -18,8 +18,10 @@ from projections.commands import fold as commands
 from projections.commands.table import COMMANDS
 from projections.conversation_lists import fold as conversation_lists
 from projections.conversation_lists.table import CONVERSATIONS_BY_USER
+from projections.conversation_marks import fold as conversation_marks
+from projections.conversation_marks.table import CONVERSATION_MARKS, MARKED_BY_USER
 from projections.conversations import fold as conversations
-from projections.conversations.table import CONVERSATIONS, CONVERSATIONS_1
+from projections.conversations.table import CONVERSATIONS, CONVERSATIONS_1, CONVERSATIONS_2
 from projections.embeddings import fold as embeddings
 from projections.embeddings.table import EMBEDDINGS
 from projections.feedback import fold as feedback
@@ -29,6 +31,8 @@ from projections.generations.table import GENERATIONS, GENERATIONS_1, GENERATION
 from projections.messages import fold as messages
 from projections.messages.table import MESSAGE_PLACES, MESSAGES, MESSAGES_1, MESSAGES_2
 from projections.order import ImpossiblePosition
+from projections.preferences import fold as preferences
+from projections.preferences.table import ACCOUNT_COMMANDS, FOLDERS, SESSION_ENDS, SETTINGS, SNIPPETS
 from projections.rows import RowChange, Table, Unprojectable, checked, narrowed
 from projections.stored_generations import fold as stored_generations
 from projections.stored_generations.table import GENERATION_NOTES, STORED_BY_USER
@@ -98,7 +102,15 @@ DEFINITIONS: tuple[Projection, ...] = (
         narrowed(conversations.fold, (CONVERSATIONS, CONVERSATIONS_1)),
     ),
     # 2: metadata, and the titles that are made for conversations.
-    Projection("conversations", 2, frozenset({CONVERSATION_EVENTS}), (CONVERSATIONS,), conversations.fold),
+    Projection(
+        "conversations",
+        2,
+        frozenset({CONVERSATION_EVENTS}),
+        (CONVERSATIONS_2,),
+        narrowed(conversations.fold, (CONVERSATIONS, CONVERSATIONS_2)),
+    ),
+    # 3: which conversations are temporary.
+    Projection("conversations", 3, frozenset({CONVERSATION_EVENTS}), (CONVERSATIONS,), conversations.fold),
     Projection(
         "conversation_lists",
         1,
@@ -135,6 +147,20 @@ DEFINITIONS: tuple[Projection, ...] = (
     Projection("usage", 2, frozenset({USAGE_RECORDS}), (USAGE,), usage.fold),
     Projection("embeddings", 1, frozenset({USAGE_RECORDS}), (EMBEDDINGS,), embeddings.fold),
     Projection("accounts", 1, frozenset({ACCOUNT_EVENTS}), (USERS, API_KEYS, KEYS_BY_USER), accounts.fold),
+    Projection(
+        "preferences",
+        1,
+        frozenset({ACCOUNT_EVENTS}),
+        (SETTINGS, FOLDERS, SNIPPETS, ACCOUNT_COMMANDS, SESSION_ENDS),
+        preferences.fold,
+    ),
+    Projection(
+        "conversation_marks",
+        1,
+        frozenset({ACCOUNT_EVENTS, CONVERSATION_EVENTS}),
+        (CONVERSATION_MARKS, MARKED_BY_USER),
+        conversation_marks.fold,
+    ),
 )
 
 TOPICS: tuple[str, ...] = (CONVERSATION_EVENTS, GENERATION_OUTCOMES, USAGE_RECORDS, ACCOUNT_EVENTS)

@@ -61,6 +61,16 @@ def event_id(cause_id: str, event_type: str, n: int = 0) -> str:
     return _derive("event", cause_id, event_type, str(n))
 
 
+def folder_id(user: str, idempotency_key: str) -> str:
+    """A folder that a user made."""
+    return _derive("folder", user, idempotency_key)
+
+
+def snippet_id(user: str, idempotency_key: str) -> str:
+    """A snippet that a user made."""
+    return _derive("snippet", user, idempotency_key)
+
+
 def user_id(name: str) -> str:
     """A user made by an operator under a unique name."""
     return _derive("user", name)

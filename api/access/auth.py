@@ -7,7 +7,7 @@ A cookie speaks for this installation's own pages alone.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Annotated
 
@@ -18,6 +18,7 @@ from api.access.key_cache import KeyCache, Principal
 from api.access.ports import Limiter
 from api.access.rate_limit import go_duration
 from api.access.same_origin import SAFE_METHODS, refuse_other_sites
+from api.access.session_ends import SessionEnds
 from api.access.sessions import Session, Sessions
 from api.consistency.commanding import Author
 from api.http.cross_origin import CrossOrigin
@@ -40,6 +41,7 @@ class AccessPorts:
 
     keys: KeyCache
     sessions: Sessions
+    session_ends: SessionEnds
     limiter: Limiter
     cross_origin: CrossOrigin
     operators: tuple[str, ...]
@@ -169,7 +171,9 @@ async def authorise(request: Request, access: AccessPorts) -> Principal:
         raise unauthorised("Your session has expired. Sign in again.", code="session_expired")
     if principal is None:
         raise unauthorised("The key that you signed in with has been revoked. Sign in again.", code="key_revoked")
-    return principal
+    if session.number < await access.session_ends.last(principal.user_id):
+        raise unauthorised("You were signed out everywhere. Sign in again.", code="session_ended")
+    return replace(principal, session=session.number)
 
 
 async def admit(request: Request, access: Access) -> Principal:

@@ -14,6 +14,7 @@ from hmac import compare_digest
 from api.access.ports import KeyReads
 from api.access.unknown_keys import TooManyMisses, UnknownKeys
 from api.streaming.ports import LogRecord
+from api.streaming.readers import Credential
 from infra.clock import monotonic_s
 from infra.logging import get_logger
 from infra.runtime.bounded import Bounded, Seen
@@ -30,11 +31,17 @@ _log = get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who asks: a user, by one of their keys."""
+    """Who asks: a user, by one of their keys. `session`: by a cookie, which came after so many ends of all sessions."""
 
     user_id: str
     key_id: str
     key_sha256: str
+    session: int | None = None
+
+    @property
+    def credential(self) -> Credential:
+        """What their streams are read by."""
+        return Credential(self.key_sha256, self.user_id, self.session)
 
 
 class _GivenUp:

@@ -45,7 +45,13 @@ class KeyReads(Protocol):
         """The key with this hash; None if there is none (yet). Raises StoreUnavailable."""
 
 
-class AccountReads(KeyReads, Protocol):
+class SessionReads(Protocol):
+    async def sessions_ended(self, user_id: str) -> int | None:
+        """The order key of the record that ended all sessions of the user last; None: none ever did (as far as is
+        seen). Raises StoreUnavailable."""
+
+
+class AccountReads(KeyReads, SessionReads, Protocol):
     """Users and their keys. Every method raises StoreUnavailable when the projections cannot be asked."""
 
     async def keys(self, user_id: str) -> Sequence[ApiKeyRow]:

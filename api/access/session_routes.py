@@ -13,6 +13,8 @@ from api.access.auth import (
     Caller,
     address_of,
     admit_anybody,
+    author_of,
+    authorise,
     checked_key,
     cookie_name,
     is_operator,
@@ -24,10 +26,17 @@ from api.access.key_cache import Principal
 from api.access.ports import AccountPorts, Accounts, LinksUnavailable
 from api.access.same_origin import refuse_other_sites
 from api.access.sessions import CLOCKS_APART_S, LINK_S, Session
+from api.consistency.account_commands import Giving
+from api.consistency.commanding import idempotency_key
+from api.consistency.freshness import Fresh, Freshness
+from api.consistency.ports import CommandPorts, Commands
+from api.consistency.upgrading import check_kept
 from api.http.answers import iso, json_answer, openapi_body
 from api.http.bodies import ApiBody, BodyReader
 from api.http.errors import ApiError, bad_request, unauthorised, unavailable
+from api.http.headers import POSITION_HEADER, REPLAYED_HEADER
 from infra.clock import now_us
+from schemas.account import SessionsEnded
 
 router = APIRouter(prefix="/api/v1/session", tags=["session"])
 MAX_BODY_BYTES = 16 * 1024
@@ -59,19 +68,50 @@ async def sign_in(request: Request, bodies: BodyReader, access: Access, accounts
     else:
         principal = await _principal_of_link(request, access, accounts, body.link or "")
     now_s = now_us() // 1_000_000
-    cookie, session = access.sessions.cookie(principal.key_sha256, now_s)
+    number = await access.session_ends.last(principal.user_id)
+    cookie, session = access.sessions.cookie(principal.key_sha256, now_s, number)
     answer = json_answer(await _session_json(access, accounts, principal, session))
     _set_cookie(request, answer, cookie, session.expires_at_s - now_s)
     return answer
 
 
 @router.delete("", status_code=204, dependencies=[Depends(admit_anybody)])
-async def sign_out(request: Request) -> Response:
-    """The cookie is gone from this browser. It needs no good one: an old one can be taken away as well."""
+async def sign_out(
+    request: Request, access: Access, fresh: Fresh, commands: Commands, everywhere: bool = False
+) -> Response:
+    """The cookie is gone from this browser. It needs no good one: an old one can be taken away as well.
+
+    `everywhere`: no cookie of the user's that was made before opens anything any more, and what is streamed by one
+    ends. For this, who asks must be signed in, or bring a key.
+    """
     refuse_other_sites(request.headers)
     answer = Response(status_code=204)
+    if everywhere:
+        await _end_sessions(request, access, fresh, commands, answer)
     _set_cookie(request, answer, "", 0)
     return answer
+
+
+async def _end_sessions(
+    request: Request, access: AccessPorts, fresh: Freshness, commands: CommandPorts, answer: Response
+) -> None:
+    caller = await authorise(request, access)
+    check_kept("everywhere")
+    giving = Giving(
+        fresh,
+        commands,
+        author_of(request, caller),
+        idempotency_key(request),
+        event=SessionsEnded,
+        about="sessions",
+        asked={},
+    )
+    if await giving.is_repeat():
+        answer.headers[REPLAYED_HEADER] = "true"
+        return
+    token, at = await giving.give(lambda envelope, asked_for: SessionsEnded(envelope, caller.user_id, asked_for))
+    access.session_ends.ended(caller.user_id, at)
+    answer.headers[POSITION_HEADER] = str(token)
 
 
 async def _principal_of_link(request: Request, access: AccessPorts, accounts: AccountPorts, text: str) -> Principal:

@@ -20,15 +20,20 @@ CLOCKS_APART_S = 300
 """How far the clock of who made one may be ahead of the reader's."""
 _LONGEST = 300
 _SESSION = struct.Struct(">32sQ")
+_LATER_SESSION = struct.Struct(">32sQQ")
 _LINK = struct.Struct(f">32s{NONCE_BYTES}sQ")
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A browser that was signed in with the key of this hash, until then (seconds since 1970)."""
+    """A browser that was signed in with the key of this hash, until then (seconds since 1970).
+
+    `number` tells how many ends of all of the user's sessions it came after, as api.access.session_ends counts them.
+    """
 
     key_sha256: str
     expires_at_s: int
+    number: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,20 +56,21 @@ class Sessions:
         self._links = Signer(secret, "verbatim.link", key_derivation="hmac", digest_method=sha256)
         self._longest_s = longest_s
 
-    def cookie(self, key_sha256: str, now_s: int) -> tuple[str, Session]:
-        """The cookie's value, and what it says."""
-        packed = _SESSION.pack(bytes.fromhex(key_sha256), now_s)
-        return _sealed(self._sessions, packed), Session(key_sha256, now_s + self._longest_s)
+    def cookie(self, key_sha256: str, now_s: int, number: int = 0) -> tuple[str, Session]:
+        """The cookie's value, and what it says. Of a user whose sessions never ended it is what every release made."""
+        made = bytes.fromhex(key_sha256), now_s
+        packed = _LATER_SESSION.pack(*made, number) if number else _SESSION.pack(*made)
+        return _sealed(self._sessions, packed), Session(key_sha256, now_s + self._longest_s, number)
 
     def session(self, cookie: str, now_s: int) -> Session | None:
         """What a cookie says; None for one that is too old or not ours."""
         packed = _unsealed(self._sessions, cookie)
-        if packed is None or len(packed) != _SESSION.size:
+        if packed is None or len(packed) not in (_SESSION.size, _LATER_SESSION.size):
             return None
-        key, made_at_s = _SESSION.unpack(packed)
+        key, made_at_s, *number = (_SESSION if len(packed) == _SESSION.size else _LATER_SESSION).unpack(packed)
         if not _within(made_at_s, now_s, self._longest_s):
             return None
-        return Session(key.hex(), made_at_s + self._longest_s)
+        return Session(key.hex(), made_at_s + self._longest_s, *number)
 
     def link(self, key_sha256: str, nonce: bytes, now_s: int) -> str:
         """A link's text. `nonce`: NONCE_BYTES random bytes."""

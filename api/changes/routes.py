@@ -32,4 +32,4 @@ async def stream_changes(
     except BaseException:
         changes.hub.close(feed)
         raise
-    return PushedStream(following, changes.readers, caller.key_sha256)
+    return PushedStream(following, changes.readers, caller.credential)

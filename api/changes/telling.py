@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from api.consistency.position_tokens import token_of
-from schemas.account import ApiKeyCreated, ApiKeyRevoked
+from schemas.account import (
+    ApiKeyCreated,
+    ApiKeyRevoked,
+    ConversationSettingsChanged,
+    ConversationsMarked,
+    FolderChanged,
+    SessionsEnded,
+    SettingsChanged,
+    SnippetChanged,
+)
 from schemas.codec import NewerRecord, UndecodableRecord, decode, record_type_of
 from schemas.codec.heads import head_of
 from schemas.conversation import (
@@ -65,21 +75,35 @@ def changes_of(raw: RawRecord) -> tuple[Change, ...]:
     except (UndecodableRecord, NewerRecord):
         return ()
     if raw.topic == ACCOUNT_EVENTS:
-        kind = _kind_of_account(record)
-        return () if kind is None else ({"kind": kind, "position": _place(raw)},)
+        position = _place(raw)
+        return tuple({**told, "position": position} for told in _of_account(record))
     return _of_conversation(raw, record)
 
 
-def _kind_of_account(record: object) -> str | None:
+def _of_account(record: object) -> Iterator[Change]:
     match record:
         case ApiKeyCreated() | ApiKeyRevoked():
-            return "keys"
-    return None
+            yield {"kind": "keys"}
+        case SettingsChanged():
+            yield {"kind": "settings"}
+        case FolderChanged():
+            yield {"kind": "folders"}
+        case SnippetChanged():
+            yield {"kind": "snippets"}
+        case SessionsEnded():
+            yield {"kind": "sessions"}
+        case ConversationsMarked(conversation_ids=marked):
+            for conversation_id in marked:
+                yield {"kind": "conversation", "conversationId": conversation_id, "what": "marked"}
+        case ConversationSettingsChanged(conversation_id=conversation_id):
+            yield {"kind": "conversation", "conversationId": conversation_id, "what": "settings"}
 
 
 def _of_conversation(raw: RawRecord, record: Any) -> tuple[Change, ...]:
     told: Change
     match record:
+        case ConversationStarted(temporary=True):
+            return ()
         case ConversationStarted(title=title):
             told = {"what": "started", **_title(title)}
         case (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cached_property
 from typing import Annotated
 
@@ -15,7 +16,7 @@ from api.http.headers import BEHIND_HEADER, POSITION_HEADER
 from api.http.metrics import READS_BEHIND
 from api.http.middleware import add_headers
 from api.http.providing import provided
-from topics.catalogue import CONVERSATION_EVENTS
+from topics.catalogue import ACCOUNT_EVENTS, CONVERSATION_EVENTS
 from topics.errors import LogUnavailable
 
 
@@ -53,23 +54,32 @@ class Freshness:
             add_headers(self._request.scope, {BEHIND_HEADER: "true"})
         return shown
 
-    async def catch_up_lists(self, user_id: str, topic: str) -> bool:
-        """`catch_up` for what lists a user's own things of a topic: with the position the request brings, and with
+    async def catch_up_lists(self, user_id: str, *topics: str) -> bool:
+        """`catch_up` for what lists a user's own things of some topics: with the position the request brings, and with
         what this process wrote for that user."""
+        return await self._catch_up_own(user_id, topics, self.position)
+
+    async def catch_up_marks(self, user_id: str) -> bool:
+        """`catch_up` for what a user keeps beside their conversations: the position is waited for as far as it is of
+        account-events, and no conversation waits for another."""
+        said = tuple((place, offset) for place, offset in self.position.offsets if place[0] == ACCOUNT_EVENTS)
+        return await self._catch_up_own(user_id, (ACCOUNT_EVENTS,), PositionToken(said))
+
+    async def _catch_up_own(self, user_id: str, topics: Iterable[str], position: PositionToken) -> bool:
         own_writes = self.ports.own_writes
-        own = own_writes.in_lists(user_id, topic)
-        shown = await self.catch_up(join(self.position, own))
+        own = join(*(own_writes.in_lists(user_id, topic) for topic in topics))
+        shown = await self.catch_up(join(position, own))
         if shown:
             own_writes.shown(user_id, own)
         return shown
 
-    async def up_to_date(self, conversation_id: str | None = None) -> bool:
-        """Wait, bounded, until reads show all that conversation-events (the partition of one conversation) holds now.
+    async def up_to_date(self, key: str | None = None, topic: str = CONVERSATION_EVENTS) -> bool:
+        """Wait, bounded, until reads show all that a topic (the partition of one key) holds now.
 
         For rows that seem to be missing, and for requests without a position. False: they do not.
         """
         try:
-            newest = await self.ports.ends.newest(CONVERSATION_EVENTS, conversation_id)
+            newest = await self.ports.ends.newest(topic, key)
         except LogUnavailable:
             return False
         return await self.catch_up(PositionToken(tuple(newest.items())))

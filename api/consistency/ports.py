@@ -67,6 +67,9 @@ class CommandReads(ReadProgress, Protocol):
         Raises StoreUnavailable.
         """
 
+    async def account_command(self, user_id: str, event_id: str) -> CommandRow | None:
+        """The first command of the user's own with this event id that carried a key. Raises StoreUnavailable."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FreshPorts:
@@ -78,6 +81,11 @@ class FreshPorts:
     wait_s: float
 
 
+class PastCommands(Protocol):
+    async def record_at(self, topic: str, key: str, order_key: int) -> object | None:
+        """The record of a key that stands at this order key; None: it cannot be read. Raises LogUnavailable."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommandPorts:
     """What commands need that begin no generation."""
@@ -85,6 +93,7 @@ class CommandPorts:
     log: CommandLog
     reads: CommandReads
     own_writes: OwnWrites
+    past: PastCommands
 
 
 Commands = Annotated[CommandPorts, Depends(provided(CommandPorts))]

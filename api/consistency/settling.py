@@ -23,12 +23,14 @@ SETTLE_S = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Keyed:
-    """A command of a conversation under a key: the id of its event, and the hash of what it asks for."""
+    """A command of a conversation, or of a user's own, under a key: the id of its event, and the hash of what it asks
+    for. `owner`: the conversation or the user, by which the records of `topic` are keyed."""
 
-    conversation_id: str
+    owner: str
     event_id: str
     request_hash: str
     key: IdempotencyKey
+    topic: str = CONVERSATION_EVENTS
 
     @property
     def hash_to_write(self) -> str:
@@ -44,11 +46,11 @@ async def is_repeat(fresh: Freshness, reads: CommandReads, command: Keyed, *, lo
     """
     if not command.key.given:
         return False
-    row = await reads.command(command.conversation_id, command.event_id)
+    row = await _first(reads, command)
     if row is None and look_first:
-        if not await fresh.up_to_date(command.conversation_id):
+        if not await fresh.up_to_date(command.owner, command.topic):
             raise behind()
-        row = await reads.command(command.conversation_id, command.event_id)
+        row = await _first(reads, command)
     if row is not None and row.request_hash != command.request_hash:
         raise KeyReused
     return row is not None
@@ -64,8 +66,9 @@ async def settle(
     """
     if not command.key.given:
         return
-    place: dict[tuple[str, int], int] = {(CONVERSATION_EVENTS, at.partition): at.offset}
-    if not await reads.wait_for(place, (), SETTLE_S, conversation_id=command.conversation_id):
+    place: dict[tuple[str, int], int] = {(command.topic, at.partition): at.offset}
+    conversation_id = command.owner if command.topic == CONVERSATION_EVENTS else None
+    if not await reads.wait_for(place, (), SETTLE_S, conversation_id=conversation_id):
         raise unavailable(
             "The command was accepted, but is not visible yet. Retry with the header "
             f"Idempotency-Key: {command.key.value}",
@@ -73,8 +76,14 @@ async def settle(
             headers={"Idempotency-Key": command.key.value},
         )
     # No row: the installation still writes what the release before reads, and that knows no hashes.
-    first = await reads.command(command.conversation_id, command.event_id)
+    first = await _first(reads, command)
     if first is not None and first.request_hash != command.request_hash:
         if restore is not None:
             await restore(first)
         raise KeyReused
+
+
+async def _first(reads: CommandReads, command: Keyed) -> CommandRow | None:
+    """The first command of this key that is seen."""
+    find = reads.command if command.topic == CONVERSATION_EVENTS else reads.account_command
+    return await find(command.owner, command.event_id)

@@ -66,7 +66,7 @@ async def conversation_as_of(
             code="not_yet", param=_PARAM,
         )  # fmt: skip
     return {
-        **conversation_json(past.row),
+        **conversation_json(past.row, past.marks),
         "asOf": format_cut(cut),
         "messages": [message_json(message, past.ratings.get(message.message_id)) for message in past.messages],
     }

@@ -12,10 +12,11 @@ from api.conversations.ports import PastBusy, PastOutOfReach
 from infra.clock import monotonic_s
 from infra.settings import Settings
 from projections.replay.as_of import PastConversation
-from projections.replay.looking_back import Check, LogSource, conversation_then
+from projections.replay.looking_back import Check, LogSource, conversation_then, record_at
 from topics.archive.reading import open_archive
 from topics.catalogue import Catalogue
 from topics.cuts import Cut
+from topics.errors import LogError, LogUnavailable
 from topics.log import Log
 
 DEADLINE_S = 10.0
@@ -40,6 +41,12 @@ class LogHistory:
         return await self.look(
             lambda log, check: conversation_then(log, self._topics, conversation_id, first, moment, check)
         )
+
+    async def record_at(self, topic: str, key: str, order_key: int) -> object | None:
+        try:
+            return await self.look(lambda log, check: record_at(log, self._topics, topic, key, order_key, check))
+        except (PastOutOfReach, LogError) as error:
+            raise LogUnavailable(str(error)) from error
 
     async def look(self, work: Callable[[LogSource, Check], _T]) -> _T:
         if self._waiting >= MAX_WAITING:

@@ -9,16 +9,19 @@ from typing import Annotated, Protocol, TypeVar
 from fastapi import Depends
 
 from api.consistency.own_writes import OwnWrites
+from api.consistency.ports import PastCommands
 from api.http.gates import Gate
 from api.http.providing import provided
 from infra.models.catalogue import ModelCatalogue
-from projections.conversation_lists.queries import ConversationPage
+from projections.conversation_lists.queries import EVERY, ConversationPage, Kind
+from projections.conversation_marks.queries import Marks
 from projections.conversations.queries import ConversationRow
 from projections.feedback.queries import Rating
 from projections.messages.branch_queries import BranchPage
 from projections.messages.lists import MessageList
 from projections.messages.queries import MessagePage
 from projections.messages.text_queries import TextPage
+from projections.preferences.queries import FolderRow
 from projections.replay.as_of import PastConversation
 from projections.replay.looking_back import Check, LogSource
 from projections.stored_generations.queries import Order
@@ -30,7 +33,7 @@ _T = TypeVar("_T")
 class SearchReads(Protocol):
     """What a search reads. Every method raises StoreUnavailable when the projections cannot be asked."""
 
-    async def conversations(self, user_id: str, cursor: str | None, limit: int) -> ConversationPage:
+    async def conversations(self, user_id: str, cursor: str | None, limit: int, kind: Kind = EVERY) -> ConversationPage:
         """Raises BadCursor for a cursor that no page had; `cursor_after` a row is one."""
 
     async def conversation(self, conversation_id: str) -> ConversationRow | None:
@@ -42,6 +45,15 @@ class SearchReads(Protocol):
 
 class ConversationReads(SearchReads, Protocol):
     """Conversations in the projections. Every method raises StoreUnavailable when they cannot be asked."""
+
+    async def marks(self, user_id: str, conversation_ids: Sequence[str]) -> Mapping[str, Marks]:
+        """What the user has put to those of the conversations that have marks or settings of their own."""
+
+    async def own_conversations(self, user_id: str, conversation_ids: Sequence[str]) -> frozenset[str]:
+        """Those of the conversations that are there and the user's."""
+
+    async def folders(self, user_id: str) -> Sequence[FolderRow]:
+        """The user's folders, oldest first."""
 
     async def begun_at(self, conversation_id: str) -> int | None:
         """The order key of the conversation's first record; None if it is not there, or deleted."""
@@ -81,7 +93,7 @@ class PastBusy(PastOutOfReach):
     """As many read the past as there is room for."""
 
 
-class History(Protocol):
+class History(PastCommands, Protocol):
     """The log, as it was."""
 
     async def conversation(self, conversation_id: str, first: int, moment: Cut | int) -> tuple[Cut, PastConversation]:

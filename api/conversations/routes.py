@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
@@ -17,23 +17,28 @@ from api.consistency.ports import Commands
 from api.consistency.request_hash import request_hash
 from api.consistency.settling import Keyed, is_repeat, settle
 from api.conversations.as_of import conversation_as_of
+from api.conversations.kinds import kind_of
+from api.conversations.marked import marks_of
 from api.conversations.ports import Conversations
 from api.conversations.shapes import conversation_json
-from api.http.answers import iso, json_answer, openapi_body
+from api.http.answers import json_answer, openapi_body
 from api.http.bodies import ApiBody, BodyReader, CommandBody
 from api.http.errors import KeyReused, bad_request
 from api.http.headers import POSITION_HEADER, REPLAYED_HEADER
 from api.http.paging import Cursor, Limit
+from api.turns.sampling import MAX_SYSTEM_PROMPT_CHARACTERS
 from projections.commands.queries import CommandRow
+from projections.conversation_lists.queries import Kind
+from projections.conversation_marks.queries import UNMARKED
+from projections.conversations.queries import ConversationRow
 from schemas import ids
 from schemas.conversation import ConversationDeleted, ConversationRenamed, ConversationStarted
 from schemas.envelope import plain
-from topics.catalogue import CONVERSATION_EVENTS
+from topics.catalogue import ACCOUNT_EVENTS, CONVERSATION_EVENTS
 
 router = APIRouter(prefix="/api/v1/conversations", tags=["conversations"])
 
 MAX_TITLE_CHARACTERS = 200
-MAX_SYSTEM_PROMPT_CHARACTERS = 100_000
 
 AsOf = Annotated[str | None, Query(max_length=4000)]
 
@@ -83,7 +88,8 @@ async def start_conversation(
     if key.given and (known := await conversations.reads.conversation(conversation_id)) is not None:
         if body.system_prompt != (None if known.system_prompt is None else plain(known.system_prompt)):
             raise KeyReused  # begun by a release whose records tell no hash
-        return json_answer(conversation_json(known), 201, {REPLAYED_HEADER: "true"})
+        marks = await marks_of(fresh, conversations.reads, known)
+        return json_answer(conversation_json(known, marks), 201, {REPLAYED_HEADER: "true"})
     event = ConversationStarted(
         envelope=born,
         conversation_id=conversation_id,
@@ -96,31 +102,39 @@ async def start_conversation(
     at = await send(commands.log, CONVERSATION_EVENTS, conversation_id, event, key)
     await settle(commands.reads, command, at)
     token = commands.own_writes.started(conversation_id, caller.user_id, body.model, at)
-    when = iso(event.envelope.occurred_at_us)
-    answer = {
-        "id": conversation_id,
-        "title": body.title,
-        "preview": None,
-        "model": body.model,
-        "systemPrompt": body.system_prompt,
-        "createdAt": when,
-        "updatedAt": when,
-    }
-    return json_answer(answer, 201, {POSITION_HEADER: str(token)})
+    row = ConversationRow(
+        conversation_id=conversation_id,
+        user_id=caller.user_id,
+        created_at_us=event.envelope.occurred_at_us,
+        title=body.title,
+        system_prompt=body.system_prompt,
+        model=body.model,
+        preview=None,
+        updated_at_us=event.envelope.occurred_at_us,
+        temporary=event.temporary,
+    )
+    return json_answer(conversation_json(row), 201, {POSITION_HEADER: str(token)})
 
 
 @router.get("")
 async def list_conversations(
-    caller: Caller, fresh: Fresh, conversations: Conversations, limit: Limit = 20, cursor: Cursor = None
+    caller: Caller,
+    fresh: Fresh,
+    conversations: Conversations,
+    kind: Annotated[Kind, Depends(kind_of)],
+    limit: Limit = 20,
+    cursor: Cursor = None,
 ) -> Response:
-    """The caller's conversations, newest first (by their last prompt)."""
-    await fresh.catch_up_lists(caller.user_id, CONVERSATION_EVENTS)
+    """The caller's conversations, newest first (by their last prompt). A page may be short and still have a
+    `nextCursor`: there the list goes on."""
+    await fresh.catch_up_lists(caller.user_id, CONVERSATION_EVENTS, ACCOUNT_EVENTS)
     try:
-        page = await conversations.reads.conversations(caller.user_id, cursor, limit)
+        page = await conversations.reads.conversations(caller.user_id, cursor, limit, kind)
     except ValueError:
         raise bad_request("Invalid value for 'cursor': take it from nextCursor.", param="cursor") from None
     rows = [row for row in page.rows if not conversations.own_writes.deleted_here(row.conversation_id)]
-    return json_answer({"data": [conversation_json(row) for row in rows], "nextCursor": page.next_cursor})
+    data = [conversation_json(row, page.marks.get(row.conversation_id, UNMARKED)) for row in rows]
+    return json_answer({"data": data, "nextCursor": page.next_cursor})
 
 
 @router.get("/{conversation_id}")
@@ -130,22 +144,29 @@ async def get_conversation(
     """The conversation; with `as_of`, its state and messages at a time or a cut of the log."""
     row = await row_of(fresh, caller.user_id, conversation_id)
     if as_of is None:
-        return json_answer(conversation_json(row))
+        return json_answer(conversation_json(row, await marks_of(fresh, conversations.reads, row)))
     return json_answer(await conversation_as_of(conversations.reads, conversations.history, row, as_of))
 
 
 @router.patch("/{conversation_id}", openapi_extra=openapi_body(RenameConversation))
 async def rename_conversation(
-    request: Request, caller: Caller, conversation_id: str, bodies: BodyReader, fresh: Fresh, commands: Commands
+    request: Request,
+    caller: Caller,
+    conversation_id: str,
+    bodies: BodyReader,
+    fresh: Fresh,
+    conversations: Conversations,
+    commands: Commands,
 ) -> Response:
     """Give it another title."""
     row = await row_of(fresh, caller.user_id, conversation_id)
+    marks = await marks_of(fresh, conversations.reads, row)
     body = await bodies.read(request, RenameConversation)
     key = idempotency_key(request)
     renamed = author_of(request, caller).envelope(f"{conversation_id}/{key.value}", "ConversationRenamed")
     command = Keyed(conversation_id, renamed.event_id, request_hash("rename", body.model_dump()), key)
     if await is_repeat(fresh, commands.reads, command):
-        return json_answer(conversation_json(row), 200, {REPLAYED_HEADER: "true"})
+        return json_answer(conversation_json(row, marks), 200, {REPLAYED_HEADER: "true"})
     event = ConversationRenamed(renamed, conversation_id, caller.user_id, body.title, command.hash_to_write)
     at = await send(commands.log, CONVERSATION_EVENTS, conversation_id, event, key)
 
@@ -156,7 +177,7 @@ async def rename_conversation(
 
     await settle(commands.reads, command, at, restore)
     token = commands.own_writes.wrote(conversation_id, caller.user_id, at)
-    return json_answer({**conversation_json(row), "title": body.title}, 200, {POSITION_HEADER: str(token)})
+    return json_answer({**conversation_json(row, marks), "title": body.title}, 200, {POSITION_HEADER: str(token)})
 
 
 @router.delete("/{conversation_id}", status_code=204)

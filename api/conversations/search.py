@@ -16,8 +16,9 @@ from api.http.answers import iso, json_answer
 from api.http.errors import bad_request, unavailable
 from api.http.gates import GateBusy
 from api.http.paging import Limit
+from projections.conversation_marks.queries import UNMARKED, Marks
 from projections.cursors import BadCursor
-from topics.catalogue import CONVERSATION_EVENTS
+from topics.catalogue import ACCOUNT_EVENTS, CONVERSATION_EVENTS
 
 router = APIRouter(prefix="/api/v1/search", tags=["search"])
 
@@ -42,7 +43,7 @@ async def search(
     words = words_of(q)
     if not words:
         raise bad_request("Invalid value for 'q': it contains no word.", param="q")
-    await fresh.catch_up_lists(caller.user_id, CONVERSATION_EVENTS)
+    await fresh.catch_up_lists(caller.user_id, CONVERSATION_EVENTS, ACCOUNT_EVENTS)
     try:
         async with conversations.searches.entered(conversations.wait_s):
             page = await Search(conversations.reads, caller.user_id, words, limit, Budget()).page(cursor)
@@ -51,18 +52,19 @@ async def search(
     except BadCursor:
         raise bad_request("Invalid value for 'cursor': take it from nextCursor.", param="cursor") from None
     shown = [found for found in page.found if not conversations.own_writes.deleted_here(found.row.conversation_id)]
+    marks = await conversations.reads.marks(caller.user_id, [found.row.conversation_id for found in shown])
     return json_answer(
         {
-            "data": [_json(found) for found in shown],
+            "data": [_json(found, marks.get(found.row.conversation_id, UNMARKED)) for found in shown],
             "nextCursor": page.next_cursor,
             "searchedTo": None if page.searched_to_us is None else iso(page.searched_to_us),
         }
     )
 
 
-def _json(found: Found) -> dict[str, Any]:
+def _json(found: Found, marks: Marks) -> dict[str, Any]:
     return {
-        "conversation": conversation_json(found.row),
+        "conversation": conversation_json(found.row, marks),
         "matches": [
             {
                 "messageId": match.message_id,

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from api.conversations.parts import parts_json
 from api.http.answers import iso
 from api.streaming.frames import failure_json, usage_json
+from projections.conversation_marks.queries import UNMARKED, Marks
 from projections.conversations.queries import ConversationRow
 from projections.feedback.queries import Rating
 from projections.messages.rows import MessageRow
 from schemas.envelope import plain
 
 
-def conversation_json(row: ConversationRow) -> dict[str, Any]:
+def conversation_json(row: ConversationRow, marks: Marks = UNMARKED) -> dict[str, Any]:
+    """`marks`: what its user has put to it; those of a conversation that has none may be left out."""
     return {
         "id": row.conversation_id,
         "title": None if row.title is None else plain(row.title),
@@ -22,6 +25,11 @@ def conversation_json(row: ConversationRow) -> dict[str, Any]:
         "systemPrompt": None if row.system_prompt is None else plain(row.system_prompt),
         "createdAt": iso(row.created_at_us),
         "updatedAt": iso(row.updated_at_us),
+        "pinned": marks.pinned,
+        "archived": marks.archived,
+        "folderId": marks.folder_id,
+        "settings": json.loads(marks.settings) if isinstance(marks.settings, str) else {},
+        "temporary": row.temporary,
     }
 
 

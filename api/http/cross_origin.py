@@ -15,7 +15,7 @@ from api.http.headers import BEHIND_HEADER, POSITION_HEADER
 from infra.origins import ANY_ORIGIN
 
 PREFIXES = ("/v1/", "/api/v1/")
-METHODS = "GET, HEAD, POST, PATCH, DELETE"
+METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE"
 MAX_AGE_S = 600
 SENT = (
     "authorization", "content-type", "idempotency-key", "last-event-id", "openai-beta", "openai-organization",

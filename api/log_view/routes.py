@@ -90,7 +90,7 @@ async def stream_events(
     except BaseException:
         view.live.leave(watch)
         raise
-    return PushedStream(following, view.readers, caller.key_sha256)
+    return PushedStream(following, view.readers, caller.credential)
 
 
 @router.get("/generations/{generation_id}/timeline")

@@ -8,6 +8,7 @@ from api.access.auth import Caller, author_of
 from api.consistency.commanding import IdempotencyKey
 from api.consistency.freshness import Fresh
 from api.consistency.ports import Commands
+from api.consistency.upgrading import check_written
 from api.http.answers import json_answer, openapi_body
 from api.http.bodies import BodyReader
 from api.http.errors import Overloaded
@@ -16,7 +17,6 @@ from api.http.headers import POSITION_HEADER
 from api.moving.import_body import MAX_BYTES, ImportConversation, understood
 from api.moving.importing import Importing
 from api.moving.ports import MAX_AT_ONCE, Moving
-from api.turns.upgrading import check_written
 from infra.clock import now_us
 from infra.ids import draw_id
 

@@ -79,7 +79,7 @@ async def answer(
         opened.source,
         dialect.frames(asked.include_usage, 0),
         turns.readers,
-        caller.key_sha256,
+        caller.credential,
         opened.release,
         head_at_text=True,
         refuse=refusal,

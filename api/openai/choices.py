@@ -39,7 +39,7 @@ class ChoiceStream(ServedResponse):
         headers: dict[str, str],
         arrived_s: float,
     ) -> None:
-        super().__init__(readers, caller.key_sha256, {**HEADERS, **headers})
+        super().__init__(readers, caller.credential, {**HEADERS, **headers})
         self._frames = frames
         self._opened = opened
         self._sources = [each.source for each in opened.all]

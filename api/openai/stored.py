@@ -15,6 +15,7 @@ from api.consistency.freshness import Fresh
 from api.consistency.ports import Commands
 from api.consistency.request_hash import request_hash
 from api.consistency.settling import Keyed, is_repeat, settle
+from api.consistency.upgrading import check_written
 from api.http.answers import json_answer, openapi_body
 from api.http.bodies import BodyReader
 from api.http.errors import bad_request
@@ -23,7 +24,6 @@ from api.http.paging import Limit
 from api.openai.kept import Kept, kept, messages_of, not_kept, page, pictures_of, shown
 from api.openai.requests.fields import LenientBody, Metadata
 from api.openai.stored_shapes import message_of, page_of
-from api.turns.upgrading import check_written
 from projections.commands.queries import CommandRow
 from schemas import ids
 from schemas.conversation import GenerationDeleted, GenerationMetadataChanged

@@ -43,7 +43,7 @@ class WholeCompletion(ServedResponse):
         headers: dict[str, str],
         arrived_s: float,
     ) -> None:
-        super().__init__(readers, caller.key_sha256)
+        super().__init__(readers, caller.credential)
         self._shape = shape
         self._opened = opened
         self._sources = [each.source for each in opened.all]

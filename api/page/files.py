@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 
 PAGE = "index.html"
 MANIFEST = "manifest.webmanifest"
+WORKER = "sw.js"
 PLACEHOLDER = b"{{static}}"
 FOLDER = Path(__file__).parents[1] / "web"
 _HASH_DIGITS = 16
@@ -63,7 +64,7 @@ class WebFile:
 @dataclass(frozen=True, slots=True)
 class WebFiles:
     """`page` is index.html with the address of the assets filled in; `assets` are all others, by their path. The
-    manifest has that address filled in too."""
+    manifest and the service worker have that address filled in too."""
 
     static: str
     page: WebFile
@@ -74,7 +75,7 @@ class WebFiles:
         """The files of a folder with a page in it, by their path there."""
         static = _hash_of(b"".join(_framed(name.encode()) + _framed(files[name]) for name in sorted(files)))
         address = f"/static/{static}".encode()
-        filled = {name: files[name].replace(PLACEHOLDER, address) for name in (PAGE, MANIFEST) if name in files}
+        filled = {name: files[name].replace(PLACEHOLDER, address) for name in (PAGE, MANIFEST, WORKER) if name in files}
         assets = {name: WebFile.of(name, filled.get(name, body)) for name, body in files.items() if name != PAGE}
         return cls(static, WebFile.of(PAGE, filled[PAGE]), assets)
 

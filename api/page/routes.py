@@ -62,6 +62,7 @@ _AT_ROOT = {
     "/apple-touch-icon-precomposed.png": "icons/touch-180.png",
     "/manifest.webmanifest": "manifest.webmanifest",
     "/robots.txt": "robots.txt",
+    "/sw.js": "sw.js",
 }
 _CONVERSATION = re.compile(r"[0-9a-f-]{36}")
 

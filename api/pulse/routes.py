@@ -40,7 +40,7 @@ async def get_pulse(operator: Operator, ports: Sampled) -> Response:
 @router.get("/stream")
 async def stream_pulse(operator: Operator, ports: Sampled) -> Response:
     """The figures once a second, as `pulse` events."""
-    return PushedStream(PulseSource(ports.pulse), ports.readers, operator.key_sha256)
+    return PushedStream(PulseSource(ports.pulse), ports.readers, operator.credential)
 
 
 class PulseSource:

@@ -13,6 +13,7 @@ from api.consistency.freshness import Fresh, Freshness
 from api.consistency.ownership import Conversation
 from api.consistency.ports import Commands
 from api.consistency.request_hash import request_hash
+from api.consistency.upgrading import check_written
 from api.conversations.ports import Conversations
 from api.http.answers import openapi_body
 from api.http.bodies import BodyReader
@@ -27,7 +28,6 @@ from api.responses.whole import json_response
 from api.turns.images import MAX_IMAGES_BYTES
 from api.turns.parents import settled_message
 from api.turns.ports import TurnPorts, Turns
-from api.turns.upgrading import check_written
 from projections.messages.rows import MessageRow
 from schemas.conversation import MessageDeleted
 from topics.catalogue import CONVERSATION_EVENTS

@@ -17,6 +17,7 @@ from api.consistency.ownership import Conversation, conversation_of, row_of
 from api.consistency.ports import Commands
 from api.consistency.request_hash import request_hash
 from api.consistency.settling import Keyed, is_repeat, settle
+from api.consistency.upgrading import check_written
 from api.conversations.ports import Conversations
 from api.http.answers import openapi_body
 from api.http.bodies import BodyReader
@@ -29,7 +30,6 @@ from api.responses.shapes import conversation_behind, conversation_id_shown
 from api.responses.whole import json_response
 from api.turns.images import MAX_IMAGES_BYTES
 from api.turns.ports import Turns
-from api.turns.upgrading import check_written
 from projections.commands.queries import CommandRow
 from projections.conversations.queries import ConversationRow
 from schemas import ids

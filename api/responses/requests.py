@@ -11,6 +11,7 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from api.consistency.request_hash import request_hash
+from api.consistency.upgrading import FORMATS_FROM_LEVEL, check_written
 from api.http.errors import ApiError, bad_request, unsupported
 from api.openai.requests.fields import LenientBody, Metadata
 from api.responses.items import MAX_ITEMS, Said, said_of
@@ -18,7 +19,6 @@ from api.responses.parameters import SURFACE, echo_of
 from api.responses.shapes import CONVERSATION_PREFIX, RESPONSE_PREFIX, conversation_behind, generation_of
 from api.turns.images import Images
 from api.turns.tools import definition, offered, tooling_of
-from api.turns.upgrading import FORMATS_FROM_LEVEL, check_written
 from infra.models.json_schemas import ANY_OBJECT, UnsupportedSchema, check_schema
 from infra.models.spec import ModelSpec
 from schemas.conversation import Request, Sampling

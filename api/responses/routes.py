@@ -11,6 +11,7 @@ from api.access.auth import Caller, author_of
 from api.access.key_cache import Principal
 from api.consistency.commanding import idempotency_key, send
 from api.consistency.freshness import Fresh
+from api.consistency.upgrading import check_written
 from api.http.answers import openapi_body
 from api.http.bodies import BodyReader
 from api.http.errors import ApiError, bad_request
@@ -32,7 +33,6 @@ from api.turns.cancelling import cancel
 from api.turns.images import MAX_IMAGES_BYTES
 from api.turns.joining import Opened, find
 from api.turns.ports import Turns
-from api.turns.upgrading import check_written
 from infra.clock import monotonic_s
 from projections.stored import StoredGeneration
 from schemas.conversation import ChatMessage, GenerationDeleted, PromptSubmitted
@@ -64,7 +64,7 @@ async def create_response(
             opened.source,
             ResponseFrames(shown),
             turns.readers,
-            caller.key_sha256,
+            caller.credential,
             opened.release,
             refuse=refusal,
             on_leave=on_leave,
@@ -112,7 +112,7 @@ async def retrieve_response(
                 f"Invalid value for 'starting_after': the last event is number {last}.", param="starting_after"
             )
     frames = ResponseFrames(shown, after)
-    return EventStream(opened.source, frames, turns.readers, caller.key_sha256, opened.release)
+    return EventStream(opened.source, frames, turns.readers, caller.credential, opened.release)
 
 
 @router.delete("/{response_id}")

@@ -87,7 +87,7 @@ class _Connection:
     async def run(self) -> None:
         """Answer frame after frame until the client leaves, or is to get no more."""
         readers = self._turns.readers
-        reader = readers.enter(self._caller.key_sha256)
+        reader = readers.enter(self._caller.credential)
         try:
             async with asyncio.TaskGroup() as tasks:
                 serving = tasks.create_task(self._serve(reader))

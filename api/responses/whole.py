@@ -34,7 +34,7 @@ class WholeResponse(ServedResponse):
         headers: dict[str, str],
         arrived_s: float,
     ) -> None:
-        super().__init__(readers, caller.key_sha256)
+        super().__init__(readers, caller.credential)
         self._opened = opened
         self._shown = shown
         self._on_leave = on_leave

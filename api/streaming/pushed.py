@@ -12,7 +12,7 @@ import orjson
 from starlette.types import Send
 
 from api.streaming.frames import KEEP_ALIVE
-from api.streaming.readers import Reader, Readers
+from api.streaming.readers import Credential, Reader, Readers
 from api.streaming.serving import ServedResponse
 from api.streaming.sse import HEADERS
 
@@ -36,8 +36,8 @@ class PushedSource(Protocol):
 class PushedStream(ServedResponse):
     """Serves `source`; its head leaves at once."""
 
-    def __init__(self, source: PushedSource, readers: Readers, key_sha256: str) -> None:
-        super().__init__(readers, key_sha256, HEADERS)
+    def __init__(self, source: PushedSource, readers: Readers, credential: Credential) -> None:
+        super().__init__(readers, credential, HEADERS)
         self._source = source
 
     def listen(self, reader: Reader) -> None:

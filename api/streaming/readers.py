@@ -3,26 +3,44 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from typing import Any
 
 from api.http.metrics import ACTIVE_STREAMS, DROPPED_READERS
 from infra.clock import monotonic_s
-from infra.runtime.bounded import Seen
+from infra.runtime.bounded import Bounded, Seen
 
 STALL_S = 60.0
 """A client whose socket takes nothing for so long is dropped; it resumes at its last event id."""
 MAX_S = 3600.0
 MAX_REVOKED = 4096
-"""Keys whose end is remembered: for the minute at most that a request may take from its key's check to its stream."""
+"""Keys, and users, whose end is remembered: for the minute at most that a request may take from the check of its key to
+its stream."""
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """What a client reads by: a key, or (`session`) a browser that was signed in with it as `user_id`.
+
+    `session` tells how many ends of all sessions it came after (api.access.session_ends); None: by the key itself.
+    """
+
+    key_sha256: str
+    user_id: str = ""
+    session: int | None = None
+
+    def ended_by(self, user_id: str, session: int) -> bool:
+        """Whether the end of all of the user's sessions before `session` ends it."""
+        return self.session is not None and self.user_id == user_id and self.session < session
 
 
 class Reader:
     """One client. `wake` is cheap and may be called at any time; the state tells what to do."""
 
-    __slots__ = ("_task", "_waiting", "beat", "entered_s", "gone", "key_sha256", "sending_since_s", "sent_at_s")
+    __slots__ = ("_task", "_waiting", "beat", "credential", "entered_s", "gone", "sending_since_s", "sent_at_s")
 
-    def __init__(self, key_sha256: str) -> None:
-        self.key_sha256 = key_sha256
+    def __init__(self, credential: Credential) -> None:
+        self.credential = credential
         self.gone: str | None = None
         self.beat = False
         self.entered_s = self.sent_at_s = monotonic_s()
@@ -66,15 +84,19 @@ class Readers:
         self._most_s = most_s
         self._readers: set[Reader] = set()
         self._revoked: Seen[str] = Seen(MAX_REVOKED)
+        self._ended: Bounded[str, int] = Bounded(MAX_REVOKED)
 
     def __len__(self) -> int:
         return len(self._readers)
 
-    def enter(self, key_sha256: str) -> Reader:
-        reader = Reader(key_sha256)
+    def enter(self, credential: Credential) -> Reader:
+        reader = Reader(credential)
         self._readers.add(reader)
         ACTIVE_STREAMS.set(len(self._readers))
-        if key_sha256 in self._revoked:
+        ended = self._ended.get(credential.user_id)
+        if credential.key_sha256 in self._revoked or (
+            ended is not None and credential.ended_by(credential.user_id, ended)
+        ):
             self._drop(reader, "revoked")
         return reader
 
@@ -86,7 +108,14 @@ class Readers:
         """End every stream of this key, those too that are about to begin."""
         self._revoked.add(key_sha256)
         for reader in list(self._readers):
-            if reader.key_sha256 == key_sha256:
+            if reader.credential.key_sha256 == key_sha256:
+                self._drop(reader, "revoked")
+
+    def end_sessions(self, user_id: str, session: int) -> None:
+        """End every stream of the user's sessions before `session`, those too that are about to begin."""
+        self._ended[user_id] = max(session, self._ended.get(user_id) or 0)
+        for reader in list(self._readers):
+            if reader.credential.ended_by(user_id, session):
                 self._drop(reader, "revoked")
 
     async def run_ticks(self) -> None:

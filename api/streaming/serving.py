@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from api.http.direct import direct
-from api.streaming.readers import Reader, Readers
+from api.streaming.readers import Credential, Reader, Readers
 from infra.clock import monotonic_s
 
 
@@ -28,11 +28,11 @@ class ServedResponse(Response):
     cancellation of it too, after the release.
     """
 
-    def __init__(self, readers: Readers, key_sha256: str, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(self, readers: Readers, credential: Credential, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(headers=headers)
         del self.headers["content-length"]
         self._readers = readers
-        self._key_sha256 = key_sha256
+        self._credential = credential
         self._head_sent = False
         self._direct: Send | None = None
 
@@ -58,7 +58,7 @@ class ServedResponse(Response):
         with contextlib.ExitStack() as last:
             last.callback(self.release)
             with contextlib.ExitStack() as ways_out:
-                reader = self._readers.enter(self._key_sha256)
+                reader = self._readers.enter(self._credential)
                 ways_out.callback(self._readers.exit, reader)
                 self.listen(reader)
                 ways_out.callback(self.leave, reader)

@@ -20,7 +20,7 @@ from api.http.errors import ApiError, as_api_error
 from api.http.metrics import FIRST_FRAME_SECONDS
 from api.streaming.endings import Ending
 from api.streaming.frames import KEEP_ALIVE, Frames
-from api.streaming.readers import Reader, Readers
+from api.streaming.readers import Credential, Reader, Readers
 from api.streaming.serving import ServedResponse
 from api.streaming.sources import Source
 from infra.clock import monotonic_s
@@ -48,7 +48,7 @@ class EventStream(ServedResponse):
         source: Source,
         frames: Frames,
         readers: Readers,
-        key_sha256: str,
+        credential: Credential,
         release: Callable[[], None],
         *,
         after: int = -1,
@@ -58,7 +58,7 @@ class EventStream(ServedResponse):
         headers: Mapping[str, str] | None = None,
         arrived_s: float | None = None,
     ) -> None:
-        super().__init__(readers, key_sha256, {**HEADERS, **(headers or {})})
+        super().__init__(readers, credential, {**HEADERS, **(headers or {})})
         self._source = source
         self._frames = frames
         self._release = release

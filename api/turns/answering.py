@@ -38,7 +38,7 @@ def event_stream(
         source,
         EventFrames(),
         turns.readers,
-        caller.key_sha256,
+        caller.credential,
         release,
         after=after,
         headers=headers,

@@ -57,10 +57,12 @@ class PromptIntent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegenerateIntent:
-    """Another answer to a prompt."""
+    """Another answer to a prompt. `request`: what else is asked for."""
 
     spec: ModelSpec
     prompt_id: str
+    sampling: Sampling = DEFAULT_SAMPLING
+    request: Request | None = None
 
 
 Intent = PromptIntent | RegenerateIntent
@@ -103,7 +105,7 @@ def command_of(asking: Asking, intent: Intent, tail: Position) -> UserCommand:
         generation_id=asking.generation_id,
         prompt_message_id=intent.prompt_id,
         model=spec.id,
-        sampling=DEFAULT_SAMPLING,
+        sampling=intent.sampling,
         service_class=SERVICE_CLASS,
         tier=TIER,
         tail=tail,
@@ -113,4 +115,5 @@ def command_of(asking: Asking, intent: Intent, tail: Position) -> UserCommand:
         price=spec.price,
         account=author.user_id,
         model_version=spec.version,
+        request=intent.request,
     )

@@ -11,7 +11,7 @@ from api.consistency.freshness import Fresh
 from api.consistency.ownership import Conversation, conversation_of
 from api.consistency.request_hash import request_hash
 from api.http.answers import openapi_body
-from api.http.bodies import BodyReader, CommandBody
+from api.http.bodies import BodyReader
 from api.http.errors import bad_request
 from api.turns.answering import event_stream
 from api.turns.ask import ask
@@ -19,6 +19,7 @@ from api.turns.intents import Asking, PromptIntent, RegenerateIntent
 from api.turns.parents import parent_of, settled_message
 from api.turns.ports import Turns
 from api.turns.prompting import required_text
+from api.turns.sampling import SampledBody
 from infra.clock import monotonic_s
 from infra.models.catalogue import ModelCatalogue, ModelSpec
 from schemas.conversation import ChatMessage
@@ -26,7 +27,7 @@ from schemas.conversation import ChatMessage
 router = APIRouter(prefix="/api/v1/conversations/{conversation_id}/messages", tags=["messages"])
 
 
-class SendMessage(CommandBody):
+class SendMessage(SampledBody):
     """`parent_message_id`: the answer this prompt follows; left out: the newest; "root": none, a new beginning."""
 
     content: str
@@ -34,7 +35,7 @@ class SendMessage(CommandBody):
     model: str | None = Field(default=None, min_length=1, max_length=200)
 
 
-class Regenerate(CommandBody):
+class Regenerate(SampledBody):
     model: str | None = Field(default=None, min_length=1, max_length=200)
 
 
@@ -59,11 +60,23 @@ async def send_message(
     async def prompt() -> PromptIntent:
         streams = turns.streams
         spec = _model(streams.models, body.model, conversation)
-        tokens = await turns.prompts.check_context(spec, [ChatMessage("user", body.content)], "content")
+        said = ChatMessage("user", body.content)
+        tokens = await turns.prompts.check_context(spec, [said], "content")
+        request = body.request()
+        if body.instructions is not None:
+            system = ChatMessage("system", body.instructions)
+            await turns.prompts.check_context(spec, [system, said], "instructions")
         parent_id = await parent_of(
             fresh, turns.messages, streams.hub, conversation, body.parent_message_id, asking.generation_id
         )
-        return PromptIntent(spec=spec, tokens=tokens, content=body.content, parent_id=parent_id)
+        return PromptIntent(
+            spec=spec,
+            tokens=tokens,
+            content=body.content,
+            parent_id=parent_id,
+            sampling=body.sampling,
+            request=request,
+        )
 
     opened = await ask(turns.ask, asking, prompt)
     return event_stream(turns, caller, opened, arrived_s=arrived_s)
@@ -97,7 +110,7 @@ async def regenerate(
         if prompt_id is None:
             raise bad_request("This message is not an answer to a prompt.", param="message_id")
         spec = _model(turns.streams.models, body.model or row.model, conversation)
-        return RegenerateIntent(spec=spec, prompt_id=prompt_id)
+        return RegenerateIntent(spec=spec, prompt_id=prompt_id, sampling=body.sampling, request=body.request())
 
     opened = await ask(turns.ask, asking, again)
     return event_stream(turns, caller, opened, arrived_s=arrived_s)

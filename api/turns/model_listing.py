@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Response
@@ -14,14 +15,25 @@ from infra.models.spec import ModelSpec
 
 router = APIRouter(prefix="/api/v1/models", tags=["models"])
 
-Models = Annotated[ModelCatalogue, Depends(provided(ModelCatalogue))]
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListingPorts:
+    """`starts`: the prompts that this installation offers to begin with; empty: the page's own."""
+
+    models: ModelCatalogue
+    starts: tuple[str, ...] = ()
+
+
+Listing = Annotated[ListingPorts, Depends(provided(ListingPorts))]
 
 
 @router.get("")
-async def list_models(caller: Caller, models: Models) -> Response:
-    """Every model of this installation, and which of them makes titles. Prices are of a million tokens."""
+async def list_models(caller: Caller, listing: Listing) -> Response:
+    """Every model of this installation, which makes titles, prompts to begin with. Prices are of a million tokens."""
+    models = listing.models
     listed = [model_json(spec, spec.id == models.default_model.id) for spec in models]
-    return json_answer({"data": listed, "titles": None if models.titles is None else models.titles.id})
+    titles = None if models.titles is None else models.titles.id
+    return json_answer({"data": listed, "titles": titles, "starts": list(listing.starts)})
 
 
 def model_json(spec: ModelSpec, default: bool) -> dict[str, Any]:

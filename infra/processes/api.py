@@ -15,6 +15,7 @@ from confluent_kafka import Message
 from api.access import rate_limit, used_links
 from api.access.key_cache import KeyCache
 from api.access.rate_limit import RedisLimiter
+from api.access.session_ends import SessionEnds
 from api.access.sessions import Sessions
 from api.access.used_links import RedisLinks
 from api.app import Adapters, create_app
@@ -92,7 +93,13 @@ async def connected(settings: Settings) -> AsyncIterator[tuple[Adapters, list[Fa
         longest_s = max(model.deadlines.total_s for model in models)
         readers = Readers(settings.api.heartbeat_s, most_s=longest_s + ENDED_BY_S)
         keys = KeyCache(reads, readers.revoke)
-        accounts = Tail(properties, ACCOUNT_EVENTS, keys.on_batch)
+        session_ends = SessionEnds(reads, topics, readers.end_sessions)
+
+        def on_accounts(batch: list[Message]) -> None:
+            keys.on_batch(batch)
+            session_ends.on_batch(batch)
+
+        accounts = Tail(properties, ACCOUNT_EVENTS, on_accounts)
         await accounts.start(list(range(topics[ACCOUNT_EVENTS].partitions)))
         stack.push_async_callback(accounts.aclose)
         chunks = KafkaChunkLog(properties, topics)
@@ -141,6 +148,7 @@ async def connected(settings: Settings) -> AsyncIterator[tuple[Adapters, list[Fa
                 history=history,
                 started_at_us=now_us(),
                 sessions=Sessions(secret, round(settings.api.session_days * 86_400)),
+                session_ends=session_ends,
                 seal=Seal(secret),
                 links=RedisLinks(scripts, settings.redis.key(used_links.KEY_PREFIX)),
                 web=WebFiles.of(read_folder()),

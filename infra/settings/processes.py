@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 from ipaddress import ip_network
+from typing import Annotated
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, StringConstraints, field_validator
 
 from infra.origins import checked_origins
 from infra.settings.section import Section
 from schemas.registry import READ_BEFORE, WRITE_LEVEL
 
 SHORTEST_SESSION_SECRET = 32
+MAX_STARTS = 6
+Start = Annotated[str, StringConstraints(min_length=1, max_length=500, strip_whitespace=True)]
 
 
 class LogSettings(Section):
@@ -35,6 +38,8 @@ class ApiSettings(Section):
 
     `operators`: ids or names of the users who see how the installation does; `up` makes the first, admin.
 
+    `starts`: the prompts that the page offers to begin with, for who has chosen none; empty: those that come along.
+
     `session_secret` signs the cookies and one-time links of browsers, and seals the summaries of compacted
     conversations: the same for all processes of the API. Empty: `up` makes one a state folder; a process that is given
     none draws its own.
@@ -51,6 +56,7 @@ class ApiSettings(Section):
     trusted_proxies: tuple[str, ...] = ("127.0.0.1", "::1")
     cors_origins: tuple[str, ...] = ()
     operators: tuple[str, ...] = ("admin",)
+    starts: tuple[Start, ...] = Field(default=(), max_length=MAX_STARTS)
     session_days: float = Field(default=30.0, gt=0, le=400)
     session_secret: SecretStr = SecretStr("")
 

@@ -15,13 +15,14 @@ _ONE = "SELECT user_id, request_hash, title, rating, comment FROM {commands} WHE
 @dataclass(frozen=True, slots=True)
 class CommandRow:
     """The first command with this event id. `title` of a renaming, `rating` and `comment` of feedback; of metadata
-    `comment` is all of it."""
+    `comment` is all of it. `order_key`: of a command in account-events, where its record stands."""
 
     user_id: str
     request_hash: str
     title: Content | None = None
     rating: str | None = None
     comment: Content | None = None
+    order_key: int | None = None
 
 
 async def command(tables: Tables, conversation_id: str, event_id: str) -> CommandRow | None:

@@ -43,9 +43,14 @@ def fold(record: ConversationEvent, position: Position) -> tuple[RowChange, ...]
                 Put(CONVERSATIONS, key, newest, last),
             )
         case ConversationStarted(title=title, system_prompt=system_prompt, model=started_model):
-            said = {"first_title": to_optional_cell(title), "system_prompt": to_optional_cell(system_prompt)}
+            said: dict[str, Any] = {
+                "first_title": to_optional_cell(title),
+                "system_prompt": to_optional_cell(system_prompt),
+            }
             if record.metadata is not None:
                 said["first_metadata"] = to_cell(record.metadata)
+            if record.temporary:
+                said["temporary"] = True
             model_cell = {} if started_model is None else {"model": started_model}
             return (
                 Put(CONVERSATIONS, key, {**born, **said}, first),

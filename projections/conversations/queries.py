@@ -16,8 +16,8 @@ COLUMNS = (
     "conversation_id, user_id, created_at_us, first_title, system_prompt, first_excerpt, title, model, preview,"
     " last_at_us, changed, deleted"
 )
-NEW_COLUMNS = ("made_title", "first_metadata", "metadata")
-"""What definition 1 has not."""
+NEW_COLUMNS = ("made_title", "first_metadata", "metadata", "temporary")
+"""What older definitions have not: the first three definition 1, the last one definition 2."""
 _SELECTION = COLUMNS + "".join(f"{{+{name}}}" for name in NEW_COLUMNS)
 _NAMES = (*COLUMNS.split(", "), *NEW_COLUMNS)
 _ONE = f"SELECT {_SELECTION} FROM {{conversations}} WHERE conversation_id = ?"  # noqa: S608 - our own columns
@@ -33,7 +33,7 @@ class ConversationRow:
     of its first prompt, else None.
 
     `preview`: the beginning of the last prompt, None before the first. Times are microseconds since 1970 UTC;
-    `updated_at_us` is the last prompt's. `metadata`: the user's notes as they are now.
+    `updated_at_us` is the last prompt's. `metadata`: the user's notes as they are now. `temporary`: it is in no list.
     """
 
     conversation_id: str
@@ -46,6 +46,7 @@ class ConversationRow:
     updated_at_us: int
     metadata: Content | None = None
     named: bool = False
+    temporary: bool = False
 
 
 def row_of(values: Row) -> ConversationRow | None:
@@ -67,6 +68,7 @@ def row_of(values: Row) -> ConversationRow | None:
         updated_at_us=row["created_at_us"] if row["last_at_us"] is None else row["last_at_us"],
         metadata=from_optional_cell(row.get("metadata") or row.get("first_metadata")),
         named=given is not None,
+        temporary=bool(row.get("temporary")),
     )
 
 

@@ -15,6 +15,7 @@ CONVERSATIONS = Table(
         "system_prompt": "text",
         "first_excerpt": "text",
         "first_metadata": "text",
+        "temporary": "boolean",
         # The last record wins.
         "title": "text",
         "made_title": "text",
@@ -28,5 +29,8 @@ CONVERSATIONS = Table(
     },
 )
 
-CONVERSATIONS_1 = without(CONVERSATIONS, "made_title", "first_metadata", "metadata")
+CONVERSATIONS_2 = without(CONVERSATIONS, "temporary")
+"""As definition 2 has it."""
+
+CONVERSATIONS_1 = without(CONVERSATIONS_2, "made_title", "first_metadata", "metadata")
 """As definition 1 has it: it knows no titles but those that users give, and no metadata."""

@@ -12,6 +12,10 @@ from typing import Any
 
 from projections.accounts.queries import ApiKeyRow, UserRow
 from projections.accounts.table import KEYS_BY_USER, USERS
+from projections.content import from_optional_cell
+from projections.conversation_marks import queries as conversation_marks
+from projections.conversation_marks.queries import UNMARKED, Marks
+from projections.conversation_marks.table import CONVERSATION_MARKS
 from projections.conversations import queries as conversations
 from projections.conversations.queries import ConversationRow
 from projections.conversations.table import CONVERSATIONS
@@ -23,10 +27,14 @@ from projections.generations.table import GENERATIONS
 from projections.messages.hidden import hidden_of
 from projections.messages.rows import NEW_TURN_COLUMNS, TURN_COLUMNS, MessageRow, counting, messages_of, said_row
 from projections.messages.table import MESSAGE_PLACES, MESSAGES
+from projections.preferences import queries as preferences
+from projections.preferences.queries import FolderRow, SnippetRow
+from projections.preferences.table import FOLDERS, SETTINGS, SNIPPETS
 from projections.registry import PROJECTIONS
 from projections.replay.folding import Parked, RecordFold
 from projections.replay.merged import NEVER, Layer, Source, merged
 from projections.rows import Erase, Table
+from schemas.envelope import Content
 from topics.catalogue import Catalogue
 from topics.log import RawRecord
 
@@ -36,12 +44,14 @@ _CONVERSATION = ", ".join((conversations.COLUMNS, *conversations.NEW_COLUMNS))
 
 @dataclass(frozen=True, slots=True)
 class PastConversation:
-    """A conversation as it was. `row` None: it had not begun, or was `deleted`. `ratings`: by message."""
+    """A conversation as it was. `row` None: it had not begun, or was `deleted`. `ratings`: by message. `marks`: as far
+    as the cut names account-events."""
 
     row: ConversationRow | None
     deleted: bool
     messages: tuple[MessageRow, ...]
     ratings: Mapping[str, Rating] = field(default_factory=dict)
+    marks: Marks = UNMARKED
 
 
 class Past:
@@ -98,7 +108,37 @@ class Past:
             for (owner, message_id), cells in self.rows(FEEDBACK).items()
             if owner == conversation_id
         )
-        return PastConversation(row, conversations.is_deleted(values), shown, rated)
+        marks = UNMARKED if row is None else self.marks(row.user_id).get(conversation_id, UNMARKED)
+        return PastConversation(row, conversations.is_deleted(values), shown, rated, marks)
+
+    def owner(self, conversation_id: str) -> str | None:
+        """Whose conversation it is; None: it had not begun, or was deleted."""
+        place = CONVERSATIONS.name, (conversation_id,)
+        cells = merged(self._layers.get(place, []), self._erased.get(place, NEVER))
+        return cells["user_id"].value if "user_id" in cells else None
+
+    def marks(self, user_id: str) -> dict[str, Marks]:
+        """What the user had put to conversations."""
+        values = self._values(CONVERSATION_MARKS, f"user_id, {conversation_marks.COLUMNS}").values()
+        found = {row[1]: conversation_marks.marks_of(row[1:]) for row in values if row[0] == user_id}
+        folders = self._values(FOLDERS, "user_id, folder_id, deleted").values()
+        gone = frozenset(folder_id for owner, folder_id, deleted in folders if owner == user_id and deleted)
+        return conversation_marks.without_folders(found, gone)
+
+    def settings(self, user_id: str) -> dict[str, Content]:
+        """What the user had set, as JSON by name."""
+        values = self._values(SETTINGS, "user_id, name, value").values()
+        return {name: value for owner, name, cell in values if owner == user_id and (value := from_optional_cell(cell))}
+
+    def folders(self, user_id: str) -> list[FolderRow]:
+        """The user's folders."""
+        values = self._values(FOLDERS, "user_id, folder_id, name, created_at_us, deleted").values()
+        return [found for row in values if row[0] == user_id and (found := preferences.folder_of(row[1:]))]
+
+    def snippets(self, user_id: str) -> list[SnippetRow]:
+        """The user's snippets."""
+        values = self._values(SNIPPETS, "user_id, snippet_id, name, body, created_at_us, deleted").values()
+        return [found for row in values if row[0] == user_id and (found := preferences.snippet_of(row[1:]))]
 
     def conversations(self) -> list[tuple[str, ConversationRow | None]]:
         """All conversations there are records of; None: deleted, or not begun."""

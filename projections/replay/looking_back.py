@@ -12,6 +12,7 @@ from projections.order import place as order_place
 from projections.replay.as_of import Past, PastConversation
 from projections.replay.showing import State, generation_state, user_state
 from projections.replay.spooling import close
+from schemas.account import FolderChanged
 from schemas.codec import UndecodableRecord, decode, record_type_of
 from schemas.conversation import ConversationDeleted
 from schemas.envelope import Position
@@ -78,11 +79,12 @@ def conversation_then(
 ) -> tuple[Cut, PastConversation]:
     """A conversation as it was at a moment (a cut, or milliseconds since 1970), and its part of that moment's cut.
 
-    `first`: the order key of its first record in conversation-events. Raises BadCut for offsets that the log does not
-    hold; LogError; and as `check`.
+    A cut that names no place of account-events shows what was said, without its user's marks. `first`: the order key of
+    its first record in conversation-events. Raises BadCut for offsets that the log does not hold; LogError; and as
+    `check`.
     """
     partitions: dict[str, int] = {
-        topic: topics[topic].partitions for topic in (CONVERSATION_EVENTS, GENERATION_OUTCOMES)
+        topic: topics[topic].partitions for topic in (CONVERSATION_EVENTS, GENERATION_OUTCOMES, ACCOUNT_EVENTS)
     }
     said = topics.places_of(CONVERSATION_EVENTS, conversation_id)
     ended = topics.places_of(GENERATION_OUTCOMES, conversation_id)
@@ -105,6 +107,8 @@ def conversation_then(
             start = min(since[place], cut[place])
             for raw in records_of(log, {place: start}, {place: cut[place]}, check, key=conversation_id):
                 past.take(raw)
+        began = log.at({ACCOUNT_EVENTS: partitions[ACCOUNT_EVENTS]}, begun_ms - _SKEW_MS)
+        cut |= _take_marks(log, topics, past, conversation_id, began, whole, check)
     return cut, past.conversation(conversation_id)
 
 
@@ -116,7 +120,37 @@ def whole_conversation(log: LogSource, topics: Catalogue, conversation_id: str, 
         for place in topics.places_of(topic, conversation_id):
             for raw in records_of(log, {place: held[place]}, _only(cut, place), check, key=conversation_id):
                 past.take(raw)
+    _take_marks(log, topics, past, conversation_id, {}, cut, check)
     return past
+
+
+def _take_marks(
+    log: LogSource, topics: Catalogue, past: Past, conversation_id: str, start: Cut, cut: Cut, check: Check
+) -> Cut:
+    """What its user had put to a conversation. The part of the cut that was read."""
+    owner = past.owner(conversation_id)
+    places = () if owner is None else topics.places_of(ACCOUNT_EVENTS, owner)
+    wanted = {place: cut[place] for place in places if place in cut}
+    held, _ = log.held({ACCOUNT_EVENTS: topics[ACCOUNT_EVENTS].partitions}) if wanted else ({}, {})
+    name = conversation_id.encode()
+    for place, stop in wanted.items():
+        since = max(held[place], min(start.get(place, 0), stop))
+        for raw in records_of(log, {place: since}, {place: stop}, check, key=owner):
+            # That a folder is gone concerns all that is in it.
+            if name in (raw.value or b"") or record_type_of(raw.value) is FolderChanged:
+                past.take(raw)
+    return wanted
+
+
+def record_at(log: LogSource, topics: Catalogue, topic: str, key: str, order_key: int, check: Check) -> object | None:
+    """The record of a key at an order key; None: it is not held, or cannot be decoded."""
+    epoch, offset = order_place(order_key)
+    places = topics.places_of(topic, key)
+    if epoch >= len(places):
+        return None
+    for raw in records_of(log, {places[epoch]: offset}, {places[epoch]: offset + 1}, check, key=key):
+        return _decoded(raw)
+    return None
 
 
 def deletion_of(log: LogSource, topics: Catalogue, conversation_id: str, check: Check) -> ConversationDeleted | None:

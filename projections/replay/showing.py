@@ -7,6 +7,7 @@ from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any
 
+from projections.conversation_marks.queries import UNMARKED, Marks
 from projections.embeddings.table import EMBEDDINGS
 from projections.replay.as_of import Past, PastConversation
 from projections.usage.fold import EMBEDDINGS_COMPUTED
@@ -35,7 +36,10 @@ def conversation_state(conversation_id: str, past: PastConversation) -> State:
             "model": row.model,
             "created_at": iso(row.created_at_us),
             "updated_at": iso(row.updated_at_us),
+            **_marked(past.marks),
         }
+        if row.temporary:
+            state["temporary"] = True
     state["messages"] = {
         message.message_id: {
             "role": message.role,
@@ -117,13 +121,37 @@ def user_state(user_id: str, past: Past) -> State:
         }
         for key in keys
     }
+    state["settings"] = {name: _text(value) for name, value in past.settings(user_id).items()}
+    state["folders"] = {folder.folder_id: _text(folder.name) for folder in past.folders(user_id)}
+    state["snippets"] = {
+        snippet.snippet_id: {"name": _text(snippet.name), "text": _text(snippet.text)}
+        for snippet in past.snippets(user_id)
+    }
+    marks = past.marks(user_id)
     state["conversations"] = {
-        conversation_id: "deleted" if row is None else {"title": _text(row.title), "updated_at": iso(row.updated_at_us)}
+        conversation_id: "deleted"
+        if row is None
+        else {
+            "title": _text(row.title),
+            "updated_at": iso(row.updated_at_us),
+            **_marked(marks.get(conversation_id, UNMARKED)),
+        }
         for conversation_id, row in past.conversations()
         if row is None or row.user_id == user_id
     }
     state["usage"] = _usage(user_id, past)
     return state
+
+
+def _marked(marks: Marks) -> dict[str, Any]:
+    """What its user has put to a conversation, as far as there is something."""
+    said = {
+        "pinned": marks.pinned or None,
+        "archived": marks.archived or None,
+        "folder": marks.folder_id,
+        "settings": _text(marks.settings),
+    }
+    return {name: value for name, value in said.items() if value is not None}
 
 
 def _usage(user_id: str, past: Past) -> dict[str, dict[str, int]]:

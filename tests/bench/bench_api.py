@@ -17,7 +17,7 @@ import uvloop
 
 from api.openai.shapes import ChoiceFrames
 from api.streaming.frames import EventFrames, Frames
-from api.streaming.readers import Readers
+from api.streaming.readers import Credential, Readers
 from api.streaming.sse import EventStream
 from api.streaming.tail_hub import TailHub
 from schemas import ids
@@ -69,7 +69,7 @@ async def measured(make: Any, batch_of: int) -> tuple[float, int]:
         for turn, _ in generations:
             feed = hub.open(turn.generation_id, turn.conversation_id, turn.user_id)
             frames: Frames = make()
-            stream = EventStream(feed, frames, readers, "k", partial(hub.close, feed))
+            stream = EventStream(feed, frames, readers, Credential("k"), partial(hub.close, feed))
             tasks.create_task(stream({"type": "http"}, sink.receive, sink.send))
         await asyncio.sleep(0.05)
         before = time.process_time()

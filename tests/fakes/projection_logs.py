@@ -7,7 +7,18 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from schemas.account import ApiKeyCreated, ApiKeyRevoked, UserCreated
+from schemas.account import (
+    ApiKeyCreated,
+    ApiKeyRevoked,
+    ConversationSettingsChanged,
+    ConversationsMarked,
+    FolderChanged,
+    SessionsEnded,
+    SettingChange,
+    SettingsChanged,
+    SnippetChanged,
+    UserCreated,
+)
 from schemas.conversation import (
     AppendedMessage,
     ChatMessage,
@@ -131,6 +142,51 @@ _REQUESTS = st.builds(
 
 
 @st.composite
+def _kept(draw: st.DrawFn, user: str, at_us: int, begun: list[str]) -> Any:
+    """What a user puts to conversations that have begun, or keeps beside them."""
+    common: dict[str, Any] = {
+        "envelope": envelope(draw(st.sampled_from(("a", "b"))), at_us),
+        "user_id": user,
+        "request_hash": draw(st.sampled_from(("", "one", "two"))),
+    }
+    conversations = st.lists(st.sampled_from(begun), max_size=2).map(tuple) if begun else st.just(())
+    flags, texts = st.none() | st.booleans(), st.none() | st.text(max_size=9)
+    folders = st.sampled_from(("f1", "f2"))
+    made: list[st.SearchStrategy[Any]] = [
+        st.builds(
+            ConversationsMarked,
+            conversation_ids=conversations,
+            pinned=flags,
+            archived=flags,
+            folder_id=st.none() | st.just("") | folders,
+            **{name: st.just(value) for name, value in common.items()},
+        ),
+        st.builds(FolderChanged, folder_id=folders, name=texts, **{n: st.just(v) for n, v in common.items()}),
+        st.builds(
+            SnippetChanged, snippet_id=folders, name=texts, text=texts, **{n: st.just(v) for n, v in common.items()}
+        ),
+        st.builds(
+            SettingsChanged,
+            changes=st.lists(st.builds(SettingChange, st.sampled_from(("theme", "sound")), texts), max_size=3).map(
+                tuple
+            ),
+            **{name: st.just(value) for name, value in common.items()},
+        ),
+        st.just(SessionsEnded(**common)),
+    ]
+    if begun:
+        made.append(
+            st.builds(
+                ConversationSettingsChanged,
+                conversation_id=st.sampled_from(begun),
+                settings=st.sampled_from(("{}", '{"topP":0.5}')),
+                **{name: st.just(value) for name, value in common.items()},
+            )
+        )
+    return draw(st.one_of(made))
+
+
+@st.composite
 def logs(draw: st.DrawFn, *, grows: bool = False) -> list[Placed]:
     """A log of a few conversations of two users. With `grows` its topics became GROWN at some time."""
     log = LogBuilder()
@@ -142,7 +198,7 @@ def logs(draw: st.DrawFn, *, grows: bool = False) -> list[Placed]:
         if grows and log.topics is TOPICS and draw(st.integers(0, 3)) == 0:
             log.topics = GROWN
         user, conversation = draw(st.sampled_from(_USERS)), draw(st.sampled_from(_CONVERSATIONS))
-        match draw(st.integers(0, 16)):
+        match draw(st.integers(0, 18)):
             case 0 | 1 | 2:
                 said = prompt(conversation, f"key-{step}", user, at_us, content=draw(st.text(max_size=30)))
                 if draw(st.integers(0, 4)) == 0:
@@ -222,6 +278,11 @@ def logs(draw: st.DrawFn, *, grows: bool = False) -> list[Placed]:
                     metadata=notes,
                 )
                 log.said(draw(st.sampled_from((whole, one))))
+            case 17:
+                begun = [p.record.conversation_id for p in log.placed if p.topic == CONVERSATION_EVENTS]
+                log.account(draw(_kept(user, at_us, begun)))
+            case 18:
+                log.said(replace(started(conversation, user, at_us), temporary=True))
             case 11:
                 key, asked_for = draw(st.sampled_from(("e", "f"))), draw(st.sampled_from(("", "one", "two")))
                 log.recorded(computed(user, key, at_us, asked_for, draw(st.integers(1, 9))))
@@ -272,6 +333,8 @@ _IDS = frozenset(
         "parent_message_id",
         "key_sha256",
         "embedding_id",
+        "folder_id",
+        "snippet_id",
     }
 )
 
@@ -285,8 +348,10 @@ def _renamed(record: Any, prefix: str) -> Any:
     changed: dict[str, Any] = {}
     for field in fields(record):
         value = getattr(record, field.name)
-        if field.name in _IDS and value is not None:
+        if field.name in _IDS and value:
             changed[field.name] = prefix + value
+        elif field.name == "conversation_ids":
+            changed[field.name] = tuple(prefix + each for each in value)
         elif isinstance(value, Turn):
             changed[field.name] = _renamed(value, prefix)
         elif field.name == "messages" and isinstance(record, MessagesAppended):

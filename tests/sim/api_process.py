@@ -176,7 +176,7 @@ class ApiServer:
         return opened
 
     async def _stream(self, connection: Connection, opened: Opened, after: int) -> None:
-        stream = EventStream(opened.source, EventFrames(), self._readers, USER.key_sha256, opened.release, after=after)
+        stream = EventStream(opened.source, EventFrames(), self._readers, USER.credential, opened.release, after=after)
         await stream({"type": "http"}, connection.receive, connection.send)
 
 

@@ -78,6 +78,8 @@ async def open_chat(stack: Stack, chromium: Browser, cookie: tuple[str, str]) ->
                 has_touch=phone,
                 locale="en-GB",
                 reduced_motion="reduce",
+                # It answers before a test's routes do; tests/web/test_offline_shell.py is about it.
+                service_workers="block",
             )
             opened.append(context)
             context.set_default_timeout(PATIENCE_MS)
@@ -88,7 +90,7 @@ async def open_chat(stack: Stack, chromium: Browser, cookie: tuple[str, str]) ->
                     [{"name": name, "value": value, "url": stack.url, "httpOnly": True, "sameSite": "Strict"}]
                 )
         page = await context.new_page()
-        complaints = Complaints(stack.url)
+        complaints = Complaints(stack.url, expected=["Service Worker registration blocked by Playwright"])
         complaints.watch(page)
         if not signed_in:
             # Whoever is not signed in is told so, and the browser notes that.

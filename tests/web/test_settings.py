@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Route, expect
 
 from tests.web.chat_page import ChatPage
 from tests.web.conftest import OpenChat
@@ -88,3 +88,38 @@ async def test_a_section_that_is_not_there_is_said(open_chat: OpenChat) -> None:
     await chat.part("settings-general").click()
     await expect(chat.page).to_have_url(f"{chat.url}/settings/general")
     await expect(chat.part("text-size")).to_be_visible()
+
+
+async def test_a_new_chat_begins_with_what_is_chosen(open_chat: OpenChat) -> None:
+    chat = await open_chat("/settings/prompts")
+    for text in ("What is 6 * 9?", "  ", "Count from 1 to 3"):
+        await chat.part("start-add").click()
+        await expect(chat.part("start-text").last).to_be_focused()
+        await expect(chat.part("start-text").last).to_have_value("")
+        await chat.page.keyboard.type(text)
+    await chat.part("starts-save").click()
+    await expect(chat.part("start-text")).to_have_count(2)
+    await chat.part("new-chat").click()
+    await expect(chat.part("start")).to_have_text(["What is 6 * 9?", "Count from 1 to 3"])
+    await chat.part("start").first.click()
+    await chat.ended()
+    assert "54" in await chat.text()
+    # Without any, those that come along are back.
+    await chat.page.goto(f"{chat.url}/settings/prompts")
+    for _ in range(2):
+        await chat.page.get_by_role("button", name="Remove prompt 1").click()
+    await chat.part("starts-save").click()
+    await chat.part("new-chat").click()
+    await expect(chat.page.get_by_role("button", name="What is 37 × 24?")).to_be_visible()
+
+
+async def test_the_installation_may_offer_what_to_begin_with(open_chat: OpenChat) -> None:
+    first = await open_chat()
+
+    async def told(route: Route) -> None:
+        answer = await (await route.fetch()).json()
+        await route.fulfill(json={**answer, "starts": ["Who is on call?"]})
+
+    await first.context.route("**/api/v1/models", told)
+    chat = await open_chat(context=first.context)
+    await expect(chat.part("start")).to_have_text(["Who is on call?"])

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from api.consistency.request_hash import request_hash
+from api.consistency.upgrading import FORMATS_FROM_LEVEL, PARTS_FROM_LEVEL, check_written
 from api.http.errors import bad_request, unsupported
 from api.openai.requests.body import ChatCompletionRequest
 from api.openai.requests.formats import response_schema
@@ -15,7 +16,6 @@ from api.openai.requests.messages import RequestMessage, messages_of
 from api.openai.requests.tools import legacy_tooling, tooling
 from api.turns.images import Images
 from api.turns.tools import offered
-from api.turns.upgrading import FORMATS_FROM_LEVEL, PARTS_FROM_LEVEL, check_written
 from infra.models.spec import ModelSpec
 from schemas.codec import write_level
 from schemas.conversation import ChatMessage, Request, Sampling

@@ -50,15 +50,19 @@ export const keepPositions = (positions) => write(sessionStorage, 'positions', J
 export const lastModel = () => read(localStorage, 'model');
 export const keepModel = (id) => write(localStorage, 'model', id);
 
-/** Drafts, prompts on their way and settings, of whoever was signed in. */
+/** Drafts, prompts on their way, settings and the name of whoever was signed in. */
 export function forgetWhatWasWritten() {
   for (const store of [localStorage, sessionStorage]) forget(store);
 }
 
 function forget(store) {
   unsaved.clear();
-  for (const name of Object.keys(store)) if (/^verbatim\.((draft|pending)\.|settings$)/.test(name)) store.removeItem(name);
+  for (const name of Object.keys(store)) if (/^verbatim\.((draft|pending)\.|settings$|who$)/.test(name)) store.removeItem(name);
 }
+
+/** Who was signed in when the server last said so: {userId, userName}; null after they signed out. */
+export const whoWas = () => JSON.parse(read(localStorage, 'who') ?? 'null');
+export const keepWho = (who) => write(localStorage, 'who', JSON.stringify(who));
 
 /** From here on it is this user's; what is another's, or nobody's known, is forgotten. */
 export function keepFor(userId) {

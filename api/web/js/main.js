@@ -12,4 +12,6 @@ render(html`<${Shell} />`, document.getElementById('app'));
 listenEverywhere();
 followSettings();
 whoAmI();
+// A browser without it, or an address where it is not allowed, has the page with a network only.
+navigator.serviceWorker?.register('/sw.js', { updateViaCache: 'none' }).catch(() => {});
 whenIdle();

@@ -11,6 +11,7 @@ export const MIN_TEXT_SIZE = 80;
 export const MAX_TEXT_SIZE = 150;
 export const MAX_SYSTEM_PROMPT = 8000;
 export const MAX_STARTS = 6;
+export const MAX_START = 500;
 
 const oneOf = (...values) => (value) => values.includes(value);
 const text = (value) => typeof value === 'string' && value !== '';
@@ -150,11 +151,11 @@ function took(sent, settings) {
 }
 
 /** A server without settings, or one that an upgrade still keeps from writing them. */
-const notKept = ({ status, code }) => status === 404 || status === 405 || code === 'upgrade_not_finished';
+const notKept = ({ status, code }) => status === 404 || status === 405 || code === 'unsupported_parameter';
 
 /** Reads what the server has, once it has what was changed here. Never raises. */
 export async function loadSettings() {
-  if (onlyHere.value) return;
+  if (onlyHere.value || !session.value) return;
   await send();
   const before = saved.value;
   try {
@@ -174,5 +175,5 @@ export function followSettings() {
     readCopy(); // what another user left was forgotten
     loadSettings();
   });
-  for (const back of [online, reachable]) back.subscribe((is) => is && send());
+  for (const back of [online, reachable]) back.subscribe((is) => is && loadSettings());
 }

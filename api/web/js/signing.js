@@ -1,8 +1,8 @@
 // Signing in and out; the one-time link in the address.
 
 import { del, get, post } from './api.js';
-import { forgetWhatWasWritten, keepFor } from './kept.js';
-import { models, session, signInReason, titles } from './state.js';
+import { forgetWhatWasWritten, keepFor, keepWho, whoWas } from './kept.js';
+import { models, offeredStarts, session, signInReason, titles } from './state.js';
 
 const tabs = 'BroadcastChannel' in globalThis ? new BroadcastChannel('verbatim-session') : null;
 if (tabs) tabs.onmessage = ({ data }) => (data === 'in' ? whoAmI() : leave());
@@ -21,6 +21,7 @@ function show(found) {
   }
   shownTo = found.userId;
   session.value = found;
+  keepWho({ userId: found.userId, userName: found.userName });
 }
 
 /** Who this browser is, after a link in the address has been used. Never raises. */
@@ -43,6 +44,8 @@ export async function whoAmI() {
     const again = tried ? error.retryable : error.status !== 401;
     if (again) setTimeout(whoAmI, AGAIN_MS);
     else link = null;
+    // Without the server it is who it was: what this browser keeps is theirs to see, and to add to.
+    if (again && !tried && session.value === undefined && whoWas()) session.value = whoWas();
     if (again && (!tried || error.status === 0)) return;
     if (tried) {
       const before = session.value ?? (await get('/api/v1/session', { quiet401: true }).catch(() => null));
@@ -84,6 +87,7 @@ async function loadModels() {
     const found = await get('/api/v1/models');
     models.value = found.data;
     titles.value = found.titles;
+    offeredStarts.value = found.starts ?? [];
   } catch {
     models.value = []; // the server's default is used
   }

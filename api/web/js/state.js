@@ -9,6 +9,8 @@ export const signInReason = signal('');
 export const models = signal([]);
 /** Which model makes titles; null: none does. */
 export const titles = signal(null);
+/** The prompts that this installation offers to begin with; none: the page's own. */
+export const offeredStarts = signal([]);
 /** Whether the server answered last time it was asked, and whether the browser says it is offline. */
 export const reachable = signal(true);
 export const online = signal(navigator.onLine);

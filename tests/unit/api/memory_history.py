@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TypeVar
 
 from projections.replay.as_of import PastConversation
-from projections.replay.looking_back import Check, LogSource, conversation_then
+from projections.replay.looking_back import Check, LogSource, conversation_then, record_at
 from tests.unit.api.memory_log import TOPICS, MemoryLog
 from topics.cuts import Cut, TopicPartition
 from topics.log import RawRecord
@@ -32,6 +32,9 @@ class MemoryHistory:
 
     async def conversation(self, conversation_id: str, first: int, moment: Cut | int) -> tuple[Cut, PastConversation]:
         return await self.look(lambda log, check: conversation_then(log, TOPICS, conversation_id, first, moment, check))
+
+    async def record_at(self, topic: str, key: str, order_key: int) -> object | None:
+        return await self.look(lambda log, check: record_at(log, TOPICS, topic, key, order_key, check))
 
     async def look(self, work: Callable[[LogSource, Check], T]) -> T:
         self.looks += 1

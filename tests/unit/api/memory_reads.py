@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from projections.commands.queries import CommandRow
-from projections.conversation_lists.queries import ConversationPage, cursor_after
+from projections.conversation_lists.queries import EVERY, ConversationPage, Kind, cursor_after
+from projections.conversation_marks.queries import UNMARKED
 from projections.conversations.queries import ConversationRow
 from projections.cursors import decode_cursor, encode_cursor
 from projections.embeddings.queries import EmbeddingRow
@@ -37,6 +38,7 @@ from schemas.conversation import (
     MessageDeleted,
     MessagesAppended,
     PromptSubmitted,
+    RegenerateRequested,
 )
 from schemas.envelope import Position
 from schemas.messages import prompt_content, shown_content
@@ -92,15 +94,19 @@ class MemoryReads(MemoryStored):
                         None,
                         at_us,
                         metadata=event.metadata,
+                        temporary=event.temporary,
                     )
                 case ConversationRenamed() if row is not None:
                     row = replace(row, title=event.title)
                 case PromptSubmitted() if row is not None:
-                    row = replace(row, preview=str(prompt_content(event)), updated_at_us=at_us)
+                    preview = str(prompt_content(event))
+                    row = replace(row, preview=preview, updated_at_us=at_us, model=event.model)
+                case RegenerateRequested() if row is not None:
+                    row = replace(row, model=event.model)
                 case MessagesAppended() if row is not None:
                     users = [one.message for one in event.messages if one.message.role == "user"]
-                    preview = str(shown_content(users)) or row.preview
-                    row = replace(row, preview=preview, updated_at_us=at_us)
+                    newest = str(shown_content(users)) or row.preview
+                    row = replace(row, preview=newest, updated_at_us=at_us)
                 case ConversationMetadataChanged() if row is not None:
                     row = replace(row, metadata=event.metadata)
                 case ConversationDeleted():
@@ -151,12 +157,28 @@ class MemoryReads(MemoryStored):
         events = (event for event, _ in self._events(CONVERSATION_EVENTS) if isinstance(event, ConversationDeleted))
         return any(event.conversation_id == conversation_id for event in events)
 
-    async def conversations(self, user_id: str, cursor: str | None, limit: int) -> ConversationPage:
+    async def conversations(
+        self, user_id: str, cursor: str | None = None, limit: int = 30, kind: Kind = EVERY
+    ) -> ConversationPage:
         rows = [row for name in self._conversation_ids() if (row := await self.conversation(name))]
-        places = {(row.updated_at_us, row.conversation_id): row for row in rows if row.user_id == user_id}
+        marks = await self.marks(user_id, [row.conversation_id for row in rows])
+        places = {
+            (row.updated_at_us, row.conversation_id): row
+            for row in rows
+            if row.user_id == user_id and kind.holds(row, marks.get(row.conversation_id, UNMARKED))
+        }
         after = None if cursor is None else decode_cursor(cursor)
         left = [row for place, row in sorted(places.items(), reverse=True) if after is None or place < after]
-        return ConversationPage(tuple(left[:limit]), cursor_after(left[limit - 1]) if len(left) > limit else None)
+        shown = {row.conversation_id for row in left[:limit]} if kind.asks_marks else set()
+        return ConversationPage(
+            tuple(left[:limit]),
+            cursor_after(left[limit - 1]) if len(left) > limit else None,
+            {key: found for key, found in marks.items() if key in shown},
+        )
+
+    async def own_conversations(self, user_id: str, conversation_ids: Sequence[str]) -> frozenset[str]:
+        rows = [await self.conversation(each) for each in conversation_ids]
+        return frozenset(row.conversation_id for row in rows if row is not None and row.user_id == user_id)
 
     def _conversation_ids(self) -> list[str]:
         return list(dict.fromkeys(event.conversation_id for event, _ in self._events(CONVERSATION_EVENTS)))

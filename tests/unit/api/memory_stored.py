@@ -15,11 +15,11 @@ from schemas.envelope import Position
 from schemas.outcome import Outcome
 from schemas.turns import UserCommand, choices_of, generations_of, turn_of
 from tests.records import PRICE
-from tests.unit.api.memory_accounts import MemoryAccounts
+from tests.unit.api.memory_preferences import MemoryPreferences
 from topics.catalogue import CONVERSATION_EVENTS, GENERATION_OUTCOMES
 
 
-class MemoryStored(MemoryAccounts):
+class MemoryStored(MemoryPreferences):
     """The reads of api.responses.ports and of stored chat completions."""
 
     async def stored_generation(self, user_id: str, generation_id: str) -> StoredGeneration | None:

@@ -43,6 +43,10 @@ MATRIX: dict[tuple[str, str], Row] = {
     ("GET", _CONVERSATION + "/export"): Row(200, 404),
     ("GET", "/api/v1/export"): Row(200, 200),
     ("POST", "/api/v1/conversations/import"): Row(201, 201, IMPORT),
+    ("PATCH", _CONVERSATION + "/marks"): Row(200, 404, {"pinned": True}),
+    ("PUT", _CONVERSATION + "/settings"): Row(200, 404, {"temperature": 0.5}),
+    # It names a conversation that is neither's.
+    ("POST", "/api/v1/marks"): Row(404, 404, {"conversation_ids": ["x"], "pinned": True}),
     ("GET", _CONVERSATION + "/events"): Row(200, 404),
     # Nothing is watched here.
     ("GET", _CONVERSATION + "/events/stream"): Row(503, 404),
@@ -64,6 +68,17 @@ MATRIX: dict[tuple[str, str], Row] = {
     # It lacks its question here.
     ("GET", "/api/v1/search"): Row(400, 400),
     ("GET", "/api/v1/session"): Row(200, 200),
+    ("GET", "/api/v1/settings"): Row(200, 200),
+    ("PATCH", "/api/v1/settings"): Row(200, 200, {"settings": {"theme": "dark"}}),
+    ("GET", "/api/v1/folders"): Row(200, 200),
+    ("POST", "/api/v1/folders"): Row(201, 201, {"name": "Work"}),
+    ("PATCH", "/api/v1/folders/{folder_id}"): Row(200, 404, {"name": "Home"}),
+    ("DELETE", "/api/v1/folders/{folder_id}"): Row(204, 404),
+    ("GET", "/api/v1/snippets"): Row(200, 200),
+    ("POST", "/api/v1/snippets"): Row(201, 201, {"name": "brief", "text": "Be brief."}),
+    ("PATCH", "/api/v1/snippets/{snippet_id}"): Row(200, 404, {"text": "Be long."}),
+    ("DELETE", "/api/v1/snippets/{snippet_id}"): Row(204, 404),
+    ("GET", "/api/v1/usage/daily"): Row(200, 200),
     ("POST", "/v1/chat/completions"): Row(200, 200, CHAT),
     ("GET", "/v1/chat/completions"): Row(200, 200),
     ("GET", "/v1/chat/completions/{completion_id}"): Row(200, 404),
@@ -104,6 +119,7 @@ AT_ROOT = {
         "favicon.ico",
         "manifest.webmanifest",
         "robots.txt",
+        "sw.js",
     )
 }
 ASSETS = {("GET", "/static/{version}/{path:path}")}
@@ -134,6 +150,8 @@ async def ids_of(alice: httpx.AsyncClient) -> dict[str, str]:
     await alice.post(f"/api/v1/conversations/{conversation}/messages", json=SAY)
     messages = (await alice.get(f"/api/v1/conversations/{conversation}/messages")).json()["data"]
     made = (await alice.post("/api/v1/keys", json={})).json()
+    folder = (await alice.post("/api/v1/folders", json={"name": "Home"})).json()
+    snippet = (await alice.post("/api/v1/snippets", json={"name": "hi", "text": "Hi."})).json()
     kept = (await alice.post("/v1/chat/completions", json={**CHAT, "store": True})).json()
     return {
         "conversation_id": conversation,
@@ -143,6 +161,8 @@ async def ids_of(alice: httpx.AsyncClient) -> dict[str, str]:
         "generation_id": messages[1]["id"],
         "response_id": "resp_" + messages[1]["id"].replace("-", ""),
         "key_id": made["id"],
+        "folder_id": folder["id"],
+        "snippet_id": snippet["id"],
         "completion_id": kept["id"],
         "model_id:path": "verbatim-local",
     }

@@ -51,7 +51,7 @@ async def test_a_browser_that_asks_first_is_answered_before_any_key_is(path: str
     assert crossing(answer) == (PAGE, "cross-origin")
     assert answer.headers["vary"] == "Origin"
     assert "access-control-allow-credentials" not in answer.headers
-    assert set(answer.headers["access-control-allow-methods"].split(", ")) >= {"GET", "POST", "PATCH", "DELETE"}
+    assert set(answer.headers["access-control-allow-methods"].split(", ")) >= {"GET", "POST", "PUT", "PATCH", "DELETE"}
     sent = set(answer.headers["access-control-allow-headers"].split(", "))
     assert sent >= {
         "authorization", "content-type", "idempotency-key", "last-event-id", "x-request-id", "x-verbatim-position",

@@ -128,6 +128,15 @@ async def test_an_export_that_breaks_off_is_no_whole_file(monkeypatch: pytest.Mo
             json.loads((await client.get(f"/api/v1/conversations/{made}/export")).text)
 
 
+async def test_a_temporary_conversation_is_in_no_export() -> None:
+    world = World()
+    async with world.client(world.add_key("ann", "a")) as client:
+        made = (await client.post("/api/v1/conversations", json={"temporary": True})).json()["id"]
+        answer = await client.get(f"/api/v1/conversations/{made}/export")
+        assert (answer.status_code, answer.json()["error"]["code"]) == (400, "temporary")
+        assert (await client.get("/api/v1/export")).headers["x-verbatim-total"] == "0"
+
+
 async def test_an_unknown_format_is_refused() -> None:
     world = World()
     async with world.client(world.add_key("ann", "a")) as client:

@@ -11,10 +11,10 @@ from typing import Any
 import httpx
 import pytest
 
+from api.consistency.upgrading import PARTS_FROM_LEVEL
 from api.http import bodies
 from api.turns import images
 from api.turns.images import MAX_IMAGE_BYTES, MAX_IMAGES, media_type_of
-from api.turns.upgrading import PARTS_FROM_LEVEL
 from infra.models.tokenizers import TokenCounter
 from schemas.codec import set_write_level
 from schemas.conversation import ChatMessage, PromptSubmitted

@@ -5,6 +5,7 @@ from __future__ import annotations
 import httpx
 import pytest
 
+from infra.settings.processes import ApiSettings
 from tests.unit.api.world import World
 
 
@@ -33,3 +34,10 @@ async def test_the_page_learns_who_makes_titles(
     models = world.adapters.models
     monkeypatch.setattr(models, "titles", models.get("verbatim-local"))
     assert (await alice.get("/api/v1/models")).json()["titles"] == "verbatim-local"
+
+
+async def test_the_page_learns_what_the_installation_offers_to_begin_with() -> None:
+    for starts in ((), ("Who is on call?", "How do I book leave?")):
+        world = World(ApiSettings(read_wait_s=0.2, disconnect_grace_s=0, starts=starts))
+        async with world.client(world.add_key("alice", "a")) as alice:
+            assert (await alice.get("/api/v1/models")).json()["starts"] == list(starts)

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from api.consistency.upgrading import FORMATS_FROM_LEVEL
 from api.http.errors import ApiError
 from api.openai.requests.asked import Asked, fit
 from api.openai.requests.body import ChatCompletionRequest
-from api.turns.upgrading import FORMATS_FROM_LEVEL
 from infra.models.catalogue import ModelCatalogue
 from schemas.codec import set_write_level
 from schemas.conversation import PromptSubmitted

@@ -16,7 +16,7 @@ from api.openai.shapes import ChoiceFrames, completion
 from api.openai.whole import WholeCompletion
 from api.streaming.frames import EventFrames
 from api.streaming.pushed import PushedStream
-from api.streaming.readers import Reader, Readers
+from api.streaming.readers import Credential, Reader, Readers
 from api.streaming.sse import EventStream
 from api.streaming.tail_hub import TailHub
 from api.turns.joining import Opened
@@ -30,6 +30,7 @@ from topics.catalogue import TOKEN_CHUNKS
 from topics.errors import FatalLogError
 
 KEY = "0" * 64
+READS = Credential(KEY)
 
 
 class Scene:
@@ -49,9 +50,9 @@ class Scene:
 
     def _response(self, surface: str, on_leave: Callable[[], Awaitable[None]]) -> Response:
         if surface == "events":
-            return EventStream(self.feed, EventFrames(), self.readers, KEY, self._release, on_leave=on_leave)
+            return EventStream(self.feed, EventFrames(), self.readers, READS, self._release, on_leave=on_leave)
         if surface == "pushed":
-            return PushedStream(Pushed(self), self.readers, KEY)
+            return PushedStream(Pushed(self), self.readers, READS)
         opened = Opened(TURN, self.feed, self._release, None, False)
         caller = Principal("u", "k", KEY)
         if surface == "choices":

@@ -12,7 +12,7 @@ from api.http.metrics import DROPPED_READERS
 from api.openai.shapes import ChoiceFrames
 from api.streaming import sse
 from api.streaming.frames import KEEP_ALIVE, EventFrames
-from api.streaming.readers import MAX_REVOKED, Readers
+from api.streaming.readers import MAX_REVOKED, Credential, Readers
 from api.streaming.sse import EventStream
 from api.streaming.tail_hub import TailHub
 from infra.clock import monotonic_s
@@ -26,6 +26,7 @@ from topics.catalogue import TOKEN_CHUNKS
 from topics.errors import LogUnavailable
 
 KEY = "0" * 64
+READS = Credential(KEY)
 
 
 class Stage:
@@ -40,7 +41,7 @@ class Stage:
         self.readers = Readers(heartbeat_s=15)
         self.released = 0
         frames = options.pop("frames", EventFrames())
-        self.response = EventStream(self.feed, frames, self.readers, KEY, self._release, **options)
+        self.response = EventStream(self.feed, frames, self.readers, READS, self._release, **options)
         self.client = Client()
 
     def _release(self) -> None:
@@ -121,7 +122,7 @@ async def test_a_quiet_stream_is_kept_alive() -> None:
 async def test_heartbeats_come_by_themselves() -> None:
     stage = Stage()
     readers = Readers(heartbeat_s=0.02)
-    response = EventStream(stage.feed, EventFrames(), readers, KEY, lambda: None)
+    response = EventStream(stage.feed, EventFrames(), readers, READS, lambda: None)
     async with asyncio.TaskGroup() as tasks:
         ticks = tasks.create_task(readers.run_ticks())
         tasks.create_task(stage.client.take(response))
@@ -160,7 +161,7 @@ async def test_a_client_that_left_at_the_end_has_left_nothing() -> None:
 
 async def test_a_slow_client_gets_everything_and_holds_nothing_back() -> None:
     stage, quick = Stage(), Client()
-    other = EventStream(stage.feed, EventFrames(), stage.readers, KEY, lambda: None)
+    other = EventStream(stage.feed, EventFrames(), stage.readers, READS, lambda: None)
     stage.client.reading.clear()
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(stage.client.take(stage.response))
@@ -198,7 +199,7 @@ async def test_a_client_that_reads_nothing_is_dropped() -> None:
 async def test_nobody_reads_for_ever() -> None:
     stage = Stage()
     stage.readers = Readers(heartbeat_s=15, most_s=100)
-    response = EventStream(stage.feed, EventFrames(), stage.readers, KEY, lambda: None)
+    response = EventStream(stage.feed, EventFrames(), stage.readers, READS, lambda: None)
     async with asyncio.TaskGroup() as tasks:
         task = tasks.create_task(stage.client.take(response))
         stage.attempt.start()
@@ -239,8 +240,8 @@ async def test_no_more_revoked_keys_are_remembered_than_a_process_can_hold() -> 
     readers = Readers(heartbeat_s=15)
     for number in range(MAX_REVOKED + 1):
         readers.revoke(f"{number:064}")
-    assert readers.enter(f"{0:064}").gone is None
-    assert readers.enter(f"{1:064}").gone == "revoked"
+    assert readers.enter(Credential(f"{0:064}")).gone is None
+    assert readers.enter(Credential(f"{1:064}")).gone == "revoked"
 
 
 def refuse(ending: Any) -> ApiError | None:

@@ -11,7 +11,7 @@ import httpx
 import openai
 import pytest
 
-from api.turns.upgrading import PARTS_FROM_LEVEL
+from api.consistency.upgrading import PARTS_FROM_LEVEL
 from schemas.codec import set_write_level
 from schemas.conversation import GenerationDeleted, GenerationMetadataChanged, PromptSubmitted, Request
 from schemas.generation import Failure

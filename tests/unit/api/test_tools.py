@@ -9,11 +9,11 @@ from typing import Any
 import httpx
 import pytest
 
+from api.consistency.upgrading import PARTS_FROM_LEVEL
 from api.http.errors import ApiError
 from api.openai.requests.asked import Asked, Fitted, fit
 from api.openai.requests.body import ChatCompletionRequest
 from api.turns.tools import MAX_ARGUMENTS, MAX_TOOLS
-from api.turns.upgrading import PARTS_FROM_LEVEL
 from infra.models.spec import ModelSpec
 from infra.models.tokenizers import TokenCounter
 from infra.models.tool_tokens import tools_message

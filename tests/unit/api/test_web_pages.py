@@ -133,6 +133,7 @@ async def test_a_change_at_an_unknown_address_is_none_of_the_page(visitor: httpx
         ("/apple-touch-icon-precomposed.png", "image/png", "icons/touch-180.png"),
         ("/manifest.webmanifest", "application/manifest+json", "manifest.webmanifest"),
         ("/robots.txt", "text/plain; charset=utf-8", "robots.txt"),
+        ("/sw.js", "text/javascript; charset=utf-8", "sw.js"),
     ],
 )
 async def test_what_browsers_look_for_at_the_root_is_there(

@@ -15,6 +15,7 @@ import httpx
 
 from api.access.auth import hash_of
 from api.access.key_cache import KeyCache
+from api.access.session_ends import SessionEnds
 from api.access.sessions import Sessions
 from api.app import Adapters, create_app
 from api.changes.hub import ChangeHub
@@ -57,6 +58,7 @@ WEB = WebFiles.of(
         "css/app.css": b"body { margin: 0 }\n" * 50,
         "favicon.svg": b"<svg xmlns='http://www.w3.org/2000/svg'/>",
         "manifest.webmanifest": b'{"icons": [{"src": "{{static}}/icons/icon-192.png"}]}',
+        "sw.js": b"const VERSION = '{{static}}/';\n",
         "robots.txt": b"User-agent: *\nDisallow: /\n",
         "icons/favicon.ico": b"\0\0\1\0",
         "icons/touch-180.png": b"\x89PNG",
@@ -99,8 +101,10 @@ class World:
         hub = TailHub(TOPICS, self.log)
         readers = Readers(self.settings.heartbeat_s)
         keys = KeyCache(self.reads, readers.revoke)
+        session_ends = SessionEnds(self.reads, TOPICS, readers.end_sessions)
         self.log.tail(TOKEN_CHUNKS, hub.on_batch)
         self.log.tail(ACCOUNT_EVENTS, keys.on_batch)
+        self.log.tail(ACCOUNT_EVENTS, session_ends.on_batch)
         self.log.tail(CONVERSATION_EVENTS, self._work)
         self.log.tail(TOKEN_CHUNKS, self._record)
         self.live = LiveLog(self._open_tail, lambda place: self.log.position(place[1]))
@@ -125,6 +129,7 @@ class World:
             history=self.history,
             started_at_us=AT,
             sessions=Sessions("s" * 43, 30 * 86_400),
+            session_ends=session_ends,
             seal=Seal("s" * 43),
             links=self.links,
             web=WEB,

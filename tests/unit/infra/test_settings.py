@@ -56,6 +56,8 @@ def empty_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         ("VERBATIM_API__CORS_ORIGINS", '["https://A.example"]', "api.cors_origins: .*small ASCII letters"),
         ("VERBATIM_API__CORS_ORIGINS", '["https://u:p@a.example"]', "api.cors_origins: .*no user and no password"),
         ("VERBATIM_API__CORS_ORIGINS", '["https://a.example:99999"]', "api.cors_origins: .*scheme://host"),
+        ("VERBATIM_API__STARTS", '["a", "b", "c", "d", "e", "f", "g"]', "api.starts: .*at most 6"),
+        ("VERBATIM_API__STARTS", '[" "]', "api.starts.*at least 1 character"),
         ("VERBATIM_LOG_LEVEL", "loud", "log_level: .*'debug'"),
         ("VERBATIM_CASSANDRA__KEYSPACE", "Ü", "cassandra.keyspace"),
         ("VERBATIM_ARCHIVE__URL", "archive", "archive.url: .*file:///FOLDER .* or s3://BUCKET/PREFIX is expected"),

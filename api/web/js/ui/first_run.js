@@ -1,10 +1,12 @@
 // What stands where nothing has been said yet: prompts to begin with, and which model answers here.
 
+import { starts } from '../preferences.js';
+import { offeredStarts } from '../state.js';
+import { t, tt } from '../words.js';
 import { html } from './html.js';
 
-// What the model that comes along answers decently, and any better one as well.
-const STARTS = ['What is the water cycle?', 'Give me five tips for sleeping better.', 'Describe a sunset at the beach.', 'Explain what a black hole is in simple words.'];
-const OF_SCRIPTED = ['What can you do?', 'Count from 1 to 40', 'What is 37 × 24?'];
+const OF_ALL = ['water', 'sleep', 'sunset', 'hole'];
+const OF_SCRIPTED = ['what', 'count', 'times'];
 const SCRIPTED = ['verbatim-scripted', 'verbatim-local', 'verbatim-local-llmapi'];
 const COMES_ALONG = ['smollm2-135m-instruct', ...SCRIPTED];
 const ENTRY = `[[model]]
@@ -15,15 +17,21 @@ context_tokens = 8192
 max_output_tokens = 2048
 price = { input = 0, output = 0 }`;
 
+/** The user's own; else the installation's; else those that come along, which the model that comes along answers decently. */
+function startsFor(model) {
+  if (starts.value) return starts.value;
+  if (offeredStarts.value.length > 0) return offeredStarts.value;
+  return (SCRIPTED.includes(model?.id) ? OF_SCRIPTED : OF_ALL).map((name) => t(`start.${name}`));
+}
+
 export function FirstRun({ model, onStart }) {
-  const starts = SCRIPTED.includes(model?.id) ? OF_SCRIPTED : STARTS;
-  return html`<div class="greeting"><h2>What is on your mind?</h2>
-    <div class="starts">${starts.map((text) => html`<button type="button" key=${text} data-testid="start" onClick=${() => onStart(text)}>${text}</button>`)}</div>
+  return html`<div class="greeting"><h2>${t('start.greeting')}</h2>
+    <div class="starts">${startsFor(model).map((text) => html`<button type="button" key=${text} dir="auto" data-testid="start" onClick=${() => onStart(text)}>${text}</button>`)}</div>
     ${COMES_ALONG.includes(model?.id) && html`<div class="about-model" data-testid="about-model">
-      <p><strong><bdi>${model.id}</bdi></strong> answers. <bdi>${model.description}</bdi></p>
-      <details><summary>Add a better model</summary>
-        <p>Whoever runs this server adds models in a file, and starts it with <code>./verbatim up --models models.toml</code>: a GGUF file that is computed here, or any server that speaks OpenAI’s API.</p>
-        <pre tabindex="0" role="region" aria-label="An entry of models.toml"><code>${ENTRY}</code></pre>
-        <p><code>docs/models.md</code> has more entries to copy, and what memory they need.</p>
+      <p>${tt('start.model', { model: html`<strong><bdi>${model.id}</bdi></strong>` })} <bdi>${model.description}</bdi></p>
+      <details><summary>${t('start.better')}</summary>
+        <p>${tt('start.better.how', { command: html`<code>./verbatim up --models models.toml</code>` })}</p>
+        <pre tabindex="0" role="region" dir="ltr" aria-label=${t('start.better.entry')}><code>${ENTRY}</code></pre>
+        <p>${tt('start.better.more', { file: html`<code>docs/models.md</code>` })}</p>
       </details></div>`}</div>`;
 }

@@ -367,6 +367,12 @@ export default {
   'signin.wrong': 'This key is not valid. Check that all of it was pasted.',
   'signin.yours': 'If that is you: {link} prints a link that signs this browser in, {create} another key.',
 
+  'starts.add': 'Add a prompt',
+  'starts.hint': 'What a new chat offers. Without any, those of this installation.',
+  'starts.one': 'Prompt {number}',
+  'starts.remove': 'Remove prompt {number}',
+  'starts.title': 'To begin with',
+
   'unit.B': '{number} B',
   'unit.MB': '{number} MB',
   'unit.d': '{number} d',

@@ -73,6 +73,20 @@ export default {
   'signin.expired': 'Your sign-in has expired. Sign in to go on where you were.',
   'signin.revoked': 'The key that you signed in with has been revoked. Sign in with another key to go on where you were.',
 
+  'start.better': 'Add a better model',
+  'start.better.entry': 'An entry of models.toml',
+  'start.better.how': 'Whoever runs this server adds models in a file, and starts it with {command}: a GGUF file that is computed here, or any server that speaks OpenAI’s API.',
+  'start.better.more': '{file} has more entries to copy, and what memory they need.',
+  'start.count': 'Count from 1 to 40',
+  'start.greeting': 'What is on your mind?',
+  'start.hole': 'Explain what a black hole is in simple words.',
+  'start.model': '{model} answers.',
+  'start.sleep': 'Give me five tips for sleeping better.',
+  'start.sunset': 'Describe a sunset at the beach.',
+  'start.times': 'What is 37 × 24?',
+  'start.water': 'What is the water cycle?',
+  'start.what': 'What can you do?',
+
   'task.done': 'Done',
   'task.open': 'To do',
 };

@@ -10,6 +10,7 @@ from typing import Any
 from api.changes.catching_up import CatchingUp
 from api.changes.following import CHANGED, Following
 from api.streaming.pushed import PushedStream
+from api.streaming.readers import Credential
 from schemas import ids
 from tests.eventually import eventually
 from tests.unit.api.memory_log import TOPICS
@@ -79,7 +80,7 @@ async def hearing(
     behind = CatchingUp(TOPICS, world.history) if catching_up is None else catching_up
     stream = Following(world.changes, behind, feed, None if after is None else parse_cut(after))
     async with asyncio.TaskGroup() as tasks:
-        task = tasks.create_task(hears.client.take(PushedStream(stream, world.adapters.readers, KEY)))
+        task = tasks.create_task(hears.client.take(PushedStream(stream, world.adapters.readers, Credential(KEY))))
         yield hears
         hears.client.leave()
         await task

@@ -13,6 +13,7 @@ from api.changes.telling import TOPICS_TOLD
 from api.conversations.ports import PastBusy
 from infra.clock import monotonic_s
 from schemas import ids
+from schemas.account import ConversationsMarked
 from schemas.conversation import ConversationRenamed
 from schemas.envelope import Envelope
 from schemas.generation import Failure
@@ -266,3 +267,21 @@ async def test_a_reader_that_leaves_while_it_is_behind_keeps_nobody(world: World
                 asyncio.get_running_loop().call_later(0.05, reading.set)
             await stays.has(1)
         assert len(shared) == 0
+
+
+async def test_of_a_record_that_tells_several_changes_all_come_again_until_the_last_has(
+    world: World, alice: httpx.AsyncClient
+) -> None:
+    envelope, user = Envelope("e", AT, None, "r", "user"), ids.user_id("alice")
+    async with world.watched(), hearing(world) as hears:
+        await hears.began()
+        marked = ConversationsMarked(envelope=envelope, user_id=user, conversation_ids=("a", "b", "c"), pinned=True)
+        world.log.append(ACCOUNT_EVENTS, user, marked)
+        await hears.has(3)
+        assert [event.id for event in hears.changes[:2]] == [None, None]
+        async with hearing(world, after=hears.all[0].id) as again, hearing(world, after=hears.changes[2].id) as done:
+            await again.has(3)
+            await done.began()
+            await begun(alice)
+            await done.has(1)
+            assert (again.what[:3], done.what) == (["marked"] * 3, ["started"])

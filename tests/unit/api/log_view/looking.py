@@ -10,6 +10,7 @@ from api.log_view import following
 from api.log_view.following import Following, Watch
 from api.log_view.reading import Scope
 from api.streaming.pushed import PushedStream
+from api.streaming.readers import Credential
 from schemas import ids
 from tests.eventually import eventually
 from tests.unit.api.memory_log import TOPICS
@@ -20,6 +21,7 @@ from topics.cuts import parse_cut
 
 ALICE = ids.user_id("alice")
 KEY = "0" * 64
+READS = Credential(KEY)
 
 
 class Looking:
@@ -67,7 +69,7 @@ async def looking(world: World, conversation: str, after: str | None = None) -> 
     await world.live.join(watch)
     stream = Following(world.live, world.history, scope, watch, None if after is None else parse_cut(after))
     async with asyncio.TaskGroup() as tasks:
-        task = tasks.create_task(looks.client.take(PushedStream(stream, world.adapters.readers, KEY)))
+        task = tasks.create_task(looks.client.take(PushedStream(stream, world.adapters.readers, READS)))
         yield looks
         looks.client.leave()
         await task

@@ -15,6 +15,7 @@ from api.pulse import fleet, recent, routes, sampling
 from api.pulse.fleet import KafkaFleet, Readings
 from api.pulse.routes import PulseSource
 from api.streaming.pushed import PushedStream
+from api.streaming.readers import Credential
 from tests.eventually import eventually
 from tests.unit.api.memory_log import TOPICS
 from tests.unit.api.sse_text import events_of
@@ -26,6 +27,7 @@ from topics.log import RawRecord
 
 PULSE = "/api/v1/pulse"
 KEY = "0" * 64
+READS = Credential(KEY)
 
 
 @pytest.fixture
@@ -84,7 +86,7 @@ async def test_samples_are_pushed_while_somebody_looks(
     async with world.watched(), asyncio.TaskGroup() as tasks:
         for client in clients:
             source = PulseSource(world.pulse)
-            tasks.create_task(client.take(PushedStream(source, world.adapters.readers, KEY)))
+            tasks.create_task(client.take(PushedStream(source, world.adapters.readers, READS)))
         there: bool = await eventually(lambda: all(len(events_of(client.body)) >= 3 for client in clients))
         assert there
         await said(alice, conversation, "hi")
@@ -102,7 +104,7 @@ async def test_a_broken_log_is_watched_again(world: World, monkeypatch: pytest.M
         monkeypatch.setattr(module, 0.01)
     client = Client()
     async with world.watched(), asyncio.TaskGroup() as tasks:
-        stream = PushedStream(PulseSource(world.pulse), world.adapters.readers, KEY)
+        stream = PushedStream(PulseSource(world.pulse), world.adapters.readers, READS)
         tasks.create_task(client.take(stream))
         there: bool = await eventually(lambda: len(events_of(client.body)) >= 1)
         assert there
@@ -125,7 +127,7 @@ async def test_whoever_comes_while_the_sampler_stops_is_served(world: World, mon
             client = Client()
             async with asyncio.TaskGroup() as tasks:
                 task = tasks.create_task(
-                    client.take(PushedStream(PulseSource(world.pulse), world.adapters.readers, KEY))
+                    client.take(PushedStream(PulseSource(world.pulse), world.adapters.readers, READS))
                 )
                 there: bool = await eventually(lambda client=client: len(events_of(client.body)) >= 1)  # type: ignore[misc]  # mypy infers no lambda with defaults
                 assert there

@@ -9,9 +9,16 @@ FORMATS_FROM_LEVEL = 3
 """The write level from which records say what form an answer must have."""
 PARTS_FROM_LEVEL = 4
 """The write level from which records hold parts, and what else a request asks for."""
+KEPT_FROM_LEVEL = 5
+"""The write level from which records say what users keep beside their conversations."""
 
 
 def check_written(param: str, level: int = PARTS_FROM_LEVEL) -> None:
     """Raises ApiError 400 where records of this level are not written yet. `param`: what needs them."""
     if write_level() < level:
         raise unsupported(param, f"'{param}' is not supported until the upgrade is finished.")
+
+
+def check_kept(param: str) -> None:
+    """`check_written` for what users keep beside their conversations."""
+    check_written(param, KEPT_FROM_LEVEL)
