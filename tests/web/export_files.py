@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import random
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -52,6 +53,11 @@ def bomb(megabytes: int) -> bytes:
     return zipped(
         {"conversations.json": b'[{"id": "b", "mapping": {}, "padding": "' + b" " * megabytes * 2**20 + b'"}]'}
     )
+
+
+def noise(seed: int) -> str:
+    """A text that takes as much room in a zip as outside."""
+    return base64.b64encode(random.Random(seed).randbytes(150)).decode()
 
 
 def json_of(value: Any) -> bytes:

@@ -14,7 +14,7 @@ from playwright.async_api import expect
 from tests.e2e.stack import Stack
 from tests.web.chat_page import ChatPage
 from tests.web.conftest import PICTURES, OpenChat
-from tests.web.export_files import as_text, bomb, chatgpt_zip, conversation_of, export_of, json_of, zipped
+from tests.web.export_files import as_text, bomb, chatgpt_zip, conversation_of, export_of, json_of, noise, zipped
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(300)]
 
@@ -113,11 +113,12 @@ async def test_of_damaged_and_hostile_files_is_read_what_can_be_and_the_rest_is_
     whole = zipped({"conversations.json": two})
     flipped = bytearray(whole)
     flipped[60:70] = b"\0" * 10
+    torn_zip = zipped({"conversations.json": json_of([conversation_of(2, noise(n)) for n in range(60)])})[:-6000]
     newer = {"format": "verbatim.conversation", "version": 2, "id": "1", "messages": []}
     files = {
         "cut": two[:-10],
         "a zip that is cut": whole[:-30],
-        "a zip that is cut in its text": zipped({"conversations.json": two * 30})[:200],
+        "a zip that is cut in its text": torn_zip,
         "bytes that are wrong": bytes(flipped),
         "no text": b"",
         "no JSON": b"Dear diary",
@@ -135,14 +136,13 @@ async def test_of_damaged_and_hostile_files_is_read_what_can_be_and_the_rest_is_
         "a zip's beginning": b"PK\x03\x04",
     }
     results = dict(zip(files, await read(chat, *files.values()), strict=True))
-    said = {name: (result["problems"], len(result["found"])) for name, result in results.items()}
-    assert said == {
+    torn = results.pop("a zip that is cut in its text")
+    assert torn["problems"] == {"cut": 1}
+    assert 0 < len(torn["found"]) < 60
+    assert {name: (result["problems"], len(result["found"])) for name, result in results.items()} == {
         "cut": ({"cut": 1}, 1),
-        "a zip that is cut": ({"damaged": 1}, 2),
-        "a zip that is cut in its text": ({"damaged": 2}, 0)
-        if said["a zip that is cut in its text"][1] == 0
-        else ({"damaged": 2}, said["a zip that is cut in its text"][1]),
-        "bytes that are wrong": ({"damaged": 1}, said["bytes that are wrong"][1]),
+        "a zip that is cut": ({"cut": 1}, 2),
+        "bytes that are wrong": ({"damaged": 1}, 0),
         "no text": ({"unknown": 1}, 0),
         "no JSON": ({"unknown": 1}, 0),
         "a value": ({"unknown": 1}, 0),
@@ -152,7 +152,7 @@ async def test_of_damaged_and_hostile_files_is_read_what_can_be_and_the_rest_is_
         "a zip without conversations": ({"passed": 1, "unknown": 1}, 0),
         "a newer version": ({"newer": 1}, 0),
         "an empty conversation": ({}, 1),
-        "a zip's beginning": ({"damaged": 1}, 0),
+        "a zip's beginning": ({"cut": 1}, 0),
     }
     assert results["an empty conversation"]["found"][0]["left"] == "empty"
 
@@ -187,7 +187,7 @@ async def test_a_file_is_imported_gone_on_with_exported_and_imported_again(
     await open_data(chat)
     await chat.page.screenshot(path=PICTURES / "import_choose.png", full_page=True)
     await choose(chat, "export.zip", chatgpt_zip())
-    await expect(chat.part("import-status")).to_have_text("2 conversations of ChatGPT.")
+    await expect(chat.part("import-status")).to_have_text("2 conversations from ChatGPT.")
     await expect(chat.part("import-item")).to_have_count(2)
     report = chat.part("import-report")
     await expect(report).to_contain_text("2 attachments are not taken")
@@ -227,7 +227,7 @@ async def test_a_file_is_imported_gone_on_with_exported_and_imported_again(
     ]  # fmt: skip
     await open_data(chat)
     await choose(chat, "one.json", (tmp_path / "one.json").read_bytes())
-    await expect(chat.part("import-status")).to_have_text("1 conversation of Verbatim.")
+    await expect(chat.part("import-status")).to_have_text("1 conversation from Verbatim.")
     await chat.part("import-run").click()
     await expect(chat.part("import-status")).to_have_text("1 conversation was imported.")
     await chat.part("import-forget").click()

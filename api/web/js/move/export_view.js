@@ -9,8 +9,8 @@ import { FORMATS, pathOf, save } from './exporting.js';
 
 await styled('move.css');
 
-/** `conversation`: the one; none: all. `onDone` is called when the file is saved. */
-export function Export({ conversation, onDone }) {
+/** `conversation`: the one; none: all. `onDone` is called when the file is saved, `onCancel` when it is not wanted. */
+export function Export({ conversation, onDone, onCancel }) {
   const [format, setFormat] = useState('markdown');
   const [state, setState] = useState(null);
   const control = useRef(null);
@@ -31,11 +31,12 @@ export function Export({ conversation, onDone }) {
       ${FORMATS.map((each) => html`<label key=${each}><input type="radio" name="format" value=${each} checked=${each === format} disabled=${running} data-testid=${`format-${each}`} onChange=${() => setFormat(each)} />
         <span>${t(`move.format.${each}`)}<small>${t(`move.format.${each}.hint`)}</small></span></label>`)}
     </fieldset>
-    <p class="move-status" role="status" data-testid="export-status">${running ? doing(state) : state?.saved ? t('move.export.saved') : ''}</p>
     ${state?.error && html`<p class="form-error" role="alert">${t('move.export.failed')} ${state.error.message ?? ''}</p>`}
-    <div class="dialog-actions">${running
+    <div class="dialog-actions"><p class="move-status" role="status" data-testid="export-status">${running ? doing(state) : state?.saved ? t('move.export.saved') : ''}</p>
+      ${running
       ? html`<button type="button" onClick=${() => control.current.abort()}>${t('move.stop')}</button>`
-      : html`<button type="button" class="primary" data-testid="export-run" onClick=${run}>${conversation ? t('move.export.one') : t('move.export.all')}</button>`}</div>`;
+      : html`${onCancel && html`<button type="button" onClick=${onCancel}>${t('move.cancel')}</button>`}
+        <button type="button" class="primary" data-testid="export-run" onClick=${run}>${conversation ? t('move.export.one') : t('move.export.all')}</button>`}</div>`;
 }
 
 const doing = ({ files, total, bytes: size }) => (total ? t('move.export.doing', { files, total, size: bytes(size) }) : t('move.export.begun', { size: bytes(size) }));
@@ -44,5 +45,5 @@ const doing = ({ files, total, bytes: size }) => (total ? t('move.export.doing',
 export function ExportDialog({ conversation, close }) {
   return html`<h2 id="dialog-title">${t('move.export.title')}</h2>
     <p><bdi>${nameOf(conversation)}</bdi></p>
-    <${Export} conversation=${conversation} onDone=${close} />`;
+    <${Export} conversation=${conversation} onDone=${close} onCancel=${close} />`;
 }

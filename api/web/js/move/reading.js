@@ -7,7 +7,7 @@ import * as librechat from './formats/librechat.js';
 import * as openWebui from './formats/open_webui.js';
 import * as verbatim from './formats/verbatim.js';
 import { clean, first, idOf, isObject, MAX_TEXT, sizeOf } from './message.js';
-import { bytesOf, Damaged, entriesOf, firstOf, isZip } from './zip.js';
+import { Damaged, entriesOf, firstOf, isZip, piecesOf } from './zip.js';
 
 /** Of JSON, unpacked, in one file. */
 export const MAX_BYTES = 200 * 1024 * 1024;
@@ -28,7 +28,7 @@ export async function read(file, onFound, onProgress = () => {}, limits = { byte
   const report = new Counts();
   const budget = { ...limits };
   if (!(await isZip(file))) {
-    await readJson(file.stream(), file.size, onFound, onProgress, report, budget);
+    await readJson(piecesIn(file.stream()), file.size, onFound, onProgress, report, budget);
     return report.all;
   }
   let entries;
@@ -36,7 +36,8 @@ export async function read(file, onFound, onProgress = () => {}, limits = { byte
     entries = await entriesOf(file);
   } catch (error) {
     if (!(error instanceof Damaged)) throw error;
-    report.note('damaged', 1);
+    // Its end is missing, and with it the directory.
+    report.note('cut', 1);
     const one = await firstOf(file);
     entries = one ? [one] : [];
   }
@@ -44,7 +45,7 @@ export async function read(file, onFound, onProgress = () => {}, limits = { byte
   const main = files.filter(({ name }) => MAIN.test(name));
   const wanted = main.length > 0 ? main : files.filter(({ name }) => JSON_FILE.test(name));
   report.note('passed', files.length - wanted.length);
-  if (wanted.length === 0) report.note('unknown', 1);
+  if (wanted.length === 0 && !report.all.cut) report.note('unknown', 1);
   const total = wanted.reduce((sum, { packed }) => sum + packed, 0);
   let before = 0;
   for (const entry of wanted) {
@@ -52,13 +53,8 @@ export async function read(file, onFound, onProgress = () => {}, limits = { byte
       report.note('large', 1);
       break;
     }
-    try {
-      const [from] = [before];
-      await readJson(await bytesOf(file, entry), entry.size, onFound, (part) => onProgress(total ? (from + part * entry.packed) / total : 1), report, budget);
-    } catch (error) {
-      if (!(error instanceof Damaged)) throw error;
-      report.note('damaged', 1);
-    }
+    const from = before;
+    await readJson(piecesOf(file, entry), entry.size, onFound, (part) => onProgress(total ? (from + part * entry.packed) / total : 1), report, budget);
     before += entry.packed;
   }
   return report.all;
@@ -73,12 +69,25 @@ class Counts {
   }
 }
 
-async function readJson(stream, size, onFound, onProgress, report, budget) {
-  const elements = new Elements();
+async function* piecesIn(stream) {
   const reader = stream.getReader();
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      yield value;
+    }
+  } finally {
+    reader.cancel().catch(() => {});
+  }
+}
+
+async function readJson(pieces, size, onFound, onProgress, report, budget) {
+  const elements = new Elements();
   const decoder = new TextDecoder();
   let done = 0;
   let any = false;
+  let broken = false;
   const take = (text) => {
     for (const element of elements.push(text)) {
       any = true;
@@ -89,29 +98,27 @@ async function readJson(stream, size, onFound, onProgress, report, budget) {
     }
   };
   try {
-    for (;;) {
-      const piece = await reader.read().catch(() => ({ broken: true }));
-      if (piece.broken) {
-        report.note('damaged', 1);
-        break;
-      }
-      if (piece.done || elements.done || elements.foreign) break;
-      done += piece.value.byteLength;
-      budget.bytes -= piece.value.byteLength;
+    for await (const piece of pieces) {
+      if (elements.done || elements.foreign) break;
+      done += piece.byteLength;
+      budget.bytes -= piece.byteLength;
       if (budget.bytes < 0) {
         report.note('large', 1);
         break;
       }
-      take(decoder.decode(piece.value, { stream: true }));
+      take(decoder.decode(piece, { stream: true }));
       onProgress(size ? Math.min(1, done / size) : 0);
     }
     take(decoder.decode());
-  } finally {
-    reader.cancel().catch(() => {});
+  } catch (error) {
+    // Of a file that can no longer be read as well: it was moved, or its disk was taken away.
+    if (!(error instanceof Damaged || error instanceof DOMException)) throw error;
+    broken = true;
+    if (!report.all.cut) report.note('damaged', 1);
   }
   report.note('long', elements.tooLong);
-  if (elements.foreign || (done === 0 && !any)) report.note('unknown', 1);
-  else if (elements.cut && !report.all.damaged && !report.all.large) report.note('cut', 1);
+  if (elements.foreign || (done === 0 && !any && !broken)) report.note('unknown', 1);
+  else if (elements.cut && !broken && !report.all.large && !report.all.cut) report.note('cut', 1);
 }
 
 /** The conversation in the text of an element; null where there is none that is known. */

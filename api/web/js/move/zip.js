@@ -10,6 +10,8 @@ const MAX_COMMENT = 65_535;
 const MAX_DIRECTORY = 64 * 1024 * 1024;
 const STORED = 0;
 const DEFLATED = 8;
+const PIECE = 64 * 1024;
+const PATIENCE_MS = 500;
 
 export class Damaged extends Error {}
 
@@ -72,21 +74,60 @@ function widen(entry, view, from, length) {
   }
 }
 
-/** The bytes of an entry, as a stream. Raises Damaged; so does the stream where they are not what they should be. */
-export async function bytesOf(file, entry) {
+/** The bytes of an entry, in pieces. Raises Damaged where they are not what they should be, behind all that were right. */
+export async function* piecesOf(file, entry) {
   const head = await viewOf(file, entry.at, entry.at + 30);
   if (head.byteLength < 30 || head.getUint32(0, true) !== LOCAL || entry.encrypted) throw new Damaged();
   const from = entry.at + 30 + head.getUint16(26, true) + head.getUint16(28, true);
   const packed = file.slice(from, from + entry.packed);
-  if (entry.method === STORED) return packed.stream();
-  if (entry.method !== DEFLATED) throw new Damaged();
-  return packed.stream().pipeThrough(new DecompressionStream('deflate-raw'));
+  if (entry.method === STORED) yield* packed.stream();
+  else if (entry.method === DEFLATED) yield* inflated(packed, entry.cut);
+  else throw new Damaged();
 }
+
+/**
+ * What deflated bytes hold. They are given in pieces, for an error throws away what waits in a stream. Of bytes that are
+ * `cut` the end, which will be an error, is told only when nothing has come of them for a while.
+ */
+async function* inflated(packed, cut) {
+  const stream = new DecompressionStream('deflate-raw');
+  const writer = stream.writable.getWriter();
+  const reader = stream.readable.getReader();
+  const read = () => reader.read().catch(() => ({ broken: true }));
+  let coming = read();
+  try {
+    for (let from = 0; from < packed.size; from += PIECE) {
+      const piece = new Uint8Array(await packed.slice(from, from + PIECE).arrayBuffer());
+      const given = writer.write(piece).then(() => GIVEN, () => GIVEN);
+      for (let found; (found = await Promise.race([coming, given])) !== GIVEN; coming = read()) {
+        if (found.broken) throw new Damaged();
+        if (found.done) return;
+        yield found.value;
+      }
+    }
+    for (let found; cut && (found = await Promise.race([coming, moment()])) !== GIVEN; coming = read()) {
+      if (found.broken) throw new Damaged();
+      if (found.done) return;
+      yield found.value;
+    }
+    writer.close().catch(() => {});
+    for (let found; !(found = await coming).done; coming = read()) {
+      if (found.broken) throw new Damaged();
+      yield found.value;
+    }
+  } finally {
+    writer.abort().catch(() => {});
+    reader.cancel().catch(() => {});
+  }
+}
+
+const GIVEN = Symbol('given');
+const moment = () => new Promise((resolve) => setTimeout(() => resolve(GIVEN), PATIENCE_MS));
 
 /** Of a zip without its end: the first entry, for as far as it goes. Null where there is none. */
 export async function firstOf(file) {
   const head = await viewOf(file, 0, 30);
   if (head.byteLength < 30 || head.getUint32(0, true) !== LOCAL) return null;
   const name = await viewOf(file, 30, 30 + head.getUint16(26, true));
-  return { name: nameOf(name, 0, name.byteLength), encrypted: (head.getUint16(6, true) & 1) === 1, method: head.getUint16(8, true), packed: file.size, size: 0, at: 0 };
+  return { name: nameOf(name, 0, name.byteLength), encrypted: (head.getUint16(6, true) & 1) === 1, method: head.getUint16(8, true), packed: file.size, size: 0, at: 0, cut: true };
 }

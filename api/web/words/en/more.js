@@ -230,7 +230,7 @@ export default {
   'move.format.markdown': 'Markdown',
   'move.format.markdown.hint': 'Text to read and to work with.',
   'move.found': { one: '{count} conversation so far.', other: '{count} conversations so far.' },
-  'move.found-in': { one: '{count} conversation of {products}.', other: '{count} conversations of {products}.' },
+  'move.found-in': { one: '{count} conversation from {products}.', other: '{count} conversations from {products}.' },
   'move.go-on': 'Go on',
   'move.grown': { one: '{count} has new messages.', other: '{count} have new messages.' },
   'move.how': 'Where do I get the file?',
