@@ -171,9 +171,11 @@ async def test_a_prompt_too_long_is_a_card_and_can_be_written_anew(open_chat: Op
     await chat.ask("What is 5 + 5?")
     text = "long " * 30_000
     await chat.ask(text, wait=False)
+    # The same again cannot help; it is where it can be shortened, and only there.
     await expect(chat.part("error-card")).to_contain_text("longer than the model can read", timeout=ANSWER_MS)
     await expect(chat.part("retry")).to_have_count(0)
     await expect(chat.part("details")).to_contain_text("maximum context length")
+    await expect(chat.prompts).to_have_count(1)
     await expect(chat.part("composer")).to_have_value(text)
     await chat.part("new-chat").click()
     await expect(chat.part("composer")).to_have_value("")

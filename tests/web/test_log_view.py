@@ -62,6 +62,9 @@ async def test_the_slider_shows_the_conversation_as_of_any_event(open_chat: Open
     await slider.focus()
     await slider.press("Home")
     await expect(chat.answers).to_have_count(0)
+    # The past, and not the place to begin a chat.
+    await expect(chat.page.get_by_text("Nothing had been said yet.")).to_be_visible()
+    await expect(chat.part("start")).to_have_count(0)
     await slider.press("End")
     await expect(chat.answers).to_have_count(2)
     await expect(chat.part("composer")).to_be_visible()

@@ -1,8 +1,9 @@
 // The list of conversations, search in it, and what changes it.
 
 import { batch, signal } from '../vendor/signals.mjs';
-import { del, get, newKey, patch, post } from './api.js';
+import { ApiError, del, get, newKey, patch, post } from './api.js';
 import { oneLine } from './text.js';
+import { t } from './words.js';
 
 const PAGE = 40;
 const PATIENCE_MS = 200;
@@ -20,7 +21,7 @@ export async function loadConversations({ more = false } = {}) {
   try {
     const page = await get(`/api/v1/conversations?limit=${PAGE}${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ''}`);
     batch(() => {
-      const known = more ? conversations.value : [];
+      const known = more ? conversations.value : conversations.value.filter((each) => each.local);
       const ids = new Set(known.map((each) => each.id));
       conversations.value = [...known, ...page.data.filter((each) => !ids.has(each.id))];
       listState.value = { loading: false, error: null, cursor: page.nextCursor, loaded: true };
@@ -33,11 +34,25 @@ export async function loadConversations({ more = false } = {}) {
 /** What a conversation is called in lists. */
 export const nameOf = (conversation) => oneLine(conversation?.title ?? '') || oneLine(conversation?.preview ?? '').slice(0, 80) || 'New chat';
 
-export async function begin(firstPrompt, model, key) {
-  const made = await post('/api/v1/conversations', model ? { model } : {}, { key });
-  // Until it has a title it is called by its first prompt, as the server will call it.
-  conversations.value = [{ ...made, title: oneLine(firstPrompt.slice(0, 400)).slice(0, 80) }, ...conversations.value.filter((each) => each.id !== made.id)];
-  return made;
+/** A conversation that the server is still to be asked for; until it has a title it is called by its first prompt. */
+export function showBegun(id, firstPrompt) {
+  if (conversations.value.some((each) => each.id === id)) return;
+  const title = oneLine(firstPrompt.slice(0, 400)).slice(0, 80);
+  conversations.value = [{ id, title, updatedAt: new Date().toISOString(), local: true }, ...conversations.value];
+}
+
+/** Whether the server has not made it yet. */
+export const isLocal = (id) => conversations.value.some((each) => each.id === id && each.local);
+
+/** Has the server make it, under the key that its id derives from. */
+export async function begin(id, { key, ...asked }, signal) {
+  const made = await post('/api/v1/conversations', asked, { key, signal });
+  if (made.id !== id) throw new ApiError(0, 'unexpected_id', t('conversation.not-begun'), false);
+  conversations.value = conversations.value.map((each) => (each.id === id && each.local ? { ...made, title: each.title } : each));
+}
+
+export function forgetBegun(id) {
+  conversations.value = conversations.value.filter((each) => each.id !== id || !each.local);
 }
 
 /** Looks a few times for the title that is made for a conversation after its first answer. */

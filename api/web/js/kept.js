@@ -1,5 +1,5 @@
-// What a browser keeps: drafts by conversation, prompts that were not answered for sure, a copy of the settings. A full or
-// forbidden store costs only the keeping.
+// What a browser keeps: drafts by conversation, a copy of the settings. A full or forbidden store costs only the
+// keeping.
 
 export function read(store, name) {
   try {
@@ -14,6 +14,14 @@ export function write(store, name, value) {
     else store.removeItem(`verbatim.${name}`);
   } catch (error) {
     console.warn('Not kept:', error.message);
+  }
+}
+
+export function names(store) {
+  try {
+    return Object.keys(store);
+  } catch {
+    return [];
   }
 }
 
@@ -41,9 +49,6 @@ export function changeDraft(conversation, change) {
 export const pastesOf = (conversation) => JSON.parse(read(localStorage, `draft.pastes.${conversation ?? 'new'}`) ?? '[]');
 export const keepPastes = (conversation, pastes) => write(localStorage, `draft.pastes.${conversation ?? 'new'}`, pastes.length > 0 && JSON.stringify(pastes));
 
-export const pendingOf = (conversation) => JSON.parse(read(sessionStorage, `pending.${conversation}`) ?? 'null');
-export const keepPending = (conversation, command) => write(sessionStorage, `pending.${conversation}`, command && JSON.stringify(command));
-
 export const keptPositions = () => JSON.parse(read(sessionStorage, 'positions') ?? '{}');
 export const keepPositions = (positions) => write(sessionStorage, 'positions', JSON.stringify(positions));
 
@@ -57,7 +62,7 @@ export function forgetWhatWasWritten() {
 
 function forget(store) {
   unsaved.clear();
-  for (const name of Object.keys(store)) if (/^verbatim\.((draft|pending)\.|settings$|who$)/.test(name)) store.removeItem(name);
+  for (const name of names(store)) if (/^verbatim\.((draft|pending)\.|settings$|who$)/.test(name)) store.removeItem(name);
 }
 
 /** Who was signed in when the server last said so: {userId, userName}; null after they signed out. */

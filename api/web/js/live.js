@@ -6,21 +6,29 @@ import { noteGeneration } from './positions.js';
 import { Said } from './said.js';
 import { openStream } from './sse.js';
 import { announcement, complain } from './state.js';
+import { t } from './words.js';
 
 const running = new Map();
 export const liveOf = (generationId) => running.get(generationId) ?? null;
 
 export class LiveAnswer extends Said {
-  /** `source`: what openStream takes. onStart(id), onEnd(ending): ending is {finishReason, …}, {error} or {lost: error}. */
-  constructor(source, { onStart = () => {}, onEnd = () => {} } = {}) {
+  /**
+   * `source`: what openStream takes. onStart(id): the server has begun it; onEnd(ending): {finishReason, …}, {error} or
+   * {lost: error}. Both are of who shows it; who else waits for it has the promises `started` (null: never) and `over`.
+   */
+  constructor(id, source, { onStart = () => {}, onEnd = () => {} } = {}) {
     super();
     this.timed = source.method === 'POST';
-    this.id = null;
+    this.id = id;
+    this.begun = !this.timed;
     this.lastSeq = -1;
     this.state = signal('connecting');
     this.stopping = signal(false);
     this.onStart = onStart;
     this.onEnd = onEnd;
+    this.started = new Promise((resolve) => (this.tellStart = resolve));
+    this.over = new Promise((resolve) => (this.tellEnd = resolve));
+    running.set(id, this);
     this.stream = openStream({
       ...source,
       resumeAt: ({ data }) => (data.messageId ? `/api/v1/generations/${data.messageId}/stream` : null),
@@ -33,15 +41,18 @@ export class LiveAnswer extends Said {
     });
   }
 
-  static join(generationId, callbacks) {
-    const known = running.get(generationId);
-    if (known) return Object.assign(known, callbacks);
-    const live = new LiveAnswer({ url: `/api/v1/generations/${generationId}/stream` }, callbacks);
-    live.named(generationId);
-    return live;
+  /** The answer `id`, from its beginning; one that is already on its way is taken over. */
+  static join(id, callbacks) {
+    return LiveAnswer.of(id, { url: `/api/v1/generations/${id}/stream` }, callbacks);
+  }
+
+  static of(id, source, callbacks) {
+    const known = running.get(id);
+    return known ? Object.assign(known, callbacks) : new LiveAnswer(id, source, callbacks);
   }
 
   named(id) {
+    running.delete(this.id);
     this.id = id;
     running.set(id, this);
   }
@@ -49,9 +60,11 @@ export class LiveAnswer extends Said {
   take({ event, data, id }) {
     this.lastSeq = Number(id);
     if (event === 'message_start') {
-      if (!this.id) this.named(data.messageId);
-      announcement.value = 'The answer has begun.';
-      this.onStart(data.messageId);
+      if (this.id !== data.messageId) this.named(data.messageId);
+      this.begun = true;
+      announcement.value = t('answer.begun');
+      this.tellStart(this.id);
+      this.onStart(this.id);
       if (this.stopping.value) this.cancel();
     } else if (event === 'content_chunk') {
       this.add(data.refusal ? 'refusal' : 'text', data.delta);
@@ -72,18 +85,18 @@ export class LiveAnswer extends Said {
     if (this.state.value === 'done') return;
     this.end();
     this.state.value = 'done';
-    if (this.id) {
-      running.delete(this.id);
-      if (!ending.lost) noteGeneration(this.id);
-    }
-    announcement.value = ending.lost || ending.error ? 'The answer failed.' : ending.finishReason === 'cancelled' ? 'The answer was stopped.' : 'The answer is complete.';
+    running.delete(this.id);
+    if (!ending.lost) noteGeneration(this.id);
+    announcement.value = t(ending.lost || ending.error ? 'answer.failed' : ending.finishReason === 'cancelled' ? 'answer.stopped' : 'answer.complete');
+    this.tellStart(null);
     this.onEnd(ending);
+    this.tellEnd(ending);
   }
 
   /** Ends it at the server; the stream then says so itself. */
   stop() {
     this.stopping.value = true;
-    if (this.id) this.cancel();
+    if (this.begun) this.cancel();
   }
 
   async cancel() {

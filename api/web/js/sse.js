@@ -13,10 +13,11 @@ const MAX_TRIES = 120;
 
 /**
  * onEvent({event, data, id}): each frame, once, in order. onState(state, error): 'connecting', 'open', 'reconnecting',
- * 'done', or 'failed' with an ApiError. `resumeAt(frame)`: the address to resume at, from the first frame; without it,
+ * 'done', or 'failed' with an ApiError. `first(signal)`: what must be done before the request, until it has been done once;
+ * it fails as the request does. `resumeAt(frame)`: the address to resume at, from the first frame; without it,
  * `url` itself. `isLast(frame)`: the stream is complete; without it, it never is. Returns {close}.
  */
-export function openStream({ url, method = 'GET', body, key, lastId, onEvent, onState = () => {}, resumeAt, isLast }) {
+export function openStream({ url, method = 'GET', body, key, lastId, first, onEvent, onState = () => {}, resumeAt, isLast }) {
   const control = new AbortController();
   run();
   return { close: () => control.abort() };
@@ -75,6 +76,8 @@ export function openStream({ url, method = 'GET', body, key, lastId, onEvent, on
       addEventListener('online', abort);
       document.addEventListener('visibilitychange', doubt);
       try {
+        if (first) await first(attempt.signal);
+        first = null;
         const headers = lastId === undefined || lastId === null ? {} : { 'Last-Event-ID': String(lastId) };
         const answer = resumed || method === 'GET'
           ? await request('GET', resumed ?? url, undefined, { headers, signal: attempt.signal })

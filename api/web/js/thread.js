@@ -1,127 +1,19 @@
-// One conversation as it is shown: a branch of its tree, page by page, and what is said in it.
+// One conversation as it is shown, and what is said in it.
 
-import { batch, signal } from '../vendor/signals.mjs';
 import { get, newKey, post } from './api.js';
+import { asking } from './asking.js';
+import { Branch, tellTabs } from './branch.js';
 import { awaitTitle, touched } from './conversations.js';
-import { changeDraft, keepPending, pendingOf } from './kept.js';
+import { changeDraft } from './kept.js';
 import { LiveAnswer } from './live.js';
 import { complain, titles, toast } from './state.js';
+import { send } from './turns.js';
+import { t } from './words.js';
 
-const PAGE = 60;
-const MAX_PAGES_TO_FIND = 20;
-const tabs = 'BroadcastChannel' in globalThis ? new BroadcastChannel('verbatim-turns') : null;
-
-export class Thread {
+export class Thread extends Branch {
   constructor(id) {
-    this.id = id;
-    this.messages = signal([]);
-    this.nextBefore = signal(null);
-    this.state = signal('loading');
-    this.error = signal(null);
-    this.loadingEarlier = signal(false);
-    this.newer = signal(false);
-    /** The message that was last looked for, and who looks. */
-    this.sought = null;
-    this.loader = null;
-    this.earlier = null;
-    this.closed = false;
+    super(id);
     this.rated = Promise.resolve();
-    this.heard = ({ data }) => data === id && this.sync();
-    tabs?.addEventListener('message', this.heard);
-  }
-
-  close() {
-    this.closed = true;
-    tabs?.removeEventListener('message', this.heard);
-  }
-
-  path(query) {
-    return `/api/v1/conversations/${this.id}/branch?limit=${PAGE}${query}`;
-  }
-
-  async load(at) {
-    const mine = (this.loader = Symbol('load'));
-    if (at) this.sought = at;
-    this.state.value = 'loading';
-    try {
-      const page = await get(this.path(at ? `&through=${at}` : ''));
-      if (this.loader !== mine) return;
-      this.show(page, []);
-      for (let pages = 0; at && pages < MAX_PAGES_TO_FIND && this.nextBefore.value; pages += 1) {
-        if (this.messages.value.some((each) => each.id === at)) break;
-        await this.loadEarlier();
-        if (this.loader !== mine) return;
-      }
-      const pending = pendingOf(this.id);
-      if (pending && !this.live) this.submit(pending);
-    } catch (error) {
-      if (this.loader !== mine) return;
-      this.error.value = error;
-      this.state.value = 'failed';
-    }
-  }
-
-  show(page, kept) {
-    batch(() => {
-      this.messages.value = [...kept, ...page.data.map((each) => this.keyed(each))];
-      if (kept.length === 0) this.nextBefore.value = page.nextBefore;
-      this.state.value = 'ready';
-      this.newer.value = false;
-    });
-    const last = this.messages.value.at(-1);
-    if (last?.status === 'running' && !last.live) this.join(last);
-  }
-
-  /** Keeps a message's place in the page: what was shown while it was sent is not made anew. */
-  keyed(message) {
-    const known = this.messages.value.find((each) => each.id === message.id);
-    return { ...message, key: known?.key ?? message.id, live: known?.live ?? null };
-  }
-
-  /** One page at a time: whoever asks meanwhile waits for the same one. */
-  loadEarlier() {
-    this.earlier ??= this.readEarlier().finally(() => (this.earlier = null));
-    return this.earlier;
-  }
-
-  async readEarlier() {
-    const before = this.nextBefore.value;
-    if (!before) return;
-    this.loadingEarlier.value = true;
-    try {
-      const page = await get(this.path(`&before=${before}`));
-      if (this.nextBefore.value !== before) return; // another branch is shown meanwhile
-      batch(() => {
-        this.messages.value = [...page.data.map((each) => this.keyed(each)), ...this.messages.value];
-        this.nextBefore.value = page.nextBefore;
-      });
-    } catch (error) {
-      complain(error);
-    } finally {
-      this.loadingEarlier.value = false;
-    }
-  }
-
-  /** The branch through another answer, or another version of a prompt. */
-  async switchTo(messageId) {
-    try {
-      const page = await get(this.path(`&through=${messageId}`));
-      const first = this.messages.value.findIndex((each) => each.id === page.data[0]?.id);
-      this.show(page, first > 0 ? this.messages.value.slice(0, first) : []);
-    } catch (error) {
-      complain(error);
-    }
-  }
-
-  /** Looks whether somebody else, another tab or device, has gone on. */
-  async sync() {
-    if (this.closed || this.live || this.state.value !== 'ready') return;
-    const leaf = this.messages.value.at(-1);
-    const page = await get(this.path('')).catch(() => null);
-    if (!page || this.live || this.messages.value.at(-1) !== leaf || page.leaf === (leaf?.id ?? null)) return;
-    const at = page.data.findIndex((each) => each.id === leaf?.id);
-    if (at >= 0 || !leaf) this.show({ ...page, data: page.data.slice(at + 1) }, this.messages.value);
-    else this.newer.value = true;
   }
 
   get live() {
@@ -131,9 +23,9 @@ export class Thread {
 
   /** What a next prompt follows: the newest answer, or appended message, the server knows of; null: nothing. */
   get leafId() {
-    const [asked, leaf] = [this.messages.value.at(-2), this.messages.value.at(-1)];
-    if (leaf?.appended || (leaf?.role === 'assistant' && !leaf.local)) return leaf.id;
-    return (leaf?.role === 'assistant' ? asked : leaf)?.parentMessageId ?? null;
+    const leaf = this.messages.value.at(-1);
+    if (leaf?.local) return leaf.instead;
+    return leaf?.appended || leaf?.role === 'assistant' ? leaf.id : (leaf?.parentMessageId ?? null);
   }
 
   update(key, change) {
@@ -152,19 +44,25 @@ export class Thread {
   }
 
   /** A prompt after `parent` (an answer's id; null: at the root), cutting what is shown there. */
-  say(content, parent, model, edited = false) {
-    this.submit({ kind: 'message', key: newKey(), content, parent, model, edited });
+  say(content, parent, model, more = {}) {
+    this.submit({ kind: 'message', key: newKey(), content, parent, asked: asking(this.id, model), ...more });
   }
 
   /** Another answer to the prompt that `answer` answers. */
   regenerate(answer, model) {
-    this.submit({ kind: 'regenerate', key: newKey(), of: answer.id, prompt: answer.parentMessageId, model });
+    this.submit({ kind: 'regenerate', key: newKey(), of: answer.id, prompt: answer.parentMessageId, asked: asking(this.id, model) });
+  }
+
+  /** Stops the answer that is being written; returns when it has ended. */
+  async stop() {
+    const { live } = this;
+    live?.stop();
+    await live?.over;
   }
 
   /** Sends a command, or the same one again: its key makes it the same turn. */
   submit(command) {
-    keepPending(this.id, command);
-    const { kind, key, content, parent, model } = command;
+    const { kind, key, content, parent, asked } = command;
     if (content) changeDraft(this.id, (written) => (written === content ? '' : written));
     const all = this.messages.value.filter((each) => each.sentBy !== key);
     const follows = kind === 'message' ? parent : command.prompt;
@@ -173,24 +71,21 @@ export class Thread {
     const end = at >= 0 ? at + 1 : all.findIndex((each) => each.parentMessageId === follows);
     const before = follows === null ? [] : end < 0 ? all : all.slice(0, end);
     if (follows === null) this.nextBefore.value = null;
-    const path = `/api/v1/conversations/${this.id}/messages${kind === 'message' ? '' : `/${command.of}/regenerate`}`;
-    const chosen = model ? { model } : {};
-    const body = kind === 'message' ? { content, parent_message_id: parent ?? 'root', ...chosen } : chosen;
     const answerKey = `${key}/answer`;
-    const live = new LiveAnswer({ url: path, method: 'POST', body, key }, {
-      onStart: (id) => {
-        keepPending(this.id, null);
-        if (kind === 'message') touched(this.id, content.slice(0, 200));
-        this.update(answerKey, { id, local: false });
-        tabs?.postMessage(this.id);
-      },
-      onEnd: (ending) => this.ended(answerKey, ending, command),
-    });
-    const common = { conversationId: this.id, sentBy: key, local: true, siblings: [], feedback: null, model, error: null };
+    const onStart = (id) => {
+      if (kind === 'message') touched(this.id, content.slice(0, 200));
+      this.update(answerKey, { id, local: false });
+      tellTabs(this.id);
+    };
+    const live = send(this.id, command, { onStart, onEnd: (ending) => this.ended(answerKey, ending, command) });
+    const common = { conversationId: this.id, sentBy: key, local: true, siblings: [], feedback: null, model: asked.model, error: null };
     const prompt = { ...common, key, id: key, role: 'user', content, status: 'completed', parentMessageId: parent };
-    const answer = { ...common, key: answerKey, id: answerKey, role: 'assistant', content: '', status: 'running', live, parentMessageId: command.prompt ?? key };
-    this.messages.value = [...before, ...(kind === 'message' ? [prompt] : []), answer];
+    // What a next prompt follows where the server never takes this one.
+    const instead = kind === 'message' ? parent : (before.at(-1)?.parentMessageId ?? null);
+    const answer = { ...common, key: answerKey, id: answerKey, role: 'assistant', content: '', status: 'running', live, instead, parentMessageId: command.prompt ?? key };
+    this.messages.value = [...before, ...(kind === 'message' ? [{ ...prompt, instead: parent }] : []), answer];
     this.state.value = 'ready';
+    if (live.begun) onStart(live.id);
   }
 
   async ended(key, ending, command) {
@@ -198,14 +93,14 @@ export class Thread {
     if (!message) return;
     const { live } = message;
     if (ending.lost) {
-      if (ending.lost.status !== 0) keepPending(this.id, null);
+      // What the server will never take is in the field again, and not here as well.
+      if (command?.kind === 'message' && message.local && !ending.lost.retryable) this.messages.value = this.messages.value.filter((each) => each.key !== command.key);
       this.update(key, { status: 'lost', content: live.text, error: ending.lost, command });
-      if (command?.content && message.local) changeDraft(this.id, (written) => withLost(command.content, written));
       return;
     }
     const status = ending.error ? 'failed' : ending.finishReason === 'cancelled' ? 'cancelled' : 'completed';
     this.update(key, { ...ending, status, content: live.text, error: ending.error ?? null });
-    tabs?.postMessage(this.id);
+    tellTabs(this.id);
     const { value: [first] } = this.messages;
     if (titles.value && status === 'completed' && this.messages.value.length === 2) awaitTitle(this.id, first.content);
     await this.settle(message.id, command);
@@ -222,7 +117,7 @@ export class Thread {
       return prompt && each.role === 'user' && all[at + 1]?.id === answerId ? { ...each, ...prompt, local: false } : each;
     });
     if (command?.kind === 'message' && !command.edited && prompt?.siblings.length > 1) {
-      toast('This conversation had gone on elsewhere: your message began a new branch. Switch with ‹ › below it.');
+      toast(t('thread.gone-on-elsewhere'));
     }
   }
 
@@ -241,5 +136,3 @@ export class Thread {
     }
   }
 }
-
-const withLost = (lost, written) => (written.includes(lost) ? written : [lost, written].filter(Boolean).join('\n\n'));

@@ -51,7 +51,7 @@ function Found({ state }) {
     ${step === 'sending' && html`<progress class="move-bar" max=${sent + toSend.length} value=${sent} aria-label=${t('move.sending', { done: sent, total: sent + toSend.length })} />`}
     ${error && html`<p class="form-error" role="alert">${t('move.stopped')} ${error.message}</p>`}
     ${choosing && usable.length > 0 && html`<${List} found=${found} chosen=${chosen} usable=${usable} />`}
-    <${Report} problems=${problems} found=${found} results=${results} />
+    <${Report} problems=${problems} found=${found} chosen=${choosing ? null : chosen} results=${results} />
     <div class="dialog-actions">
       ${step === 'sending'
         ? html`<button type="button" data-testid="import-stop" onClick=${stop}>${t('move.stop')}</button>`

@@ -61,11 +61,11 @@ export async function send() {
       const results = new Map(importing.value.results).set(index, result);
       importing.value = { ...importing.value, results };
     }
+    await loadConversations();
     if (importing.value) importing.value = { ...importing.value, step: mine.signal.aborted ? 'stopped' : 'done' };
   } catch (error) {
     if (importing.value) importing.value = { ...importing.value, step: 'stopped', error: mine.signal.aborted ? null : error };
   }
-  await loadConversations();
 }
 
 /** {done, added, isNew}, or {done, error} where the server refuses it. Raises where it cannot be asked. */

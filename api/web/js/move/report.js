@@ -8,10 +8,11 @@ const OF_FILE = ['damaged', 'cut', 'large', 'unknown', 'newer', 'passed'];
 const OF_MESSAGES = ['attachments', 'kinds', 'orphans', 'circles', 'failed', 'times'];
 const MAX_REFUSED = 20;
 
-/** `problems`: of the file; `found`: the conversations in it; `results`: what became of those that were sent. */
-export function Report({ problems, found, results = new Map() }) {
+/** `problems`: of the file; `found`: the conversations in it, of which those `chosen` count (null: all); `results`: what
+ * became of those that were sent. */
+export function Report({ problems, found, chosen = null, results = new Map() }) {
   const sums = {};
-  for (const each of found) for (const [kind, count] of Object.entries(each.problems)) sums[kind] = (sums[kind] ?? 0) + count;
+  for (const each of found.filter(({ index }) => chosen?.has(index) ?? true)) for (const [kind, count] of Object.entries(each.problems)) sums[kind] = (sums[kind] ?? 0) + count;
   const left = (kind) => found.filter((each) => each.left === kind).length + (kind === 'long' ? problems.long ?? 0 : 0);
   const lines = [
     ...OF_FILE.filter((kind) => problems[kind]).map((kind) => t(`move.problem.${kind}`, { count: problems[kind] })),

@@ -42,8 +42,15 @@ export function useFollowing(scroller, content) {
       pointerdown: (event) => event.target === element && letGo(), // the scroll bar
     };
     for (const [name, listener] of Object.entries(listeners)) element.addEventListener(name, listener, { passive: true });
-    const watch = new ResizeObserver(follow);
+    // What grew, or a window that was turned: the end may have come into sight, or left it.
+    const watch = new ResizeObserver(() => {
+      follow();
+      const end = atEnd();
+      if (end) state.current.following = true;
+      setAway(!end && !state.current.following);
+    });
     watch.observe(content.current);
+    watch.observe(element);
     return () => {
       watch.disconnect();
       for (const [name, listener] of Object.entries(listeners)) element.removeEventListener(name, listener);

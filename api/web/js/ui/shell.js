@@ -1,9 +1,11 @@
 // The page: list, conversation, and beside it what is opened.
 
 import { conversations, loadConversations, nameOf } from '../conversations.js';
+import { sendWhatWaits } from '../outbox.js';
 import { actOnProse } from '../prose_actions.js';
 import { go, route } from '../router.js';
-import { complain, dialog, drawerOpen, logOpen, online, reachable, session, sidebarHidden } from '../state.js';
+import { complain, dialog, drawerOpen, logOpen, online, printing, reachable, session, sidebarHidden } from '../state.js';
+import { currentThread } from '../threads.js';
 import { t, withWords } from '../words.js';
 import { composing, html, IconButton, useEffect, useState } from './html.js';
 import { Dialogs } from './dialogs.js';
@@ -11,14 +13,15 @@ import { PARTS } from './parts.js';
 import { Sidebar } from './sidebar.js';
 import { SignIn } from './signin.js';
 import { Announcer, Connection, Toasts } from './status.js';
-import { currentThread, NotFound, ThreadView } from './thread_view.js';
+import { NotFound, ThreadView } from './thread_view.js';
 
-const NAMES = { pulse: () => 'Pulse', settings: () => t('settings.title'), missing: () => 'Not found' };
+const NAMES = { pulse: () => t('pulse.name'), settings: () => t('settings.title'), missing: () => 'Not found' };
 
 export function Shell() {
   const { page, conversationId, at, section } = route.value;
   const who = session.value?.userId;
-  const name = NAMES[page]?.() ?? (conversationId ? nameOf(conversations.value.find((each) => each.id === conversationId)) : 'New chat');
+  const here = conversations.value.find((each) => each.id === conversationId);
+  const name = NAMES[page]?.() ?? (conversationId ? nameOf(here) : 'New chat');
   useEffect(() => {
     document.title = conversationId || NAMES[page] ? `${name} – Verbatim` : 'Verbatim';
   }, [name]);
@@ -28,6 +31,7 @@ export function Shell() {
     if (route.value.page === 'signin') go('/', { replace: true });
     const thread = currentThread();
     if (thread?.state.value === 'failed') thread.load(route.value.at);
+    sendWhatWaits();
   }, [who]);
   const known = session.value !== undefined;
   // Who was signed in stays on the page below the card; who never was sees the card alone.
@@ -43,7 +47,7 @@ export function Shell() {
         <header class="bar">
           <${IconButton} icon="menu" label="Show the list" aria-controls="sidebar" class="icon-button show-list" onClick=${() => { drawerOpen.value = true; sidebarHidden.value = false; }} />
           <h1 class="bar-title"><bdi>${name}</bdi></h1>
-          ${PARTS.log && conversationId && html`<${IconButton} icon="log" label=${t('log.name')} aria-pressed=${logOpen.value} data-testid="toggle-log" onClick=${() => (logOpen.value = !logOpen.value)} />`}
+          ${PARTS.log && conversationId && !here?.local && html`<${IconButton} icon="log" label=${t('log.name')} aria-pressed=${logOpen.value} data-testid="toggle-log" onClick=${() => (logOpen.value = !logOpen.value)} />`}
         </header>
         <${Connection} /><${Toasts} />
         ${page === 'pulse' ? html`<${Lazy} from="../pulse/page.js" part="PulsePage" />` : page === 'settings' ? html`<${Lazy} from="../settings/page.js" part="SettingsPage" section=${section} />` : page === 'missing' ? html`<${NotFound} />` : html`<${ThreadView} conversationId=${conversationId} at=${at} />`}
@@ -70,6 +74,8 @@ function Lazy({ from, part, ...rest }) {
 export function listenEverywhere() {
   addEventListener('keydown', onKeyDown);
   document.addEventListener('click', actOnProse);
+  addEventListener('beforeprint', () => (printing.value = true));
+  addEventListener('afterprint', () => (printing.value = false));
   let waitMs = 1000;
   const probe = async () => {
     if (reachable.value) return;
@@ -104,6 +110,7 @@ function onKeyDown(event) {
     });
   } else if (command && event.shiftKey && is('o')) act(() => go('/'));
   else if (command && event.shiftKey && is('s')) act(() => (sidebarHidden.value = !sidebarHidden.value));
+  else if (command && !event.shiftKey && is('p') && currentThread()) act(() => import('../printing.js').then(({ printConversation }) => printConversation(currentThread()), () => print()));
   else if (command && is('.')) act(() => currentThread()?.live?.stop());
   else if (is('escape') && drawerOpen.value) act(() => (drawerOpen.value = false));
   else if (!writing && !command && is('/')) act(() => document.querySelector('[data-testid=composer]')?.focus());

@@ -271,6 +271,13 @@ export default {
   'move.unreadable': '“{name}” cannot be read.',
   'move.untitled': 'Without a title',
 
+  'part.call': 'Tool call',
+  'part.declined': 'The model declined:',
+  'part.empty': 'Nothing in it.',
+  'part.file': 'File',
+  'part.picture': 'Picture',
+  'part.result': 'Tool result',
+
   'pulse.all-answer': 'all servers answer',
   'pulse.answers': 'Answers',
   'pulse.away': 'away: {names}',
@@ -372,6 +379,12 @@ export default {
   'starts.one': 'Prompt {number}',
   'starts.remove': 'Remove prompt {number}',
   'starts.title': 'To begin with',
+
+  'thought.done': 'Thought',
+  'thought.minutes': 'Thought for {minutes} min {seconds} s',
+  'thought.moment': 'Thought for a moment',
+  'thought.now': 'Thinking…',
+  'thought.seconds': 'Thought for {seconds} s',
 
   'unit.B': '{number} B',
   'unit.MB': '{number} MB',

@@ -1,26 +1,25 @@
 export default {
+  'cancel': 'Cancel',
+  'details': 'Details',
+  'dismiss': 'Dismiss',
+  'loading': 'Loading…',
+  'new-chat': 'New chat',
+  'try-again': 'Try again',
+
   'alert.caution': 'Caution',
   'alert.important': 'Important',
   'alert.note': 'Note',
   'alert.tip': 'Tip',
   'alert.warning': 'Warning',
 
-  'code.copied': 'Copied',
-  'code.copy': 'Copy',
-  'code.copy-code': 'Copy code',
-  'code.copy-language': 'Copy {language}',
-  'code.not-copied': 'Not copied',
-  'code.text': 'text',
-  'code.wrap': 'Wrap lines',
-
-  'details': 'Details',
-  'dismiss': 'Dismiss',
-  'try-again': 'Try again',
-
+  'answer.begun': 'The answer has begun.',
   'answer.cancelled': 'You stopped this answer.',
   'answer.cancelled-empty': 'You stopped this answer before it began.',
+  'answer.complete': 'The answer is complete.',
   'answer.empty': 'The model answered nothing.',
+  'answer.failed': 'The answer failed.',
   'answer.regenerate': 'Regenerate',
+  'answer.stopped': 'The answer was stopped.',
   'answer.thinking': 'Waiting for the answer',
   'answer.truncated': 'The answer reached the longest length that the model allows.',
   'answer.writing': 'The answer is being written',
@@ -31,6 +30,22 @@ export default {
   'away.store_unavailable': 'The server’s database is away.',
   'away.unknown': 'The server cannot answer now.',
 
+  'code.copied': 'Copied',
+  'code.copy': 'Copy',
+  'code.copy-code': 'Copy code',
+  'code.copy-language': 'Copy {language}',
+  'code.not-copied': 'Not copied',
+  'code.text': 'text',
+  'code.wrap': 'Wrap lines',
+
+  'composer.characters': { one: '{count} character', other: '{count} characters' },
+  'composer.label': 'Message',
+  'composer.pastes': 'Pasted texts',
+  'composer.placeholder': 'Write a message',
+  'composer.remove-paste': 'Remove this text',
+  'composer.send': 'Send',
+  'composer.stop': 'Stop the answer',
+
   'connection.limited': 'Too many requests.',
   'connection.offline': 'You are offline. What you write is kept.',
   'connection.reconnecting': 'Reconnecting…',
@@ -38,9 +53,19 @@ export default {
   'connection.tries-in': 'Trying again in {seconds} s.',
   'connection.unreachable': 'The server cannot be reached. Trying again…',
 
+  'conversation.not-begun': 'The conversation could not be begun.',
+
+  'edit.kept': 'What followed stays, as a branch.',
+  'edit.label': 'Edit the prompt',
+  'edit.send': 'Send',
+  'edit.stop-and-send': 'Stop and send',
+
   'list.export': 'Export',
 
   'log.name': 'Log',
+
+  'missing.what': 'There is nothing at this address.',
+  'missing.why': 'A conversation’s address may not have been copied whole.',
 
   'model.choose': 'Model: {name}',
   'model.detail': '{context} context · {input} / {output} per M tokens',
@@ -63,8 +88,13 @@ export default {
   'problem.store_unavailable': 'The server’s database is away. Try again in a moment.',
   'problem.unreachable': 'The server cannot be reached.',
 
+  'prompt.all': 'Show all {count} characters',
+  'prompt.less': 'Show less',
+
   'prose.formula': 'Formula',
   'prose.table': 'Table',
+
+  'pulse.name': 'Pulse',
 
   'settings.title': 'Settings',
 
@@ -89,4 +119,20 @@ export default {
 
   'task.done': 'Done',
   'task.open': 'To do',
+
+  'thread.as-of': 'As of {when}',
+  'thread.back-to-now': 'Back to now',
+  'thread.fine-print': 'Answers can be wrong. Check what matters.',
+  'thread.gone-on-elsewhere': 'This conversation had gone on elsewhere: your message began a new branch. Switch with ‹ › below it.',
+  'thread.label': 'Conversation',
+  'thread.load-earlier': 'Load earlier messages',
+  'thread.loading': 'Loading the conversation',
+  'thread.loads-again': 'It is tried again by itself.',
+  'thread.missing': 'There is no such conversation.',
+  'thread.missing-why': 'It may have been deleted.',
+  'thread.newer': 'There is a newer branch of this conversation.',
+  'thread.not-loaded': 'The conversation could not be loaded.',
+  'thread.past-empty': 'Nothing had been said yet.',
+  'thread.show-newer': 'Show it',
+  'thread.to-end': 'To the latest message',
 };

@@ -1,0 +1,35 @@
+// Which conversation is on the page, and how a new one begins.
+
+import { newKey } from './api.js';
+import { conversationIdOf } from './derived.js';
+import { go } from './router.js';
+import { session } from './state.js';
+import { Thread } from './thread.js';
+
+let current = null;
+
+/** The conversation on the page, for shortcuts; null if there is none. */
+export const currentThread = () => current;
+
+/** The one of this id, on the page from now on. */
+export function threadOf(conversationId, at) {
+  if ((current?.id ?? null) !== conversationId) {
+    place(conversationId ? new Thread(conversationId) : null);
+    current?.load(at);
+  }
+  return current;
+}
+
+function place(thread) {
+  current?.close();
+  current = thread;
+  return thread;
+}
+
+/** Begins a conversation. It has its address at once; the server is asked for it as often as that takes. */
+export function beginChat(content, model) {
+  const key = newKey();
+  const id = conversationIdOf(session.value.userId, key);
+  place(new Thread(id)).say(content, null, model, { begin: { key, ...(model ? { model } : {}) } });
+  go(`/c/${id}`);
+}
