@@ -182,6 +182,20 @@ async def test_no_situation_has_findings_in_any_look(open_chat: OpenChat, name: 
     await in_every_look(chat, name)
 
 
+@pytest.mark.parametrize(
+    ("section", "button"), [("prompts", "snippet-new"), ("account", None), ("keys", "key-create"), ("usage", None)]
+)
+async def test_no_section_of_the_settings_has_findings_in_any_look(
+    open_chat: OpenChat, section: str, button: str | None
+) -> None:
+    chat = await open_chat(f"/settings/{section}")
+    await expect(chat.page.locator("#settings-heading")).to_be_visible()
+    await expect(chat.part("settings").locator(".skeleton")).to_have_count(0)
+    if button:
+        await chat.part(button).click()
+    await in_every_look(chat, f"settings-{section}")
+
+
 async def test_a_phone_has_the_list_in_a_drawer(open_chat: OpenChat) -> None:
     chat = await open_chat(phone=True)
     await chat.ask(SHOWN)
@@ -219,7 +233,7 @@ async def test_a_screen_reader_hears_of_the_answer_and_not_of_each_word(open_cha
 
 
 async def test_the_colours_are_kept(open_chat: OpenChat) -> None:
-    chat = await open_chat()
+    chat = await open_chat(user="colours")
     background = "() => getComputedStyle(document.body).backgroundColor"
     light = await chat.evaluate(background)
     await chat.part("theme").click()

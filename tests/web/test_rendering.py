@@ -22,7 +22,7 @@ FORMULAS = "$x^2$, $E = mc^2$ and the $n$th $\\alpha$ of $\\{a\\}$; \\(y\\), $$z
 MONEY = (
     "Bread is $3, cake $4.50.",
     "US$5–$9, **$5**–**$9**, $20/$25 and A$5 or NZ$6",
-    "$PATH and $HOME, $PATH:$HOME, ${A}:${B}",
+    "$PATH and $HOME, $PATH:$HOME, ${A}:${B}, $a+$b, $user->$name",
     "costs $5 per seat, in US$ only",
     "`$x$` \\$y$ and $a `b$` c$",
 )
