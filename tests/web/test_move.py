@@ -48,7 +48,7 @@ async def test_files_of_every_product_are_read_with_trees_times_and_models(open_
     assert (trains["product"], trains["title"], trains["systemPrompt"], trains["model"]) == (
         "chatgpt", "Trains to Vienna", "I live in Graz.\n\nBe brief.", "o3",
     )  # fmt: skip
-    assert trains["problems"] == {"attachments": 2}
+    assert (trains["problems"], trains["names"]) == ({"attachments": 2}, ["timetable.pdf"])
     (request,) = chatgpt["sent"][0]
     assert (request["created_at"], request["updated_at"]) == ("2024-03-01T09:00:00.500Z", "2024-03-01T11:00:00.250Z")
     # The branch that was shown is the last; thoughts belong to the answer that they led to.
@@ -192,6 +192,8 @@ async def test_a_file_is_imported_gone_on_with_exported_and_imported_again(
     report = chat.part("import-report")
     await expect(report).to_contain_text("2 attachments are not taken")
     await expect(report).to_contain_text("1 piece is not a conversation of a known format.")
+    await report.locator("summary").click()
+    await expect(report).to_contain_text("timetable.pdf (Trains to Vienna)")
     await chat.page.screenshot(path=PICTURES / "import_found.png", full_page=True)
     await chat.part("import-all").click()
     await expect(chat.part("import-run")).to_be_disabled()

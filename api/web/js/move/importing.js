@@ -3,6 +3,7 @@
 import { signal } from '../../vendor/signals.mjs';
 import { post } from '../api.js';
 import { loadConversations } from '../conversations.js';
+import { session } from '../state.js';
 
 const MAX_TRIES = 6;
 const LONGEST_WAIT_MS = 30_000;
@@ -14,9 +15,14 @@ const LONGEST_WAIT_MS = 30_000;
 export const importing = signal(null);
 let worker = null;
 let control = null;
+let owner = null;
+
+// Another user does not see what was read.
+session.subscribe((who) => importing.peek() && who && who.userId !== owner && forget());
 
 export function startReading(file) {
   forget();
+  owner = session.value?.userId;
   importing.value = { step: 'reading', name: file.name, part: 0, count: 0 };
   worker = new Worker(new URL('./worker.js', import.meta.url), { type: 'module' });
   worker.onmessage = ({ data }) => {

@@ -8,6 +8,8 @@ const MAX_ID = 200;
 export const clean = (text) => (text.toWellFormed ? text.toWellFormed() : text.replace(/[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g, '\ufffd'));
 export const textOf = (value) => (typeof value === 'string' ? clean(value) : '');
 export const listOf = (value) => (Array.isArray(value) ? value : []);
+/** What files are called. */
+export const namesOf = (files) => listOf(files).map((file) => textOf(file?.name) || textOf(file?.filename));
 export const isObject = (value) => typeof value === 'object' && value !== null && !Array.isArray(value);
 export const first = (text, most) => (text.length <= most ? text : [...text.slice(0, 2 * most)].slice(0, most).join(''));
 

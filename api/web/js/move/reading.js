@@ -14,13 +14,14 @@ export const MAX_BYTES = 200 * 1024 * 1024;
 export const MAX_CONVERSATIONS = 100_000;
 const MAX_TITLE = 200;
 const MAX_SYSTEM_PROMPT = 100_000;
+const MAX_NAMES = 20;
 const FORMATS = [verbatim, chatgpt, openWebui, librechat];
 const MAIN = /(^|\/)conversations(-\d+)?\.json$/;
 const JSON_FILE = /\.json$/i;
 
 /**
  * `onFound` gets each conversation {product, sourceId, title, model, systemPrompt, createdAt, updatedAt, messages,
- * problems, left}; `left` says why it cannot be taken: empty or long; '' if it can. Returns the file's own problems
+ * problems, names, left}; `names` are those of attachments, `left` says why it cannot be taken: empty or long; '' if it can. Returns the file's own problems
  * {kind: count}: damaged (pieces that cannot be read), cut (it ends before its end), large (longer than is read),
  * unknown (nothing that is known), newer, passed (other files in a zip).
  */
@@ -63,8 +64,10 @@ export async function read(file, onFound, onProgress = () => {}, limits = { byte
 class Counts {
   constructor() {
     this.all = {};
-    this.note = (kind, count) => {
+    this.names = [];
+    this.note = (kind, count, names = []) => {
       if (count > 0) this.all[kind] = (this.all[kind] ?? 0) + count;
+      for (const name of names) if (name && this.names.length < MAX_NAMES) this.names.push(first(name, MAX_TITLE));
     };
   }
 }
@@ -161,6 +164,6 @@ function finished(product, found, problems) {
   if (prompt !== found.systemPrompt) problems.note('kinds', 1);
   return {
     product, sourceId: idOf(found.sourceId), title: first(clean(found.title).trim(), MAX_TITLE), model: first(clean(found.model), MAX_TITLE), systemPrompt: prompt,
-    createdAt: time(found.createdAt), updatedAt: time(found.updatedAt), messages, problems: problems.all, left: messages.length === 0 ? 'empty' : long ? 'long' : '',
+    createdAt: time(found.createdAt), updatedAt: time(found.updatedAt), messages, problems: problems.all, names: problems.names, left: messages.length === 0 ? 'empty' : long ? 'long' : '',
   };
 }

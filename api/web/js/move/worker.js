@@ -6,8 +6,8 @@ import { requestsOf } from './requests.js';
 let found = [];
 
 /** What the page shows of a conversation. */
-const summary = ({ product, title, messages, createdAt, updatedAt, problems, left }, index) => ({
-  index, product, title: title || firstWords(messages), count: messages.length, at: updatedAt ?? createdAt ?? messages.at(-1)?.at ?? null, problems, left,
+const summary = ({ product, title, messages, createdAt, updatedAt, problems, names, left }, index) => ({
+  index, product, title: title || firstWords(messages), count: messages.length, at: updatedAt ?? createdAt ?? messages.at(-1)?.at ?? null, problems, names, left,
 });
 const firstWords = (messages) => messages.find(({ role }) => role === 'user')?.parts.map(({ text }) => text).join(' ').slice(0, 80) ?? '';
 

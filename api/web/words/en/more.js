@@ -225,6 +225,7 @@ export default {
   'move.export.one': 'Export',
   'move.export.saved': 'Saved.',
   'move.export.title': 'Export this conversation',
+  'move.files': 'Attachments that have a name',
   'move.format': 'Format',
   'move.format.html': 'HTML',
   'move.format.html.hint': 'Looks like the chat, opens in any browser. Print it there to get a PDF.',

@@ -1,6 +1,6 @@
 // ChatGPT's export: conversations.json is a list of conversations, each with its tree in `mapping`. Pure.
 
-import { argumentsOf, isObject, listOf, textOf } from '../message.js';
+import { argumentsOf, isObject, listOf, namesOf, textOf } from '../message.js';
 import { joined, ordered } from '../tree.js';
 
 export const product = 'chatgpt';
@@ -37,7 +37,7 @@ function said(id, parent, message, content, whole, calls, note) {
     note('kinds', 1);
     return null;
   }
-  note('attachments', listOf(message.metadata?.attachments).length);
+  note('attachments', listOf(message.metadata?.attachments).length, namesOf(message.metadata?.attachments));
   const texts = textsOf(content, note).map((text) => text.replace(MARKS, '')).filter((text) => text.trim());
   const at = seconds(message.create_time);
   const model = role === 'assistant' ? textOf(message.metadata?.model_slug) || textOf(whole.default_model_slug) : '';

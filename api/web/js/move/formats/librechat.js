@@ -1,6 +1,6 @@
 // LibreChat's export: one conversation, its messages in a list with parents, or as a tree with `children`. Pure.
 
-import { argumentsOf, isObject, listOf, stepsOf, textOf } from '../message.js';
+import { argumentsOf, isObject, listOf, namesOf, stepsOf, textOf } from '../message.js';
 import { ordered } from '../tree.js';
 
 export const product = 'librechat';
@@ -18,7 +18,8 @@ export function conversation(value, note) {
     const told = textOf(message.parentMessageId);
     const parent = above ?? (told && told !== NO_PARENT ? told : null);
     const at = time(message.createdAt);
-    note('attachments', listOf(message.files).length + listOf(message.attachments).length);
+    const files = [...listOf(message.files), ...listOf(message.attachments)];
+    note('attachments', files.length, namesOf(files));
     const parts = message.error === true ? [] : partsOf(message, note);
     if (message.error === true) note('failed', 1);
     const role = message.isCreatedByUser === true ? 'user' : 'assistant';

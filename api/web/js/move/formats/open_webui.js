@@ -1,7 +1,7 @@
 // Open WebUI's export: a list of chats, each with its tree in `chat.history.messages`. What a model thought and called
 // stands in `output`, or, in older files, in the text as <details>. Pure.
 
-import { argumentsOf, isObject, listOf, stepsOf, textOf } from '../message.js';
+import { argumentsOf, isObject, listOf, namesOf, stepsOf, textOf } from '../message.js';
 import { ordered } from '../tree.js';
 import { seconds } from './chatgpt.js';
 
@@ -21,7 +21,7 @@ export function conversation(value, note) {
   const nodes = [];
   for (const [id, node] of Object.entries(history.messages)) {
     if (!isObject(node)) continue;
-    note('attachments', listOf(node.files).length);
+    note('attachments', listOf(node.files).length, namesOf(node.files));
     const parent = typeof node.parentId === 'string' ? node.parentId : null;
     const role = ['user', 'assistant', 'system'].includes(node.role) ? node.role : null;
     if (!role) note('kinds', 1);

@@ -1,6 +1,6 @@
 // Our own export (docs/api.md): one conversation, its messages in order. Pure.
 
-import { isObject, listOf, stepsOf, textOf } from '../message.js';
+import { isObject, listOf, namesOf, stepsOf, textOf } from '../message.js';
 
 export const product = 'verbatim';
 export const VERSION = 1;
@@ -35,7 +35,7 @@ export function conversation(value, note) {
 }
 
 function partsOf(message, note) {
-  note('attachments', listOf(message.attachments).length);
+  note('attachments', listOf(message.attachments).length, namesOf(message.attachments));
   const parts = listOf(message.parts).filter(isObject);
   if (parts.length === 0) return textOf(message.content) ? [{ kind: 'text', text: textOf(message.content) }] : [];
   return parts.flatMap((part) => {
