@@ -33,7 +33,6 @@ NOT_YET = frozenset(
         "live.js",
         "ui/composer.js",
         "ui/dialogs.js",
-        "ui/first_run.js",
         "ui/message.js",
         "ui/part_cards.js",
         "ui/parts_view.js",
