@@ -43,7 +43,10 @@ CJK = (
     '* **开源：**代码公开。\n* 含**「重点」**内容\n* 한국**"어"**입니다\n\n'
     "**Bold text.**Next words **x**, **a** “**b**” and 2**3**4"
 )
-RIGHT_TO_LEFT = "1. مرحبا `code(x)` بك $x = 1$\n2. ثانيا\n\n> اقتباس\n\n| اسم | قيمة |\n|---|---|\n| أ | 1 |\n\n- english\n- שלום עולם\n"
+RIGHT_TO_LEFT = (
+    "1. مرحبا `code(x)` بك $x = 1$\n2. ثانيا\n\n"
+    "> اقتباس\n\n| اسم | قيمة |\n|---|---|\n| أ | 1 |\n\n- english\n- שלום עולם\n"
+)
 
 
 async def shown(open_chat: OpenChat, *texts: str) -> tuple[ChatPage, Locator]:
