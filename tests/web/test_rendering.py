@@ -44,7 +44,8 @@ CJK = (
     "**Bold text.**Next words **x**, **a** “**b**” and 2**3**4"
 )
 RIGHT_TO_LEFT = (
-    "1. مرحبا `code(x)` بك\n2. ثانيا\n\n> اقتباس\n\n| اسم | قيمة |\n|---|---|\n| أ | 1 |\n\n- english\n- שלום עולם\n"
+    "1. مرحبا `code(x)` بك $x = 1$\n2. ثانيا\n\n"
+    "> اقتباس\n\n| اسم | قيمة |\n|---|---|\n| أ | 1 |\n\n- english\n- שלום עולם\n"
 )
 
 
@@ -122,6 +123,7 @@ async def test_each_part_runs_in_the_direction_of_its_own_text(open_chat: OpenCh
     await expect(prose.locator("ul")).to_have_css("direction", "ltr")
     await expect(prose.locator("li code")).to_have_css("direction", "ltr")
     await expect(prose.locator("li code")).to_have_css("unicode-bidi", "isolate")
+    await expect(prose.locator(".katex")).to_have_css("direction", "ltr")
     # The first column is on the right, the quote's line too.
     first, second = [await cell.bounding_box() for cell in (prose.locator("th").nth(0), prose.locator("th").nth(1))]
     assert first is not None and second is not None and first["x"] > second["x"]
