@@ -60,6 +60,8 @@ export default {
   'edit.send': 'Send',
   'edit.stop-and-send': 'Stop and send',
 
+  'list.export': 'Export',
+
   'log.name': 'Log',
 
   'missing.what': 'There is nothing at this address.',
