@@ -56,7 +56,7 @@ export default {
 
   'conversation.not-begun': 'The conversation could not be begun.',
 
-  'edit.kept': 'What followed stays, as a branch.',
+  'edit.kept': 'The earlier version is kept.',
   'edit.label': 'Edit the prompt',
   'edit.send': 'Send',
   'edit.stop-and-send': 'Stop and send',
@@ -79,6 +79,7 @@ export default {
   'list.today': 'Today',
   'list.week': 'Previous 7 days',
   'list.yesterday': 'Yesterday',
+  'list.export': 'Export',
 
   'log.name': 'Log',
 
@@ -153,14 +154,14 @@ export default {
   'thread.as-of': 'As of {when}',
   'thread.back-to-now': 'Back to now',
   'thread.fine-print': 'Answers can be wrong. Check what matters.',
-  'thread.gone-on-elsewhere': 'This conversation had gone on elsewhere: your message began a new branch. Switch with ‹ › below it.',
+  'thread.gone-on-elsewhere': 'This conversation had gone on elsewhere: your message began another version. Switch with ‹ › below it.',
   'thread.label': 'Conversation',
   'thread.load-earlier': 'Load earlier messages',
   'thread.loading': 'Loading the conversation',
-  'thread.loads-again': 'It is tried again by itself.',
-  'thread.newer': 'There is a newer branch of this conversation.',
+  'thread.loads-again': 'The page tries again by itself.',
+  'thread.newer': 'There is a newer version of this conversation.',
   'thread.not-loaded': 'The conversation could not be loaded.',
   'thread.past-empty': 'Nothing had been said yet.',
   'thread.show-newer': 'Show it',
-  'thread.to-end': 'To the latest message',
+  'thread.to-end': 'Scroll to the end',
 };
