@@ -22,10 +22,11 @@ def row_of(chat: ChatPage, conversation: str) -> Locator:
 async def is_gone(client: httpx.AsyncClient, conversation: str) -> None:
     """Waits until the server knows nothing of a conversation."""
 
-    async def gone() -> None:
-        assert (await client.get(f"/api/v1/conversations/{conversation}")).status_code == 404
+    async def gone() -> bool:
+        return (await client.get(f"/api/v1/conversations/{conversation}")).status_code == 404
 
-    await eventually(gone, 60)
+    deleted: bool = await eventually(gone, 60)
+    assert deleted
 
 
 @pytest.mark.slow("a deletion is final after ten seconds")
