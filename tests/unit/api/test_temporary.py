@@ -34,7 +34,7 @@ async def test_it_is_used_like_any_other_and_is_in_no_list(world: World, alice: 
     found = (await alice.get("/api/v1/search", params={"q": "owls"})).text
     assert kept in found and passing not in found
     assert (await alice.get(f"{PATH}/{kept}/export")).status_code == 200
-    assert (await alice.get(f"{PATH}/{passing}/export")).status_code == 404
+    assert (await alice.get(f"{PATH}/{passing}/export")).json()["error"]["code"] == "temporary"
     assert b"owls that go" not in (await alice.get("/api/v1/export")).content
 
 
