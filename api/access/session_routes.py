@@ -81,8 +81,8 @@ async def sign_out(
 ) -> Response:
     """The cookie is gone from this browser. It needs no good one: an old one can be taken away as well.
 
-    `everywhere`: every cookie of the caller that was made before stops opening anything, and what is streamed by one
-    ends. It needs a good cookie, or a key.
+    `everywhere`: no cookie of the user's that was made before opens anything any more, and what is streamed by one
+    ends. For this, the caller must be signed in, or bring a key.
     """
     refuse_other_sites(request.headers)
     answer = Response(status_code=204)

@@ -3,6 +3,7 @@
 import { draftOf, keepDraft, keepPastes, noteWriting, pastesOf } from '../kept.js';
 import { sends } from '../preferences.js';
 import { route } from '../router.js';
+import { Snippets } from '../snippets/hook.js';
 import { visible } from '../text.js';
 import { t } from '../words.js';
 import { composing, html, Icon, IconButton, useEffect, useLayoutEffect, useRef, useState } from './html.js';
@@ -84,6 +85,7 @@ export function Composer({ conversationId, live, disabled, onSend, model, setMod
       <span><bdi>${visible(text.slice(0, 60))}</bdi><small>${t('composer.characters', { count: text.length })}</small></span>
       <${IconButton} icon="close" label=${t('composer.remove-paste')} onClick=${() => putPastes(pastes.filter((_, other) => other !== at))} /></li>`)}</ul>`}
     <textarea ref=${field} rows="1" dir="auto" placeholder=${t('composer.placeholder')} aria-label=${t('composer.label')} data-testid="composer" onInput=${keep} onKeyDown=${onKeyDown} onPaste=${onPaste} />
+    <${Snippets} field=${field} />
     <div class="composer-foot">
       <${ModelPicker} model=${model} setModel=${setModel} />
       ${live

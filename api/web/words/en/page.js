@@ -4,6 +4,7 @@ export default {
   'dismiss': 'Dismiss',
   'loading': 'Loading…',
   'new-chat': 'New chat',
+  'skip': 'To the conversation',
   'try-again': 'Try again',
 
   'alert.caution': 'Caution',
@@ -55,15 +56,42 @@ export default {
 
   'conversation.not-begun': 'The conversation could not be begun.',
 
-  'edit.kept': 'What followed stays, as a branch.',
+  'edit.kept': 'The earlier version is kept.',
   'edit.label': 'Edit the prompt',
   'edit.send': 'Send',
   'edit.stop-and-send': 'Stop and send',
 
+  'foot.dark': 'Dark colours',
+  'foot.keys': 'Keyboard shortcuts',
+  'foot.light': 'Light colours',
+  'foot.out': 'Sign out',
+  'foot.somebody': 'Signed in',
+
+  'list.empty': 'What you talk about will be listed here.',
+  'list.export': 'Export',
+  'list.found': 'Found conversations',
+  'list.hide': 'Hide the list',
+  'list.loading': 'Loading…',
+  'list.month': 'Previous 30 days',
+  'list.more': 'Show more',
+  'list.name': 'Conversations',
+  'list.older': 'Older',
+  'list.show': 'Show the list',
+  'list.today': 'Today',
+  'list.week': 'Previous 7 days',
+  'list.yesterday': 'Yesterday',
+
   'log.name': 'Log',
 
-  'missing.what': 'There is nothing at this address.',
-  'missing.why': 'A conversation’s address may not have been copied whole.',
+  'message.answer': 'Answer',
+  'message.copied': 'Copied',
+  'message.earlier': 'Earlier version',
+  'message.later': 'Later version',
+  'message.mine': 'You said',
+  'message.version': 'Version {number} of {all}',
+  'message.versions': 'Versions',
+
+  'missing.title': 'Not found',
 
   'model.choose': 'Model: {name}',
   'model.detail': '{context} context · {input} / {output} per M tokens',
@@ -94,6 +122,19 @@ export default {
 
   'pulse.name': 'Pulse',
 
+  'row.delete': 'Delete',
+  'row.failed': 'The answer failed',
+  'row.finished': 'A new answer',
+  'row.more': 'More for {name}',
+  'row.rename': 'Rename',
+  'row.running': 'An answer is being written',
+
+  'search.name': 'Search conversations',
+  'search.nothing': 'Nothing found.',
+  'search.on': 'Searched back to {date}. Go on',
+  'search.running': 'Searching…',
+  'search.short': 'Search',
+
   'settings.title': 'Settings',
 
   'signin.again': 'Please sign in again to go on where you were.',
@@ -121,16 +162,14 @@ export default {
   'thread.as-of': 'As of {when}',
   'thread.back-to-now': 'Back to now',
   'thread.fine-print': 'Answers can be wrong. Check what matters.',
-  'thread.gone-on-elsewhere': 'This conversation had gone on elsewhere: your message began a new branch. Switch with ‹ › below it.',
+  'thread.gone-on-elsewhere': 'This conversation had gone on elsewhere: your message began another version. Switch with ‹ › below it.',
   'thread.label': 'Conversation',
   'thread.load-earlier': 'Load earlier messages',
   'thread.loading': 'Loading the conversation',
-  'thread.loads-again': 'It is tried again by itself.',
-  'thread.missing': 'There is no such conversation.',
-  'thread.missing-why': 'It may have been deleted.',
-  'thread.newer': 'There is a newer branch of this conversation.',
+  'thread.loads-again': 'The page tries again by itself.',
+  'thread.newer': 'There is a newer version of this conversation.',
   'thread.not-loaded': 'The conversation could not be loaded.',
   'thread.past-empty': 'Nothing had been said yet.',
   'thread.show-newer': 'Show it',
-  'thread.to-end': 'To the latest message',
+  'thread.to-end': 'Scroll to the end',
 };
