@@ -11,6 +11,7 @@ render(html`<${Shell} />`, document.getElementById('app'));
 listenEverywhere();
 whoAmI();
 import('./settings/keeping.js').then(({ followServer }) => followServer(), () => {});
+import('./notices.js').then(({ followAnswers }) => followAnswers(), () => {});
 // A browser without it, or an address where it is not allowed, has the page with a network only.
 navigator.serviceWorker?.register('/sw.js', { updateViaCache: 'none' }).catch(() => {});
 whenIdle();

@@ -208,6 +208,9 @@ export default {
   'log.turn': 'Turn',
   'log.turn-timeline': 'Timeline of a turn',
 
+  'notice.answered': 'The answer is finished.',
+  'notice.failed': 'The answer failed.',
+
   'part.call': 'Tool call',
   'part.declined': 'The model declined:',
   'part.empty': 'Nothing in it.',
