@@ -89,6 +89,20 @@ async def renaming(chat: ChatPage) -> None:
     await expect(chat.part("rename-title")).to_be_visible()
 
 
+async def expired(chat: ChatPage) -> None:
+    chat.complaints.expected.append("status of 401")
+    await chat.ask("What is 1 + 1?")
+    await chat.expire()
+    await chat.ask("What is 2 + 2?", wait=False)
+    await expect(chat.part("signin-key")).to_be_focused()
+
+
+async def missing(chat: ChatPage) -> None:
+    chat.complaints.expected.append("status of 404")
+    await chat.page.goto(f"{chat.url}/c/00000000-0000-4000-8000-000000000000")
+    await expect(chat.part("error-card")).to_be_visible()
+
+
 async def editing(chat: ChatPage) -> None:
     await chat.ask("What is 1 + 1?")
     await chat.prompts.hover()
@@ -143,6 +157,8 @@ SITUATIONS: dict[str, Callable[[ChatPage], Awaitable[None]]] = {
     "problem": problem,
     "failed": failed,
     "renaming": renaming,
+    "expired": expired,
+    "missing": missing,
     "editing": editing,
     "models": models,
     "keys": keys,
@@ -164,6 +180,7 @@ async def test_the_description_of_the_api_has_no_findings_in_any_look(open_chat:
     await in_every_look(chat, "docs")
 
 
+@pytest.mark.slow("axe looks at a page in four of its looks")
 @pytest.mark.parametrize("name", SITUATIONS)
 async def test_no_situation_has_findings_in_any_look(open_chat: OpenChat, name: str) -> None:
     chat = await open_chat()

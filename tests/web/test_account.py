@@ -8,7 +8,7 @@ from playwright.async_api import expect
 
 from tests.e2e.stack import Stack
 from tests.eventually import eventually
-from tests.web.conftest import OpenChat, key_of
+from tests.web.conftest import PICTURES, OpenChat, key_of
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(300)]
 
@@ -83,6 +83,7 @@ async def test_usage_is_shown_by_day_and_model_with_its_totals(open_chat: OpenCh
     # What the table says in all is what the totals say.
     used = await newcomer.part("usage-totals").locator("dd").all_inner_texts()
     assert await newcomer.part("usage-models").locator("tfoot td").all_inner_texts() == used
+    await newcomer.page.screenshot(path=PICTURES / "usage.png")
     await newcomer.page.get_by_text("7 days", exact=True).click()
     await expect(row).to_contain_text("verbatim-local")
 
