@@ -3,10 +3,10 @@
 import { get, newKey, post } from './api.js';
 import { asking } from './asking.js';
 import { Branch, tellTabs } from './branch.js';
-import { awaitTitle, touched } from './conversations.js';
+import { learn, touched } from './conversations.js';
 import { changeDraft } from './kept.js';
 import { LiveAnswer } from './live.js';
-import { complain, titles, toast } from './state.js';
+import { complain, toast } from './state.js';
 import { send } from './turns.js';
 import { t } from './words.js';
 
@@ -96,13 +96,12 @@ export class Thread extends Branch {
       // What the server will never take is in the field again, and not here as well.
       if (command?.kind === 'message' && message.local && !ending.lost.retryable) this.messages.value = this.messages.value.filter((each) => each.key !== command.key);
       this.update(key, { status: 'lost', content: live.text, error: ending.lost, command });
+      if (ending.lost.status === 404) learn(this.id); // it may be the conversation that is not there
       return;
     }
     const status = ending.error ? 'failed' : ending.finishReason === 'cancelled' ? 'cancelled' : 'completed';
     this.update(key, { ...ending, status, content: live.text, error: ending.error ?? null });
     tellTabs(this.id);
-    const { value: [first] } = this.messages;
-    if (titles.value && status === 'completed' && this.messages.value.length === 2) awaitTitle(this.id, first.content);
     await this.settle(message.id, command);
   }
 

@@ -2,6 +2,7 @@ export default {
   'cancel': 'Cancel',
   'details': 'Details',
   'dismiss': 'Dismiss',
+  'skip': 'To the conversation',
   'loading': 'Loading…',
   'new-chat': 'New chat',
   'try-again': 'Try again',
@@ -60,10 +61,28 @@ export default {
   'edit.send': 'Send',
   'edit.stop-and-send': 'Stop and send',
 
+  'foot.dark': 'Dark colours',
+  'foot.keys': 'Keyboard shortcuts',
+  'foot.light': 'Light colours',
+  'foot.out': 'Sign out',
+  'foot.somebody': 'Signed in',
+
+  'list.empty': 'What you talk about will be listed here.',
+  'list.found': 'Found conversations',
+  'list.hide': 'Hide the list',
+  'list.loading': 'Loading…',
+  'list.month': 'Previous 30 days',
+  'list.more': 'Show more',
+  'list.name': 'Conversations',
+  'list.older': 'Older',
+  'list.show': 'Show the list',
+  'list.today': 'Today',
+  'list.week': 'Previous 7 days',
+  'list.yesterday': 'Yesterday',
+
   'log.name': 'Log',
 
-  'missing.what': 'There is nothing at this address.',
-  'missing.why': 'A conversation’s address may not have been copied whole.',
+  'missing.title': 'Not found',
 
   'model.choose': 'Model: {name}',
   'model.detail': '{context} context · {input} / {output} per M tokens',
@@ -93,6 +112,19 @@ export default {
   'prose.table': 'Table',
 
   'pulse.name': 'Pulse',
+
+  'row.delete': 'Delete',
+  'row.failed': 'The answer failed',
+  'row.finished': 'A new answer',
+  'row.more': 'More for {name}',
+  'row.rename': 'Rename',
+  'row.running': 'An answer is being written',
+
+  'search.name': 'Search conversations',
+  'search.nothing': 'Nothing found.',
+  'search.on': 'Searched back to {date}. Go on',
+  'search.running': 'Searching…',
+  'search.short': 'Search',
 
   'settings.title': 'Settings',
 
@@ -126,8 +158,6 @@ export default {
   'thread.load-earlier': 'Load earlier messages',
   'thread.loading': 'Loading the conversation',
   'thread.loads-again': 'It is tried again by itself.',
-  'thread.missing': 'There is no such conversation.',
-  'thread.missing-why': 'It may have been deleted.',
   'thread.newer': 'There is a newer branch of this conversation.',
   'thread.not-loaded': 'The conversation could not be loaded.',
   'thread.past-empty': 'Nothing had been said yet.',
