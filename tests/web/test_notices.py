@@ -40,7 +40,7 @@ async def noted(chat: ChatPage, what: str) -> Any:
 
 
 async def test_the_tab_is_marked_while_an_answer_runs_and_when_it_is_finished_unseen(open_chat: OpenChat) -> None:
-    chat = await open_chat()
+    chat = await open_chat(user="marked")
     await chat.ask(count_to(400), wait=False)
     await chat.begun("3, 4")
     await expect(chat.page).to_have_title("… Count from 1 to 400 – Verbatim")
@@ -57,7 +57,7 @@ async def test_the_tab_is_marked_while_an_answer_runs_and_when_it_is_finished_un
 
 
 async def test_a_notification_and_a_sound_tell_who_is_away_and_wants_it(open_chat: OpenChat) -> None:
-    first = await open_chat()
+    first = await open_chat(user="told")
     await first.context.add_init_script(NOTED)
     chat = await open_chat("/settings", context=first.context)
     await first.page.close()
@@ -87,7 +87,7 @@ async def test_a_notification_and_a_sound_tell_who_is_away_and_wants_it(open_cha
     assert sum([await noted(tab, "tones") for tab in tabs]) == 2
     # It holds nothing of the answer. A press on it leads there; who is back has seen it.
     assert "200" not in str(told)
-    teller = next(tab for tab in tabs if await noted(tab, "notices"))
+    [teller] = [tab for tab in tabs if await noted(tab, "notices")]
     for tab in tabs:
         await tab.evaluate(AWAY, False)
     await teller.part("new-chat").click()
