@@ -68,7 +68,7 @@ addEventListener('notificationclick', (event) => {
 
 /** The tab that shows this address, else any one, which then goes there, else a new one. */
 async function show(path) {
-  const tabs = await clients.matchAll({ type: 'window' });
+  const tabs = await clients.matchAll({ type: 'window', includeUncontrolled: true });
   const tab = tabs.find(({ url }) => new URL(url).pathname === path) ?? tabs[0];
   if (!tab) return clients.openWindow(path);
   const shown = await tab.focus();

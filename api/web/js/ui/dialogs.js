@@ -9,7 +9,7 @@ import { composing, html, useEffect, useRef, useState } from './html.js';
 
 const MAC = /Mac|iP(hone|ad)/.test(navigator.platform);
 const COMMAND = MAC ? '⌘' : 'Ctrl';
-const keys = () => [
+const shortcuts = () => [
   ['search', [COMMAND, 'K']], ['new', [COMMAND, 'Shift', 'O']], ['list', [COMMAND, 'Shift', 'S']],
   ['write', ['/']], ['send', sendKey.value === 'enter' ? ['Enter'] : [COMMAND, 'Enter']], ['line', ['Shift', 'Enter']], ['stop', [COMMAND, '.']], ['print', [COMMAND, 'P']],
   ['edit', ['↑']], ['leave', ['Esc']], ['keys', ['?']],
@@ -67,6 +67,6 @@ function Rename({ conversation, close }) {
 
 function Keys({ close }) {
   return html`<h2 id="dialog-title" tabindex="-1" autofocus>${t('shortcuts.title')}</h2>
-    <dl class="keys">${keys().map(([what, keys]) => html`<div key=${what}><dt>${t(`shortcuts.${what}`)}</dt><dd>${keys.map((key) => html`<kbd>${key}</kbd>`)}</dd></div>`)}</dl>
+    <dl class="keys">${shortcuts().map(([what, keys]) => html`<div key=${what}><dt>${t(`shortcuts.${what}`)}</dt><dd>${keys.map((key) => html`<kbd>${key}</kbd>`)}</dd></div>`)}</dl>
     <div class="dialog-actions"><button type="button" class="primary" onClick=${close}>${t('shortcuts.done')}</button></div>`;
 }
