@@ -9,6 +9,7 @@ from playwright.async_api import expect
 
 from tests.web.chat_page import ChatPage, count_to
 from tests.web.conftest import OpenChat
+from tests.web.export_files import chatgpt_zip
 from tests.web.looks import in_every_look
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(300)]
@@ -148,6 +149,15 @@ async def settings(chat: ChatPage) -> None:
     await expect(chat.part("system-prompt-save")).to_be_visible()
 
 
+async def importing(chat: ChatPage) -> None:
+    await chat.part("settings-link").click()
+    await chat.part("settings-data").click()
+    await chat.part("import-file").set_input_files(
+        {"name": "export.zip", "mimeType": "application/zip", "buffer": chatgpt_zip()}
+    )
+    await expect(chat.part("import-report")).to_be_visible()
+
+
 SITUATIONS: dict[str, Callable[[ChatPage], Awaitable[None]]] = {
     "empty": empty,
     "first-run": first_run,
@@ -166,6 +176,7 @@ SITUATIONS: dict[str, Callable[[ChatPage], Awaitable[None]]] = {
     "log": log,
     "pulse": pulse,
     "settings": settings,
+    "import": importing,
 }
 
 

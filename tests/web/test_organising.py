@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-
 import httpx
 import pytest
 from playwright.async_api import Locator, expect
@@ -21,11 +19,14 @@ def row_of(chat: ChatPage, conversation: str) -> Locator:
     return chat.page.locator(f".row[data-id='{conversation}']")
 
 
-def is_gone(client: httpx.AsyncClient, conversation: str) -> Callable[[], Awaitable[bool]]:
+async def is_gone(client: httpx.AsyncClient, conversation: str) -> None:
+    """Waits until the server knows nothing of a conversation."""
+
     async def gone() -> bool:
         return (await client.get(f"/api/v1/conversations/{conversation}")).status_code == 404
 
-    return gone
+    deleted: bool = await eventually(gone, 60)
+    assert deleted
 
 
 @pytest.mark.slow("a deletion is final after ten seconds")
@@ -57,12 +58,12 @@ async def test_a_deletion_can_be_undone_for_a_while(open_chat: OpenChat, stack: 
         await chat.choose(row_of(chat, deleted), "delete")
         await expect(chat.part("toast")).to_contain_text("“Deleted in time” is deleted.")
         assert (await api.get(f"/api/v1/conversations/{deleted}")).status_code == 200
-        await eventually(is_gone(api, deleted), 60)
+        await is_gone(api, deleted)
         # A page that is closed deletes at once what it was told to.
         await chat.choose(row_of(chat, left), "delete")
         await expect(row_of(chat, left)).to_have_count(0)
         await chat.page.reload()
-        await eventually(is_gone(api, left), 60)
+        await is_gone(api, left)
         await expect(row_of(chat, kept)).to_have_count(1)
         for each in (deleted, left):
             await expect(row_of(chat, each)).to_have_count(0)

@@ -110,8 +110,13 @@ async def test_footnotes_are_below_and_lead_there_and_back(open_chat: OpenChat) 
     await expect(mark).to_be_focused()
 
 
+POWERS = "(a)**n + (b)**m - x[1]**2 + y[2]**3, f(**more)"
+
+
 async def test_bold_beside_marks_of_east_asian_languages_and_of_our_own(open_chat: OpenChat) -> None:
-    _, prose = await shown(open_chat, CJK)
+    _, prose = await shown(open_chat, CJK, POWERS)
+    await expect(prose.nth(1)).to_have_text(POWERS)
+    prose = prose.nth(0)
     await expect(prose.locator("strong")).to_have_text(["开源：", "「重点」", '"어"', "Bold text.", "x", "a", "b", "3"])
     await expect(prose).not_to_contain_text("*")
 

@@ -24,8 +24,6 @@ export function tellWait(key, wait) {
   else now.delete(key);
   told.value = now;
 }
-/** By conversation: 'running' while an answer is being written, 'finished' or 'failed' until somebody has seen it. */
-export const activity = signal(new Map());
 export const toasts = signal([]);
 /** What a screen reader is told. */
 export const announcement = signal('');

@@ -1,5 +1,6 @@
 // One conversation as it is shown, and what is said in it.
 
+import { noteAnswer } from './activity.js';
 import { get, newKey, post } from './api.js';
 import { asking } from './asking.js';
 import { Branch, tellTabs } from './branch.js';
@@ -75,6 +76,7 @@ export class Thread extends Branch {
     const onStart = (id) => {
       if (kind === 'message') touched(this.id, content.slice(0, 200));
       this.update(answerKey, { id, local: false });
+      noteAnswer(this.id, 'running');
       tellTabs(this.id);
     };
     const live = send(this.id, command, { onStart, onEnd: (ending) => this.ended(answerKey, ending, command) });
@@ -93,6 +95,7 @@ export class Thread extends Branch {
     if (!message) return;
     const { live } = message;
     if (ending.lost) {
+      noteAnswer(this.id, null);
       // What the server will never take is in the field again, and not here as well.
       if (command?.kind === 'message' && message.local && !ending.lost.retryable) this.messages.value = this.messages.value.filter((each) => each.key !== command.key);
       this.update(key, { status: 'lost', content: live.text, error: ending.lost, command });
@@ -102,6 +105,7 @@ export class Thread extends Branch {
     const status = ending.error ? 'failed' : ending.finishReason === 'cancelled' ? 'cancelled' : 'completed';
     this.update(key, { ...ending, status, content: live.text, error: ending.error ?? null });
     tellTabs(this.id);
+    noteAnswer(this.id, status === 'failed' ? 'failed' : 'finished');
     await this.settle(message.id, command);
   }
 

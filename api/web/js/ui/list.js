@@ -1,9 +1,9 @@
 // The conversations in the list, by age, or those that a search has found. Arrow keys walk through them.
 
+import { activity } from '../activity.js';
 import { conversations, gone, leaving, listState, loadConversations } from '../conversations.js';
 import { route } from '../router.js';
 import { search, searchOn } from '../search.js';
-import { activity } from '../state.js';
 import { language, t } from '../words.js';
 import { html, useEffect, useMemo } from './html.js';
 import { Row, rowMenu } from './row.js';

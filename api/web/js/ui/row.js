@@ -70,6 +70,7 @@ export function RowMenu() {
   const { conversation, anchor } = shown;
   return html`<${MenuList} key=${conversation.id} label=${t('row.more', { name: nameOf(conversation) })} anchor=${anchor} onClose=${() => (rowMenu.value = null)} items=${[
     { label: t('row.rename'), icon: 'edit', testid: 'rename', onChoose: () => (dialog.value = { kind: 'rename', conversation }) },
+    { label: t('list.export'), icon: 'download', testid: 'export', onChoose: () => (dialog.value = { kind: 'export', conversation }) },
     { label: t('row.delete'), icon: 'close', danger: true, testid: 'delete', onChoose: () => removeFromList([conversation]) },
   ]} />`;
 }

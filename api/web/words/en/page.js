@@ -2,9 +2,9 @@ export default {
   'cancel': 'Cancel',
   'details': 'Details',
   'dismiss': 'Dismiss',
-  'skip': 'To the conversation',
   'loading': 'Loading…',
   'new-chat': 'New chat',
+  'skip': 'To the conversation',
   'try-again': 'Try again',
 
   'alert.caution': 'Caution',
@@ -56,7 +56,7 @@ export default {
 
   'conversation.not-begun': 'The conversation could not be begun.',
 
-  'edit.kept': 'What followed stays, as a branch.',
+  'edit.kept': 'The earlier version is kept.',
   'edit.label': 'Edit the prompt',
   'edit.send': 'Send',
   'edit.stop-and-send': 'Stop and send',
@@ -68,6 +68,7 @@ export default {
   'foot.somebody': 'Signed in',
 
   'list.empty': 'What you talk about will be listed here.',
+  'list.export': 'Export',
   'list.found': 'Found conversations',
   'list.hide': 'Hide the list',
   'list.loading': 'Loading…',
@@ -81,6 +82,14 @@ export default {
   'list.yesterday': 'Yesterday',
 
   'log.name': 'Log',
+
+  'message.answer': 'Answer',
+  'message.copied': 'Copied',
+  'message.earlier': 'Earlier version',
+  'message.later': 'Later version',
+  'message.mine': 'You said',
+  'message.version': 'Version {number} of {all}',
+  'message.versions': 'Versions',
 
   'missing.title': 'Not found',
 
@@ -153,14 +162,14 @@ export default {
   'thread.as-of': 'As of {when}',
   'thread.back-to-now': 'Back to now',
   'thread.fine-print': 'Answers can be wrong. Check what matters.',
-  'thread.gone-on-elsewhere': 'This conversation had gone on elsewhere: your message began a new branch. Switch with ‹ › below it.',
+  'thread.gone-on-elsewhere': 'This conversation had gone on elsewhere: your message began another version. Switch with ‹ › below it.',
   'thread.label': 'Conversation',
   'thread.load-earlier': 'Load earlier messages',
   'thread.loading': 'Loading the conversation',
-  'thread.loads-again': 'It is tried again by itself.',
-  'thread.newer': 'There is a newer branch of this conversation.',
+  'thread.loads-again': 'The page tries again by itself.',
+  'thread.newer': 'There is a newer version of this conversation.',
   'thread.not-loaded': 'The conversation could not be loaded.',
   'thread.past-empty': 'Nothing had been said yet.',
   'thread.show-newer': 'Show it',
-  'thread.to-end': 'To the latest message',
+  'thread.to-end': 'Scroll to the end',
 };
