@@ -326,6 +326,9 @@ export default {
   'move.unreadable': '“{name}” cannot be read.',
   'move.untitled': 'Without a title',
 
+  'notice.answered': 'The answer is finished.',
+  'notice.failed': 'The answer failed.',
+
   'part.call': 'Tool call',
   'part.declined': 'The model declined:',
   'part.empty': 'Nothing in it.',
@@ -421,7 +424,6 @@ export default {
   'settings.prompts': 'Prompts',
   'settings.reload': 'Load again',
   'settings.save': 'Save',
-  'settings.saved': 'Saved',
   'settings.sections': 'Sections',
   'settings.usage': 'Usage',
   'settings.waiting': 'Kept in this browser until the server can be reached.',
