@@ -52,6 +52,8 @@ class EndingTemporaries:
                     await self.look(now_us())
             except self._away as error:
                 _log.warning("temporary conversations are looked at later", error=type(error).__name__)
+            except Exception as error:  # whatever it is: what is left behind must never stop prompts
+                _log.error("temporary conversations cannot be looked at", error=repr(error)[:300])
             await asyncio.sleep(LOOK_EVERY_S)
 
     async def look(self, at_us: int) -> None:

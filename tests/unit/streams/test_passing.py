@@ -113,3 +113,22 @@ async def test_a_store_that_is_away_is_waited_for(monkeypatch: pytest.MonkeyPatc
         ended: bool = await eventually(lambda: "a" in world.sent.ended)
         assert ended
         task.cancel()
+
+
+async def test_whatever_a_look_meets_the_next_one_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(leaving, "LOOK_EVERY_S", 0.01)
+    monkeypatch.setattr(leaving, "now_us", lambda: NOW_US)
+    world = World(a=4000)
+    refusals = [RuntimeError("no such table")]
+
+    async def begun(day: int, after: str) -> list[str]:
+        if refusals:
+            raise refusals.pop()
+        return ["a"] if not after else []
+
+    monkeypatch.setattr(world.history, "temporaries_begun", begun)
+    async with asyncio.TaskGroup() as tasks:
+        task = tasks.create_task(world.ending.run())
+        ended: bool = await eventually(lambda: "a" in world.sent.ended)
+        assert ended
+        task.cancel()
