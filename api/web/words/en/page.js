@@ -133,7 +133,7 @@ export default {
 
   'search.name': 'Search conversations',
   'search.nothing': 'Nothing found.',
-  'search.on': 'Searched back to {date}. Go on',
+  'search.on': 'Searched back to {date}. Search further',
   'search.running': 'Searching…',
   'search.short': 'Search',
 
