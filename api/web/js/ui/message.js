@@ -9,7 +9,7 @@ import { oneLine, piecesOf, visible } from '../text.js';
 import { t } from '../words.js';
 import { AnswerBody, Parts } from './body.js';
 import { Edit } from './edit.js';
-import { copyText, html, Icon, IconButton, useEffect, useMemo, useState } from './html.js';
+import { copyText, html, IconButton, useEffect, useMemo, useState } from './html.js';
 import { later } from './later.js';
 
 const Cost = later(() => import('./cost.js'), 'Cost');
