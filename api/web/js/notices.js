@@ -2,12 +2,12 @@
 // Loaded once the page is there.
 
 import { computed, effect } from '../vendor/signals.mjs';
+import { activity } from './activity.js';
 import { onChange } from './changes.js';
 import { conversationOf, nameOf } from './conversations.js';
 import { notifications, sound } from './preferences.js';
 import { go, route } from './router.js';
 import { play } from './sound.js';
-import { activity } from './state.js';
 import { moreWords, t } from './words.js';
 
 const MARKS = { finished: '● ', running: '… ' };

@@ -13,7 +13,7 @@ const Export = later(() => import('../move/export_view.js'), 'ExportDialog');
 const MAC = /Mac|iP(hone|ad)/.test(navigator.platform);
 const COMMAND = MAC ? '⌘' : 'Ctrl';
 const shortcuts = () => [
-  ['search', [COMMAND, 'K']], ['new', [COMMAND, 'Shift', 'O']], ['list', [COMMAND, 'Shift', 'S']],
+  ['search', [COMMAND, 'K']], ['find', [COMMAND, 'F']], ['new', [COMMAND, 'Shift', 'O']], ['list', [COMMAND, 'Shift', 'S']],
   ['write', ['/']], ['send', sendKey.value === 'enter' ? ['Enter'] : [COMMAND, 'Enter']], ['line', ['Shift', 'Enter']], ['stop', [COMMAND, '.']], ['print', [COMMAND, 'P']],
   ['edit', ['↑']], ['leave', ['Esc']], ['keys', ['?']],
 ];

@@ -60,6 +60,14 @@ export default {
   'failure.unknown': 'No reason was given.',
   'failure.unrecordable': 'The answer is too long to be kept. This is its beginning.',
 
+  'filter.any': 'Any model',
+  'filter.archived': 'Archived',
+  'filter.end': 'Show all',
+  'filter.from': 'From',
+  'filter.model': 'Model',
+  'filter.name': 'Filter the conversations',
+  'filter.to': 'To',
+
   'find.close': 'Close the search',
   'find.count': '{at} of {count}',
   'find.earlier': 'Earlier',
@@ -422,6 +430,7 @@ export default {
 
   'shortcuts.done': 'Done',
   'shortcuts.edit': 'Edit the last prompt',
+  'shortcuts.find': 'Find in the conversation',
   'shortcuts.keys': 'This list',
   'shortcuts.leave': 'Leave an edit, close a dialog',
   'shortcuts.line': 'New line',

@@ -69,6 +69,7 @@ export default {
 
   'list.empty': 'What you talk about will be listed here.',
   'list.export': 'Export',
+  'list.filter': 'Filter the list',
   'list.found': 'Found conversations',
   'list.hide': 'Hide the list',
   'list.loading': 'Loading…',
