@@ -2,9 +2,9 @@ export default {
   'cancel': 'Cancel',
   'details': 'Details',
   'dismiss': 'Dismiss',
-  'skip': 'To the conversation',
   'loading': 'Loading…',
   'new-chat': 'New chat',
+  'skip': 'To the conversation',
   'try-again': 'Try again',
 
   'alert.caution': 'Caution',
@@ -68,6 +68,7 @@ export default {
   'foot.somebody': 'Signed in',
 
   'list.empty': 'What you talk about will be listed here.',
+  'list.export': 'Export',
   'list.found': 'Found conversations',
   'list.hide': 'Hide the list',
   'list.loading': 'Loading…',
@@ -79,9 +80,16 @@ export default {
   'list.today': 'Today',
   'list.week': 'Previous 7 days',
   'list.yesterday': 'Yesterday',
-  'list.export': 'Export',
 
   'log.name': 'Log',
+
+  'message.answer': 'Answer',
+  'message.copied': 'Copied',
+  'message.earlier': 'Earlier version',
+  'message.later': 'Later version',
+  'message.mine': 'You said',
+  'message.version': 'Version {number} of {all}',
+  'message.versions': 'Versions',
 
   'missing.title': 'Not found',
 
