@@ -2,12 +2,15 @@
 
 import { onChange } from '../changes.js';
 import { followLeaving } from '../leaving.js';
+import { loadMarks } from '../marks.js';
 import { currentThread } from '../threads.js';
 import { followActivity, noteActivity } from './activity.js';
 import { noteChange } from './list.js';
 import { followStream } from './stream.js';
 
+loadMarks();
 onChange(noteChange);
+onChange(({ kind }) => (kind === 'folders' || kind === 'reset') && loadMarks());
 onChange(noteActivity);
 onChange(({ kind, conversationId, what }) => {
   const thread = currentThread();

@@ -5,6 +5,7 @@ import { dialog } from '../state.js';
 import { t } from '../words.js';
 import { settleFocus } from './focus.js';
 import { composing, html, useEffect, useRef, useState } from './html.js';
+import { FolderDialog, FolderName } from './folder_dialog.js';
 import { later } from './later.js';
 
 const Export = later(() => import('../move/export_view.js'), 'ExportDialog');
@@ -27,7 +28,7 @@ export function Dialogs() {
     dialog.value = null;
     settleFocus('.row.here > a', '.row > a');
   };
-  const Part = { rename: Rename, keys: Keys, export: Export }[shown.kind];
+  const Part = { folder: FolderDialog, folderName: FolderName, rename: Rename, keys: Keys, export: Export }[shown.kind];
   return html`<dialog class="card" ref=${element} aria-labelledby="dialog-title" onClose=${close} onClick=${(event) => event.target === element.current && element.current.close()}>
     <${Part} ...${shown} close=${() => element.current.close()} />
   </dialog>`;

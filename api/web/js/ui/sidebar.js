@@ -10,7 +10,12 @@ import { hideList } from './drawer.js';
 import { composing, html, Icon, IconButton } from './html.js';
 import { List, onSearchKey } from './list.js';
 import { PARTS } from './parts.js';
-import { follow, RowMenu } from './row.js';
+import { later } from './later.js';
+import { rowMenu, selection } from './places.js';
+import { follow } from './row.js';
+
+const RowMenu = later(() => import('./choices.js'), 'RowMenu');
+const SelectionBar = later(() => import('./selecting.js'), 'SelectionBar');
 
 export function Sidebar() {
   const onKeyDown = (event) => {
@@ -30,8 +35,9 @@ export function Sidebar() {
         onInput=${(event) => searchFor(event.target.value)} onKeyDown=${onKeyDown} />
     </div>
     <${List} />
+    ${selection.value && html`<${SelectionBar} />`}
     <${Foot} />
-    <${RowMenu} />
+    ${rowMenu.value && html`<${RowMenu} />`}
   </aside>`;
 }
 

@@ -10,6 +10,7 @@ import { t } from '../words.js';
 import { Composer } from './composer.js';
 import { FirstRun } from './first_run.js';
 import { useGrowing } from './growing.js';
+import { finding } from './places.js';
 import { html, Icon, useEffect, useLayoutEffect, useRef, useState } from './html.js';
 import { Message } from './message.js';
 import { modelOr } from './model_picker.js';
@@ -24,7 +25,7 @@ export function ThreadView({ conversationId, at }) {
   const [chosen, setChosen] = useState(null);
   const past = pastView.value?.conversationId === conversationId ? pastView.value : null;
   const messages = past ? past.messages : (thread?.messages.value ?? []);
-  const count = useGrowing(conversationId, messages.length, Boolean(at) || printing.value);
+  const count = useGrowing(conversationId, messages.length, Boolean(at) || printing.value || finding.value);
   const shown = count < messages.length ? messages.slice(-count) : messages;
   const state = thread?.state.value ?? 'new';
   const model = chosen ?? messages.findLast((each) => each.role === 'assistant' && each.model)?.model ?? conversationOf(conversationId)?.model ?? defaultModel.value ?? lastModel();

@@ -77,6 +77,7 @@ export default {
   'list.name': 'Conversations',
   'list.older': 'Older',
   'list.show': 'Show the list',
+  'list.pinned': 'Pinned',
   'list.today': 'Today',
   'list.week': 'Previous 7 days',
   'list.yesterday': 'Yesterday',

@@ -1,0 +1,12 @@
+// What is open around the conversation and its row.
+
+import { signal } from '../../vendor/signals.mjs';
+
+/** Whose menu is open: {conversation, anchor}; null: none. There is one for all rows. */
+export const rowMenu = signal(null);
+/** Whether the title is being written. */
+export const renaming = signal(false);
+/** Whether one looks for words in the conversation. */
+export const finding = signal(false);
+/** The conversations that are selected; null: nothing is being selected. */
+export const selection = signal(null);
