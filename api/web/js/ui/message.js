@@ -64,13 +64,10 @@ function Answer({ message, thread, model, readOnly, onShown }) {
       <${Branches} ...${{ message, thread }} />
       ${!empty && html`<${Copy} text=${message.content} label="Copy the answer" />`}
       ${!error && html`<${Thumb} icon="up" rating="up" label="Good answer" ...${{ message, thread }} /><${Thumb} icon="down" rating="down" label="Bad answer" ...${{ message, thread }} />`}
-      ${!message.local && answersPrompt(message, thread) && (!error || helps(error, true)) && html`<${IconButton} icon="again" label=${t('answer.regenerate')} data-testid="regenerate" disabled=${Boolean(thread.live)} onClick=${() => thread.regenerate(message, model)} />`}
+      ${!message.local && !message.appended && (!error || helps(error, true)) && html`<${IconButton} icon="again" label=${t('answer.regenerate')} data-testid="regenerate" disabled=${Boolean(thread.live)} onClick=${() => thread.regenerate(message, model)} />`}
       ${!error && html`<${Cost} message=${message} />`}
     </div>`}`;
 }
-
-/** What was appended or imported need not follow a prompt; then there is nothing to answer again. */
-const answersPrompt = (message, thread) => !message.appended || thread.messages.peek().some(({ id, role }) => id === message.parentMessageId && role === 'user');
 
 /** That an answer is being written, also while its text pauses. */
 function Life({ live }) {
