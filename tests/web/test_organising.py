@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import httpx
 import pytest
 from playwright.async_api import Locator, expect
@@ -153,6 +155,10 @@ async def test_words_are_found_in_the_conversation_and_it_is_copied_whole(open_c
     await chat.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=chat.url)
     await chat.ask("Repeat: the first medlar is **here**")
     await chat.ask("Repeat: and a second Médlar")
+    times = chat.page.locator(".message time")
+    await chat.page.reload()
+    await expect(times).to_have_count(4)
+    await expect(times.first).to_have_attribute("datetime", re.compile(r"^\d{4}-\d\d-\d\dT"))
     await chat.page.keyboard.press("Control+f")
     await expect(chat.part("find-words")).to_be_focused()
     await chat.page.keyboard.type("medlar")
@@ -174,3 +180,27 @@ async def test_words_are_found_in_the_conversation_and_it_is_copied_whole(open_c
     written = await chat.part("composer").input_value()
     assert written.startswith("**You**\n\nRepeat: the first medlar is **here**\n")
     assert written.count("Médlar") == 2
+
+
+async def test_the_list_is_narrowed_to_a_model_to_days_and_to_the_archive(open_chat: OpenChat, stack: Stack) -> None:
+    async with begun(stack, ["In the archive", "Of today"]) as made, elsewhere(stack) as api:
+        archived, today = made
+        await api.patch(f"/api/v1/conversations/{archived}/marks", json={"archived": True})
+        chat = await open_chat()
+        await expect(row_of(chat, today)).to_have_count(1)
+        await expect(row_of(chat, archived)).to_have_count(0)
+        await chat.part("filter-open").click()
+        await expect(row_of(chat, today)).to_have_count(1)
+        await chat.part("filter-archived").check()
+        await expect(row_of(chat, archived)).to_have_count(1)
+        await expect(row_of(chat, today)).to_have_count(0)
+        await chat.choose(row_of(chat, archived), "archive")
+        await expect(row_of(chat, archived)).to_have_count(0)
+        await chat.part("filter-archived").uncheck()
+        await expect(row_of(chat, archived)).to_have_count(1)
+        await chat.part("filter-to").fill("2020-01-31")
+        await expect(row_of(chat, today)).to_have_count(0)
+        await expect(chat.page.get_by_text("Nothing found.")).to_be_visible()
+        await chat.part("filter-end").click()
+        await expect(row_of(chat, today)).to_have_count(1)
+        await expect(chat.part("filter")).to_have_count(0)

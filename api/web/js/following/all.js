@@ -3,6 +3,7 @@
 import { onChange } from '../changes.js';
 import { followLeaving } from '../leaving.js';
 import { loadMarks } from '../marks.js';
+import { followAnswers } from '../notices.js';
 import { currentThread } from '../threads.js';
 import { followActivity, noteActivity } from './activity.js';
 import { noteChange } from './list.js';
@@ -17,5 +18,6 @@ onChange(({ kind, conversationId, what }) => {
   if (thread && what !== 'deleted' && (kind === 'reset' || thread.id === conversationId)) thread.sync();
 });
 followActivity();
+followAnswers();
 followStream();
 followLeaving();

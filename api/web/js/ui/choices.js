@@ -60,7 +60,7 @@ export function RowMenu() {
 
 /** The menu at the title of the conversation that is shown. */
 export function TitleMenu({ conversation }) {
-  return html`<${Menu} label=${t('row.more', { name: nameOf(conversation) })} className="title-menu" testid="title-menu" items=${[
+  return html`<${Menu} label=${t('row.more', { name: nameOf(conversation) })} className="title-menu" testid="title-menu" start items=${[
     { label: t('row.rename'), icon: 'edit', testid: 'title-rename', onChoose: () => (renaming.value = true) },
     ...marksOf(conversation),
     { label: t('find.name'), icon: 'search', testid: 'find-open', onChoose: () => (finding.value = true) },

@@ -1,6 +1,7 @@
 // The dialogs: renaming, the keyboard. One at a time; Escape closes, focus goes back where it was.
 
 import { rename } from '../conversations.js';
+import { sendKey } from '../preferences.js';
 import { dialog } from '../state.js';
 import { t } from '../words.js';
 import { settleFocus } from './focus.js';
@@ -11,9 +12,9 @@ import { later } from './later.js';
 const Export = later(() => import('../move/export_view.js'), 'ExportDialog');
 const MAC = /Mac|iP(hone|ad)/.test(navigator.platform);
 const COMMAND = MAC ? '⌘' : 'Ctrl';
-const KEYS = [
-  ['search', [COMMAND, 'K']], ['new', [COMMAND, 'Shift', 'O']], ['list', [COMMAND, 'Shift', 'S']],
-  ['write', ['/']], ['send', ['Enter']], ['line', ['Shift', 'Enter']], ['stop', [COMMAND, '.']], ['print', [COMMAND, 'P']],
+const shortcuts = () => [
+  ['search', [COMMAND, 'K']], ['find', [COMMAND, 'F']], ['new', [COMMAND, 'Shift', 'O']], ['list', [COMMAND, 'Shift', 'S']],
+  ['write', ['/']], ['send', sendKey.value === 'enter' ? ['Enter'] : [COMMAND, 'Enter']], ['line', ['Shift', 'Enter']], ['stop', [COMMAND, '.']], ['print', [COMMAND, 'P']],
   ['edit', ['↑']], ['leave', ['Esc']], ['keys', ['?']],
 ];
 
@@ -69,6 +70,6 @@ function Rename({ conversation, close }) {
 
 function Keys({ close }) {
   return html`<h2 id="dialog-title" tabindex="-1" autofocus>${t('shortcuts.title')}</h2>
-    <dl class="keys">${KEYS.map(([what, keys]) => html`<div key=${what}><dt>${t(`shortcuts.${what}`)}</dt><dd>${keys.map((key) => html`<kbd>${key}</kbd>`)}</dd></div>`)}</dl>
+    <dl class="keys">${shortcuts().map(([what, keys]) => html`<div key=${what}><dt>${t(`shortcuts.${what}`)}</dt><dd>${keys.map((key) => html`<kbd>${key}</kbd>`)}</dd></div>`)}</dl>
     <div class="dialog-actions"><button type="button" class="primary" onClick=${close}>${t('shortcuts.done')}</button></div>`;
 }

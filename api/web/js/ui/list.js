@@ -7,16 +7,17 @@ import { search, searchOn } from '../search.js';
 import { language, t } from '../words.js';
 import { html, useEffect } from './html.js';
 import { later } from './later.js';
-import { rowMenu, selection } from './places.js';
+import { filter, rowMenu, selection } from './places.js';
 import { Row } from './row.js';
 
+const Filtered = later(() => import('./filter.js'), 'Filtered');
 const Folders = later(() => import('./folders.js'), 'Folders');
 
 const DAY_MS = 86_400_000;
 
 export function List() {
   const found = search.value;
-  return html`<nav class="list" aria-label=${found ? t('list.found') : t('list.name')} onKeyDown=${walk}>${found ? html`<${Found} found=${found} />` : html`<${All} />`}</nav>`;
+  return html`<nav class="list" aria-label=${found ? t('list.found') : t('list.name')} onKeyDown=${walk}>${found ? html`<${Found} found=${found} />` : filter.value ? html`<${Filtered} rowOf=${rowOf} />` : html`<${All} />`}</nav>`;
 }
 
 /** What is shown of a conversation stays what it is until something of it changes, however long the list. */

@@ -8,5 +8,7 @@ export const rowMenu = signal(null);
 export const renaming = signal(false);
 /** Whether one looks for words in the conversation. */
 export const finding = signal(false);
+/** What the list is narrowed to: {model, from, to, archived}; null: to nothing. */
+export const filter = signal(null);
 /** The conversations that are selected; null: nothing is being selected. */
 export const selection = signal(null);

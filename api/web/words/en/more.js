@@ -60,6 +60,14 @@ export default {
   'failure.unknown': 'No reason was given.',
   'failure.unrecordable': 'The answer is too long to be kept. This is its beginning.',
 
+  'filter.any': 'Any model',
+  'filter.archived': 'Archived',
+  'filter.end': 'Show all',
+  'filter.from': 'From',
+  'filter.model': 'Model',
+  'filter.name': 'Filter the conversations',
+  'filter.to': 'To',
+
   'find.close': 'Close the search',
   'find.count': '{at} of {count}',
   'find.earlier': 'Earlier',
@@ -318,6 +326,9 @@ export default {
   'move.unreadable': '“{name}” cannot be read.',
   'move.untitled': 'Without a title',
 
+  'notice.answered': 'The answer is finished.',
+  'notice.failed': 'The answer failed.',
+
   'part.call': 'Tool call',
   'part.declined': 'The model declined:',
   'part.empty': 'Nothing in it.',
@@ -413,13 +424,13 @@ export default {
   'settings.prompts': 'Prompts',
   'settings.reload': 'Load again',
   'settings.save': 'Save',
-  'settings.saved': 'Saved',
   'settings.sections': 'Sections',
   'settings.usage': 'Usage',
   'settings.waiting': 'Kept in this browser until the server can be reached.',
 
   'shortcuts.done': 'Done',
   'shortcuts.edit': 'Edit the last prompt',
+  'shortcuts.find': 'Find in the conversation',
   'shortcuts.keys': 'This list',
   'shortcuts.leave': 'Leave an edit, close a dialog',
   'shortcuts.line': 'New line',

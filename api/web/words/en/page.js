@@ -69,6 +69,7 @@ export default {
 
   'list.empty': 'What you talk about will be listed here.',
   'list.export': 'Export',
+  'list.filter': 'Filter the list',
   'list.found': 'Found conversations',
   'list.hide': 'Hide the list',
   'list.loading': 'Loading…',
@@ -132,7 +133,7 @@ export default {
 
   'search.name': 'Search conversations',
   'search.nothing': 'Nothing found.',
-  'search.on': 'Searched back to {date}. Go on',
+  'search.on': 'Searched back to {date}. Search further',
   'search.running': 'Searching…',
   'search.short': 'Search',
 
