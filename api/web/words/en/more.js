@@ -132,7 +132,8 @@ export default {
   'keys.revoke.title': 'Revoke “{name}”?',
   'keys.revoked': { one: '{count} revoked key', other: '{count} revoked keys' },
 
-  'left.text': { one: '“{name}” is deleted.', other: '{count} conversations are deleted.' },
+  'left.many': { one: '{count} conversation is deleted.', other: '{count} conversations are deleted.' },
+  'left.one': '“{name}” is deleted.',
   'left.undo': 'Undo',
 
   'log.AttemptEnded': 'Attempt ended',
