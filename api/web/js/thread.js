@@ -1,11 +1,13 @@
 // One conversation as it is shown, and what is said in it.
 
+import { signal } from '../vendor/signals.mjs';
 import { get, newKey, post } from './api.js';
 import { asking } from './asking.js';
 import { Branch, tellTabs } from './branch.js';
 import { awaitTitle, touched } from './conversations.js';
 import { changeDraft } from './kept.js';
 import { LiveAnswer } from './live.js';
+import { enqueue, queueOf, sendQueued } from './queue.js';
 import { complain, titles, toast } from './state.js';
 import { send } from './turns.js';
 import { t } from './words.js';
@@ -14,6 +16,8 @@ export class Thread extends Branch {
   constructor(id) {
     super(id);
     this.rated = Promise.resolve();
+    /** Another answer that is shown beside the last one. */
+    this.beside = signal(null);
   }
 
   get live() {
@@ -48,20 +52,56 @@ export class Thread extends Branch {
     this.submit({ kind: 'message', key: newKey(), content, parent, asked: asking(this.id, model), ...more });
   }
 
+  /** A prompt for after the answer that is being written, or, `stopping` that, instead of its rest. False: no room. */
+  sayNext(content, model, stopping) {
+    const { live } = this;
+    if (!enqueue(this.id, { content, asked: asking(this.id, model), after: live.id })) return false;
+    if (stopping) {
+      sendQueued(this.id, live.id, queueOf(this.id).value.items.at(-1).key);
+      live.stop();
+    }
+    return true;
+  }
+
   /** Another answer to the prompt that `answer` answers. */
   regenerate(answer, model) {
     this.submit({ kind: 'regenerate', key: newKey(), of: answer.id, prompt: answer.parentMessageId, asked: asking(this.id, model) });
   }
 
-  /** Stops the answer that is being written; returns when it has ended. */
+  /** Another model's answer to the same prompt, beside this one. */
+  compare(answer, model) {
+    const command = { kind: 'regenerate', key: newKey(), of: answer.id, prompt: answer.parentMessageId, asked: asking(this.id, model) };
+    const change = (more) => {
+      if (this.beside.value?.key === command.key) this.beside.value = { ...this.beside.value, ...more };
+    };
+    const live = send(this.id, command, { onStart: (id) => change({ id }), onEnd: (ending) => change({ ...endOf(ending), content: live.text }) });
+    this.beside.value = { key: command.key, id: live.id, of: answer.id, role: 'assistant', content: '', status: 'running', live, model, error: null };
+  }
+
+  /** Goes on with one of the two. The other one stays, as a branch. */
+  pick(answer) {
+    const other = this.beside.value;
+    this.beside.value = null;
+    if (answer.key === other?.key) this.switchTo(answer.id);
+    else this.settle(answer.id);
+  }
+
+  /** What is being written here, and what can be stopped. */
+  get running() {
+    const beside = this.beside.value?.live;
+    return this.live ?? (beside && beside.state.value !== 'done' ? beside : null);
+  }
+
+  /** Stops what is being written; returns when it has ended. */
   async stop() {
-    const { live } = this;
-    live?.stop();
-    await live?.over;
+    const all = [this.live, this.beside.value?.live].filter((each) => each && each.state.value !== 'done');
+    for (const live of all) live.stop();
+    await Promise.all(all.map((live) => live.over));
   }
 
   /** Sends a command, or the same one again: its key makes it the same turn. */
   submit(command) {
+    this.beside.value = null;
     const { kind, key, content, parent, asked } = command;
     if (content) changeDraft(this.id, (written) => (written === content ? '' : written));
     const all = this.messages.value.filter((each) => each.sentBy !== key);
@@ -86,6 +126,7 @@ export class Thread extends Branch {
     this.messages.value = [...before, ...(kind === 'message' ? [{ ...prompt, instead: parent }] : []), answer];
     this.state.value = 'ready';
     if (live.begun) onStart(live.id);
+    return live;
   }
 
   async ended(key, ending, command) {
@@ -98,11 +139,11 @@ export class Thread extends Branch {
       this.update(key, { status: 'lost', content: live.text, error: ending.lost, command });
       return;
     }
-    const status = ending.error ? 'failed' : ending.finishReason === 'cancelled' ? 'cancelled' : 'completed';
-    this.update(key, { ...ending, status, content: live.text, error: ending.error ?? null });
+    const end = endOf(ending);
+    this.update(key, { ...end, content: live.text });
     tellTabs(this.id);
     const { value: [first] } = this.messages;
-    if (titles.value && status === 'completed' && this.messages.value.length === 2) awaitTitle(this.id, first.content);
+    if (titles.value && end.status === 'completed' && this.messages.value.length === 2) awaitTitle(this.id, first.content);
     await this.settle(message.id, command);
   }
 
@@ -135,4 +176,10 @@ export class Thread extends Branch {
       complain(error);
     }
   }
+}
+
+function endOf(ending) {
+  if (ending.lost) return { status: 'lost', error: ending.lost };
+  const status = ending.error ? 'failed' : ending.finishReason === 'cancelled' ? 'cancelled' : 'completed';
+  return { ...ending, status, error: ending.error ?? null };
 }

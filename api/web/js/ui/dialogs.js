@@ -5,7 +5,9 @@ import { go, route } from '../router.js';
 import { dialog } from '../state.js';
 import { settleFocus } from './focus.js';
 import { composing, html, useEffect, useRef, useState } from './html.js';
+import { later } from './later.js';
 
+const ChatSettings = later(() => import('./chat_settings.js'), 'ChatSettings');
 const MAC = /Mac|iP(hone|ad)/.test(navigator.platform);
 const COMMAND = MAC ? '⌘' : 'Ctrl';
 const KEYS = [
@@ -25,7 +27,7 @@ export function Dialogs() {
     dialog.value = null;
     settleFocus('.row.here > a', '.row > a');
   };
-  const Part = { remove: Remove, rename: Rename, keys: Keys }[shown.kind];
+  const Part = { remove: Remove, rename: Rename, keys: Keys, chat: ChatSettings }[shown.kind];
   return html`<dialog class="card" ref=${element} aria-labelledby="dialog-title" onClose=${close} onClick=${(event) => event.target === element.current && element.current.close()}>
     <${Part} ...${shown} close=${() => element.current.close()} />
   </dialog>`;

@@ -11,6 +11,8 @@ import { copyText, html, Icon, IconButton, useEffect, useMemo, useState } from '
 import { later } from './later.js';
 
 const Cost = later(() => import('./cost.js'), 'Cost');
+const OtherModels = later(() => import('./other_models.js'), 'OtherModels');
+const SentAt = later(() => import('./sent_at.js'), 'SentAt');
 const ErrorCard = later(() => import('./error_card.js'), 'ErrorCard');
 const LONG_PROMPT = 3000;
 const VERY_LONG = 50_000;
@@ -43,6 +45,7 @@ function Prompt({ message, thread, model, readOnly, editing, setEditing }) {
       <${Branches} ...${{ message, thread }} />
       <${Copy} text=${message.content} label="Copy the prompt" />
       <${IconButton} icon="edit" label="Edit and ask again" data-testid="edit" onClick=${() => setEditing(message.key)} />
+      ${message.createdAt && html`<${SentAt} at=${message.createdAt} />`}
     </div>`}`;
 }
 
@@ -54,19 +57,20 @@ function Answer({ message, thread, model, readOnly, onShown }) {
     ${status === 'running' && live && html`<${Life} live=${live} />`}
     ${status === 'cancelled' && html`<p class="note">${t(empty ? 'answer.cancelled-empty' : 'answer.cancelled')}</p>`}
     ${status === 'completed' && empty && html`<p class="note" data-testid="empty-answer">${t('answer.empty')}</p>`}
-    ${message.finishReason === 'length' && html`<p class="note">${t('answer.truncated')}</p>`}
+    ${message.finishReason === 'length' && html`<p class="note">${t('answer.truncated')} ${!readOnly && message.id === thread.leafId && !thread.live && html`<button type="button" class="link" data-testid="continue" onClick=${() => thread.say(t('answer.continue-prompt'), message.id, model)}>${t('answer.continue')}</button>`}</p>`}
     ${error && html`<${ErrorCard} ...${{ message, thread, model, readOnly }} />`}
     ${over && !readOnly && html`<div class="actions">
       <${Branches} ...${{ message, thread }} />
       ${!empty && html`<${Copy} text=${message.content} label="Copy the answer" />`}
       ${!error && html`<${Thumb} icon="up" rating="up" label="Good answer" ...${{ message, thread }} /><${Thumb} icon="down" rating="down" label="Bad answer" ...${{ message, thread }} />`}
-      ${!message.local && !message.appended && (!error || helps(error, true)) && html`<${IconButton} icon="again" label=${t('answer.regenerate')} data-testid="regenerate" disabled=${Boolean(thread.live)} onClick=${() => thread.regenerate(message, model)} />`}
+      ${!message.local && !message.appended && (!error || helps(error, true)) && html`<${IconButton} icon="again" label=${t('answer.regenerate')} data-testid="regenerate" disabled=${Boolean(thread.live)} onClick=${() => thread.regenerate(message, model)} />${!thread.live && html`<${OtherModels} ...${{ message, thread }} />`}`}
       ${!error && html`<${Cost} message=${message} />`}
+      ${message.createdAt && html`<${SentAt} at=${message.createdAt} />`}
     </div>`}`;
 }
 
 /** That an answer is being written, also while its text pauses. */
-function Life({ live }) {
+export function Life({ live }) {
   const [begun, setBegun] = useState(live.parts.length > 0);
   useEffect(() => {
     const first = () => setBegun(true);

@@ -9,6 +9,8 @@ export default {
   'answer.cancelled': 'You stopped this answer.',
   'answer.cancelled-empty': 'You stopped this answer before it began.',
   'answer.complete': 'The answer is complete.',
+  'answer.continue': 'Continue',
+  'answer.continue-prompt': 'Continue exactly where you stopped.',
   'answer.empty': 'The model answered nothing.',
   'answer.failed': 'The answer failed.',
   'answer.regenerate': 'Regenerate',
@@ -25,6 +27,8 @@ export default {
 
   'cancel': 'Cancel',
 
+  'chat-settings.title': 'Settings of this conversation',
+
   'code.copied': 'Copied',
   'code.copy': 'Copy',
   'code.copy-code': 'Copy code',
@@ -37,9 +41,11 @@ export default {
   'composer.label': 'Message',
   'composer.pastes': 'Pasted texts',
   'composer.placeholder': 'Write a message',
+  'composer.queue': 'Send after this answer',
   'composer.remove-paste': 'Remove this text',
   'composer.send': 'Send',
   'composer.stop': 'Stop the answer',
+  'composer.stop-and-send': 'Stop and send',
 
   'connection.limited': 'Too many requests.',
   'connection.offline': 'You are offline. What you write is kept.',
@@ -91,6 +97,8 @@ export default {
 
   'prose.formula': 'Formula',
   'prose.table': 'Table',
+
+  'queue.full': { one: 'No more than {count} message can wait.', other: 'No more than {count} messages can wait.' },
 
   'settings.title': 'Settings',
 
