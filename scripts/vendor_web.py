@@ -37,7 +37,8 @@ perl php plaintext powershell protobuf python r ruby rust scala scss shell sql s
 @dataclass(frozen=True, slots=True)
 class Package:
     """One pick: `files` maps a path in the tarball to one in the vendor folder; a final `*` stands for the rest of the
-    name. `imports`: bare specifier to the file that it means. `tail`: appended to each file.
+    name. `imports`: bare specifier to the file that it means. `tail`: appended to each file. `comments` False:
+    without those that stand on lines of their own, where they are more than half of it.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Package:
     files: dict[str, str]
     imports: dict[str, str] | None = None
     tail: str = ""
+    comments: bool = True
     licences: tuple[str, ...] = ("LICENSE",)
 
 
@@ -74,7 +76,13 @@ PACKAGES = (
     Package("uc.micro", "3.0.0", {}, licences=("LICENSE.txt",)),
     Package("entities", "8.1.0", {}),
     Package("punycode.js", "2.3.1", {}, licences=("LICENSE-MIT.txt",)),
-    Package("dompurify", "3.4.18", {"dist/purify.es.mjs": "purify.mjs"}, licences=("LICENSE", "LICENSE-MPL")),
+    Package(
+        "dompurify",
+        "3.4.18",
+        {"dist/purify.min.js": "purify.mjs"},
+        tail="\nexport default globalThis.DOMPurify;\n",
+        licences=("LICENSE", "LICENSE-MPL"),
+    ),
     Package(
         "@highlightjs/cdn-assets",
         "11.12.0",
@@ -117,6 +125,7 @@ PACKAGES = (
         "4.1.3",
         {"dist/parse.js": "eventsource-parser.mjs", "dist/errors.js": "eventsource-parser-errors.mjs"},
         {"./errors.js": "./eventsource-parser-errors.mjs"},
+        comments=False,
     ),
 )
 
@@ -231,7 +240,9 @@ def _rewritten(text: str, package: Package) -> str:
     imports = re.compile(r"""(?P<keyword>^import |\bfrom ?)(?P<quote>["'])(?P<name>[^"'\s]+)(?P=quote)""", re.M)
     if package.imports:
         text = imports.sub(relative, text)
-    text = re.sub(r"^//# sourceMappingURL=.*\n?", "", text, flags=re.M)
+    text = re.sub(r"//# sourceMappingURL=.*\n?", "", text)
+    if not package.comments:
+        text = re.sub(r"^[ \t]*(?:/\*\*.*?\*/|//[^\n]*)\n", "", text, flags=re.M | re.S)
     return text + package.tail
 
 

@@ -60,6 +60,19 @@ def committed_by(admin: AdminClient, *, answer_s: float = _ANSWER_S) -> dict[Top
     return found
 
 
+def listed(admin: AdminClient, prefix: str, *, answer_s: float = _ANSWER_S) -> list[str]:
+    """Our groups whose names begin with `prefix`, also those that have read nothing yet. Raises LogUnavailable."""
+    names = names_of(admin)
+    try:
+        listing = admin.list_consumer_groups(request_timeout=answer_s).result(answer_s)
+    except (KafkaException, TimeoutError) as error:
+        raise LogUnavailable(f"the broker did not list its consumer groups: {error}") from error
+    if listing.errors:
+        raise LogUnavailable(f"the broker did not list all consumer groups: {listing.errors[0]}")
+    logical = (names.logical(group.group_id) for group in listing.valid)
+    return sorted(group for group in logical if group is not None and group.startswith(prefix))
+
+
 def instances(admin: AdminClient, groups: Sequence[str], *, answer_s: float = _ANSWER_S) -> dict[str, list[str]]:
     """The static members of each of these groups, by the names they gave themselves. Raises LogUnavailable."""
     if not groups:

@@ -22,13 +22,14 @@ from schemas.conversation import (
     ConversationDeleted,
     ConversationRenamed,
     ConversationStarted,
+    MessagesAppended,
     PromptSubmitted,
     RegenerateRequested,
     TitleRequested,
 )
 from schemas.envelope import SealedContent, plain
 from schemas.outcome import GenerationCancelled, GenerationCompleted, GenerationFailed, GenerationRefused
-from schemas.turns import TITLES
+from schemas.turns import IMPORTS, TITLES
 from topics.catalogue import ACCOUNT_EVENTS, CONVERSATION_EVENTS, GENERATION_OUTCOMES, Catalogue
 from topics.cuts import TopicPartition
 from topics.log import RawRecord
@@ -112,6 +113,8 @@ def _of_conversation(raw: RawRecord, record: Any) -> tuple[Change, ...]:
             told = {"what": "prompted", "generationId": generation_id}
         case PromptSubmitted() | TitleRequested():
             return ()
+        case MessagesAppended(envelope=envelope) if envelope.actor == IMPORTS:
+            return ()  # not shown before its ConversationStarted, which comes last
         case ConversationRenamed(envelope=envelope, title=title):
             # A title that was made counts only where the user gave none: who hears of it reads which one counts.
             told = {"what": "renamed", **(_title(title) if envelope.actor != TITLES else {})}

@@ -1,4 +1,4 @@
-"""Routes for operators: /health, /ready, /live, /metrics, and the API page.
+"""Routes for operators: /health, /ready, /live, /metrics.
 
 No key is asked for; none of them says anything of users.
 """
@@ -11,7 +11,6 @@ from fastapi import APIRouter, Depends, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from api.http.answers import json_answer
-from api.http.docs_page import STYLE, page
 from api.http.errors import not_found
 from api.http.providing import provided
 from api.http.readiness import Readiness
@@ -20,7 +19,6 @@ router = APIRouter(tags=["operations"])
 
 Ready = Annotated[Readiness, Depends(provided(Readiness))]
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "::ffff:127.0.0.1"})
-_PAGE_POLICY = "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 
 @router.get("/health")
@@ -64,15 +62,3 @@ async def metrics(request: Request) -> Response:
     if request.client is None or request.client.host not in _LOOPBACK:
         raise not_found("route")
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
-
-
-@router.get("/docs", include_in_schema=False)
-async def docs(request: Request) -> Response:
-    return Response(
-        page(request.app.openapi()), media_type="text/html", headers={"content-security-policy": _PAGE_POLICY}
-    )
-
-
-@router.get("/docs/style.css", include_in_schema=False)
-async def docs_style() -> Response:
-    return Response(STYLE, media_type="text/css")

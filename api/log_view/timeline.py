@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,18 @@ from schemas.outcome import GenerationCancelled, GenerationCompleted, Generation
 from schemas.usage import UsageRecorded, UsageRerated
 from topics.generation_fold import GenerationFold
 
+_STREAM = 3
+_RANKS = {
+    "accepted": 0,
+    "moderated/prompt": 1,
+    "queued": 2,
+    **dict.fromkeys(("attempt", "first_token", "ended", "moderated/answer"), _STREAM),
+    "stored": 4,
+    "billed": 5,
+    "rerated": 6,
+}
+"""What comes before what by its cause. A review may come whenever a person decides."""
+
 
 @dataclass(frozen=True, slots=True)
 class Stage:
@@ -36,6 +48,9 @@ class Stage:
 def timeline_of(generation_id: str, events: Iterable[LogEvent]) -> dict[str, Any]:
     """The timeline of a generation from its events, oldest first; those of others are passed over.
 
+    Stages stand behind what caused them, whatever the clocks of their partitions' brokers say. A job tells the place of
+    the verdict that allowed it.
+
     Times in it are the log's own; `sinceStartMs` counts from the command. `chunks` are [seq, ms since then, characters]
     of what was accepted, by the clock of the process that made them. If the log no longer holds
     the chunks, they come from the outcome, and there are no attempts.
@@ -44,9 +59,10 @@ def timeline_of(generation_id: str, events: Iterable[LogEvent]) -> dict[str, Any
     for event in events:
         if event.concerns(generation_id):
             telling.take(event)
+    telling.name_verdict()
     return {
         "generationId": generation_id,
-        "stages": [_stage_json(stage, telling.start_ms) for stage in telling.stages],
+        "stages": [_stage_json(stage, telling.start_ms) for stage in _causes_first(telling.stages)],
         "attempts": telling.attempts.json(),
         "chunks": [[seq, max(at_us // 1000 - telling.start_ms, 0), size] for seq, at_us, size in telling.all_chunks()],
     }
@@ -61,6 +77,13 @@ class _Telling:
         self._fold = GenerationFold()
         self._chunks: list[tuple[int, int, int]] = []
         self._seen: set[str] = set()
+        self._verdicts: dict[str, LogEvent] = {}
+        self._job: tuple[GenerationRequested, dict[str, Any]] | None = None
+
+    def name_verdict(self) -> None:
+        """Have the job tell its verdict, wherever that stood among the events."""
+        if self._job is not None and (verdict := self._verdicts.get(self._job[0].verdict_id)) is not None:
+            self._job[1]["verdict"] = _place(verdict)
 
     def all_chunks(self) -> list[tuple[int, int, int]]:
         """(seq, when made, characters) of each accepted chunk."""
@@ -79,11 +102,13 @@ class _Telling:
             case ModerationVerdict(stage=stage) as verdict:
                 detail = {"of": stage, "decision": verdict.decision, "policy": verdict.policy_version}
                 self._once("moderated", event, detail, by=f"moderated/{stage}")
+                self._verdicts[verdict.envelope.event_id] = event
             case ReviewDecided() as review:
                 self._once("reviewed", event, {"decision": review.decision}, by=review.envelope.event_id)
             case GenerationRequested() as job:
                 detail = {"serviceClass": job.service_class, "promptTokens": job.prompt_tokens}
-                self._once("queued", event, detail)
+                if self._once("queued", event, detail):
+                    self._job = job, detail
             case GenerationCompleted() | GenerationFailed() | GenerationCancelled() | GenerationRefused() as outcome:
                 if self._once("stored", event, {"outcome": event.type, "attempts": outcome.attempts}):
                     self.outcome = outcome
@@ -133,14 +158,30 @@ def _how(record: AttemptEnded | GenerationEnded) -> str:
     return "failed" if record.finish_reason == "failed" else "completed"
 
 
+def _causes_first(stages: Sequence[Stage]) -> list[Stage]:
+    """In the order of time, but none before what caused it. What may come at any time stays where it is."""
+    ranked, rank = [], 0
+    for stage in stages:
+        rank = _RANKS.get(_rank_name(stage), rank)
+        ranked.append((rank, stage))
+    return [stage for _, stage in sorted(ranked, key=lambda pair: pair[0])]
+
+
+def _rank_name(stage: Stage) -> str:
+    return f"{stage.name}/{stage.detail['of']}" if stage.name == "moderated" else stage.name
+
+
+def _place(event: LogEvent) -> dict[str, Any]:
+    raw = event.raw
+    return {"topic": raw.topic, "partition": raw.partition, "offset": raw.offset}
+
+
 def _stage_json(stage: Stage, start_ms: int) -> dict[str, Any]:
     raw = stage.event.raw
     return {
         "stage": stage.name,
         "at": iso_ms(raw.timestamp_ms),
-        "topic": raw.topic,
-        "partition": raw.partition,
-        "offset": raw.offset,
+        **_place(stage.event),
         "sinceStartMs": raw.timestamp_ms - start_ms,
         "detail": stage.detail,
     }

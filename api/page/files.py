@@ -7,6 +7,7 @@ and a new version has new addresses.
 from __future__ import annotations
 
 import gzip
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
@@ -32,6 +33,8 @@ _TEXT = {
 }
 _BINARY = {".woff2": "font/woff2", ".png": "image/png", ".ico": "image/vnd.microsoft.icon"}
 _OTHER = "application/octet-stream"
+_SCRIPT = ".js"
+_COMMENT = re.compile(rb"^[ \t]*(?://[^\n]*|/\*\*.*?\*/[ \t]*)$", re.M | re.S)
 
 
 class WebFilesMissing(Exception):
@@ -49,8 +52,10 @@ class WebFile:
 
     @classmethod
     def of(cls, name: str, body: bytes) -> WebFile:
-        """A file as it is served; what it holds is told by how its name ends."""
+        """A file as it is served; what it holds is told by how its name ends. Scripts come without their comments."""
         suffix = PurePosixPath(name).suffix
+        if suffix == _SCRIPT:
+            body = without_comments(body)
         smaller = gzip.compress(body, mtime=0) if suffix in _TEXT else body
         return cls(
             body,
@@ -93,6 +98,15 @@ def read_folder(folder: Path = FOLDER) -> dict[str, bytes]:
     if PAGE not in found:
         raise WebFilesMissing(f"there is no {PAGE} in {folder}")
     return found
+
+
+def without_comments(script: bytes) -> bytes:
+    """A script without the comments that have lines of their own: a sixth of what a browser fetches.
+
+    Those lines stay, empty: what is wrong in the browser is told by the line of the source. A template text must not
+    have lines that look like such comments.
+    """
+    return _COMMENT.sub(lambda comment: b"\n" * comment.group().count(b"\n"), script)
 
 
 def _framed(value: bytes) -> bytes:

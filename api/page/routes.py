@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 
 from api.http.errors import not_found
 from api.http.providing import provided
+from api.page.docs_page import page as docs_page
 from api.page.files import WebFile, WebFiles
 
 router = APIRouter(include_in_schema=False)
@@ -22,6 +23,9 @@ _METHODS = ["GET", "HEAD"]
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
     "connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+_DOCS_POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 _SWITCHED_OFF = (
     "accelerometer",
@@ -93,6 +97,13 @@ async def at_root(request: Request, web: Web) -> Response:
 
 for _path in _AT_ROOT:
     router.add_api_route(_path, at_root, methods=_METHODS)
+
+
+@router.get("/docs")
+async def docs(request: Request, web: Web) -> Response:
+    """The API page."""
+    described = docs_page(request.app.openapi(), f"/static/{web.static}")
+    return Response(described, headers={"content-security-policy": _DOCS_POLICY}, media_type="text/html")
 
 
 @router.api_route("/static/{version}/{path:path}", methods=_METHODS)

@@ -5,7 +5,7 @@ All times are the log's own, in milliseconds since 1970. It keeps ids and number
 
 from __future__ import annotations
 
-from collections import deque
+import heapq
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,7 +44,8 @@ class Figures:
         self._generations: Bounded[str, _Generation] = Bounded(MAX_GENERATIONS)
         self._tokens: dict[int, int] = {}
         self._prompts: dict[int, int] = {}
-        self._ttfts: deque[tuple[int, int]] = deque(maxlen=MAX_TTFTS)
+        self._ttfts: list[tuple[int, int]] = []
+        """(when the first token came, how long it took): a heap, for a look back reads partition by partition."""
         self._letters = DeadLetterIndex()
 
     def take(self, raw: RawRecord) -> None:
@@ -122,14 +123,16 @@ class Figures:
     def _measure(self, generation: _Generation) -> None:
         # Prompt and answer stand in different partitions: either may be seen first.
         if generation.asked_ms is not None and generation.first_ms is not None:
-            self._ttfts.append((generation.first_ms, max(generation.first_ms - generation.asked_ms, 0)))
+            heapq.heappush(self._ttfts, (generation.first_ms, max(generation.first_ms - generation.asked_ms, 0)))
+            if len(self._ttfts) > MAX_TTFTS:
+                heapq.heappop(self._ttfts)
 
     def _forget(self, now_ms: int) -> None:
         for buckets in (self._tokens, self._prompts):
             for second in [second for second in buckets if second < now_ms // 1000 - RATE_S]:
                 del buckets[second]
         while self._ttfts and self._ttfts[0][0] < now_ms - TTFT_MS:
-            self._ttfts.popleft()
+            heapq.heappop(self._ttfts)
         old = [
             generation_id
             for generation_id, generation in self._generations.items()

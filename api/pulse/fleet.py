@@ -11,7 +11,7 @@ from typing import Protocol
 from confluent_kafka.admin import AdminClient
 
 from topics.cuts import TopicPartition
-from topics.groups import committed_by, instances
+from topics.groups import committed_by, instances, listed
 
 GROUP_PREFIX = "verbatim-"
 WORKERS_PREFIX = "verbatim-workers-"
@@ -63,7 +63,8 @@ class KafkaFleet:
             place: {group: at for group, at in groups.items() if group.startswith(GROUP_PREFIX)}
             for place, groups in committed_by(self._admin, answer_s=ANSWER_S).items()
         }
-        pools = sorted({group for groups in committed.values() for group in groups if group.startswith(WORKERS_PREFIX)})
+        # Before its first job a pool's group has committed nothing.
+        pools = listed(self._admin, WORKERS_PREFIX, answer_s=ANSWER_S)
         members = instances(self._admin, pools, answer_s=ANSWER_S)
         return Readings(committed, {group.removeprefix(WORKERS_PREFIX): names for group, names in members.items()})
 

@@ -76,12 +76,10 @@ async def test_the_timeline_of_a_turn(running: Running) -> None:
         await billed(client, conversation, 1)
         found = (await client.get(f"/api/v1/generations/{generation}/timeline")).json()
         named = [stage["stage"] for stage in found["stages"]]
-        assert sorted(named) == sorted(
-            ["accepted", "moderated", "queued", "attempt", "first_token", "ended", "stored", "billed"]
-        )
-        assert [stage["sinceStartMs"] for stage in found["stages"]] == sorted(
-            stage["sinceStartMs"] for stage in found["stages"]
-        )
+        # These agents answer a command, not its job, which may come last in time: a cause is told first all the same.
+        assert named == ["accepted", "moderated", "queued", "attempt", "first_token", "ended", "stored", "billed"]
+        moderated, queued = found["stages"][1:3]
+        assert queued["detail"]["verdict"] == {name: moderated[name] for name in ("topic", "partition", "offset")}
         (attempt,) = found["attempts"]
         assert (attempt["worker"], attempt["chunks"], attempt["end"]) == ("worker-1", 5, "completed")
         assert [seq for seq, _, _ in found["chunks"]] == [1, 2, 3, 4, 5]

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.async_api import Locator, expect
+from playwright.async_api import Locator, Route, expect
 
+from tests.eventually import eventually
 from tests.web.chat_page import ChatPage
-from tests.web.conftest import PICTURES, OpenChat
+from tests.web.conftest import PHONE, PICTURES, WIDE, OpenChat
+from tests.web.looks import in_every_look
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(300)]
 
@@ -178,3 +180,106 @@ async def test_diagrams_are_drawn_and_what_cannot_be_stays_code(open_chat: OpenC
     await expect(prose.last.locator(".diagram")).to_be_visible()
     await expect(chat.page.locator(".diagram")).to_have_count(3)
     assert [url for url in chat.complaints.asked_for if "l34k" in url] == []
+
+
+async def test_a_long_prompt_begins_with_its_first_lines(open_chat: OpenChat) -> None:
+    chat = await open_chat()
+    lines = [f"line {number}" for number in range(187)]
+    await chat.ask("[[quote Read.]]\n" + "\n".join(lines))
+    bubble = chat.prompts.locator(".bubble")
+    await expect(bubble).not_to_contain_text("line 100")
+    box = await bubble.bounding_box()
+    assert box is not None and box["height"] < 700
+    await chat.prompts.get_by_role("button", name="Show all").click()
+    await expect(bubble).to_contain_text("line 186")
+    await chat.prompts.get_by_role("button", name="Show less").click()
+    await expect(bubble).not_to_contain_text("line 100")
+
+
+async def test_lines_of_code_wrap_when_they_are_told_to(open_chat: OpenChat) -> None:
+    chat, prose = await shown(open_chat, "```\n" + "word " * 200 + "\n```")
+    wider = "(element) => element.scrollWidth > element.clientWidth"
+    assert await prose.locator("pre").evaluate(wider)
+    await prose.hover()
+    await prose.get_by_test_id("wrap-code").click()
+    await expect(prose.get_by_test_id("wrap-code")).to_have_attribute("aria-pressed", "true")
+    assert not await prose.locator("pre").evaluate(wider)
+    assert await chat.run("wrong_elements") == []
+
+
+async def test_printing_takes_the_whole_conversation_and_nothing_else(open_chat: OpenChat) -> None:
+    chat = await open_chat()
+    await chat.page.add_init_script(
+        """window.print = () => {
+          window.printed = [...document.querySelectorAll('[data-testid=message]')].map((each) => each.dataset.role);
+        };"""
+    )
+    for number in range(4):
+        await chat.ask(f"[[quote Answer {number}.]]")
+    await chat.page.route(
+        re.compile(r"/branch\?limit=60"),
+        lambda route: route.continue_(url=route.request.url.replace("limit=60", "limit=2")),
+    )
+    await chat.page.reload()
+    await expect(chat.part("load-earlier")).to_be_visible()
+    await expect(chat.answers).to_have_count(1)
+    await chat.page.keyboard.press("Control+p")
+    await expect(chat.answers).to_have_count(4)
+    assert await eventually(lambda: chat.evaluate("() => window.printed ?? false")) == ["user", "assistant"] * 4
+
+    await chat.page.emulate_media(media="print")
+    await expect(chat.page.locator(".bar-title")).to_be_visible()
+    for number in range(4):
+        await expect(chat.answers.nth(number)).to_contain_text(f"Answer {number}.")
+    for part in (
+        "composer",
+        "send",
+        "new-chat",
+        "model-picker",
+        "copy",
+        "edit",
+        "regenerate",
+        "toggle-log",
+        "load-earlier",
+    ):
+        for place in await chat.part(part).all():
+            await expect(place).not_to_be_visible()
+    # It is as high as what is in it: nothing of it scrolls.
+    assert await chat.page.locator(".scroller").evaluate(
+        "(element) => element.scrollHeight <= element.clientHeight + 1"
+    )
+    await chat.page.screenshot(path=PICTURES / "print.png", full_page=True)
+    await chat.page.unroute_all(behavior="wait")
+
+
+async def test_a_long_model_id_is_one_line_and_squashes_nothing(open_chat: OpenChat) -> None:
+    chat = await open_chat(phone=True)
+    long = "org/Meta-Llama-3.1-70B-Instruct-AWQ-INT4-" + "x" * 49
+
+    async def named(route: Route) -> None:
+        answer = await route.fetch()
+        told = await answer.json()
+        told["data"] = [{**told["data"][0], "id": long, "default": True}]
+        await route.fulfill(response=answer, json=told)
+
+    await chat.page.route(re.compile(r"/api/v1/models"), named)
+    await chat.page.reload()
+    picker = chat.part("model-picker")
+    await expect(picker).to_contain_text(long)
+    for size in (PHONE, WIDE):
+        await chat.page.set_viewport_size(size)
+        box, send = await picker.bounding_box(), await chat.part("send").bounding_box()
+        assert box is not None and send is not None
+        assert box["height"] < 40
+        assert send["width"] == send["height"] == 36
+        assert box["x"] + box["width"] <= send["x"]
+    await chat.page.unroute_all(behavior="wait")
+
+
+async def test_texts_of_every_kind_have_no_serious_findings(open_chat: OpenChat) -> None:
+    code = "```python\nprint('x')\n```\n\n![a chart](https://e.example/c.png) and [a link](https://e.example)"
+    diagram = f"```mermaid\n{SEQUENCE}```"
+    chat, prose = await shown(open_chat, ALERTS, TASKS, NOTES, RIGHT_TO_LEFT, FORMULAS, BREAKS, code, diagram)
+    await expect(prose.last.locator(".diagram")).to_be_visible()
+    await expect(prose.locator(".katex").first).to_be_visible()
+    await in_every_look(chat, "texts")

@@ -1,6 +1,6 @@
 // Numbers, amounts and times as the page's language writes them.
 
-import { language, t } from './words.js';
+import { language } from './words.js';
 
 const whole = new Intl.NumberFormat(language);
 export const count = (number) => whole.format(number);
@@ -15,17 +15,11 @@ function formatOf(currency, digits) {
   return made;
 }
 
-const LEAST = 0.01;
-
-/** Small amounts keep their first two digits that are not zero. */
-export function money(amount, currency = 'USD') {
-  const digits = amount > 0 && amount < 0.1 ? Math.min(8, 1 - Math.floor(Math.log10(amount))) : 2;
+/** Small amounts keep their first two digits that are not zero, unless it is said how many there are to be. */
+export function money(amount, currency, most) {
+  const digits = most ?? (amount > 0 && amount < 0.1 ? Math.min(8, 1 - Math.floor(Math.log10(amount))) : 2);
   return formatOf(currency || 'USD', digits).format(amount);
 }
-
-/** An amount as one pays it: what is less than the smallest one is told as less. */
-export const about = (amount, currency = 'USD') =>
-  amount > 0 && amount < LEAST ? t('cost.less', { least: formatOf(currency || 'USD', 2).format(LEAST) }) : formatOf(currency || 'USD', 2).format(amount);
 
 const compact = new Intl.NumberFormat(language, { notation: 'compact', maximumSignificantDigits: 3 });
 /** A number as people say it: 200,000 is 200k. */

@@ -30,6 +30,9 @@ async function load() {
   katex = globalThis.katex;
 }
 
+/** Ends when formulas that wait for the library are set. */
+export const typesetting = () => Promise.resolve(loading).catch(() => {});
+
 /** What is no formula stays as it is written: the library's own mark for it is a style attribute, which the policy forbids. */
 function typeset(formula) {
   const written = formula.textContent;

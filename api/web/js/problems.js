@@ -14,11 +14,6 @@ export function problem({ status, code, message = '', retryAfterS = 0 }) {
   return sentence(message) || tOr('problem.other', '', { status });
 }
 
-/** Why an answer failed: {code, message} of its end. */
-export function failure({ code, message = '' }) {
-  return tOr(`failure.${code}`, '') || sentence(message) || tOr('failure.unknown', '');
-}
-
 /** A text as a sentence: it begins with a capital letter and ends with a full stop. */
 export const sentence = (text) => {
   const whole = text.trim().replace(/^\p{Ll}/u, (letter) => letter.toUpperCase());

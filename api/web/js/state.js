@@ -1,6 +1,7 @@
 // What the whole page knows. Signals only; who changes them is in the modules named after the thing.
 
 import { signal } from '../vendor/signals.mjs';
+import { read, write } from './kept.js';
 
 /** undefined: not known yet; null: nobody is signed in. */
 export const session = signal(undefined);
@@ -31,13 +32,22 @@ export const announcement = signal('');
 /** The dialog on top: null or {kind, …}. */
 export const dialog = signal(null);
 export const drawerOpen = signal(false);
-export const sidebarHidden = signal(false);
-export const logOpen = signal(false);
+/** Kept over a reload: the list's state for this browser, the log's for this tab. */
+export const sidebarHidden = keptFlag(localStorage, 'list-hidden');
+export const logOpen = keptFlag(sessionStorage, 'log-open');
+/** All that is loaded is shown, as it goes to paper. */
+export const printing = signal(false);
 /** Set by the log view: {conversationId, label, messages}, shown instead of the conversation, read-only. */
 export const pastView = signal(null);
 
 addEventListener('online', () => (online.value = true));
 addEventListener('offline', () => (online.value = false));
+
+function keptFlag(store, name) {
+  const flag = signal(read(store, name) === 'yes');
+  flag.subscribe((on) => write(store, name, on && 'yes'));
+  return flag;
+}
 
 const MAX_TOASTS = 3;
 let toastNumber = 0;

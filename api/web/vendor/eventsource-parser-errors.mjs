@@ -1,8 +1,3 @@
-/**
- * Error thrown when encountering an issue during parsing.
- *
- * @public
- */
 export class ParseError extends Error {
     constructor(message, options) {
         super(message);

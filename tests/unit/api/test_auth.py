@@ -124,12 +124,7 @@ AT_ROOT = {
 }
 ASSETS = {("GET", "/static/{version}/{path:path}")}
 PUBLIC = (
-    AT_ROOT
-    | PAGES
-    | {
-        ("GET", path)
-        for path in ("/health", "/ready", "/live", "/metrics", "/docs", "/docs/style.css", "/openapi.json")
-    }
+    AT_ROOT | PAGES | {("GET", path) for path in ("/health", "/ready", "/live", "/metrics", "/docs", "/openapi.json")}
 )
 # Whoever comes here has no key yet, or no more; they are counted by their address.
 SIGNING = {("POST", "/api/v1/session"), ("DELETE", "/api/v1/session")}

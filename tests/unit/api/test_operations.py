@@ -7,8 +7,8 @@ import re
 import httpx
 import pytest
 
-from api.http.docs_page import STYLE
 from api.http.readiness import KEPT_S
+from api.page.files import FOLDER
 from tests.unit.api.world import World
 
 
@@ -100,9 +100,22 @@ async def test_metrics_are_for_this_host(world: World) -> None:
 async def test_the_api_page_needs_no_other_host(alice: httpx.AsyncClient) -> None:
     page = (await alice.get("/docs")).text
     assert "<script" not in page
-    assert not re.search(r"https?://", page + STYLE)
-    assert "/api/v1/conversations/{conversation_id}/messages" in page
-    assert (await alice.get("/docs/style.css")).headers["content-type"].startswith("text/css")
+    assert not re.search(r"https?://", page)
+    assert "/api/v1/conversations/{conversation_id}/messages" in page.replace("<wbr>", "")
+    sheets = re.findall(r'<link rel="stylesheet" href="([^"]+)">', page)
+    assert len(sheets) == 2
+    for sheet in sheets:
+        text = (FOLDER / re.sub(r"^/static/[^/]+/", "", sheet)).read_text()
+        assert not re.search(r"https?://|url\(", text)
+
+
+async def test_the_api_page_says_what_each_route_does(alice: httpx.AsyncClient) -> None:
+    page = (await alice.get("/docs")).text
+    for summary in re.findall(r"<summary>(.*?)</summary>", page, re.S):
+        said = re.search(r"<span>(.*?)</span>", summary)
+        assert said is not None
+        assert len(said[1]) > 5, summary
+    assert '<a class="back" href="/">' in page
 
 
 async def test_the_document_tells_bodies_and_errors(alice: httpx.AsyncClient) -> None:

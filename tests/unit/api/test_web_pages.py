@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from api.page.files import FOLDER, WebFiles, WebFilesMissing, read_folder
+from api.page.files import FOLDER, WebFiles, WebFilesMissing, read_folder, without_comments
 from api.page.routes import takes_gzip
 from tests.unit.api.world import WEB, World
 
@@ -146,6 +146,32 @@ async def test_what_browsers_look_for_at_the_root_is_there(
     assert answer.content == WEB.assets[asset].body
     again = await visitor.get(path, headers={"if-none-match": answer.headers["etag"]})
     assert again.status_code == 304
+
+
+def test_scripts_are_served_without_the_lines_that_are_comments() -> None:
+    script = """// What it is for.
+import { a } from './a.js'; // stays
+/** Says
+ *  more. */
+export const b = 'https://example.com/**/';
+    // within
+  /** one line */
+const c = a /* stays */ + b;
+"""
+    served = without_comments(script.encode()).decode()
+    assert served.split("\n") == [
+        "",
+        "import { a } from './a.js'; // stays",
+        "",
+        "",
+        "export const b = 'https://example.com/**/';",
+        "",
+        "",
+        "const c = a /* stays */ + b;",
+        "",
+    ]
+    assert WebFiles.of({"index.html": b"", "a.js": b"// x\n1"}).assets["a.js"].body == b"\n1"
+    assert WebFiles.of({"index.html": b"", "a.mjs": b"// x\n1"}).assets["a.mjs"].body == b"// x\n1"
 
 
 async def test_the_manifest_names_icons_that_are_there(visitor: httpx.AsyncClient) -> None:

@@ -16,7 +16,7 @@ from topics import clients
 from topics.catalogue import CONTROL, TOKEN_CHUNKS
 from topics.clients import PREFIX_PROPERTY, names_of, open_admin, open_consumer, open_producer
 from topics.cuts import TopicPartition as Place
-from topics.groups import committed_by, instances
+from topics.groups import committed_by, instances, listed
 from topics.naming import Names
 from topics.prefixed import PrefixedAdmin, PrefixedConsumer, PrefixedProducer
 
@@ -147,6 +147,7 @@ def test_whoever_reads_our_topics_counts_and_nobody_elses_readers() -> None:
     assert names_of(ours) == OURS
     assert committed_by(ours) == {(TOKEN_CHUNKS, 0): {"verbatim-recorder": 5, "lake": 2}}
     assert instances(ours, ["verbatim-recorder"]) == {"verbatim-recorder": ["0"]}
+    assert (listed(ours, "verbatim-"), listed(ours, "verbatim-workers-")) == (["verbatim-recorder"], [])
     without = cast(AdminClient, FakeAdmin())
     assert committed_by(without) == {(TOKEN_CHUNKS, 0): {"verbatim-recorder": 900}, ("elsewhere", 0): {"lake": 1}}
 

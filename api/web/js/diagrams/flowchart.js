@@ -15,6 +15,8 @@ const SHAPES = [
   ['[/', ['/]', '\\]'], '[', ']'], ['[\\', ['\\]', '/]'], '[', ']'], ['[', [']'], '[', ']'], ['(', [')'], '(', ')'], ['{', ['}'], '{', '}'], ['>', [']'], '>', ']'],
 ];
 
+/** What nodes and groups are called in what is written. */
+export const NAMES = /^[ng]\d+$/;
 export const isFlowchart = (lines) => HEADER.test(lines[0]);
 
 /** The lines of the same flowchart, written plainly; null: something in it is not understood, or cannot be drawn. */
@@ -22,8 +24,8 @@ export function plainFlowchart(lines) {
   const [, direction] = HEADER.exec(lines[0]);
   const nodes = new Map();
   const links = [];
-  const top = { id: null, lines: [], groups: [], parent: null };
-  const ids = new Set();
+  const top = { lines: [], groups: [], parent: null };
+  const groups = new Set();
   let group = top;
   for (const line of lines.slice(1)) {
     if (LOOKS.test(line)) continue;
@@ -36,21 +38,21 @@ export function plainFlowchart(lines) {
       const [, id, named, bare] = GROUP.exec(line) ?? [];
       const label = unquoted(named ?? bare ?? '');
       if (!label) return null;
-      const made = { id: id ?? label.replace(/[^\p{L}\p{N}]+/gu, '_'), label, lines: [], groups: [], parent: group };
+      const made = { name: `g${groups.size + 1}`, label, lines: [], groups: [], parent: group };
       group.groups.push(made);
-      ids.add(made.id);
+      groups.add(id ?? made);
       group = made;
     } else if (!readStatements(line, group, nodes, links)) {
       return null;
     }
   }
-  if (group !== top || nodes.size === 0 || [...ids].some((id) => nodes.has(id))) return null;
+  if (group !== top || nodes.size === 0 || [...groups].some((id) => nodes.has(id))) return null;
   return [`flowchart ${direction.toUpperCase()}`, ...groupLines(top, nodes), ...links];
 }
 
 function groupLines(group, nodes) {
   const own = [...nodes].filter(([, node]) => node.group === group).map(([, { name, open, label, close }]) => `${name}${open}"${label}"${close}`);
-  return [...group.lines, ...group.groups.flatMap((each) => [`subgraph ${each.id} [${each.label}]`, ...groupLines(each, nodes), 'end']), ...own];
+  return [...group.lines, ...group.groups.flatMap((each) => [`subgraph ${each.name} [${each.label}]`, ...groupLines(each, nodes), 'end']), ...own];
 }
 
 /** `A[a] & B -->|text| C; D` of one line. False: it is not understood. */

@@ -2,7 +2,7 @@
 // too long.
 
 import { isFaithful, linesOf } from './faithful.js';
-import { isFlowchart, plainFlowchart } from './flowchart.js';
+import { isFlowchart, NAMES, plainFlowchart } from './flowchart.js';
 
 // The libraries take a thread without a document for one of theirs, and put `self` back after use.
 globalThis.document = {};
@@ -16,11 +16,12 @@ addEventListener('message', async ({ data: { id, source } }) => {
 async function drawn(source) {
   try {
     const written = linesOf(source);
-    const lines = written && isFlowchart(written) ? plainFlowchart(written) : written;
+    const isFlow = written && isFlowchart(written);
+    const lines = isFlow ? plainFlowchart(written) : written;
     if (!lines) return null;
     const { renderMermaidSVG } = await library;
     const svg = renderMermaidSVG(lines.join('\n'), { transparent: true, padding: 16 });
-    if (!isFaithful(lines, svg)) return null;
+    if (!isFaithful(lines, svg, isFlow ? NAMES : undefined)) return null;
     // Its looks are the page's; a style in the text would be refused by the page's policy.
     return svg.replace(/<style>[\s\S]*?<\/style>/, '').replace(/^(<svg[^>]*?) style="[^"]*"/, '$1');
   } catch {

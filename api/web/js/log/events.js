@@ -4,7 +4,7 @@
 import { batch, signal } from '../../vendor/signals.mjs';
 import { get } from '../api.js';
 import { openStream } from '../sse.js';
-import { cutWith } from './branch.js';
+import { insert, inTime } from './order.js';
 import { COMMANDS } from './rows.js';
 import { whileSeen } from './seen.js';
 
@@ -124,11 +124,7 @@ export class EventLog {
   flush() {
     this.timer = 0;
     const newest = this.segments.at(-1).events;
-    // Those of two partitions come as they arrive; in time they may stand the other way round.
-    for (const event of this.noted(this.arrived.splice(0)).sort((a, b) => a.atMs - b.atMs)) {
-      event.asOf = this.asOf = cutWith(this.asOf, event);
-      newest.push(event);
-    }
+    for (const event of this.noted(this.arrived.splice(0)).sort(inTime)) this.asOf = insert(newest, event, this.asOf);
     if (newest.length > MAX_EVENTS) return void this.load();
     this.shrink();
     this.publish();

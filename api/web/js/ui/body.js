@@ -4,10 +4,11 @@
 import { renderOnce } from '../markdown.js';
 import { isMore, isVisible } from '../said.js';
 import { BlockStreamer } from '../stream.js';
+import { withWords } from '../words.js';
 import { html, useLayoutEffect, useRef } from './html.js';
 
 let loading;
-const partsView = () => (loading ??= import('./parts_view.js').then(async ({ PartsView, styled }) => {
+const partsView = () => (loading ??= withWords(import('./parts_view.js')).then(async ({ PartsView, styled }) => {
   await styled;
   return PartsView;
 }));

@@ -12,7 +12,7 @@ const MAC = /Mac|iP(hone|ad)/.test(navigator.platform);
 const COMMAND = MAC ? '⌘' : 'Ctrl';
 const KEYS = [
   ['Search conversations', [COMMAND, 'K']], ['New chat', [COMMAND, 'Shift', 'O']], ['Show or hide the list', [COMMAND, 'Shift', 'S']],
-  ['Write', ['/']], ['Send', ['Enter']], ['New line', ['Shift', 'Enter']], ['Stop the answer', [COMMAND, '.']],
+  ['Write', ['/']], ['Send', ['Enter']], ['New line', ['Shift', 'Enter']], ['Stop the answer', [COMMAND, '.']], ['Print the conversation', [COMMAND, 'P']],
   ['Edit the last prompt', ['↑']], ['Leave an edit, close a dialog', ['Esc']], ['This list', ['?']],
 ];
 

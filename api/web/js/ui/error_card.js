@@ -1,8 +1,8 @@
 // Why an answer failed or a prompt was not sent, and what can be done about it.
 
-import { failure, helps } from '../problems.js';
+import { helps, sentence } from '../problems.js';
 import { oneLine } from '../text.js';
-import { t } from '../words.js';
+import { t, tOr } from '../words.js';
 import { html, Icon } from './html.js';
 import { Details } from './status.js';
 
@@ -14,7 +14,7 @@ export function ErrorCard({ message, thread, model, readOnly }) {
     else if (command) thread.submit(command); // the same key: the server knows whether it had it already
     else thread.rejoin(message);
   };
-  const why = lost ? error.message : failure(error);
+  const why = lost ? error.message : (tOr(`failure.${error.code}`, '') || sentence(error.message ?? '') || t('failure.unknown'));
   const technical = oneLine((lost ? error.detail : error.message) ?? '');
   return html`<div class="error-card" role="alert" data-testid="error-card"><${Icon} name="warn" />
     <div><strong>${t(lost ? 'error.not-sent' : 'error.failed')}</strong><p>${oneLine(why)}</p>${technical && technical !== why && html`<${Details} text=${technical} />`}</div>

@@ -1,8 +1,9 @@
 // One message: a prompt that can be edited, or an answer with what can be done to it.
 
-import { count } from '../format.js';
+import { beginningOf } from '../folding.js';
 import { helps } from '../problems.js';
 import { toldApart } from '../said.js';
+import { printing } from '../state.js';
 import { oneLine, piecesOf, visible } from '../text.js';
 import { t } from '../words.js';
 import { AnswerBody, Parts } from './body.js';
@@ -14,15 +15,16 @@ const Cost = later(() => import('./cost.js'), 'Cost');
 const OtherModels = later(() => import('./other_models.js'), 'OtherModels');
 const SentAt = later(() => import('./sent_at.js'), 'SentAt');
 const ErrorCard = later(() => import('./error_card.js'), 'ErrorCard');
-const LONG_PROMPT = 3000;
 const VERY_LONG = 50_000;
+// The server says `refused` of what the stream said had failed.
+const NOT_ANSWERED = new Set(['lost', 'refused']);
 
 export function Message({ message: told, thread, model, readOnly, onShown, editing, setEditing }) {
   const message = useMemo(() => toldApart(told), [told]);
   const mine = message.role === 'user';
   const name = mine ? 'You said' : message.role === 'assistant' ? 'Answer' : oneLine(message.role);
   return html`<article class=${`message ${mine ? 'prompt' : 'answer'}`} aria-label=${name} id=${`m-${message.id}`}
-    data-testid="message" data-role=${message.role} data-id=${message.id} data-status=${message.status === 'lost' ? 'failed' : message.status} aria-busy=${message.status === 'running'}>
+    data-testid="message" data-role=${message.role} data-id=${message.id} data-status=${NOT_ANSWERED.has(message.status) ? 'failed' : message.status} aria-busy=${message.status === 'running'}>
     ${mine
       ? html`<${Prompt} ...${{ message, thread, model, readOnly, editing, setEditing }} />`
       : html`<${Answer} ...${{ message, thread, model, onShown }} readOnly=${readOnly || message.role !== 'assistant'} />`}
@@ -35,12 +37,13 @@ const besides = ({ parts = [] }) => parts.filter(({ kind, role = 'user' }) => ki
 function Prompt({ message, thread, model, readOnly, editing, setEditing }) {
   const [all, setAll] = useState(false);
   const others = useMemo(() => besides(message), [message.parts]);
+  const beginning = useMemo(() => beginningOf(message.content), [message.content]);
   if (editing) return html`<${Edit} ...${{ message, thread, model }} done=${() => setEditing(null)} />`;
-  const long = message.content.length > LONG_PROMPT;
-  const shown = visible(long && !all ? `${message.content.slice(0, LONG_PROMPT)}…` : message.content);
+  const long = beginning !== null;
+  const shown = visible(long && !all && !printing.value ? `${beginning} …` : message.content);
   return html`${others.length > 0 && html`<${Parts} parts=${others} />`}
     ${shown && html`<div class="bubble" dir="auto">${shown.length > VERY_LONG ? piecesOf(shown).map((piece, at) => html`<span class="long-part" key=${at}>${piece}</span>`) : shown}</div>`}
-    ${long && html`<button type="button" class="link" onClick=${() => setAll(!all)}>${all ? 'Show less' : `Show all ${count(message.content.length)} characters`}</button>`}
+    ${long && html`<button type="button" class="link" onClick=${() => setAll(!all)}>${all ? t('prompt.less') : t('prompt.all', { count: message.content.length })}</button>`}
     ${!readOnly && html`<div class="actions">
       <${Branches} ...${{ message, thread }} />
       <${Copy} text=${message.content} label="Copy the prompt" />

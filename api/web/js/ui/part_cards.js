@@ -8,6 +8,7 @@ import { bytes } from '../log/units.js';
 import { charactersOf } from '../said.js';
 import { BlockStreamer } from '../stream.js';
 import { oneLine, piecesOf, visible } from '../text.js';
+import { t } from '../words.js';
 import { prettyJson } from './pretty.js';
 
 const LONG = 700;
@@ -18,8 +19,8 @@ const FLUSH_EVERY_MS = 30;
 /** `whole`: there is no more of it to come. `answer`: {id, parts} that it is of, or null. */
 export function cardOf(part, { place, whole, answer, onShown }) {
   if (part.kind === 'reasoning') return new Thoughts(part, { place, whole, answer, onShown });
-  if (part.kind === 'tool_call') return new Code(part, { place, whole, title: 'Tool call', name: part.name, testid: 'tool-call', onShown });
-  if (part.kind === 'tool_result') return new Code(part, { place, whole, title: 'Tool result', name: part.name ?? '', testid: 'tool-result', onShown });
+  if (part.kind === 'tool_call') return new Code(part, { place, whole, title: t('part.call'), name: part.name, testid: 'tool-call', onShown });
+  if (part.kind === 'tool_result') return new Code(part, { place, whole, title: t('part.result'), name: part.name ?? '', testid: 'tool-result', onShown });
   if (part.sha256) return fileNote(part, place);
   return new Code(part, { place, whole, title: inWords(part.role ?? part.kind), name: '', testid: 'other-part', onShown });
 }
@@ -39,7 +40,7 @@ class Thoughts {
     this.box.details.addEventListener('toggle', () => this.box.details.open && this.opened());
     this.over = whole;
     this.box.details.open = !whole;
-    this.name.textContent = whole ? 'Thought' : 'Thinking…';
+    this.name.textContent = t(whole ? 'thought.done' : 'thought.now');
     if (!whole) this.streamer = new BlockStreamer(this.body, onShown);
   }
 
@@ -75,7 +76,7 @@ class Thoughts {
 
   told(ms) {
     this.lasted = ms;
-    this.name.textContent = ms === null ? 'Thought' : `Thought for ${inSeconds(ms)}`;
+    this.name.textContent = ms === null ? t('thought.done') : thoughtFor(ms);
   }
 }
 
@@ -122,7 +123,7 @@ class Code {
     this.box.details.querySelector('.code-block, .note')?.remove();
     const written = this.part.text;
     if (!written.trim()) {
-      this.box.details.append(element('p', 'note', 'Nothing in it.'));
+      this.box.details.append(element('p', 'note', t('part.empty')));
       return;
     }
     const pretty = prettyJson(written);
@@ -143,7 +144,7 @@ class Code {
 }
 
 function fileNote(part, place) {
-  const said = [part.kind === 'image' ? 'Picture' : 'File', part.name, part.mediaType, bytes(part.sizeBytes ?? 0)];
+  const said = [t(part.kind === 'image' ? 'part.picture' : 'part.file'), part.name, part.mediaType, bytes(part.sizeBytes ?? 0)];
   const note = element('p', 'note file-part', oneLine(said.filter(Boolean).join(' · ')));
   note.dataset.testid = 'file-part';
   place.append(note);
@@ -179,10 +180,10 @@ export function lastedMs(chunks, parts, part) {
   return first === null ? null : last - first;
 }
 
-function inSeconds(ms) {
+function thoughtFor(ms) {
   const s = Math.round(ms / 1000);
-  if (s < 1) return 'a moment';
-  return s < 60 ? `${s} s` : `${Math.floor(s / 60)} min ${s % 60} s`;
+  if (s < 1) return t('thought.moment');
+  return s < 60 ? t('thought.seconds', { seconds: s }) : t('thought.minutes', { minutes: Math.floor(s / 60), seconds: s % 60 });
 }
 
 const inWords = (name) => oneLine(name.replaceAll('_', ' ')).replace(/^./, (letter) => letter.toUpperCase());

@@ -3,6 +3,7 @@
 import { renderOnce } from '../markdown.js';
 import { BlockStreamer } from '../stream.js';
 import { styled as withStyle } from '../log/stylesheet.js';
+import { t } from '../words.js';
 import { cardOf } from './part_cards.js';
 
 export const styled = withStyle('parts.css');
@@ -54,7 +55,7 @@ export class PartsView {
     if (part.kind === 'refusal') {
       const mark = document.createElement('p');
       mark.className = 'note refusal-mark';
-      mark.textContent = 'The model declined:';
+      mark.textContent = t('part.declined');
       this.container.append(mark);
     }
     this.container.append(made);

@@ -4,7 +4,7 @@ import { conversations, loadConversations, nameOf } from '../conversations.js';
 import { sendWhatWaits } from '../outbox.js';
 import { actOnProse } from '../prose_actions.js';
 import { go, route } from '../router.js';
-import { complain, dialog, drawerOpen, logOpen, online, reachable, session, sidebarHidden } from '../state.js';
+import { complain, dialog, drawerOpen, logOpen, online, printing, reachable, session, sidebarHidden } from '../state.js';
 import { currentThread } from '../threads.js';
 import { t, withWords } from '../words.js';
 import { composing, html, IconButton, useEffect, useState } from './html.js';
@@ -15,7 +15,7 @@ import { SignIn } from './signin.js';
 import { Announcer, Connection, Toasts } from './status.js';
 import { NotFound, ThreadView } from './thread_view.js';
 
-const NAMES = { pulse: () => 'Pulse', settings: () => t('settings.title'), missing: () => 'Not found' };
+const NAMES = { pulse: () => t('pulse.name'), settings: () => t('settings.title'), missing: () => 'Not found' };
 
 export function Shell() {
   const { page, conversationId, at, section } = route.value;
@@ -74,6 +74,8 @@ function Lazy({ from, part, ...rest }) {
 export function listenEverywhere() {
   addEventListener('keydown', onKeyDown);
   document.addEventListener('click', actOnProse);
+  addEventListener('beforeprint', () => (printing.value = true));
+  addEventListener('afterprint', () => (printing.value = false));
   let waitMs = 1000;
   const probe = async () => {
     if (reachable.value) return;
@@ -108,6 +110,7 @@ function onKeyDown(event) {
     });
   } else if (command && event.shiftKey && is('o')) act(() => go('/'));
   else if (command && event.shiftKey && is('s')) act(() => (sidebarHidden.value = !sidebarHidden.value));
+  else if (command && !event.shiftKey && is('p') && currentThread()) act(() => import('../printing.js').then(({ printConversation }) => printConversation(currentThread()), () => print()));
   else if (command && is('.')) act(() => currentThread()?.live?.stop());
   else if (is('escape') && drawerOpen.value) act(() => (drawerOpen.value = false));
   else if (!writing && !command && is('/')) act(() => document.querySelector('[data-testid=composer]')?.focus());

@@ -6,7 +6,7 @@ import { keepModel, lastModel } from '../kept.js';
 import { defaultModel } from '../preferences.js';
 import { queueOf } from '../queue.js';
 import { go, route } from '../router.js';
-import { pastView } from '../state.js';
+import { pastView, printing } from '../state.js';
 import { beginChat, currentThread, threadOf } from '../threads.js';
 import { t } from '../words.js';
 import { Composer } from './composer.js';
@@ -30,7 +30,7 @@ export function ThreadView({ conversationId, at }) {
   const [chosen, setChosen] = useState(null);
   const past = pastView.value?.conversationId === conversationId ? pastView.value : null;
   const messages = past ? past.messages : (thread?.messages.value ?? []);
-  const count = useGrowing(conversationId, messages.length, Boolean(at));
+  const count = useGrowing(conversationId, messages.length, Boolean(at) || printing.value);
   const shown = count < messages.length ? messages.slice(-count) : messages;
   const state = thread?.state.value ?? 'new';
   const queue = conversationId ? queueOf(conversationId).value : null;

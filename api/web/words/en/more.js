@@ -208,6 +208,13 @@ export default {
   'log.turn': 'Turn',
   'log.turn-timeline': 'Timeline of a turn',
 
+  'part.call': 'Tool call',
+  'part.declined': 'The model declined:',
+  'part.empty': 'Nothing in it.',
+  'part.file': 'File',
+  'part.picture': 'Picture',
+  'part.result': 'Tool result',
+
   'pulse.all-answer': 'all servers answer',
   'pulse.answers': 'Answers',
   'pulse.away': 'away: {names}',
@@ -308,6 +315,12 @@ export default {
   'starts.one': 'Prompt {number}',
   'starts.remove': 'Remove prompt {number}',
   'starts.title': 'To begin with',
+
+  'thought.done': 'Thought',
+  'thought.minutes': 'Thought for {minutes} min {seconds} s',
+  'thought.moment': 'Thought for a moment',
+  'thought.now': 'Thinking…',
+  'thought.seconds': 'Thought for {seconds} s',
 
   'unit.B': '{number} B',
   'unit.MB': '{number} MB',

@@ -95,8 +95,13 @@ export default {
   'problem.store_unavailable': 'The server’s database is away. Try again in a moment.',
   'problem.unreachable': 'The server cannot be reached.',
 
+  'prompt.all': 'Show all {count} characters',
+  'prompt.less': 'Show less',
+
   'prose.formula': 'Formula',
   'prose.table': 'Table',
+
+  'pulse.name': 'Pulse',
 
   'queue.full': { one: 'No more than {count} message can wait.', other: 'No more than {count} messages can wait.' },
 

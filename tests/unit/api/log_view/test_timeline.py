@@ -76,6 +76,31 @@ def test_a_whole_turn() -> None:
     assert [(seq, size) for seq, _, size in found["chunks"]] == [(1, 5), (2, 4)]
 
 
+def test_a_verdict_stands_before_what_it_allowed_whatever_the_clocks_say() -> None:
+    """Each partition has its broker's time."""
+    log = Written()
+    log.add(CONVERSATION_EVENTS, prompt())
+    for record in (started("a"), chunk("a", 1, "Hi")):
+        log.add(TOKEN_CHUNKS, record)
+    allowed = verdict()
+    place = log.add(MODERATION_VERDICTS, allowed)
+    log.add(GENERATION_OUTCOMES, outcome())
+    log.add(JOBS, replace(job(), verdict_id=allowed.envelope.event_id))
+    log.add(TOKEN_CHUNKS, ended("a", 1, "Hi"))
+    found = told(log)["stages"]
+    assert [stage["stage"] for stage in found] == [
+        "accepted", "moderated", "queued", "attempt", "first_token", "ended", "stored",
+    ]  # fmt: skip
+    named = {"topic": place.topic, "partition": place.partition, "offset": place.offset}
+    assert found[2]["detail"]["verdict"] == named
+    assert named.items() <= found[1].items()
+
+
+def test_a_job_of_before_verdicts_were_named_names_none() -> None:
+    log = asked()
+    assert "verdict" not in told(log)["stages"][2]["detail"]
+
+
 def test_a_title_is_told_as_any_other_generation() -> None:
     log = Written()
     log.add(CONVERSATION_EVENTS, title(generation_id=TURN.generation_id))
@@ -129,8 +154,8 @@ def test_refused_by_moderation() -> None:
     log.add(CONVERSATION_EVENTS, prompt())
     log.add(TOKEN_CHUNKS, stopped("refused"))
     log.add(MODERATION_VERDICTS, verdict("block"))
-    assert stages(log) == ["accepted", "ended", "moderated"]
-    assert told(log)["stages"][-1]["detail"]["decision"] == "block"
+    assert stages(log) == ["accepted", "moderated", "ended"]
+    assert told(log)["stages"][1]["detail"]["decision"] == "block"
 
 
 def test_ended_by_the_watchdog() -> None:

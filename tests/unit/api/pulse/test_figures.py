@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import random
 import struct
+from dataclasses import replace
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from api.pulse import figures as figures_module
 from api.pulse.figures import ENDED_KEPT_MS, STALE_MS, Figures
 from api.pulse.fleet import lags
 from schemas.codec import encode
@@ -75,6 +78,39 @@ def test_the_time_to_the_first_token_whatever_is_seen_first() -> None:
         made = figures(*order, (2700, TOKEN_CHUNKS, chunk("a", 2)))
         assert made.snapshot(NOW_MS)["ttftMs"] == {"p50": 250, "p99": 250, "n": 1}
         assert made.snapshot(NOW_MS + 120_000)["ttftMs"]["n"] == 0
+
+
+def test_after_a_look_back_only_the_last_minute_counts_however_it_was_read() -> None:
+    """Partition by partition: a young answer may be read before old ones."""
+    times_ms = [1000, 600_000, 90_000, 30_000, 70_000, 2000, 800_000]
+    made = Figures()
+    for number, before_ms in enumerate(times_ms):
+        turn = replace(TURN, generation_id=f"g{number}")
+        asked = replace(prompt(), generation_id=turn.generation_id)
+        first = replace(chunk("a", 1), generation_id=turn.generation_id)
+        for topic, record, at_ms in (
+            (CONVERSATION_EVENTS, asked, NOW_MS - before_ms - 100 * (number + 1)),
+            (TOKEN_CHUNKS, first, NOW_MS - before_ms),
+        ):
+            made.take(RawRecord(topic, 0, number, at_ms, b"k", encode(record)))
+    assert made.snapshot(NOW_MS)["ttftMs"] == {"p50": 400, "p99": 600, "n": 3}
+    assert made.snapshot(NOW_MS)["promptsPerS"] == 0.4
+    assert made.snapshot(NOW_MS + 40_000)["ttftMs"]["n"] == 2
+
+
+def test_of_too_many_answers_the_oldest_are_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(figures_module, "MAX_TTFTS", 2)
+    made = Figures()
+    for number, before_ms in enumerate((1000, 30_000, 2000)):
+        turn = replace(TURN, generation_id=f"g{number}")
+        asked, first = (
+            replace(prompt(), generation_id=turn.generation_id),
+            replace(chunk("a", 1), generation_id=turn.generation_id),
+        )
+        made.take(RawRecord(CONVERSATION_EVENTS, 0, number, NOW_MS - before_ms - 100, b"k", encode(asked)))
+        made.take(RawRecord(TOKEN_CHUNKS, 0, number, NOW_MS - before_ms, b"k", encode(first)))
+    assert made.snapshot(NOW_MS + 10_000)["ttftMs"]["n"] == 2
+    assert made.snapshot(NOW_MS + 40_000)["ttftMs"]["n"] == 2
 
 
 def test_rates_are_those_of_the_last_whole_seconds() -> None:

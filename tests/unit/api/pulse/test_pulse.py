@@ -195,6 +195,7 @@ async def test_a_broker_that_hangs_is_asked_once(monkeypatch: pytest.MonkeyPatch
         return {(TOKEN_CHUNKS, 0): {"verbatim-recorder": 5, "somebody-elses": 7}}
 
     monkeypatch.setattr(fleet, "committed_by", committed_by)
+    monkeypatch.setattr(fleet, "listed", lambda admin, prefix, answer_s: [])
     monkeypatch.setattr(fleet, "instances", lambda admin, pools, answer_s: {})
     kafka = KafkaFleet(AdminClient({"bootstrap.servers": "127.0.0.1:1", "log_level": "0"}))
     for _ in range(3):
