@@ -17,6 +17,7 @@ POINTS: tuple[str, ...] = (
     "api.after_command",
     "api.before_embeddings",
     "api.after_embeddings",
+    "api.mid_import",
     "conversation.before_record",
     "conversation.after_records_fired",
     "conversation.after_records_acknowledged",

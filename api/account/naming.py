@@ -9,8 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-NAME = r"[\w-]{1,40}"
-_NAMED = re.compile(rf"(?<!\S)/({NAME})(?![\w/-])")
+_NAME = re.compile(r"[\w-]{1,40}")
+_NAMED = re.compile(rf"(?<!\S)/({_NAME.pattern})(?![\w/-])")
+
+
+def is_name(text: str) -> bool:
+    """Whether a snippet may be called so: 1 to 40 letters, digits, hyphens and underscores."""
+    return _NAME.fullmatch(text) is not None
 
 
 def folded(name: str) -> str:

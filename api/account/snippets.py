@@ -6,11 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Request, Response
-from pydantic import Field, StringConstraints
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
 
 from api.access.auth import Caller, author_of
 from api.access.key_cache import Principal
-from api.account.naming import NAME, folded, way_back
+from api.account.naming import folded, is_name, way_back
 from api.account.ports import PreferencePorts, Preferences
 from api.consistency.account_commands import Giving
 from api.consistency.commanding import IdempotencyKey, idempotency_key
@@ -33,7 +34,15 @@ router = APIRouter(prefix="/api/v1/snippets", tags=["snippets"])
 
 MAX_SNIPPETS = 200
 MAX_CHARACTERS = 20_000
-Name = Annotated[str, StringConstraints(pattern=rf"^{NAME}$")]
+
+
+def _named(name: str) -> str:
+    if not is_name(name):
+        raise PydanticCustomError("not_a_name", "expected 1 to 40 letters, digits, hyphens or underscores")
+    return name
+
+
+Name = Annotated[str, AfterValidator(_named)]
 Text = Annotated[str, Field(min_length=1, max_length=MAX_CHARACTERS)]
 
 

@@ -12,7 +12,7 @@ from projections.conversation_marks.queries import UNMARKED, Marks
 from projections.conversations.queries import ConversationRow
 from projections.feedback.queries import Rating
 from projections.messages.rows import MessageRow
-from schemas.envelope import plain
+from schemas.envelope import Content, plain
 
 
 def conversation_json(row: ConversationRow, marks: Marks = UNMARKED) -> dict[str, Any]:
@@ -28,9 +28,18 @@ def conversation_json(row: ConversationRow, marks: Marks = UNMARKED) -> dict[str
         "pinned": marks.pinned,
         "archived": marks.archived,
         "folderId": marks.folder_id,
-        "settings": json.loads(marks.settings) if isinstance(marks.settings, str) else {},
+        "settings": _settings(marks.settings),
         "temporary": row.temporary,
     }
+
+
+def _settings(content: Content | None) -> dict[str, Any]:
+    """A conversation's own settings; what is sealed or damaged reads as none."""
+    try:
+        settings = json.loads(content) if isinstance(content, str) else {}
+    except ValueError:
+        settings = {}
+    return settings if isinstance(settings, dict) else {}
 
 
 def message_json(row: MessageRow, rating: Rating | None) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from starlette.responses import StreamingResponse
 from api.access.auth import Caller
 from api.consistency.freshness import Fresh
 from api.consistency.ownership import row_of
-from api.http.errors import Overloaded
+from api.http.errors import Overloaded, bad_request
 from api.http.gates import GateBusy
 from api.moving.export_files import WRITERS, Format, conversations_of, file_name, written, zipped
 from api.moving.ports import MAX_AT_ONCE, Moving, MovingPorts
@@ -33,6 +33,8 @@ async def export_conversation(
 ) -> Response:
     """The conversation as a file: `json` (it can be imported again), `markdown`, or `html`, which browsers print."""
     row = await row_of(fresh, caller.user_id, conversation_id)
+    if row.temporary:
+        raise bad_request("A temporary conversation is not exported.", code="temporary", param="conversation_id")
     how = WRITERS[as_format]
     return await _streamed(moving, written(moving.reads, row, how), how.media_type, file_name(row, how), {})
 

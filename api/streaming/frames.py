@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import orjson
 
 from api.streaming.endings import Ending
+from api.streaming.failures import told
 from api.streaming.pieces import Piece, PlacedPiece
 from schemas.generation import Failure, Turn
 from schemas.price import Usage
@@ -87,8 +88,9 @@ def _placed(seq: int, piece: PlacedPiece) -> bytes:
 
 
 def failure_json(failure: Failure) -> dict[str, Any]:
-    """Why an answer failed, and whether asking again may help."""
-    return {"code": failure.code, "message": failure.message, "retryable": failure.retryable}
+    """Why an answer failed, for people and in technical words, and whether asking again may help."""
+    said = {"code": failure.code, "message": told(failure), "retryable": failure.retryable}
+    return said if said["message"] == failure.message else {**said, "detail": failure.message}
 
 
 def usage_json(usage: Usage) -> dict[str, int | bool]:

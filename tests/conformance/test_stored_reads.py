@@ -6,19 +6,24 @@ from dataclasses import replace
 
 from projections.commands.queries import CommandRow
 from projections.messages.context import ProjectedContext
+from projections.order import order_key
 from schemas import ids
 from schemas.conversation import (
+    AppendedMessage,
     ChatMessage,
     ConversationDeleted,
     ConversationMetadataChanged,
     GenerationDeleted,
     GenerationMetadataChanged,
     MessageDeleted,
+    MessagesAppended,
     PromptSubmitted,
     Request,
 )
+from schemas.turns import IMPORTS
 from tests.conformance.api_reads import USER, Open, answered, append, envelope, started
 from tests.conformance.test_api_parts import ended
+from tests.unit.api.memory_log import AT
 from tests.unit.api.prompts import prompt
 
 CONVERSATION = ids.conversation_id(USER, "stored")
@@ -153,3 +158,45 @@ async def test_a_command_of_metadata_is_known_whole(opened: Open) -> None:
         await under_test.show()
         known = await under_test.reads.command(CONVERSATION, changed.envelope.event_id)
         assert known == CommandRow(USER, "h", comment='{"a":"b"}')
+
+
+async def test_an_import_is_seen_with_its_last_record_and_needs_a_verdict_until_an_answer_completes(
+    opened: Open,
+) -> None:
+    async with opened() as under_test:
+        log, reads = under_test.log, under_test.reads
+        name = ids.conversation_id(USER, "imported")
+        said = tuple(
+            AppendedMessage(message_id=ids.message_id(USER, name, text), message=ChatMessage(role, text), at_us=AT)
+            for role, text in (("user", "one"), ("assistant", "two"))
+        )
+        whole = tuple(each.message for each in said)
+        history = replace(envelope("import"), actor=IMPORTS)
+        appended = MessagesAppended(
+            envelope=history, conversation_id=name, user_id=USER, parent_message_id=None, messages=said
+        )
+        first = append(log, appended)
+        await under_test.show()
+        wanted = [said[0].message_id, said[1].message_id, ids.message_id(USER, name, "three")]
+        assert set(await reads.placed(name, wanted)) == set(wanted[:2])
+        assert await reads.conversation(name) is None
+        assert await reads.begun_at(name) is None
+        assert name not in [row.conversation_id for row in (await reads.conversations(USER, None, 10)).rows]
+        shown = started(name)
+        append(log, replace(shown, envelope=replace(shown.envelope, actor=IMPORTS, occurred_at_us=AT + 5)))
+        await under_test.show()
+        row = await reads.conversation(name)
+        assert row is not None
+        assert (row.created_at_us, row.updated_at_us) == (history.occurred_at_us, AT + 5)
+        assert await reads.begun_at(name) == order_key(first)
+        assert name in [row.conversation_id for row in (await reads.conversations(USER, None, 10)).rows]
+        found = await reads.context(name, wanted[1], 10)
+        assert found is not None
+        assert (found.messages, found.unjudged) == (whole, whole)
+        asked = replace(prompt(name, "three", after_us=9), parent_message_id=wanted[1])
+        ended(log, asked, append(log, asked), "four")
+        await under_test.show()
+        later = await reads.context(name, asked.generation_id, 10)
+        assert later is not None
+        assert (later.messages[:2], later.unjudged) == (whole, ())
+        assert not await reads.is_deleted(name)

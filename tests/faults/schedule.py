@@ -28,11 +28,17 @@ ON_SMALL_DISKS = ("kafka", "cassandra")
 STREAM_CHILDREN = ("conversation-0", "metering-0", "watchdog-0", "projector-0")
 _OPERATORS = ("rebuild.", "backfill.", "import.")
 UNREACHED = frozenset(
-    {"watchdog.before_expiry", "watchdog.after_expiry", "api.before_embeddings", "api.after_embeddings"}
+    {
+        "watchdog.before_expiry",
+        "watchdog.after_expiry",
+        "api.before_embeddings",
+        "api.after_embeddings",
+        "api.mid_import",
+    }
     | {name for name in POINTS if name.startswith(_OPERATORS)}
 )
-"""Points that only a turn past its deadline, a request for embeddings or an operator comes by; users of the run do not.
-Embeddings: tests/integration/test_api_openai_client.py."""
+"""Points that only a turn past its deadline, a request for embeddings, an import or an operator comes by; users of the
+run do not. Embeddings: tests/integration/test_api_openai_client.py; imports: tests/integration/test_api.py."""
 
 SESSION_S = 3.0
 """A worker's session in its group; Faust processes have 10 s, and after 10 s a hung process is killed."""

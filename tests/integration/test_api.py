@@ -12,6 +12,7 @@ import pytest
 import pytest_asyncio
 from pydantic import SecretStr
 
+from infra.crash_points import EXIT_STATUS
 from infra.settings import Settings
 from infra.settings.servers import RedisSettings
 from schemas.envelope import Position
@@ -21,7 +22,7 @@ from tests.integration.api_calls import CHAT, CONVERSATIONS, answer_to, answer_w
 from tests.integration.api_process import free_port, make_key, running_api, said_by_refused_api
 from tests.integration.api_running import Running, whole_api
 from tests.unit.api.sse_text import events_of
-from topics.catalogue import TOKEN_CHUNKS
+from topics.catalogue import CONVERSATION_EVENTS, TOKEN_CHUNKS
 from topics.scan import fold_generation, watermarks
 
 pytestmark = [pytest.mark.stack, pytest.mark.asyncio(loop_scope="module")]
@@ -288,3 +289,41 @@ async def test_what_keeps_it_from_starting_is_one_clear_line(running: Running, t
     said = await said_by_refused_api(away, tmp_path / "away.log", port=free_port(), produce_timeout_s=1)
     assert "api: the broker does not answer" in said
     assert "Traceback" not in said
+
+
+async def test_an_import_in_which_the_api_dies_is_seen_nowhere_until_it_is_repeated(
+    running: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    messages = [
+        {"id": "1", "role": "user", "content": "one", "created_at": "2024-03-01T10:00:00Z"},
+        *({"id": str(n), "parent": "1", "role": "assistant", "content": f"answer {n}"} for n in range(2, 6)),
+    ]
+    body = {"source": {"product": "chatgpt", "id": "crash"}, "title": "Brought along", "messages": messages}
+    monkeypatch.setenv("VERBATIM_CRASHPOINT", "api.mid_import:2")
+    dies = running_api(running.settings, tmp_path / "dies.log", status=EXIT_STATUS)
+    async with dies as dying, dying.client(running.key) as client:
+        with pytest.raises(httpx.TransportError):
+            await client.post(f"{CONVERSATIONS}/import", json=body)
+    monkeypatch.delenv("VERBATIM_CRASHPOINT")
+    async with running.client() as client:
+        listed = (await client.get(f"{CONVERSATIONS}?limit=100")).json()["data"]
+        assert "Brought along" not in [each["title"] for each in listed]
+        again = await client.post(f"{CONVERSATIONS}/import", json=body)
+        assert again.status_code == 201, again.text
+        made = again.json()
+        assert made["known"] >= 2
+        assert made["added"] + made["known"] == 5
+        position = {"X-Verbatim-Position": again.headers["x-verbatim-position"]}
+        path = f"{CONVERSATIONS}/{made['id']}"
+        exported = (await client.get(f"{path}/export", headers=position)).json()
+        assert [each["content"] for each in exported["messages"]] == ["one", *(f"answer {n}" for n in range(2, 6))]
+        assert {each["parentMessageId"] for each in exported["messages"][1:]} == {exported["messages"][0]["id"]}
+        assert exported["createdAt"] == "2024-03-01T10:00:00.000000Z"
+        listed = (await client.get(f"{CONVERSATIONS}?limit=100", headers=position)).json()["data"]
+        assert listed[-1]["id"] == made["id"]  # by its old time
+        now = await client.get(f"{path}?as_of={CONVERSATION_EVENTS}:0=0", headers=position)
+        assert now.json()["error"]["code"] == "not_yet"
+        events = (await client.get(f"{path}/events", headers=position)).json()["data"]
+        assert [each["type"] for each in events] == ["MessagesAppended"] * 4 + ["ConversationStarted"]
+        told = events_of((await client.post(f"{path}/messages", json={"content": "say 3"})).content)
+        assert told[-1].event == "message_end"

@@ -86,7 +86,7 @@ async def test_readers_follow_the_pointer_within_a_second(log: Projected) -> Non
         f"CREATE TABLE {keyspace}.conversations_v2 (conversation_id text PRIMARY KEY, user_id text,"
         " created_at_us bigint, first_title text, system_prompt text, first_excerpt text, title text, model text,"
         " preview text, last_at_us bigint, changed bigint, deleted boolean, made_title text,"
-        " first_metadata text, metadata text)"
+        " first_metadata text, metadata text, temporary boolean)"
     )
     move = await log.session.prepare(
         f"UPDATE {keyspace}.projection_pointers SET version = ? WHERE projection = 'conversations' IF version = ?"  # noqa: S608 - our own names

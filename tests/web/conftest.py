@@ -47,19 +47,32 @@ async def chromium() -> AsyncIterator[Browser]:
         await browser.close()
 
 
-@pytest.fixture(scope="package")
-def cookie(stack: Stack) -> tuple[str, str]:
-    """The session of the stack's first user: the cookie's name and value."""
-    answer = httpx.post(f"{stack.url}/api/v1/session", json={"key": stack.key}, headers={"X-Verbatim-CSRF": "1"})
+def key_of(stack: Stack, user: str) -> str:
+    """A key of another user than the first."""
+    made = stack.verbatim("key", "create", "--user", user)
+    assert made.returncode == 0, made.stderr
+    return made.stdout.strip()
+
+
+def session_of(stack: Stack, key: str) -> tuple[str, str]:
+    """The cookie's name and value."""
+    answer = httpx.post(f"{stack.url}/api/v1/session", json={"key": key}, headers={"X-Verbatim-CSRF": "1"})
     assert answer.status_code == 200, answer.text
     ((name, value),) = answer.cookies.items()
     return name, value
 
 
+@pytest.fixture(scope="package")
+def cookie(stack: Stack) -> tuple[str, str]:
+    """The session of the stack's first user."""
+    return session_of(stack, stack.key)
+
+
 @pytest_asyncio.fixture(loop_scope="session")
 async def open_chat(stack: Stack, chromium: Browser, cookie: tuple[str, str]) -> AsyncIterator[OpenChat]:
-    """Opens a page in a browser of its own, or, with `context`, in another tab of one. Afterwards none of them may have
-    complained, left its origin, or met its policy."""
+    """Opens a page in a browser of its own, or, with `context`, in another tab of one. What a test leaves to its user
+    (settings, snippets) it leaves to a `user` of its own. Afterwards none of the pages may have complained, left its
+    origin, or met its policy."""
     opened: list[BrowserContext] = []
     pages: list[ChatPage] = []
 
@@ -67,6 +80,7 @@ async def open_chat(stack: Stack, chromium: Browser, cookie: tuple[str, str]) ->
         path: str = "/",
         *,
         signed_in: bool = True,
+        user: str | None = None,
         dark: bool = False,
         phone: bool = False,
         context: BrowserContext | None = None,
@@ -85,7 +99,7 @@ async def open_chat(stack: Stack, chromium: Browser, cookie: tuple[str, str]) ->
             context.set_default_timeout(PATIENCE_MS)
             await context.add_init_script(WATCH)
             if signed_in:
-                name, value = cookie
+                name, value = cookie if user is None else session_of(stack, key_of(stack, user))
                 await context.add_cookies(
                     [{"name": name, "value": value, "url": stack.url, "httpOnly": True, "sameSite": "Strict"}]
                 )

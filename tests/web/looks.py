@@ -40,7 +40,7 @@ AXED = {
     Look("phone", "dark", "ltr"),
     Look("phone", "light", "rtl"),
 }
-PICTURED = AXED | {Look("desktop", "dark", "ltr"), Look("phone", "light", "ltr"), Look("zoomed", "light", "ltr")}
+PICTURED = AXED | {Look("zoomed", "light", "ltr")}
 
 
 async def shown_in(chat: ChatPage, look: Look) -> None:

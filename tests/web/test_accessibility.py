@@ -9,6 +9,7 @@ from playwright.async_api import expect
 
 from tests.web.chat_page import ChatPage, count_to
 from tests.web.conftest import OpenChat
+from tests.web.export_files import chatgpt_zip
 from tests.web.looks import in_every_look
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(300)]
@@ -89,6 +90,20 @@ async def renaming(chat: ChatPage) -> None:
     await expect(chat.part("rename-title")).to_be_visible()
 
 
+async def expired(chat: ChatPage) -> None:
+    chat.complaints.expected.append("status of 401")
+    await chat.ask("What is 1 + 1?")
+    await chat.expire()
+    await chat.ask("What is 2 + 2?", wait=False)
+    await expect(chat.part("signin-key")).to_be_focused()
+
+
+async def missing(chat: ChatPage) -> None:
+    chat.complaints.expected.append("status of 404")
+    await chat.page.goto(f"{chat.url}/c/00000000-0000-4000-8000-000000000000")
+    await expect(chat.part("error-card")).to_be_visible()
+
+
 async def editing(chat: ChatPage) -> None:
     await chat.ask("What is 1 + 1?")
     await chat.prompts.hover()
@@ -134,6 +149,15 @@ async def settings(chat: ChatPage) -> None:
     await expect(chat.part("system-prompt-save")).to_be_visible()
 
 
+async def importing(chat: ChatPage) -> None:
+    await chat.part("settings-link").click()
+    await chat.part("settings-data").click()
+    await chat.part("import-file").set_input_files(
+        {"name": "export.zip", "mimeType": "application/zip", "buffer": chatgpt_zip()}
+    )
+    await expect(chat.part("import-report")).to_be_visible()
+
+
 SITUATIONS: dict[str, Callable[[ChatPage], Awaitable[None]]] = {
     "empty": empty,
     "first-run": first_run,
@@ -143,6 +167,8 @@ SITUATIONS: dict[str, Callable[[ChatPage], Awaitable[None]]] = {
     "problem": problem,
     "failed": failed,
     "renaming": renaming,
+    "expired": expired,
+    "missing": missing,
     "editing": editing,
     "models": models,
     "keys": keys,
@@ -150,6 +176,7 @@ SITUATIONS: dict[str, Callable[[ChatPage], Awaitable[None]]] = {
     "log": log,
     "pulse": pulse,
     "settings": settings,
+    "import": importing,
 }
 
 
@@ -164,11 +191,26 @@ async def test_the_description_of_the_api_has_no_findings_in_any_look(open_chat:
     await in_every_look(chat, "docs")
 
 
+@pytest.mark.slow("axe looks at a page in four of its looks")
 @pytest.mark.parametrize("name", SITUATIONS)
 async def test_no_situation_has_findings_in_any_look(open_chat: OpenChat, name: str) -> None:
     chat = await open_chat()
     await SITUATIONS[name](chat)
     await in_every_look(chat, name)
+
+
+@pytest.mark.parametrize(
+    ("section", "button"), [("prompts", "snippet-new"), ("account", None), ("keys", "key-create"), ("usage", None)]
+)
+async def test_no_section_of_the_settings_has_findings_in_any_look(
+    open_chat: OpenChat, section: str, button: str | None
+) -> None:
+    chat = await open_chat(f"/settings/{section}")
+    await expect(chat.page.locator("#settings-heading")).to_be_visible()
+    await expect(chat.part("settings").locator(".skeleton")).to_have_count(0)
+    if button:
+        await chat.part(button).click()
+    await in_every_look(chat, f"settings-{section}")
 
 
 async def test_a_phone_has_the_list_in_a_drawer(open_chat: OpenChat) -> None:
@@ -208,7 +250,7 @@ async def test_a_screen_reader_hears_of_the_answer_and_not_of_each_word(open_cha
 
 
 async def test_the_colours_are_kept(open_chat: OpenChat) -> None:
-    chat = await open_chat()
+    chat = await open_chat(user="colours")
     background = "() => getComputedStyle(document.body).backgroundColor"
     light = await chat.evaluate(background)
     await chat.part("theme").click()

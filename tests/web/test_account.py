@@ -7,7 +7,8 @@ import pytest
 from playwright.async_api import expect
 
 from tests.e2e.stack import Stack
-from tests.web.conftest import OpenChat
+from tests.eventually import eventually
+from tests.web.conftest import PICTURES, OpenChat, key_of
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(300)]
 
@@ -56,3 +57,51 @@ async def test_the_key_of_this_browser_is_marked_and_who_is_signed_in_is_said(op
     await chat.page.keyboard.press("Escape")
     await chat.part("settings-account").click()
     await expect(chat.part("settings").locator("dl")).to_contain_text("admin")
+
+
+async def test_usage_is_shown_by_day_and_model_with_its_totals(open_chat: OpenChat) -> None:
+    newcomer = await open_chat("/settings/usage", user="usage-reader")
+    await expect(newcomer.part("usage-empty")).to_contain_text("last 30 days")
+    await newcomer.part("new-chat").click()
+    await newcomer.ask("What is 2 * 21?")
+    await newcomer.ask("What is 2 * 22?")
+
+    async def both_billed() -> bool:
+        await newcomer.page.goto(f"{newcomer.url}/settings/usage")
+        await newcomer.page.locator("[data-testid=usage-totals], [data-testid=usage-empty]").first.wait_for()
+        totals = newcomer.part("usage-totals")
+        return await totals.count() == 1 and "Answers2" in (await totals.inner_text()).replace("\n", "")
+
+    billed: bool = await eventually(both_billed, 30)
+    assert billed
+    row = newcomer.part("usage-models").locator("tbody tr")
+    await expect(row).to_have_count(1)
+    await expect(row).to_contain_text("verbatim-local")
+    await expect(newcomer.part("usage-plot").locator("canvas")).to_be_visible()
+    await newcomer.page.get_by_text("Day by day").click()
+    await expect(newcomer.part("usage-days").locator("tbody tr")).to_have_count(1)
+    # What the table says in all is what the totals say.
+    used = await newcomer.part("usage-totals").locator("dd").all_inner_texts()
+    assert await newcomer.part("usage-models").locator("tfoot td").all_inner_texts() == used
+    await newcomer.page.screenshot(path=PICTURES / "usage.png")
+    await newcomer.page.get_by_text("7 days", exact=True).click()
+    await expect(row).to_contain_text("verbatim-local")
+
+
+async def test_signing_out_everywhere_ends_every_browser_and_no_key(open_chat: OpenChat, stack: Stack) -> None:
+    key = key_of(stack, "leaver")
+    here, there = [await open_chat("/signin", signed_in=False) for _ in range(2)]
+    for chat in (here, there):
+        chat.complaints.expected.append("status of 401")
+        await chat.sign_in(key)
+        await chat.part("composer").wait_for()
+    await here.page.goto(f"{here.url}/settings/account")
+    await here.part("sign-out-everywhere").click()
+    await expect(here.page.get_by_role("dialog")).to_contain_text("this one too")
+    await here.part("confirm").click()
+    await expect(here.part("signin-key")).to_be_visible()
+    await there.page.reload()
+    await expect(there.part("signin-key")).to_be_visible()
+    assert status_of(stack, key) == 200
+    await there.sign_in(key)
+    await expect(there.part("composer")).to_be_visible()

@@ -74,7 +74,8 @@ async def test_a_failed_answer_says_why_in_a_sentence_and_the_rest_behind_detail
     chat = await open_chat()
     await chat.ask("What is 1 + 1?")
     technical = "the upstream of verbatim-local cannot be reached (ClientConnectorError)"
-    await answer_with(chat, "error", {"code": "engine_unavailable", "message": technical, "retryable": True})
+    failure = {"code": "engine_unavailable", "message": "Not reached.", "retryable": True, "detail": technical}
+    await answer_with(chat, "error", failure)
     await chat.ask("What is 2 + 2?", wait=False)
     card = chat.part("error-card")
     await expect(card.locator("p").first).to_have_text("The model could not be reached. Try again.")

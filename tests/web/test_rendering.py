@@ -22,7 +22,7 @@ FORMULAS = "$x^2$, $E = mc^2$ and the $n$th $\\alpha$ of $\\{a\\}$; \\(y\\), $$z
 MONEY = (
     "Bread is $3, cake $4.50.",
     "US$5–$9, **$5**–**$9**, $20/$25 and A$5 or NZ$6",
-    "$PATH and $HOME, $PATH:$HOME, ${A}:${B}",
+    "$PATH and $HOME, $PATH:$HOME, ${A}:${B}, $a+$b, $user->$name",
     "costs $5 per seat, in US$ only",
     "`$x$` \\$y$ and $a `b$` c$",
 )
@@ -44,7 +44,8 @@ CJK = (
     "**Bold text.**Next words **x**, **a** “**b**” and 2**3**4"
 )
 RIGHT_TO_LEFT = (
-    "1. مرحبا `code(x)` بك\n2. ثانيا\n\n> اقتباس\n\n| اسم | قيمة |\n|---|---|\n| أ | 1 |\n\n- english\n- שלום עולם\n"
+    "1. مرحبا `code(x)` بك $x = 1$\n2. ثانيا\n\n"
+    "> اقتباس\n\n| اسم | قيمة |\n|---|---|\n| أ | 1 |\n\n- english\n- שלום עולם\n"
 )
 
 
@@ -109,8 +110,13 @@ async def test_footnotes_are_below_and_lead_there_and_back(open_chat: OpenChat) 
     await expect(mark).to_be_focused()
 
 
+POWERS = "(a)**n + (b)**m - x[1]**2 + y[2]**3, f(**more)"
+
+
 async def test_bold_beside_marks_of_east_asian_languages_and_of_our_own(open_chat: OpenChat) -> None:
-    _, prose = await shown(open_chat, CJK)
+    _, prose = await shown(open_chat, CJK, POWERS)
+    await expect(prose.nth(1)).to_have_text(POWERS)
+    prose = prose.nth(0)
     await expect(prose.locator("strong")).to_have_text(["开源：", "「重点」", '"어"', "Bold text.", "x", "a", "b", "3"])
     await expect(prose).not_to_contain_text("*")
 
@@ -122,6 +128,7 @@ async def test_each_part_runs_in_the_direction_of_its_own_text(open_chat: OpenCh
     await expect(prose.locator("ul")).to_have_css("direction", "ltr")
     await expect(prose.locator("li code")).to_have_css("direction", "ltr")
     await expect(prose.locator("li code")).to_have_css("unicode-bidi", "isolate")
+    await expect(prose.locator(".katex")).to_have_css("direction", "ltr")
     # The first column is on the right, the quote's line too.
     first, second = [await cell.bounding_box() for cell in (prose.locator("th").nth(0), prose.locator("th").nth(1))]
     assert first is not None and second is not None and first["x"] > second["x"]
@@ -283,3 +290,53 @@ async def test_texts_of_every_kind_have_no_serious_findings(open_chat: OpenChat)
     await expect(prose.last.locator(".diagram")).to_be_visible()
     await expect(prose.locator(".katex").first).to_be_visible()
     await in_every_look(chat, "texts")
+
+
+AB = ['n1["A"]', 'n2["B"]']
+CHARTS: dict[str, list[str] | None] = {
+    "A-->B": [*AB, "n1 --> n2"],
+    "A -->|yes| B": [*AB, "n1 -->|yes| n2"],
+    "A-- to me -->B": [*AB, "n1 -->|to me| n2"],
+    "A == x ==> B; B -.-> A": [*AB, "n1 ==>|x| n2", "n2 -.-> n1"],
+    "A --- B -.- A": [*AB, "n1 --- n2", "n2 -.- n1"],
+    "A ----> B": [*AB, "n1 --> n2"],
+    "A <--> B": [*AB, "n1 <--> n2"],
+    "A & B --> A": [*AB, "n1 --> n1", "n2 --> n1"],
+    'a-1["Is (it)?"]:::x --> b{{hex}}': ['n1["Is (it)?"]', 'n2{{"hex"}}', "n1 --> n2"],
+    "A[/in/] --> B[(db)]": ['n1["in"]', 'n2[("db")]', "n1 --> n2"],
+    # A node is in the group that names it, wherever else it is named.
+    "A --> B\nsubgraph one\nB[two]\nend": ["subgraph g1 [one]", 'n2["two"]', "end", 'n1["A"]', "n1 --> n2"],
+    "style A fill:red\nclick A href 'x'\nA": AB[:1],
+    "A -->": None,
+    "A --> end": None,
+    "A --o B": None,
+    "A ~~~ B": None,
+    "A@{shape: circle}": None,
+    "A[open": None,
+    'A[say "hi" to]': None,
+    "A[#quot;]": None,
+    "subgraph one\nA": None,
+    "A --> one\nsubgraph one\nB\nend": None,
+    "end": None,
+    "": None,
+}
+PROMPTS: dict[str, int | None] = {
+    "": None,
+    "a\n" * 29: None,
+    "a\n" * 187: 39,
+    "x" * 2400: None,
+    "x" * 3000: 1600,
+    "word " * 1000: 1599,
+    "🎉" * 5000: 1600,
+    "\n" * 40: 19,
+}
+
+
+async def test_flowcharts_and_long_prompts_are_read_by_their_rules(open_chat: OpenChat) -> None:
+    chat = await open_chat()
+    modules = await chat.modules("diagrams/flowchart.js", "diagrams/faithful.js", "folding.js")
+    charts, beginnings = await chat.run("diagram_rules", *modules, list(CHARTS), list(PROMPTS))
+    wanted = [None if lines is None else ["flowchart LR", *lines] for lines in CHARTS.values()]
+    assert dict(zip(CHARTS, charts, strict=True)) == dict(zip(CHARTS, wanted, strict=True))
+    lengths = [None if text is None else len(text.encode("utf-16-le")) // 2 for text in beginnings]
+    assert lengths == list(PROMPTS.values())

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from playwright.async_api import Route, expect
 
+from tests.e2e.stack import Stack
 from tests.web.chat_page import ChatPage
-from tests.web.conftest import OpenChat
+from tests.web.conftest import OpenChat, key_of
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(300)]
 
@@ -26,7 +27,7 @@ async def slide(chat: ChatPage, testid: str, presses: str, times: int) -> None:
 
 
 async def test_the_look_is_chosen_and_stays(open_chat: OpenChat) -> None:
-    chat = await open_chat()
+    chat = await open_chat(user="looker")
     light = await chat.evaluate(BACKGROUND)
     await open_settings(chat)
     await expect(chat.page).to_have_url(f"{chat.url}/settings")
@@ -49,7 +50,7 @@ async def test_the_look_is_chosen_and_stays(open_chat: OpenChat) -> None:
 
 
 async def test_what_sends_is_chosen(open_chat: OpenChat) -> None:
-    chat = await open_chat()
+    chat = await open_chat(user="sender")
     await open_settings(chat)
     await chat.page.get_by_text("Ctrl+Enter", exact=True).click()
     await chat.part("new-chat").click()
@@ -62,7 +63,7 @@ async def test_what_sends_is_chosen(open_chat: OpenChat) -> None:
 
 
 async def test_the_system_prompt_is_saved_or_left(open_chat: OpenChat) -> None:
-    chat = await open_chat()
+    chat = await open_chat(user="prompter")
     await open_settings(chat)
     field = chat.page.get_by_label("How should it answer?")
     await field.fill("x" * 7_900)
@@ -81,6 +82,43 @@ async def test_the_system_prompt_is_saved_or_left(open_chat: OpenChat) -> None:
     await expect(other.page.get_by_label("How should it answer?")).to_have_value("Be brief.")
 
 
+async def test_a_setting_is_the_same_in_each_browser_and_is_sent_once(open_chat: OpenChat, stack: Stack) -> None:
+    key = key_of(stack, "two-browsers")
+    here, there = [await open_chat("/signin", signed_in=False) for _ in range(2)]
+    for chat in (here, there):
+        chat.complaints.expected.append("status of 401")
+        await chat.sign_in(key)
+    second = await open_chat("/settings", context=here.context)
+    await here.page.goto(f"{here.url}/settings")
+    taken: list[str] = []
+    here.context.on("response", lambda answer: taken.append(answer.url) if answer.request.method == "PATCH" else None)
+    async with here.page.expect_response(lambda answer: answer.request.method == "PATCH"):
+        await here.page.get_by_text("Dark", exact=True).click()
+    await expect(second.page.locator("html")).to_have_attribute("data-theme", "dark")
+    await there.page.reload()
+    await expect(there.page.locator("html")).to_have_attribute("data-theme", "dark")
+    # Changed while the server is away: kept, said, and sent once when it is back, by one of the tabs.
+    here.complaints.expected += ["ERR_INTERNET_DISCONNECTED"]
+    # Who signs out in one tab is signed out in the other.
+    second.complaints.expected += ["ERR_INTERNET_DISCONNECTED", "status of 401"]
+    await here.context.set_offline(True)
+    await here.page.get_by_text("Light", exact=True).click()
+    await expect(here.part("settings-kept")).to_contain_text("until the server can be reached")
+    async with here.context.expect_event("response", lambda answer: answer.request.method == "PATCH"):
+        await here.context.set_offline(False)
+    await expect(here.part("settings-kept")).to_have_text("")
+    await there.page.reload()
+    await expect(there.page.locator("html")).to_have_attribute("data-theme", "light")
+    assert len(taken) == 2, "one for each change"
+    # Who signs in next has their own; of the first one stays only how the browser looks.
+    await here.part("system-prompt").fill("Be brief.")
+    await here.part("system-prompt-save").click()
+    await here.part("sign-out").click()
+    await expect(here.part("signin-key")).to_be_visible()
+    assert "Be brief." not in await here.evaluate("() => JSON.stringify({ ...localStorage })")
+    await expect(here.page.locator("html")).to_have_attribute("data-theme", "light")
+
+
 async def test_a_section_that_is_not_there_is_said(open_chat: OpenChat) -> None:
     chat = await open_chat()
     await chat.page.goto(f"{chat.url}/settings/nothing")
@@ -91,7 +129,7 @@ async def test_a_section_that_is_not_there_is_said(open_chat: OpenChat) -> None:
 
 
 async def test_a_new_chat_begins_with_what_is_chosen(open_chat: OpenChat) -> None:
-    chat = await open_chat("/settings/prompts")
+    chat = await open_chat("/settings/prompts", user="starter")
     for text in ("What is 6 * 9?", "  ", "Count from 1 to 3"):
         await chat.part("start-add").click()
         await expect(chat.part("start-text").last).to_be_focused()

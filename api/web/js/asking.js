@@ -1,5 +1,6 @@
 // What a turn is asked with: the model, and the settings in force, which are the conversation's own, else the user's.
 
+import { get } from './api.js';
 import { conversations } from './conversations.js';
 import { systemPrompt } from './preferences.js';
 
@@ -11,6 +12,13 @@ export const settingsOf = (conversationId) => conversations.value.find((each) =>
 export function noteSettings(conversationId, settings) {
   noted.set(conversationId, settings);
   conversations.value = conversations.value.map((each) => (each.id === conversationId ? { ...each, settings } : each));
+}
+
+/** Asks for what a conversation's settings are, unless the list has said so. Raises ApiError. */
+export async function learnSettings(conversationId) {
+  if (noted.has(conversationId) || conversations.value.some((each) => each.id === conversationId && each.settings)) return;
+  const { settings } = await get(`/api/v1/conversations/${conversationId}`, { quiet401: true });
+  noted.set(conversationId, settings ?? {});
 }
 
 /** The fields of a command beside its text. `model` null: the server's default. */

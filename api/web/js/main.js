@@ -1,5 +1,4 @@
 import { render } from '../vendor/preact.mjs';
-import { followSettings } from './preferences.js';
 import { whoAmI } from './signing.js';
 import { html } from './ui/html.js';
 import { whenIdle } from './ui/later.js';
@@ -10,8 +9,8 @@ await firstWords();
 document.documentElement.dataset.ready = '';
 render(html`<${Shell} />`, document.getElementById('app'));
 listenEverywhere();
-followSettings();
 whoAmI();
+import('./settings/keeping.js').then(({ followServer }) => followServer(), () => {});
 // A browser without it, or an address where it is not allowed, has the page with a network only.
 navigator.serviceWorker?.register('/sw.js', { updateViaCache: 'none' }).catch(() => {});
 whenIdle();

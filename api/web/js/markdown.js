@@ -83,7 +83,7 @@ for (const rule of ['td_open', 'th_open']) {
 export function nodesOf(tokens, env, final) {
   const fragment = DOMPurify.sanitize(md.renderer.render(tokens, md.options, env), CLEAN);
   for (const pre of fragment.querySelectorAll('pre')) pre.replaceWith(codeBlock(pre, final));
-  for (const code of fragment.querySelectorAll(':not(pre) > code')) code.dir = 'ltr';
+  for (const each of fragment.querySelectorAll(':not(pre) > code, .math')) each.dir = 'ltr';
   for (const block of fragment.querySelectorAll('ul, ol, blockquote')) block.dir = directionOf(block);
   for (const block of fragment.querySelectorAll('p:not(.alert-title), li, h1, h2, h3, h4, h5, h6, td, th')) block.dir = 'auto';
   for (const item of fragment.querySelectorAll('li:has(> p)')) item.parentNode.classList.add('loose');

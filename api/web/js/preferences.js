@@ -1,11 +1,8 @@
-// The user's settings, as signals. What is read here is true at once: from a copy in the browser before the server has
-// answered, then from the server, which has the same for each device. A change that the server has not got yet is kept
-// and sent again.
+// The user's settings, as signals. They are true at once, from a copy in the browser; settings/keeping.js keeps them at
+// the server.
 
 import { batch, computed, effect, signal } from '../vendor/signals.mjs';
-import { get, newKey, patch } from './api.js';
 import { read, write } from './kept.js';
-import { complain, online, reachable, session } from './state.js';
 
 export const MIN_TEXT_SIZE = 80;
 export const MAX_TEXT_SIZE = 150;
@@ -31,12 +28,13 @@ const KNOWN = {
 /** How this browser looks: kept when its user signs out. */
 const LOOK = ['theme', 'language', 'textSize'];
 
-const saved = signal({});
-const unsent = signal({});
+/** What the server has, and what it has not got yet (null: the default again). */
+export const saved = signal({});
+export const unsent = signal({});
+/** How many changes were made in this tab. */
+export const changed = signal(0);
 /** Whether the server keeps no settings (yet), so that they are this browser's alone. */
-export const onlyHere = signal(true);
-/** Whether something was changed that the server has not got. */
-export const waiting = computed(() => Object.keys(unsent.value).length > 0);
+export const onlyHere = signal(false);
 
 const preference = (name) => {
   const [otherwise, possible] = KNOWN[name];
@@ -84,14 +82,14 @@ const parsed = (name) => {
     return {};
   }
 };
-function readCopy() {
+export function readCopy() {
   const { values = {}, changes = {} } = parsed('settings');
   batch(() => {
     saved.value = { ...parsed('look'), ...values };
     unsent.value = changes;
   });
 }
-function keepCopy() {
+export function keepCopy() {
   const look = LOOK.map((name) => [name, unsent.value[name] === undefined ? saved.value[name] : unsent.value[name]]);
   write(localStorage, 'look', JSON.stringify(Object.fromEntries(look.filter(([, value]) => value !== undefined && value !== null))));
   write(localStorage, 'settings', JSON.stringify({ values: saved.value, changes: unsent.value }));
@@ -113,67 +111,9 @@ effect(() => {
   style.fontSize = textSize.value === 100 ? '' : `${textSize.value}%`;
 });
 
-/** Changes settings; null is the default again. They hold at once, and the server is told. */
+/** Changes settings; null is the default again. They hold at once; settings/keeping.js tells the server. */
 export function change(changes) {
   unsent.value = { ...unsent.value, ...changes };
   keepCopy();
-  return send();
-}
-
-let sending = null;
-/** Tells the server what it has not got. Never raises. */
-function send() {
-  return (sending ??= sendAll().finally(() => (sending = null)));
-}
-async function sendAll() {
-  while (session.value && waiting.value && !onlyHere.value) {
-    const sent = unsent.value;
-    try {
-      const { settings } = await patch('/api/v1/settings', { settings: sent }, { key: newKey() });
-      took(sent, settings);
-    } catch (error) {
-      if (notKept(error)) onlyHere.value = true;
-      if (onlyHere.value || error.retryable || error.status === 401) return;
-      took(sent, saved.value);
-      complain(error);
-    }
-  }
-}
-
-/** The server has these, or will never take them. What was changed meanwhile stays to be sent. */
-function took(sent, settings) {
-  batch(() => {
-    saved.value = settings;
-    unsent.value = Object.fromEntries(Object.entries(unsent.value).filter(([name, value]) => sent[name] !== value));
-    onlyHere.value = false;
-  });
-  keepCopy();
-}
-
-/** A server without settings, or one that an upgrade still keeps from writing them. */
-const notKept = ({ status, code }) => status === 404 || status === 405 || code === 'unsupported_parameter';
-
-/** Reads what the server has, once it has what was changed here. Never raises. */
-export async function loadSettings() {
-  if (onlyHere.value || !session.value) return;
-  await send();
-  const before = saved.value;
-  try {
-    const { settings } = await get('/api/v1/settings', { quiet401: true });
-    if (saved.value === before) took({}, settings); // else a change was answered meanwhile: that is newer
-  } catch (error) {
-    onlyHere.value = notKept(error);
-  }
-}
-
-/** Keeps the settings those of who is signed in, and what was changed on its way. */
-export function followSettings() {
-  let owner = null;
-  session.subscribe((who) => {
-    if (!who || who.userId === owner) return;
-    owner = who.userId;
-    readCopy(); // what another user left was forgotten
-    loadSettings();
-  });
-  for (const back of [online, reachable]) back.subscribe((is) => is && loadSettings());
+  changed.value += 1;
 }

@@ -10,8 +10,8 @@ export function problem({ status, code, message = '', retryAfterS = 0 }) {
   if (status === 429) return tOr(retryAfterS ? 'problem.limited-for' : 'problem.limited', message, { seconds: retryAfterS });
   const known = tOr(`problem.${code}`, '');
   if (known) return known;
-  if (status === 0 || status >= 500) return tOr(status === 503 ? 'problem.503' : status === 0 ? 'problem.unreachable' : 'problem.500', message);
-  return sentence(message) || tOr('problem.other', '', { status });
+  if (status >= 500) return tOr(status === 503 ? 'problem.503' : 'problem.500', message);
+  return sentence(message) || (status === 0 && tOr('problem.unreachable', '')) || tOr('problem.other', '', { status });
 }
 
 /** A text as a sentence: it begins with a capital letter and ends with a full stop. */

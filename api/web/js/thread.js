@@ -2,22 +2,42 @@
 
 import { signal } from '../vendor/signals.mjs';
 import { get, newKey, post } from './api.js';
-import { asking } from './asking.js';
+import { asking, learnSettings } from './asking.js';
 import { Branch, tellTabs } from './branch.js';
 import { awaitTitle, touched } from './conversations.js';
 import { changeDraft } from './kept.js';
 import { LiveAnswer } from './live.js';
+import { pendingOf } from './pending.js';
 import { enqueue, queueOf, sendQueued } from './queue.js';
 import { complain, titles, toast } from './state.js';
 import { send } from './turns.js';
 import { t } from './words.js';
 
+const LEARN_AGAIN_MS = 2000;
+
 export class Thread extends Branch {
   constructor(id) {
     super(id);
     this.rated = Promise.resolve();
+    /** Whether it is known what a turn is to be asked with. */
+    this.known = signal(false);
     /** Another answer that is shown beside the last one. */
     this.beside = signal(null);
+  }
+
+  load(at, again) {
+    this.learn();
+    return super.load(at, again);
+  }
+
+  /** Until what holds here is known, nothing is asked. */
+  async learn() {
+    const isNew = pendingOf(this.id).some(({ begin }) => begin);
+    while (!this.known.value && !this.closed) {
+      const left = isNew ? null : await learnSettings(this.id).then(() => null, (error) => error);
+      if (left?.retryable) await new Promise((resolve) => setTimeout(resolve, LEARN_AGAIN_MS));
+      else this.known.value = true;
+    }
   }
 
   get live() {

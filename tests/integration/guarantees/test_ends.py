@@ -253,7 +253,12 @@ async def test_what_nobody_ends_the_watchdog_ends(whole: Whole) -> None:
     assert b": keep-alive" in answer.content
     events = events_of(answer.content)
     assert [event.event for event in events] == ["message_start", "error"]
-    assert events[1].json == {"code": "timeout", "message": "no worker finished this in time", "retryable": True}
+    assert events[1].json == {
+        "code": "timeout",
+        "message": "No worker finished this in time. Try again.",
+        "retryable": True,
+        "detail": "no worker finished this in time",
+    }
     assert (await only_outcome(whole, conversation)).failure.code == "timeout"
 
 

@@ -16,7 +16,7 @@ from infra.settings import Settings
 from tests.integration.api_running import Running, whole_api
 from tests.unit.api.sse_text import events_of
 from topics.catalogue import CONVERSATION_EVENTS, GENERATION_OUTCOMES, catalogue
-from topics.cuts import format_cut
+from topics.cuts import format_cut, parse_cut
 from topics.scan import watermarks
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="module")]
@@ -66,7 +66,9 @@ async def test_a_conversation_as_it_was(running: Running) -> None:
         shown = page.json()["data"]
         now = (await read(client, conversation)).json()
         answered = await cut_of(running, conversation)
+        assert (await client.patch(f"{PATH}/{conversation}/marks", json={"pinned": True})).status_code == 200
         moment = utc_now()
+        assert (await client.patch(f"{PATH}/{conversation}/marks", json={"pinned": False})).status_code == 200
         renamed = await client.patch(f"{PATH}/{conversation}", json={"title": "Second"})
         await say(client, conversation, "say 1")
 
@@ -74,7 +76,11 @@ async def test_a_conversation_as_it_was(running: Running) -> None:
         assert by_cut.status_code == 200, by_cut.text
         assert by_cut.json() == {**now, "asOf": answered, "messages": shown}
         by_time = await read(client, conversation, moment.isoformat())
-        assert by_time.json() == by_cut.json()
+        # A time says which marks its user had put to it, too; so does the cut that is answered for it.
+        at = by_time.json()["asOf"]
+        assert parse_cut(at).items() > parse_cut(answered).items()
+        assert by_time.json() == {**by_cut.json(), "pinned": True, "asOf": at}
+        assert (await read(client, conversation, at)).json() == by_time.json()
         assert by_time.json()["title"] == "First"
         position = renamed.headers[POSITION]
         latest = await read(client, conversation, await cut_of(running, conversation), **{POSITION: position})

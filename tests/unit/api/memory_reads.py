@@ -114,7 +114,7 @@ class MemoryReads(MemoryStored):
         return row
 
     async def begun_at(self, conversation_id: str) -> int | None:
-        if self._deleted(conversation_id):
+        if await self.conversation(conversation_id) is None:
             return None
         said = [
             order_key(at) for event, at in self._events(CONVERSATION_EVENTS) if event.conversation_id == conversation_id

@@ -29,7 +29,7 @@ _SAYS = re.compile(r"(?:textContent|announcement\.value|label|text|message)\s*[:
 _CONSOLE = re.compile(r"console\.\w+\([^;]*;")
 _EXPRESSION = "\0"
 # They are called so in every language.
-NAMES = frozenset({"Verbatim", "vk_…"})
+NAMES = frozenset({"Verbatim", "vk_…", "Open WebUI", "ChatGPT", "LibreChat"})
 
 
 def without_comments(source: str) -> str:

@@ -192,7 +192,7 @@ async def test_snippets_are_made_changed_and_deleted(alice: httpx.AsyncClient, b
     assert (await snippet(alice, "kurz", "x")).status_code == 201
 
 
-@pytest.mark.parametrize("name", ["", "two words", "a/b", "x" * 41, "né?"])
+@pytest.mark.parametrize("name", ["", "two words", "a/b", "x" * 41, "né?", "नमस्ते", "a\n"])
 async def test_a_snippets_name_can_be_typed_behind_a_slash(alice: httpx.AsyncClient, name: str) -> None:
     answer = await snippet(alice, name, "x")
     assert (answer.status_code, answer.json()["error"]["param"]) == (400, "name")

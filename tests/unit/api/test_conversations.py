@@ -194,7 +194,12 @@ async def test_a_refused_turn_ends_its_stream_with_an_error(world: World, alice:
     answer = await alice.post(f"{PATH}/{await begun(alice)}/messages", json={"content": "x"})
     events = events_of(answer.content)
     assert [event.event for event in events] == ["message_start", "error"]
-    assert events[1].json == {"code": "content_filter", "message": "No.", "retryable": False}
+    assert events[1].json == {
+        "code": "content_filter",
+        "message": "The content policy does not allow this prompt.",
+        "retryable": False,
+        "detail": "No.",
+    }
 
 
 async def test_a_finished_stream_is_served_again_byte_for_byte(alice: httpx.AsyncClient) -> None:

@@ -12,9 +12,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from infra.cassandra.errors import StoreUnavailable
+from infra.clock import now_us
 from projections.messages.queries import MessagePage
+from schemas import ids
+from schemas.conversation import ConversationStarted
+from schemas.envelope import Envelope
 from tests.unit.api.test_imports import IMPORT, TREE, body, said
 from tests.unit.api.world import World, saying
+from topics.catalogue import CONVERSATION_EVENTS
 
 HOSTILE = "<script>alert(1)</script> [x](javascript:alert(1)) ![p](https://evil.example/p.png) \u202eabc"
 
@@ -126,6 +131,25 @@ async def test_an_export_that_breaks_off_is_no_whole_file(monkeypatch: pytest.Mo
         monkeypatch.setattr(world.reads, "messages", broken)
         with pytest.raises((ValueError, StoreUnavailable)):
             json.loads((await client.get(f"/api/v1/conversations/{made}/export")).text)
+
+
+async def test_a_temporary_conversation_is_in_no_export() -> None:
+    world = World()
+    user = ids.user_id("ann")
+    made = ids.conversation_id(user, "temporary")
+    async with world.client(world.add_key("ann", "a")) as client:
+        started = ConversationStarted(
+            envelope=Envelope(ids.event_id(made, "ConversationStarted"), now_us(), None, "r", f"user:{user}"),
+            conversation_id=made,
+            user_id=user,
+            title=None,
+            model=None,
+            system_prompt=None,
+            temporary=True,
+        )
+        world.log.append(CONVERSATION_EVENTS, made, started)
+        answer = await client.get(f"/api/v1/conversations/{made}/export")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "temporary")
 
 
 async def test_an_unknown_format_is_refused() -> None:

@@ -147,7 +147,12 @@ def test_chat_completion_chunk_bytes() -> None:
 @pytest.mark.parametrize("end", [("inside", "failed", FAILURE), ("outside", "refused", FAILURE)])
 def test_a_turn_without_its_answer_ends_with_an_error(end: tuple[str, str, Failure | None]) -> None:
     last = events_of(frames_of(played(["part"], end)[0], EventFrames()))[-1]
-    said = {"code": "engine_failed", "message": "The engine said no.\r\n", "retryable": True}
+    said = {
+        "code": "engine_failed",
+        "message": "The model had an error. Try again.",
+        "retryable": True,
+        "detail": "The engine said no.\r\n",
+    }
     assert (last.id, last.event, last.json) == ("2", "error", said)
 
 

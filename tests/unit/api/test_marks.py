@@ -12,6 +12,7 @@ import pytest
 from schemas import ids
 from schemas.account import ConversationSettingsChanged, ConversationsMarked
 from schemas.codec import set_write_level
+from schemas.envelope import Sealed
 from schemas.registry import WRITE_LEVEL
 from tests.unit.api.test_as_of import then
 from tests.unit.api.test_conversations import PATH, begun, said
@@ -159,6 +160,18 @@ async def test_settings_of_a_conversation_are_whole(world: World, alice: httpx.A
     assert len(events(world, ConversationSettingsChanged)) == 3
     assert is_repeat(await alice.put(path, json=whole, headers=KEY)) is False
     assert is_repeat(await alice.put(path, json=whole, headers=KEY)) is True
+
+
+@pytest.mark.parametrize("settings", [Sealed("k", b"n", b"c"), "{", "[]"])
+async def test_settings_that_cannot_be_read_are_none(world: World, alice: httpx.AsyncClient, settings: Any) -> None:
+    conversation, user = await begun(alice), ids.user_id("alice")
+    envelope = world.log.all_of(ACCOUNT_EVENTS)[0][0].envelope
+    record = ConversationSettingsChanged(
+        envelope=envelope, user_id=user, conversation_id=conversation, settings=settings
+    )
+    world.log.append(ACCOUNT_EVENTS, user, record)
+    assert await shown(alice, conversation) == UNMARKED
+    assert await listed(alice) == [conversation]
 
 
 @pytest.mark.parametrize(

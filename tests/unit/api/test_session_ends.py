@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Iterator
 
 import httpx
 import pytest
 
-from api.access.session_ends import NONE_ENDED, SessionEnds
+from api.access import session_ends
+from api.access.session_ends import NONE_ENDED, TTL_S, YOUNG_S, SessionEnds
 from api.access.sessions import Sessions
 from api.app import create_app
 from api.streaming.readers import Credential, Readers
+from infra.cassandra.errors import StoreUnavailable
 from infra.clock import now_us
 from schemas import ids
 from schemas.account import SessionsEnded
@@ -116,11 +117,11 @@ async def test_until_the_upgrade_is_finished_it_is_refused(browsers: list[httpx.
 class Ends:
     """One process that follows a log in memory."""
 
-    def __init__(self, ttl_s: float = 60.0) -> None:
+    def __init__(self) -> None:
         self.log = MemoryLog()
         self.reads = MemoryReads(self.log)
         self.ended: list[tuple[str, int]] = []
-        self.ends = SessionEnds(self.reads, TOPICS, lambda *end: self.ended.append(end), ttl_s)
+        self.ends = SessionEnds(self.reads, TOPICS, lambda *end: self.ended.append(end))
 
     def end(self, user: str = USER) -> None:
         envelope = Envelope(ids.event_id(user, "SessionsEnded"), AT, None, "r", f"user:{user}")
@@ -141,14 +142,49 @@ async def test_what_the_tail_tells_counts_at_once_whatever_the_projections_say()
     assert await process.ends.last(ids.user_id("bob")) == NONE_ENDED
 
 
-async def test_what_was_before_the_tail_began_is_read_again_after_a_second() -> None:
-    process = Ends(ttl_s=0.01)
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """What the clock of session_ends says, in one cell."""
+    now_s = [1000.0]
+    monkeypatch.setattr(session_ends, "monotonic_s", lambda: now_s[0])
+    return now_s
+
+
+async def test_what_was_before_the_tail_began_is_read_within_a_second_of_a_young_process(clock: list[float]) -> None:
+    process = Ends()
     process.reads.blind = True
     assert await process.ends.last(USER) == NONE_ENDED
     process.end()
     process.reads.blind = False
-    await asyncio.sleep(0.02)
-    assert await process.ends.last(USER) > NONE_ENDED
+    assert await process.ends.last(USER) == NONE_ENDED
+    clock[0] += 1.0
+    first = await process.ends.last(USER)
+    assert first > NONE_ENDED
+    # An old process asks rarely: its tail tells.
+    clock[0] += YOUNG_S
+    assert await process.ends.last(USER) == first
+    process.end()
+    clock[0] += TTL_S - 1.0
+    assert await process.ends.last(USER) == first
+    clock[0] += 1.0
+    assert await process.ends.last(USER) > first
+
+
+async def test_while_the_projections_are_away_what_is_known_counts(
+    clock: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process = Ends()
+    process.end()
+    known = await process.ends.last(USER)
+
+    async def away(user_id: str) -> int | None:
+        raise StoreUnavailable("away")
+
+    monkeypatch.setattr(process.reads, "sessions_ended", away)
+    clock[0] += 9.0
+    assert await process.ends.last(USER) == known
+    with pytest.raises(StoreUnavailable):
+        await process.ends.last(ids.user_id("bob"))
 
 
 def test_streams_of_sessions_before_end_and_no_others() -> None:

@@ -16,7 +16,7 @@ const COLOUR = /^(?:none|transparent|var\(--[\w-]+\))$/;
 const MARKER = /^url\(#[\w-]+\)$/;
 const LOOKS = `
 :host { display: block; overflow: auto; max-height: 200vh; }
-svg { display: block; margin: 0 auto; max-width: 100%; height: auto;
+svg { display: block; direction: ltr; margin: 0 auto; max-width: 100%; height: auto;
   --bg: var(--side); --fg: var(--text); --_text: var(--text); --_text-sec: var(--text); --_text-muted: var(--muted); --_text-faint: var(--muted);
   --_line: var(--muted); --_arrow: var(--muted); --_node-fill: var(--raised); --_node-stroke: color-mix(in srgb, var(--muted) 65%, var(--side));
   --_group-fill: transparent; --_group-hdr: var(--soft); --_inner-stroke: var(--line); --_key-badge: var(--soft); }

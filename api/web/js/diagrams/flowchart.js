@@ -26,6 +26,7 @@ export function plainFlowchart(lines) {
   const links = [];
   const top = { lines: [], groups: [], parent: null };
   const groups = new Set();
+  let count = 0;
   let group = top;
   for (const line of lines.slice(1)) {
     if (LOOKS.test(line)) continue;
@@ -38,9 +39,9 @@ export function plainFlowchart(lines) {
       const [, id, named, bare] = GROUP.exec(line) ?? [];
       const label = unquoted(named ?? bare ?? '');
       if (!label) return null;
-      const made = { name: `g${groups.size + 1}`, label, lines: [], groups: [], parent: group };
+      const made = { name: `g${(count += 1)}`, label, lines: [], groups: [], parent: group };
       group.groups.push(made);
-      groups.add(id ?? made);
+      groups.add(id ?? label);
       group = made;
     } else if (!readStatements(line, group, nodes, links)) {
       return null;

@@ -7,7 +7,9 @@ const CJK = /^[\p{sc=Han}\p{sc=Hangul}\p{sc=Hira}\p{sc=Kana}\p{sc=Bopo}\p{sc=Yi}
 const QUOTE = /^[\u2018\u2019\u201C\u201D]/u;
 const SPACE = /^\p{Zs}/u;
 const CLOSING = /^[\p{Pe}\p{Pf}.,:;!?%"'…]/u;
-const WORD = /^[\p{L}\p{N}]/u;
+const LETTER = /^\p{L}/u;
+// What stands before bold that begins: not the end of a term, as in `(a)**n + (b)**m`.
+const BEFORE = /^[\s\p{Ps}\p{Pi}\p{Pd}"'>*_~|]/u;
 
 const asText = (code) => String.fromCodePoint(code);
 const isCjk = (code) => code >= 0x1100 && CJK.test(asText(code));
@@ -36,11 +38,17 @@ export function emphasisRules(md) {
         const beside = isCjk(next) || (second === null ? isCjk(before) || isVariant(before) : isCjk(second) || (before === 0xfe01 && QUOTE.test(asText(second))));
         opens ||= beside || !beforeMark;
         closes ||= beside || !afterMark;
-        closes ||= length === 2 && CLOSING.test(asText(last)) && WORD.test(asText(next));
+        closes ||= length === 2 && CLOSING.test(asText(last)) && LETTER.test(asText(next)) && hasBegun(this.src, start);
       }
       return { can_open: opens, can_close: closes, length };
     }
   };
+}
+
+/** Whether the two stars before those at a place may be where bold begins. */
+function hasBegun(text, at) {
+  const begin = text.lastIndexOf('**', at - 1);
+  return begin === 0 || (begin > 0 && BEFORE.test(text[begin - 1]));
 }
 
 /** The character before a place, and where it begins. */

@@ -5,6 +5,7 @@
 const CLOSES = { '$$': '$$', '\\[': '\\]', '\\(': '\\)' };
 const IN_A_WORD = /[A-Za-z0-9$\\]/;
 const GOES_ON = /[0-9A-Z_{$]/;
+const NO_END = /[-+*/=<>(,:.]/;
 const A_SUM = /^[0-9][0-9.,]*[ \n]+[A-Za-z]{2}/;
 
 export function mathRules(md) {
@@ -34,8 +35,8 @@ function formulaAt(src, at, max) {
 
 /**
  * Pandoc's rule for single dollars: no space inside, no digit behind; the next dollar decides. Dollars within a word are
- * money (`US$5`), as are those before a number and a word (`$5 per seat, in US$`); those before a name are a shell's
- * (`$PATH:$HOME`).
+ * money (`US$5`), as are those before a number and a word (`$5 per seat, in US$`); those before a name are a
+ * program's (`$PATH:$HOME`, `$a+$b`).
  */
 function dollars(src, at, max) {
   if (/\s/.test(src[at + 1] ?? ' ') || (at > 0 && IN_A_WORD.test(src[at - 1]))) return null;
@@ -45,6 +46,7 @@ function dollars(src, at, max) {
     if (src[end] === '\\') end += 1;
   }
   if (end >= max || end === at + 1 || /\s/.test(src[end - 1]) || GOES_ON.test(src[end + 1] ?? ' ')) return null;
+  if (NO_END.test(src[end - 1]) && /[a-z]/.test(src[end + 1] ?? '')) return null;
   const content = src.slice(at + 1, end);
   return A_SUM.test(content) ? null : ['$', content, end + 1];
 }

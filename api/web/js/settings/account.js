@@ -1,16 +1,18 @@
-// Settings → Account: who is signed in, and signing out.
+// Settings → Account: who is signed in, and signing out, here or everywhere.
 
 import { signOut } from '../signing.js';
-import { complain, session } from '../state.js';
+import { session, toast } from '../state.js';
 import { oneLine } from '../text.js';
-import { html } from '../ui/html.js';
+import { html, useState } from '../ui/html.js';
 import { language, t } from '../words.js';
+import { Confirm } from './confirming.js';
 import { Group } from './fields.js';
 
 const dates = new Intl.DateTimeFormat(language, { dateStyle: 'long' });
 
 export function Section() {
   const who = session.value;
+  const [asking, setAsking] = useState(false);
   return html`<${Group}>
       <dl class="about">
         <div><dt>${t('account.name')}</dt><dd><bdi>${oneLine(who?.userName ?? '') || '–'}</bdi></dd></div>
@@ -21,6 +23,10 @@ export function Section() {
     </${Group}>
     <${Group} title=${t('account.leave')}>
       <div class="field"><div class="field-name">${t('account.out')}<p class="hint">${t('account.out.hint')}</p></div>
-        <button type="button" data-testid="sign-out-here" onClick=${() => signOut().catch(complain)}>${t('account.out')}</button></div>
-    </${Group}>`;
+        <button type="button" data-testid="sign-out-here" onClick=${() => signOut().catch((error) => toast(error.message))}>${t('account.out')}</button></div>
+      <div class="field"><div class="field-name">${t('account.everywhere')}<p class="hint">${t('account.everywhere.hint')}</p></div>
+        <button type="button" class="danger" data-testid="sign-out-everywhere" onClick=${() => setAsking(true)}>${t('account.everywhere')}</button></div>
+    </${Group}>
+    ${asking && html`<${Confirm} title=${t('account.everywhere.title')} text=${t('account.everywhere.text')} action=${t('account.everywhere')}
+      act=${() => signOut({ everywhere: true })} close=${() => setAsking(false)} />`}`;
 }

@@ -8,6 +8,7 @@ import { oneLine } from '../text.js';
 import { html, useEffect, useState } from '../ui/html.js';
 import { LANGUAGES, t } from '../words.js';
 import { Choice, Field, Group, Segments } from './fields.js';
+import { sent } from './keeping.js';
 
 const COMMAND = /Mac|iP(hone|ad)/.test(navigator.platform) ? '⌘' : 'Ctrl';
 const TEXT_SIZE_STEP = 5;
@@ -31,7 +32,8 @@ function Look() {
 
 /** The words of a language are loaded with the page. */
 async function speak(value) {
-  await change({ language: value || null });
+  change({ language: value || null });
+  await sent();
   location.reload();
 }
 

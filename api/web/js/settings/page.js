@@ -3,7 +3,8 @@
 import { follow } from '../ui/sidebar.js';
 import { html, useEffect, useState } from '../ui/html.js';
 import { styled } from '../log/stylesheet.js';
-import { onlyHere, waiting } from '../preferences.js';
+import { onlyHere, unsent } from '../preferences.js';
+import { reachable } from '../state.js';
 import { t } from '../words.js';
 import { SECTIONS } from './sections.js';
 
@@ -23,7 +24,7 @@ export function SettingsPage({ section }) {
 
 /** Where the settings are, if they are not at the server. */
 function Kept() {
-  const text = onlyHere.value ? t('settings.here') : waiting.value ? t('settings.waiting') : '';
+  const text = onlyHere.value ? t('settings.here') : reachable.value || Object.keys(unsent.value).length === 0 ? '' : t('settings.waiting');
   return html`<p class=${text ? 'settings-note' : 'visually-hidden'} role="status" data-testid="settings-kept">${text}</p>`;
 }
 

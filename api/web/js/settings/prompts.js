@@ -1,6 +1,7 @@
-// Settings → Prompts: what a new chat offers to begin with.
+// Settings → Prompts: the user's snippets, and what a new chat offers to begin with.
 
 import { html } from '../ui/html.js';
+import { Snippets } from './snippets.js';
 import { Starts } from './starts.js';
 
-export const Section = () => html`<${Starts} />`;
+export const Section = () => html`<${Snippets} /><${Starts} />`;

@@ -4,6 +4,8 @@
 export const SECTIONS = [
   { id: 'general', title: 'settings.general', load: () => import('./general.js') },
   { id: 'prompts', title: 'settings.prompts', load: () => import('./prompts.js') },
+  { id: 'data', title: 'settings.data', load: () => import('../move/section.js') },
   { id: 'account', title: 'settings.account', load: () => import('./account.js') },
   { id: 'keys', title: 'settings.keys', load: () => import('./keys.js') },
+  { id: 'usage', title: 'settings.usage', load: () => import('./usage.js') },
 ];

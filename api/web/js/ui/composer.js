@@ -3,6 +3,7 @@
 import { draftOf, keepDraft, keepPastes, noteWriting, pastesOf } from '../kept.js';
 import { sends } from '../preferences.js';
 import { route } from '../router.js';
+import { Snippets } from '../snippets/hook.js';
 import { complain, dialog } from '../state.js';
 import { visible } from '../text.js';
 import { t, withWords } from '../words.js';
@@ -110,6 +111,7 @@ export function Composer({ conversationId, live, queues, disabled, onSend, onSto
       <span><bdi>${visible(text.slice(0, 60))}</bdi><small>${t('composer.characters', { count: text.length })}</small></span>
       <${IconButton} icon="close" label=${t('composer.remove-paste')} onClick=${() => putPastes(pastes.filter((_, other) => other !== at))} /></li>`)}</ul>`}
     <textarea ref=${field} rows="1" dir="auto" placeholder=${t('composer.placeholder')} aria-label=${t('composer.label')} data-testid="composer" onInput=${keep} onKeyDown=${onKeyDown} onPaste=${onPaste} />
+    <${Snippets} field=${field} />
     <div class="composer-foot">
       <span class="composer-chooses"><${ModelPicker} model=${model} setModel=${setModel} />
         ${conversationId && html`<${IconButton} icon="tune" label=${t('chat-settings.title')} data-testid="chat-settings" onClick=${() => (dialog.value = { kind: 'chat', conversationId })} />`}</span>

@@ -8,6 +8,7 @@ import { composing, html, useEffect, useRef, useState } from './html.js';
 import { later } from './later.js';
 
 const ChatSettings = later(() => import('./chat_settings.js'), 'ChatSettings');
+const Export = later(() => import('../move/export_view.js'), 'ExportDialog');
 const MAC = /Mac|iP(hone|ad)/.test(navigator.platform);
 const COMMAND = MAC ? '⌘' : 'Ctrl';
 const KEYS = [
@@ -27,7 +28,7 @@ export function Dialogs() {
     dialog.value = null;
     settleFocus('.row.here > a', '.row > a');
   };
-  const Part = { remove: Remove, rename: Rename, keys: Keys, chat: ChatSettings }[shown.kind];
+  const Part = { remove: Remove, rename: Rename, keys: Keys, chat: ChatSettings, export: Export }[shown.kind];
   return html`<dialog class="card" ref=${element} aria-labelledby="dialog-title" onClose=${close} onClick=${(event) => event.target === element.current && element.current.close()}>
     <${Part} ...${shown} close=${() => element.current.close()} />
   </dialog>`;

@@ -15,7 +15,7 @@ export function ErrorCard({ message, thread, model, readOnly }) {
     else thread.rejoin(message);
   };
   const why = lost ? error.message : (tOr(`failure.${error.code}`, '') || sentence(error.message ?? '') || t('failure.unknown'));
-  const technical = oneLine((lost ? error.detail : error.message) ?? '');
+  const technical = oneLine(error.detail ?? '');
   return html`<div class="error-card" role="alert" data-testid="error-card"><${Icon} name="warn" />
     <div><strong>${t(lost ? 'error.not-sent' : 'error.failed')}</strong><p>${oneLine(why)}</p>${technical && technical !== why && html`<${Details} text=${technical} />`}</div>
     ${!readOnly && helps(error) && html`<button type="button" data-testid="retry" onClick=${retry}>${t('try-again')}</button>`}</div>`;

@@ -19,7 +19,7 @@ const PATHS = {
   left: 'M14 6l-6 6 6 6', right: 'M10 6l6 6-6 6', arrow: 'M12 5v14M6 13l6 6 6-6', close: 'M6 6l12 12M18 6L6 18', chevron: 'M7 10l5 5 5-5',
   sun: 'M12 8a4 4 0 1 0 0 8 4 4 0 0 0 0-8zM12 2v2M12 20v2M4.900 4.900l1.400 1.400M17.700 17.700l1.400 1.400M2 12h2M20 12h2M4.900 19.100l1.400-1.400M17.700 6.300l1.400-1.400',
   moon: 'M20 14.500A8.500 8.500 0 0 1 9.500 4 8.500 8.500 0 1 0 20 14.500z', log: 'M4 6h10M4 12h16M4 18h7M18 5v2M15 17v2', pulse: 'M3 12h4l3-7 4 14 3-7h4',
-  info: 'M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18zM12 11v5.500M12 7.500h.01', help: 'M9.500 9a2.500 2.500 0 1 1 3.500 2.300c-.700.300-1 .900-1 1.700M12 17h.01M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18z', out: 'M10 4H5v16h5M15 8l4 4-4 4M9 12h10', warn: 'M12 4l9 16H3zM12 10v4M12 17h.01', sliders: 'M4 7h9M17 7h3M15 5v4M4 12h3M11 12h9M9 10v4M4 17h9M17 17h3M15 15v4', sidebar: 'M4 5h16v14H4zM9 5v14', paste: 'M8 5H6v15h12V5h-2M9 3h6v4H9z',
+  download: 'M12 4v11M7 10l5 5 5-5M5 20h14', info: 'M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18zM12 11v5.500M12 7.500h.01', help: 'M9.500 9a2.500 2.500 0 1 1 3.500 2.300c-.700.300-1 .900-1 1.700M12 17h.01M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18z', out: 'M10 4H5v16h5M15 8l4 4-4 4M9 12h10', warn: 'M12 4l9 16H3zM12 10v4M12 17h.01', sliders: 'M4 7h9M17 7h3M15 5v4M4 12h3M11 12h9M9 10v4M4 17h9M17 17h3M15 15v4', sidebar: 'M4 5h16v14H4zM9 5v14', paste: 'M8 5H6v15h12V5h-2M9 3h6v4H9z',
 };
 const LOOKS = { stop: 'icon filled', more: 'icon filled', left: 'icon turns', right: 'icon turns', out: 'icon turns', sidebar: 'icon turns' };
 export const Icon = ({ name }) => html`<svg class=${LOOKS[name] ?? 'icon'} viewBox="0 0 24 24" aria-hidden="true" focusable="false"><path d=${PATHS[name]} /></svg>`;

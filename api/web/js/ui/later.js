@@ -18,11 +18,12 @@ export function later(load, name, instead = null) {
   };
   waiting.push(fetched);
   return function Later(props) {
-    const [, again] = useState(false);
+    const [ready, setReady] = useState(Part !== null);
+    // It may have come between the first look at it and here.
     useEffect(() => {
-      if (!Part) fetched().then(() => again(true), () => complain(t('page.part-missing')));
+      if (!ready) fetched().then(() => setReady(true), () => complain(t('page.part-missing')));
     }, []);
-    return Part ? html`<${Part} ...${props} />` : instead;
+    return ready ? html`<${Part} ...${props} />` : instead;
   };
 }
 

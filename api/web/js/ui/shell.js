@@ -40,7 +40,7 @@ export function Shell() {
   const classes = `shell ${drawerOpen.value ? 'drawer-open' : ''} ${sidebarHidden.value ? 'sidebar-hidden' : ''}`;
   return html`
     ${(who || seen) && html`<div class=${classes}>
-      <a class="skip" href="#main">To the conversation</a>
+      <a class="skip" href="#main" onClick=${(event) => { event.preventDefault(); document.getElementById('main').focus(); }}>To the conversation</a>
       <${Sidebar} />
       <div class="scrim" onClick=${() => (drawerOpen.value = false)} />
       <main class="main" id="main" tabindex="-1">

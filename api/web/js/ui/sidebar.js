@@ -59,6 +59,7 @@ function Row({ conversation, children, href }) {
     </a>
     <${Menu} label=${`More for ${name}`} className="row-menu" items=${[
       { label: 'Rename', icon: 'edit', testid: 'rename', onChoose: () => (dialog.value = { kind: 'rename', conversation }) },
+      { label: t('list.export'), icon: 'download', testid: 'export', onChoose: () => (dialog.value = { kind: 'export', conversation }) },
       { label: 'Delete', icon: 'close', danger: true, testid: 'delete', onChoose: () => (dialog.value = { kind: 'remove', conversation }) },
     ]}><${Icon} name="more" /></${Menu}>
   </li>`;

@@ -73,7 +73,7 @@ export function ThreadView({ conversationId, at }) {
     const using = modelOr(model)?.id;
     // What is on the page now: of two presses in one task the second one already finds what the first began.
     const now = currentThread();
-    if (now && (past || now.state.value !== 'ready')) return false;
+    if (now && (past || now.state.value !== 'ready' || !now.known.value)) return false;
     toEnd();
     if (!now) beginChat(text, using);
     else if (now.live) return now.sayNext(text, using, stopping);
@@ -104,7 +104,7 @@ export function ThreadView({ conversationId, at }) {
     <div class="dock">
       ${away && html`<button type="button" class="to-latest" data-testid="to-latest" aria-label=${t('thread.to-end')} title=${t('thread.to-end')} onClick=${toEnd}><${Icon} name="arrow" /></button>`}
       ${!past && queue?.items.length > 0 && html`<${QueueView} thread=${thread} queue=${queue} />`}
-      ${!past && html`<${Composer} conversationId=${conversationId} live=${thread?.running ?? null} queues=${Boolean(thread?.live)} onStop=${() => thread.stop()} disabled=${state === 'loading' || state === 'failed'} onSend=${send} model=${model} setModel=${pick}
+      ${!past && html`<${Composer} conversationId=${conversationId} live=${thread?.running ?? null} queues=${Boolean(thread?.live)} onStop=${() => thread.stop()} disabled=${state === 'loading' || state === 'failed' || (thread && !thread.known.value)} onSend=${send} model=${model} setModel=${pick}
         onEditLast=${() => setEditing(messages.findLast((each) => each.role === 'user')?.key ?? null)} />`}
       <p class="fine-print">${t('thread.fine-print')}</p>
     </div>

@@ -60,10 +60,12 @@ export default {
 
   'dismiss': 'Dismiss',
 
-  'edit.kept': 'What followed stays, as a branch.',
+  'edit.kept': 'The earlier version is kept.',
   'edit.label': 'Edit the prompt',
   'edit.send': 'Send',
   'edit.stop-and-send': 'Stop and send',
+
+  'list.export': 'Export',
 
   'loading': 'Loading…',
 
@@ -132,18 +134,18 @@ export default {
   'thread.as-of': 'As of {when}',
   'thread.back-to-now': 'Back to now',
   'thread.fine-print': 'Answers can be wrong. Check what matters.',
-  'thread.gone-on-elsewhere': 'This conversation had gone on elsewhere: your message began a new branch. Switch with ‹ › below it.',
+  'thread.gone-on-elsewhere': 'This conversation had gone on elsewhere: your message began another version. Switch with ‹ › below it.',
   'thread.label': 'Conversation',
   'thread.load-earlier': 'Load earlier messages',
   'thread.loading': 'Loading the conversation',
-  'thread.loads-again': 'It is tried again by itself.',
+  'thread.loads-again': 'The page tries again by itself.',
   'thread.missing': 'There is no such conversation.',
   'thread.missing-why': 'It may have been deleted.',
-  'thread.newer': 'There is a newer branch of this conversation.',
+  'thread.newer': 'There is a newer version of this conversation.',
   'thread.not-loaded': 'The conversation could not be loaded.',
   'thread.past-empty': 'Nothing had been said yet.',
   'thread.show-newer': 'Show it',
-  'thread.to-end': 'To the latest message',
+  'thread.to-end': 'Scroll to the end',
 
   'try-again': 'Try again',
 };

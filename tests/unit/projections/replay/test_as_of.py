@@ -28,8 +28,9 @@ from schemas.outcome import Outcome
 from tests.fakes.projection_logs import GROWN, TOPICS, LogBuilder, Placed, logs
 from tests.fakes.projection_records import AT, computed, envelope, outcome, prompt, started, turn_of, used
 from tests.fakes.replayed import MemoryLog, MemoryRows
+from tests.histories import account
 from tests.histories.history import HISTORIES, read_log
-from topics.catalogue import CONVERSATION_EVENTS, GENERATION_OUTCOMES, TOKEN_CHUNKS, Catalogue
+from topics.catalogue import ACCOUNT_EVENTS, CONVERSATION_EVENTS, GENERATION_OUTCOMES, TOKEN_CHUNKS, Catalogue
 from topics.cuts import Cut
 from topics.log import RawRecord
 
@@ -195,6 +196,33 @@ def test_a_user_with_keys_conversations_and_usage() -> None:
     assert after["keys"]["key-1"]["revoked_at"] is not None
     assert after["conversations"] == {CONVERSATION: "deleted"}
     assert user_then(story.log, TOPICS, "nobody", story.cuts["deleted"], never)["state"] == "not there"
+
+
+def test_what_a_user_kept_is_shown_as_it_was() -> None:
+    log = MemoryLog(read_log(HISTORIES / "account"))
+    user, kept = account.USER, account.KEPT
+    cut = {place: end for place, end in log.ends().items() if end}
+    state = user_then(log, TOPICS, user, cut, never)
+    assert state["settings"] == {
+        "starts": '["Name three colours."]',
+        "systemPrompt": '"Be brief."',
+        "textSize": "110",
+    }
+    assert state["folders"] == {account.HOME: "At home"}
+    assert state["snippets"] == {account.BRIEF: {"name": "short", "text": "In two words."}}
+    settings = '{"model":"local","topP":0.9}'
+    assert state["conversations"][kept].items() >= {"archived": True, "settings": settings}.items()
+    assert "folder" not in state["conversations"][kept]
+    assert state["conversations"][account.GONE] == "deleted"
+    conversation = whole_conversation(log, TOPICS, kept, cut, never).conversation(kept)
+    assert conversation_state(kept, conversation).items() >= {"archived": True, "settings": settings}.items()
+    # Of a cut that names no place of account-events, none of it.
+    said = {place: end for place, end in cut.items() if place[0] != ACCOUNT_EVENTS}
+    assert "archived" not in conversation_state(
+        kept, whole_conversation(log, TOPICS, kept, said, never).conversation(kept)
+    )
+    passing = whole_conversation(log, TOPICS, account.PASSING, cut, never).conversation(account.PASSING)
+    assert conversation_state(account.PASSING, passing)["temporary"] is True
 
 
 def test_of_a_request_for_embeddings_the_first_record_is_counted() -> None:
