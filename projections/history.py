@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 
 from infra.clock import monotonic_s
@@ -14,6 +15,8 @@ from projections.generations import queries as generations
 from projections.messages import queries as messages
 from projections.messages.context import ProjectedContext, context, walk
 from projections.order import turn_key
+from projections.temporaries import queries as temporaries
+from projections.temporaries.queries import Temporary
 from schemas import ids
 from schemas.generation import Turn
 from schemas.messages import shown_content
@@ -64,7 +67,21 @@ class ProjectedHistory:
             return None
         *earlier, prompt = chain.messages
         answered = chain.is_open or any(message.role == "assistant" for message in earlier)
-        return FirstTurn(prompt=shown_content((prompt,)), named=conversation.named, answered=answered)
+        return FirstTurn(
+            prompt=shown_content((prompt,)),
+            named=conversation.named,
+            answered=answered,
+            temporary=conversation.temporary,
+        )
+
+    async def temporaries_begun(self, day: int, after: str) -> Sequence[str]:
+        """Ids of temporary conversations that began on a day, a page in their order behind `after`. Raises
+        StoreUnavailable, StoreRefused."""
+        return await temporaries.begun_on(self._tables, day, after)
+
+    async def temporary(self, conversation_id: str) -> Temporary | None:
+        """The temporary conversation; None if it is deleted. Raises StoreUnavailable, StoreRefused."""
+        return await temporaries.temporary(self._tables, conversation_id)
 
     async def open_turns(self, conversation_id: str) -> tuple[Turn, ...]:
         """Turns asked for and without an outcome, also of a conversation that has been deleted.

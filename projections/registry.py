@@ -36,6 +36,8 @@ from projections.preferences.table import ACCOUNT_COMMANDS, FOLDERS, SESSION_END
 from projections.rows import RowChange, Table, Unprojectable, checked, narrowed
 from projections.stored_generations import fold as stored_generations
 from projections.stored_generations.table import GENERATION_NOTES, STORED_BY_USER
+from projections.temporaries import fold as temporaries
+from projections.temporaries.table import TEMPORARIES
 from projections.usage import fold as usage
 from projections.usage.table import USAGE, USAGE_1
 from schemas.account import AccountEvent
@@ -111,6 +113,7 @@ DEFINITIONS: tuple[Projection, ...] = (
     ),
     # 3: which conversations are temporary.
     Projection("conversations", 3, frozenset({CONVERSATION_EVENTS}), (CONVERSATIONS,), conversations.fold),
+    Projection("temporaries", 1, frozenset({CONVERSATION_EVENTS}), (TEMPORARIES,), temporaries.fold),
     Projection(
         "conversation_lists",
         1,

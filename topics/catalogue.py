@@ -98,7 +98,14 @@ def catalogue(
     """The topics for these worker pools. Partition counts are per keyed topic; token-chunks has its own."""
     n = keyed_partitions
     specs = [
-        _spec(CONVERSATION_EVENTS, "conversation_id", n, FOR_EVER_MS, "api; titles by streams.conversation", EIGHT_MIB),
+        _spec(
+            CONVERSATION_EVENTS,
+            "conversation_id",
+            n,
+            FOR_EVER_MS,
+            "api; titles, ends of temporary ones by streams.conversation",
+            EIGHT_MIB,
+        ),
         _spec(
             TOKEN_CHUNKS,
             "conversation_id",

@@ -82,7 +82,7 @@ async def sign_out(
     """The cookie is gone from this browser. It needs no good one: an old one can be taken away as well.
 
     `everywhere`: no cookie of the user's that was made before opens anything any more, and what is streamed by one
-    ends. For this, who asks must be signed in, or bring a key.
+    ends. For this, the caller must be signed in, or bring a key.
     """
     refuse_other_sites(request.headers)
     answer = Response(status_code=204)

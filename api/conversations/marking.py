@@ -152,7 +152,7 @@ async def set_settings(
     conversations: Conversations,
     commands: Commands,
 ) -> Response:
-    """The conversation's own settings from now on; {}: none. Whoever asks for an answer sends those in force."""
+    """The conversation's own settings from now on; {}: none. A request for an answer sends those in force."""
     row = await row_of(fresh, caller.user_id, conversation_id)
     body = await bodies.read(request, SetSettings)
     check_kept("settings")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import AfterValidator, Field
@@ -16,6 +16,7 @@ from api.consistency.ownership import checked_id, conversation_of, row_of
 from api.consistency.ports import Commands
 from api.consistency.request_hash import request_hash
 from api.consistency.settling import Keyed, is_repeat, settle
+from api.consistency.upgrading import check_kept
 from api.conversations.as_of import conversation_as_of
 from api.conversations.kinds import kind_of
 from api.conversations.marked import marks_of
@@ -54,11 +55,19 @@ def _named_or_none(title: str | None) -> str | None:
 
 
 class StartConversation(CommandBody):
-    """A blank title is none: the beginning of the first prompt is shown instead."""
+    """A blank title is none: the beginning of the first prompt is shown instead. `temporary`: it is in no list, and is
+    deleted soon after its last turn."""
 
     title: Annotated[str | None, AfterValidator(_named_or_none)] = Field(default=None, max_length=MAX_TITLE_CHARACTERS)
     model: str | None = Field(default=None, min_length=1, max_length=200)
     system_prompt: str | None = Field(default=None, min_length=1, max_length=MAX_SYSTEM_PROMPT_CHARACTERS)
+    temporary: bool = False
+
+
+def _asked(body: StartConversation) -> dict[str, Any]:
+    """What is asked for, as releases hashed it that knew no temporary conversations."""
+    asked = body.asked()
+    return asked if body.temporary else {name: value for name, value in asked.items() if name != "temporary"}
 
 
 class RenameConversation(ApiBody):
@@ -78,11 +87,13 @@ async def start_conversation(
     body = await bodies.read(request, StartConversation)
     if body.model is not None:
         conversations.models.get(body.model)
+    if body.temporary:
+        check_kept("temporary")
     key = idempotency_key(request, body.request_id)
     # The line break keeps these ids apart from those of stateless prompts under the same key: no key holds one.
     conversation_id = ids.conversation_id(caller.user_id, f"POST /api/v1/conversations\n{key.value}")
     born = author_of(request, caller).envelope(conversation_id, "ConversationStarted")
-    command = Keyed(conversation_id, born.event_id, request_hash("conversation", body.asked()), key)
+    command = Keyed(conversation_id, born.event_id, request_hash("conversation", _asked(body)), key)
     # Whichever record is first decides all that they say, so a second one may be written.
     await is_repeat(fresh, commands.reads, command, look_first=False)
     if key.given and (known := await conversations.reads.conversation(conversation_id)) is not None:
@@ -98,6 +109,7 @@ async def start_conversation(
         model=body.model,
         system_prompt=body.system_prompt,
         request_hash=command.hash_to_write,
+        temporary=body.temporary,
     )
     at = await send(commands.log, CONVERSATION_EVENTS, conversation_id, event, key)
     await settle(commands.reads, command, at)

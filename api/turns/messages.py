@@ -109,7 +109,8 @@ async def regenerate(
         prompt_id = row.message_id if row.role == "user" else row.parent_message_id
         if prompt_id is None:
             raise bad_request("This message is not an answer to a prompt.", param="message_id")
-        spec = _model(turns.streams.models, body.model or row.model, conversation)
+        # Who wrote an appended message need not be a model of this installation.
+        spec = _model(turns.streams.models, body.model or (None if row.appended else row.model), conversation)
         return RegenerateIntent(spec=spec, prompt_id=prompt_id, sampling=body.sampling, request=body.request())
 
     opened = await ask(turns.ask, asking, again)

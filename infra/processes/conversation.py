@@ -17,7 +17,7 @@ from infra.settings import Settings
 from projections.facade import Projections
 from projections.history import ProjectedHistory
 from streams.conversation.agent import make_conversation_app
-from streams.conversation.ports import HistoryPort, NoHistory
+from streams.conversation.ports import ConversationPorts, NoHistory
 from streams.conversation.titles import TitleModel
 from streams.faust.app import StreamApp
 from streams.faust.running import run_app
@@ -43,7 +43,7 @@ def conversation_app(settings: Settings) -> StreamApp:
     models = ModelCatalogue.of(settings)
 
     @asynccontextmanager
-    async def open_history() -> AsyncIterator[HistoryPort]:
+    async def open_history() -> AsyncIterator[ConversationPorts]:
         projections = await Projections.connect(settings.cassandra)
         try:
             yield _History(projections, models)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from projections.conversation_lists.fold import day_of
 from projections.conversation_marks.fold import ARCHIVED, PINNED, folder_mark
-from projections.conversation_marks.queries import UNMARKED, Marks, UserMarks, marked
+from projections.conversation_marks.queries import UNMARKED, Marks, UserMarks, marked, marked_of
 from projections.conversations.queries import MAX_AT_ONCE, ConversationRow, conversations
 from projections.cursors import BadCursor, decode_cursor, encode_cursor
 from projections.reading import Tables
@@ -15,13 +15,21 @@ from projections.rows import Unprojectable
 
 _NAME = "conversation_lists"
 # Ordered by day; the rows of one day come by id and are sorted here.
-_NEXT_DAY = "SELECT day FROM {conversations_by_user} WHERE user_id = ? AND day <= ? LIMIT 1"
-_DAY = "SELECT conversation_id, at_us FROM {conversations_by_user} WHERE user_id = ? AND day = ?"
+_DAYS = "SELECT day, conversation_id, at_us FROM {conversations_by_user} WHERE user_id = ? AND day <= ? LIMIT ?"
+_DAY = "SELECT day, conversation_id, at_us FROM {conversations_by_user} WHERE user_id = ? AND day = ?"
 _FAR_FUTURE = 2**31 - 1
 _END_OF_TIME_US = 2**63 - 1
-_MAX_SEEN_PER_PAGE = 2000
-MAX_MARKED_AT_ONCE = 500
+_MAX_SEEN_PER_PAGE = 5000
+"""Rows of the list, of which a page looks at no more."""
+_MAX_READ_PER_PAGE = 500
+"""Conversations that are read for a page, whether they are of its kind or not."""
+MAX_MARKED_AT_ONCE = 200
 """As many conversations with a mark are read at once and sorted; of more, the list of all is gone through."""
+_LOOKED_AT = 200
+_MAX_AT_ONCE = 1000
+"""Rows of the list that are read at once."""
+_SPARE = 5
+"""So many more than a page needs are read: of some a newer row of the list was seen already."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,8 +44,16 @@ class Kind:
     until_us: int = _END_OF_TIME_US
 
     @property
+    def listed(self) -> Mapping[str, bool]:
+        """The marks that all of them have, or that none of them has."""
+        wanted = {PINNED: self.pinned, ARCHIVED: self.archived}
+        if self.folder_id is not None:
+            wanted[folder_mark(self.folder_id)] = True
+        return {mark: value for mark, value in wanted.items() if value is not None}
+
+    @property
     def asks_marks(self) -> bool:
-        return not (self.pinned is None and self.archived is None and self.folder_id is None)
+        return bool(self.listed)
 
     @property
     def mark(self) -> str | None:
@@ -96,8 +112,9 @@ async def conversation_page(
 ) -> ConversationPage:
     """At most `limit` of the user's conversations of a kind after `cursor`, the one last spoken to first.
 
-    A conversation that is spoken to between two pages moves to the front and is not given out again. A page looks at
-    _MAX_SEEN_PER_PAGE conversations at most. Raises BadCursor, StoreUnavailable, StoreRefused.
+    A conversation that is spoken to between two pages moves to the front and is not given out again. A page is bounded
+    by what is looked at for it: it may be short, and still not the last. Raises BadCursor, StoreUnavailable,
+    StoreRefused.
     """
     after = None if cursor is None else _after(cursor)
     page = _Page(tables, user_id, limit, kind)
@@ -117,6 +134,8 @@ class _Page:
         self._marking = UserMarks(tables, user_id)
         self._rows: list[ConversationRow] = []
         self._marks: dict[str, Marks] = {}
+        self._after: tuple[int, str] | None = None
+        self._seen = self._read = 0
 
     async def of(self, ids: Sequence[str], after: tuple[int, str] | None) -> ConversationPage:
         """The page of these conversations and no others."""
@@ -134,31 +153,65 @@ class _Page:
         day = _FAR_FUTURE if kind.until_us == _END_OF_TIME_US else day_of(max(kind.until_us - 1, 0))
         if after is not None:
             day = min(day, day_of(after[0]))
-        seen = 0
-        while (found := await self._tables.one(_NAME, _NEXT_DAY, (self._user_id, day))) is not None:
-            (day,) = found
-            if day < day_of(kind.since_us):
-                break
-            candidates = sorted(
-                ((at_us, key) for key, at_us in await self._tables.select(_NAME, _DAY, (self._user_id, day))),
-                reverse=True,
-            )
-            if after is not None:
-                candidates = [c for c in candidates if c < after]
-            for start in range(0, len(candidates), MAX_AT_ONCE):
-                some = candidates[start : start + MAX_AT_ONCE]
-                rows = await self._fitting([key for _, key in some])
-                for at_us, key in some:
-                    after = (at_us, key)
-                    seen += 1
-                    row = rows.get(key)
-                    # A row of an earlier day, or one moved to the front meanwhile; a deleted one is not there at all.
-                    if row is not None and day_of(row.updated_at_us) == day:
-                        self._rows.append(row)
-                    if len(self._rows) == self._limit or seen == _MAX_SEEN_PER_PAGE:
-                        return self._page(encode_cursor(*after))
-            day -= 1
+        first = day_of(kind.since_us)
+        self._after = after
+        most = _LOOKED_AT
+        while day >= first and (listed := await self._listed(day, most)):
+            day = day_of(listed[-1][0]) - 1
+            places = [place for place in listed if day_of(place[0]) >= first and (after is None or place < after)]
+            for start in range(0, len(places), _LOOKED_AT):
+                if await self._is_full_with(places[start : start + _LOOKED_AT]):
+                    return self._page(None if self._after is None else encode_cursor(*self._after))
+            most = min(2 * most, _MAX_AT_ONCE)
         return self._page(None)
+
+    async def _listed(self, day: int, most: int) -> list[tuple[int, str]]:
+        """The list from `day` on, newest first: some whole days, of `most` rows together if they are several."""
+        rows = await self._tables.select(_NAME, _DAYS, (self._user_id, day, most))
+        if len(rows) == most:
+            last = rows[-1][0]
+            # The last day may go on: it comes with the next ones, or is read by itself.
+            if rows[0][0] == last:
+                rows = await self._tables.select(_NAME, _DAY, (self._user_id, last))
+            else:
+                rows = [row for row in rows if row[0] != last]
+        return sorted(((at_us, key) for _, key, at_us in rows), reverse=True)
+
+    async def _is_full_with(self, places: Sequence[tuple[int, str]]) -> bool:
+        """Look at places of the list, in their order; whether the page ends with one of them."""
+        left = await self._marked_so([key for _, key in places])
+        at = 0
+        while at < len(places):
+            some: list[tuple[int, str]] = []
+            read: list[str] = []
+            wanted = min(MAX_AT_ONCE, self._limit - len(self._rows) + _SPARE)
+            while at < len(places) and len(read) < wanted:
+                some.append(places[at])
+                read += [places[at][1]] if places[at][1] in left else []
+                at += 1
+            rows = await self._fitting(read) if read else {}
+            self._read += len(read)
+            for place in some:
+                self._after = place
+                self._seen += 1
+                row = rows.get(place[1])
+                # A row of an earlier day, or one moved to the front meanwhile; a deleted one is not there at all.
+                if row is not None and day_of(row.updated_at_us) == day_of(place[0]):
+                    self._rows.append(row)
+                if len(self._rows) == self._limit or self._seen == _MAX_SEEN_PER_PAGE:
+                    return True
+            if self._read >= _MAX_READ_PER_PAGE:
+                return True
+        return False
+
+    async def _marked_so(self, ids: Sequence[str]) -> set[str]:
+        """Those that may be of the kind, as far as lists of marks tell, of which one read tells many."""
+        left = set(ids)
+        for mark, is_wanted in self._kind.listed.items():
+            if left:
+                found = await marked_of(self._tables, self._user_id, mark, [key for key in ids if key in left])
+                left = left & found if is_wanted else left - found
+        return left
 
     async def _fitting(self, ids: Sequence[str]) -> dict[str, ConversationRow]:
         """Those of at most MAX_AT_ONCE conversations that are there, the user's and of the kind."""

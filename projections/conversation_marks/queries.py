@@ -15,6 +15,9 @@ from schemas.envelope import Content
 _NAME = "conversation_marks"
 COLUMNS = "conversation_id, pinned, archived, folder_id, settings"
 _SOME = f"SELECT {COLUMNS} FROM {{conversation_marks}} WHERE user_id = ? AND conversation_id IN ?"  # noqa: S608 - our own columns
+_MARKED_OF = (
+    "SELECT conversation_id, is_set FROM {marked_by_user} WHERE user_id = ? AND mark = ? AND conversation_id IN ?"
+)
 _MARKED = "SELECT conversation_id, is_set FROM {marked_by_user} WHERE user_id = ? AND mark = ? LIMIT ?"
 
 
@@ -66,3 +69,9 @@ async def marked(tables: Tables, user_id: str, mark: str, most: int) -> list[str
     """The conversations that were marked so, perhaps no more; None: there are more than `most`."""
     rows = await tables.select(_NAME, _MARKED, (user_id, mark, most + 1))
     return None if len(rows) > most else [conversation_id for conversation_id, is_set in rows if is_set]
+
+
+async def marked_of(tables: Tables, user_id: str, mark: str, conversation_ids: Sequence[str]) -> set[str]:
+    """Those of some conversations that were marked so, perhaps no more."""
+    rows = await tables.select(_NAME, _MARKED_OF, (user_id, mark, list(conversation_ids)))
+    return {conversation_id for conversation_id, is_set in rows if is_set}

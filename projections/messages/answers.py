@@ -9,6 +9,7 @@ from projections.messages.rows import MessageRow
 from schemas.conversation import ChatMessage
 from schemas.messages import joined, with_parts
 from schemas.parts import VISIBLE, ContentPart
+from schemas.thinking import without_thinking
 
 
 class Said(NamedTuple):
@@ -25,15 +26,15 @@ class Said(NamedTuple):
 def answer_message(reply: MessageRow) -> ChatMessage | None:
     """An answer as its engine gets it back: text and refusals as text, calls as calls. None: it has neither.
 
-    Reasoning never comes back.
+    Reasoning never comes back, nor does thinking that its text begins with.
     """
     calls = tuple(
         ContentPart("tool_call", part.text, part.call_id, part.name) for part in reply.parts if part.kind == "tool_call"
     )
     if not calls:
-        return ChatMessage("assistant", reply.content) if reply.content else None
+        return _unless_empty(without_thinking(ChatMessage("assistant", reply.content)))
     texts = [ContentPart("text", part.text) for part in reply.parts if part.kind in VISIBLE and part.text]
-    return with_parts("assistant", (*texts, *calls))
+    return without_thinking(with_parts("assistant", (*texts, *calls)))
 
 
 def appended_message(row: MessageRow) -> ChatMessage | None:
@@ -43,6 +44,10 @@ def appended_message(row: MessageRow) -> ChatMessage | None:
     parts = tuple(part for part in message.parts if part.kind != "reasoning")
     if len(parts) < len(message.parts):
         message = with_parts(message.role, parts, message.name)
+    return _unless_empty(without_thinking(message))
+
+
+def _unless_empty(message: ChatMessage) -> ChatMessage | None:
     return None if message.role == "assistant" and not message.content and not message.parts else message
 
 

@@ -42,8 +42,9 @@ from schemas.outcome import (
 )
 from schemas.turns import Command, choices_of, turn_of
 from streams.conversation.counting import RememberedCounts
+from streams.conversation.leaving import EndingTemporaries
 from streams.conversation.memory import Begun, Memory
-from streams.conversation.ports import Context, HistoryPort, NoHistory
+from streams.conversation.ports import Context, ConversationPorts, HistoryPort, NoHistory
 from streams.conversation.reactor import (
     CancelNotice,
     End,
@@ -65,7 +66,7 @@ from topics.headers import headers_of
 from topics.producer import LogProducer, log_error
 from topics.spec import EIGHT_MIB, TopicSpec
 
-OpenHistory = Callable[[], AbstractAsyncContextManager[HistoryPort]]
+OpenHistory = Callable[[], AbstractAsyncContextManager[ConversationPorts]]
 
 MAX_IN_FLIGHT = 64
 MAX_MESSAGES = 2000
@@ -308,7 +309,7 @@ def make_conversation_app(
     async def opened(producer: LogProducer) -> AsyncIterator[Handler[Read]]:
         async with open_history() as history:
             topics = app.topics_catalogue
-            yield ConversationAgent(
+            agent = ConversationAgent(
                 producer,
                 models,
                 policy,
@@ -317,7 +318,13 @@ def make_conversation_app(
                 topics=topics,
                 titles=titles,
                 store_errors=store_errors,
-            ).handle
+            )
+            async with asyncio.TaskGroup() as tasks:
+                leaving = tasks.create_task(EndingTemporaries(producer, history, store_errors).run())
+                try:
+                    yield agent.handle
+                finally:
+                    leaving.cancel()
 
     read = (CONVERSATION_EVENTS,) if titles is None else (CONVERSATION_EVENTS, GENERATION_OUTCOMES)
     run_agent(app, read, RECORDS, opened, most_in_flight=MAX_IN_FLIGHT, retry_on=store_errors)

@@ -48,6 +48,7 @@ class FirstTurn:
     """What the title of a conversation depends on, when an answer to `prompt` has completed.
 
     `named`: its user gave it a title. `title_asked`: one was asked for already. `answered`: the prompt follows answers.
+    `temporary`: it is in no list, so nobody would see a title.
     """
 
     prompt: Content | None = None
@@ -55,6 +56,7 @@ class FirstTurn:
     named: bool = False
     title_asked: bool = False
     answered: bool = False
+    temporary: bool = False
 
 
 class HistoryPort(Protocol):
@@ -85,6 +87,35 @@ class HistoryPort(Protocol):
         """The turn of a generation if it has no outcome yet, and where it is the first of several answers, all of them
         that have none; as far as the projections know."""
         ...
+
+
+class Temporary(Protocol):
+    """A temporary conversation. `used_at_us`: when its newest turn was asked for, or when it began."""
+
+    @property
+    def conversation_id(self) -> str: ...
+    @property
+    def user_id(self) -> str: ...
+    @property
+    def used_at_us(self) -> int: ...
+
+
+class TemporaryPort(Protocol):
+    """Temporary conversations as the projections have them. Every method may raise what the store raises when it is
+    away."""
+
+    async def temporaries_begun(self, day: int, after: str) -> Sequence[str]:
+        """Ids of those that began on a day (since 1970), a page in their order behind `after`; an empty one is the
+        last. They may have been deleted since."""
+        ...
+
+    async def temporary(self, conversation_id: str) -> Temporary | None:
+        """The conversation; None if it is deleted."""
+        ...
+
+
+class ConversationPorts(HistoryPort, TemporaryPort, Protocol):
+    """All that the conversation process reads of the projections."""
 
 
 class TurnDeadlines(Protocol):

@@ -36,7 +36,6 @@ from schemas.turns import Command, request_of
 from streams.conversation.compaction import compaction_messages
 from streams.conversation.context import Assembled, assemble
 from streams.conversation.ports import Context, Counter, Model
-from streams.conversation.thinking import without_thinking
 from streams.conversation.titles import TITLE_SAMPLING, title_messages
 from topics.catalogue import CONTROL, MODERATION_VERDICTS, TOKEN_CHUNKS, jobs_topic
 from topics.topic import R, Topic
@@ -336,10 +335,10 @@ def _conversation(command: Command, context: Context) -> list[ChatMessage]:
     if isinstance(command, TitleRequested):
         return list(title_messages(command))
     if not isinstance(command, PromptSubmitted):
-        return [without_thinking(message) for message in context.messages]
+        return list(context.messages)
     if command.kind == "stateless":
         return list(command.messages)
-    return [*map(without_thinking, context.messages), *_prompt(command)]
+    return [*context.messages, *_prompt(command)]
 
 
 def _prompt(command: Command) -> Sequence[ChatMessage]:

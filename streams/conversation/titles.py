@@ -56,12 +56,13 @@ def may_be_titled(outcome: Outcome, now_us: int) -> bool:
 def title_request(outcome: Outcome, first: FirstTurn, model: TitleModel, tail: Position) -> TitleRequested | None:
     """The request for the title of the conversation whose answer completed with `outcome`.
 
-    None if its user has named it, a title was asked for already, it is deleted, or this is not its first answer.
+    None if its user has named it, a title was asked for already, it is deleted or temporary, or this is not its first
+    answer.
     `tail`: a lower bound of what is appended to token-chunks from now on.
     """
     turn = outcome.turn
     prompt = first.prompt
-    if first.deleted or first.named or first.title_asked or first.answered:
+    if first.deleted or first.temporary or first.named or first.title_asked or first.answered:
         return None
     if not isinstance(prompt, str) or not isinstance(outcome.text, str) or not prompt.strip():
         return None

@@ -171,6 +171,37 @@ async def test_lists_of_a_kind(opened: Open, at_once: int, monkeypatch: pytest.M
         assert await listed(under_test, pinned=True) == [ONE]
 
 
+@pytest.mark.parametrize("bounds", [(200, 500, 5000), (2, 3, 5), (3, 1, 2)], ids=str)
+async def test_pages_that_end_at_their_bounds_are_one_list(
+    opened: Open, bounds: tuple[int, int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = "_LOOKED_AT", "_MAX_READ_PER_PAGE", "_MAX_SEEN_PER_PAGE"
+    for name, bound in zip(names, bounds, strict=True):
+        monkeypatch.setattr(lists, name, bound)
+    monkeypatch.setattr(lists, "MAX_MARKED_AT_ONCE", 0)
+    async with opened() as under_test:
+        log = under_test.log
+        many = [ids.conversation_id(USER, f"many {nth}") for nth in range(14)]
+        newest: dict[str, int] = {}
+        # Four of a day; each third is spoken to again, days later.
+        for nth, conversation in enumerate(many):
+            newest[conversation] = nth // 4 * DAY_US + nth
+            append(log, started(conversation, newest[conversation]))
+        for nth, conversation in enumerate(many[::3]):
+            newest[conversation] = (5 + nth // 2) * DAY_US + nth
+            append(log, prompt(conversation, "hi", after_us=newest[conversation]))
+        mark(under_test, *many[::2], archived=True)
+        append(log, ConversationDeleted(envelope("d"), many[5], USER))
+        await under_test.show()
+        expected = sorted(set(many) - {many[5]}, key=lambda each: newest[each], reverse=True)
+        for limit in (1, 3, 50):
+            assert await listed(under_test, limit) == expected
+            assert await listed(under_test, limit, archived=False) == [
+                each for each in expected if each not in many[::2]
+            ]
+            assert await listed(under_test, limit, archived=True) == [each for each in expected if each in many[::2]]
+
+
 async def test_a_page_of_a_kind_tells_the_marks(opened: Open) -> None:
     async with opened() as under_test:
         for conversation in (ONE, TWO):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from schemas.generation import Turn
@@ -10,6 +11,16 @@ from streams.conversation.ports import FirstTurn, NoHistory
 
 class HistoryAway(Exception):
     """The store does not answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Passing:
+    """A temporary conversation, and the day on which it began."""
+
+    conversation_id: str
+    user_id: str
+    used_at_us: int
+    day: int
 
 
 @dataclass
@@ -23,6 +34,8 @@ class MemoryHistory:
     chains: dict[tuple[str, str], NoHistory] = field(default_factory=dict)
     turns: dict[str, tuple[Turn, ...]] = field(default_factory=dict)
     first_turns: dict[tuple[str, str], FirstTurn] = field(default_factory=dict)
+    passing: dict[str, Passing] = field(default_factory=dict)
+    gone: set[str] = field(default_factory=set)
     away: int = 0
     behind: int = 0
     reads: list[tuple[str, ...]] = field(default_factory=list)
@@ -49,6 +62,17 @@ class MemoryHistory:
         if not self._answers("first_turn", conversation_id, prompt_message_id, title_generation_id):
             return None
         return self.first_turns.get((conversation_id, prompt_message_id))
+
+    async def temporaries_begun(self, day: int, after: str) -> Sequence[str]:
+        """Two at a time. Raises HistoryAway."""
+        self._answers("temporaries_begun", str(day), after)
+        return sorted(key for key, found in self.passing.items() if found.day == day and key > after)[:2]
+
+    async def temporary(self, conversation_id: str) -> Passing | None:
+        """None for one of `gone`. Raises HistoryAway."""
+        if not self._answers("temporary", conversation_id) or conversation_id in self.gone:
+            return None
+        return self.passing.get(conversation_id)
 
     async def open_turns(self, conversation_id: str) -> tuple[Turn, ...]:
         """Raises HistoryAway."""

@@ -15,6 +15,7 @@ from projections.messages.context import ProjectedContext
 from schemas.conversation import Attachment, ConversationDeleted, PromptSubmitted
 from schemas.envelope import Sealed
 from schemas.generation import Failure
+from streams.conversation.passing import DAY_US
 from streams.conversation.ports import FirstTurn
 from tests.fakes.projection_records import (
     PRICE,
@@ -266,3 +267,29 @@ async def test_a_conversation_that_was_named_or_deleted_wants_no_title(log: Proj
     log.said(ConversationDeleted(envelope(f"{name} end"), name, "ada"))
     await log.show()
     assert await log.history.first_turn(name, first.message_id, title_id) == FirstTurn(deleted=True)
+
+
+async def test_temporary_conversations_are_found_by_their_day_until_they_are_deleted(log: Projected, name: str) -> None:
+    at_us = 20_500 * DAY_US + 5
+    names = [f"{name}-{n}" for n in range(3)]
+    for conversation in names:
+        log.said(replace(started(conversation, at_us=at_us), temporary=True))
+    log.said(started(f"{name}-kept", at_us=at_us))
+    asked = prompt(names[1], "a", at_us=at_us + 1_000)
+    log.said(asked)
+    log.said(regenerate(names[1], "b", asked.message_id, at_us=at_us + 2_000))
+    await log.show()
+    day = at_us // DAY_US
+    found = [conversation for conversation in await log.history.temporaries_begun(day, "") if conversation in names]
+    assert found == names
+    assert names[0] not in await log.history.temporaries_begun(day, names[0])
+    assert await log.history.temporaries_begun(day + 1, "") == ()
+    unused, used = [await log.history.temporary(conversation) for conversation in names[:2]]
+    assert unused is not None and used is not None
+    assert (unused.used_at_us, used.used_at_us, used.user_id) == (at_us, at_us + 2_000, "ada")
+    assert await log.history.temporary(f"{name}-kept") is None
+    first = await log.history.first_turn(names[1], asked.message_id, title(names[1]).generation_id)
+    assert first is not None and first.temporary
+    log.said(ConversationDeleted(envelope(f"{name} end"), names[1], "ada"))
+    await log.show()
+    assert await log.history.temporary(names[1]) is None

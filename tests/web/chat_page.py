@@ -67,9 +67,13 @@ class ChatPage:
         self.url = url
         self.complaints = complaints
         self._in_flight: set[Request] = set()
-        page.on("request", lambda request: self._in_flight.add(request))
+        page.on("request", self._begun)
         for end in ("requestfinished", "requestfailed"):
             page.on(end, lambda request: self._in_flight.discard(request))
+
+    def _begun(self, request: Request) -> None:
+        if not request.url.endswith("/api/v1/changes"):  # which ends with the page
+            self._in_flight.add(request)
 
     @property
     def context(self) -> BrowserContext:

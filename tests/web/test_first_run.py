@@ -61,6 +61,7 @@ async def test_the_model_that_comes_along_says_what_it_is_and_how_to_add_a_bette
 async def test_of_another_model_nothing_is_said(open_chat: OpenChat) -> None:
     small = {"id": "smollm2-135m-instruct", "description": "A small model.", "listed": True}
     chat = await new_tab(open_chat, [small, {"id": "mine", "description": "Mine.", "default": True, "listed": True}])
+    await expect(chat.part("model-picker")).to_contain_text("mine")
     await expect(chat.part("start")).to_have_count(4)
     await expect(chat.part("about-model")).to_have_count(0)
 

@@ -340,3 +340,13 @@ async def test_flowcharts_and_long_prompts_are_read_by_their_rules(open_chat: Op
     assert dict(zip(CHARTS, charts, strict=True)) == dict(zip(CHARTS, wanted, strict=True))
     lengths = [None if text is None else len(text.encode("utf-16-le")) // 2 for text in beginnings]
     assert lengths == list(PROMPTS.values())
+
+
+async def test_named_characters_are_the_browsers(open_chat: OpenChat) -> None:
+    text = (
+        "&copy; &nbsp;&AMP; &lt;b&gt; &Tab;x &#x2764; &nosuch; &copy &ngE; [a](https://e.example/?a=1&amp;b=2) `&copy;`"
+    )
+    _, prose = await shown(open_chat, text)
+    said = await prose.locator("p").evaluate("(element) => element.textContent")
+    assert said == "© \u00a0& <b> \tx ❤ &nosuch; &copy ≧̸ a &copy;"
+    await expect(prose.get_by_role("link", name="a")).to_have_attribute("href", "https://e.example/?a=1&b=2")

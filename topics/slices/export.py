@@ -17,7 +17,16 @@ from topics.slices.draft import draft_of, publish
 from topics.slices.errors import SliceRefused
 from topics.slices.manifest import Manifest, SliceFile, Unreadable, schemas_of
 from topics.slices.references import owner_of
-from topics.slices.selection import Chooser, People, Selection, conversation_if, is_ours, places, wants_account
+from topics.slices.selection import (
+    Chooser,
+    People,
+    Selection,
+    conversation_if,
+    is_ours,
+    places,
+    temporary_in,
+    wants_account,
+)
 
 Report = Callable[[int, int], None]
 """Called with (records looked at, records to look at), often; what it raises ends the run."""
@@ -74,8 +83,8 @@ def export_slice(
 ) -> Manifest:
     """Write what is selected between two cuts to `folder`, which must not exist or be empty.
 
-    `log` reads headers too; `topics` are all that it has. Whose a conversation is, and who its
-    owner is, is looked up from the beginning of the log to `stop`.
+    `log` reads headers too; `topics` are all that it has. Whose a conversation is, who its owner is, and whether it is
+    temporary, is looked up from the beginning of the log to `stop`. What is temporary is left out.
 
     Raises SliceRefused: nothing is selected, the folder holds something, the disk is full; LogError. Whatever is
     raised, also by `report`: there is no slice then, and the next run starts again.
@@ -121,24 +130,25 @@ def export_slice(
 
 
 def _people(log: Log, selection: Selection, first: Cut, known: Cut, report: Report) -> People:
-    """Whose conversations are meant: conversation-events from their beginning say whose each one is."""
-    if not selection.conversations and selection.user is None:
-        return People(None)
-    if selection.user is None:
-        return People(selection.conversations)
+    """Whose conversations are meant, and which are left out: conversation-events from their beginning say it."""
     upto = {place: offset for place, offset in known.items() if place[0] == CONVERSATION_EVENTS}
     total = sum(upto[place] - first[place] for place in upto)
-    found, done = set(), 0
+    found, left_out, done = set(), set(), 0
     for batch in log.read({place: first[place] for place in upto}, upto):
         report(done, total)
         done += len(batch)
         for record in batch:
-            if (pair := conversation_if(selection, record)) is not None:
+            if (temporary := temporary_in(record)) is not None:
+                left_out.add(temporary)
+            elif selection.user is not None and (pair := conversation_if(selection, record)) is not None:
                 found.add(pair[0])
-    if not found:
+    if selection.user is None:
+        wanted = selection.conversations - left_out if selection.conversations else None
+        return People(wanted, frozenset(left_out))
+    if not found - left_out:
         what = "none of these conversations is" if selection.conversations else "there is no conversation"
         raise SliceRefused(f"{what} of user {selection.user}: no slice was written")
-    return People(frozenset(found))
+    return People(frozenset(found - left_out), frozenset(left_out))
 
 
 def _finished(layout: Layout, topic: str, writer: ContainerWriter) -> SliceFile:

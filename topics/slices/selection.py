@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from schemas.account import UserCreated
-from schemas.codec import NewerRecord, UndecodableRecord, decode
+from schemas.codec import NewerRecord, UndecodableRecord, decode, record_type_of
+from schemas.conversation import ConversationStarted
 from schemas.dead_letter import DeadLetter, DeadLetterResolved
 from schemas.usage import EmbeddingsComputed
 from topics.catalogue import (
@@ -26,6 +27,8 @@ from topics.slices.references import conversation_of, owner_of
 JOBS_PREFIX = "generation-jobs."
 BY_CONVERSATION = (CONVERSATION_EVENTS, MODERATION_VERDICTS, TOKEN_CHUNKS, GENERATION_OUTCOMES)
 """Topics whose key is the conversation, besides those of jobs."""
+_NAMING = frozenset({USAGE_RECORDS, CONTROL})
+"""Topics whose records name their conversation, and have another key."""
 _OURS = frozenset({*BY_CONVERSATION, USAGE_RECORDS, CONTROL, DEAD_LETTERS, ACCOUNT_EVENTS})
 
 
@@ -46,9 +49,11 @@ class Selection:
 
 @dataclass(slots=True)
 class People:
-    """Whose conversations are in the slice. `conversations` None: everybody's."""
+    """Whose conversations are in the slice. `conversations` None: everybody's. `left_out`: of them the temporary ones,
+    which are in no slice."""
 
     conversations: frozenset[str] | None
+    left_out: frozenset[str] = frozenset()
     owners: set[str] = field(default_factory=set)
 
 
@@ -90,12 +95,16 @@ class Chooser:
         self._wants_embeddings = selection.user is not None and not selection.conversations
         self._keys: frozenset[bytes] | None = None
         self._wanted = people.conversations
+        self._left_out = people.left_out
+        self._left_out_keys = frozenset(conversation.encode() for conversation in people.left_out)
         if people.conversations is not None:
             self._keys = frozenset(conversation.encode() for conversation in people.conversations)
 
     def wants(self, record: RawRecord) -> bool:
         """Whether a record belongs to the slice. Of what cannot be decoded its key decides."""
-        if self._keys is None and record.topic != DEAD_LETTERS:
+        if record.key in self._left_out_keys and record.topic != USAGE_RECORDS:
+            return False
+        if self._keys is None and record.topic != DEAD_LETTERS and not (self._left_out and record.topic in _NAMING):
             return True
         if is_by_conversation(record.topic):
             return self._keys is None or record.key in self._keys
@@ -110,12 +119,15 @@ class Chooser:
         if isinstance(found, DeadLetterResolved):
             return self._keys is None or record.key in self._keys
         if isinstance(found, EmbeddingsComputed):
-            return self._wants_embeddings
-        return self._wanted is None or conversation_of(found) in self._wanted
+            return self._keys is None or self._wants_embeddings
+        conversation = conversation_of(found)
+        return conversation not in self._left_out and (self._wanted is None or conversation in self._wanted)
 
     def _wants_letter(self, letter: DeadLetter) -> bool:
         if letter.topic == ACCOUNT_EVENTS:
             return False  # it carries the record whole, and with it a key's hash
+        if letter.key in self._left_out_keys:
+            return False
         if self._keys is None or letter.key in self._keys:
             return True
         if letter.topic != USAGE_RECORDS:
@@ -136,6 +148,17 @@ def wants_account(record: RawRecord, owners: set[str]) -> bool:
     except (UndecodableRecord, NewerRecord):
         return False
     return isinstance(found, UserCreated) and found.user_id in owners
+
+
+def temporary_in(record: RawRecord) -> str | None:
+    """The temporary conversation that a record of conversation-events begins, if it is such a one."""
+    if record_type_of(record.value) is not ConversationStarted:
+        return None
+    try:
+        found = decode(record.value)
+    except (UndecodableRecord, NewerRecord):
+        return None
+    return found.conversation_id if isinstance(found, ConversationStarted) and found.temporary else None
 
 
 def conversation_if(selection: Selection, record: RawRecord) -> tuple[str, str] | None:

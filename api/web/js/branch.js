@@ -2,7 +2,7 @@
 
 import { batch, signal } from '../vendor/signals.mjs';
 import { get } from './api.js';
-import { isLocal } from './conversations.js';
+import { isLocal, noteGone } from './conversations.js';
 import { pendingOf } from './pending.js';
 import { complain } from './state.js';
 
@@ -72,6 +72,7 @@ export class Branch {
       if (waiting && !this.live) this.submit(waiting);
     } catch (error) {
       if (this.loader !== mine) return;
+      if (error.status === 404) return noteGone(this.id);
       this.error.value = error;
       this.state.value = 'failed';
       if (error.retryable) this.loadAgainLater(error);

@@ -1,38 +1,114 @@
-// The list of conversations, search in it, and what changes it.
+// The user's conversations: those in the list, those that were opened otherwise, and what changes them.
 
 import { batch, signal } from '../vendor/signals.mjs';
-import { ApiError, del, get, newKey, patch, post } from './api.js';
+import { ApiError, get, newKey, patch, post } from './api.js';
+import { changeDraft } from './kept.js';
 import { oneLine } from './text.js';
 import { t } from './words.js';
 
 const PAGE = 40;
-const PATIENCE_MS = 200;
-const MAX_EMPTY_PAGES = 5;
-const TITLE_WAITS_MS = [1000, 2000, 4000, 8000, 16_000];
+const MAX_OTHERS = 100;
 
 export const conversations = signal([]);
 export const listState = signal({ loading: false, error: null, cursor: null, loaded: false });
-/** null: no search; else {q, results, cursor, searchedTo, loading, error}. */
-export const search = signal(null);
+/** What the list does not hold, by id: opened by address, search or history. */
+const others = signal(new Map());
+/** Why a conversation is not shown, by id: 'missing'; 'deleted' if this page knew it, 'rescued' if one was writing to it. */
+export const gone = signal(new Map());
+/** Those that are being deleted, by id: {key, until}. They are out of sight already. */
+export const leaving = signal(new Map());
 
-export async function loadConversations({ more = false } = {}) {
+/** `more`: the next page. `keep`: older ones that are shown stay. */
+export async function loadConversations({ more = false, keep = false } = {}) {
   const cursor = more ? listState.value.cursor : null;
   listState.value = { ...listState.value, loading: true, error: null };
   try {
     const page = await get(`/api/v1/conversations?limit=${PAGE}${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ''}`);
     batch(() => {
-      const known = more ? conversations.value : conversations.value.filter((each) => each.local);
-      const ids = new Set(known.map((each) => each.id));
-      conversations.value = [...known, ...page.data.filter((each) => !ids.has(each.id))];
-      listState.value = { loading: false, error: null, cursor: page.nextCursor, loaded: true };
+      const all = conversations.value;
+      if (more) conversations.value = without(all, page.data).concat(page.data);
+      else conversations.value = without(all.filter((each) => each.local), page.data).concat(page.data, keep && page.nextCursor ? olderThan(all, page.data) : []);
+      const goesOn = keep && conversations.value.length > page.data.length;
+      listState.value = { loading: false, error: null, cursor: goesOn ? listState.value.cursor : page.nextCursor, loaded: true };
     });
   } catch (error) {
     listState.value = { ...listState.value, loading: false, error };
   }
 }
 
-/** What a conversation is called in lists. */
-export const nameOf = (conversation) => oneLine(conversation?.title ?? '') || oneLine(conversation?.preview ?? '').slice(0, 80) || 'New chat';
+const timeOf = (conversation) => Date.parse(conversation.updatedAt);
+function without(all, some) {
+  const ids = new Set(some.map((each) => each.id));
+  return all.filter((each) => !ids.has(each.id));
+}
+function olderThan(all, some) {
+  const oldest = Math.min(...some.map(timeOf));
+  return without(all, some).filter((each) => timeOf(each) < oldest);
+}
+
+/** A conversation as far as it is known; null: not at all. */
+export const conversationOf = (id) => conversations.value.find((each) => each.id === id) ?? others.value.get(id) ?? null;
+
+/** What a conversation is called; '' for one that is not known yet. */
+export const nameOf = (conversation) =>
+  conversation ? oneLine(conversation.title ?? '') || oneLine(conversation.preview ?? '').slice(0, 80) || t('new-chat') : '';
+
+/** Asks for a conversation that is shown and may not be in the list. */
+export async function learn(id) {
+  try {
+    put(await get(`/api/v1/conversations/${id}`, { quiet401: true }));
+  } catch (error) {
+    if (error.status === 404) noteGone(id);
+  }
+}
+
+/** What is known of a conversation is this; its place in the list stays. */
+function put(conversation) {
+  if (change(conversation.id, conversation)) return;
+  others.value = new Map([...others.value, [conversation.id, conversation]].slice(-MAX_OTHERS));
+}
+
+/** The same, in the list at the place that it has by now, if the list is loaded as far. */
+export function place(conversation) {
+  const known = conversationOf(conversation.id);
+  // Until its first prompt is there it is called by it already.
+  const now = { ...known, ...conversation, local: false, title: conversation.title ?? known?.title ?? null, preview: conversation.preview ?? known?.preview ?? null };
+  if (gone.value.has(now.id)) gone.value = new Map([...gone.value].filter(([id]) => id !== now.id)); // it was asked for before it was made
+  const rest = without(conversations.value, [now]);
+  const found = rest.findIndex((each) => timeOf(each) < timeOf(now));
+  const at = found < 0 ? rest.length : found;
+  if (at === rest.length && listState.value.cursor) return put(now);
+  conversations.value = rest.toSpliced(at, 0, now);
+}
+
+/** Changes what is known of a conversation; false if nothing is. */
+export function change(id, changes) {
+  const at = conversations.value.findIndex((each) => each.id === id);
+  if (at >= 0) conversations.value = conversations.value.with(at, { ...conversations.value[at], ...changes });
+  else if (others.value.has(id)) others.value = new Map([...others.value, [id, { ...others.value.get(id), ...changes }]]);
+  else return false;
+  return true;
+}
+
+/** It is not there, or no more. What was being written to it waits in a new chat, unless it is deleted here. */
+export function noteGone(id) {
+  if (gone.value.has(id)) return;
+  let why = conversationOf(id) ? 'deleted' : 'missing';
+  let written = '';
+  changeDraft(id, (text) => {
+    written = text;
+    return '';
+  });
+  if (written.trim() && !leaving.value.has(id)) {
+    why = 'rescued';
+    changeDraft(null, (text) => [text, written].filter((each) => each.trim()).join('\n\n'));
+  }
+  batch(() => {
+    gone.value = new Map([...gone.value, [id, why]]);
+    conversations.value = conversations.value.filter((each) => each.id !== id);
+    others.value = new Map([...others.value].filter(([other]) => other !== id));
+  });
+}
 
 /** A conversation that the server is still to be asked for; until it has a title it is called by its first prompt. */
 export function showBegun(id, firstPrompt) {
@@ -55,21 +131,9 @@ export function forgetBegun(id) {
   conversations.value = conversations.value.filter((each) => each.id !== id || !each.local);
 }
 
-/** Looks a few times for the title that is made for a conversation after its first answer. */
-export async function awaitTitle(id, firstPrompt) {
-  for (const ms of TITLE_WAITS_MS) {
-    await new Promise((resolve) => setTimeout(resolve, ms));
-    const now = await get(`/api/v1/conversations/${id}`, { quiet401: true }).catch(() => null);
-    const title = now?.title;
-    if (!title || oneLine(firstPrompt.slice(0, 1000)).startsWith(oneLine(title))) continue;
-    conversations.value = conversations.value.map((each) => (each.id === id ? { ...each, title } : each));
-    return;
-  }
-}
-
 /** The conversation was written to: it is the newest. */
 export function touched(id, preview) {
-  const found = conversations.value.find((each) => each.id === id);
+  const found = conversationOf(id);
   if (!found) return;
   const now = { ...found, preview: preview ?? found.preview, updatedAt: new Date().toISOString() };
   conversations.value = [now, ...conversations.value.filter((each) => each.id !== id)];
@@ -77,52 +141,5 @@ export function touched(id, preview) {
 
 export async function rename(id, title) {
   const named = await patch(`/api/v1/conversations/${id}`, { title }, { key: newKey() });
-  conversations.value = conversations.value.map((each) => (each.id === id ? { ...each, title: named.title } : each));
-}
-
-export async function remove(id) {
-  await del(`/api/v1/conversations/${id}`, { key: newKey() });
-  conversations.value = conversations.value.filter((each) => each.id !== id);
-  if (search.value) search.value = { ...search.value, results: search.value.results.filter((each) => each.conversation.id !== id) };
-}
-
-let control = null;
-let timer = 0;
-export function searchFor(q) {
-  clearTimeout(timer);
-  control?.abort();
-  if (!q.trim()) return (search.value = null);
-  search.value = { q, results: search.value?.results ?? [], cursor: null, searchedTo: null, loading: true, error: null };
-  timer = setTimeout(() => searchOn(), PATIENCE_MS);
-}
-
-/** The next page of the search; empty pages are passed over, a few at a time. */
-export async function searchOn() {
-  const mine = (control = new AbortController());
-  const { q } = search.value;
-  let { cursor } = search.value;
-  let results = cursor ? search.value.results : [];
-  search.value = { ...search.value, loading: true, error: null };
-  try {
-    for (let pages = 0; pages < MAX_EMPTY_PAGES; pages += 1) {
-      const more = cursor ? `&cursor=${encodeURIComponent(cursor)}` : '';
-      const page = await get(`/api/v1/search?q=${encodeURIComponent(q.trim())}&limit=20${more}`, { signal: mine.signal });
-      results = [...results, ...page.data];
-      cursor = page.nextCursor;
-      search.value = { q, results, cursor, searchedTo: page.searchedTo, loading: Boolean(cursor) && page.data.length === 0, error: null };
-      if (!cursor || page.data.length > 0) break;
-    }
-    search.value = { ...search.value, loading: false };
-  } catch (error) {
-    if (mine.signal.aborted) return;
-    if (error.status === 404 || error.status === 405) results = amongLoaded(q);
-    search.value = { q, results, cursor: null, searchedTo: null, loading: false, error: results.length || error.status === 404 ? null : error };
-  }
-}
-
-function amongLoaded(q) {
-  const words = q.toLowerCase().split(/\s+/).filter(Boolean);
-  return conversations.value
-    .filter((each) => words.every((word) => `${each.title ?? ''} ${each.preview ?? ''}`.toLowerCase().includes(word)))
-    .map((conversation) => ({ conversation, matches: [] }));
+  change(id, { title: named.title });
 }

@@ -24,12 +24,3 @@ export function money(amount, currency, most) {
 const compact = new Intl.NumberFormat(language, { notation: 'compact', maximumSignificantDigits: 3 });
 /** A number as people say it: 200,000 is 200k. */
 export const short = (number) => compact.formatToParts(number).map(({ type, value }) => (type === 'compact' && value === 'K' ? 'k' : value)).join('');
-
-/** Which part of the list a conversation belongs to. */
-export function age(iso, now = new Date()) {
-  const midnight = new Date(now.getFullYear(), now.getMonth(), now.getDate());
-  const days = Math.ceil((midnight - new Date(iso)) / 86_400_000);
-  if (days <= 0) return 'Today';
-  if (days === 1) return 'Yesterday';
-  return days <= 7 ? 'Previous 7 days' : days <= 30 ? 'Previous 30 days' : 'Older';
-}

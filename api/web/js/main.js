@@ -1,5 +1,6 @@
 import { render } from '../vendor/preact.mjs';
 import { whoAmI } from './signing.js';
+import { session } from './state.js';
 import { html } from './ui/html.js';
 import { whenIdle } from './ui/later.js';
 import { listenEverywhere, Shell } from './ui/shell.js';
@@ -14,3 +15,9 @@ import('./settings/keeping.js').then(({ followServer }) => followServer(), () =>
 // A browser without it, or an address where it is not allowed, has the page with a network only.
 navigator.serviceWorker?.register('/sw.js', { updateViaCache: 'none' }).catch(() => {});
 whenIdle();
+session.subscribe((who) => who && follow());
+
+/** What changes elsewhere is told from here on. */
+function follow() {
+  import('./following/all.js').catch(() => setTimeout(follow, 10_000));
+}

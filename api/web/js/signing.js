@@ -1,8 +1,9 @@
 // Signing in and out; the one-time link in the address.
 
 import { del, get, post } from './api.js';
+import { leaving } from './conversations.js';
 import { forgetWhatWasWritten, keepFor, keepWho, whoWas } from './kept.js';
-import { models, offeredStarts, session, signInReason, titles } from './state.js';
+import { models, offeredStarts, session, signInReason } from './state.js';
 
 const tabs = 'BroadcastChannel' in globalThis ? new BroadcastChannel('verbatim-session') : null;
 if (tabs) tabs.onmessage = ({ data }) => (data === 'in' ? whoAmI() : leave());
@@ -70,8 +71,14 @@ export async function signIn(key) {
   loadModels();
 }
 
+/** What must be done before: what waits to be sent is sent, as far as that can be. */
+async function beforeSigningOut() {
+  if (leaving.value.size > 0) await import('./leaving.js').then(({ finishAll }) => finishAll()).catch(() => {});
+}
+
 /** `everywhere`: each browser of this user, and this one. */
 export async function signOut({ everywhere = false } = {}) {
+  await beforeSigningOut();
   await del(`/api/v1/session${everywhere ? '?everywhere=true' : ''}`);
   tabs?.postMessage('out');
   leave();
@@ -86,7 +93,6 @@ async function loadModels() {
   try {
     const found = await get('/api/v1/models');
     models.value = found.data;
-    titles.value = found.titles;
     offeredStarts.value = found.starts ?? [];
   } catch {
     models.value = []; // the server's default is used

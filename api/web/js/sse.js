@@ -15,9 +15,10 @@ const MAX_TRIES = 120;
  * onEvent({event, data, id}): each frame, once, in order. onState(state, error): 'connecting', 'open', 'reconnecting',
  * 'done', or 'failed' with an ApiError. `first(signal)`: what must be done before the request, until it has been done once;
  * it fails as the request does. `resumeAt(frame)`: the address to resume at, from the first frame; without it,
- * `url` itself. `isLast(frame)`: the stream is complete; without it, it never is. Returns {close}.
+ * `url` itself. `isLast(frame)`: the stream is complete; without it, it never is. `quiet`: nobody waits for it, so
+ * that it comes back without a word, and is not given up. Returns {close}.
  */
-export function openStream({ url, method = 'GET', body, key, lastId, first, onEvent, onState = () => {}, resumeAt, isLast }) {
+export function openStream({ url, method = 'GET', body, key, lastId, first, onEvent, onState = () => {}, resumeAt, isLast, quiet = false }) {
   const control = new AbortController();
   run();
   return { close: () => control.abort() };
@@ -28,6 +29,7 @@ export function openStream({ url, method = 'GET', body, key, lastId, first, onEv
     let waiting = false;
     onState('connecting');
     const away = (is) => {
+      if (quiet) return;
       if (is !== waiting) reconnecting.value += is ? 1 : -1;
       waiting = is;
       if (!is) tellWait(control, null);
@@ -47,11 +49,11 @@ export function openStream({ url, method = 'GET', body, key, lastId, first, onEv
           continue;
         }
         if (error && !error.retryable) return onState('failed', error);
-        if ((tries += 1) > MAX_TRIES) return onState('failed', error ?? gone());
+        if ((tries += 1) > MAX_TRIES && !quiet) return onState('failed', error ?? gone());
         away(true);
         onState('reconnecting', error);
         const ms = Math.max((error?.retryAfterS ?? 0) * 1000, wait(tries));
-        tellWait(control, error && error.status > 0 ? { error, sends: method !== 'GET' && !address, untilMs: Date.now() + ms } : null);
+        if (!quiet) tellWait(control, error && error.status > 0 ? { error, sends: method !== 'GET' && !address, untilMs: Date.now() + ms } : null);
         await pause(ms, control.signal);
       }
     } finally {

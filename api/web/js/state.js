@@ -8,8 +8,6 @@ export const session = signal(undefined);
 /** Why the sign-in card is there, in words; '' for none. */
 export const signInReason = signal('');
 export const models = signal([]);
-/** Which model makes titles; null: none does. */
-export const titles = signal(null);
 /** The prompts that this installation offers to begin with; none: the page's own. */
 export const offeredStarts = signal([]);
 /** Whether the server answered last time it was asked, and whether the browser says it is offline. */
@@ -51,10 +49,11 @@ function keptFlag(store, name) {
 
 const MAX_TOASTS = 3;
 let toastNumber = 0;
-/** A word in passing; with `action` {label, run} it stays for ten seconds. */
+/** A word in passing; with `action` {label, run} it stays for ten seconds. Returns its id. */
 export function toast(text, action) {
   const id = show({ text, action });
   setTimeout(() => dismiss(id), action ? 10_000 : 4000);
+  return id;
 }
 /** Something went wrong: this stays until it is dismissed. `problem`: an error, or a text. */
 export function complain(problem) {
@@ -63,7 +62,7 @@ export function complain(problem) {
 }
 function show(made) {
   const id = (toastNumber += 1);
-  const others = toasts.value.filter((each) => each.text !== made.text);
+  const others = toasts.value.filter((each) => each.text !== made.text || each.action);
   // Words in passing make room first.
   if (others.length >= MAX_TOASTS) others.splice(Math.max(0, others.findIndex((each) => !each.error)), 1);
   toasts.value = [...others, { id, ...made }];

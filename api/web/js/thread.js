@@ -1,15 +1,16 @@
 // One conversation as it is shown, and what is said in it.
 
 import { signal } from '../vendor/signals.mjs';
+import { noteAnswer } from './activity.js';
 import { get, newKey, post } from './api.js';
-import { asking, learnSettings } from './asking.js';
+import { asking } from './asking.js';
 import { Branch, tellTabs } from './branch.js';
-import { awaitTitle, touched } from './conversations.js';
+import { conversationOf, gone, learn, touched } from './conversations.js';
 import { changeDraft } from './kept.js';
 import { LiveAnswer } from './live.js';
 import { pendingOf } from './pending.js';
 import { enqueue, queueOf, sendQueued } from './queue.js';
-import { complain, titles, toast } from './state.js';
+import { complain, toast } from './state.js';
 import { send } from './turns.js';
 import { t } from './words.js';
 
@@ -32,11 +33,10 @@ export class Thread extends Branch {
 
   /** Until what holds here is known, nothing is asked. */
   async learn() {
-    const isNew = pendingOf(this.id).some(({ begin }) => begin);
     while (!this.known.value && !this.closed) {
-      const left = isNew ? null : await learnSettings(this.id).then(() => null, (error) => error);
-      if (left?.retryable) await new Promise((resolve) => setTimeout(resolve, LEARN_AGAIN_MS));
-      else this.known.value = true;
+      if (!conversationOf(this.id) && !pendingOf(this.id).some(({ begin }) => begin)) await learn(this.id);
+      this.known.value = Boolean(conversationOf(this.id)) || gone.value.has(this.id) || pendingOf(this.id).length > 0;
+      if (!this.known.value) await new Promise((resolve) => setTimeout(resolve, LEARN_AGAIN_MS));
     }
   }
 
@@ -135,6 +135,7 @@ export class Thread extends Branch {
     const onStart = (id) => {
       if (kind === 'message') touched(this.id, content.slice(0, 200));
       this.update(answerKey, { id, local: false });
+      noteAnswer(this.id, 'running');
       tellTabs(this.id);
     };
     const live = send(this.id, command, { onStart, onEnd: (ending) => this.ended(answerKey, ending, command) });
@@ -154,16 +155,17 @@ export class Thread extends Branch {
     if (!message) return;
     const { live } = message;
     if (ending.lost) {
+      noteAnswer(this.id, null);
       // What the server will never take is in the field again, and not here as well.
       if (command?.kind === 'message' && message.local && !ending.lost.retryable) this.messages.value = this.messages.value.filter((each) => each.key !== command.key);
       this.update(key, { status: 'lost', content: live.text, error: ending.lost, command });
+      if (ending.lost.status === 404) learn(this.id); // it may be the conversation that is not there
       return;
     }
     const end = endOf(ending);
     this.update(key, { ...end, content: live.text });
     tellTabs(this.id);
-    const { value: [first] } = this.messages;
-    if (titles.value && end.status === 'completed' && this.messages.value.length === 2) awaitTitle(this.id, first.content);
+    noteAnswer(this.id, end.status === 'failed' ? 'failed' : 'finished');
     await this.settle(message.id, command);
   }
 

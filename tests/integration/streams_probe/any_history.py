@@ -15,7 +15,7 @@ from infra.processes.runner import run
 from infra.settings import Settings
 from schemas.conversation import ChatMessage
 from streams.conversation.agent import make_conversation_app
-from streams.conversation.ports import HistoryPort, NoHistory
+from streams.conversation.ports import ConversationPorts, NoHistory
 from streams.faust.app import StreamApp
 from streams.faust.running import run_app
 from tests.fakes.history import MemoryHistory
@@ -29,7 +29,7 @@ class _EveryTurn(MemoryHistory):
 
 
 @asynccontextmanager
-async def _open_history() -> AsyncIterator[HistoryPort]:
+async def _open_history() -> AsyncIterator[ConversationPorts]:
     yield _EveryTurn()
 
 

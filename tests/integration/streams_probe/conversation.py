@@ -15,7 +15,7 @@ from infra.processes.runner import run
 from infra.settings import Settings
 from schemas.conversation import ChatMessage
 from streams.conversation.agent import make_conversation_app
-from streams.conversation.ports import FirstTurn, HistoryPort, NoHistory
+from streams.conversation.ports import ConversationPorts, FirstTurn, NoHistory
 from streams.conversation.titles import TitleModel
 from streams.faust.app import StreamApp
 from streams.faust.running import run_app
@@ -44,7 +44,7 @@ class _EveryConversation(MemoryHistory):
 
 
 @asynccontextmanager
-async def _open_history() -> AsyncIterator[HistoryPort]:
+async def _open_history() -> AsyncIterator[ConversationPorts]:
     yield _EveryConversation()
 
 

@@ -143,6 +143,18 @@ async def test_an_imported_conversation_goes_on_here() -> None:
     assert messages[-2]["parentMessageId"] == messages[-3]["id"]
 
 
+async def test_another_answer_in_place_of_an_imported_one_is_made_by_a_model_of_this_installation() -> None:
+    world = World(script=saying("Here."))
+    async with world.client(world.add_key("ann", "a")) as client:
+        made = (await client.post(IMPORT, json=body(*TREE, model="gpt-4o"))).json()["id"]
+        path = f"/api/v1/conversations/{made}/messages"
+        answer = (await client.get(path)).json()["data"][1]
+        assert (await client.post(f"{path}/{answer['id']}/regenerate", json={})).status_code == 200
+        newest = (await client.get(path)).json()["data"][-1]
+    assert (newest["content"], newest["model"]) == ("Here.", "verbatim-local")
+    assert newest["parentMessageId"] == answer["parentMessageId"]
+
+
 BAD: dict[str, tuple[dict[str, Any], str]] = {
     "a parent that is not there": (body(said("u1", "nothing")), "messages[0].parent"),
     "a parent that comes later": (body(said("u1", "a1"), said("a1", "u1")), "messages[0].parent"),

@@ -188,6 +188,19 @@ def test_a_prompt_without_an_answer_is_told_with_the_next_one() -> None:
     )
 
 
+def test_thinking_in_the_text_is_told_to_nobody_and_nothing_else_is_no_answer() -> None:
+    thought, cut = turn(1, None, answer="<think>hm</think>\n\nseven"), turn(2, "a1", "completed", "<think>hm, hm")
+    assert told(walked("a3", thought, cut, turn(3, "a2"))) == (
+        ["prompt 1", "seven", "prompt 2\n\nprompt 3", "answer 3"],
+        False,
+    )
+    brought = appended(1, None, "<think>mine</think>", "<think>hm</think>so", "and", "<think>hm")
+    assert told(walked("a2", brought, turn(2, "m1.3"))) == (
+        ["<think>mine</think>", "so", "and\n\nprompt 2", "answer 2"],
+        False,
+    )
+
+
 def test_what_a_request_put_side_by_side_stays_so() -> None:
     several = (ChatMessage("user", "one"), ChatMessage("user", "two"))
     first = turn(1, None, "failed", "")

@@ -81,6 +81,10 @@ def test_an_answer_goes_back_as_text_and_calls_and_never_with_its_reasoning() ->
     expected = ChatMessage("assistant", "", None, (ContentPart("text", "I add."), ContentPart("text", " No."), CALL))
     assert answer_message(reply(thought, said, call, refused, content="I add. No.")) == expected
     assert answer_message(reply(call)) == ChatMessage("assistant", "", None, (CALL,))
+    inside = PartText("text", "<think>hm</think>")
+    assert answer_message(reply(inside, call, content="<think>hm</think>")) == ChatMessage(
+        "assistant", "", None, (CALL,)
+    )
 
 
 def test_a_result_without_its_call_stays_out() -> None:

@@ -84,6 +84,7 @@ def test_its_ids_derive_from_the_conversation_alone() -> None:
     "first",
     [
         {"deleted": True},
+        {"temporary": True},
         {"named": True},
         {"title_asked": True},
         {"answered": True},

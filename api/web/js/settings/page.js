@@ -1,6 +1,6 @@
 // The settings: their sections beside each other, one of them open. Loaded when they are first opened.
 
-import { follow } from '../ui/sidebar.js';
+import { follow } from '../ui/row.js';
 import { html, useEffect, useState } from '../ui/html.js';
 import { styled } from '../log/stylesheet.js';
 import { onlyHere, unsent } from '../preferences.js';

@@ -3,13 +3,14 @@
 import { sends } from '../preferences.js';
 import { t } from '../words.js';
 import { useReturn } from './focus.js';
-import { composing, html, useEffect, useRef, useState } from './html.js';
+import { composing, html, useLayoutEffect, useRef, useState } from './html.js';
 
 export function Edit({ message, thread, model, done }) {
   const field = useRef(null);
   const [stopping, setStopping] = useState(false);
   useReturn(field, '[data-testid=edit]');
-  useEffect(() => {
+  // At once: the next key may come before the next frame.
+  useLayoutEffect(() => {
     field.current.focus();
     field.current.setSelectionRange(field.current.value.length, field.current.value.length);
   }, []);

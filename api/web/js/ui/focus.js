@@ -1,6 +1,6 @@
 // Where the focus goes when what had it is gone: never nowhere.
 
-import { useEffect } from './html.js';
+import { useLayoutEffect } from './html.js';
 
 const COMPOSER = '[data-testid=composer]';
 const FALLBACKS = [COMPOSER, '[data-testid=new-chat]', '.main'];
@@ -21,7 +21,7 @@ export function settleFocus(...wanted) {
 
 /** A field that stands for a while where something else was: the focus goes back to where it came from, or near it. */
 export function useReturn(field, near) {
-  useEffect(() => {
+  useLayoutEffect(() => {
     const before = document.activeElement === field.current ? null : document.activeElement;
     const home = field.current.closest('article, li');
     return () => settleFocus(before === document.body ? null : before, home?.isConnected ? `#${CSS.escape(home.id)} ${near}` : null);

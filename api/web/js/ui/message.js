@@ -1,6 +1,7 @@
 // One message: a prompt that can be edited, or an answer with what can be done to it.
 
 import { beginningOf } from '../folding.js';
+import { count } from '../format.js';
 import { helps } from '../problems.js';
 import { toldApart } from '../said.js';
 import { printing } from '../state.js';
@@ -22,7 +23,7 @@ const NOT_ANSWERED = new Set(['lost', 'refused']);
 export function Message({ message: told, thread, model, readOnly, onShown, editing, setEditing }) {
   const message = useMemo(() => toldApart(told), [told]);
   const mine = message.role === 'user';
-  const name = mine ? 'You said' : message.role === 'assistant' ? 'Answer' : oneLine(message.role);
+  const name = mine ? t('message.mine') : message.role === 'assistant' ? t('message.answer') : oneLine(message.role);
   return html`<article class=${`message ${mine ? 'prompt' : 'answer'}`} aria-label=${name} id=${`m-${message.id}`}
     data-testid="message" data-role=${message.role} data-id=${message.id} data-status=${NOT_ANSWERED.has(message.status) ? 'failed' : message.status} aria-busy=${message.status === 'running'}>
     ${mine
@@ -91,10 +92,10 @@ function Branches({ message, thread }) {
   const at = siblings.indexOf(id);
   const to = (step) => () => thread.switchTo(siblings[at + step]);
   const busy = Boolean(thread.live);
-  return html`<span class="branches" role="group" aria-label="Versions">
-    <${IconButton} icon="left" label="Earlier version" data-testid="branch-prev" disabled=${at <= 0 || busy} onClick=${to(-1)} />
-    <span data-testid="branch-count" aria-label=${`Version ${at + 1} of ${siblings.length}`} role="img">${at + 1}/${siblings.length}</span>
-    <${IconButton} icon="right" label="Later version" data-testid="branch-next" disabled=${at >= siblings.length - 1 || busy} onClick=${to(1)} /></span>`;
+  return html`<span class="branches" role="group" aria-label=${t('message.versions')}>
+    <${IconButton} icon="left" label=${t('message.earlier')} data-testid="branch-prev" disabled=${at <= 0 || busy} onClick=${to(-1)} />
+    <span data-testid="branch-count" aria-label=${t('message.version', { number: at + 1, all: siblings.length })} role="img">${count(at + 1)}/${count(siblings.length)}</span>
+    <${IconButton} icon="right" label=${t('message.later')} data-testid="branch-next" disabled=${at >= siblings.length - 1 || busy} onClick=${to(1)} /></span>`;
 }
 
 function Copy({ text, label }) {
@@ -103,7 +104,7 @@ function Copy({ text, label }) {
     setDone(await copyText(text));
     setTimeout(() => setDone(false), 1500);
   };
-  return html`<${IconButton} icon=${done ? 'check' : 'copy'} label=${done ? 'Copied' : label} data-testid="copy" onClick=${copy} />`;
+  return html`<${IconButton} icon=${done ? 'check' : 'copy'} label=${done ? t('message.copied') : label} data-testid="copy" onClick=${copy} />`;
 }
 
 const Thumb = ({ icon, rating, label, message, thread }) =>

@@ -1,30 +1,35 @@
 // The page: list, conversation, and beside it what is opened.
 
-import { conversations, loadConversations, nameOf } from '../conversations.js';
+import { conversationOf, gone, learn, leaving, loadConversations, nameOf } from '../conversations.js';
 import { sendWhatWaits } from '../outbox.js';
 import { actOnProse } from '../prose_actions.js';
 import { go, route } from '../router.js';
 import { complain, dialog, drawerOpen, logOpen, online, printing, reachable, session, sidebarHidden } from '../state.js';
 import { currentThread } from '../threads.js';
 import { t, withWords } from '../words.js';
+import { focusOn, hideList, showList, useDrawer } from './drawer.js';
 import { composing, html, IconButton, useEffect, useState } from './html.js';
-import { Dialogs } from './dialogs.js';
+import { later } from './later.js';
 import { PARTS } from './parts.js';
 import { Sidebar } from './sidebar.js';
 import { SignIn } from './signin.js';
 import { Announcer, Connection, Toasts } from './status.js';
-import { NotFound, ThreadView } from './thread_view.js';
+import { ThreadView } from './thread_view.js';
 
-const NAMES = { pulse: () => t('pulse.name'), settings: () => t('settings.title'), missing: () => 'Not found' };
+const Dialogs = later(() => import('./dialogs.js'), 'Dialogs');
+const Missing = later(() => import('./missing.js'), 'Missing');
 
 export function Shell() {
   const { page, conversationId, at, section } = route.value;
   const who = session.value?.userId;
-  const here = conversations.value.find((each) => each.id === conversationId);
-  const name = NAMES[page]?.() ?? (conversationId ? nameOf(here) : 'New chat');
+  const missing = page === 'missing' ? 'address' : (leaving.value.has(conversationId) ? 'leaving' : gone.value.get(conversationId));
+  const name = nameOfPage(page, conversationId, missing);
   useEffect(() => {
-    document.title = conversationId || NAMES[page] ? `${name} – Verbatim` : 'Verbatim';
-  }, [name]);
+    document.title = name && (conversationId || page !== 'chat') ? `${name} – Verbatim` : 'Verbatim';
+  }, [name, conversationId, page]);
+  useEffect(() => {
+    if (who && conversationId && !conversationOf(conversationId)) learn(conversationId);
+  }, [who, conversationId]);
   useEffect(() => {
     if (!who) return;
     loadConversations();
@@ -37,25 +42,44 @@ export function Shell() {
   // Who was signed in stays on the page below the card; who never was sees the card alone.
   const [seen, setSeen] = useState(false);
   if (who && !seen) setSeen(true);
+  const drawer = useDrawer();
   const classes = `shell ${drawerOpen.value ? 'drawer-open' : ''} ${sidebarHidden.value ? 'sidebar-hidden' : ''}`;
+  const log = PARTS.log && conversationId && !missing && !conversationOf(conversationId)?.local;
   return html`
     ${(who || seen) && html`<div class=${classes}>
-      <a class="skip" href="#main" onClick=${(event) => { event.preventDefault(); document.getElementById('main').focus(); }}>To the conversation</a>
+      <a class="skip" href="#main" inert=${drawer} onClick=${skip}>${t('skip')}</a>
       <${Sidebar} />
       <div class="scrim" onClick=${() => (drawerOpen.value = false)} />
-      <main class="main" id="main" tabindex="-1">
+      <main class="main" id="main" tabindex="-1" inert=${drawer}>
         <header class="bar">
-          <${IconButton} icon="menu" label="Show the list" aria-controls="sidebar" class="icon-button show-list" onClick=${() => { drawerOpen.value = true; sidebarHidden.value = false; }} />
+          <${IconButton} icon="menu" label=${t('list.show')} aria-controls="sidebar" class="icon-button show-list" onClick=${showList} />
           <h1 class="bar-title"><bdi>${name}</bdi></h1>
-          ${PARTS.log && conversationId && !here?.local && html`<${IconButton} icon="log" label=${t('log.name')} aria-pressed=${logOpen.value} data-testid="toggle-log" onClick=${() => (logOpen.value = !logOpen.value)} />`}
+          ${log && html`<${IconButton} icon="log" label=${t('log.name')} aria-pressed=${logOpen.value} data-testid="toggle-log" onClick=${() => (logOpen.value = !logOpen.value)} />`}
         </header>
         <${Connection} /><${Toasts} />
-        ${page === 'pulse' ? html`<${Lazy} from="../pulse/page.js" part="PulsePage" />` : page === 'settings' ? html`<${Lazy} from="../settings/page.js" part="SettingsPage" section=${section} />` : page === 'missing' ? html`<${NotFound} />` : html`<${ThreadView} conversationId=${conversationId} at=${at} />`}
+        ${page === 'pulse' ? html`<${Lazy} key="pulse" from="../pulse/page.js" part="PulsePage" />`
+          : page === 'settings' ? html`<${Lazy} key="settings" from="../settings/page.js" part="SettingsPage" section=${section} />`
+          : missing ? html`<${Missing} why=${missing} id=${conversationId} />`
+            : html`<${ThreadView} conversationId=${conversationId} at=${at} />`}
       </main>
-      ${PARTS.log && logOpen.value && conversationId && html`<aside class="side" aria-label=${t('log.name')}><${Lazy} key=${conversationId} from="../log/panel.js" part="LogPanel" conversationId=${conversationId} /></aside>`}
+      ${log && logOpen.value && html`<aside class="side" aria-label=${t('log.name')} inert=${drawer}><${Lazy} key=${conversationId} from="../log/panel.js" part="LogPanel" conversationId=${conversationId} /></aside>`}
     </div>`}
-    ${!known && html`<div class="loading" role="status"><span class="mark" aria-hidden="true">”</span>${!reachable.value && html`<p>The server cannot be reached. Trying again…</p>`}</div>`}
-    <${SignIn} over=${seen} /><${Dialogs} /><${Announcer} />`;
+    ${!known && html`<div class="loading" role="status"><span class="mark" aria-hidden="true">”</span>${!reachable.value && html`<p>${t('connection.unreachable')}</p>`}</div>`}
+    <${SignIn} over=${seen} />${dialog.value && html`<${Dialogs} />`}<${Announcer} />`;
+}
+
+/** What is shown, in a few words; '' while that is not known. */
+function nameOfPage(page, conversationId, missing) {
+  if (missing) return t('missing.title');
+  if (page === 'pulse') return t('pulse.name');
+  if (page === 'settings') return t('settings.title');
+  return conversationId ? nameOf(conversationOf(conversationId)) : t('new-chat');
+}
+
+/** To the conversation, without an entry in the history. */
+function skip(event) {
+  event.preventDefault();
+  focusOn('#main');
 }
 
 /** A part that is loaded when it is first shown. */
@@ -67,7 +91,7 @@ function Lazy({ from, part, ...rest }) {
       complain(t('page.part-missing'));
     });
   }, [from]);
-  return Part ? html`<${Part} ...${rest} />` : html`<div class="skeleton" role="status" aria-label="Loading"><i /><i /></div>`;
+  return Part ? html`<${Part} ...${rest} />` : html`<div class="skeleton" role="status" aria-label=${t('list.loading')}><i /><i /></div>`;
 }
 
 /** What works wherever one is on the page. */
@@ -104,12 +128,12 @@ function onKeyDown(event) {
   };
   if (command && !event.shiftKey && is('k')) {
     act(() => {
-      drawerOpen.value = matchMedia('(max-width: 760px)').matches;
-      sidebarHidden.value = false;
-      requestAnimationFrame(() => document.querySelector('[data-testid=conversation-search]')?.focus());
+      showList();
+      focusOn('.search input');
     });
   } else if (command && event.shiftKey && is('o')) act(() => go('/'));
-  else if (command && event.shiftKey && is('s')) act(() => (sidebarHidden.value = !sidebarHidden.value));
+  else if (command && event.shiftKey && is('s')) act(() => (sidebarHidden.value ? showList() : hideList()));
+  else if (command && is('z') && !writing && leaving.value.size > 0) act(() => import('../leaving.js').then(({ undoLast }) => undoLast()));
   else if (command && !event.shiftKey && is('p') && currentThread()) act(() => import('../printing.js').then(({ printConversation }) => printConversation(currentThread()), () => print()));
   else if (command && is('.')) act(() => currentThread()?.live?.stop());
   else if (is('escape') && drawerOpen.value) act(() => (drawerOpen.value = false));

@@ -1,11 +1,11 @@
 // The conversation: its messages and the composer below them. Without a conversation, a place to begin one.
 
 import { settingsOf } from '../asking.js';
-import { conversations } from '../conversations.js';
+import { conversationOf } from '../conversations.js';
 import { keepModel, lastModel } from '../kept.js';
 import { defaultModel } from '../preferences.js';
 import { queueOf } from '../queue.js';
-import { go, route } from '../router.js';
+import { route } from '../router.js';
 import { pastView, printing } from '../state.js';
 import { beginChat, currentThread, threadOf } from '../threads.js';
 import { t } from '../words.js';
@@ -34,7 +34,7 @@ export function ThreadView({ conversationId, at }) {
   const shown = count < messages.length ? messages.slice(-count) : messages;
   const state = thread?.state.value ?? 'new';
   const queue = conversationId ? queueOf(conversationId).value : null;
-  const model = chosen ?? settingsOf(conversationId).model ?? messages.findLast((each) => each.role === 'assistant' && each.model)?.model ?? conversations.value.find((each) => each.id === conversationId)?.model ?? defaultModel.value ?? lastModel();
+  const model = chosen ?? settingsOf(conversationId).model ?? messages.findLast((each) => each.role === 'assistant' && each.model)?.model ?? conversationOf(conversationId)?.model ?? defaultModel.value ?? lastModel();
 
   useEffect(() => {
     setEditing(null);
@@ -112,20 +112,8 @@ export function ThreadView({ conversationId, at }) {
 }
 
 function Failed({ thread, at }) {
-  const { status, message, retryable } = thread.error.value;
-  if (status === 404) return html`<${Missing} what=${t('thread.missing')} why=${t('thread.missing-why')} />`;
+  const { message, retryable } = thread.error.value;
   return html`<div class="error-card" role="alert" data-testid="error-card"><${Icon} name="warn" />
     <div><strong>${t('thread.not-loaded')}</strong><p>${message}${retryable && ` ${t('thread.loads-again')}`}</p></div>
     <button type="button" data-testid="retry" onClick=${() => thread.load(at)}>${t('try-again')}</button></div>`;
-}
-
-function Missing({ what, why }) {
-  return html`<div class="error-card" role="alert" data-testid="error-card"><${Icon} name="warn" />
-    <div><strong>${what}</strong><p>${why}</p></div>
-    <button type="button" onClick=${() => go('/')}>${t('new-chat')}</button></div>`;
-}
-
-/** At an address that is none of ours. */
-export function NotFound() {
-  return html`<div class="thread"><div class="scroller"><div class="messages"><${Missing} what=${t('missing.what')} why=${t('missing.why')} /></div></div></div>`;
 }

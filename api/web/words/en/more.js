@@ -103,6 +103,9 @@ export default {
   'keys.revoke.title': 'Revoke “{name}”?',
   'keys.revoked': { one: '{count} revoked key', other: '{count} revoked keys' },
 
+  'left.text': { one: '“{name}” is deleted.', other: '{count} conversations are deleted.' },
+  'left.undo': 'Undo',
+
   'log.AttemptEnded': 'Attempt ended',
   'log.AttemptStarted': 'Attempt started',
   'log.ConversationRenamed': 'Conversation renamed',
@@ -210,6 +213,17 @@ export default {
   'log.travel': 'Show the conversation then',
   'log.turn': 'Turn',
   'log.turn-timeline': 'Timeline of a turn',
+
+  'missing.address': 'There is nothing at this address.',
+  'missing.address.why': 'A conversation’s address may not have been copied whole.',
+  'missing.deleted': 'This conversation has been deleted.',
+  'missing.deleted.why': 'It and all its messages are gone.',
+  'missing.leaving': 'This conversation is being deleted.',
+  'missing.leaving.why': 'For a few seconds it can still be kept.',
+  'missing.missing': 'There is no such conversation.',
+  'missing.missing.why': 'It may have been deleted.',
+  'missing.rescued': 'This conversation has been deleted.',
+  'missing.rescued.why': 'What you were writing is in a new chat.',
 
   'move.all': 'All of them',
   'move.another': 'Import another file',
@@ -334,6 +348,8 @@ export default {
   'pulse.workers-none': 'No worker is in its group. Prompts wait until one comes.',
   'pulse.workers-unknown': 'Not known yet.',
 
+  'rename.name': 'Name of the conversation',
+
   'replay.about': 'Play the answer again, at its own pace',
   'replay.again': 'Play again',
   'replay.answer-gone': 'This answer is not there any more.',
@@ -369,6 +385,20 @@ export default {
   'settings.sections': 'Sections',
   'settings.usage': 'Usage',
   'settings.waiting': 'Kept in this browser until the server can be reached.',
+
+  'shortcuts.done': 'Done',
+  'shortcuts.edit': 'Edit the last prompt',
+  'shortcuts.keys': 'This list',
+  'shortcuts.leave': 'Leave an edit, close a dialog',
+  'shortcuts.line': 'New line',
+  'shortcuts.list': 'Show or hide the list',
+  'shortcuts.new': 'New chat',
+  'shortcuts.print': 'Print the conversation',
+  'shortcuts.search': 'Search conversations',
+  'shortcuts.send': 'Send',
+  'shortcuts.stop': 'Stop the answer',
+  'shortcuts.title': 'Keyboard',
+  'shortcuts.write': 'Write',
 
   'signin.about': 'A chat, and the log that it is made of.',
   'signin.ask': 'A key begins with vk_ and is yours alone. Whoever runs this server makes one for you.',

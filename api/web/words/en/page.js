@@ -65,14 +65,39 @@ export default {
   'edit.send': 'Send',
   'edit.stop-and-send': 'Stop and send',
 
+  'foot.dark': 'Dark colours',
+  'foot.keys': 'Keyboard shortcuts',
+  'foot.light': 'Light colours',
+  'foot.out': 'Sign out',
+  'foot.somebody': 'Signed in',
+
+  'list.empty': 'What you talk about will be listed here.',
   'list.export': 'Export',
+  'list.found': 'Found conversations',
+  'list.hide': 'Hide the list',
+  'list.loading': 'Loading…',
+  'list.month': 'Previous 30 days',
+  'list.more': 'Show more',
+  'list.name': 'Conversations',
+  'list.older': 'Older',
+  'list.show': 'Show the list',
+  'list.today': 'Today',
+  'list.week': 'Previous 7 days',
+  'list.yesterday': 'Yesterday',
 
   'loading': 'Loading…',
 
   'log.name': 'Log',
 
-  'missing.what': 'There is nothing at this address.',
-  'missing.why': 'A conversation’s address may not have been copied whole.',
+  'message.answer': 'Answer',
+  'message.copied': 'Copied',
+  'message.earlier': 'Earlier version',
+  'message.later': 'Later version',
+  'message.mine': 'You said',
+  'message.version': 'Version {number} of {all}',
+  'message.versions': 'Versions',
+
+  'missing.title': 'Not found',
 
   'model.choose': 'Model: {name}',
   'model.detail': '{context} context · {input} / {output} per M tokens',
@@ -107,12 +132,27 @@ export default {
 
   'queue.full': { one: 'No more than {count} message can wait.', other: 'No more than {count} messages can wait.' },
 
+  'row.delete': 'Delete',
+  'row.failed': 'The answer failed',
+  'row.finished': 'A new answer',
+  'row.more': 'More for {name}',
+  'row.rename': 'Rename',
+  'row.running': 'An answer is being written',
+
+  'search.name': 'Search conversations',
+  'search.nothing': 'Nothing found.',
+  'search.on': 'Searched back to {date}. Go on',
+  'search.running': 'Searching…',
+  'search.short': 'Search',
+
   'settings.title': 'Settings',
 
   'signin.again': 'Please sign in again to go on where you were.',
   'signin.ended': 'You were signed out everywhere. Sign in to go on where you were.',
   'signin.expired': 'Your sign-in has expired. Sign in to go on where you were.',
   'signin.revoked': 'The key that you signed in with has been revoked. Sign in with another key to go on where you were.',
+
+  'skip': 'To the conversation',
 
   'start.better': 'Add a better model',
   'start.better.entry': 'An entry of models.toml',
@@ -139,8 +179,6 @@ export default {
   'thread.load-earlier': 'Load earlier messages',
   'thread.loading': 'Loading the conversation',
   'thread.loads-again': 'The page tries again by itself.',
-  'thread.missing': 'There is no such conversation.',
-  'thread.missing-why': 'It may have been deleted.',
   'thread.newer': 'There is a newer version of this conversation.',
   'thread.not-loaded': 'The conversation could not be loaded.',
   'thread.past-empty': 'Nothing had been said yet.',

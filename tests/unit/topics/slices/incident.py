@@ -65,6 +65,11 @@ class Incident:
         self.answer(turn_of(asked, self.log.say(CONVERSATION_EVENTS, asked)), f"turn {number} of {conversation}")
         return asked
 
+    def asked(self, conversation: str, user: str) -> Turn:
+        """A turn that was asked for."""
+        asked = prompt(conversation, "turn-x", user, AT)
+        return turn_of(asked, self.log.say(CONVERSATION_EVENTS, asked))
+
     def answer(self, turn: Turn, text: str) -> None:
         """What agents, a worker and the recorder write."""
         log, generation = self.log, turn.generation_id

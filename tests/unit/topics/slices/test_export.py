@@ -7,6 +7,7 @@ import json
 import os
 import stat
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from schemas.codec import decode, encode
 from schemas.dead_letter import DeadLetter
 from schemas.registry import registered_schemas
 from schemas.usage import EmbeddingsComputed, UsageRecorded
-from tests.fakes.projection_records import computed, envelope
+from tests.fakes.projection_records import AT, computed, envelope, started
 from tests.unit.topics.slices.incident import JOBS, Incident
 from tests.unit.topics.slices.moving import exported
 from topics.catalogue import (
@@ -72,6 +73,27 @@ def test_a_conversation_with_everything_that_followed_from_it(incident: Incident
     }
     assert of(found) == {"conv-ada-1"}
     assert manifest.records == sum(len(records) for records in found.values())
+
+
+@pytest.mark.parametrize(
+    "selection",
+    [Selection(), Selection(user="ada"), Selection(conversations=frozenset({"conv-ada-1", "conv-passing"}))],
+)
+def test_a_temporary_conversation_is_in_no_slice(incident: Incident, tmp_path: Path, selection: Selection) -> None:
+    incident.log.say(CONVERSATION_EVENTS, replace(started("conv-passing", "ada", AT), temporary=True))
+    incident.answer(incident.asked("conv-passing", "ada"), "said in passing")
+    exported(incident.log, tmp_path / "s", selection)
+    found = held(tmp_path / "s")
+    assert "conv-ada-1" in of(found)
+    assert "conv-passing" not in of(found)
+    assert not any(b"said in passing" in (raw.value or b"") for raws in found.values() for raw in raws)
+
+
+def test_of_a_temporary_conversation_alone_there_is_no_slice(incident: Incident, tmp_path: Path) -> None:
+    incident.log.say(CONVERSATION_EVENTS, replace(started("conv-passing", "eve", AT), temporary=True))
+    for selection in (Selection(user="eve"), Selection(conversations=frozenset({"conv-passing"}))):
+        with pytest.raises(SliceRefused):
+            exported(incident.log, tmp_path / "s", selection)
 
 
 def test_records_stand_in_it_as_they_do_in_the_log(incident: Incident, tmp_path: Path) -> None:

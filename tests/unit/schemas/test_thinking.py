@@ -7,10 +7,7 @@ import pytest
 from schemas.conversation import ChatMessage
 from schemas.envelope import Sealed
 from schemas.parts import ContentPart
-from streams.conversation.ports import NoHistory
-from streams.conversation.thinking import without_thinking
-from tests.records import prompt
-from tests.unit.streams.conversing import follow, job_of
+from schemas.thinking import without_thinking
 
 
 @pytest.mark.parametrize(
@@ -47,9 +44,3 @@ def test_parts_keep_their_order_and_one_that_was_thinking_alone_is_gone() -> Non
 def test_what_is_sealed_stays_sealed() -> None:
     sealed = ChatMessage("assistant", Sealed("key", b"x", b"y"))
     assert without_thinking(sealed) == sealed
-
-
-def test_a_prompt_is_sent_with_answers_and_without_what_was_thought() -> None:
-    history = (ChatMessage("user", "what"), ChatMessage("assistant", "<think>hm hm hm</think>\nseven"))
-    job = job_of(follow(prompt("and <think>now</think>"), NoHistory(history)))
-    assert [message.content for message in job.messages] == ["what", "seven", "and <think>now</think>"]

@@ -1,6 +1,6 @@
 """What a model thinks inside the text of its answer. Pure.
 
-Engines tell it apart, and a part of kind `reasoning` is not sent to a model again. Answers of before they did, or of
+Engines tell it apart as parts of kind `reasoning`, which no model is sent again. Answers of before they did, or of
 another place, hold it in their text, between `<think>` and `</think>` at its beginning: that is not sent again either.
 """
 

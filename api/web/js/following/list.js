@@ -1,0 +1,40 @@
+// Keeps the list what the server has: of each conversation that changed elsewhere, what it is now.
+
+import { get } from '../api.js';
+import { change, conversationOf, loadConversations, noteGone, place } from '../conversations.js';
+
+const TOGETHER_MS = 100;
+const MAX_SINGLY = 8;
+
+let waiting = new Set();
+let timer = 0;
+
+export function noteChange({ kind, conversationId: id, what, title }) {
+  if (kind === 'reset') loadConversations();
+  if (kind !== 'conversation') return;
+  if (what === 'deleted') {
+    waiting.delete(id);
+    return noteGone(id);
+  }
+  if (what === 'answered' || what === 'failed') return; // nothing that a list says
+  if (what === 'renamed' && title) return void change(id, { title });
+  if (what === 'changed' && !conversationOf(id)) return;
+  waiting.add(id);
+  timer ||= setTimeout(readThem, TOGETHER_MS);
+}
+
+/** Not for a tab that nobody looks at: it reads when it is looked at. */
+async function readThem() {
+  if (document.visibilityState === 'hidden') {
+    document.addEventListener('visibilitychange', readThem, { once: true });
+    return;
+  }
+  const ids = waiting;
+  waiting = new Set();
+  timer = 0;
+  if (ids.size > MAX_SINGLY) return loadConversations({ keep: true });
+  for (const id of ids) {
+    const found = await get(`/api/v1/conversations/${id}`, { quiet401: true }).catch((error) => (error.status === 404 ? noteGone(id) : null));
+    if (found) place(found);
+  }
+}
