@@ -137,7 +137,7 @@ export function forgetBegun(id) {
 /** The conversation was written to: it is the newest. */
 export function touched(id, preview) {
   const found = conversationOf(id);
-  if (!found) return;
+  if (!found || found.temporary) return;
   const now = { ...found, preview: preview ?? found.preview, updatedAt: new Date().toISOString() };
   conversations.value = [now, ...conversations.value.filter((each) => each.id !== id)];
 }
