@@ -96,6 +96,7 @@ async def test_a_conversation_has_settings_of_its_own_and_a_cut_answer_goes_on(o
     chat.page.on("request", lambda request: sent.append(request) if request.method == "POST" else None)
     await chat.ask(count_to(60))
     (asked,) = [request.post_data_json for request in sent if request.url.endswith("/messages")]
+    assert asked is not None
     assert asked["instructions"] == "Answer in short."
     assert (asked["temperature"], asked["max_tokens"]) == (0.5, 5)
     await expect(chat.answer).to_contain_text("longest length")
