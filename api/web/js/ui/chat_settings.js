@@ -6,7 +6,10 @@ import { MAX_SYSTEM_PROMPT } from '../preferences.js';
 import { models } from '../state.js';
 import { oneLine } from '../text.js';
 import { t } from '../words.js';
+import { styled } from '../log/stylesheet.js';
 import { html, useState } from './html.js';
+
+await styled('composing.css');
 
 /** By name: its bounds, and how it is written. */
 const NUMBERS = [['temperature', { min: 0, max: 2, step: 0.1 }], ['topP', { min: 0, max: 1, step: 0.05 }], ['maxTokens', { min: 1, max: 1_000_000, step: 1 }]];

@@ -4,8 +4,11 @@ import { toldApart } from '../said.js';
 import { oneLine } from '../text.js';
 import { t } from '../words.js';
 import { AnswerBody } from './body.js';
+import { styled } from '../log/stylesheet.js';
 import { html, useMemo, useState } from './html.js';
 import { Life } from './message.js';
+
+await styled('composing.css');
 
 export function Compare({ left, right, thread, onShown }) {
   const [tab, setTab] = useState(1);

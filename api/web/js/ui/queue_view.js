@@ -5,7 +5,10 @@ import { sends } from '../preferences.js';
 import { visible } from '../text.js';
 import { t } from '../words.js';
 import { settleFocus } from './focus.js';
+import { styled } from '../log/stylesheet.js';
 import { composing, html, IconButton, useEffect, useRef, useState } from './html.js';
+
+await styled('composing.css');
 
 const SHOWN = 200;
 

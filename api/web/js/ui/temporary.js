@@ -2,7 +2,10 @@
 
 import { keepDraft } from '../kept.js';
 import { t } from '../words.js';
+import { styled } from '../log/stylesheet.js';
 import { html, useEffect } from './html.js';
+
+await styled('composing.css');
 
 /** On a new chat, whether it is to be one; in one, what that means. */
 export function Temporary({ conversationId, on, setOn }) {
