@@ -13,7 +13,8 @@ from projections.accounts import queries as accounts
 from projections.accounts.queries import ApiKeyRow, UserRow
 from projections.commands import queries as commands
 from projections.commands.queries import CommandRow
-from projections.conversation_lists.queries import EVERY, ConversationPage, Kind, conversation_page
+from projections.conversation_lists.kinds import EVERY, Kind
+from projections.conversation_lists.queries import ConversationPage, conversation_page
 from projections.conversation_marks.queries import Marks, UserMarks
 from projections.conversations import queries as conversations
 from projections.conversations.queries import ConversationRow

@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import Query
 
 from api.http.errors import ApiError, bad_request
-from projections.conversation_lists.queries import Kind
+from projections.conversation_lists.kinds import Kind
 
 Moment = Annotated[str | None, Query(max_length=40)]
 Chosen = Annotated[str | None, Query(min_length=1, max_length=200)]

@@ -13,7 +13,8 @@ from api.consistency.ports import PastCommands
 from api.http.gates import Gate
 from api.http.providing import provided
 from infra.models.catalogue import ModelCatalogue
-from projections.conversation_lists.queries import EVERY, ConversationPage, Kind
+from projections.conversation_lists.kinds import EVERY, Kind
+from projections.conversation_lists.queries import ConversationPage
 from projections.conversation_marks.queries import Marks
 from projections.conversations.queries import ConversationRow
 from projections.feedback.queries import Rating

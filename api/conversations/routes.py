@@ -29,7 +29,7 @@ from api.http.headers import POSITION_HEADER, REPLAYED_HEADER
 from api.http.paging import Cursor, Limit
 from api.turns.sampling import MAX_SYSTEM_PROMPT_CHARACTERS
 from projections.commands.queries import CommandRow
-from projections.conversation_lists.queries import Kind
+from projections.conversation_lists.kinds import Kind
 from projections.conversation_marks.queries import UNMARKED
 from projections.conversations.queries import ConversationRow
 from schemas import ids

@@ -60,3 +60,17 @@ async function file(event, pathname) {
 }
 
 const kept = (pathname) => caches.match(pathname, { cacheName: CACHE, ignoreVary: true });
+
+addEventListener('notificationclick', (event) => {
+  event.notification.close();
+  event.waitUntil(show(event.notification.data));
+});
+
+/** The tab that shows this address, else any one, which then goes there, else a new one. */
+async function show(path) {
+  const tabs = await clients.matchAll({ type: 'window', includeUncontrolled: true });
+  const tab = tabs.find(({ url }) => new URL(url).pathname === path) ?? tabs[0];
+  if (!tab) return clients.openWindow(path);
+  const shown = await tab.focus();
+  shown.postMessage({ show: path });
+}

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from projections.conversation_lists.fold import day_of
-from projections.conversation_marks.fold import ARCHIVED, PINNED, folder_mark
+from projections.conversation_lists.kinds import END_OF_TIME_US, EVERY, Kind
 from projections.conversation_marks.queries import UNMARKED, Marks, UserMarks, marked, marked_of
 from projections.conversations.queries import MAX_AT_ONCE, ConversationRow, conversations
 from projections.cursors import BadCursor, decode_cursor, encode_cursor
@@ -18,7 +18,6 @@ _NAME = "conversation_lists"
 _DAYS = "SELECT day, conversation_id, at_us FROM {conversations_by_user} WHERE user_id = ? AND day <= ? LIMIT ?"
 _DAY = "SELECT day, conversation_id, at_us FROM {conversations_by_user} WHERE user_id = ? AND day = ?"
 _FAR_FUTURE = 2**31 - 1
-_END_OF_TIME_US = 2**63 - 1
 _MAX_SEEN_PER_PAGE = 5000
 """Rows of the list, of which a page looks at no more."""
 _MAX_READ_PER_PAGE = 500
@@ -30,53 +29,6 @@ _MAX_AT_ONCE = 1000
 """Rows of the list that are read at once."""
 _SPARE = 5
 """So many more than a page needs are read: of some a newer row of the list was seen already."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Kind:
-    """Which conversations are listed; None: whichever. Last spoken to from `since_us` to `until_us` (excluded)."""
-
-    pinned: bool | None = None
-    archived: bool | None = None
-    folder_id: str | None = None
-    model: str | None = None
-    since_us: int = 0
-    until_us: int = _END_OF_TIME_US
-
-    @property
-    def listed(self) -> Mapping[str, bool]:
-        """The marks that all of them have, or that none of them has."""
-        wanted = {PINNED: self.pinned, ARCHIVED: self.archived}
-        if self.folder_id is not None:
-            wanted[folder_mark(self.folder_id)] = True
-        return {mark: value for mark, value in wanted.items() if value is not None}
-
-    @property
-    def asks_marks(self) -> bool:
-        return bool(self.listed)
-
-    @property
-    def mark(self) -> str | None:
-        """The mark that all of them have, the rarest first; None: there is none."""
-        if self.pinned:
-            return PINNED
-        if self.folder_id is not None:
-            return folder_mark(self.folder_id)
-        return ARCHIVED if self.archived else None
-
-    def holds(self, row: ConversationRow, marks: Marks) -> bool:
-        """Whether a conversation is of this kind. One that is temporary is of none."""
-        return (
-            not row.temporary
-            and self.pinned in (None, marks.pinned)
-            and self.archived in (None, marks.archived)
-            and self.folder_id in (None, marks.folder_id)
-            and self.model in (None, row.model)
-            and self.since_us <= row.updated_at_us < self.until_us
-        )
-
-
-EVERY = Kind()
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +102,7 @@ class _Page:
     async def walked(self, after: tuple[int, str] | None) -> ConversationPage:
         """The page of the days from the newest on, or from `after`."""
         kind = self._kind
-        day = _FAR_FUTURE if kind.until_us == _END_OF_TIME_US else day_of(max(kind.until_us - 1, 0))
+        day = _FAR_FUTURE if kind.until_us == END_OF_TIME_US else day_of(max(kind.until_us - 1, 0))
         if after is not None:
             day = min(day, day_of(after[0]))
         first = day_of(kind.since_us)

@@ -10,7 +10,7 @@ import pytest
 
 from infra.settings import Settings
 from projections.conversation_lists import queries as lists
-from projections.conversation_lists.queries import Kind
+from projections.conversation_lists.kinds import Kind
 from projections.conversation_marks.queries import UNMARKED, Marks
 from projections.order import order_key
 from projections.usage import daily

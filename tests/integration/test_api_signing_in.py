@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from api.access.auth import hash_of
 from api.access.sessions import NONCE_BYTES, Sessions
 from infra.clock import now_us
-from infra.ids import draw_bytes
+from infra.ids import draw_bytes, draw_id
 from infra.settings import Settings
 from tests.integration.api_process import ApiProcess, running_api
 from tests.integration.api_running import whole_api
@@ -50,7 +50,7 @@ async def test_signing_in(servers: Settings, tmp_path: Path) -> None:
 
         # The page and what it is made of.
         async with browser_at(one) as browser:
-            page = await browser.get("/c/some-conversation")
+            page = await browser.get(f"/c/{draw_id()}")
             assert page.headers["content-type"] == "text/html; charset=utf-8"
             again = await browser.get("/", headers={"if-none-match": page.headers["etag"]})
             assert (again.status_code, again.content) == (304, b"")

@@ -92,16 +92,16 @@ async def test_signing_out_everywhere_ends_every_browser_and_no_key(open_chat: O
     key = key_of(stack, "leaver")
     here, there = [await open_chat("/signin", signed_in=False) for _ in range(2)]
     for chat in (here, there):
-        chat.complaints.expected.append("status of 401")
+        # What is streamed to them ends in the middle.
+        chat.complaints.expected += ["status of 401", "ERR_INCOMPLETE_CHUNKED_ENCODING"]
         await chat.sign_in(key)
         await chat.part("composer").wait_for()
     await here.page.goto(f"{here.url}/settings/account")
     await here.part("sign-out-everywhere").click()
     await expect(here.page.get_by_role("dialog")).to_contain_text("this one too")
     await here.part("confirm").click()
-    await expect(here.part("signin-key")).to_be_visible()
-    await there.page.reload()
-    await expect(there.part("signin-key")).to_be_visible()
+    for chat in (here, there):
+        await expect(chat.part("signin-key")).to_be_visible()
     assert status_of(stack, key) == 200
     await there.sign_in(key)
     await expect(there.part("composer")).to_be_visible()

@@ -11,6 +11,7 @@ import pytest
 import pytest_asyncio
 import uvicorn
 from fastapi import FastAPI, Response
+from fastapi.responses import StreamingResponse
 from playwright.async_api import Browser, BrowserContext, Error, Page, expect
 
 from api.http.providing import provide
@@ -39,6 +40,11 @@ KEPT = """async () => {
 }"""
 
 
+async def nothing_changes() -> AsyncIterator[str]:
+    yield 'event: ready\nid: 0\ndata: {"resumed": true}\n\n'
+    await asyncio.Event().wait()
+
+
 class Server:
     """The page's files, in the version that is set, and of the API as little as the page needs to open."""
 
@@ -51,8 +57,13 @@ class Server:
             "session": ANN,
             "models": {"data": [], "titles": None},
             "conversations": {"data": [], "nextCursor": None},
+            "folders": {"data": []},
             "settings": {"settings": {}},
         }
+
+        @self.app.get("/api/v1/changes")
+        async def changes() -> StreamingResponse:
+            return StreamingResponse(nothing_changes(), media_type="text/event-stream")
 
         @self.app.api_route("/api/v1/{name}", methods=["GET", "PATCH"])
         async def answer(name: str, response: Response) -> Any:

@@ -1,18 +1,20 @@
 // The user's conversations: those in the list, those that were opened otherwise, and what changes them.
 
-import { batch, signal } from '../vendor/signals.mjs';
+import { batch, computed, signal } from '../vendor/signals.mjs';
 import { ApiError, get, newKey, patch, post } from './api.js';
 import { changeDraft } from './kept.js';
 import { oneLine } from './text.js';
 import { t } from './words.js';
 
 const PAGE = 40;
-const MAX_OTHERS = 100;
+const MAX_OTHERS = 1000;
 
 export const conversations = signal([]);
 export const listState = signal({ loading: false, error: null, cursor: null, loaded: false });
 /** What the list does not hold, by id: opened by address, search or history. */
 const others = signal(new Map());
+/** The user's folders: {id, name}. */
+export const folders = signal([]);
 /** Why a conversation is not shown, by id: 'missing'; 'deleted' if this page knew it, 'rescued' if one was writing to it. */
 export const gone = signal(new Map());
 /** Those that are being deleted, by id: {key, until}. They are out of sight already. */
@@ -46,6 +48,9 @@ function olderThan(all, some) {
   return without(all, some).filter((each) => timeOf(each) < oldest);
 }
 
+/** All that are known, the newest first. */
+export const known = computed(() => [...conversations.value, ...without([...others.value.values()], conversations.value)].sort((a, b) => timeOf(b) - timeOf(a)));
+
 /** A conversation as far as it is known; null: not at all. */
 export const conversationOf = (id) => conversations.value.find((each) => each.id === id) ?? others.value.get(id) ?? null;
 
@@ -63,7 +68,7 @@ export async function learn(id) {
 }
 
 /** What is known of a conversation is this; its place in the list stays. */
-function put(conversation) {
+export function put(conversation) {
   if (change(conversation.id, conversation)) return;
   others.value = new Map([...others.value, [conversation.id, conversation]].slice(-MAX_OTHERS));
 }

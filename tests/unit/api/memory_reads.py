@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from projections.commands.queries import CommandRow
-from projections.conversation_lists.queries import EVERY, ConversationPage, Kind, cursor_after
+from projections.conversation_lists.kinds import EVERY, Kind
+from projections.conversation_lists.queries import ConversationPage, cursor_after
 from projections.conversation_marks.queries import UNMARKED
 from projections.conversations.queries import ConversationRow
 from projections.cursors import decode_cursor, encode_cursor

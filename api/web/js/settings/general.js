@@ -9,12 +9,13 @@ import { html, useEffect, useState } from '../ui/html.js';
 import { LANGUAGES, t } from '../words.js';
 import { Choice, Field, Group, Segments } from './fields.js';
 import { sent } from './keeping.js';
+import { Notices } from './notices.js';
 
 const COMMAND = /Mac|iP(hone|ad)/.test(navigator.platform) ? '⌘' : 'Ctrl';
 const TEXT_SIZE_STEP = 5;
 const FEW_LEFT = 500;
 
-export const Section = () => html`<${Look} /><${Chat} />`;
+export const Section = () => html`<${Look} /><${Chat} /><${Notices} />`;
 
 function Look() {
   const size = textSize.value;

@@ -3,6 +3,7 @@
 
 import { batch } from '../../vendor/signals.mjs';
 import { get, newKey, patch } from '../api.js';
+import { onChange } from '../changes.js';
 import { read } from '../kept.js';
 import { changed, keepCopy, language, onlyHere, readCopy, saved, unsent } from '../preferences.js';
 import { complain, online, reachable, session, toast } from '../state.js';
@@ -76,6 +77,7 @@ export function followServer() {
     mine = true;
     sent();
   });
+  onChange(({ kind }) => (kind === 'settings' || kind === 'reset') && load().then(speak));
   for (const back of [online, reachable]) back.subscribe((is) => is && load());
 }
 

@@ -12,7 +12,7 @@ import { Coming, NotRead, useRead } from './loading.js';
 const MAX_LABEL = 64;
 
 export function Section() {
-  const [found, error, again] = useRead('/api/v1/keys');
+  const [found, error, again] = useRead('/api/v1/keys', 'keys');
   const [made, setMade] = useState(null);
   const [revoking, setRevoking] = useState(null);
   const active = (found?.data ?? []).filter(({ revoked }) => !revoked).reverse();

@@ -1,11 +1,12 @@
 // What a section reads from the server: while it comes, when it has come, when it did not.
 
 import { get } from '../api.js';
+import { onChange } from '../changes.js';
 import { html, useEffect, useState } from '../ui/html.js';
 import { t } from '../words.js';
 
-/** [what the address gives or null, the error or null, a function that reads it again]. */
-export function useRead(path) {
+/** [what the address gives or null, the error or null, a function that reads it again]. `kind`: of changes that change it. */
+export function useRead(path, kind = null) {
   const [state, setState] = useState({ path: null, found: null, error: null });
   const [tries, setTries] = useState(0);
   useEffect(() => {
@@ -16,6 +17,7 @@ export function useRead(path) {
     );
     return () => control.abort();
   }, [path, tries]);
+  useEffect(() => onChange((change) => (change.kind === kind || change.kind === 'reset') && setTries((before) => before + 1)), [kind]);
   const known = state.path === path ? state : { found: null, error: null };
   return [known.found, known.error, () => setTries((before) => before + 1)];
 }

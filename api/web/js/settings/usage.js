@@ -51,7 +51,7 @@ const sorted = (rows) => [...rows].sort((one, other) => (one.date === other.date
 
 function Table({ testid, label, first, second, rows, sum }) {
   const cells = (each) => html`<td>${numbers.format(each.generations)}</td><td>${numbers.format(each.promptTokens)}</td><td>${numbers.format(each.completionTokens)}</td><td>${costs(each)}</td>`;
-  return html`<div class="table-scroll" tabindex="0" role="region" aria-label=${label}><table data-testid=${testid}>
+  return html`<div class="usage-table" tabindex="0" role="region" aria-label=${label}><table data-testid=${testid}>
     <thead><tr><th scope="col">${first}</th>${second && html`<th scope="col">${second}</th>`}${['answers', 'in', 'out', 'cost'].map((each) => html`<th scope="col" key=${each} class="number">${t(`usage.${each}`)}</th>`)}</tr></thead>
     <tbody>${rows.map(([key, [name, model], each]) => html`<tr key=${key}><th scope="row"><bdi>${name}</bdi></th>${second && html`<td class="name"><bdi>${model}</bdi></td>`}${cells(each)}</tr>`)}</tbody>
     <tfoot><tr><th scope="row">${t('usage.all')}</th>${second && html`<td />`}${cells(sum)}</tr></tfoot>

@@ -9,6 +9,7 @@ import { language, t } from '../words.js';
 const HEIGHT_PX = 190;
 const LEAST_WIDTH_PX = 160;
 const BAR = [0.72, 44];
+const DATE_PX = 64;
 const days = new Intl.DateTimeFormat(language, { day: 'numeric', month: 'short', timeZone: 'UTC' });
 const colourOf = (name, at) => (name === null ? '--muted' : `--usage-${at + 1}`);
 const nameOf = (name) => (name === null ? t('usage.others') : oneLine(name));
@@ -44,23 +45,29 @@ function draw(UPlot, element, { dates, piled, format, setTold }) {
   // The highest pile first: each is drawn over from below.
   const order = piled.names.map((_, at) => at).reverse();
   const half = 43_200;
+  const noons = dates.map(noonOf);
+  /** A date below as many of the piles as there is room for, the last one among them. */
+  const dated = (plot) => {
+    const step = Math.ceil(noons.length / Math.max(1, Math.floor(plot.bbox.width / devicePixelRatio / DATE_PX)));
+    return noons.filter((_, at) => (noons.length - 1 - at) % step === 0);
+  };
   const plot = new UPlot({
     width: Math.max(LEAST_WIDTH_PX, element.clientWidth),
     height: HEIGHT_PX,
     legend: { show: false },
     cursor: { y: false, points: { show: false }, drag: { x: false, y: false } },
-    padding: [8, 8, 0, 0],
+    padding: [8, 20, 0, 0],
     scales: {
       x: { range: (_, from, to) => [from - half, to + half] },
       y: { range: (_, from, to) => [0, (to || 1) * 1.08] },
     },
     axes: [
-      { ...axis, size: 24, space: 60, grid: { show: false }, values: (_, all) => all.map((at) => days.format(at * 1000)) },
+      { ...axis, size: 24, grid: { show: false }, splits: dated, values: (_, all) => all.map((at) => days.format(at * 1000)) },
       { ...axis, size: 62, space: 36, values: (_, all) => all.map(format) },
     ],
     series: [{}, ...order.map((at) => ({ fill: resolved(element, colourOf(piled.names[at], at)), width: 0, paths: bars, points: { show: false } }))],
     hooks: { setCursor: [({ cursor }) => setTold(cursor.idx ?? null)] },
-  }, [dates.map(noonOf), ...order.map((at) => piled.piles[at])], element);
+  }, [noons, ...order.map((at) => piled.piles[at])], element);
   const watch = new ResizeObserver(() => plot.setSize({ width: Math.max(LEAST_WIDTH_PX, element.clientWidth), height: HEIGHT_PX }));
   watch.observe(element);
   return () => {

@@ -1,6 +1,7 @@
 // The popup over a field: the snippets that fit the `/name` being written. Arrows walk, Enter and Tab put one in, Escape
 // leaves what is written. Asks for a snippet's variables first.
 
+import { sends } from '../preferences.js';
 import { toast } from '../state.js';
 import { oneLine } from '../text.js';
 import { composing, html, useEffect, useLayoutEffect, useRef, useState } from '../ui/html.js';
@@ -111,7 +112,7 @@ function Variables({ snippet, text, variables, put: insert, close }) {
   return html`<dialog class="card snippet-form" ref=${element} aria-labelledby="snippet-title" onClose=${close} onKeyDown=${(event) => event.stopPropagation()}>
     <form onSubmit=${submit}><h2 id="snippet-title"><bdi>/${snippet.name}</bdi></h2>
       ${variables.map((name, number) => html`<label key=${name} for=${`variable-${number}`}><bdi>${name}</bdi></label>
-        <textarea id=${`variable-${number}`} name=${`variable-${number}`} rows="1" dir="auto" required data-testid="snippet-variable" onKeyDown=${(event) => event.key === 'Enter' && !event.shiftKey && !composing(event) && (event.preventDefault(), event.target.form.requestSubmit())} />`)}
+        <textarea id=${`variable-${number}`} name=${`variable-${number}`} rows="1" dir="auto" required data-testid="snippet-variable" onKeyDown=${(event) => sends(event) && !composing(event) && (event.preventDefault(), event.target.form.requestSubmit())} />`)}
       <div class="dialog-actions"><button type="button" onClick=${() => element.current.close()}>${t('settings.cancel')}</button>
         <button type="submit" class="primary" data-testid="snippet-insert">${t('snippet.insert')}</button></div>
     </form></dialog>`;

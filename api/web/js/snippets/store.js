@@ -1,6 +1,7 @@
 // The user's snippets: read when they are first needed, and again when they have changed elsewhere.
 
 import { signal } from '../../vendor/signals.mjs';
+import { onChange } from '../changes.js';
 import { del, get, newKey, patch, post } from '../api.js';
 
 /** null: not read yet. */
@@ -33,3 +34,5 @@ export async function removeSnippet(id) {
   await del(`/api/v1/snippets/${id}`, { key: newKey() });
   snippets.value = others(id);
 }
+
+onChange(({ kind }) => (kind === 'snippets' || kind === 'reset') && snippets.value && loadSnippets());

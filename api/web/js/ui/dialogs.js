@@ -1,19 +1,21 @@
 // The dialogs: renaming, the keyboard. One at a time; Escape closes, focus goes back where it was.
 
 import { rename } from '../conversations.js';
+import { sendKey } from '../preferences.js';
 import { dialog } from '../state.js';
 import { t } from '../words.js';
 import { settleFocus } from './focus.js';
 import { composing, html, useEffect, useRef, useState } from './html.js';
+import { FolderDialog, FolderName } from './folder_dialog.js';
 import { later } from './later.js';
 
 const ChatSettings = later(() => import('./chat_settings.js'), 'ChatSettings');
 const Export = later(() => import('../move/export_view.js'), 'ExportDialog');
 const MAC = /Mac|iP(hone|ad)/.test(navigator.platform);
 const COMMAND = MAC ? '⌘' : 'Ctrl';
-const KEYS = [
-  ['search', [COMMAND, 'K']], ['new', [COMMAND, 'Shift', 'O']], ['list', [COMMAND, 'Shift', 'S']],
-  ['write', ['/']], ['send', ['Enter']], ['line', ['Shift', 'Enter']], ['stop', [COMMAND, '.']], ['print', [COMMAND, 'P']],
+const shortcuts = () => [
+  ['search', [COMMAND, 'K']], ['find', [COMMAND, 'F']], ['new', [COMMAND, 'Shift', 'O']], ['list', [COMMAND, 'Shift', 'S']],
+  ['write', ['/']], ['send', sendKey.value === 'enter' ? ['Enter'] : [COMMAND, 'Enter']], ['line', ['Shift', 'Enter']], ['stop', [COMMAND, '.']], ['print', [COMMAND, 'P']],
   ['edit', ['↑']], ['leave', ['Esc']], ['keys', ['?']],
 ];
 
@@ -28,7 +30,7 @@ export function Dialogs() {
     dialog.value = null;
     settleFocus('.row.here > a', '.row > a');
   };
-  const Part = { rename: Rename, keys: Keys, chat: ChatSettings, export: Export }[shown.kind];
+  const Part = { folder: FolderDialog, folderName: FolderName, rename: Rename, keys: Keys, chat: ChatSettings, export: Export }[shown.kind];
   return html`<dialog class="card" ref=${element} aria-labelledby="dialog-title" onClose=${close} onClick=${(event) => event.target === element.current && element.current.close()}>
     <${Part} ...${shown} close=${() => element.current.close()} />
   </dialog>`;
@@ -69,6 +71,6 @@ function Rename({ conversation, close }) {
 
 function Keys({ close }) {
   return html`<h2 id="dialog-title" tabindex="-1" autofocus>${t('shortcuts.title')}</h2>
-    <dl class="keys">${KEYS.map(([what, keys]) => html`<div key=${what}><dt>${t(`shortcuts.${what}`)}</dt><dd>${keys.map((key) => html`<kbd>${key}</kbd>`)}</dd></div>`)}</dl>
+    <dl class="keys">${shortcuts().map(([what, keys]) => html`<div key=${what}><dt>${t(`shortcuts.${what}`)}</dt><dd>${keys.map((key) => html`<kbd>${key}</kbd>`)}</dd></div>`)}</dl>
     <div class="dialog-actions"><button type="button" class="primary" onClick=${close}>${t('shortcuts.done')}</button></div>`;
 }

@@ -1,18 +1,23 @@
 // The conversations in the list, by age, or those that a search has found. Arrow keys walk through them.
 
 import { activity } from '../activity.js';
-import { conversations, gone, leaving, listState, loadConversations } from '../conversations.js';
+import { conversations, folders, gone, known, leaving, listState, loadConversations } from '../conversations.js';
 import { route } from '../router.js';
 import { search, searchOn } from '../search.js';
 import { language, t } from '../words.js';
-import { html, useEffect, useMemo } from './html.js';
-import { Row, rowMenu } from './row.js';
+import { html, useEffect } from './html.js';
+import { later } from './later.js';
+import { filter, rowMenu, selection } from './places.js';
+import { Row } from './row.js';
+
+const Filtered = later(() => import('./filter.js'), 'Filtered');
+const Folders = later(() => import('./folders.js'), 'Folders');
 
 const DAY_MS = 86_400_000;
 
 export function List() {
   const found = search.value;
-  return html`<nav class="list" aria-label=${found ? t('list.found') : t('list.name')} onKeyDown=${walk}>${found ? html`<${Found} found=${found} />` : html`<${All} />`}</nav>`;
+  return html`<nav class="list" aria-label=${found ? t('list.found') : t('list.name')} onKeyDown=${walk}>${found ? html`<${Found} found=${found} />` : filter.value ? html`<${Filtered} rowOf=${rowOf} />` : html`<${All} />`}</nav>`;
 }
 
 /** What is shown of a conversation stays what it is until something of it changes, however long the list. */
@@ -21,22 +26,29 @@ function rowOf(conversation) {
   const here = route.value.conversationId === conversation.id;
   const open = rowMenu.value?.conversation.id === conversation.id;
   const state = activity.value.get(conversation.id);
-  const look = `${here} ${open} ${state}`;
+  const selected = selection.value?.has(conversation.id);
+  const look = `${here} ${open} ${state} ${selected}`;
   const known = shown.get(conversation);
   if (known?.look === look) return known.row;
-  const row = html`<${Row} key=${conversation.id} ...${{ conversation, here, open, state }} />`;
+  const row = html`<${Row} key=${conversation.id} ...${{ conversation, here, open, state, selected }} />`;
   shown.set(conversation, { look, row });
   return row;
 }
 
 function All() {
   const { loading, error, cursor, loaded } = listState.value;
-  const all = leaving.value.size > 0 ? conversations.value.filter(({ id }) => !leaving.value.has(id)) : conversations.value;
-  const groups = useMemo(() => byAge(all), [all]);
+  const shown = (each) => !each.archived && !leaving.value.has(each.id);
+  const inFolder = ({ folderId }) => folders.value.some(({ id }) => id === folderId);
+  const all = conversations.value.filter((each) => shown(each) && !each.pinned && !inFolder(each));
+  const marked = known.value.filter((each) => shown(each) && (each.pinned || inFolder(each)));
+  const pinned = marked.filter((each) => each.pinned);
+  const groups = byAge(all);
   return html`
+    ${pinned.length > 0 && html`<section key="pinned" data-testid="pinned"><h2>${t('list.pinned')}</h2><ul>${pinned.map(rowOf)}</ul></section>`}
+    ${folders.value.length > 0 && html`<${Folders} known=${marked} rowOf=${rowOf} />`}
     ${groups.map(([name, some]) => html`<section key=${name}><h2>${name}</h2><ul>${some.map(rowOf)}</ul></section>`)}
     ${error && html`<p class="list-note">${error.message} <button type="button" class="link" onClick=${() => loadConversations()}>${t('try-again')}</button></p>`}
-    ${loaded && !error && all.length === 0 && html`<p class="list-note">${t('list.empty')}</p>`}
+    ${loaded && !error && conversations.value.length === 0 && html`<p class="list-note">${t('list.empty')}</p>`}
     ${cursor && html`<button type="button" class="quiet wide" disabled=${loading} onClick=${() => loadConversations({ more: true })}>${loading ? t('list.loading') : t('list.more')}</button>`}`;
 }
 
@@ -65,7 +77,7 @@ function Found({ found }) {
     links()[0]?.click();
   }, [loading]);
   const back = searchedTo && new Date(searchedTo).toLocaleDateString(language);
-  return html`<ul>${results.map(({ conversation, matches }) => html`<${Row} key=${conversation.id} conversation=${conversation} here=${here === conversation.id} open=${open === conversation.id} state=${activity.value.get(conversation.id)}
+  return html`<ul>${results.map(({ conversation, matches }) => html`<${Row} key=${conversation.id} conversation=${conversation} here=${here === conversation.id} open=${open === conversation.id} state=${activity.value.get(conversation.id)} selected=${selection.value?.has(conversation.id)}
       match=${matches.find((each) => each.messageId) ?? matches[0]} />`)}</ul>
     ${error && html`<p class="list-note" role="alert">${error.message}</p>`}
     <p class="list-note" role="status">${loading ? t('search.running') : results.length === 0 && !error ? t('search.nothing') : ''}</p>

@@ -8,8 +8,9 @@ const EDGE = 8;
 const LEAST_HEIGHT = 120;
 const TYPED_TOGETHER_MS = 700;
 
-/** `items`: [{label, icon, detail, checked, testid, danger, onChoose}], false for none. `children`: what the button shows. */
-export function Menu({ label, items, children, className = '', testid, up = false, radio = false }) {
+/** `items`: [{label, icon, detail, checked, testid, danger, onChoose}], false for none. `children`: what the button shows. `start`: the list
+ * begins where the button begins, else it ends where the button ends. */
+export function Menu({ label, items, children, className = '', testid, up = false, start = up, radio = false }) {
   const [open, setOpen] = useState(false);
   const button = useRef(null);
   const onKeyDown = (event) => {
@@ -20,17 +21,17 @@ export function Menu({ label, items, children, className = '', testid, up = fals
   return html`<div class=${`menu ${className}`}>
     <button type="button" class="menu-button" ref=${button} aria-haspopup="menu" aria-expanded=${open} aria-label=${label} title=${label} data-testid=${testid}
       onClick=${() => setOpen(!open)} onKeyDown=${onKeyDown}>${children}</button>
-    ${open && html`<${MenuList} ...${{ label, items, up, radio }} anchor=${button.current} onClose=${() => setOpen(false)} />`}
+    ${open && html`<${MenuList} ...${{ label, items, up, start, radio }} anchor=${button.current} onClose=${() => setOpen(false)} />`}
   </div>`;
 }
 
 /** The list by itself, beside `anchor`. `onClose` takes it away; focus is back on the anchor, except after a press elsewhere. */
-export function MenuList({ label, items, anchor, up = false, radio = false, onClose }) {
+export function MenuList({ label, items, anchor, up = false, start = up, radio = false, onClose }) {
   const list = useRef(null);
   const typed = useRef({ text: '', at: 0 });
   useLayoutEffect(() => {
     const element = list.current;
-    const again = () => place(element, anchor, up);
+    const again = () => place(element, anchor, up, start);
     const outside = (event) => !element.contains(event.target) && !anchor.contains(event.target) && onClose();
     element.showPopover();
     again();
@@ -86,7 +87,7 @@ function byLetters(event, typed, all, at) {
 }
 
 /** Below the anchor or above it, wherever there is more room; within the window in any case. */
-function place(element, anchor, up) {
+function place(element, anchor, up, start) {
   const { style } = element;
   style.maxHeight = '';
   const at = anchor.getBoundingClientRect();
@@ -98,7 +99,6 @@ function place(element, anchor, up) {
   const shown = Math.min(height, room);
   if (height > room) style.maxHeight = `${room}px`;
   style.top = `${Math.max(EDGE, upward ? at.top - GAP - shown : Math.min(at.bottom + GAP, innerHeight - shown - EDGE))}px`;
-  // What opens upwards begins where its button begins; other lists end where it ends.
-  const atLeft = (getComputedStyle(anchor).direction === 'rtl') !== up;
+  const atLeft = (getComputedStyle(anchor).direction === 'rtl') !== start;
   style.left = `${Math.max(EDGE, Math.min(atLeft ? at.left : at.right - width, innerWidth - width - EDGE))}px`;
 }

@@ -10,6 +10,7 @@ import { t, withWords } from '../words.js';
 import { focusOn, hideList, showList, useDrawer } from './drawer.js';
 import { composing, html, IconButton, useEffect, useState } from './html.js';
 import { later } from './later.js';
+import { finding, renaming, selection } from './places.js';
 import { PARTS } from './parts.js';
 import { Sidebar } from './sidebar.js';
 import { SignIn } from './signin.js';
@@ -17,6 +18,9 @@ import { Announcer, Connection, Toasts } from './status.js';
 import { ThreadView } from './thread_view.js';
 
 const Dialogs = later(() => import('./dialogs.js'), 'Dialogs');
+const FindBar = later(() => import('./find.js'), 'FindBar');
+const TitleEdit = later(() => import('./title_edit.js'), 'TitleEdit');
+const TitleMenu = later(() => import('./choices.js'), 'TitleMenu');
 const Missing = later(() => import('./missing.js'), 'Missing');
 
 export function Shell() {
@@ -27,6 +31,10 @@ export function Shell() {
   useEffect(() => {
     document.title = name && (conversationId || page !== 'chat') ? `${name} – Verbatim` : 'Verbatim';
   }, [name, conversationId, page]);
+  useEffect(() => {
+    renaming.value = false;
+    finding.value = false;
+  }, [conversationId]);
   useEffect(() => {
     if (who && conversationId && !conversationOf(conversationId)) learn(conversationId);
   }, [who, conversationId]);
@@ -44,6 +52,9 @@ export function Shell() {
   if (who && !seen) setSeen(true);
   const drawer = useDrawer();
   const classes = `shell ${drawerOpen.value ? 'drawer-open' : ''} ${sidebarHidden.value ? 'sidebar-hidden' : ''}`;
+  // One that the server has, so that something can be done with it.
+  const here = !missing && conversationOf(conversationId);
+  const made = here && !here.local ? here : null;
   const log = PARTS.log && conversationId && !missing && !conversationOf(conversationId)?.local;
   return html`
     ${(who || seen) && html`<div class=${classes}>
@@ -53,9 +64,13 @@ export function Shell() {
       <main class="main" id="main" tabindex="-1" inert=${drawer}>
         <header class="bar">
           <${IconButton} icon="menu" label=${t('list.show')} aria-controls="sidebar" class="icon-button show-list" onClick=${showList} />
-          <h1 class="bar-title"><bdi>${name}</bdi></h1>
+          <h1 class="bar-title">${made && renaming.value ? html`<${TitleEdit} key=${conversationId} conversation=${made} />`
+            : made ? html`<button type="button" class="bar-name" title=${t('row.rename')} onClick=${() => (renaming.value = true)}><bdi>${name}</bdi></button>` : html`<bdi>${name}</bdi>`}</h1>
+          ${made && html`<${TitleMenu} conversation=${made} />`}
+          <span class="bar-gap" />
           ${log && html`<${IconButton} icon="log" label=${t('log.name')} aria-pressed=${logOpen.value} data-testid="toggle-log" onClick=${() => (logOpen.value = !logOpen.value)} />`}
         </header>
+        ${made && finding.value && html`<${FindBar} key=${conversationId} />`}
         <${Connection} /><${Toasts} />
         ${page === 'pulse' ? html`<${Lazy} key="pulse" from="../pulse/page.js" part="PulsePage" />`
           : page === 'settings' ? html`<${Lazy} key="settings" from="../settings/page.js" part="SettingsPage" section=${section} />`
@@ -136,6 +151,8 @@ function onKeyDown(event) {
   else if (command && is('z') && !writing && leaving.value.size > 0) act(() => import('../leaving.js').then(({ undoLast }) => undoLast()));
   else if (command && !event.shiftKey && is('p') && currentThread()) act(() => import('../printing.js').then(({ printConversation }) => printConversation(currentThread()), () => print()));
   else if (command && is('.')) act(() => currentThread()?.live?.stop());
+  else if (command && !event.shiftKey && is('f') && currentThread() && !event.target.closest('.find')) act(() => (finding.value = true));
+  else if (is('escape') && selection.value) act(() => (selection.value = null));
   else if (is('escape') && drawerOpen.value) act(() => (drawerOpen.value = false));
   else if (!writing && !command && is('/')) act(() => document.querySelector('[data-testid=composer]')?.focus());
   else if (!writing && !command && is('?')) act(() => (dialog.value = { kind: 'keys' }));

@@ -10,7 +10,13 @@ import { hideList } from './drawer.js';
 import { composing, html, Icon, IconButton } from './html.js';
 import { List, onSearchKey } from './list.js';
 import { PARTS } from './parts.js';
-import { follow, RowMenu } from './row.js';
+import { later } from './later.js';
+import { filter, rowMenu, selection } from './places.js';
+import { follow } from './row.js';
+
+const FilterPanel = later(() => import('./filter.js'), 'FilterPanel');
+const RowMenu = later(() => import('./choices.js'), 'RowMenu');
+const SelectionBar = later(() => import('./selecting.js'), 'SelectionBar');
 
 export function Sidebar() {
   const onKeyDown = (event) => {
@@ -28,10 +34,13 @@ export function Sidebar() {
     <div class="search"><${Icon} name="search" />
       <input type="search" placeholder=${t('search.short')} aria-label=${t('search.name')} maxlength="200" data-testid="conversation-search"
         onInput=${(event) => searchFor(event.target.value)} onKeyDown=${onKeyDown} />
+      <${IconButton} icon="filter" label=${t('list.filter')} aria-expanded=${Boolean(filter.value)} data-testid="filter-open" onClick=${() => (filter.value = filter.value ? null : {})} />
     </div>
+    ${filter.value && html`<${FilterPanel} />`}
     <${List} />
+    ${selection.value && html`<${SelectionBar} />`}
     <${Foot} />
-    <${RowMenu} />
+    ${rowMenu.value && html`<${RowMenu} />`}
   </aside>`;
 }
 

@@ -12,6 +12,7 @@ import { t } from '../words.js';
 import { Composer } from './composer.js';
 import { FirstRun } from './first_run.js';
 import { useGrowing } from './growing.js';
+import { finding } from './places.js';
 import { html, Icon, useEffect, useLayoutEffect, useRef, useState } from './html.js';
 import { later } from './later.js';
 import { Message } from './message.js';
@@ -32,7 +33,7 @@ export function ThreadView({ conversationId, at }) {
   const [temporary, setTemporary] = useState(false);
   const past = pastView.value?.conversationId === conversationId ? pastView.value : null;
   const messages = past ? past.messages : (thread?.messages.value ?? []);
-  const count = useGrowing(conversationId, messages.length, Boolean(at) || printing.value);
+  const count = useGrowing(conversationId, messages.length, Boolean(at) || printing.value || finding.value);
   const shown = count < messages.length ? messages.slice(-count) : messages;
   const state = thread?.state.value ?? 'new';
   const queue = conversationId ? queueOf(conversationId).value : null;

@@ -12,6 +12,11 @@ export default {
   'account.role': 'Role',
   'account.until': 'Until',
 
+  'copying.done': 'The conversation is copied.',
+  'copying.failed': 'The conversation could not be copied.',
+  'copying.name': 'Copy conversation',
+  'copying.you': 'You',
+
   'cost.exact': '{prompt} in ({cached} cached), {completion} out: {cost}',
   'cost.exact-estimated': '{prompt} in ({cached} cached), {completion} out, estimated: {cost}',
   'cost.less': '< {least}',
@@ -54,6 +59,30 @@ export default {
   'failure.unexpected_tool_call': 'The model made a call that was not asked for. Try again.',
   'failure.unknown': 'No reason was given.',
   'failure.unrecordable': 'The answer is too long to be kept. This is its beginning.',
+
+  'filter.any': 'Any model',
+  'filter.archived': 'Archived',
+  'filter.end': 'Show all',
+  'filter.from': 'From',
+  'filter.model': 'Model',
+  'filter.name': 'Filter the conversations',
+  'filter.to': 'To',
+
+  'find.close': 'Close the search',
+  'find.count': '{at} of {count}',
+  'find.earlier': 'Earlier',
+  'find.later': 'Later',
+  'find.name': 'Find in conversation',
+
+  'folders.create': 'Create',
+  'folders.delete': 'Delete folder',
+  'folders.delete.hint': 'Its conversations stay.',
+  'folders.empty': 'Nothing is in this folder.',
+  'folders.move': { one: 'Move to a folder', other: 'Move {count} conversations to a folder' },
+  'folders.name': 'Name of the folder',
+  'folders.new': 'New folder',
+  'folders.none': 'No folder',
+  'folders.rename': 'Rename folder',
 
   'general.answer': 'How should it answer?',
   'general.answer.hint': 'Goes with every prompt, unless a chat has its own. For example: “Be brief. I am a nurse; explain statistics simply.”',
@@ -214,6 +243,14 @@ export default {
   'log.turn': 'Turn',
   'log.turn-timeline': 'Timeline of a turn',
 
+  'marks.archive': 'Archive',
+  'marks.archived': { one: 'The conversation is archived.', other: '{count} conversations are archived.' },
+  'marks.move': 'Move to folder…',
+  'marks.pin': 'Pin',
+  'marks.select': 'Select',
+  'marks.unarchive': 'Take out of the archive',
+  'marks.unpin': 'Unpin',
+
   'missing.address': 'There is nothing at this address.',
   'missing.address.why': 'A conversation’s address may not have been copied whole.',
   'missing.deleted': 'This conversation has been deleted.',
@@ -288,6 +325,9 @@ export default {
   'move.taken': { one: '{count} conversation was imported.', other: '{count} conversations were imported.' },
   'move.unreadable': '“{name}” cannot be read.',
   'move.untitled': 'Without a title',
+
+  'notice.answered': 'The answer is finished.',
+  'notice.failed': 'The answer failed.',
 
   'part.call': 'Tool call',
   'part.declined': 'The model declined:',
@@ -366,6 +406,9 @@ export default {
   'replay.running': 'the answer is still being written',
   'replay.speed': 'Speed',
 
+  'selection.count': { one: '{count} selected', other: '{count} selected' },
+  'selection.end': 'End selecting',
+
   'settings.account': 'Account',
   'settings.again': 'Try again',
   'settings.cancel': 'Cancel',
@@ -381,13 +424,13 @@ export default {
   'settings.prompts': 'Prompts',
   'settings.reload': 'Load again',
   'settings.save': 'Save',
-  'settings.saved': 'Saved',
   'settings.sections': 'Sections',
   'settings.usage': 'Usage',
   'settings.waiting': 'Kept in this browser until the server can be reached.',
 
   'shortcuts.done': 'Done',
   'shortcuts.edit': 'Edit the last prompt',
+  'shortcuts.find': 'Find in the conversation',
   'shortcuts.keys': 'This list',
   'shortcuts.leave': 'Leave an edit, close a dialog',
   'shortcuts.line': 'New line',

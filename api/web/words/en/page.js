@@ -73,6 +73,7 @@ export default {
 
   'list.empty': 'What you talk about will be listed here.',
   'list.export': 'Export',
+  'list.filter': 'Filter the list',
   'list.found': 'Found conversations',
   'list.hide': 'Hide the list',
   'list.loading': 'Loading…',
@@ -81,6 +82,7 @@ export default {
   'list.name': 'Conversations',
   'list.older': 'Older',
   'list.show': 'Show the list',
+  'list.pinned': 'Pinned',
   'list.today': 'Today',
   'list.week': 'Previous 7 days',
   'list.yesterday': 'Yesterday',
@@ -141,7 +143,7 @@ export default {
 
   'search.name': 'Search conversations',
   'search.nothing': 'Nothing found.',
-  'search.on': 'Searched back to {date}. Go on',
+  'search.on': 'Searched back to {date}. Search further',
   'search.running': 'Searching…',
   'search.short': 'Search',
 
