@@ -160,18 +160,3 @@ async def test_when_something_was_said_is_told_beside_it(open_chat: OpenChat) ->
     title = await when.get_attribute("title")
     assert title is not None
     assert "20" in title
-
-
-async def test_a_temporary_chat_is_in_no_list_and_ends_when_one_leaves_it(open_chat: OpenChat, stack: Stack) -> None:
-    chat = await open_chat()
-    await chat.part("temporary").click()
-    await expect(chat.part("temporary-note")).to_contain_text("Not shown or used again")
-    await chat.ask("What is 11 + 11?")
-    await expect(chat.part("temporary-note")).to_be_visible()
-    conversation = chat.conversation_id
-    row = chat.page.locator(f"[data-testid=conversation-item][data-id='{conversation}']")
-    await expect(row).to_have_count(0)
-    async with chat.page.expect_response(lambda answer: answer.request.method == "DELETE") as ended:
-        await chat.part("new-chat").click()
-    assert (await ended.value).status == 204
-    await expect(row).to_have_count(0)

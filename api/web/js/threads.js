@@ -27,11 +27,11 @@ function place(thread) {
 }
 
 /** Begins a conversation. It has its address at once; the server is asked for it as often as that takes. */
-export function beginChat(content, model, temporary) {
+export function beginChat(content, model) {
   const key = newKey();
   const id = conversationIdOf(session.value.userId, key);
   const thread = place(new Thread(id));
   thread.known.value = true; // it has none
-  thread.say(content, null, model, { begin: { key, ...(model ? { model } : {}), ...(temporary ? { temporary } : {}) } });
+  thread.say(content, null, model, { begin: { key, ...(model ? { model } : {}) } });
   go(`/c/${id}`);
 }

@@ -28,7 +28,7 @@ function source(conversationId, { kind, key, content, parent, of, begin: beginni
   const command = kind === 'message'
     ? { url: path, body: { content, parent_message_id: parent ?? 'root', ...asked } }
     : { url: `${path}/${of}/regenerate`, body: { ...asked } };
-  if (beginning) showBegun(conversationId, content, beginning.temporary);
+  if (beginning) showBegun(conversationId, content);
   return { ...command, method: 'POST', key, first: beginning && ((signal) => begin(conversationId, beginning, signal)) };
 }
 

@@ -539,8 +539,4 @@ export default {
   'queue.send-now': 'Send now',
   'queue.stop-and-send': 'Stop the answer and send this now',
   'save': 'Save',
-
-  'temporary.note': 'Not shown or used again. The server’s log keeps it until erasure by key is available.',
-  'temporary.off': 'Make this chat temporary',
-  'temporary.on': 'Temporary chat: on',
 };
