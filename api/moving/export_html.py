@@ -23,19 +23,20 @@ _STYLE = """
 body { font: 16px/1.6 system-ui, sans-serif; max-width: 46rem; margin: 2rem auto; padding: 0 1rem; }
 body { overflow-wrap: anywhere; }
 h1 { font-size: 1.6rem; line-height: 1.25; }
-.when, .remark { color: GrayText; font-size: .875rem; }
+.when, .remark { color: color-mix(in srgb, currentColor 70%, transparent); font-size: .875rem; }
 article { border-block-start: 1px solid color-mix(in srgb, currentColor 20%, transparent); padding-block: .5rem; }
 article > header { display: flex; gap: .6rem; align-items: baseline; flex-wrap: wrap; }
 article[data-role=user] .text, pre { background: color-mix(in srgb, currentColor 7%, transparent); }
 article[data-role=user] .text { border-radius: .7rem; padding: .1rem .9rem; }
 pre { white-space: pre-wrap; border-radius: .5rem; padding: .6rem .8rem; }
 code, pre { font-family: ui-monospace, monospace; font-size: .9em; }
+pre code { font-size: inherit; }
 table { border-collapse: collapse; }
 td, th { border: 1px solid color-mix(in srgb, currentColor 25%, transparent); }
 td, th { padding: .25rem .6rem; text-align: start; }
 blockquote { margin-inline: 0; padding-inline-start: 1rem; }
 blockquote { border-inline-start: 3px solid color-mix(in srgb, currentColor 25%, transparent); }
-details { color: GrayText; }
+details { color: color-mix(in srgb, currentColor 70%, transparent); }
 .plain { white-space: pre-wrap; }
 @media print { body { margin: 0; max-width: none; } article > header { break-after: avoid; } }
 """

@@ -140,7 +140,8 @@ async def test_what_a_prompt_follows_is_what_an_engine_is_told(opened: Open) -> 
             envelope=envelope("x"), conversation_id=CONVERSATION, user_id=USER, message_id=first.generation_id
         ))  # fmt: skip
         await under_test.show()
-        left = (whole[0], *whole[2:])
+        # The prompt that has no answer now is told with the next one.
+        left = (ChatMessage("user", "one\n\ntwo"), *whole[3:])
         assert await reads.context(CONVERSATION, second.generation_id, 10) == ProjectedContext(left, "Rhyme")
         assert await reads.stored_generation(USER, first.generation_id) is None
         append(log, ConversationDeleted(envelope("d"), CONVERSATION, USER))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import httpx
 import pytest
 from playwright.async_api import Locator, expect
@@ -153,6 +155,10 @@ async def test_words_are_found_in_the_conversation_and_it_is_copied_whole(open_c
     await chat.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=chat.url)
     await chat.ask("Repeat: the first medlar is **here**")
     await chat.ask("Repeat: and a second Médlar")
+    times = chat.page.locator(".message time")
+    await chat.page.reload()
+    await expect(times).to_have_count(4)
+    await expect(times.first).to_have_attribute("datetime", re.compile(r"^\d{4}-\d\d-\d\dT"))
     await chat.page.keyboard.press("Control+f")
     await expect(chat.part("find-words")).to_be_focused()
     await chat.page.keyboard.type("medlar")

@@ -5,6 +5,10 @@ import { language } from './words.js';
 const whole = new Intl.NumberFormat(language);
 export const count = (number) => whole.format(number);
 
+let moments;
+/** A day and a time. */
+export const moment = (iso) => (moments ??= new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeStyle: 'short' })).format(new Date(iso));
+
 // Making one takes longer than all it is used for.
 const currencies = new Map();
 function formatOf(currency, digits) {

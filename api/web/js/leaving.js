@@ -42,7 +42,8 @@ export function leave(conversations) {
   keep(new Map([...leaving.value, ...entry.ids.map((id) => [id, { key: newKey(), until }])]));
   entry.timer = setTimeout(() => finish(entry), UNDO_MS);
   mine = [...mine, entry];
-  entry.toast = toast(t('left.text', { count: conversations.length, name: nameOf(conversations[0]) }), { label: t('left.undo'), run: () => undo(entry) });
+  const said = conversations.length === 1 ? t('left.one', { name: nameOf(conversations[0]) }) : t('left.many', { count: conversations.length });
+  entry.toast = toast(said, { label: t('left.undo'), run: () => undo(entry) });
 }
 
 function undo(entry) {

@@ -6,8 +6,11 @@ from typing import Any
 
 import pytest
 
+from api.moving.import_routes import IMPORTS_FROM_LEVEL
 from schemas import ids
+from schemas.codec import set_write_level
 from schemas.conversation import ConversationStarted, MessagesAppended
+from schemas.registry import WRITE_LEVEL
 from tests.unit.api.world import World, saying
 from topics.catalogue import CONVERSATION_EVENTS
 
@@ -189,6 +192,19 @@ async def test_a_body_that_is_wrong_is_refused_with_its_place_and_nothing_is_wri
         answer = await client.post(IMPORT, json=wrong)
     assert answer.status_code == 400, answer.text
     assert answer.json()["error"]["param"] == param
+    assert events(world) == []
+
+
+async def test_none_is_taken_while_a_release_that_would_show_it_in_part_may_run() -> None:
+    world = World()
+    set_write_level(IMPORTS_FROM_LEVEL - 1)
+    try:
+        async with world.client(world.add_key("ann", "a")) as client:
+            answer = await client.post(IMPORT, json=body(*TREE))
+    finally:
+        set_write_level(WRITE_LEVEL)
+    assert answer.status_code == 400
+    assert "until the upgrade is finished" in answer.json()["error"]["message"]
     assert events(world) == []
 
 

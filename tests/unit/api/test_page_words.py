@@ -27,8 +27,6 @@ PLURALS = {
 }
 # Modules with texts of their own still. The list only ever gets shorter.
 NOT_YET = frozenset({"ui/message.js"})
-# Areas whose messages came before the modules that say them. This list, too, only gets shorter.
-AHEAD = frozenset[str]()
 
 
 def words(language: str, name: str) -> dict[str, Message]:

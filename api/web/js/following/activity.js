@@ -5,6 +5,7 @@ import { activity, noteAnswer } from '../activity.js';
 import { read, write } from '../kept.js';
 import { route } from '../router.js';
 import { session } from '../state.js';
+import { currentThread } from '../threads.js';
 
 const MAX_ENDED = 200;
 /** An answer that was not told to have ended by then is not waited for. */
@@ -26,7 +27,8 @@ export function followActivity() {
 export function noteActivity({ kind, conversationId: id, what, generationId }) {
   if (kind === 'reset') {
     running = new Map();
-    activity.value = new Map([...activity.value].filter(([, state]) => state !== 'running'));
+    const here = currentThread()?.live && currentThread().id; // which this page hears of by itself
+    activity.value = new Map([...activity.value].filter(([each, state]) => state !== 'running' || each === here));
   }
   if (kind !== 'conversation') return;
   if (what === 'deleted') return noteAnswer(id, null);

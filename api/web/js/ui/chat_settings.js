@@ -13,9 +13,9 @@ await styled('composing.css');
 
 /** By name: what it is called, and its bounds. */
 const NUMBERS = [
-  ['temperature', 'chat-settings.temperature', { min: 0, max: 2, step: 'any' }],
-  ['topP', 'chat-settings.topP', { min: 0, max: 1, step: 'any' }],
-  ['maxTokens', 'chat-settings.maxTokens', { min: 1, max: 1_000_000, step: 1 }],
+  ['temperature', () => t('chat-settings.temperature'), { min: 0, max: 2, step: 'any' }],
+  ['topP', () => t('chat-settings.top-p'), { min: 0, max: 1, step: 'any' }],
+  ['maxTokens', () => t('chat-settings.max-tokens'), { min: 1, max: 1_000_000, step: 1 }],
 ];
 
 export function ChatSettings({ conversationId, close }) {
@@ -47,7 +47,7 @@ export function ChatSettings({ conversationId, close }) {
       ${models.value.filter((each) => each.listed !== false || each.id === now.model).map(({ id }) => html`<option key=${id} value=${id} selected=${id === now.model}>${oneLine(id)}</option>`)}</select>
     <label for="cs-prompt">${t('chat-settings.system-prompt')}</label>
     <textarea id="cs-prompt" name="systemPrompt" rows="4" maxlength=${MAX_SYSTEM_PROMPT} dir="auto" data-testid="cs-system-prompt" placeholder=${t('chat-settings.as-yours')} defaultValue=${now.systemPrompt ?? ''} />
-    <div class="chat-settings-numbers">${NUMBERS.map(([name, called, bounds]) => html`<div key=${name}><label for=${`cs-${name}`}>${t(called)}</label>
+    <div class="chat-settings-numbers">${NUMBERS.map(([name, called, bounds]) => html`<div key=${name}><label for=${`cs-${name}`}>${called()}</label>
       <input id=${`cs-${name}`} name=${name} type="number" inputmode="decimal" ...${bounds} data-testid=${`cs-${name}`} placeholder=${t('chat-settings.default')} defaultValue=${now[name] ?? ''} /></div>`)}</div>
     <p class="form-error" role="alert">${problem}</p>
     <div class="dialog-actions"><button type="button" onClick=${close}>${t('cancel')}</button>

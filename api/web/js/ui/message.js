@@ -1,7 +1,7 @@
 // One message: a prompt that can be edited, or an answer with what can be done to it.
 
 import { beginningOf } from '../folding.js';
-import { count } from '../format.js';
+import { count, moment } from '../format.js';
 import { helps } from '../problems.js';
 import { toldApart } from '../said.js';
 import { printing } from '../state.js';
@@ -9,12 +9,11 @@ import { oneLine, piecesOf, visible } from '../text.js';
 import { t } from '../words.js';
 import { AnswerBody, Parts } from './body.js';
 import { Edit } from './edit.js';
-import { copyText, html, Icon, IconButton, useEffect, useMemo, useState } from './html.js';
+import { copyText, html, IconButton, useEffect, useMemo, useState } from './html.js';
 import { later } from './later.js';
 
 const Cost = later(() => import('./cost.js'), 'Cost');
 const OtherModels = later(() => import('./other_models.js'), 'OtherModels');
-const SentAt = later(() => import('./sent_at.js'), 'SentAt');
 const ErrorCard = later(() => import('./error_card.js'), 'ErrorCard');
 const VERY_LONG = 50_000;
 // The server says `refused` of what the stream said had failed.
@@ -46,10 +45,10 @@ function Prompt({ message, thread, model, readOnly, editing, setEditing }) {
     ${shown && html`<div class="bubble" dir="auto">${shown.length > VERY_LONG ? piecesOf(shown).map((piece, at) => html`<span class="long-part" key=${at}>${piece}</span>`) : shown}</div>`}
     ${long && html`<button type="button" class="link" onClick=${() => setAll(!all)}>${all ? t('prompt.less') : t('prompt.all', { count: message.content.length })}</button>`}
     ${!readOnly && html`<div class="actions">
+      <${When} at=${message.createdAt} />
       <${Branches} ...${{ message, thread }} />
       <${Copy} text=${message.content} label="Copy the prompt" />
       <${IconButton} icon="edit" label="Edit and ask again" data-testid="edit" onClick=${() => setEditing(message.key)} />
-      ${message.createdAt && html`<${SentAt} at=${message.createdAt} />`}
     </div>`}`;
 }
 
@@ -69,9 +68,12 @@ function Answer({ message, thread, model, readOnly, onShown }) {
       ${!error && html`<${Thumb} icon="up" rating="up" label="Good answer" ...${{ message, thread }} /><${Thumb} icon="down" rating="down" label="Bad answer" ...${{ message, thread }} />`}
       ${!message.local && !message.appended && (!error || helps(error, true)) && html`<${IconButton} icon="again" label=${t('answer.regenerate')} data-testid="regenerate" disabled=${Boolean(thread.live)} onClick=${() => thread.regenerate(message, model)} />${!thread.live && html`<${OtherModels} ...${{ message, thread }} />`}`}
       ${!error && html`<${Cost} message=${message} />`}
-      ${message.createdAt && html`<${SentAt} at=${message.createdAt} />`}
+      <${When} at=${message.createdAt} />
     </div>`}`;
 }
+
+/** When it was said, for whoever points at the message or comes to it with keys. */
+const When = ({ at }) => at && html`<time class="when" datetime=${at}>${moment(at)}</time>`;
 
 /** That an answer is being written, also while its text pauses. */
 export function Life({ live }) {

@@ -132,7 +132,8 @@ export default {
   'keys.revoke.title': 'Revoke “{name}”?',
   'keys.revoked': { one: '{count} revoked key', other: '{count} revoked keys' },
 
-  'left.text': { one: '“{name}” is deleted.', other: '{count} conversations are deleted.' },
+  'left.many': { one: '{count} conversation is deleted.', other: '{count} conversations are deleted.' },
+  'left.one': '“{name}” is deleted.',
   'left.undo': 'Undo',
 
   'log.AttemptEnded': 'Attempt ended',
@@ -520,11 +521,11 @@ export default {
   'chat-settings.as-picked': 'As chosen below the message',
   'chat-settings.as-yours': 'As in your settings',
   'chat-settings.default': 'Default',
-  'chat-settings.maxTokens': 'Longest answer, in tokens',
+  'chat-settings.max-tokens': 'Longest answer, in tokens',
   'chat-settings.model': 'Model',
   'chat-settings.system-prompt': 'How should it answer?',
   'chat-settings.temperature': 'Temperature',
-  'chat-settings.topP': 'Top p',
+  'chat-settings.top-p': 'Top p',
   'compare.answer': 'Answer {number}',
   'compare.label': 'Two answers',
   'compare.pick': 'Go on with this one',
