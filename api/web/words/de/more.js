@@ -12,6 +12,24 @@ export default {
   'account.role': 'Rolle',
   'account.until': 'Bis',
 
+  'answer.compare-with': 'Mit {model} vergleichen',
+  'answer.other-models': 'Ein anderes Modell fragen',
+  'answer.regenerate-with': 'Mit {model} neu generieren',
+
+  'chat-settings.about': 'Was hier gewählt ist, gilt in diesem Chat auf jedem Gerät. Alles andere ist wie in Ihren Einstellungen.',
+  'chat-settings.as-picked': 'Wie unter der Nachricht gewählt',
+  'chat-settings.as-yours': 'Wie in Ihren Einstellungen',
+  'chat-settings.default': 'Standard',
+  'chat-settings.max-tokens': 'Längste Antwort in Token',
+  'chat-settings.model': 'Modell',
+  'chat-settings.system-prompt': 'Wie soll es antworten?',
+  'chat-settings.temperature': 'Temperatur',
+  'chat-settings.top-p': 'Top-p',
+
+  'compare.answer': 'Antwort {number}',
+  'compare.label': 'Zwei Antworten',
+  'compare.pick': 'Mit dieser weitermachen',
+
   'copying.done': 'Der Chat ist kopiert.',
   'copying.failed': 'Der Chat konnte nicht kopiert werden.',
   'copying.name': 'Chat kopieren',
@@ -59,6 +77,8 @@ export default {
   'failure.unexpected_tool_call': 'Das Modell hat einen Aufruf gemacht, der nicht verlangt war. Versuchen Sie es erneut.',
   'failure.unknown': 'Kein Grund angegeben.',
   'failure.unrecordable': 'Die Antwort ist zu lang, um gespeichert zu werden. Dies ist ihr Anfang.',
+
+  'files.not-yet': 'Dateien können noch nicht angehängt werden. Textdateien bis {size} MB werden als Text übernommen.',
 
   'filter.any': 'Alle Modelle',
   'filter.archived': 'Archiviert',
@@ -389,6 +409,16 @@ export default {
   'pulse.workers-none': 'Kein Worker ist in der Gruppe. Prompts warten, bis einer kommt.',
   'pulse.workers-unknown': 'Noch nicht bekannt.',
 
+  'queue.edit': 'Diese Nachricht ändern',
+  'queue.go': 'Jetzt senden',
+  'queue.held': 'Wartet, da die Antwort davor nicht vollständig ist.',
+  'queue.label': 'Wartende Nachrichten',
+  'queue.note': { one: 'Wird nach dieser Antwort gesendet. Nur auf diesem Gerät gespeichert: andere sehen sie nicht.', other: 'Werden nach dieser Antwort einzeln gesendet. Nur auf diesem Gerät gespeichert: andere sehen sie nicht.' },
+  'queue.remove': 'Diese Nachricht entfernen',
+  'queue.save': 'Diesen Text übernehmen',
+  'queue.send-now': 'Jetzt senden',
+  'queue.stop-and-send': 'Antwort stoppen und dies jetzt senden',
+
   'rename.name': 'Name des Chats',
 
   'replay.about': 'Die Antwort in ihrem eigenen Tempo wiedergeben',
@@ -406,6 +436,8 @@ export default {
   'replay.play': 'Abspielen',
   'replay.running': 'die Antwort wird noch geschrieben',
   'replay.speed': 'Tempo',
+
+  'save': 'Speichern',
 
   'selection.count': { one: '{count} ausgewählt', other: '{count} ausgewählt' },
   'selection.end': 'Auswahl beenden',

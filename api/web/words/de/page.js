@@ -1,12 +1,4 @@
 export default {
-  'cancel': 'Abbrechen',
-  'details': 'Details',
-  'dismiss': 'Ausblenden',
-  'loading': 'Wird geladen …',
-  'new-chat': 'Neuer Chat',
-  'skip': 'Zum Chat springen',
-  'try-again': 'Erneut versuchen',
-
   'alert.caution': 'Vorsicht',
   'alert.important': 'Wichtig',
   'alert.note': 'Hinweis',
@@ -17,6 +9,8 @@ export default {
   'answer.cancelled': 'Sie haben diese Antwort gestoppt.',
   'answer.cancelled-empty': 'Sie haben diese Antwort gestoppt, bevor sie begann.',
   'answer.complete': 'Die Antwort ist vollständig.',
+  'answer.continue': 'Fortsetzen',
+  'answer.continue-prompt': 'Mach genau dort weiter, wo du aufgehört hast.',
   'answer.empty': 'Das Modell hat nichts geantwortet.',
   'answer.failed': 'Die Antwort ist fehlgeschlagen.',
   'answer.regenerate': 'Neu generieren',
@@ -31,6 +25,10 @@ export default {
   'away.store_unavailable': 'Die Datenbank des Servers ist nicht erreichbar.',
   'away.unknown': 'Der Server kann gerade nicht antworten.',
 
+  'cancel': 'Abbrechen',
+
+  'chat-settings.title': 'Einstellungen dieses Chats',
+
   'code.copied': 'Kopiert',
   'code.copy': 'Kopieren',
   'code.copy-code': 'Code kopieren',
@@ -43,9 +41,11 @@ export default {
   'composer.label': 'Nachricht',
   'composer.pastes': 'Eingefügte Texte',
   'composer.placeholder': 'Nachricht schreiben',
+  'composer.queue': 'Nach dieser Antwort senden',
   'composer.remove-paste': 'Diesen Text entfernen',
   'composer.send': 'Senden',
   'composer.stop': 'Antwort stoppen',
+  'composer.stop-and-send': 'Stoppen und senden',
 
   'connection.limited': 'Zu viele Anfragen.',
   'connection.offline': 'Sie sind offline. Was Sie schreiben, bleibt erhalten.',
@@ -55,6 +55,10 @@ export default {
   'connection.unreachable': 'Der Server ist nicht erreichbar. Neuer Versuch …',
 
   'conversation.not-begun': 'Der Chat konnte nicht begonnen werden.',
+
+  'details': 'Details',
+
+  'dismiss': 'Ausblenden',
 
   'edit.kept': 'Die frühere Version bleibt erhalten.',
   'edit.label': 'Prompt bearbeiten',
@@ -77,11 +81,13 @@ export default {
   'list.more': 'Mehr anzeigen',
   'list.name': 'Chats',
   'list.older': 'Älter',
-  'list.show': 'Liste einblenden',
   'list.pinned': 'Angeheftet',
+  'list.show': 'Liste einblenden',
   'list.today': 'Heute',
   'list.week': 'Letzte 7 Tage',
   'list.yesterday': 'Gestern',
+
+  'loading': 'Wird geladen …',
 
   'log.name': 'Log',
 
@@ -98,6 +104,8 @@ export default {
   'model.choose': 'Modell: {name}',
   'model.detail': '{context} Kontext · {input} / {output} pro Mio. Tokens',
   'model.free': '{context} Kontext · kostenlos',
+
+  'new-chat': 'Neuer Chat',
 
   'note.back': 'Zurück zum Text',
   'note.mark': 'Fußnote {name}',
@@ -124,6 +132,8 @@ export default {
 
   'pulse.name': 'Pulse',
 
+  'queue.full': { one: 'Mehr als {count} Nachricht kann nicht warten.', other: 'Mehr als {count} Nachrichten können nicht warten.' },
+
   'row.delete': 'Löschen',
   'row.failed': 'Die Antwort ist fehlgeschlagen',
   'row.finished': 'Eine neue Antwort',
@@ -143,6 +153,8 @@ export default {
   'signin.ended': 'Sie wurden überall abgemeldet. Melden Sie sich an, um dort weiterzumachen, wo Sie waren.',
   'signin.expired': 'Ihre Anmeldung ist abgelaufen. Melden Sie sich an, um dort weiterzumachen, wo Sie waren.',
   'signin.revoked': 'Der Schlüssel, mit dem Sie angemeldet waren, wurde widerrufen. Melden Sie sich mit einem anderen an, um dort weiterzumachen, wo Sie waren.',
+
+  'skip': 'Zum Chat springen',
 
   'start.better': 'Ein besseres Modell hinzufügen',
   'start.better.entry': 'Ein Eintrag in models.toml',
@@ -174,4 +186,6 @@ export default {
   'thread.past-empty': 'Noch war nichts gesagt worden.',
   'thread.show-newer': 'Anzeigen',
   'thread.to-end': 'Zum Ende scrollen',
+
+  'try-again': 'Erneut versuchen',
 };

@@ -12,6 +12,24 @@ export default {
   'account.role': 'Rol',
   'account.until': 'Hasta',
 
+  'answer.compare-with': 'Comparar con {model}',
+  'answer.other-models': 'Preguntar a otro modelo',
+  'answer.regenerate-with': 'Regenerar con {model}',
+
+  'chat-settings.about': 'Lo que elijas aquí vale en este chat, en todos los dispositivos. Lo demás es como en tus ajustes.',
+  'chat-settings.as-picked': 'El elegido bajo el mensaje',
+  'chat-settings.as-yours': 'Como en tus ajustes',
+  'chat-settings.default': 'Predeterminado',
+  'chat-settings.max-tokens': 'Respuesta más larga, en tokens',
+  'chat-settings.model': 'Modelo',
+  'chat-settings.system-prompt': '¿Cómo debe responder?',
+  'chat-settings.temperature': 'Temperatura',
+  'chat-settings.top-p': 'Top p',
+
+  'compare.answer': 'Respuesta {number}',
+  'compare.label': 'Dos respuestas',
+  'compare.pick': 'Seguir con esta',
+
   'copying.done': 'El chat se ha copiado.',
   'copying.failed': 'No se pudo copiar el chat.',
   'copying.name': 'Copiar chat',
@@ -59,6 +77,8 @@ export default {
   'failure.unexpected_tool_call': 'El modelo hizo una llamada que no se había pedido. Inténtalo de nuevo.',
   'failure.unknown': 'No se indicó el motivo.',
   'failure.unrecordable': 'La respuesta es demasiado larga para guardarla. Este es su comienzo.',
+
+  'files.not-yet': 'Todavía no se pueden adjuntar archivos. Los archivos de texto de hasta {size} MB se toman como texto.',
 
   'filter.any': 'Cualquier modelo',
   'filter.archived': 'Archivados',
@@ -389,6 +409,16 @@ export default {
   'pulse.workers-none': 'No hay ningún worker en su grupo. Los prompts esperan hasta que llegue uno.',
   'pulse.workers-unknown': 'Aún no se sabe.',
 
+  'queue.edit': 'Cambiar este mensaje',
+  'queue.go': 'Enviar ahora',
+  'queue.held': 'En espera: la respuesta anterior no se completó.',
+  'queue.label': 'Mensajes en espera',
+  'queue.note': { one: 'Se envía después de esta respuesta. Se guarda en este dispositivo: otros no lo ven.', many: 'Se envían uno a uno después de esta respuesta. Se guardan en este dispositivo: otros no los ven.', other: 'Se envían uno a uno después de esta respuesta. Se guardan en este dispositivo: otros no los ven.' },
+  'queue.remove': 'Quitar este mensaje',
+  'queue.save': 'Guardar este texto',
+  'queue.send-now': 'Enviar ahora',
+  'queue.stop-and-send': 'Detener la respuesta y enviar esto ahora',
+
   'rename.name': 'Nombre del chat',
 
   'replay.about': 'Reproducir la respuesta a su propio ritmo',
@@ -406,6 +436,8 @@ export default {
   'replay.play': 'Reproducir',
   'replay.running': 'la respuesta aún se está escribiendo',
   'replay.speed': 'Velocidad',
+
+  'save': 'Guardar',
 
   'selection.count': { one: '{count} seleccionado', many: '{count} seleccionados', other: '{count} seleccionados' },
   'selection.end': 'Terminar la selección',

@@ -1,12 +1,4 @@
 export default {
-  'cancel': 'Cancelar',
-  'details': 'Detalles',
-  'dismiss': 'Descartar',
-  'loading': 'Cargando…',
-  'new-chat': 'Nuevo chat',
-  'skip': 'Ir al chat',
-  'try-again': 'Reintentar',
-
   'alert.caution': 'Precaución',
   'alert.important': 'Importante',
   'alert.note': 'Nota',
@@ -17,6 +9,8 @@ export default {
   'answer.cancelled': 'Detuviste esta respuesta.',
   'answer.cancelled-empty': 'Detuviste esta respuesta antes de que empezara.',
   'answer.complete': 'La respuesta está completa.',
+  'answer.continue': 'Continuar',
+  'answer.continue-prompt': 'Continúa exactamente donde te quedaste.',
   'answer.empty': 'El modelo no respondió nada.',
   'answer.failed': 'La respuesta ha fallado.',
   'answer.regenerate': 'Regenerar',
@@ -31,6 +25,10 @@ export default {
   'away.store_unavailable': 'La base de datos del servidor no está disponible.',
   'away.unknown': 'El servidor no puede responder ahora.',
 
+  'cancel': 'Cancelar',
+
+  'chat-settings.title': 'Ajustes de este chat',
+
   'code.copied': 'Copiado',
   'code.copy': 'Copiar',
   'code.copy-code': 'Copiar código',
@@ -43,9 +41,11 @@ export default {
   'composer.label': 'Mensaje',
   'composer.pastes': 'Textos pegados',
   'composer.placeholder': 'Escribe un mensaje',
+  'composer.queue': 'Enviar después de esta respuesta',
   'composer.remove-paste': 'Quitar este texto',
   'composer.send': 'Enviar',
   'composer.stop': 'Detener la respuesta',
+  'composer.stop-and-send': 'Detener y enviar',
 
   'connection.limited': 'Demasiadas solicitudes.',
   'connection.offline': 'Sin conexión. Lo que escribas se conserva.',
@@ -55,6 +55,10 @@ export default {
   'connection.unreachable': 'No se puede acceder al servidor. Reintentando…',
 
   'conversation.not-begun': 'No se pudo iniciar el chat.',
+
+  'details': 'Detalles',
+
+  'dismiss': 'Descartar',
 
   'edit.kept': 'La versión anterior se conserva.',
   'edit.label': 'Editar el prompt',
@@ -77,11 +81,13 @@ export default {
   'list.more': 'Mostrar más',
   'list.name': 'Chats',
   'list.older': 'Más antiguos',
-  'list.show': 'Mostrar la lista',
   'list.pinned': 'Fijados',
+  'list.show': 'Mostrar la lista',
   'list.today': 'Hoy',
   'list.week': 'Últimos 7 días',
   'list.yesterday': 'Ayer',
+
+  'loading': 'Cargando…',
 
   'log.name': 'Registro',
 
@@ -98,6 +104,8 @@ export default {
   'model.choose': 'Modelo: {name}',
   'model.detail': 'Contexto de {context} · {input} / {output} por millón de tokens',
   'model.free': 'Contexto de {context} · gratis',
+
+  'new-chat': 'Nuevo chat',
 
   'note.back': 'Volver al texto',
   'note.mark': 'Nota {name}',
@@ -124,6 +132,8 @@ export default {
 
   'pulse.name': 'Pulse',
 
+  'queue.full': { one: 'No puede esperar más de {count} mensaje.', many: 'No pueden esperar más de {count} de mensajes.', other: 'No pueden esperar más de {count} mensajes.' },
+
   'row.delete': 'Eliminar',
   'row.failed': 'La respuesta ha fallado',
   'row.finished': 'Una respuesta nueva',
@@ -143,6 +153,8 @@ export default {
   'signin.ended': 'Tu sesión se cerró en todas partes. Inicia sesión para seguir donde estabas.',
   'signin.expired': 'Tu sesión ha caducado. Inicia sesión para seguir donde estabas.',
   'signin.revoked': 'La clave con la que iniciaste sesión se ha revocado. Inicia sesión con otra para seguir donde estabas.',
+
+  'skip': 'Ir al chat',
 
   'start.better': 'Añadir un modelo mejor',
   'start.better.entry': 'Una entrada de models.toml',
@@ -174,4 +186,6 @@ export default {
   'thread.past-empty': 'Aún no se había dicho nada.',
   'thread.show-newer': 'Mostrarla',
   'thread.to-end': 'Ir al final',
+
+  'try-again': 'Reintentar',
 };

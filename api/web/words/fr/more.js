@@ -12,6 +12,24 @@ export default {
   'account.role': 'Rôle',
   'account.until': 'Jusqu’au',
 
+  'answer.compare-with': 'Comparer avec {model}',
+  'answer.other-models': 'Demander à un autre modèle',
+  'answer.regenerate-with': 'Régénérer avec {model}',
+
+  'chat-settings.about': 'Ce qui est choisi ici vaut dans cette conversation, sur chaque appareil. Le reste est comme dans vos réglages.',
+  'chat-settings.as-picked': 'Celui choisi sous le message',
+  'chat-settings.as-yours': 'Comme dans vos réglages',
+  'chat-settings.default': 'Par défaut',
+  'chat-settings.max-tokens': 'Réponse la plus longue, en tokens',
+  'chat-settings.model': 'Modèle',
+  'chat-settings.system-prompt': 'Comment doit-il répondre ?',
+  'chat-settings.temperature': 'Température',
+  'chat-settings.top-p': 'Top p',
+
+  'compare.answer': 'Réponse {number}',
+  'compare.label': 'Deux réponses',
+  'compare.pick': 'Continuer avec celle-ci',
+
   'copying.done': 'La conversation est copiée.',
   'copying.failed': 'Impossible de copier la conversation.',
   'copying.name': 'Copier la conversation',
@@ -59,6 +77,8 @@ export default {
   'failure.unexpected_tool_call': 'Le modèle a fait un appel qui n’était pas demandé. Réessayez.',
   'failure.unknown': 'Aucun motif n’a été donné.',
   'failure.unrecordable': 'La réponse est trop longue pour être conservée. En voici le début.',
+
+  'files.not-yet': 'Les fichiers ne peuvent pas encore être joints. Les fichiers texte jusqu’à {size} Mo sont pris comme du texte.',
 
   'filter.any': 'Tous les modèles',
   'filter.archived': 'Archivées',
@@ -389,6 +409,16 @@ export default {
   'pulse.workers-none': 'Aucun worker n’est dans son groupe. Les prompts attendent qu’il en vienne un.',
   'pulse.workers-unknown': 'Pas encore connu.',
 
+  'queue.edit': 'Modifier ce message',
+  'queue.go': 'Envoyer maintenant',
+  'queue.held': 'En attente : la réponse précédente n’est pas complète.',
+  'queue.label': 'Messages en attente',
+  'queue.note': { one: 'Envoyé après cette réponse. Gardé sur cet appareil : les autres ne le voient pas.', many: 'Envoyés un par un après cette réponse. Gardés sur cet appareil : les autres ne les voient pas.', other: 'Envoyés un par un après cette réponse. Gardés sur cet appareil : les autres ne les voient pas.' },
+  'queue.remove': 'Retirer ce message',
+  'queue.save': 'Garder ce texte',
+  'queue.send-now': 'Envoyer maintenant',
+  'queue.stop-and-send': 'Arrêter la réponse et envoyer ceci maintenant',
+
   'rename.name': 'Nom de la conversation',
 
   'replay.about': 'Rejouer la réponse à son propre rythme',
@@ -406,6 +436,8 @@ export default {
   'replay.play': 'Lire',
   'replay.running': 'la réponse est encore en cours de rédaction',
   'replay.speed': 'Vitesse',
+
+  'save': 'Enregistrer',
 
   'selection.count': { one: '{count} sélectionnée', many: '{count} sélectionnées', other: '{count} sélectionnées' },
   'selection.end': 'Terminer la sélection',

@@ -1,12 +1,4 @@
 export default {
-  'cancel': 'Annuler',
-  'details': 'Détails',
-  'dismiss': 'Masquer',
-  'loading': 'Chargement…',
-  'new-chat': 'Nouvelle conversation',
-  'skip': 'Aller à la conversation',
-  'try-again': 'Réessayer',
-
   'alert.caution': 'Attention',
   'alert.important': 'Important',
   'alert.note': 'Remarque',
@@ -17,6 +9,8 @@ export default {
   'answer.cancelled': 'Vous avez arrêté cette réponse.',
   'answer.cancelled-empty': 'Vous avez arrêté cette réponse avant qu’elle ne commence.',
   'answer.complete': 'La réponse est complète.',
+  'answer.continue': 'Continuer',
+  'answer.continue-prompt': 'Continue exactement là où tu t’es arrêté.',
   'answer.empty': 'Le modèle n’a rien répondu.',
   'answer.failed': 'La réponse a échoué.',
   'answer.regenerate': 'Régénérer',
@@ -31,6 +25,10 @@ export default {
   'away.store_unavailable': 'La base de données du serveur est indisponible.',
   'away.unknown': 'Le serveur ne peut pas répondre pour le moment.',
 
+  'cancel': 'Annuler',
+
+  'chat-settings.title': 'Réglages de cette conversation',
+
   'code.copied': 'Copié',
   'code.copy': 'Copier',
   'code.copy-code': 'Copier le code',
@@ -43,9 +41,11 @@ export default {
   'composer.label': 'Message',
   'composer.pastes': 'Textes collés',
   'composer.placeholder': 'Écrire un message',
+  'composer.queue': 'Envoyer après cette réponse',
   'composer.remove-paste': 'Retirer ce texte',
   'composer.send': 'Envoyer',
   'composer.stop': 'Arrêter la réponse',
+  'composer.stop-and-send': 'Arrêter et envoyer',
 
   'connection.limited': 'Trop de requêtes.',
   'connection.offline': 'Vous êtes hors ligne. Ce que vous écrivez est conservé.',
@@ -55,6 +55,10 @@ export default {
   'connection.unreachable': 'Le serveur est injoignable. Nouvelle tentative…',
 
   'conversation.not-begun': 'Impossible de commencer la conversation.',
+
+  'details': 'Détails',
+
+  'dismiss': 'Masquer',
 
   'edit.kept': 'La version précédente est conservée.',
   'edit.label': 'Modifier le prompt',
@@ -77,11 +81,13 @@ export default {
   'list.more': 'Afficher plus',
   'list.name': 'Conversations',
   'list.older': 'Plus anciennes',
-  'list.show': 'Afficher la liste',
   'list.pinned': 'Épinglées',
+  'list.show': 'Afficher la liste',
   'list.today': 'Aujourd’hui',
   'list.week': '7 derniers jours',
   'list.yesterday': 'Hier',
+
+  'loading': 'Chargement…',
 
   'log.name': 'Journal',
 
@@ -98,6 +104,8 @@ export default {
   'model.choose': 'Modèle : {name}',
   'model.detail': 'Contexte de {context} · {input} / {output} par million de tokens',
   'model.free': 'Contexte de {context} · gratuit',
+
+  'new-chat': 'Nouvelle conversation',
 
   'note.back': 'Retour au texte',
   'note.mark': 'Note {name}',
@@ -124,6 +132,8 @@ export default {
 
   'pulse.name': 'Pulse',
 
+  'queue.full': { one: 'Pas plus de {count} message ne peut attendre.', many: 'Pas plus de {count} de messages ne peuvent attendre.', other: 'Pas plus de {count} messages ne peuvent attendre.' },
+
   'row.delete': 'Supprimer',
   'row.failed': 'La réponse a échoué',
   'row.finished': 'Une nouvelle réponse',
@@ -143,6 +153,8 @@ export default {
   'signin.ended': 'Vous avez été déconnecté partout. Connectez-vous pour reprendre là où vous en étiez.',
   'signin.expired': 'Votre session a expiré. Connectez-vous pour reprendre là où vous en étiez.',
   'signin.revoked': 'La clé avec laquelle vous étiez connecté a été révoquée. Connectez-vous avec une autre pour reprendre là où vous en étiez.',
+
+  'skip': 'Aller à la conversation',
 
   'start.better': 'Ajouter un meilleur modèle',
   'start.better.entry': 'Une entrée de models.toml',
@@ -174,4 +186,6 @@ export default {
   'thread.past-empty': 'Rien n’avait encore été dit.',
   'thread.show-newer': 'L’afficher',
   'thread.to-end': 'Aller à la fin',
+
+  'try-again': 'Réessayer',
 };
