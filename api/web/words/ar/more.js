@@ -12,6 +12,24 @@ export default {
   'account.role': 'الدور',
   'account.until': 'حتى',
 
+  'answer.compare-with': 'المقارنة مع {model}',
+  'answer.other-models': 'سؤال نموذج آخر',
+  'answer.regenerate-with': 'إعادة التوليد باستخدام {model}',
+
+  'chat-settings.about': 'ما يُختار هنا يسري في هذه المحادثة على كل جهاز. والباقي كما في إعداداتك.',
+  'chat-settings.as-picked': 'كما اختير أسفل الرسالة',
+  'chat-settings.as-yours': 'كما في إعداداتك',
+  'chat-settings.default': 'الافتراضي',
+  'chat-settings.max-tokens': 'أطول إجابة بالرموز',
+  'chat-settings.model': 'النموذج',
+  'chat-settings.system-prompt': 'كيف ينبغي أن يجيب؟',
+  'chat-settings.temperature': 'درجة الحرارة',
+  'chat-settings.top-p': 'Top p',
+
+  'compare.answer': 'الإجابة {number}',
+  'compare.label': 'إجابتان',
+  'compare.pick': 'المتابعة بهذه',
+
   'copying.done': 'تم نسخ المحادثة.',
   'copying.failed': 'تعذّر نسخ المحادثة.',
   'copying.name': 'نسخ المحادثة',
@@ -59,6 +77,8 @@ export default {
   'failure.unexpected_tool_call': 'أجرى النموذج استدعاءً لم يُطلب منه. يُرجى إعادة المحاولة.',
   'failure.unknown': 'لم يُذكر سبب.',
   'failure.unrecordable': 'الإجابة أطول من أن تُحفظ. هذه بدايتها.',
+
+  'files.not-yet': 'لا يمكن إرفاق الملفات بعد. تؤخذ الملفات النصية حتى {size} ميغابايت كنص.',
 
   'filter.any': 'أي نموذج',
   'filter.archived': 'المؤرشفة',
@@ -389,6 +409,16 @@ export default {
   'pulse.workers-none': 'لا يوجد أي عامل في مجموعته. تنتظر المطالبات حتى يأتي أحدهم.',
   'pulse.workers-unknown': 'غير معروف بعد.',
 
+  'queue.edit': 'تعديل هذه الرسالة',
+  'queue.go': 'إرسال الآن',
+  'queue.held': 'في الانتظار، لأن الإجابة السابقة لم تكتمل.',
+  'queue.label': 'رسائل في الانتظار',
+  'queue.note': { zero: 'تُرسل بعد هذه الإجابة. محفوظة على هذا الجهاز ولا تراها الأجهزة الأخرى.', one: 'تُرسل بعد هذه الإجابة. محفوظة على هذا الجهاز ولا تراها الأجهزة الأخرى.', two: 'تُرسلان بعد هذه الإجابة واحدة تلو الأخرى. محفوظتان على هذا الجهاز ولا تراهما الأجهزة الأخرى.', few: 'تُرسل بعد هذه الإجابة واحدة تلو الأخرى. محفوظة على هذا الجهاز ولا تراها الأجهزة الأخرى.', many: 'تُرسل بعد هذه الإجابة واحدة تلو الأخرى. محفوظة على هذا الجهاز ولا تراها الأجهزة الأخرى.', other: 'تُرسل بعد هذه الإجابة واحدة تلو الأخرى. محفوظة على هذا الجهاز ولا تراها الأجهزة الأخرى.' },
+  'queue.remove': 'إزالة هذه الرسالة',
+  'queue.save': 'حفظ هذا النص',
+  'queue.send-now': 'إرسال الآن',
+  'queue.stop-and-send': 'إيقاف الإجابة وإرسال هذه الآن',
+
   'rename.name': 'اسم المحادثة',
 
   'replay.about': 'إعادة عرض الإجابة بسرعتها الأصلية',
@@ -406,6 +436,8 @@ export default {
   'replay.play': 'تشغيل',
   'replay.running': 'لا تزال الإجابة قيد الكتابة',
   'replay.speed': 'السرعة',
+
+  'save': 'حفظ',
 
   'selection.count': { zero: 'لم يُحدَّد شيء', one: 'محادثة محددة', two: 'محادثتان محددتان', few: '{count} محددة', many: '{count} محددة', other: '{count} محددة' },
   'selection.end': 'إنهاء التحديد',

@@ -1,12 +1,4 @@
 export default {
-  'cancel': 'إلغاء',
-  'details': 'التفاصيل',
-  'dismiss': 'إغلاق',
-  'loading': 'جارٍ التحميل…',
-  'new-chat': 'محادثة جديدة',
-  'skip': 'الانتقال إلى المحادثة',
-  'try-again': 'إعادة المحاولة',
-
   'alert.caution': 'تنبيه',
   'alert.important': 'مهم',
   'alert.note': 'ملاحظة',
@@ -17,6 +9,8 @@ export default {
   'answer.cancelled': 'أُوقفت هذه الإجابة بطلب منك.',
   'answer.cancelled-empty': 'أُوقفت هذه الإجابة بطلب منك قبل أن تبدأ.',
   'answer.complete': 'اكتملت الإجابة.',
+  'answer.continue': 'متابعة',
+  'answer.continue-prompt': 'تابع من حيث توقفت تمامًا.',
   'answer.empty': 'لم يُجب النموذج بشيء.',
   'answer.failed': 'فشلت الإجابة.',
   'answer.regenerate': 'إعادة الإنشاء',
@@ -31,6 +25,10 @@ export default {
   'away.store_unavailable': 'قاعدة بيانات الخادم غير متاحة.',
   'away.unknown': 'لا يستطيع الخادم الرد الآن.',
 
+  'cancel': 'إلغاء',
+
+  'chat-settings.title': 'إعدادات هذه المحادثة',
+
   'code.copied': 'تم النسخ',
   'code.copy': 'نسخ',
   'code.copy-code': 'نسخ الشيفرة',
@@ -43,9 +41,11 @@ export default {
   'composer.label': 'الرسالة',
   'composer.pastes': 'نصوص ملصقة',
   'composer.placeholder': 'اكتب رسالة',
+  'composer.queue': 'إرسال بعد هذه الإجابة',
   'composer.remove-paste': 'إزالة هذا النص',
   'composer.send': 'إرسال',
   'composer.stop': 'إيقاف الإجابة',
+  'composer.stop-and-send': 'إيقاف وإرسال',
 
   'connection.limited': 'الطلبات كثيرة جدًا.',
   'connection.offline': 'لا يوجد اتصال بالإنترنت. ما تكتبه محفوظ.',
@@ -55,6 +55,10 @@ export default {
   'connection.unreachable': 'تعذّر الوصول إلى الخادم. جارٍ إعادة المحاولة…',
 
   'conversation.not-begun': 'تعذّر بدء المحادثة.',
+
+  'details': 'التفاصيل',
+
+  'dismiss': 'إغلاق',
 
   'edit.kept': 'تبقى النسخة السابقة محفوظة.',
   'edit.label': 'تعديل المطالبة',
@@ -77,11 +81,13 @@ export default {
   'list.more': 'عرض المزيد',
   'list.name': 'المحادثات',
   'list.older': 'أقدم',
-  'list.show': 'إظهار القائمة',
   'list.pinned': 'المثبّتة',
+  'list.show': 'إظهار القائمة',
   'list.today': 'اليوم',
   'list.week': 'آخر 7 أيام',
   'list.yesterday': 'أمس',
+
+  'loading': 'جارٍ التحميل…',
 
   'log.name': 'السجل',
 
@@ -98,6 +104,8 @@ export default {
   'model.choose': 'النموذج: \u2068{name}\u2069',
   'model.detail': 'سياق \u2068{context}\u2069 · \u2068{input}\u2069 / \u2068{output}\u2069 لكل مليون توكن',
   'model.free': 'سياق \u2068{context}\u2069 · مجاني',
+
+  'new-chat': 'محادثة جديدة',
 
   'note.back': 'العودة إلى النص',
   'note.mark': 'الحاشية \u2068{name}\u2069',
@@ -124,6 +132,8 @@ export default {
 
   'pulse.name': 'Pulse',
 
+  'queue.full': { zero: 'لا يمكن أن تنتظر أي رسالة.', one: 'لا يمكن أن تنتظر أكثر من رسالة واحدة.', two: 'لا يمكن أن تنتظر أكثر من رسالتين.', few: 'لا يمكن أن تنتظر أكثر من {count} رسائل.', many: 'لا يمكن أن تنتظر أكثر من {count} رسالة.', other: 'لا يمكن أن تنتظر أكثر من {count} رسالة.' },
+
   'row.delete': 'حذف',
   'row.failed': 'فشلت الإجابة',
   'row.finished': 'إجابة جديدة',
@@ -143,6 +153,8 @@ export default {
   'signin.ended': 'تم تسجيل خروجك من كل الأجهزة. يُرجى تسجيل الدخول للمتابعة من حيث توقفت.',
   'signin.expired': 'انتهت صلاحية تسجيل الدخول. يُرجى تسجيل الدخول للمتابعة من حيث توقفت.',
   'signin.revoked': 'أُلغي المفتاح المستخدم لتسجيل الدخول. يُرجى تسجيل الدخول بمفتاح آخر للمتابعة من حيث توقفت.',
+
+  'skip': 'الانتقال إلى المحادثة',
 
   'start.better': 'إضافة نموذج أفضل',
   'start.better.entry': 'إدخال في models.toml',
@@ -174,4 +186,6 @@ export default {
   'thread.past-empty': 'لم يكن قد قيل شيء بعد.',
   'thread.show-newer': 'عرضها',
   'thread.to-end': 'التمرير إلى النهاية',
+
+  'try-again': 'إعادة المحاولة',
 };

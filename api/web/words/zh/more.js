@@ -12,6 +12,24 @@ export default {
   'account.role': '角色',
   'account.until': '有效期至',
 
+  'answer.compare-with': '与 {model} 比较',
+  'answer.other-models': '询问其他模型',
+  'answer.regenerate-with': '用 {model} 重新生成',
+
+  'chat-settings.about': '此处的选择在所有设备上对此对话有效。其余与您的设置相同。',
+  'chat-settings.as-picked': '与消息下方所选相同',
+  'chat-settings.as-yours': '与您的设置相同',
+  'chat-settings.default': '默认',
+  'chat-settings.max-tokens': '最长回答（token）',
+  'chat-settings.model': '模型',
+  'chat-settings.system-prompt': '应如何回答？',
+  'chat-settings.temperature': '温度',
+  'chat-settings.top-p': 'Top p',
+
+  'compare.answer': '回答 {number}',
+  'compare.label': '两个回答',
+  'compare.pick': '用这个继续',
+
   'copying.done': '对话已复制。',
   'copying.failed': '无法复制对话。',
   'copying.name': '复制对话',
@@ -59,6 +77,8 @@ export default {
   'failure.unexpected_tool_call': '模型发出了未经请求的调用，请重试。',
   'failure.unknown': '未给出原因。',
   'failure.unrecordable': '回答过长，无法完整保存。这是开头部分。',
+
+  'files.not-yet': '暂不支持附加文件。不超过 {size} MB 的文本文件会作为文本添加。',
 
   'filter.any': '所有模型',
   'filter.archived': '已归档',
@@ -389,6 +409,16 @@ export default {
   'pulse.workers-none': '组内没有工作进程。提示词会等待，直到有工作进程加入。',
   'pulse.workers-unknown': '尚不清楚。',
 
+  'queue.edit': '修改此消息',
+  'queue.go': '立即发送',
+  'queue.held': '等待中，因为之前的回答没有完成。',
+  'queue.label': '等待发送的消息',
+  'queue.note': { other: '在此回答之后依次发送。仅保存在此设备上，其他设备看不到。' },
+  'queue.remove': '移除此消息',
+  'queue.save': '保留此文本',
+  'queue.send-now': '立即发送',
+  'queue.stop-and-send': '停止回答并立即发送此消息',
+
   'rename.name': '对话名称',
 
   'replay.about': '按原来的速度重播回答',
@@ -406,6 +436,8 @@ export default {
   'replay.play': '播放',
   'replay.running': '回答仍在进行中',
   'replay.speed': '速度',
+
+  'save': '保存',
 
   'selection.count': { other: '已选 {count} 个' },
   'selection.end': '结束选择',

@@ -1,12 +1,4 @@
 export default {
-  'cancel': '取消',
-  'details': '详情',
-  'dismiss': '关闭',
-  'loading': '正在加载…',
-  'new-chat': '新对话',
-  'skip': '跳到对话',
-  'try-again': '重试',
-
   'alert.caution': '当心',
   'alert.important': '重要',
   'alert.note': '注意',
@@ -17,6 +9,8 @@ export default {
   'answer.cancelled': '已停止此回答。',
   'answer.cancelled-empty': '回答尚未开始就已停止。',
   'answer.complete': '回答完成。',
+  'answer.continue': '继续',
+  'answer.continue-prompt': '请从中断处继续。',
   'answer.empty': '模型没有给出任何内容。',
   'answer.failed': '回答失败。',
   'answer.regenerate': '重新生成',
@@ -31,6 +25,10 @@ export default {
   'away.store_unavailable': '服务器的数据库暂不可用。',
   'away.unknown': '服务器暂时无法响应。',
 
+  'cancel': '取消',
+
+  'chat-settings.title': '此对话的设置',
+
   'code.copied': '已复制',
   'code.copy': '复制',
   'code.copy-code': '复制代码',
@@ -43,9 +41,11 @@ export default {
   'composer.label': '消息',
   'composer.pastes': '粘贴的文本',
   'composer.placeholder': '输入消息',
+  'composer.queue': '在此回答之后发送',
   'composer.remove-paste': '移除此文本',
   'composer.send': '发送',
   'composer.stop': '停止回答',
+  'composer.stop-and-send': '停止并发送',
 
   'connection.limited': '请求过多。',
   'connection.offline': '当前离线。输入的内容会保留。',
@@ -55,6 +55,10 @@ export default {
   'connection.unreachable': '无法连接服务器，正在重试…',
 
   'conversation.not-begun': '无法开始对话。',
+
+  'details': '详情',
+
+  'dismiss': '关闭',
 
   'edit.kept': '之前的版本会保留。',
   'edit.label': '编辑提示词',
@@ -77,11 +81,13 @@ export default {
   'list.more': '显示更多',
   'list.name': '对话',
   'list.older': '更早',
-  'list.show': '显示列表',
   'list.pinned': '已置顶',
+  'list.show': '显示列表',
   'list.today': '今天',
   'list.week': '过去 7 天',
   'list.yesterday': '昨天',
+
+  'loading': '正在加载…',
 
   'log.name': '日志',
 
@@ -98,6 +104,8 @@ export default {
   'model.choose': '模型：{name}',
   'model.detail': '{context} 上下文 · 每百万 token {input} / {output}',
   'model.free': '{context} 上下文 · 免费',
+
+  'new-chat': '新对话',
 
   'note.back': '返回正文',
   'note.mark': '脚注 {name}',
@@ -124,6 +132,8 @@ export default {
 
   'pulse.name': 'Pulse',
 
+  'queue.full': { other: '最多只能有 {count} 条消息等待。' },
+
   'row.delete': '删除',
   'row.failed': '回答失败',
   'row.finished': '有新回答',
@@ -143,6 +153,8 @@ export default {
   'signin.ended': '已在所有设备上退出登录。请登录，以便从刚才的位置继续。',
   'signin.expired': '登录已过期。请登录，以便从刚才的位置继续。',
   'signin.revoked': '登录所用的密钥已被撤销。请用其他密钥登录，以便从刚才的位置继续。',
+
+  'skip': '跳到对话',
 
   'start.better': '添加更好的模型',
   'start.better.entry': 'models.toml 中的一个条目',
@@ -174,4 +186,6 @@ export default {
   'thread.past-empty': '那时还没有任何内容。',
   'thread.show-newer': '查看',
   'thread.to-end': '滚动到底部',
+
+  'try-again': '重试',
 };
