@@ -47,8 +47,8 @@ function Prompt({ message, thread, model, readOnly, editing, setEditing }) {
     ${!readOnly && html`<div class="actions">
       <${When} at=${message.createdAt} />
       <${Branches} ...${{ message, thread }} />
-      <${Copy} text=${message.content} label="Copy the prompt" />
-      <${IconButton} icon="edit" label="Edit and ask again" data-testid="edit" onClick=${() => setEditing(message.key)} />
+      <${Copy} text=${message.content} label=${t('message.copy-prompt')} />
+      <${IconButton} icon="edit" label=${t('message.edit')} data-testid="edit" onClick=${() => setEditing(message.key)} />
     </div>`}`;
 }
 
@@ -64,8 +64,8 @@ function Answer({ message, thread, model, readOnly, onShown }) {
     ${error && html`<${ErrorCard} ...${{ message, thread, model, readOnly }} />`}
     ${over && !readOnly && html`<div class="actions">
       <${Branches} ...${{ message, thread }} />
-      ${!empty && html`<${Copy} text=${message.content} label="Copy the answer" />`}
-      ${!error && html`<${Thumb} icon="up" rating="up" label="Good answer" ...${{ message, thread }} /><${Thumb} icon="down" rating="down" label="Bad answer" ...${{ message, thread }} />`}
+      ${!empty && html`<${Copy} text=${message.content} label=${t('message.copy-answer')} />`}
+      ${!error && html`<${Thumb} icon="up" rating="up" label=${t('message.good')} ...${{ message, thread }} /><${Thumb} icon="down" rating="down" label=${t('message.bad')} ...${{ message, thread }} />`}
       ${!message.local && !message.appended && (!error || helps(error, true)) && html`<${IconButton} icon="again" label=${t('answer.regenerate')} data-testid="regenerate" disabled=${Boolean(thread.live)} onClick=${() => thread.regenerate(message, model)} />${!thread.live && html`<${OtherModels} ...${{ message, thread }} />`}`}
       ${!error && html`<${Cost} message=${message} />`}
       <${When} at=${message.createdAt} />

@@ -92,8 +92,13 @@ export default {
   'log.name': 'السجل',
 
   'message.answer': 'الإجابة',
+  'message.bad': 'إجابة سيئة',
   'message.copied': 'تم النسخ',
+  'message.copy-answer': 'نسخ الإجابة',
+  'message.copy-prompt': 'نسخ الرسالة',
   'message.earlier': 'النسخة السابقة',
+  'message.edit': 'تعديل وإعادة السؤال',
+  'message.good': 'إجابة جيدة',
   'message.later': 'النسخة التالية',
   'message.mine': 'رسالتك',
   'message.version': 'النسخة {number} من {all}',

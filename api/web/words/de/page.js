@@ -92,8 +92,13 @@ export default {
   'log.name': 'Log',
 
   'message.answer': 'Antwort',
+  'message.bad': 'Schlechte Antwort',
   'message.copied': 'Kopiert',
+  'message.copy-answer': 'Antwort kopieren',
+  'message.copy-prompt': 'Nachricht kopieren',
   'message.earlier': 'Frühere Version',
+  'message.edit': 'Bearbeiten und erneut fragen',
+  'message.good': 'Gute Antwort',
   'message.later': 'Spätere Version',
   'message.mine': 'Ihre Nachricht',
   'message.version': 'Version {number} von {all}',

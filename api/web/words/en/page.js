@@ -92,8 +92,13 @@ export default {
   'log.name': 'Log',
 
   'message.answer': 'Answer',
+  'message.bad': 'Bad answer',
   'message.copied': 'Copied',
+  'message.copy-answer': 'Copy the answer',
+  'message.copy-prompt': 'Copy the prompt',
   'message.earlier': 'Earlier version',
+  'message.edit': 'Edit and ask again',
+  'message.good': 'Good answer',
   'message.later': 'Later version',
   'message.mine': 'You said',
   'message.version': 'Version {number} of {all}',

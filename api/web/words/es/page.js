@@ -92,8 +92,13 @@ export default {
   'log.name': 'Registro',
 
   'message.answer': 'Respuesta',
+  'message.bad': 'Mala respuesta',
   'message.copied': 'Copiado',
+  'message.copy-answer': 'Copiar la respuesta',
+  'message.copy-prompt': 'Copiar el mensaje',
   'message.earlier': 'Versión anterior',
+  'message.edit': 'Editar y volver a preguntar',
+  'message.good': 'Buena respuesta',
   'message.later': 'Versión siguiente',
   'message.mine': 'Tu mensaje',
   'message.version': 'Versión {number} de {all}',

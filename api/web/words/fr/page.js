@@ -92,8 +92,13 @@ export default {
   'log.name': 'Journal',
 
   'message.answer': 'Réponse',
+  'message.bad': 'Mauvaise réponse',
   'message.copied': 'Copié',
+  'message.copy-answer': 'Copier la réponse',
+  'message.copy-prompt': 'Copier le message',
   'message.earlier': 'Version précédente',
+  'message.edit': 'Modifier et redemander',
+  'message.good': 'Bonne réponse',
   'message.later': 'Version suivante',
   'message.mine': 'Votre message',
   'message.version': 'Version {number} sur {all}',

@@ -92,8 +92,13 @@ export default {
   'log.name': '日志',
 
   'message.answer': '回答',
+  'message.bad': '回答不好',
   'message.copied': '已复制',
+  'message.copy-answer': '复制回答',
+  'message.copy-prompt': '复制消息',
   'message.earlier': '上一版本',
+  'message.edit': '编辑并重新提问',
+  'message.good': '回答很好',
   'message.later': '下一版本',
   'message.mine': '你说',
   'message.version': '第 {number} 个版本，共 {all} 个',
