@@ -72,4 +72,4 @@ async def in_every_look(chat: ChatPage, name: str) -> None:
             await chat.page.screenshot(path=PICTURES / f"{name}-{look}.png")
         if found:
             findings[str(look)] = found
-    assert findings == {}
+    assert findings == {}, findings

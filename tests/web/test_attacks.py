@@ -56,7 +56,7 @@ async def test_a_title_is_only_a_title(open_chat: OpenChat) -> None:
     await chat.part("rename-save").click()
     await expect(row.locator(".row-name")).to_have_text("<img src=x onerror=window.struck=1> ⟨U+202E⟩gnp.exe")
     await chat.choose(row, "delete")
-    await expect(chat.page.get_by_role("dialog")).to_contain_text("⟨U+202E⟩gnp.exe")
+    await expect(chat.part("toast")).to_contain_text("⟨U+202E⟩gnp.exe")
     await nothing_happened(chat)
 
 

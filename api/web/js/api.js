@@ -18,6 +18,7 @@ export class ApiError extends Error {
 
 export const get = (path, options) => json('GET', path, undefined, options);
 export const post = (path, body, options) => json('POST', path, body ?? {}, options);
+export const put = (path, body, options) => json('PUT', path, body, options);
 export const patch = (path, body, options) => json('PATCH', path, body, options);
 export const del = (path, options) => json('DELETE', path, undefined, options);
 

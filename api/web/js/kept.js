@@ -62,7 +62,7 @@ export function forgetWhatWasWritten() {
 
 function forget(store) {
   unsaved.clear();
-  for (const name of names(store)) if (/^verbatim\.((draft|pending)\.|settings$|activity$|leaving$|who$)/.test(name)) store.removeItem(name);
+  for (const name of names(store)) if (/^verbatim\.((draft|pending|queue)\.|settings$|activity$|leaving$|who$)/.test(name)) store.removeItem(name);
 }
 
 /** Who was signed in when the server last said so: {userId, userName}; null after they signed out. */

@@ -1,20 +1,43 @@
 // One conversation as it is shown, and what is said in it.
 
+import { signal } from '../vendor/signals.mjs';
 import { noteAnswer } from './activity.js';
 import { get, newKey, post } from './api.js';
 import { asking } from './asking.js';
 import { Branch, tellTabs } from './branch.js';
-import { learn, touched } from './conversations.js';
+import { conversationOf, gone, learn, touched } from './conversations.js';
 import { changeDraft } from './kept.js';
 import { LiveAnswer } from './live.js';
+import { pendingOf } from './pending.js';
+import { enqueue, queueOf, sendQueued } from './queue.js';
 import { complain, toast } from './state.js';
 import { send } from './turns.js';
 import { t } from './words.js';
+
+const LEARN_AGAIN_MS = 2000;
 
 export class Thread extends Branch {
   constructor(id) {
     super(id);
     this.rated = Promise.resolve();
+    /** Whether it is known what a turn is to be asked with. */
+    this.known = signal(false);
+    /** Another answer that is shown beside the last one. */
+    this.beside = signal(null);
+  }
+
+  load(at, again) {
+    this.learn();
+    return super.load(at, again);
+  }
+
+  /** Until what holds here is known, nothing is asked. */
+  async learn() {
+    while (!this.known.value && !this.closed) {
+      if (!conversationOf(this.id) && !pendingOf(this.id).some(({ begin }) => begin)) await learn(this.id);
+      this.known.value = Boolean(conversationOf(this.id)) || gone.value.has(this.id) || pendingOf(this.id).length > 0;
+      if (!this.known.value) await new Promise((resolve) => setTimeout(resolve, LEARN_AGAIN_MS));
+    }
   }
 
   get live() {
@@ -49,20 +72,56 @@ export class Thread extends Branch {
     this.submit({ kind: 'message', key: newKey(), content, parent, asked: asking(this.id, model), ...more });
   }
 
+  /** A prompt for after the answer that is being written, or, `stopping` that, instead of its rest. False: no room. */
+  sayNext(content, model, stopping) {
+    const { live } = this;
+    if (!enqueue(this.id, { content, asked: asking(this.id, model), after: live.id })) return false;
+    if (stopping) {
+      sendQueued(this.id, live.id, queueOf(this.id).value.items.at(-1).key);
+      live.stop();
+    }
+    return true;
+  }
+
   /** Another answer to the prompt that `answer` answers. */
   regenerate(answer, model) {
     this.submit({ kind: 'regenerate', key: newKey(), of: answer.id, prompt: answer.parentMessageId, asked: asking(this.id, model) });
   }
 
-  /** Stops the answer that is being written; returns when it has ended. */
+  /** Another model's answer to the same prompt, beside this one. */
+  compare(answer, model) {
+    const command = { kind: 'regenerate', key: newKey(), of: answer.id, prompt: answer.parentMessageId, asked: asking(this.id, model) };
+    const change = (more) => {
+      if (this.beside.value?.key === command.key) this.beside.value = { ...this.beside.value, ...more };
+    };
+    const live = send(this.id, command, { onStart: (id) => change({ id }), onEnd: (ending) => change({ ...endOf(ending), content: live.text }) });
+    this.beside.value = { key: command.key, id: live.id, of: answer.id, role: 'assistant', content: '', status: 'running', live, model, error: null };
+  }
+
+  /** Goes on with one of the two. The other one stays, as a branch. */
+  pick(answer) {
+    const other = this.beside.value;
+    this.beside.value = null;
+    if (answer.key === other?.key) this.switchTo(answer.id);
+    else this.settle(answer.id);
+  }
+
+  /** What is being written here, and what can be stopped. */
+  get running() {
+    const beside = this.beside.value?.live;
+    return this.live ?? (beside && beside.state.value !== 'done' ? beside : null);
+  }
+
+  /** Stops what is being written; returns when it has ended. */
   async stop() {
-    const { live } = this;
-    live?.stop();
-    await live?.over;
+    const all = [this.live, this.beside.value?.live].filter((each) => each && each.state.value !== 'done');
+    for (const live of all) live.stop();
+    await Promise.all(all.map((live) => live.over));
   }
 
   /** Sends a command, or the same one again: its key makes it the same turn. */
   submit(command) {
+    this.beside.value = null;
     const { kind, key, content, parent, asked } = command;
     if (content) changeDraft(this.id, (written) => (written === content ? '' : written));
     const all = this.messages.value.filter((each) => each.sentBy !== key);
@@ -88,6 +147,7 @@ export class Thread extends Branch {
     this.messages.value = [...before, ...(kind === 'message' ? [{ ...prompt, instead: parent }] : []), answer];
     this.state.value = 'ready';
     if (live.begun) onStart(live.id);
+    return live;
   }
 
   async ended(key, ending, command) {
@@ -102,10 +162,10 @@ export class Thread extends Branch {
       if (ending.lost.status === 404) learn(this.id); // it may be the conversation that is not there
       return;
     }
-    const status = ending.error ? 'failed' : ending.finishReason === 'cancelled' ? 'cancelled' : 'completed';
-    this.update(key, { ...ending, status, content: live.text, error: ending.error ?? null });
+    const end = endOf(ending);
+    this.update(key, { ...end, content: live.text });
     tellTabs(this.id);
-    noteAnswer(this.id, status === 'failed' ? 'failed' : 'finished');
+    noteAnswer(this.id, end.status === 'failed' ? 'failed' : 'finished');
     await this.settle(message.id, command);
   }
 
@@ -138,4 +198,10 @@ export class Thread extends Branch {
       complain(error);
     }
   }
+}
+
+function endOf(ending) {
+  if (ending.lost) return { status: 'lost', error: ending.lost };
+  const status = ending.error ? 'failed' : ending.finishReason === 'cancelled' ? 'cancelled' : 'completed';
+  return { ...ending, status, error: ending.error ?? null };
 }

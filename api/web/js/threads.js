@@ -30,6 +30,8 @@ function place(thread) {
 export function beginChat(content, model) {
   const key = newKey();
   const id = conversationIdOf(session.value.userId, key);
-  place(new Thread(id)).say(content, null, model, { begin: { key, ...(model ? { model } : {}) } });
+  const thread = place(new Thread(id));
+  thread.known.value = true; // it has none
+  thread.say(content, null, model, { begin: { key, ...(model ? { model } : {}) } });
   go(`/c/${id}`);
 }

@@ -6,7 +6,7 @@
 import english from '../words/en/page.js';
 
 /** What can be chosen; each language's own name for itself. */
-export const LANGUAGES = { en: 'English' };
+export const LANGUAGES = { en: 'English', de: 'Deutsch', es: 'Español', fr: 'Français', ar: 'العربية', zh: '简体中文' };
 const RIGHT_TO_LEFT = new Set(['ar']);
 
 /** The language of the page: the one that was chosen, else the first of the browser's that there is. */

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -32,3 +33,21 @@ def test_every_package_brings_its_licence(folder: Path) -> None:
 
 def test_what_only_tests_use_is_not_served() -> None:
     assert not list(FOLDERS[0].rglob("axe*"))
+
+
+def test_every_name_that_a_module_imports_is_one_that_the_other_exports() -> None:
+    """A name that is not there fails the whole module, and with it all that waits for it, in the browser alone."""
+    modules = {path: path.read_text("utf-8") for path in (ROOT / "api" / "web" / "js").rglob("*.js")}
+    missing = []
+    for path, text in modules.items():
+        for names, address in re.findall(r"import\s*\{([^}]*)\}\s*from\s*'(\.[^']+)'", text):
+            other = (path.parent / address).resolve()
+            exported = modules.get(other, other.read_text("utf-8") if other.exists() else "")
+            for name in (each.split(" as ")[0].strip() for each in names.split(",")):
+                declared = rf"export\s+(?:async\s+)?(?:const|let|function\*?|class)\s+{re.escape(name)}\b"
+                listed = rf"export\s*\{{[^}}]*\b{re.escape(name)}\b"
+                if name and other in modules and not re.search(f"{declared}|{listed}", exported):
+                    missing.append((path.name, name, address))
+            if not other.exists():
+                missing.append((path.name, names, address))
+    assert missing == []

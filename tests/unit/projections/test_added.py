@@ -33,7 +33,8 @@ def tables() -> Tables:
 
 async def test_what_was_added_reads_as_empty(tables: Tables) -> None:
     assert await preferences.settings(tables, "u") == {}
-    assert await preferences.folders(tables, "u") == await preferences.snippets(tables, "u") == []
+    assert await preferences.folders(tables, "u") == []
+    assert await preferences.snippets(tables, "u") == []
     assert await preferences.account_command(tables, "u", "e") is None
     assert await preferences.sessions_ended(tables, "u") is None, "cookies open what they opened"
     assert await UserMarks(tables, "u").of(["c"]) == {}

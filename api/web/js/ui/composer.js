@@ -4,8 +4,9 @@ import { draftOf, keepDraft, keepPastes, noteWriting, pastesOf } from '../kept.j
 import { sends } from '../preferences.js';
 import { route } from '../router.js';
 import { Snippets } from '../snippets/hook.js';
+import { complain, dialog } from '../state.js';
 import { visible } from '../text.js';
-import { t } from '../words.js';
+import { t, withWords } from '../words.js';
 import { composing, html, Icon, IconButton, useEffect, useLayoutEffect, useRef, useState } from './html.js';
 import { ModelPicker } from './model_picker.js';
 
@@ -13,8 +14,11 @@ const LONG_PASTE = 20_000;
 const KEEP_AFTER_MS = 300;
 const finePointer = matchMedia('(pointer: fine)');
 
-/** `onSend(text)`: false where it cannot be taken now. `live`: the answer being written, which can be stopped. */
-export function Composer({ conversationId, live, disabled, onSend, model, setModel, onEditLast }) {
+/**
+ * `onSend(text, stopping)`: false where it cannot be taken now. `live`: the answer being written, which can be stopped;
+ * what is sent meanwhile waits for its end, or, with `stopping`, ends it.
+ */
+export function Composer({ conversationId, live, queues, disabled, onSend, onStop, model, setModel, onEditLast }) {
   const field = useRef(null);
   const timer = useRef(0);
   // What is written on while a first prompt becomes a conversation is a draft of that conversation.
@@ -53,9 +57,9 @@ export function Composer({ conversationId, live, disabled, onSend, model, setMod
     setEmpty(!value.trim());
     timer.current = setTimeout(() => keepDraft(conversationId, value), KEEP_AFTER_MS);
   };
-  const send = () => {
+  const send = (stopping = false) => {
     const text = whole();
-    if (!text.trim() || disabled || !onSend(text)) return;
+    if (!text.trim() || disabled || !onSend(text, stopping)) return;
     clearTimeout(timer.current);
     field.current.value = '';
     keepDraft(conversationId, '');
@@ -73,12 +77,34 @@ export function Composer({ conversationId, live, disabled, onSend, model, setMod
       onEditLast?.();
     }
   };
+  const takeFiles = async (event) => {
+    const { files = [] } = event.clipboardData ?? event.dataTransfer ?? {};
+    if (files.length === 0) return;
+    event.preventDefault();
+    const { textsOf } = await withWords(import('./files.js')).catch(() => ({}));
+    if (!textsOf) return complain(t('page.part-missing'));
+    const texts = await textsOf(files);
+    if (texts.length > 0) putPastes([...pasted.current, ...texts]);
+  };
+  // Wherever a file is let go, the page stays: a browser would open it instead.
+  useEffect(() => {
+    const over = (event) => event.dataTransfer?.types.includes('Files') && event.preventDefault();
+    addEventListener('dragover', over);
+    addEventListener('drop', takeFiles);
+    return () => {
+      removeEventListener('dragover', over);
+      removeEventListener('drop', takeFiles);
+    };
+  }, [conversationId]);
   const onPaste = (event) => {
+    takeFiles(event);
+    if (event.defaultPrevented) return;
     const text = event.clipboardData?.getData('text/plain') ?? '';
     if (text.length <= LONG_PASTE) return;
     event.preventDefault();
     putPastes([...pasted.current, text]);
   };
+  const sendLabel = t(queues ? 'composer.queue' : 'composer.send');
   const nothing = empty && pastes.length === 0;
   return html`<form class="composer" onSubmit=${(event) => { event.preventDefault(); send(); }}>
     ${pastes.length > 0 && html`<ul class="pastes" aria-label=${t('composer.pastes')}>${pastes.map((text, at) => html`<li key=${at}><${Icon} name="paste" />
@@ -87,10 +113,11 @@ export function Composer({ conversationId, live, disabled, onSend, model, setMod
     <textarea ref=${field} rows="1" dir="auto" placeholder=${t('composer.placeholder')} aria-label=${t('composer.label')} data-testid="composer" onInput=${keep} onKeyDown=${onKeyDown} onPaste=${onPaste} />
     <${Snippets} field=${field} />
     <div class="composer-foot">
-      <${ModelPicker} model=${model} setModel=${setModel} />
-      ${live
-        ? html`<button type="button" class="round" data-testid="stop" aria-label=${t('composer.stop')} title=${t('composer.stop')} disabled=${live.stopping.value} onClick=${() => live.stop()}><${Icon} name="stop" /></button>`
-        : html`<button type="submit" class="round" data-testid="send" aria-label=${t('composer.send')} title=${t('composer.send')} disabled=${nothing || disabled}><${Icon} name="send" /></button>`}
+      <span class="composer-chooses"><${ModelPicker} model=${model} setModel=${setModel} />
+        ${conversationId && html`<${IconButton} icon="tune" label=${t('chat-settings.title')} data-testid="chat-settings" onClick=${() => (dialog.value = { kind: 'chat', conversationId })} />`}</span>
+      <span class="composer-acts">${live && html`${queues && !nothing && html`<button type="button" class="quiet stop-and-send" data-testid="stop-and-send" onClick=${() => send(true)}>${t('composer.stop-and-send')}</button>`}
+        <button type="button" class="round" data-testid="stop" aria-label=${t('composer.stop')} title=${t('composer.stop')} disabled=${live.stopping.value} onClick=${onStop}><${Icon} name="stop" /></button>`}
+      ${(!live || !nothing) && html`<button type="submit" class="round" data-testid="send" aria-label=${sendLabel} title=${sendLabel} disabled=${nothing || disabled}><${Icon} name="send" /></button>`}</span>
     </div>
   </form>`;
 }

@@ -9,6 +9,7 @@ import { composing, html, useEffect, useRef, useState } from './html.js';
 import { FolderDialog, FolderName } from './folder_dialog.js';
 import { later } from './later.js';
 
+const ChatSettings = later(() => import('./chat_settings.js'), 'ChatSettings');
 const Export = later(() => import('../move/export_view.js'), 'ExportDialog');
 const MAC = /Mac|iP(hone|ad)/.test(navigator.platform);
 const COMMAND = MAC ? '⌘' : 'Ctrl';
@@ -29,7 +30,7 @@ export function Dialogs() {
     dialog.value = null;
     settleFocus('.row.here > a', '.row > a');
   };
-  const Part = { folder: FolderDialog, folderName: FolderName, rename: Rename, keys: Keys, export: Export }[shown.kind];
+  const Part = { folder: FolderDialog, folderName: FolderName, rename: Rename, keys: Keys, chat: ChatSettings, export: Export }[shown.kind];
   return html`<dialog class="card" ref=${element} aria-labelledby="dialog-title" onClose=${close} onClick=${(event) => event.target === element.current && element.current.close()}>
     <${Part} ...${shown} close=${() => element.current.close()} />
   </dialog>`;

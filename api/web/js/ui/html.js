@@ -12,7 +12,7 @@ export const composing = (event) => event.isComposing || event.keyCode === 229;
 
 const PATHS = {
   plus: 'M12 5v14M5 12h14', search: 'M11 4a7 7 0 1 0 0 14 7 7 0 0 0 0-14zM20 20l-4-4', menu: 'M4 7h16M4 12h16M4 17h16',
-  filter: 'M4 6h16M7 12h10M10 18h4', pin: 'M9 4h6l-1 6 3 3v2H7v-2l3-3zM12 15v6', folder: 'M3 6h6l2 2h10v11H3z', archive: 'M4 5h16v4H4zM5 9v10h14V9M10 13h4', trash: 'M5 7h14M10 7V4h4v3M7 7l1 13h8l1-13',
+  tune: 'M4 7h9M17 7h3M4 17h3M11 17h9M13 7a2 2 0 1 0 4 0 2 2 0 1 0-4 0zM7 17a2 2 0 1 0 4 0 2 2 0 1 0-4 0z', filter: 'M4 6h16M7 12h10M10 18h4', pin: 'M9 4h6l-1 6 3 3v2H7v-2l3-3zM12 15v6', folder: 'M3 6h6l2 2h10v11H3z', archive: 'M4 5h16v4H4zM5 9v10h14V9M10 13h4', trash: 'M5 7h14M10 7V4h4v3M7 7l1 13h8l1-13',
   more: 'M3.500 12a1.700 1.700 0 1 0 3.400 0 1.700 1.700 0 1 0-3.400 0zM10.300 12a1.700 1.700 0 1 0 3.400 0 1.700 1.700 0 1 0-3.400 0zM17.100 12a1.700 1.700 0 1 0 3.400 0 1.700 1.700 0 1 0-3.400 0z', send: 'M12 19V5M6 11l6-6 6 6', stop: 'M6.500 4.500h11a2 2 0 0 1 2 2v11a2 2 0 0 1-2 2h-11a2 2 0 0 1-2-2v-11a2 2 0 0 1 2-2z', copy: 'M9 9h10v10H9zM15 9V5H5v10h4',
   check: 'M5 13l4 4L19 7', edit: 'M4 20h4L19 9l-4-4L4 16zM13 7l4 4', again: 'M4 12a8 8 0 0 1 14-5l2 2M20 4v5h-5M20 12a8 8 0 0 1-14 5l-2-2M4 20v-5h5',
   up: 'M7 11v9H4v-9zM7 11l4-8c1.7 0 2.5 1.2 2 3l-1 4h6c1.5 0 2.3 1 2 2.4l-1.3 6A2 2 0 0 1 16.700 20H7',

@@ -13,6 +13,7 @@ import { copyText, html, IconButton, useEffect, useMemo, useState } from './html
 import { later } from './later.js';
 
 const Cost = later(() => import('./cost.js'), 'Cost');
+const OtherModels = later(() => import('./other_models.js'), 'OtherModels');
 const ErrorCard = later(() => import('./error_card.js'), 'ErrorCard');
 const VERY_LONG = 50_000;
 // The server says `refused` of what the stream said had failed.
@@ -46,8 +47,8 @@ function Prompt({ message, thread, model, readOnly, editing, setEditing }) {
     ${!readOnly && html`<div class="actions">
       <${When} at=${message.createdAt} />
       <${Branches} ...${{ message, thread }} />
-      <${Copy} text=${message.content} label="Copy the prompt" />
-      <${IconButton} icon="edit" label="Edit and ask again" data-testid="edit" onClick=${() => setEditing(message.key)} />
+      <${Copy} text=${message.content} label=${t('message.copy-prompt')} />
+      <${IconButton} icon="edit" label=${t('message.edit')} data-testid="edit" onClick=${() => setEditing(message.key)} />
     </div>`}`;
 }
 
@@ -59,13 +60,13 @@ function Answer({ message, thread, model, readOnly, onShown }) {
     ${status === 'running' && live && html`<${Life} live=${live} />`}
     ${status === 'cancelled' && html`<p class="note">${t(empty ? 'answer.cancelled-empty' : 'answer.cancelled')}</p>`}
     ${status === 'completed' && empty && html`<p class="note" data-testid="empty-answer">${t('answer.empty')}</p>`}
-    ${message.finishReason === 'length' && html`<p class="note">${t('answer.truncated')}</p>`}
+    ${message.finishReason === 'length' && html`<p class="note">${t('answer.truncated')} ${!readOnly && message.id === thread.leafId && !thread.live && html`<button type="button" class="link" data-testid="continue" onClick=${() => thread.say(t('answer.continue-prompt'), message.id, model)}>${t('answer.continue')}</button>`}</p>`}
     ${error && html`<${ErrorCard} ...${{ message, thread, model, readOnly }} />`}
     ${over && !readOnly && html`<div class="actions">
       <${Branches} ...${{ message, thread }} />
-      ${!empty && html`<${Copy} text=${message.content} label="Copy the answer" />`}
-      ${!error && html`<${Thumb} icon="up" rating="up" label="Good answer" ...${{ message, thread }} /><${Thumb} icon="down" rating="down" label="Bad answer" ...${{ message, thread }} />`}
-      ${!message.local && !message.appended && (!error || helps(error, true)) && html`<${IconButton} icon="again" label=${t('answer.regenerate')} data-testid="regenerate" disabled=${Boolean(thread.live)} onClick=${() => thread.regenerate(message, model)} />`}
+      ${!empty && html`<${Copy} text=${message.content} label=${t('message.copy-answer')} />`}
+      ${!error && html`<${Thumb} icon="up" rating="up" label=${t('message.good')} ...${{ message, thread }} /><${Thumb} icon="down" rating="down" label=${t('message.bad')} ...${{ message, thread }} />`}
+      ${!message.local && !message.appended && (!error || helps(error, true)) && html`<${IconButton} icon="again" label=${t('answer.regenerate')} data-testid="regenerate" disabled=${Boolean(thread.live)} onClick=${() => thread.regenerate(message, model)} />${!thread.live && html`<${OtherModels} ...${{ message, thread }} />`}`}
       ${!error && html`<${Cost} message=${message} />`}
       <${When} at=${message.createdAt} />
     </div>`}`;
@@ -75,7 +76,7 @@ function Answer({ message, thread, model, readOnly, onShown }) {
 const When = ({ at }) => at && html`<time class="when" datetime=${at}>${moment(at)}</time>`;
 
 /** That an answer is being written, also while its text pauses. */
-function Life({ live }) {
+export function Life({ live }) {
   const [begun, setBegun] = useState(live.parts.length > 0);
   useEffect(() => {
     const first = () => setBegun(true);

@@ -1,8 +1,10 @@
 // The conversation: its messages and the composer below them. Without a conversation, a place to begin one.
 
+import { settingsOf } from '../asking.js';
 import { conversationOf } from '../conversations.js';
 import { keepModel, lastModel } from '../kept.js';
 import { defaultModel } from '../preferences.js';
+import { queueOf } from '../queue.js';
 import { route } from '../router.js';
 import { pastView, printing } from '../state.js';
 import { beginChat, currentThread, threadOf } from '../threads.js';
@@ -12,9 +14,13 @@ import { FirstRun } from './first_run.js';
 import { useGrowing } from './growing.js';
 import { finding } from './places.js';
 import { html, Icon, useEffect, useLayoutEffect, useRef, useState } from './html.js';
+import { later } from './later.js';
 import { Message } from './message.js';
 import { modelOr } from './model_picker.js';
 import { useFollowing } from './scrolling.js';
+
+const Compare = later(() => import('./compare.js'), 'Compare');
+const QueueView = later(() => import('./queue_view.js'), 'QueueView');
 
 export function ThreadView({ conversationId, at }) {
   const thread = threadOf(conversationId, at);
@@ -28,7 +34,8 @@ export function ThreadView({ conversationId, at }) {
   const count = useGrowing(conversationId, messages.length, Boolean(at) || printing.value || finding.value);
   const shown = count < messages.length ? messages.slice(-count) : messages;
   const state = thread?.state.value ?? 'new';
-  const model = chosen ?? messages.findLast((each) => each.role === 'assistant' && each.model)?.model ?? conversationOf(conversationId)?.model ?? defaultModel.value ?? lastModel();
+  const queue = conversationId ? queueOf(conversationId).value : null;
+  const model = chosen ?? settingsOf(conversationId).model ?? messages.findLast((each) => each.role === 'assistant' && each.model)?.model ?? conversationOf(conversationId)?.model ?? defaultModel.value ?? lastModel();
 
   useEffect(() => {
     setEditing(null);
@@ -63,14 +70,15 @@ export function ThreadView({ conversationId, at }) {
     };
   }, [thread]);
 
-  const send = (text) => {
+  const send = (text, stopping = false) => {
     const using = modelOr(model)?.id;
     // What is on the page now: of two presses in one task the second one already finds what the first began.
     const now = currentThread();
-    if (now && (past || now.live || now.state.value !== 'ready')) return false;
+    if (now && (past || now.state.value !== 'ready' || !now.known.value)) return false;
     toEnd();
-    if (now) now.say(text, now.leafId, using);
-    else beginChat(text, using);
+    if (!now) beginChat(text, using);
+    else if (now.live) return now.sayNext(text, using, stopping);
+    else now.say(text, now.leafId, using);
     return true;
   };
   const earlier = async () => {
@@ -91,12 +99,13 @@ export function ThreadView({ conversationId, at }) {
       ${state === 'failed' && html`<${Failed} thread=${thread} at=${at} />`}
       ${past && messages.length === 0 && html`<p class="past-note">${t('thread.past-empty')}</p>`}
       ${!past && (state === 'new' || (state === 'ready' && messages.length === 0)) && html`<${FirstRun} model=${modelOr(model)} onStart=${(text) => currentThread()?.live || send(text)} />`}
-      ${shown.map((message) => html`<${Message} key=${message.key ?? message.id} ...${{ message, thread, model: modelOr(model)?.id, setEditing }} readOnly=${Boolean(past)} onShown=${follow} editing=${editing !== null && editing === message.key} />`)}
+      ${shown.map((message) => !past && thread?.beside.value?.of === message.id ? html`<${Compare} key="compare" left=${message} right=${thread.beside.value} ...${{ thread, onShown: follow }} />` : html`<${Message} key=${message.key ?? message.id} ...${{ message, thread, model: modelOr(model)?.id, setEditing }} readOnly=${Boolean(past)} onShown=${follow} editing=${editing !== null && editing === message.key} />`)}
       ${thread?.newer.value && html`<div class="past-note" role="status">${t('thread.newer')} <button type="button" class="link" onClick=${() => thread.load()}>${t('thread.show-newer')}</button></div>`}
     </div></div>
     <div class="dock">
       ${away && html`<button type="button" class="to-latest" data-testid="to-latest" aria-label=${t('thread.to-end')} title=${t('thread.to-end')} onClick=${toEnd}><${Icon} name="arrow" /></button>`}
-      ${!past && html`<${Composer} conversationId=${conversationId} live=${thread?.live ?? null} disabled=${state === 'loading' || state === 'failed'} onSend=${send} model=${model} setModel=${pick}
+      ${!past && queue?.items.length > 0 && html`<${QueueView} thread=${thread} queue=${queue} />`}
+      ${!past && html`<${Composer} conversationId=${conversationId} live=${thread?.running ?? null} queues=${Boolean(thread?.live)} onStop=${() => thread.stop()} disabled=${state === 'loading' || state === 'failed' || (thread && !thread.known.value)} onSend=${send} model=${model} setModel=${pick}
         onEditLast=${() => setEditing(messages.findLast((each) => each.role === 'user')?.key ?? null)} />`}
       <p class="fine-print">${t('thread.fine-print')}</p>
     </div>

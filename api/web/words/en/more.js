@@ -12,6 +12,24 @@ export default {
   'account.role': 'Role',
   'account.until': 'Until',
 
+  'answer.compare-with': 'Compare with {model}',
+  'answer.other-models': 'Ask another model',
+  'answer.regenerate-with': 'Regenerate with {model}',
+
+  'chat-settings.about': 'What is chosen here holds in this conversation, on every device. The rest is as in your settings.',
+  'chat-settings.as-picked': 'As chosen below the message',
+  'chat-settings.as-yours': 'As in your settings',
+  'chat-settings.default': 'Default',
+  'chat-settings.max-tokens': 'Longest answer, in tokens',
+  'chat-settings.model': 'Model',
+  'chat-settings.system-prompt': 'How should it answer?',
+  'chat-settings.temperature': 'Temperature',
+  'chat-settings.top-p': 'Top p',
+
+  'compare.answer': 'Answer {number}',
+  'compare.label': 'Two answers',
+  'compare.pick': 'Go on with this one',
+
   'copying.done': 'The conversation is copied.',
   'copying.failed': 'The conversation could not be copied.',
   'copying.name': 'Copy conversation',
@@ -59,6 +77,8 @@ export default {
   'failure.unexpected_tool_call': 'The model made a call that was not asked for. Try again.',
   'failure.unknown': 'No reason was given.',
   'failure.unrecordable': 'The answer is too long to be kept. This is its beginning.',
+
+  'files.not-yet': 'Files cannot be attached yet. Text files of up to {size} MB are taken as text.',
 
   'filter.any': 'Any model',
   'filter.archived': 'Archived',
@@ -389,6 +409,16 @@ export default {
   'pulse.workers-none': 'No worker is in its group. Prompts wait until one comes.',
   'pulse.workers-unknown': 'Not known yet.',
 
+  'queue.edit': 'Change this message',
+  'queue.go': 'Send now',
+  'queue.held': 'Waiting, as the answer before was not completed.',
+  'queue.label': 'Messages that wait',
+  'queue.note': { one: 'Sent after this answer. Kept on this device: others do not see it.', other: 'Sent one by one after this answer. Kept on this device: others do not see them.' },
+  'queue.remove': 'Remove this message',
+  'queue.save': 'Keep this text',
+  'queue.send-now': 'Send now',
+  'queue.stop-and-send': 'Stop the answer and send this now',
+
   'rename.name': 'Name of the conversation',
 
   'replay.about': 'Play the answer again, at its own pace',
@@ -406,6 +436,8 @@ export default {
   'replay.play': 'Play',
   'replay.running': 'the answer is still being written',
   'replay.speed': 'Speed',
+
+  'save': 'Save',
 
   'selection.count': { one: '{count} selected', other: '{count} selected' },
   'selection.end': 'End selecting',

@@ -1,12 +1,4 @@
 export default {
-  'cancel': 'Cancel',
-  'details': 'Details',
-  'dismiss': 'Dismiss',
-  'loading': 'Loading…',
-  'new-chat': 'New chat',
-  'skip': 'To the conversation',
-  'try-again': 'Try again',
-
   'alert.caution': 'Caution',
   'alert.important': 'Important',
   'alert.note': 'Note',
@@ -17,6 +9,8 @@ export default {
   'answer.cancelled': 'You stopped this answer.',
   'answer.cancelled-empty': 'You stopped this answer before it began.',
   'answer.complete': 'The answer is complete.',
+  'answer.continue': 'Continue',
+  'answer.continue-prompt': 'Continue exactly where you stopped.',
   'answer.empty': 'The model answered nothing.',
   'answer.failed': 'The answer failed.',
   'answer.regenerate': 'Regenerate',
@@ -31,6 +25,10 @@ export default {
   'away.store_unavailable': 'The server’s database is away.',
   'away.unknown': 'The server cannot answer now.',
 
+  'cancel': 'Cancel',
+
+  'chat-settings.title': 'Settings of this conversation',
+
   'code.copied': 'Copied',
   'code.copy': 'Copy',
   'code.copy-code': 'Copy code',
@@ -43,9 +41,11 @@ export default {
   'composer.label': 'Message',
   'composer.pastes': 'Pasted texts',
   'composer.placeholder': 'Write a message',
+  'composer.queue': 'Send after this answer',
   'composer.remove-paste': 'Remove this text',
   'composer.send': 'Send',
   'composer.stop': 'Stop the answer',
+  'composer.stop-and-send': 'Stop and send',
 
   'connection.limited': 'Too many requests.',
   'connection.offline': 'You are offline. What you write is kept.',
@@ -55,6 +55,10 @@ export default {
   'connection.unreachable': 'The server cannot be reached. Trying again…',
 
   'conversation.not-begun': 'The conversation could not be begun.',
+
+  'details': 'Details',
+
+  'dismiss': 'Dismiss',
 
   'edit.kept': 'The earlier version is kept.',
   'edit.label': 'Edit the prompt',
@@ -77,17 +81,24 @@ export default {
   'list.more': 'Show more',
   'list.name': 'Conversations',
   'list.older': 'Older',
-  'list.show': 'Show the list',
   'list.pinned': 'Pinned',
+  'list.show': 'Show the list',
   'list.today': 'Today',
   'list.week': 'Previous 7 days',
   'list.yesterday': 'Yesterday',
 
+  'loading': 'Loading…',
+
   'log.name': 'Log',
 
   'message.answer': 'Answer',
+  'message.bad': 'Bad answer',
   'message.copied': 'Copied',
+  'message.copy-answer': 'Copy the answer',
+  'message.copy-prompt': 'Copy the prompt',
   'message.earlier': 'Earlier version',
+  'message.edit': 'Edit and ask again',
+  'message.good': 'Good answer',
   'message.later': 'Later version',
   'message.mine': 'You said',
   'message.version': 'Version {number} of {all}',
@@ -98,6 +109,8 @@ export default {
   'model.choose': 'Model: {name}',
   'model.detail': '{context} context · {input} / {output} per M tokens',
   'model.free': '{context} context · free',
+
+  'new-chat': 'New chat',
 
   'note.back': 'Back to the text',
   'note.mark': 'Note {name}',
@@ -124,6 +137,8 @@ export default {
 
   'pulse.name': 'Pulse',
 
+  'queue.full': { one: 'No more than {count} message can wait.', other: 'No more than {count} messages can wait.' },
+
   'row.delete': 'Delete',
   'row.failed': 'The answer failed',
   'row.finished': 'A new answer',
@@ -143,6 +158,8 @@ export default {
   'signin.ended': 'You were signed out everywhere. Sign in to go on where you were.',
   'signin.expired': 'Your sign-in has expired. Sign in to go on where you were.',
   'signin.revoked': 'The key that you signed in with has been revoked. Sign in with another key to go on where you were.',
+
+  'skip': 'To the conversation',
 
   'start.better': 'Add a better model',
   'start.better.entry': 'An entry of models.toml',
@@ -174,4 +191,6 @@ export default {
   'thread.past-empty': 'Nothing had been said yet.',
   'thread.show-newer': 'Show it',
   'thread.to-end': 'Scroll to the end',
+
+  'try-again': 'Try again',
 };

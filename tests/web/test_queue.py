@@ -1,0 +1,151 @@
+"""While an answer is written: messages that wait, or that stop it. And what can be asked of an answer that is there."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.async_api import Request, expect
+
+from tests.e2e.stack import Stack
+from tests.web.chat_page import ANSWER_MS, ChatPage, count_to
+from tests.web.conftest import PHONE, OpenChat
+from tests.web.test_composing import said
+
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(300)]
+
+ENDLESS = 4000
+SECOND = "verbatim-local-llmapi"
+
+
+async def queue(chat: ChatPage, text: str) -> None:
+    await chat.part("composer").fill(text)
+    await chat.part("composer").press("Enter")
+    await expect(chat.part("queued").filter(has_text=text)).to_be_visible()
+    await expect(chat.part("composer")).to_have_value("")
+
+
+async def test_what_is_sent_while_an_answer_is_written_waits_its_turn(open_chat: OpenChat, stack: Stack) -> None:
+    chat = await open_chat()
+    await chat.ask(count_to(ENDLESS), wait=False)
+    await chat.begun("20, 21")
+    for text in ("What is 1 + 1?", "What is 2 + 2?", "Never mind"):
+        await queue(chat, text)
+    await chat.part("queued").nth(1).get_by_test_id("queue-edit").click()
+    await chat.part("queue-text").fill("What is 3 + 3?")
+    await chat.part("queue-text").press("Enter")
+    await chat.part("queued").nth(2).get_by_test_id("queue-remove").click()
+    waiting = ["What is 1 + 1?", "What is 3 + 3?"]
+    texts = chat.part("queued").locator(".queued-text")
+    await expect(texts).to_have_text(waiting)
+    await expect(chat.part("queue")).to_contain_text("Kept on this device")
+    await chat.page.reload()
+    await expect(texts).to_have_text(waiting)
+    # Another tab shows them too, and only one of the two sends them.
+    other = await open_chat(f"/c/{chat.conversation_id}", context=chat.context)
+    await expect(other.part("queued").locator(".queued-text")).to_have_text(waiting)
+    await chat.begun("20, 21")
+    await chat.part("queued").first.get_by_test_id("queue-now").click()
+    for tab in (chat, other):
+        await expect(tab.prompts.locator(".bubble")).to_have_text([count_to(ENDLESS), *waiting], timeout=ANSWER_MS)
+        await expect(tab.answer.locator(".prose")).to_have_text("3 + 3 = 6", timeout=ANSWER_MS)
+        await expect(tab.part("queue")).to_have_count(0)
+    assert await said(stack, chat.conversation_id) == ["user", "assistant"] * 3
+    await expect(chat.answers.first).to_have_attribute("data-status", "cancelled")
+    await expect(chat.part("branch-count")).to_have_count(0)
+
+
+async def test_an_answer_that_is_stopped_holds_what_waits(open_chat: OpenChat) -> None:
+    chat = await open_chat()
+    await chat.ask(count_to(ENDLESS), wait=False)
+    await chat.begun("20, 21")
+    await queue(chat, "What is 4 + 4?")
+    await chat.part("stop").click()
+    await chat.ended("cancelled")
+    await expect(chat.part("queue")).to_contain_text("not completed")
+    await chat.ask("What is 5 + 5?")
+    await expect(chat.part("queued")).to_have_count(1)
+    await chat.part("queue-go").click()
+    await expect(chat.prompts).to_have_count(3)
+    await chat.ended()
+    assert await chat.text() == "4 + 4 = 8"
+    await expect(chat.part("branch-count")).to_have_count(0)
+    # What is being typed can be sent at once, too.
+    await chat.ask(count_to(ENDLESS), wait=False)
+    await chat.begun("20, 21")
+    await chat.part("composer").fill("What is 6 + 6?")
+    await chat.part("stop-and-send").click()
+    await expect(chat.prompts).to_have_count(5)
+    await chat.ended()
+    assert await chat.text() == "6 + 6 = 12"
+
+
+async def test_a_conversation_has_settings_of_its_own_and_a_cut_answer_goes_on(open_chat: OpenChat) -> None:
+    chat = await open_chat()
+    await chat.ask("What is 7 + 7?")
+    await chat.part("chat-settings").click()
+    await chat.part("cs-system-prompt").fill("Answer in short.")
+    await chat.part("cs-temperature").fill("3")
+    await chat.part("cs-maxTokens").fill("5")
+    await chat.part("cs-save").click()
+    await expect(chat.page.get_by_role("dialog")).to_be_visible()  # out of range: it is not taken
+    await chat.part("cs-temperature").fill("0.5")
+    await chat.part("cs-save").click()
+    await expect(chat.page.get_by_role("dialog")).to_have_count(0)
+    await chat.page.reload()
+    await expect(chat.answers).to_have_count(1)
+    sent: list[Request] = []
+    chat.page.on("request", lambda request: sent.append(request) if request.method == "POST" else None)
+    await chat.ask(count_to(60))
+    (asked,) = [request.post_data_json for request in sent if request.url.endswith("/messages")]
+    assert asked is not None
+    assert asked["instructions"] == "Answer in short."
+    assert (asked["temperature"], asked["max_tokens"]) == (0.5, 5)
+    await expect(chat.answer).to_contain_text("longest length")
+    await chat.part("continue").click()
+    await expect(chat.prompts).to_have_count(3)
+    await expect(chat.prompts.last.locator(".bubble")).to_have_text("Continue exactly where you stopped.")
+    await chat.ended()
+
+
+async def test_two_models_are_compared_side_by_side(open_chat: OpenChat) -> None:
+    chat = await open_chat()
+    await chat.ask(count_to(40))
+    await chat.part("other-models").click()
+    await chat.part("compare-with").filter(has_text=SECOND).click()
+    both = chat.part("compare-answer")
+    await expect(both).to_have_count(2)
+    await expect(both.last).to_have_attribute("data-status", "completed", timeout=ANSWER_MS)
+    for each in (both.first, both.last):
+        await expect(each.locator(".prose")).to_contain_text("39, 40")
+        await expect(each).to_be_visible()
+    await chat.page.set_viewport_size(PHONE)
+    await expect(both.first).not_to_be_visible()
+    await chat.part("compare-tab").first.click()
+    await expect(both.last).not_to_be_visible()
+    await chat.part("compare-tab").last.click()
+    await both.last.get_by_test_id("compare-pick").click()
+    await expect(chat.part("compare")).to_have_count(0)
+    await expect(chat.answer.get_by_test_id("branch-count")).to_have_text("2/2")
+    await chat.ask("What is 8 + 8?")
+    await expect(chat.answers).to_have_count(2)
+    await expect(chat.answers.first.get_by_test_id("branch-count")).to_have_text("2/2")
+    # Another model instead of this one.
+    await chat.answer.get_by_test_id("other-models").click()
+    await chat.part("regenerate-with").first.click()
+    await expect(chat.answer.get_by_test_id("branch-count")).to_have_text("2/2")
+    await chat.ended()
+
+
+async def test_files_are_taken_as_text_or_refused_and_never_opened(open_chat: OpenChat) -> None:
+    chat = await open_chat()
+    drop = """([name, bytes, type]) => {
+      const data = new DataTransfer();
+      data.items.add(new File([new Uint8Array(bytes)], name, { type }));
+      const event = new DragEvent('drop', { dataTransfer: data, bubbles: true, cancelable: true });
+      document.querySelector('.scroller').dispatchEvent(event);
+      return event.defaultPrevented;
+    }"""
+    assert await chat.evaluate(drop, ["notes.txt", list("Grüße an alle".encode()), "text/plain"])
+    await expect(chat.page.locator(".pastes li")).to_contain_text("notes.txt: Grüße an alle")
+    assert await chat.evaluate(drop, ["picture.png", [137, 80, 78, 71, 0, 255], "image/png"])
+    await expect(chat.page.locator(".toast")).to_contain_text("Files cannot be attached yet.")
+    await expect(chat.page.locator(".pastes li")).to_have_count(1)
