@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from infra.cassandra.session import CassandraSession, Row
-from projections.registry import DEFINITIONS, defined, newest
-from projections.versions import Pointers, physical_name
+from projections.registry import ADDED, DEFINITIONS, defined, newest
+from projections.versions import NoTables, Pointers, physical_name
 
 
 class Tables:
@@ -24,8 +24,16 @@ class Tables:
         self._statements: dict[tuple[str, int], Any] = {}
 
     async def select(self, projection: str, cql: str, parameters: Sequence[Any]) -> list[Row]:
-        """All rows of a query. Raises StoreUnavailable, StoreRefused."""
-        version = await self._pointers.live(projection)
+        """All rows of a query; none of a projection that this release added, before its tables are made.
+
+        Raises StoreUnavailable, StoreRefused.
+        """
+        try:
+            version = await self._pointers.live(projection)
+        except NoTables:
+            if projection in ADDED:
+                return []
+            raise
         statement = self._statements.get((cql, version))
         if statement is None:
             names = names_in(self._keyspace, projection, version, self._pointers.definition(projection, version))

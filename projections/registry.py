@@ -166,6 +166,10 @@ DEFINITIONS: tuple[Projection, ...] = (
     ),
 )
 
+ADDED = frozenset({"conversation_marks", "preferences", "temporaries"})
+"""Projections that the release before has not. `up` makes their tables, so an installation that is upgraded without a
+stop has none until its next `up`: until then they read as empty."""
+
 TOPICS: tuple[str, ...] = (CONVERSATION_EVENTS, GENERATION_OUTCOMES, USAGE_RECORDS, ACCOUNT_EVENTS)
 Projected = ConversationEvent | Outcome | UsageEntry | AccountEvent
 PROJECTED: Family[Projected] = Family(Projected)

@@ -107,6 +107,10 @@ async def written_now(session: CassandraSession, keyspace: str) -> tuple[Project
     return written(await read_versions(session, keyspace))
 
 
+class NoTables(StoreRefused):
+    """The projection has no version yet."""
+
+
 class Pointers:
     """Answers which version is read, from a memory at most MEMORY_S old, and by which definition it is filled."""
 
@@ -119,14 +123,14 @@ class Pointers:
         self._reading = asyncio.Lock()
 
     async def live(self, projection: str) -> int:
-        """The version readers use now. Raises StoreRefused if the projection has none, StoreUnavailable."""
+        """The version readers use now. Raises NoTables if the projection has none, StoreRefused, StoreUnavailable."""
         if monotonic_s() >= self._known_until_s:
             async with self._reading:
                 if monotonic_s() >= self._known_until_s:
                     await self._read()
         version = self._live.get(projection)
         if version is None:
-            raise StoreRefused(f"the projection {projection} has no tables yet: run the migration")
+            raise NoTables(f"the projection {projection} has no tables yet: run the migration")
         return version
 
     def definition(self, projection: str, version: int) -> int | None:

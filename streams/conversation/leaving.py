@@ -71,9 +71,10 @@ class EndingTemporaries:
                     if conversation_id not in self._over:
                         if not left:
                             _full()
-                            self._left_at = day, after
                             return
                         left -= 1
+                        # Whatever becomes of this look, the next one goes on behind it.
+                        self._left_at = day, conversation_id
                         await self._look_at(conversation_id, at_us)
                     after = conversation_id
             after = ""

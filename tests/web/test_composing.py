@@ -169,7 +169,7 @@ async def test_what_could_not_be_loaded_without_network_comes_back_by_itself(ope
     await chat.part("new-chat").click()
     await chat.context.set_offline(True)
     await row.click()
-    await expect(chat.part("error-card")).to_contain_text("tried again by itself")
+    await expect(chat.part("error-card")).to_contain_text("tries again by itself")
     await chat.context.set_offline(False)
     await expect(chat.answer.locator(".prose")).to_contain_text("7 + 7 = 14")
     await expect(chat.part("error-card")).to_have_count(0)

@@ -103,6 +103,27 @@ async def test_no_look_is_endless(monkeypatch: pytest.MonkeyPatch) -> None:
     assert world.sent.ended[2:] == ["a", "b"], "it begins anew where all were looked at"
 
 
+async def test_a_look_that_breaks_off_is_gone_on_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether it took too long or one conversation cannot be read: those behind it are not left for ever."""
+    world = World(a=4000, b=4000, c=4000)
+    whole = world.history.temporary
+
+    async def broken(conversation_id: str) -> Passing | None:
+        if conversation_id == "b":
+            raise TimeoutError
+        return await whole(conversation_id)
+
+    monkeypatch.setattr(world.history, "temporary", broken)
+    with pytest.raises(TimeoutError):
+        await world.ending.look(NOW_US)
+    assert world.sent.ended == ["a"]
+    await world.ending.look(NOW_US)
+    assert world.sent.ended == ["a", "c"]
+    monkeypatch.undo()
+    await world.ending.look(NOW_US)
+    assert "b" in world.sent.ended, "it begins anew where all were looked at"
+
+
 async def test_a_store_that_is_away_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(leaving, "LOOK_EVERY_S", 0.01)
     monkeypatch.setattr(leaving, "now_us", lambda: NOW_US)
