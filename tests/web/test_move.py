@@ -263,6 +263,22 @@ async def test_a_file_is_imported_gone_on_with_exported_and_imported_again(
     assert "> The board says 9:26." in text
 
 
+async def test_an_imported_answer_has_its_versions_and_can_be_answered_again(open_chat: OpenChat) -> None:
+    chat = await open_chat(user="importer")
+    await open_data(chat)
+    await choose(chat, "chat-export.json", export_of("open_webui"))
+    await expect(chat.part("import-status")).to_have_text("2 conversations from Open WebUI.")
+    await chat.part("import-run").click()
+    await expect(chat.part("import-status")).to_have_text("2 conversations were imported.")
+    await chat.page.locator("[data-testid=conversation-item]", has_text="Bread").locator("a").click()
+    await expect(chat.answer.get_by_test_id("branch-count")).to_have_text("2/2")
+    await expect(chat.answer).to_contain_text("10 g for 500 g of flour.")
+    await chat.page.screenshot(path=PICTURES / "imported.png")
+    await chat.part("regenerate").last.click()
+    await expect(chat.answer.get_by_test_id("branch-count")).to_have_text("3/3")
+    await chat.ended()
+
+
 def shape(document: dict[str, Any]) -> list[Any]:
     """What an export holds of the conversation, whatever its ids are and whoever it was answered by."""
     numbers = {each["id"]: nth for nth, each in enumerate(document["messages"])}

@@ -66,7 +66,7 @@ function Answer({ message, thread, model, readOnly, onShown }) {
       <${Branches} ...${{ message, thread }} />
       ${!empty && html`<${Copy} text=${message.content} label=${t('message.copy-answer')} />`}
       ${!error && html`<${Thumb} icon="up" rating="up" label=${t('message.good')} ...${{ message, thread }} /><${Thumb} icon="down" rating="down" label=${t('message.bad')} ...${{ message, thread }} />`}
-      ${!message.local && !message.appended && (!error || helps(error, true)) && html`<${IconButton} icon="again" label=${t('answer.regenerate')} data-testid="regenerate" disabled=${Boolean(thread.live)} onClick=${() => thread.regenerate(message, model)} />${!thread.live && html`<${OtherModels} ...${{ message, thread }} />`}`}
+      ${!message.local && answersPrompt(message, thread) && (!error || helps(error, true)) && html`<${IconButton} icon="again" label=${t('answer.regenerate')} data-testid="regenerate" disabled=${Boolean(thread.live)} onClick=${() => thread.regenerate(message, model)} />${!thread.live && html`<${OtherModels} ...${{ message, thread }} />`}`}
       ${!error && html`<${Cost} message=${message} />`}
       <${When} at=${message.createdAt} />
     </div>`}`;
@@ -74,6 +74,9 @@ function Answer({ message, thread, model, readOnly, onShown }) {
 
 /** When it was said, for whoever points at the message or comes to it with keys. */
 const When = ({ at }) => at && html`<time class="when" datetime=${at}>${moment(at)}</time>`;
+
+/** What was appended or imported need not follow a prompt; then there is nothing to answer again. */
+const answersPrompt = (message, thread) => !message.appended || thread.messages.peek().some(({ id, role }) => id === message.parentMessageId && role === 'user');
 
 /** That an answer is being written, also while its text pauses. */
 export function Life({ live }) {
