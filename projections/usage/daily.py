@@ -51,13 +51,12 @@ async def daily_usage(tables: Tables, user_id: str, since_us: int, until_us: int
     month, first = month_of(until_us - 1), month_of(since_us)
     while month >= first and len(rows) <= MAX_ROWS:
         left = MAX_ROWS + 1 - len(rows)
-        found = await tables.select(_NAME, _MONTH, (user_id, month, since_us, until_us, left))
-        # One that was re-rated before its own record came is counted once that is here.
-        rows += [row for row in found if row[_MODEL] is not None]
+        rows += await tables.select(_NAME, _MONTH, (user_id, month, since_us, until_us, left))
         month = month - 1 if month % 100 > 1 else month - 100 + 11
     if len(rows) > MAX_ROWS:
         since_us = (rows[-1][0] // DAY_US + 1) * DAY_US
-    counted = [row for row in rows if row[0] >= since_us]
+    # One that was re-rated before its own record came is counted once that is here.
+    counted = [row for row in rows if row[0] >= since_us and row[_MODEL] is not None]
     return DailyUsage(summed(counted, await _repeated(tables, counted)), since_us)
 
 

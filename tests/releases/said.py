@@ -42,6 +42,7 @@ def _get(client: httpx.Client, place: str, **query: str) -> Any:
 def missing(before: Any, now: Any, at: str = "") -> list[str]:
     """What `before` held and `now` holds otherwise or not at all; what is new is no loss."""
     if isinstance(before, dict) and isinstance(now, dict):
+        now = _as_recorded(before, now)
         gone = [f"{at}/{name} is gone" for name in before.keys() - now.keys()]
         return gone + [
             line for name in before.keys() & now.keys() for line in missing(before[name], now[name], f"{at}/{name}")
@@ -55,3 +56,9 @@ def missing(before: Any, now: Any, at: str = "") -> list[str]:
             for line in missing(one, other, f"{at}/{n}")
         ]
     return [] if before == now else [f"{at} is {now!r}, not {before!r}"]
+
+
+def _as_recorded(before: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
+    """An error with the words of its record, which were its `message` before people were told in their own."""
+    is_error = {"code", "message"} <= before.keys() and "detail" in now.keys() - before.keys()
+    return {**now, "message": now["detail"]} if is_error else now

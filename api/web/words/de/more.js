@@ -20,11 +20,11 @@ export default {
   'chat-settings.as-picked': 'Wie unter der Nachricht gewählt',
   'chat-settings.as-yours': 'Wie in Ihren Einstellungen',
   'chat-settings.default': 'Standard',
-  'chat-settings.max-tokens': 'Längste Antwort in Token',
+  'chat-settings.max-tokens': 'Längste Antwort, in Tokens',
   'chat-settings.model': 'Modell',
-  'chat-settings.system-prompt': 'Wie soll es antworten?',
+  'chat-settings.system-prompt': 'Wie soll geantwortet werden?',
   'chat-settings.temperature': 'Temperatur',
-  'chat-settings.top-p': 'Top-p',
+  'chat-settings.top-p': 'Top p',
 
   'compare.answer': 'Antwort {number}',
   'compare.label': 'Zwei Antworten',
@@ -411,13 +411,13 @@ export default {
 
   'queue.edit': 'Diese Nachricht ändern',
   'queue.go': 'Jetzt senden',
-  'queue.held': 'Wartet, da die Antwort davor nicht vollständig ist.',
+  'queue.held': 'Wartet, weil die Antwort davor nicht vollständig ist.',
   'queue.label': 'Wartende Nachrichten',
-  'queue.note': { one: 'Wird nach dieser Antwort gesendet. Nur auf diesem Gerät gespeichert: andere sehen sie nicht.', other: 'Werden nach dieser Antwort einzeln gesendet. Nur auf diesem Gerät gespeichert: andere sehen sie nicht.' },
+  'queue.note': { one: 'Wird nach dieser Antwort gesendet. Bleibt auf diesem Gerät: Andere sehen sie nicht.', other: 'Werden nach dieser Antwort nacheinander gesendet. Bleiben auf diesem Gerät: Andere sehen sie nicht.' },
   'queue.remove': 'Diese Nachricht entfernen',
   'queue.save': 'Diesen Text übernehmen',
   'queue.send-now': 'Jetzt senden',
-  'queue.stop-and-send': 'Antwort stoppen und dies jetzt senden',
+  'queue.stop-and-send': 'Antwort stoppen und diese Nachricht jetzt senden',
 
   'rename.name': 'Name des Chats',
 

@@ -95,9 +95,9 @@ export default {
   'message.bad': 'Schlechte Antwort',
   'message.copied': 'Kopiert',
   'message.copy-answer': 'Antwort kopieren',
-  'message.copy-prompt': 'Nachricht kopieren',
+  'message.copy-prompt': 'Prompt kopieren',
   'message.earlier': 'Frühere Version',
-  'message.edit': 'Bearbeiten und erneut fragen',
+  'message.edit': 'Bearbeiten und erneut senden',
   'message.good': 'Gute Antwort',
   'message.later': 'Spätere Version',
   'message.mine': 'Ihre Nachricht',
@@ -137,7 +137,7 @@ export default {
 
   'pulse.name': 'Pulse',
 
-  'queue.full': { one: 'Mehr als {count} Nachricht kann nicht warten.', other: 'Mehr als {count} Nachrichten können nicht warten.' },
+  'queue.full': { one: 'Es kann höchstens {count} Nachricht warten.', other: 'Es können höchstens {count} Nachrichten warten.' },
 
   'row.delete': 'Löschen',
   'row.failed': 'Die Antwort ist fehlgeschlagen',

@@ -16,9 +16,9 @@ export default {
   'answer.other-models': 'Preguntar a otro modelo',
   'answer.regenerate-with': 'Regenerar con {model}',
 
-  'chat-settings.about': 'Lo que elijas aquí vale en este chat, en todos los dispositivos. Lo demás es como en tus ajustes.',
-  'chat-settings.as-picked': 'El elegido bajo el mensaje',
-  'chat-settings.as-yours': 'Como en tus ajustes',
+  'chat-settings.about': 'Lo que se elija aquí vale en este chat, en todos los dispositivos. Lo demás es como en tu configuración.',
+  'chat-settings.as-picked': 'El elegido debajo del mensaje',
+  'chat-settings.as-yours': 'Como en tu configuración',
   'chat-settings.default': 'Predeterminado',
   'chat-settings.max-tokens': 'Respuesta más larga, en tokens',
   'chat-settings.model': 'Modelo',
@@ -78,7 +78,7 @@ export default {
   'failure.unknown': 'No se indicó el motivo.',
   'failure.unrecordable': 'La respuesta es demasiado larga para guardarla. Este es su comienzo.',
 
-  'files.not-yet': 'Todavía no se pueden adjuntar archivos. Los archivos de texto de hasta {size} MB se toman como texto.',
+  'files.not-yet': 'Aún no se pueden adjuntar archivos. Los archivos de texto de hasta {size} MB se toman como texto.',
 
   'filter.any': 'Cualquier modelo',
   'filter.archived': 'Archivados',
@@ -411,13 +411,13 @@ export default {
 
   'queue.edit': 'Cambiar este mensaje',
   'queue.go': 'Enviar ahora',
-  'queue.held': 'En espera: la respuesta anterior no se completó.',
+  'queue.held': 'En espera, porque la respuesta anterior no se completó.',
   'queue.label': 'Mensajes en espera',
-  'queue.note': { one: 'Se envía después de esta respuesta. Se guarda en este dispositivo: otros no lo ven.', many: 'Se envían uno a uno después de esta respuesta. Se guardan en este dispositivo: otros no los ven.', other: 'Se envían uno a uno después de esta respuesta. Se guardan en este dispositivo: otros no los ven.' },
+  'queue.note': { one: 'Se envía después de esta respuesta. Se queda en este dispositivo: nadie más lo ve.', many: 'Se envían uno a uno después de esta respuesta. Se quedan en este dispositivo: nadie más los ve.', other: 'Se envían uno a uno después de esta respuesta. Se quedan en este dispositivo: nadie más los ve.' },
   'queue.remove': 'Quitar este mensaje',
-  'queue.save': 'Guardar este texto',
+  'queue.save': 'Conservar este texto',
   'queue.send-now': 'Enviar ahora',
-  'queue.stop-and-send': 'Detener la respuesta y enviar esto ahora',
+  'queue.stop-and-send': 'Detener la respuesta y enviar este mensaje ahora',
 
   'rename.name': 'Nombre del chat',
 

@@ -10,7 +10,7 @@ export default {
   'answer.cancelled-empty': 'Detuviste esta respuesta antes de que empezara.',
   'answer.complete': 'La respuesta está completa.',
   'answer.continue': 'Continuar',
-  'answer.continue-prompt': 'Continúa exactamente donde te quedaste.',
+  'answer.continue-prompt': 'Continúa exactamente donde te detuviste.',
   'answer.empty': 'El modelo no respondió nada.',
   'answer.failed': 'La respuesta ha fallado.',
   'answer.regenerate': 'Regenerar',
@@ -27,7 +27,7 @@ export default {
 
   'cancel': 'Cancelar',
 
-  'chat-settings.title': 'Ajustes de este chat',
+  'chat-settings.title': 'Configuración de este chat',
 
   'code.copied': 'Copiado',
   'code.copy': 'Copiar',
@@ -95,7 +95,7 @@ export default {
   'message.bad': 'Mala respuesta',
   'message.copied': 'Copiado',
   'message.copy-answer': 'Copiar la respuesta',
-  'message.copy-prompt': 'Copiar el mensaje',
+  'message.copy-prompt': 'Copiar el prompt',
   'message.earlier': 'Versión anterior',
   'message.edit': 'Editar y volver a preguntar',
   'message.good': 'Buena respuesta',
@@ -137,7 +137,7 @@ export default {
 
   'pulse.name': 'Pulse',
 
-  'queue.full': { one: 'No puede esperar más de {count} mensaje.', many: 'No pueden esperar más de {count} de mensajes.', other: 'No pueden esperar más de {count} mensajes.' },
+  'queue.full': { one: 'Puede esperar {count} mensaje como máximo.', many: 'Pueden esperar {count} de mensajes como máximo.', other: 'Pueden esperar {count} mensajes como máximo.' },
 
   'row.delete': 'Eliminar',
   'row.failed': 'La respuesta ha fallado',

@@ -16,13 +16,13 @@ export default {
   'answer.other-models': 'Demander à un autre modèle',
   'answer.regenerate-with': 'Régénérer avec {model}',
 
-  'chat-settings.about': 'Ce qui est choisi ici vaut dans cette conversation, sur chaque appareil. Le reste est comme dans vos réglages.',
+  'chat-settings.about': 'Ce qui est choisi ici vaut dans cette conversation, sur chaque appareil. Le reste suit vos paramètres.',
   'chat-settings.as-picked': 'Celui choisi sous le message',
-  'chat-settings.as-yours': 'Comme dans vos réglages',
+  'chat-settings.as-yours': 'Comme dans vos paramètres',
   'chat-settings.default': 'Par défaut',
   'chat-settings.max-tokens': 'Réponse la plus longue, en tokens',
   'chat-settings.model': 'Modèle',
-  'chat-settings.system-prompt': 'Comment doit-il répondre ?',
+  'chat-settings.system-prompt': 'Comment faut-il répondre ?',
   'chat-settings.temperature': 'Température',
   'chat-settings.top-p': 'Top p',
 
@@ -78,7 +78,7 @@ export default {
   'failure.unknown': 'Aucun motif n’a été donné.',
   'failure.unrecordable': 'La réponse est trop longue pour être conservée. En voici le début.',
 
-  'files.not-yet': 'Les fichiers ne peuvent pas encore être joints. Les fichiers texte jusqu’à {size} Mo sont pris comme du texte.',
+  'files.not-yet': 'Les fichiers ne peuvent pas encore être joints. Les fichiers texte jusqu’à {size} Mo sont repris comme texte.',
 
   'filter.any': 'Tous les modèles',
   'filter.archived': 'Archivées',
@@ -411,13 +411,13 @@ export default {
 
   'queue.edit': 'Modifier ce message',
   'queue.go': 'Envoyer maintenant',
-  'queue.held': 'En attente : la réponse précédente n’est pas complète.',
+  'queue.held': 'En attente, car la réponse précédente n’est pas complète.',
   'queue.label': 'Messages en attente',
-  'queue.note': { one: 'Envoyé après cette réponse. Gardé sur cet appareil : les autres ne le voient pas.', many: 'Envoyés un par un après cette réponse. Gardés sur cet appareil : les autres ne les voient pas.', other: 'Envoyés un par un après cette réponse. Gardés sur cet appareil : les autres ne les voient pas.' },
+  'queue.note': { one: 'Envoyé après cette réponse. Conservé sur cet appareil : personne d’autre ne le voit.', many: 'Envoyés un par un après cette réponse. Conservés sur cet appareil : personne d’autre ne les voit.', other: 'Envoyés un par un après cette réponse. Conservés sur cet appareil : personne d’autre ne les voit.' },
   'queue.remove': 'Retirer ce message',
-  'queue.save': 'Garder ce texte',
+  'queue.save': 'Conserver ce texte',
   'queue.send-now': 'Envoyer maintenant',
-  'queue.stop-and-send': 'Arrêter la réponse et envoyer ceci maintenant',
+  'queue.stop-and-send': 'Arrêter la réponse et envoyer ce message maintenant',
 
   'rename.name': 'Nom de la conversation',
 

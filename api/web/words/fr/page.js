@@ -27,7 +27,7 @@ export default {
 
   'cancel': 'Annuler',
 
-  'chat-settings.title': 'Réglages de cette conversation',
+  'chat-settings.title': 'Paramètres de cette conversation',
 
   'code.copied': 'Copié',
   'code.copy': 'Copier',
@@ -95,7 +95,7 @@ export default {
   'message.bad': 'Mauvaise réponse',
   'message.copied': 'Copié',
   'message.copy-answer': 'Copier la réponse',
-  'message.copy-prompt': 'Copier le message',
+  'message.copy-prompt': 'Copier le prompt',
   'message.earlier': 'Version précédente',
   'message.edit': 'Modifier et redemander',
   'message.good': 'Bonne réponse',
@@ -137,7 +137,7 @@ export default {
 
   'pulse.name': 'Pulse',
 
-  'queue.full': { one: 'Pas plus de {count} message ne peut attendre.', many: 'Pas plus de {count} de messages ne peuvent attendre.', other: 'Pas plus de {count} messages ne peuvent attendre.' },
+  'queue.full': { one: '{count} message au plus peut attendre.', many: '{count} de messages au plus peuvent attendre.', other: '{count} messages au plus peuvent attendre.' },
 
   'row.delete': 'Supprimer',
   'row.failed': 'La réponse a échoué',

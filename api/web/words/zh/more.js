@@ -12,17 +12,17 @@ export default {
   'account.role': '角色',
   'account.until': '有效期至',
 
-  'answer.compare-with': '与 {model} 比较',
-  'answer.other-models': '询问其他模型',
+  'answer.compare-with': '与 {model} 对比',
+  'answer.other-models': '换一个模型回答',
   'answer.regenerate-with': '用 {model} 重新生成',
 
-  'chat-settings.about': '此处的选择在所有设备上对此对话有效。其余与您的设置相同。',
-  'chat-settings.as-picked': '与消息下方所选相同',
-  'chat-settings.as-yours': '与您的设置相同',
+  'chat-settings.about': '此处的选择只用于这个对话，在所有设备上生效。其余沿用你的设置。',
+  'chat-settings.as-picked': '与输入框下方的选择一致',
+  'chat-settings.as-yours': '与你的设置一致',
   'chat-settings.default': '默认',
-  'chat-settings.max-tokens': '最长回答（token）',
+  'chat-settings.max-tokens': '回答的最大长度（token）',
   'chat-settings.model': '模型',
-  'chat-settings.system-prompt': '应如何回答？',
+  'chat-settings.system-prompt': '希望模型如何回答？',
   'chat-settings.temperature': '温度',
   'chat-settings.top-p': 'Top p',
 
@@ -78,7 +78,7 @@ export default {
   'failure.unknown': '未给出原因。',
   'failure.unrecordable': '回答过长，无法完整保存。这是开头部分。',
 
-  'files.not-yet': '暂不支持附加文件。不超过 {size} MB 的文本文件会作为文本添加。',
+  'files.not-yet': '暂不支持附加文件。不超过 {size} MB 的文本文件会作为文本加入。',
 
   'filter.any': '所有模型',
   'filter.archived': '已归档',
@@ -411,9 +411,9 @@ export default {
 
   'queue.edit': '修改此消息',
   'queue.go': '立即发送',
-  'queue.held': '等待中，因为之前的回答没有完成。',
-  'queue.label': '等待发送的消息',
-  'queue.note': { other: '在此回答之后依次发送。仅保存在此设备上，其他设备看不到。' },
+  'queue.held': '上一个回答未完成，正在等待。',
+  'queue.label': '排队的消息',
+  'queue.note': { other: '此回答结束后依次发送。只保存在本设备上，其他设备看不到。' },
   'queue.remove': '移除此消息',
   'queue.save': '保留此文本',
   'queue.send-now': '立即发送',

@@ -10,7 +10,7 @@ export default {
   'answer.cancelled-empty': '回答尚未开始就已停止。',
   'answer.complete': '回答完成。',
   'answer.continue': '继续',
-  'answer.continue-prompt': '请从中断处继续。',
+  'answer.continue-prompt': '请从刚才停下的地方继续。',
   'answer.empty': '模型没有给出任何内容。',
   'answer.failed': '回答失败。',
   'answer.regenerate': '重新生成',
@@ -95,7 +95,7 @@ export default {
   'message.bad': '回答不好',
   'message.copied': '已复制',
   'message.copy-answer': '复制回答',
-  'message.copy-prompt': '复制消息',
+  'message.copy-prompt': '复制提示词',
   'message.earlier': '上一版本',
   'message.edit': '编辑并重新提问',
   'message.good': '回答很好',
@@ -137,7 +137,7 @@ export default {
 
   'pulse.name': 'Pulse',
 
-  'queue.full': { other: '最多只能有 {count} 条消息等待。' },
+  'queue.full': { other: '最多只能有 {count} 条消息排队。' },
 
   'row.delete': '删除',
   'row.failed': '回答失败',
