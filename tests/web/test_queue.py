@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.async_api import Request, expect
 
 from tests.e2e.stack import Stack
 from tests.web.chat_page import ANSWER_MS, ChatPage, count_to
 from tests.web.conftest import PHONE, OpenChat
+from tests.web.over_the_api import elsewhere
 from tests.web.test_composing import said
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(300)]
@@ -76,6 +79,49 @@ async def test_an_answer_that_is_stopped_holds_what_waits(open_chat: OpenChat) -
     await expect(chat.prompts).to_have_count(5)
     await chat.ended()
     assert await chat.text() == "6 + 6 = 12"
+
+
+async def test_what_is_written_and_what_waits_outlives_what_happens_to_it(open_chat: OpenChat, stack: Stack) -> None:
+    chat = await open_chat()
+    chat.complaints.expected += ["status of 404", "net::ERR_FAILED"]
+    await chat.ask(count_to(ENDLESS), wait=False)
+    await chat.begun("20, 21")
+    await queue(chat, "What is 4 + 4?")
+    # It is sent while it is being changed: the change is in the field.
+    await chat.part("queue-edit").click()
+    await chat.part("queue-text").fill("What is 9 + 9?")
+    await chat.part("composer").fill("What is 6 + 6?")
+    await chat.part("stop-and-send").click()
+    await expect(chat.prompts).to_have_count(3, timeout=ANSWER_MS)
+    await expect(chat.prompts.last.locator(".bubble")).to_have_text("What is 4 + 4?")
+    await expect(chat.part("composer")).to_have_value("What is 9 + 9?")
+    await chat.ended()
+    # The tab that would send it is closed: another one, which was there before, does.
+    other = await open_chat(f"/c/{chat.conversation_id}", context=chat.context)
+    other.complaints.expected += chat.complaints.expected
+    await chat.ask(count_to(ENDLESS), wait=False)
+    await other.begun("20, 21")
+    await queue(chat, "What is 1 + 1?")
+    await expect(other.part("queued")).to_have_count(1)
+    await chat.page.route("**/cancel", lambda route: route.abort())
+    await chat.part("queue-now").click()
+    await expect(chat.part("problem")).to_be_visible()  # it could not be stopped
+    await chat.page.close()
+    await other.part("stop").click()
+    await expect(other.prompts.last.locator(".bubble")).to_have_text("What is 1 + 1?")
+    await other.ended()
+    # The conversation is deleted elsewhere: all of it is in a new chat.
+    await other.ask(count_to(ENDLESS), wait=False)
+    await other.begun("20, 21")
+    await queue(other, "What is 2 + 2?")
+    await other.part("composer").fill("half a thought")
+    async with elsewhere(stack) as client:
+        await client.delete(f"/api/v1/conversations/{other.conversation_id}")
+    await expect(other.part("error-card")).to_contain_text("What you were writing is in a new chat.")
+    await other.part("error-card").get_by_role("button", name="New chat").click()
+    await expect(other.part("composer")).to_have_value(re.compile("What is 2 . 2"))
+    await expect(other.part("composer")).to_have_value(re.compile("half a thought"))
+    await expect(other.part("queue")).to_have_count(0)
 
 
 async def test_a_conversation_has_settings_of_its_own_and_a_cut_answer_goes_on(open_chat: OpenChat) -> None:
@@ -149,6 +195,16 @@ async def test_files_are_taken_as_text_or_refused_and_never_opened(open_chat: Op
     assert await chat.evaluate(drop, ["picture.png", [137, 80, 78, 71, 0, 255], "image/png"])
     await expect(chat.page.locator(".toast")).to_contain_text("Files cannot be attached yet.")
     await expect(chat.page.locator(".pastes li")).to_have_count(1)
+    # What is copied from a table comes with a picture of it: its text is pasted.
+    paste = """() => {
+      const data = new DataTransfer();
+      data.items.add(new File([new Uint8Array([137, 80])], 'image.png', { type: 'image/png' }));
+      data.setData('text/plain', 'one\\ttwo');
+      const event = new ClipboardEvent('paste', { clipboardData: data, bubbles: true, cancelable: true });
+      document.querySelector('[data-testid=composer]').dispatchEvent(event);
+      return event.defaultPrevented;
+    }"""
+    assert not await chat.evaluate(paste)
 
 
 async def test_a_temporary_chat_is_in_no_list_and_ends_when_one_leaves_it(open_chat: OpenChat, stack: Stack) -> None:

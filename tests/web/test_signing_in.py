@@ -10,6 +10,7 @@ from playwright.async_api import Route, expect
 from tests.e2e.stack import Stack
 from tests.web.chat_page import count_to, numbers_to
 from tests.web.conftest import OpenChat
+from tests.web.over_the_api import begin, elsewhere
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(300)]
 
@@ -121,18 +122,26 @@ async def test_one_users_drafts_are_not_shown_to_the_next(open_chat: OpenChat, s
     assert "secret" not in await chat.evaluate("() => JSON.stringify({ ...localStorage })")
 
 
-async def test_signing_out_ends_every_tab_and_forgets_what_was_written(open_chat: OpenChat) -> None:
+async def test_signing_out_ends_every_tab_and_forgets_what_was_written(open_chat: OpenChat, stack: Stack) -> None:
+    async with elsewhere(stack) as client:
+        made = await begin(client, title="To be deleted")
     chat = await open_chat()
     other = await open_chat(context=chat.context)
     for tab in (chat, other):
         tab.complaints.expected.append("status of 401")
     await chat.part("composer").fill("a secret draft")
-    await expect(other.part("composer")).to_be_visible()
-    await chat.part("sign-out").click()
+    # What one of them has just deleted is deleted, and not forgotten.
+    row = f".row[data-id='{made}']"
+    await chat.choose(chat.page.locator(row), "delete")
+    for tab in (chat, other):
+        await expect(tab.page.locator(row)).to_have_count(0)
+    await other.part("sign-out").click()
     for tab in (chat, other):
         await expect(tab.part("signin-key")).to_be_visible()
         await expect(tab.part("composer")).to_have_count(0)
         assert "secret" not in await tab.evaluate("() => JSON.stringify({ ...localStorage })")
+    async with elsewhere(stack) as client:
+        assert (await client.get(f"/api/v1/conversations/{made}")).status_code == 404
 
 
 async def test_what_is_not_there_is_said(open_chat: OpenChat) -> None:

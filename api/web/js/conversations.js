@@ -2,7 +2,8 @@
 
 import { batch, computed, signal } from '../vendor/signals.mjs';
 import { ApiError, get, newKey, patch, post } from './api.js';
-import { changeDraft } from './kept.js';
+import { changeDraft, keepPastes, pastesOf } from './kept.js';
+import { takeQueue } from './queue.js';
 import { oneLine } from './text.js';
 import { t } from './words.js';
 
@@ -73,7 +74,7 @@ export function put(conversation) {
   others.value = new Map([...others.value, [conversation.id, conversation]].slice(-MAX_OTHERS));
 }
 
-/** The same, in the list at the place that it has by now, if the list is loaded as far. */
+/** The same, in the list at the place that it has by now, if the list is loaded as far. A temporary one is in no list. */
 export function place(conversation) {
   const known = conversationOf(conversation.id);
   // Until its first prompt is there it is called by it already.
@@ -83,7 +84,7 @@ export function place(conversation) {
   const rest = without(conversations.value, [now]);
   const found = rest.findIndex((each) => timeOf(each) < timeOf(now));
   const at = found < 0 ? rest.length : found;
-  if (at === rest.length && listState.value.cursor) return put(now);
+  if (now.temporary || (at === rest.length && listState.value.cursor)) return put(now);
   conversations.value = rest.toSpliced(at, 0, now);
 }
 
@@ -99,21 +100,26 @@ export function change(id, changes) {
 /** It is not there, or no more. What was being written to it waits in a new chat, unless it is deleted here. */
 export function noteGone(id) {
   if (gone.value.has(id)) return;
-  let why = conversationOf(id) ? 'deleted' : 'missing';
+  const why = conversationOf(id) ? 'deleted' : 'missing';
   let written = '';
   changeDraft(id, (text) => {
     written = text;
     return '';
   });
-  if (written.trim() && !leaving.value.has(id)) {
-    why = 'rescued';
-    changeDraft(null, (text) => [text, written].filter((each) => each.trim()).join('\n\n'));
-  }
+  const texts = [...takeQueue(id), written, ...pastesOf(id)].filter((each) => each.trim());
+  keepPastes(id, []);
   batch(() => {
     gone.value = new Map([...gone.value, [id, why]]);
+    if (texts.length > 0 && !leaving.value.has(id)) rescue(id, texts);
     conversations.value = conversations.value.filter((each) => each.id !== id);
     others.value = new Map([...others.value].filter(([other]) => other !== id));
   });
+}
+
+/** What was written to one that is not there waits in a new chat. */
+export function rescue(id, texts) {
+  changeDraft(null, (text) => [text, ...texts].filter((each) => each.trim()).join('\n\n'));
+  gone.value = new Map([...gone.value, [id, 'rescued']]);
 }
 
 /** A conversation that the server is still to be asked for; until it has a title it is called by its first prompt. */

@@ -99,10 +99,12 @@ function takeUp() {
   send(due);
 }
 
-/** Nothing waits any longer: whoever was signed in leaves. */
+/** Nothing waits any longer, whichever page deleted it: whoever was signed in leaves. */
 export async function finishAll() {
   for (const { timer } of mine) clearTimeout(timer);
-  await Promise.all(mine.map(finish));
+  hear();
+  mine = [];
+  await send([...leaving.value.keys()]);
 }
 
 /** The page is closed: what it deleted is deleted. */

@@ -25,6 +25,11 @@ export function queueOf(conversation) {
 
 addEventListener('storage', ({ key }) => {
   for (const [conversation, queue] of shown) if (key === null || key === `verbatim.${NAME}${conversation}`) queue.value = queueNow(conversation);
+  // The tab that sends it may be closed: then it is sent by this one.
+  if (key?.startsWith(`verbatim.${NAME}`)) {
+    const conversation = key.slice(`verbatim.${NAME}`.length);
+    if (queueNow(conversation).items.length > 0) drain(conversation);
+  }
 });
 
 /** Changes it, on what is kept now. */
@@ -48,6 +53,13 @@ export function enqueue(conversation, { content, asked, after }) {
 
 export const rewrite = (conversation, key, content) => changeQueue(conversation, ({ items }) => ({ items: items.map((each) => (each.key === key ? { ...each, content } : each)) }));
 export const withdraw = (conversation, key) => changeQueue(conversation, ({ items }) => ({ items: items.filter((each) => each.key !== key) }));
+
+/** The texts of all that waits; none of it does any longer. */
+export function takeQueue(conversation) {
+  const { items } = queueNow(conversation);
+  if (items.length > 0) changeQueue(conversation, () => ({ items: [] }));
+  return items.map(({ content }) => content);
+}
 
 /** Goes on, with `key` first, after whatever answer `after` is, however it ends. */
 export function sendQueued(conversation, after, key = null) {

@@ -1,6 +1,6 @@
 // Commands on their way: each is kept until the server has it, and sent under its key as often as that takes.
 
-import { begin, forgetBegun, isLocal, showBegun } from './conversations.js';
+import { begin, forgetBegun, gone, isLocal, rescue, showBegun } from './conversations.js';
 import { answerIdOf } from './derived.js';
 import { changeDraft } from './kept.js';
 import { LiveAnswer, liveOf } from './live.js';
@@ -37,6 +37,7 @@ function refused(conversationId, { kind, key, content }, error) {
   dropPending(conversationId, key);
   if (kind !== 'message') return;
   const back = (written) => (written.includes(content) ? written : [content, written].filter(Boolean).join('\n\n'));
+  if (gone.value.has(conversationId)) return rescue(conversationId, [content]);
   if (!isLocal(conversationId)) return changeDraft(conversationId, back);
   let since = '';
   changeDraft(conversationId, (written) => {

@@ -4,6 +4,7 @@ import { toldApart } from '../said.js';
 import { oneLine } from '../text.js';
 import { t } from '../words.js';
 import { AnswerBody } from './body.js';
+import { ErrorCard } from './error_card.js';
 import { styled } from '../log/stylesheet.js';
 import { html, useMemo, useState } from './html.js';
 import { Life } from './message.js';
@@ -30,7 +31,7 @@ function Column({ message: told, name, onShown, pick }) {
     <${AnswerBody} message=${message} onShown=${onShown} />
     ${status === 'running' && live && html`<${Life} live=${live} />`}
     ${status === 'completed' && !content.trim() && html`<p class="note">${t('answer.empty')}</p>`}
-    ${error && html`<p class="note" role="alert">${t('error.failed')} ${oneLine(error.message ?? '')}</p>`}
+    ${error && html`<${ErrorCard} message=${message} readOnly />`}
     <button type="button" class="compare-pick" data-testid="compare-pick" onClick=${pick}>${t('compare.pick')}</button>
   </article>`;
 }

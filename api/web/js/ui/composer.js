@@ -97,9 +97,10 @@ export function Composer({ conversationId, live, queues, disabled, onSend, onSto
     };
   }, [conversationId]);
   const onPaste = (event) => {
-    takeFiles(event);
-    if (event.defaultPrevented) return;
     const text = event.clipboardData?.getData('text/plain') ?? '';
+    // What is copied from a table or a document comes with a picture of it: the text is meant.
+    if (!text || ![...event.clipboardData.files].every(({ type }) => type.startsWith('image/'))) takeFiles(event);
+    if (event.defaultPrevented) return;
     if (text.length <= LONG_PASTE) return;
     event.preventDefault();
     putPastes([...pasted.current, text]);

@@ -13,9 +13,9 @@ const ChatSettings = later(() => import('./chat_settings.js'), 'ChatSettings');
 const Export = later(() => import('../move/export_view.js'), 'ExportDialog');
 const MAC = /Mac|iP(hone|ad)/.test(navigator.platform);
 const COMMAND = MAC ? '⌘' : 'Ctrl';
-const shortcuts = () => [
+const shortcuts = (enter = t('general.send.enter')) => [
   ['search', [COMMAND, 'K']], ['find', [COMMAND, 'F']], ['new', [COMMAND, 'Shift', 'O']], ['list', [COMMAND, 'Shift', 'S']],
-  ['write', ['/']], ['send', sendKey.value === 'enter' ? ['Enter'] : [COMMAND, 'Enter']], ['line', ['Shift', 'Enter']], ['stop', [COMMAND, '.']], ['print', [COMMAND, 'P']],
+  ['write', ['/']], ['send', sendKey.value === 'enter' ? [enter] : [COMMAND, enter]], ['line', ['Shift', enter]], ['stop', [COMMAND, '.']], ['print', [COMMAND, 'P']],
   ['edit', ['↑']], ['leave', ['Esc']], ['keys', ['?']],
 ];
 

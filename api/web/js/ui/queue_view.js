@@ -1,5 +1,6 @@
 // What waits to be sent, above the composer: in its order, to be changed or taken back.
 
+import { changeDraft } from '../kept.js';
 import { rewrite, sendQueued, withdraw } from '../queue.js';
 import { sends } from '../preferences.js';
 import { visible } from '../text.js';
@@ -41,16 +42,26 @@ function Item({ item, thread, live, go }) {
 
 function Rewrite({ item, thread, done }) {
   const field = useRef(null);
-  useEffect(() => field.current.focus(), []);
+  const over = useRef(false);
+  useEffect(() => {
+    const element = field.current;
+    element.focus();
+    // It was sent meanwhile, as it was: what was being written is in the composer.
+    return () => !over.current && element.value !== item.content && changeDraft(thread.id, (written) => [written, element.value].filter((each) => each.trim()).join('\n\n'));
+  }, []);
+  const leave = () => {
+    over.current = true;
+    done();
+  };
   const save = () => {
     const content = field.current.value;
     if (content.trim()) rewrite(thread.id, item.key, content);
     else withdraw(thread.id, item.key);
-    done();
+    leave();
   };
   const onKeyDown = (event) => {
     if (composing(event)) return;
-    if (event.key === 'Escape') done();
+    if (event.key === 'Escape') leave();
     if (sends(event)) {
       event.preventDefault();
       save();

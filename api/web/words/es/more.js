@@ -242,7 +242,7 @@ export default {
   'log.reading': 'Leyendo…',
   'log.reading-timeline': 'Leyendo la cronología',
   'log.regenerated': 'Regenerado',
-  'log.rerated': 'Facturado de nuevo',
+  'log.rerated': 'Refacturado',
   'log.review': 'Por revisar',
   'log.reviewed': 'Revisado',
   'log.run': 'Chunks de tokens',

@@ -238,7 +238,7 @@ export default {
   'log.partition': 'partition',
   'log.payload-chunk': 'Contenu du chunk {number}',
   'log.payload-of': 'Contenu de {type} à l’offset {offset}',
-  'log.queued': 'En file d’attente',
+  'log.queued': 'En attente',
   'log.reading': 'Lecture…',
   'log.reading-timeline': 'Lecture de la chronologie',
   'log.regenerated': 'Régénéré',

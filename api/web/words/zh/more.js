@@ -90,8 +90,8 @@ export default {
 
   'find.close': '关闭查找',
   'find.count': '{at} / {count}',
-  'find.earlier': '更早的一处',
-  'find.later': '更晚的一处',
+  'find.earlier': '上一处',
+  'find.later': '下一处',
   'find.name': '在对话中查找',
 
   'folders.create': '创建',
