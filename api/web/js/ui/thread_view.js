@@ -102,7 +102,7 @@ export function ThreadView({ conversationId, at }) {
       ${state === 'failed' && html`<${Failed} thread=${thread} at=${at} />`}
       ${past && messages.length === 0 && html`<p class="past-note">${t('thread.past-empty')}</p>`}
       ${!past && (state === 'new' || (state === 'ready' && messages.length === 0)) && html`<${FirstRun} model=${modelOr(model)} onStart=${(text) => currentThread()?.live || send(text)} />`}
-      ${!past && (state === 'new' || conversationOf(conversationId)?.temporary) && html`<${Temporary} key=${conversationId ?? 'new'} conversationId=${conversationId} on=${temporary} setOn=${setTemporary} />`}
+      ${(state === 'new' || conversationOf(conversationId)?.temporary) && html`<${Temporary} key=${conversationId ?? 'new'} conversationId=${conversationId} on=${temporary} setOn=${setTemporary} />`}
       ${shown.map((message) => !past && thread?.beside.value?.of === message.id ? html`<${Compare} key="compare" left=${message} right=${thread.beside.value} ...${{ thread, onShown: follow }} />` : html`<${Message} key=${message.key ?? message.id} ...${{ message, thread, model: modelOr(model)?.id, setEditing }} readOnly=${Boolean(past)} onShown=${follow} editing=${editing !== null && editing === message.key} />`)}
       ${thread?.newer.value && html`<div class="past-note" role="status">${t('thread.newer')} <button type="button" class="link" onClick=${() => thread.load()}>${t('thread.show-newer')}</button></div>`}
     </div></div>
