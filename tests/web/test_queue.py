@@ -205,3 +205,18 @@ async def test_files_are_taken_as_text_or_refused_and_never_opened(open_chat: Op
       return event.defaultPrevented;
     }"""
     assert not await chat.evaluate(paste)
+
+
+async def test_a_temporary_chat_is_in_no_list_and_ends_when_one_leaves_it(open_chat: OpenChat, stack: Stack) -> None:
+    chat = await open_chat()
+    await chat.part("temporary").click()
+    await expect(chat.part("temporary-note")).to_contain_text("Not shown or used again")
+    await chat.ask("What is 11 + 11?")
+    await expect(chat.part("temporary-note")).to_be_visible()
+    conversation = chat.conversation_id
+    row = chat.page.locator(f"[data-testid=conversation-item][data-id='{conversation}']")
+    await expect(row).to_have_count(0)
+    async with chat.page.expect_response(lambda answer: answer.request.method == "DELETE") as ended:
+        await chat.part("new-chat").click()
+    assert (await ended.value).status == 204
+    await expect(row).to_have_count(0)

@@ -80,6 +80,7 @@ export function place(conversation) {
   // Until its first prompt is there it is called by it already.
   const now = { ...known, ...conversation, local: false, title: conversation.title ?? known?.title ?? null, preview: conversation.preview ?? known?.preview ?? null };
   if (gone.value.has(now.id)) gone.value = new Map([...gone.value].filter(([id]) => id !== now.id)); // it was asked for before it was made
+  if (now.temporary) return put(now); // it is in no list
   const rest = without(conversations.value, [now]);
   const found = rest.findIndex((each) => timeOf(each) < timeOf(now));
   const at = found < 0 ? rest.length : found;
@@ -122,30 +123,33 @@ export function rescue(id, texts) {
 }
 
 /** A conversation that the server is still to be asked for; until it has a title it is called by its first prompt. */
-export function showBegun(id, firstPrompt) {
-  if (conversations.value.some((each) => each.id === id)) return;
+export function showBegun(id, firstPrompt, temporary) {
+  if (conversationOf(id)) return;
   const title = oneLine(firstPrompt.slice(0, 400)).slice(0, 80);
-  conversations.value = [{ id, title, updatedAt: new Date().toISOString(), local: true }, ...conversations.value];
+  const begun = { id, title, updatedAt: new Date().toISOString(), local: true };
+  if (temporary) put({ ...begun, temporary }); // it is in no list
+  else conversations.value = [begun, ...conversations.value];
 }
 
 /** Whether the server has not made it yet. */
-export const isLocal = (id) => conversations.value.some((each) => each.id === id && each.local);
+export const isLocal = (id) => Boolean(conversationOf(id)?.local);
 
 /** Has the server make it, under the key that its id derives from. */
 export async function begin(id, { key, ...asked }, signal) {
   const made = await post('/api/v1/conversations', asked, { key, signal });
   if (made.id !== id) throw new ApiError(0, 'unexpected_id', t('conversation.not-begun'), false);
-  conversations.value = conversations.value.map((each) => (each.id === id && each.local ? { ...made, title: each.title } : each));
+  if (isLocal(id)) change(id, { ...made, title: conversationOf(id).title, local: false });
 }
 
 export function forgetBegun(id) {
+  others.value = new Map([...others.value].filter(([other]) => other !== id));
   conversations.value = conversations.value.filter((each) => each.id !== id || !each.local);
 }
 
 /** The conversation was written to: it is the newest. */
 export function touched(id, preview) {
   const found = conversationOf(id);
-  if (!found) return;
+  if (!found || found.temporary) return;
   const now = { ...found, preview: preview ?? found.preview, updatedAt: new Date().toISOString() };
   conversations.value = [now, ...conversations.value.filter((each) => each.id !== id)];
 }

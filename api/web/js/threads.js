@@ -27,11 +27,11 @@ function place(thread) {
 }
 
 /** Begins a conversation. It has its address at once; the server is asked for it as often as that takes. */
-export function beginChat(content, model) {
+export function beginChat(content, model, temporary) {
   const key = newKey();
   const id = conversationIdOf(session.value.userId, key);
   const thread = place(new Thread(id));
   thread.known.value = true; // it has none
-  thread.say(content, null, model, { begin: { key, ...(model ? { model } : {}) } });
+  thread.say(content, null, model, { begin: { key, ...(model ? { model } : {}), ...(temporary ? { temporary } : {}) } });
   go(`/c/${id}`);
 }

@@ -28,7 +28,7 @@ function source(conversationId, { kind, key, content, parent, of, begin: beginni
   const command = kind === 'message'
     ? { url: path, body: { content, parent_message_id: parent ?? 'root', ...asked } }
     : { url: `${path}/${of}/regenerate`, body: { ...asked } };
-  if (beginning) showBegun(conversationId, content);
+  if (beginning) showBegun(conversationId, content, beginning.temporary);
   return { ...command, method: 'POST', key, first: beginning && ((signal) => begin(conversationId, beginning, signal)) };
 }
 

@@ -20,6 +20,7 @@ import { modelOr } from './model_picker.js';
 import { useFollowing } from './scrolling.js';
 
 const Compare = later(() => import('./compare.js'), 'Compare');
+const Temporary = later(() => import('./temporary.js'), 'Temporary');
 const QueueView = later(() => import('./queue_view.js'), 'QueueView');
 
 export function ThreadView({ conversationId, at }) {
@@ -29,6 +30,7 @@ export function ThreadView({ conversationId, at }) {
   const { follow, toEnd, away, hold } = useFollowing(scroller, content);
   const [editing, setEditing] = useState(null);
   const [chosen, setChosen] = useState(null);
+  const [temporary, setTemporary] = useState(false);
   const past = pastView.value?.conversationId === conversationId ? pastView.value : null;
   const messages = past ? past.messages : (thread?.messages.value ?? []);
   const count = useGrowing(conversationId, messages.length, Boolean(at) || printing.value || finding.value);
@@ -40,6 +42,7 @@ export function ThreadView({ conversationId, at }) {
   useEffect(() => {
     setEditing(null);
     setChosen(null);
+    setTemporary(false);
     toEnd();
   }, [conversationId]);
   const there = Boolean(at) && messages.some((each) => each.id === at);
@@ -76,7 +79,7 @@ export function ThreadView({ conversationId, at }) {
     const now = currentThread();
     if (now && (past || now.state.value !== 'ready' || !now.known.value)) return false;
     toEnd();
-    if (!now) beginChat(text, using);
+    if (!now) beginChat(text, using, temporary);
     else if (now.live) return now.sayNext(text, using, stopping);
     else now.say(text, now.leafId, using);
     return true;
@@ -99,6 +102,7 @@ export function ThreadView({ conversationId, at }) {
       ${state === 'failed' && html`<${Failed} thread=${thread} at=${at} />`}
       ${past && messages.length === 0 && html`<p class="past-note">${t('thread.past-empty')}</p>`}
       ${!past && (state === 'new' || (state === 'ready' && messages.length === 0)) && html`<${FirstRun} model=${modelOr(model)} onStart=${(text) => currentThread()?.live || send(text)} />`}
+      ${(state === 'new' || conversationOf(conversationId)?.temporary) && html`<${Temporary} key=${conversationId ?? 'new'} conversationId=${conversationId} on=${temporary} setOn=${setTemporary} />`}
       ${shown.map((message) => !past && thread?.beside.value?.of === message.id ? html`<${Compare} key="compare" left=${message} right=${thread.beside.value} ...${{ thread, onShown: follow }} />` : html`<${Message} key=${message.key ?? message.id} ...${{ message, thread, model: modelOr(model)?.id, setEditing }} readOnly=${Boolean(past)} onShown=${follow} editing=${editing !== null && editing === message.key} />`)}
       ${thread?.newer.value && html`<div class="past-note" role="status">${t('thread.newer')} <button type="button" class="link" onClick=${() => thread.load()}>${t('thread.show-newer')}</button></div>`}
     </div></div>

@@ -510,6 +510,10 @@ export default {
   'starts.remove': 'إزالة المطالبة {number}',
   'starts.title': 'للبدء',
 
+  'temporary.note': 'لا تُعرض ولا تُستخدم مرة أخرى. يحتفظ بها سجل الخادم إلى أن يتاح المحو بالمفتاح.',
+  'temporary.off': 'جعل هذه المحادثة مؤقتة',
+  'temporary.on': 'محادثة مؤقتة: مفعّلة',
+
   'thought.done': 'اكتمل التفكير',
   'thought.minutes': 'فكّر لمدة {minutes} د {seconds} ث',
   'thought.moment': 'فكّر للحظة',

@@ -510,6 +510,10 @@ export default {
   'starts.remove': 'Prompt {number} entfernen',
   'starts.title': 'Für den Anfang',
 
+  'temporary.note': 'Wird weder angezeigt noch wiederverwendet. Das Log des Servers behält ihn, bis das Löschen per Schlüssel möglich ist.',
+  'temporary.off': 'Diesen Chat temporär machen',
+  'temporary.on': 'Temporärer Chat: an',
+
   'thought.done': 'Gedankengang',
   'thought.minutes': '{minutes} min {seconds} s nachgedacht',
   'thought.moment': 'Einen Moment nachgedacht',

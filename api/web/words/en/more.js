@@ -510,6 +510,10 @@ export default {
   'starts.remove': 'Remove prompt {number}',
   'starts.title': 'To begin with',
 
+  'temporary.note': 'Not shown or used again. The server’s log keeps it until erasure by key is available.',
+  'temporary.off': 'Make this chat temporary',
+  'temporary.on': 'Temporary chat: on',
+
   'thought.done': 'Thought',
   'thought.minutes': 'Thought for {minutes} min {seconds} s',
   'thought.moment': 'Thought for a moment',

@@ -510,6 +510,10 @@ export default {
   'starts.remove': 'Quitar el prompt {number}',
   'starts.title': 'Para empezar',
 
+  'temporary.note': 'No se muestra ni se vuelve a usar. El registro del servidor lo conserva hasta que se pueda borrar por clave.',
+  'temporary.off': 'Hacer temporal este chat',
+  'temporary.on': 'Chat temporal: activado',
+
   'thought.done': 'Razonamiento',
   'thought.minutes': 'Pensó durante {minutes} min {seconds} s',
   'thought.moment': 'Pensó un momento',

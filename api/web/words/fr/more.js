@@ -510,6 +510,10 @@ export default {
   'starts.remove': 'Retirer le prompt {number}',
   'starts.title': 'Pour commencer',
 
+  'temporary.note': 'Ni affichée ni réutilisée. Le journal du serveur la garde jusqu’à ce que l’effacement par clé soit possible.',
+  'temporary.off': 'Rendre cette conversation temporaire',
+  'temporary.on': 'Conversation temporaire : oui',
+
   'thought.done': 'Réflexion',
   'thought.minutes': 'Réflexion de {minutes} min {seconds} s',
   'thought.moment': 'Réflexion d’un instant',

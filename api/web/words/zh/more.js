@@ -510,6 +510,10 @@ export default {
   'starts.remove': '移除提示词 {number}',
   'starts.title': '起始提示词',
 
+  'temporary.note': '不会显示，也不会再被使用。服务器的日志会保留它，直到可以按密钥删除。',
+  'temporary.off': '将此对话设为临时',
+  'temporary.on': '临时对话：开',
+
   'thought.done': '已思考',
   'thought.minutes': '思考了 {minutes} 分 {seconds} 秒',
   'thought.moment': '思考了片刻',
