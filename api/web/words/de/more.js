@@ -510,9 +510,9 @@ export default {
   'starts.remove': 'Prompt {number} entfernen',
   'starts.title': 'Für den Anfang',
 
-  'temporary.note': 'Wird weder angezeigt noch wiederverwendet. Das Log des Servers behält ihn, bis das Löschen per Schlüssel möglich ist.',
+  'temporary.note': 'Wird nicht wieder angezeigt oder verwendet. Das Log des Servers behält ihn, bis es das Löschen per Schlüssel gibt.',
   'temporary.off': 'Diesen Chat temporär machen',
-  'temporary.on': 'Temporärer Chat: an',
+  'temporary.on': 'Temporärer Chat: ein',
 
   'thought.done': 'Gedankengang',
   'thought.minutes': '{minutes} min {seconds} s nachgedacht',

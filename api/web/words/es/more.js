@@ -510,7 +510,7 @@ export default {
   'starts.remove': 'Quitar el prompt {number}',
   'starts.title': 'Para empezar',
 
-  'temporary.note': 'No se muestra ni se vuelve a usar. El registro del servidor lo conserva hasta que se pueda borrar por clave.',
+  'temporary.note': 'No se volverá a mostrar ni a usar. El registro del servidor lo conserva hasta que exista el borrado por clave.',
   'temporary.off': 'Hacer temporal este chat',
   'temporary.on': 'Chat temporal: activado',
 

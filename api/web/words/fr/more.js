@@ -202,7 +202,7 @@ export default {
   'log.ended': 'Terminé',
   'log.events': 'Événements',
   'log.failed': 'Impossible de lire le journal.',
-  'log.filter': 'Filtrer les événements',
+  'log.filter': 'Filtrer',
   'log.filter-text': 'Filtrer les événements par texte',
   'log.filter-type': 'Type d’événement',
   'log.first_token': 'Premier token',
@@ -510,9 +510,9 @@ export default {
   'starts.remove': 'Retirer le prompt {number}',
   'starts.title': 'Pour commencer',
 
-  'temporary.note': 'Ni affichée ni réutilisée. Le journal du serveur la garde jusqu’à ce que l’effacement par clé soit possible.',
+  'temporary.note': 'Ne sera plus affichée ni utilisée. Le journal du serveur la conserve jusqu’à ce que l’effacement par clé soit disponible.',
   'temporary.off': 'Rendre cette conversation temporaire',
-  'temporary.on': 'Conversation temporaire : oui',
+  'temporary.on': 'Conversation temporaire : activée',
 
   'thought.done': 'Réflexion',
   'thought.minutes': 'Réflexion de {minutes} min {seconds} s',
