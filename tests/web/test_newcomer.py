@@ -11,7 +11,7 @@ from playwright.async_api import expect
 from tests.e2e.stack import Stack
 from tests.web.chat_page import ChatPage
 from tests.web.conftest import PICTURES, OpenChat, key_of
-from tests.web.export_files import chatgpt_zip
+from tests.web.export_files import export_of
 from tests.web.test_accessibility import SHOWN
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(300)]
@@ -59,7 +59,7 @@ async def test_a_newcomer_signs_in_talks_takes_it_along_and_deletes(
     await picture(chat, "5-regenerated")
     await chat.part("toggle-log").click()
     await expect(chat.part("log-link")).to_have_text("Live")
-    await expect(chat.part("log-event").last).to_be_visible()
+    await expect(chat.part("timeline").locator("[data-stage='Ended']")).to_be_visible()
     await picture(chat, "5-log")
     await chat.part("log-close").click()
 
@@ -78,15 +78,15 @@ async def test_a_newcomer_signs_in_talks_takes_it_along_and_deletes(
 
     await chat.page.goto(f"{chat.url}/settings/data")
     await chat.part("import-file").set_input_files(
-        {"name": "chatgpt.zip", "mimeType": "application/zip", "buffer": chatgpt_zip()}
+        {"name": "chat-export.json", "mimeType": "application/json", "buffer": export_of("open_webui")}
     )
-    await expect(chat.part("import-status")).to_have_text("2 conversations from ChatGPT.")
+    await expect(chat.part("import-status")).to_have_text("2 conversations from Open WebUI.")
     await picture(chat, "7-import")
     await chat.part("import-run").click()
     await expect(chat.part("import-status")).to_have_text("2 conversations were imported.")
     await expect(rows).to_have_count(3)
-    await rows.filter(has_text="Trains to Vienna").locator("a").click()
-    await expect(chat.answer).to_contain_text("minute 566")
+    await rows.filter(has_text="Bread").locator("a").click()
+    await expect(chat.answer).to_contain_text("10 g for 500 g of flour")
     await picture(chat, "8-imported")
 
     # What was deleted is out of sight at once, and back with one click.
@@ -103,7 +103,7 @@ async def test_a_newcomer_signs_in_talks_takes_it_along_and_deletes(
     await expect(chat.answer).to_contain_text("The mean wait is")
     await expect(chat.answer.get_by_test_id("branch-count")).to_have_text("2/2")
     # And one that stays deleted.
-    other = rows.filter(has_text="Trains to Vienna")
+    other = rows.filter(has_text="Bread")
     await chat.choose(other, "delete")
     await expect(other).to_have_count(0)
     await expect(rows).to_have_count(2)
