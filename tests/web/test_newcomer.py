@@ -25,6 +25,7 @@ async def picture(chat: ChatPage, step: str) -> None:
     await chat.page.screenshot(path=PICTURES / f"newcomer-{step}.png")
 
 
+@pytest.mark.slow("all that one does in the first hour, step by step")
 async def test_a_newcomer_signs_in_talks_takes_it_along_and_deletes(
     open_chat: OpenChat, stack: Stack, tmp_path: Path
 ) -> None:
