@@ -144,6 +144,13 @@ class ChatPage:
         await conversation.locator(".menu-button").click()
         await self.part(testid).click()
 
+    async def rename(self, conversation: Locator, title: str) -> None:
+        """From its menu in the list; done when the dialog is gone. Until then every key goes into the dialog."""
+        await self.choose(conversation, "rename")
+        await self.part("rename-title").fill(title)
+        await self.part("rename-save").click()
+        await expect(self.part("rename-title")).to_have_count(0)
+
     async def evaluate(self, script: str, argument: Any = None) -> Any:
         return await self.page.evaluate(script, argument)
 

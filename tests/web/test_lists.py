@@ -23,9 +23,7 @@ async def test_a_row_says_its_sentence_once(open_chat: OpenChat) -> None:
     await chat.page.reload()
     await expect(row).to_contain_text("Repeat: a sentence about medlars")
     await expect(row.locator(".row-preview")).to_have_count(0)
-    await chat.choose(row, "rename")
-    await chat.part("rename-title").fill("The medlar's name")
-    await chat.part("rename-save").click()
+    await chat.rename(row, "The medlar's name")
     await expect(row.locator(".row-preview")).to_contain_text("Repeat: a sentence about medlars")
     await chat.part("conversation-search").fill("medlar name")
     await expect(row.locator(".row-name mark")).to_have_count(1)
@@ -167,9 +165,7 @@ async def test_the_list_hears_of_other_tabs_and_devices(open_chat: OpenChat, sta
         made = await begin(client, title="From a script")
         for page in pages:
             await expect(row(page, made)).to_contain_text("From a script")
-        await chat.choose(row(chat, made), "rename")
-        await chat.part("rename-title").fill("Renamed in a tab")
-        await chat.part("rename-save").click()
+        await chat.rename(row(chat, made), "Renamed in a tab")
         for page in pages:
             await expect(row(page, made).locator(".row-name")).to_have_text("Renamed in a tab")
         await row(tab, made).locator("a").click()
