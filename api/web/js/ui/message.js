@@ -8,12 +8,12 @@ import { printing } from '../state.js';
 import { oneLine, piecesOf, visible } from '../text.js';
 import { t } from '../words.js';
 import { AnswerBody, Parts } from './body.js';
+import { Edit } from './edit.js';
 import { copyText, html, IconButton, useEffect, useMemo, useState } from './html.js';
 import { later } from './later.js';
 
 const Cost = later(() => import('./cost.js'), 'Cost');
 const OtherModels = later(() => import('./other_models.js'), 'OtherModels');
-const Edit = later(() => import('./edit.js'), 'Edit');
 const ErrorCard = later(() => import('./error_card.js'), 'ErrorCard');
 const VERY_LONG = 50_000;
 // The server says `refused` of what the stream said had failed.
