@@ -123,12 +123,17 @@ async def test_a_revoked_key_is_said_to_be_revoked(open_chat: OpenChat, stack: S
         chat = await open_chat("/signin", signed_in=False)
         await chat.sign_in(made["key"])
         await chat.ask("What is 1 + 1?")
+        await chat.part("composer").fill("What is 2 + 2?")
         assert (await client.delete(f"/api/v1/keys/{made['id']}")).status_code == 204
     # The streams of a revoked key end at once, so that the page hears of it by itself.
     chat.complaints.expected.append("ERR_INCOMPLETE_CHUNKED_ENCODING")
     await expect(chat.part("signin-told")).to_contain_text("has been revoked")
     await chat.sign_in(stack.key)
-    await chat.ask("What is 2 + 2?")
+    # What was being written is still there.
+    await expect(chat.part("composer")).to_have_value("What is 2 + 2?")
+    await chat.part("send").click()
+    await expect(chat.prompts).to_have_count(2)
+    await chat.ended()
     await expect(chat.answer.locator(".prose")).to_contain_text("4")
 
 
