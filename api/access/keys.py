@@ -37,7 +37,9 @@ async def create_key(
     body = await bodies.read(request, CreateKey, empty_is_object=True)
     key_id, key = draw_id(), KEY_PREFIX + draw_secret(32)
     born = author_of(request, caller).envelope(key_id, "ApiKeyCreated")
-    event = ApiKeyCreated(born, caller.user_id, key_id, hash_of(key), body.label, key[-4:])
+    event = ApiKeyCreated(
+        envelope=born, user_id=caller.user_id, key_id=key_id, key_sha256=hash_of(key), label=body.label, hint=key[-4:]
+    )
     at = await send(commands.log, ACCOUNT_EVENTS, caller.user_id, event, idempotency_key(request))
     access.keys.created(event)
     answer = {

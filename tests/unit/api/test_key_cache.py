@@ -23,7 +23,7 @@ DIGEST = hash_of("vk_" + "a" * 43)
 USER = ids.user_id("alice")
 KEY = ids.user_id("a key")
 ENVELOPE = Envelope(ids.event_id(KEY, "Test"), AT, None, "r", "system:test")
-CREATED = ApiKeyCreated(ENVELOPE, USER, KEY, DIGEST, "", "aaaa")
+CREATED = ApiKeyCreated(envelope=ENVELOPE, user_id=USER, key_id=KEY, key_sha256=DIGEST, label="", hint="aaaa")
 REVOKED = ApiKeyRevoked(ENVELOPE, USER, KEY, DIGEST)
 
 

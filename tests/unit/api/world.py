@@ -200,7 +200,13 @@ class World:
         user = ids.user_id(name)
         envelope = Envelope(ids.event_id(key, "ApiKeyCreated"), AT, None, "r", "system:cli")
         key_id = ids.user_id(f"key of {name} {letter}")
-        self.log.append(ACCOUNT_EVENTS, user, ApiKeyCreated(envelope, user, key_id, hash_of(key), name, key[-4:]))
+        self.log.append(
+            ACCOUNT_EVENTS,
+            user,
+            ApiKeyCreated(
+                envelope=envelope, user_id=user, key_id=key_id, key_sha256=hash_of(key), label=name, hint=key[-4:]
+            ),
+        )
         return key
 
     @asynccontextmanager
