@@ -15,7 +15,7 @@ from pydantic import Field, StringConstraints, ValidationError, field_validator
 from infra.models.spec import ModelsFileError
 from infra.models.toml_lines import key_lines, line_of
 from infra.models.toml_mistakes import StrictTable, Tables, first_mistake, read_toml
-from infra.tiers.tier import DEFAULT_TIER, NO_LIMITS, UNLIMITED_TIER, Limits, Tier, Tiers
+from infra.tiers.tier import DEFAULT_TIER, UNLIMITED_TIER, Limits, Tier, Tiers
 
 if TYPE_CHECKING:
     from infra.settings import Settings
@@ -126,6 +126,6 @@ def load_tiers(settings: Settings) -> Tiers:
     default = tiers[DEFAULT_TIER]
     asked = (default.user.requests_per_minute, default.key.requests_per_minute)
     if asked == (None, None):
-        limits = replace(default.key or NO_LIMITS, requests_per_minute=settings.api.requests_per_minute)
+        limits = replace(default.key, requests_per_minute=settings.api.requests_per_minute)
         tiers[DEFAULT_TIER] = replace(default, key=limits)
     return Tiers(tiers)
