@@ -21,7 +21,7 @@ class KeyLimits:
     requests_per_minute: int | None = None
     tokens_per_minute: int | None = None
     messages_per_hour: int | None = None
-    streams: int | None = None
+    concurrent_streams: int | None = None
     models: tuple[str, ...] | None = None
 
 
