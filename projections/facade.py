@@ -317,9 +317,9 @@ class Projections:
         """Whom the issuer calls so; None: nobody here."""
         return await sign_ins.linked_user(self.tables, issuer, subject)
 
-    async def signed_out_at(self, issuer: str, subject: str, issuer_session: str) -> int | None:
-        """Until when the issuer ended the sessions of a person, or one session."""
-        return await sign_ins.signed_out_at(self.tables, issuer, subject, issuer_session)
+    async def signed_out_at(self, issuer: str, name: str) -> int | None:
+        """Until when the issuer ended what is kept under this name (projections.sign_ins.fold)."""
+        return await sign_ins.signed_out_at(self.tables, issuer, name)
 
     async def one_time_link(self, token_sha256: str) -> LinkRow | None:
         """The link with this hash, used or not."""

@@ -27,6 +27,17 @@ def whom(subject: str, issuer_session: str) -> str:
     return f"sid:{issuer_session}" if issuer_session else f"sub:{subject}"
 
 
+def any_of(subject: str) -> str:
+    """The person, for what says of no session that it is of it: whichever of theirs ends, it may be that one."""
+    return f"any:{subject}"
+
+
+def names_of(record: IssuerSignedOut) -> tuple[str, ...]:
+    """Under which names a sign-out is kept: the session's, and its person's for what names no session."""
+    one = whom(record.subject, record.issuer_session)
+    return (one, any_of(record.subject)) if record.issuer_session and record.subject else (one,)
+
+
 def fold(record: AccountEvent, position: Position) -> tuple[RowChange, ...]:
     """What a record changes. What is over stays over, in whichever order its records are seen."""
     first = first_wins(position)
@@ -45,8 +56,8 @@ def fold(record: AccountEvent, position: Position) -> tuple[RowChange, ...]:
         case IdentityLinked(user_id=user_id, issuer=issuer, subject=subject):
             return (Put(LINKED, (issuer, subject), {"user_id": user_id}, first),)
         case IssuerSignedOut(issuer=issuer, at_s=at_s):
-            key = issuer, whom(record.subject, record.issuer_session)
-            return (Put(SIGNED_OUT, key, {"at_s": at_s}, last_wins(position)),)
+            last = last_wins(position)
+            return tuple(Put(SIGNED_OUT, (issuer, name), {"at_s": at_s}, last) for name in names_of(record))
         case OneTimeLinkMade():
             return (Put(ONE_TIME_LINKS, (record.token_sha256,), _made(record), first),)
         case OneTimeLinkUsed(token_sha256=digest):

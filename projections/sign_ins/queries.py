@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from infra.cassandra.session import Row
 from projections.reading import Tables
-from projections.sign_ins.fold import whom
 from schemas.signing import Login
 
 _NAME = "sign_ins"
@@ -88,9 +87,9 @@ async def linked_user(tables: Tables, issuer: str, subject: str) -> str | None:
     return None if values is None else values[0]
 
 
-async def signed_out_at(tables: Tables, issuer: str, subject: str, issuer_session: str) -> int | None:
-    """Until when (by the issuer's clock) sessions of a person, or one session, were ended by their issuer."""
-    values = await tables.one(_NAME, _SIGNED_OUT, (issuer, whom(subject, issuer_session)))
+async def signed_out_at(tables: Tables, issuer: str, name: str) -> int | None:
+    """Until when (by the issuer's clock) it ended what is kept under this name (`whom`, `any_of`)."""
+    values = await tables.one(_NAME, _SIGNED_OUT, (issuer, name))
     return None if values is None else values[0]
 
 
