@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from api.access import keys, session_routes
 from api.access.auth import AccessPorts
 from api.access.key_cache import KeyCache
+from api.access.people import People
 from api.access.ports import AccountPorts, AccountReads, Limiter, Links
 from api.access.session_ends import SessionEnds
 from api.access.sessions import Sessions
@@ -83,7 +84,7 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
     for status, meaning in {
         400: "The request is invalid; `param` names the field.",
         401: "The key is missing, wrong or revoked, or the browser is no longer signed in.",
-        403: "A change by session cookie that may come from another site.",
+        403: "The key is not for this, its user is suspended, or a change by cookie may come from another site.",
         404: "Not found, or it belongs to another user.",
         409: "The request depends on something that is still running.",
         413: "The body is too large.",
@@ -129,6 +130,7 @@ class Adapters:
     reads: Reads
     limiter: Limiter
     keys: KeyCache
+    people: People
     hub: TailHub
     readers: Readers
     own_writes: OwnWrites
@@ -172,11 +174,11 @@ def ports_of(adapters: Adapters) -> tuple[object, ...]:
         ),
         AccessPorts(
             keys=adapters.keys,
+            people=adapters.people,
             sessions=adapters.sessions,
             session_ends=adapters.session_ends,
             limiter=adapters.limiter,
             cross_origin=CrossOrigin.of(settings.cors_origins),
-            operators=settings.operators,
         ),
         AccountPorts(reads=reads, links=adapters.links),
         PreferencePorts(reads=reads, models=adapters.models),

@@ -10,6 +10,8 @@ from fastapi import Depends
 
 from api.http.providing import provided
 from projections.accounts.queries import ApiKeyRow, UserRow
+from projections.identities.queries import OrganisationRow
+from projections.identities.standing import OrganisationStanding, UserStanding
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +53,26 @@ class SessionReads(Protocol):
         seen). Raises StoreUnavailable."""
 
 
-class AccountReads(KeyReads, SessionReads, Protocol):
+class IdentityReads(Protocol):
+    """What users and organisations are and may. Every method raises StoreUnavailable."""
+
+    async def standing(self, user_id: str) -> UserStanding:
+        """What is said of a user (as far as is seen)."""
+
+    async def organisation_standing(self, organisation_id: str) -> OrganisationStanding:
+        """What is said of an organisation that its members have of it (as far as is seen)."""
+
+
+class AccountReads(KeyReads, SessionReads, IdentityReads, Protocol):
     """Users and their keys. Every method raises StoreUnavailable when the projections cannot be asked."""
 
     async def keys(self, user_id: str) -> Sequence[ApiKeyRow]:
         """A user's keys, revoked ones too."""
 
     async def user(self, user_id: str) -> UserRow | None:
+        """None if it does not exist (yet)."""
+
+    async def organisation(self, organisation_id: str) -> OrganisationRow | None:
         """None if it does not exist (yet)."""
 
 

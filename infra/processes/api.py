@@ -14,6 +14,7 @@ from confluent_kafka import Message
 
 from api.access import rate_limit, used_links
 from api.access.key_cache import KeyCache
+from api.access.people import People
 from api.access.rate_limit import RedisLimiter
 from api.access.session_ends import SessionEnds
 from api.access.sessions import Sessions
@@ -92,10 +93,12 @@ async def connected(settings: Settings) -> AsyncIterator[tuple[Adapters, list[Fa
         stack.push_async_callback(embedders.aclose)
         longest_s = max(model.deadlines.total_s for model in models)
         readers = Readers(settings.api.heartbeat_s, most_s=longest_s + ENDED_BY_S)
-        keys = KeyCache(reads, readers.revoke)
+        people = People(reads, topics, readers.end_user, settings.api.operators)
+        keys = KeyCache(reads, people, readers.revoke)
         session_ends = SessionEnds(reads, topics, readers.end_sessions)
 
         def on_accounts(batch: list[Message]) -> None:
+            people.on_batch(batch)
             keys.on_batch(batch)
             session_ends.on_batch(batch)
 
@@ -141,6 +144,7 @@ async def connected(settings: Settings) -> AsyncIterator[tuple[Adapters, list[Fa
                 reads=reads,
                 limiter=limiter,
                 keys=keys,
+                people=people,
                 hub=hub,
                 readers=readers,
                 own_writes=OwnWrites(),

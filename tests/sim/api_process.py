@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import AsyncIterator, Coroutine
 from typing import Any, cast
 
-from api.access.key_cache import Principal
+from api.access.principal import Principal
 from api.consistency.commanding import Author, IdempotencyKey
 from api.consistency.own_writes import OwnWrites
 from api.http.errors import ApiError, as_api_error

@@ -59,6 +59,21 @@ async def test_a_key_signs_in_and_the_cookie_opens_everything(visitor: httpx.Asy
         "userName": "alice",
         "keyId": ids.user_id("key of alice a"),
         "operator": False,
+        "roles": ["member"],
+        "tier": "default",
+        "account": ids.user_id("alice"),
+        "organisation": None,
+        "scopes": None,
+        "may": [
+            "chat.answers",
+            "chat.ask",
+            "conversations.read",
+            "conversations.write",
+            "keys.manage",
+            "self.read",
+            "sessions.end",
+            "usage.read",
+        ],
         "expiresAt": said["expiresAt"],
     }
     assert key not in answer.text + str(answer.headers)

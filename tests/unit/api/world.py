@@ -15,6 +15,7 @@ import httpx
 
 from api.access.auth import hash_of
 from api.access.key_cache import KeyCache
+from api.access.people import People
 from api.access.session_ends import SessionEnds
 from api.access.sessions import Sessions
 from api.app import Adapters, create_app
@@ -100,9 +101,11 @@ class World:
         self.history = MemoryHistory(self.log)
         hub = TailHub(TOPICS, self.log)
         readers = Readers(self.settings.heartbeat_s)
-        keys = KeyCache(self.reads, readers.revoke)
+        people = People(self.reads, TOPICS, readers.end_user, self.settings.operators)
+        keys = KeyCache(self.reads, people, readers.revoke)
         session_ends = SessionEnds(self.reads, TOPICS, readers.end_sessions)
         self.log.tail(TOKEN_CHUNKS, hub.on_batch)
+        self.log.tail(ACCOUNT_EVENTS, people.on_batch)
         self.log.tail(ACCOUNT_EVENTS, keys.on_batch)
         self.log.tail(ACCOUNT_EVENTS, session_ends.on_batch)
         self.log.tail(CONVERSATION_EVENTS, self._work)
@@ -122,6 +125,7 @@ class World:
             reads=self.reads,
             limiter=self.limiter,
             keys=keys,
+            people=people,
             hub=hub,
             readers=readers,
             own_writes=OwnWrites(),
@@ -200,7 +204,13 @@ class World:
         user = ids.user_id(name)
         envelope = Envelope(ids.event_id(key, "ApiKeyCreated"), AT, None, "r", "system:cli")
         key_id = ids.user_id(f"key of {name} {letter}")
-        self.log.append(ACCOUNT_EVENTS, user, ApiKeyCreated(envelope, user, key_id, hash_of(key), name, key[-4:]))
+        self.log.append(
+            ACCOUNT_EVENTS,
+            user,
+            ApiKeyCreated(
+                envelope=envelope, user_id=user, key_id=key_id, key_sha256=hash_of(key), label=name, hint=key[-4:]
+            ),
+        )
         return key
 
     @asynccontextmanager
