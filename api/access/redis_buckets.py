@@ -7,9 +7,10 @@ leases of running streams stand again with the next renewal.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from api.access.buckets import ASK_THE_LOG, LEASE_S, NO_FILL, BucketsAway, Correction, Lease
-from api.access.rates import MOST_MISSING, ROUNDING, Draw, Left, Slots, Taken
+from api.access.rates import MOST_MISSING, ROUNDING, Draw, Left, Rate, Slots, Taken
 from infra.redis import RedisScripts, RedisUnavailable
 
 KEY_PREFIX = "verbatim:limit:"
@@ -133,7 +134,7 @@ class RedisBuckets:
         lease: str = "",
         fills: Mapping[int, int] | None = None,
     ) -> Taken:
-        keys = [self._prefix + each.name for each in (*(draw.rate for draw in draws), *slots)]
+        keys = [self._prefix + each.name for each in _named([draw.rate for draw in draws], slots)]
         # What Redis knew before it was away counts no message that was sent meanwhile.
         lost_at_us = -1 if self._away else self._lost_at_us
         arguments: list[str | int | float] = [len(draws), len(slots), lease, self._lease_us, lost_at_us]
@@ -151,7 +152,7 @@ class RedisBuckets:
         return Taken(allowed, left, tuple(counts[0]))
 
     async def settle(self, corrections: Sequence[Correction], lease: str, slots: Sequence[Slots]) -> None:
-        keys = [self._prefix + each.name for each in (*(one.rate for one in corrections), *slots)]
+        keys = [self._prefix + each.name for each in _named([one.rate for one in corrections], slots)]
         arguments: list[str | int | float] = [len(corrections), lease]
         for one in corrections:
             arguments += [one.rate.limit, one.rate.period_us, one.by]
@@ -161,10 +162,13 @@ class RedisBuckets:
         pairs = [(self._prefix + each.name, lease.id) for lease in leases for each in lease.slots]
         await self._run(RENEW, [key for key, _ in pairs], [self._lease_us, *(lease for _, lease in pairs)])
 
-    async def _run(self, script: str, keys: Sequence[str], arguments: Sequence[str | int | float]) -> list[object]:
+    async def _run(self, script: str, keys: Sequence[str], arguments: Sequence[str | int | float]) -> Any:
         try:
-            answer: list[object] = await self._scripts.run(script, keys, arguments)
-            return answer
+            return await self._scripts.run(script, keys, arguments)
         except RedisUnavailable as error:
             self._away = True
             raise BucketsAway(str(error)) from error
+
+
+def _named(rates: Sequence[Rate], slots: Sequence[Slots]) -> list[Rate | Slots]:
+    return [*rates, *slots]

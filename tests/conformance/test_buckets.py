@@ -61,7 +61,8 @@ async def test_what_is_taken_comes_back_with_time(buckets: Buckets) -> None:
     async def again() -> bool:
         return (await buckets.take([Draw(rate, 20)])).allowed
 
-    await eventually(again)
+    came_back: bool = await eventually(again)
+    assert came_back
 
 
 async def test_all_or_nothing(buckets: Buckets) -> None:
@@ -136,6 +137,7 @@ async def test_leases_end_are_given_back_and_renewed(buckets: Buckets) -> None:
         await buckets.renew([Lease("three", (slots,))])
         return (await buckets.take([], [slots])).streams == (1,)
 
-    await eventually(only_what_is_renewed_goes_on)
+    ended: bool = await eventually(only_what_is_renewed_goes_on)
+    assert ended
     await asyncio.gather(*(buckets.renew([Lease(lease, (slots,))]) for lease in ("four", "five")))
     assert (await buckets.take([], [slots])).streams == (3,), "what runs stands again, whatever is remembered of it"

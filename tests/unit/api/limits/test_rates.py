@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.access.askers import Asker, estimated_tokens, message_draws, rates_of, slots_of, smallest
+from api.access.demands import estimated_tokens, message_draws, rates_of, slots_of, smallest
 from api.access.rates import (
     HOUR_US,
     MINUTE_US,
@@ -22,6 +22,7 @@ from api.access.rates import (
     has_room,
     tightest,
 )
+from infra.tiers.limited import Limited
 from infra.tiers.tier import Limits, Tier
 
 START_US = 10**15
@@ -124,19 +125,19 @@ def test_a_user_their_key_and_their_organisation_are_limited_apart() -> None:
         key=Limits(requests_per_minute=5, concurrent_streams=2),
         organisation=Limits(tokens_per_minute=100),
     )
-    asker = Asker(user_id="u", key_id="k", organisation_id="o", tier="t", key_limits=Limits(requests_per_minute=4))
-    assert rates_of(asker, tier) == (
+    limited = Limited(user_id="u", key_id="k", organisation_id="o", tier="t", key_limits=Limits(requests_per_minute=4))
+    assert rates_of(limited, tier) == (
         Rate("user:u", "messages", 10, HOUR_US),
         Rate("key:k", "requests", 4, MINUTE_US),
         Rate("organisation:o", "tokens", 100, MINUTE_US),
     )
-    assert rates_of(asker, tier, "requests") == (Rate("key:k", "requests", 4, MINUTE_US),)
-    assert [(draw.rate.kind, draw.amount) for draw in message_draws(asker, tier, 70)] == [
+    assert rates_of(limited, tier, "requests") == (Rate("key:k", "requests", 4, MINUTE_US),)
+    assert [(draw.rate.kind, draw.amount) for draw in message_draws(limited, tier, 70)] == [
         ("messages", 1),
         ("tokens", 70),
     ]
-    assert slots_of(asker, tier) == (Slots("user:u", 3), Slots("key:k", 2))
-    assert rates_of(Asker(user_id="u"), tier) == (Rate("user:u", "messages", 10, HOUR_US),)
+    assert slots_of(limited, tier) == (Slots("user:u", 3), Slots("key:k", 2))
+    assert rates_of(Limited(user_id="u"), tier) == (Rate("user:u", "messages", 10, HOUR_US),)
 
 
 def test_of_several_limits_the_tightest_is_told() -> None:

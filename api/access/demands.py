@@ -1,12 +1,13 @@
-"""Who asks, as the limits see it, and which limits hold for them. Pure."""
+"""Which limits hold for a request, and what it takes of them. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import fields
 
 from api.access.rates import HOUR_US, MINUTE_US, Draw, Kind, Rate, Slots
-from infra.tiers.tier import DEFAULT_TIER, NO_LIMITS, Limits, Tier
+from infra.tiers.limited import Limited
+from infra.tiers.tier import Limits, Tier
 
 GUESSED_TOKENS = 1024
 """What an answer is reserved whose request names no maximum; its outcome corrects it."""
@@ -15,17 +16,6 @@ _RATES: tuple[tuple[Kind, str, int], ...] = (
     ("messages", "messages_per_hour", HOUR_US),
     ("tokens", "tokens_per_minute", MINUTE_US),
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asker:
-    """A user, by a key ("": by none), for an organisation ("": for themselves). `key_limits`: the key's own."""
-
-    user_id: str
-    key_id: str = ""
-    organisation_id: str = ""
-    tier: str = DEFAULT_TIER
-    key_limits: Limits = NO_LIMITS
 
 
 def smallest(one: Limits, other: Limits) -> Limits:
@@ -38,19 +28,19 @@ def smallest(one: Limits, other: Limits) -> Limits:
     return Limits(**{field.name: least(field.name) for field in fields(Limits)})
 
 
-def limits_of(asker: Asker, tier: Tier) -> Iterator[tuple[str, Limits]]:
-    """Every subject that the asker is counted as, with its limits."""
-    yield f"user:{asker.user_id}", tier.user
-    if asker.key_id:
-        yield f"key:{asker.key_id}", smallest(tier.key, asker.key_limits)
-    if asker.organisation_id:
-        yield f"organisation:{asker.organisation_id}", tier.organisation
+def limits_of(limited: Limited, tier: Tier) -> Iterator[tuple[str, Limits]]:
+    """Every subject that the requester is counted as, with its limits."""
+    yield f"user:{limited.user_id}", tier.user
+    if limited.key_id:
+        yield f"key:{limited.key_id}", smallest(tier.key, limited.key_limits)
+    if limited.organisation_id:
+        yield f"organisation:{limited.organisation_id}", tier.organisation
 
 
-def rates_of(asker: Asker, tier: Tier, *kinds: Kind) -> tuple[Rate, ...]:
-    """The rates of these kinds (all, without any) that hold for the asker."""
+def rates_of(limited: Limited, tier: Tier, *kinds: Kind) -> tuple[Rate, ...]:
+    """The rates of these kinds (all, without any) that hold for the limited."""
     found = []
-    for subject, limits in limits_of(asker, tier):
+    for subject, limits in limits_of(limited, tier):
         for kind, name, period_us in _RATES:
             limit: int | None = getattr(limits, name)
             if limit is not None and (not kinds or kind in kinds):
@@ -58,18 +48,18 @@ def rates_of(asker: Asker, tier: Tier, *kinds: Kind) -> tuple[Rate, ...]:
     return tuple(found)
 
 
-def slots_of(asker: Asker, tier: Tier) -> tuple[Slots, ...]:
+def slots_of(limited: Limited, tier: Tier) -> tuple[Slots, ...]:
     """How many answers at a time, of each subject that is limited."""
     return tuple(
         Slots(subject, limits.concurrent_streams)
-        for subject, limits in limits_of(asker, tier)
+        for subject, limits in limits_of(limited, tier)
         if limits.concurrent_streams is not None
     )
 
 
-def message_draws(asker: Asker, tier: Tier, tokens: int) -> tuple[Draw, ...]:
+def message_draws(limited: Limited, tier: Tier, tokens: int) -> tuple[Draw, ...]:
     """What a request for an answer takes, beside the request itself."""
-    rates = rates_of(asker, tier, "messages", "tokens")
+    rates = rates_of(limited, tier, "messages", "tokens")
     return tuple(Draw(rate, tokens if rate.kind == "tokens" else 1) for rate in rates)
 
 
