@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from schemas.envelope import Content, Envelope, TimestampMicros
 from schemas.families import members
 from schemas.identity import IdentityEvent, KeyLimits
+from schemas.signing import SigningEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,5 +144,6 @@ AccountEvent = (
     | SnippetChanged
     | SessionsEnded
     | IdentityEvent
+    | SigningEvent
 )
 RECORDS = members(AccountEvent)
