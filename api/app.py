@@ -9,13 +9,17 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from api.access import keys, session_routes
+from api.access import keys
 from api.access.auth import AccessPorts
+from api.access.challenge import Challenge
+from api.access.issuer_ends import SignedOutReads
 from api.access.key_cache import KeyCache
+from api.access.limiting import RateLimits
 from api.access.people import People
-from api.access.ports import AccountPorts, AccountReads, Limiter, Links
+from api.access.ports import AccountPorts, Links, SentReads
 from api.access.session_ends import SessionEnds
 from api.access.sessions import Sessions
+from api.access.signed_in import SignedInReads
 from api.account import folders, snippets, usage
 from api.account import settings as own_settings
 from api.account.ports import PreferencePorts, PreferenceReads
@@ -62,6 +66,9 @@ from api.responses import conversations as response_conversations
 from api.responses import routes as responses
 from api.responses.ports import ContextReads, ResponsePorts
 from api.responses.sealing import Seal
+from api.signin import invitation_routes, issuer_routes, session_list, session_routes, sign_up_routes
+from api.signin.assembly import SignIns
+from api.signin.ports import SigninPorts, SigninReads
 from api.streaming.readers import Readers
 from api.streaming.tail_hub import TailHub
 from api.turns import generations, messages, model_listing
@@ -99,7 +106,7 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
 
 
 class Reads(
-    AccountReads,
+    SigninReads,
     CommandReads,
     ContextReads,
     ConversationReads,
@@ -109,6 +116,9 @@ class Reads(
     MovingReads,
     PlaceReads,
     PreferenceReads,
+    SignedInReads,
+    SignedOutReads,
+    SentReads,
     StoredReads,
     Protocol,
 ):
@@ -128,8 +138,10 @@ class Adapters:
     log: CommandLog
     ends: LogEnds
     reads: Reads
-    limiter: Limiter
+    limiter: RateLimits
+    challenge: Challenge
     keys: KeyCache
+    sign_ins: SignIns
     people: People
     hub: TailHub
     readers: Readers
@@ -174,13 +186,27 @@ def ports_of(adapters: Adapters) -> tuple[object, ...]:
         ),
         AccessPorts(
             keys=adapters.keys,
+            signed_in=adapters.sign_ins.signed_in,
+            issuer_ends=adapters.sign_ins.issuer_ends,
+            tokens=adapters.sign_ins.tokens,
             people=adapters.people,
             sessions=adapters.sessions,
             session_ends=adapters.session_ends,
             limiter=adapters.limiter,
+            challenge=adapters.challenge,
             cross_origin=CrossOrigin.of(settings.cors_origins),
         ),
         AccountPorts(reads=reads, links=adapters.links),
+        SigninPorts(
+            reads=reads,
+            passwords=adapters.sign_ins.passwords,
+            tries=adapters.sign_ins.tries,
+            flows=adapters.sign_ins.flows,
+            issuers={issuer.settings.name: issuer for issuer in adapters.sign_ins.issuers},
+            sign_up=settings.sign_up,
+            reserved=settings.operators,
+            session_s=round(settings.session_days * 86_400),
+        ),
         PreferencePorts(reads=reads, models=adapters.models),
         FreshPorts(reads=reads, ends=adapters.ends, own_writes=own_writes, wait_s=settings.read_wait_s),
         CommandPorts(log=log, reads=reads, own_writes=own_writes, past=adapters.history),
@@ -189,6 +215,7 @@ def ports_of(adapters: Adapters) -> tuple[object, ...]:
                 streams=StreamPorts(hub=adapters.hub, reads=reads, models=adapters.models),
                 log=log,
                 own_writes=own_writes,
+                limits=adapters.limiter,
             ),
             messages=reads,
             readers=adapters.readers,
@@ -254,7 +281,9 @@ def create_app(adapters: Adapters) -> FastAPI:
         app.include_router(router, responses=_ERRORS)
     for router in (keys.router, embeddings.router, models.router, texts.router, stored.router):
         app.include_router(router, responses=_ERRORS)
-    for router in (session_routes.router, model_listing.router):
+    for router in (session_routes.router, session_list.router, sign_up_routes.router, issuer_routes.router):
+        app.include_router(router, responses=_ERRORS)
+    for router in (invitation_routes.router, model_listing.router):
         app.include_router(router, responses=_ERRORS)
     for router in (branches.router, search.router, import_routes.router, export_routes.router):
         app.include_router(router, responses=_ERRORS)

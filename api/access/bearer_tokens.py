@@ -1,8 +1,8 @@
 """Bearer tokens that an issuer of the settings has signed (RFC 9068), beside our own keys.
 
 A token is good until its `exp`, unless its user is suspended or its issuer signs them out; nothing of ours revokes it
-before. Its user is whom (issuer, subject) is linked to. Roles are the user's own; where the issuer's settings map claims
-to roles, only those of them that the token's claims give as well.
+before. Its user is whom (issuer, subject) is linked to. Roles are the user's own; where the issuer's settings map
+claims to roles, only those of them that the token's claims give as well.
 """
 
 from __future__ import annotations

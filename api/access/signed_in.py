@@ -75,8 +75,8 @@ class SignedIn:
         self._shared: SharedReads[_Known | None] = SharedReads()
 
     async def principal(self, session_sha256: str) -> Principal | None:
-        """Who was signed in; None: the session is over, or its issuer ended it. Only a cookie that this installation has
-        signed names one, so nobody can guess. Raises StoreUnavailable."""
+        """Who was signed in; None: the session is over, or its issuer ended it. Only a cookie that this installation
+        has signed names one, so nobody can guess. Raises StoreUnavailable."""
         known = await self._session(session_sha256)
         if known is None:
             return None

@@ -17,8 +17,9 @@ from api.http.errors import ApiError
 from api.signin.flow import Flow
 from api.signin.linked import good_link, use_link
 from api.signin.one_time import INVITATION
-from api.signin.people import born, create_user, say
+from api.signin.people import create_user
 from api.signin.ports import SigninPorts
+from api.signin.saying import born, say
 from infra.issuers.claims import name_of, organisations_of, roles_of
 from infra.settings.issuers import IssuerSettings
 from schemas import ids
@@ -112,7 +113,7 @@ async def _mapped(
             created = OrganisationCreated(
                 envelope=born(request, user_id, "OrganisationCreated"), organisation_id=organisation_id, name=name
             )
-            await say(request, commands, organisation_id, created)
+            await say(request, commands, user_id, created, key=organisation_id)
         changed = MembershipChanged(
             envelope=born(request, user_id, "MembershipChanged"),
             user_id=user_id,

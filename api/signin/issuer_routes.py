@@ -13,18 +13,17 @@ from api.access.auth import Access, address_of, admit_anybody
 from api.access.bearer_tokens import issuer_away, refused
 from api.access.ports import Accounts, LinksUnavailable
 from api.access.session_cookies import flow_cookie_name, set_flow_cookie
-from api.consistency.commanding import Author, IdempotencyKey, send
 from api.consistency.freshness import Fresh
 from api.consistency.ports import Commands
 from api.consistency.upgrading import check_signing
 from api.http.errors import ApiError, bad_request, not_found
-from api.http.middleware import request_id
 from api.signin.flow import DRAWN_BYTES, FLOW_S, Flow, own_path
 from api.signin.issuer_people import person_of
 from api.signin.linked import good_link
 from api.signin.one_time import INVITATION
 from api.signin.passwords import slow_down
 from api.signin.ports import Signing, SigninPorts
+from api.signin.saying import born, say
 from api.signin.starting import put_cookie, start_session
 from infra.clock import now_us
 from infra.ids import draw_bytes
@@ -34,7 +33,6 @@ from infra.issuers.logout import OLDEST_LOGOUT_S, checked_login, checked_logout
 from infra.issuers.tokens import LEEWAY_S, MAX_TOKEN_BYTES
 from schemas import ids
 from schemas.signing import IssuerSignedOut
-from topics.catalogue import ACCOUNT_EVENTS
 
 router = APIRouter(
     prefix="/api/v1/session/issuers", tags=["session"], dependencies=[Depends(admit_anybody)], include_in_schema=False
@@ -163,7 +161,7 @@ async def signed_out_there(
     await signing.tries.forgive(f"logout {name} {address_of(request)}", address_of(request))
     subject, session = str(claims.get("sub", "")), str(claims.get("sid", ""))
     about = ids.event_id(f"{settings.issuer} {subject} {session}", "issuer")
-    envelope = Author(about, request_id(request.scope)).envelope(f"{settings.issuer} {jti}", "IssuerSignedOut")
+    envelope = born(request, about, "IssuerSignedOut", f"{settings.issuer} {jti}")
     event = IssuerSignedOut(
         envelope=envelope,
         issuer=settings.issuer,
@@ -171,7 +169,7 @@ async def signed_out_there(
         issuer_session=session,
         at_s=int(claims["iat"]),
     )
-    await send(commands.log, ACCOUNT_EVENTS, about, event, IdempotencyKey(envelope.event_id, False))
+    await say(request, commands, about, event)
     access.issuer_ends.ended(event)
     return Response(status_code=200, headers={"Cache-Control": "no-store"})
 

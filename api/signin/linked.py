@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from fastapi import Request
 
-from api.consistency.commanding import Author, IdempotencyKey, send
 from api.consistency.freshness import Freshness
 from api.consistency.ports import CommandPorts
 from api.http.errors import behind
-from api.http.middleware import request_id
 from api.signin.one_time import hash_of_link, link_refused, state_of
 from api.signin.ports import SigninPorts
+from api.signin.saying import born, say
 from infra.clock import now_us
-from infra.ids import draw_id
 from projections.sign_ins.queries import LinkRow
 from schemas.signing import OneTimeLinkUsed
 from topics.catalogue import ACCOUNT_EVENTS
@@ -40,10 +38,9 @@ async def use_link(
     request: Request, signing: SigninPorts, fresh: Freshness, commands: CommandPorts, link: LinkRow
 ) -> None:
     """Use it, for nobody else can from now on. Raises ApiError 410 where another was first, 503."""
-    key = IdempotencyKey(draw_id(), False)
-    envelope = Author("anybody", request_id(request.scope)).envelope(key.value, "OneTimeLinkUsed")
+    envelope = born(request, "anybody", "OneTimeLinkUsed")
     event = OneTimeLinkUsed(envelope=envelope, link_id=link.link_id, token_sha256=link.token_sha256)
-    await send(commands.log, ACCOUNT_EVENTS, link.link_id, event, key)
+    await say(request, commands, link.link_id, event)
     if not await fresh.up_to_date(link.link_id, ACCOUNT_EVENTS):
         raise behind()
     row = await signing.reads.one_time_link(link.token_sha256)

@@ -5,19 +5,16 @@ from __future__ import annotations
 from fastapi import Request
 
 from api.access.auth import address_of
-from api.consistency.commanding import Author, IdempotencyKey, send
 from api.consistency.ports import CommandPorts
 from api.http.errors import ApiError, Overloaded, bad_request
-from api.http.middleware import request_id
 from api.signin.ports import SigninPorts
+from api.signin.saying import born, say
 from api.signin.starting import wrong_password
-from infra.ids import draw_id
 from infra.passwords.hashing import HashingFull
 from infra.passwords.rules import WeakPassword, checked_password, prepared
 from schemas import ids
 from schemas.envelope import Position
 from schemas.signing import PasswordSet
-from topics.catalogue import ACCOUNT_EVENTS
 
 
 async def user_by_password(
@@ -72,12 +69,9 @@ async def set_password(request: Request, commands: CommandPorts, user_id: str, p
 
 
 async def _write(request: Request, commands: CommandPorts, user_id: str, password_hash: str) -> Position:
-    key = IdempotencyKey(draw_id(), False)
-    envelope = Author(user_id, request_id(request.scope)).envelope(key.value, "PasswordSet")
+    envelope = born(request, user_id, "PasswordSet")
     event = PasswordSet(envelope=envelope, user_id=user_id, password_hash=password_hash)
-    at = await send(commands.log, ACCOUNT_EVENTS, user_id, event, key)
-    commands.own_writes.wrote_of_user(user_id, ACCOUNT_EVENTS, at)
-    return at
+    return await say(request, commands, user_id, event)
 
 
 def _full() -> ApiError:

@@ -4,29 +4,15 @@ from __future__ import annotations
 
 from fastapi import Request
 
-from api.consistency.commanding import Author, IdempotencyKey, send
 from api.consistency.freshness import Freshness
 from api.consistency.ports import CommandPorts
 from api.http.errors import behind
-from api.http.middleware import request_id
 from api.signin.ports import SigninPorts
-from infra.ids import draw_id
+from api.signin.saying import born, say
 from projections.sign_ins.queries import LinkRow
-from schemas.account import AccountEvent, UserCreated
-from schemas.envelope import Envelope
+from schemas.account import UserCreated
 from schemas.identity import MembershipChanged, UserChanged
 from topics.catalogue import ACCOUNT_EVENTS
-
-
-async def say(request: Request, commands: CommandPorts, user_id: str, event: AccountEvent) -> None:
-    """Write a record of the user's. Raises ApiError 503."""
-    at = await send(commands.log, ACCOUNT_EVENTS, user_id, event, IdempotencyKey(draw_id(), False))
-    commands.own_writes.wrote_of_user(user_id, ACCOUNT_EVENTS, at)
-
-
-def born(request: Request, user_id: str, event_type: str) -> Envelope:
-    """The envelope of a record that somebody causes who is nobody yet."""
-    return Author(user_id, request_id(request.scope)).envelope(draw_id(), event_type)
 
 
 async def create_user(

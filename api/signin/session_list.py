@@ -7,7 +7,6 @@ from pydantic import Field
 
 from api.access.auth import Access, AccessPorts, SessionCaller
 from api.access.principal import Principal
-from api.consistency.commanding import Author, IdempotencyKey, send
 from api.consistency.freshness import Fresh
 from api.consistency.ownership import checked_id
 from api.consistency.ports import CommandPorts, Commands
@@ -16,13 +15,12 @@ from api.http.answers import iso, json_answer, openapi_body
 from api.http.bodies import ApiBody, BodyReader
 from api.http.errors import ApiError, behind, not_found, unauthorised
 from api.http.headers import POSITION_HEADER
-from api.http.middleware import request_id
 from api.signin.ending import end_session
 from api.signin.passwords import hash_for, set_password, slow_down
 from api.signin.ports import Signing
+from api.signin.saying import born, say
 from api.signin.starting import put_cookie, start_session
 from infra.clock import now_us
-from infra.ids import draw_id
 from infra.passwords.hashing import HashingFull
 from infra.passwords.rules import prepared
 from schemas.account import SessionsEnded
@@ -41,8 +39,8 @@ class NewPassword(ApiBody):
 
 @router.get("/sessions")
 async def list_sessions(caller: SessionCaller, fresh: Fresh, signing: Signing) -> Response:
-    """The caller's sessions that are open: by password, invitation or an issuer. Browsers that were signed in with a key
-    stand under that key."""
+    """The caller's sessions that are open: by password, invitation or an issuer. A browser that was signed in with a
+    key is not among them: it ends with its key."""
     await fresh.catch_up_lists(caller.user_id, ACCOUNT_EVENTS)
     rows = await signing.reads.sessions(caller.user_id)
     at_us = now_us()
@@ -135,8 +133,5 @@ async def _check_current(signing: Signing, caller: Principal, name: str, current
 
 async def end_all(request: Request, access: AccessPorts, commands: CommandPorts, user_id: str) -> None:
     """Every session of the user so far is over. Raises ApiError 503."""
-    key = IdempotencyKey(draw_id(), False)
-    event = SessionsEnded(Author(user_id, request_id(request.scope)).envelope(key.value, "SessionsEnded"), user_id)
-    at = await send(commands.log, ACCOUNT_EVENTS, user_id, event, key)
-    access.session_ends.ended(user_id, at)
-    commands.own_writes.wrote_of_user(user_id, ACCOUNT_EVENTS, at)
+    event = SessionsEnded(born(request, user_id, "SessionsEnded"), user_id)
+    access.session_ends.ended(user_id, await say(request, commands, user_id, event))

@@ -13,6 +13,7 @@ from api.access.auth import (
     Caller,
     address_of,
     admit_anybody,
+    admit_try,
     author_of,
     authorise,
     checked_key,
@@ -63,19 +64,15 @@ async def get_session(request: Request, caller: Caller, access: Access, accounts
     return json_answer(await session_json(accounts, caller, None if session is None else session.expires_at_s))
 
 
-@router.post("", openapi_extra=openapi_body(SignIn), dependencies=[Depends(admit_anybody)])
+@router.post("", openapi_extra=openapi_body(SignIn), dependencies=[Depends(admit_anybody), Depends(admit_try)])
 async def sign_in(
     request: Request, bodies: BodyReader, access: Access, accounts: Accounts, commands: Commands, signing: Signing
 ) -> Response:
     """Sign in: exchange a password, a key or a one-time link for a session cookie. A refusal is a 401."""
     refuse_other_sites(request.headers)
     body = await bodies.read(request, SignIn, max_bytes=MAX_BODY_BYTES)
-    by_password = body.name is not None and body.password is not None
-    if (body.name is None) != (body.password is None) or [
-        by_password,
-        body.key is not None,
-        body.link is not None,
-    ].count(True) != 1:
+    ways = [way for way in (body.name, body.key, body.link) if way is not None]
+    if len(ways) != 1 or (body.name is None) != (body.password is None):
         raise bad_request("Send 'name' and 'password', or 'key', or 'link'.", param="name")
     if body.name is not None and body.password is not None:
         check_signing("password")

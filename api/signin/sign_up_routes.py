@@ -1,11 +1,11 @@
-"""Ways in: what the page offers, signing up, and one-time links. Whoever comes here has no key; addresses are counted."""
+"""Ways in: what the page offers, signing up, one-time links. Whoever comes here has no key; addresses are counted."""
 
 from __future__ import annotations
 
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import Field
 
-from api.access.auth import Access, address_of, admit_anybody
+from api.access.auth import Access, address_of, admit_anybody, admit_try
 from api.access.ports import Accounts
 from api.access.same_origin import refuse_other_sites
 from api.consistency.freshness import Fresh
@@ -52,7 +52,7 @@ async def ways_in(signing: Signing) -> Response:
     return json_answer({"password": True, "signUp": signing.sign_up, "issuers": listed})
 
 
-@router.post("/link", openapi_extra=openapi_body(OneTimeLink))
+@router.post("/link", openapi_extra=openapi_body(OneTimeLink), dependencies=[Depends(admit_try)])
 async def look_at_link(request: Request, bodies: BodyReader, fresh: Fresh, signing: Signing) -> Response:
     """What a one-time link is for, without using it. 410 `link_used`, `link_expired` or `link_revoked`."""
     refuse_other_sites(request.headers)
@@ -63,7 +63,7 @@ async def look_at_link(request: Request, bodies: BodyReader, fresh: Fresh, signi
     return json_answer({"kind": link.kind, "name": name or None, "expiresAt": iso(link.expires_at_us)})
 
 
-@router.post("/sign-up", status_code=200, openapi_extra=openapi_body(SignUp))
+@router.post("/sign-up", openapi_extra=openapi_body(SignUp), dependencies=[Depends(admit_try)])
 async def sign_up(
     request: Request,
     bodies: BodyReader,
@@ -111,7 +111,7 @@ async def sign_up(
     )
 
 
-@router.post("/reset", openapi_extra=openapi_body(Reset))
+@router.post("/reset", openapi_extra=openapi_body(Reset), dependencies=[Depends(admit_try)])
 async def reset_password(
     request: Request,
     bodies: BodyReader,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from hashlib import sha256
 
 from fastapi import Request, Response
@@ -52,7 +53,7 @@ async def start_session(
     commands.own_writes.wrote_of_user(user_id, ACCOUNT_EVENTS, at)
     access.signed_in.started(event)
     cookie, session = access.sessions.recorded_cookie(digest, at_us // 1_000_000, number)
-    return cookie, principal, session.expires_at_s
+    return cookie, replace(principal, key_id=session_id, key_sha256=digest), session.expires_at_s
 
 
 def put_cookie(request: Request, answer: Response, cookie: str, expires_at_s: int) -> None:
