@@ -147,7 +147,7 @@ def let_in(principal: Principal) -> Principal:
     if principal.suspended:
         raise ApiError(
             403,
-            "This account is suspended. Ask whoever runs this installation.",
+            "This account is suspended. Ask an administrator of this installation.",
             code="account_suspended",
             error_type="permission_error",
         )

@@ -56,7 +56,7 @@ async def list_invitations(caller: UserReader, fresh: Fresh, signing: Signing) -
 async def invite(
     request: Request, caller: UserManager, bodies: BodyReader, signing: Signing, commands: Commands
 ) -> Response:
-    """A link by which somebody becomes a user, once. It is shown here and never again; only its hash is kept."""
+    """A link by which a person becomes a user, once. It is shown here and never again; only its hash is kept."""
     body = await bodies.read(request, Invite, empty_is_object=True)
     check_signing("invitations")
     unknown = sorted(set(body.roles + ([body.organisation_role] if body.organisation_role else [])) - ROLES)
@@ -82,7 +82,7 @@ async def invite(
 async def take_back(
     request: Request, link_id: str, caller: UserManager, fresh: Fresh, signing: Signing, commands: Commands
 ) -> Response:
-    """The link lets nobody in any more."""
+    """The link is good no more."""
     checked_id("invitation", link_id)
     shown = await fresh.catch_up_lists(caller.user_id, ACCOUNT_EVENTS)
     row = next((row for row in await signing.reads.one_time_links() if row.link_id == link_id), None)

@@ -68,8 +68,8 @@ async def _welcomed(
     if link is None and not settings.create_users:
         raise ApiError(
             403,
-            f"Nobody here is known by this account of {settings.shown}. Ask whoever runs this installation for an "
-            "invitation, and follow it.",
+            f"Your account of {settings.shown} belongs to no user here. Ask an administrator of this installation for "
+            "an invitation, and follow it.",
             code="not_a_user",
             error_type="permission_error",
         )

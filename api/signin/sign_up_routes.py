@@ -83,7 +83,7 @@ async def sign_up(
     if body.invitation is None and signing.sign_up != "open":
         raise ApiError(
             403,
-            "Nobody signs up here without an invitation. Ask whoever runs this installation for one.",
+            "Signing up needs an invitation here. Ask an administrator of this installation for one.",
             code="sign_up_closed",
             error_type="permission_error",
         )
