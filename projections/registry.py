@@ -27,7 +27,7 @@ from projections.embeddings.table import EMBEDDINGS
 from projections.feedback import fold as feedback
 from projections.feedback.table import FEEDBACK
 from projections.generations import fold as generations
-from projections.generations.table import GENERATIONS, GENERATIONS_1, GENERATIONS_2
+from projections.generations.table import GENERATIONS, GENERATIONS_1, GENERATIONS_2, GENERATIONS_3
 from projections.messages import fold as messages
 from projections.messages.table import MESSAGE_PLACES, MESSAGES, MESSAGES_1, MESSAGES_2
 from projections.order import ImpossiblePosition
@@ -137,7 +137,15 @@ DEFINITIONS: tuple[Projection, ...] = (
         narrowed(generations.fold, (GENERATIONS, GENERATIONS_2)),
     ),
     # 3: by which API it was asked for and how, and which of its command's answers it is.
-    Projection("generations", 3, frozenset({CONVERSATION_EVENTS}), (GENERATIONS,), generations.fold),
+    Projection(
+        "generations",
+        3,
+        frozenset({CONVERSATION_EVENTS}),
+        (GENERATIONS_3,),
+        narrowed(generations.fold, (GENERATIONS, GENERATIONS_3)),
+    ),
+    # 4: who asked and who pays.
+    Projection("generations", 4, frozenset({CONVERSATION_EVENTS}), (GENERATIONS,), generations.fold),
     Projection(
         "stored_generations",
         1,

@@ -123,6 +123,7 @@ class PromptSubmitted:
     `price`: what the tokens cost; null (as in version 1): what `model` costs when the command is handled.
     `account`: who pays; empty: the user. `model_version`: which model `model` stood for; empty: it did not say.
     `request`: what else it asked for; None: nothing.
+    `organisation_id` and `key_id`: for which organisation and by which key the user asked; empty: for none, by none.
     """
 
     envelope: Envelope
@@ -148,13 +149,15 @@ class PromptSubmitted:
     account: str = ""
     model_version: str = ""
     request: Request | None = None
+    organisation_id: str = ""
+    key_id: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegenerateRequested:
     """Another answer to the prompt `prompt_message_id`, as a branch beside the earlier ones.
 
-    `price`, `account`, `model_version` and `request` as in PromptSubmitted.
+    `price`, `account`, `model_version`, `request`, `organisation_id` and `key_id` as in PromptSubmitted.
     """
 
     envelope: Envelope
@@ -175,6 +178,8 @@ class RegenerateRequested:
     account: str = ""
     model_version: str = ""
     request: Request | None = None
+    organisation_id: str = ""
+    key_id: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

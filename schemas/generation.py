@@ -9,8 +9,9 @@ from schemas.conversation import ChatMessage, Sampling, ServiceClass, TurnKind
 from schemas.envelope import Content, Envelope, Position, TimestampMicros
 from schemas.families import members
 from schemas.parts import ChunkPart, Tooling
-from schemas.price import Price, Usage
+from schemas.price import Attribution, Price, Usage
 
+PickReason = Literal["fair", "aged", "held_back"]
 FinishReason = Literal["stop", "length", "content_filter", "tool_calls", "failed", "handed_over"]
 EndReason = Literal["cancelled", "deleted", "refused", "expired", "failed"]
 
@@ -36,6 +37,7 @@ class Turn:
     answered (the same for a prompt). `cause` is the command's place in conversation-events: the order key.
     `tail` is a lower bound of the generation's records in token-chunks.
     `choice`: which of the command's answers this is, from 0: (cause, choice) is the order key.
+    `attribution`: who asked and who pays; None: the user, by no key that is known, at the tier `default`.
     """
 
     generation_id: str
@@ -50,6 +52,7 @@ class Turn:
     cause: Position
     tail: Position
     choice: int = 0
+    attribution: Attribution | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +62,8 @@ class GenerationRequested:
     `maybe_repeat`: this record may be a second copy, so a worker scans token-chunks from `turn.tail` first.
     `verdict_id`: event id of the ModerationVerdict that allowed it; empty in records older than it.
     `tooling`: the tools that the model may call; None: none.
+    `lease`: the place in admissions of the request for the lease that it runs on; None: its account has no hard budget.
+    `lane`: which lane of its jobs topic it was put into; empty: the one that is read first.
     """
 
     envelope: Envelope
@@ -74,6 +79,34 @@ class GenerationRequested:
     deadline_at_us: TimestampMicros
     verdict_id: str = ""
     tooling: Tooling | None = None
+    lease: Position | None = None
+    lane: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class JobRead:
+    """How far a worker had read a partition of a jobs topic: the offset of the next record."""
+
+    topic: str
+    partition: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pick:
+    """Why a worker started this job before the others that waited: enough to work it out again from the log.
+
+    `number`: of the pick, from 1, since the worker was assigned its partitions. `reads`: how far it had read them.
+    `charged`: the work of the job's flow before the pick, `work`: what the pick adds to it, in units of work.
+    `weight_milli`: the weight of the flow, in thousandths.
+    """
+
+    reason: PickReason
+    number: int
+    reads: tuple[JobRead, ...]
+    charged: int
+    work: int
+    weight_milli: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +114,7 @@ class AttemptStarted:
     """Attempt `number` (from 1) of a generation. Frame 0 is attempt 1's.
 
     `prompt_tokens`: of the prompt alone, without what earlier attempts had published.
+    `pick`: why its job was started when it was; None: it is not known.
     """
 
     envelope: Envelope
@@ -90,6 +124,7 @@ class AttemptStarted:
     prompt_tokens: int
     worker: str
     job: Position
+    pick: Pick | None = None
 
 
 @dataclass(frozen=True, slots=True)

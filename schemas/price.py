@@ -21,6 +21,20 @@ class Usage:
     estimated: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attribution:
+    """Who asked and who pays.
+
+    `account`: the billing account: the organisation that has taken the user, else the user. `organisation_id` and
+    `key_id`: empty: none. `tier`: whose limits and weight held.
+    """
+
+    account: str
+    organisation_id: str = ""
+    key_id: str = ""
+    tier: str = "default"
+
+
 @dataclass(frozen=True, slots=True)
 class Price:
     """What tokens cost, in millionths of `currency` a million tokens: integers, so that sums are exact."""

@@ -7,7 +7,7 @@ from schemas.bounding import bounded
 from schemas.conversation import PromptSubmitted, RegenerateRequested, Request, TitleRequested, TurnKind
 from schemas.envelope import Position
 from schemas.generation import Turn
-from schemas.price import Price
+from schemas.price import Attribution, Price
 
 UserCommand = PromptSubmitted | RegenerateRequested
 Command = UserCommand | TitleRequested
@@ -18,6 +18,7 @@ UNBILLED = Price(TITLES, "USD", 0, 0, 0)
 IMPORTS = "system:imports"
 """Who appends the messages of a conversation that was held elsewhere. Such messages alone make no conversation that is
 shown: the ConversationStarted behind the last of them does, so that none is ever seen in part."""
+DEFAULT_TIER = "default"
 MAX_CHOICES = 8
 """Answers to one command."""
 
@@ -53,8 +54,23 @@ def turn_of(command: Command, cause: Position, price: Price, choice: int = 0) ->
         cause=cause,
         tail=command.tail,
         choice=choice,
+        attribution=attribution_of(command),
     )
     return bounded(turn)
+
+
+def attribution_of(command: Command) -> Attribution | None:
+    """Who asked for the answer and who pays; None of a title, and of a user who pays at the tier `default` and asked by
+    no key that is known."""
+    if isinstance(command, TitleRequested):
+        return None
+    said = Attribution(
+        account=command.account or command.user_id,
+        organisation_id=command.organisation_id,
+        key_id=command.key_id,
+        tier=command.tier or DEFAULT_TIER,
+    )
+    return None if said == Attribution(account=command.user_id) else said
 
 
 def request_of(command: Command) -> Request | None:

@@ -37,6 +37,7 @@ STEPS: Mapping[tuple[str, int], Step] = {
         "UsageRerated",
         "AttemptStarted",
         "TokenChunk",
+        "EmbeddingsComputed",
     )
 } | {
     **{(name, 1): _without_price for name in ("PromptSubmitted", "RegenerateRequested")},
@@ -52,12 +53,26 @@ STEPS: Mapping[tuple[str, int], Step] = {
             "GenerationFailed",
             "GenerationCancelled",
             "GenerationRefused",
+            "AttemptStarted",
+            "UsageRecorded",
+            "UsageRerated",
         )
     },
     **{
         (name, 3): _with_defaults
-        for name in ("PromptSubmitted", "RegenerateRequested", "GenerationRequested", "ConversationStarted")
+        for name in (
+            "PromptSubmitted",
+            "RegenerateRequested",
+            "GenerationRequested",
+            "ConversationStarted",
+            "GenerationEnded",
+            "GenerationCompleted",
+            "GenerationFailed",
+            "GenerationCancelled",
+            "GenerationRefused",
+        )
     },
+    **{(name, 4): _with_defaults for name in ("PromptSubmitted", "RegenerateRequested", "GenerationRequested")},
 }
 """(record name, version it takes) -> the record's fields in the next version."""
 

@@ -9,12 +9,16 @@ from dataclasses import dataclass
 
 from schemas.envelope import Envelope, Position, TimestampMicros
 from schemas.families import members
-from schemas.price import Price, Usage
+from schemas.price import Attribution, Price, Usage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UsageRecorded:
-    """`outcome_type` is the outcome's record name; `cost_micros` millionths of `currency` at `price_version`."""
+    """`outcome_type` is the outcome's record name; `cost_micros` millionths of `currency` at `price_version`.
+
+    `attribution`: who asked and who pays; None: the user. `unbilled_tokens`: of the answer, beyond the lease that it
+    ran on: they are in `usage` and not in `cost_micros`.
+    """
 
     envelope: Envelope
     user_id: str
@@ -28,6 +32,8 @@ class UsageRecorded:
     cost_micros: int
     outcome: Position
     ended_at_us: TimestampMicros
+    attribution: Attribution | None = None
+    unbilled_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +41,7 @@ class UsageRerated:
     """The same tokens at another price, by backfill `backfill`. The newest one counts; nothing is deleted.
 
     `superseded_price_version` and `superseded_cost_micros` are what the outcome at `outcome` was billed at.
+    `attribution` as in UsageRecorded.
     """
 
     envelope: Envelope
@@ -51,6 +58,7 @@ class UsageRerated:
     outcome: Position
     ended_at_us: TimestampMicros
     backfill: str
+    attribution: Attribution | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +67,7 @@ class EmbeddingsComputed:
 
     `cost_micros` millionths of the price's currency. `texts`: how many; `dimensions`: of each vector.
     `request_hash`: of what was asked for; a key that is used again is recognised by it. Neither texts nor vectors are
-    recorded.
+    recorded. `attribution` as in UsageRecorded.
     """
 
     envelope: Envelope
@@ -73,6 +81,7 @@ class EmbeddingsComputed:
     price: Price
     cost_micros: int
     request_hash: str = ""
+    attribution: Attribution | None = None
 
 
 UsageEntry = UsageRecorded | UsageRerated | EmbeddingsComputed

@@ -25,6 +25,8 @@ def key_lines(text: str) -> dict[KeyPath, int]:
         if header := _HEADER.match(line):
             table = _enter(_names(header[2]), counts, appends=header[1] == "[[")
             found.setdefault(table, number)
+            if isinstance(table[-1], int):
+                found.setdefault(table[:-1], number)  # of the array as a whole
         elif key := _key_of(line):
             parts, rest = key
             for length in range(1, len(parts) + 1):

@@ -1,4 +1,4 @@
-"""Mistakes in a TOML file of models or prices: one line each, with its place."""
+"""Mistakes in a TOML file of models, prices or tiers: one line each, with its place."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class StrictTable(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
-ENTRIES = ("model", "embedding")
+ENTRIES = ("model", "embedding", "tier")
 """What a file has several of, each with an id."""
 Tables = Mapping[tuple[str, ...], type[StrictTable]]
 """The tables of a file by the names on the way to them."""
@@ -93,7 +93,8 @@ def _in_words(detail: ErrorDetails, keys: list[str]) -> str:
 
 
 def _kind(detail: ErrorDetails) -> str:
-    return "embedding" if detail["loc"][0] == "embedding" else "model"
+    kind = str(detail["loc"][0])
+    return kind if kind in ENTRIES else "model"
 
 
 def _shown(value: Any) -> str:

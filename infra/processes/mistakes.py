@@ -7,5 +7,6 @@ from infra.models.spec import ModelsFileError
 from infra.models.tokenizers import TokenizerError
 from infra.moderation.policy_file import PolicyError
 from infra.settings.errors import SettingsError
+from infra.tiers.tiers_file import TiersFileError
 
-MISTAKES = (SettingsError, ModelsFileError, PolicyError, TokenizerError, TemplateError)
+MISTAKES = (SettingsError, ModelsFileError, PolicyError, TiersFileError, TokenizerError, TemplateError)

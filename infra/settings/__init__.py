@@ -67,6 +67,7 @@ class Settings(BaseSettings):
     default_model: str = ""
     titles: str = ""
     policy: Path | None = None
+    tiers: Path | None = None
     join_agents: bool | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     installation: InstallationSettings = InstallationSettings()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from projections.generations.asked_cell import asked_of, asked_to_cell
+from projections.generations.attribution_cell import attribution_to_cell
 from projections.generations.price_cell import price_to_cell
 from projections.generations.table import GENERATIONS
 from projections.order import first_wins
@@ -12,7 +13,7 @@ from projections.rows import Put, RowChange
 from schemas.conversation import ConversationEvent
 from schemas.envelope import Position
 from schemas.families import Family
-from schemas.turns import Command, generations_of, hash_of, kind_of, prompt_of, request_of
+from schemas.turns import Command, attribution_of, generations_of, hash_of, kind_of, prompt_of, request_of
 
 _COMMANDS: Family[Command] = Family(Command)
 
@@ -43,6 +44,9 @@ def fold(record: ConversationEvent, position: Position) -> tuple[RowChange, ...]
     }
     if record.price is not None:
         cells["price"] = price_to_cell(record.price, position)
+    attribution = attribution_of(record)
+    if attribution is not None:
+        cells["attribution"] = attribution_to_cell(attribution, position)
     if request_of(record) is None:
         return (Put(GENERATIONS, (record.generation_id,), cells, first_wins(position)),)
     rows = []

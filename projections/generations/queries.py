@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from infra.cassandra.session import Row
 from projections.generations.asked_cell import NOTHING, Asked, asked_from_cell
+from projections.generations.attribution_cell import attribution_from_cell
 from projections.generations.price_cell import price_from_cell
 from projections.order import turn_key
 from projections.reading import Tables
@@ -14,7 +15,7 @@ from schemas import ids
 from schemas.conversation import TurnKind
 from schemas.envelope import Position
 from schemas.generation import Turn
-from schemas.price import Price
+from schemas.price import Attribution, Price
 from schemas.turns import MAX_CHOICES
 
 _NAME = "generations"
@@ -22,7 +23,7 @@ COLUMNS = (
     "generation_id, user_id, conversation_id, message_id, prompt_message_id, kind, model, request_hash, asked_at_us,"
     " deadline_at_us, cause_epoch, cause_partition, cause_offset, tail_epoch, tail_partition, tail_offset"
 )
-NEW_COLUMNS = ("price", "asked")
+NEW_COLUMNS = ("price", "asked", "attribution")
 """What older definitions have not, in the order in which they came."""
 _SELECTION = COLUMNS + "".join(f"{{+{name}}}" for name in NEW_COLUMNS)
 _NAMES = (*COLUMNS.split(", "), *NEW_COLUMNS)
@@ -37,6 +38,7 @@ class GenerationRow:
 
     `price`: what the command names; None: it names none, or the row is of definition 1.
     `asked`: what else its request said; of a row of an older definition no more than which of several answers it is.
+    `attribution`: who asked and who pays; None: its user, or the row is of an older definition.
     """
 
     generation_id: str
@@ -53,6 +55,7 @@ class GenerationRow:
     tail: Position
     price: Price | None = None
     asked: Asked = NOTHING
+    attribution: Attribution | None = None
 
     @property
     def key(self) -> int:
@@ -74,6 +77,7 @@ class GenerationRow:
             cause=self.cause,
             tail=self.tail,
             choice=self.asked.choice,
+            attribution=self.attribution,
         )
 
 
@@ -84,9 +88,10 @@ def row_of(values: Row) -> GenerationRow:
     tail = Position(row.pop("tail_epoch"), row.pop("tail_partition"), row.pop("tail_offset"))
     price = price_from_cell(row.pop("price", None), cause)
     asked = asked_from_cell(row.pop("asked", None), cause)
+    attribution = attribution_from_cell(row.pop("attribution", None), cause)
     if asked is NOTHING and row["kind"] == "stateless":
         asked = _asked_by_ids(row["message_id"], row["generation_id"])
-    return GenerationRow(**row, cause=cause, tail=tail, price=price, asked=asked)
+    return GenerationRow(**row, cause=cause, tail=tail, price=price, asked=asked, attribution=attribution)
 
 
 def _asked_by_ids(message_id: str, generation_id: str) -> Asked:

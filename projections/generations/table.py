@@ -25,10 +25,14 @@ GENERATIONS = Table(
         "tail_offset": "bigint",
         "price": "text",
         "asked": "text",
+        "attribution": "text",
     },
 )
 
-GENERATIONS_2 = without(GENERATIONS, "asked")
+GENERATIONS_3 = without(GENERATIONS, "attribution")
+"""As definition 3 has it."""
+
+GENERATIONS_2 = without(GENERATIONS_3, "asked")
 """As definition 2 has it."""
 
 GENERATIONS_1 = without(GENERATIONS_2, "price")

@@ -86,5 +86,6 @@ def reprice(outcome: Outcome, position: Position, repricing: Repricing) -> Produ
             outcome=position,
             ended_at_us=outcome.ended_at_us,
             backfill=repricing.backfill,
+            attribution=turn.attribution,
         ),
     )

@@ -35,4 +35,5 @@ def usage_record(outcome: Outcome, position: Position) -> UsageRecorded:
         cost_micros=outcome.cost_micros,
         outcome=position,
         ended_at_us=outcome.ended_at_us,
+        attribution=turn.attribution,
     )

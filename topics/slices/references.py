@@ -18,6 +18,8 @@ from topics.catalogue import CONVERSATION_EVENTS, DEAD_LETTERS, GENERATION_OUTCO
 
 JOBS = "generation-jobs"
 """The jobs topics of all pools, which a position alone does not tell apart. They are never replayed."""
+ADMISSIONS = "admissions"
+"""Where accounts with a hard budget are granted leases. It belongs to its installation, and is in no slice."""
 
 POINTS_INTO: Mapping[tuple[str, str], str] = {
     ("PromptSubmitted", "tail"): TOKEN_CHUNKS,
@@ -25,6 +27,7 @@ POINTS_INTO: Mapping[tuple[str, str], str] = {
     ("TitleRequested", "tail"): TOKEN_CHUNKS,
     ("Turn", "cause"): CONVERSATION_EVENTS,
     ("Turn", "tail"): TOKEN_CHUNKS,
+    ("GenerationRequested", "lease"): ADMISSIONS,
     ("AttemptStarted", "job"): JOBS,
     ("GenerationCompleted", "end"): TOKEN_CHUNKS,
     ("GenerationFailed", "end"): TOKEN_CHUNKS,
@@ -40,6 +43,9 @@ Move = Callable[[str, Position], Position]
 """From a topic and a place in it here to the place there."""
 
 _USER = "user_id"
+_PAYER: Mapping[str, str | None] = {"account": None, "organisation_id": "", "key_id": ""}
+"""What names who pays, and what takes its place for another owner; None: the owner."""
+_PAYING = frozenset({"PromptSubmitted", "RegenerateRequested", "Attribution"})
 _ACTOR = "user:"
 
 
@@ -90,6 +96,8 @@ def _moved(value: Any, move: Move, owner: str | None) -> Any:
     if owner is not None:
         if hasattr(value, _USER):
             changes[_USER] = owner
+        if name in _PAYING:
+            changes |= {field: owner if other is None else other for field, other in _PAYER.items()}
         if isinstance(value, Envelope) and value.actor.startswith(_ACTOR):
             changes["actor"] = _ACTOR + owner
     return replace(value, **changes) if changes else value

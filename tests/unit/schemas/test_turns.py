@@ -7,8 +7,8 @@ from dataclasses import replace
 from schemas.bounding import MAX_FIELD_CHARS
 from schemas.codec import decode, encode
 from schemas.conversation import PromptSubmitted, RegenerateRequested
-from schemas.price import Price
-from schemas.turns import UserCommand, account_of, turn_of
+from schemas.price import Attribution, Price
+from schemas.turns import DEFAULT_TIER, UserCommand, account_of, attribution_of, turn_of
 from tests.golden.samples import samples
 from tests.records import CAUSE, prompt, regenerate, stateless
 
@@ -46,7 +46,19 @@ def test_a_command_of_version_1_names_no_price_no_account_and_no_model_version()
         assert isinstance(found, UserCommand)
         assert (found.price, found.account, found.model_version) == (None, "", "")
         assert account_of(found) == found.user_id
-        assert turn_of(found, CAUSE, PRICE) == turn_of(named, CAUSE, PRICE)
+        assert turn_of(found, CAUSE, PRICE) == turn_of(replace(named, account=""), CAUSE, PRICE)
+
+
+def test_a_turn_says_who_asked_and_who_pays_where_that_is_not_just_the_user() -> None:
+    for command in (prompt(), regenerate()):
+        plain = replace(command, account=command.user_id, tier=DEFAULT_TIER)
+        assert turn_of(plain, CAUSE, PRICE).attribution is None
+        assert turn_of(replace(plain, account=""), CAUSE, PRICE).attribution is None
+        said = replace(plain, account="team", organisation_id="team", key_id="key", tier="plus")
+        assert turn_of(said, CAUSE, PRICE).attribution == Attribution(
+            account="team", organisation_id="team", key_id="key", tier="plus"
+        )
+        assert attribution_of(replace(plain, key_id="key")) == Attribution(account=command.user_id, key_id="key")
 
 
 def _counted(record_type: type) -> dict[str, int]:

@@ -43,6 +43,19 @@ from tests.golden.samples import samples
 from tests.record_strategies import any_record
 
 NEWEST_ID = max(registered_schemas())
+OF_ADMISSION: dict[str, Any] = {
+    "organisation_id": "",
+    "key_id": "",
+    "attribution": None,
+    "unbilled_tokens": 0,
+    "lease": None,
+    "lane": "",
+    "pick": None,
+}
+"""What write level 6 added to records that were there, and what says nothing of it."""
+ATTRIBUTED = [
+    kind for kind in RECORD_TYPES if len(versions_of(kind)) > 1 and any(each.writes == 6 for each in versions_of(kind))
+]
 OF_A_USER = [kind for kind in account.RECORDS if versions_of(kind)[0].writes == 5]
 
 
@@ -66,6 +79,7 @@ def plain(record: Any) -> Any:
         "logprobs": (),
         "parts": (),
         "part": None,
+        **OF_ADMISSION,
     }
     changes: dict[str, Any] = {name: value for name, value in said.items() if hasattr(record, name)}
     if isinstance(record, TokenChunk):
@@ -73,7 +87,7 @@ def plain(record: Any) -> Any:
     if isinstance(record, ConversationStarted):
         changes |= {"metadata": None, "temporary": False}
     if hasattr(record, "turn"):
-        changes["turn"] = replace(record.turn, choice=0)
+        changes["turn"] = replace(record.turn, choice=0, attribution=None)
     if hasattr(record, "messages"):
         changes["messages"] = _without_parts(record.messages)
     if hasattr(record, "usage"):
@@ -88,6 +102,14 @@ def plain(record: Any) -> Any:
     if hasattr(record, "sampling"):
         changes["sampling"] = replace(_formed(record.sampling), response_schema="")
     return replace(record, **changes) if changes else record
+
+
+def unattributed(record: Any) -> Any:
+    """The record without what only write level 6 can say: who asked and who pays, leases, lanes, picks."""
+    changes = {name: value for name, value in OF_ADMISSION.items() if hasattr(record, name)}
+    if hasattr(record, "turn"):
+        changes["turn"] = replace(record.turn, attribution=None)
+    return replace(record, **changes)
 
 
 def _formed(sampling: Sampling) -> Sampling:
@@ -161,7 +183,7 @@ def test_only_a_form_of_the_answer_takes_the_third_version(record_type: type) ->
 @pytest.mark.usefixtures("level")
 @pytest.mark.parametrize("record_type", [PromptSubmitted, RegenerateRequested, GenerationRequested])
 def test_below_the_fourth_level_nothing_of_parts_and_tools_is_written(record_type: type) -> None:
-    whole = samples(record_type)["full"]
+    whole = unattributed(samples(record_type)["full"])
     assert version_of(encode(whole)) == 4
     assert decode(encode(whole)) == whole
     set_write_level(3)
@@ -196,11 +218,23 @@ def test_below_the_fifth_level_nothing_that_a_user_keeps_is_written(record_type:
     assert not is_written(record_type)
 
 
+@pytest.mark.usefixtures("level")
+@pytest.mark.parametrize("record_type", ATTRIBUTED)
+def test_below_the_sixth_level_nothing_of_who_pays_is_written(record_type: type) -> None:
+    whole = samples(record_type)["full"]
+    assert whole != unattributed(whole)
+    assert decode(encode(whole)) == whole
+    newest = version_of(encode(whole))
+    set_write_level(5)
+    assert version_of(encode(whole)) == newest - 1
+    assert decode(encode(whole)) == unattributed(whole)
+
+
 def test_an_outcome_keeps_its_fast_marks_in_both_versions() -> None:
     for record in samples(GenerationCompleted).values():
         for each in (record, plain(record)):
             assert decode(encode(each)) == each
-    assert version_of(encode(samples(GenerationFailed)["full"])) == 3
+    assert version_of(encode(unattributed(samples(GenerationFailed)["full"]))) == 3
 
 
 def test_a_nested_record_that_is_absent_is_held() -> None:

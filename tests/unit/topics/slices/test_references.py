@@ -94,3 +94,16 @@ def test_a_new_owner_stands_wherever_the_old_one_did(record_type: type) -> None:
     assert conversation_of(given_away) == conversation_of(record)
     if was is not None:
         assert was.encode() not in encode(given_away).replace(b"somebody-else", b"")
+
+
+def test_a_new_owner_pays_for_what_becomes_theirs() -> None:
+    (kind,) = (each for each in RECORD_TYPES if each.__name__ == "GenerationRequested")
+    turn = moved(samples(kind)["full"], lambda topic, place: place, "somebody-else").turn
+    assert (turn.attribution.account, turn.attribution.organisation_id, turn.attribution.key_id) == (
+        "somebody-else",
+        "",
+        "",
+    )
+    (kind,) = (each for each in RECORD_TYPES if each.__name__ == "PromptSubmitted")
+    command = moved(samples(kind)["full"], lambda topic, place: place, "somebody-else")
+    assert (command.account, command.organisation_id, command.key_id) == ("somebody-else", "", "")
