@@ -32,6 +32,7 @@ from infra.runtime.metrics import tell_build
 from infra.runtime.metrics_server import METRICS
 from infra.settings import Settings
 from infra.settings.environment import INSTANCE_VARIABLE
+from infra.tiers.tiers_file import load_tiers
 from topics.catalogue import (
     CONTROL,
     GENERATION_OUTCOMES,
@@ -39,6 +40,7 @@ from topics.catalogue import (
     jobs_topic,
 )
 from topics.counts import configured, on_broker
+from topics.fairness.flows import Rules, usual_user_limit
 from topics.producer import LogProducer
 from topics.tail import Tail
 
@@ -83,7 +85,7 @@ async def run_worker(
             still_owner=lambda job: worker.still_owner(job),
             pool=pool,
         )
-        worker = Worker(context, topics, calm, slots=settings.worker.slots)
+        worker = Worker(context, topics, calm, rules=_rules(settings))
         control = Tail(properties, CONTROL, worker.signals.on_control)
         outcomes = Tail(properties, GENERATION_OUTCOMES, worker.signals.on_outcomes, lazy_ms=OUTCOMES_LAZY_MS)
         for tail, topic in ((control, CONTROL), (outcomes, GENERATION_OUTCOMES)):
@@ -109,6 +111,18 @@ async def run_worker(
                 await worker.run(stop, grace_s=GRACE_S)
             for task in watched:
                 task.cancel()
+
+
+def _rules(settings: Settings) -> Rules:
+    """Raises TiersFileError."""
+    work, tiers = settings.worker, load_tiers(settings)
+    return Rules(
+        slots=work.slots,
+        user_limit=usual_user_limit(work.slots),
+        held_back=min(work.held_back_slots, work.slots - 1),
+        lowest_share=work.lowest_share_percent,
+        tier_weights_milli={name: tiers.of(name).weight_milli for name in tiers.names},
+    )
 
 
 async def _named_later(stop: asyncio.Event, write_level: int) -> Orders | None:

@@ -21,6 +21,7 @@ from tests.sim.reading import SimTail
 from tests.sim.virtual_time import Process
 from topics.catalogue import CONTROL, GENERATION_OUTCOMES, SERVICE_CLASSES, jobs_topic
 from topics.errors import FatalLogError
+from topics.fairness.flows import Rules, usual_user_limit
 
 GROUP = "verbatim-workers-default"
 SESSION_S = 3.0
@@ -107,7 +108,7 @@ async def run_worker(
         still_owner=lambda job: worker.still_owner(job),
         pool="default",
     )
-    worker = Worker(context, network.topics, calm, slots=SLOTS)
+    worker = Worker(context, network.topics, calm, rules=Rules(SLOTS, usual_user_limit(SLOTS)))
     SimTail(network, process, CONTROL, worker.signals.on_control)
     SimTail(network, process, GENERATION_OUTCOMES, worker.signals.on_outcomes)
     reader = SimJobReader(network, process, slot, worker)

@@ -1,4 +1,4 @@
-"""What is shared fairly: work, among flows. Pure, and in whole numbers, so that a replay gets the same to the last bit."""
+"""What is shared fairly: work, among flows. Pure, and in whole numbers: a replay gets the same to the last bit."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from schemas.generation import GenerationRequested
+from schemas.generation import AttemptStarted, GenerationRequested
 from schemas.limits import MAX_TOKENS
 
 CLASS_WEIGHTS_MILLI: Mapping[str, int] = {"interactive": 8000, "background": 1000}
@@ -14,6 +14,7 @@ INPUT_WEIGHT = 1
 OUTPUT_WEIGHT = 2
 """The work of a token of a prompt, and of an answer. What is generated takes a step of the engine for each token."""
 SHARE_SCALE = 1_000_000
+DEFAULT_TIER = "default"
 LIGHT_WAITING = 2
 """So many waiting jobs has a light user at most."""
 MAX_WEIGHT_MILLI = 1_000_000
@@ -37,8 +38,8 @@ class Flow(NamedTuple):
 class Rules:
     """What one worker goes by.
 
-    `slots`: how many jobs run at once, `user_limit`: how many of them of one user. `held_back`: so many slots only light
-    users get. `lowest_share`: percent of the work that the lowest band gets while it waits, however many others wait.
+    `slots`: how many jobs run at once, `user_limit`: how many of them of one user. `held_back`: so many slots only
+    light users get. `lowest_share`: percent of the work that the lowest band gets while it waits, however many do.
     """
 
     slots: int
@@ -66,5 +67,19 @@ def usual_user_limit(slots: int) -> int:
 
 def flow_of(job: GenerationRequested) -> Flow:
     """The flow of a job."""
-    user_id = job.turn.user_id
-    return Flow(job.service_class, job.tier, user_id, user_id)
+    turn = job.turn
+    account = turn.user_id if turn.attribution is None else turn.attribution.account
+    return Flow(job.service_class, job.tier, account, turn.user_id)
+
+
+def flow_of_start(started: AttemptStarted, topic: str) -> Flow:
+    """The flow of an attempt whose job stood in `topic`."""
+    turn = started.turn
+    if turn.attribution is None:
+        return Flow(class_of(topic), DEFAULT_TIER, turn.user_id, turn.user_id)
+    return Flow(class_of(topic), turn.attribution.tier, turn.attribution.account, turn.user_id)
+
+
+def class_of(topic: str) -> str:
+    """The service class of a jobs topic."""
+    return topic.split(".")[2] if topic.count(".") > 1 else ""

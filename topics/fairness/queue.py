@@ -3,8 +3,8 @@
 Each flow has a counter of the work it was served, by its weight: a job's prompt when it starts, its answer as the log
 accepts it. The next job is that of the flow that was served least. After Virtual Token Counter (arXiv 2401.00588):
 
-- A flow that begins to wait, or comes below its user's limit again, is lifted to where the last fair pick was: idle time
-  earns nothing.
+- A flow that begins to wait, or comes below its user's limit again, is lifted to where the last fair pick was: idle
+  time earns nothing.
 - `aged`: where the lowest band has got less than its share since it began to wait, the pick is of it.
 - `held_back`: in a slot that is held back only light users are served: who has nothing running, no backlog, and nothing
   in an overflow lane.
@@ -59,13 +59,29 @@ class Picked(Generic[T]):
 
 @dataclass(slots=True)
 class _State(Generic[T]):
+    """The counter is kept as work since it was last lifted: however work is added up, it comes to the same."""
+
     weight_milli: int
-    counter: int = 0
+    base: int = 0
+    work: int = 0
     waiting: deque[Waiting[T]] = field(default_factory=deque)
     settled: bool = False
     """Whether it waited below its limit at the last pick."""
     queued: bool = False
     """Whether its band's heap holds it."""
+
+    in_turn: bool = True
+    """Whether its last pick was into a slot that all may have."""
+
+    @property
+    def counter(self) -> int:
+        """What the flow was served, in units of its share."""
+        return self.base + self.work * SHARE_SCALE // self.weight_milli
+
+    def lift(self, floor: int) -> None:
+        """To `floor` at least."""
+        if self.counter < floor:
+            self.base, self.work = floor, 0
 
 
 class FairQueue(Generic[T]):
@@ -138,24 +154,37 @@ class FairQueue(Generic[T]):
 
     def inherit(self, flow: Flow, lead: int) -> None:
         """Another worker, whose jobs are ours now, had served this flow so much more than others."""
-        self._state(flow).counter += max(lead, 0)
+        state = self._state(flow)
+        state.lift(self.floor)
+        state.base += max(lead, 0)
 
     # -- picks -------------------------------------------------------------------------------------------------------
 
-    @property
-    def has_slot(self) -> bool:
-        """Whether a slot is free."""
-        return self.running < self.rules.slots
-
     def next(self) -> Picked[T] | None:
         """The job to start now, counted as running; None if none may start."""
-        if not self._total or not self.has_slot:
-            return None
-        reserved = self.rules.slots - self.running <= self.rules.held_back
-        if not (self._any_light() if reserved else self._any_may_start()):
+        if not self.can_pick():
             return None  # and nothing is changed: counters are lifted at picks alone
         self._settle()
-        return self._pick(self._lightest(), "held_back") if reserved else self._pick(*self._fairest())
+        return self._pick(self._lightest(), "held_back") if self._reserved else self._pick(*self._fairest())
+
+    def can_pick(self) -> bool:
+        """Whether `next` finds a job."""
+        if not self._total or self.running >= self.rules.slots:
+            return False
+        return self._any_light() if self._reserved else self._any_may_start()
+
+    @property
+    def _reserved(self) -> bool:
+        return self.rules.slots - self.running <= self.rules.held_back
+
+    def gap(self) -> int:
+        """The most by which flows of one band differ in work that wait below their limit, whatever a slot that is held
+        back has given to some of them."""
+        found: dict[Band, list[int]] = {}
+        for flow, state in self._flows.items():
+            if state.settled and self._may_start(flow, state) and state.in_turn:
+                found.setdefault(flow.band, []).append(state.counter * state.weight_milli // SHARE_SCALE)
+        return max((max(counters) - min(counters) for counters in found.values()), default=0)
 
     def _any_may_start(self) -> bool:
         waits = any(self._may_start(flow, self._flows[flow]) for flow in self._touched)
@@ -176,6 +205,7 @@ class FairQueue(Generic[T]):
         )
         if reason == "fair":
             self.floor = max(self.floor, state.counter)
+        state.in_turn = reason != "held_back"
         self._charge(flow, state, waiting.work)
         for of_user in self._of_user[flow.user_id]:
             other = self._flows[of_user]
@@ -192,7 +222,7 @@ class FairQueue(Generic[T]):
                 state.settled = False
             elif not state.settled:
                 state.settled = True
-                state.counter = max(state.counter, self.floor)
+                state.lift(self.floor)
                 self._offer(flow, state)
         self._touched.clear()
 
@@ -237,7 +267,7 @@ class FairQueue(Generic[T]):
     # -- counters and heaps ------------------------------------------------------------------------------------------
 
     def _charge(self, flow: Flow, state: _State[T], work: int) -> None:
-        state.counter += work * SHARE_SCALE // state.weight_milli
+        state.work += work
         band = flow.band
         self._served[band] = self._served.get(band, 0) + work
         self._total_served += work

@@ -36,6 +36,7 @@ from tests.sim.engine import COUNTS
 from tests.sim.virtual_time import VirtualLoop, run
 from topics.catalogue import DEAD_LETTERS, TOKEN_CHUNKS, catalogue
 from topics.errors import RecordRefused
+from topics.fairness.flows import Rules
 from topics.generation_fold import GenerationFold
 from topics.outcomes import outcome_of
 from topics.producer import LogProducer
@@ -240,7 +241,7 @@ class Shop:
         async def whole() -> None:
             stop = asyncio.Event()
             context = a_context(self.log, self.engine, lambda job: self.worker.still_owner(job))
-            self.worker = Worker(context, self.log.topics, MemoryProducer(self.log), slots=2)
+            self.worker = Worker(context, self.log.topics, MemoryProducer(self.log), rules=Rules(2, 1))
             self.worker.attach(self.reader)  # type: ignore[arg-type]  # a Reader has what it asks of one
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self.worker.run(stop, grace_s=0.1))
