@@ -35,8 +35,13 @@ class Jobs:
 
     @property
     def window_is_full(self) -> bool:
-        """Whether as many wait for a slot as may."""
-        return len(self._picking) >= self._window
+        """Whether as many wait for a slot as may, beside those of overflow lanes."""
+        return len(self._picking) - self._picking.overflow >= self._window
+
+    @property
+    def overflow_may_not_come(self) -> bool:
+        """Whether there is no room for more of the overflow lanes."""
+        return len(self._picking) >= self._window // 2
 
     @property
     def uncommitted_are_full(self) -> bool:

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from inference_workers.job_table import Delivery, Job, Started
 from inference_workers.publishing import Outlet
 from schemas.picks import FlowLead, JobRead
-from topics.catalogue import TOKEN_CHUNKS, Catalogue
 from topics.fairness.domain import Domain
 from topics.fairness.flows import Rules, flow_of
 
@@ -26,25 +25,33 @@ class _Serving:
 class Picking:
     """`name`: the domain's, drawn."""
 
-    def __init__(self, name: str, rules: Rules, outlet: Outlet, topics: Catalogue) -> None:
+    def __init__(self, name: str, rules: Rules, outlet: Outlet) -> None:
         self.name = name
         self._domain: Domain[Job] = Domain(name, rules)
         self._outlet = outlet
-        self._topics = topics
         self._serving: dict[int, _Serving] = {}
         self._below: dict[int, int] = {}
+        self._overflow: set[Job] = set()
 
     def __len__(self) -> int:
         return len(self._domain)
+
+    @property
+    def overflow(self) -> int:
+        """How many of those that wait came by an overflow lane."""
+        return len(self._overflow)
 
     def wait(self, job: Job) -> None:
         """A job waits for a slot."""
         request, place = job.request, _place(job.deliveries[0])
         self._domain.read(job, place, flow_of(request), request.prompt_tokens, overflow=bool(request.lane))
+        if request.lane:
+            self._overflow.add(job)
 
     def left(self, job: Job) -> None:
         """A job is not to be started any more; one that does not wait is passed over."""
         self._domain.left(job)
+        self._overflow.discard(job)
 
     def inherit(self, leads: Iterable[FlowLead]) -> None:
         """What the workers before us had served to some users beyond others."""
@@ -57,6 +64,7 @@ class Picking:
         if found is None:
             return None
         job, pick = found
+        self._overflow.discard(job)
         job.started = Started(pick)
         self._serving[pick.number] = _Serving(job.started)
         return job
@@ -92,7 +100,7 @@ class Picking:
         for partition, below in self._outlet.accepted_below():
             if self._below.get(partition) != below:
                 self._below[partition] = below
-                self._domain.counted(self._topics.position(TOKEN_CHUNKS, partition, below))
+                self._domain.counted(partition, below)
 
 
 def _place(delivery: Delivery) -> JobRead:

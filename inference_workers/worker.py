@@ -49,7 +49,7 @@ class Worker:
         slots = rules.slots
         self._lookback = context.lookback
         self._letters = Letters(letters, self._fail)
-        picking = Picking(draw_attempt_id(), rules, context.outlet, topics)
+        picking = Picking(draw_attempt_id(), rules, context.outlet)
         self._jobs = Jobs(picking, slots=slots)
         self._inheriting = Inheriting(picking, context.lookback, topics[TOKEN_CHUNKS].partitions)
         self.signals = Signals(self._jobs.table, self._jobs.finish)
@@ -139,7 +139,7 @@ class Worker:
             count()
         self._full = full
         if self._reader is not None:
-            self._reader.pause(self._draining or bool(full))
+            self._reader.pause(self._draining or bool(full), self._jobs.overflow_may_not_come)
 
     # -- what the reader tells (JobHandler) --------------------------------------------------------------------------
 

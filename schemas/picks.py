@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from schemas.envelope import Position
-
 PickReason = Literal["fair", "aged", "held_back"]
 
 
@@ -15,6 +13,14 @@ class JobRead:
     """A job of a jobs topic, by its place."""
 
     topic: str
+    partition: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChunksRead:
+    """How far a partition of token-chunks was read: the offset of the next record."""
+
     partition: int
     offset: int
 
@@ -63,7 +69,7 @@ class Seen:
     reads: tuple[JobRead, ...] = ()
     left: tuple[JobRead, ...] = ()
     ended: tuple[int, ...] = ()
-    counted: tuple[Position, ...] = ()
+    counted: tuple[ChunksRead, ...] = ()
     inherited: tuple[FlowLead, ...] = ()
 
 

@@ -36,8 +36,7 @@ from infra.tiers.tiers_file import load_tiers
 from topics.catalogue import (
     CONTROL,
     GENERATION_OUTCOMES,
-    SERVICE_CLASSES,
-    jobs_topic,
+    jobs_topics,
 )
 from topics.counts import configured, on_broker
 from topics.fairness.flows import Rules, usual_user_limit
@@ -101,8 +100,7 @@ async def run_worker(
             if orders is not None or not as_spare:
                 # Last: every cancel notice from here on is received, and what is older is scanned.
                 name = orders.instance if orders is not None else instance
-                jobs = [jobs_topic(pool, service_class) for service_class in SERVICE_CLASSES]
-                reader = JobReader(properties, jobs, f"verbatim-workers-{pool}", name, worker)
+                reader = JobReader(properties, jobs_topics(pool), f"verbatim-workers-{pool}", name, worker)
                 worker.attach(reader, name)
                 reader.start()
                 opened.push_async_callback(reader.aclose)

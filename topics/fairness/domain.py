@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Generic, TypeVar
 
-from schemas.envelope import Position
-from schemas.picks import FlowLead, JobRead, LostPick, Pick, PickRules, Seen, TierWeight
+from schemas.picks import ChunksRead, FlowLead, JobRead, LostPick, Pick, PickRules, Seen, TierWeight
 from topics.fairness.flows import Flow, Rules
 from topics.fairness.queue import FairQueue, Waiting
 
@@ -28,7 +27,7 @@ class Domain(Generic[T]):
         self._reads: dict[JobRead, None] = {}
         self._left: list[JobRead] = []
         self._ended: list[int] = []
-        self._counted: dict[int, Position] = {}
+        self._counted: dict[int, ChunksRead] = {}
         self._inherited: list[FlowLead] = []
         self._lost: list[LostPick] = []
         self._untold: dict[int, Pick] = {}
@@ -60,9 +59,9 @@ class Domain(Generic[T]):
         """The log has accepted more output of a pick."""
         self._queue.served(self._flows[number][0], tokens)
 
-    def counted(self, position: Position) -> None:
-        """What `served` was told is all output of this domain below `position`, excluded, in its partition."""
-        self._counted[position.partition] = position
+    def counted(self, partition: int, below: int) -> None:
+        """What `served` was told is all output of this domain below an offset of a partition of token-chunks."""
+        self._counted[partition] = ChunksRead(partition, below)
 
     def inherit(self, leads: Iterable[FlowLead]) -> None:
         """Flows were served more than others by the workers whose jobs are ours now."""

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from schemas.generation import AttemptStarted, GenerationRequested
 from schemas.limits import MAX_TOKENS
+from topics.catalogue import pool_and_class
 
 CLASS_WEIGHTS_MILLI: Mapping[str, int] = {"interactive": 8000, "background": 1000}
 INPUT_WEIGHT = 1
@@ -75,11 +76,7 @@ def flow_of(job: GenerationRequested) -> Flow:
 def flow_of_start(started: AttemptStarted, topic: str) -> Flow:
     """The flow of an attempt whose job stood in `topic`."""
     turn = started.turn
+    service_class = pool_and_class(topic)[1]
     if turn.attribution is None:
-        return Flow(class_of(topic), DEFAULT_TIER, turn.user_id, turn.user_id)
-    return Flow(class_of(topic), turn.attribution.tier, turn.attribution.account, turn.user_id)
-
-
-def class_of(topic: str) -> str:
-    """The service class of a jobs topic."""
-    return topic.split(".")[2] if topic.count(".") > 1 else ""
+        return Flow(service_class, DEFAULT_TIER, turn.user_id, turn.user_id)
+    return Flow(service_class, turn.attribution.tier, turn.attribution.account, turn.user_id)

@@ -216,10 +216,11 @@ class Reader:
 
     in_touch: bool = True
     paused: bool = False
+    overflow_paused: bool = False
     committed: dict[Partition, int] = field(default_factory=dict)
 
-    def pause(self, wanted: bool) -> None:
-        self.paused = wanted
+    def pause(self, wanted: bool, overflow: bool) -> None:
+        self.paused, self.overflow_paused = wanted, overflow
 
     def commit(self, offsets: Mapping[Partition, int]) -> None:
         self.committed.update(offsets)

@@ -97,7 +97,7 @@ class Log:
         for number, tokens in self.unwritten.items():
             self.domain.served(number, tokens)
         self.unwritten = {}
-        self.domain.counted(Position(0, 0, len(self.chunks)))
+        self.domain.counted(0, len(self.chunks))
         while (found := self.domain.next()) is not None:
             generation, pick = found
             if self.rng.random() < 0.9:
