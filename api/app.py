@@ -11,8 +11,11 @@ from starlette.exceptions import HTTPException
 
 from api.access import keys, session_routes
 from api.access.auth import AccessPorts
+from api.access.challenge import Challenge
 from api.access.key_cache import KeyCache
-from api.access.ports import AccountPorts, AccountReads, Limiter, Links
+from api.access.limiting import RateLimits
+from api.access.people import People
+from api.access.ports import AccountPorts, AccountReads, Links, SentReads
 from api.access.session_ends import SessionEnds
 from api.access.sessions import Sessions
 from api.account import folders, snippets, usage
@@ -83,7 +86,7 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
     for status, meaning in {
         400: "The request is invalid; `param` names the field.",
         401: "The key is missing, wrong or revoked, or the browser is no longer signed in.",
-        403: "A change by session cookie that may come from another site.",
+        403: "The key is not for this, its user is suspended, or a change by cookie may come from another site.",
         404: "Not found, or it belongs to another user.",
         409: "The request depends on something that is still running.",
         413: "The body is too large.",
@@ -108,6 +111,7 @@ class Reads(
     MovingReads,
     PlaceReads,
     PreferenceReads,
+    SentReads,
     StoredReads,
     Protocol,
 ):
@@ -127,8 +131,10 @@ class Adapters:
     log: CommandLog
     ends: LogEnds
     reads: Reads
-    limiter: Limiter
+    limiter: RateLimits
+    challenge: Challenge
     keys: KeyCache
+    people: People
     hub: TailHub
     readers: Readers
     own_writes: OwnWrites
@@ -172,11 +178,12 @@ def ports_of(adapters: Adapters) -> tuple[object, ...]:
         ),
         AccessPorts(
             keys=adapters.keys,
+            people=adapters.people,
             sessions=adapters.sessions,
             session_ends=adapters.session_ends,
             limiter=adapters.limiter,
+            challenge=adapters.challenge,
             cross_origin=CrossOrigin.of(settings.cors_origins),
-            operators=settings.operators,
         ),
         AccountPorts(reads=reads, links=adapters.links),
         PreferencePorts(reads=reads, models=adapters.models),
@@ -187,6 +194,7 @@ def ports_of(adapters: Adapters) -> tuple[object, ...]:
                 streams=StreamPorts(hub=adapters.hub, reads=reads, models=adapters.models),
                 log=log,
                 own_writes=own_writes,
+                limits=adapters.limiter,
             ),
             messages=reads,
             readers=adapters.readers,

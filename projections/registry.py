@@ -28,12 +28,23 @@ from projections.feedback import fold as feedback
 from projections.feedback.table import FEEDBACK
 from projections.generations import fold as generations
 from projections.generations.table import GENERATIONS, GENERATIONS_1, GENERATIONS_2, GENERATIONS_3
+from projections.identities import fold as identities
+from projections.identities.table import GRANTS, GRANTS_BY_USER, MEMBERS, MEMBERSHIPS, ORGANISATIONS, STANDINGS
 from projections.messages import fold as messages
 from projections.messages.table import MESSAGE_PLACES, MESSAGES, MESSAGES_1, MESSAGES_2
 from projections.order import ImpossiblePosition
 from projections.preferences import fold as preferences
 from projections.preferences.table import ACCOUNT_COMMANDS, FOLDERS, SESSION_ENDS, SETTINGS, SNIPPETS
 from projections.rows import RowChange, Table, Unprojectable, checked, narrowed
+from projections.sign_ins import fold as sign_ins
+from projections.sign_ins.table import (
+    LINKED,
+    ONE_TIME_LINKS,
+    PASSWORDS,
+    SIGNED_IN,
+    SIGNED_IN_BY_USER,
+    SIGNED_OUT,
+)
 from projections.stored_generations import fold as stored_generations
 from projections.stored_generations.table import GENERATION_NOTES, STORED_BY_USER
 from projections.temporaries import fold as temporaries
@@ -159,11 +170,25 @@ DEFINITIONS: tuple[Projection, ...] = (
     Projection("embeddings", 1, frozenset({USAGE_RECORDS}), (EMBEDDINGS,), embeddings.fold),
     Projection("accounts", 1, frozenset({ACCOUNT_EVENTS}), (USERS, API_KEYS, KEYS_BY_USER), accounts.fold),
     Projection(
+        "identities",
+        1,
+        frozenset({ACCOUNT_EVENTS}),
+        (STANDINGS, MEMBERSHIPS, MEMBERS, ORGANISATIONS, GRANTS, GRANTS_BY_USER),
+        identities.fold,
+    ),
+    Projection(
         "preferences",
         1,
         frozenset({ACCOUNT_EVENTS}),
         (SETTINGS, FOLDERS, SNIPPETS, ACCOUNT_COMMANDS, SESSION_ENDS),
         preferences.fold,
+    ),
+    Projection(
+        "sign_ins",
+        1,
+        frozenset({ACCOUNT_EVENTS}),
+        (PASSWORDS, SIGNED_IN, SIGNED_IN_BY_USER, LINKED, SIGNED_OUT, ONE_TIME_LINKS),
+        sign_ins.fold,
     ),
     Projection(
         "conversation_marks",
@@ -174,7 +199,7 @@ DEFINITIONS: tuple[Projection, ...] = (
     ),
 )
 
-ADDED = frozenset({"conversation_marks", "preferences", "temporaries"})
+ADDED = frozenset({"conversation_marks", "identities", "preferences", "sign_ins", "temporaries"})
 """Projections that the release before has not. `up` makes their tables, so an installation that is upgraded without a
 stop has none until its next `up`: until then they read as empty."""
 

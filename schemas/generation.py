@@ -12,7 +12,7 @@ from schemas.parts import ChunkPart, Tooling
 from schemas.picks import Pick
 from schemas.price import Attribution, Price, Usage
 
-FinishReason = Literal["stop", "length", "content_filter", "tool_calls", "failed", "handed_over"]
+FinishReason = Literal["stop", "length", "content_filter", "tool_calls", "failed", "handed_over", "budget"]
 EndReason = Literal["cancelled", "deleted", "refused", "expired", "failed"]
 
 

@@ -74,3 +74,8 @@ def snippet_id(user: str, idempotency_key: str) -> str:
 def user_id(name: str) -> str:
     """A user made by an operator under a unique name."""
     return _derive("user", name)
+
+
+def organisation_id(name: str) -> str:
+    """An organisation, by its unique name."""
+    return _derive("organisation", name)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from schemas.account import AccountEvent
+from schemas.admission import AdmissionRecord
 from schemas.backfill import BackfillLogRecord
 from schemas.control import CancelRequested
 from schemas.conversation import ConversationEvent
@@ -29,6 +30,7 @@ MODERATION_VERDICTS: Topic[ModerationEvent] = Topic("moderation-verdicts", Moder
 USAGE_RECORDS: Topic[UsageEntry] = Topic("usage-records", UsageEntry)
 CONTROL: Topic[CancelRequested] = Topic("control", CancelRequested)
 ACCOUNT_EVENTS: Topic[AccountEvent] = Topic("account-events", AccountEvent)
+ADMISSIONS: Topic[AdmissionRecord] = Topic("admissions", AdmissionRecord)
 DEAD_LETTERS: Topic[DeadLetterEvent] = Topic("dead-letters", DeadLetterEvent)
 SHADOW_PREFIX = "shadow."
 SHADOW_KEPT_MS = 30 * DAY_MS
@@ -133,6 +135,9 @@ def catalogue(
         _spec(USAGE_RECORDS, "user_id", n, FOR_EVER_MS, "metering; api; backfills"),
         _spec(CONTROL, "generation_id", 1, DAY_MS, "api, streams"),
         _spec(ACCOUNT_EVENTS, "user_id", 1, FOR_EVER_MS, "api, infra.cli"),
+        _spec(
+            ADMISSIONS, "account", n, FOR_EVER_MS, "streams.conversation; inference_workers; metering; api, infra.cli"
+        ),
         _spec(DEAD_LETTERS, "the source record's", 1, 30 * DAY_MS, "every consumer; infra.cli", EIGHT_MIB),
     ]
     specs += [

@@ -13,17 +13,19 @@ from api.access.auth import (
     Caller,
     address_of,
     admit_anybody,
+    admit_try,
     author_of,
     authorise,
     checked_key,
     cookie_name,
-    is_operator,
+    let_in,
     presented_key,
     principal_of_key,
     session_of,
 )
-from api.access.key_cache import Principal
+from api.access.may import ACTIONS, INSTALLATION, may, may_at_all
 from api.access.ports import AccountPorts, Accounts, LinksUnavailable
+from api.access.principal import Principal
 from api.access.same_origin import refuse_other_sites
 from api.access.sessions import CLOCKS_APART_S, LINK_S, Session
 from api.consistency.account_commands import Giving
@@ -53,10 +55,10 @@ class SignIn(ApiBody):
 async def get_session(request: Request, caller: Caller, access: Access, accounts: Accounts) -> Response:
     """The current user. `expiresAt` is null for a request that carries its key."""
     session = session_of(request, access.sessions) if presented_key(request) is None else None
-    return json_answer(await _session_json(access, accounts, caller, session))
+    return json_answer(await _session_json(accounts, caller, session))
 
 
-@router.post("", openapi_extra=openapi_body(SignIn), dependencies=[Depends(admit_anybody)])
+@router.post("", openapi_extra=openapi_body(SignIn), dependencies=[Depends(admit_anybody), Depends(admit_try)])
 async def sign_in(request: Request, bodies: BodyReader, access: Access, accounts: Accounts) -> Response:
     """Sign in: exchange a key or a one-time link for a session cookie. A refusal is a 401."""
     refuse_other_sites(request.headers)
@@ -70,7 +72,7 @@ async def sign_in(request: Request, bodies: BodyReader, access: Access, accounts
     now_s = now_us() // 1_000_000
     number = await access.session_ends.last(principal.user_id)
     cookie, session = access.sessions.cookie(principal.key_sha256, now_s, number)
-    answer = json_answer(await _session_json(access, accounts, principal, session))
+    answer = json_answer(await _session_json(accounts, principal, session))
     _set_cookie(request, answer, cookie, session.expires_at_s - now_s)
     return answer
 
@@ -123,6 +125,7 @@ async def _principal_of_link(request: Request, access: AccessPorts, accounts: Ac
     principal = await access.keys.principal(link.key_sha256, address_of(request))
     if principal is None:
         raise _link_expired("The key that this link was made for has been revoked.")
+    let_in(principal)
     try:
         first = await accounts.links.take(link.nonce, LINK_S + CLOCKS_APART_S)
     except LinksUnavailable:
@@ -141,16 +144,32 @@ def _link_expired(reason: str) -> ApiError:
     )
 
 
-async def _session_json(
-    access: AccessPorts, accounts: AccountPorts, principal: Principal, session: Session | None
-) -> dict[str, Any]:
+async def _session_json(accounts: AccountPorts, principal: Principal, session: Session | None) -> dict[str, Any]:
     user = await accounts.reads.user(principal.user_id)
     return {
         "userId": principal.user_id,
         "userName": user.name if user is not None else None,
         "keyId": principal.key_id,
-        "operator": is_operator(principal, access.operators),
+        "operator": may(principal, "pulse.read", INSTALLATION),
+        "roles": sorted(principal.roles),
+        "tier": principal.tier,
+        "account": principal.account,
+        "organisation": await _organisation_json(accounts, principal),
+        "scopes": None if principal.scopes is None else sorted(principal.scopes),
+        "may": sorted(action for action in ACTIONS if may_at_all(principal, action)),
         "expiresAt": iso(session.expires_at_s * 1_000_000) if session is not None else None,
+    }
+
+
+async def _organisation_json(accounts: AccountPorts, principal: Principal) -> dict[str, str | None] | None:
+    """The organisation that pays; None: nobody but the user does."""
+    if not principal.organisation_id:
+        return None
+    row = await accounts.reads.organisation(principal.organisation_id)
+    return {
+        "id": principal.organisation_id,
+        "name": None if row is None else row.name,
+        "role": principal.organisation_role,
     }
 
 

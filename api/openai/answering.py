@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fastapi import Request, Response
 
 from api.access.auth import author_of
-from api.access.key_cache import Principal
+from api.access.principal import Principal
 from api.consistency.commanding import idempotency_key
 from api.http.headers import REPLAYED_HEADER
 from api.openai.choices import ChoiceStream

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from api.access.auth import Caller, author_of
+from api.access.auth import AskCaller, author_of
 from api.consistency.commanding import Author, idempotency_key
 from api.http.answers import openapi_body
 from api.http.bodies import BodyReader
@@ -47,7 +47,7 @@ Ports = Annotated[EmbeddingPorts, Depends(provided(EmbeddingPorts))]
 
 
 @router.post("/embeddings", openapi_extra=openapi_body(EmbeddingRequest))
-async def create_embeddings(request: Request, caller: Caller, bodies: BodyReader, ports: Ports) -> Response:
+async def create_embeddings(request: Request, caller: AskCaller, bodies: BodyReader, ports: Ports) -> Response:
     """Create embeddings, as OpenAI does. The answer leaves when the log has what it is billed."""
     asked = await bodies.read_as(request, EmbeddingRequest, EmbeddingsAsked.of)
     key, author = idempotency_key(request), author_of(request, caller)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
-from api.access.auth import Caller, author_of
+from api.access.auth import AskCaller, author_of
 from api.consistency.commanding import idempotency_key
 from api.consistency.freshness import Fresh
 from api.consistency.ownership import Conversation, conversation_of
@@ -41,7 +41,7 @@ class Regenerate(SampledBody):
 
 @router.post("", openapi_extra=openapi_body(SendMessage))
 async def send_message(
-    request: Request, caller: Caller, conversation_id: str, bodies: BodyReader, fresh: Fresh, turns: Turns
+    request: Request, caller: AskCaller, conversation_id: str, bodies: BodyReader, fresh: Fresh, turns: Turns
 ) -> Response:
     """Say something; the answer is a stream of server-sent events. With an Idempotency-Key, a retry joins the
     same stream."""
@@ -85,7 +85,7 @@ async def send_message(
 @router.post("/{message_id}/regenerate", openapi_extra=openapi_body(Regenerate, required=False))
 async def regenerate(
     request: Request,
-    caller: Caller,
+    caller: AskCaller,
     conversation_id: str,
     message_id: str,
     bodies: BodyReader,

@@ -14,12 +14,10 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from schemas.envelope import Envelope, Position
 from schemas.registry import RECORD_TYPES
-from topics.catalogue import CONVERSATION_EVENTS, DEAD_LETTERS, GENERATION_OUTCOMES, TOKEN_CHUNKS
+from topics.catalogue import ADMISSIONS, CONVERSATION_EVENTS, DEAD_LETTERS, GENERATION_OUTCOMES, TOKEN_CHUNKS
 
 JOBS = "generation-jobs"
 """The jobs topics of all pools, which a position alone does not tell apart. They are never replayed."""
-ADMISSIONS = "admissions"
-"""Where accounts with a hard budget are granted leases. It belongs to its installation, and is in no slice."""
 
 POINTS_INTO: Mapping[tuple[str, str], str] = {
     ("PromptSubmitted", "tail"): TOKEN_CHUNKS,
@@ -35,6 +33,9 @@ POINTS_INTO: Mapping[tuple[str, str], str] = {
     ("GenerationRefused", "end"): TOKEN_CHUNKS,
     ("UsageRecorded", "outcome"): GENERATION_OUTCOMES,
     ("UsageRerated", "outcome"): GENERATION_OUTCOMES,
+    ("LeaseGranted", "lease_at"): ADMISSIONS,
+    ("LeaseDenied", "lease_at"): ADMISSIONS,
+    ("LeaseSettled", "outcome"): GENERATION_OUTCOMES,
     ("DeadLetterResolved", "letter"): DEAD_LETTERS,
 }
 """(type, field) of every position there is -> the topic that it is a place of."""

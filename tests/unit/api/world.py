@@ -14,7 +14,9 @@ from typing import Any
 import httpx
 
 from api.access.auth import hash_of
+from api.access.challenge import NoChallenge
 from api.access.key_cache import KeyCache
+from api.access.people import People
 from api.access.session_ends import SessionEnds
 from api.access.sessions import Sessions
 from api.app import Adapters, create_app
@@ -87,7 +89,7 @@ class World:
     adapters: Adapters = field(init=False)
     app: Any = field(init=False)
     links: MemoryLinks = field(default_factory=MemoryLinks)
-    limiter: MemoryLimiter = field(default_factory=lambda: MemoryLimiter(6_000))
+    limiter: MemoryLimiter = field(init=False)
     tails: list[MemoryTail] = field(default_factory=list)
     change_tails: list[MemoryTail] = field(default_factory=list)
     recorded: bool = True
@@ -97,12 +99,15 @@ class World:
     def __post_init__(self) -> None:
         self.log = MemoryLog()
         self.reads = MemoryReads(self.log)
+        self.limiter = MemoryLimiter(self.reads)
         self.history = MemoryHistory(self.log)
         hub = TailHub(TOPICS, self.log)
         readers = Readers(self.settings.heartbeat_s)
-        keys = KeyCache(self.reads, readers.revoke)
+        people = People(self.reads, TOPICS, readers.end_user, self.settings.operators)
+        keys = KeyCache(self.reads, people, readers.revoke)
         session_ends = SessionEnds(self.reads, TOPICS, readers.end_sessions)
         self.log.tail(TOKEN_CHUNKS, hub.on_batch)
+        self.log.tail(ACCOUNT_EVENTS, people.on_batch)
         self.log.tail(ACCOUNT_EVENTS, keys.on_batch)
         self.log.tail(ACCOUNT_EVENTS, session_ends.on_batch)
         self.log.tail(CONVERSATION_EVENTS, self._work)
@@ -121,7 +126,9 @@ class World:
             ends=self.log,
             reads=self.reads,
             limiter=self.limiter,
+            challenge=NoChallenge(),
             keys=keys,
+            people=people,
             hub=hub,
             readers=readers,
             own_writes=OwnWrites(),
@@ -200,7 +207,13 @@ class World:
         user = ids.user_id(name)
         envelope = Envelope(ids.event_id(key, "ApiKeyCreated"), AT, None, "r", "system:cli")
         key_id = ids.user_id(f"key of {name} {letter}")
-        self.log.append(ACCOUNT_EVENTS, user, ApiKeyCreated(envelope, user, key_id, hash_of(key), name, key[-4:]))
+        self.log.append(
+            ACCOUNT_EVENTS,
+            user,
+            ApiKeyCreated(
+                envelope=envelope, user_id=user, key_id=key_id, key_sha256=hash_of(key), label=name, hint=key[-4:]
+            ),
+        )
         return key
 
     @asynccontextmanager

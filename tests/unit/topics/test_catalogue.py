@@ -32,6 +32,7 @@ KEPT_MS = {
     "usage-records": FOR_EVER_MS,
     "control": DAY_MS,
     "account-events": FOR_EVER_MS,
+    "admissions": FOR_EVER_MS,
     "dead-letters": 30 * DAY_MS,
     "generation-jobs.default.interactive": 7 * DAY_MS,
     "generation-jobs.default.background": 7 * DAY_MS,

@@ -1,0 +1,348 @@
+"""The fold of one billing account: what it may spend, what is leased, and what every request brings. Pure.
+
+All readers fold with this class, over the same partition, so all agree on every decision; LeaseGranted and LeaseDenied
+only announce it. The rules (docs/adr/0029):
+
+- A lease is granted if every hard budget that counts it covers the prompt and one token of the answer: what was asked
+  for, or what there is. Else it is denied, at once.
+- An extension is granted what there is, if that is a token. Else it waits. It is denied once nothing can come: for one
+  of the budgets that hold it back no lease is open that goes on. Of several that wait for each other the newest lease
+  is denied, until one of the others can hope.
+- A settlement ends a lease, and charges what was used, at most what was leased. It may come before the request: that is
+  void then.
+- A lease counts in the day and month in which it was requested, also what is said of it later. The log's time never
+  goes back here: a record that is older than one below it counts as of the same time.
+- The first request, extension of a number and settlement of a generation count; a budget's change counts once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import get_args
+
+from schemas.admission import (
+    TOKENS,
+    AdmissionRecord,
+    BudgetChanged,
+    BudgetPeriod,
+    BudgetScope,
+    LeaseDenied,
+    LeaseExtensionRequested,
+    LeaseGranted,
+    LeaseRequested,
+    LeaseSettled,
+)
+from schemas.envelope import Position
+from schemas.limits import MAX_TOKENS
+from schemas.price import Price, Usage
+from topics.admission.amounts import answer_tokens_for, capped, is_free, leased_micros, tokens_of
+from topics.admission.periods import DAY_US, Moment, moment_of
+from topics.admission.sums import Amount, Key, Sums, Who
+from topics.vocabulary import check_word
+
+SETTLED_KEPT_US = 35 * DAY_US
+"""How long a settled generation is known, by the log's time: a request or a settlement that comes again is void."""
+OLD_US = 30 * DAY_US
+"""A request, or a settlement without a lease, whose cause is so long ago is void: it may be one that is forgotten."""
+SPENT = "budget"
+CURRENCY = "currency"
+"""Why a lease is denied: what is left does not cover it, or its price is in another currency than a budget."""
+_SCOPES = frozenset(get_args(BudgetScope))
+_PERIODS = frozenset(get_args(BudgetPeriod))
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """On request `number` of a generation: `tokens` granted, or 0 and the reason."""
+
+    number: int
+    tokens: int
+    reason: str = ""
+
+
+@dataclass(slots=True)
+class Lease:
+    """What a generation may spend. `granted`: tokens of its answer. `waiting`: tokens of an extension that is neither
+    granted nor denied; 0: none is. `denied`: nothing more is granted. Refused from the start: `granted` is 0."""
+
+    position: Position
+    who: Who
+    price: Price
+    prompt: int
+    moment: Moment
+    granted: int = 0
+    waiting: int = 0
+    denied: bool = False
+    decisions: list[Decision] = field(default_factory=list)
+    announced: set[int] = field(default_factory=set)
+
+    @property
+    def is_open(self) -> bool:
+        return self.granted > 0
+
+    @property
+    def amount(self) -> Amount:
+        """What it takes from its budgets."""
+        micros = leased_micros(self.price, self.prompt, self.granted)
+        return Amount(self.prompt + self.granted, micros, self.price.currency)
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What a generation that has ended was charged. `unbilled`: tokens that its lease did not cover."""
+
+    at_us: int
+    usage: Usage
+    cost_micros: int
+    unbilled: int
+    leased: bool
+
+
+class Account:
+    """Folds the records of one account, in the order of their partition."""
+
+    def __init__(self) -> None:
+        self.at_us = 0
+        self.moment = moment_of(0)
+        self.budgets: dict[tuple[str, str, str, bool], BudgetChanged] = {}
+        self.leases: dict[str, Lease] = {}
+        self.settled: dict[str, Settled] = {}
+        self.spent = Sums()
+        self.leased = Sums()
+        self._waiting: dict[str, Lease] = {}
+        self._changes: set[str] = set()
+        self._hard: tuple[BudgetChanged, ...] = ()
+
+    @property
+    def has_budgets(self) -> bool:
+        """Whether there is or ever was one: from then on everything is settled here."""
+        return bool(self._changes)
+
+    def is_limited(self, who: Who) -> bool:
+        """Whether a hard budget counts what is done for them."""
+        return any(_counts(budget, who) for budget in self._hard)
+
+    def apply(self, record: AdmissionRecord, position: Position, at_us: int) -> None:
+        """Take the next record, which the log has at `position` since `at_us`.
+
+        Raises NewerValue, and changes nothing, for a budget whose words this release does not know.
+        """
+        if isinstance(record, BudgetChanged):
+            check_word("the budget's scope", record.scope, _SCOPES)
+            check_word("the budget's period", record.period, _PERIODS)
+        self._now(at_us)
+        match record:
+            case BudgetChanged():
+                self._changed(record)
+            case LeaseRequested():
+                self._requested(record, position)
+            case LeaseExtensionRequested():
+                self._extended(record)
+            case LeaseSettled():
+                self._settle(record)
+            case LeaseGranted() | LeaseDenied():
+                lease = self.leases.get(record.generation_id)
+                if lease is not None:
+                    lease.announced.add(record.number)
+
+    def covered(self, who: Who, price: Price, prompt: int, moment: Moment, own: Lease | None = None) -> tuple[int, str]:
+        """How many tokens of an answer its hard budgets cover after its prompt, and the reason if that is not one.
+
+        `own`: the lease that it has, which they cover already.
+        """
+        most, reason = MAX_TOKENS, ""
+        for budget in self._hard:
+            if _counts(budget, who):
+                tokens = self._covered_by(budget, price, prompt, moment, own)
+                if tokens is None:
+                    return -1, CURRENCY
+                if tokens < most:
+                    most, reason = tokens, SPENT
+        return most, reason if most < 1 else ""
+
+    def left(self, budget: BudgetChanged, moment: Moment) -> int:
+        """What a budget has left in its period of this moment, in its unit; negative where it was lowered since."""
+        key = _key(budget, moment)
+        taken = self.spent.of(key, budget.unit) + self.leased.of(key, budget.unit)
+        return (budget.limit or 0) - taken
+
+    def moment_at(self, at_us: int) -> Moment:
+        """The periods in which a request counts that comes now."""
+        return moment_of(max(at_us, self.at_us))
+
+    def to_announce(self) -> Iterator[tuple[str, Lease, Decision]]:
+        """Every decision that nobody has announced yet."""
+        for generation_id, lease in self.leases.items():
+            if len(lease.announced) < len(lease.decisions):
+                for decision in lease.decisions:
+                    if decision.number not in lease.announced:
+                        yield generation_id, lease, decision
+
+    # -- the records ---------------------------------------------------------------------------------------------------
+
+    def _now(self, at_us: int) -> None:
+        self.at_us = max(self.at_us, at_us)
+        moment = moment_of(self.at_us) if self.at_us // DAY_US != self.moment.day else self.moment
+        if moment == self.moment:
+            return
+        self.moment = moment
+        oldest = min((lease.moment.day for lease in self.leases.values()), default=moment.day)
+        for sums in (self.spent, self.leased):
+            sums.forget_before(moment_of(min(oldest, moment.day) * DAY_US))
+        for generation_id, settled in tuple(self.settled.items()):
+            if settled.at_us >= self.at_us - SETTLED_KEPT_US:
+                break  # they are in the order of their times
+            del self.settled[generation_id]
+
+    def _changed(self, change: BudgetChanged) -> None:
+        if change.envelope.event_id in self._changes:
+            return
+        self._changes.add(change.envelope.event_id)
+        name = change.scope, change.subject, change.period, change.hard
+        if change.limit is None:
+            self.budgets.pop(name, None)
+        else:
+            self.budgets[name] = change
+        self._hard = tuple(budget for budget in self.budgets.values() if budget.hard)
+        self._decide_waiting()
+
+    def _requested(self, request: LeaseRequested, position: Position) -> None:
+        generation_id = request.generation_id
+        if generation_id in self.leases or generation_id in self.settled or self._is_old(request):
+            return
+        lease = Lease(
+            position,
+            Who(request.user_id, request.key_id),
+            request.price,
+            min(max(request.prompt_tokens, 0), MAX_TOKENS),
+            self.moment,
+        )
+        self.leases[generation_id] = lease
+        covered, reason = self.covered(lease.who, lease.price, lease.prompt, lease.moment)
+        if covered < 1:
+            lease.denied = True
+            lease.decisions.append(Decision(0, 0, reason))
+        else:
+            self._grant(lease, min(_asked(request.tokens), covered))
+
+    def _extended(self, request: LeaseExtensionRequested) -> None:
+        lease = self.leases.get(request.generation_id)
+        if lease is None or lease.denied or lease.waiting or request.number != len(lease.decisions):
+            return
+        lease.waiting = _asked(request.tokens)
+        self._waiting[request.generation_id] = lease
+        self._decide_waiting()
+
+    def _settle(self, settlement: LeaseSettled) -> None:
+        generation_id, usage, price = settlement.generation_id, settlement.usage, settlement.price
+        if generation_id in self.settled or (generation_id not in self.leases and self._is_old(settlement)):
+            return
+        lease = self.leases.pop(generation_id, None)
+        who, moment = Who(settlement.user_id, settlement.key_id), self.moment
+        if lease is not None:
+            self._waiting.pop(generation_id, None)
+            who, moment, price = lease.who, lease.moment, lease.price
+            if lease.is_open:
+                self.leased.add(who, moment, lease.amount, -1)
+            usage = capped(usage, lease.prompt if lease.is_open else 0, lease.granted)
+        cost = price.cost_micros(usage)
+        self.spent.add(who, moment, Amount(tokens_of(usage), cost, price.currency))
+        unbilled = tokens_of(settlement.usage) - tokens_of(usage)
+        self.settled[generation_id] = Settled(self.at_us, usage, cost, unbilled, lease is not None)
+        self._decide_waiting()
+
+    def _is_old(self, record: LeaseRequested | LeaseSettled) -> bool:
+        return self.at_us - record.envelope.occurred_at_us > OLD_US
+
+    # -- the rules -----------------------------------------------------------------------------------------------------
+
+    def _covered_by(
+        self, budget: BudgetChanged, price: Price, prompt: int, moment: Moment, own: Lease | None
+    ) -> int | None:
+        """None: its currency is another one."""
+        left = self.left(budget, moment)
+        if own is not None:
+            left += own.amount.of(budget.unit)
+        if budget.unit == TOKENS:
+            return min(left - prompt, MAX_TOKENS)
+        if is_free(price):
+            return MAX_TOKENS
+        if budget.unit != price.currency:
+            return None
+        return answer_tokens_for(price, prompt, left, MAX_TOKENS)
+
+    def _grant(self, lease: Lease, tokens: int) -> None:
+        if lease.is_open:
+            self.leased.add(lease.who, lease.moment, lease.amount, -1)
+        lease.granted += tokens
+        lease.waiting = 0
+        self.leased.add(lease.who, lease.moment, lease.amount)
+        lease.decisions.append(Decision(len(lease.decisions), tokens))
+
+    def _decide_waiting(self) -> None:
+        for generation_id, lease in tuple(self._waiting.items()):
+            covered, _ = self.covered(lease.who, lease.price, lease.prompt, lease.moment, lease)
+            if covered > lease.granted:
+                del self._waiting[generation_id]
+                self._grant(lease, min(lease.waiting, covered - lease.granted))
+        while stuck := self._stuck():
+            newest = max(stuck, key=lambda generation_id: self.leases[generation_id].position)
+            lease = self._waiting.pop(newest)
+            lease.waiting, lease.denied = 0, True
+            lease.decisions.append(Decision(len(lease.decisions), 0, SPENT))
+
+    def _stuck(self) -> list[str]:
+        """Which of those that wait can hope for nothing: each other lease that could give something back waits too."""
+        if not self._waiting:
+            return []
+        blocking = {
+            generation_id: {_key(budget, lease.moment) for budget in self._hard if self._blocks(budget, lease)}
+            for generation_id, lease in self._waiting.items()
+        }
+        wanted = {(key[0], key[1]) for keys in blocking.values() for key in keys}
+        giving: set[Key] = set()
+        for lease in self.leases.values():
+            if lease.is_open and not lease.waiting:
+                giving |= _keys(lease, wanted)
+        hopeless = dict(blocking)
+        while hopeful := [generation_id for generation_id, keys in hopeless.items() if keys <= giving]:
+            for generation_id in hopeful:
+                del hopeless[generation_id]
+                giving |= _keys(self._waiting[generation_id], wanted)
+        return list(hopeless)
+
+    def _blocks(self, budget: BudgetChanged, lease: Lease) -> bool:
+        if not _counts(budget, lease.who):
+            return False
+        covered = self._covered_by(budget, lease.price, lease.prompt, lease.moment, lease)
+        return covered is None or covered <= lease.granted
+
+
+def _asked(tokens: int) -> int:
+    return min(max(tokens, 1), MAX_TOKENS)
+
+
+def _counts(budget: BudgetChanged, who: Who) -> bool:
+    match budget.scope:
+        case "user":
+            return budget.subject == who.user_id
+        case "key":
+            return budget.subject == who.key_id
+        case _:
+            return True
+
+
+def _key(budget: BudgetChanged, moment: Moment) -> Key:
+    subject = "" if budget.scope == "account" else budget.subject
+    return budget.scope, subject, budget.period, moment.index(budget.period)
+
+
+def _keys(lease: Lease, wanted: set[tuple[str, str]]) -> set[Key]:
+    """The periods of the scopes that are wanted in which a lease counts."""
+    return {
+        (scope, subject, period, index)
+        for scope, subject in lease.who.scopes
+        if (scope, subject) in wanted
+        for period, index in lease.moment.all
+    }
