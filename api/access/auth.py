@@ -242,7 +242,7 @@ async def _within_rate(request: Request, limiter: Limiter, who: str) -> None:
 
 def author_of(request: HTTPConnection, principal: Principal) -> Author:
     """The author of the commands that this request gives."""
-    return Author(principal.user_id, request_id(request.scope))
+    return Author(principal.user_id, request_id(request.scope), principal.attribution)
 
 
 Caller = Annotated[Principal, Depends(RouteGate("self.read"))]

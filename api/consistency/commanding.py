@@ -14,6 +14,7 @@ from infra.clock import now_us
 from infra.ids import draw_id
 from schemas import ids
 from schemas.envelope import Envelope, Position
+from schemas.price import Attribution
 from topics.errors import LogUnavailable, RecordRefused
 from topics.topic import R, Topic
 
@@ -30,10 +31,16 @@ class IdempotencyKey:
 
 @dataclass(frozen=True, slots=True)
 class Author:
-    """Who gives a command, and the request it comes by."""
+    """Who gives a command, and the request it comes by. `attribution`: by which key, and who pays; None: the user."""
 
     user_id: str
     request_id: str
+    attribution: Attribution | None = None
+
+    @property
+    def asks_for(self) -> Attribution:
+        """Who asks and who pays."""
+        return self.attribution or Attribution(account=self.user_id)
 
     def envelope(self, cause_id: str, event_type: str) -> Envelope:
         """The envelope of an event that the request causes now; its id derives from `cause_id`."""

@@ -105,6 +105,7 @@ def _record(
         price=spec.price,
         cost_micros=spec.price.cost_micros(usage),
         request_hash=request.request_hash,
+        attribution=author.attribution,
     )
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from api.consistency.commanding import Author, IdempotencyKey
-from api.turns.prompting import SERVICE_CLASS, TIER, deadline_us
+from api.turns.prompting import SERVICE_CLASS, deadline_us
 from infra.models.catalogue import ModelSpec
 from schemas import ids
 from schemas.conversation import ChatMessage, PromptKind, PromptSubmitted, RegenerateRequested, Request, Sampling
@@ -70,7 +70,7 @@ Intent = PromptIntent | RegenerateIntent
 
 def command_of(asking: Asking, intent: Intent, tail: Position) -> UserCommand:
     """The command's record. `tail`: the place in token-chunks from which on its reader reads."""
-    author, key, spec = asking.author, asking.key, intent.spec
+    author, key, spec, who = asking.author, asking.key, intent.spec, asking.author.asks_for
     if isinstance(intent, PromptIntent):
         return PromptSubmitted(
             envelope=author.envelope(asking.command_id, "PromptSubmitted"),
@@ -86,16 +86,18 @@ def command_of(asking: Asking, intent: Intent, tail: Position) -> UserCommand:
             model=spec.id,
             sampling=intent.sampling,
             service_class=SERVICE_CLASS,
-            tier=TIER,
+            tier=who.tier,
             tail=tail,
             request_hash=asking.request_hash,
             idempotency_key=key.value if key.given else None,
             deadline_at_us=deadline_us(spec),
             prompt_tokens=intent.tokens,
             price=spec.price,
-            account=author.user_id,
+            account=who.account,
             model_version=spec.version,
             request=intent.request,
+            organisation_id=who.organisation_id,
+            key_id=who.key_id,
         )
     return RegenerateRequested(
         envelope=author.envelope(asking.command_id, "RegenerateRequested"),
@@ -107,13 +109,15 @@ def command_of(asking: Asking, intent: Intent, tail: Position) -> UserCommand:
         model=spec.id,
         sampling=intent.sampling,
         service_class=SERVICE_CLASS,
-        tier=TIER,
+        tier=who.tier,
         tail=tail,
         request_hash=asking.request_hash,
         idempotency_key=key.value if key.given else None,
         deadline_at_us=deadline_us(spec),
         price=spec.price,
-        account=author.user_id,
+        account=who.account,
         model_version=spec.version,
         request=intent.request,
+        organisation_id=who.organisation_id,
+        key_id=who.key_id,
     )
