@@ -11,9 +11,11 @@ from starlette.exceptions import HTTPException
 
 from api.access import keys, session_routes
 from api.access.auth import AccessPorts
+from api.access.challenge import Challenge
 from api.access.key_cache import KeyCache
+from api.access.limiting import RateLimits
 from api.access.people import People
-from api.access.ports import AccountPorts, AccountReads, Limiter, Links
+from api.access.ports import AccountPorts, AccountReads, Links, SentReads
 from api.access.session_ends import SessionEnds
 from api.access.sessions import Sessions
 from api.account import folders, snippets, usage
@@ -109,6 +111,7 @@ class Reads(
     MovingReads,
     PlaceReads,
     PreferenceReads,
+    SentReads,
     StoredReads,
     Protocol,
 ):
@@ -128,7 +131,8 @@ class Adapters:
     log: CommandLog
     ends: LogEnds
     reads: Reads
-    limiter: Limiter
+    limiter: RateLimits
+    challenge: Challenge
     keys: KeyCache
     people: People
     hub: TailHub
@@ -178,6 +182,7 @@ def ports_of(adapters: Adapters) -> tuple[object, ...]:
             sessions=adapters.sessions,
             session_ends=adapters.session_ends,
             limiter=adapters.limiter,
+            challenge=adapters.challenge,
             cross_origin=CrossOrigin.of(settings.cors_origins),
         ),
         AccountPorts(reads=reads, links=adapters.links),
@@ -189,6 +194,7 @@ def ports_of(adapters: Adapters) -> tuple[object, ...]:
                 streams=StreamPorts(hub=adapters.hub, reads=reads, models=adapters.models),
                 log=log,
                 own_writes=own_writes,
+                limits=adapters.limiter,
             ),
             messages=reads,
             readers=adapters.readers,

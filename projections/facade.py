@@ -47,6 +47,7 @@ from projections.stored_generations.queries import Order
 from projections.usage import queries as usage
 from projections.usage.daily import DailyUsage, daily_usage
 from projections.usage.queries import UsageRow
+from projections.usage.sent import answers_since
 from projections.watermarks import LIVE, WATERMARKS
 from schemas.envelope import Content
 from schemas.outcome import Outcome
@@ -336,6 +337,10 @@ class Projections:
     async def daily_usage(self, user_id: str, since_us: int, until_us: int) -> DailyUsage:
         """The user's ledger in sums by day and model, the newest day first; bounded."""
         return await daily_usage(self.tables, user_id, since_us, until_us)
+
+    async def answers_since(self, user_id: str, since_us: int, until_us: int, most: int) -> int:
+        """How many answers of the user ended from `since_us` to `until_us` (excluded); `most` where they are more."""
+        return await answers_since(self.tables, user_id, since_us, until_us, most)
 
     async def embedding(self, embedding_id: str) -> EmbeddingRow | None:
         """The first record of a request for embeddings; None: there is none, or it is not in the tables yet."""

@@ -14,12 +14,15 @@ from typing import Annotated
 from fastapi import Depends, Request
 from starlette.requests import HTTPConnection
 
+from api.access.challenge import HEADER as CHALLENGE_HEADER
+from api.access.challenge import Challenge
 from api.access.key_cache import KeyCache
+from api.access.limiting import RateLimits
 from api.access.may import RULES, Action, has_scope, is_privileged, may_at_all
 from api.access.people import People
-from api.access.ports import Limiter
 from api.access.principal import Principal
-from api.access.rate_limit import go_duration
+from api.access.rates import Taken
+from api.access.refusals import rate_headers, refusal
 from api.access.same_origin import SAFE_METHODS, refuse_other_sites
 from api.access.session_ends import SessionEnds
 from api.access.sessions import Session, Sessions
@@ -30,6 +33,8 @@ from api.http.metrics import LIMITED
 from api.http.middleware import add_headers, request_id
 from api.http.providing import provided
 from infra.clock import now_us
+from infra.tiers.limited import Limited
+from infra.tiers.tier import Limits
 
 KEY_PREFIX = "vk_"
 _KEY = re.compile(rf"{KEY_PREFIX}[A-Za-z0-9_-]{{43}}")
@@ -45,7 +50,8 @@ class AccessPorts:
     people: People
     sessions: Sessions
     session_ends: SessionEnds
-    limiter: Limiter
+    limiter: RateLimits
+    challenge: Challenge
     cross_origin: CrossOrigin
 
 
@@ -146,26 +152,35 @@ async def admit_socket(socket: HTTPConnection, access: AccessPorts) -> Principal
     return allowed(await principal_of_key(socket, access.keys, key), "chat.ask")
 
 
-async def within_rate(limiter: Limiter, who: str) -> dict[str, str]:
-    """The headers that tell how much is left of a request rate. Raises ApiError 429."""
-    admission = await limiter.admit(who)
-    if not admission.limited:
-        return {}
-    headers = {
-        "x-ratelimit-limit-requests": str(admission.limit),
-        "x-ratelimit-remaining-requests": str(admission.remaining),
-        "x-ratelimit-reset-requests": go_duration(admission.reset_s),
-    }
-    if admission.allowed:
-        return headers
-    LIMITED.inc()
-    wait_s = max(int(-(-admission.retry_after_s // 1)), 1)
-    raise ApiError(
-        429,
-        f"Rate limit reached: {admission.limit} requests per minute. Please try again in {wait_s}s.",
-        code="rate_limit_exceeded",
-        error_type="requests",
-        headers={**headers, "Retry-After": str(wait_s)},
+async def within_rate(access: AccessPorts, principal: Principal) -> dict[str, str]:
+    """The headers that tell how much is left of a principal's requests. Raises ApiError 429."""
+    return checked(await access.limiter.admit(limited_of(principal)))
+
+
+def checked(taken: Taken) -> dict[str, str]:
+    """The headers that tell of a decision. Raises ApiError 429 if it is a refusal."""
+    refused = refusal(taken)
+    if refused is not None:
+        LIMITED.labels("requests").inc()
+        raise refused
+    return rate_headers(taken)
+
+
+def limited_of(principal: Principal) -> Limited:
+    """Whom the limits count the principal as."""
+    own = principal.limits
+    return Limited(
+        user_id=principal.user_id,
+        key_id=principal.key_id,
+        organisation_id=principal.organisation_id,
+        tier=principal.tier,
+        key_limits=Limits(
+            requests_per_minute=own.requests_per_minute,
+            messages_per_hour=own.messages_per_hour,
+            tokens_per_minute=own.tokens_per_minute,
+            concurrent_streams=own.concurrent_streams,
+        ),
+        key_models=own.models,
     )
 
 
@@ -221,28 +236,40 @@ class RouteGate:
 
     async def __call__(self, request: Request, access: Access) -> Principal:
         principal = await authorise(request, access)
-        await _within_rate(request, access.limiter, principal.key_id)
+        add_headers(request.scope, await within_rate(access, principal))
         return allowed(principal, self.action)
 
 
 async def admit_anybody(request: Request, access: Access) -> None:
     """For what is public: the request rate of an address, and nothing else. Raises ApiError 429."""
-    await _within_rate(request, access.limiter, f"address:{address_of(request)}")
+    add_headers(request.scope, checked(await access.limiter.admit_address(address_of(request))))
+
+
+async def admit_try(request: Request, access: Access) -> None:
+    """For what signs somebody in or up: how often an address may try, and what tells people from programs.
+
+    Raises ApiError 429, and 403 for a challenge that is not passed.
+    """
+    address = address_of(request)
+    add_headers(request.scope, checked(await access.limiter.admit_try(address)))
+    if not await access.challenge.passed(request.headers.get(CHALLENGE_HEADER, ""), address):
+        raise ApiError(
+            403,
+            f"The challenge was not passed. Send its answer as {CHALLENGE_HEADER}.",
+            code="challenge_failed",
+            error_type="permission_error",
+        )
 
 
 def _keyless() -> ApiError:
     return unauthorised("You didn't provide an API key. Send it as Authorization: Bearer KEY, or as x-api-key: KEY.")
 
 
-async def _within_rate(request: Request, limiter: Limiter, who: str) -> None:
-    headers = await within_rate(limiter, who)
-    if headers:
-        add_headers(request.scope, headers)
-
-
 def author_of(request: HTTPConnection, principal: Principal) -> Author:
     """The author of the commands that this request gives."""
-    return Author(principal.user_id, request_id(request.scope), principal.attribution)
+    return Author(
+        principal.user_id, request_id(request.scope), limited_of(principal), request.scope["state"]["answer_headers"]
+    )
 
 
 Caller = Annotated[Principal, Depends(RouteGate("self.read"))]

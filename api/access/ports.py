@@ -1,4 +1,4 @@
-"""What access needs of accounts, of the rate limiter and of the memory of used links."""
+"""What access needs of accounts, of what was sent and of the memory of used links."""
 
 from __future__ import annotations
 
@@ -10,25 +10,18 @@ from fastapi import Depends
 
 from api.http.providing import provided
 from projections.accounts.queries import ApiKeyRow, UserRow
-from projections.identities.queries import OrganisationRow
+from projections.identities.queries import Member, OrganisationRow
 from projections.identities.standing import OrganisationStanding, UserStanding
 
 
-@dataclass(frozen=True, slots=True)
-class Admission:
-    """What the limiter says of one request. Durations in seconds; `limited` False where Redis could not be asked."""
+class SentReads(Protocol):
+    """What was sent lately, by the ledger. Every method raises StoreUnavailable."""
 
-    allowed: bool
-    limit: int
-    remaining: int
-    reset_s: float
-    retry_after_s: float
-    limited: bool = True
+    async def answers_since(self, user_id: str, since_us: int, until_us: int, most: int) -> int:
+        """How many answers of the user ended from `since_us` to `until_us` (excluded); `most` where they are more."""
 
-
-class Limiter(Protocol):
-    async def admit(self, key_id: str) -> Admission:
-        """Take one token of the key's bucket. Never raises for a limiter that is away."""
+    async def members(self, organisation_id: str, after: str, limit: int) -> Sequence[Member]:
+        """At most `limit` members of an organisation behind a user id, in the order of ids."""
 
 
 class LinksUnavailable(Exception):

@@ -9,7 +9,6 @@ from api.streaming.readers import Credential
 from infra.tiers.tier import DEFAULT_TIER
 from projections.accounts.queries import ApiKeyRow
 from schemas.identity import NO_LIMITS, KeyLimits
-from schemas.price import Attribution
 
 MEMBER = frozenset({"member"})
 
@@ -46,13 +45,6 @@ class Principal:
     def account(self) -> str:
         """Who pays for what they ask: the organisation that took them, else they themselves."""
         return self.organisation_id or self.user_id
-
-    @property
-    def attribution(self) -> Attribution:
-        """What the records of what they ask say of who asked and who pays."""
-        return Attribution(
-            account=self.account, organisation_id=self.organisation_id, key_id=self.key_id, tier=self.tier
-        )
 
     @property
     def credential(self) -> Credential:

@@ -13,6 +13,7 @@ from api.access.auth import (
     Caller,
     address_of,
     admit_anybody,
+    admit_try,
     author_of,
     authorise,
     checked_key,
@@ -57,7 +58,7 @@ async def get_session(request: Request, caller: Caller, access: Access, accounts
     return json_answer(await _session_json(accounts, caller, session))
 
 
-@router.post("", openapi_extra=openapi_body(SignIn), dependencies=[Depends(admit_anybody)])
+@router.post("", openapi_extra=openapi_body(SignIn), dependencies=[Depends(admit_anybody), Depends(admit_try)])
 async def sign_in(request: Request, bodies: BodyReader, access: Access, accounts: Accounts) -> Response:
     """Sign in: exchange a key or a one-time link for a session cookie. A refusal is a 401."""
     refuse_other_sites(request.headers)

@@ -141,7 +141,7 @@ class _Connection:
         try:
             access: AccessPorts = self._ports[AccessPorts]
             self._caller = await admit_socket(self._socket, access)  # who pays, and what they may, is what it is now
-            await within_rate(access.limiter, self._caller.key_id)
+            await within_rate(access, self._caller)
             bodies: Bodies = self._ports[Bodies]
             asked, generates = await bodies.apart(len(frame), lambda: _understood(frame))
             previous = asked.previous

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -42,8 +43,8 @@ class Asking:
 class PromptIntent:
     """Something said. Of kind `chat` it is `content`, after the answer `parent_id` (None: at the root); a `stateless`
     one brings its whole context in `messages`; a `compaction` is a summary of what `parent_id` ends and of `messages`.
-    `tokens`: of it all, in the model's terms. `request`: what else is
-    asked for."""
+    `tokens`: of it all, in the model's terms. `request`: what else is asked for. `first`: what is done before the
+    command is given, once the request is admitted."""
 
     spec: ModelSpec
     tokens: int
@@ -53,6 +54,7 @@ class PromptIntent:
     messages: tuple[ChatMessage, ...] = ()
     sampling: Sampling = DEFAULT_SAMPLING
     request: Request | None = None
+    first: Callable[[], Awaitable[None]] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +72,7 @@ Intent = PromptIntent | RegenerateIntent
 
 def command_of(asking: Asking, intent: Intent, tail: Position) -> UserCommand:
     """The command's record. `tail`: the place in token-chunks from which on its reader reads."""
-    author, key, spec, who = asking.author, asking.key, intent.spec, asking.author.asks_for
+    author, key, spec = asking.author, asking.key, intent.spec
     if isinstance(intent, PromptIntent):
         return PromptSubmitted(
             envelope=author.envelope(asking.command_id, "PromptSubmitted"),
@@ -86,18 +88,18 @@ def command_of(asking: Asking, intent: Intent, tail: Position) -> UserCommand:
             model=spec.id,
             sampling=intent.sampling,
             service_class=SERVICE_CLASS,
-            tier=who.tier,
+            tier=author.limited.tier,
             tail=tail,
             request_hash=asking.request_hash,
             idempotency_key=key.value if key.given else None,
             deadline_at_us=deadline_us(spec),
             prompt_tokens=intent.tokens,
             price=spec.price,
-            account=who.account,
+            account=author.limited.account,
+            organisation_id=author.limited.organisation_id,
+            key_id=author.limited.key_id,
             model_version=spec.version,
             request=intent.request,
-            organisation_id=who.organisation_id,
-            key_id=who.key_id,
         )
     return RegenerateRequested(
         envelope=author.envelope(asking.command_id, "RegenerateRequested"),
@@ -109,15 +111,15 @@ def command_of(asking: Asking, intent: Intent, tail: Position) -> UserCommand:
         model=spec.id,
         sampling=intent.sampling,
         service_class=SERVICE_CLASS,
-        tier=who.tier,
+        tier=author.limited.tier,
         tail=tail,
         request_hash=asking.request_hash,
         idempotency_key=key.value if key.given else None,
         deadline_at_us=deadline_us(spec),
         price=spec.price,
-        account=who.account,
+        account=author.limited.account,
+        organisation_id=author.limited.organisation_id,
+        key_id=author.limited.key_id,
         model_version=spec.version,
         request=intent.request,
-        organisation_id=who.organisation_id,
-        key_id=who.key_id,
     )

@@ -7,6 +7,7 @@ from typing import Annotated, Protocol
 
 from fastapi import Depends
 
+from api.access.limiting import RateLimits
 from api.consistency.own_writes import OwnWrites
 from api.consistency.ports import CommandLog
 from api.http.providing import provided
@@ -56,6 +57,7 @@ class AskPorts:
     streams: StreamPorts
     log: CommandLog
     own_writes: OwnWrites
+    limits: RateLimits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,10 +12,13 @@ from functools import partial
 import uvicorn
 from confluent_kafka import Message
 
-from api.access import rate_limit, used_links
+from api.access import redis_buckets, used_links
+from api.access.buckets import LocalBuckets
+from api.access.challenge import challenge_named
 from api.access.key_cache import KeyCache
+from api.access.limiting import RateLimits
 from api.access.people import People
-from api.access.rate_limit import RedisLimiter
+from api.access.redis_buckets import RedisBuckets
 from api.access.session_ends import SessionEnds
 from api.access.sessions import Sessions
 from api.access.used_links import RedisLinks
@@ -58,6 +61,7 @@ from infra.stack.layout import Layout
 from infra.stack.local_models import packages_folder
 from infra.stack.snapshot import troubles
 from infra.stack.word_vectors import WORD_VECTORS
+from infra.tiers.tiers_file import load_tiers
 from projections.facade import Projections
 from topics.catalogue import ACCOUNT_EVENTS, TOKEN_CHUNKS
 from topics.clients import open_admin
@@ -73,7 +77,8 @@ BACKLOG = 2048
 @contextlib.asynccontextmanager
 async def connected(settings: Settings) -> AsyncIterator[tuple[Adapters, list[Failing]]]:
     """The adapters, connected, and the tails without which they are worth nothing."""
-    models = ModelCatalogue.of(settings)
+    models, tiers = ModelCatalogue.of(settings), load_tiers(settings)
+    challenge = challenge_named(settings.api.challenge)
     for model in models:
         TokenCounter.of(model)  # reading a tokenizer takes its time; no request waits for it
     properties = settings.kafka.client_properties()
@@ -83,8 +88,16 @@ async def connected(settings: Settings) -> AsyncIterator[tuple[Adapters, list[Fa
         stack.push_async_callback(reads.aclose)
         scripts = RedisScripts(settings.redis.url.get_secret_value())
         stack.push_async_callback(scripts.aclose)
-        limiter = RedisLimiter(scripts, settings.api.requests_per_minute, settings.redis.key(rate_limit.KEY_PREFIX))
-        await limiter.start()
+        buckets = RedisBuckets(scripts, settings.redis.key(redis_buckets.KEY_PREFIX))
+        await buckets.start()
+        limiter = RateLimits(
+            buckets,
+            LocalBuckets(settings.api.processes),
+            reads,
+            tiers,
+            per_address=settings.api.requests_per_minute,
+            tries=settings.api.tries_per_minute,
+        )
         admin = open_admin(dict(properties))
         log = LogProducer(properties, topics, timeout_s=settings.api.produce_timeout_s, client_id="verbatim-api")
         await log.start()
@@ -143,6 +156,7 @@ async def connected(settings: Settings) -> AsyncIterator[tuple[Adapters, list[Fa
                 ends=ends,
                 reads=reads,
                 limiter=limiter,
+                challenge=challenge,
                 keys=keys,
                 people=people,
                 hub=hub,
@@ -200,7 +214,13 @@ async def serve(settings: Settings) -> None:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(LifeSign.from_env().run_beats(stop, CALM_INTERVAL_S))
                 forever = [tasks.create_task(server.end_with(tail)) for tail in tails]
-                for run in (adapters.readers.run_ticks, adapters.live.run, adapters.changes.run, adapters.pulse.run):
+                for run in (
+                    adapters.readers.run_ticks,
+                    adapters.live.run,
+                    adapters.changes.run,
+                    adapters.pulse.run,
+                    adapters.limiter.run,
+                ):
                     forever.append(tasks.create_task(run()))
                 keep_out_of_collections()
                 await server.serve([listener])

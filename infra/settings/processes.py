@@ -36,6 +36,11 @@ class ApiSettings(Section):
 
     `cors_origins`: web pages whose scripts may call with a key of their own; "*": those of every origin.
 
+    `processes`: of so many API processes each has that part of every limit while Redis is away.
+
+    `tries_per_minute`: how often an address may try to sign in. `challenge`: MODULE:NAME of what tells people from
+    programs there (api.access.challenge); empty: nothing.
+
     `operators`: ids or names of the users who see how the installation does; `up` makes the first, admin.
 
     `starts`: the prompts that the page offers to begin with, for who has chosen none; empty: those that come along.
@@ -49,6 +54,9 @@ class ApiSettings(Section):
     port: int = Field(default=8080, ge=0, le=65535)
     max_body_bytes: int = Field(default=4 * 1024 * 1024, ge=1024, le=7 * 1024 * 1024)
     requests_per_minute: int = Field(default=6000, ge=1)
+    tries_per_minute: int = Field(default=120, ge=1, le=1_000_000)
+    processes: int = Field(default=1, ge=1, le=1000)
+    challenge: str = Field(default="", max_length=200)
     heartbeat_s: float = Field(default=15.0, gt=0, le=120)
     disconnect_grace_s: float = Field(default=2.0, ge=0, le=60)
     read_wait_s: float = Field(default=5.0, gt=0, le=30)

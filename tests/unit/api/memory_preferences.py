@@ -120,6 +120,16 @@ class MemoryPreferences(MemoryAccounts):
             seen.add(key)
         return DailyUsage(summed(rows, frozenset()), since_us // DAY_US * DAY_US)
 
+    async def answers_since(self, user_id: str, since_us: int, until_us: int, most: int) -> int:
+        ended = {
+            event.generation_id
+            for event, _ in self._events(USAGE_RECORDS)
+            if isinstance(event, UsageRecorded)
+            and event.user_id == user_id
+            and since_us <= event.ended_at_us < until_us
+        }
+        return min(len(ended), most)
+
     def _of(self, user_id: str, kinds: Any) -> list[Any]:
         return [
             event for event, _ in self._events(ACCOUNT_EVENTS) if isinstance(event, kinds) and event.user_id == user_id

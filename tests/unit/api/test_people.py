@@ -95,7 +95,7 @@ class Scene:
 
 async def test_who_nothing_is_said_of_is_a_member_who_pays_for_themselves() -> None:
     principal = await Scene().holder()
-    assert (principal.roles, principal.tier, principal.account) == ({"member"}, "default", USER)
+    assert (principal.roles, principal.tier, principal.account) == (frozenset({"member"}), "default", USER)
     assert (principal.organisation_id, principal.scopes, principal.suspended) == ("", None, False)
 
 
@@ -170,7 +170,7 @@ async def test_scopes_expiry_and_limits_are_the_keys_and_limits_change_at_once()
     scene.quietly(made)
     principal = await scene.keys.principal("c" * 64)
     assert principal is not None
-    assert (principal.scopes, principal.expires_at_us, principal.limits) == ({"chat"}, AT, limits)
+    assert (principal.scopes, principal.expires_at_us, principal.limits) == (frozenset({"chat"}), AT, limits)
     other = KeyLimits(models=("m",))
     scene.say(ApiKeyChanged(envelope=ENVELOPE, user_id=USER, key_id="k2", key_sha256="c" * 64, limits=other))
     principal = await scene.keys.principal("c" * 64)

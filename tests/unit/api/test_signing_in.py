@@ -167,7 +167,7 @@ async def test_attempts_are_counted_by_address(visitor: httpx.AsyncClient, world
     world.limiter.allow(2)
     answers = [(await visitor.post(SESSION, json={"key": "vk_x"})).status_code for _ in range(3)]
     assert answers == [401, 401, 429]
-    assert world.limiter.keys == {"address:127.0.0.1"}
+    assert world.limiter.keys == {"address:127.0.0.1", "tries:127.0.0.1"}
 
 
 async def test_a_revoked_key_ends_its_sessions(visitor: httpx.AsyncClient, world: World, key: str) -> None:

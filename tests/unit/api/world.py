@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 
 from api.access.auth import hash_of
+from api.access.challenge import NoChallenge
 from api.access.key_cache import KeyCache
 from api.access.people import People
 from api.access.session_ends import SessionEnds
@@ -88,7 +89,7 @@ class World:
     adapters: Adapters = field(init=False)
     app: Any = field(init=False)
     links: MemoryLinks = field(default_factory=MemoryLinks)
-    limiter: MemoryLimiter = field(default_factory=lambda: MemoryLimiter(6_000))
+    limiter: MemoryLimiter = field(init=False)
     tails: list[MemoryTail] = field(default_factory=list)
     change_tails: list[MemoryTail] = field(default_factory=list)
     recorded: bool = True
@@ -98,6 +99,7 @@ class World:
     def __post_init__(self) -> None:
         self.log = MemoryLog()
         self.reads = MemoryReads(self.log)
+        self.limiter = MemoryLimiter(self.reads)
         self.history = MemoryHistory(self.log)
         hub = TailHub(TOPICS, self.log)
         readers = Readers(self.settings.heartbeat_s)
@@ -124,6 +126,7 @@ class World:
             ends=self.log,
             reads=self.reads,
             limiter=self.limiter,
+            challenge=NoChallenge(),
             keys=keys,
             people=people,
             hub=hub,
