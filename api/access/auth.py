@@ -279,5 +279,6 @@ ReadCaller = Annotated[Principal, Depends(RouteGate("conversations.read"))]
 WriteCaller = Annotated[Principal, Depends(RouteGate("conversations.write"))]
 KeyCaller = Annotated[Principal, Depends(RouteGate("keys.manage"))]
 UsageCaller = Annotated[Principal, Depends(RouteGate("usage.read"))]
+AdminLimitsCaller = Annotated[Principal, Depends(RouteGate("limits.read"))]
 PulseCaller = Annotated[Principal, Depends(RouteGate("pulse.read"))]
 """Who asks, by what the route is for: its action in api.access.may."""
