@@ -15,12 +15,13 @@ from api.access.challenge import Challenge
 from api.access.issuer_ends import SignedOutReads
 from api.access.key_cache import KeyCache
 from api.access.limiting import RateLimits
+from api.access.own_models import OwnModels
 from api.access.people import People
 from api.access.ports import AccountPorts, Links, SentReads
 from api.access.session_ends import SessionEnds
 from api.access.sessions import Sessions
 from api.access.signed_in import SignedInReads
-from api.account import folders, snippets, usage
+from api.account import folders, limits, snippets, usage
 from api.account import settings as own_settings
 from api.account.ports import PreferencePorts, PreferenceReads
 from api.changes import routes as changes
@@ -172,15 +173,16 @@ class Adapters:
 def ports_of(adapters: Adapters) -> tuple[object, ...]:
     """The ports of each room."""
     settings, reads, log, own_writes = adapters.settings, adapters.reads, adapters.log, adapters.own_writes
+    own = OwnModels(adapters.models, adapters.limiter)
     return (
         Bodies(settings.max_body_bytes),
         adapters.readiness,
         adapters.web,
         SchemaChecks(adapters.schema_checks),
-        ListingPorts(models=adapters.models, starts=settings.starts),
-        ModelPorts(models=adapters.models, created_s=adapters.started_at_us // 1_000_000),
+        ListingPorts(models=own, starts=settings.starts),
+        ModelPorts(models=own, created_s=adapters.started_at_us // 1_000_000),
         EmbeddingPorts(
-            models=adapters.models,
+            models=own,
             embedders=adapters.embedders,
             ledger=LedgerPorts(log=log, reads=reads, ends=adapters.ends, wait_s=settings.read_wait_s),
         ),
@@ -220,6 +222,7 @@ def ports_of(adapters: Adapters) -> tuple[object, ...]:
             messages=reads,
             readers=adapters.readers,
             prompts=PromptSizes(),
+            own_models=own,
             blobs=adapters.blobs,
             wait_s=settings.read_wait_s,
             grace_s=settings.disconnect_grace_s,
@@ -287,7 +290,7 @@ def create_app(adapters: Adapters) -> FastAPI:
         app.include_router(router, responses=_ERRORS)
     for router in (branches.router, search.router, import_routes.router, export_routes.router):
         app.include_router(router, responses=_ERRORS)
-    for router in (marking.router, own_settings.router, folders.router, snippets.router, usage.router):
+    for router in (marking.router, own_settings.router, folders.router, snippets.router, usage.router, limits.router):
         app.include_router(router, responses=_ERRORS)
     for router in (log_view.router, changes.router, pulse.router):
         app.include_router(router, responses=_ERRORS)

@@ -176,4 +176,6 @@ class LocalBuckets:
 
     def _share(self, draw: Draw) -> Draw:
         rate = self._part(draw.rate)
-        return Draw(rate, min(draw.amount, rate.limit))  # what one process alone never has must not be waited for
+        if rate.limit < draw.amount <= draw.rate.limit:
+            return Draw(rate, rate.limit)  # what one process alone never has must not be waited for
+        return Draw(rate, draw.amount)

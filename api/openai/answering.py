@@ -51,7 +51,7 @@ async def answer(
     )
 
     async def prompt() -> PromptIntent:
-        spec = turns.streams.models.get(asked.model)
+        spec = turns.own_models.of(asking.author.limited).get(asked.model)
         fitted = fit(spec, asked)
         tools = tools_message(None if fitted.request is None else fitted.request.tooling)
         tokens = await turns.prompts.check_context(spec, (*tools, *asked.messages), dialect.prompt)

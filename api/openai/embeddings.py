@@ -9,6 +9,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request, Response
 
 from api.access.auth import AskCaller, author_of
+from api.access.own_models import OwnModels
 from api.consistency.commanding import Author, idempotency_key
 from api.http.answers import openapi_body
 from api.http.bodies import BodyReader
@@ -22,10 +23,10 @@ from api.openai.embedding_shapes import embeddings_body
 from infra.embeddings.embedders import Embedders, QueueFull
 from infra.embeddings.ports import Embedded, EmbeddingFailed, TextTooLong, Vectors
 from infra.embeddings.vectors import shortened
-from infra.models.catalogue import EmbeddingSpec, ModelCatalogue
+from infra.models.catalogue import EmbeddingSpec
 from schemas import ids
 from schemas.codec import is_written
-from schemas.price import Usage
+from schemas.price import Attribution, Usage
 from schemas.usage import EmbeddingsComputed
 
 router = APIRouter(prefix="/v1", tags=["openai"])
@@ -38,7 +39,7 @@ INLINE_NUMBERS = 4_096
 class EmbeddingPorts:
     """What the route needs."""
 
-    models: ModelCatalogue
+    models: OwnModels
     embedders: Embedders
     ledger: LedgerPorts
 
@@ -51,7 +52,7 @@ async def create_embeddings(request: Request, caller: AskCaller, bodies: BodyRea
     """Create embeddings, as OpenAI does. The answer leaves when the log has what it is billed."""
     asked = await bodies.read_as(request, EmbeddingRequest, EmbeddingsAsked.of)
     key, author = idempotency_key(request), author_of(request, caller)
-    spec = ports.models.embedding(asked.model)
+    spec = ports.models.of(author.limited).embedding(asked.model)
     dimensions = asked.dimensions_of(spec)
     if not is_written(EmbeddingsComputed):
         raise _not_yet()
@@ -105,6 +106,12 @@ def _record(
         price=spec.price,
         cost_micros=spec.price.cost_micros(usage),
         request_hash=request.request_hash,
+        attribution=Attribution(
+            account=author.limited.account,
+            organisation_id=author.limited.organisation_id,
+            key_id=author.limited.key_id,
+            tier=author.limited.tier,
+        ),
     )
 
 

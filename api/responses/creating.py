@@ -52,7 +52,7 @@ class Creating:
         self._author = author
         self._key = key
         self.places = Places(fresh, turns, responses, author)
-        self._prompting = Prompting(fresh, turns, responses, self.places)
+        self._prompting = Prompting(fresh, turns, responses, author, self.places)
 
     async def create(self, asked: Asked, place: Place | None = None) -> Created:
         """The response, begun here or by an earlier request with the same key. Raises ApiError.

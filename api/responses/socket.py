@@ -16,7 +16,7 @@ from fastapi import APIRouter
 from pydantic import ValidationError
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from api.access.auth import AccessPorts, admit_socket, author_of, within_rate
+from api.access.auth import AccessPorts, admit_socket, author_of, limited_of, within_rate
 from api.access.principal import Principal
 from api.consistency.commanding import IdempotencyKey
 from api.consistency.freshness import Freshness
@@ -232,7 +232,7 @@ class _Connection:
     async def _warm_up(self, asked: Asked, reader: Reader) -> None:
         """A response that says nothing, with which the next one may begin. No model is asked, and nothing is stored."""
         messages = await self._creating().prepared(asked, self._place(asked))
-        models = self._turns.streams.models
+        models = self._turns.own_models.of(limited_of(self._caller))
         spec = models.default_model if asked.model is None else models.get(asked.model)
         fitted = fit(spec, asked)
         shown = parameters_of(spec.id, now_us(), fitted.request, fitted.sampling)

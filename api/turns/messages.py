@@ -59,7 +59,7 @@ async def send_message(
 
     async def prompt() -> PromptIntent:
         streams = turns.streams
-        spec = _model(streams.models, body.model, conversation)
+        spec = _model(turns.own_models.of(asking.author.limited), body.model, conversation)
         said = ChatMessage("user", body.content)
         tokens = await turns.prompts.check_context(spec, [said], "content")
         request = body.request()
@@ -110,7 +110,8 @@ async def regenerate(
         if prompt_id is None:
             raise bad_request("This message is not an answer to a prompt.", param="message_id")
         # Who wrote an appended message need not be a model of this installation.
-        spec = _model(turns.streams.models, body.model or (None if row.appended else row.model), conversation)
+        name = body.model or (None if row.appended else row.model)
+        spec = _model(turns.own_models.of(asking.author.limited), name, conversation)
         return RegenerateIntent(spec=spec, prompt_id=prompt_id, sampling=body.sampling, request=body.request())
 
     opened = await ask(turns.ask, asking, again)

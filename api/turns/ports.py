@@ -8,6 +8,7 @@ from typing import Annotated, Protocol
 from fastapi import Depends
 
 from api.access.limiting import RateLimits
+from api.access.own_models import OwnModels
 from api.consistency.own_writes import OwnWrites
 from api.consistency.ports import CommandLog
 from api.http.providing import provided
@@ -71,6 +72,7 @@ class TurnPorts:
     messages: MessageReads
     readers: Readers
     prompts: PromptSizes
+    own_models: OwnModels
     blobs: BlobStore
     wait_s: float
     grace_s: float

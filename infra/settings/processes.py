@@ -103,8 +103,15 @@ class ApiSettings(Section):
 
 
 class WorkerSettings(Section):
+    """`held_back_slots`: so many of the slots only light users get, who have nothing running and no backlog.
+
+    `lowest_share_percent`: of the work, to the lowest class and tier that waits, however many others wait.
+    """
+
     pool: str = Field(default="default", pattern=r"^[a-z0-9-]{1,40}$")
     slots: int = Field(default=128, ge=1, le=4096)
+    held_back_slots: int = Field(default=0, ge=0, le=4095)
+    lowest_share_percent: int = Field(default=5, ge=0, le=50)
     spare: bool = True
 
 

@@ -62,7 +62,9 @@ MATRIX: dict[tuple[str, str], Row] = {
     ("POST", "/api/v1/keys"): Row(201, 201, {}),
     ("DELETE", "/api/v1/keys/{key_id}"): Row(204, 404),
     ("GET", "/api/v1/models"): Row(200, 200),
+    ("GET", "/api/v1/limits"): Row(200, 200),
     # None of the two is an operator.
+    ("GET", "/api/v1/admin/tiers"): Row(404, 404),
     ("GET", "/api/v1/pulse"): Row(404, 404),
     ("GET", "/api/v1/pulse/stream"): Row(404, 404),
     # It lacks its question here.
