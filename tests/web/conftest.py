@@ -6,6 +6,7 @@ developing; tests that kill a process do so there too. Pictures of the pages are
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ from playwright.async_api import Browser, BrowserContext, ViewportSize, async_pl
 
 from infra.cli.browser_path import browser_path
 from tests.e2e.stack import Stack, running_stack
+from tests.oidc_issuer import AUDIENCE, CLIENT, SECRET, TestIssuer, served
 from tests.web.chat_page import WATCH, ChatPage, Complaints
 
 PICTURES = Path(__file__).parent / "pictures"
@@ -28,13 +30,23 @@ OpenChat = Callable[..., Awaitable[ChatPage]]
 
 
 @pytest.fixture(scope="package")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def issuer() -> Iterator[TestIssuer]:
+    """An issuer on this machine, by which the stack's users may sign in."""
+    with served(TestIssuer()) as running:
+        yield running
+
+
+@pytest.fixture(scope="package")
+def stack(tmp_path_factory: pytest.TempPathFactory, issuer: TestIssuer) -> Iterator[Stack]:
     """One stack for all of them."""
     running = os.environ.get("WEB_STACK")
     if running:
         yield Stack(Path(running), 0)
         return
-    with running_stack(tmp_path_factory.mktemp("web"), kept=False) as started:
+    trusted = {"name": "local", "label": "Local ID", "issuer": issuer.address, "client_id": CLIENT}
+    trusted |= {"client_secret": SECRET, "audiences": [AUDIENCE], "create_users": True}
+    settings = {"VERBATIM_API__ISSUERS": json.dumps([trusted])}
+    with running_stack(tmp_path_factory.mktemp("web"), settings=settings, kept=False) as started:
         yield started
 
 
