@@ -10,6 +10,7 @@ import json
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -43,7 +44,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory, issuer: TestIssuer) -> Itera
     if running:
         yield Stack(Path(running), 0)
         return
-    trusted = {"name": "local", "label": "Local ID", "issuer": issuer.address, "client_id": CLIENT}
+    trusted: dict[str, Any] = {"name": "local", "label": "Local ID", "issuer": issuer.address, "client_id": CLIENT}
     trusted |= {"client_secret": SECRET, "audiences": [AUDIENCE], "create_users": True}
     settings = {"VERBATIM_API__ISSUERS": json.dumps([trusted])}
     with running_stack(tmp_path_factory.mktemp("web"), settings=settings, kept=False) as started:
