@@ -9,16 +9,18 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from api.access import keys, session_routes
+from api.access import keys
 from api.access.auth import AccessPorts
 from api.access.challenge import Challenge
+from api.access.issuer_ends import SignedOutReads
 from api.access.key_cache import KeyCache
 from api.access.limiting import RateLimits
 from api.access.own_models import OwnModels
 from api.access.people import People
-from api.access.ports import AccountPorts, AccountReads, Links, SentReads
+from api.access.ports import AccountPorts, Links, SentReads
 from api.access.session_ends import SessionEnds
 from api.access.sessions import Sessions
+from api.access.signed_in import SignedInReads
 from api.account import folders, limits, snippets, usage
 from api.account import settings as own_settings
 from api.account.ports import PreferencePorts, PreferenceReads
@@ -65,6 +67,9 @@ from api.responses import conversations as response_conversations
 from api.responses import routes as responses
 from api.responses.ports import ContextReads, ResponsePorts
 from api.responses.sealing import Seal
+from api.signin import invitation_routes, issuer_routes, session_list, session_routes, sign_up_routes
+from api.signin.assembly import SignIns
+from api.signin.ports import SigninPorts, SigninReads
 from api.streaming.readers import Readers
 from api.streaming.tail_hub import TailHub
 from api.turns import generations, messages, model_listing
@@ -102,7 +107,7 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
 
 
 class Reads(
-    AccountReads,
+    SigninReads,
     CommandReads,
     ContextReads,
     ConversationReads,
@@ -112,6 +117,8 @@ class Reads(
     MovingReads,
     PlaceReads,
     PreferenceReads,
+    SignedInReads,
+    SignedOutReads,
     SentReads,
     StoredReads,
     Protocol,
@@ -135,6 +142,7 @@ class Adapters:
     limiter: RateLimits
     challenge: Challenge
     keys: KeyCache
+    sign_ins: SignIns
     people: People
     hub: TailHub
     readers: Readers
@@ -180,6 +188,9 @@ def ports_of(adapters: Adapters) -> tuple[object, ...]:
         ),
         AccessPorts(
             keys=adapters.keys,
+            signed_in=adapters.sign_ins.signed_in,
+            issuer_ends=adapters.sign_ins.issuer_ends,
+            tokens=adapters.sign_ins.tokens,
             people=adapters.people,
             sessions=adapters.sessions,
             session_ends=adapters.session_ends,
@@ -188,6 +199,16 @@ def ports_of(adapters: Adapters) -> tuple[object, ...]:
             cross_origin=CrossOrigin.of(settings.cors_origins),
         ),
         AccountPorts(reads=reads, links=adapters.links),
+        SigninPorts(
+            reads=reads,
+            passwords=adapters.sign_ins.passwords,
+            tries=adapters.sign_ins.tries,
+            flows=adapters.sign_ins.flows,
+            issuers={issuer.settings.name: issuer for issuer in adapters.sign_ins.issuers},
+            sign_up=settings.sign_up,
+            reserved=settings.operators,
+            session_s=round(settings.session_days * 86_400),
+        ),
         PreferencePorts(reads=reads, models=adapters.models),
         FreshPorts(reads=reads, ends=adapters.ends, own_writes=own_writes, wait_s=settings.read_wait_s),
         CommandPorts(log=log, reads=reads, own_writes=own_writes, past=adapters.history),
@@ -263,7 +284,9 @@ def create_app(adapters: Adapters) -> FastAPI:
         app.include_router(router, responses=_ERRORS)
     for router in (keys.router, embeddings.router, models.router, texts.router, stored.router):
         app.include_router(router, responses=_ERRORS)
-    for router in (session_routes.router, model_listing.router):
+    for router in (session_routes.router, session_list.router, sign_up_routes.router, issuer_routes.router):
+        app.include_router(router, responses=_ERRORS)
+    for router in (invitation_routes.router, model_listing.router):
         app.include_router(router, responses=_ERRORS)
     for router in (branches.router, search.router, import_routes.router, export_routes.router):
         app.include_router(router, responses=_ERRORS)

@@ -79,3 +79,8 @@ def user_id(name: str) -> str:
 def organisation_id(name: str) -> str:
     """An organisation, by its unique name."""
     return _derive("organisation", name)
+
+
+def issuer_user_id(issuer: str, subject: str) -> str:
+    """A user who was never here before an issuer signed them in."""
+    return _derive("issuer-user", issuer, subject)

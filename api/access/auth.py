@@ -14,8 +14,10 @@ from typing import Annotated
 from fastapi import Depends, Request
 from starlette.requests import HTTPConnection
 
+from api.access.bearer_tokens import BearerTokens
 from api.access.challenge import HEADER as CHALLENGE_HEADER
 from api.access.challenge import Challenge
+from api.access.issuer_ends import IssuerEnds
 from api.access.key_cache import KeyCache
 from api.access.limiting import RateLimits
 from api.access.may import RULES, Action, has_scope, is_privileged, may_at_all
@@ -26,6 +28,7 @@ from api.access.refusals import rate_headers, refusal
 from api.access.same_origin import SAFE_METHODS, refuse_other_sites
 from api.access.session_ends import SessionEnds
 from api.access.sessions import Session, Sessions
+from api.access.signed_in import SignedIn
 from api.consistency.commanding import Author
 from api.http.cross_origin import CrossOrigin
 from api.http.errors import ApiError, bad_request, not_found, unauthorised
@@ -47,6 +50,9 @@ class AccessPorts:
     """What the gate needs."""
 
     keys: KeyCache
+    signed_in: SignedIn
+    issuer_ends: IssuerEnds
+    tokens: BearerTokens
     people: People
     sessions: Sessions
     session_ends: SessionEnds
@@ -66,7 +72,7 @@ def hash_of(key: str) -> str:
 def presented_key(request: HTTPConnection) -> str | None:
     """The key a request carries, as `Authorization: Bearer` or `x-api-key`: both are the same key. None without either.
 
-    Raises ApiError 401 for something that is no key, 400 when the two differ.
+    It may be an issuer's token instead (`BearerTokens.takes`). Raises ApiError 401, and 400 when the two differ.
     """
     bearer: str | None = None
     headers = request.headers.getlist("authorization")
@@ -84,7 +90,7 @@ def presented_key(request: HTTPConnection) -> str | None:
     key = bearer if bearer is not None else other
     if key == "":
         raise _keyless()
-    return None if key is None else checked_key(key)
+    return key
 
 
 def checked_key(key: str) -> str:
@@ -115,6 +121,13 @@ def address_of(request: HTTPConnection) -> str:
     return request.client.host if request.client else ""
 
 
+async def principal_of_bearer(request: HTTPConnection, access: AccessPorts, bearer: str) -> Principal:
+    """Whose key, or whose token of an issuer it is. Raises ApiError 401, 403, 429, 503."""
+    if access.tokens.takes(bearer):
+        return let_in(await access.tokens.principal(bearer, address_of(request)))
+    return await principal_of_key(request, access.keys, checked_key(bearer))
+
+
 async def principal_of_key(request: HTTPConnection, keys: KeyCache, key: str) -> Principal:
     """Whose key it is.
 
@@ -134,7 +147,7 @@ def let_in(principal: Principal) -> Principal:
     if principal.suspended:
         raise ApiError(
             403,
-            "This account is suspended. Ask whoever runs this installation.",
+            "This account is suspended. Ask an administrator of this installation.",
             code="account_suspended",
             error_type="permission_error",
         )
@@ -149,7 +162,7 @@ async def admit_socket(socket: HTTPConnection, access: AccessPorts) -> Principal
     key = presented_key(socket)
     if key is None:
         raise _keyless()
-    return allowed(await principal_of_key(socket, access.keys, key), "chat.ask")
+    return allowed(await principal_of_bearer(socket, access, key), "chat.ask")
 
 
 async def within_rate(access: AccessPorts, principal: Principal) -> dict[str, str]:
@@ -191,16 +204,20 @@ async def authorise(request: Request, access: AccessPorts) -> Principal:
     """
     key = presented_key(request)
     if key is not None:
-        return await principal_of_key(request, access.keys, key)
+        return await principal_of_bearer(request, access, key)
     if access.cross_origin.calls_across(request.headers) or cookie_name(request) not in request.cookies:
         raise _keyless()
     if request.method not in SAFE_METHODS:
         refuse_other_sites(request.headers)
     session = session_of(request, access.sessions)
-    address = address_of(request)
-    principal = None if session is None else await access.keys.principal(session.key_sha256, address)
     if session is None:
         raise unauthorised("Your session has expired. Sign in again.", code="session_expired")
+    if session.recorded:
+        principal = await access.signed_in.principal(session.key_sha256)
+    else:
+        principal = await access.keys.principal(session.key_sha256, address_of(request))
+    if principal is None and session.recorded:
+        raise unauthorised("This session was ended. Sign in again.", code="session_ended")
     if principal is None:
         raise unauthorised("The key that you signed in with has been revoked. Sign in again.", code="key_revoked")
     if session.number < await access.session_ends.last(principal.user_id):
@@ -278,6 +295,9 @@ AnswerCaller = Annotated[Principal, Depends(RouteGate("chat.answers"))]
 ReadCaller = Annotated[Principal, Depends(RouteGate("conversations.read"))]
 WriteCaller = Annotated[Principal, Depends(RouteGate("conversations.write"))]
 KeyCaller = Annotated[Principal, Depends(RouteGate("keys.manage"))]
+SessionCaller = Annotated[Principal, Depends(RouteGate("sessions.end"))]
+UserReader = Annotated[Principal, Depends(RouteGate("users.read"))]
+UserManager = Annotated[Principal, Depends(RouteGate("users.manage"))]
 UsageCaller = Annotated[Principal, Depends(RouteGate("usage.read"))]
 AdminLimitsCaller = Annotated[Principal, Depends(RouteGate("limits.read"))]
 PulseCaller = Annotated[Principal, Depends(RouteGate("pulse.read"))]

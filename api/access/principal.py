@@ -9,6 +9,7 @@ from api.streaming.readers import Credential
 from infra.tiers.tier import DEFAULT_TIER
 from projections.accounts.queries import ApiKeyRow
 from schemas.identity import NO_LIMITS, KeyLimits
+from schemas.signing import Login
 
 MEMBER = frozenset({"member"})
 
@@ -22,7 +23,8 @@ class Principal:
     `session`: by a cookie, which came after so many ends of all sessions. `roles`: in the installation;
     `organisation_role`: in the organisation that pays (`organisation_id`; empty: none does). `scopes` None: all that
     the user may. `revision`: how often what is known of the user had lost something here (api.access.people).
-    `privileged`: they ask for something that others may not have; it ends with the role.
+    `privileged`: they ask for something that others may not have; it ends with the role. `login`: where an issuer
+    signed them in.
     """
 
     user_id: str
@@ -40,6 +42,7 @@ class Principal:
     suspended: bool = False
     revision: int = 0
     privileged: bool = False
+    login: Login | None = None
 
     @property
     def account(self) -> str:
@@ -57,6 +60,7 @@ class Principal:
             organisation_id=self.organisation_id,
             revision=self.revision,
             privileged=self.privileged,
+            login=self.login,
         )
 
 

@@ -26,7 +26,7 @@ from infra.embeddings.vectors import shortened
 from infra.models.catalogue import EmbeddingSpec
 from schemas import ids
 from schemas.codec import is_written
-from schemas.price import Usage
+from schemas.price import Attribution, Usage
 from schemas.usage import EmbeddingsComputed
 
 router = APIRouter(prefix="/v1", tags=["openai"])
@@ -106,6 +106,12 @@ def _record(
         price=spec.price,
         cost_micros=spec.price.cost_micros(usage),
         request_hash=request.request_hash,
+        attribution=Attribution(
+            account=author.limited.account,
+            organisation_id=author.limited.organisation_id,
+            key_id=author.limited.key_id,
+            tier=author.limited.tier,
+        ),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -10,10 +11,13 @@ from typing import Any
 from api.http.metrics import ACTIVE_STREAMS, DROPPED_READERS
 from infra.clock import monotonic_s, now_us
 from infra.runtime.bounded import Bounded, Seen
+from schemas.signing import Login
 
 STALL_S = 60.0
 """A client whose socket takes nothing for so long is dropped; it resumes at its last event id."""
 MAX_S = 3600.0
+MAX_SIGNED_OUT = 256
+"""Sign-outs by issuers that are remembered for streams that are about to begin."""
 MAX_REVOKED = 4096
 """Keys, and users, whose end is remembered: for the minute at most that a request may take from the check of its key to
 its stream."""
@@ -26,6 +30,7 @@ class Credential:
     `session` tells how many ends of all sessions it came after (api.access.session_ends); None: by the key itself.
     `expires_at_us`: when it ends by itself. `organisation_id`: who pays. `revision`: how often something had been taken
     from the user when it was checked (api.access.people). `privileged`: it is read by a role that others have not.
+    `login`: where an issuer signed them in.
     """
 
     key_sha256: str
@@ -35,6 +40,7 @@ class Credential:
     organisation_id: str = ""
     revision: int = 0
     privileged: bool = False
+    login: Login | None = None
 
     def ended_by(self, user_id: str, session: int) -> bool:
         """Whether the end of all of the user's sessions before `session` ends it."""
@@ -93,6 +99,7 @@ class Readers:
         self._revoked: Seen[str] = Seen(MAX_REVOKED)
         self._ended: Bounded[str, int] = Bounded(MAX_REVOKED)
         self._lost: Bounded[str, int] = Bounded(MAX_REVOKED)
+        self._logins_over: deque[Callable[[Login], bool]] = deque(maxlen=MAX_SIGNED_OUT)
 
     def __len__(self) -> int:
         return len(self._readers)
@@ -106,6 +113,7 @@ class Readers:
             credential.key_sha256 in self._revoked
             or (ended is not None and credential.ended_by(credential.user_id, ended))
             or credential.revision < (self._lost.get(credential.user_id) or 0)
+            or (credential.login is not None and any(over(credential.login) for over in self._logins_over))
         ):
             self._drop(reader, "revoked")
         return reader
@@ -133,6 +141,14 @@ class Readers:
         self._lost[user_id] = revision
         for reader in list(self._readers):
             if reader.credential.user_id == user_id and which(reader.credential):
+                self._drop(reader, "revoked")
+
+    def end_logins(self, is_over: Callable[[Login], bool]) -> None:
+        """End every stream of whom an issuer has signed out, those too that are about to begin."""
+        self._logins_over.append(is_over)
+        for reader in list(self._readers):
+            login = reader.credential.login
+            if login is not None and is_over(login):
                 self._drop(reader, "revoked")
 
     async def run_ticks(self) -> None:

@@ -38,6 +38,9 @@ from api.page.files import WebFiles, WebFilesMissing, read_folder
 from api.pulse.fleet import KafkaFleet
 from api.pulse.sampling import Pulse
 from api.responses.sealing import Seal
+from api.signin import slowing
+from api.signin.assembly import SignIns
+from api.signin.slowing import Tries
 from api.streaming.chunk_log import KafkaChunkLog
 from api.streaming.readers import Readers
 from api.streaming.tail_hub import TailHub
@@ -47,10 +50,12 @@ from infra.clock import now_us
 from infra.embeddings.embedders import Embedders
 from infra.heap import keep_out_of_collections
 from infra.ids import draw_secret
+from infra.issuers.fetching import HttpWeb
 from infra.lifesign import CALM_INTERVAL_S, LifeSign
 from infra.logging import get_logger
 from infra.models.catalogue import ModelCatalogue
 from infra.models.tokenizers import TokenCounter
+from infra.passwords.hashing import Passwords
 from infra.processes.http_server import GRACE_S, CannotListen, Failing, Server, listening
 from infra.processes.runner import run, run_loop
 from infra.redis import RedisScripts
@@ -109,11 +114,26 @@ async def connected(settings: Settings) -> AsyncIterator[tuple[Adapters, list[Fa
         people = People(reads, topics, readers.end_user, settings.api.operators)
         keys = KeyCache(reads, people, readers.revoke)
         session_ends = SessionEnds(reads, topics, readers.end_sessions)
+        secret = secret_of(settings.api)
+        web, passwords = HttpWeb(), Passwords()
+        stack.push_async_callback(web.aclose)
+        stack.callback(passwords.close)
+        sign_ins = SignIns.of(
+            settings.api.issuers,
+            web,
+            reads,
+            people,
+            readers,
+            passwords=passwords,
+            tries=Tries(scripts, settings.redis.key(slowing.KEY_PREFIX)),
+            secret=secret,
+        )
 
         def on_accounts(batch: list[Message]) -> None:
             people.on_batch(batch)
             keys.on_batch(batch)
             session_ends.on_batch(batch)
+            sign_ins.on_batch(batch)
 
         accounts = Tail(properties, ACCOUNT_EVENTS, on_accounts)
         await accounts.start(list(range(topics[ACCOUNT_EVENTS].partitions)))
@@ -143,7 +163,6 @@ async def connected(settings: Settings) -> AsyncIterator[tuple[Adapters, list[Fa
         status_file = Layout.at(settings.state).status_file
         supervised = partial(troubles, status_file) if os.environ.get(STACK_ID_VARIABLE) else None
         readiness = Readiness({"log": ask_log, "projections": reads.ping}, supervised)
-        secret = secret_of(settings.api)
         ends, fleet = KafkaEnds(admin, topics), KafkaFleet(admin)
         stack.push_async_callback(fleet.aclose)
         pulse = Pulse(topics, live, history, ends, fleet, readiness, readers, settings.worker.slots)
@@ -159,6 +178,7 @@ async def connected(settings: Settings) -> AsyncIterator[tuple[Adapters, list[Fa
                 challenge=challenge,
                 keys=keys,
                 people=people,
+                sign_ins=sign_ins,
                 hub=hub,
                 readers=readers,
                 own_writes=OwnWrites(),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
 
 from confluent_kafka import KafkaError
 
@@ -21,7 +22,7 @@ from infra.models.tokenizers import TokenCounter
 from infra.moderation.policy import Policy
 from infra.runtime.retrying import Retrying
 from infra.settings import Settings
-from schemas.codec import UnencodableRecord, encode
+from schemas.codec import UnencodableRecord, encode, write_level
 from schemas.conversation import (
     ChatMessage,
     ConversationDeleted,
@@ -44,11 +45,13 @@ from schemas.turns import Command, choices_of, turn_of
 from streams.conversation.counting import RememberedCounts
 from streams.conversation.leaving import EndingTemporaries
 from streams.conversation.memory import Begun, Memory
+from streams.conversation.overflow import Backlogs
 from streams.conversation.ports import Context, ConversationPorts, HistoryPort, NoHistory
 from streams.conversation.reactor import (
     CancelNotice,
     End,
     Job,
+    Out,
     Verdict,
     characters,
     counted_tokens,
@@ -60,7 +63,7 @@ from streams.conversation.reactor import (
 from streams.conversation.titles import TitleModel
 from streams.conversation.titling import Titling
 from streams.faust.app import Handler, Source, StreamApp, make_app, run_agent
-from topics.catalogue import CONVERSATION_EVENTS, GENERATION_OUTCOMES, Catalogue
+from topics.catalogue import CONVERSATION_EVENTS, GENERATION_OUTCOMES, Catalogue, jobs_topic
 from topics.errors import LogUnavailable, RecordRefused
 from topics.headers import headers_of
 from topics.producer import LogProducer, log_error
@@ -77,6 +80,8 @@ HISTORY_FIRST_PAUSE_S = 0.01
 HISTORY_LONGEST_PAUSE_S = 0.25
 MAX_JOB_BYTES = EIGHT_MIB - 64 * 1024
 """A job record's value; the rest of the topic's limit is for its key and framing."""
+LANES_FROM_LEVEL = 6
+"""The write level from which on all workers read overflow lanes."""
 INLINE_CHARACTERS = 16_384
 INLINE_MESSAGES = 250
 """Turns with more text, or more messages, than this are counted in a thread, so that others need not wait for them.
@@ -118,6 +123,7 @@ class ConversationAgent:
             "conversation.history", HISTORY_FIRST_PAUSE_S, HISTORY_LONGEST_PAUSE_S, history_wait_s
         )
         self._memory = Memory()
+        self._backlogs = Backlogs()
         self._counters: dict[str, RememberedCounts] = {}
         self._titling: Titling | None = None
         if titles is not None and topics is not None:
@@ -139,6 +145,7 @@ class ConversationAgent:
                 if not self._memory.has_begun(record.generation_id):
                     await self._begin(record, source)
             case GenerationCompleted() | GenerationFailed() | GenerationCancelled() | GenerationRefused():
+                self._backlogs.ended(record.turn.generation_id)
                 if self._titling is not None:
                     await self._titling.handle(record)
 
@@ -156,11 +163,11 @@ class ConversationAgent:
             return react(command, turn, context, model, counter, self._policy, maybe_repeat=source.maybe_repeat)
 
         large = characters(command, context) > INLINE_CHARACTERS or _messages(command, context) > INLINE_MESSAGES
-        outs = await asyncio.to_thread(reaction) if large else reaction()
-        verdict, last = outs
+        verdict, last = await asyncio.to_thread(reaction) if large else reaction()
         await self._produce((verdict,))
         try:
-            await self._produce((last, *(for_choice(last, command, other) for other in others)))
+            outs = (last, *(for_choice(last, command, other) for other in others))
+            await self._produce(tuple(self._in_lane(out, model, command) for out in outs))
         except (UnencodableRecord, RecordRefused) as error:
             if not isinstance(last.record, GenerationRequested):
                 raise
@@ -170,6 +177,16 @@ class ConversationAgent:
         is_begun = isinstance(last.record, GenerationRequested)
         for each in (turn, *others):
             self._memory.begun(each.generation_id, Begun(each, command.deadline_at_us) if is_begun else None)
+
+    def _in_lane(self, out: Job | End, model: ModelSpec | None, command: Command) -> Job | End:
+        job = out.record
+        if model is None or not isinstance(job, GenerationRequested) or write_level() < LANES_FROM_LEVEL:
+            return out
+        at_us, turn = command.envelope.occurred_at_us, job.turn
+        lane = self._backlogs.lane(turn.generation_id, turn.user_id, at_us, job.deadline_at_us)
+        if not lane:
+            return out
+        return Out(jobs_topic(model.pool, job.service_class, lane), out.key, replace(job, lane=lane))
 
     async def _answer_deleted(self, deleted: GenerationDeleted) -> None:
         """End an answer that still runs. One that has ended stays as it ended."""
@@ -300,7 +317,7 @@ def make_conversation_app(
     titles: TitleModel | None = None,
 ) -> StreamApp:
     """The Faust application of the conversation process. `store_errors`: what the history raises while it is away.
-    `titles`: the model that makes titles; None: none does, and outcomes are not read."""
+    `titles`: the model that makes titles; None: none does."""
     app = make_app("conversation", settings, pools=models.pools)
     for model in models:
         TokenCounter.of(model)  # a tokenizer that cannot be used stops the start, not the first prompt
@@ -326,6 +343,12 @@ def make_conversation_app(
                 finally:
                     leaving.cancel()
 
-    read = (CONVERSATION_EVENTS,) if titles is None else (CONVERSATION_EVENTS, GENERATION_OUTCOMES)
-    run_agent(app, read, RECORDS, opened, most_in_flight=MAX_IN_FLIGHT, retry_on=store_errors)
+    run_agent(
+        app,
+        (CONVERSATION_EVENTS, GENERATION_OUTCOMES),
+        RECORDS,
+        opened,
+        most_in_flight=MAX_IN_FLIGHT,
+        retry_on=store_errors,
+    )
     return app

@@ -22,11 +22,11 @@ from schemas.account import (
 from schemas.conversation import ConversationDeleted
 from schemas.envelope import Content
 from schemas.usage import EmbeddingsComputed, UsageRecorded, UsageRerated
-from tests.unit.api.memory_accounts import MemoryAccounts
+from tests.unit.api.memory_sign_ins import MemorySignIns
 from topics.catalogue import ACCOUNT_EVENTS, CONVERSATION_EVENTS, USAGE_RECORDS
 
 
-class MemoryPreferences(MemoryAccounts):
+class MemoryPreferences(MemorySignIns):
     """The reads of settings, folders, snippets, marks and sums of usage."""
 
     async def settings(self, user_id: str) -> Mapping[str, Content]:

@@ -70,6 +70,15 @@ MATRIX: dict[tuple[str, str], Row] = {
     # It lacks its question here.
     ("GET", "/api/v1/search"): Row(400, 400),
     ("GET", "/api/v1/session"): Row(200, 200),
+    ("GET", "/api/v1/sessions"): Row(200, 200),
+    # It names a session that is neither's.
+    ("DELETE", "/api/v1/sessions/{session_id}"): Row(404, 404),
+    ("POST", "/api/v1/session/password"): Row(204, 204, {"password": "long enough to be one"}),
+    # None of the two is an administrator.
+    ("GET", "/api/v1/admin/invitations"): Row(404, 404),
+    ("POST", "/api/v1/admin/invitations"): Row(404, 404, {}),
+    ("DELETE", "/api/v1/admin/invitations/{link_id}"): Row(404, 404),
+    ("POST", "/api/v1/admin/users/{user_id}/reset"): Row(404, 404, {}),
     ("GET", "/api/v1/settings"): Row(200, 200),
     ("PATCH", "/api/v1/settings"): Row(200, 200, {"settings": {"theme": "dark"}}),
     ("GET", "/api/v1/folders"): Row(200, 200),
@@ -129,7 +138,17 @@ PUBLIC = (
     AT_ROOT | PAGES | {("GET", path) for path in ("/health", "/ready", "/live", "/metrics", "/docs", "/openapi.json")}
 )
 # Whoever comes here has no key yet, or no more; they are counted by their address.
-SIGNING = {("POST", "/api/v1/session"), ("DELETE", "/api/v1/session")}
+SIGNING = {
+    ("POST", "/api/v1/session"),
+    ("DELETE", "/api/v1/session"),
+    ("GET", "/api/v1/session/ways"),
+    ("POST", "/api/v1/session/link"),
+    ("POST", "/api/v1/session/sign-up"),
+    ("POST", "/api/v1/session/reset"),
+    ("GET", "/api/v1/session/issuers/{name}"),
+    ("GET", "/api/v1/session/issuers/{name}/callback"),
+    ("POST", "/api/v1/session/issuers/{name}/logout"),
+}
 ANYBODYS = SIGNING | {(method, path) for method, path, *_ in SCHEMA_ROUTES}
 
 
