@@ -16,7 +16,12 @@ import time
 import httpx
 import uvloop
 
-LIMITS = "requests_per_minute = 1000000\nmessages_per_hour = 1000000\ntokens_per_minute = 1000000000\nconcurrent_streams = 10000\n"
+LIMITS = """
+requests_per_minute = 1000000
+messages_per_hour = 1000000
+tokens_per_minute = 1000000000
+concurrent_streams = 10000
+"""
 TIERS = f'[[tier]]\nid = "default"\n{LIMITS}[tier.key]\n{LIMITS}'
 """User and key: eight limits."""
 WARM_UP = 10
