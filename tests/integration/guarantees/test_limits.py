@@ -52,8 +52,8 @@ async def test_nobody_has_a_fresh_hour_without_redis_or_after_it_was_killed(whol
         assert [await one_more() for _ in range(3)] == [(200, "1"), (200, "0"), (429, "0")]
 
         async def billed() -> bool:
-            days = (await client.get("/api/v1/usage/daily")).json()["data"]
-            return sum(day["generations"] for day in days) == 2
+            days: list[dict[str, int]] = (await client.get("/api/v1/usage/daily")).json()["data"]
+            return [day["generations"] for day in days] == [2]
 
         there: bool = await eventually(billed, timeout_s=30)
         assert there
