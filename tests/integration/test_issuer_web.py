@@ -99,7 +99,7 @@ async def test_a_bad_answer_is_bounded_and_told(name: str) -> None:
     handler, reason = BAD[name]
     app = web.Application()
     app.router.add_route("*", "/", handler)
-    runner = web.AppRunner(app, shutdown_timeout=0)
+    runner = web.AppRunner(app, shutdown_timeout=0, handler_cancellation=True)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
@@ -107,7 +107,11 @@ async def test_a_bad_answer_is_bounded_and_told(name: str) -> None:
     http = HttpWeb(timeout_s=0.5 if name == "silent" else 30.0)
     try:
         url = f"http://127.0.0.1:{port}/"
-        for asked in (lambda: http.get("x", url), lambda: http.post("x", url, {}, None)):
+        asks: list[Callable[[], Awaitable[object]]] = [
+            lambda: http.get("x", url),
+            lambda: http.post("x", url, {}, None),
+        ]
+        for asked in asks:
             with pytest.raises(IssuerUnavailable) as refused:
                 await asked()
             assert reason in str(refused.value)
