@@ -12,10 +12,11 @@ from functools import partial
 import uvicorn
 from confluent_kafka import Message
 
-from api.access import redis_buckets, used_links
+from api.access import key_uses, redis_buckets, used_links
 from api.access.buckets import LocalBuckets
 from api.access.challenge import challenge_named
 from api.access.key_cache import KeyCache
+from api.access.key_uses import RedisKeyUses
 from api.access.limiting import RateLimits
 from api.access.people import People
 from api.access.redis_buckets import RedisBuckets
@@ -178,6 +179,7 @@ async def connected(settings: Settings) -> AsyncIterator[tuple[Adapters, list[Fa
                 challenge=challenge,
                 keys=keys,
                 people=people,
+                key_uses=RedisKeyUses(scripts, settings.redis.key(key_uses.KEY_PREFIX)),
                 sign_ins=sign_ins,
                 hub=hub,
                 readers=readers,

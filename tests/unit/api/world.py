@@ -46,6 +46,7 @@ from schemas.turns import Command, choices_of
 from tests.fakes.memory_blobs import MemoryBlobs
 from tests.oidc_issuer import IssuerWeb
 from tests.unit.api.memory_history import MemoryHistory
+from tests.unit.api.memory_key_uses import MemoryKeyUses
 from tests.unit.api.memory_limiter import MemoryLimiter
 from tests.unit.api.memory_links import MemoryLinks
 from tests.unit.api.memory_live import MemoryFleet, MemoryTail
@@ -96,6 +97,7 @@ class World:
     blobs: MemoryBlobs = field(default_factory=MemoryBlobs)
     adapters: Adapters = field(init=False)
     app: Any = field(init=False)
+    key_uses: MemoryKeyUses = field(default_factory=MemoryKeyUses)
     links: MemoryLinks = field(default_factory=MemoryLinks)
     limiter: MemoryLimiter = field(init=False)
     tails: list[MemoryTail] = field(default_factory=list)
@@ -150,6 +152,7 @@ class World:
             challenge=NoChallenge(),
             keys=keys,
             people=people,
+            key_uses=self.key_uses,
             sign_ins=sign_ins,
             hub=hub,
             readers=readers,
