@@ -14,11 +14,15 @@ from infra.cli.terminal import UserError, printable
 from infra.clock import monotonic_s, now_us
 from infra.ids import draw_id, draw_secret
 from infra.settings import Settings
+from infra.tiers.tier import UNLIMITED_TIER
 from projections import Projections
 from projections.accounts.queries import ApiKeyRow, UserRow
+from projections.identities.standing import UserStanding
 from schemas import ids
 from schemas.account import AccountEvent, ApiKeyCreated, ApiKeyRevoked, UserCreated
+from schemas.codec.levels import is_written
 from schemas.envelope import Envelope, Position
+from schemas.identity import UserChanged
 from topics.catalogue import ACCOUNT_EVENTS, catalogue
 from topics.producer import LogProducer
 from topics.topic import Topic
@@ -28,6 +32,7 @@ SHORTEST_ID_PREFIX = 4
 VISIBLE_WITHIN_S = 20.0
 _POLL_S = 0.05
 _ACTOR = "system:cli"
+FIRST_ROLES = ("admin", "member")
 
 T = TypeVar("T")
 
@@ -49,6 +54,7 @@ class AccountRows(Protocol):
     async def keys(self, user_id: str) -> Sequence[ApiKeyRow]: ...
     async def user(self, user_id: str) -> UserRow | None: ...
     async def users(self) -> Sequence[UserRow]: ...
+    async def standing(self, user_id: str) -> UserStanding: ...
 
 
 class EventLog(Protocol):
@@ -106,6 +112,21 @@ class Accounts:
         announce(key)
         await self._visible(lambda: self._rows.api_key(key_sha256), lambda row: row is not None, f"key {key_id}")
         return key
+
+    async def make_first(self, user: str) -> None:
+        """The user called `user` is an administrator of the tier "unlimited", unless somebody has said what they are.
+
+        Below the write level that can say so nothing is done.
+        """
+        if not is_written(UserChanged):
+            return
+        user_id = ids.user_id(user)
+        said = await self._rows.standing(user_id)
+        roles = FIRST_ROLES if said.roles is None else None
+        tier = UNLIMITED_TIER if said.tier is None else None
+        if roles is not None or tier is not None:
+            envelope = _envelope(draw_id(), "UserChanged")
+            await self._send(user_id, UserChanged(envelope=envelope, user_id=user_id, roles=roles, tier=tier))
 
     async def all_keys(self) -> list[tuple[UserRow, ApiKeyRow]]:
         """Every key with its user, by user name, oldest first."""

@@ -1,4 +1,4 @@
-"""What is said of users, organisations and keys: the same in the end, in whatever order and however often it is seen."""
+"""What is said of users, organisations and keys: the same in the end, in any order and however often it is seen."""
 
 from __future__ import annotations
 
