@@ -144,6 +144,11 @@ class ChatPage:
         await conversation.locator(".menu-button").click()
         await self.part(testid).click()
 
+    async def add(self, what: str) -> None:
+        """From the menu of the "+" beside the field."""
+        await self.part("add").click()
+        await self.part(f"add-{what}").click()
+
     async def rename(self, conversation: Locator, title: str) -> None:
         """From its menu in the list; done when the dialog is gone. Until then every key goes into the dialog."""
         await self.choose(conversation, "rename")

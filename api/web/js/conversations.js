@@ -1,9 +1,10 @@
 // The user's conversations: those in the list, those that were opened otherwise, and what changes them.
 
 import { batch, computed, signal } from '../vendor/signals.mjs';
-import { ApiError, get, newKey, patch, post } from './api.js';
+import { ApiError, get, newKey, patch, post, put as set } from './api.js';
 import { changeDraft, keepPastes, pastesOf } from './kept.js';
 import { takeQueue } from './queue.js';
+import { complain } from './state.js';
 import { oneLine } from './text.js';
 import { t } from './words.js';
 
@@ -123,10 +124,10 @@ export function rescue(id, texts) {
 }
 
 /** A conversation that the server is still to be asked for; until it has a title it is called by its first prompt. */
-export function showBegun(id, firstPrompt, temporary) {
+export function showBegun(id, firstPrompt, { temporary, settings }) {
   if (conversationOf(id)) return;
   const title = oneLine(firstPrompt.slice(0, 400)).slice(0, 80);
-  const begun = { id, title, updatedAt: new Date().toISOString(), local: true };
+  const begun = { id, title, updatedAt: new Date().toISOString(), local: true, ...(settings ? { settings } : {}) };
   if (temporary) put({ ...begun, temporary }); // it is in no list
   else conversations.value = [begun, ...conversations.value];
 }
@@ -135,10 +136,22 @@ export function showBegun(id, firstPrompt, temporary) {
 export const isLocal = (id) => Boolean(conversationOf(id)?.local);
 
 /** Has the server make it, under the key that its id derives from. */
-export async function begin(id, { key, ...asked }, signal) {
-  const made = await post('/api/v1/conversations', asked, { key, signal });
+export async function begin(id, { key, settings, ...asked }, signal) {
+  let made = await post('/api/v1/conversations', asked, { key, signal });
   if (made.id !== id) throw new ApiError(0, 'unexpected_id', t('conversation.not-begun'), false);
+  if (settings) made = (await keepSettings(id, settings, `${key}-settings`, signal)) ?? made;
   if (isLocal(id)) change(id, { ...made, title: conversationOf(id).title, local: false });
+}
+
+/** Its own settings. Where the server does not keep them, the first prompt is asked with them all the same. */
+async function keepSettings(id, settings, key, signal) {
+  try {
+    return await set(`/api/v1/conversations/${id}/settings`, settings, { key, signal });
+  } catch (error) {
+    if (!(error instanceof ApiError) || error.retryable || error.status === 401) throw error;
+    complain(error);
+    return null;
+  }
 }
 
 export function forgetBegun(id) {

@@ -15,11 +15,21 @@ loadMarks();
 onChange(noteChange);
 onChange(({ kind }) => (kind === 'folders' || kind === 'reset') && loadMarks());
 onChange(noteActivity);
-onChange(({ kind, conversationId, what }) => {
+onChange((told) => {
   const thread = currentThread();
-  if (thread && what !== 'deleted' && (kind === 'reset' || thread.id === conversationId)) thread.sync();
+  if (thread && (told.kind === 'reset' || (thread.id === told.conversationId && says(told) && !saw(thread, told)))) thread.sync();
 });
 followActivity();
 followAnswers();
 followStream();
 followLeaving();
+
+/** Whether it is about what is said, not about what the conversation is called or marked with. */
+function says({ what }) {
+  return !['deleted', 'renamed', 'marked', 'settings'].includes(what);
+}
+
+/** A turn that this tab follows itself: it hears of its end sooner. */
+function saw(thread, { generationId: id }) {
+  return Boolean(id) && [...thread.messages.value, thread.beside.value].some((each) => each?.id === id && (each.live || each.status !== 'running'));
+}

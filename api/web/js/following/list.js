@@ -2,6 +2,7 @@
 
 import { get } from '../api.js';
 import { change, conversationOf, loadConversations, noteGone, place } from '../conversations.js';
+import { liveOf } from '../live.js';
 
 const TOGETHER_MS = 100;
 const MAX_SINGLY = 8;
@@ -9,7 +10,7 @@ const MAX_SINGLY = 8;
 let waiting = new Set();
 let timer = 0;
 
-export function noteChange({ kind, conversationId: id, what, title }) {
+export function noteChange({ kind, conversationId: id, what, title, generationId }) {
   if (kind === 'reset') loadConversations();
   if (kind !== 'conversation') return;
   if (what === 'deleted') {
@@ -19,6 +20,7 @@ export function noteChange({ kind, conversationId: id, what, title }) {
   if (what === 'answered' || what === 'failed') return; // nothing that a list says
   if (what === 'renamed' && title) return void change(id, { title });
   if (what === 'changed' && !conversationOf(id)) return;
+  if ((what === 'started' || (what === 'prompted' && liveOf(generationId)?.timed)) && conversationOf(id)) return; // by this tab
   waiting.add(id);
   timer ||= setTimeout(readThem, TOGETHER_MS);
 }
