@@ -1,4 +1,4 @@
-"""What failed in `./verbatim test`, a line each, for the end of what it prints: where output is cut, its end is kept."""
+"""What failed in `./verbatim test`, a line each, for the end of its output: where that is cut, its end is kept."""
 
 from __future__ import annotations
 
