@@ -59,7 +59,7 @@ export class Thread extends Branch {
   }
 
   join(message) {
-    const live = LiveAnswer.join(message.id, { onStart: () => {}, onEnd: (ending) => this.ended(message.key, ending) });
+    const live = LiveAnswer.join(message.id, this.id, { onStart: () => {}, onEnd: (ending) => this.ended(message.key, ending) });
     this.update(message.key, { live });
   }
 

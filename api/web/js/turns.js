@@ -30,7 +30,7 @@ function source(conversationId, { kind, key, content, parent, of, begin: beginni
     ? { url: path, body: { content, parent_message_id: parent ?? 'root', ...asked } }
     : { url: `${path}/${of}/regenerate`, body: { ...asked } };
   if (beginning) showBegun(conversationId, content, beginning);
-  return { ...command, method: 'POST', key, first: beginning && ((signal) => begin(conversationId, beginning, signal)) };
+  return { ...command, conversationId, method: 'POST', key, first: beginning && ((signal) => begin(conversationId, beginning, signal)) };
 }
 
 /** The server will never take it: what was written is in the field again. */

@@ -1,6 +1,6 @@
 // Begins to follow what changes for the user, once they are signed in.
 
-import { onChange } from '../changes.js';
+import { concernsAll, onChange } from '../changes.js';
 import { styled } from '../log/stylesheet.js';
 import { followLeaving } from '../leaving.js';
 import { loadMarks } from '../marks.js';
@@ -13,11 +13,11 @@ import { followStream } from './stream.js';
 styled('organise.css'); // of what is opened from here on
 loadMarks();
 onChange(noteChange);
-onChange(({ kind }) => (kind === 'folders' || kind === 'reset') && loadMarks());
+onChange((change) => (change.kind === 'folders' || concernsAll(change)) && loadMarks());
 onChange(noteActivity);
-onChange((told) => {
+onChange((change) => {
   const thread = currentThread();
-  if (thread && (told.kind === 'reset' || (thread.id === told.conversationId && says(told) && !saw(thread, told)))) thread.sync();
+  if (thread && (concernsAll(change) || (thread.id === change.conversationId && says(change) && !saw(thread, change)))) thread.sync();
 });
 followActivity();
 followAnswers();

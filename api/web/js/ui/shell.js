@@ -1,6 +1,7 @@
 // The page: list, conversation, and beside it what is opened.
 
-import { conversationOf, gone, learn, leaving, loadConversations, nameOf } from '../conversations.js';
+import { conversationOf, gone, learn, leaving, nameOf } from '../conversations.js';
+import { loadConversations } from '../listing.js';
 import { sendWhatWaits } from '../outbox.js';
 import { go, route } from '../router.js';
 import { dialog, drawerOpen, logOpen, online, printing, reachable, session, sidebarHidden } from '../state.js';
