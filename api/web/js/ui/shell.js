@@ -113,7 +113,7 @@ function Lazy({ from, part, ...rest }) {
 /** What works wherever one is on the page. */
 export function listenEverywhere() {
   addEventListener('keydown', onKeyDown);
-  document.addEventListener('click', (event) => event.target.closest?.('.prose button') && proseActions().then(({ actOnProse }) => actOnProse(event), partMissing));
+  document.addEventListener('click', (event) => event.target.closest?.('.code-copy, .code-wrap, .code-source, .note-button') && proseActions().then(({ actOnProse }) => actOnProse(event), partMissing));
   addEventListener('beforeprint', () => (printing.value = true));
   addEventListener('afterprint', () => (printing.value = false));
   let waitMs = 1000;
