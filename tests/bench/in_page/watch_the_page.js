@@ -8,6 +8,11 @@
     else requestAnimationFrame(look);
   };
   requestAnimationFrame(look);
+  // What the page names itself, before any of its scripts adds to that.
+  let named = new Set();
+  document.addEventListener('readystatechange', () => {
+    named = new Set([...document.querySelectorAll('head link[href], head script[src]')].map(({ href, src }) => href || src));
+  }, { once: true });
   let frames = [];
   let running = false;
   const frame = (now) => {
@@ -30,7 +35,6 @@
     // What was fetched, in bytes as they came: what the page names itself and so waits for, and what it fetches later.
     fetched: () => {
       const all = performance.getEntriesByType('resource').filter(({ name }) => name.startsWith(`${location.origin}/static/`));
-      const named = new Set([...document.querySelectorAll('head link[href], head script[src]')].map(({ href, src }) => href || src));
       const bytes = (some) => some.reduce((sum, { encodedBodySize }) => sum + encodedBodySize, 0);
       const first = all.filter(({ name }) => named.has(name));
       return {
