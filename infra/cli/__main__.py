@@ -23,6 +23,8 @@ COMMANDS = {
     "logs": "infra.cli.stack_views",
     "doctor": "infra.cli.stack_views",
     "key": "infra.cli.keys",
+    "user": "infra.cli.identities",
+    "org": "infra.cli.identities",
     "chat": "infra.cli.chat",
     "tail": "infra.cli.tail",
     "demo": "infra.cli.demo",
