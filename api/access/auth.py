@@ -299,6 +299,7 @@ SessionCaller = Annotated[Principal, Depends(RouteGate("sessions.end"))]
 UserReader = Annotated[Principal, Depends(RouteGate("users.read"))]
 UserManager = Annotated[Principal, Depends(RouteGate("users.manage"))]
 UsageCaller = Annotated[Principal, Depends(RouteGate("usage.read"))]
+AllUsageCaller = Annotated[Principal, Depends(RouteGate("all_usage.read"))]
 AdminLimitsCaller = Annotated[Principal, Depends(RouteGate("limits.read"))]
 PulseCaller = Annotated[Principal, Depends(RouteGate("pulse.read"))]
 """Who asks, by what the route is for: its action in api.access.may."""

@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from infra.cli.key_names import checked_label, checked_user
+from infra.cli.one_time_links import NewLink
 from infra.cli.terminal import UserError, printable
 from infra.clock import monotonic_s, now_us
 from infra.ids import draw_id, draw_secret
 from infra.settings import Settings
 from projections import Projections
 from projections.accounts.queries import ApiKeyRow, UserRow
+from projections.sign_ins.queries import LinkRow
 from schemas import ids
 from schemas.account import AccountEvent, ApiKeyCreated, ApiKeyRevoked, UserCreated
 from schemas.envelope import Envelope, Position
@@ -49,6 +51,7 @@ class AccountRows(Protocol):
     async def keys(self, user_id: str) -> Sequence[ApiKeyRow]: ...
     async def user(self, user_id: str) -> UserRow | None: ...
     async def users(self) -> Sequence[UserRow]: ...
+    async def one_time_link(self, token_sha256: str) -> LinkRow | None: ...
 
 
 class EventLog(Protocol):
@@ -145,6 +148,20 @@ class Accounts:
         if not await self.is_valid(first_key):
             raise UserError("the first key is revoked: name another one (see ./verbatim key list)")
         return sha256_of(first_key)
+
+    async def user_named(self, name: str) -> str:
+        """The id of the user of this name. Raises UserError."""
+        user_id = ids.user_id(checked_user(name))
+        if await self._rows.user(user_id) is None:
+            raise UserError(f"no user is called {printable(name)[:80]!r}: ./verbatim key list shows them")
+        return user_id
+
+    async def make_link(self, link: NewLink) -> str:
+        """The text of a one-time link, once it is good. Raises NotVisibleYet."""
+        await self._send(link.event.link_id, link.event)
+        digest = link.event.token_sha256
+        await self._visible(lambda: self._rows.one_time_link(digest), lambda row: row is not None, "the link")
+        return link.text
 
     async def _send(self, user_id: str, event: AccountEvent) -> None:
         await self._log.send(ACCOUNT_EVENTS, user_id, event)

@@ -10,16 +10,19 @@ import { t } from './words.js';
 
 const running = new Map();
 export const liveOf = (generationId) => running.get(generationId) ?? null;
+/** The conversations in which an answer is followed here, shown or not. */
+export const followed = () => new Set([...running.values()].map(({ conversationId }) => conversationId));
 
 export class LiveAnswer extends Said {
   /**
-   * `source`: what openStream takes. onStart(id): the server has begun it; onEnd(ending): {finishReason, …}, {error} or
+   * `source`: what openStream takes, and the `conversationId`. onStart(id): the server has begun it; onEnd(ending): {finishReason, …}, {error} or
    * {lost: error}. Both are of who shows it; who else waits for it has the promises `started` (null: never) and `over`.
    */
   constructor(id, source, { onStart = () => {}, onEnd = () => {} } = {}) {
     super();
     this.timed = source.method === 'POST';
     this.id = id;
+    this.conversationId = source.conversationId;
     this.begun = !this.timed;
     this.lastSeq = -1;
     this.state = signal('connecting');
@@ -42,8 +45,8 @@ export class LiveAnswer extends Said {
   }
 
   /** The answer `id`, from its beginning; one that is already on its way is taken over. */
-  static join(id, callbacks) {
-    return LiveAnswer.of(id, { url: `/api/v1/generations/${id}/stream` }, callbacks);
+  static join(id, conversationId, callbacks) {
+    return LiveAnswer.of(id, { url: `/api/v1/generations/${id}/stream`, conversationId }, callbacks);
   }
 
   static of(id, source, callbacks) {

@@ -37,6 +37,7 @@ export default {
   'code.text': 'نص',
   'code.wrap': 'التفاف الأسطر',
 
+  'composer.add': 'إضافة والمزيد',
   'composer.characters': { zero: 'لا أحرف', one: 'حرف واحد', two: 'حرفان', few: '{count} أحرف', many: '{count} حرفًا', other: '{count} حرف' },
   'composer.label': 'الرسالة',
   'composer.pastes': 'نصوص ملصقة',

@@ -37,6 +37,7 @@ export default {
   'code.text': 'Text',
   'code.wrap': 'Zeilen umbrechen',
 
+  'composer.add': 'Hinzufügen und mehr',
   'composer.characters': { one: '{count} Zeichen', other: '{count} Zeichen' },
   'composer.label': 'Nachricht',
   'composer.pastes': 'Eingefügte Texte',

@@ -37,6 +37,7 @@ export default {
   'code.text': 'text',
   'code.wrap': 'Wrap lines',
 
+  'composer.add': 'Add and more',
   'composer.characters': { one: '{count} character', other: '{count} characters' },
   'composer.label': 'Message',
   'composer.pastes': 'Pasted texts',

@@ -37,6 +37,7 @@ export default {
   'code.text': 'texto',
   'code.wrap': 'Ajustar líneas',
 
+  'composer.add': 'Añadir y más',
   'composer.characters': { one: '{count} carácter', many: '{count} de caracteres', other: '{count} caracteres' },
   'composer.label': 'Mensaje',
   'composer.pastes': 'Textos pegados',

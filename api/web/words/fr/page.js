@@ -37,6 +37,7 @@ export default {
   'code.text': 'texte',
   'code.wrap': 'Renvoi à la ligne',
 
+  'composer.add': 'Ajouter et plus',
   'composer.characters': { one: '{count} caractère', many: '{count} de caractères', other: '{count} caractères' },
   'composer.label': 'Message',
   'composer.pastes': 'Textes collés',

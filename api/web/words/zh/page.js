@@ -37,6 +37,7 @@ export default {
   'code.text': '文本',
   'code.wrap': '自动换行',
 
+  'composer.add': '添加及更多',
   'composer.characters': { other: '{count} 个字符' },
   'composer.label': '消息',
   'composer.pastes': '粘贴的文本',

@@ -12,11 +12,14 @@ from typer.testing import CliRunner
 import infra.cli.keys
 from infra.cli.key_names import checked_label, checked_user
 from infra.cli.keys_accounts import Accounts, NewKey, NotVisibleYet, sha256_of
+from infra.cli.one_time_links import invitation, password_reset
 from infra.cli.terminal import UserError
 from projections.accounts.queries import ApiKeyRow, UserRow
+from projections.sign_ins.queries import LinkRow
 from schemas import ids
 from schemas.account import AccountEvent, ApiKeyCreated, ApiKeyRevoked, UserCreated
 from schemas.envelope import Position
+from schemas.signing import OneTimeLinkMade
 from topics.topic import Topic
 
 
@@ -36,6 +39,26 @@ class InstantAccounts:
     @property
     def events(self) -> list[AccountEvent]:
         return [event for _, _, event in self.log]
+
+    async def one_time_link(self, token_sha256: str) -> LinkRow | None:
+        made = [event for event in self._visible() if isinstance(event, OneTimeLinkMade)]
+        event = next((event for event in made if event.token_sha256 == token_sha256), None)
+        if event is None:
+            return None
+        return LinkRow(
+            event.token_sha256,
+            event.link_id,
+            event.kind,
+            event.user_id,
+            event.name,
+            event.roles,
+            event.tier,
+            event.organisation_id,
+            event.organisation_role,
+            event.envelope.actor,
+            event.envelope.occurred_at_us,
+            event.expires_at_us,
+        )
 
     def _visible(self) -> list[AccountEvent]:
         self.reads += 1
@@ -196,10 +219,24 @@ def test_the_list_shows_no_hash_and_no_secret(monkeypatch: pytest.MonkeyPatch) -
 
         return asyncio.run(both())
 
-    monkeypatch.setattr(infra.cli.keys, "_with_accounts", connected)
+    monkeypatch.setattr(infra.cli.keys, "with_accounts", connected)
     shown = CliRunner().invoke(infra.cli.keys.app, ["list"])
     assert shown.exit_code == 0
     assert "ada" in shown.stdout
     assert "laptop" in shown.stdout
     assert "valid" in shown.stdout
     assert not any(event.key_sha256 in shown.stdout for event in store.events if isinstance(event, ApiKeyCreated))
+
+
+async def test_a_one_time_link_is_shown_once_it_is_good_and_kept_as_its_hash() -> None:
+    rows = InstantAccounts(lag=2)
+    accounts = Accounts(rows, rows)
+    await accounts.create_key("alice", "")
+    for link in (invitation("bob", ("admin",), 3), password_reset(await accounts.user_named("alice"), None)):
+        text = await accounts.make_link(link)
+        assert text.startswith("vl_")
+        assert text not in repr(rows.events)
+        assert link.event.token_sha256 == sha256_of(text)
+    assert [type(event).__name__ for event in rows.events][-2:] == ["OneTimeLinkMade", "OneTimeLinkMade"]
+    with pytest.raises(UserError, match="no user is called 'nobody'"):
+        await accounts.user_named("nobody")
