@@ -63,6 +63,7 @@ MATRIX: dict[tuple[str, str], Row] = {
     ("DELETE", "/api/v1/keys/{key_id}"): Row(204, 404),
     ("GET", "/api/v1/models"): Row(200, 200),
     ("GET", "/api/v1/limits"): Row(200, 200),
+    ("GET", "/api/v1/status"): Row(200, 200),
     # None of the two is an operator.
     ("GET", "/api/v1/admin/tiers"): Row(404, 404),
     ("GET", "/api/v1/pulse"): Row(404, 404),
