@@ -77,10 +77,11 @@ from api.signin.assembly import SignIns
 from api.signin.ports import SigninPorts, SigninReads
 from api.streaming.readers import Readers
 from api.streaming.tail_hub import TailHub
-from api.turns import generations, messages, model_listing
+from api.turns import generations, messages, model_listing, status
 from api.turns.model_listing import ListingPorts
 from api.turns.ports import AskPorts, GenerationReads, MessageReads, StreamPorts, TurnPorts
 from api.turns.prompting import PromptSizes
+from api.turns.queueing import Queues
 from api.turns.stored import StoredReads
 from infra.blobs.ports import BlobStore
 from infra.cassandra.errors import StoreUnavailable
@@ -166,6 +167,7 @@ class Adapters:
     live: LiveLog
     changes: ChangeHub
     pulse: Pulse
+    queues: Queues
     blobs: BlobStore
     searches: Gate = field(default_factory=lambda: Gate(search.MAX_AT_ONCE))
     schema_checks: Gate = field(default_factory=lambda: Gate(1))
@@ -227,6 +229,7 @@ def ports_of(adapters: Adapters) -> tuple[object, ...]:
                 log=log,
                 own_writes=own_writes,
                 limits=adapters.limiter,
+                queues=adapters.queues,
             ),
             messages=reads,
             readers=adapters.readers,
@@ -295,7 +298,7 @@ def create_app(adapters: Adapters) -> FastAPI:
         app.include_router(router, responses=_ERRORS)
     for router in (session_routes.router, session_list.router, sign_up_routes.router, issuer_routes.router):
         app.include_router(router, responses=_ERRORS)
-    for router in (invitation_routes.router, model_listing.router):
+    for router in (invitation_routes.router, model_listing.router, status.router):
         app.include_router(router, responses=_ERRORS)
     for router in (branches.router, search.router, import_routes.router, export_routes.router):
         app.include_router(router, responses=_ERRORS)

@@ -29,6 +29,7 @@ COMMANDS = {
     "tail": "infra.cli.tail",
     "demo": "infra.cli.demo",
     "replay": "infra.cli.replay",
+    "usage": "infra.cli.usage",
     "bench": "infra.cli.bench",
     "test": "infra.cli.checks",
     "check": "infra.cli.checks",

@@ -45,6 +45,7 @@ from api.signin.slowing import Tries
 from api.streaming.chunk_log import KafkaChunkLog
 from api.streaming.readers import Readers
 from api.streaming.tail_hub import TailHub
+from api.turns.queueing import Queues
 from infra.blobs.store import ObjectBlobs, blobs_url
 from infra.cache import cache_dir
 from infra.clock import now_us
@@ -196,6 +197,7 @@ async def connected(settings: Settings) -> AsyncIterator[tuple[Adapters, list[Fa
                 live=live,
                 changes=changes,
                 pulse=pulse,
+                queues=Queues(models.pools, topics, ends, fleet, settings.worker.slots),
                 blobs=ObjectBlobs(blobs_url(settings)),
             ),
             [chunks, accounts],
@@ -241,6 +243,7 @@ async def serve(settings: Settings) -> None:
                     adapters.live.run,
                     adapters.changes.run,
                     adapters.pulse.run,
+                    adapters.queues.run,
                     adapters.limiter.run,
                 ):
                     forever.append(tasks.create_task(run()))

@@ -79,6 +79,7 @@ MATRIX: dict[tuple[str, str], Row] = {
     ("DELETE", "/api/v1/admin/keys/{key_id}"): Row(404, 404),
     ("GET", "/api/v1/models"): Row(200, 200),
     ("GET", "/api/v1/limits"): Row(200, 200),
+    ("GET", "/api/v1/status"): Row(200, 200),
     # None of the two is an operator.
     ("GET", "/api/v1/admin/tiers"): Row(404, 404),
     ("GET", "/api/v1/pulse"): Row(404, 404),
@@ -105,7 +106,9 @@ MATRIX: dict[tuple[str, str], Row] = {
     ("POST", "/api/v1/snippets"): Row(201, 201, {"name": "brief", "text": "Be brief."}),
     ("PATCH", "/api/v1/snippets/{snippet_id}"): Row(200, 404, {"text": "Be long."}),
     ("DELETE", "/api/v1/snippets/{snippet_id}"): Row(204, 404),
+    ("GET", "/api/v1/usage"): Row(200, 200),
     ("GET", "/api/v1/usage/daily"): Row(200, 200),
+    ("GET", "/api/v1/admin/usage"): Row(404, 404),
     ("POST", "/v1/chat/completions"): Row(200, 200, CHAT),
     ("GET", "/v1/chat/completions"): Row(200, 200),
     ("GET", "/v1/chat/completions/{completion_id}"): Row(200, 404),

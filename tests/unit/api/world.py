@@ -32,6 +32,7 @@ from api.signin.assembly import SignIns
 from api.signin.slowing import LocalTries, Tries
 from api.streaming.readers import Readers
 from api.streaming.tail_hub import TailHub
+from api.turns.queueing import Queues
 from infra.embeddings.embedders import Embedders
 from infra.issuers.fetching import Web
 from infra.models.catalogue import ModelCatalogue
@@ -91,6 +92,7 @@ class World:
     live: LiveLog = field(init=False)
     changes: ChangeHub = field(init=False)
     pulse: Pulse = field(init=False)
+    queues: Queues = field(init=False)
     fleet: MemoryFleet = field(default_factory=MemoryFleet)
     models: ModelCatalogue = field(default_factory=lambda: ModelCatalogue.load(()))
     embedders: Embedders = field(default_factory=lambda: Embedders({}, {}))
@@ -141,6 +143,7 @@ class World:
         told = self.troubles
         readiness = Readiness({"log": self._probe}, None if told is None else lambda: told)
         self.pulse = Pulse(TOPICS, self.live, self.history, self.log, self.fleet, readiness, readers, slots=4)
+        self.queues = Queues(self.models.pools, TOPICS, self.log, self.fleet, slots=4)
         self.adapters = Adapters(
             settings=self.settings,
             models=self.models,
@@ -169,6 +172,7 @@ class World:
             live=self.live,
             changes=self.changes,
             pulse=self.pulse,
+            queues=self.queues,
             blobs=self.blobs,
         )
         self.app = create_app(self.adapters)
