@@ -9,6 +9,7 @@ from typing import Protocol
 
 from api.consistency.ports import LogEnds
 from api.http.errors import ApiError
+from api.streaming.readers import Reader
 from api.turns.queue_figures import PoolFigures, Queue, too_long
 from infra.clock import monotonic_s
 from infra.logging import get_logger
@@ -65,6 +66,8 @@ class Queues:
         self._groups = groups
         self._slots = slots
         self._pools = {pool: PoolFigures() for pool in pools}
+        self.listeners: dict[Reader, None] = {}
+        """Readers that are woken after each look; those of answers that have not begun."""
         self._wanted = asyncio.Event()
         self._asked_at_s = 0.0
 
@@ -96,13 +99,15 @@ class Queues:
         """Look at the queues while somebody asks. Until cancelled."""
         while True:
             await self._wanted.wait()
-            if monotonic_s() - self._asked_at_s > IDLE_S:
+            if monotonic_s() - self._asked_at_s > IDLE_S and not self.listeners:
                 self._wanted.clear()
                 continue
             try:
                 await self.look()
             except (LogUnavailable, TimeoutError) as error:
                 _log.warning("the queues cannot be looked at", reason=str(error))
+            for reader in tuple(self.listeners):
+                reader.wake()
             await asyncio.sleep(EVERY_S)
 
     async def look(self) -> None:

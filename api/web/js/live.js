@@ -27,6 +27,7 @@ export class LiveAnswer extends Said {
     this.lastSeq = -1;
     this.state = signal('connecting');
     this.stopping = signal(false);
+    this.queue = signal(null);
     this.onStart = onStart;
     this.onEnd = onEnd;
     this.started = new Promise((resolve) => (this.tellStart = resolve));
@@ -61,6 +62,10 @@ export class LiveAnswer extends Said {
   }
 
   take({ event, data, id }) {
+    if (event === 'queued') {
+      this.queue.value = data;
+      return;
+    }
     this.lastSeq = Number(id);
     if (event === 'message_start') {
       if (this.id !== data.messageId) this.named(data.messageId);

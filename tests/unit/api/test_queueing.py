@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
+from typing import Any
 
 import httpx
 import pytest
 
 from api.pulse.fleet import Readings
+from api.streaming import sse
+from api.streaming.frames import EventFrames
+from api.streaming.readers import Credential
+from api.streaming.sse import EventStream
 from api.turns.queue_figures import FORGETS_S, MAX_WAITING, STALE_S, PoolFigures, Queue, too_long
+from api.turns.queue_news import QueueNews
 from api.turns.queueing import QueueFull
 from infra.clock import monotonic_s
 from infra.tiers.tier import Tier, Tiers
+from tests.eventually import eventually
+from tests.unit.api.memory_log import Attempt
+from tests.unit.api.turns import TURN
 from tests.unit.api.world import World
 from topics.catalogue import CONVERSATION_EVENTS
 
@@ -98,3 +108,55 @@ def test_a_refusal_says_what_to_do() -> None:
     refused = QueueFull("small", Queue(12, None), 0.2)
     assert (refused.status, refused.headers["Retry-After"]) == (503, "1")
     assert "an unknown time" in refused.message
+
+
+class Sent:
+    """What a client gets of a stream."""
+
+    def __init__(self) -> None:
+        self.bytes = b""
+
+    async def __call__(self, message: Any) -> None:
+        self.bytes += message.get("body", b"")
+
+
+@pytest.mark.parametrize(
+    ("comment", "told"),
+    [
+        (False, b'event: queued\ndata: {"position":30,"etaSeconds":3.0}\n\n'),
+        (True, b': queued {"position":30,"etaSeconds":3.0}\n\n'),
+    ],
+)
+async def test_who_waits_is_told_beside_the_frames(
+    world: World, monkeypatch: pytest.MonkeyPatch, comment: bool, told: bytes
+) -> None:
+    monkeypatch.setattr(sse, "NEWS_AFTER_S", 0.0)
+    feed = world.adapters.hub.open(TURN.generation_id, TURN.conversation_id, TURN.user_id)
+    news, gone, sent = QueueNews(world.queues, "default", comment=comment), asyncio.Event(), Sent()
+
+    async def receive() -> dict[str, Any]:
+        await gone.wait()
+        return {"type": "http.disconnect"}
+
+    stream = EventStream(feed, EventFrames(), world.adapters.readers, Credential("0" * 64), lambda: None, news=news)
+    queued(world, waiting=30, committed=10)
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(stream({"type": "http"}, receive, sent))
+        await eventually(lambda: sent.bytes == told)
+        for reader in world.queues.listeners:
+            reader.wake()  # nothing is new
+        attempt = Attempt(world.log, TURN)
+        attempt.start()
+        attempt.chunk("Hello")
+        attempt.end()
+        await eventually(lambda: b"message_end" in sent.bytes)
+        assert sent.bytes.startswith(told + b"id: 0\nevent: message_start")
+        assert sent.bytes.count(b"queued") == 1 and not world.queues.listeners
+        gone.set()
+
+
+def test_nothing_is_told_where_nobody_waits(world: World) -> None:
+    news = QueueNews(world.queues, "default")
+    assert news.next() == b""
+    queued(world, waiting=0, committed=10)
+    assert news.next() == b""

@@ -16,6 +16,8 @@ export default {
   'answer.regenerate': 'إعادة الإنشاء',
   'answer.stopped': 'توقفت الإجابة.',
   'answer.thinking': 'في انتظار الإجابة',
+  'answer.queued': 'الموضع {position} في الطابور، نحو {seconds} ث',
+  'answer.queuedOpen': 'الموضع {position} في الطابور',
   'answer.truncated': 'بلغت الإجابة أقصى طول يسمح به النموذج.',
   'answer.writing': 'جارٍ كتابة الإجابة',
 

@@ -16,6 +16,8 @@ export default {
   'answer.regenerate': 'Regenerar',
   'answer.stopped': 'La respuesta se detuvo.',
   'answer.thinking': 'Esperando la respuesta',
+  'answer.queued': 'Puesto {position} en la cola, unos {seconds} s',
+  'answer.queuedOpen': 'Puesto {position} en la cola',
   'answer.truncated': 'La respuesta alcanzó la longitud máxima que permite el modelo.',
   'answer.writing': 'Se está escribiendo la respuesta',
 

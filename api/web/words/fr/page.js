@@ -16,6 +16,8 @@ export default {
   'answer.regenerate': 'Régénérer',
   'answer.stopped': 'La réponse a été arrêtée.',
   'answer.thinking': 'En attente de la réponse',
+  'answer.queued': 'Position {position} dans la file, environ {seconds} s',
+  'answer.queuedOpen': 'Position {position} dans la file',
   'answer.truncated': 'La réponse a atteint la longueur maximale permise par le modèle.',
   'answer.writing': 'La réponse est en cours de rédaction',
 
