@@ -15,6 +15,7 @@ from api.http.providing import provided
 from api.streaming.readers import Readers
 from api.streaming.tail_hub import TailHub
 from api.turns.prompting import PromptSizes
+from api.turns.queueing import Queues
 from infra.blobs.ports import BlobStore
 from infra.models.catalogue import ModelCatalogue
 from projections.generations.queries import GenerationRow
@@ -59,6 +60,7 @@ class AskPorts:
     log: CommandLog
     own_writes: OwnWrites
     limits: RateLimits
+    queues: Queues
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

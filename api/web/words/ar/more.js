@@ -12,11 +12,20 @@ export default {
   'account.role': 'الدور',
   'account.until': 'حتى',
 
+  'adding.also': 'يُسأل أيضًا:',
+  'adding.compare': 'المقارنة مع نموذج آخر',
+  'adding.no-snippets': 'ليست لديك مقتطفات بعد. تُنشأ هنا.',
+  'adding.second': 'النموذج الثاني',
+  'adding.second-remove': 'اسأل نموذجًا واحدًا فقط',
+  'adding.snippet': 'إدراج مقتطف',
+  'adding.snippets-missing': 'تعذّر تحميل مقتطفاتك.',
+  'adding.text-file': 'إضافة ملف نصي',
   'answer.compare-with': 'المقارنة مع \u2068{model}\u2069',
   'answer.other-models': 'سؤال نموذج آخر',
   'answer.regenerate-with': 'إعادة الإنشاء باستخدام \u2068{model}\u2069',
 
   'chat-settings.about': 'ما يُختار هنا يسري على هذه المحادثة وعلى كل الأجهزة، والباقي كما في إعداداتك.',
+  'chat-settings.about-new': 'ما تختاره هنا يسري في المحادثة التي تبدؤها الآن، على كل الأجهزة. والباقي كما في إعداداتك.',
   'chat-settings.as-picked': 'كما اختير أسفل الرسالة',
   'chat-settings.as-yours': 'كما في إعداداتك',
   'chat-settings.default': 'الافتراضي',
@@ -350,6 +359,8 @@ export default {
   'notice.answered': 'اكتملت الإجابة.',
   'notice.failed': 'فشلت الإجابة.',
 
+  'page.new-version': 'لهذه الصفحة إصدار أحدث. أعد تحميلها؛ يبقى ما كتبته.',
+  'page.reload': 'إعادة التحميل',
   'part.call': 'استدعاء أداة',
   'part.declined': 'اعتذر النموذج:',
   'part.empty': 'لا شيء فيه.',
@@ -357,6 +368,7 @@ export default {
   'part.picture': 'صورة',
   'part.result': 'نتيجة الأداة',
 
+  'printing.name': 'طباعة',
   'pulse.all-answer': 'كل الخوادم تستجيب',
   'pulse.answers': 'الإجابات',
   'pulse.away': 'لا تستجيب: {names}',

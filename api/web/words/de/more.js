@@ -12,11 +12,20 @@ export default {
   'account.role': 'Rolle',
   'account.until': 'Bis',
 
+  'adding.also': 'Auch gefragt:',
+  'adding.compare': 'Mit einem anderen Modell vergleichen',
+  'adding.no-snippets': 'Sie haben noch keine Textbausteine. Hier werden sie angelegt.',
+  'adding.second': 'Zweites Modell',
+  'adding.second-remove': 'Nur ein Modell fragen',
+  'adding.snippet': 'Textbaustein einfügen',
+  'adding.snippets-missing': 'Ihre Textbausteine konnten nicht geladen werden.',
+  'adding.text-file': 'Textdatei hinzufügen',
   'answer.compare-with': 'Mit {model} vergleichen',
   'answer.other-models': 'Ein anderes Modell fragen',
   'answer.regenerate-with': 'Mit {model} neu generieren',
 
   'chat-settings.about': 'Was hier gewählt ist, gilt in diesem Chat auf jedem Gerät. Alles andere ist wie in Ihren Einstellungen.',
+  'chat-settings.about-new': 'Was hier gewählt wird, gilt in dem Chat, den Sie jetzt beginnen, auf jedem Gerät. Alles andere ist wie in Ihren Einstellungen.',
   'chat-settings.as-picked': 'Wie unter der Nachricht gewählt',
   'chat-settings.as-yours': 'Wie in Ihren Einstellungen',
   'chat-settings.default': 'Standard',
@@ -350,6 +359,8 @@ export default {
   'notice.answered': 'Die Antwort ist fertig.',
   'notice.failed': 'Die Antwort ist fehlgeschlagen.',
 
+  'page.new-version': 'Es gibt eine neuere Version dieser Seite. Laden Sie sie neu; was Sie geschrieben haben, bleibt.',
+  'page.reload': 'Neu laden',
   'part.call': 'Tool-Aufruf',
   'part.declined': 'Das Modell hat abgelehnt:',
   'part.empty': 'Leer.',
@@ -357,6 +368,7 @@ export default {
   'part.picture': 'Bild',
   'part.result': 'Tool-Ergebnis',
 
+  'printing.name': 'Drucken',
   'pulse.all-answer': 'alle Server antworten',
   'pulse.answers': 'Antworten',
   'pulse.away': 'nicht erreichbar: {names}',

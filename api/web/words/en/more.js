@@ -12,11 +12,20 @@ export default {
   'account.role': 'Role',
   'account.until': 'Until',
 
+  'adding.also': 'Also asked:',
+  'adding.compare': 'Compare with another model',
+  'adding.no-snippets': 'You have no snippets yet. They are made here.',
+  'adding.second': 'Second model',
+  'adding.second-remove': 'Ask one model only',
+  'adding.snippet': 'Insert a snippet',
+  'adding.snippets-missing': 'Your snippets could not be loaded.',
+  'adding.text-file': 'Add a text file',
   'answer.compare-with': 'Compare with {model}',
   'answer.other-models': 'Ask another model',
   'answer.regenerate-with': 'Regenerate with {model}',
 
   'chat-settings.about': 'What is chosen here holds in this conversation, on every device. The rest is as in your settings.',
+  'chat-settings.about-new': 'What is chosen here holds in the chat that you begin now, on every device. The rest is as in your settings.',
   'chat-settings.as-picked': 'As chosen below the message',
   'chat-settings.as-yours': 'As in your settings',
   'chat-settings.default': 'Default',
@@ -350,6 +359,8 @@ export default {
   'notice.answered': 'The answer is finished.',
   'notice.failed': 'The answer failed.',
 
+  'page.new-version': 'This page has a newer version. Reload it to go on; what you have written stays.',
+  'page.reload': 'Reload',
   'part.call': 'Tool call',
   'part.declined': 'The model declined:',
   'part.empty': 'Nothing in it.',
@@ -357,6 +368,7 @@ export default {
   'part.picture': 'Picture',
   'part.result': 'Tool result',
 
+  'printing.name': 'Print',
   'pulse.all-answer': 'all servers answer',
   'pulse.answers': 'Answers',
   'pulse.away': 'away: {names}',

@@ -12,11 +12,20 @@ export default {
   'account.role': 'Rol',
   'account.until': 'Hasta',
 
+  'adding.also': 'También se pregunta a:',
+  'adding.compare': 'Comparar con otro modelo',
+  'adding.no-snippets': 'Aún no tienes fragmentos. Se crean aquí.',
+  'adding.second': 'Segundo modelo',
+  'adding.second-remove': 'Preguntar solo a un modelo',
+  'adding.snippet': 'Insertar un fragmento',
+  'adding.snippets-missing': 'No se han podido cargar tus fragmentos.',
+  'adding.text-file': 'Añadir un archivo de texto',
   'answer.compare-with': 'Comparar con {model}',
   'answer.other-models': 'Preguntar a otro modelo',
   'answer.regenerate-with': 'Regenerar con {model}',
 
   'chat-settings.about': 'Lo que se elija aquí vale en este chat, en todos los dispositivos. Lo demás es como en tu configuración.',
+  'chat-settings.about-new': 'Lo que elijas aquí vale en el chat que empiezas ahora, en todos los dispositivos. Lo demás es como en tu configuración.',
   'chat-settings.as-picked': 'El elegido debajo del mensaje',
   'chat-settings.as-yours': 'Como en tu configuración',
   'chat-settings.default': 'Predeterminado',
@@ -350,6 +359,8 @@ export default {
   'notice.answered': 'La respuesta está lista.',
   'notice.failed': 'La respuesta ha fallado.',
 
+  'page.new-version': 'Esta página tiene una versión más reciente. Vuelve a cargarla; lo que has escrito se conserva.',
+  'page.reload': 'Recargar',
   'part.call': 'Llamada a herramienta',
   'part.declined': 'El modelo se negó:',
   'part.empty': 'Vacío.',
@@ -357,6 +368,7 @@ export default {
   'part.picture': 'Imagen',
   'part.result': 'Resultado de la herramienta',
 
+  'printing.name': 'Imprimir',
   'pulse.all-answer': 'todos los servidores responden',
   'pulse.answers': 'Respuestas',
   'pulse.away': 'no disponibles: {names}',

@@ -12,11 +12,20 @@ export default {
   'account.role': 'Rôle',
   'account.until': 'Jusqu’au',
 
+  'adding.also': 'Aussi interrogé :',
+  'adding.compare': 'Comparer avec un autre modèle',
+  'adding.no-snippets': 'Vous n’avez pas encore d’extraits. On les crée ici.',
+  'adding.second': 'Deuxième modèle',
+  'adding.second-remove': 'N’interroger qu’un modèle',
+  'adding.snippet': 'Insérer un extrait',
+  'adding.snippets-missing': 'Vos extraits n’ont pas pu être chargés.',
+  'adding.text-file': 'Ajouter un fichier texte',
   'answer.compare-with': 'Comparer avec {model}',
   'answer.other-models': 'Demander à un autre modèle',
   'answer.regenerate-with': 'Régénérer avec {model}',
 
   'chat-settings.about': 'Ce qui est choisi ici vaut dans cette conversation, sur chaque appareil. Le reste suit vos paramètres.',
+  'chat-settings.about-new': 'Ce qui est choisi ici vaut dans la conversation que vous commencez, sur chaque appareil. Le reste suit vos paramètres.',
   'chat-settings.as-picked': 'Celui choisi sous le message',
   'chat-settings.as-yours': 'Comme dans vos paramètres',
   'chat-settings.default': 'Par défaut',
@@ -350,6 +359,8 @@ export default {
   'notice.answered': 'La réponse est terminée.',
   'notice.failed': 'La réponse a échoué.',
 
+  'page.new-version': 'Cette page a une version plus récente. Rechargez-la ; ce que vous avez écrit est conservé.',
+  'page.reload': 'Recharger',
   'part.call': 'Appel d’outil',
   'part.declined': 'Le modèle a refusé :',
   'part.empty': 'Vide.',
@@ -357,6 +368,7 @@ export default {
   'part.picture': 'Image',
   'part.result': 'Résultat de l’outil',
 
+  'printing.name': 'Imprimer',
   'pulse.all-answer': 'tous les serveurs répondent',
   'pulse.answers': 'Réponses',
   'pulse.away': 'indisponibles : {names}',

@@ -12,11 +12,20 @@ export default {
   'account.role': '角色',
   'account.until': '有效期至',
 
+  'adding.also': '同时询问：',
+  'adding.compare': '与另一个模型比较',
+  'adding.no-snippets': '你还没有片段。可在此处创建。',
+  'adding.second': '第二个模型',
+  'adding.second-remove': '只询问一个模型',
+  'adding.snippet': '插入片段',
+  'adding.snippets-missing': '无法加载你的片段。',
+  'adding.text-file': '添加文本文件',
   'answer.compare-with': '与 {model} 对比',
   'answer.other-models': '换一个模型回答',
   'answer.regenerate-with': '用 {model} 重新生成',
 
   'chat-settings.about': '此处的选择只用于这个对话，在所有设备上生效。其余沿用你的设置。',
+  'chat-settings.about-new': '此处的选择用于你现在开始的对话，在所有设备上生效。其余沿用你的设置。',
   'chat-settings.as-picked': '与输入框下方的选择一致',
   'chat-settings.as-yours': '与你的设置一致',
   'chat-settings.default': '默认',
@@ -350,6 +359,8 @@ export default {
   'notice.answered': '回答已完成。',
   'notice.failed': '回答失败。',
 
+  'page.new-version': '此页面有新版本。请重新加载；你写的内容会保留。',
+  'page.reload': '重新加载',
   'part.call': '工具调用',
   'part.declined': '模型拒绝了：',
   'part.empty': '没有内容。',
@@ -357,6 +368,7 @@ export default {
   'part.picture': '图片',
   'part.result': '工具结果',
 
+  'printing.name': '打印',
   'pulse.all-answer': '所有服务器均有响应',
   'pulse.answers': '回答',
   'pulse.away': '无响应：{names}',
