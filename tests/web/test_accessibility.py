@@ -246,7 +246,8 @@ async def test_no_situation_has_findings_in_any_look(open_chat: OpenChat, name: 
 
 
 @pytest.mark.parametrize(
-    ("section", "button"), [("prompts", "snippet-new"), ("account", None), ("keys", "key-create"), ("usage", None)]
+    ("section", "button"),
+    [("prompts", "snippet-new"), ("account", None), ("keys", "key-create"), ("limits", None), ("usage", None)],
 )
 async def test_no_section_of_the_settings_has_findings_in_any_look(
     open_chat: OpenChat, section: str, button: str | None

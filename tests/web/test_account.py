@@ -105,3 +105,33 @@ async def test_signing_out_everywhere_ends_every_browser_and_no_key(open_chat: O
     assert status_of(stack, key) == 200
     await there.sign_in(key)
     await expect(there.part("composer")).to_be_visible()
+
+
+async def test_sessions_are_listed_and_ended_and_a_password_is_chosen(open_chat: OpenChat, stack: Stack) -> None:
+    chat = await open_chat("/settings/account", user="session-reader")
+    await expect(chat.part("sessions-empty")).to_be_visible()
+    await chat.part("password-fresh").fill("a password of the first try")
+    await chat.part("password-change").click()
+    await expect(chat.part("password-told")).to_contain_text("The password is changed.")
+    await expect(chat.part("session")).to_contain_text("this browser")
+    async with httpx.AsyncClient(base_url=stack.url, headers={"X-Verbatim-CSRF": "1"}) as other:
+        told = {"name": "session-reader", "password": "a password of the first try"}
+        assert (await other.post("/api/v1/session", json=told)).status_code == 200
+        await chat.page.reload()
+        await expect(chat.part("session")).to_have_count(2)
+        await chat.part("session-end").click()
+        await chat.part("confirm").click()
+        await expect(chat.part("session")).to_have_count(1)
+        assert (await other.get("/api/v1/session")).status_code == 401
+    chat.complaints.expected.append("401")
+    await chat.part("password-current").fill("another password")
+    await chat.part("password-fresh").fill("a password of the second try")
+    await chat.part("password-change").click()
+    await expect(chat.part("password-told")).to_have_attribute("role", "alert")
+    await expect(chat.part("session")).to_have_count(1)
+
+
+async def test_limits_are_said_with_what_is_left_of_them(open_chat: OpenChat) -> None:
+    chat = await open_chat("/settings/limits", user="limits-reader")
+    await expect(chat.part("limits-tier")).to_contain_text("default")
+    await expect(chat.part("limit").or_(chat.part("limits-none")).first).to_be_visible()

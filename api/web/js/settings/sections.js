@@ -7,5 +7,6 @@ export const SECTIONS = [
   { id: 'data', title: 'settings.data', load: () => import('../move/section.js') },
   { id: 'account', title: 'settings.account', load: () => import('./account.js') },
   { id: 'keys', title: 'settings.keys', load: () => import('./keys.js') },
+  { id: 'limits', title: 'limits.title', load: () => import('./limits.js') },
   { id: 'usage', title: 'settings.usage', load: () => import('./usage.js') },
 ];
