@@ -73,6 +73,8 @@ _CONVERSATION = re.compile(r"[0-9a-f-]{36}")
 
 @router.api_route("/", methods=_METHODS)
 @router.api_route("/pulse", methods=_METHODS)
+@router.api_route("/admin", methods=_METHODS)
+@router.api_route("/admin/{section}", methods=_METHODS)
 @router.api_route("/settings", methods=_METHODS)
 @router.api_route("/settings/{section}", methods=_METHODS)
 @router.api_route("/signin", methods=_METHODS)

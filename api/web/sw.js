@@ -7,7 +7,7 @@
 const VERSION = '{{static}}/';
 const CACHE = `verbatim ${VERSION}`;
 const PAGE = '/';
-const PAGES = /^\/(?:$|c\/|settings(?:\/|$)|pulse$|signin$)/;
+const PAGES = /^\/(?:$|c\/|(?:settings|admin)(?:\/|$)|pulse$|signin$)/;
 const AWAY = [502, 503, 504];
 
 addEventListener('install', (event) => event.waitUntil(install()));

@@ -109,6 +109,8 @@ async def test_signing_out_everywhere_ends_every_browser_and_no_key(open_chat: O
 
 async def test_sessions_are_listed_and_ended_and_a_password_is_chosen(open_chat: OpenChat, stack: Stack) -> None:
     chat = await open_chat("/settings/account", user="session-reader")
+    # What was followed by the session of before ends with it.
+    chat.complaints.expected += ["ERR_INCOMPLETE_CHUNKED_ENCODING", "401"]
     await expect(chat.part("sessions-empty")).to_be_visible()
     await chat.part("password-fresh").fill("a password of the first try")
     await chat.part("password-change").click()
@@ -123,7 +125,6 @@ async def test_sessions_are_listed_and_ended_and_a_password_is_chosen(open_chat:
         await chat.part("confirm").click()
         await expect(chat.part("session")).to_have_count(1)
         assert (await other.get("/api/v1/session")).status_code == 401
-    chat.complaints.expected.append("401")
     await chat.part("password-current").fill("another password")
     await chat.part("password-fresh").fill("a password of the second try")
     await chat.part("password-change").click()

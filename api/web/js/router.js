@@ -1,10 +1,10 @@
-// The address decides what is shown: `/`, `/c/ID`, `/settings/SECTION`, `/pulse`, `/signin`; anything else is not found.
+// The address decides what is shown: `/`, `/c/ID`, `/settings/SECTION`, `/admin/SECTION`, `/pulse`, `/signin`; anything else is not found.
 
 import { signal } from '../vendor/signals.mjs';
 
 const CONVERSATION = /^\/c\/([0-9a-f-]{36})$/;
 const MESSAGE = /^[0-9a-f-]{36}$/;
-const SETTINGS = /^\/settings(?:\/([a-z-]+))?$/;
+const SECTIONS = /^\/(settings|admin)(?:\/([a-z-]+))?$/;
 const PAGES = { '/': 'chat', '/pulse': 'pulse', '/signin': 'signin' };
 
 export const route = signal(read());
@@ -22,7 +22,7 @@ function read() {
     const at = new URLSearchParams(location.search).get('at');
     return { page: 'chat', conversationId: conversation[1], at: MESSAGE.test(at ?? '') ? at : null };
   }
-  const settings = SETTINGS.exec(location.pathname);
-  if (settings) return { page: 'settings', section: settings[1] ?? null, conversationId: null, at: null };
+  const [, page, section] = SECTIONS.exec(location.pathname) ?? [];
+  if (page) return { page, section: section ?? null, conversationId: null, at: null };
   return { page: PAGES[location.pathname] ?? 'missing', conversationId: null, at: null };
 }

@@ -140,7 +140,19 @@ MATRIX: dict[tuple[str, str], Row] = {
     ("GET", "/v1/models/{model_id:path}"): Row(200, 200),
 }
 ANY = "01890a5d-ac96-774b-bcce-b302099a8057"
-PAGES = {("GET", path) for path in ("/", "/c/{conversation}", "/pulse", "/settings", "/settings/{section}", "/signin")}
+PAGES = {
+    ("GET", path)
+    for path in (
+        "/",
+        "/admin",
+        "/admin/{section}",
+        "/c/{conversation}",
+        "/pulse",
+        "/settings",
+        "/settings/{section}",
+        "/signin",
+    )
+}
 AT_ROOT = {
     ("GET", f"/{name}")
     for name in (

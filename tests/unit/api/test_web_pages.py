@@ -17,7 +17,15 @@ from tests.unit.api.world import WEB, World
 
 STATIC = f"/static/{WEB.static}"
 IMPORTED = re.compile(r"""\b(?:import|export)\b[^;'"()]*["'](\.[^'"]+)["']""")
-PAGES = ["/", "/c/01890a5d-ac96-774b-bcce-b302099a8057", "/pulse", "/settings", "/settings/keys", "/signin"]
+PAGES = [
+    "/",
+    "/c/01890a5d-ac96-774b-bcce-b302099a8057",
+    "/pulse",
+    "/settings",
+    "/settings/keys",
+    "/admin/users",
+    "/signin",
+]
 VISIT = {"accept": "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8"}
 
 

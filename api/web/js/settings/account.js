@@ -5,6 +5,7 @@ import { session, toast } from '../state.js';
 import { oneLine } from '../text.js';
 import { html, useState } from '../ui/html.js';
 import { language, t } from '../words.js';
+import { follow } from '../ui/row.js';
 import { Confirm } from './confirming.js';
 import { Group } from './fields.js';
 import { Password } from './password.js';
@@ -25,6 +26,7 @@ export function Section() {
         ${who?.tier && html`<div><dt>${t('account.tier')}</dt><dd><bdi>${oneLine(who.tier)}</bdi></dd></div>`}
         ${who?.organisation && html`<div><dt>${t('account.organisation')}</dt><dd><bdi>${oneLine(who.organisation.name ?? who.organisation.id)}</bdi></dd></div>`}
       </dl>
+      ${who?.roles?.includes('admin') && html`<p><a href="/admin" data-testid="admin-link" onClick=${(event) => follow(event, '/admin')}>${t('account.admin')}</a></p>`}
     </${Group}>
     <${Sessions} key=${changes} />
     <${Password} onChanged=${() => setChanges(changes + 1)} />

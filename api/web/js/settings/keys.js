@@ -2,14 +2,16 @@
 
 import { del, newKey, post } from '../api.js';
 import { session } from '../state.js';
-import { oneLine } from '../text.js';
 import { copyText, html, Icon, useRef, useState } from '../ui/html.js';
-import { language, t } from '../words.js';
+import { t } from '../words.js';
 import { Confirm } from './confirming.js';
-import { Group } from './fields.js';
+import { Choice, Field, Group } from './fields.js';
+import { aboutKey, keyName, scopeOf, SCOPES } from './key_words.js';
 import { Coming, NotRead, useRead } from './loading.js';
 
 const MAX_LABEL = 64;
+const DAY_MS = 86_400_000;
+const ENDS_DAYS = [7, 30, 90, 365];
 
 export function Section() {
   const [found, error, again] = useRead('/api/v1/keys', 'keys');
@@ -24,12 +26,9 @@ export function Section() {
       <${Group}><ul class="entries" aria-label=${t('keys.list')}>${active.map((key) => html`<${Key} key=${key.id} of=${key} onRevoke=${() => setRevoking(key)} />`)}</ul></${Group}>
       ${gone.length > 0 && html`<details class="settings-group"><summary>${t('keys.revoked', { count: gone.length })}</summary>
         <ul class="entries">${gone.map((key) => html`<${Key} key=${key.id} of=${key} />`)}</ul></details>`}`}
-    ${revoking && html`<${Confirm} title=${t('keys.revoke.title', { name: nameOf(revoking) })} text=${t(revoking.id === session.value?.keyId ? 'keys.revoke.own' : 'keys.revoke.text')}
+    ${revoking && html`<${Confirm} title=${t('keys.revoke.title', { name: keyName(revoking) })} text=${t(revoking.id === session.value?.keyId ? 'keys.revoke.own' : 'keys.revoke.text')}
       action=${t('keys.revoke')} act=${() => revoke(revoking, again)} close=${() => setRevoking(null)} />`}`;
 }
-
-const nameOf = ({ label, hint }) => oneLine(label ?? '') || `…${hint}`;
-const dates = new Intl.DateTimeFormat(language, { dateStyle: 'medium' });
 
 async function revoke({ id }, again) {
   await del(`/api/v1/keys/${id}`, { key: newKey() });
@@ -41,13 +40,18 @@ function Create({ onMade }) {
   const field = useRef(null);
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState('');
+  const [scopes, setScopes] = useState([]);
+  const [days, setDays] = useState('');
   const create = async (event) => {
     event.preventDefault();
     setBusy(true);
     setError('');
     try {
-      onMade(await post('/api/v1/keys', { label: field.current.value.trim() }));
+      const end = days && { expires_at: new Date(Date.now() + Number(days) * DAY_MS).toISOString() };
+      onMade(await post('/api/v1/keys', { label: field.current.value.trim(), ...(scopes.length > 0 && { scopes }), ...end }));
       field.current.value = '';
+      setScopes([]);
+      setDays('');
     } catch (failure) {
       setError(failure.message);
     } finally {
@@ -58,6 +62,11 @@ function Create({ onMade }) {
     <label for="key-label">${t('keys.label')}</label>
     <div><input id="key-label" ref=${field} maxlength=${MAX_LABEL} dir="auto" autocomplete="off" placeholder=${t('keys.label.example')} data-testid="key-label" />
       <button type="submit" class="primary" disabled=${busy} data-testid="key-create">${t('keys.create')}</button></div>
+    <details><summary data-testid="key-more">${t('keys.more')}</summary>
+      <fieldset class="field"><legend class="visually-hidden">${t('keys.scopes')}</legend><span class="field-name" aria-hidden="true">${t('keys.scopes')}<p class="hint">${t('keys.scopes.hint')}</p></span>
+        <div class="roles">${SCOPES.map((scope) => html`<label key=${scope}><input type="checkbox" checked=${scopes.includes(scope)} data-testid=${`scope-${scope}`}
+          onChange=${({ target }) => setScopes(target.checked ? [...scopes, scope] : scopes.filter((each) => each !== scope))} /> ${scopeOf(scope)}</label>`)}</div></fieldset>
+      <${Field} id="key-end" label=${t('keys.end')}><${Choice} id="key-end" value=${days} options=${[['', t('keys.end.never')], ...ENDS_DAYS.map((each) => [String(each), t('keys.end.in', { count: each })])]} onChoose=${setDays} /></${Field}></details>
     ${error && html`<p class="form-error" role="alert">${error}</p>`}
   </form>`;
 }
@@ -76,7 +85,7 @@ function Made({ made, onDone }) {
 function Key({ of, onRevoke }) {
   const own = of.id === session.value?.keyId;
   return html`<li data-testid="key" data-id=${of.id}><div class="entry">
-    <bdi class="entry-name">${nameOf(of)}</bdi>
-    <small>${t('keys.about', { hint: of.hint, date: dates.format(new Date(of.createdAt)) })}${own && html` · <strong>${t('keys.own')}</strong>`}</small></div>
-    ${onRevoke && html`<button type="button" class="quiet danger" aria-label=${t('keys.revoke.title', { name: nameOf(of) })} data-testid="key-revoke" onClick=${onRevoke}>${t('keys.revoke')}</button>`}</li>`;
+    <bdi class="entry-name">${keyName(of)}</bdi>
+    <small>${aboutKey({ ...of, revoked: false })}${own && html` · <strong>${t('keys.own')}</strong>`}</small></div>
+    ${onRevoke && html`<button type="button" class="quiet danger" aria-label=${t('keys.revoke.title', { name: keyName(of) })} data-testid="key-revoke" onClick=${onRevoke}>${t('keys.revoke')}</button>`}</li>`;
 }

@@ -11,12 +11,17 @@ import { SECTIONS } from './sections.js';
 await styled('settings.css');
 
 export function SettingsPage({ section }) {
-  const open = SECTIONS.find(({ id }) => id === (section ?? SECTIONS[0].id));
-  return html`<div class="settings" data-testid="settings"><div class="settings-page">
-    <nav class="settings-nav" aria-label=${t('settings.sections')}>${SECTIONS.map(({ id, title }) => html`<a key=${id} href=${`/settings/${id}`}
-      aria-current=${id === open?.id ? 'page' : undefined} data-testid=${`settings-${id}`} onClick=${(event) => follow(event, `/settings/${id}`)}>${t(title)}</a>`)}</nav>
+  return html`<${Sections} area="settings" title=${t('settings.sections')} sections=${SECTIONS} section=${section} above=${html`<${Kept} />`} />`;
+}
+
+/** Sections beside each other, one of them open. `area`: where they are in the address; `above`: what stands over each. */
+export function Sections({ area, title, sections, section, above }) {
+  const open = sections.find(({ id }) => id === (section ?? sections[0].id));
+  return html`<div class="settings" data-testid=${area}><div class="settings-page">
+    <nav class="settings-nav" aria-label=${title}>${sections.map(({ id, title: name }) => html`<a key=${id} href=${`/${area}/${id}`}
+      aria-current=${id === open?.id ? 'page' : undefined} data-testid=${`${area}-${id}`} onClick=${(event) => follow(event, `/${area}/${id}`)}>${t(name)}</a>`)}</nav>
     <div class="settings-body">
-      <${Kept} />
+      ${above}
       ${open ? html`<${Open} key=${open.id} section=${open} />` : html`<p class="muted">${t('settings.missing')}</p>`}
     </div>
   </div></div>`;

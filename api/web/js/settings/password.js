@@ -1,6 +1,7 @@
 // Settings → Account: another password.
 
 import { newKey, post } from '../api.js';
+import { whoAmI } from '../signing.js';
 import { html, useState } from '../ui/html.js';
 import { t } from '../words.js';
 import { Field, Group } from './fields.js';
@@ -19,6 +20,7 @@ export function Password({ onChanged }) {
     setTold(null);
     try {
       await post('/api/v1/session/password', { ...(current && { current }), password: fresh }, { quiet401: true, key: newKey() });
+      await whoAmI(); // this browser has another cookie: its streams of before are over
       setCurrent('');
       setFresh('');
       setTold({ good: true, text: t('password.changed') });

@@ -25,7 +25,8 @@ export function Section() {
       : html`<${Figures} key=${span} rows=${rows} span=${Number(span)} since=${found.since} />`}`;
 }
 
-function Figures({ rows, span, since }) {
+/** `title` and `first`: what the rows' `model` is, as a heading and above its column. */
+export function Figures({ rows, span, since, title = t('usage.by.model'), first = t('usage.model'), label = t('usage.plot', { count: span }) }) {
   const measures = ['tokens', ...currenciesOf(rows)];
   const [measure, setMeasure] = useState('tokens');
   const dates = useMemo(() => datesOf(span), [span]);
@@ -39,11 +40,11 @@ function Figures({ rows, span, since }) {
       <div><dt>${t('usage.cost')}</dt><dd>${costs(sum)}</dd></div>
     </dl>
     ${measures.length > 1 && html`<${Segments} id="usage-measure" label=${t('usage.measure')} value=${measure} options=${measures.map((each) => [each, each === 'tokens' ? t('usage.tokens') : t('usage.cost.in', { currency: each })])} onChoose=${setMeasure} />`}
-    <${UsagePlot} key=${measure} dates=${dates} piled=${piled} format=${format} label=${t('usage.plot', { count: span })} />
-    <h3>${t('usage.by.model')}</h3>
-    <${Table} testid="usage-models" label=${t('usage.by.model')} first=${t('usage.model')} rows=${byModel(rows).map((each) => [each.model, [oneLine(each.model)], each])} sum=${sum} />
+    <${UsagePlot} key=${measure} dates=${dates} piled=${piled} format=${format} label=${label} />
+    <h3>${title}</h3>
+    <${Table} testid="usage-models" label=${title} first=${first} rows=${byModel(rows).map((each) => [each.model, [oneLine(each.model)], each])} sum=${sum} />
     <details class="settings-group"><summary>${t('usage.by.day')}</summary>
-      <${Table} testid="usage-days" label=${t('usage.by.day')} first=${t('usage.day')} second=${t('usage.model')} rows=${sorted(rows).map((each) => [`${each.date} ${each.model}`, [dayOf(each.date), oneLine(each.model)], sumOf([each])])} sum=${sum} /></details>
+      <${Table} testid="usage-days" label=${t('usage.by.day')} first=${t('usage.day')} second=${first} rows=${sorted(rows).map((each) => [`${each.date} ${each.model}`, [dayOf(each.date), oneLine(each.model)], sumOf([each])])} sum=${sum} /></details>
     <p class="hint">${t('usage.utc')}${since > dates[0] && ` ${t('usage.since', { date: dayOf(since) })}`}</p>`;
 }
 

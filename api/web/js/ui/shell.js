@@ -75,6 +75,7 @@ export function Shell() {
         <${Connection} /><${Toasts} />
         ${page === 'pulse' ? html`<${Lazy} key="pulse" from="../pulse/page.js" part="PulsePage" />`
           : page === 'settings' ? html`<${Lazy} key="settings" from="../settings/page.js" part="SettingsPage" section=${section} />`
+          : page === 'admin' ? html`<${Lazy} key="admin" from="../admin/page.js" part="AdminPage" section=${section} />`
           : missing ? html`<${Missing} why=${missing} id=${conversationId} />`
             : html`<${ThreadView} conversationId=${conversationId} at=${at} />`}
       </main>
@@ -89,6 +90,7 @@ function nameOfPage(page, conversationId, missing) {
   if (missing) return t('missing.title');
   if (page === 'pulse') return t('pulse.name');
   if (page === 'settings') return t('settings.title');
+  if (page === 'admin') return t('admin.title');
   return conversationId ? nameOf(conversationOf(conversationId)) : t('new-chat');
 }
 

@@ -1,4 +1,6 @@
 export default {
+  'admin.title': 'الإدارة',
+
   'alert.caution': 'تنبيه',
   'alert.important': 'مهم',
   'alert.note': 'ملاحظة',

@@ -1,4 +1,6 @@
 export default {
+  'admin.title': 'Verwaltung',
+
   'alert.caution': 'Vorsicht',
   'alert.important': 'Wichtig',
   'alert.note': 'Hinweis',

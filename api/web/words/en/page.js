@@ -1,4 +1,6 @@
 export default {
+  'admin.title': 'Administration',
+
   'alert.caution': 'Caution',
   'alert.important': 'Important',
   'alert.note': 'Note',

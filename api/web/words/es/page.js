@@ -1,4 +1,6 @@
 export default {
+  'admin.title': 'Administración',
+
   'alert.caution': 'Precaución',
   'alert.important': 'Importante',
   'alert.note': 'Nota',

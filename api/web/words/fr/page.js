@@ -1,4 +1,6 @@
 export default {
+  'admin.title': 'Administration',
+
   'alert.caution': 'Attention',
   'alert.important': 'Important',
   'alert.note': 'Remarque',

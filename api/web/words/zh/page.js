@@ -1,4 +1,6 @@
 export default {
+  'admin.title': '管理',
+
   'alert.caution': '当心',
   'alert.important': '重要',
   'alert.note': '注意',

@@ -1,0 +1,144 @@
+"""The administration, as an administrator and as others see it."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+from playwright.async_api import expect
+
+from tests.e2e.stack import Stack
+from tests.eventually import eventually
+from tests.web.chat_page import ChatPage
+from tests.web.conftest import OpenChat, key_of
+from tests.web.looks import in_every_look
+
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(300)]
+SECTIONS = ("users", "invitations", "organisations", "keys", "limits", "usage")
+
+
+async def opened(chat: ChatPage, testid: str, name: str) -> None:
+    """The entry of this name, with what can be done to it."""
+    entry = chat.part(testid).filter(has_text=name)
+    await entry.locator("summary").first.click()
+    await expect(entry.locator("details")).to_have_attribute("open", "")
+
+
+async def test_who_is_no_administrator_is_told_so(open_chat: OpenChat) -> None:
+    chat = await open_chat("/settings/account", user="no-administrator")
+    await expect(chat.part("sign-out-here")).to_be_visible()
+    await expect(chat.part("admin-link")).to_have_count(0)
+    await chat.page.goto(f"{chat.url}/admin/users")
+    await expect(chat.part("admin-denied")).to_contain_text("for administrators")
+
+
+async def test_users_are_made_found_changed_suspended_and_restored(open_chat: OpenChat, stack: Stack) -> None:
+    key = key_of(stack, "to-be-suspended")
+    chat = await open_chat("/settings/account")
+    await chat.part("admin-link").click()
+    await chat.part("user-name").fill("made-by-page")
+    await chat.part("user-create").click()
+    await chat.part("user-search").fill("made-by")
+    await expect(chat.part("user")).to_have_count(1)
+    await chat.part("user-search").fill("to-be-susp")
+    await expect(chat.part("user")).to_have_count(1)
+    await opened(chat, "user", "to-be-suspended")
+    await chat.part("role-reviewer").check()
+    await expect(chat.part("user").locator("summary")).to_contain_text("Reviewer")
+    await chat.page.get_by_role("button", name="Undo").click()
+    await expect(chat.part("user").locator("summary")).not_to_contain_text("Reviewer")
+    await chat.part("user-suspend").click()
+    await chat.part("confirm").click()
+    await expect(chat.part("user").locator("summary")).to_contain_text("suspended")
+
+    async def status() -> int:
+        async with httpx.AsyncClient(base_url=stack.url, headers={"Authorization": f"Bearer {key}"}) as other:
+            return (await other.get("/api/v1/models")).status_code
+
+    async def refused() -> bool:
+        return await status() in (401, 403)
+
+    async def let_in() -> bool:
+        return await status() == 200
+
+    await eventually(refused, 30)
+    await chat.part("user-restore").click()
+    await eventually(let_in, 30)
+    await chat.part("user-reset").click()
+    await expect(chat.part("once-text")).to_contain_text("/signin#reset=")
+    await chat.part("once-done").click()
+    await expect(chat.part("once")).to_have_count(0)
+
+
+async def test_an_invitation_is_shown_once_and_withdrawn(open_chat: OpenChat) -> None:
+    chat = await open_chat("/admin/invitations")
+    await chat.part("invite-name").fill("invited-by-page")
+    await chat.part("invite").click()
+    await expect(chat.part("once-text")).to_contain_text("/signin#invitation=")
+    link = chat.part("link").filter(has_text="invited-by-page")
+    await expect(link).to_have_attribute("data-state", "good")
+    await chat.page.reload()
+    await expect(link).to_be_visible()
+    await expect(chat.part("once")).to_have_count(0)
+    await link.get_by_test_id("link-end").click()
+    await chat.part("confirm").click()
+    await expect(link).to_have_attribute("data-state", "revoked")
+
+
+async def test_an_organisation_is_made_renamed_and_has_members(open_chat: OpenChat, stack: Stack) -> None:
+    key_of(stack, "of-the-organisation")
+    chat = await open_chat("/admin/organisations")
+    await chat.part("organisation-name").fill("Made by page")
+    await chat.part("organisation-create").click()
+    await opened(chat, "organisation", "Made by page")
+    await chat.page.get_by_label("Add a user").select_option(label="of-the-organisation")
+    await chat.part("member-add").click()
+    member = chat.part("member").filter(has_text="of-the-organisation")
+    await member.get_by_test_id("member-role").select_option("auditor")
+    await expect(member.get_by_test_id("member-role")).to_have_value("auditor")
+    await chat.part("organisation-rename").fill("Renamed by page")
+    await chat.part("organisation-save").click()
+    await expect(chat.part("organisation").filter(has_text="Renamed by page")).to_be_visible()
+    await member.get_by_test_id("member-remove").click()
+    await chat.part("confirm").click()
+    await expect(member).to_have_count(0)
+
+
+async def test_a_key_of_another_is_revoked(open_chat: OpenChat, stack: Stack) -> None:
+    key = key_of(stack, "key-loser")
+    chat = await open_chat("/admin/keys")
+    await chat.page.get_by_label("Keys of").select_option(label="key-loser")
+    row = chat.part("admin-key").filter(has_text=f"ends in {key[-4:]}")
+    await row.get_by_test_id("admin-key-revoke").click()
+    await chat.part("confirm").click()
+    await expect(row).to_contain_text("revoked")
+    await expect(row.get_by_test_id("admin-key-revoke")).to_have_count(0)
+
+
+async def test_tiers_and_usage_are_shown(open_chat: OpenChat) -> None:
+    chat = await open_chat("/admin/limits")
+    await expect(chat.page.locator("[data-testid=tier][data-id=default]")).to_be_visible()
+    await chat.part("new-chat").click()
+    await chat.ask("What is 2 * 23?")
+
+    async def billed() -> bool:
+        await chat.page.goto(f"{chat.url}/admin/usage")
+        await chat.page.locator("[data-testid=usage-totals], [data-testid=admin-usage-empty]").first.wait_for()
+        return await chat.part("usage-totals").count() == 1
+
+    assert await eventually(billed, 60)
+    await chat.page.get_by_label("Told by").select_option("user")
+    await expect(chat.part("usage-models").locator("tbody tr").first).to_be_visible()
+    await expect(chat.part("usage-plot").locator("canvas")).to_be_visible()
+    async with chat.page.expect_download() as download:
+        await chat.part("usage-csv").click()
+    assert (await (await download.value).path()).read_text().startswith("start,user,currency")
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+async def test_no_section_has_findings_in_any_look(open_chat: OpenChat, section: str) -> None:
+    chat = await open_chat(f"/admin/{section}")
+    await expect(chat.page.locator("#settings-heading")).to_be_visible()
+    await expect(chat.part("admin").locator(".skeleton")).to_have_count(0)
+    if section == "users":
+        await chat.part("user").first.locator("summary").click()
+    await in_every_look(chat, f"admin-{section}")
