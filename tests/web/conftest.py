@@ -156,7 +156,8 @@ async def open_chat(
         asked.append(Requests())
         asked[-1].watch(page)
         await page.goto(stack.url + path)
-        there = "settings" if path.startswith("/settings") else "composer"
+        area = path.split("/")[1]
+        there = area if area in ("settings", "admin") else "composer"
         await page.get_by_test_id(there if signed_in else "signin-key").wait_for()
         return pages[-1]
 

@@ -13,7 +13,7 @@ from tests.web.conftest import OpenChat, key_of
 from tests.web.looks import in_every_look
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(300)]
-SECTIONS = ("users", "invitations", "organisations", "keys", "limits", "usage")
+SECTIONS = ("users", "invitations", "organisations", "keys", "limits", "budgets", "usage")
 
 
 async def opened(chat: ChatPage, testid: str, name: str) -> None:
@@ -42,7 +42,7 @@ async def test_users_are_made_found_changed_suspended_and_restored(open_chat: Op
     await chat.part("user-search").fill("to-be-susp")
     await expect(chat.part("user")).to_have_count(1)
     await opened(chat, "user", "to-be-suspended")
-    await chat.part("role-reviewer").check()
+    await chat.part("role-reviewer").click()
     await expect(chat.part("user").locator("summary")).to_contain_text("Reviewer")
     await chat.page.get_by_role("button", name="Undo").click()
     await expect(chat.part("user").locator("summary")).not_to_contain_text("Reviewer")
@@ -112,6 +112,19 @@ async def test_a_key_of_another_is_revoked(open_chat: OpenChat, stack: Stack) ->
     await chat.part("confirm").click()
     await expect(row).to_contain_text("revoked")
     await expect(row.get_by_test_id("admin-key-revoke")).to_have_count(0)
+
+
+async def test_a_budget_is_set_and_removed(open_chat: OpenChat, stack: Stack) -> None:
+    key_of(stack, "of-a-budget")
+    chat = await open_chat("/admin/budgets")
+    await chat.page.get_by_label("Who pays").select_option(label="of-a-budget")
+    await chat.part("budget-limit").fill("12000")
+    await chat.part("budget-set").click()
+    budget = chat.part("budget").filter(has_text="of-a-budget")
+    await expect(budget).to_contain_text("0 of 12,000 used, 12,000 left")
+    await budget.get_by_test_id("budget-remove").click()
+    await chat.part("confirm").click()
+    await expect(budget).to_have_count(0)
 
 
 async def test_tiers_and_usage_are_shown(open_chat: OpenChat) -> None:

@@ -13,6 +13,7 @@ const SECTIONS = [
   { id: 'organisations', title: 'admin.organisations', load: () => import('./organisations.js') },
   { id: 'keys', title: 'admin.keys', load: () => import('./keys.js') },
   { id: 'limits', title: 'limits.title', load: () => import('./limits.js') },
+  { id: 'budgets', title: 'admin.budgets', load: () => import('./budgets.js') },
   { id: 'usage', title: 'settings.usage', load: () => import('./usage.js') },
 ];
 
