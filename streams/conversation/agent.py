@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import cast
 
 from confluent_kafka import KafkaError
 
@@ -21,6 +22,7 @@ from infra.models.tokenizers import TokenCounter
 from infra.moderation.policy import Policy
 from infra.runtime.retrying import Retrying
 from infra.settings import Settings
+from schemas.admission import BudgetChanged, LeaseExtensionRequested, LeaseRequested, LeaseSettled
 from schemas.codec import UnencodableRecord, encode
 from schemas.conversation import (
     ChatMessage,
@@ -42,6 +44,7 @@ from schemas.outcome import (
 )
 from schemas.turns import Command, choices_of, turn_of
 from streams.conversation.counting import RememberedCounts
+from streams.conversation.leasing import Deciding, Leasing
 from streams.conversation.leaving import EndingTemporaries
 from streams.conversation.memory import Begun, Memory
 from streams.conversation.ports import Context, ConversationPorts, HistoryPort, NoHistory
@@ -60,7 +63,9 @@ from streams.conversation.reactor import (
 from streams.conversation.titles import TitleModel
 from streams.conversation.titling import Titling
 from streams.faust.app import Handler, Source, StreamApp, make_app, run_agent
-from topics.catalogue import CONVERSATION_EVENTS, GENERATION_OUTCOMES, Catalogue
+from topics.admission.book import Book
+from topics.admission.following import following
+from topics.catalogue import ADMISSIONS, CONVERSATION_EVENTS, GENERATION_OUTCOMES, Catalogue
 from topics.errors import LogUnavailable, RecordRefused
 from topics.headers import headers_of
 from topics.producer import LogProducer, log_error
@@ -85,7 +90,7 @@ What the API has counted, the command tells. The rest, history above all, is cou
 context (`infra/models/tokenizers.py`), with other threads running, and remembered by message.
 """
 Said = ConversationStarted | Command | ConversationDeleted | GenerationDeleted
-Read = Said | Outcome
+Read = Said | Outcome | Deciding
 RECORDS: Family[Read] = Family(Read)
 _log = get_logger(__name__)
 
@@ -103,10 +108,12 @@ class ConversationAgent:
         *,
         topics: Catalogue | None = None,
         titles: TitleModel | None = None,
+        book: Book | None = None,
         store_errors: tuple[type[Exception], ...] = (),
         history_wait_s: float = HISTORY_WAIT_S,
     ) -> None:
         """`titles`: which model makes titles, None: none does; `topics`, of the log, are needed for it.
+        `book`: the accounts with budgets; None: no account has one.
         `store_errors`: what `history` raises while its store is away."""
         self._producer = producer
         self._models = models
@@ -119,6 +126,7 @@ class ConversationAgent:
         )
         self._memory = Memory()
         self._counters: dict[str, RememberedCounts] = {}
+        self._leasing = None if book is None else Leasing(producer, book)
         self._titling: Titling | None = None
         if titles is not None and topics is not None:
             self._titling = Titling(producer, history, self._memory, topics, titles, store_errors=store_errors)
@@ -141,6 +149,9 @@ class ConversationAgent:
             case GenerationCompleted() | GenerationFailed() | GenerationCancelled() | GenerationRefused():
                 if self._titling is not None:
                     await self._titling.handle(record)
+            case BudgetChanged() | LeaseRequested() | LeaseExtensionRequested() | LeaseSettled():
+                if self._leasing is not None:
+                    await self._leasing.announce(record, source)
 
     async def _begin(self, command: Command, source: Source) -> None:
         model = self._model(command.model)
@@ -159,8 +170,9 @@ class ConversationAgent:
         outs = await asyncio.to_thread(reaction) if large else reaction()
         verdict, last = outs
         await self._produce((verdict,))
+        all_of_it = (last, *(for_choice(last, command, other) for other in others))
         try:
-            await self._produce((last, *(for_choice(last, command, other) for other in others)))
+            await self._produce(await self._leased(all_of_it))
         except (UnencodableRecord, RecordRefused) as error:
             if not isinstance(last.record, GenerationRequested):
                 raise
@@ -170,6 +182,17 @@ class ConversationAgent:
         is_begun = isinstance(last.record, GenerationRequested)
         for each in (turn, *others):
             self._memory.begun(each.generation_id, Begun(each, command.deadline_at_us) if is_begun else None)
+
+    async def _leased(self, outs: tuple[Job | End, ...]) -> tuple[Job | End, ...]:
+        """What may leave: jobs of accounts with a hard budget on their leases. Raises LogUnavailable."""
+        leasing, found = self._leasing, list[Job | End]()
+        for out in outs:
+            record = out.record
+            if leasing is None or not isinstance(record, GenerationRequested) or not leasing.is_limited(record.turn):
+                found.append(out)
+            elif (leaves := await leasing.leased(cast(Job, out))) is not None:
+                found.append(leaves)
+        return tuple(found)
 
     async def _answer_deleted(self, deleted: GenerationDeleted) -> None:
         """End an answer that still runs. One that has ended stays as it ended."""
@@ -307,8 +330,9 @@ def make_conversation_app(
 
     @asynccontextmanager
     async def opened(producer: LogProducer) -> AsyncIterator[Handler[Read]]:
-        async with open_history() as history:
-            topics = app.topics_catalogue
+        topics = app.topics_catalogue
+        properties = settings.kafka.client_properties()
+        async with following(properties, topics) as (book, tail), open_history() as history:
             agent = ConversationAgent(
                 producer,
                 models,
@@ -317,15 +341,22 @@ def make_conversation_app(
                 topics[CONVERSATION_EVENTS],
                 topics=topics,
                 titles=titles,
+                book=book,
                 store_errors=store_errors,
             )
             async with asyncio.TaskGroup() as tasks:
-                leaving = tasks.create_task(EndingTemporaries(producer, history, store_errors).run())
+                helpers = [
+                    tasks.create_task(EndingTemporaries(producer, history, store_errors).run()),
+                    tasks.create_task(tail.failed()),
+                ]
                 try:
                     yield agent.handle
                 finally:
-                    leaving.cancel()
+                    for helper in helpers:
+                        helper.cancel()
 
-    read = (CONVERSATION_EVENTS,) if titles is None else (CONVERSATION_EVENTS, GENERATION_OUTCOMES)
+    read: tuple[str, ...] = (CONVERSATION_EVENTS, ADMISSIONS)
+    if titles is not None:
+        read = (*read, GENERATION_OUTCOMES)
     run_agent(app, read, RECORDS, opened, most_in_flight=MAX_IN_FLIGHT, retry_on=store_errors)
     return app
