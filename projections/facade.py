@@ -36,6 +36,8 @@ from projections.order import place
 from projections.preferences import queries as preferences
 from projections.preferences.queries import FolderRow, SnippetRow
 from projections.reading import Tables
+from projections.sign_ins import queries as sign_ins
+from projections.sign_ins.queries import LinkRow, SessionRow
 from projections.stored import StoredGeneration, StoredPage, stored_generation, stored_generations
 from projections.stored_generations.queries import Order
 from projections.usage import queries as usage
@@ -253,6 +255,34 @@ class Projections:
     async def sessions_ended(self, user_id: str) -> int | None:
         """The order key of the record that ended all sessions of the user last; None: none ever did."""
         return await preferences.sessions_ended(self.tables, user_id)
+
+    async def password_hash(self, user_id: str) -> str | None:
+        """The hash of the user's password; None: they have none."""
+        return await sign_ins.password_hash(self.tables, user_id)
+
+    async def signed_in(self, session_sha256: str) -> SessionRow | None:
+        """The session with this hash, also one that is over."""
+        return await sign_ins.signed_in(self.tables, session_sha256)
+
+    async def sessions(self, user_id: str) -> list[SessionRow]:
+        """A user's sessions, oldest first, also those that are over."""
+        return await sign_ins.sessions(self.tables, user_id)
+
+    async def linked_user(self, issuer: str, subject: str) -> str | None:
+        """Whom the issuer calls so; None: nobody here."""
+        return await sign_ins.linked_user(self.tables, issuer, subject)
+
+    async def signed_out_at(self, issuer: str, name: str) -> int | None:
+        """Until when the issuer ended what is kept under this name (projections.sign_ins.fold)."""
+        return await sign_ins.signed_out_at(self.tables, issuer, name)
+
+    async def one_time_link(self, token_sha256: str) -> LinkRow | None:
+        """The link with this hash, used or not."""
+        return await sign_ins.one_time_link(self.tables, token_sha256)
+
+    async def one_time_links(self) -> list[LinkRow]:
+        """One-time links, newest first, up to a bound."""
+        return await sign_ins.one_time_links(self.tables)
 
     async def usage(self, user_id: str, since_us: int, until_us: int) -> list[UsageRow]:
         """The user's ledger from `since_us` to `until_us` (excluded), newest first."""

@@ -34,6 +34,15 @@ from projections.order import ImpossiblePosition
 from projections.preferences import fold as preferences
 from projections.preferences.table import ACCOUNT_COMMANDS, FOLDERS, SESSION_ENDS, SETTINGS, SNIPPETS
 from projections.rows import RowChange, Table, Unprojectable, checked, narrowed
+from projections.sign_ins import fold as sign_ins
+from projections.sign_ins.table import (
+    LINKED,
+    ONE_TIME_LINKS,
+    PASSWORDS,
+    SIGNED_IN,
+    SIGNED_IN_BY_USER,
+    SIGNED_OUT,
+)
 from projections.stored_generations import fold as stored_generations
 from projections.stored_generations.table import GENERATION_NOTES, STORED_BY_USER
 from projections.temporaries import fold as temporaries
@@ -166,6 +175,13 @@ DEFINITIONS: tuple[Projection, ...] = (
         preferences.fold,
     ),
     Projection(
+        "sign_ins",
+        1,
+        frozenset({ACCOUNT_EVENTS}),
+        (PASSWORDS, SIGNED_IN, SIGNED_IN_BY_USER, LINKED, SIGNED_OUT, ONE_TIME_LINKS),
+        sign_ins.fold,
+    ),
+    Projection(
         "conversation_marks",
         1,
         frozenset({ACCOUNT_EVENTS, CONVERSATION_EVENTS}),
@@ -174,7 +190,7 @@ DEFINITIONS: tuple[Projection, ...] = (
     ),
 )
 
-ADDED = frozenset({"conversation_marks", "preferences", "temporaries"})
+ADDED = frozenset({"conversation_marks", "preferences", "sign_ins", "temporaries"})
 """Projections that the release before has not. `up` makes their tables, so an installation that is upgraded without a
 stop has none until its next `up`: until then they read as empty."""
 

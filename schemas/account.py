@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from schemas.envelope import Content, Envelope
 from schemas.families import members
+from schemas.signing import SigningEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,5 +126,6 @@ AccountEvent = (
     | FolderChanged
     | SnippetChanged
     | SessionsEnded
+    | SigningEvent
 )
 RECORDS = members(AccountEvent)

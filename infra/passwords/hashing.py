@@ -65,7 +65,7 @@ class Passwords:
         self._room = threads + most_waiting
         self._inside = 0
         # What a password of nobody is held against: it costs what a real one does.
-        self._nobodys = self._hasher.hash("nobody has this password")
+        self._nobodys = self._hasher.hash("the password of no account")
 
     async def hashed(self, password: str) -> str:
         """The hash to keep. Raises HashingFull."""

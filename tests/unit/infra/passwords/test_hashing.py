@@ -33,7 +33,7 @@ async def test_only_a_hash_is_kept_and_only_its_password_fits(passwords: Passwor
 
 
 async def test_a_password_of_nobody_and_a_damaged_hash_fit_nothing(passwords: Passwords) -> None:
-    assert await passwords.verdict(None, "nobody has this password") == Verdict(False)
+    assert await passwords.verdict(None, "the password of no account") == Verdict(False)
     assert await passwords.verdict("$argon2id$damaged", PASSWORD) == Verdict(False)
 
 
