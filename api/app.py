@@ -18,6 +18,8 @@ from api.access.sessions import Sessions
 from api.account import folders, snippets, usage
 from api.account import settings as own_settings
 from api.account.ports import PreferencePorts, PreferenceReads
+from api.budgets import routes as budget_routes
+from api.budgets.routes import BudgetPorts
 from api.changes import routes as changes
 from api.changes.catching_up import CatchingUp
 from api.changes.hub import ChangeHub
@@ -67,6 +69,7 @@ from api.turns import generations, messages, model_listing
 from api.turns.model_listing import ListingPorts
 from api.turns.ports import AskPorts, GenerationReads, MessageReads, StreamPorts, TurnPorts
 from api.turns.prompting import PromptSizes
+from api.turns.quotas import BookedQuotas
 from api.turns.stored import StoredReads
 from infra.blobs.ports import BlobStore
 from infra.cassandra.errors import StoreUnavailable
@@ -75,6 +78,7 @@ from infra.models.catalogue import ModelCatalogue, ModelNotFound
 from infra.settings.processes import ApiSettings
 from schemas.codec import NewerRecord
 from schemas.envelope import SealedContent
+from topics.admission.book import Book
 from topics.catalogue import Catalogue
 from topics.errors import LogUnavailable
 
@@ -145,6 +149,7 @@ class Adapters:
     changes: ChangeHub
     pulse: Pulse
     blobs: BlobStore
+    book: Book
     searches: Gate = field(default_factory=lambda: Gate(search.MAX_AT_ONCE))
     schema_checks: Gate = field(default_factory=lambda: Gate(1))
 
@@ -158,6 +163,7 @@ class Adapters:
 def ports_of(adapters: Adapters) -> tuple[object, ...]:
     """The ports of each room."""
     settings, reads, log, own_writes = adapters.settings, adapters.reads, adapters.log, adapters.own_writes
+    quotas = BookedQuotas(adapters.book)
     return (
         Bodies(settings.max_body_bytes),
         adapters.readiness,
@@ -169,7 +175,9 @@ def ports_of(adapters: Adapters) -> tuple[object, ...]:
             models=adapters.models,
             embedders=adapters.embedders,
             ledger=LedgerPorts(log=log, reads=reads, ends=adapters.ends, wait_s=settings.read_wait_s),
+            quotas=quotas,
         ),
+        BudgetPorts(log=log, book=adapters.book),
         AccessPorts(
             keys=adapters.keys,
             sessions=adapters.sessions,
@@ -187,6 +195,7 @@ def ports_of(adapters: Adapters) -> tuple[object, ...]:
                 streams=StreamPorts(hub=adapters.hub, reads=reads, models=adapters.models),
                 log=log,
                 own_writes=own_writes,
+                quotas=quotas,
             ),
             messages=reads,
             readers=adapters.readers,
@@ -254,6 +263,7 @@ def create_app(adapters: Adapters) -> FastAPI:
         app.include_router(router, responses=_ERRORS)
     for router in (session_routes.router, model_listing.router):
         app.include_router(router, responses=_ERRORS)
+    app.include_router(budget_routes.router, responses=_ERRORS)
     for router in (branches.router, search.router, import_routes.router, export_routes.router):
         app.include_router(router, responses=_ERRORS)
     for router in (marking.router, own_settings.router, folders.router, snippets.router, usage.router):

@@ -19,6 +19,7 @@ from api.openai import embedding_ledger as ledger
 from api.openai.embedding_ledger import LedgerPorts
 from api.openai.embedding_requests import EmbeddingRequest, EmbeddingsAsked, Encoding
 from api.openai.embedding_shapes import embeddings_body
+from api.turns.quotas import Quotas
 from infra.embeddings.embedders import Embedders, QueueFull
 from infra.embeddings.ports import Embedded, EmbeddingFailed, TextTooLong, Vectors
 from infra.embeddings.vectors import shortened
@@ -27,6 +28,7 @@ from schemas import ids
 from schemas.codec import is_written
 from schemas.price import Usage
 from schemas.usage import EmbeddingsComputed
+from topics.admission.sums import Who
 
 router = APIRouter(prefix="/v1", tags=["openai"])
 
@@ -41,6 +43,7 @@ class EmbeddingPorts:
     models: ModelCatalogue
     embedders: Embedders
     ledger: LedgerPorts
+    quotas: Quotas
 
 
 Ports = Annotated[EmbeddingPorts, Depends(provided(EmbeddingPorts))]
@@ -55,6 +58,11 @@ async def create_embeddings(request: Request, caller: Caller, bodies: BodyReader
     dimensions = asked.dimensions_of(spec)
     if not is_written(EmbeddingsComputed):
         raise _not_yet()
+    if ports.quotas.is_limited(caller.user_id, Who(caller.user_id, caller.key_id)):
+        raise bad_request(
+            "Embeddings are not leased, so an account with a hard budget cannot ask for them.",
+            code="unsupported_with_budget",
+        )
     wanted = ledger.Request(
         user_id=caller.user_id,
         embedding_id=ids.embedding_id(caller.user_id, key.value),

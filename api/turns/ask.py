@@ -25,6 +25,7 @@ from api.streaming.waiting import Wakeup
 from api.turns.intents import Asking, Intent, PromptIntent, command_of
 from api.turns.joining import Opened, find_repeat, turn_of_row, with_others
 from api.turns.ports import AskPorts, StreamPorts
+from api.turns.quotas import refuse_denied
 from infra.crash_points import crash_point
 from infra.models.prices import price_of
 from schemas import ids
@@ -42,7 +43,7 @@ async def ask(ports: AskPorts, asking: Asking, prepare: Callable[[], Awaitable[I
 
     Returns once the log has acknowledged the command; with a key, once it is known that no earlier command had it.
     Raises KeyReused if one had, with another body; ApiError 503 where the log did not acknowledge: the command may have
-    been accepted; and as `prepare`.
+    been accepted; ApiError 429 where a hard budget does not cover it; and as `prepare`.
     """
     known = await _repeated(ports.streams, asking)
     if known is not None:
@@ -62,7 +63,15 @@ async def _repeated(streams: StreamPorts, asking: Asking) -> Opened | None:
     if not asking.key.given:
         return None
     known = await find_repeat(streams, asking.author.user_id, asking.generation_id, asking.request_hash)
-    return known and await with_others(streams, known, asking.choices)
+    if known is None:
+        return None
+    opened = await with_others(streams, known, asking.choices)
+    try:
+        refuse_denied(opened.source)
+    except BaseException:
+        opened.release_all()
+        raise
+    return opened
 
 
 async def _begun(ports: AskPorts, asking: Asking, intent: Intent) -> Opened:
@@ -81,6 +90,8 @@ async def _begun(ports: AskPorts, asking: Asking, intent: Intent) -> Opened:
 async def _first_begun(ports: AskPorts, asking: Asking, intent: Intent) -> Opened:
     """Produce the command; the stream of its first answer."""
     streams, key, user_id = ports.streams, asking.key, asking.author.user_id
+    tokens = intent.tokens if isinstance(intent, PromptIntent) else 0
+    ports.quotas.check(asking.account, asking.who, intent.spec.price, tokens)
     feed = streams.hub.open(asking.generation_id, asking.conversation_id, user_id)
     try:
         command = command_of(asking, intent, feed.since)
@@ -95,6 +106,9 @@ async def _first_begun(ports: AskPorts, asking: Asking, intent: Intent) -> Opene
         if turn.kind == "chat":
             ports.own_writes.wrote(asking.conversation_id, user_id, at)
         source, replayed = (await _settle(streams, feed, turn, key.value)) if key.given else (feed, False)
+        if not replayed:
+            await ports.quotas.decided(feed, turn)
+        refuse_denied(source)
     except BaseException:
         streams.hub.close(feed)
         raise

@@ -23,6 +23,7 @@ COMMANDS = {
     "logs": "infra.cli.stack_views",
     "doctor": "infra.cli.stack_views",
     "key": "infra.cli.keys",
+    "budget": "infra.cli.budget",
     "chat": "infra.cli.chat",
     "tail": "infra.cli.tail",
     "demo": "infra.cli.demo",

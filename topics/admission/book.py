@@ -6,9 +6,10 @@ Everything runs on one event loop. What cannot be decoded counts for no reader.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
+from schemas.admission import BudgetChanged
 from schemas.codec import UndecodableRecord
 from topics.admission.account import Account
 from topics.catalogue import ADMISSIONS, Catalogue
@@ -33,6 +34,7 @@ class Book:
         self._accounts: dict[str, Account] = {}
         self._next: dict[int, int] = dict(first or {})
         self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
+        self._watched: dict[str, Callable[[], None]] = {}
 
     @property
     def partitions(self) -> range:
@@ -66,10 +68,19 @@ class Book:
                 if account is None:
                     account = self._accounts[record.account] = Account()
                 account.apply(record, self._spec.position(partition, offset), message.timestamp()[1] * 1000)
+                if self._watched and not isinstance(record, BudgetChanged):
+                    self._watched.get(record.generation_id, _nobody)()
             self._next[partition] = offset + 1
         for partition, end, done in self._waiting:
             if not done.done() and self._next.get(partition, 0) >= end:
                 done.set_result(None)
+
+    def watch(self, generation_id: str, tell: Callable[[], None] | None) -> None:
+        """Call `tell` with every record of a generation; None: no more."""
+        if tell is None:
+            self._watched.pop(generation_id, None)
+        else:
+            self._watched[generation_id] = tell
 
     def has_read(self, partition: int, end: int) -> bool:
         """Whether all records below offset `end` were taken."""
@@ -88,3 +99,7 @@ class Book:
             raise LogUnavailable(f"{ADMISSIONS}[{partition}] was not read up to {end} in {within_s:g} s") from None
         finally:
             self._waiting.remove(waiter)
+
+
+def _nobody() -> None:
+    """Watches."""

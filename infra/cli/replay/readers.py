@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from topics.catalogue import (
     ACCOUNT_EVENTS,
+    ADMISSIONS,
     CONVERSATION_EVENTS,
     GENERATION_OUTCOMES,
     TOKEN_CHUNKS,
@@ -14,6 +15,7 @@ _JOBS = "generation-jobs."
 # The conversation agent reads outcomes too, where titles are made. It wants those of the last minute only, and reads
 # none while they are off: nothing waits for it.
 _GROUPS = {
+    ADMISSIONS: ("verbatim-conversation",),
     CONVERSATION_EVENTS: ("verbatim-conversation", "verbatim-projections", "verbatim-watchdog"),
     GENERATION_OUTCOMES: ("verbatim-metering", "verbatim-projections", "verbatim-watchdog"),
     USAGE_RECORDS: ("verbatim-projections",),
