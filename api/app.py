@@ -9,13 +9,19 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from api.access import keys, session_routes
+from api.access import keys
 from api.access.auth import AccessPorts
+from api.access.challenge import Challenge
+from api.access.issuer_ends import SignedOutReads
 from api.access.key_cache import KeyCache
-from api.access.ports import AccountPorts, AccountReads, Limiter, Links
+from api.access.limiting import RateLimits
+from api.access.own_models import OwnModels
+from api.access.people import People
+from api.access.ports import AccountPorts, Links, SentReads
 from api.access.session_ends import SessionEnds
 from api.access.sessions import Sessions
-from api.account import folders, snippets, usage
+from api.access.signed_in import SignedInReads
+from api.account import folders, limits, snippets, usage
 from api.account import settings as own_settings
 from api.account.ports import PreferencePorts, PreferenceReads
 from api.budgets import routes as budget_routes
@@ -63,6 +69,9 @@ from api.responses import conversations as response_conversations
 from api.responses import routes as responses
 from api.responses.ports import ContextReads, ResponsePorts
 from api.responses.sealing import Seal
+from api.signin import invitation_routes, issuer_routes, session_list, session_routes, sign_up_routes
+from api.signin.assembly import SignIns
+from api.signin.ports import SigninPorts, SigninReads
 from api.streaming.readers import Readers
 from api.streaming.tail_hub import TailHub
 from api.turns import generations, messages, model_listing
@@ -87,7 +96,7 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
     for status, meaning in {
         400: "The request is invalid; `param` names the field.",
         401: "The key is missing, wrong or revoked, or the browser is no longer signed in.",
-        403: "A change by session cookie that may come from another site.",
+        403: "The key is not for this, its user is suspended, or a change by cookie may come from another site.",
         404: "Not found, or it belongs to another user.",
         409: "The request depends on something that is still running.",
         413: "The body is too large.",
@@ -102,7 +111,7 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
 
 
 class Reads(
-    AccountReads,
+    SigninReads,
     CommandReads,
     ContextReads,
     ConversationReads,
@@ -112,6 +121,9 @@ class Reads(
     MovingReads,
     PlaceReads,
     PreferenceReads,
+    SignedInReads,
+    SignedOutReads,
+    SentReads,
     StoredReads,
     Protocol,
 ):
@@ -131,8 +143,11 @@ class Adapters:
     log: CommandLog
     ends: LogEnds
     reads: Reads
-    limiter: Limiter
+    limiter: RateLimits
+    challenge: Challenge
     keys: KeyCache
+    sign_ins: SignIns
+    people: People
     hub: TailHub
     readers: Readers
     own_writes: OwnWrites
@@ -164,15 +179,16 @@ def ports_of(adapters: Adapters) -> tuple[object, ...]:
     """The ports of each room."""
     settings, reads, log, own_writes = adapters.settings, adapters.reads, adapters.log, adapters.own_writes
     quotas = BookedQuotas(adapters.book)
+    own = OwnModels(adapters.models, adapters.limiter)
     return (
         Bodies(settings.max_body_bytes),
         adapters.readiness,
         adapters.web,
         SchemaChecks(adapters.schema_checks),
-        ListingPorts(models=adapters.models, starts=settings.starts),
-        ModelPorts(models=adapters.models, created_s=adapters.started_at_us // 1_000_000),
+        ListingPorts(models=own, starts=settings.starts),
+        ModelPorts(models=own, created_s=adapters.started_at_us // 1_000_000),
         EmbeddingPorts(
-            models=adapters.models,
+            models=own,
             embedders=adapters.embedders,
             ledger=LedgerPorts(log=log, reads=reads, ends=adapters.ends, wait_s=settings.read_wait_s),
             quotas=quotas,
@@ -180,13 +196,27 @@ def ports_of(adapters: Adapters) -> tuple[object, ...]:
         BudgetPorts(log=log, book=adapters.book),
         AccessPorts(
             keys=adapters.keys,
+            signed_in=adapters.sign_ins.signed_in,
+            issuer_ends=adapters.sign_ins.issuer_ends,
+            tokens=adapters.sign_ins.tokens,
+            people=adapters.people,
             sessions=adapters.sessions,
             session_ends=adapters.session_ends,
             limiter=adapters.limiter,
+            challenge=adapters.challenge,
             cross_origin=CrossOrigin.of(settings.cors_origins),
-            operators=settings.operators,
         ),
         AccountPorts(reads=reads, links=adapters.links),
+        SigninPorts(
+            reads=reads,
+            passwords=adapters.sign_ins.passwords,
+            tries=adapters.sign_ins.tries,
+            flows=adapters.sign_ins.flows,
+            issuers={issuer.settings.name: issuer for issuer in adapters.sign_ins.issuers},
+            sign_up=settings.sign_up,
+            reserved=settings.operators,
+            session_s=round(settings.session_days * 86_400),
+        ),
         PreferencePorts(reads=reads, models=adapters.models),
         FreshPorts(reads=reads, ends=adapters.ends, own_writes=own_writes, wait_s=settings.read_wait_s),
         CommandPorts(log=log, reads=reads, own_writes=own_writes, past=adapters.history),
@@ -196,10 +226,12 @@ def ports_of(adapters: Adapters) -> tuple[object, ...]:
                 log=log,
                 own_writes=own_writes,
                 quotas=quotas,
+                limits=adapters.limiter,
             ),
             messages=reads,
             readers=adapters.readers,
             prompts=PromptSizes(),
+            own_models=own,
             blobs=adapters.blobs,
             wait_s=settings.read_wait_s,
             grace_s=settings.disconnect_grace_s,
@@ -261,12 +293,14 @@ def create_app(adapters: Adapters) -> FastAPI:
         app.include_router(router, responses=_ERRORS)
     for router in (keys.router, embeddings.router, models.router, texts.router, stored.router):
         app.include_router(router, responses=_ERRORS)
-    for router in (session_routes.router, model_listing.router):
+    for router in (session_routes.router, session_list.router, sign_up_routes.router, issuer_routes.router):
+        app.include_router(router, responses=_ERRORS)
+    for router in (invitation_routes.router, model_listing.router):
         app.include_router(router, responses=_ERRORS)
     app.include_router(budget_routes.router, responses=_ERRORS)
     for router in (branches.router, search.router, import_routes.router, export_routes.router):
         app.include_router(router, responses=_ERRORS)
-    for router in (marking.router, own_settings.router, folders.router, snippets.router, usage.router):
+    for router in (marking.router, own_settings.router, folders.router, snippets.router, usage.router, limits.router):
         app.include_router(router, responses=_ERRORS)
     for router in (log_view.router, changes.router, pulse.router):
         app.include_router(router, responses=_ERRORS)

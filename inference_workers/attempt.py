@@ -41,6 +41,8 @@ MAX_TRIES_AT_FAULT = 2
 """How often a worker asks an engine for a job at which it fails because of the job itself; then it only ends it."""
 PARTS_FROM_LEVEL = 4
 """The write level from which on chunks say which part of the answer they are."""
+PICKS_FROM_LEVEL = 6
+"""The write level from which on attempts say why they were picked."""
 _log = get_logger(__name__)
 
 
@@ -208,6 +210,7 @@ class Attempt:
         """Publish the start of a new attempt. Its chunks leave once it is acknowledged (a look back opens later)."""
         context, request = self._context, self._request
         attempt_id = draw_attempt_id()
+        started_by = self._job.started
         writer = AttemptWriter(
             context.outlet,
             request.turn,
@@ -229,12 +232,16 @@ class Attempt:
             prompt_tokens=request.prompt_tokens,
             worker=context.worker,
             job=self._position,
+            pick=started_by.pick if started_by is not None and write_level() >= PICKS_FROM_LEVEL else None,
         )
         if self._writer is not None:
             self._writer.close()
         self._writer = writer
         crash_point("worker.before_attempt_started")
         self._started = writer.begin(started, open_when_acknowledged=not self._job.old)
+        if started_by is not None:
+            started_by.writers.append(writer)
+            started_by.told = True
         return writer
 
     def _broken(self, error: LogError) -> None:

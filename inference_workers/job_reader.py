@@ -16,6 +16,7 @@ from inference_workers.metrics import BATCHES_AHEAD, CONSUMED, HAND_OVER_LATE
 from infra.clock import boot_clock_s
 from infra.logging import get_logger
 from infra.runtime.bridge import NotDone
+from topics.catalogue import OVERFLOW
 from topics.consumer import bounds, group_consumer
 from topics.errors import LogUnavailable
 from topics.loop_reader import LoopReader
@@ -69,6 +70,7 @@ class JobReader:
         handler: JobHandler,
     ) -> None:
         self._handler = handler
+        self._overflow = frozenset(str(topic) for topic in topics if topic.endswith(f".{OVERFLOW}"))
         self._assigned = asyncio.Event()
         self._reader = LoopReader(
             lambda on_commit: group_consumer(properties, group, instance, on_commit=on_commit),
@@ -99,8 +101,9 @@ class JobReader:
         """Whether the group can still take us for its member."""
         return boot_clock_s() - self._reader.group.polled_at_s < IN_TOUCH_S
 
-    def pause(self, wanted: bool) -> None:
-        """Stop fetching jobs, or go on; polling continues either way."""
+    def pause(self, wanted: bool, overflow: bool) -> None:
+        """Stop fetching jobs (`overflow`: those of overflow lanes), or go on; polling continues either way."""
+        self._reader.group.pause_topics(self._overflow if overflow else frozenset())
         self._reader.group.pause(wanted)
 
     def commit(self, offsets: Mapping[Partition, int]) -> None:

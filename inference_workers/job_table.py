@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum
 
+from inference_workers.publishing import AttemptWriter
 from schemas.generation import GenerationRequested
+from schemas.picks import Pick
 from topics.errors import LogError
 
 
@@ -30,12 +32,21 @@ class Delivery:
     epoch: int
 
 
+@dataclass(slots=True)
+class Started:
+    """Why a job runs, who writes for it, and whether the log was told of an attempt."""
+
+    pick: Pick
+    writers: list[AttemptWriter] = field(default_factory=list)
+    told: bool = False
+
+
 @dataclass(slots=True, eq=False)
 class Job:
     """One generation to be answered. Several deliveries of it are one job: the first wins.
 
     `faults`: how often this worker failed at it because of the job itself; `fault` says at what, without its content.
-    `broken`: why its last attempt was stopped as BROKEN.
+    `broken`: why its last attempt was stopped as BROKEN. `started`: while it has a slot, why.
     """
 
     request: GenerationRequested
@@ -49,6 +60,7 @@ class Job:
     faults: int = 0
     fault: str = ""
     broken: LogError | None = None
+    started: Started | None = None
 
     @property
     def generation_id(self) -> str:

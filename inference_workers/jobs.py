@@ -10,7 +10,7 @@ from confluent_kafka import Message
 from inference_workers.job_reader import Partition
 from inference_workers.job_table import Delivery, Interrupt, Job, JobTable
 from inference_workers.metrics import CONSUMED, HELD, WAITING
-from inference_workers.scheduling import FairQueue
+from inference_workers.picking import Picking
 from infra.clock import monotonic_s
 from schemas.generation import GenerationRequested
 from topics.commits import CommitTracker
@@ -22,23 +22,26 @@ MAX_UNCOMMITTED = 5000
 class Jobs:
     """`slots`: how many of them run at once."""
 
-    def __init__(self, *, slots: int) -> None:
-        # Some slots are always out of one user's reach, so that another's first job finds one soon.
-        self._queue: FairQueue[Job] = FairQueue(
-            window=max(64, 2 * slots), user_limit=max(1, slots - max(1, slots // 8))
-        )
+    def __init__(self, picking: Picking, *, slots: int) -> None:
+        self._picking = picking
+        self._window = max(64, 2 * slots)
         self.table = JobTable()
         self._tracker = CommitTracker()
         self.moved = asyncio.Event()
         """Set when there may be something to commit; whoever commits clears it."""
         self._old_below: dict[Partition, int] = {}
-        WAITING.set_function(lambda: len(self._queue))
+        WAITING.set_function(lambda: len(self._picking))
         HELD.set_function(lambda: len(self.table))
 
     @property
     def window_is_full(self) -> bool:
-        """Whether as many wait for a slot as may."""
-        return self._queue.full
+        """Whether as many wait for a slot as may, beside those of overflow lanes."""
+        return len(self._picking) - self._picking.overflow >= self._window
+
+    @property
+    def overflow_may_not_come(self) -> bool:
+        """Whether there is no room for more of the overflow lanes."""
+        return len(self._picking) >= self._window // 2
 
     @property
     def uncommitted_are_full(self) -> bool:
@@ -70,16 +73,16 @@ class Jobs:
         below = self._old_below.get((delivery.topic, delivery.partition), 0)
         job = Job(request, [delivery], request.maybe_repeat or delivery.offset < below)
         self.table.take(job)
-        self._enqueue(job)
+        self._picking.wait(job)
 
     def next(self) -> Job | None:
         """The job to begin now, counted as running until `stopped`; None if none may begin."""
-        return self._queue.next()
+        return self._picking.next()
 
     def stopped(self, job: Job) -> None:
         """It runs no more."""
         job.task = None
-        self._queue.finished(job.request.turn.user_id)
+        self._picking.stopped(job)
 
     def again(self, job: Job) -> bool:
         """Let a job wait once more, looking back first; one that was lost meanwhile is let go. Whether it waits."""
@@ -89,7 +92,7 @@ class Jobs:
             self.table.release(job)
             return False
         job.old, job.ended_at_s = True, None
-        self._enqueue(job)
+        self._picking.wait(job)
         return True
 
     def ended(self, job: Job, *, committable: bool) -> None:
@@ -116,7 +119,7 @@ class Jobs:
 
     def forget(self, partitions: list[Partition], why: Interrupt) -> list[Job]:
         """Drop these partitions' deliveries and the jobs that have no other; returns those that still stop."""
-        gone, stopping, waiting = set(partitions), [], set()
+        gone, stopping = set(partitions), []
         for job in self.table:
             job.deliveries[:] = [d for d in job.deliveries if (d.topic, d.partition) not in gone]
             if job.deliveries:
@@ -125,11 +128,6 @@ class Jobs:
                 job.stop(why)
                 stopping.append(job)
             else:
-                waiting.add(id(job))
+                self._picking.left(job)
                 self.table.release(job)
-        self._queue.remove(waiting)
         return stopping
-
-    def _enqueue(self, job: Job) -> None:
-        request = job.request
-        self._queue.add(job, user_id=request.turn.user_id, service_class=request.service_class, tier=request.tier)

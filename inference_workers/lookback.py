@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from confluent_kafka import Message
@@ -66,6 +66,25 @@ class Lookback:
             await asyncio.to_thread(self._fold, past.turn.tail.partition, past.upto, upto, [past])
         if past.failure is not None:
             raise past.failure
+
+    async def recent(self, partitions: int, most: int, since_ms: int, take: Callable[[GenerationRecord], None]) -> None:
+        """The newest records of token-chunks, of each partition `most` at most and none older than `since_ms`, to
+        `take`, in a thread. Damaged and newer ones are passed over. Raises LogError."""
+        for partition in range(partitions):
+            self._count_full()
+            async with self._reads:
+                await asyncio.to_thread(self._recent, partition, most, since_ms, take)
+
+    def _recent(self, partition: int, most: int, since_ms: int, take: Callable[[GenerationRecord], None]) -> None:
+        low, high = watermarks(self._properties, TOKEN_CHUNKS, partition, SCAN_TIMEOUT_S)
+        start = max(low, high - most)
+        for message in scan(self._properties, TOKEN_CHUNKS, partition, start, high, timeout_s=SCAN_TIMEOUT_S):
+            if message.timestamp()[1] < since_ms:
+                continue
+            try:
+                take(TOKEN_CHUNKS.decode(message.value()))
+            except (UndecodableRecord, NewerRecord):
+                continue
 
     def _count_full(self) -> None:
         if self._reads.locked():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from hashlib import sha256
@@ -70,6 +71,10 @@ class Outlet:
         """Whether something waits for a tick."""
         return bool(self._due)
 
+    def accepted_below(self) -> Iterable[tuple[int, int]]:
+        """The partitions that were written to, and the offset below which all of ours is acknowledged."""
+        return ((partition, gate.below) for partition, gate in self._gates.items())
+
     def at_tick(self, gate: Gate) -> None:
         """Tell this gate of the next tick."""
         if not self._due:
@@ -115,6 +120,8 @@ class Gate:
         self._called = False
         self._ticking = False
         self._hurried = False
+        self.below = 0
+        """The offset behind the newest record of ours that the log has taken."""
 
     def ready(self, writer: AttemptWriter, *, urgent: bool) -> None:
         """This attempt has something to say: it will be asked for it once, with the next burst.
@@ -210,6 +217,9 @@ class AttemptWriter:
     After a broken record nothing more is produced: readers hold at the gap until a later attempt goes on. `broken` is
     RecordRefused where the log will never take that record, FatalLogError where it takes none of this process any more.
 
+    `accepted`: tokens of the chunks that the log has taken; `under_way`: chunks that it has not answered for.
+    `doubtful`: it did not say of one whether it took it.
+
     `last_seq` is that of the generation's last chunk. Halves of surrogate pairs are published as U+FFFD. `tokens`: all
     that were put; `thought`: those of reasoning among them.
     """
@@ -218,7 +228,8 @@ class AttemptWriter:
         self.key = turn.conversation_id
         self.attempt_id = attempt_id
         self.broken: LogError | None = None
-        self.tokens = self.thought = 0
+        self.tokens = self.thought = self.accepted = 0
+        self.doubtful = False
         self._outlet = outlet
         self._gate = outlet.gate(turn.conversation_id)
         self._turn = turn
@@ -232,6 +243,7 @@ class AttemptWriter:
         self._begun = False  # a part was begun
         self._parts = WrittenParts()
         self._closed = False
+        self._unanswered: deque[int] = deque()
         self.last_seq = 0
         outlet.running += 1
 
@@ -351,6 +363,7 @@ class AttemptWriter:
         self.last_seq += 1
         self._digest.update(utf8)
         chunk = made_chunk(self._turn.generation_id, self.attempt_id, self.last_seq, now_us(), tokens, text)
+        self._unanswered.append(tokens)
         self._outgoing.append((chunk, self._chunk_taken))
 
     def _cut(self, part: ChunkPart | None, text: str, tokens: int, logprobs: str) -> None:
@@ -370,15 +383,29 @@ class AttemptWriter:
             chunk = made_chunk(turn.generation_id, self.attempt_id, self.last_seq, now_us(), tokens, piece, part)
             if logprobs:
                 chunk, logprobs = replace(chunk, logprobs=logprobs), ""
+            self._unanswered.append(tokens)
             self._outgoing.append((chunk, self._chunk_taken))
             tokens = 0
             if part is not None and part.kind == "tool_call":
                 part = ChunkPart(part.index, part.kind)
 
-    def _chunk_taken(self, error: KafkaError | None, _: int) -> None:
-        if error is not None:
-            self.break_off(log_error(error))
+    @property
+    def under_way(self) -> int:
+        return len(self._unanswered)
+
+    def _chunk_taken(self, error: KafkaError | None, offset: int) -> None:
+        tokens = self._unanswered.popleft()
+        if error is None:
+            self.accepted += tokens
+            self._gate.below = offset + 1
+        else:
+            self._refused(error)
         self._gate.acknowledged()
+
+    def _refused(self, error: KafkaError) -> None:
+        # What follows a broken record is never produced: there is no doubt about it.
+        self.doubtful = self.doubtful or error.code() != KafkaError._FAIL
+        self.break_off(log_error(error))
 
     def _awaited(self, record: GenerationRecord, then: Callable[[], None] | None = None) -> asyncio.Future[int]:
         future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
@@ -386,7 +413,7 @@ class AttemptWriter:
 
         def taken(error: KafkaError | None, offset: int) -> None:
             if error is not None:
-                self.break_off(log_error(error))
+                self._refused(error)
             elif then is not None:
                 then()
             if not future.done():

@@ -16,18 +16,22 @@ from collections.abc import Callable, Mapping
 from confluent_kafka import Message
 
 from inference_workers.attempt import WorkerContext
+from inference_workers.inheriting import Inheriting
 from inference_workers.intake import Intake
 from inference_workers.job_reader import JobReader, Partition
 from inference_workers.job_table import Interrupt, Job
 from inference_workers.jobs import Jobs
 from inference_workers.letters import Letters
 from inference_workers.metrics import CONSUMED, LETTERS_FULL, UNCOMMITTED_FULL, WINDOW_FULL
+from inference_workers.picking import Picking
 from inference_workers.signals import Signals
 from inference_workers.slots import Slots
 from inference_workers.verification import Verification
 from infra.crash_points import crash_point
+from infra.ids import draw_attempt_id
 from infra.logging import get_logger
-from topics.catalogue import Catalogue
+from topics.catalogue import TOKEN_CHUNKS, Catalogue
+from topics.fairness.flows import Rules
 from topics.producer import LogProducer
 
 COMMIT_EVERY_S = 0.1
@@ -36,15 +40,18 @@ _log = get_logger(__name__)
 
 
 class Worker:
-    """One worker process' work. `slots`: engine calls at once.
+    """One worker process' work. `rules`: how many engine calls at once, and whose are next.
 
     Wire `signals` to the tails of control and outcomes, give it its reader by `attach`, then `run` it.
     """
 
-    def __init__(self, context: WorkerContext, topics: Catalogue, letters: LogProducer, *, slots: int) -> None:
+    def __init__(self, context: WorkerContext, topics: Catalogue, letters: LogProducer, *, rules: Rules) -> None:
+        slots = rules.slots
         self._lookback = context.lookback
         self._letters = Letters(letters, self._fail)
-        self._jobs = Jobs(slots=slots)
+        picking = Picking(draw_attempt_id(), rules, context.outlet)
+        self._jobs = Jobs(picking, slots=slots)
+        self._inheriting = Inheriting(picking, context.lookback, topics[TOKEN_CHUNKS].partitions)
         self.signals = Signals(self._jobs.table, self._jobs.finish)
         self._slots = Slots(
             context,
@@ -90,6 +97,7 @@ class Worker:
             self._intake.open(tasks)
             self._slots.open(tasks)
             helpers = [
+                tasks.create_task(self._inheriting.run()),
                 tasks.create_task(self._lookback.run()),
                 tasks.create_task(self._run_commits()),
                 tasks.create_task(verification.run()),
@@ -131,12 +139,13 @@ class Worker:
             count()
         self._full = full
         if self._reader is not None:
-            self._reader.pause(self._draining or bool(full))
+            self._reader.pause(self._draining or bool(full), self._jobs.overflow_may_not_come)
 
     # -- what the reader tells (JobHandler) --------------------------------------------------------------------------
 
     def partitions_assigned(self, ends: Mapping[Partition, int]) -> None:
         self._jobs.assigned(ends)
+        self._inheriting.came(ends)
 
     def jobs_arrived(self, messages: list[Message]) -> None:
         CONSUMED.batch(len(messages))

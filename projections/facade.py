@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from infra.cassandra.session import CassandraSession
 from infra.clock import monotonic_s
@@ -24,6 +25,9 @@ from projections.feedback import queries as feedback
 from projections.feedback.queries import Rating
 from projections.generations import queries as generations
 from projections.generations.queries import GenerationRow
+from projections.identities import queries as identities
+from projections.identities.queries import Member, OrganisationRow
+from projections.identities.standing import OrganisationStanding, UserStanding
 from projections.messages import queries as messages
 from projections.messages.branch_queries import BranchPage, branch
 from projections.messages.context import ProjectedContext, context
@@ -43,6 +47,7 @@ from projections.stored_generations.queries import Order
 from projections.usage import queries as usage
 from projections.usage.daily import DailyUsage, daily_usage
 from projections.usage.queries import UsageRow
+from projections.usage.sent import answers_since
 from projections.watermarks import LIVE, WATERMARKS
 from schemas.envelope import Content
 from schemas.outcome import Outcome
@@ -222,19 +227,60 @@ class Projections:
         return await generations.generations(self.tables, await messages.open_generations(self.tables, conversation_id))
 
     async def api_key(self, key_sha256: str) -> ApiKeyRow | None:
-        """The valid key of this hash; None for a revoked one."""
-        return await accounts.api_key(self.tables, key_sha256)
+        """The valid key of this hash with all that is said of it; None for a revoked one."""
+        plain, grant = await asyncio.gather(
+            accounts.api_key(self.tables, key_sha256), identities.grant(self.tables, key_sha256)
+        )
+        row = grant.over(plain)
+        return None if row is None or row.revoked else row
 
     async def keys(self, user_id: str) -> list[ApiKeyRow]:
         """All keys of a user, also revoked ones, oldest first."""
-        return await accounts.keys(self.tables, user_id)
+        plain, grants = await asyncio.gather(
+            accounts.keys(self.tables, user_id), identities.grants(self.tables, user_id)
+        )
+        rows = {row.key_id: row for row in plain}
+        found = [identities.NO_GRANT.over(row) if key not in grants else None for key, row in rows.items()]
+        found += [grant.over(rows.get(key)) for key, grant in grants.items()]
+        there = [row for row in found if row is not None]
+        return sorted(there, key=lambda row: (row.created_at_us, row.key_id))
 
     async def users(self) -> list[UserRow]:
         """All users, oldest first."""
         return await accounts.users(self.tables)
 
+    async def some_users(self, after: str, limit: int) -> list[UserRow]:
+        """At most `limit` users behind one (empty: the first), in an order of the store's own."""
+        return await accounts.some_users(self.tables, after, limit)
+
     async def user(self, user_id: str) -> UserRow | None:
-        return await accounts.user(self.tables, user_id)
+        """The user as they are called now."""
+        user, (_, profile) = await asyncio.gather(
+            accounts.user(self.tables, user_id), identities.standing(self.tables, user_id)
+        )
+        return None if user is None else identities.named(user, profile)
+
+    async def standing(self, user_id: str) -> UserStanding:
+        """What is said of a user: roles, tier, suspension, organisations."""
+        (said, _), memberships = await asyncio.gather(
+            identities.standing(self.tables, user_id), identities.memberships(self.tables, user_id)
+        )
+        return replace(said, memberships=memberships)
+
+    async def organisation_standing(self, organisation_id: str) -> OrganisationStanding:
+        """What is said of an organisation that its members have of it."""
+        return await identities.organisation_standing(self.tables, organisation_id)
+
+    async def organisation(self, organisation_id: str) -> OrganisationRow | None:
+        return await identities.organisation(self.tables, organisation_id)
+
+    async def organisations(self, after: str, limit: int) -> list[OrganisationRow]:
+        """At most `limit` organisations behind one (empty: the first), in an order of the store's own."""
+        return await identities.organisations(self.tables, after, limit)
+
+    async def members(self, organisation_id: str, after: str, limit: int) -> list[Member]:
+        """At most `limit` members of an organisation behind a user id, in the order of ids."""
+        return await identities.members(self.tables, organisation_id, after, limit)
 
     async def settings(self, user_id: str) -> Mapping[str, Content]:
         """What the user has set, as JSON by name."""
@@ -291,6 +337,10 @@ class Projections:
     async def daily_usage(self, user_id: str, since_us: int, until_us: int) -> DailyUsage:
         """The user's ledger in sums by day and model, the newest day first; bounded."""
         return await daily_usage(self.tables, user_id, since_us, until_us)
+
+    async def answers_since(self, user_id: str, since_us: int, until_us: int, most: int) -> int:
+        """How many answers of the user ended from `since_us` to `until_us` (excluded); `most` where they are more."""
+        return await answers_since(self.tables, user_id, since_us, until_us, most)
 
     async def embedding(self, embedding_id: str) -> EmbeddingRow | None:
         """The first record of a request for embeddings; None: there is none, or it is not in the tables yet."""

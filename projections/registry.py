@@ -28,6 +28,8 @@ from projections.feedback import fold as feedback
 from projections.feedback.table import FEEDBACK
 from projections.generations import fold as generations
 from projections.generations.table import GENERATIONS, GENERATIONS_1, GENERATIONS_2, GENERATIONS_3
+from projections.identities import fold as identities
+from projections.identities.table import GRANTS, GRANTS_BY_USER, MEMBERS, MEMBERSHIPS, ORGANISATIONS, STANDINGS
 from projections.messages import fold as messages
 from projections.messages.table import MESSAGE_PLACES, MESSAGES, MESSAGES_1, MESSAGES_2
 from projections.order import ImpossiblePosition
@@ -168,6 +170,13 @@ DEFINITIONS: tuple[Projection, ...] = (
     Projection("embeddings", 1, frozenset({USAGE_RECORDS}), (EMBEDDINGS,), embeddings.fold),
     Projection("accounts", 1, frozenset({ACCOUNT_EVENTS}), (USERS, API_KEYS, KEYS_BY_USER), accounts.fold),
     Projection(
+        "identities",
+        1,
+        frozenset({ACCOUNT_EVENTS}),
+        (STANDINGS, MEMBERSHIPS, MEMBERS, ORGANISATIONS, GRANTS, GRANTS_BY_USER),
+        identities.fold,
+    ),
+    Projection(
         "preferences",
         1,
         frozenset({ACCOUNT_EVENTS}),
@@ -190,7 +199,7 @@ DEFINITIONS: tuple[Projection, ...] = (
     ),
 )
 
-ADDED = frozenset({"conversation_marks", "preferences", "sign_ins", "temporaries"})
+ADDED = frozenset({"conversation_marks", "identities", "preferences", "sign_ins", "temporaries"})
 """Projections that the release before has not. `up` makes their tables, so an installation that is upgraded without a
 stop has none until its next `up`: until then they read as empty."""
 

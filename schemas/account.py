@@ -7,21 +7,28 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from schemas.envelope import Content, Envelope
+from schemas.envelope import Content, Envelope, TimestampMicros
 from schemas.families import members
+from schemas.identity import IdentityEvent, KeyLimits
 from schemas.signing import SigningEvent
 
 
 @dataclass(frozen=True, slots=True)
 class UserCreated:
+    """`email`: empty: none is known."""
+
     envelope: Envelope
     user_id: str
     name: str
+    email: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ApiKeyCreated:
-    """`key_sha256`: hex SHA-256 of the whole key (256 random bits need no salt); `hint`: its last 4 characters."""
+    """`key_sha256`: hex SHA-256 of the whole key (256 random bits need no salt); `hint`: its last 4 characters.
+
+    `scopes`: None: all that its user may. `organisation_id`: which one pays; empty: whoever pays for its user.
+    """
 
     envelope: Envelope
     user_id: str
@@ -29,6 +36,16 @@ class ApiKeyCreated:
     key_sha256: str
     label: str
     hint: str
+    scopes: tuple[str, ...] | None = None
+    expires_at_us: TimestampMicros | None = None
+    limits: KeyLimits | None = None
+    organisation_id: str = ""
+
+    @property
+    def is_restricted(self) -> bool:
+        """Whether it says something that a reader must know before it lets the key in."""
+        said = self.scopes, self.expires_at_us, self.limits, self.organisation_id or None
+        return any(each is not None for each in said)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +143,7 @@ AccountEvent = (
     | FolderChanged
     | SnippetChanged
     | SessionsEnded
+    | IdentityEvent
     | SigningEvent
 )
 RECORDS = members(AccountEvent)

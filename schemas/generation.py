@@ -9,9 +9,9 @@ from schemas.conversation import ChatMessage, Sampling, ServiceClass, TurnKind
 from schemas.envelope import Content, Envelope, Position, TimestampMicros
 from schemas.families import members
 from schemas.parts import ChunkPart, Tooling
+from schemas.picks import Pick
 from schemas.price import Attribution, Price, Usage
 
-PickReason = Literal["fair", "aged", "held_back"]
 FinishReason = Literal["stop", "length", "content_filter", "tool_calls", "failed", "handed_over", "budget"]
 EndReason = Literal["cancelled", "deleted", "refused", "expired", "failed"]
 
@@ -81,32 +81,6 @@ class GenerationRequested:
     tooling: Tooling | None = None
     lease: Position | None = None
     lane: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class JobRead:
-    """How far a worker had read a partition of a jobs topic: the offset of the next record."""
-
-    topic: str
-    partition: int
-    offset: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pick:
-    """Why a worker started this job before the others that waited: enough to work it out again from the log.
-
-    `number`: of the pick, from 1, since the worker was assigned its partitions. `reads`: how far it had read them.
-    `charged`: the work of the job's flow before the pick, `work`: what the pick adds to it, in units of work.
-    `weight_milli`: the weight of the flow, in thousandths.
-    """
-
-    reason: PickReason
-    number: int
-    reads: tuple[JobRead, ...]
-    charged: int
-    work: int
-    weight_milli: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

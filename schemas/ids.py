@@ -74,3 +74,13 @@ def snippet_id(user: str, idempotency_key: str) -> str:
 def user_id(name: str) -> str:
     """A user made by an operator under a unique name."""
     return _derive("user", name)
+
+
+def organisation_id(name: str) -> str:
+    """An organisation, by its unique name."""
+    return _derive("organisation", name)
+
+
+def issuer_user_id(issuer: str, subject: str) -> str:
+    """A user who was never here before an issuer signed them in."""
+    return _derive("issuer-user", issuer, subject)

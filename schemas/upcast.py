@@ -35,6 +35,8 @@ STEPS: Mapping[tuple[str, int], Step] = {
         "GenerationRefused",
         "UsageRecorded",
         "UsageRerated",
+        "UserCreated",
+        "ApiKeyCreated",
         "AttemptStarted",
         "TokenChunk",
         "EmbeddingsComputed",

@@ -84,7 +84,18 @@ class World:
         for number in range(1 + self.dice.chance(REVOKED)):
             key_id, digest = self.dice.hex(32), self.dice.hex(64)
             created = self.envelope(key_id, "ApiKeyCreated", user)
-            self.say(ACCOUNT_EVENTS, user, ApiKeyCreated(created, user, key_id, digest, f"key {number}", digest[-4:]))
+            self.say(
+                ACCOUNT_EVENTS,
+                user,
+                ApiKeyCreated(
+                    envelope=created,
+                    user_id=user,
+                    key_id=key_id,
+                    key_sha256=digest,
+                    label=f"key {number}",
+                    hint=digest[-4:],
+                ),
+            )
             if number:
                 revoked = self.envelope(key_id, "ApiKeyRevoked", user)
                 self.say(ACCOUNT_EVENTS, user, ApiKeyRevoked(revoked, user, key_id, digest))

@@ -37,11 +37,26 @@ SHADOW_KEPT_MS = 30 * DAY_MS
 SHADOW_LOG, SHADOW_RECORDS = 0, 1
 """The two partitions of a shadow topic."""
 SERVICE_CLASSES = ("interactive", "background")
+OVERFLOW = "overflow"
+LANES = ("", OVERFLOW)
+"""The lane that is read first, and that which is read while there is room."""
+JOBS_PREFIX = "generation-jobs."
 
 
-def jobs_topic(pool: str, service_class: str) -> Topic[GenerationRequested]:
-    """The topic of a worker pool's jobs of one service class."""
-    return Topic(f"generation-jobs.{pool}.{service_class}", GenerationRequested)
+def jobs_topic(pool: str, service_class: str, lane: str = "") -> Topic[GenerationRequested]:
+    """The topic of a worker pool's jobs of one service class, in one lane."""
+    return Topic(f"{JOBS_PREFIX}{pool}.{service_class}{lane and '.'}{lane}", GenerationRequested)
+
+
+def jobs_topics(pool: str) -> tuple[Topic[GenerationRequested], ...]:
+    """All topics of a worker pool's jobs."""
+    return tuple(jobs_topic(pool, service_class, lane) for lane in LANES for service_class in SERVICE_CLASSES)
+
+
+def pool_and_class(topic: str) -> tuple[str, str]:
+    """The worker pool and the service class of a jobs topic."""
+    pool, _, service_class = topic.removeprefix(JOBS_PREFIX).removesuffix(f".{OVERFLOW}").rpartition(".")
+    return pool, service_class
 
 
 def shadow_topic(name: str) -> str:
@@ -126,9 +141,9 @@ def catalogue(
         _spec(DEAD_LETTERS, "the source record's", 1, 30 * DAY_MS, "every consumer; infra.cli", EIGHT_MIB),
     ]
     specs += [
-        _spec(jobs_topic(pool, service_class), "conversation_id", n, 7 * DAY_MS, "streams.conversation", EIGHT_MIB)
+        _spec(topic, "conversation_id", n, 7 * DAY_MS, "streams.conversation", EIGHT_MIB)
         for pool in pools
-        for service_class in SERVICE_CLASSES
+        for topic in jobs_topics(pool)
     ]
     return Catalogue({spec.name: spec for spec in specs})
 

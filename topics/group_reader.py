@@ -56,7 +56,7 @@ class Listener(Protocol):
 class GroupReader:
     """`run` it once (or, where nothing may block, as it does: `begin`, `turn` after `turn`, `finish`).
 
-    `orders`, `pause`, `polled_at_s` and the wants of `commits` are for any thread, the rest is for `run`'s.
+    `orders`, the pauses, `polled_at_s` and the wants of `commits` are for any thread, the rest is for `run`'s.
 
     `open_member` makes the client; `answers` counts commits; `most` records are read together, waited for `poll_s`.
     """
@@ -125,6 +125,10 @@ class GroupReader:
     def pause(self, wanted: bool) -> None:
         """Fetch nothing from the next poll on, or go on; polling continues either way."""
         self._pausing.wanted = wanted
+
+    def pause_topics(self, topics: frozenset[str]) -> None:
+        """Fetch nothing of these topics from the next poll on, and of the others as `pause` says."""
+        self._pausing.topics = topics
 
     def between_polls(self) -> None:
         """Do what is ordered, pause or go on, ask for due commits. Cheap: a listener that waits calls it as well."""

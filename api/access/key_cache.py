@@ -6,20 +6,23 @@ open streams end. A key that was just made opens from that moment, before the pr
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hmac import compare_digest
 
+from api.access.people import People
 from api.access.ports import KeyReads
+from api.access.principal import Principal, Standing, holder_of
+from api.access.shared_reads import SharedReads
 from api.access.unknown_keys import TooManyMisses, UnknownKeys
 from api.streaming.ports import LogRecord
-from api.streaming.readers import Credential
 from infra.clock import monotonic_s
 from infra.logging import get_logger
 from infra.runtime.bounded import Bounded, Seen
+from projections.accounts.queries import ApiKeyRow
 from schemas.account import ApiKeyCreated, ApiKeyRevoked
 from schemas.codec import NewerRecord, UndecodableRecord
+from schemas.identity import NO_LIMITS, ApiKeyChanged
 from topics.catalogue import ACCOUNT_EVENTS
 
 TTL_S = 5.0
@@ -29,26 +32,20 @@ MAX_MISSED = 1000
 _log = get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Principal:
-    """Who asks: a user, by one of their keys. `session`: by a cookie, which came after so many ends of all sessions."""
+@dataclass(slots=True)
+class _Known:
+    """A key that opens something. `standing`: what its user was when `principal` was put together."""
 
-    user_id: str
-    key_id: str
-    key_sha256: str
-    session: int | None = None
+    until_s: float
+    row: ApiKeyRow
+    standing: Standing | None = None
+    principal: Principal | None = None
 
-    @property
-    def credential(self) -> Credential:
-        """What their streams are read by."""
-        return Credential(self.key_sha256, self.user_id, self.session)
-
-
-class _GivenUp:
-    """Who was asking for a key asks no more, and learned nothing that others may go by."""
-
-
-_GIVEN_UP = _GivenUp()
+    def held_by(self, standing: Standing) -> Principal | None:
+        """Who comes with it, its user being this."""
+        if self.standing is not standing:
+            self.principal, self.standing = holder_of(self.row, standing), standing
+        return self.principal
 
 
 class KeyCache:
@@ -57,78 +54,65 @@ class KeyCache:
     def __init__(
         self,
         reads: KeyReads,
+        people: People,
         on_revoked: Callable[[str], None],
         ttl_s: float = TTL_S,
         unknown: UnknownKeys | None = None,
     ) -> None:
         self._reads = reads
+        self._people = people
         self._on_revoked = on_revoked
         self._ttl_s = ttl_s
-        self._known: Bounded[str, tuple[float, Principal]] = Bounded(MAX_KEYS)
+        self._known: Bounded[str, _Known] = Bounded(MAX_KEYS)
         self._revoked: Seen[str] = Seen(MAX_REVOKED)
         self._missed: Bounded[str, float] = Bounded(MAX_MISSED)
         self._unknown = unknown or UnknownKeys()
-        self._asked: dict[str, asyncio.Future[Principal | _GivenUp | None]] = {}
+        self._shared: SharedReads[_Known | None] = SharedReads(own=(TooManyMisses,))
 
     async def principal(self, key_sha256: str, address: str = "") -> Principal | None:
         """The holder of the key with this hash, who asks from `address`; None for one that opens nothing.
 
-        A key that opened something here is always looked up; one that never did, as often as its address may be wrong
-        (api.access.unknown_keys). However many ask for one key at a time, it is read once. Raises TooManyMisses, and
-        what the projections raise.
+        Whether they are suspended, and their key too old, the caller checks. A key that opened something here is always
+        looked up; one that never did, as often as its address may be wrong (api.access.unknown_keys). However many ask
+        for one key at a time, it is read once. Raises TooManyMisses, and what the projections raise.
         """
+        known = await self._key(key_sha256, address)
+        if known is None:
+            return None
+        standing = self._people.known(known.row.user_id)
+        if standing is not None:
+            return known.held_by(standing)
+        principal = known.held_by(await self._people.standing(known.row.user_id))
+        return None if key_sha256 in self._revoked else principal
+
+    async def _key(self, key_sha256: str, address: str) -> _Known | None:
         if key_sha256 in self._revoked:
             return None
         known = self._known.get(key_sha256)
-        if known is not None and monotonic_s() < known[0]:
-            return known[1]
+        if known is not None and monotonic_s() < known.until_s:
+            return known
         if monotonic_s() < (self._missed.get(key_sha256) or 0.0):
             return None
-        asked = self._asked.get(key_sha256)
-        while asked is not None:
-            answer = await asyncio.shield(asked)
-            if not isinstance(answer, _GivenUp):
-                return answer
-            asked = self._asked.get(key_sha256)
-        return await self._ask(key_sha256, None if known is not None else address)
 
-    async def _ask(self, key_sha256: str, address: str | None) -> Principal | None:
-        """`address` None: the key is known, and may be read in any case."""
-        asked = self._asked[key_sha256] = asyncio.get_running_loop().create_future()
-        # If no other caller waits for it, no other caller sees its error.
-        asked.add_done_callback(lambda done: done.exception())
-
-        async def read() -> Principal | None:
+        async def read() -> _Known | None:
             return await self._read(key_sha256)
 
-        try:
-            found = await (read() if address is None else self._unknown.ask(address, read))
-        except Exception as error:
-            asked.set_result(_GIVEN_UP) if isinstance(error, TooManyMisses) else asked.set_exception(error)
-            raise
-        except BaseException:
-            asked.set_result(_GIVEN_UP)  # each waiting caller asks again itself
-            raise
-        else:
-            asked.set_result(found)
-            return found
-        finally:
-            del self._asked[key_sha256]
+        # A key that is known may be read in any case.
+        asked = read if known is not None else lambda: self._unknown.ask(address, read)
+        return await self._shared.ask(key_sha256, asked)
 
-    async def _read(self, key_sha256: str) -> Principal | None:
+    async def _read(self, key_sha256: str) -> _Known | None:
         row = await self._reads.api_key(key_sha256)
         if key_sha256 in self._revoked:
             return None  # revoked while the projections were asked
         if row is None or row.revoked or not compare_digest(row.key_sha256, key_sha256):
             known = self._known.get(key_sha256)
-            if known is not None and monotonic_s() < known[0]:
-                return known[1]  # made while the projections were asked
+            if known is not None and monotonic_s() < known.until_s:
+                return known  # made while the projections were asked
             self._known.pop(key_sha256)
             self._miss(key_sha256)
             return None
-        principal = Principal(row.user_id, row.key_id, key_sha256)
-        self._remember(principal)
-        return principal
+        return self._remember(row)
 
     def on_batch(self, records: Iterable[LogRecord]) -> None:
         """Records of account-events, as they come."""
@@ -139,8 +123,8 @@ class KeyCache:
                 continue
             except NewerRecord as error:
                 # It may be a revocation: whatever is known here is to be asked for again.
-                for key, (_, principal) in self._known.items():
-                    self._known[key] = 0.0, principal
+                for known in self._known.values():
+                    known.until_s = 0.0
                 self._missed.clear()
                 _log.warning("cannot read a record of account-events: cached keys are dropped", reason=str(error))
                 continue
@@ -148,10 +132,32 @@ class KeyCache:
                 self.created(event)
             elif isinstance(event, ApiKeyRevoked):
                 self.revoked(event.key_sha256)
+            elif isinstance(event, ApiKeyChanged):
+                self.changed(event)
 
     def created(self, event: ApiKeyCreated) -> None:
-        """A key was made: it opens from now on."""
-        self._remember(Principal(event.user_id, event.key_id, event.key_sha256))
+        """A key was made: it opens from now on what it says."""
+        self._remember(
+            ApiKeyRow(
+                event.key_sha256,
+                event.key_id,
+                event.user_id,
+                event.label,
+                event.hint,
+                event.envelope.occurred_at_us,
+                None,
+                scopes=event.scopes,
+                expires_at_us=event.expires_at_us,
+                limits=event.limits or NO_LIMITS,
+                organisation_id=event.organisation_id,
+            )
+        )
+
+    def changed(self, event: ApiKeyChanged) -> None:
+        """A key has other limits: they count from now on."""
+        known = self._known.get(event.key_sha256)
+        if known is not None and event.limits is not None:
+            known.row, known.standing = replace(known.row, limits=event.limits), None
 
     def revoked(self, key_sha256: str) -> None:
         """A key was revoked: it opens nothing any more, and its streams end."""
@@ -163,6 +169,7 @@ class KeyCache:
         """Who goes on with it is not read each time. Remembered apart, so that guesses push out nobody's key."""
         self._missed[key_sha256] = monotonic_s() + self._ttl_s
 
-    def _remember(self, principal: Principal) -> None:
-        self._missed.pop(principal.key_sha256)
-        self._known[principal.key_sha256] = (monotonic_s() + self._ttl_s, principal)
+    def _remember(self, row: ApiKeyRow) -> _Known:
+        self._missed.pop(row.key_sha256)
+        known = self._known[row.key_sha256] = _Known(monotonic_s() + self._ttl_s, row)
+        return known

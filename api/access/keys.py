@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
-from api.access.auth import KEY_PREFIX, Access, Caller, author_of, hash_of
+from api.access.auth import KEY_PREFIX, Access, KeyCaller, author_of, hash_of
 from api.access.ports import Accounts
 from api.consistency.commanding import idempotency_key, send
 from api.consistency.freshness import Fresh
@@ -31,13 +31,15 @@ class CreateKey(ApiBody):
 
 @router.post("", status_code=201, openapi_extra=openapi_body(CreateKey, required=False))
 async def create_key(
-    request: Request, caller: Caller, bodies: BodyReader, access: Access, commands: Commands
+    request: Request, caller: KeyCaller, bodies: BodyReader, access: Access, commands: Commands
 ) -> Response:
     """A new key. It is shown here and never again; only its hash is kept."""
     body = await bodies.read(request, CreateKey, empty_is_object=True)
     key_id, key = draw_id(), KEY_PREFIX + draw_secret(32)
     born = author_of(request, caller).envelope(key_id, "ApiKeyCreated")
-    event = ApiKeyCreated(born, caller.user_id, key_id, hash_of(key), body.label, key[-4:])
+    event = ApiKeyCreated(
+        envelope=born, user_id=caller.user_id, key_id=key_id, key_sha256=hash_of(key), label=body.label, hint=key[-4:]
+    )
     at = await send(commands.log, ACCOUNT_EVENTS, caller.user_id, event, idempotency_key(request))
     access.keys.created(event)
     answer = {
@@ -53,7 +55,7 @@ async def create_key(
 
 
 @router.get("")
-async def list_keys(caller: Caller, fresh: Fresh, accounts: Accounts) -> Response:
+async def list_keys(caller: KeyCaller, fresh: Fresh, accounts: Accounts) -> Response:
     """The caller's keys, without their secrets."""
     await fresh.catch_up_lists(caller.user_id, ACCOUNT_EVENTS)
     rows = sorted(await accounts.reads.keys(caller.user_id), key=lambda row: (row.created_at_us, row.key_id))
@@ -62,7 +64,13 @@ async def list_keys(caller: Caller, fresh: Fresh, accounts: Accounts) -> Respons
 
 @router.delete("/{key_id}", status_code=204)
 async def revoke_key(
-    request: Request, caller: Caller, key_id: str, fresh: Fresh, access: Access, accounts: Accounts, commands: Commands
+    request: Request,
+    caller: KeyCaller,
+    key_id: str,
+    fresh: Fresh,
+    access: Access,
+    accounts: Accounts,
+    commands: Commands,
 ) -> Response:
     """From now on it opens nothing, and its open streams end."""
     checked_id("key", key_id)

@@ -1,4 +1,4 @@
-"""What access needs of accounts, of the rate limiter and of the memory of used links."""
+"""What access needs of accounts, of what was sent and of the memory of used links."""
 
 from __future__ import annotations
 
@@ -10,23 +10,18 @@ from fastapi import Depends
 
 from api.http.providing import provided
 from projections.accounts.queries import ApiKeyRow, UserRow
+from projections.identities.queries import Member, OrganisationRow
+from projections.identities.standing import OrganisationStanding, UserStanding
 
 
-@dataclass(frozen=True, slots=True)
-class Admission:
-    """What the limiter says of one request. Durations in seconds; `limited` False where Redis could not be asked."""
+class SentReads(Protocol):
+    """What was sent lately, by the ledger. Every method raises StoreUnavailable."""
 
-    allowed: bool
-    limit: int
-    remaining: int
-    reset_s: float
-    retry_after_s: float
-    limited: bool = True
+    async def answers_since(self, user_id: str, since_us: int, until_us: int, most: int) -> int:
+        """How many answers of the user ended from `since_us` to `until_us` (excluded); `most` where they are more."""
 
-
-class Limiter(Protocol):
-    async def admit(self, key_id: str) -> Admission:
-        """Take one token of the key's bucket. Never raises for a limiter that is away."""
+    async def members(self, organisation_id: str, after: str, limit: int) -> Sequence[Member]:
+        """At most `limit` members of an organisation behind a user id, in the order of ids."""
 
 
 class LinksUnavailable(Exception):
@@ -51,13 +46,26 @@ class SessionReads(Protocol):
         seen). Raises StoreUnavailable."""
 
 
-class AccountReads(KeyReads, SessionReads, Protocol):
+class IdentityReads(Protocol):
+    """What users and organisations are and may. Every method raises StoreUnavailable."""
+
+    async def standing(self, user_id: str) -> UserStanding:
+        """What is said of a user (as far as is seen)."""
+
+    async def organisation_standing(self, organisation_id: str) -> OrganisationStanding:
+        """What is said of an organisation that its members have of it (as far as is seen)."""
+
+
+class AccountReads(KeyReads, SessionReads, IdentityReads, Protocol):
     """Users and their keys. Every method raises StoreUnavailable when the projections cannot be asked."""
 
     async def keys(self, user_id: str) -> Sequence[ApiKeyRow]:
         """A user's keys, revoked ones too."""
 
     async def user(self, user_id: str) -> UserRow | None:
+        """None if it does not exist (yet)."""
+
+    async def organisation(self, organisation_id: str) -> OrganisationRow | None:
         """None if it does not exist (yet)."""
 
 

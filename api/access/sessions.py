@@ -21,6 +21,8 @@ CLOCKS_APART_S = 300
 _LONGEST = 300
 _SESSION = struct.Struct(">32sQ")
 _LATER_SESSION = struct.Struct(">32sQQ")
+_RECORDED_SESSION = struct.Struct(">32sQQB")
+_RECORDED = 1
 _LINK = struct.Struct(f">32s{NONCE_BYTES}sQ")
 
 
@@ -29,11 +31,13 @@ class Session:
     """A browser that was signed in with the key of this hash, until then (seconds since 1970).
 
     `number` tells how many ends of all of the user's sessions it came after, as api.access.session_ends counts them.
+    `recorded`: it was not signed in with a key; the hash is that of a session which stands in the log.
     """
 
     key_sha256: str
     expires_at_s: int
     number: int = 0
+    recorded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +66,20 @@ class Sessions:
         packed = _LATER_SESSION.pack(*made, number) if number else _SESSION.pack(*made)
         return _sealed(self._sessions, packed), Session(key_sha256, now_s + self._longest_s, number)
 
+    def recorded_cookie(self, session_sha256: str, now_s: int, number: int) -> tuple[str, Session]:
+        """As `cookie`, for a session that stands in the log."""
+        packed = _RECORDED_SESSION.pack(bytes.fromhex(session_sha256), now_s, number, _RECORDED)
+        session = Session(session_sha256, now_s + self._longest_s, number, recorded=True)
+        return _sealed(self._sessions, packed), session
+
     def session(self, cookie: str, now_s: int) -> Session | None:
         """What a cookie says; None for one that is too old or not ours."""
         packed = _unsealed(self._sessions, cookie)
+        if packed is not None and len(packed) == _RECORDED_SESSION.size:
+            digest, made_at_s, number_, kind = _RECORDED_SESSION.unpack(packed)
+            if kind != _RECORDED or not _within(made_at_s, now_s, self._longest_s):
+                return None
+            return Session(digest.hex(), made_at_s + self._longest_s, number_, recorded=True)
         if packed is None or len(packed) not in (_SESSION.size, _LATER_SESSION.size):
             return None
         key, made_at_s, *number = (_SESSION if len(packed) == _SESSION.size else _LATER_SESSION).unpack(packed)

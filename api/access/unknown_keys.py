@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import TypeVar
 
-from api.access.rate_limit import Bucket
+from api.access.rates import MINUTE_US, ROUNDING, Bucket, Draw, Left, Rate, has_room
 from api.http.errors import ApiError
 from api.http.metrics import UNKNOWN_KEYS_LIMITED
 from infra.clock import monotonic_s
@@ -61,22 +61,24 @@ def counted_as(address: str) -> str:
 class _Account:
     """What one address has left: `reading` reads may yet turn out to be misses."""
 
-    __slots__ = ("_bucket", "_full_at_us", "_read", "reading")
+    __slots__ = ("_bucket", "_rate", "_read", "reading")
 
-    def __init__(self, bucket: Bucket) -> None:
-        self._bucket = bucket
-        self._full_at_us = 0
+    def __init__(self, rate: Rate) -> None:
+        self._rate = rate
+        self._bucket = Bucket(0.0, 0)
         self.reading = 0
         self._read = asyncio.Event()
 
     def left(self, now_us: int) -> int:
-        return self._bucket.admission(True, max(self._full_at_us - now_us, 0)).remaining
+        return max(int(self._rate.limit - self._bucket.level(self._rate, now_us) + ROUNDING), 0)
 
     def wait_s(self, now_us: int) -> float:
-        return self._bucket.admission(False, max(self._full_at_us - now_us, 0)).retry_after_s
+        return Left.of(Draw(self._rate), self._bucket.level(self._rate, now_us), allowed=False).wait_s
 
     def missed(self, now_us: int) -> None:
-        self._full_at_us = self._bucket.take(self._full_at_us, now_us)[1]
+        level = self._bucket.level(self._rate, now_us)
+        if has_room(self._rate, level, 1):
+            self._bucket = Bucket(level + 1, now_us)
 
     async def one_read(self) -> None:
         """Until one of its reads is over."""
@@ -97,8 +99,8 @@ class UnknownKeys:
         most_addresses: int = MAX_ADDRESSES,
         all_misses_per_minute: int = ALL_MISSES_PER_MINUTE,
     ) -> None:
-        self._bucket = Bucket.per_minute(misses_per_minute)
-        self._everybody = _Account(Bucket.per_minute(all_misses_per_minute))
+        self._rate = Rate("unknown", "requests", misses_per_minute, MINUTE_US)
+        self._everybody = _Account(Rate("unknown", "requests", all_misses_per_minute, MINUTE_US))
         self._accounts: Bounded[str, _Account] = Bounded(most_addresses)
 
     def __len__(self) -> int:
@@ -144,7 +146,7 @@ class UnknownKeys:
             await full.one_read()
 
     def _account_of(self, name: str) -> _Account:
-        account = self._accounts[name] = self._accounts.get(name) or _Account(self._bucket)
+        account = self._accounts[name] = self._accounts.get(name) or _Account(self._rate)
         return account
 
 

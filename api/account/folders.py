@@ -10,8 +10,8 @@ from fastapi import APIRouter, Request, Response
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
-from api.access.auth import Caller, author_of
-from api.access.key_cache import Principal
+from api.access.auth import ReadCaller, WriteCaller, author_of
+from api.access.principal import Principal
 from api.account.ports import PreferencePorts, Preferences
 from api.consistency.account_commands import Giving
 from api.consistency.commanding import IdempotencyKey, idempotency_key
@@ -54,7 +54,7 @@ class RenameFolder(ApiBody):
 
 
 @router.get("")
-async def list_folders(caller: Caller, fresh: Fresh, preferences: Preferences) -> Response:
+async def list_folders(caller: ReadCaller, fresh: Fresh, preferences: Preferences) -> Response:
     """The caller's folders, oldest first."""
     await fresh.catch_up_lists(caller.user_id, ACCOUNT_EVENTS)
     rows = await preferences.reads.folders(caller.user_id)
@@ -63,7 +63,12 @@ async def list_folders(caller: Caller, fresh: Fresh, preferences: Preferences) -
 
 @router.post("", status_code=201, openapi_extra=openapi_body(CreateFolder))
 async def create_folder(
-    request: Request, caller: Caller, bodies: BodyReader, fresh: Fresh, preferences: Preferences, commands: Commands
+    request: Request,
+    caller: WriteCaller,
+    bodies: BodyReader,
+    fresh: Fresh,
+    preferences: Preferences,
+    commands: Commands,
 ) -> Response:
     """A new folder. A retry with the same Idempotency-Key answers the same one."""
     body = await bodies.read(request, CreateFolder)
@@ -88,7 +93,7 @@ async def create_folder(
 @router.patch("/{folder_id}", openapi_extra=openapi_body(RenameFolder))
 async def rename_folder(
     request: Request,
-    caller: Caller,
+    caller: WriteCaller,
     folder_id: str,
     bodies: BodyReader,
     fresh: Fresh,
@@ -108,7 +113,7 @@ async def rename_folder(
 
 @router.delete("/{folder_id}", status_code=204)
 async def delete_folder(
-    request: Request, caller: Caller, folder_id: str, fresh: Fresh, preferences: Preferences, commands: Commands
+    request: Request, caller: WriteCaller, folder_id: str, fresh: Fresh, preferences: Preferences, commands: Commands
 ) -> Response:
     """It is gone for good; the conversations in it stay, and are in none."""
     checked_id("folder", folder_id)

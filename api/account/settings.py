@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 
-from api.access.auth import Caller, author_of
+from api.access.auth import ReadCaller, WriteCaller, author_of
 from api.account.ports import Preferences
 from api.account.values import Settings, changed, changes_of, settings_json
 from api.consistency.account_commands import Giving
@@ -28,7 +28,7 @@ class ChangeSettings(ApiBody):
 
 
 @router.get("")
-async def get_settings(caller: Caller, fresh: Fresh, preferences: Preferences) -> Response:
+async def get_settings(caller: ReadCaller, fresh: Fresh, preferences: Preferences) -> Response:
     """What the caller has set; what is left out is at its default."""
     await fresh.catch_up_lists(caller.user_id, ACCOUNT_EVENTS)
     return json_answer({"settings": settings_json(await preferences.reads.settings(caller.user_id))})
@@ -36,7 +36,12 @@ async def get_settings(caller: Caller, fresh: Fresh, preferences: Preferences) -
 
 @router.patch("", openapi_extra=openapi_body(ChangeSettings))
 async def change_settings(
-    request: Request, caller: Caller, bodies: BodyReader, fresh: Fresh, preferences: Preferences, commands: Commands
+    request: Request,
+    caller: WriteCaller,
+    bodies: BodyReader,
+    fresh: Fresh,
+    preferences: Preferences,
+    commands: Commands,
 ) -> Response:
     """Change those that are named; null: its default again. Answers all of them."""
     body = await bodies.read(request, ChangeSettings)

@@ -9,8 +9,8 @@ from fastapi import APIRouter, Request, Response
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
-from api.access.auth import Caller, author_of
-from api.access.key_cache import Principal
+from api.access.auth import ReadCaller, WriteCaller, author_of
+from api.access.principal import Principal
 from api.account.naming import folded, is_name, way_back
 from api.account.ports import PreferencePorts, Preferences
 from api.consistency.account_commands import Giving
@@ -59,7 +59,7 @@ class ChangeSnippet(ApiBody):
 
 
 @router.get("")
-async def list_snippets(caller: Caller, fresh: Fresh, preferences: Preferences) -> Response:
+async def list_snippets(caller: ReadCaller, fresh: Fresh, preferences: Preferences) -> Response:
     """The caller's snippets, oldest first."""
     rows, _ = await _rows(fresh, preferences, caller.user_id)
     return json_answer({"data": [snippet_json(row) for row in rows]})
@@ -67,7 +67,12 @@ async def list_snippets(caller: Caller, fresh: Fresh, preferences: Preferences) 
 
 @router.post("", status_code=201, openapi_extra=openapi_body(CreateSnippet))
 async def create_snippet(
-    request: Request, caller: Caller, bodies: BodyReader, fresh: Fresh, preferences: Preferences, commands: Commands
+    request: Request,
+    caller: WriteCaller,
+    bodies: BodyReader,
+    fresh: Fresh,
+    preferences: Preferences,
+    commands: Commands,
 ) -> Response:
     """A new snippet. A text may name others (`/other`), but not itself, directly or through them."""
     body = await bodies.read(request, CreateSnippet)
@@ -92,7 +97,7 @@ async def create_snippet(
 @router.patch("/{snippet_id}", openapi_extra=openapi_body(ChangeSnippet))
 async def change_snippet(
     request: Request,
-    caller: Caller,
+    caller: WriteCaller,
     snippet_id: str,
     bodies: BodyReader,
     fresh: Fresh,
@@ -116,7 +121,7 @@ async def change_snippet(
 
 @router.delete("/{snippet_id}", status_code=204)
 async def delete_snippet(
-    request: Request, caller: Caller, snippet_id: str, fresh: Fresh, preferences: Preferences, commands: Commands
+    request: Request, caller: WriteCaller, snippet_id: str, fresh: Fresh, preferences: Preferences, commands: Commands
 ) -> Response:
     """It is gone for good."""
     checked_id("snippet", snippet_id)

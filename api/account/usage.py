@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 
-from api.access.auth import Caller
+from api.access.auth import UsageCaller
 from api.account.ports import Preferences
 from api.consistency.freshness import Fresh
 from api.http.answers import json_answer
@@ -23,7 +23,7 @@ _FIRST = date(1970, 1, 1)
 
 @router.get("/daily")
 async def daily_usage(
-    caller: Caller, fresh: Fresh, preferences: Preferences, days: Annotated[int, Query(ge=1, le=MAX_DAYS)] = 30
+    caller: UsageCaller, fresh: Fresh, preferences: Preferences, days: Annotated[int, Query(ge=1, le=MAX_DAYS)] = 30
 ) -> Response:
     """The caller's own usage of the last `days` days, today's among them, in sums by day (UTC), model and currency, the
     newest first. `since`: the first day that is told of; it is later where there is more than one answer sums up."""

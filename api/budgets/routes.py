@@ -8,8 +8,9 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import Field
 
-from api.access.auth import Caller, Operator, author_of
-from api.access.key_cache import Principal
+from api.access.auth import BudgetManager, BudgetReader, Caller, author_of
+from api.access.may import Resource, may
+from api.access.principal import Principal
 from api.consistency.commanding import IdempotencyKey, idempotency_key, send
 from api.consistency.ports import CommandLog
 from api.consistency.request_hash import request_hash
@@ -65,19 +66,20 @@ class SetBudget(BudgetName):
 
 
 @router.get("/api/v1/admin/budgets")
-async def list_budgets(operator: Operator, ports: Ports) -> Response:
-    """All budgets, with what is spent and leased of each in its present period."""
+async def list_budgets(caller: BudgetReader, ports: Ports) -> Response:
+    """All budgets that the caller may see, with what is spent and leased of each in its present period."""
     at_us = now_us()
     found = [
         budget_json(account, budget, at_us)
-        for _, account in sorted(ports.book.accounts.items())
+        for name, account in sorted(ports.book.accounts.items())
+        if may(caller, "budgets.read", Resource(organisation_id=name))
         for budget in account.budgets.values()
     ]
     return json_answer({"budgets": found})
 
 
 @router.put("/api/v1/admin/budgets", openapi_extra=openapi_body(SetBudget))
-async def set_budget(request: Request, operator: Operator, bodies: BodyReader, ports: Ports) -> Response:
+async def set_budget(request: Request, operator: BudgetManager, bodies: BodyReader, ports: Ports) -> Response:
     """Set a budget, or change it. It counts for what is asked for once the answer is here."""
     body = await bodies.read(request, SetBudget)
     _check(body)
@@ -95,7 +97,7 @@ async def set_budget(request: Request, operator: Operator, bodies: BodyReader, p
 
 
 @router.delete("/api/v1/admin/budgets", openapi_extra=openapi_body(BudgetName))
-async def remove_budget(request: Request, operator: Operator, bodies: BodyReader, ports: Ports) -> Response:
+async def remove_budget(request: Request, operator: BudgetManager, bodies: BodyReader, ports: Ports) -> Response:
     """Remove a budget. What waits for it goes on."""
     body = await bodies.read(request, BudgetName)
     _check(body)
@@ -111,7 +113,7 @@ async def remove_budget(request: Request, operator: Operator, bodies: BodyReader
 @router.get("/api/v1/budgets")
 async def own_budgets(caller: Caller, ports: Ports) -> Response:
     """The budgets that bind the caller, with what is left of each in its present period."""
-    account = ports.book.account(caller.user_id)
+    account = ports.book.account(caller.account)
     who, at_us = Who(caller.user_id, caller.key_id), now_us()
     bind = () if account is None else account.budgets.values()
     shown = [budget for budget in bind if (budget.scope, budget.subject) in set(who.scopes)]

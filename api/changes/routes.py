@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from api.access.auth import Access, Caller, authorise
+from api.access.auth import Access, ReadCaller, authorise
 from api.changes.following import Following
 from api.changes.ports import Changes
 from api.log_view.asked_cut import asked_cut
@@ -18,7 +18,7 @@ router = APIRouter(prefix="/api/v1/changes", tags=["conversations"])
 @router.get("")
 async def stream_changes(
     request: Request,
-    caller: Caller,
+    caller: ReadCaller,
     access: Access,
     changes: Changes,
     after: Annotated[str | None, Query()] = None,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import MutableMapping
+from dataclasses import dataclass, field
 
 from fastapi import Request
 
@@ -12,6 +13,7 @@ from api.http.headers import KEY_HEADER
 from api.http.metrics import PRODUCE_FAILURES
 from infra.clock import now_us
 from infra.ids import draw_id
+from infra.tiers.limited import Limited
 from schemas import ids
 from schemas.envelope import Envelope, Position
 from topics.errors import LogUnavailable, RecordRefused
@@ -30,10 +32,15 @@ class IdempotencyKey:
 
 @dataclass(frozen=True, slots=True)
 class Author:
-    """Who gives a command, and the request it comes by."""
+    """Who gives a command, and the request it comes by.
+
+    `limited`: whom the limits count them as, and who pays. `answer`: headers that the request's answer will have.
+    """
 
     user_id: str
     request_id: str
+    limited: Limited
+    answer: MutableMapping[str, str] = field(default_factory=dict, compare=False)
 
     def envelope(self, cause_id: str, event_type: str) -> Envelope:
         """The envelope of an event that the request causes now; its id derives from `cause_id`."""

@@ -12,6 +12,9 @@ PARTS_FROM_LEVEL = 4
 KEPT_FROM_LEVEL = 5
 """The write level from which records say what users keep beside their conversations."""
 
+SIGNED_FROM_LEVEL = 6
+"""The write level from which records say how users sign in."""
+
 
 def check_written(param: str, level: int = PARTS_FROM_LEVEL) -> None:
     """Raises ApiError 400 where records of this level are not written yet. `param`: what needs them."""
@@ -22,3 +25,8 @@ def check_written(param: str, level: int = PARTS_FROM_LEVEL) -> None:
 def check_kept(param: str) -> None:
     """`check_written` for what users keep beside their conversations."""
     check_written(param, KEPT_FROM_LEVEL)
+
+
+def check_signing(param: str) -> None:
+    """`check_written` for passwords, sessions, links and issuers."""
+    check_written(param, SIGNED_FROM_LEVEL)

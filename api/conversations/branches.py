@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from api.access.auth import Caller
+from api.access.auth import ReadCaller
 from api.consistency.freshness import Fresh
 from api.consistency.ownership import checked_id, conversation_of
 from api.conversations.ports import Conversations
@@ -22,7 +22,7 @@ MessageId = Annotated[str | None, Query(max_length=100)]
 
 @router.get("")
 async def get_branch(
-    caller: Caller,
+    caller: ReadCaller,
     conversation_id: str,
     fresh: Fresh,
     conversations: Conversations,

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
-from api.access.auth import Caller, author_of
+from api.access.auth import WriteCaller, author_of
 from api.consistency.account_commands import Giving
 from api.consistency.commanding import idempotency_key
 from api.consistency.freshness import Fresh, Freshness
@@ -70,7 +70,7 @@ class SetSettings(ApiBody):
 @router.patch(_CONVERSATION + "/marks", openapi_extra=openapi_body(SetMarks))
 async def mark_conversation(
     request: Request,
-    caller: Caller,
+    caller: WriteCaller,
     conversation_id: str,
     bodies: BodyReader,
     fresh: Fresh,
@@ -110,7 +110,7 @@ async def mark_conversation(
 @router.post("/api/v1/marks", status_code=204, openapi_extra=openapi_body(MarkConversations))
 async def mark_conversations(
     request: Request,
-    caller: Caller,
+    caller: WriteCaller,
     bodies: BodyReader,
     fresh: Fresh,
     conversations: Conversations,
@@ -145,7 +145,7 @@ async def mark_conversations(
 @router.put(_CONVERSATION + "/settings", openapi_extra=openapi_body(SetSettings))
 async def set_settings(
     request: Request,
-    caller: Caller,
+    caller: WriteCaller,
     conversation_id: str,
     bodies: BodyReader,
     fresh: Fresh,

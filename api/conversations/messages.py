@@ -8,7 +8,7 @@ from typing import Literal, cast
 from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
-from api.access.auth import Caller, author_of
+from api.access.auth import ReadCaller, WriteCaller, author_of
 from api.consistency.commanding import idempotency_key, send
 from api.consistency.freshness import Fresh
 from api.consistency.ownership import conversation_of
@@ -40,7 +40,7 @@ class GiveFeedback(ApiBody):
 
 @router.get("")
 async def list_messages(
-    caller: Caller,
+    caller: ReadCaller,
     conversation_id: str,
     fresh: Fresh,
     conversations: Conversations,
@@ -62,7 +62,7 @@ async def list_messages(
 @router.post("/{message_id}/feedback", status_code=204, openapi_extra=openapi_body(GiveFeedback))
 async def give_feedback(
     request: Request,
-    caller: Caller,
+    caller: WriteCaller,
     conversation_id: str,
     message_id: str,
     bodies: BodyReader,

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
-from api.access.auth import Caller, author_of
+from api.access.auth import AskCaller, ReadCaller, WriteCaller, author_of
 from api.consistency.commanding import idempotency_key, send
 from api.consistency.freshness import Fresh
 from api.consistency.ownership import checked_id, conversation_of, row_of
@@ -77,7 +77,7 @@ class RenameConversation(ApiBody):
 @router.post("", status_code=201, openapi_extra=openapi_body(StartConversation))
 async def start_conversation(
     request: Request,
-    caller: Caller,
+    caller: AskCaller,
     bodies: BodyReader,
     fresh: Fresh,
     conversations: Conversations,
@@ -130,7 +130,7 @@ async def start_conversation(
 
 @router.get("")
 async def list_conversations(
-    caller: Caller,
+    caller: ReadCaller,
     fresh: Fresh,
     conversations: Conversations,
     kind: Annotated[Kind, Depends(kind_of)],
@@ -151,7 +151,7 @@ async def list_conversations(
 
 @router.get("/{conversation_id}")
 async def get_conversation(
-    caller: Caller, conversation_id: str, fresh: Fresh, conversations: Conversations, as_of: AsOf = None
+    caller: ReadCaller, conversation_id: str, fresh: Fresh, conversations: Conversations, as_of: AsOf = None
 ) -> Response:
     """The conversation; with `as_of`, its state and messages at a time or a cut of the log."""
     row = await row_of(fresh, caller.user_id, conversation_id)
@@ -163,7 +163,7 @@ async def get_conversation(
 @router.patch("/{conversation_id}", openapi_extra=openapi_body(RenameConversation))
 async def rename_conversation(
     request: Request,
-    caller: Caller,
+    caller: WriteCaller,
     conversation_id: str,
     bodies: BodyReader,
     fresh: Fresh,
@@ -194,7 +194,7 @@ async def rename_conversation(
 
 @router.delete("/{conversation_id}", status_code=204)
 async def delete_conversation(
-    request: Request, caller: Caller, conversation_id: str, fresh: Fresh, commands: Commands
+    request: Request, caller: WriteCaller, conversation_id: str, fresh: Fresh, commands: Commands
 ) -> Response:
     """Final: what still runs in it is ended, and it is gone from every read."""
     checked_id("conversation", conversation_id)

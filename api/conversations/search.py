@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 
-from api.access.auth import Caller
+from api.access.auth import ReadCaller
 from api.consistency.freshness import Fresh
 from api.conversations.ports import Conversations
 from api.conversations.search_text import words_of
@@ -31,7 +31,7 @@ Cursor = Annotated[str | None, Query(max_length=1000)]
 
 @router.get("")
 async def search(
-    caller: Caller,
+    caller: ReadCaller,
     q: Asked,
     fresh: Fresh,
     conversations: Conversations,

@@ -24,7 +24,8 @@ SENT = (
 """Headers that may be sent, beside those of OpenAI's clients about themselves."""
 EXPOSED = (
     "idempotency-key", "idempotent-replayed", "retry-after", "x-ratelimit-limit-requests",
-    "x-ratelimit-remaining-requests", "x-ratelimit-reset-requests", "x-request-id", "x-should-retry",
+    "x-ratelimit-limit-tokens", "x-ratelimit-remaining-requests", "x-ratelimit-remaining-tokens",
+    "x-ratelimit-reset-requests", "x-ratelimit-reset-tokens", "x-request-id", "x-should-retry",
     BEHIND_HEADER.lower(), POSITION_HEADER.lower(),
 )  # fmt: skip
 """Headers that scripts may read."""

@@ -20,12 +20,20 @@ LOOKS_LIMITED = Counter(
     "Looks at the log as it grows that met a bound: no room for one more, or too slow for what came.",
     ("bound",),
 )
-LIMITED = Counter("verbatim_api_rate_limited_total", "Requests refused by the rate limit.")
+LIMITED = Counter(
+    "verbatim_api_rate_limited_total", "Requests refused by a limit of requests, messages, tokens or streams.", ["kind"]
+)
+LIMIT_FILLS = Counter(
+    "verbatim_api_rate_limit_fills_total",
+    "Buckets of an hour that were filled from the log, or could not be because the projections could not be asked.",
+    ["result"],
+)
 UNKNOWN_KEYS_LIMITED = Counter(
     "verbatim_api_unknown_keys_limited_total", "Requests refused because too many unknown keys came from their address."
 )
 LIMITER_OPEN = Counter(
-    "verbatim_api_rate_limit_unavailable_total", "Requests served without a rate check because Redis was not reachable."
+    "verbatim_api_rate_limit_unavailable_total",
+    "Requests whose limits a process decided alone because Redis was not reachable.",
 )
 READS_BEHIND = Counter(
     "verbatim_api_reads_behind_total", "Reads answered before the projections reached the requested position."

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 
-from api.access.auth import Access, Caller, authorise
+from api.access.auth import Access, ReadCaller, authorise
 from api.consistency.freshness import Fresh, Freshness
 from api.consistency.ownership import checked_id, row_of
 from api.conversations.as_of import history_errors
@@ -38,7 +38,7 @@ Types = Annotated[str | None, Query(max_length=2000)]
 
 @router.get("/conversations/{conversation_id}/events")
 async def list_events(
-    caller: Caller,
+    caller: ReadCaller,
     conversation_id: str,
     fresh: Fresh,
     view: LogView,
@@ -64,7 +64,7 @@ async def list_events(
 @router.get("/conversations/{conversation_id}/events/stream")
 async def stream_events(
     request: Request,
-    caller: Caller,
+    caller: ReadCaller,
     conversation_id: str,
     access: Access,
     fresh: Fresh,
@@ -94,7 +94,7 @@ async def stream_events(
 
 
 @router.get("/generations/{generation_id}/timeline")
-async def get_timeline(caller: Caller, generation_id: str, fresh: Fresh, view: LogView) -> Response:
+async def get_timeline(caller: ReadCaller, generation_id: str, fresh: Fresh, view: LogView) -> Response:
     """The stages, attempts and chunks of one answer, from the records that made it."""
     conversation_id, turn = await turn_place_of(fresh, view.generations, caller.user_id, generation_id)
     scope = Scope(view.topics, conversation_id, caller.user_id)

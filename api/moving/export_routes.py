@@ -10,7 +10,7 @@ from urllib.parse import quote
 from fastapi import APIRouter, Query, Response
 from starlette.responses import StreamingResponse
 
-from api.access.auth import Caller
+from api.access.auth import ReadCaller
 from api.consistency.freshness import Fresh
 from api.consistency.ownership import row_of
 from api.http.errors import Overloaded, bad_request
@@ -29,7 +29,7 @@ AsFormat = Annotated[Format, Query(alias="format")]
 
 @router.get("/conversations/{conversation_id}/export")
 async def export_conversation(
-    caller: Caller, conversation_id: str, fresh: Fresh, moving: Moving, as_format: AsFormat = "json"
+    caller: ReadCaller, conversation_id: str, fresh: Fresh, moving: Moving, as_format: AsFormat = "json"
 ) -> Response:
     """The conversation as a file: `json` (it can be imported again), `markdown`, or `html`, which browsers print."""
     row = await row_of(fresh, caller.user_id, conversation_id)
@@ -40,7 +40,7 @@ async def export_conversation(
 
 
 @router.get("/export")
-async def export_all(caller: Caller, fresh: Fresh, moving: Moving, as_format: AsFormat = "json") -> Response:
+async def export_all(caller: ReadCaller, fresh: Fresh, moving: Moving, as_format: AsFormat = "json") -> Response:
     """All conversations of the caller: a zip with a file for each, as `GET …/export` makes it."""
     await fresh.catch_up_lists(caller.user_id, CONVERSATION_EVENTS)
     chosen = await conversations_of(moving.reads, caller.user_id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 
-from api.access.auth import Caller, author_of
+from api.access.auth import WriteCaller, author_of
 from api.consistency.commanding import IdempotencyKey
 from api.consistency.freshness import Fresh
 from api.consistency.ports import Commands
@@ -28,7 +28,7 @@ IMPORTS_FROM_LEVEL = 5
 
 @router.post("/import", openapi_extra=openapi_body(ImportConversation))
 async def import_conversation(
-    request: Request, caller: Caller, bodies: BodyReader, fresh: Fresh, commands: Commands, moving: Moving
+    request: Request, caller: WriteCaller, bodies: BodyReader, fresh: Fresh, commands: Commands, moving: Moving
 ) -> Response:
     """Take over one conversation of another product. Repeating it adds only what is new."""
     check_written("import", IMPORTS_FROM_LEVEL)

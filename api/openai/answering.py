@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fastapi import Request, Response
 
 from api.access.auth import author_of
-from api.access.key_cache import Principal
+from api.access.principal import Principal
 from api.consistency.commanding import idempotency_key
 from api.http.headers import REPLAYED_HEADER
 from api.openai.choices import ChoiceStream
@@ -51,7 +51,7 @@ async def answer(
     )
 
     async def prompt() -> PromptIntent:
-        spec = turns.streams.models.get(asked.model)
+        spec = turns.own_models.of(asking.author.limited).get(asked.model)
         fitted = fit(spec, asked)
         tools = tools_message(None if fitted.request is None else fitted.request.tooling)
         tokens = await turns.prompts.check_context(spec, (*tools, *asked.messages), dialect.prompt)

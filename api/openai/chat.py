@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 
-from api.access.auth import Caller
+from api.access.auth import AskCaller
 from api.http.answers import openapi_body
 from api.http.bodies import BodyReader
 from api.openai.answering import Dialect, answer
@@ -22,7 +22,7 @@ FUNCTIONS = Dialect(function_completion, FunctionFrames, "messages")
 
 
 @router.post("/chat/completions", openapi_extra=openapi_body(ChatCompletionRequest))
-async def create_chat_completion(request: Request, caller: Caller, bodies: BodyReader, turns: Turns) -> Response:
+async def create_chat_completion(request: Request, caller: AskCaller, bodies: BodyReader, turns: Turns) -> Response:
     """Create a chat completion, as OpenAI does: streaming or not."""
     arrived_s = monotonic_s()
     images_bytes = MAX_IMAGES_BYTES if turns.sees_images else 0

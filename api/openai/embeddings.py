@@ -8,7 +8,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from api.access.auth import Caller, author_of
+from api.access.auth import AskCaller, author_of
+from api.access.own_models import OwnModels
 from api.consistency.commanding import Author, idempotency_key
 from api.http.answers import openapi_body
 from api.http.bodies import BodyReader
@@ -23,10 +24,10 @@ from api.turns.quotas import Quotas
 from infra.embeddings.embedders import Embedders, QueueFull
 from infra.embeddings.ports import Embedded, EmbeddingFailed, TextTooLong, Vectors
 from infra.embeddings.vectors import shortened
-from infra.models.catalogue import EmbeddingSpec, ModelCatalogue
+from infra.models.catalogue import EmbeddingSpec
 from schemas import ids
 from schemas.codec import is_written
-from schemas.price import Usage
+from schemas.price import Attribution, Usage
 from schemas.usage import EmbeddingsComputed
 from topics.admission.sums import Who
 
@@ -40,7 +41,7 @@ INLINE_NUMBERS = 4_096
 class EmbeddingPorts:
     """What the route needs."""
 
-    models: ModelCatalogue
+    models: OwnModels
     embedders: Embedders
     ledger: LedgerPorts
     quotas: Quotas
@@ -50,15 +51,15 @@ Ports = Annotated[EmbeddingPorts, Depends(provided(EmbeddingPorts))]
 
 
 @router.post("/embeddings", openapi_extra=openapi_body(EmbeddingRequest))
-async def create_embeddings(request: Request, caller: Caller, bodies: BodyReader, ports: Ports) -> Response:
+async def create_embeddings(request: Request, caller: AskCaller, bodies: BodyReader, ports: Ports) -> Response:
     """Create embeddings, as OpenAI does. The answer leaves when the log has what it is billed."""
     asked = await bodies.read_as(request, EmbeddingRequest, EmbeddingsAsked.of)
     key, author = idempotency_key(request), author_of(request, caller)
-    spec = ports.models.embedding(asked.model)
+    spec = ports.models.of(author.limited).embedding(asked.model)
     dimensions = asked.dimensions_of(spec)
     if not is_written(EmbeddingsComputed):
         raise _not_yet()
-    if ports.quotas.is_limited(caller.user_id, Who(caller.user_id, caller.key_id)):
+    if ports.quotas.is_limited(author.limited.account, Who(caller.user_id, author.limited.key_id)):
         raise bad_request(
             "Embeddings are not leased, so an account with a hard budget cannot ask for them.",
             code="unsupported_with_budget",
@@ -113,6 +114,12 @@ def _record(
         price=spec.price,
         cost_micros=spec.price.cost_micros(usage),
         request_hash=request.request_hash,
+        attribution=Attribution(
+            account=author.limited.account,
+            organisation_id=author.limited.organisation_id,
+            key_id=author.limited.key_id,
+            tier=author.limited.tier,
+        ),
     )
 
 

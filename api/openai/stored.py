@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 
-from api.access.auth import Caller, author_of
+from api.access.auth import AnswerCaller, ReadCaller, WriteCaller, author_of
 from api.consistency.commanding import idempotency_key, send
 from api.consistency.freshness import Fresh
 from api.consistency.ports import Commands
@@ -43,7 +43,7 @@ class ChangeMetadata(LenientBody):
 @router.get("")
 async def list_chat_completions(
     request: Request,
-    caller: Caller,
+    caller: ReadCaller,
     fresh: Fresh,
     ports: Kept,
     after: After = None,
@@ -59,7 +59,7 @@ async def list_chat_completions(
 
 
 @router.get("/{completion_id}")
-async def get_chat_completion(caller: Caller, completion_id: str, fresh: Fresh, ports: Kept) -> Response:
+async def get_chat_completion(caller: AnswerCaller, completion_id: str, fresh: Fresh, ports: Kept) -> Response:
     """A stored chat completion, as it was answered, with its metadata."""
     found = await shown(ports, await kept(ports, fresh, caller.user_id, completion_id))
     if found is None:
@@ -70,7 +70,7 @@ async def get_chat_completion(caller: Caller, completion_id: str, fresh: Fresh, 
 @router.post("/{completion_id}", openapi_extra=openapi_body(ChangeMetadata))
 async def update_chat_completion(
     request: Request,
-    caller: Caller,
+    caller: WriteCaller,
     completion_id: str,
     bodies: BodyReader,
     fresh: Fresh,
@@ -112,7 +112,7 @@ async def update_chat_completion(
 
 @router.delete("/{completion_id}")
 async def delete_chat_completion(
-    request: Request, caller: Caller, completion_id: str, fresh: Fresh, ports: Kept, commands: Commands
+    request: Request, caller: WriteCaller, completion_id: str, fresh: Fresh, ports: Kept, commands: Commands
 ) -> Response:
     """Final: it is shown nowhere any more. Its bill stays."""
     one = await kept(ports, fresh, caller.user_id, completion_id)
@@ -134,7 +134,7 @@ async def delete_chat_completion(
 
 @router.get("/{completion_id}/messages")
 async def list_chat_completion_messages(
-    caller: Caller,
+    caller: AnswerCaller,
     completion_id: str,
     fresh: Fresh,
     ports: Kept,

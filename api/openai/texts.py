@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BeforeValidator, Field, StringConstraints, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from api.access.auth import Caller
+from api.access.auth import AskCaller
 from api.consistency.request_hash import request_hash
 from api.http.answers import openapi_body
 from api.http.bodies import BodyReader
@@ -119,7 +119,7 @@ def asked_of(request: CompletionRequest) -> Asked:
 
 
 @router.post("/completions", openapi_extra=openapi_body(CompletionRequest))
-async def create_completion(request: Request, caller: Caller, bodies: BodyReader, turns: Turns) -> Response:
+async def create_completion(request: Request, caller: AskCaller, bodies: BodyReader, turns: Turns) -> Response:
     """Create a completion of a text: the answer of a chat whose one message is the prompt."""
     arrived_s = monotonic_s()
     asked = await bodies.read_as(request, CompletionRequest, asked_of)

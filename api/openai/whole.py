@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from starlette.responses import Response
 from starlette.types import Send
 
-from api.access.key_cache import Principal
+from api.access.principal import Principal
 from api.http.errors import ApiError, as_api_error
 from api.http.metrics import FIRST_FRAME_SECONDS
 from api.openai.leaving import refusal

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Response
 
-from api.access.auth import Operator
+from api.access.auth import PulseCaller
 from api.http.answers import json_answer
 from api.http.providing import provided
 from api.pulse.sampling import Pulse
@@ -32,13 +32,13 @@ Sampled = Annotated[PulsePorts, Depends(provided(PulsePorts))]
 
 
 @router.get("")
-async def get_pulse(operator: Operator, ports: Sampled) -> Response:
+async def get_pulse(operator: PulseCaller, ports: Sampled) -> Response:
     """The current figures of the installation."""
     return json_answer(await ports.pulse.one(WITHIN_S))
 
 
 @router.get("/stream")
-async def stream_pulse(operator: Operator, ports: Sampled) -> Response:
+async def stream_pulse(operator: PulseCaller, ports: Sampled) -> Response:
     """The figures once a second, as `pulse` events."""
     return PushedStream(PulseSource(ports.pulse), ports.readers, operator.credential)
 

@@ -33,7 +33,7 @@ class Compacting:
         self._author = author
         self._key = key
         self._places = Places(fresh, turns, responses, author)
-        self._prompting = Prompting(fresh, turns, responses, self._places)
+        self._prompting = Prompting(fresh, turns, responses, author, self._places)
 
     async def compact(self, asked: Asked) -> Opened:
         """The summary that is made, begun here or by an earlier request with the same key. Raises ApiError."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 
-from api.access.auth import Caller, author_of
+from api.access.auth import AskCaller, author_of
 from api.consistency.commanding import idempotency_key
 from api.consistency.freshness import Fresh
 from api.http.answers import openapi_body
@@ -25,7 +25,7 @@ router = APIRouter(prefix="/v1/responses", tags=["responses"])
 
 @router.post("/compact", openapi_extra=openapi_body(CompactResponse))
 async def compact(
-    request: Request, caller: Caller, bodies: BodyReader, fresh: Fresh, turns: Turns, responses: Responses
+    request: Request, caller: AskCaller, bodies: BodyReader, fresh: Fresh, turns: Turns, responses: Responses
 ) -> Response:
     """Sum a conversation up. The output stands for all of it: give it as input, without previous_response_id."""
     arrived_s = monotonic_s()
@@ -51,7 +51,7 @@ async def compact(
 
 @router.post("/input_tokens", openapi_extra=openapi_body(Asking))
 async def count_input_tokens(
-    request: Request, caller: Caller, bodies: BodyReader, fresh: Fresh, turns: Turns, responses: Responses
+    request: Request, caller: AskCaller, bodies: BodyReader, fresh: Fresh, turns: Turns, responses: Responses
 ) -> Response:
     """Count the tokens of a prompt, with what it follows. No model is asked."""
     images_bytes = MAX_IMAGES_BYTES if turns.sees_images else 0

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
 
-from api.access.auth import Caller, author_of
+from api.access.auth import AnswerCaller, AskCaller, WriteCaller, author_of
 from api.consistency.commanding import idempotency_key, send
 from api.consistency.freshness import Fresh, Freshness
 from api.consistency.ownership import Conversation
@@ -42,7 +42,7 @@ class CreateItems(LenientBody):
 @router.post("", openapi_extra=openapi_body(CreateItems))
 async def create_items(
     request: Request,
-    caller: Caller,
+    caller: AskCaller,
     conversation_id: str,
     bodies: BodyReader,
     fresh: Fresh,
@@ -64,7 +64,7 @@ async def create_items(
 
 @router.get("")
 async def list_items(
-    caller: Caller,
+    caller: AnswerCaller,
     conversation_id: str,
     fresh: Fresh,
     turns: Turns,
@@ -82,7 +82,9 @@ async def list_items(
 
 
 @router.get("/{item_id}")
-async def retrieve_item(caller: Caller, conversation_id: str, item_id: str, fresh: Fresh, turns: Turns) -> Response:
+async def retrieve_item(
+    caller: AnswerCaller, conversation_id: str, item_id: str, fresh: Fresh, turns: Turns
+) -> Response:
     """One item."""
     conversation = await found_conversation(fresh, caller.user_id, conversation_id)
     item = item_of(await _message(fresh, turns, conversation, item_id, "item_id"), item_id)
@@ -94,7 +96,7 @@ async def retrieve_item(caller: Caller, conversation_id: str, item_id: str, fres
 @router.delete("/{item_id}")
 async def delete_item(
     request: Request,
-    caller: Caller,
+    caller: WriteCaller,
     conversation_id: str,
     item_id: str,
     fresh: Fresh,

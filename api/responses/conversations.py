@@ -10,7 +10,7 @@ import orjson
 from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
-from api.access.auth import Caller, author_of
+from api.access.auth import AnswerCaller, AskCaller, WriteCaller, author_of
 from api.consistency.commanding import idempotency_key, send
 from api.consistency.freshness import Fresh, Freshness
 from api.consistency.ownership import Conversation, conversation_of, row_of
@@ -52,7 +52,7 @@ class UpdateConversation(LenientBody):
 @router.post("", openapi_extra=openapi_body(CreateConversation, required=False))
 async def create_conversation(
     request: Request,
-    caller: Caller,
+    caller: AskCaller,
     bodies: BodyReader,
     fresh: Fresh,
     turns: Turns,
@@ -103,14 +103,14 @@ async def create_conversation(
 
 
 @router.get("/{conversation_id}")
-async def retrieve_conversation(caller: Caller, conversation_id: str, fresh: Fresh) -> Response:
+async def retrieve_conversation(caller: AnswerCaller, conversation_id: str, fresh: Fresh) -> Response:
     """Retrieve a conversation, whichever surface it was begun over."""
     return json_response(row_shown(await found_row(fresh, caller.user_id, conversation_id)))
 
 
 @router.post("/{conversation_id}", openapi_extra=openapi_body(UpdateConversation))
 async def update_conversation(
-    request: Request, caller: Caller, conversation_id: str, bodies: BodyReader, fresh: Fresh, commands: Commands
+    request: Request, caller: WriteCaller, conversation_id: str, bodies: BodyReader, fresh: Fresh, commands: Commands
 ) -> Response:
     """Give it other metadata: all of it is replaced."""
     check_written("metadata")
@@ -143,7 +143,7 @@ async def update_conversation(
 
 @router.delete("/{conversation_id}")
 async def delete_conversation(
-    request: Request, caller: Caller, conversation_id: str, fresh: Fresh, commands: Commands
+    request: Request, caller: WriteCaller, conversation_id: str, fresh: Fresh, commands: Commands
 ) -> Response:
     """Final: what still runs in it is ended, and it is gone from every read, with its items and responses."""
     own_id = checked_conversation(conversation_id)

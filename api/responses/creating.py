@@ -52,7 +52,7 @@ class Creating:
         self._author = author
         self._key = key
         self.places = Places(fresh, turns, responses, author)
-        self._prompting = Prompting(fresh, turns, responses, self.places)
+        self._prompting = Prompting(fresh, turns, responses, author, self.places)
 
     async def create(self, asked: Asked, place: Place | None = None) -> Created:
         """The response, begun here or by an earlier request with the same key. Raises ApiError.
@@ -120,9 +120,8 @@ class Creating:
         await keep(self._turns.blobs, asked.images)
         if not asked.request.store:
             return replace(understood.intent(tokens), kind="stateless", content=None, messages=understood.messages)
-        if place.conversation is None:
-            await self._begin(asking)
-        return understood.intent(tokens)
+        intent = understood.intent(tokens)
+        return intent if place.conversation is not None else replace(intent, first=lambda: self._begin(asking))
 
     async def _begin(self, asking: Asking) -> None:
         """Begin the conversation of a first response; a repeat writes the same record again."""

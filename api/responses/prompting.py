@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from api.consistency.commanding import Author
 from api.consistency.freshness import Freshness
 from api.http.errors import bad_request, behind, unsupported
 from api.responses.items import joined, with_calls
@@ -60,8 +61,11 @@ class Understood:
 class Prompting:
     """The use cases that understand a request: what create, the count of tokens and compaction have in common."""
 
-    def __init__(self, fresh: Freshness, turns: TurnPorts, responses: ResponsePorts, places: Places) -> None:
+    def __init__(
+        self, fresh: Freshness, turns: TurnPorts, responses: ResponsePorts, author: Author, places: Places
+    ) -> None:
         self._fresh = fresh
+        self._author = author
         self._turns = turns
         self._responses = responses
         self._places = places
@@ -127,7 +131,7 @@ class Prompting:
 
     def _model(self, asked: Asked, place: Place) -> ModelSpec:
         """The request's, else the previous response's or the conversation's, else the default. Raises ModelNotFound."""
-        models = self._turns.streams.models
+        models = self._turns.own_models.of(self._author.limited)
         if asked.model is not None:
             return models.get(asked.model)
         if place.previous is not None:

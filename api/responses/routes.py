@@ -7,8 +7,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from api.access.auth import Caller, author_of
-from api.access.key_cache import Principal
+from api.access.auth import AnswerCaller, AskCaller, WriteCaller, author_of
+from api.access.principal import Principal
 from api.consistency.commanding import idempotency_key, send
 from api.consistency.freshness import Fresh
 from api.consistency.upgrading import check_written
@@ -43,7 +43,7 @@ router = APIRouter(prefix="/v1/responses", tags=["responses"])
 
 @router.post("", openapi_extra=openapi_body(CreateResponse))
 async def create_response(
-    request: Request, caller: Caller, bodies: BodyReader, fresh: Fresh, turns: Turns, responses: Responses
+    request: Request, caller: AskCaller, bodies: BodyReader, fresh: Fresh, turns: Turns, responses: Responses
 ) -> Response:
     """Create a response: at once, streamed, or in the background."""
     arrived_s = monotonic_s()
@@ -84,7 +84,7 @@ async def create_response(
 @router.get("/{response_id}")
 async def retrieve_response(
     request: Request,
-    caller: Caller,
+    caller: AnswerCaller,
     response_id: str,
     fresh: Fresh,
     turns: Turns,
@@ -117,7 +117,7 @@ async def retrieve_response(
 
 @router.delete("/{response_id}")
 async def delete_response(
-    request: Request, caller: Caller, response_id: str, fresh: Fresh, turns: Turns, responses: Responses
+    request: Request, caller: WriteCaller, response_id: str, fresh: Fresh, turns: Turns, responses: Responses
 ) -> Response:
     """Delete a response: it is shown nowhere any more. What follows it stays."""
     key, author = idempotency_key(request), author_of(request, caller)
@@ -138,7 +138,7 @@ async def delete_response(
 
 @router.post("/{response_id}/cancel")
 async def cancel_response(
-    request: Request, caller: Caller, response_id: str, fresh: Fresh, turns: Turns, responses: Responses
+    request: Request, caller: AskCaller, response_id: str, fresh: Fresh, turns: Turns, responses: Responses
 ) -> Response:
     """End a response in the background. One that has ended keeps its end."""
     author = author_of(request, caller)
@@ -158,7 +158,7 @@ async def cancel_response(
 @router.get("/{response_id}/input_items")
 async def list_input_items(
     request: Request,
-    caller: Caller,
+    caller: AnswerCaller,
     response_id: str,
     fresh: Fresh,
     turns: Turns,

@@ -16,8 +16,8 @@ from fastapi import APIRouter
 from pydantic import ValidationError
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from api.access.auth import AccessPorts, admit_socket, author_of, within_rate
-from api.access.key_cache import Principal
+from api.access.auth import AccessPorts, admit_socket, author_of, limited_of, within_rate
+from api.access.principal import Principal
 from api.consistency.commanding import IdempotencyKey
 from api.consistency.freshness import Freshness
 from api.consistency.ports import FreshPorts
@@ -49,6 +49,7 @@ GOODBYE_S = 5.0
 _POLICY, _RESTART = 1008, 1012
 _GONE: Mapping[str, ApiError] = {
     "revoked": ApiError(401, "The API key was revoked.", code="invalid_api_key"),
+    "expired": ApiError(401, "The API key has expired.", code="key_expired"),
     "overdue": ApiError(
         400,
         "A connection lasts 60 minutes. Open another one and go on there.",
@@ -138,8 +139,9 @@ class _Connection:
         """One frame's response, or the error that it is answered with; that ends no connection."""
         previous: str | None = None
         try:
-            limiter = self._ports[AccessPorts].limiter
-            await within_rate(limiter, self._caller.key_id)
+            access: AccessPorts = self._ports[AccessPorts]
+            self._caller = await admit_socket(self._socket, access)  # who pays, and what they may, is what it is now
+            await within_rate(access, self._caller)
             bodies: Bodies = self._ports[Bodies]
             asked, generates = await bodies.apart(len(frame), lambda: _understood(frame))
             previous = asked.previous
@@ -230,7 +232,7 @@ class _Connection:
     async def _warm_up(self, asked: Asked, reader: Reader) -> None:
         """A response that says nothing, with which the next one may begin. No model is asked, and nothing is stored."""
         messages = await self._creating().prepared(asked, self._place(asked))
-        models = self._turns.streams.models
+        models = self._turns.own_models.of(limited_of(self._caller))
         spec = models.default_model if asked.model is None else models.get(asked.model)
         fitted = fit(spec, asked)
         shown = parameters_of(spec.id, now_us(), fitted.request, fitted.sampling)

@@ -9,7 +9,7 @@ import orjson
 from starlette.responses import Response
 from starlette.types import Send
 
-from api.access.key_cache import Principal
+from api.access.principal import Principal
 from api.http.errors import ApiError, as_api_error, of_failure
 from api.http.metrics import FIRST_FRAME_SECONDS
 from api.responses.frames import whole_response

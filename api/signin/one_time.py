@@ -49,5 +49,5 @@ def link_refused(state: str) -> ApiError:
     """410 for a link that is good no more, 404 for one that never was; each says why."""
     status = 404 if state == "unknown" else 410
     return ApiError(
-        status, f"{_REASONS[state]} Ask whoever runs this installation for another one.", code=f"link_{state}"
+        status, f"{_REASONS[state]} Ask an administrator of this installation for another one.", code=f"link_{state}"
     )

@@ -6,6 +6,8 @@ place in `pieces`. So a slow reader holds nothing beside the one copy that the f
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from api.http.errors import Overloaded
 from api.streaming.endings import Ending, ending_of_fold
 from api.streaming.pieces import Piece, Placing, piece, pieces_of
@@ -29,6 +31,7 @@ class Feed:
     __slots__ = (
         "_held",
         "_listeners",
+        "_over",
         "_placing",
         "command",
         "conversation_id",
@@ -56,6 +59,7 @@ class Feed:
         self.lost: Exception | None = None
         self._held: list[tuple[GenerationRecord, Position | None]] | None = None
         self._listeners: list[Listener] = []
+        self._over: list[Callable[[], None]] = []
 
     @property
     def turn(self) -> Turn | None:
@@ -108,6 +112,16 @@ class Feed:
     def wake(self) -> None:
         for listener in self._listeners:
             listener.wake()
+        if self._over and (self.ending is not None or self.lost is not None):
+            over, self._over = self._over, []
+            for callback in over:
+                callback()
+
+    def when_over(self, callback: Callable[[], None]) -> None:
+        """Call it once, when the answer has ended or cannot be followed any more; it is no reader."""
+        self._over.append(callback)
+        if self.ending is not None or self.lost is not None:
+            self.wake()
 
     def whole_from(self, tail: Position) -> bool:
         """Whether nothing is missing of a generation whose records begin at `tail` or later."""

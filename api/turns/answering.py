@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from api.access.key_cache import Principal
+from api.access.principal import Principal
 from api.http.headers import POSITION_HEADER, REPLAYED_HEADER
 from api.streaming.frames import EventFrames, failure_json, usage_json
 from api.streaming.sources import Source, text_of

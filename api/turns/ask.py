@@ -2,6 +2,7 @@
 
     look for an earlier request with this key
       ──▶ prepare what is asked
+      ──▶ take it of the limits
       ──▶ register a reader, then produce one command
       ──▶ with a key: wait until it is known which command was the first
 
@@ -22,6 +23,7 @@ from api.http.errors import KeyReused, unavailable
 from api.streaming.feed import Feed
 from api.streaming.sources import FinishedSource, Source
 from api.streaming.waiting import Wakeup
+from api.turns.admitting import Watch, admitted
 from api.turns.intents import Asking, Intent, PromptIntent, command_of
 from api.turns.joining import Opened, find_repeat, turn_of_row, with_others
 from api.turns.ports import AskPorts, StreamPorts
@@ -43,7 +45,7 @@ async def ask(ports: AskPorts, asking: Asking, prepare: Callable[[], Awaitable[I
 
     Returns once the log has acknowledged the command; with a key, once it is known that no earlier command had it.
     Raises KeyReused if one had, with another body; ApiError 503 where the log did not acknowledge: the command may have
-    been accepted; ApiError 429 where a hard budget does not cover it; and as `prepare`.
+    been accepted; 429 where a limit is reached or a hard budget does not cover it; and as `prepare`.
     """
     known = await _repeated(ports.streams, asking)
     if known is not None:
@@ -55,7 +57,20 @@ async def ask(ports: AskPorts, asking: Asking, prepare: Callable[[], Awaitable[I
         if known is not None:
             return known
         intent = replace(intent, parent_id=None)
-    return await _begun(ports, asking, intent)
+    tokens = intent.tokens if isinstance(intent, PromptIntent) else 0
+    ports.quotas.check(asking.account, asking.who, intent.spec.price, tokens)
+    running = await admitted(ports.limits, asking.author, intent, asking.choices)
+    try:
+        if isinstance(intent, PromptIntent) and intent.first is not None:
+            await intent.first()
+        opened = await _begun(ports, asking, intent)
+    except BaseException:
+        if running is not None:
+            ports.limits.give_back(running)
+        raise
+    if running is not None:
+        Watch(ports.limits, ports.streams.hub, running).follow(opened)
+    return opened
 
 
 async def _repeated(streams: StreamPorts, asking: Asking) -> Opened | None:
@@ -90,8 +105,6 @@ async def _begun(ports: AskPorts, asking: Asking, intent: Intent) -> Opened:
 async def _first_begun(ports: AskPorts, asking: Asking, intent: Intent) -> Opened:
     """Produce the command; the stream of its first answer."""
     streams, key, user_id = ports.streams, asking.key, asking.author.user_id
-    tokens = intent.tokens if isinstance(intent, PromptIntent) else 0
-    ports.quotas.check(asking.account, asking.who, intent.spec.price, tokens)
     feed = streams.hub.open(asking.generation_id, asking.conversation_id, user_id)
     try:
         command = command_of(asking, intent, feed.since)

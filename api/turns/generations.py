@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
 
-from api.access.auth import Caller, author_of
+from api.access.auth import AnswerCaller, AskCaller, author_of
 from api.consistency.freshness import Fresh, Freshness
 from api.consistency.ownership import checked_id
 from api.http.answers import json_answer, openapi_body
@@ -35,7 +35,7 @@ class CancelGeneration(ApiBody):
 @router.get("/stream")
 async def resume_stream(
     request: Request,
-    caller: Caller,
+    caller: AnswerCaller,
     generation_id: str,
     fresh: Fresh,
     turns: Turns,
@@ -52,7 +52,7 @@ async def resume_stream(
 
 
 @router.get("")
-async def get_generation(caller: Caller, generation_id: str, fresh: Fresh, turns: Turns) -> Response:
+async def get_generation(caller: AnswerCaller, generation_id: str, fresh: Fresh, turns: Turns) -> Response:
     """The state of the generation."""
     opened = await _found(fresh, turns.streams, caller.user_id, generation_id)
     try:
@@ -63,7 +63,7 @@ async def get_generation(caller: Caller, generation_id: str, fresh: Fresh, turns
 
 @router.post("/cancel", openapi_extra=openapi_body(CancelGeneration, required=False))
 async def cancel_generation(
-    request: Request, caller: Caller, generation_id: str, bodies: BodyReader, fresh: Fresh, turns: Turns
+    request: Request, caller: AskCaller, generation_id: str, bodies: BodyReader, fresh: Fresh, turns: Turns
 ) -> Response:
     """End it. What was accepted is kept; one that ended already keeps its end. Answers its true state."""
     body = await bodies.read(request, CancelGeneration, empty_is_object=True)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
 from api.consistency.commanding import Author, IdempotencyKey
-from api.turns.prompting import SERVICE_CLASS, TIER, deadline_us
+from api.turns.prompting import SERVICE_CLASS, deadline_us
 from infra.models.catalogue import ModelSpec
 from schemas import ids
 from schemas.conversation import ChatMessage, PromptKind, PromptSubmitted, RegenerateRequested, Request, Sampling
@@ -31,12 +32,12 @@ class Asking:
     @property
     def account(self) -> str:
         """Who pays."""
-        return self.author.user_id
+        return self.author.limited.account
 
     @property
     def who(self) -> Who:
         """For whom within that account."""
-        return Who(self.author.user_id, "")
+        return Who(self.author.user_id, self.author.limited.key_id)
 
     @property
     def command_id(self) -> str:
@@ -53,8 +54,8 @@ class Asking:
 class PromptIntent:
     """Something said. Of kind `chat` it is `content`, after the answer `parent_id` (None: at the root); a `stateless`
     one brings its whole context in `messages`; a `compaction` is a summary of what `parent_id` ends and of `messages`.
-    `tokens`: of it all, in the model's terms. `request`: what else is
-    asked for."""
+    `tokens`: of it all, in the model's terms. `request`: what else is asked for. `first`: what is done before the
+    command is given, once the request is admitted."""
 
     spec: ModelSpec
     tokens: int
@@ -64,6 +65,7 @@ class PromptIntent:
     messages: tuple[ChatMessage, ...] = ()
     sampling: Sampling = DEFAULT_SAMPLING
     request: Request | None = None
+    first: Callable[[], Awaitable[None]] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,14 +99,16 @@ def command_of(asking: Asking, intent: Intent, tail: Position) -> UserCommand:
             model=spec.id,
             sampling=intent.sampling,
             service_class=SERVICE_CLASS,
-            tier=TIER,
+            tier=author.limited.tier,
             tail=tail,
             request_hash=asking.request_hash,
             idempotency_key=key.value if key.given else None,
             deadline_at_us=deadline_us(spec),
             prompt_tokens=intent.tokens,
             price=spec.price,
-            account=author.user_id,
+            account=author.limited.account,
+            organisation_id=author.limited.organisation_id,
+            key_id=author.limited.key_id,
             model_version=spec.version,
             request=intent.request,
         )
@@ -118,13 +122,15 @@ def command_of(asking: Asking, intent: Intent, tail: Position) -> UserCommand:
         model=spec.id,
         sampling=intent.sampling,
         service_class=SERVICE_CLASS,
-        tier=TIER,
+        tier=author.limited.tier,
         tail=tail,
         request_hash=asking.request_hash,
         idempotency_key=key.value if key.given else None,
         deadline_at_us=deadline_us(spec),
         price=spec.price,
-        account=author.user_id,
+        account=author.limited.account,
+        organisation_id=author.limited.organisation_id,
+        key_id=author.limited.key_id,
         model_version=spec.version,
         request=intent.request,
     )

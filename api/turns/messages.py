@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
-from api.access.auth import Caller, author_of
+from api.access.auth import AskCaller, author_of
 from api.consistency.commanding import idempotency_key
 from api.consistency.freshness import Fresh
 from api.consistency.ownership import Conversation, conversation_of
@@ -41,7 +41,7 @@ class Regenerate(SampledBody):
 
 @router.post("", openapi_extra=openapi_body(SendMessage))
 async def send_message(
-    request: Request, caller: Caller, conversation_id: str, bodies: BodyReader, fresh: Fresh, turns: Turns
+    request: Request, caller: AskCaller, conversation_id: str, bodies: BodyReader, fresh: Fresh, turns: Turns
 ) -> Response:
     """Say something; the answer is a stream of server-sent events. With an Idempotency-Key, a retry joins the
     same stream."""
@@ -59,7 +59,7 @@ async def send_message(
 
     async def prompt() -> PromptIntent:
         streams = turns.streams
-        spec = _model(streams.models, body.model, conversation)
+        spec = _model(turns.own_models.of(asking.author.limited), body.model, conversation)
         said = ChatMessage("user", body.content)
         tokens = await turns.prompts.check_context(spec, [said], "content")
         request = body.request()
@@ -85,7 +85,7 @@ async def send_message(
 @router.post("/{message_id}/regenerate", openapi_extra=openapi_body(Regenerate, required=False))
 async def regenerate(
     request: Request,
-    caller: Caller,
+    caller: AskCaller,
     conversation_id: str,
     message_id: str,
     bodies: BodyReader,
@@ -110,7 +110,8 @@ async def regenerate(
         if prompt_id is None:
             raise bad_request("This message is not an answer to a prompt.", param="message_id")
         # Who wrote an appended message need not be a model of this installation.
-        spec = _model(turns.streams.models, body.model or (None if row.appended else row.model), conversation)
+        name = body.model or (None if row.appended else row.model)
+        spec = _model(turns.own_models.of(asking.author.limited), name, conversation)
         return RegenerateIntent(spec=spec, prompt_id=prompt_id, sampling=body.sampling, request=body.request())
 
     opened = await ask(turns.ask, asking, again)

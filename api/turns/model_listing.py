@@ -7,10 +7,10 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Response
 
-from api.access.auth import Caller
+from api.access.auth import Caller, limited_of
+from api.access.own_models import OwnModels
 from api.http.answers import json_answer
 from api.http.providing import provided
-from infra.models.catalogue import ModelCatalogue
 from infra.models.spec import ModelSpec
 
 router = APIRouter(prefix="/api/v1/models", tags=["models"])
@@ -20,7 +20,7 @@ router = APIRouter(prefix="/api/v1/models", tags=["models"])
 class ListingPorts:
     """`starts`: the prompts that this installation offers to begin with; empty: the page's own."""
 
-    models: ModelCatalogue
+    models: OwnModels
     starts: tuple[str, ...] = ()
 
 
@@ -29,8 +29,9 @@ Listing = Annotated[ListingPorts, Depends(provided(ListingPorts))]
 
 @router.get("")
 async def list_models(caller: Caller, listing: Listing) -> Response:
-    """Every model of this installation, which makes titles, prompts to begin with. Prices are of a million tokens."""
-    models = listing.models
+    """Every model that the caller may use, which makes titles, prompts to begin with. Prices are of a million
+    tokens."""
+    models = listing.models.of(limited_of(caller))
     listed = [model_json(spec, spec.id == models.default_model.id) for spec in models]
     titles = None if models.titles is None else models.titles.id
     return json_answer({"data": listed, "titles": titles, "starts": list(listing.starts)})

@@ -7,6 +7,8 @@ from typing import Annotated, Protocol
 
 from fastapi import Depends
 
+from api.access.limiting import RateLimits
+from api.access.own_models import OwnModels
 from api.consistency.own_writes import OwnWrites
 from api.consistency.ports import CommandLog
 from api.http.providing import provided
@@ -59,6 +61,7 @@ class AskPorts:
     streams: StreamPorts
     log: CommandLog
     own_writes: OwnWrites
+    limits: RateLimits
     quotas: Quotas = NO_QUOTAS
 
 
@@ -73,6 +76,7 @@ class TurnPorts:
     messages: MessageReads
     readers: Readers
     prompts: PromptSizes
+    own_models: OwnModels
     blobs: BlobStore
     wait_s: float
     grace_s: float

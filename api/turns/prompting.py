@@ -19,7 +19,6 @@ INLINE_CHARACTERS = 4_096
 _A_MESSAGE = 64
 """Characters that one message more is as much work as."""
 SERVICE_CLASS: Final = "interactive"
-TIER: Final = "default"
 MAX_LONG_AT_ONCE = 2
 
 

@@ -96,7 +96,12 @@ class Accounts:
         secret = KEY_PREFIX + draw_secret(32)
         key_sha256 = sha256_of(secret)
         envelope = _envelope(key_id, "ApiKeyCreated")
-        await self._send(user_id, ApiKeyCreated(envelope, user_id, key_id, key_sha256, label, secret[-4:]))
+        await self._send(
+            user_id,
+            ApiKeyCreated(
+                envelope=envelope, user_id=user_id, key_id=key_id, key_sha256=key_sha256, label=label, hint=secret[-4:]
+            ),
+        )
         key = NewKey(key_id, user, secret)
         announce(key)
         await self._visible(lambda: self._rows.api_key(key_sha256), lambda row: row is not None, f"key {key_id}")

@@ -6,7 +6,7 @@ spec = catalogue.get("verbatim-local")          # ModelNotFound for an unknown i
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -68,7 +68,7 @@ class ModelCatalogue:
         """`titles`: the model that makes titles for conversations; None: none does."""
         self._models = {spec.id: spec for spec in models}
         self._embeddings = {spec.id: spec for spec in embeddings}
-        self._default = default_model or next(iter(self._models))
+        self._default = default_model or next(iter(self._models), "")
         self.titles = titles
 
     @classmethod
@@ -130,8 +130,25 @@ class ModelCatalogue:
 
     @property
     def default_model(self) -> ModelSpec:
-        """The model of requests that name none: `default_model` of the last file that has it, else the first."""
-        return self._models[self._default]
+        """The model of requests that name none: `default_model` of the last file that has it, else the first.
+
+        Raises ModelNotFound where there is none at all.
+        """
+        return self.get(self._default)
+
+    def within(self, allows: Callable[[str], bool], most_context: int | None) -> ModelCatalogue:
+        """Those whose ids `allows` lets through, with a context of at most so many tokens. There may be none."""
+
+        def narrowed(spec: ModelSpec) -> ModelSpec:
+            if most_context is None or spec.context_tokens <= most_context:
+                return spec
+            longest = min(spec.max_output_tokens, most_context)
+            return replace(spec, context_tokens=most_context, max_output_tokens=longest)
+
+        models = tuple(narrowed(spec) for spec in self if allows(spec.id))
+        default = self._default if any(spec.id == self._default for spec in models) else None
+        embeddings = tuple(spec for spec in self.embeddings if allows(spec.id))
+        return ModelCatalogue(models, default, embeddings, self.titles)
 
     def get(self, model_id: str) -> ModelSpec:
         """The model with this id. Raises ModelNotFound, WrongKindOfModel for one that makes embeddings."""

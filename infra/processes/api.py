@@ -12,9 +12,13 @@ from functools import partial
 import uvicorn
 from confluent_kafka import Message
 
-from api.access import rate_limit, used_links
+from api.access import redis_buckets, used_links
+from api.access.buckets import LocalBuckets
+from api.access.challenge import challenge_named
 from api.access.key_cache import KeyCache
-from api.access.rate_limit import RedisLimiter
+from api.access.limiting import RateLimits
+from api.access.people import People
+from api.access.redis_buckets import RedisBuckets
 from api.access.session_ends import SessionEnds
 from api.access.sessions import Sessions
 from api.access.used_links import RedisLinks
@@ -34,6 +38,9 @@ from api.page.files import WebFiles, WebFilesMissing, read_folder
 from api.pulse.fleet import KafkaFleet
 from api.pulse.sampling import Pulse
 from api.responses.sealing import Seal
+from api.signin import slowing
+from api.signin.assembly import SignIns
+from api.signin.slowing import Tries
 from api.streaming.chunk_log import KafkaChunkLog
 from api.streaming.readers import Readers
 from api.streaming.tail_hub import TailHub
@@ -43,10 +50,12 @@ from infra.clock import now_us
 from infra.embeddings.embedders import Embedders
 from infra.heap import keep_out_of_collections
 from infra.ids import draw_secret
+from infra.issuers.fetching import HttpWeb
 from infra.lifesign import CALM_INTERVAL_S, LifeSign
 from infra.logging import get_logger
 from infra.models.catalogue import ModelCatalogue
 from infra.models.tokenizers import TokenCounter
+from infra.passwords.hashing import Passwords
 from infra.processes.http_server import GRACE_S, CannotListen, Failing, Server, listening
 from infra.processes.runner import run, run_loop
 from infra.redis import RedisScripts
@@ -57,6 +66,7 @@ from infra.stack.layout import Layout
 from infra.stack.local_models import packages_folder
 from infra.stack.snapshot import troubles
 from infra.stack.word_vectors import WORD_VECTORS
+from infra.tiers.tiers_file import load_tiers
 from projections.facade import Projections
 from topics.admission.following import following
 from topics.catalogue import ACCOUNT_EVENTS, TOKEN_CHUNKS
@@ -73,7 +83,8 @@ BACKLOG = 2048
 @contextlib.asynccontextmanager
 async def connected(settings: Settings) -> AsyncIterator[tuple[Adapters, list[Failing]]]:
     """The adapters, connected, and the tails without which they are worth nothing."""
-    models = ModelCatalogue.of(settings)
+    models, tiers = ModelCatalogue.of(settings), load_tiers(settings)
+    challenge = challenge_named(settings.api.challenge)
     for model in models:
         TokenCounter.of(model)  # reading a tokenizer takes its time; no request waits for it
     properties = settings.kafka.client_properties()
@@ -83,8 +94,16 @@ async def connected(settings: Settings) -> AsyncIterator[tuple[Adapters, list[Fa
         stack.push_async_callback(reads.aclose)
         scripts = RedisScripts(settings.redis.url.get_secret_value())
         stack.push_async_callback(scripts.aclose)
-        limiter = RedisLimiter(scripts, settings.api.requests_per_minute, settings.redis.key(rate_limit.KEY_PREFIX))
-        await limiter.start()
+        buckets = RedisBuckets(scripts, settings.redis.key(redis_buckets.KEY_PREFIX))
+        await buckets.start()
+        limiter = RateLimits(
+            buckets,
+            LocalBuckets(settings.api.processes),
+            reads,
+            tiers,
+            per_address=settings.api.requests_per_minute,
+            tries=settings.api.tries_per_minute,
+        )
         admin = open_admin(dict(properties))
         log = LogProducer(properties, topics, timeout_s=settings.api.produce_timeout_s, client_id="verbatim-api")
         await log.start()
@@ -93,12 +112,29 @@ async def connected(settings: Settings) -> AsyncIterator[tuple[Adapters, list[Fa
         stack.push_async_callback(embedders.aclose)
         longest_s = max(model.deadlines.total_s for model in models)
         readers = Readers(settings.api.heartbeat_s, most_s=longest_s + ENDED_BY_S)
-        keys = KeyCache(reads, readers.revoke)
+        people = People(reads, topics, readers.end_user, settings.api.operators)
+        keys = KeyCache(reads, people, readers.revoke)
         session_ends = SessionEnds(reads, topics, readers.end_sessions)
+        secret = secret_of(settings.api)
+        web, passwords = HttpWeb(), Passwords()
+        stack.push_async_callback(web.aclose)
+        stack.callback(passwords.close)
+        sign_ins = SignIns.of(
+            settings.api.issuers,
+            web,
+            reads,
+            people,
+            readers,
+            passwords=passwords,
+            tries=Tries(scripts, settings.redis.key(slowing.KEY_PREFIX)),
+            secret=secret,
+        )
 
         def on_accounts(batch: list[Message]) -> None:
+            people.on_batch(batch)
             keys.on_batch(batch)
             session_ends.on_batch(batch)
+            sign_ins.on_batch(batch)
 
         accounts = Tail(properties, ACCOUNT_EVENTS, on_accounts)
         await accounts.start(list(range(topics[ACCOUNT_EVENTS].partitions)))
@@ -129,7 +165,6 @@ async def connected(settings: Settings) -> AsyncIterator[tuple[Adapters, list[Fa
         status_file = Layout.at(settings.state).status_file
         supervised = partial(troubles, status_file) if os.environ.get(STACK_ID_VARIABLE) else None
         readiness = Readiness({"log": ask_log, "projections": reads.ping}, supervised)
-        secret = secret_of(settings.api)
         ends, fleet = KafkaEnds(admin, topics), KafkaFleet(admin)
         stack.push_async_callback(fleet.aclose)
         pulse = Pulse(topics, live, history, ends, fleet, readiness, readers, settings.worker.slots)
@@ -142,7 +177,10 @@ async def connected(settings: Settings) -> AsyncIterator[tuple[Adapters, list[Fa
                 ends=ends,
                 reads=reads,
                 limiter=limiter,
+                challenge=challenge,
                 keys=keys,
+                people=people,
+                sign_ins=sign_ins,
                 hub=hub,
                 readers=readers,
                 own_writes=OwnWrites(),
@@ -199,7 +237,13 @@ async def serve(settings: Settings) -> None:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(LifeSign.from_env().run_beats(stop, CALM_INTERVAL_S))
                 forever = [tasks.create_task(server.end_with(tail)) for tail in tails]
-                for run in (adapters.readers.run_ticks, adapters.live.run, adapters.changes.run, adapters.pulse.run):
+                for run in (
+                    adapters.readers.run_ticks,
+                    adapters.live.run,
+                    adapters.changes.run,
+                    adapters.pulse.run,
+                    adapters.limiter.run,
+                ):
                     forever.append(tasks.create_task(run()))
                 keep_out_of_collections()
                 await server.serve([listener])

@@ -33,14 +33,15 @@ from infra.runtime.metrics import tell_build
 from infra.runtime.metrics_server import METRICS
 from infra.settings import Settings
 from infra.settings.environment import INSTANCE_VARIABLE
+from infra.tiers.tiers_file import load_tiers
 from topics.catalogue import (
     ADMISSIONS,
     CONTROL,
     GENERATION_OUTCOMES,
-    SERVICE_CLASSES,
-    jobs_topic,
+    jobs_topics,
 )
 from topics.counts import configured, on_broker
+from topics.fairness.flows import Rules, usual_user_limit
 from topics.producer import LogProducer
 from topics.tail import Tail
 
@@ -87,7 +88,7 @@ async def run_worker(
             pool=pool,
             leases=leases,
         )
-        worker = Worker(context, topics, calm, slots=settings.worker.slots)
+        worker = Worker(context, topics, calm, rules=_rules(settings))
         control = Tail(properties, CONTROL, worker.signals.on_control)
         outcomes = Tail(properties, GENERATION_OUTCOMES, worker.signals.on_outcomes, lazy_ms=OUTCOMES_LAZY_MS)
         admissions = Tail(properties, ADMISSIONS, leases.on_admissions)
@@ -105,8 +106,7 @@ async def run_worker(
             if orders is not None or not as_spare:
                 # Last: every cancel notice from here on is received, and what is older is scanned.
                 name = orders.instance if orders is not None else instance
-                jobs = [jobs_topic(pool, service_class) for service_class in SERVICE_CLASSES]
-                reader = JobReader(properties, jobs, f"verbatim-workers-{pool}", name, worker)
+                reader = JobReader(properties, jobs_topics(pool), f"verbatim-workers-{pool}", name, worker)
                 worker.attach(reader, name)
                 reader.start()
                 opened.push_async_callback(reader.aclose)
@@ -115,6 +115,18 @@ async def run_worker(
                 await worker.run(stop, grace_s=GRACE_S)
             for task in watched:
                 task.cancel()
+
+
+def _rules(settings: Settings) -> Rules:
+    """Raises TiersFileError."""
+    work, tiers = settings.worker, load_tiers(settings)
+    return Rules(
+        slots=work.slots,
+        user_limit=usual_user_limit(work.slots),
+        held_back=min(work.held_back_slots, work.slots - 1),
+        lowest_share=work.lowest_share_percent,
+        tier_weights_milli={name: tiers.of(name).weight_milli for name in tiers.names},
+    )
 
 
 async def _named_later(stop: asyncio.Event, write_level: int) -> Orders | None:

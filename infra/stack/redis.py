@@ -25,6 +25,7 @@ LEAST_MAJOR = 7
 ASK_TIMEOUT_S = 5.0
 COMMANDS = (
     "auth", "hello", "ping", "set", "evalsha", "script|load", "time", "hmget", "hset", "pexpire",
+    "zadd", "zcard", "zrem", "zremrangebyscore",
 )  # fmt: skip
 """All that anybody may ask of it: what our scripts and the health check use. Every other command is refused."""
 _SAID = re.compile(r"^(Redis|Valkey) server v=(\d+)\.(\d+)\.(\d+)\b")

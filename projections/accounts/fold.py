@@ -15,6 +15,8 @@ def fold(record: AccountEvent, position: Position) -> tuple[RowChange, ...]:
     match record:
         case UserCreated(user_id=user_id, name=name):
             return (Put(USERS, (user_id,), {"name": name, "created_at_us": at_us}, first),)
+        case ApiKeyCreated() if record.is_restricted:
+            return ()  # it stands in the tables of identities: a reader that knows no restrictions must not open it
         case ApiKeyCreated(user_id=user_id, key_id=key_id, key_sha256=digest, label=label, hint=hint):
             cells = {"label": label, "hint": hint, "created_at_us": at_us}
             return (

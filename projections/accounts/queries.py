@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from projections.reading import Tables
+from schemas.identity import NO_LIMITS, KeyLimits
 
 _NAME = "accounts"
 _KEY = (
@@ -15,12 +16,17 @@ _KEYS = (
     " WHERE user_id = ?"
 )
 _USERS = "SELECT user_id, name, created_at_us FROM {users}"
+_FIRST_USERS = "SELECT user_id, name, created_at_us FROM {users} LIMIT ?"
+_NEXT_USERS = "SELECT user_id, name, created_at_us FROM {users} WHERE token(user_id) > token(?) LIMIT ?"
 _USER = "SELECT user_id, name, created_at_us FROM {users} WHERE user_id = ?"
 
 
 @dataclass(frozen=True, slots=True)
 class ApiKeyRow:
-    """An API key; `hint` is its end, the key itself is nowhere. `revoked_at_us` None: it is valid."""
+    """An API key; `hint` is its end, the key itself is nowhere. `revoked_at_us` None: it is valid.
+
+    `scopes` None: all that its user may. `organisation_id`: who pays; empty: whoever pays for its user.
+    """
 
     key_sha256: str
     key_id: str
@@ -29,6 +35,10 @@ class ApiKeyRow:
     hint: str
     created_at_us: int
     revoked_at_us: int | None
+    scopes: tuple[str, ...] | None = None
+    expires_at_us: int | None = None
+    limits: KeyLimits = NO_LIMITS
+    organisation_id: str = ""
 
     @property
     def revoked(self) -> bool:
@@ -40,6 +50,7 @@ class UserRow:
     user_id: str
     name: str
     created_at_us: int
+    email: str = ""
 
 
 async def api_key(tables: Tables, key_sha256: str) -> ApiKeyRow | None:
@@ -62,6 +73,12 @@ async def users(tables: Tables) -> list[UserRow]:
     """All users, oldest first. Reads the whole table: for operators."""
     rows = [UserRow(*values) for values in await tables.select(_NAME, _USERS, ())]
     return sorted(rows, key=lambda row: (row.created_at_us, row.user_id))
+
+
+async def some_users(tables: Tables, after: str, limit: int) -> list[UserRow]:
+    """At most `limit` users behind one, in an order of the store's own. `after` empty: from the first."""
+    cql, parameters = (_NEXT_USERS, (after, limit)) if after else (_FIRST_USERS, (limit,))
+    return [UserRow(*values) for values in await tables.select(_NAME, cql, parameters)]
 
 
 async def user(tables: Tables, user_id: str) -> UserRow | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
 from typing import cast
 
 from confluent_kafka import KafkaError
@@ -23,7 +24,7 @@ from infra.moderation.policy import Policy
 from infra.runtime.retrying import Retrying
 from infra.settings import Settings
 from schemas.admission import BudgetChanged, LeaseExtensionRequested, LeaseRequested, LeaseSettled
-from schemas.codec import UnencodableRecord, encode
+from schemas.codec import UnencodableRecord, encode, write_level
 from schemas.conversation import (
     ChatMessage,
     ConversationDeleted,
@@ -47,11 +48,13 @@ from streams.conversation.counting import RememberedCounts
 from streams.conversation.leasing import Deciding, Leasing
 from streams.conversation.leaving import EndingTemporaries
 from streams.conversation.memory import Begun, Memory
+from streams.conversation.overflow import Backlogs
 from streams.conversation.ports import Context, ConversationPorts, HistoryPort, NoHistory
 from streams.conversation.reactor import (
     CancelNotice,
     End,
     Job,
+    Out,
     Verdict,
     characters,
     counted_tokens,
@@ -65,7 +68,7 @@ from streams.conversation.titling import Titling
 from streams.faust.app import Handler, Source, StreamApp, make_app, run_agent
 from topics.admission.book import Book
 from topics.admission.following import following
-from topics.catalogue import ADMISSIONS, CONVERSATION_EVENTS, GENERATION_OUTCOMES, Catalogue
+from topics.catalogue import ADMISSIONS, CONVERSATION_EVENTS, GENERATION_OUTCOMES, Catalogue, jobs_topic
 from topics.errors import LogUnavailable, RecordRefused
 from topics.headers import headers_of
 from topics.producer import LogProducer, log_error
@@ -82,6 +85,8 @@ HISTORY_FIRST_PAUSE_S = 0.01
 HISTORY_LONGEST_PAUSE_S = 0.25
 MAX_JOB_BYTES = EIGHT_MIB - 64 * 1024
 """A job record's value; the rest of the topic's limit is for its key and framing."""
+LANES_FROM_LEVEL = 6
+"""The write level from which on all workers read overflow lanes."""
 INLINE_CHARACTERS = 16_384
 INLINE_MESSAGES = 250
 """Turns with more text, or more messages, than this are counted in a thread, so that others need not wait for them.
@@ -125,6 +130,7 @@ class ConversationAgent:
             "conversation.history", HISTORY_FIRST_PAUSE_S, HISTORY_LONGEST_PAUSE_S, history_wait_s
         )
         self._memory = Memory()
+        self._backlogs = Backlogs()
         self._counters: dict[str, RememberedCounts] = {}
         self._leasing = None if book is None else Leasing(producer, book)
         self._titling: Titling | None = None
@@ -147,6 +153,7 @@ class ConversationAgent:
                 if not self._memory.has_begun(record.generation_id):
                     await self._begin(record, source)
             case GenerationCompleted() | GenerationFailed() | GenerationCancelled() | GenerationRefused():
+                self._backlogs.ended(record.turn.generation_id)
                 if self._titling is not None:
                     await self._titling.handle(record)
             case BudgetChanged() | LeaseRequested() | LeaseExtensionRequested() | LeaseSettled():
@@ -167,12 +174,12 @@ class ConversationAgent:
             return react(command, turn, context, model, counter, self._policy, maybe_repeat=source.maybe_repeat)
 
         large = characters(command, context) > INLINE_CHARACTERS or _messages(command, context) > INLINE_MESSAGES
-        outs = await asyncio.to_thread(reaction) if large else reaction()
-        verdict, last = outs
+        verdict, last = await asyncio.to_thread(reaction) if large else reaction()
         await self._produce((verdict,))
         all_of_it = (last, *(for_choice(last, command, other) for other in others))
         try:
-            await self._produce(await self._leased(all_of_it))
+            leaving = await self._leased(all_of_it)
+            await self._produce(tuple(self._in_lane(out, model, command) for out in leaving))
         except (UnencodableRecord, RecordRefused) as error:
             if not isinstance(last.record, GenerationRequested):
                 raise
@@ -193,6 +200,16 @@ class ConversationAgent:
             elif (leaves := await leasing.leased(cast(Job, out))) is not None:
                 found.append(leaves)
         return tuple(found)
+
+    def _in_lane(self, out: Job | End, model: ModelSpec | None, command: Command) -> Job | End:
+        job = out.record
+        if model is None or not isinstance(job, GenerationRequested) or write_level() < LANES_FROM_LEVEL:
+            return out
+        at_us, turn = command.envelope.occurred_at_us, job.turn
+        lane = self._backlogs.lane(turn.generation_id, turn.user_id, at_us, job.deadline_at_us)
+        if not lane:
+            return out
+        return Out(jobs_topic(model.pool, job.service_class, lane), out.key, replace(job, lane=lane))
 
     async def _answer_deleted(self, deleted: GenerationDeleted) -> None:
         """End an answer that still runs. One that has ended stays as it ended."""
@@ -323,7 +340,7 @@ def make_conversation_app(
     titles: TitleModel | None = None,
 ) -> StreamApp:
     """The Faust application of the conversation process. `store_errors`: what the history raises while it is away.
-    `titles`: the model that makes titles; None: none does, and outcomes are not read."""
+    `titles`: the model that makes titles; None: none does."""
     app = make_app("conversation", settings, pools=models.pools)
     for model in models:
         TokenCounter.of(model)  # a tokenizer that cannot be used stops the start, not the first prompt
@@ -355,8 +372,12 @@ def make_conversation_app(
                     for helper in helpers:
                         helper.cancel()
 
-    read: tuple[str, ...] = (CONVERSATION_EVENTS, ADMISSIONS)
-    if titles is not None:
-        read = (*read, GENERATION_OUTCOMES)
-    run_agent(app, read, RECORDS, opened, most_in_flight=MAX_IN_FLIGHT, retry_on=store_errors)
+    run_agent(
+        app,
+        (CONVERSATION_EVENTS, GENERATION_OUTCOMES, ADMISSIONS),
+        RECORDS,
+        opened,
+        most_in_flight=MAX_IN_FLIGHT,
+        retry_on=store_errors,
+    )
     return app

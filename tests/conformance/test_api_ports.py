@@ -12,8 +12,6 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from api.access.ports import Admission, Limiter
-from api.access.rate_limit import RedisLimiter
 from api.consistency.log_ends import KafkaEnds
 from api.consistency.ports import CommandLog, LogEnds
 from api.streaming.chunk_log import KafkaChunkLog
@@ -25,7 +23,6 @@ from schemas import ids
 from schemas.codec import encode
 from schemas.generation import TokenChunk, Turn
 from tests.eventually import eventually
-from tests.unit.api.memory_limiter import MemoryLimiter
 from tests.unit.api.memory_log import TOPICS as MEMORY_TOPICS
 from tests.unit.api.memory_log import Attempt, MemoryLog
 from tests.unit.api.turns import TURN
@@ -147,35 +144,6 @@ async def test_looking_back_finds_one_generation_up_to_a_place(
 
 def turn_in(conversation: str) -> Turn:
     return replace(TURN, generation_id=ids.generation_id(conversation), conversation_id=conversation)
-
-
-@pytest.fixture(params=["memory", pytest.param("redis", marks=pytest.mark.stack)])
-async def limiter(request: pytest.FixtureRequest) -> AsyncIterator[Limiter]:
-    """Three requests a minute."""
-    if request.param == "memory":
-        yield MemoryLimiter(3)
-        return
-    settings: Settings = request.getfixturevalue("servers")
-    scripts = RedisScripts(settings.redis.url.get_secret_value(), timeout_s=5.0)
-    real = RedisLimiter(scripts, 3, prefix=f"test:{draw_secret(6)}:")
-    await real.start()
-    try:
-        yield real
-    finally:
-        await scripts.aclose()
-
-
-async def test_a_key_has_as_many_requests_as_in_a_minute(limiter: Limiter) -> None:
-    key, other = draw_id(), draw_id()
-    admissions: list[Admission] = [await limiter.admit(key) for _ in range(4)]
-    assert [admission.allowed for admission in admissions] == [True, True, True, False]
-    assert [admission.remaining for admission in admissions] == [2, 1, 0, 0]
-    assert {admission.limit for admission in admissions} == {3}
-    assert all(admission.limited for admission in admissions)
-    assert admissions[2].retry_after_s == 0
-    assert 19 < admissions[3].retry_after_s <= 20
-    assert 59 < admissions[3].reset_s <= 60
-    assert (await limiter.admit(other)).allowed
 
 
 @pytest.mark.stack

@@ -254,6 +254,10 @@ async def test_usage_by_day_and_model(opened: Open) -> None:
         # One of the two has another price.
         assert chat.cost_micros != 2 * alone.cost_micros
         assert (await under_test.reads.daily_usage(OTHER, first, first + DAY_US)).days == ()
+        # Requests for embeddings are no answers.
+        assert await under_test.reads.answers_since(USER, first, first + DAY_US, 9) == 2
+        assert await under_test.reads.answers_since(USER, first, first + 41 * DAY_US, 3) == 3
+        assert await under_test.reads.answers_since(OTHER, first, first + DAY_US, 9) == 0
 
 
 @pytest.mark.stack

@@ -199,7 +199,14 @@ async def test_keys(opened: Open) -> None:
         log, reads = under_test.log, under_test.reads
         for number in (1, 2):
             key_id, digest = ids.user_id(f"key {number}"), f"{number}" * 64
-            created = ApiKeyCreated(envelope(key_id, number), USER, key_id, digest, f"l{number}", "abcd")
+            created = ApiKeyCreated(
+                envelope=envelope(key_id, number),
+                user_id=USER,
+                key_id=key_id,
+                key_sha256=digest,
+                label=f"l{number}",
+                hint="abcd",
+            )
             log.append(ACCOUNT_EVENTS, USER, created)
         log.append(ACCOUNT_EVENTS, USER, ApiKeyRevoked(envelope("x"), USER, ids.user_id("key 2"), "2" * 64))
         await under_test.show()

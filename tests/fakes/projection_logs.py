@@ -305,7 +305,14 @@ def logs(draw: st.DrawFn, *, grows: bool = False) -> list[Placed]:
                     log.said(ConversationDeleted(envelope("end", at_us), conversation, user))
             case 10:
                 digest = draw(st.sampled_from(("aa", "bb"))) * 32
-                made = ApiKeyCreated(envelope("key", at_us), user, f"key-{digest[:2]}", digest, "laptop", "wxyz")
+                made = ApiKeyCreated(
+                    envelope=envelope("key", at_us),
+                    user_id=user,
+                    key_id=f"key-{digest[:2]}",
+                    key_sha256=digest,
+                    label="laptop",
+                    hint="wxyz",
+                )
                 revoked = ApiKeyRevoked(envelope("key", at_us), user, f"key-{digest[:2]}", digest)
                 named = UserCreated(envelope("user", at_us), user, user.title())
                 log.account(draw(st.sampled_from((made, revoked, named))))

@@ -88,7 +88,16 @@ def _log() -> list[RawRecord]:
 
     for user in users:
         log.account(UserCreated(envelope(user), user, "Newest"))
-    log.account(ApiKeyCreated(envelope("key"), users[0], "key-1", "aa" * 32, "laptop", "wxyz"))
+    log.account(
+        ApiKeyCreated(
+            envelope=envelope("key"),
+            user_id=users[0],
+            key_id="key-1",
+            key_sha256="aa" * 32,
+            label="laptop",
+            hint="wxyz",
+        )
+    )
     log.said(started(conversation, users[0], title="From long ago"))
     asked = prompt(conversation, "a", users[0], AT + 5)
     ended = outcome(turn_of(asked, log.said(asked)), at_us=AT + 9)

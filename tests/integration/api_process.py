@@ -116,5 +116,11 @@ async def make_key(log: LogProducer, name: str) -> str:
     user, key_id, key = ids.user_id(name), draw_id(), KEY_PREFIX + draw_secret(32)
     envelope = Envelope(ids.event_id(key_id, "ApiKeyCreated"), now_us(), None, "r", "system:test")
     await log.send(ACCOUNT_EVENTS, user, UserCreated(envelope, user, name))
-    await log.send(ACCOUNT_EVENTS, user, ApiKeyCreated(envelope, user, key_id, hash_of(key), name, key[-4:]))
+    await log.send(
+        ACCOUNT_EVENTS,
+        user,
+        ApiKeyCreated(
+            envelope=envelope, user_id=user, key_id=key_id, key_sha256=hash_of(key), label=name, hint=key[-4:]
+        ),
+    )
     return key

@@ -98,11 +98,11 @@ async def test_keys_in_redis_are_told_apart(both: tuple[Whole, Whole]) -> None:
     try:
         for whole in both:
             # What anybody may ask for is counted by the address that asks.
-            bucket = f"{whole.settings.redis.prefix}:verbatim:rate:address:127.0.0.1"
-            assert await cache.hmget(bucket, "full_at_us") == [None]
+            bucket = f"{whole.settings.redis.prefix}:verbatim:limit:address:127.0.0.1:requests"
+            assert await cache.hmget(bucket, "missing") == [None]
             async with whole.client() as client:
                 assert (await client.get("/subjects")).status_code == 200
-            assert await cache.hmget(bucket, "full_at_us") != [None]
+            assert await cache.hmget(bucket, "missing") != [None]
     finally:
         await cache.aclose()
 

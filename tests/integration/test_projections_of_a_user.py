@@ -128,7 +128,9 @@ async def test_many_conversations_of_one_day_are_paged(log: Projected, name: str
 async def test_keys_open_until_they_are_revoked(log: Projected, name: str) -> None:
     digest = name.ljust(64, "0")
     log.account(UserCreated(envelope("u"), name, "Ada"))
-    made = ApiKeyCreated(envelope("k"), name, "key-1", digest, "laptop", "wxyz")
+    made = ApiKeyCreated(
+        envelope=envelope("k"), user_id=name, key_id="key-1", key_sha256=digest, label="laptop", hint="wxyz"
+    )
     log.account(made)
     await log.show()
     key = await log.reads.api_key(digest)

@@ -7,7 +7,9 @@ import contextlib
 from collections.abc import AsyncIterator, Coroutine
 from typing import Any, cast
 
-from api.access.key_cache import Principal
+from api.access.buckets import LocalBuckets
+from api.access.limiting import RateLimits
+from api.access.principal import Principal
 from api.consistency.commanding import Author, IdempotencyKey
 from api.consistency.own_writes import OwnWrites
 from api.http.errors import ApiError, as_api_error
@@ -25,6 +27,8 @@ from infra.cassandra.errors import StoreUnavailable
 from infra.clock import now_us
 from infra.models.catalogue import ModelCatalogue, ModelSpec
 from infra.settings.processes import ApiSettings
+from infra.tiers.limited import Limited
+from infra.tiers.tier import Tiers
 from schemas import ids
 from schemas.conversation import ChatMessage, ConversationStarted, Request
 from schemas.envelope import Envelope
@@ -90,6 +94,7 @@ class ApiServer:
             streams=StreamPorts(hub=hub, reads=cast(Any, Reads(store)), models=models),
             log=cast(Any, SimProducer(network, process)),
             own_writes=OwnWrites(),
+            limits=RateLimits(LocalBuckets(), LocalBuckets(), cast(Any, Reads(store)), Tiers(), per_address=1, tries=1),
         )
         self._tasks = asyncio.TaskGroup()
         self._ready = False
@@ -124,7 +129,7 @@ class ApiServer:
                 if await ports.streams.reads.generation(prompt.generation_id) is None:
                     await ports.log.send(CONVERSATION_EVENTS, prompt.conversation_id, started)
             asking = Asking(
-                author=Author(USER.user_id, "request"),
+                author=Author(USER.user_id, "request", Limited(user_id=USER.user_id)),
                 key=IdempotencyKey(prompt.key, True),
                 conversation_id=prompt.conversation_id,
                 request_hash=prompt.body_sha256,
@@ -161,7 +166,9 @@ class ApiServer:
             try:
                 source = opened.source
                 if source.ending is None:
-                    await cancel(self._ports.log, Author(USER.user_id, "cancel"), opened, seen)
+                    await cancel(
+                        self._ports.log, Author(USER.user_id, "cancel", Limited(user_id=USER.user_id)), opened, seen
+                    )
                     await ended_within(source, self._wait_s)
                 ending = source.ending
                 state = b"running" if ending is None else ending.status.encode()

@@ -11,6 +11,8 @@ from tests.sim.installed import installed
 from tests.sim.plans import Plan
 from tests.sim.virtual_time import run
 from tests.sim.world import NotQuiet, World
+from topics.catalogue import TOKEN_CHUNKS
+from topics.fairness.replay import Picks
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,16 @@ class Verdict:
         return "\n".join([str(self.world.plan), *found, *self.troubles])
 
 
+def wrong_picks(world: World) -> list[str]:
+    """The workers' picks that are not what the rule gives, whatever happened to them."""
+    picks = Picks()
+    for message in world.network.broker.records():
+        if message.topic().startswith("generation-jobs.") or message.topic() == TOKEN_CHUNKS:
+            picks.take_raw(message.topic(), message.partition(), message.offset(), message.value())
+    report = picks.check()
+    return [f"pick {wrong.number} of {wrong.domain}: {wrong.problem}" for wrong in report.found]
+
+
 def simulate(plan: Plan) -> Verdict:
     """Run a plan to its rest and judge it."""
     world = World(plan)
@@ -44,6 +56,7 @@ def simulate(plan: Plan) -> Verdict:
         logging.disable(logging.NOTSET)
     troubles += [f"a process ended by {type(error).__name__}: {error}" for error in world.unexpected]
     troubles += world.witness.broken
+    troubles += wrong_picks(world)
     if any("rest" in trouble for trouble in troubles):
         return Verdict(world, (), tuple(troubles))
     return Verdict(world, tuple(checker.check(world.evidence())), tuple(troubles))

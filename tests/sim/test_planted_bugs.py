@@ -23,7 +23,7 @@ FOUND_BY = {
     "first_wins_lost_in_the_fold": 5,
     "first_wins_lost_in_the_projections": 4,
     "prefix_forgotten": 5,
-    "produced_without_waiting_in_the_conversation_agent": 123,
+    "produced_without_waiting_in_the_conversation_agent": 298,
     "start_not_awaited": 445,
     "watch_given_up": 0,
 }

@@ -20,8 +20,9 @@ from tests.sim.network import Network
 from tests.sim.producing import SimProducer
 from tests.sim.reading import SimTail
 from tests.sim.virtual_time import Process
-from topics.catalogue import ADMISSIONS, CONTROL, GENERATION_OUTCOMES, SERVICE_CLASSES, jobs_topic
+from topics.catalogue import ADMISSIONS, CONTROL, GENERATION_OUTCOMES, OVERFLOW, jobs_topics
 from topics.errors import FatalLogError
+from topics.fairness.flows import Rules, usual_user_limit
 
 GROUP = "verbatim-workers-default"
 SESSION_S = 3.0
@@ -37,12 +38,12 @@ class SimJobReader:
     """
 
     def __init__(self, network: Network, process: Process, instance: str, handler: JobHandler) -> None:
-        topics = [jobs_topic("default", service_class) for service_class in SERVICE_CLASSES]
+        topics = [str(topic) for topic in jobs_topics("default")]
         self._network = network
         self._handler = handler
         self._member = Member(network, process, GROUP, topics, instance, SESSION_S)
         self._commits: dict[Place, int] = {}
-        self._pause_wanted = False
+        self._pause_wanted = self._pause_overflow = False
         self._polled_at_s = monotonic_s()
         self._unnoticed = network.rng.randrange(UNNOTICED_POLLS + 1)
 
@@ -50,8 +51,8 @@ class SimJobReader:
     def in_touch(self) -> bool:
         return monotonic_s() - self._polled_at_s < IN_TOUCH_S
 
-    def pause(self, wanted: bool) -> None:
-        self._pause_wanted = wanted
+    def pause(self, wanted: bool, overflow: bool) -> None:
+        self._pause_wanted, self._pause_overflow = wanted, overflow
 
     def commit(self, offsets: Mapping[Place, int]) -> None:
         self._commits.update(offsets)
@@ -61,11 +62,15 @@ class SimJobReader:
         while True:
             self.commit_due()
             await self._rebalance()
-            batch = member.batch(BATCH, frozenset(member.next) if self._pause_wanted else frozenset())
+            batch = member.batch(BATCH, self._paused())
             self._polled_at_s = monotonic_s()
             if batch:
                 self._handler.jobs_arrived(batch)  # type: ignore[arg-type]  # a MemoryMessage has what it reads of one
             await member.wait(POLL_S)
+
+    def _paused(self) -> frozenset[Place]:
+        overflow = {place for place in self._member.next if self._pause_overflow and place[0].endswith(OVERFLOW)}
+        return frozenset(self._member.next) if self._pause_wanted else frozenset(overflow)
 
     def commit_due(self) -> None:
         due, self._commits = self._commits, {}
@@ -110,7 +115,7 @@ async def run_worker(
         pool="default",
         leases=leases,
     )
-    worker = Worker(context, network.topics, calm, slots=SLOTS)
+    worker = Worker(context, network.topics, calm, rules=Rules(SLOTS, usual_user_limit(SLOTS)))
     SimTail(network, process, CONTROL, worker.signals.on_control)
     SimTail(network, process, GENERATION_OUTCOMES, worker.signals.on_outcomes)
     SimTail(network, process, ADMISSIONS, leases.on_admissions)

@@ -82,7 +82,8 @@ def conversation_of(record: object) -> str | None:
 
 def _moved(value: Any, move: Move, owner: str | None) -> Any:
     name = type(value).__name__
-    changes: dict[str, Any] = {}
+    # A pick is of the log in which it was made: in another one neither its places nor its rivals are there.
+    changes: dict[str, Any] = {"pick": None} if name == "AttemptStarted" and value.pick is not None else {}
     record_type: type = type(value)
     for field, kind in _spots(record_type):
         there = getattr(value, field)

@@ -7,13 +7,14 @@ from topics.catalogue import (
     ADMISSIONS,
     CONVERSATION_EVENTS,
     GENERATION_OUTCOMES,
+    JOBS_PREFIX,
     TOKEN_CHUNKS,
     USAGE_RECORDS,
+    pool_and_class,
 )
 
-_JOBS = "generation-jobs."
-# The conversation agent reads outcomes too, where titles are made. It wants those of the last minute only, and reads
-# none while they are off: nothing waits for it.
+# The conversation agent reads outcomes too, for titles and lanes. It wants those of the last minute only: nothing waits
+# for it.
 _GROUPS = {
     ADMISSIONS: ("verbatim-conversation",),
     CONVERSATION_EVENTS: ("verbatim-conversation", "verbatim-projections", "verbatim-watchdog"),
@@ -26,7 +27,6 @@ _GROUPS = {
 
 def groups_of(topic: str) -> tuple[str, ...]:
     """The groups that must have read a topic; () for one that is only looked into."""
-    if topic.startswith(_JOBS):
-        pool = topic.removeprefix(_JOBS).rpartition(".")[0]
-        return (f"verbatim-workers-{pool}",)
+    if topic.startswith(JOBS_PREFIX):
+        return (f"verbatim-workers-{pool_and_class(topic)[0]}",)
     return _GROUPS.get(topic, ())

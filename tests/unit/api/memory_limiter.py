@@ -1,29 +1,40 @@
-"""A limiter in memory: the pure bucket, and the wall clock."""
+"""The limits in memory, with as many requests a minute as a test likes."""
 
 from __future__ import annotations
 
-from api.access.ports import Admission
-from api.access.rate_limit import Bucket
+from dataclasses import replace
+
+from api.access.buckets import LocalBuckets
+from api.access.limiting import RateLimits
+from api.access.ports import SentReads
 from infra.clock import now_us
+from infra.tiers.tier import DEFAULT_TIER, Limits, Tier, Tiers
 
 
-class MemoryLimiter:
-    """As many requests a minute for each key; remembers whom it admitted."""
+class MemoryLimiter(RateLimits):
+    """Remembers whom it counted. Of users of the tier `default`, each key has so many requests a minute."""
 
-    def __init__(self, requests_per_minute: int) -> None:
+    def __init__(self, reads: SentReads, requests_per_minute: int = 6_000) -> None:
+        self.buckets = LocalBuckets(now_us=now_us)
+        super().__init__(
+            self.buckets, LocalBuckets(now_us=now_us), reads, Tiers(), per_address=requests_per_minute, tries=120
+        )
         self.allow(requests_per_minute)
 
     def allow(self, requests_per_minute: int) -> None:
-        """Begin anew with another limit."""
-        self._bucket = Bucket.per_minute(requests_per_minute)
-        self._full_at_us: dict[str, int] = {}
+        """Begin anew with another limit, of each key and each address."""
+        self.begin(Tier(name=DEFAULT_TIER, key=Limits(requests_per_minute=requests_per_minute)))
+        self._per_address = requests_per_minute
+
+    def begin(self, *tiers: Tier) -> None:
+        """Begin anew with these tiers."""
+        self.tiers = Tiers({**self.tiers.tiers, **{tier.name: tier for tier in tiers}})
+        self.buckets.forget()
+
+    def change(self, limits: Limits) -> None:
+        """Begin anew with these limits of each user."""
+        self.begin(replace(self.tiers.of(DEFAULT_TIER), user=limits, key=Limits()))
 
     @property
     def keys(self) -> set[str]:
-        return set(self._full_at_us)
-
-    async def admit(self, key_id: str) -> Admission:
-        now = now_us()
-        allowed, full_at_us = self._bucket.take(self._full_at_us.get(key_id, 0), now)
-        self._full_at_us[key_id] = full_at_us
-        return self._bucket.admission(allowed, full_at_us - now)
+        return {name.rpartition(":")[0] for name in self.buckets.names}

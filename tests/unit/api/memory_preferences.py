@@ -22,11 +22,11 @@ from schemas.account import (
 from schemas.conversation import ConversationDeleted
 from schemas.envelope import Content
 from schemas.usage import EmbeddingsComputed, UsageRecorded, UsageRerated
-from tests.unit.api.memory_accounts import MemoryAccounts
+from tests.unit.api.memory_sign_ins import MemorySignIns
 from topics.catalogue import ACCOUNT_EVENTS, CONVERSATION_EVENTS, USAGE_RECORDS
 
 
-class MemoryPreferences(MemoryAccounts):
+class MemoryPreferences(MemorySignIns):
     """The reads of settings, folders, snippets, marks and sums of usage."""
 
     async def settings(self, user_id: str) -> Mapping[str, Content]:
@@ -119,6 +119,16 @@ class MemoryPreferences(MemoryAccounts):
                 rows.append((at_us, key, event.model, "", *tokens, currency, event.cost_micros, prices.get(key)))
             seen.add(key)
         return DailyUsage(summed(rows, frozenset()), since_us // DAY_US * DAY_US)
+
+    async def answers_since(self, user_id: str, since_us: int, until_us: int, most: int) -> int:
+        ended = {
+            event.generation_id
+            for event, _ in self._events(USAGE_RECORDS)
+            if isinstance(event, UsageRecorded)
+            and event.user_id == user_id
+            and since_us <= event.ended_at_us < until_us
+        }
+        return min(len(ended), most)
 
     def _of(self, user_id: str, kinds: Any) -> list[Any]:
         return [

@@ -8,6 +8,7 @@ import pytest
 
 from api.access.auth import hash_of
 from api.access.key_cache import MAX_MISSED, KeyCache
+from api.access.people import People
 from infra.cassandra.errors import StoreUnavailable
 from projections.accounts.queries import ApiKeyRow
 from schemas import ids
@@ -15,7 +16,7 @@ from schemas.account import ApiKeyCreated, ApiKeyRevoked
 from schemas.codec import encode
 from schemas.envelope import Envelope
 from schemas.registry import registered_schemas
-from tests.unit.api.memory_log import AT, MemoryLog, MemoryRecord
+from tests.unit.api.memory_log import AT, TOPICS, MemoryLog, MemoryRecord
 from tests.unit.api.memory_reads import MemoryReads
 from topics.catalogue import ACCOUNT_EVENTS
 
@@ -23,7 +24,7 @@ DIGEST = hash_of("vk_" + "a" * 43)
 USER = ids.user_id("alice")
 KEY = ids.user_id("a key")
 ENVELOPE = Envelope(ids.event_id(KEY, "Test"), AT, None, "r", "system:test")
-CREATED = ApiKeyCreated(ENVELOPE, USER, KEY, DIGEST, "", "aaaa")
+CREATED = ApiKeyCreated(envelope=ENVELOPE, user_id=USER, key_id=KEY, key_sha256=DIGEST, label="", hint="aaaa")
 REVOKED = ApiKeyRevoked(ENVELOPE, USER, KEY, DIGEST)
 
 
@@ -43,7 +44,8 @@ class Scene:
         self.log = MemoryLog()
         self.reads = CountingReads(self.log)
         self.ended: list[str] = []
-        self.cache = KeyCache(self.reads, self.ended.append, ttl_s)
+        self.people = People(self.reads, TOPICS, lambda user_id, revision, which: None)
+        self.cache = KeyCache(self.reads, self.people, self.ended.append, ttl_s)
 
     async def holder(self) -> str | None:
         principal = await self.cache.principal(DIGEST)

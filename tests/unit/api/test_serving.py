@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from starlette.responses import Response
 
-from api.access.key_cache import Principal
+from api.access.principal import Principal
 from api.openai import leaving as when_left
 from api.openai.choices import ChoiceStream
 from api.openai.shapes import ChoiceFrames, completion

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from http.cookies import SimpleCookie
 from typing import Any
 
@@ -12,8 +11,8 @@ import pytest
 
 from api.access.auth import hash_of
 from api.access.sessions import LINK_S, NONCE_BYTES
-from api.app import create_app
 from infra.clock import now_us
+from infra.settings.processes import ApiSettings
 from schemas import ids
 from schemas.account import UserCreated
 from tests.unit.api.world import World
@@ -59,6 +58,21 @@ async def test_a_key_signs_in_and_the_cookie_opens_everything(visitor: httpx.Asy
         "userName": "alice",
         "keyId": ids.user_id("key of alice a"),
         "operator": False,
+        "roles": ["member"],
+        "tier": "default",
+        "account": ids.user_id("alice"),
+        "organisation": None,
+        "scopes": None,
+        "may": [
+            "chat.answers",
+            "chat.ask",
+            "conversations.read",
+            "conversations.write",
+            "keys.manage",
+            "self.read",
+            "sessions.end",
+            "usage.read",
+        ],
         "expiresAt": said["expiresAt"],
     }
     assert key not in answer.text + str(answer.headers)
@@ -153,7 +167,7 @@ async def test_attempts_are_counted_by_address(visitor: httpx.AsyncClient, world
     world.limiter.allow(2)
     answers = [(await visitor.post(SESSION, json={"key": "vk_x"})).status_code for _ in range(3)]
     assert answers == [401, 401, 429]
-    assert world.limiter.keys == {"address:127.0.0.1"}
+    assert world.limiter.keys == {"address:127.0.0.1", "tries:127.0.0.1"}
 
 
 async def test_a_revoked_key_ends_its_sessions(visitor: httpx.AsyncClient, world: World, key: str) -> None:
@@ -263,13 +277,13 @@ async def test_a_link_is_kept_while_redis_is_away(visitor: httpx.AsyncClient, wo
 
 
 @pytest.mark.parametrize("named", ["alice", ids.user_id("alice")])
-async def test_operators_are_named_by_a_setting(world: World, key: str, named: str) -> None:
-    settings = world.settings.model_copy(update={"operators": ("admin", named)})
-    world.app = create_app(replace(world.adapters, settings=settings))
-    bob = world.add_key("bob", "b")
-    for asking, is_operator in ((key, True), (bob, False), (world.add_key("admin", "c"), True)):
+async def test_operators_are_named_by_a_setting_and_are_admins(named: str) -> None:
+    world = World(settings=ApiSettings(operators=("admin", named)))
+    alice, bob = world.add_key("alice", "a"), world.add_key("bob", "b")
+    for asking, is_operator in ((alice, True), (bob, False), (world.add_key("admin", "d"), True)):
         async with world.client(asking) as client:
             assert (await client.get(SESSION)).json()["operator"] is is_operator
+            assert ("admin" in (await client.get(SESSION)).json()["roles"]) is is_operator
 
 
 async def test_models_with_price_and_context(alice: httpx.AsyncClient, world: World) -> None:

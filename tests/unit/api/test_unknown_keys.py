@@ -13,14 +13,16 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from api.access import key_cache, unknown_keys
 from api.access.auth import hash_of
-from api.access.key_cache import KeyCache, Principal
+from api.access.key_cache import KeyCache
+from api.access.people import People
+from api.access.principal import Principal
 from api.access.sessions import NONCE_BYTES
 from api.access.unknown_keys import TooManyMisses, UnknownKeys, counted_as
 from infra.cassandra.errors import StoreUnavailable
 from infra.clock import now_us
 from projections.accounts.queries import ApiKeyRow
 from tests.unit.api.memory_accounts import MemoryAccounts
-from tests.unit.api.memory_log import MemoryLog
+from tests.unit.api.memory_log import TOPICS, MemoryLog
 from tests.unit.api.world import World
 
 HERE = "192.0.2.1"
@@ -167,6 +169,10 @@ class CountingReads(MemoryAccounts):
         return self.row
 
 
+def people(reads: CountingReads) -> People:
+    return People(reads, TOPICS, lambda user_id, revision, which: None)
+
+
 DIGEST = "a" * 64
 ROW = ApiKeyRow(DIGEST, "key", "alice", "", "aaaa", 0, None)
 
@@ -175,7 +181,7 @@ ROW = ApiKeyRow(DIGEST, "key", "alice", "", "aaaa", 0, None)
 async def test_one_key_asked_for_by_many_is_read_once(row: ApiKeyRow | None) -> None:
     reads = CountingReads()
     reads.row = row
-    cache = KeyCache(reads, lambda _: None)
+    cache = KeyCache(reads, people(reads), lambda _: None)
     async with asyncio.TaskGroup() as tasks:
         asking = [tasks.create_task(cache.principal(DIGEST, HERE)) for _ in range(100)]
         await asyncio.sleep(0)
@@ -188,7 +194,7 @@ async def test_an_error_is_everybodys_who_waited() -> None:
     reads = CountingReads()
     reads.away = True
     reads.go.set()
-    cache = KeyCache(reads, lambda _: None)
+    cache = KeyCache(reads, people(reads), lambda _: None)
     answers = await asyncio.gather(*(cache.principal(DIGEST, HERE) for _ in range(5)), return_exceptions=True)
     assert [type(answer) for answer in answers] == [StoreUnavailable] * 5
     reads.away = False
@@ -198,7 +204,7 @@ async def test_an_error_is_everybodys_who_waited() -> None:
 async def test_whoever_waited_for_somebody_who_gave_up_asks_again() -> None:
     reads = CountingReads()
     reads.row = ROW
-    cache = KeyCache(reads, lambda _: None)
+    cache = KeyCache(reads, people(reads), lambda _: None)
     async with asyncio.TaskGroup() as tasks:
         first = tasks.create_task(cache.principal(DIGEST, HERE))
         second = tasks.create_task(cache.principal(DIGEST, HERE))
@@ -246,7 +252,7 @@ async def test_a_guesser_is_turned_away_unread_and_the_neighbours_notice_nothing
     world.adapters.keys._known.pop(hash_of(stale))
     async with at(world.app, HERE) as client:
         assert (await client.get("/v1/models", headers=bearer(stale))).status_code == 200
-        world.adapters.keys._known[hash_of(stale)] = (0.0, world.adapters.keys._known[hash_of(stale)][1])
+        world.adapters.keys._known[hash_of(stale)].until_s = 0.0
         reads.clear()
         answers = [await client.get("/v1/models", headers=bearer(unknown(number))) for number in range(1000)]
         assert [answer.status_code for answer in answers] == [401] * LIMIT + [429] * (1000 - LIMIT)

@@ -14,7 +14,9 @@ from typing import Any
 import httpx
 
 from api.access.auth import hash_of
+from api.access.challenge import NoChallenge
 from api.access.key_cache import KeyCache
+from api.access.people import People
 from api.access.session_ends import SessionEnds
 from api.access.sessions import Sessions
 from api.app import Adapters, create_app
@@ -26,10 +28,14 @@ from api.log_view.live_log import LiveLog, OnRecords
 from api.page.files import WebFiles
 from api.pulse.sampling import Pulse
 from api.responses.sealing import Seal
+from api.signin.assembly import SignIns
+from api.signin.slowing import LocalTries, Tries
 from api.streaming.readers import Readers
 from api.streaming.tail_hub import TailHub
 from infra.embeddings.embedders import Embedders
+from infra.issuers.fetching import Web
 from infra.models.catalogue import ModelCatalogue
+from infra.passwords.hashing import Parameters, Passwords
 from infra.settings.processes import ApiSettings
 from schemas import ids
 from schemas.account import ApiKeyCreated
@@ -38,6 +44,7 @@ from schemas.envelope import Envelope
 from schemas.generation import AttemptEnded, GenerationEnded
 from schemas.turns import Command, choices_of
 from tests.fakes.memory_blobs import MemoryBlobs
+from tests.oidc_issuer import IssuerWeb
 from tests.unit.api.memory_history import MemoryHistory
 from tests.unit.api.memory_limiter import MemoryLimiter
 from tests.unit.api.memory_links import MemoryLinks
@@ -68,6 +75,9 @@ WEB = WebFiles.of(
     }
 )
 
+# Threads are few and tests are many: all worlds share these.
+PASSWORDS = Passwords(Parameters(time_cost=1, memory_kib=8, lanes=1))
+
 
 @dataclass(slots=True)
 class World:
@@ -89,9 +99,11 @@ class World:
     adapters: Adapters = field(init=False)
     app: Any = field(init=False)
     links: MemoryLinks = field(default_factory=MemoryLinks)
-    limiter: MemoryLimiter = field(default_factory=lambda: MemoryLimiter(6_000))
+    limiter: MemoryLimiter = field(init=False)
     tails: list[MemoryTail] = field(default_factory=list)
     change_tails: list[MemoryTail] = field(default_factory=list)
+    web: Web = field(default_factory=IssuerWeb)
+    now_s: float = 1000.0
     recorded: bool = True
     healthy: bool = True
     troubles: dict[str, str] | None = None
@@ -99,16 +111,30 @@ class World:
     def __post_init__(self) -> None:
         self.log = MemoryLog()
         self.reads = MemoryReads(self.log)
+        self.limiter = MemoryLimiter(self.reads)
         self.history = MemoryHistory(self.log)
         hub = TailHub(TOPICS, self.log)
         readers = Readers(self.settings.heartbeat_s)
-        keys = KeyCache(self.reads, readers.revoke)
+        people = People(self.reads, TOPICS, readers.end_user, self.settings.operators)
+        keys = KeyCache(self.reads, people, readers.revoke)
         session_ends = SessionEnds(self.reads, TOPICS, readers.end_sessions)
+        sign_ins = SignIns.of(
+            self.settings.issuers,
+            self.web,
+            self.reads,
+            people,
+            readers,
+            passwords=PASSWORDS,
+            tries=Tries(None, local=LocalTries(lambda: self.now_s)),
+            secret="s" * 43,
+        )
         self.log.tail(TOKEN_CHUNKS, hub.on_batch)
+        self.log.tail(ACCOUNT_EVENTS, people.on_batch)
         self.log.tail(ACCOUNT_EVENTS, keys.on_batch)
         self.log.tail(ACCOUNT_EVENTS, session_ends.on_batch)
         self.book = Book(TOPICS)
         self.log.tail(ADMISSIONS, self.book.on_batch)
+        self.log.tail(ACCOUNT_EVENTS, sign_ins.on_batch)
         self.log.tail(CONVERSATION_EVENTS, self._work)
         self.log.tail(TOKEN_CHUNKS, self._record)
         self.live = LiveLog(self._open_tail, lambda place: self.log.position(place[1]))
@@ -125,7 +151,10 @@ class World:
             ends=self.log,
             reads=self.reads,
             limiter=self.limiter,
+            challenge=NoChallenge(),
             keys=keys,
+            people=people,
+            sign_ins=sign_ins,
             hub=hub,
             readers=readers,
             own_writes=OwnWrites(),
@@ -205,7 +234,13 @@ class World:
         user = ids.user_id(name)
         envelope = Envelope(ids.event_id(key, "ApiKeyCreated"), AT, None, "r", "system:cli")
         key_id = ids.user_id(f"key of {name} {letter}")
-        self.log.append(ACCOUNT_EVENTS, user, ApiKeyCreated(envelope, user, key_id, hash_of(key), name, key[-4:]))
+        self.log.append(
+            ACCOUNT_EVENTS,
+            user,
+            ApiKeyCreated(
+                envelope=envelope, user_id=user, key_id=key_id, key_sha256=hash_of(key), label=name, hint=key[-4:]
+            ),
+        )
         return key
 
     @asynccontextmanager

@@ -36,6 +36,7 @@ from tests.sim.engine import COUNTS
 from tests.sim.virtual_time import VirtualLoop, run
 from topics.catalogue import DEAD_LETTERS, TOKEN_CHUNKS, catalogue
 from topics.errors import RecordRefused
+from topics.fairness.flows import Rules
 from topics.generation_fold import GenerationFold
 from topics.outcomes import outcome_of
 from topics.producer import LogProducer
@@ -215,10 +216,11 @@ class Reader:
 
     in_touch: bool = True
     paused: bool = False
+    overflow_paused: bool = False
     committed: dict[Partition, int] = field(default_factory=dict)
 
-    def pause(self, wanted: bool) -> None:
-        self.paused = wanted
+    def pause(self, wanted: bool, overflow: bool) -> None:
+        self.paused, self.overflow_paused = wanted, overflow
 
     def commit(self, offsets: Mapping[Partition, int]) -> None:
         self.committed.update(offsets)
@@ -240,7 +242,7 @@ class Shop:
         async def whole() -> None:
             stop = asyncio.Event()
             context = a_context(self.log, self.engine, lambda job: self.worker.still_owner(job))
-            self.worker = Worker(context, self.log.topics, MemoryProducer(self.log), slots=2)
+            self.worker = Worker(context, self.log.topics, MemoryProducer(self.log), rules=Rules(2, 1))
             self.worker.attach(self.reader)  # type: ignore[arg-type]  # a Reader has what it asks of one
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self.worker.run(stop, grace_s=0.1))

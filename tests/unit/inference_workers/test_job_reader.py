@@ -152,14 +152,25 @@ async def test_what_is_lost_is_told_and_not_committed(ground: Ground) -> None:
 
 async def test_a_pause_stops_the_jobs_and_not_the_polls(ground: Ground) -> None:
     async with ground.running() as reader:
-        reader.pause(True)
+        reader.pause(True, False)
         await eventually(lambda: ground.consumer.paused == {P0, P1})
         append(ground.broker, P0)
         polls = ground.consumer.polls
         await eventually(lambda: ground.consumer.polls > polls + 3)
         assert reader.in_touch and len(ground.handler.jobs) == 8
-        reader.pause(False)
+        reader.pause(False, False)
         await eventually(lambda: len(ground.handler.jobs) == 9)
+
+
+async def test_a_pause_of_the_overflow_lanes_stops_no_other_jobs(ground: Ground) -> None:
+    async with ground.running() as reader:
+        reader._overflow = frozenset({TOPIC})
+        reader.pause(False, True)
+        await eventually(lambda: ground.consumer.paused == {P0, P1})
+        reader._overflow = frozenset({f"{TOPIC}.overflow"})
+        reader.pause(False, True)
+        append(ground.broker, P0)
+        await eventually(lambda: ground.consumer.paused == set() and len(ground.handler.jobs) == 9)
 
 
 async def test_who_has_not_polled_for_a_session_may_have_been_replaced(

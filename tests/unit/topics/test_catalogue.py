@@ -11,7 +11,16 @@ import pytest
 import topics.catalogue
 from schemas.families import members
 from schemas.generation import AttemptEnded, AttemptStarted, GenerationEnded, GenerationRequested, TokenChunk
-from topics.catalogue import CONTROL, CONVERSATION_EVENTS, DEAD_LETTERS, TOKEN_CHUNKS, catalogue, jobs_topic
+from topics.catalogue import (
+    CONTROL,
+    CONVERSATION_EVENTS,
+    DEAD_LETTERS,
+    TOKEN_CHUNKS,
+    catalogue,
+    jobs_topic,
+    jobs_topics,
+    pool_and_class,
+)
 from topics.spec import DAY_MS, EIGHT_MIB, FOR_EVER_MS
 from topics.topic import Topic
 
@@ -27,6 +36,8 @@ KEPT_MS = {
     "dead-letters": 30 * DAY_MS,
     "generation-jobs.default.interactive": 7 * DAY_MS,
     "generation-jobs.default.background": 7 * DAY_MS,
+    "generation-jobs.default.interactive.overflow": 7 * DAY_MS,
+    "generation-jobs.default.background.overflow": 7 * DAY_MS,
 }
 
 
@@ -36,7 +47,13 @@ def test_topics_and_how_long_they_are_kept() -> None:
 
 def test_every_pool_has_a_topic_of_each_class() -> None:
     names = {spec.name for spec in catalogue(("default", "large"))}
-    assert names - KEPT_MS.keys() == {jobs_topic("large", "interactive"), jobs_topic("large", "background")}
+    assert names - KEPT_MS.keys() == set(jobs_topics("large"))
+    assert len(jobs_topics("large")) == 4
+
+
+def test_a_topic_tells_its_pool_and_class() -> None:
+    for topic in jobs_topics("large.gpu"):
+        assert pool_and_class(topic) in {("large.gpu", "interactive"), ("large.gpu", "background")}
 
 
 def test_partition_counts_are_as_asked() -> None:

@@ -111,7 +111,11 @@ class Story(LogBuilder):
         self.log = MemoryLog([])
         self.cuts: dict[str, Cut] = {"nothing": self.log.ends()}
         self.account(UserCreated(envelope("u"), ADA, "ada"))
-        self.account(ApiKeyCreated(envelope("k"), ADA, "key-1", "aa" * 32, "laptop", "wxyz"))
+        self.account(
+            ApiKeyCreated(
+                envelope=envelope("k"), user_id=ADA, key_id="key-1", key_sha256="aa" * 32, label="laptop", hint="wxyz"
+            )
+        )
         self.said(started(CONVERSATION, ADA, title="First"))
         self.kept("begun")
         self.asked = prompt(CONVERSATION, "a", ADA, AT + 5, tail=Position(0, 0, 1))

@@ -44,7 +44,15 @@ class Incident:
         for user in ("ada", "bob"):
             log.say(ACCOUNT_EVENTS, UserCreated(envelope(f"user-{user}"), user, user.title()))
             log.say(
-                ACCOUNT_EVENTS, ApiKeyCreated(envelope(f"key-{user}"), user, f"key-{user}", "ab" * 32, "laptop", "wxyz")
+                ACCOUNT_EVENTS,
+                ApiKeyCreated(
+                    envelope=envelope(f"key-{user}"),
+                    user_id=user,
+                    key_id=f"key-{user}",
+                    key_sha256="ab" * 32,
+                    label="laptop",
+                    hint="wxyz",
+                ),
             )
         for number in range(3):  # the conversations' turns interleave
             for conversation, user in ((made.ada[0], "ada"), (made.bob, "bob"), (made.ada[1], "ada")):

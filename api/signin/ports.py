@@ -1,0 +1,55 @@
+"""What signing in needs beside the gate itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Literal, Protocol
+
+from fastapi import Depends
+
+from api.access.ports import AccountReads
+from api.http.providing import provided
+from api.signin.flow import Flows
+from api.signin.slowing import Tries
+from infra.issuers.issuer import Issuer
+from infra.passwords.hashing import Passwords
+from projections.sign_ins.queries import LinkRow, SessionRow
+
+SignUp = Literal["closed", "invitation", "open"]
+
+
+class SigninReads(AccountReads, Protocol):
+    """Every method raises StoreUnavailable, and shows what has been seen."""
+
+    async def password_hash(self, user_id: str) -> str | None:
+        """The hash of the user's password; None: they have none."""
+
+    async def sessions(self, user_id: str) -> Sequence[SessionRow]:
+        """A user's sessions, oldest first, also those that are over."""
+
+    async def linked_user(self, issuer: str, subject: str) -> str | None:
+        """Whom the issuer calls so; None: nobody here."""
+
+    async def one_time_link(self, token_sha256: str) -> LinkRow | None:
+        """The link with this hash, used or not."""
+
+    async def one_time_links(self) -> Sequence[LinkRow]:
+        """One-time links, newest first, up to a bound."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SigninPorts:
+    """`reserved`: names that nobody may take by signing up; `issuers`: by their names in addresses."""
+
+    reads: SigninReads
+    passwords: Passwords
+    tries: Tries
+    flows: Flows
+    issuers: Mapping[str, Issuer]
+    sign_up: SignUp
+    reserved: tuple[str, ...]
+    session_s: int
+
+
+Signing = Annotated[SigninPorts, Depends(provided(SigninPorts))]
