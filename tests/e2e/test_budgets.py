@@ -43,7 +43,7 @@ def chat(stack: Stack, key: str, count: int) -> httpx.Response:
 
 def test_an_answer_ends_at_its_budget_and_the_next_is_refused_on_every_surface(stack: Stack) -> None:
     account, key = someone(stack, "thrifty")
-    whole = chat(stack, key, 40).json()
+    whole = chat(stack, stack.key, 40).json()  # another account's
     assert whole["choices"][0]["finish_reason"] == "stop"
     prompt = whole["usage"]["prompt_tokens"]
     limited(stack, account, prompt + 30)
@@ -72,7 +72,7 @@ def test_an_answer_ends_at_its_budget_and_the_next_is_refused_on_every_surface(s
 @pytest.mark.slow("streams on a budget for a few answers while processes are killed again and again")
 def test_a_storm_on_a_small_budget_spends_it_to_the_token(stack: Stack, tmp_path: Path) -> None:
     account, key = someone(stack, "storm")
-    usage = chat(stack, key, 20).json()["usage"]
+    usage = chat(stack, stack.key, 20).json()["usage"]  # another account's
     budget = 8 * usage["total_tokens"]
     limited(stack, account, budget)
     asked = Storm(account, key, MODEL, budget, streams=60, kills=10, seed=20261201, within_s=200)

@@ -11,14 +11,16 @@ import pytest
 from schemas import ids
 from schemas.admission import LeaseRequested, LeaseSettled
 from schemas.conversation import PromptSubmitted
-from schemas.envelope import Envelope
+from schemas.envelope import Envelope, Position
 from schemas.generation import Failure, GenerationEnded
 from schemas.price import Usage
 from schemas.turns import turn_of
+from tests.eventually import eventually
 from tests.unit.api.world import World
 from topics.catalogue import ADMISSIONS, CONVERSATION_EVENTS, TOKEN_CHUNKS
 
 BUDGETS = "/api/v1/admin/budgets"
+ALICE = ids.user_id("alice")
 CHAT = {"model": "verbatim-local", "messages": [{"role": "user", "content": "hi"}]}
 
 
@@ -29,16 +31,16 @@ async def admin(world: World) -> AsyncIterator[httpx.AsyncClient]:
 
 
 async def test_a_budget_is_set_shown_and_removed(admin: httpx.AsyncClient, alice: httpx.AsyncClient) -> None:
-    set_ = await admin.put(BUDGETS, json={"account": "alice", "limit": 500})
+    set_ = await admin.put(BUDGETS, json={"account": ALICE, "limit": 500})
     assert set_.status_code == 200
     shown = set_.json()
     assert (shown["limit"], shown["unit"], shown["period"], shown["left"]) == (500, "tokens", "month", 500)
     assert (await admin.get(BUDGETS)).json()["budgets"] == [shown]
     assert (await alice.get("/api/v1/budgets")).json()["budgets"] == [shown]
     assert (await alice.get(BUDGETS)).status_code == 404
-    assert (await alice.put(BUDGETS, json={"account": "alice", "limit": 5})).status_code == 404
-    assert (await admin.request("DELETE", BUDGETS, json={"account": "alice"})).status_code == 204
-    assert (await admin.request("DELETE", BUDGETS, json={"account": "alice"})).status_code == 404
+    assert (await alice.put(BUDGETS, json={"account": ALICE, "limit": 5})).status_code == 404
+    assert (await admin.request("DELETE", BUDGETS, json={"account": ALICE})).status_code == 204
+    assert (await admin.request("DELETE", BUDGETS, json={"account": ALICE})).status_code == 404
     assert (await alice.get("/api/v1/budgets")).json()["budgets"] == []
 
 
@@ -71,7 +73,7 @@ async def test_a_spent_budget_refuses_on_every_surface_and_records_nothing(
     world: World, admin: httpx.AsyncClient, alice: httpx.AsyncClient
 ) -> None:
     conversation = (await alice.post("/api/v1/conversations", json={})).json()["id"]
-    await admin.put(BUDGETS, json={"account": "alice", "limit": 0})
+    await admin.put(BUDGETS, json={"account": ALICE, "limit": 0})
     for path, body in (
         ("/v1/chat/completions", CHAT),
         ("/v1/chat/completions", CHAT | {"stream": True}),
@@ -94,16 +96,20 @@ async def test_the_head_waits_for_a_denial_in_the_log() -> None:
     async with (
         world.client(world.add_key("admin", "c")) as admin,
         world.client(world.add_key("alice", "a")) as alice,
+        asyncio.TaskGroup() as tasks,
     ):
-        await admin.put(BUDGETS, json={"account": "alice", "limit": 1000})
-        asking = asyncio.create_task(alice.post("/v1/chat/completions", json=CHAT | {"stream": True}))
-        while not (prompts := [e for e in world.log.all_of(CONVERSATION_EVENTS) if isinstance(e[0], PromptSubmitted)]):
-            await asyncio.sleep(0)
-        command, at = prompts[0]
-        assert isinstance(command, PromptSubmitted)
+        await admin.put(BUDGETS, json={"account": ALICE, "limit": 1000})
+        asking = tasks.create_task(alice.post("/v1/chat/completions", json=CHAT | {"stream": True}))
+
+        def asked() -> tuple[PromptSubmitted, Position]:
+            return next(
+                (event, at) for event, at in world.log.all_of(CONVERSATION_EVENTS) if isinstance(event, PromptSubmitted)
+            )
+
+        command, at = await eventually(asked)
         price, nothing = command.price, Envelope("e", command.envelope.occurred_at_us, None, "c", "test")
         assert price is not None
-        common = {"account": "alice", "user_id": "alice", "key_id": "", "price": price}
+        common = {"account": ALICE, "user_id": ALICE, "key_id": "", "price": price}
         other = LeaseSettled(
             envelope=nothing,
             generation_id="other",
@@ -111,11 +117,11 @@ async def test_the_head_waits_for_a_denial_in_the_log() -> None:
             outcome=at,
             **common,  # type: ignore[arg-type]  # a dict of several types
         )
-        world.log.append(ADMISSIONS, "alice", other)
+        world.log.append(ADMISSIONS, ALICE, other)
         assert not asking.done()
         world.log.append(
             ADMISSIONS,
-            "alice",
+            ALICE,
             LeaseRequested(
                 envelope=nothing,
                 generation_id=command.generation_id,
@@ -125,7 +131,8 @@ async def test_the_head_waits_for_a_denial_in_the_log() -> None:
                 **common,  # type: ignore[arg-type]  # a dict of several types
             ),
         )
-        refused = await asking
+        async with asyncio.timeout(20):
+            refused = await asking
         assert (refused.status_code, refused.json()["error"]["code"]) == (429, "insufficient_quota")
         assert ids.generation_id(command.message_id) == command.generation_id
         turn = turn_of(command, at, price)
