@@ -120,8 +120,10 @@ class Gate:
         self._called = False
         self._ticking = False
         self._hurried = False
+        self._taken: list[tuple[AttemptWriter, int]] = []
+        self._highest = 0
         self.below = 0
-        """The offset behind the newest record of ours that the log has taken."""
+        """All of ours below this offset is acknowledged, and counted as accepted."""
 
     def ready(self, writer: AttemptWriter, *, urgent: bool) -> None:
         """This attempt has something to say: it will be asked for it once, with the next burst.
@@ -174,12 +176,25 @@ class Gate:
         self._pipe.sent(len(outgoing))
         self._outlet.left(writers)
 
+    def taken(self, writer: AttemptWriter, tokens: int, offset: int) -> None:
+        """The log has a chunk. It counts with the rest of its burst, whose answers may come in any order."""
+        self._taken.append((writer, tokens))
+        if offset > self._highest:
+            self._highest = offset
+
     def acknowledged(self) -> None:
         """A record of the last burst was answered, well or not: each record's callback says so, last of all.
 
         What waited for it leaves at once, unless it may wait for a tick that is still to come.
         """
-        if self._pipe.acknowledged() and not self._called:
+        may_leave = self._pipe.acknowledged()
+        if self._taken and self._pipe.idle:
+            for writer, tokens in self._taken:
+                writer.accepted += tokens
+                writer.under_way -= 1
+            self._taken.clear()
+            self.below = self._highest + 1
+        if may_leave and not self._called:
             if self._hurried or not self._outlet.ticks:
                 self._burst()
             else:
@@ -217,7 +232,8 @@ class AttemptWriter:
     After a broken record nothing more is produced: readers hold at the gap until a later attempt goes on. `broken` is
     RecordRefused where the log will never take that record, FatalLogError where it takes none of this process any more.
 
-    `accepted`: tokens of the chunks that the log has taken; `under_way`: chunks that it has not answered for.
+    `accepted`: tokens of the chunks that the log has taken; `under_way`: chunks that
+    do not count yet.
     `doubtful`: it did not say of one whether it took it.
 
     `last_seq` is that of the generation's last chunk. Halves of surrogate pairs are published as U+FFFD. `tokens`: all
@@ -228,7 +244,7 @@ class AttemptWriter:
         self.key = turn.conversation_id
         self.attempt_id = attempt_id
         self.broken: LogError | None = None
-        self.tokens = self.thought = self.accepted = 0
+        self.tokens = self.thought = self.accepted = self.under_way = 0
         self.doubtful = False
         self._outlet = outlet
         self._gate = outlet.gate(turn.conversation_id)
@@ -364,6 +380,7 @@ class AttemptWriter:
         self._digest.update(utf8)
         chunk = made_chunk(self._turn.generation_id, self.attempt_id, self.last_seq, now_us(), tokens, text)
         self._unanswered.append(tokens)
+        self.under_way += 1
         self._outgoing.append((chunk, self._chunk_taken))
 
     def _cut(self, part: ChunkPart | None, text: str, tokens: int, logprobs: str) -> None:
@@ -384,21 +401,18 @@ class AttemptWriter:
             if logprobs:
                 chunk, logprobs = replace(chunk, logprobs=logprobs), ""
             self._unanswered.append(tokens)
+            self.under_way += 1
             self._outgoing.append((chunk, self._chunk_taken))
             tokens = 0
             if part is not None and part.kind == "tool_call":
                 part = ChunkPart(part.index, part.kind)
 
-    @property
-    def under_way(self) -> int:
-        return len(self._unanswered)
-
     def _chunk_taken(self, error: KafkaError | None, offset: int) -> None:
         tokens = self._unanswered.popleft()
         if error is None:
-            self.accepted += tokens
-            self._gate.below = offset + 1
+            self._gate.taken(self, tokens, offset)
         else:
+            self.under_way -= 1
             self._refused(error)
         self._gate.acknowledged()
 

@@ -43,9 +43,8 @@ def refusal(taken: Taken, slots: tuple[Slots, ...] = (), tokens: int = 0) -> Api
         return None
     headers = rate_headers(taken)
     if isinstance(because, Slots):
-        words = (
-            f"{because.limit} answers at a time{_whose(because.subject)}. Please try again when one of them has ended."
-        )
+        at_once = _counted(because.limit, "answers")
+        words = f"{at_once} at a time{_whose(because.subject)}. Please try again when one of them has ended."
         return _refused(words, "requests", {**headers, "Retry-After": str(STREAMS_RETRY_S)})
     whose = _whose(because.rate.subject)
     if because.rate.kind == "tokens" and tokens > because.rate.limit:
@@ -68,7 +67,11 @@ def _refused(words: str, kind: str, headers: dict[str, str]) -> ApiError:
 
 def _in_words(left: Left) -> str:
     period = "hour" if left.rate.period_us >= HOUR_US else "minute"
-    return f"{left.rate.limit} {left.rate.kind} per {period}"
+    return f"{_counted(left.rate.limit, left.rate.kind)} per {period}"
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what.removesuffix('s') if number == 1 else what}"
 
 
 def _whose(subject: str) -> str:

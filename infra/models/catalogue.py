@@ -137,15 +137,9 @@ class ModelCatalogue:
         return self.get(self._default)
 
     def within(self, allows: Callable[[str], bool], most_context: int | None) -> ModelCatalogue:
-        """Those whose ids `allows` lets through, with a context of at most so many tokens. There may be none."""
-
-        def narrowed(spec: ModelSpec) -> ModelSpec:
-            if most_context is None or spec.context_tokens <= most_context:
-                return spec
-            longest = min(spec.max_output_tokens, most_context)
-            return replace(spec, context_tokens=most_context, max_output_tokens=longest)
-
-        models = tuple(narrowed(spec) for spec in self if allows(spec.id))
+        """Those whose ids `allows` lets through, with a context of at most so many tokens each (None: all
+        that it has). There may be none."""
+        models = tuple(spec.within(most_context) for spec in self if allows(spec.id))
         default = self._default if any(spec.id == self._default for spec in models) else None
         embeddings = tuple(spec for spec in self.embeddings if allows(spec.id))
         return ModelCatalogue(models, default, embeddings, self.titles)

@@ -95,6 +95,13 @@ class ModelSpec:
         """Which model the id stands for, as commands record it: its name at the engine."""
         return self.upstream_model
 
+    def within(self, most_context: int | None) -> ModelSpec:
+        """The same with a context of at most so many tokens; None: with all that it has."""
+        if most_context is None or self.context_tokens <= most_context:
+            return self
+        longest = min(self.max_output_tokens, most_context)
+        return replace(self, context_tokens=most_context, max_output_tokens=longest)
+
     def sampling(self, asked: Sampling) -> Sampling:
         """`asked` with this model's defaults where it is silent; `max_tokens` is always set and within bounds."""
         own = self.defaults

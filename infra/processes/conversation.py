@@ -14,6 +14,7 @@ from infra.models.catalogue import ModelCatalogue
 from infra.moderation.policy_file import load_policy
 from infra.processes.runner import run
 from infra.settings import Settings
+from infra.tiers.tiers_file import load_tiers
 from projections.facade import Projections
 from projections.history import ProjectedHistory
 from streams.conversation.agent import make_conversation_app
@@ -39,7 +40,8 @@ class _History(ProjectedHistory):
 
 
 def conversation_app(settings: Settings) -> StreamApp:
-    """The process' Faust application. Raises SettingsError, ModelsFileError, PolicyError."""
+    """The process' Faust application. Raises SettingsError, ModelsFileError, PolicyError,
+    TiersFileError."""
     models = ModelCatalogue.of(settings)
 
     @asynccontextmanager
@@ -52,7 +54,9 @@ def conversation_app(settings: Settings) -> StreamApp:
 
     titles = None if models.titles is None else TitleModel(models.titles.id, models.titles.version)
     policy = load_policy(settings.policy)
-    return make_conversation_app(settings, models, policy, open_history, (StoreUnavailable,), titles)
+    return make_conversation_app(
+        settings, models, policy, open_history, (StoreUnavailable,), titles, load_tiers(settings)
+    )
 
 
 def main() -> int:

@@ -72,3 +72,7 @@ class Tiers:
     @property
     def names(self) -> tuple[str, ...]:
         return tuple(self.tiers)
+
+
+NO_TIERS = Tiers()
+"""Where nothing is limited."""

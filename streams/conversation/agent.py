@@ -23,6 +23,7 @@ from infra.models.tokenizers import TokenCounter
 from infra.moderation.policy import Policy
 from infra.runtime.retrying import Retrying
 from infra.settings import Settings
+from infra.tiers.tier import NO_TIERS, Tiers
 from schemas.admission import BudgetChanged, LeaseExtensionRequested, LeaseRequested, LeaseSettled
 from schemas.codec import UnencodableRecord, encode, write_level
 from schemas.conversation import (
@@ -116,12 +117,14 @@ class ConversationAgent:
         book: Book | None = None,
         store_errors: tuple[type[Exception], ...] = (),
         history_wait_s: float = HISTORY_WAIT_S,
+        tiers: Tiers = NO_TIERS,
     ) -> None:
         """`titles`: which model makes titles, None: none does; `topics`, of the log, are needed for it.
         `book`: the accounts with budgets; None: no account has one.
-        `store_errors`: what `history` raises while its store is away."""
+        `store_errors`: what `history` raises while its store is away. `tiers`: how much context each has."""
         self._producer = producer
         self._models = models
+        self._tiers = tiers
         self._policy = policy
         self._history = history
         self._commands = commands
@@ -161,7 +164,7 @@ class ConversationAgent:
                     await self._leasing.announce(record, source)
 
     async def _begin(self, command: Command, source: Source) -> None:
-        model = self._model(command.model)
+        model = self._model(command)
         counter = None if model is None else self._counter(model)
         if counter is not None:
             _know_prompt(counter, command)
@@ -288,11 +291,15 @@ class ConversationAgent:
             raise LogUnavailable(f"no acknowledgement within {ACKNOWLEDGED_S:.0f} s") from None
         crash_point("conversation.after_records_acknowledged")
 
-    def _model(self, model_id: str) -> ModelSpec | None:
+    def _model(self, command: Command) -> ModelSpec | None:
+        """The model, with no more context than the tier of who asks."""
         try:
-            return self._models.get(model_id)
+            model = self._models.get(command.model)
         except ModelNotFound:
             return None
+        if isinstance(command, TitleRequested):
+            return model
+        return model.within(self._tiers.of(command.tier).max_context_tokens)
 
     def _counter(self, model: ModelSpec) -> RememberedCounts:
         counter = self._counters.get(model.id)
@@ -338,9 +345,10 @@ def make_conversation_app(
     open_history: OpenHistory,
     store_errors: tuple[type[Exception], ...] = (),
     titles: TitleModel | None = None,
+    tiers: Tiers = NO_TIERS,
 ) -> StreamApp:
     """The Faust application of the conversation process. `store_errors`: what the history raises while it is away.
-    `titles`: the model that makes titles; None: none does."""
+    `titles`: the model that makes titles; None: none does. `tiers`: how much context each has."""
     app = make_app("conversation", settings, pools=models.pools)
     for model in models:
         TokenCounter.of(model)  # a tokenizer that cannot be used stops the start, not the first prompt
@@ -360,6 +368,7 @@ def make_conversation_app(
                 titles=titles,
                 book=book,
                 store_errors=store_errors,
+                tiers=tiers,
             )
             async with asyncio.TaskGroup() as tasks:
                 helpers = [

@@ -239,13 +239,18 @@ async def test_the_rate_limit_is_shared_and_told(running: Running, tmp_path: Pat
     assert 1 <= int(answers[-1].headers["retry-after"]) <= 20
 
 
-async def test_without_redis_requests_are_served(running: Running, tmp_path: Path) -> None:
+async def test_without_redis_each_process_has_its_part_of_the_limits(running: Running, tmp_path: Path) -> None:
     nowhere = RedisSettings(url=SecretStr("redis://127.0.0.1:1/0"))
     settings = running.settings.model_copy(update={"redis": nowhere})
-    async with running_api(settings, tmp_path / "no-redis.log") as alone, alone.client(running.key) as client:
-        answer = await client.get("/v1/models")
-        assert answer.status_code == 200
-        assert "x-ratelimit-limit-requests" not in answer.headers
+    key = await make_key(running.agents.log, "alone")
+    async with (
+        running_api(settings, tmp_path / "no-redis.log", requests_per_minute=4, processes=2) as alone,
+        alone.client(key) as client,
+    ):
+        answers = [await client.get("/v1/models") for _ in range(3)]
+    # Each of two processes has its half.
+    assert [answer.status_code for answer in answers] == [200, 200, 429]
+    assert answers[0].headers["x-ratelimit-limit-requests"] == "2"
 
 
 async def test_the_end_of_a_cancelled_turn_stands_once_in_the_log(running: Running) -> None:

@@ -38,7 +38,7 @@ def installed(world: World) -> Iterator[None]:
 
     with (
         patch.object(infra.clock, "time", _Clock(world.loop)),
-        patch.object(infra.ids, "secrets", _Secrets(Random(f"ids {world.plan.seed}"))),
+        patch.object(infra.ids, "secrets", Secrets(Random(f"ids {world.plan.seed}"))),
         patch.object(topics.scan, "scan", scan),
         patch.object(inference_workers.lookback, "scan", scan),
         patch.object(inference_workers.lookback, "watermarks", watermarks_in(network)),
@@ -77,7 +77,7 @@ class _Clock:
         return self._loop.time()
 
 
-class _Secrets:
+class Secrets:
     """The module `secrets` as infra.ids uses it, from the seed."""
 
     def __init__(self, rng: Random) -> None:

@@ -10,6 +10,7 @@ from uvicorn.server import ServerState
 
 from api.http.websocket import GOING_AWAY, WebSocketConnection
 from api.responses import socket
+from infra.tiers.tier import Limits
 from schemas.conversation import PromptSubmitted
 from schemas.generation import GenerationEnded
 from tests.eventually import eventually
@@ -115,6 +116,18 @@ async def test_one_that_leaves_while_it_takes_nothing_ends_its_answer(world: Wor
 
     await eventually(lambda: ends() == ["cancelled"])
     assert len(world.adapters.hub) == 0
+
+
+async def test_limits_hold_for_each_response_of_a_connection(world: World) -> None:
+    world.limiter.change(Limits(messages_per_hour=1))
+    client = Client(world, takes=100)
+    client.heard.put_nowait({"type": "websocket.receive", "text": CREATE})
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(client.run())
+        refused = [await eventually(lambda: next(text for text in client.told if "rate_limit_exceeded" in text))]
+        client.heard.put_nowait({"type": "websocket.disconnect", "code": 1001})
+    assert "1 message per hour" in refused[0]
+    assert sum('"response.completed"' in text for text in client.told) == 1, "the first was answered"
 
 
 async def test_one_that_takes_nothing_is_not_waited_for_to_be_told_why(

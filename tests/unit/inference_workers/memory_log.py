@@ -250,7 +250,7 @@ class Shop:
                 await main()
                 stop.set()
 
-        with self.log.installed(), patch.object(infra.clock, "time", _Clock(loop)):
+        with self.log.installed(), patch.object(infra.clock, "time", VirtualClock(loop)):
             run(loop, whole())
 
     def deliver(self, *values: bytes | GenerationRequested, assigned: bool = True) -> None:
@@ -281,7 +281,7 @@ class Shop:
             self.worker.signals.on_outcomes([message])  # type: ignore[list-item]  # a MemoryMessage has what it reads of one
 
 
-class _Clock:
+class VirtualClock:
     """The module `time` as infra.clock uses it."""
 
     def __init__(self, loop: VirtualLoop) -> None:

@@ -13,6 +13,7 @@ from confluent_kafka import KafkaError
 from infra.models.catalogue import ModelCatalogue
 from infra.models.tokenizers import TokenCounter
 from infra.moderation.policy_file import load_policy
+from infra.tiers.tier import NO_TIERS, Tier, Tiers
 from schemas import ids
 from schemas.codec import decode
 from schemas.control import CancelRequested
@@ -83,7 +84,7 @@ class MemoryProducer:
 class World:
     """An agent between a producer and a history of memory."""
 
-    def __init__(self, wait_s: float = 5.0) -> None:
+    def __init__(self, wait_s: float = 5.0, tiers: Tiers = NO_TIERS) -> None:
         self.producer = MemoryProducer()
         self.history = MemoryHistory()
         self.agent = ConversationAgent(
@@ -94,6 +95,7 @@ class World:
             catalogue()[CONVERSATION_EVENTS],
             store_errors=(HistoryAway,),
             history_wait_s=wait_s,
+            tiers=tiers,
         )
 
     async def see(self, *records: Any, source: Source = SOURCE) -> list[Any]:
@@ -138,6 +140,20 @@ async def test_a_later_prompt_is_answered_with_its_history_once_that_is_there(wo
     _, job = await world.see(replace(PROMPT, parent_message_id="leaf"))
     assert [message.content for message in job.messages] == ["be brief", "one", "two", "hello"]
     assert len(world.history.reads) == 5
+
+
+async def test_a_tier_with_less_context_is_told_less_of_the_history() -> None:
+    history = (ChatMessage("user", "word " * 60), ChatMessage("assistant", "word " * 60)) * 3
+    jobs = []
+    for most in (None, 200):
+        world = World(tiers=Tiers({**NO_TIERS.tiers, PROMPT.tier: Tier(name=PROMPT.tier, max_context_tokens=most)}))
+        world.history.chains["conversation", "leaf"] = NoHistory(history, "be brief")
+        *_, job = await world.see(replace(PROMPT, parent_message_id="leaf"))
+        jobs.append(job)
+    whole, less = jobs
+    assert len(less.messages) < len(whole.messages)
+    assert less.messages[-1] == whole.messages[-1]
+    assert less.prompt_tokens < 200
 
 
 async def test_history_that_does_not_come_in_time_ends_the_turn_retryable() -> None:

@@ -129,7 +129,7 @@ async def test_so_many_answers_at_a_time() -> None:
             assert refused.status_code == 429
             assert refused.headers["retry-after"] == "2"
             assert refused.json()["error"]["message"] == (
-                "Rate limit reached: 1 answers at a time. Please try again when one of them has ended."
+                "Rate limit reached: 1 answer at a time. Please try again when one of them has ended."
             )
             running[0].end()
             await sending
