@@ -32,7 +32,7 @@ Account = Annotated[str, typer.Argument(metavar="ACCOUNT", help="The id of the u
 OfUser = Annotated[str, typer.Option("--user", metavar="ID", help="Only what this user asks for.")]
 OfKey = Annotated[str, typer.Option("--key", metavar="ID", help="Only what this key asks for.")]
 For = Annotated[Period, typer.Option("--period", help="What it is for: each day or month (UTC), or all in all.")]
-Soft = Annotated[bool, typer.Option("--soft", help="Refuse nothing; only tell how it stands.")]
+Soft = Annotated[bool, typer.Option("--soft", help="Refuse nothing; only show what is left.")]
 
 
 def register(parent: typer.Typer) -> None:
