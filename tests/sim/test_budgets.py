@@ -14,10 +14,12 @@ from unittest.mock import patch
 import pytest
 
 import topics.admission.paying
+from streams.metering.settling import Settling
 from tests.sim.admissions import audit_of
 from tests.sim.plans import Plan, draw
 from tests.sim.simulate import Verdict, simulate
 from tests.sim.test_schedules import A_RUN_S, SEEDS_VARIABLE, judged, seeds
+from topics.admission.account import SPENT, Account
 
 AMPLE = 100_000
 GATE = "1000..1040"
@@ -81,3 +83,25 @@ def test_runs_reach_what_they_are_meant_to_reach() -> None:
     assert sum(found.denied for found in seen)
     assert sum(found.extensions for found in seen)
     assert sum(found.denied_extensions for found in seen)
+
+
+async def _settles_nothing(*_: object) -> None:
+    """No settlement, and no charge."""
+
+
+def test_leases_that_are_not_settled_are_found() -> None:
+    with patch.object(Settling, "settled", _settles_nothing):
+        found = [problem for seed in range(1000, 1003) for problem in audited(simulate(budgeted(seed)))]
+    assert any("still open" in problem for problem in found)
+
+
+def test_more_than_the_budget_is_found() -> None:
+    with patch.object(Account, "covered", lambda *_, **__: (1_000, "")):
+        found = [problem for seed in range(1000, 1003) for problem in audited(simulate(budgeted(seed)))]
+    assert any("over its budget" in problem for problem in found)
+
+
+def test_refusals_of_what_is_affordable_are_found() -> None:
+    with patch.object(Account, "covered", lambda *_, **__: (0, SPENT)):
+        found = [problem for seed in range(1000, 1003) for problem in audited(simulate(budgeted(seed)))]
+    assert any("refused although affordable" in problem for problem in found)
