@@ -41,6 +41,7 @@ def chat(stack: Stack, key: str, count: int) -> httpx.Response:
     return httpx.post(f"{stack.url}/v1/chat/completions", json=body, headers=_headers(key), timeout=60)
 
 
+@pytest.mark.slow("answers of two accounts, and their settlement")
 def test_an_answer_ends_at_its_budget_and_the_next_is_refused_on_every_surface(stack: Stack) -> None:
     account, key = someone(stack, "thrifty")
     whole = chat(stack, stack.key, 40).json()  # another account's
