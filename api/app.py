@@ -14,6 +14,7 @@ from api.access.auth import AccessPorts
 from api.access.challenge import Challenge
 from api.access.issuer_ends import SignedOutReads
 from api.access.key_cache import KeyCache
+from api.access.key_uses import KeyUses
 from api.access.limiting import RateLimits
 from api.access.own_models import OwnModels
 from api.access.people import People
@@ -24,6 +25,10 @@ from api.access.signed_in import SignedInReads
 from api.account import folders, limits, snippets, usage
 from api.account import settings as own_settings
 from api.account.ports import PreferencePorts, PreferenceReads
+from api.admin import keys as admin_keys
+from api.admin import organisations as admin_organisations
+from api.admin import users as admin_users
+from api.admin.ports import AdminPorts, AdminReads
 from api.budgets import routes as budget_routes
 from api.budgets.routes import BudgetPorts
 from api.changes import routes as changes
@@ -74,10 +79,11 @@ from api.signin.assembly import SignIns
 from api.signin.ports import SigninPorts, SigninReads
 from api.streaming.readers import Readers
 from api.streaming.tail_hub import TailHub
-from api.turns import generations, messages, model_listing
+from api.turns import generations, messages, model_listing, status
 from api.turns.model_listing import ListingPorts
 from api.turns.ports import AskPorts, GenerationReads, MessageReads, StreamPorts, TurnPorts
 from api.turns.prompting import PromptSizes
+from api.turns.queueing import Queues
 from api.turns.quotas import BookedQuotas
 from api.turns.stored import StoredReads
 from infra.blobs.ports import BlobStore
@@ -111,6 +117,7 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
 
 
 class Reads(
+    AdminReads,
     SigninReads,
     CommandReads,
     ContextReads,
@@ -148,6 +155,7 @@ class Adapters:
     keys: KeyCache
     sign_ins: SignIns
     people: People
+    key_uses: KeyUses
     hub: TailHub
     readers: Readers
     own_writes: OwnWrites
@@ -163,6 +171,7 @@ class Adapters:
     live: LiveLog
     changes: ChangeHub
     pulse: Pulse
+    queues: Queues
     blobs: BlobStore
     book: Book
     searches: Gate = field(default_factory=lambda: Gate(search.MAX_AT_ONCE))
@@ -200,6 +209,7 @@ def ports_of(adapters: Adapters) -> tuple[object, ...]:
             issuer_ends=adapters.sign_ins.issuer_ends,
             tokens=adapters.sign_ins.tokens,
             people=adapters.people,
+            key_uses=adapters.key_uses,
             sessions=adapters.sessions,
             session_ends=adapters.session_ends,
             limiter=adapters.limiter,
@@ -207,6 +217,7 @@ def ports_of(adapters: Adapters) -> tuple[object, ...]:
             cross_origin=CrossOrigin.of(settings.cors_origins),
         ),
         AccountPorts(reads=reads, links=adapters.links),
+        AdminPorts(reads=reads, tiers=adapters.limiter.tiers),
         SigninPorts(
             reads=reads,
             passwords=adapters.sign_ins.passwords,
@@ -227,6 +238,7 @@ def ports_of(adapters: Adapters) -> tuple[object, ...]:
                 own_writes=own_writes,
                 quotas=quotas,
                 limits=adapters.limiter,
+                queues=adapters.queues,
             ),
             messages=reads,
             readers=adapters.readers,
@@ -295,7 +307,7 @@ def create_app(adapters: Adapters) -> FastAPI:
         app.include_router(router, responses=_ERRORS)
     for router in (session_routes.router, session_list.router, sign_up_routes.router, issuer_routes.router):
         app.include_router(router, responses=_ERRORS)
-    for router in (invitation_routes.router, model_listing.router):
+    for router in (invitation_routes.router, model_listing.router, status.router):
         app.include_router(router, responses=_ERRORS)
     app.include_router(budget_routes.router, responses=_ERRORS)
     for router in (branches.router, search.router, import_routes.router, export_routes.router):
@@ -303,6 +315,8 @@ def create_app(adapters: Adapters) -> FastAPI:
     for router in (marking.router, own_settings.router, folders.router, snippets.router, usage.router, limits.router):
         app.include_router(router, responses=_ERRORS)
     for router in (log_view.router, changes.router, pulse.router):
+        app.include_router(router, responses=_ERRORS)
+    for router in (admin_users.router, admin_organisations.router, admin_keys.router):
         app.include_router(router, responses=_ERRORS)
     app.include_router(web_pages.router)
     app.include_router(operations.router)

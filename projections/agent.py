@@ -7,6 +7,8 @@ from contextlib import asynccontextmanager
 
 from infra.cassandra.session import CassandraSession
 from infra.settings import Settings
+from projections.counted_rows import MissedRecords, StoredStates
+from projections.counting import Counting
 from projections.handling import handling
 from projections.projector import Projector
 from projections.registry import PROJECTED, TOPICS, Projected
@@ -31,11 +33,13 @@ def make_projections_app(settings: Settings) -> StreamApp:
         session = await CassandraSession.connect(settings.cassandra)
         try:
             keyspace = settings.cassandra.keyspace
+            properties = settings.kafka.client_properties()
             projector = Projector(
                 RowWriter(session, keyspace),
                 await existing(session, keyspace),
                 made.topics_catalogue,
                 lambda: written_now(session, keyspace),
+                Counting(StoredStates(session, keyspace), MissedRecords(properties, made.topics_catalogue)),
             )
             async with handling(projector) as handle:
                 yield handle

@@ -8,10 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from projections.registry import DEFINITIONS, names, newest
-from projections.versions import Version
-
-LATE = "late"
-"""The `run` of a version that was made empty beside an installation's history: a rebuild is to bring that."""
+from projections.versions import LATE, Version
 
 _UNFINISHED = ("making", "filling")
 

@@ -45,9 +45,9 @@ from projections.sign_ins.queries import LinkRow, SessionRow
 from projections.stored import StoredGeneration, StoredPage, stored_generation, stored_generations
 from projections.stored_generations.queries import Order
 from projections.usage import queries as usage
-from projections.usage.daily import DailyUsage, daily_usage
 from projections.usage.queries import UsageRow
 from projections.usage.sent import answers_since
+from projections.usage_rollups.queries import Asked, SumRow, usage_sums
 from projections.watermarks import LIVE, WATERMARKS
 from schemas.envelope import Content
 from schemas.outcome import Outcome
@@ -334,9 +334,9 @@ class Projections:
         """The user's ledger from `since_us` to `until_us` (excluded), newest first."""
         return await usage.usage(self.tables, user_id, since_us, until_us)
 
-    async def daily_usage(self, user_id: str, since_us: int, until_us: int) -> DailyUsage:
-        """The user's ledger in sums by day and model, the newest day first; bounded."""
-        return await daily_usage(self.tables, user_id, since_us, until_us)
+    async def usage_sums(self, asked: Asked) -> Sequence[SumRow]:
+        """The sums of a scope that make up a span of time. Raises TooManySums."""
+        return await usage_sums(self.tables, asked)
 
     async def answers_since(self, user_id: str, since_us: int, until_us: int, most: int) -> int:
         """How many answers of the user ended from `since_us` to `until_us` (excluded); `most` where they are more."""

@@ -20,6 +20,7 @@ from infra.crash_points import crash_point
 from infra.logging import get_logger
 from infra.runtime.metrics import bound
 from infra.runtime.retrying import Retrying
+from projections.counting import Counting, Placed
 from projections.order import order_key
 from projections.registry import RECORDS, TOPICS, Projection, folded
 from projections.rows import RowChange, Unprojectable, size_of
@@ -65,6 +66,7 @@ class Writer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Waiting:
+    record: object
     changes: list[tuple[int, RowChange]]
     topic: str
     position: Position
@@ -90,10 +92,13 @@ class Projector:
         projections: tuple[Projection, ...],
         topics: Catalogue,
         versions: Versions | None = None,
+        counting: Counting | None = None,
     ) -> None:
-        """`topics`: where records come from. Without `versions` the projections never change."""
+        """`topics`: where records come from. Without `versions` the projections never change; without `counting` those
+        that count are left out."""
         self._writer = writer
         self._topics = topics
+        self._counting = counting
         self._versions = versions
         self._known_until_s = float("-inf") if versions is not None else float("inf")
         self._keep(projections)
@@ -125,7 +130,7 @@ class Projector:
         position = self._topics.position(place.topic, place.partition, place.offset)
         changes, unprojectable = folded(self._by_topic[place.topic], record, position)
         if unprojectable is None:
-            await self._queue(_Waiting(changes, place.topic, position, _size(changes), done, refused))
+            await self._queue(_Waiting(record, changes, place.topic, position, _size(changes), done, refused))
             return
         if changes:
             written = asyncio.Event()
@@ -133,7 +138,7 @@ class Projector:
             async def never(error: Exception) -> None:
                 written.set()  # the record is the caller's in any case
 
-            await self._queue(_Waiting(changes, place.topic, position, _size(changes), written.set, never))
+            await self._queue(_Waiting(record, changes, place.topic, position, _size(changes), written.set, never))
             await written.wait()
         raise unprojectable
 
@@ -187,6 +192,7 @@ class Projector:
             await self._durably([change for item in waiting for change in item.changes])
         except ValueRefused:
             refused = await self._one_by_one(waiting)
+        await self._count(waiting)
         crash_point("projector.after_write")
         WRITE.observe(len(waiting))
         ROWS.inc(sum(len(item.changes) for item in waiting))
@@ -202,6 +208,29 @@ class Projector:
             if key > self._reached.get(place, 0):
                 self._reached[place] = key
 
+    async def _count(self, waiting: list[_Waiting]) -> None:
+        """Count what there is to be counted, of each partition in order."""
+        for topic in {item.topic for item in waiting if any(p.counts for p in self._by_topic[item.topic])}:
+            there: dict[int, dict[int, Placed]] = {}
+            for item in waiting:
+                if item.topic == topic:
+                    there.setdefault(item.position.partition, {})[item.position.offset] = item.record, item.position
+            for projection in self._by_topic[topic]:
+                if projection.counts and self._counting is not None:
+                    for records in there.values():
+                        await self._count_into(
+                            self._counting, projection, topic, [records[at] for at in sorted(records)]
+                        )
+
+    async def _count_into(self, counting: Counting, projection: Projection, topic: str, records: list[Placed]) -> None:
+        try:
+            await counting.count(projection, topic, records, self._durably)
+        except StoreRefused:
+            # Perhaps its tables have been dropped.
+            await self._look_at_versions()
+            if any((p.name, p.version) == (projection.name, projection.version) for p in self._projections):
+                raise
+
     async def _one_by_one(self, waiting: list[_Waiting]) -> dict[int, ValueRefused]:
         """Write what the store refused together; returns which of it is refused alone, too."""
         refused: dict[int, ValueRefused] = {}
@@ -215,11 +244,21 @@ class Projector:
     async def _write_watermarks(self) -> None:
         reached, self._reached = self._reached, {}
         written, self._written = self._written, []
-        await self._durably([(0, row) for row in watermark_rows(self._projections, reached)])
+        rows = [row for place, key in reached.items() for row in watermark_rows(self._kept(*place), {place: key})]
+        await self._durably([(0, row) for row in rows])
         self._watermarks_due_s = monotonic_s() + WATERMARK_INTERVAL_S
         crash_point("projector.after_watermarks")
         for done in written:
             done()
+
+    def _kept(self, topic: str, partition: int) -> tuple[Projection, ...]:
+        """The versions that hold what this process has seen of a partition."""
+        return tuple(
+            projection
+            for projection in self._by_topic[topic]
+            if not projection.counts
+            or (self._counting is not None and self._counting.keeps(projection, topic, partition))
+        )
 
     async def _durably(self, changes: list[tuple[int, RowChange]]) -> None:
         while changes:
@@ -249,6 +288,8 @@ class Projector:
 
     def _keep(self, projections: tuple[Projection, ...]) -> None:
         self._projections = projections
+        if self._counting is not None:
+            self._counting.forget(projections)
         self._by_topic = {topic: tuple(p for p in projections if topic in p.topics) for topic in TOPICS}
         self._tables = {(table, p.version) for p in projections for table in p.tables}
 

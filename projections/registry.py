@@ -51,6 +51,8 @@ from projections.temporaries import fold as temporaries
 from projections.temporaries.table import TEMPORARIES
 from projections.usage import fold as usage
 from projections.usage.table import USAGE, USAGE_1
+from projections.usage_rollups import fold as usage_rollups
+from projections.usage_rollups.table import USAGE_BILLS, USAGE_SUMS
 from schemas.account import AccountEvent
 from schemas.codec import NewerRecord
 from schemas.conversation import ConversationEvent, PromptKind, PromptSubmitted, TurnKind
@@ -66,7 +68,11 @@ Fold = Callable[[Any, Position], tuple[RowChange, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Projection:
-    """A projection: which topics it reads, which tables it fills, how; and the version whose tables are meant."""
+    """A projection: which topics it reads, which tables it fills, how; and the version whose tables are meant.
+
+    `counts`: its rows are made of the rows before (projections/counting.py); its fold only says which records can be
+    counted. `waits`: what came before is a rebuild's to count, and it says from where on the projector counts.
+    """
 
     name: str
     definition: int
@@ -74,6 +80,8 @@ class Projection:
     tables: tuple[Table, ...]
     fold: Fold
     version: int = 1
+    counts: bool = False
+    waits: bool = False
 
     def at(self, version: int) -> Projection:
         """The same definition for another version's tables."""
@@ -167,6 +175,14 @@ DEFINITIONS: tuple[Projection, ...] = (
     Projection("usage", 1, frozenset({USAGE_RECORDS}), (USAGE_1,), narrowed(usage.fold, (USAGE, USAGE_1))),
     # 2: as the messages' 2.
     Projection("usage", 2, frozenset({USAGE_RECORDS}), (USAGE,), usage.fold),
+    Projection(
+        "usage_rollups",
+        1,
+        frozenset({USAGE_RECORDS}),
+        (USAGE_SUMS, USAGE_BILLS),
+        usage_rollups.fold,
+        counts=True,
+    ),
     Projection("embeddings", 1, frozenset({USAGE_RECORDS}), (EMBEDDINGS,), embeddings.fold),
     Projection("accounts", 1, frozenset({ACCOUNT_EVENTS}), (USERS, API_KEYS, KEYS_BY_USER), accounts.fold),
     Projection(
@@ -199,7 +215,7 @@ DEFINITIONS: tuple[Projection, ...] = (
     ),
 )
 
-ADDED = frozenset({"conversation_marks", "identities", "preferences", "sign_ins", "temporaries"})
+ADDED = frozenset({"conversation_marks", "identities", "preferences", "sign_ins", "temporaries", "usage_rollups"})
 """Projections that the release before has not. `up` makes their tables, so an installation that is upgraded without a
 stop has none until its next `up`: until then they read as empty."""
 

@@ -9,10 +9,10 @@ from infra.cassandra.errors import StoreRefused
 from infra.cassandra.session import CassandraSession
 from infra.settings import Settings
 from infra.settings.servers import CassandraSettings
-from projections.behind import LATE, behind, refusal
+from projections.behind import behind, refusal
 from projections.registry import DEFINITIONS, Projection, defined, names, newest
 from projections.rows import Table
-from projections.versions import POINTERS, VERSIONS, Version, read_pointers, read_versions, written
+from projections.versions import LATE, POINTERS, VERSIONS, Version, read_pointers, read_versions, written
 from projections.watermarks import WATERMARKS
 
 _SHARED = {table.name: table for table in (POINTERS, VERSIONS, WATERMARKS)}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 from infra.cassandra.errors import StoreRefused
@@ -37,6 +37,9 @@ MEMORY_S = 1.0
 """Maximum age of cached knowledge: of the pointer in readers, of the versions in the projector."""
 SETTLED_S = 2.5
 """After so long everybody acts on what was changed: twice MEMORY_S, and time for the slowest question."""
+
+LATE = "late"
+"""The `run` of a version that was made empty beside an installation's history: a rebuild is to bring that."""
 
 State = Literal["making", "filling", "ready", "dropping", "dropped"]
 """making: the tables come into being. filling: a rebuild is at work, the projector writes it already. ready: complete,
@@ -98,7 +101,8 @@ def written(versions: Iterable[Version]) -> tuple[Projection, ...]:
                     f"version {row.version} of {row.projection} is of definition {row.definition}, which this release"
                     " does not have: run the release that made it, or drop the version with that one"
                 )
-            found.append(projection.at(row.version))
+            waits = projection.counts and (row.state == "filling" or row.run == LATE)
+            found.append(replace(projection, version=row.version, waits=waits))
     return tuple(sorted(found, key=lambda p: (order[p.name], p.version)))
 
 

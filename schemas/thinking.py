@@ -24,13 +24,14 @@ def without_thinking(message: ChatMessage) -> ChatMessage:
     if message.role != "assistant":
         return message
     if not message.parts:
-        return replace(message, content=_without(message.content))
+        return replace(message, content=visible_answer(message.content))
     first, *others = message.parts
     if first.kind != "text" or first.text is None:
         return message
-    kept = ContentPart("text", _without(first.text))
+    kept = ContentPart("text", visible_answer(first.text))
     return replace(message, parts=((kept, *others) if kept.text else tuple(others)))
 
 
-def _without(text: Content) -> Content:
+def visible_answer(text: Content) -> Content:
+    """The text of an answer without the thinking that it begins with."""
     return _THINKING.sub("", text, count=1) if isinstance(text, str) else text

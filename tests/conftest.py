@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, settings
 from infra.settings import Settings
 from schemas.codec import set_write_level, write_level
 from schemas.registry import WRITE_LEVEL
+from tests.failing import failing
 from tests.stack_fixture import SCRIPTED_MODELS, session_servers
 from tests.timing import timing
 
@@ -35,8 +36,9 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Times of all tests, and none that is slow without a reason."""
+    """Times of all tests, and none that is slow without a reason; and what failed."""
     config.pluginmanager.register(timing())
+    config.pluginmanager.register(failing())
 
 
 class SocketInUnitTest(Exception):

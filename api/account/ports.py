@@ -11,7 +11,7 @@ from fastapi import Depends
 from api.http.providing import provided
 from infra.models.catalogue import ModelCatalogue
 from projections.preferences.queries import FolderRow, SnippetRow
-from projections.usage.daily import DailyUsage
+from projections.usage_rollups.queries import Asked, SumRow
 from schemas.envelope import Content
 
 
@@ -27,8 +27,8 @@ class PreferenceReads(Protocol):
     async def snippets(self, user_id: str) -> Sequence[SnippetRow]:
         """The user's snippets, oldest first."""
 
-    async def daily_usage(self, user_id: str, since_us: int, until_us: int) -> DailyUsage:
-        """The user's ledger from `since_us` to `until_us` (excluded) in sums by day and model; bounded."""
+    async def usage_sums(self, asked: Asked) -> Sequence[SumRow]:
+        """The sums of a scope that make up a span of time. Raises TooManySums, which is bounded."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,6 +17,7 @@ from api.openai.requests.asked import Asked, fit
 from api.openai.shapes import ChoiceFrames
 from api.openai.whole import Shape, WholeCompletion
 from api.streaming.sse import EventStream
+from api.turns.answering import news_of
 from api.turns.ask import ask
 from api.turns.images import keep
 from api.turns.intents import Asking, PromptIntent
@@ -86,4 +87,5 @@ async def answer(
         on_leave=on_leave,
         headers=headers,
         arrived_s=arrived_s,
+        news=news_of(turns, opened.turn.model, comment=True),
     )

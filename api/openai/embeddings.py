@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 
 from api.access.auth import AskCaller, author_of
 from api.access.own_models import OwnModels
+from api.access.principal import Principal
 from api.consistency.commanding import Author, idempotency_key
 from api.http.answers import openapi_body
 from api.http.bodies import BodyReader
@@ -75,6 +76,7 @@ async def create_embeddings(request: Request, caller: AskCaller, bodies: BodyRea
     usage = Usage(embedded.tokens, 0, estimated=embedded.estimated)
     if known is None:
         event = _record(spec, wanted, author, usage, len(asked.texts), dimensions)
+        event = replace(event, attribution=_attribution(caller))
         known = await ledger.record(ports.ledger, wanted, event)
     headers = {} if known is None else {REPLAYED_HEADER: "true"}
     counted = usage if known is None else known.usage
@@ -120,6 +122,13 @@ def _record(
             key_id=author.limited.key_id,
             tier=author.limited.tier,
         ),
+    )
+
+
+def _attribution(caller: Principal) -> Attribution:
+    """Who asked, by which key, and who pays."""
+    return Attribution(
+        account=caller.account, organisation_id=caller.organisation_id, key_id=caller.key_id, tier=caller.tier
     )
 
 

@@ -25,35 +25,31 @@ MAX_KEPT = 20_000
 """Accounts and addresses that one process counts while Redis is away."""
 KEY_PREFIX = "verbatim:tries:"
 
+# Of Redis only commands that the stack's own server allows (infra/stack/redis.py).
 TRY = """
 local now = redis.call('TIME')
 local now_ms = now[1] * 1000 + math.floor(now[2] / 1000)
-local wait_ms = 0
+local wait_ms, counts = 0, {}
 for i, key in ipairs(KEYS) do
-  local until_ms = tonumber(redis.call('HGET', key, 'until') or '0')
-  wait_ms = math.max(wait_ms, until_ms - now_ms)
+  local kept = redis.call('HMGET', key, 'until', 'count')
+  wait_ms = math.max(wait_ms, tonumber(kept[1] or '0') - now_ms)
+  counts[i] = tonumber(kept[2] or '0') + 1
 end
 if wait_ms > 0 then return wait_ms end
-local forgotten_s = tonumber(ARGV[1])
 for i, key in ipairs(KEYS) do
   local free, most_s = tonumber(ARGV[i * 2]), tonumber(ARGV[i * 2 + 1])
-  local count = redis.call('HINCRBY', key, 'count', 1)
   local delay_s = 0
-  if count > free then delay_s = math.min(2 ^ math.min(count - free - 1, 30), most_s) end
-  redis.call('HSET', key, 'until', string.format('%.0f', now_ms + delay_s * 1000))
-  redis.call('EXPIRE', key, forgotten_s)
+  if counts[i] > free then delay_s = math.min(2 ^ math.min(counts[i] - free - 1, 30), most_s) end
+  redis.call('HSET', key, 'count', counts[i], 'until', string.format('%.0f', now_ms + delay_s * 1000))
+  redis.call('PEXPIRE', key, tonumber(ARGV[1]) * 1000)
 end
 return 0
 """
 FORGIVE = """
-redis.call('DEL', KEYS[1])
-if redis.call('EXISTS', KEYS[2]) == 1 then
-  if redis.call('HINCRBY', KEYS[2], 'count', -1) <= 0 then
-    redis.call('DEL', KEYS[2])
-  else
-    redis.call('HSET', KEYS[2], 'until', '0')
-  end
-end
+redis.call('HSET', KEYS[1], 'count', 0, 'until', '0')
+redis.call('PEXPIRE', KEYS[1], 1000)
+local count = redis.call('HMGET', KEYS[2], 'count')[1]
+if count then redis.call('HSET', KEYS[2], 'count', math.max(tonumber(count) - 1, 0), 'until', '0') end
 return 0
 """
 

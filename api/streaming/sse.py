@@ -12,6 +12,7 @@ All frames that wait leave in one write.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from typing import Protocol
 
 from starlette.responses import Response
 from starlette.types import Send
@@ -27,11 +28,26 @@ from infra.clock import monotonic_s
 
 MAX_FRAMES = 1000
 """Frames joined into one write: a long catch-up leaves in bounded pieces."""
+NEWS_AFTER_S = 1.0
+"""How long an answer may take to begin before its reader is told why; a refusal before that is told by the head."""
 HEADERS = {
     "content-type": "text/event-stream; charset=utf-8",
     "cache-control": "no-store",
     "x-accel-buffering": "no",
 }
+
+
+class News(Protocol):
+    """What is told while an answer has not begun; no part of its frames."""
+
+    def listen(self, reader: Reader) -> None:
+        """Wake the reader when there may be something new; `leave` ends it."""
+
+    def leave(self, reader: Reader) -> None:
+        """Wake it no more; twice does no harm."""
+
+    def next(self) -> bytes:
+        """What is new, as bytes of a stream; empty: nothing."""
 
 
 class EventStream(ServedResponse):
@@ -40,7 +56,7 @@ class EventStream(ServedResponse):
     The head leaves with frame 0; with `head_at_text`, with the first text or the end. A heartbeat sends it in any case.
     An ending that comes before the head may be answered by `refuse` instead of a stream. `release` is called once, last
     of all; `on_leave` before it, if the client left before the end. `arrived_s` is when the prompt arrived: given, the
-    time to the first text is measured.
+    time to the first text is measured. `news` is told until the answer begins.
     """
 
     def __init__(
@@ -57,6 +73,7 @@ class EventStream(ServedResponse):
         on_leave: Callable[[], Awaitable[None]] | None = None,
         headers: Mapping[str, str] | None = None,
         arrived_s: float | None = None,
+        news: News | None = None,
     ) -> None:
         super().__init__(readers, credential, {**HEADERS, **(headers or {})})
         self._source = source
@@ -67,12 +84,17 @@ class EventStream(ServedResponse):
         self._refuse = refuse
         self._on_leave = on_leave
         self._arrived_s = arrived_s
+        self._news = news
 
     def listen(self, reader: Reader) -> None:
         self._source.listen(reader)
+        if self._news is not None and self._source.turn is None:
+            self._news.listen(reader)
 
     def leave(self, reader: Reader) -> None:
         self._source.leave(reader)
+        if self._news is not None:
+            self._news.leave(reader)
 
     def release(self) -> None:
         self._release()
@@ -105,6 +127,12 @@ class EventStream(ServedResponse):
             last = ending is not None and cursor >= there and turn is not None
             if ending is not None and last and cursor <= there:
                 out.append(frames.end(ending, there + 1))
+            if self._news is not None:
+                if turn is not None:
+                    self._news.leave(reader)
+                    self._news = None
+                elif monotonic_s() - reader.entered_s >= NEWS_AFTER_S and (told := self._news.next()):
+                    out.append(told)
             if not out and reader.beat:
                 out.append(KEEP_ALIVE)
             if not out and not last:

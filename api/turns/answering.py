@@ -11,6 +11,7 @@ from api.streaming.sources import Source, text_of
 from api.streaming.sse import EventStream
 from api.turns.joining import Opened
 from api.turns.ports import TurnPorts
+from api.turns.queue_news import QueueNews
 
 
 def event_stream(
@@ -43,7 +44,14 @@ def event_stream(
         after=after,
         headers=headers,
         arrived_s=None if opened.position is None else arrived_s,
+        news=news_of(turns, turn.model),
     )
+
+
+def news_of(turns: TurnPorts, model_id: str, *, comment: bool = False) -> QueueNews | None:
+    """What is told while an answer of this model waits; None for a model that is not offered any more."""
+    models = turns.streams.models
+    return QueueNews(turns.ask.queues, models.get(model_id).pool, comment=comment) if model_id in models else None
 
 
 def newest_frame(source: Source) -> int:

@@ -45,7 +45,8 @@ async def ask(ports: AskPorts, asking: Asking, prepare: Callable[[], Awaitable[I
 
     Returns once the log has acknowledged the command; with a key, once it is known that no earlier command had it.
     Raises KeyReused if one had, with another body; ApiError 503 where the log did not acknowledge: the command may have
-    been accepted; 429 where a limit is reached or a hard budget does not cover it; and as `prepare`.
+    been accepted; 429 where a limit is reached or a hard budget does not cover it; 503 where it would wait longer than
+    its tier is promised; both, where they are known before, are recorded nowhere; and as `prepare`.
     """
     known = await _repeated(ports.streams, asking)
     if known is not None:
@@ -59,6 +60,8 @@ async def ask(ports: AskPorts, asking: Asking, prepare: Callable[[], Awaitable[I
         intent = replace(intent, parent_id=None)
     tokens = intent.tokens if isinstance(intent, PromptIntent) else 0
     ports.quotas.check(asking.account, asking.who, intent.spec.price, tokens)
+    tier = ports.limits.tiers.of(asking.author.limited.tier)
+    ports.queues.admit(intent.spec.id, intent.spec.pool, tier, asking.choices)
     running = await admitted(ports.limits, asking.author, intent, asking.choices)
     try:
         if isinstance(intent, PromptIntent) and intent.first is not None:

@@ -15,6 +15,7 @@ from api.http.providing import provided
 from api.streaming.readers import Readers
 from api.streaming.tail_hub import TailHub
 from api.turns.prompting import PromptSizes
+from api.turns.queueing import Queues
 from api.turns.quotas import NoQuotas, Quotas
 from infra.blobs.ports import BlobStore
 from infra.models.catalogue import ModelCatalogue
@@ -62,6 +63,7 @@ class AskPorts:
     log: CommandLog
     own_writes: OwnWrites
     limits: RateLimits
+    queues: Queues
     quotas: Quotas = NO_QUOTAS
 
 

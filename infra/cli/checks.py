@@ -10,6 +10,7 @@ import typer
 
 from infra.cli import gate_run
 from infra.cli.browser_path import NoBrowser, browser_path
+from infra.cli.gate_failures import failure_lines
 from infra.cli.gate_plan import TESTS, plan, quick_plan, suite_names
 from infra.cli.gate_times import Part, recorded_times, report, to_record
 from infra.clock import monotonic_s
@@ -65,7 +66,8 @@ def test(
 
     Tests with servers run in two parts side by side; the output of the second part follows at the end.
 
-    At the end: the ten slowest tests, those that have become slower than tests/durations.json says, and the whole time.
+    At the end: the ten slowest tests, those that have become slower than tests/durations.json says, the whole time, and
+    a line for each test that failed.
 
     quick: the checks, the unit tests and one turn through a whole stack, in five minutes at most. CI runs all.
 
@@ -99,17 +101,20 @@ def test(
         check()
     parts = [Part("checks", monotonic_s() - began_s)]
     times: dict[str, Mapping[str, float]] = {}
+    failures: dict[str, str] = {}
     failed = False
     for step in quick_plan() if quick else plan(wanted or suites):
         for done in gate_run.side_by_side(step, extra):
             parts.append(done.part)
             times |= done.times
+            failures |= done.failures
             failed |= done.code != 0
     print("\n".join(report(parts, monotonic_s() - began_s, times, recorded_times(DURATIONS))))
     if record:
         DURATIONS.write_text(to_record(times, recorded_times(DURATIONS)))
     if left_out is not None:
         print(f"Left out: tests/web. {left_out[0].upper()}{left_out[1:]}.")
+    print("".join(f"{line}\n" for line in failure_lines(failures)), end="", flush=True)
     if failed:
         raise typer.Exit(1)
 

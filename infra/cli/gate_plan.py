@@ -9,17 +9,8 @@ TESTS = Path(__file__).parents[2] / "tests"
 UNIT_PROCESSES = 2
 # No servers and no waiting: as many at once as there are processes.
 PURE = ("unit", "sim", "histories", "fuzz/test_reference.py")
-# Each starts a whole product of its own, or every process of one. All others share one set of servers, by prefixes.
-STACKS = (
-    "e2e",
-    "faults",
-    "fuzz",
-    "releases",
-    "web",
-    # last: from here on a set of servers runs for all that follow
-    "integration/test_takeover.py",
-    "integration/test_topic_grows.py",
-)
+# Each starts a whole product of its own. All others share one set of servers, by prefixes.
+STACKS = ("e2e", "faults", "fuzz", "releases", "web")
 ONE_TURN = "e2e/test_spine.py::test_an_answer_streams_and_reads_back_byte_for_byte"
 
 Run = tuple[str, list[str]]

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from infra.cli.gate_failures import FAILURES_VARIABLE, Failures, failures_of
 from infra.cli.gate_plan import Run
 from infra.cli.gate_times import TIMES_VARIABLE, Part, Times, times_of
 from infra.clock import monotonic_s
@@ -22,11 +23,12 @@ NOTHING_COLLECTED = 5
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """A part that has run, pytest's exit code, and how long each test took."""
+    """A part that has run, pytest's exit code, how long each test took, and which failed."""
 
     part: Part
     code: int
     times: Times
+    failures: Failures
 
 
 def side_by_side(step: Sequence[Run], extra: Sequence[str]) -> list[Done]:
@@ -57,8 +59,10 @@ def timed_pytest(run: Run, extra: Sequence[str], output: Path | None = None) -> 
     began_s = monotonic_s()
     with tempfile.TemporaryDirectory(prefix="verbatim-times-") as folder:
         file = Path(folder) / "times.json"
-        code = run_pytest(arguments, extra, {TIMES_VARIABLE: str(file)}, output)
-        return Done(Part(name, monotonic_s() - began_s), code, times_of(file))
+        failed = Path(folder) / "failures.json"
+        variables = {TIMES_VARIABLE: str(file), FAILURES_VARIABLE: str(failed)}
+        code = run_pytest(arguments, extra, variables, output)
+        return Done(Part(name, monotonic_s() - began_s), code, times_of(file), failures_of(failed))
 
 
 def run_pytest(

@@ -53,7 +53,7 @@ def create(
         checked_label(label)
     except UserError as error:
         complain(error)
-    _with_accounts(state, run)
+    with_accounts(state, run)
 
 
 @app.command("list")
@@ -66,7 +66,7 @@ def list_keys(
     async def run(accounts: Accounts) -> list[tuple[UserRow, ApiKeyRow]]:
         return await accounts.all_keys()
 
-    keys = _with_accounts(state, run)
+    keys = with_accounts(state, run)
     if as_json:
         print(json.dumps([_as_object(user, key) for user, key in keys], indent=2))
         return
@@ -97,7 +97,7 @@ def revoke(
     async def run(accounts: Accounts) -> tuple[UserRow, ApiKeyRow, bool]:
         return await accounts.revoke(key_id)
 
-    user, key, revoked_now = _with_accounts(state, run)
+    user, key, revoked_now = with_accounts(state, run)
     done = "revoked" if revoked_now else "was revoked already"
     print(f"key {key.key_id} of user {printable(user.name)} (ends in {key.hint}) {done}")
 
@@ -124,14 +124,14 @@ def link(
     async def run(accounts: Accounts) -> str:
         return await accounts.key_for_link(key_id, stack.api_key)
 
-    address = sign_in_link(stack.api_url, _with_accounts(state, run), Layout.at(folder))
+    address = sign_in_link(stack.api_url, with_accounts(state, run), Layout.at(folder))
     if address is None:
         complain(f"{folder} has no session secret: run ./verbatim down, then up, to make one")
     print("signs one browser in, once, within an hour:", file=sys.stderr, flush=True)
     print(address, flush=True)
 
 
-def _with_accounts(state: Path | None, run: Callable[[Accounts], Awaitable[T]]) -> T:
+def with_accounts(state: Path | None, run: Callable[[Accounts], Awaitable[T]]) -> T:
     """What `run` returns over the running stack's accounts. User mistakes become one line and exit code 1."""
     from infra.cli.stack_file import connected_settings
 

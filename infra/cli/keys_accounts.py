@@ -10,15 +10,21 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from infra.cli.key_names import checked_label, checked_user
+from infra.cli.one_time_links import NewLink
 from infra.cli.terminal import UserError, printable
 from infra.clock import monotonic_s, now_us
 from infra.ids import draw_id, draw_secret
 from infra.settings import Settings
+from infra.tiers.tier import UNLIMITED_TIER
 from projections import Projections
 from projections.accounts.queries import ApiKeyRow, UserRow
+from projections.identities.standing import UserStanding
+from projections.sign_ins.queries import LinkRow
 from schemas import ids
 from schemas.account import AccountEvent, ApiKeyCreated, ApiKeyRevoked, UserCreated
+from schemas.codec.levels import is_written
 from schemas.envelope import Envelope, Position
+from schemas.identity import UserChanged
 from topics.catalogue import ACCOUNT_EVENTS, catalogue
 from topics.producer import LogProducer
 from topics.topic import Topic
@@ -28,6 +34,7 @@ SHORTEST_ID_PREFIX = 4
 VISIBLE_WITHIN_S = 20.0
 _POLL_S = 0.05
 _ACTOR = "system:cli"
+FIRST_ROLES = ("admin", "member")
 
 T = TypeVar("T")
 
@@ -49,6 +56,8 @@ class AccountRows(Protocol):
     async def keys(self, user_id: str) -> Sequence[ApiKeyRow]: ...
     async def user(self, user_id: str) -> UserRow | None: ...
     async def users(self) -> Sequence[UserRow]: ...
+    async def standing(self, user_id: str) -> UserStanding: ...
+    async def one_time_link(self, token_sha256: str) -> LinkRow | None: ...
 
 
 class EventLog(Protocol):
@@ -107,6 +116,21 @@ class Accounts:
         await self._visible(lambda: self._rows.api_key(key_sha256), lambda row: row is not None, f"key {key_id}")
         return key
 
+    async def make_first(self, user: str) -> None:
+        """The user called `user` is an administrator of the tier "unlimited", unless somebody has said what they are.
+
+        Below the write level that can say so nothing is done.
+        """
+        if not is_written(UserChanged):
+            return
+        user_id = ids.user_id(user)
+        said = await self._rows.standing(user_id)
+        roles = FIRST_ROLES if said.roles is None else None
+        tier = UNLIMITED_TIER if said.tier is None else None
+        if roles is not None or tier is not None:
+            envelope = _envelope(draw_id(), "UserChanged")
+            await self._send(user_id, UserChanged(envelope=envelope, user_id=user_id, roles=roles, tier=tier))
+
     async def all_keys(self) -> list[tuple[UserRow, ApiKeyRow]]:
         """Every key with its user, by user name, oldest first."""
         found = []
@@ -146,6 +170,20 @@ class Accounts:
             raise UserError("the first key is revoked: name another one (see ./verbatim key list)")
         return sha256_of(first_key)
 
+    async def user_named(self, name: str) -> str:
+        """The id of the user of this name. Raises UserError."""
+        user_id = ids.user_id(checked_user(name))
+        if await self._rows.user(user_id) is None:
+            raise UserError(f"no user is called {printable(name)[:80]!r}: ./verbatim key list shows them")
+        return user_id
+
+    async def make_link(self, link: NewLink) -> str:
+        """The text of a one-time link, once it is good. Raises NotVisibleYet."""
+        await self._send(link.event.link_id, link.event)
+        digest = link.event.token_sha256
+        await self._visible(lambda: self._rows.one_time_link(digest), lambda row: row is not None, "the link")
+        return link.text
+
     async def _send(self, user_id: str, event: AccountEvent) -> None:
         await self._log.send(ACCOUNT_EVENTS, user_id, event)
 
@@ -160,12 +198,19 @@ class Accounts:
 @asynccontextmanager
 async def connected_accounts(settings: Settings) -> AsyncIterator[Accounts]:
     """Accounts over the log and the projections that `settings` name, for the length of the block."""
+    async with connected_rows(settings) as (log, rows):
+        yield Accounts(log, rows)
+
+
+@asynccontextmanager
+async def connected_rows(settings: Settings) -> AsyncIterator[tuple[LogProducer, Projections]]:
+    """The log and the projections that `settings` name, for the length of the block."""
     log = LogProducer(settings.kafka.client_properties(), catalogue(), client_id="verbatim-cli")
     await log.start()
     try:
         rows = await Projections.connect(settings.cassandra)
         try:
-            yield Accounts(log, rows)
+            yield log, rows
         finally:
             await rows.aclose()
     finally:
@@ -183,6 +228,11 @@ def _chosen(wanted: str, keys: list[tuple[UserRow, ApiKeyRow]]) -> tuple[UserRow
     if near:
         raise UserError(f"{len(near)} keys have ids that begin with {shown!r}: give more of it")
     raise UserError(f"no key has the id {shown!r}: ./verbatim key list shows them")
+
+
+def envelope_of(cause: str, event_type: str) -> Envelope:
+    """Of a change that can be made again: a command line has no key that would tell a repeat."""
+    return _envelope(f"{cause}/{draw_id()}", event_type)
 
 
 def _envelope(cause: str, event_type: str) -> Envelope:

@@ -6,9 +6,9 @@ A child, because a damaged file or a fault in the library must not end the proce
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import re
+import signal
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Sequence
@@ -23,6 +23,7 @@ from infra.embeddings.openai_answers import checked
 from infra.embeddings.ports import Embedded, EmbeddingFailed, TextTooLong, failed, unavailable
 from infra.embeddings.vectors import normalised
 from infra.models.embedding_spec import EmbeddingSpec
+from infra.runtime.signalling import send_signal
 
 ROOT = Path(__file__).parents[2]
 BATCH_TEXTS = 16
@@ -57,7 +58,7 @@ class GgufEmbedder:
             async with asyncio.timeout(END_WITHIN_S):
                 await child.wait()
         except TimeoutError:
-            child.kill()
+            send_signal(child, signal.SIGKILL)
             await child.wait()
 
     async def _batch(self, texts: Sequence[str], start: int) -> Embedded:
@@ -131,8 +132,7 @@ class GgufEmbedder:
 
     async def _end(self, child: Process) -> None:
         self._child = None
-        with contextlib.suppress(ProcessLookupError):
-            child.kill()
+        send_signal(child, signal.SIGKILL)
         await child.wait()
 
     def _cannot(self, what: str) -> EmbeddingFailed:

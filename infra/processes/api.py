@@ -12,10 +12,11 @@ from functools import partial
 import uvicorn
 from confluent_kafka import Message
 
-from api.access import redis_buckets, used_links
+from api.access import key_uses, redis_buckets, used_links
 from api.access.buckets import LocalBuckets
 from api.access.challenge import challenge_named
 from api.access.key_cache import KeyCache
+from api.access.key_uses import RedisKeyUses
 from api.access.limiting import RateLimits
 from api.access.people import People
 from api.access.redis_buckets import RedisBuckets
@@ -44,6 +45,7 @@ from api.signin.slowing import Tries
 from api.streaming.chunk_log import KafkaChunkLog
 from api.streaming.readers import Readers
 from api.streaming.tail_hub import TailHub
+from api.turns.queueing import Queues
 from infra.blobs.store import ObjectBlobs, blobs_url
 from infra.cache import cache_dir
 from infra.clock import now_us
@@ -180,6 +182,7 @@ async def connected(settings: Settings) -> AsyncIterator[tuple[Adapters, list[Fa
                 challenge=challenge,
                 keys=keys,
                 people=people,
+                key_uses=RedisKeyUses(scripts, settings.redis.key(key_uses.KEY_PREFIX)),
                 sign_ins=sign_ins,
                 hub=hub,
                 readers=readers,
@@ -196,6 +199,7 @@ async def connected(settings: Settings) -> AsyncIterator[tuple[Adapters, list[Fa
                 live=live,
                 changes=changes,
                 pulse=pulse,
+                queues=Queues(models.pools, topics, ends, fleet, settings.worker.slots),
                 blobs=ObjectBlobs(blobs_url(settings)),
                 book=book,
             ),
@@ -242,6 +246,7 @@ async def serve(settings: Settings) -> None:
                     adapters.live.run,
                     adapters.changes.run,
                     adapters.pulse.run,
+                    adapters.queues.run,
                     adapters.limiter.run,
                 ):
                     forever.append(tasks.create_task(run()))

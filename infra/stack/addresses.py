@@ -70,8 +70,21 @@ def _text(value: object) -> str:
         case Path():
             return str(value.absolute())
         case tuple() | list():
-            return json.dumps([_text(item) if isinstance(item, Path) else item for item in value])
+            return json.dumps([_plain(item) for item in value])
         case bool():
             return str(value).lower()
         case _:
             return str(value)
+
+
+def _plain(value: object) -> object:
+    """As JSON has it."""
+    match value:
+        case BaseModel():
+            return {name: _plain(getattr(value, name)) for name in type(value).model_fields}
+        case tuple() | list():
+            return [_plain(item) for item in value]
+        case SecretStr() | Path():
+            return _text(value)
+        case _:
+            return value

@@ -107,7 +107,8 @@ class Process:
         """Ask it to end, wait up to `grace_s` seconds, then kill it."""
         if not self.ended:
             self.told_to_end = True
-            self._popen.send_signal(signal.SIGTERM)
+            # Popen.send_signal would reap a child that has just ended, and free its number before its group is killed.
+            os.kill(self._popen.pid, signal.SIGTERM)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._ended.wait(), grace_s)
         await self.kill()

@@ -11,6 +11,7 @@ from projections.messages.told import appended_from_cell
 from projections.reading import Tables
 from schemas.envelope import Content
 from schemas.messages import shown_content
+from schemas.thinking import visible_answer, without_thinking
 
 _NAME = "messages"
 _TEXTS_BEFORE = (
@@ -22,8 +23,8 @@ _NEWEST = 2**62
 
 @dataclass(frozen=True, slots=True)
 class TextPage:
-    """(message id, text), the newest first; an answer that has not ended has none. `next_before`: what older ones are
-    asked for with, None: there are none. `turns`: how many were looked at."""
+    """(message id, text), the newest first, without what a model thought; an answer that has not ended has none.
+    `next_before`: what older ones are asked for with, None: there are none. `turns`: how many were looked at."""
 
     texts: tuple[tuple[str, Content], ...]
     next_before: int | None
@@ -40,10 +41,10 @@ async def texts(tables: Tables, conversation_id: str, before: int | None, turns:
     ):
         if kind == "appended":
             appended = reversed(appended_from_cell(said[0] if said else None))
-            found += [(each.message_id, shown_content((each.message,))) for each in appended]
+            found += [(each.message_id, shown_content((without_thinking(each.message),))) for each in appended]
             continue
         if status is not None:
-            found.append((generation_id, from_cell(answer or "")))
+            found.append((generation_id, visible_answer(from_cell(answer or ""))))
         if kind == "prompt":
             found.append((message_id, from_optional_cell(content) or ""))
     hidden = (await hidden_in(tables, conversation_id)).shown if found else frozenset()

@@ -58,7 +58,7 @@ class Past:
     """Takes records below a cut, in any order, and says what they make."""
 
     def __init__(self, catalogue: Catalogue) -> None:
-        self._folds = [(p.topics, RecordFold(p, catalogue)) for p in PROJECTIONS]
+        self._folds = [(p.topics, RecordFold(p, catalogue)) for p in PROJECTIONS if not p.counts]
         self._layers: dict[_Place, list[Layer]] = {}
         self._erased: dict[_Place, int] = {}
         self.records = 0

@@ -16,6 +16,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from infra.cassandra.session import CassandraSession
@@ -24,6 +25,7 @@ from infra.crash_points import crash_point
 from projections.order import order_key
 from projections.registry import TOPICS, Projection, newest
 from projections.replay.bulk import BulkWriter
+from projections.replay.count_fill import CountFill
 from projections.replay.fill import Fill, Filled, least, watermarks
 from projections.replay.lease import Lease, is_gone
 from projections.replay.moves import Moves
@@ -77,13 +79,15 @@ class Rebuild:
         topics: Catalogue,
         lease: Lease,
         *,
+        scratch: Callable[[Projection], Path],
         verify: Verify,
         progress: Callable[[str], AbstractContextManager[Report]],
         say: Callable[[str], None],
         stop: Stop,
         max_rate: int | None = None,
     ) -> None:
-        """`partitions`: of each topic. `progress` shows a long step, `say` is told the others.
+        """`partitions`: of each topic. `scratch`: a file that a version may be counted in.
+        `progress` shows a long step, `say` is told the others.
 
         `max_rate`: rows a second; None: as many as there can be, few while answers are streamed.
         """
@@ -94,6 +98,7 @@ class Rebuild:
         self._partitions = {topic: partitions[topic] for topic in TOPICS}
         self._topics = topics
         self._lease = lease
+        self._scratch = scratch
         self._verify = verify
         self._progress = progress
         self._say = say
@@ -159,12 +164,38 @@ class Rebuild:
                 self._need(await self._moves.advance(row, "making", "filling", self._lease.owner), row)
                 crash_point("rebuild.after_filling")
         cuts = await self._cuts(rows)
-        await self._fill(projections, cuts)
+        await self._fill(tuple(p for p in projections if not p.counts), cuts)
         crash_point("rebuild.after_fill")
         done = []
         for row, projection in zip(rows, projections, strict=True):
-            done.append(await self._turn_to(row, projection, cuts[row.projection]))
+            cut: Cut = cuts[row.projection]
+            if projection.counts and await self._moves.live(projection.name) != projection.version:
+                cut = await self._count(projection, cut)
+            done.append(await self._turn_to(row, projection, cut))
         return done
+
+    async def _count(self, projection: Projection, cut: Cut) -> Cut:
+        """Fill a version that counts; returns up to where its rows count, which the projector goes on from.
+
+        The projector counts into it once it knows that the version says from where on. So what came until then is
+        counted here too.
+        """
+        self._say(f"counting: {sum(cut.values()):,} records for {projection.name}")
+        fill = CountFill(projection, self._topics, self._session, self._keyspace, self._scratch(projection))
+        rate = self._max_rate
+        writer = BulkWriter(self._session, self._keyspace, max_rate=rate, check=self.check)
+        try:
+            with self._progress("counting") as report:
+                total = sum(cut.values())
+                await fill.up_to(cut, self._log.read, writer, self, lambda done: report(done, total, 0))
+                crash_point("rebuild.counted")
+                await asyncio.sleep(SETTLED_S)
+                self.check()
+                _, end = await asyncio.to_thread(self._log.held, {t: self._partitions[t] for t in projection.topics})
+                await fill.up_to(end, self._log.read, writer, self, lambda done: report(total + done, total + done, 0))
+        finally:
+            await asyncio.to_thread(fill.close)
+        return end
 
     async def _cuts(self, rows: list[Version]) -> dict[str, dict[TopicPartition, int]]:
         """Of each projection what it has to be filled up to: the log's end once all write the new version."""
@@ -182,8 +213,10 @@ class Rebuild:
         return cuts
 
     async def _fill(self, projections: tuple[Projection, ...], cuts: Mapping[str, Cut]) -> None:
+        if not projections:
+            return
         stop_at: dict[TopicPartition, int] = {}
-        for cut in cuts.values():
+        for cut in (cuts[p.name] for p in projections):
             for place, offset in cut.items():
                 stop_at[place] = max(offset, stop_at.get(place, 0))
         reached = {
@@ -213,7 +246,8 @@ class Rebuild:
         name, version = projection.name, projection.version
         before = await self._moves.live(name)
         if before != version:
-            await self._raise_watermarks(projection, before, cut)
+            if not projection.counts:
+                await self._raise_watermarks(projection, before, cut)
             crash_point("rebuild.after_watermarks")
             self._say(f"verifying {name} version {version}")
             await self._verify(projection, cut)

@@ -11,6 +11,7 @@ from typing import BinaryIO
 
 from projections.registry import Projection
 from projections.replay.comparing import Comparison, Difference, Since
+from projections.replay.counts import LocalCounts
 from projections.replay.folding import Parked, RecordFold
 from projections.replay.pace import Rests
 from projections.replay.ring import RingOrder, Span
@@ -78,13 +79,17 @@ async def verify(
     Raises LogError, StoreError, ScratchError (also while another verification has the folder), and what `stop` raises.
     """
     span = sample or Span()
-    fold = RecordFold(projection, topics or catalogue())
+    fold = RecordFold(projection, topics or catalogue(), LocalCounts(scratch.with_name(f"{scratch.name}.counts")))
     mine = {place: offset for place, offset in cut.items() if place[0] in projection.topics}
     comparison = Comparison(projection.topics, dump)
     spool = await asyncio.to_thread(Spool, scratch, projection.tables, span, f"{projection.name} {code_digest()}")
     try:
+        if projection.counts:
+            await asyncio.to_thread(spool.forget)  # what an interrupted run counted is not here any more
         records = await fold_into(spool, fold, log_read, mine, report=report, stop=stop)
-        settling = _Settling(comparison, fold, log_read, ends, mine, projection.topics)
+        settling = _Settling(
+            comparison, fold, log_read, ends, mine, projection.topics, scratch.with_name(f"{scratch.name}.since")
+        )
         total = records + spool.entries
 
         def came_to(rows: int) -> None:
@@ -99,6 +104,7 @@ async def verify(
         newer_count, newer = newer_of(spool)
         await asyncio.to_thread(spool.discard)
     finally:
+        fold.close()
         spool.close()
     return Verdict(
         comparison.rows,
@@ -124,6 +130,7 @@ class _Settling:
     ends: Callable[[], Cut]
     cut: Cut
     topics: frozenset[str]
+    scratch: Path
 
     async def settle(self) -> None:
         if not self.comparison.is_settled:
@@ -133,14 +140,19 @@ class _Settling:
         since = self.comparison.since()
         # The rows have been read: nothing that comes after this end can be in them.
         end = {place: offset for place, offset in self.ends().items() if place[0] in self.topics}
-        for batch in self.read(self.cut, end):
-            for raw in batch:
-                try:
-                    changes = self.fold.changes(raw)
-                except NewerRecord:
-                    continue
-                for change in () if isinstance(changes, Parked) else changes:
-                    since.add(change)
+        fold = self.fold.apart(self.scratch)
+        try:
+            for batch in self.read(self.cut, end):
+                for raw in batch:
+                    try:
+                        changes = fold.changes(raw)
+                    except NewerRecord:
+                        continue
+                    for change in () if isinstance(changes, Parked) else changes:
+                        since.add(change)
+        finally:
+            if fold is not self.fold:
+                fold.close()
         return since
 
 

@@ -46,6 +46,7 @@ max_output_tokens = 8192
 price = {{ version = "1", currency = "USD", input = "0.10", output = "0.40" }}
 """
 BATCH = 200
+QUIET_MS = 2000
 BEFORE = 10
 
 
@@ -101,9 +102,14 @@ def told(name: str, values: list[float], unit: str, limit: str | None = None) ->
     print(f"{name:44} median {statistics.median(values):9,.1f} {unit:6} ({shown}){goal}", flush=True)
 
 
+def weighed(name: str, size: int, limit: str | None = None) -> None:
+    goal = f"   must reach {limit}" if limit else ""
+    print(f"{name:44} {size:9,} bytes compressed{goal}", flush=True)
+
+
 async def first_paint(of: World, runs: int) -> None:
     """Opening the page with nothing cached: until something is seen, until one can write, and what was fetched."""
-    paints, ready, scripts = [], [], 0
+    paints, ready, fetched = [], [], {}
     for _ in range(runs):
         async with of.page() as (_, page):
             await page.goto(of.url)
@@ -111,10 +117,16 @@ async def first_paint(of: World, runs: int) -> None:
             seen = await page.evaluate("() => window.watched.opened()")
             paints.append(seen["paint"])
             ready.append(seen["ready"])
-            scripts = seen["scripts"]
+            await page.evaluate("(quietMs) => window.watched.settled(quietMs)", QUIET_MS)
+            fetched = await page.evaluate("() => window.watched.fetched()")
     told("first paint", paints, "ms", "1,000")
     told("the composer takes text", ready, "ms", "2,000")
-    print(f"{'scripts of the first load':44} {scripts:,} bytes compressed   must reach 130,000", flush=True)
+    later = fetched.pop("later")
+    weighed("scripts of the first load", fetched["scripts"], "130,000")
+    weighed("  styles", fetched["styles"])
+    weighed("  the page itself", fetched["page"])
+    weighed("  all of the first load", sum(fetched.values()), "140,000")
+    weighed("fetched later, while nothing else is done", later)
 
 
 async def stream(of: World, runs: int) -> None:

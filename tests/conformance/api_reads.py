@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from api.app import Reads
@@ -13,6 +13,7 @@ from infra.settings import Settings
 from projections import Projections
 from projections.order import order_key
 from projections.registry import PROJECTIONS, fold_all
+from projections.replay.counts import LocalCounts
 from projections.watermarks import watermark_rows
 from projections.writer import RowWriter
 from schemas import ids
@@ -22,6 +23,7 @@ from schemas.conversation import (
 )
 from schemas.envelope import Envelope, Position
 from tests.fakes.cassandra_rows import own_keyspace
+from tests.fakes.counted_rows import counted
 from tests.unit.api.memory_log import AT, Attempt, MemoryLog, turn_of
 from tests.unit.api.memory_reads import MemoryReads
 from topics.catalogue import ACCOUNT_EVENTS, CONVERSATION_EVENTS, GENERATION_OUTCOMES, TOKEN_CHUNKS, USAGE_RECORDS
@@ -39,6 +41,7 @@ class ReadsUnderTest:
     reads: Reads
     writer: RowWriter | None = None
     shown: int = 0
+    counts: LocalCounts = field(default_factory=LocalCounts)
 
     async def show(self) -> None:
         if self.writer is None:
@@ -48,6 +51,7 @@ class ReadsUnderTest:
             reached: dict[tuple[str, int], int] = {}
             for record, at in self.log.all_of(topic):
                 await self.writer.write(fold_all(concerned, record, at))
+                await self.writer.write(counted(self.counts, topic, record, at))
                 reached[topic, at.partition] = order_key(at) + 1
             await self.writer.write([(0, row) for row in watermark_rows(PROJECTIONS, reached)])
 

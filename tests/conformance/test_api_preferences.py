@@ -8,13 +8,12 @@ from typing import Any
 
 import pytest
 
-from infra.settings import Settings
 from projections.conversation_lists import queries as lists
 from projections.conversation_lists.kinds import Kind
 from projections.conversation_marks.queries import UNMARKED, Marks
 from projections.order import order_key
-from projections.usage import daily
-from projections.usage.daily import DAY_US, DayUsage
+from projections.usage_rollups.entries import DAY_US, Period, user_scope
+from projections.usage_rollups.queries import Asked, SumRow, grouped
 from schemas import ids
 from schemas.account import (
     ConversationSettingsChanged,
@@ -27,7 +26,7 @@ from schemas.account import (
 )
 from schemas.conversation import ConversationDeleted
 from schemas.envelope import Position
-from tests.conformance.api_reads import USER, Open, ReadsUnderTest, append, envelope, real_reads, started
+from tests.conformance.api_reads import USER, Open, ReadsUnderTest, append, envelope, started
 from tests.fakes.projection_records import computed, outcome, rerated, turn_of, used
 from tests.unit.api.memory_log import AT
 from tests.unit.api.prompts import prompt
@@ -240,37 +239,25 @@ async def test_usage_by_day_and_model(opened: Open) -> None:
             embedded = computed(USER, "e", at_us, "one", 3)
             under_test.log.append(USAGE_RECORDS, USER, embedded)
         await under_test.show()
-        found = await under_test.reads.daily_usage(USER, first, first + 41 * DAY_US)
-        assert found.since_us == first
-        by_day: dict[int, list[DayUsage]] = {}
-        for each in found.days:
-            by_day.setdefault(each.day - first // DAY_US, []).append(each)
+        scope = user_scope(USER)
+        rows = await under_test.reads.usage_sums(Asked(scope, first, first + 41 * DAY_US, "day"))
+        by_day: dict[int, list[SumRow]] = {}
+        for each in grouped(rows, ("day", "model")):
+            by_day.setdefault((each.at_us - first) // DAY_US, []).append(each)
         assert list(by_day) == [40, 1, 0]
-        assert [each.generations for each in by_day[40] + by_day[1]] == [1, 1]
-        assert sorted(each.generations for each in by_day[0]) == [1, 2]
-        chat = next(each for each in by_day[0] if each.generations == 2)
-        alone = by_day[1][0]
+        assert [each.figures.requests for each in by_day[40] + by_day[1]] == [1, 1]
+        assert sorted(each.figures.requests for each in by_day[0]) == [1, 2]
+        chat = next(each.figures for each in by_day[0] if each.figures.requests == 2)
+        alone = by_day[1][0].figures
         assert (chat.prompt_tokens, chat.completion_tokens) == (2 * alone.prompt_tokens, 2 * alone.completion_tokens)
-        # One of the two has another price.
-        assert chat.cost_micros != 2 * alone.cost_micros
-        assert (await under_test.reads.daily_usage(OTHER, first, first + DAY_US)).days == ()
+        # One of the two has another price; what was billed stays.
+        assert chat.billed_micros == 2 * alone.billed_micros != chat.rated_micros
+        others: tuple[Period | None, ...] = ("hour", "month", None)
+        for finest in others:
+            again = await under_test.reads.usage_sums(Asked(scope, first, first + 41 * DAY_US, finest))
+            assert grouped(again, ("model",)) == grouped(rows, ("model",))
+        assert not await under_test.reads.usage_sums(Asked(user_scope(OTHER), first, first + DAY_US, "day"))
         # Requests for embeddings are no answers.
         assert await under_test.reads.answers_since(USER, first, first + DAY_US, 9) == 2
         assert await under_test.reads.answers_since(USER, first, first + 41 * DAY_US, 3) == 3
         assert await under_test.reads.answers_since(OTHER, first, first + DAY_US, 9) == 0
-
-
-@pytest.mark.stack
-async def test_a_ledger_that_is_too_long_is_told_from_a_whole_day_on(
-    servers: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(daily, "MAX_ROWS", 3)
-    async with real_reads(servers) as under_test:
-        append(under_test.log, started(ONE))
-        first = AT // DAY_US * DAY_US
-        for nth, key in enumerate("abcdef"):
-            used_at(under_test, key, first + nth // 2 * DAY_US)
-        await under_test.show()
-        found = await under_test.reads.daily_usage(USER, first, first + 3 * DAY_US)
-        assert found.since_us == first + 2 * DAY_US
-        assert [each.day for each in found.days] == [first // DAY_US + 2]

@@ -178,12 +178,13 @@ async def test_ratings(opened: Open) -> None:
 
 
 async def test_texts_come_newest_first_in_pages(opened: Open) -> None:
+    """Without what a model thought; prompts are as they were written."""
     async with opened() as under_test:
         log, reads = under_test.log, under_test.reads
         append(log, started(ONE))
-        asked = [prompt(ONE, f"prompt {number}") for number in range(5)]
+        asked = [prompt(ONE, f"<think></think>prompt {number}") for number in range(5)]
         for number, command in enumerate(asked[:4]):
-            answered(log, command, append(log, command), f"answer {number}")
+            answered(log, command, append(log, command), f"<think>Hm {number}.</think>\n\nanswer {number}")
         append(log, asked[0])
         append(log, asked[4])
         await under_test.show()
@@ -196,10 +197,10 @@ async def test_texts_come_newest_first_in_pages(opened: Open) -> None:
             before = page.next_before
             if before is None:
                 break
-        expected = [(asked[4].message_id, "prompt 4")]
+        expected = [(asked[4].message_id, "<think></think>prompt 4")]
         for number in (3, 2, 1, 0):
             expected.append((asked[number].generation_id, f"answer {number}"))
-            expected.append((asked[number].message_id, f"prompt {number}"))
+            expected.append((asked[number].message_id, f"<think></think>prompt {number}"))
         assert seen == expected
         assert (await reads.texts(TWO, None, 5)).texts == ()
 

@@ -73,6 +73,10 @@ class MemoryLog:
 class MemoryRows(MemoryRowStore):
     """Tables that replay can read, two rows at a time."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._folds: dict[tuple[str, int, int], RecordFold] = {}
+
     @asynccontextmanager
     async def in_order(self, table: Table, version: int, span: Span) -> AsyncIterator[AsyncIterator[list[StoredRow]]]:
         order = RingOrder(table)
@@ -92,8 +96,9 @@ class MemoryRows(MemoryRowStore):
     def project(
         self, projection: Projection, records: Iterable[RawRecord], version: int = 1, topics: Catalogue = TOPICS
     ) -> None:
-        """What the projector would have written."""
-        fold = RecordFold(projection, topics)
+        """What the projector would have written, once it came so far."""
+        of = projection.name, projection.definition, version
+        fold = self._folds.get(of) or self._folds.setdefault(of, RecordFold(projection, topics))
         for record in records:
             if record.topic not in projection.topics:
                 continue

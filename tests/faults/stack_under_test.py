@@ -20,6 +20,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from infra.clock import monotonic_s
+from infra.runtime.signalling import send_signal
 from infra.settings.environment import PREFIX, host_variables
 from infra.stack.layout import Layout
 from schemas.registry import WRITE_LEVEL
@@ -145,7 +146,7 @@ class StackUnderTest:
             async with asyncio.timeout(timeout_s):
                 said, _ = await process.communicate()
         except TimeoutError:
-            process.kill()
+            send_signal(process, signal.SIGKILL)
             await process.wait()
             return 124, f"verbatim {arguments[0]} took longer than {timeout_s:g} s"
         return process.returncode or 0, said.decode(errors="replace")
@@ -198,13 +199,12 @@ class StackUnderTest:
     async def stop_servers(self) -> None:
         """Stop the servers, and give the small disks back."""
         if self._servers is not None:
-            with contextlib.suppress(ProcessLookupError):
-                self._servers.terminate()
+            send_signal(self._servers, signal.SIGTERM)
             try:
                 async with asyncio.timeout(STOP_TIMEOUT_S):
                     await self._servers.wait()
             except TimeoutError:
-                self._servers.kill()
+                send_signal(self._servers, signal.SIGKILL)
                 await self._servers.wait()
         if self.small_disks:
             for server in ON_SMALL_DISKS:

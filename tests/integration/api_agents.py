@@ -24,6 +24,7 @@ from infra.ids import draw_attempt_id
 from infra.settings import Settings
 from projections.order import order_key
 from projections.registry import PROJECTIONS, fold_all
+from projections.replay.counts import LocalCounts
 from projections.watermarks import watermark_rows
 from projections.writer import RowWriter
 from schemas import ids
@@ -35,6 +36,7 @@ from schemas.messages import message_text
 from schemas.parts import AnswerPart, ChunkPart, stream_digest
 from schemas.price import Price, Usage
 from schemas.turns import UserCommand, choices_of, turn_of
+from tests.fakes.counted_rows import counted
 from topics.catalogue import (
     ACCOUNT_EVENTS,
     CONVERSATION_EVENTS,
@@ -63,6 +65,7 @@ class Agents:
     _queue: asyncio.Queue[tuple[str, Message]] = field(default_factory=asyncio.Queue)
     _folds: dict[str, GenerationFold] = field(default_factory=dict)
     _answered: set[str] = field(default_factory=set)
+    _counts: LocalCounts = field(default_factory=LocalCounts)
 
     def take(self, topic: str, batch: Iterable[Message]) -> None:
         for message in batch:
@@ -88,6 +91,7 @@ class Agents:
     async def _project(self, topic: str, record: Any, position: Position) -> None:
         concerned = tuple(projection for projection in PROJECTIONS if topic in projection.topics)
         await self.writer.write(fold_all(concerned, record, position))
+        await self.writer.write(counted(self._counts, topic, record, position))
         reached = {(topic, position.partition): order_key(position) + 1}
         await self.writer.write([(0, row) for row in watermark_rows(PROJECTIONS, reached)])
 

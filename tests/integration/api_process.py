@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import socket
 import sys
 from collections.abc import AsyncIterator
@@ -16,6 +17,7 @@ import httpx
 from api.access.auth import KEY_PREFIX, hash_of
 from infra.clock import now_us
 from infra.ids import draw_id, draw_secret
+from infra.runtime.signalling import send_signal
 from infra.settings import Settings
 from infra.stack.addresses import settings_env
 from schemas import ids
@@ -86,10 +88,9 @@ async def running_api(
             raise ApiEnded(running.said)
         yield running
     finally:
-        if process.returncode is None:
-            process.terminate()
-            async with asyncio.timeout(20):
-                await process.wait()
+        send_signal(process, signal.SIGTERM)
+        async with asyncio.timeout(20):
+            await process.wait()
     assert process.returncode == status, running.said
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import pty
+import signal
 import sys
 import termios
 from collections.abc import AsyncIterator, Mapping
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from infra.runtime.signalling import send_signal
 from tests.fakes.scripted_api import KEY, ScriptedApi
 
 ROOT = Path(__file__).parents[2]
@@ -84,8 +86,7 @@ async def on_terminal(
             assert termios.tcgetattr(follower) == before
     finally:
         asyncio.get_running_loop().remove_reader(leader)
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
+        send_signal(process, signal.SIGKILL)
+        await process.wait()
         os.close(follower)
         os.close(leader)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from infra.cassandra.session import CassandraSession
 from infra.models.catalogue import ModelCatalogue, ModelSpec
@@ -14,9 +14,11 @@ from projections import Projections
 from projections.history import ProjectedHistory
 from projections.order import order_key
 from projections.registry import PROJECTIONS, fold_all
+from projections.replay.counts import LocalCounts
 from projections.watermarks import watermark_rows
 from projections.writer import RowWriter
 from tests.fakes.cassandra_rows import own_keyspace
+from tests.fakes.counted_rows import counted
 from tests.fakes.projection_logs import LogBuilder
 from tests.fakes.projection_records import PRICE
 
@@ -39,6 +41,7 @@ class Projected(LogBuilder):
     reads: Projections
     writer: RowWriter
     shown: int = 0
+    counts: LocalCounts = field(default_factory=LocalCounts)
 
     def __post_init__(self) -> None:
         super().__init__()
@@ -54,6 +57,7 @@ class Projected(LogBuilder):
         for placed in new:
             concerned = tuple(p for p in PROJECTIONS if placed.topic in p.topics)
             changes += fold_all(concerned, placed.record, placed.position)
+            changes += counted(self.counts, placed.topic, placed.record, placed.position)
         await self.writer.write(changes)
         if watermarks:
             reached = {(p.topic, p.position.partition): order_key(p.position) + 1 for p in new}

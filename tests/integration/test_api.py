@@ -13,6 +13,7 @@ import pytest_asyncio
 from pydantic import SecretStr
 
 from infra.crash_points import EXIT_STATUS
+from infra.runtime.signalling import send_signal
 from infra.settings import Settings
 from infra.settings.servers import RedisSettings
 from schemas.envelope import Position
@@ -111,7 +112,7 @@ async def test_an_api_that_was_killed_has_lost_nothing(running: Running, tmp_pat
                 async for data in response.aiter_raw():
                     received += data
                     if b"held" in received:
-                        killed.process.send_signal(signal.SIGKILL)
+                        send_signal(killed.process, signal.SIGKILL)
         await killed.process.wait()
     generation = events_of(received)[0].json["messageId"]
     async with running.client() as client:

@@ -12,6 +12,7 @@ from uuid import UUID
 
 import pytest
 
+from infra.runtime.signalling import send_signal
 from infra.stack.layout import Layout
 from tests.eventually import eventually
 from tests.fakes.scripted_api import CONVERSATION, GENERATION, ScriptedApi
@@ -231,7 +232,7 @@ async def test_an_answer_can_be_stopped(api: ScriptedApi, state: Path, way: str)
         terminal.type("hi\n")
         await terminal.shows("Hello")
         if way == "signal":
-            terminal.process.send_signal(signal.SIGINT)
+            send_signal(terminal.process, signal.SIGINT)
         else:
             terminal.type("what about this?\n/stop\n")
         await terminal.shows("stopped · 12 tokens")
@@ -250,9 +251,9 @@ async def test_an_answer_that_does_not_begin_can_be_left(api: ScriptedApi, state
         await terminal.shows("A new conversation")
         terminal.type("hi\n")
         await eventually(lambda: len(api.sent("POST", SEND)) == 1, 20)
-        terminal.process.send_signal(signal.SIGINT)
+        send_signal(terminal.process, signal.SIGINT)
         await terminal.shows("stopping")
-        terminal.process.send_signal(signal.SIGINT)
+        send_signal(terminal.process, signal.SIGINT)
         await terminal.shows("left the answer before it ended")
         terminal.type("/quit\n")
         assert await terminal.leaves() == 0

@@ -23,6 +23,7 @@ from api.turns.cancelling import cancel
 from api.turns.intents import Asking, PromptIntent
 from api.turns.joining import Opened, find
 from api.turns.ports import AskPorts, StreamPorts
+from api.turns.queueing import Queues
 from infra.cassandra.errors import StoreUnavailable
 from infra.clock import now_us
 from infra.models.catalogue import ModelCatalogue, ModelSpec
@@ -95,6 +96,7 @@ class ApiServer:
             log=cast(Any, SimProducer(network, process)),
             own_writes=OwnWrites(),
             limits=RateLimits(LocalBuckets(), LocalBuckets(), cast(Any, Reads(store)), Tiers(), per_address=1, tries=1),
+            queues=Queues((), network.topics, cast(Any, None), cast(Any, None), slots=1),
         )
         self._tasks = asyncio.TaskGroup()
         self._ready = False

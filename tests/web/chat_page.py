@@ -144,6 +144,22 @@ class ChatPage:
         await conversation.locator(".menu-button").click()
         await self.part(testid).click()
 
+    async def add(self, what: str) -> None:
+        """From the menu of the "+" beside the field."""
+        await self.part("add").click()
+        await self.part(f"add-{what}").click()
+
+    async def show_down_to(self, row: Locator) -> None:
+        """As much of the list as it takes to show this row of it. A button that loads is not pressed again."""
+        more = self.page.locator(".list button.quiet.wide")
+        while True:
+            await expect(row.or_(more.and_(self.page.locator(":enabled"))).first).to_be_attached()
+            if await row.count():
+                return
+            rows = await self.part("conversation-item").count()
+            await more.click()
+            await expect(self.part("conversation-item")).not_to_have_count(rows)
+
     async def rename(self, conversation: Locator, title: str) -> None:
         """From its menu in the list; done when the dialog is gone. Until then every key goes into the dialog."""
         await self.choose(conversation, "rename")

@@ -6,9 +6,11 @@ developing; tests that kill a process do so there too. Pictures of the pages are
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -17,24 +19,56 @@ from playwright.async_api import Browser, BrowserContext, ViewportSize, async_pl
 
 from infra.cli.browser_path import browser_path
 from tests.e2e.stack import Stack, running_stack
+from tests.oidc_issuer import AUDIENCE, CLIENT, SECRET, TestIssuer, served
 from tests.web.chat_page import WATCH, ChatPage, Complaints
+from tests.web.page_state import FAILED, Requests, shown
+from tests.web.page_state import pytest_runtest_makereport as pytest_runtest_makereport
 
 PICTURES = Path(__file__).parent / "pictures"
 WIDE: ViewportSize = {"width": 1280, "height": 800}
 PHONE: ViewportSize = {"width": 390, "height": 780}
 PATIENCE_MS = 45_000
 
+# Playwright's list.
+SWITCHED_OFF = (
+    "AvoidUnnecessaryBeforeUnloadCheckSync",
+    "DestroyProfileOnBrowserClose",
+    "HttpsUpgrades",
+    "HttpsFirstBalancedModeAutoEnable",
+    "LensOverlay",
+    "MediaRouter",
+    "PaintHolding",
+    "ThirdPartyStoragePartitioning",
+    "AvoidCorsURLLoaderRestartOnRedirect",
+    "TcpPortRandomizationWin",
+    "OptimizationHints",
+    "NetworkTimeServiceQuerying",
+    "AimEnabled",
+    "PreconnectToSearch",
+)
+POPUPS = ("WebUIOmniboxPopup", "WebUIOmniboxAimPopup", "WebUIOmniboxFullPopup")
+
 OpenChat = Callable[..., Awaitable[ChatPage]]
 
 
 @pytest.fixture(scope="package")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def issuer() -> Iterator[TestIssuer]:
+    """An issuer on this machine, by which the stack's users may sign in."""
+    with served(TestIssuer()) as running:
+        yield running
+
+
+@pytest.fixture(scope="package")
+def stack(tmp_path_factory: pytest.TempPathFactory, issuer: TestIssuer) -> Iterator[Stack]:
     """One stack for all of them."""
     running = os.environ.get("WEB_STACK")
     if running:
         yield Stack(Path(running), 0)
         return
-    with running_stack(tmp_path_factory.mktemp("web"), kept=False) as started:
+    trusted: dict[str, Any] = {"name": "local", "label": "Local ID", "issuer": issuer.address, "client_id": CLIENT}
+    trusted |= {"client_secret": SECRET, "audiences": [AUDIENCE], "create_users": True}
+    settings = {"VERBATIM_API__ISSUERS": json.dumps([trusted])}
+    with running_stack(tmp_path_factory.mktemp("web"), settings=settings, kept=False) as started:
         yield started
 
 
@@ -42,9 +76,15 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 async def chromium() -> AsyncIterator[Browser]:
     async with async_playwright() as playwright:
         expect.set_options(timeout=PATIENCE_MS)
-        browser = await playwright.chromium.launch(executable_path=browser_path())
+        browser = await playwright.chromium.launch(executable_path=browser_path(), args=[without_address_bar()])
         yield browser
         await browser.close()
+
+
+def without_address_bar() -> str:
+    """The option of a Chromium whose windows draw nothing below their address bar, which no test sees: a quarter of its
+    work for a page. Playwright's own list is in it, as the last one counts."""
+    return f"--disable-features={','.join([*SWITCHED_OFF, *POPUPS])}"
 
 
 def key_of(stack: Stack, user: str) -> str:
@@ -69,12 +109,15 @@ def cookie(stack: Stack) -> tuple[str, str]:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def open_chat(stack: Stack, chromium: Browser, cookie: tuple[str, str]) -> AsyncIterator[OpenChat]:
+async def open_chat(
+    stack: Stack, chromium: Browser, cookie: tuple[str, str], request: pytest.FixtureRequest
+) -> AsyncIterator[OpenChat]:
     """Opens a page in a browser of its own, or, with `context`, in another tab of one. What a test leaves to its user
     (settings, snippets) it leaves to a `user` of its own. Afterwards none of the pages may have complained, left its
     origin, or met its policy."""
     opened: list[BrowserContext] = []
     pages: list[ChatPage] = []
+    asked: list[Requests] = []
 
     async def open_one(
         path: str = "/",
@@ -110,12 +153,17 @@ async def open_chat(stack: Stack, chromium: Browser, cookie: tuple[str, str]) ->
             # Whoever is not signed in is told so, and the browser notes that.
             complaints.expected.append("status of 401")
         pages.append(ChatPage(page, stack.url, complaints))
+        asked.append(Requests())
+        asked[-1].watch(page)
         await page.goto(stack.url + path)
         there = "settings" if path.startswith("/settings") else "composer"
         await page.get_by_test_id(there if signed_in else "signin-key").wait_for()
         return pages[-1]
 
     yield open_one
+    if request.node.stash.get(FAILED, False):
+        for chat, requests in zip(pages, asked, strict=True):
+            print(await shown(chat.page, requests, chat.complaints.unexpected))
     for context in opened:
         await context.close()
     assert [line for page in pages for line in page.complaints.unexpected] == []

@@ -43,6 +43,10 @@ AXED = {
 PICTURED = AXED | {Look("zoomed", "light", "ltr")}
 
 
+# On a small screen the list is a drawer.
+IN_THE_LIST = {"found", "selecting"}
+
+
 async def shown_in(chat: ChatPage, look: Look) -> None:
     """The same page in another look: nothing is loaded again."""
     await chat.page.emulate_media(color_scheme=look.colours, reduced_motion="reduce")
@@ -63,7 +67,7 @@ async def in_every_look(chat: ChatPage, name: str) -> None:
     findings: dict[str, list[Any]] = {}
     for look in MATRIX:
         await shown_in(chat, look)
-        if name == "found" and look.size != "desktop" and not await chat.part("new-chat").is_visible():
+        if name in IN_THE_LIST and look.size != "desktop" and not await chat.part("new-chat").is_visible():
             await chat.page.get_by_role("button", name="Show the list").click()
         found: list[Any] = await chat.run("cut_off")
         if look in AXED:

@@ -128,6 +128,47 @@ async def found(chat: ChatPage) -> None:
     await expect(chat.page.get_by_text("Searching…")).to_have_count(0)
 
 
+async def selecting(chat: ChatPage) -> None:
+    await chat.ask("What is 1 + 1?")
+    await chat.part("filter-open").click()
+    await expect(chat.part("filter-model")).to_be_visible()
+    await chat.choose(chat.part("conversation-item").first, "select")
+    await expect(chat.part("selection")).to_contain_text("1 selected")
+
+
+async def adding(chat: ChatPage) -> None:
+    await chat.part("add").click()
+    await expect(chat.part("add-settings")).to_be_visible()
+
+
+async def chat_settings(chat: ChatPage) -> None:
+    await chat.add("settings")
+    await expect(chat.part("cs-system-prompt")).to_be_visible()
+
+
+async def compare(chat: ChatPage) -> None:
+    await chat.add("second")
+    await chat.part("second-option").first.click()
+    await chat.ask("What is 1 + 1?", wait=False)
+    for at in range(2):
+        await expect(chat.part("compare-answer").nth(at)).to_have_attribute("data-status", "completed")
+
+
+async def queue(chat: ChatPage) -> None:
+    """What waits, below a conversation in which one looks for words."""
+    await chat.ask(count_to(4000), wait=False)
+    await chat.begun("20, 21")
+    for text in ("What is 1 + 1?", "And what is 2 + 2?"):
+        await chat.ask(text, wait=False)
+    await expect(chat.part("queued")).to_have_count(2)
+    await chat.part("stop").click()
+    await chat.ended("cancelled")
+    await expect(chat.part("queue")).to_contain_text("not completed")
+    await chat.page.keyboard.press("Control+f")
+    await chat.part("find-words").fill("20")
+    await expect(chat.part("find-count")).not_to_be_empty()
+
+
 async def log(chat: ChatPage) -> None:
     await chat.ask("How is order kept in the log?")
     await chat.ask(SHOWN)
@@ -173,6 +214,11 @@ SITUATIONS: dict[str, Callable[[ChatPage], Awaitable[None]]] = {
     "models": models,
     "keys": keys,
     "found": found,
+    "selecting": selecting,
+    "adding": adding,
+    "chat-settings": chat_settings,
+    "compare": compare,
+    "queue": queue,
     "log": log,
     "pulse": pulse,
     "settings": settings,

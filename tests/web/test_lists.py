@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
-from playwright.async_api import Locator, expect
+from playwright.async_api import Locator, Route, expect
 
 from tests.e2e.stack import Stack
 from tests.web.chat_page import ChatPage, count_to
@@ -12,6 +14,7 @@ from tests.web.over_the_api import begin, begun, elsewhere
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(300)]
 
+LIST = "**/api/v1/conversations?limit=*"
 SENTENCE = "Repeat: a sentence about medlars which is longer than what a title may hold, and then goes on for a while"
 FOCUSED = "() => document.activeElement?.innerText?.trim() || document.activeElement?.ariaLabel"
 
@@ -172,7 +175,8 @@ async def test_the_list_hears_of_other_tabs_and_devices(open_chat: OpenChat, sta
         await expect(tab.page).to_have_title("Renamed in a tab – Verbatim")
         await tab.part("composer").fill("half a thought")
         await device.page.goto(f"{chat.url}/c/{made}")
-        await expect(device.part("composer")).to_be_visible()
+        # What a page has never known of is missing to it, and not deleted.
+        await expect(device.page).to_have_title("Renamed in a tab – Verbatim")
         await client.delete(f"/api/v1/conversations/{made}")
     for page in pages:
         await expect(row(page, made)).to_have_count(0)
@@ -182,6 +186,86 @@ async def test_the_list_hears_of_other_tabs_and_devices(open_chat: OpenChat, sta
     await expect(tab.part("error-card")).to_contain_text("What you were writing is in a new chat.")
     await tab.part("error-card").get_by_role("button", name="New chat").click()
     await expect(tab.part("composer")).to_have_value("half a thought")
+
+
+async def test_a_list_that_is_older_than_what_has_happened_since_undoes_nothing(
+    open_chat: OpenChat, stack: Stack
+) -> None:
+    chat = await open_chat()
+    gate = asyncio.Event()
+
+    async def late(route: Route) -> None:
+        answer = await route.fetch()
+        await gate.wait()
+        await route.fulfill(response=answer)
+
+    def row(conversation: str) -> Locator:
+        return chat.page.locator(f".row[data-id='{conversation}']")
+
+    async with elsewhere(stack) as client:
+        stays, leaves = [await begin(client, title=title) for title in ("Stays", "Leaves")]
+        await expect(row(leaves)).to_be_attached()
+        await chat.page.route(LIST, late)
+        async with chat.page.expect_request(LIST):
+            await chat.page.reload()
+        await expect(chat.part("composer")).to_be_enabled()
+        comes = await begin(client, title="Comes")
+        await expect(row(comes)).to_be_attached()
+        await chat.ask("What is 6 * 7?")
+        asked = chat.conversation_id
+        await client.patch(f"/api/v1/conversations/{comes}", json={"title": "Came"})
+        await expect(row(comes)).to_contain_text("Came")
+        told = await begin(client, title="Told after the deletion")
+        await client.delete(f"/api/v1/conversations/{leaves}")
+        await client.patch(f"/api/v1/conversations/{told}", json={"title": "It is told"})
+        await expect(row(told)).to_contain_text("It is told")
+        gate.set()
+        await expect(row(stays)).to_be_attached()
+        await expect(row(comes)).to_contain_text("Came")
+        await expect(row(asked)).to_contain_text("What is 6 * 7?")
+        await expect(row(leaves)).to_have_count(0)
+        await chat.page.unroute(LIST)
+        for conversation in (stays, comes, told):
+            await client.delete(f"/api/v1/conversations/{conversation}")
+
+
+async def test_a_list_that_lacks_the_newest_is_read_again(open_chat: OpenChat, stack: Stack) -> None:
+    chat = await open_chat()
+    chat.complaints.expected.append("status of 503")
+    behind = True
+
+    async def lacking(route: Route) -> None:
+        answer = await route.fetch()
+        if behind:
+            page = await answer.json()
+            known = [each for each in page["data"] if each["id"] not in made]
+            await route.fulfill(headers={**answer.headers, "x-verbatim-behind": "true"}, json={**page, "data": known})
+        else:
+            await route.fulfill(response=answer)
+
+    async def cannot_say(route: Route) -> None:
+        error = {"message": "Not yet.", "code": "projections_behind"}
+        await (route.fulfill(status=503, json={"error": error}) if behind else route.continue_())
+
+    async with elsewhere(stack) as client:
+        made = [await begin(client, title="Before the list was read")]
+        row = chat.page.locator(f".row[data-id='{made[0]}']")
+        await expect(row).to_be_attached()
+        await chat.page.route(LIST, lacking)
+        await chat.page.reload()
+        await expect(chat.part("conversation-item").first).to_be_attached()
+        await expect(row).to_have_count(0)
+        behind = False
+        await expect(row).to_be_attached()
+        # One that the page hears of, and cannot be told of yet.
+        behind = True
+        await chat.page.route("**/api/v1/conversations/*", cannot_say)
+        async with chat.page.expect_response(lambda answer: answer.status == 503):
+            made.append(await begin(client, title="Heard of"))
+        behind = False
+        await expect(chat.page.locator(f".row[data-id='{made[1]}']")).to_contain_text("Heard of")
+        for conversation in made:
+            await client.delete(f"/api/v1/conversations/{conversation}")
 
 
 async def test_a_browser_has_one_stream_of_changes_for_all_its_tabs(open_chat: OpenChat, stack: Stack) -> None:
@@ -226,3 +310,30 @@ async def test_a_row_says_that_an_answer_is_written_and_that_there_is_a_new_one(
     await expect(row.locator(".row-mark")).to_have_count(0)
     # What one tab has seen, all have.
     await expect(chat.page.locator(f".row[data-id='{tab.conversation_id}'] .row-mark")).to_have_count(0)
+
+
+async def test_an_answer_that_was_begun_before_changes_were_told_is_marked_in_all_tabs(open_chat: OpenChat) -> None:
+    chat = await open_chat()
+    gate = asyncio.Event()
+
+    async def late(route: Route) -> None:
+        await gate.wait()
+        await route.continue_()
+
+    await chat.page.route("**/api/v1/changes", late)
+    await chat.evaluate("() => localStorage.removeItem('verbatim.changes')")
+    async with chat.page.expect_request("**/api/v1/changes"):
+        await chat.page.reload()
+    await chat.ask(count_to(4000), wait=False)
+    await chat.begun("10, 11")
+    tab = await open_chat(context=chat.context)
+    await chat.page.bring_to_front()
+    running = tab.page.locator(f".row[data-id='{chat.conversation_id}'] .row-mark.running")
+    async with tab.page.expect_request(LIST):  # it has heard that it may have missed something
+        gate.set()
+    await expect(running).to_be_visible()
+    await tab.page.reload()
+    await expect(running).to_be_visible()
+    await chat.part("stop").click()
+    await chat.ended("cancelled")
+    await expect(running).to_have_count(0)

@@ -28,9 +28,11 @@ async def test_the_focus_goes_back_to_where_one_was(open_chat: OpenChat) -> None
     await expect(chat.part("edit")).to_be_focused()
     # A menu and a dialog.
     await chat.part("model-picker").click()
+    await expect(page.get_by_role("menu")).to_be_visible()
     await page.keyboard.press("Escape")
     await expect(chat.part("model-picker")).to_be_focused()
     await chat.part("help").click()
+    await expect(page.get_by_role("dialog")).to_be_visible()  # it is fetched when it is first opened
     await page.keyboard.press("Escape")
     await expect(chat.part("help")).to_be_focused()
 

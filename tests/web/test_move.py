@@ -205,8 +205,7 @@ async def test_a_file_is_imported_gone_on_with_exported_and_imported_again(
     # It is there, on the branch that was shown last, and the other one beside it.
     row = chat.page.locator("[data-testid=conversation-item]", has_text="Trains to Vienna")
     # It is as old as it was: on a full list it is further down.
-    while not await row.count():
-        await chat.page.locator(".list button.quiet.wide").click()
+    await chat.show_down_to(row)
     await row.locator("a").click()
     await expect(chat.prompts.first).to_contain_text("When does this train leave?")
     await expect(chat.answer).to_contain_text("minute 566")

@@ -178,7 +178,7 @@ async def test_no_tab_has_files_of_two_versions(browser: BrowserContext, server:
         # A tab of the first version has its own files, as far as it had asked for them; never others.
         assert await modules_of(old) == {first.split("/")[2]}
         await old.get_by_test_id("settings-link").click()
-        await expect(old.get_by_text("could not be loaded")).to_be_visible()
+        await expect(old.get_by_test_id("problem").get_by_text("newer version")).to_be_visible()
         assert await modules_of(old) == {first.split("/")[2]}
         await expect(old.locator("html")).not_to_have_attribute("data-version", "second")
     # Without the server the first version opens, all of it: the worker of the second waits for its tabs to close.

@@ -204,3 +204,17 @@ async def test_the_list_is_narrowed_to_a_model_to_days_and_to_the_archive(open_c
         await chat.part("filter-end").click()
         await expect(row_of(chat, today)).to_have_count(1)
         await expect(chat.part("filter")).to_have_count(0)
+
+
+async def test_a_page_that_comes_back_as_it_was_left_offers_no_undo_of_what_it_has_sent(open_chat: OpenChat) -> None:
+    chat = await open_chat()
+    await chat.ask("What is 1 + 1?")
+    row = chat.page.locator(f"[data-testid=conversation-item][data-id='{chat.conversation_id}']")
+    await chat.choose(row, "delete")
+    undo = chat.page.get_by_role("button", name="Undo")
+    await expect(undo).to_be_visible()
+    async with chat.page.expect_response(lambda answer: answer.request.method == "DELETE"):
+        await chat.evaluate("() => dispatchEvent(new PageTransitionEvent('pagehide', { persisted: true }))")
+    await chat.evaluate("() => dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))")
+    await expect(undo).to_have_count(0)
+    await expect(row).to_have_count(0)

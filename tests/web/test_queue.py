@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.async_api import Request, expect
+from playwright.async_api import FileChooser, Request, expect
 
 from tests.e2e.stack import Stack
+from tests.eventually import eventually
 from tests.web.chat_page import ANSWER_MS, ChatPage, count_to
 from tests.web.conftest import PHONE, OpenChat
 from tests.web.over_the_api import elsewhere
@@ -127,7 +128,8 @@ async def test_what_is_written_and_what_waits_outlives_what_happens_to_it(open_c
 async def test_a_conversation_has_settings_of_its_own_and_a_cut_answer_goes_on(open_chat: OpenChat) -> None:
     chat = await open_chat()
     await chat.ask("What is 7 + 7?")
-    await chat.part("chat-settings").click()
+    await expect(chat.part("chat-settings")).to_have_count(0)  # it has none
+    await chat.add("settings")
     await chat.part("cs-system-prompt").fill("Answer in short.")
     await chat.part("cs-temperature").fill("3")
     await chat.part("cs-maxTokens").fill("5")
@@ -138,6 +140,7 @@ async def test_a_conversation_has_settings_of_its_own_and_a_cut_answer_goes_on(o
     await expect(chat.page.get_by_role("dialog")).to_have_count(0)
     await chat.page.reload()
     await expect(chat.answers).to_have_count(1)
+    await expect(chat.part("chat-settings")).to_be_visible()
     sent: list[Request] = []
     chat.page.on("request", lambda request: sent.append(request) if request.method == "POST" else None)
     await chat.ask(count_to(60))
@@ -179,6 +182,104 @@ async def test_two_models_are_compared_side_by_side(open_chat: OpenChat) -> None
     await chat.part("regenerate-with").first.click()
     await expect(chat.answer.get_by_test_id("branch-count")).to_have_text("2/2")
     await chat.ended()
+
+
+async def test_a_chat_has_its_settings_before_its_first_prompt(open_chat: OpenChat, stack: Stack) -> None:
+    chat = await open_chat()
+    await chat.add("settings")
+    await chat.part("cs-system-prompt").fill("Answer in short.")
+    await chat.part("cs-temperature").fill("0.5")
+    await chat.part("cs-maxTokens").fill("50")
+    await chat.part("cs-save").click()
+    await expect(chat.page.get_by_role("dialog")).to_have_count(0)
+    await chat.page.reload()  # they are kept with the draft
+    await chat.part("chat-settings").click()
+    await expect(chat.part("cs-system-prompt")).to_have_value("Answer in short.")
+    await chat.page.keyboard.press("Escape")
+    await expect(chat.part("chat-settings")).to_be_focused()
+    sent: list[Request] = []
+    chat.page.on("request", lambda request: sent.append(request) if request.method == "POST" else None)
+    await chat.ask("What is 6 + 7?")
+    (asked,) = [request.post_data_json for request in sent if request.url.endswith("/messages")]
+    assert asked is not None
+    assert asked["instructions"] == "Answer in short."
+    assert (asked["temperature"], asked["max_tokens"]) == (0.5, 50)
+    async with elsewhere(stack) as client:
+        kept = (await client.get(f"/api/v1/conversations/{chat.conversation_id}")).json()["settings"]
+    assert kept == {"systemPrompt": "Answer in short.", "temperature": 0.5, "maxTokens": 50}
+    await chat.page.reload()
+    await chat.part("chat-settings").click()
+    await expect(chat.part("cs-temperature")).to_have_value("0.5")
+    await chat.page.keyboard.press("Escape")
+    await expect(chat.part("chat-settings")).to_be_focused()
+    # The next new chat has none of them.
+    await chat.part("new-chat").click()
+    await expect(chat.part("chat-settings")).to_have_count(0)
+
+
+async def test_two_models_are_asked_at_once(open_chat: OpenChat) -> None:
+    chat = await open_chat()
+    await chat.add("second")
+    await chat.part("second-option").filter(has_text=SECOND).click()
+    await expect(chat.part("second")).to_contain_text(SECOND)
+    await expect(chat.part("composer")).to_be_focused()
+    await chat.ask(count_to(40), wait=False)
+    both = chat.part("compare-answer")
+    await expect(both).to_have_count(2)
+    for each in (both.first, both.last):
+        await expect(each).to_have_attribute("data-status", "completed", timeout=ANSWER_MS)
+        await expect(each.locator(".prose")).to_contain_text("39, 40")
+    await both.last.get_by_test_id("compare-pick").click()
+    await expect(chat.answer.get_by_test_id("branch-count")).to_have_text("2/2")
+    # In the same chat the next prompt goes to both again, whichever was chosen, until one of them is left out.
+    await chat.ask("What is 9 + 8?", wait=False)
+    await expect(both).to_have_count(2)
+    await expect(both.first.get_by_role("heading")).to_have_text(SECOND)
+    await expect(both.last).to_have_attribute("data-status", "completed", timeout=ANSWER_MS)
+    await both.first.get_by_test_id("compare-pick").click()
+    await chat.part("second-remove").click()
+    await expect(chat.part("second")).to_have_count(0)
+    await chat.ask("What is 9 + 9?")
+    await expect(chat.part("compare")).to_have_count(0)
+    await expect(chat.prompts).to_have_count(3)
+    await expect(chat.part("branch-count")).to_have_text(["2/2", "1/2"])
+
+
+async def test_what_the_plus_offers_is_reached_by_keys(open_chat: OpenChat) -> None:
+    chat = await open_chat(user="plus")
+    page = chat.page
+    chosen: list[FileChooser] = []
+    page.on("filechooser", lambda chooser: chosen.append(chooser))
+    await chat.part("add").focus()
+    await page.keyboard.press("ArrowDown")
+    await expect(chat.part("add-file")).to_be_focused()
+    await page.keyboard.press("Enter")
+    await eventually(lambda: len(chosen) == 1)
+    await chosen[0].set_files({"name": "notes.txt", "mimeType": "text/plain", "buffer": b"All is well."})
+    await expect(page.locator(".pastes li")).to_contain_text("notes.txt: All is well.")
+    await page.get_by_role("button", name="Remove this text").click()
+    await chat.part("add").focus()
+    await page.keyboard.press("ArrowUp")
+    await page.keyboard.press("End")
+    await expect(chat.part("add-temporary")).to_be_focused()
+    await page.keyboard.press("Enter")
+    await expect(chat.part("temporary-note")).to_be_visible()
+    await chat.part("add").focus()
+    await page.keyboard.press("Enter")
+    await page.keyboard.press("Escape")
+    await expect(chat.part("add")).to_be_focused()
+    # Whoever has no snippet is shown where they are made; else they are listed.
+    await chat.add("snippet")
+    await expect(chat.part("snippet-new")).to_be_visible()
+    await chat.part("snippet-new").click()
+    await chat.part("snippet-name").fill("greet")
+    await chat.part("snippet-text").fill("Good morning to all of you.")
+    await chat.part("snippet-save").click()
+    await chat.part("new-chat").click()
+    await chat.part("composer").fill("Say:")
+    await chat.add("snippet")
+    await chat.part("snippet-option").click()
+    await expect(chat.part("composer")).to_have_value("Say: Good morning to all of you.")
 
 
 async def test_files_are_taken_as_text_or_refused_and_never_opened(open_chat: OpenChat) -> None:

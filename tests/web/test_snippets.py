@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
-from playwright.async_api import expect
+import asyncio
 
+import pytest
+from playwright.async_api import Route, expect
+
+from tests.eventually import eventually
 from tests.web.chat_page import ChatPage
 from tests.web.conftest import OpenChat
 
@@ -91,6 +94,31 @@ async def test_snippets_are_made_used_changed_and_deleted(open_chat: OpenChat) -
     await chat.part("snippet").filter(has_text="/short").get_by_test_id("snippet-delete").click()
     await expect(chat.page.get_by_role("dialog", name="Delete /short")).to_be_visible()
     await chat.part("confirm").click()
+    await expect(chat.part("snippet")).to_have_count(2)
+
+
+async def test_a_snippet_that_is_made_while_the_list_is_read_stays(open_chat: OpenChat) -> None:
+    chat = await open_chat("/settings/prompts", user="readers")
+    gate, read = asyncio.Event(), 0
+
+    async def late(route: Route) -> None:
+        nonlocal read
+        answer = await route.fetch()
+        if route.request.method == "GET":
+            read += 1
+            await gate.wait()
+        await route.fulfill(response=answer)
+
+    await expect(chat.part("snippet-new")).to_be_visible()
+    await chat.page.route("**/api/v1/snippets", late)
+    # The page hears of the first one, and asks for the list, which does not hold the second.
+    await make(chat, "first", "One.")
+    await eventually(lambda: read > 0, 20)
+    await make(chat, "second", "Two.")
+    gate.set()
+    await eventually(lambda: read > 1, 20)
+    await expect(chat.part("snippet")).to_have_count(2)
+    await chat.page.reload()
     await expect(chat.part("snippet")).to_have_count(2)
 
 

@@ -1,9 +1,13 @@
 // The API over fetch: the CSRF header, positions, errors as one class, and what every answer says about the server.
 
+import { noteBehind } from './changes.js';
 import { notePosition, position } from './positions.js';
 import { problem } from './problems.js';
 import { reachable, session, signInReason } from './state.js';
 import { t } from './words.js';
+
+/** The header of an answer that lacks the newest. */
+export const BEHIND = 'X-Verbatim-Behind';
 
 export class ApiError extends Error {
   /**
@@ -48,6 +52,7 @@ export async function request(method, path, body, { headers = {}, signal, key, q
   }
   reachable.value = true;
   notePosition(answer.headers.get('X-Verbatim-Position'));
+  if (method === 'GET' && answer.headers.has(BEHIND)) noteBehind();
   if (answer.ok) return answer;
   const error = await errorOf(answer);
   if (answer.status === 401 && !quiet401) signedOut(error);

@@ -1,13 +1,14 @@
 // The user's conversations: those in the list, those that were opened otherwise, and what changes them.
 
 import { batch, computed, signal } from '../vendor/signals.mjs';
-import { ApiError, get, newKey, patch, post } from './api.js';
+import { ApiError, get, newKey, patch, post, put as set } from './api.js';
 import { changeDraft, keepPastes, pastesOf } from './kept.js';
+import { ask, noteMeanwhile, upToDate } from './meanwhile.js';
 import { takeQueue } from './queue.js';
+import { complain } from './state.js';
 import { oneLine } from './text.js';
 import { t } from './words.js';
 
-const PAGE = 40;
 const MAX_OTHERS = 1000;
 
 export const conversations = signal([]);
@@ -21,32 +22,17 @@ export const gone = signal(new Map());
 /** Those that are being deleted, by id: {key, until}. They are out of sight already. */
 export const leaving = signal(new Map());
 
-/** `more`: the next page. `keep`: older ones that are shown stay. */
-export async function loadConversations({ more = false, keep = false } = {}) {
-  const cursor = more ? listState.value.cursor : null;
-  listState.value = { ...listState.value, loading: true, error: null };
-  try {
-    const page = await get(`/api/v1/conversations?limit=${PAGE}${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ''}`);
-    batch(() => {
-      const all = conversations.value;
-      if (more) conversations.value = without(all, page.data).concat(page.data);
-      else conversations.value = without(all.filter((each) => each.local), page.data).concat(page.data, keep && page.nextCursor ? olderThan(all, page.data) : []);
-      const goesOn = keep && conversations.value.length > page.data.length;
-      listState.value = { loading: false, error: null, cursor: goesOn ? listState.value.cursor : page.nextCursor, loaded: true };
-    });
-  } catch (error) {
-    listState.value = { ...listState.value, loading: false, error };
-  }
-}
-
-const timeOf = (conversation) => Date.parse(conversation.updatedAt);
-function without(all, some) {
+export const timeOf = (conversation) => Date.parse(conversation.updatedAt);
+export function without(all, some) {
   const ids = new Set(some.map((each) => each.id));
   return all.filter((each) => !ids.has(each.id));
 }
-function olderThan(all, some) {
-  const oldest = Math.min(...some.map(timeOf));
-  return without(all, some).filter((each) => timeOf(each) < oldest);
+
+/** With one more at the place that its time gives it; null: that is beyond what is loaded. */
+export function placedIn(list, one, cursor) {
+  const found = list.findIndex((each) => timeOf(each) < timeOf(one));
+  if (found < 0 && cursor) return null;
+  return list.toSpliced(found < 0 ? list.length : found, 0, one);
 }
 
 /** All that are known, the newest first. */
@@ -62,7 +48,10 @@ export const nameOf = (conversation) =>
 /** Asks for a conversation that is shown and may not be in the list. */
 export async function learn(id) {
   try {
-    put(await get(`/api/v1/conversations/${id}`, { quiet401: true }));
+    await ask(() => get(`/api/v1/conversations/${id}`, { quiet401: true }), (found, since) => {
+      const now = upToDate(found, since);
+      if (now) put(now);
+    });
   } catch (error) {
     if (error.status === 404) noteGone(id);
   }
@@ -70,26 +59,36 @@ export async function learn(id) {
 
 /** What is known of a conversation is this; its place in the list stays. */
 export function put(conversation) {
-  if (change(conversation.id, conversation)) return;
+  if (know(conversation.id, withName(conversation))) return;
   others.value = new Map([...others.value, [conversation.id, conversation]].slice(-MAX_OTHERS));
 }
 
-/** The same, in the list at the place that it has by now, if the list is loaded as far. A temporary one is in no list. */
-export function place(conversation) {
+/** Until its first prompt is there it is called by it already. */
+export function withName(conversation) {
   const known = conversationOf(conversation.id);
-  // Until its first prompt is there it is called by it already.
-  const now = { ...known, ...conversation, local: false, title: conversation.title ?? known?.title ?? null, preview: conversation.preview ?? known?.preview ?? null };
+  return { ...conversation, title: conversation.title ?? known?.title ?? null, preview: conversation.preview ?? known?.preview ?? null };
+}
+
+/** The same, in the list at the place that it has by now, if the list is loaded as far. A temporary one is in no list.
+ * `told`: of the answer that says it. */
+export function place(conversation, told) {
+  const now = { ...conversationOf(conversation.id), ...withName(conversation), local: false };
+  noteMeanwhile(now.id, now, told);
   if (gone.value.has(now.id)) gone.value = new Map([...gone.value].filter(([id]) => id !== now.id)); // it was asked for before it was made
   if (now.temporary) return put(now); // it is in no list
   const rest = without(conversations.value, [now]);
-  const found = rest.findIndex((each) => timeOf(each) < timeOf(now));
-  const at = found < 0 ? rest.length : found;
-  if (now.temporary || (at === rest.length && listState.value.cursor)) return put(now);
-  conversations.value = rest.toSpliced(at, 0, now);
+  const placed = placedIn(rest, now, listState.value.cursor);
+  if (placed) conversations.value = placed;
+  else put(now);
 }
 
 /** Changes what is known of a conversation; false if nothing is. */
 export function change(id, changes) {
+  noteMeanwhile(id, changes);
+  return know(id, changes);
+}
+
+function know(id, changes) {
   const at = conversations.value.findIndex((each) => each.id === id);
   if (at >= 0) conversations.value = conversations.value.with(at, { ...conversations.value[at], ...changes });
   else if (others.value.has(id)) others.value = new Map([...others.value, [id, { ...others.value.get(id), ...changes }]]);
@@ -110,6 +109,7 @@ export function noteGone(id) {
   keepPastes(id, []);
   batch(() => {
     gone.value = new Map([...gone.value, [id, why]]);
+    noteMeanwhile(id, null);
     if (texts.length > 0 && !leaving.value.has(id)) rescue(id, texts);
     conversations.value = conversations.value.filter((each) => each.id !== id);
     others.value = new Map([...others.value].filter(([other]) => other !== id));
@@ -123,10 +123,11 @@ export function rescue(id, texts) {
 }
 
 /** A conversation that the server is still to be asked for; until it has a title it is called by its first prompt. */
-export function showBegun(id, firstPrompt, temporary) {
+export function showBegun(id, firstPrompt, { temporary, settings }) {
   if (conversationOf(id)) return;
   const title = oneLine(firstPrompt.slice(0, 400)).slice(0, 80);
-  const begun = { id, title, updatedAt: new Date().toISOString(), local: true };
+  const begun = { id, title, updatedAt: new Date().toISOString(), local: true, ...(settings ? { settings } : {}) };
+  noteMeanwhile(id, begun);
   if (temporary) put({ ...begun, temporary }); // it is in no list
   else conversations.value = [begun, ...conversations.value];
 }
@@ -135,13 +136,26 @@ export function showBegun(id, firstPrompt, temporary) {
 export const isLocal = (id) => Boolean(conversationOf(id)?.local);
 
 /** Has the server make it, under the key that its id derives from. */
-export async function begin(id, { key, ...asked }, signal) {
-  const made = await post('/api/v1/conversations', asked, { key, signal });
+export async function begin(id, { key, settings, ...asked }, signal) {
+  let made = await post('/api/v1/conversations', asked, { key, signal });
   if (made.id !== id) throw new ApiError(0, 'unexpected_id', t('conversation.not-begun'), false);
+  if (settings) made = (await keepSettings(id, settings, `${key}-settings`, signal)) ?? made;
   if (isLocal(id)) change(id, { ...made, title: conversationOf(id).title, local: false });
 }
 
+/** Its own settings. Where the server does not keep them, the first prompt is asked with them all the same. */
+async function keepSettings(id, settings, key, signal) {
+  try {
+    return await set(`/api/v1/conversations/${id}/settings`, settings, { key, signal });
+  } catch (error) {
+    if (!(error instanceof ApiError) || error.retryable || error.status === 401) throw error;
+    complain(error);
+    return null;
+  }
+}
+
 export function forgetBegun(id) {
+  noteMeanwhile(id, { local: false });
   others.value = new Map([...others.value].filter(([other]) => other !== id));
   conversations.value = conversations.value.filter((each) => each.id !== id || !each.local);
 }
@@ -150,7 +164,9 @@ export function forgetBegun(id) {
 export function touched(id, preview) {
   const found = conversationOf(id);
   if (!found || found.temporary) return;
-  const now = { ...found, preview: preview ?? found.preview, updatedAt: new Date().toISOString() };
+  const changes = { preview: preview ?? found.preview, updatedAt: new Date().toISOString() };
+  noteMeanwhile(id, changes);
+  const now = { ...found, ...changes };
   conversations.value = [now, ...conversations.value.filter((each) => each.id !== id)];
 }
 

@@ -59,7 +59,7 @@ async function ending(conversation, answer) {
       const page = await get(`/api/v1/conversations/${conversation}/branch?leaf=${answer}&limit=1`, { quiet401: true });
       const status = page.data.at(-1)?.status;
       if (status !== 'running') return status;
-      if (!liveOf(answer)) LiveAnswer.join(answer, {});
+      if (!liveOf(answer)) LiveAnswer.join(answer, conversation, {});
     } catch (error) {
       if (error.status === 404 || error.status === 400) return 'none';
       await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));

@@ -49,6 +49,10 @@ export function changeDraft(conversation, change) {
 export const pastesOf = (conversation) => JSON.parse(read(localStorage, `draft.pastes.${conversation ?? 'new'}`) ?? '[]');
 export const keepPastes = (conversation, pastes) => write(localStorage, `draft.pastes.${conversation ?? 'new'}`, pastes.length > 0 && JSON.stringify(pastes));
 
+/** What holds in the chat that is still to begin. */
+export const draftSettings = () => JSON.parse(read(localStorage, 'draft.settings') ?? '{}');
+export const keepDraftSettings = (settings) => write(localStorage, 'draft.settings', Object.keys(settings).length > 0 && JSON.stringify(settings));
+
 export const keptPositions = () => JSON.parse(read(sessionStorage, 'positions') ?? '{}');
 export const keepPositions = (positions) => write(sessionStorage, 'positions', JSON.stringify(positions));
 

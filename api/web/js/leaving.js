@@ -101,10 +101,24 @@ function takeUp() {
 
 /** Nothing waits any longer, whichever page deleted it: whoever was signed in leaves. */
 export async function finishAll() {
-  for (const { timer } of mine) clearTimeout(timer);
+  forgetMine();
   hear();
-  mine = [];
   await send([...leaving.value.keys()]);
+}
+
+/** None of this page's can be undone any more. */
+function forgetMine() {
+  for (const { timer, toast: note } of mine) {
+    clearTimeout(timer);
+    dismiss(note);
+  }
+  mine = [];
+}
+
+function finishMine() {
+  const ids = mine.flatMap((entry) => entry.ids);
+  forgetMine();
+  send(ids);
 }
 
 /** The page is closed: what it deleted is deleted. */
@@ -121,4 +135,6 @@ export function followLeaving() {
   online.subscribe((is) => is && takeUp());
   addEventListener('storage', ({ key }) => key === 'verbatim.leaving' && session.value && hear());
   addEventListener('pagehide', close);
+  // A page that is shown again as it was left has said goodbye to them.
+  addEventListener('pageshow', ({ persisted }) => persisted && finishMine());
 }

@@ -10,20 +10,24 @@ import { t } from './words.js';
 
 const running = new Map();
 export const liveOf = (generationId) => running.get(generationId) ?? null;
+/** The conversations in which an answer is followed here, shown or not. */
+export const followed = () => new Set([...running.values()].map(({ conversationId }) => conversationId));
 
 export class LiveAnswer extends Said {
   /**
-   * `source`: what openStream takes. onStart(id): the server has begun it; onEnd(ending): {finishReason, …}, {error} or
+   * `source`: what openStream takes, and the `conversationId`. onStart(id): the server has begun it; onEnd(ending): {finishReason, …}, {error} or
    * {lost: error}. Both are of who shows it; who else waits for it has the promises `started` (null: never) and `over`.
    */
   constructor(id, source, { onStart = () => {}, onEnd = () => {} } = {}) {
     super();
     this.timed = source.method === 'POST';
     this.id = id;
+    this.conversationId = source.conversationId;
     this.begun = !this.timed;
     this.lastSeq = -1;
     this.state = signal('connecting');
     this.stopping = signal(false);
+    this.queue = signal(null);
     this.onStart = onStart;
     this.onEnd = onEnd;
     this.started = new Promise((resolve) => (this.tellStart = resolve));
@@ -42,8 +46,8 @@ export class LiveAnswer extends Said {
   }
 
   /** The answer `id`, from its beginning; one that is already on its way is taken over. */
-  static join(id, callbacks) {
-    return LiveAnswer.of(id, { url: `/api/v1/generations/${id}/stream` }, callbacks);
+  static join(id, conversationId, callbacks) {
+    return LiveAnswer.of(id, { url: `/api/v1/generations/${id}/stream`, conversationId }, callbacks);
   }
 
   static of(id, source, callbacks) {
@@ -58,6 +62,10 @@ export class LiveAnswer extends Said {
   }
 
   take({ event, data, id }) {
+    if (event === 'queued') {
+      this.queue.value = data;
+      return;
+    }
     this.lastSeq = Number(id);
     if (event === 'message_start') {
       if (this.id !== data.messageId) this.named(data.messageId);

@@ -1,7 +1,10 @@
 // Pins, archive and folders: what the user marks conversations with, the same on every device.
 
 import { del, get, newKey, patch, post } from './api.js';
-import { change, conversationOf, folders, put } from './conversations.js';
+import { noteBehind } from './changes.js';
+import { change, conversationOf, folders } from './conversations.js';
+import { learnPage } from './listing.js';
+import { whole } from './meanwhile.js';
 import { complain, toast } from './state.js';
 import { t } from './words.js';
 
@@ -30,36 +33,43 @@ export function archive(some) {
   toast(t('marks.archived', { count: ids.length }), { label: t('left.undo'), run: () => mark(ids, { archived: false }) });
 }
 
-/** What the list shows of marks: pinned conversations however old, and the folders. Never raises. */
-export async function loadMarks() {
-  const [pinned, found] = await Promise.all([
-    get(`/api/v1/conversations?pinned=true&limit=${MAX_PINNED}`, { quiet401: true }).catch(() => null),
-    get('/api/v1/folders', { quiet401: true }).catch(() => null),
+const later = (error) => {
+  if (error.retryable) noteBehind();
+};
+const marks = whole(async () => {
+  const [, found] = await Promise.all([
+    learnPage(`pinned=true&limit=${MAX_PINNED}`, { quiet401: true }).catch(later),
+    get('/api/v1/folders', { quiet401: true }).catch(later),
   ]);
-  pinned?.data.forEach(put);
-  if (found) folders.value = found.data;
-}
+  return () => {
+    if (found) folders.value = found.data;
+  };
+});
+/** What the list shows of marks: pinned conversations however old, and the folders. Never raises. */
+export const loadMarks = () => marks.again();
 
 /** A page of a folder's conversations, from `cursor` on; the next cursor. */
 export async function loadFolder(id, cursor = null) {
-  const page = await get(`/api/v1/conversations?folder=${id}&limit=${PAGE}${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ''}`);
-  page.data.forEach(put);
+  const page = await learnPage(`folder=${id}&limit=${PAGE}${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ''}`);
   return page.nextCursor;
 }
 
 export async function createFolder(name) {
   const made = await post('/api/v1/folders', { name }, { key: newKey() });
   folders.value = [...folders.value.filter(({ id }) => id !== made.id), made];
+  marks.changed();
   return made;
 }
 
 export async function renameFolder(id, name) {
   await patch(`/api/v1/folders/${id}`, { name }, { key: newKey() });
   folders.value = folders.value.map((each) => (each.id === id ? { ...each, name } : each));
+  marks.changed();
 }
 
 /** Its conversations stay, in no folder. */
 export async function deleteFolder(id) {
   await del(`/api/v1/folders/${id}`, { key: newKey() });
   folders.value = folders.value.filter((each) => each.id !== id);
+  marks.changed();
 }

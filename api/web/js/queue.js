@@ -4,6 +4,7 @@ import { signal } from '../vendor/signals.mjs';
 import { newKey } from './api.js';
 import { names, read, write } from './kept.js';
 import { complain } from './state.js';
+import { partMissing } from './ui/later.js';
 import { t, withWords } from './words.js';
 
 export const MAX_QUEUED = 20;
@@ -69,7 +70,7 @@ export function sendQueued(conversation, after, key = null) {
 
 /** Sends what waits, as soon as that may be. */
 export function drain(conversation) {
-  withWords(import('./draining.js')).then((module) => module.drain(conversation), () => complain(t('page.part-missing')));
+  withWords(import('./draining.js')).then((module) => module.drain(conversation), partMissing);
 }
 
 /** The conversations in which prompts wait. */

@@ -63,8 +63,9 @@ export async function whoAmI() {
   }
 }
 
-export async function signIn(key) {
-  show(await post('/api/v1/session', { key }, { quiet401: true }));
+/** By a key, or by what another way in asks for. */
+export async function signIn(body, path = '/api/v1/session') {
+  show(await post(path, body, { quiet401: true }));
   link = null;
   signInReason.value = '';
   tabs?.postMessage('in');

@@ -55,14 +55,14 @@ export function toast(text, action) {
   setTimeout(() => dismiss(id), action ? 10_000 : 4000);
   return id;
 }
-/** Something went wrong: this stays until it is dismissed. `problem`: an error, or a text. */
-export function complain(problem) {
+/** Something went wrong: this stays until it is dismissed. `problem`: an error, or a text; `action`: {label, run}. */
+export function complain(problem, action) {
   const { message: text = problem, detail = '' } = problem;
-  show({ text, detail: detail === text ? '' : detail, error: true });
+  show({ text, detail: detail === text ? '' : detail, action, error: true });
 }
 function show(made) {
   const id = (toastNumber += 1);
-  const others = toasts.value.filter((each) => each.text !== made.text || each.action);
+  const others = toasts.value.filter((each) => each.text !== made.text || (each.action && !each.error));
   // Words in passing make room first.
   if (others.length >= MAX_TOASTS) others.splice(Math.max(0, others.findIndex((each) => !each.error)), 1);
   toasts.value = [...others, { id, ...made }];

@@ -5,15 +5,17 @@ import { noteAnswer } from './activity.js';
 import { get, newKey, post } from './api.js';
 import { asking } from './asking.js';
 import { Branch, tellTabs } from './branch.js';
-import { conversationOf, gone, learn, touched } from './conversations.js';
+import { change, conversationOf, gone, learn, touched } from './conversations.js';
 import { changeDraft } from './kept.js';
 import { LiveAnswer } from './live.js';
 import { pendingOf } from './pending.js';
 import { enqueue, queueOf, sendQueued } from './queue.js';
 import { complain, toast } from './state.js';
 import { send } from './turns.js';
+import { partMissing, whenNeeded } from './ui/later.js';
 import { t } from './words.js';
 
+const comparing = whenNeeded(() => import('./comparing.js'));
 const LEARN_AGAIN_MS = 2000;
 
 export class Thread extends Branch {
@@ -57,7 +59,7 @@ export class Thread extends Branch {
   }
 
   join(message) {
-    const live = LiveAnswer.join(message.id, { onStart: () => {}, onEnd: (ending) => this.ended(message.key, ending) });
+    const live = LiveAnswer.join(message.id, this.id, { onStart: () => {}, onEnd: (ending) => this.ended(message.key, ending) });
     this.update(message.key, { live });
   }
 
@@ -68,8 +70,9 @@ export class Thread extends Branch {
   }
 
   /** A prompt after `parent` (an answer's id; null: at the root), cutting what is shown there. */
-  say(content, parent, model, more = {}) {
-    this.submit({ kind: 'message', key: newKey(), content, parent, asked: asking(this.id, model), ...more });
+  say(content, parent, model, { second, ...more } = {}) {
+    const live = this.submit({ kind: 'message', key: newKey(), content, parent, asked: asking(this.id, model), ...more });
+    if (second) comparing().then(({ askToo }) => askToo(this, live, second), partMissing);
   }
 
   /** A prompt for after the answer that is being written, or, `stopping` that, instead of its rest. False: no room. */
@@ -86,24 +89,6 @@ export class Thread extends Branch {
   /** Another answer to the prompt that `answer` answers. */
   regenerate(answer, model) {
     this.submit({ kind: 'regenerate', key: newKey(), of: answer.id, prompt: answer.parentMessageId, asked: asking(this.id, model) });
-  }
-
-  /** Another model's answer to the same prompt, beside this one. */
-  compare(answer, model) {
-    const command = { kind: 'regenerate', key: newKey(), of: answer.id, prompt: answer.parentMessageId, asked: asking(this.id, model) };
-    const change = (more) => {
-      if (this.beside.value?.key === command.key) this.beside.value = { ...this.beside.value, ...more };
-    };
-    const live = send(this.id, command, { onStart: (id) => change({ id }), onEnd: (ending) => change({ ...endOf(ending), content: live.text }) });
-    this.beside.value = { key: command.key, id: live.id, of: answer.id, role: 'assistant', content: '', status: 'running', live, model, error: null };
-  }
-
-  /** Goes on with one of the two. The other one stays, as a branch. */
-  pick(answer) {
-    const other = this.beside.value;
-    this.beside.value = null;
-    if (answer.key === other?.key) this.switchTo(answer.id);
-    else this.settle(answer.id);
   }
 
   /** What is being written here, and what can be stopped. */
@@ -175,6 +160,7 @@ export class Thread extends Branch {
     const page = await get(`/api/v1/conversations/${this.id}/branch?leaf=${answerId}&limit=2`).catch(() => null);
     const [prompt, answer] = page?.data.length === 2 ? page.data : [null, page?.data[0]];
     if (!answer || answer.id !== answerId) return;
+    if (prompt) change(this.id, { updatedAt: prompt.createdAt }); // by the server's clock
     this.messages.value = this.messages.value.map((each, at, all) => {
       if (each.id === answerId) return { ...each, ...answer, content: each.content || answer.content, status: answer.status === 'running' ? each.status : answer.status, feedback: each.feedback ?? answer.feedback, local: false };
       return prompt && each.role === 'user' && all[at + 1]?.id === answerId ? { ...each, ...prompt, local: false } : each;
@@ -200,7 +186,8 @@ export class Thread extends Branch {
   }
 }
 
-function endOf(ending) {
+/** How an answer stands that has ended. */
+export function endOf(ending) {
   if (ending.lost) return { status: 'lost', error: ending.lost };
   const status = ending.error ? 'failed' : ending.finishReason === 'cancelled' ? 'cancelled' : 'completed';
   return { ...ending, status, error: ending.error ?? null };

@@ -1,6 +1,7 @@
 // Which conversation is on the page, and how a new one begins.
 
 import { newKey } from './api.js';
+import { asking, noteSettings, settingsOf } from './asking.js';
 import { conversationIdOf } from './derived.js';
 import { go } from './router.js';
 import { session } from './state.js';
@@ -26,12 +27,17 @@ function place(thread) {
   return thread;
 }
 
-/** Begins a conversation. It has its address at once; the server is asked for it as often as that takes. */
-export function beginChat(content, model, temporary) {
+/** Begins a conversation, with the settings that wait for it. It has its address at once; the server is asked for it as often as that takes. `second`: another model that is asked too. */
+export function beginChat(content, model, { temporary = false, second = null } = {}) {
   const key = newKey();
   const id = conversationIdOf(session.value.userId, key);
   const thread = place(new Thread(id));
   thread.known.value = true; // it has none
-  thread.say(content, null, model, { begin: { key, ...(model ? { model } : {}), ...(temporary ? { temporary } : {}) } });
+  const asked = asking(null, model);
+  const settings = settingsOf(null);
+  noteSettings(null, {});
+  const begin = { key, ...(model ? { model } : {}), ...(temporary ? { temporary } : {}), ...(Object.keys(settings).length > 0 ? { settings } : {}) };
+  thread.say(content, null, model, { begin, asked, second });
   go(`/c/${id}`);
+  return thread;
 }

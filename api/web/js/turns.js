@@ -1,5 +1,6 @@
 // Commands on their way: each is kept until the server has it, and sent under its key as often as that takes.
 
+import { noteSettings } from './asking.js';
 import { begin, forgetBegun, gone, isLocal, rescue, showBegun } from './conversations.js';
 import { answerIdOf } from './derived.js';
 import { changeDraft } from './kept.js';
@@ -28,12 +29,12 @@ function source(conversationId, { kind, key, content, parent, of, begin: beginni
   const command = kind === 'message'
     ? { url: path, body: { content, parent_message_id: parent ?? 'root', ...asked } }
     : { url: `${path}/${of}/regenerate`, body: { ...asked } };
-  if (beginning) showBegun(conversationId, content, beginning.temporary);
-  return { ...command, method: 'POST', key, first: beginning && ((signal) => begin(conversationId, beginning, signal)) };
+  if (beginning) showBegun(conversationId, content, beginning);
+  return { ...command, conversationId, method: 'POST', key, first: beginning && ((signal) => begin(conversationId, beginning, signal)) };
 }
 
 /** The server will never take it: what was written is in the field again. */
-function refused(conversationId, { kind, key, content }, error) {
+function refused(conversationId, { kind, key, content, begin: beginning }, error) {
   dropPending(conversationId, key);
   if (kind !== 'message') return;
   const back = (written) => (written.includes(content) ? written : [content, written].filter(Boolean).join('\n\n'));
@@ -45,6 +46,7 @@ function refused(conversationId, { kind, key, content }, error) {
     return '';
   });
   forgetBegun(conversationId);
+  if (beginning?.settings) noteSettings(null, beginning.settings);
   if (route.value.conversationId === conversationId) go('/', { replace: true });
   changeDraft(null, (written) => [back(since), written].filter(Boolean).join('\n\n'));
   complain(error);

@@ -23,6 +23,7 @@ COMMANDS: tuple[str, ...] = (
     "export",
     "import_",
     "lag",
+    "picks",
     "offsets",
     "topics",
     "schemas",

@@ -81,6 +81,7 @@ async def rebuild_with(
         partitions,
         topics,
         Lease(Moves(session, keyspace), draw_id(), this_process()),
+        scratch=lambda p: settings.state / "replay" / f"{keyspace}-{p.name}-v{p.version}.counted",
         verify=compare,
         progress=telling.progress,
         say=telling.say,

@@ -115,8 +115,8 @@ async def _verify(
             session = await CassandraSession.connect(settings.cassandra, request_timeout_s=20.0)
             try:
                 for name in wanted:
-                    asked = await _asked(session, settings, log, name, version)
-                    found = await _compare(session, settings, log, asked, span, dump, stop)
+                    asked = await selected(session, settings, log, name, version)
+                    found = await compared(session, settings, log, asked, span, dump, stop)
                     _say(asked, found, sample, as_json)
                     equal, known = equal and found.equal, known and not found.newer_count
             finally:
@@ -135,7 +135,7 @@ def _chosen(names: list[str], known: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
-async def _asked(session: Any, settings: Settings, log: Log, name: str, version: int | None) -> _Asked:
+async def selected(session: Any, settings: Settings, log: Log, name: str, version: int | None) -> _Asked:
     from projections.registry import defined
     from projections.replay.fill import watermarks
     from projections.versions import read_pointers, read_versions
@@ -164,7 +164,7 @@ async def _asked(session: Any, settings: Settings, log: Log, name: str, version:
     return _Asked(projection.at(number), cut, sum(end.values()) - sum(cut.values()), partitions, topics)
 
 
-async def _compare(
+async def compared(
     session: Any, settings: Settings, log: Log, asked: _Asked, span: Span | None, dump: Path | None, stop: Stop
 ) -> Verdict:
     from infra.cli.replay.progress import progress
@@ -218,7 +218,7 @@ def _say(asked: _Asked, verdict: Verdict, sample: str | None, as_json: bool) -> 
     if asked.behind:
         typer.echo(f"  {asked.behind:,} newer records are not in the tables yet: compared up to where they have come")
     for difference in verdict.differences[:SHOWN]:
-        typer.echo(f"  {_line(difference)}")
+        typer.echo(f"  {difference_line(difference)}")
     if verdict.different > SHOWN:
         typer.echo(f"  … and {verdict.different - SHOWN:,} more (--json names up to 1,000)")
     if verdict.newer_count:
@@ -234,7 +234,7 @@ def _name(records: tuple[Parked, ...]) -> None:
         typer.echo(f"    {record.topic}:{record.partition} offset {record.offset}: {one_line(record.reason)}")
 
 
-def _line(difference: Difference) -> str:
+def difference_line(difference: Difference) -> str:
     place = "no record is known"
     if difference.offset is not None:
         where = difference.topic or "its topic"

@@ -8,6 +8,11 @@
     else requestAnimationFrame(look);
   };
   requestAnimationFrame(look);
+  // What the page names itself, before any of its scripts adds to that.
+  let named = new Set();
+  document.addEventListener('readystatechange', () => {
+    named = new Set([...document.querySelectorAll('head link[href], head script[src]')].map(({ href, src }) => href || src));
+  }, { once: true });
   let frames = [];
   let running = false;
   const frame = (now) => {
@@ -18,9 +23,27 @@
     opened: () => ({
       paint: performance.getEntriesByName('first-contentful-paint')[0]?.startTime,
       ready: Math.max(ready, ...tasks.map((task) => task.startTime + task.duration)),
-      scripts: performance.getEntriesByType('resource')
-        .filter(({ name }) => /\.m?js$/.test(name)).reduce((sum, { encodedBodySize }) => sum + encodedBodySize, 0),
     }),
+    // Resolves once nothing has been fetched for a while. The stream of changes is fetched as long as the page is there.
+    settled: (quietMs) => new Promise((resolve) => {
+      let timer = setTimeout(resolve, quietMs);
+      new PerformanceObserver(() => {
+        clearTimeout(timer);
+        timer = setTimeout(resolve, quietMs);
+      }).observe({ type: 'resource' });
+    }),
+    // What was fetched, in bytes as they came: what the page names itself and so waits for, and what it fetches later.
+    fetched: () => {
+      const all = performance.getEntriesByType('resource').filter(({ name }) => name.startsWith(`${location.origin}/static/`));
+      const bytes = (some) => some.reduce((sum, { encodedBodySize }) => sum + encodedBodySize, 0);
+      const first = all.filter(({ name }) => named.has(name));
+      return {
+        scripts: bytes(first.filter(({ name }) => /\.m?js$/.test(name))),
+        styles: bytes(first.filter(({ name }) => name.endsWith('.css'))),
+        page: bytes(performance.getEntriesByType('navigation')),
+        later: bytes(all.filter(({ name }) => !named.has(name))),
+      };
+    },
     begin: () => {
       frames = [];
       tasks.length = 0;

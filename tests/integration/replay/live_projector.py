@@ -10,9 +10,12 @@ from functools import partial
 
 from infra.cassandra.session import CassandraSession
 from infra.settings import Settings
+from projections.counted_rows import MissedRecords, StoredStates
+from projections.counting import Counting
 from projections.projector import Projector
 from projections.registry import TOPICS
 from projections.replay.bulk import BulkWriter
+from projections.replay.count_fill import CountFill
 from projections.replay.fill import Fill, watermarks
 from projections.rows import Unprojectable
 from projections.schema import existing
@@ -39,6 +42,7 @@ async def projecting(settings: Settings, session: CassandraSession) -> AsyncIter
         await existing(session, keyspace),
         catalogue(),
         partial(written_now, session, keyspace),
+        Counting(StoredStates(session, keyspace), MissedRecords(settings.kafka.client_properties(), catalogue())),
     )
     log = await asyncio.to_thread(Log, settings.kafka.client_properties())
     try:
@@ -63,8 +67,14 @@ async def _reached(session: CassandraSession, keyspace: str) -> dict[tuple[str, 
 
 async def _filled(log: Log, session: CassandraSession, keyspace: str) -> dict[tuple[str, int], int]:
     _, end = await asyncio.to_thread(log.held, _partitions(log))
-    fill = Fill(await existing(session, keyspace), catalogue(), BulkWriter(session, keyspace))
+    projections, writer = await existing(session, keyspace), BulkWriter(session, keyspace)
+    fill = Fill(projections, catalogue(), writer)
     await asyncio.to_thread(fill.run, log.read, {}, end, report=lambda done: None, stop=NeverStop())
+    for projection in projections:
+        if projection.counts:
+            counting = CountFill(projection, catalogue(), session, keyspace, None)
+            there = {place: at for place, at in end.items() if place[0] in projection.topics}
+            await counting.up_to(there, log.read, writer, NeverStop(), lambda done: None)
     return end
 
 

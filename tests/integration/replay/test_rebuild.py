@@ -11,6 +11,7 @@ import pytest
 import pytest_asyncio
 
 from infra.crash_points import EXIT_STATUS
+from infra.runtime.signalling import send_signal
 from infra.settings import Settings
 from projections.registry import PROJECTIONS
 from projections.versions import MEMORY_S, read_pointers, read_versions
@@ -152,7 +153,7 @@ async def test_two_rebuilds_exclude_each_other_and_an_interrupted_one_goes_on(gr
     assert begun
     await _refused(ground, "rebuild usage", "usage is being rebuilt already: version 2, by ")
     await _refused(ground, "rebuild --all", "usage is being rebuilt already: version 2, by ")
-    first.send_signal(signal.SIGINT)
+    send_signal(first, signal.SIGINT)
     stopped = await ended(first)
     assert stopped.status == 130, stopped.said
     assert "interrupted; run the same command again to continue" in stopped.said

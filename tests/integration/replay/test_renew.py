@@ -17,12 +17,11 @@ from infra.cli.replay.progress import Stop
 from infra.settings import Settings
 from infra.stack.job import REFUSED, TRY_AGAIN, Saying
 from projections import OtherRelease, SchemaMismatch, migrate
-from projections.behind import LATE
 from projections.registry import newest
 from projections.replay.moves import Moves
 from projections.replay.renewing import behind_now, clear_way
 from projections.replay.rules import Refused
-from projections.versions import VERSIONS, read_pointers, read_versions
+from projections.versions import LATE, VERSIONS, read_pointers, read_versions
 from tests.fakes.older_tables import make_older
 from tests.integration.replay.ground import REPO_ROOT, Ground, ground_in
 from tests.integration.replay.live_projector import projecting

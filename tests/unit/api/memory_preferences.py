@@ -10,7 +10,9 @@ from projections.commands.queries import CommandRow
 from projections.conversation_marks.queries import UNMARKED, Marks
 from projections.order import order_key
 from projections.preferences.queries import FolderRow, SnippetRow
-from projections.usage.daily import DAY_US, DailyUsage, summed
+from projections.replay.counts import LocalCounts
+from projections.usage_rollups.queries import FIGURES, Asked, SumRow, cover, sum_row
+from projections.usage_rollups.table import USAGE_SUMS
 from schemas.account import (
     ConversationSettingsChanged,
     ConversationsMarked,
@@ -21,7 +23,7 @@ from schemas.account import (
 )
 from schemas.conversation import ConversationDeleted
 from schemas.envelope import Content
-from schemas.usage import EmbeddingsComputed, UsageRecorded, UsageRerated
+from schemas.usage import UsageRecorded
 from tests.unit.api.memory_sign_ins import MemorySignIns
 from topics.catalogue import ACCOUNT_EVENTS, CONVERSATION_EVENTS, USAGE_RECORDS
 
@@ -100,25 +102,19 @@ class MemoryPreferences(MemorySignIns):
             if key in conversation_ids and key not in deleted
         }
 
-    async def daily_usage(self, user_id: str, since_us: int, until_us: int) -> DailyUsage:
-        rows, seen = [], set()
-        prices = {
-            event.generation_id: event.cost_micros
-            for event, _ in self._events(USAGE_RECORDS)
-            if isinstance(event, UsageRerated)
-        }
-        for event, _ in self._events(USAGE_RECORDS):
-            if isinstance(event, EmbeddingsComputed):
-                key, at_us, currency = event.embedding_id, event.envelope.occurred_at_us, event.price.currency
-            elif isinstance(event, UsageRecorded):
-                key, at_us, currency = event.generation_id, event.ended_at_us, event.currency
-            else:
-                continue
-            if event.user_id == user_id and key not in seen and since_us <= at_us < until_us:
-                tokens = event.usage.prompt_tokens, event.usage.completion_tokens
-                rows.append((at_us, key, event.model, "", *tokens, currency, event.cost_micros, prices.get(key)))
-            seen.add(key)
-        return DailyUsage(summed(rows, frozenset()), since_us // DAY_US * DAY_US)
+    async def usage_sums(self, asked: Asked) -> list[SumRow]:
+        counts = LocalCounts()
+        for event, position in self._events(USAGE_RECORDS):
+            counts.count([(event, position)])
+        names = tuple(USAGE_SUMS.key[4:-1])
+        return [
+            sum_row((row.key[3], *row.key[4 : 4 + len(names)], *(row.cells[name] for name in FIGURES)))
+            for part in cover(asked)
+            for row in counts.rows()
+            if row.table is USAGE_SUMS
+            and row.key[:2] == (asked.scope, part.period)
+            and part.since_us <= int(row.key[3]) < part.until_us
+        ]
 
     async def answers_since(self, user_id: str, since_us: int, until_us: int, most: int) -> int:
         ended = {

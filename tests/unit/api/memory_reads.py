@@ -50,6 +50,7 @@ from schemas.outcome import (
     Outcome,
 )
 from schemas.parts import parts_of, visible_text
+from schemas.thinking import visible_answer
 from schemas.turns import Command, UserCommand, generations_of
 from schemas.usage import EmbeddingsComputed
 from tests.fakes.naive_branch import naive_branch
@@ -275,7 +276,11 @@ class MemoryReads(MemoryStored):
         rows = [row for row in await self._messages(conversation_id) if before is None or row.order < before]
         orders = sorted({row.order for row in rows}, reverse=True)
         some = orders[:turns]
-        said = [(row.message_id, row.content) for row in rows if row.order in some and row.status != "running"]
+        said = [
+            (row.message_id, visible_answer(row.content) if row.role == "assistant" else row.content)
+            for row in rows
+            if row.order in some and row.status != "running"
+        ]
         return TextPage(tuple(reversed(said)), some[-1] if len(some) == turns else None, len(some))
 
     async def ratings(self, conversation_id: str, message_ids: Sequence[str]) -> dict[str, Rating]:

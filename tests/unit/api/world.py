@@ -32,6 +32,7 @@ from api.signin.assembly import SignIns
 from api.signin.slowing import LocalTries, Tries
 from api.streaming.readers import Readers
 from api.streaming.tail_hub import TailHub
+from api.turns.queueing import Queues
 from infra.embeddings.embedders import Embedders
 from infra.issuers.fetching import Web
 from infra.models.catalogue import ModelCatalogue
@@ -46,6 +47,7 @@ from schemas.turns import Command, choices_of
 from tests.fakes.memory_blobs import MemoryBlobs
 from tests.oidc_issuer import IssuerWeb
 from tests.unit.api.memory_history import MemoryHistory
+from tests.unit.api.memory_key_uses import MemoryKeyUses
 from tests.unit.api.memory_limiter import MemoryLimiter
 from tests.unit.api.memory_links import MemoryLinks
 from tests.unit.api.memory_live import MemoryFleet, MemoryTail
@@ -92,12 +94,14 @@ class World:
     changes: ChangeHub = field(init=False)
     pulse: Pulse = field(init=False)
     book: Book = field(init=False)
+    queues: Queues = field(init=False)
     fleet: MemoryFleet = field(default_factory=MemoryFleet)
     models: ModelCatalogue = field(default_factory=lambda: ModelCatalogue.load(()))
     embedders: Embedders = field(default_factory=lambda: Embedders({}, {}))
     blobs: MemoryBlobs = field(default_factory=MemoryBlobs)
     adapters: Adapters = field(init=False)
     app: Any = field(init=False)
+    key_uses: MemoryKeyUses = field(default_factory=MemoryKeyUses)
     links: MemoryLinks = field(default_factory=MemoryLinks)
     limiter: MemoryLimiter = field(init=False)
     tails: list[MemoryTail] = field(default_factory=list)
@@ -143,6 +147,7 @@ class World:
         told = self.troubles
         readiness = Readiness({"log": self._probe}, None if told is None else lambda: told)
         self.pulse = Pulse(TOPICS, self.live, self.history, self.log, self.fleet, readiness, readers, slots=4)
+        self.queues = Queues(self.models.pools, TOPICS, self.log, self.fleet, slots=4)
         self.adapters = Adapters(
             settings=self.settings,
             models=self.models,
@@ -154,6 +159,7 @@ class World:
             challenge=NoChallenge(),
             keys=keys,
             people=people,
+            key_uses=self.key_uses,
             sign_ins=sign_ins,
             hub=hub,
             readers=readers,
@@ -170,6 +176,7 @@ class World:
             live=self.live,
             changes=self.changes,
             pulse=self.pulse,
+            queues=self.queues,
             blobs=self.blobs,
             book=self.book,
         )

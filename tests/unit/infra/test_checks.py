@@ -10,6 +10,7 @@ import typer
 from typer.testing import CliRunner, Result
 
 from infra.cli import checks, gate_plan, gate_run
+from infra.cli.gate_failures import FAILURES_VARIABLE
 from infra.cli.gate_times import TIMES_VARIABLE
 from infra.settings import load
 
@@ -168,6 +169,18 @@ def test_the_end_of_a_run_says_where_the_time_went(monkeypatch: pytest.MonkeyPat
     assert json.loads(durations.read_text()) == {"gone::a": 4.0, "unit::b": 2.5}
     invoked("test", "unit", "--record-durations")
     assert json.loads(durations.read_text()) == {"gone::a": 4.0, "unit::a": 9.0}
+
+
+def test_the_very_end_of_a_run_says_what_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(arguments: list[str], variables: dict[str, str] | None = None, output: Path | None = None) -> int:
+        if variables is not None:
+            Path(variables[FAILURES_VARIABLE]).write_text(json.dumps({"unit::a": "AssertionError: not\nso"}))
+        return 1
+
+    monkeypatch.setattr(gate_run, "run_python", run)
+    done = invoked("test", "unit", "--no-check")
+    assert done.exit_code == 1
+    assert done.output.splitlines()[-1] == "FAILED unit::a: AssertionError: not so"
 
 
 def test_what_the_gate_says_in_the_environment_is_no_setting(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from projections.behind import LATE, behind, in_the_way, outlived, refusal
+from projections.behind import behind, in_the_way, outlived, refusal
 from projections.registry import DEFINITIONS, names, newest
-from projections.versions import State, Version
+from projections.versions import LATE, State, Version
 
 NEWEST = {name: newest(name).definition for name in names()}
 FRESH = [Version(name, 1, NEWEST[name], "ready") for name in names()]

@@ -3,9 +3,9 @@
 
 import { activity, noteAnswer } from '../activity.js';
 import { read, write } from '../kept.js';
+import { followed } from '../live.js';
 import { route } from '../router.js';
 import { session } from '../state.js';
-import { currentThread } from '../threads.js';
 
 const MAX_ENDED = 200;
 /** An answer that was not told to have ended by then is not waited for. */
@@ -17,7 +17,7 @@ let running = new Map();
 const ended = new Set();
 
 export function followActivity() {
-  if (tabs) tabs.onmessage = ({ data }) => noteAnswer(data, null);
+  if (tabs) tabs.onmessage = ({ data }) => hear(data);
   session.subscribe((who) => who && restore());
   activity.subscribe((now) => session.value && write(localStorage, 'activity', JSON.stringify([session.value.userId, [...now], Date.now()])));
   route.subscribe(look);
@@ -27,8 +27,9 @@ export function followActivity() {
 export function noteActivity({ kind, conversationId: id, what, generationId }) {
   if (kind === 'reset') {
     running = new Map();
-    const here = currentThread()?.live && currentThread().id; // which this page hears of by itself
-    activity.value = new Map([...activity.value].filter(([each, state]) => state !== 'running' || each === here));
+    const here = followed(); // which this page hears of by itself
+    activity.value = new Map([...activity.value].filter(([each, state]) => state !== 'running' || here.has(each)));
+    tabs?.postMessage({ whatRuns: true });
   }
   if (kind !== 'conversation') return;
   if (what === 'deleted') return noteAnswer(id, null);
@@ -45,6 +46,13 @@ export function noteActivity({ kind, conversationId: id, what, generationId }) {
     running.delete(id);
     tell(id, what === 'failed' ? 'failed' : 'finished');
   }
+}
+
+/** From another tab: what was seen there; or it lacks, or tells, where an answer is being written. */
+function hear(data) {
+  if (data.whatRuns) tabs.postMessage({ runs: [...followed()] });
+  else if (data.runs) for (const id of data.runs) noteAnswer(id, 'running');
+  else noteAnswer(data, null);
 }
 
 function tell(id, state) {

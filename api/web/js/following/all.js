@@ -1,6 +1,6 @@
 // Begins to follow what changes for the user, once they are signed in.
 
-import { onChange } from '../changes.js';
+import { concernsAll, onChange } from '../changes.js';
 import { styled } from '../log/stylesheet.js';
 import { followLeaving } from '../leaving.js';
 import { loadMarks } from '../marks.js';
@@ -13,13 +13,23 @@ import { followStream } from './stream.js';
 styled('organise.css'); // of what is opened from here on
 loadMarks();
 onChange(noteChange);
-onChange(({ kind }) => (kind === 'folders' || kind === 'reset') && loadMarks());
+onChange((change) => (change.kind === 'folders' || concernsAll(change)) && loadMarks());
 onChange(noteActivity);
-onChange(({ kind, conversationId, what }) => {
+onChange((change) => {
   const thread = currentThread();
-  if (thread && what !== 'deleted' && (kind === 'reset' || thread.id === conversationId)) thread.sync();
+  if (thread && (concernsAll(change) || (thread.id === change.conversationId && says(change) && !saw(thread, change)))) thread.sync();
 });
 followActivity();
 followAnswers();
 followStream();
 followLeaving();
+
+/** Whether it is about what is said, not about what the conversation is called or marked with. */
+function says({ what }) {
+  return !['deleted', 'renamed', 'marked', 'settings'].includes(what);
+}
+
+/** A turn that this tab follows itself: it hears of its end sooner. */
+function saw(thread, { generationId: id }) {
+  return Boolean(id) && [...thread.messages.value, thread.beside.value].some((each) => each?.id === id && (each.live || each.status !== 'running'));
+}

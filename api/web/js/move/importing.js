@@ -2,7 +2,7 @@
 
 import { signal } from '../../vendor/signals.mjs';
 import { post } from '../api.js';
-import { loadConversations } from '../conversations.js';
+import { loadConversations } from '../listing.js';
 import { session } from '../state.js';
 
 const MAX_TRIES = 6;

@@ -3,8 +3,9 @@
 
 import { batch } from '../../vendor/signals.mjs';
 import { get, newKey, patch } from '../api.js';
-import { onChange } from '../changes.js';
+import { concernsAll, onChange } from '../changes.js';
 import { read } from '../kept.js';
+import { whole } from '../meanwhile.js';
 import { changed, keepCopy, language, onlyHere, readCopy, saved, unsent } from '../preferences.js';
 import { complain, online, reachable, session, toast } from '../state.js';
 import { language as spoken, LANGUAGES, moreWords, t } from '../words.js';
@@ -25,6 +26,7 @@ async function send() {
     try {
       const { settings } = await patch('/api/v1/settings', { settings: changes }, { key: newKey() });
       take(changes, settings);
+      atServer.changed();
       onlyHere.value = false;
     } catch (error) {
       onlyHere.value = notKept(error);
@@ -50,17 +52,18 @@ const notKept = ({ status, code }) => status === 404 || status === 405 || code =
 /** Whether this tab made a change that is not sent. What closed tabs left is sent by those that are opened then. */
 let mine = true;
 
+const atServer = whole(() => get('/api/v1/settings', { quiet401: true }).then(
+  ({ settings }) => () => take({}, settings),
+  (error) => () => {
+    if (notKept(error)) onlyHere.value = true;
+  },
+));
+
 async function load() {
   if (!session.value) return;
   if (mine) await sent();
   mine = JSON.stringify(unsent.value) !== NOTHING && mine;
-  const before = saved.value;
-  try {
-    const { settings } = await get('/api/v1/settings', { quiet401: true });
-    if (saved.value === before) take({}, settings); // else a change was answered meanwhile: that is newer
-  } catch (error) {
-    if (notKept(error)) onlyHere.value = true;
-  }
+  await atServer.again();
 }
 
 /** Keeps the settings those of who is signed in. */
@@ -77,7 +80,7 @@ export function followServer() {
     mine = true;
     sent();
   });
-  onChange(({ kind }) => (kind === 'settings' || kind === 'reset') && load().then(speak));
+  onChange((change) => (change.kind === 'settings' || concernsAll(change)) && load().then(speak));
   for (const back of [online, reachable]) back.subscribe((is) => is && load());
 }
 

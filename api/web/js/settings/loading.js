@@ -1,7 +1,7 @@
 // What a section reads from the server: while it comes, when it has come, when it did not.
 
 import { get } from '../api.js';
-import { onChange } from '../changes.js';
+import { concernsAll, onChange } from '../changes.js';
 import { html, useEffect, useState } from '../ui/html.js';
 import { t } from '../words.js';
 
@@ -17,7 +17,7 @@ export function useRead(path, kind = null) {
     );
     return () => control.abort();
   }, [path, tries]);
-  useEffect(() => onChange((change) => (change.kind === kind || change.kind === 'reset') && setTries((before) => before + 1)), [kind]);
+  useEffect(() => onChange((change) => (change.kind === kind || concernsAll(change)) && setTries((before) => before + 1)), [kind]);
   const known = state.path === path ? state : { found: null, error: null };
   return [known.found, known.error, () => setTries((before) => before + 1)];
 }

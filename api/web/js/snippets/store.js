@@ -1,8 +1,9 @@
 // The user's snippets: read when they are first needed, and again when they have changed elsewhere.
 
 import { signal } from '../../vendor/signals.mjs';
-import { onChange } from '../changes.js';
+import { concernsAll, onChange } from '../changes.js';
 import { del, get, newKey, patch, post } from '../api.js';
+import { whole } from '../meanwhile.js';
 
 /** null: not read yet. */
 export const snippets = signal(null);
@@ -10,17 +11,15 @@ export const loadError = signal(null);
 
 const byName = (all) => all.toSorted((one, other) => (one.name < other.name ? -1 : 1));
 
-let loading = null;
+const list = whole(() => get('/api/v1/snippets').then(
+  ({ data }) => () => {
+    snippets.value = byName(data);
+    loadError.value = null;
+  },
+  (error) => () => (loadError.value = error),
+));
 /** Never raises. */
-export function loadSnippets() {
-  return (loading ??= get('/api/v1/snippets').then(
-    ({ data }) => {
-      snippets.value = byName(data);
-      loadError.value = null;
-    },
-    (error) => (loadError.value = error),
-  ).finally(() => (loading = null)));
-}
+export const loadSnippets = () => list.again();
 
 const others = (id) => (snippets.value ?? []).filter((each) => each.id !== id);
 
@@ -28,11 +27,13 @@ const others = (id) => (snippets.value ?? []).filter((each) => each.id !== id);
 export async function saveSnippet(id, name, text) {
   const saved = id ? await patch(`/api/v1/snippets/${id}`, { name, text }, { key: newKey() }) : await post('/api/v1/snippets', { name, text }, { key: newKey() });
   snippets.value = byName([...others(saved.id), saved]);
+  list.changed();
 }
 
 export async function removeSnippet(id) {
   await del(`/api/v1/snippets/${id}`, { key: newKey() });
   snippets.value = others(id);
+  list.changed();
 }
 
-onChange(({ kind }) => (kind === 'snippets' || kind === 'reset') && snippets.value && loadSnippets());
+onChange((change) => (change.kind === 'snippets' || concernsAll(change)) && snippets.value && loadSnippets());

@@ -31,7 +31,7 @@ export function ChatSettings({ conversationId, close }) {
     setBusy(true);
     setProblem('');
     try {
-      await put(`/api/v1/conversations/${conversationId}/settings`, chosen, { key: newKey() });
+      if (conversationId) await put(`/api/v1/conversations/${conversationId}/settings`, chosen, { key: newKey() });
       noteSettings(conversationId, chosen);
       close();
     } catch (error) {
@@ -41,7 +41,7 @@ export function ChatSettings({ conversationId, close }) {
   };
   return html`<form class="chat-settings" onSubmit=${save}>
     <h2 id="dialog-title">${t('chat-settings.title')}</h2>
-    <p>${t('chat-settings.about')}</p>
+    <p>${t(conversationId ? 'chat-settings.about' : 'chat-settings.about-new')}</p>
     <label for="cs-model">${t('chat-settings.model')}</label>
     <select id="cs-model" name="model" data-testid="cs-model"><option value="">${t('chat-settings.as-picked')}</option>
       ${models.value.filter((each) => each.listed !== false || each.id === now.model).map(({ id }) => html`<option key=${id} value=${id} selected=${id === now.model}>${oneLine(id)}</option>`)}</select>

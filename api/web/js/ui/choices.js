@@ -4,12 +4,14 @@ import { nameOf } from '../conversations.js';
 import { copyConversation } from '../copying.js';
 import { leave } from '../leaving.js';
 import { archive, mark } from '../marks.js';
+import { printConversation } from '../printing.js';
 import { go, route } from '../router.js';
 import { dialog } from '../state.js';
 import { currentThread } from '../threads.js';
 import { t } from '../words.js';
 import { settleFocus } from './focus.js';
 import { html, Icon } from './html.js';
+import './icons.js';
 import { MenuList, Menu } from './menu.js';
 import { finding, renaming, rowMenu, selection } from './places.js';
 
@@ -65,6 +67,7 @@ export function TitleMenu({ conversation }) {
     ...marksOf(conversation),
     { label: t('find.name'), icon: 'search', testid: 'find-open', onChoose: () => (finding.value = true) },
     { label: t('copying.name'), icon: 'copy', testid: 'copy-conversation', onChoose: () => copyConversation(currentThread()) },
+    { label: t('printing.name'), icon: 'print', testid: 'print', onChoose: () => printConversation(currentThread()) },
     ...last(conversation),
   ]}><${Icon} name="chevron" /></${Menu}>`;
 }

@@ -1,14 +1,19 @@
 // Where one writes: a plain text area with a draft per conversation, long pastes set apart, send or stop.
 
+import { settingsOf } from '../asking.js';
 import { draftOf, keepDraft, keepPastes, noteWriting, pastesOf } from '../kept.js';
 import { sends } from '../preferences.js';
 import { route } from '../router.js';
-import { Snippets } from '../snippets/hook.js';
-import { complain, dialog } from '../state.js';
+import { dialog } from '../state.js';
 import { visible } from '../text.js';
 import { t, withWords } from '../words.js';
 import { composing, html, Icon, IconButton, useEffect, useLayoutEffect, useRef, useState } from './html.js';
+import { later, partMissing } from './later.js';
 import { ModelPicker } from './model_picker.js';
+
+const Adding = later(() => import('./adding.js'), 'Adding');
+const Snippets = later(() => import('../snippets/hook.js'), 'Snippets');
+const Second = later(() => import('./adding.js'), 'Second');
 
 const LONG_PASTE = 20_000;
 const KEEP_AFTER_MS = 300;
@@ -16,15 +21,18 @@ const finePointer = matchMedia('(pointer: fine)');
 
 /**
  * `onSend(text, stopping)`: false where it cannot be taken now. `live`: the answer being written, which can be stopped;
- * what is sent meanwhile waits for its end, or, with `stopping`, ends it.
+ * what is sent meanwhile waits for its end, or, with `stopping`, ends it. `second`: a model that is asked too.
  */
-export function Composer({ conversationId, live, queues, disabled, onSend, onStop, model, setModel, onEditLast }) {
+export function Composer({ conversationId, live, queues, disabled, onSend, onStop, model, setModel, second, setSecond, temporary, setTemporary, onEditLast }) {
   const field = useRef(null);
   const timer = useRef(0);
   // What is written on while a first prompt becomes a conversation is a draft of that conversation.
   const began = useRef(false);
   const [empty, setEmpty] = useState(true);
   const [pastes, setPastes] = useState([]);
+  const [adding, setAdding] = useState(null);
+  const plus = useRef(null);
+  const files = useRef(null);
   const pasted = useRef(pastes); // what is true now, also before the next render
   useLayoutEffect(() => {
     const element = field.current;
@@ -81,9 +89,12 @@ export function Composer({ conversationId, live, queues, disabled, onSend, onSto
     const { files = [] } = event.clipboardData ?? event.dataTransfer ?? {};
     if (files.length === 0) return;
     event.preventDefault();
+    await take(files);
+  };
+  const take = async (some) => {
     const { textsOf } = await withWords(import('./files.js')).catch(() => ({}));
-    if (!textsOf) return complain(t('page.part-missing'));
-    const texts = await textsOf(files);
+    if (!textsOf) return partMissing();
+    const texts = await textsOf(some);
     if (texts.length > 0) putPastes([...pasted.current, ...texts]);
   };
   // Wherever a file is let go, the page stays: a browser would open it instead.
@@ -105,17 +116,26 @@ export function Composer({ conversationId, live, queues, disabled, onSend, onSto
     event.preventDefault();
     putPastes([...pasted.current, text]);
   };
+  const opens = (event) => {
+    if (adding || (event.key !== 'ArrowDown' && event.key !== 'ArrowUp')) return;
+    event.preventDefault();
+    setAdding('all');
+  };
   const sendLabel = t(queues ? 'composer.queue' : 'composer.send');
   const nothing = empty && pastes.length === 0;
   return html`<form class="composer" onSubmit=${(event) => { event.preventDefault(); send(); }}>
     ${pastes.length > 0 && html`<ul class="pastes" aria-label=${t('composer.pastes')}>${pastes.map((text, at) => html`<li key=${at}><${Icon} name="paste" />
       <span><bdi>${visible(text.slice(0, 60))}</bdi><small>${t('composer.characters', { count: text.length })}</small></span>
       <${IconButton} icon="close" label=${t('composer.remove-paste')} onClick=${() => putPastes(pastes.filter((_, other) => other !== at))} /></li>`)}</ul>`}
+    ${second && html`<${Second} model=${second} remove=${() => { setSecond(null); field.current.focus(); }} />`}
     <textarea ref=${field} rows="1" dir="auto" placeholder=${t('composer.placeholder')} aria-label=${t('composer.label')} data-testid="composer" onInput=${keep} onKeyDown=${onKeyDown} onPaste=${onPaste} />
     <${Snippets} field=${field} />
     <div class="composer-foot">
-      <span class="composer-chooses"><${ModelPicker} model=${model} setModel=${setModel} />
-        ${conversationId && html`<${IconButton} icon="tune" label=${t('chat-settings.title')} data-testid="chat-settings" onClick=${() => (dialog.value = { kind: 'chat', conversationId })} />`}</span>
+      <span class="composer-chooses"><button type="button" class="icon-button" ref=${plus} aria-haspopup="menu" aria-expanded=${Boolean(adding)} aria-label=${t('composer.add')} title=${t('composer.add')} data-testid="add" onClick=${() => setAdding(adding ? null : 'all')} onKeyDown=${opens}><${Icon} name="plus" /></button>
+        <input type="file" multiple hidden ref=${files} data-testid="files" onChange=${({ target }) => take([...target.files]).then(() => (target.value = ''))} />
+        ${adding && html`<${Adding} key=${adding} ...${{ what: adding, setWhat: setAdding, anchor: plus.current, field, pickFiles: () => files.current.click(), conversationId, model, second, setSecond, temporary, setTemporary }} />`}
+        <${ModelPicker} model=${model} setModel=${setModel} />
+        ${Object.keys(settingsOf(conversationId)).length > 0 && html`<${IconButton} icon="tune" label=${t('chat-settings.title')} data-testid="chat-settings" onClick=${() => (dialog.value = { kind: 'chat', conversationId })} />`}</span>
       <span class="composer-acts">${live && html`${queues && !nothing && html`<button type="button" class="quiet stop-and-send" data-testid="stop-and-send" onClick=${() => send(true)}>${t('composer.stop-and-send')}</button>`}
         <button type="button" class="round" data-testid="stop" aria-label=${t('composer.stop')} title=${t('composer.stop')} disabled=${live.stopping.value} onClick=${onStop}><${Icon} name="stop" /></button>`}
       ${(!live || !nothing) && html`<button type="submit" class="round" data-testid="send" aria-label=${sendLabel} title=${sendLabel} disabled=${nothing || disabled}><${Icon} name="send" /></button>`}</span>

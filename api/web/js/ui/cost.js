@@ -4,6 +4,7 @@ import { money } from '../format.js';
 import { oneLine } from '../text.js';
 import { t } from '../words.js';
 import { html, IconButton, useState } from './html.js';
+import './icons.js';
 
 const LEAST = 0.01;
 

@@ -1,7 +1,7 @@
 // The list by model and date, and what is archived.
 
-import { conversationOf, leaving, put } from '../conversations.js';
-import { get } from '../api.js';
+import { conversationOf, leaving } from '../conversations.js';
+import { learnPage } from '../listing.js';
 import { models } from '../state.js';
 import { oneLine } from '../text.js';
 import { t } from '../words.js';
@@ -35,9 +35,8 @@ export function Filtered({ rowOf }) {
     setShown((now) => ({ ...now, loading: true, problem: '' }));
     const asked = { limit: PAGE, ...(archived && { archived }), ...(model && { model }), ...(from && { from: momentOf(from) }), ...(to && { to: momentOf(to, true) }), ...(cursor && { cursor }) };
     try {
-      const page = await get(`/api/v1/conversations?${new URLSearchParams(asked)}`);
+      const page = await learnPage(String(new URLSearchParams(asked)));
       if (mine !== newest.current) return;
-      page.data.forEach(put);
       setShown((now) => ({ ids: [...(cursor ? now.ids : []), ...page.data.map(({ id }) => id)], cursor: page.nextCursor, loading: false, problem: '' }));
     } catch (error) {
       if (mine === newest.current) setShown((now) => ({ ...now, loading: false, problem: error.message }));

@@ -5,6 +5,7 @@ import { createFolder, mark } from '../marks.js';
 import { oneLine } from '../text.js';
 import { t } from '../words.js';
 import { html, Icon, useState } from './html.js';
+import './icons.js';
 
 const MAX_NAME = 100;
 

@@ -7,6 +7,7 @@ import { complain, dialog } from '../state.js';
 import { oneLine } from '../text.js';
 import { t } from '../words.js';
 import { html, Icon, useEffect, useState } from './html.js';
+import './icons.js';
 import { Menu } from './menu.js';
 
 const OPEN = 'folders-open';

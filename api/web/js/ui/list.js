@@ -1,7 +1,8 @@
 // The conversations in the list, by age, or those that a search has found. Arrow keys walk through them.
 
 import { activity } from '../activity.js';
-import { conversations, folders, gone, known, leaving, listState, loadConversations } from '../conversations.js';
+import { conversations, folders, gone, known, leaving, listState } from '../conversations.js';
+import { loadConversations } from '../listing.js';
 import { route } from '../router.js';
 import { search, searchOn } from '../search.js';
 import { language, t } from '../words.js';

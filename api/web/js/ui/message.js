@@ -78,6 +78,12 @@ const When = ({ at }) => at && html`<time class="when" datetime=${at}>${moment(a
 /** What was appended or imported need not follow a prompt; then there is nothing to answer again. */
 const answersPrompt = (message, thread) => !message.appended || thread.messages.peek().some(({ id, role }) => id === message.parentMessageId && role === 'user');
 
+/** What is said while an answer has not begun; `queue`: who waits with it, as the server told. */
+const waiting = (queue) =>
+  queue === null ? t('answer.thinking')
+  : queue.etaSeconds === null ? t('answer.queuedOpen', { position: queue.position })
+  : t('answer.queued', { position: queue.position, seconds: Math.ceil(queue.etaSeconds) });
+
 /** That an answer is being written, also while its text pauses. */
 export function Life({ live }) {
   const [begun, setBegun] = useState(live.parts.length > 0);
@@ -86,8 +92,9 @@ export function Life({ live }) {
     live.listeners.add(first);
     return () => live.listeners.delete(first);
   }, [live]);
-  const text = t(live.state.value === 'reconnecting' ? 'connection.reconnecting' : begun ? 'answer.writing' : 'answer.thinking');
-  return html`<div class=${begun ? 'waiting writing' : 'waiting'} role="img" aria-label=${text} data-testid="life"><span />${!begun && html`<span /><span />`}</div>`;
+  const text = live.state.value === 'reconnecting' ? t('connection.reconnecting') : begun ? t('answer.writing') : waiting(live.queue.value);
+  return html`<div class=${begun ? 'waiting writing' : 'waiting'} role="img" aria-label=${text} data-testid="life"><span />${!begun && html`<span /><span />`}</div>
+    ${!begun && live.queue.value && html`<p class="muted" data-testid="queued">${text}</p>`}`;
 }
 
 /** ‹ 2/3 ›: the other versions of a message. */

@@ -1,5 +1,6 @@
 // The same prompt to another model: instead of this answer, or beside it.
 
+import { compare } from '../comparing.js';
 import { models } from '../state.js';
 import { oneLine } from '../text.js';
 import { t } from '../words.js';
@@ -12,6 +13,6 @@ export function OtherModels({ message, thread }) {
   const item = (name, testid, act) => ({ id }) => ({ label: t(name, { model: oneLine(id) }), testid, onChoose: () => act(id) });
   return html`<${Menu} label=${t('answer.other-models')} testid="other-models" className="other-models" up items=${[
     ...others.map(item('answer.regenerate-with', 'regenerate-with', (id) => thread.regenerate(message, id))),
-    ...others.map(item('answer.compare-with', 'compare-with', (id) => thread.compare(message, id))),
+    ...others.map(item('answer.compare-with', 'compare-with', (id) => compare(thread, message, id))),
   ]}><${Icon} name="chevron" /></${Menu}>`;
 }

@@ -6,6 +6,8 @@ import { signal } from '../../vendor/signals.mjs';
 export const rowMenu = signal(null);
 /** Whether the title is being written. */
 export const renaming = signal(false);
+/** Which two models are asked, and where: {conversationId, pair}; null: only the chosen one is. */
+export const second = signal(null);
 /** Whether one looks for words in the conversation. */
 export const finding = signal(false);
 /** What the list is narrowed to: {model, from, to, archived}; null: to nothing. */

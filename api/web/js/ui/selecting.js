@@ -6,6 +6,7 @@ import { dialog } from '../state.js';
 import { t } from '../words.js';
 import { remove, takeAway } from './choices.js';
 import { html, IconButton } from './html.js';
+import './icons.js';
 import { selection } from './places.js';
 
 export function SelectionBar() {

@@ -1,15 +1,15 @@
 // The page: list, conversation, and beside it what is opened.
 
-import { conversationOf, gone, learn, leaving, loadConversations, nameOf } from '../conversations.js';
+import { conversationOf, gone, learn, leaving, nameOf } from '../conversations.js';
+import { loadConversations } from '../listing.js';
 import { sendWhatWaits } from '../outbox.js';
-import { actOnProse } from '../prose_actions.js';
 import { go, route } from '../router.js';
-import { complain, dialog, drawerOpen, logOpen, online, printing, reachable, session, sidebarHidden } from '../state.js';
+import { dialog, drawerOpen, logOpen, online, printing, reachable, session, sidebarHidden } from '../state.js';
 import { currentThread } from '../threads.js';
 import { t, withWords } from '../words.js';
 import { focusOn, hideList, showList, useDrawer } from './drawer.js';
 import { composing, html, IconButton, useEffect, useState } from './html.js';
-import { later } from './later.js';
+import { later, partMissing, whenNeeded } from './later.js';
 import { finding, renaming, selection } from './places.js';
 import { PARTS } from './parts.js';
 import { Sidebar } from './sidebar.js';
@@ -21,6 +21,7 @@ const Dialogs = later(() => import('./dialogs.js'), 'Dialogs');
 const FindBar = later(() => import('./find.js'), 'FindBar');
 const TitleEdit = later(() => import('./title_edit.js'), 'TitleEdit');
 const TitleMenu = later(() => import('./choices.js'), 'TitleMenu');
+const proseActions = whenNeeded(() => import('../prose_actions.js'));
 const Missing = later(() => import('./missing.js'), 'Missing');
 
 export function Shell() {
@@ -103,7 +104,7 @@ function Lazy({ from, part, ...rest }) {
   useEffect(() => {
     withWords(import(from)).then((module) => setPart(() => module[part]), () => {
       logOpen.value = false;
-      complain(t('page.part-missing'));
+      partMissing();
     });
   }, [from]);
   return Part ? html`<${Part} ...${rest} />` : html`<div class="skeleton" role="status" aria-label=${t('list.loading')}><i /><i /></div>`;
@@ -112,7 +113,7 @@ function Lazy({ from, part, ...rest }) {
 /** What works wherever one is on the page. */
 export function listenEverywhere() {
   addEventListener('keydown', onKeyDown);
-  document.addEventListener('click', actOnProse);
+  document.addEventListener('click', (event) => event.target.closest?.('.code-copy, .code-wrap, .code-source, .note-button') && proseActions().then(({ actOnProse }) => actOnProse(event), partMissing));
   addEventListener('beforeprint', () => (printing.value = true));
   addEventListener('afterprint', () => (printing.value = false));
   let waitMs = 1000;

@@ -1,5 +1,6 @@
 // A chat that is in no list and is not used again: it ends when one leaves it.
 
+import { learn } from '../conversations.js';
 import { keepDraft } from '../kept.js';
 import { t } from '../words.js';
 import { styled } from '../log/stylesheet.js';
@@ -16,9 +17,12 @@ export function Temporary({ conversationId, on, setOn }) {
       // The page may be going: what is sent now is not waited for. What does not arrive, the server ends by itself.
       fetch(`/api/v1/conversations/${conversationId}`, { method: 'DELETE', keepalive: true, credentials: 'same-origin', headers: { 'X-Verbatim-CSRF': '1' } }).catch(() => {});
     };
+    const back = ({ persisted }) => persisted && learn(conversationId);
     addEventListener('pagehide', end);
+    addEventListener('pageshow', back);
     return () => {
       removeEventListener('pagehide', end);
+      removeEventListener('pageshow', back);
       end();
     };
   }, [conversationId]);

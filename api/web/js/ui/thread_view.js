@@ -12,7 +12,7 @@ import { t } from '../words.js';
 import { Composer } from './composer.js';
 import { FirstRun } from './first_run.js';
 import { useGrowing } from './growing.js';
-import { finding } from './places.js';
+import { finding, second } from './places.js';
 import { html, Icon, useEffect, useLayoutEffect, useRef, useState } from './html.js';
 import { later } from './later.js';
 import { Message } from './message.js';
@@ -45,6 +45,10 @@ export function ThreadView({ conversationId, at }) {
     setTemporary(false);
     toEnd();
   }, [conversationId]);
+  const using = modelOr(model)?.id;
+  // Whichever of the two one goes on with, the other one is asked too.
+  const besides = second.value?.conversationId === conversationId ? second.value.pair.find((id) => id !== using) : null;
+  const setSecond = (id) => (second.value = id && { conversationId, pair: [id, using] });
   const there = Boolean(at) && messages.some((each) => each.id === at);
   const last = messages.at(-1);
   // A new one for each press on a hit, also on the same one again.
@@ -74,14 +78,15 @@ export function ThreadView({ conversationId, at }) {
   }, [thread]);
 
   const send = (text, stopping = false) => {
-    const using = modelOr(model)?.id;
     // What is on the page now: of two presses in one task the second one already finds what the first began.
     const now = currentThread();
     if (now && (past || now.state.value !== 'ready' || !now.known.value)) return false;
     toEnd();
-    if (!now) beginChat(text, using, temporary);
-    else if (now.live) return now.sayNext(text, using, stopping);
-    else now.say(text, now.leafId, using);
+    if (!now) {
+      const { id } = beginChat(text, using, { temporary, second: besides });
+      if (besides) second.value = { conversationId: id, pair: [besides, using] };
+    } else if (now.live) return now.sayNext(text, using, stopping);
+    else now.say(text, now.leafId, using, { second: besides });
     return true;
   };
   const earlier = async () => {
@@ -109,7 +114,7 @@ export function ThreadView({ conversationId, at }) {
     <div class="dock">
       ${away && html`<button type="button" class="to-latest" data-testid="to-latest" aria-label=${t('thread.to-end')} title=${t('thread.to-end')} onClick=${toEnd}><${Icon} name="arrow" /></button>`}
       ${!past && queue?.items.length > 0 && html`<${QueueView} thread=${thread} queue=${queue} />`}
-      ${!past && html`<${Composer} conversationId=${conversationId} live=${thread?.running ?? null} queues=${Boolean(thread?.live)} onStop=${() => thread.stop()} disabled=${state === 'loading' || state === 'failed' || (thread && !thread.known.value)} onSend=${send} model=${model} setModel=${pick}
+      ${!past && html`<${Composer} conversationId=${conversationId} live=${thread?.running ?? null} queues=${Boolean(thread?.live)} onStop=${() => thread.stop()} disabled=${state === 'loading' || state === 'failed' || (thread && !thread.known.value)} onSend=${send} model=${model} setModel=${pick} second=${besides} setSecond=${setSecond} temporary=${temporary} setTemporary=${state === 'new' ? setTemporary : null}
         onEditLast=${() => setEditing(messages.findLast((each) => each.role === 'user')?.key ?? null)} />`}
       <p class="fine-print">${t('thread.fine-print')}</p>
     </div>

@@ -16,6 +16,8 @@ export default {
   'answer.regenerate': 'إعادة الإنشاء',
   'answer.stopped': 'توقفت الإجابة.',
   'answer.thinking': 'في انتظار الإجابة',
+  'answer.queued': 'الموضع {position} في الطابور، نحو {seconds} ث',
+  'answer.queuedOpen': 'الموضع {position} في الطابور',
   'answer.truncated': 'بلغت الإجابة أقصى طول يسمح به النموذج.',
   'answer.writing': 'جارٍ كتابة الإجابة',
 
@@ -37,6 +39,7 @@ export default {
   'code.text': 'نص',
   'code.wrap': 'التفاف الأسطر',
 
+  'composer.add': 'إضافة والمزيد',
   'composer.characters': { zero: 'لا أحرف', one: 'حرف واحد', two: 'حرفان', few: '{count} أحرف', many: '{count} حرفًا', other: '{count} حرف' },
   'composer.label': 'الرسالة',
   'composer.pastes': 'نصوص ملصقة',

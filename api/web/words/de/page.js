@@ -16,6 +16,8 @@ export default {
   'answer.regenerate': 'Neu generieren',
   'answer.stopped': 'Die Antwort wurde gestoppt.',
   'answer.thinking': 'Warten auf die Antwort',
+  'answer.queued': 'Platz {position} in der Warteschlange, etwa {seconds} s',
+  'answer.queuedOpen': 'Platz {position} in der Warteschlange',
   'answer.truncated': 'Die Antwort hat die größte Länge erreicht, die das Modell erlaubt.',
   'answer.writing': 'Die Antwort wird geschrieben',
 
@@ -37,6 +39,7 @@ export default {
   'code.text': 'Text',
   'code.wrap': 'Zeilen umbrechen',
 
+  'composer.add': 'Hinzufügen und mehr',
   'composer.characters': { one: '{count} Zeichen', other: '{count} Zeichen' },
   'composer.label': 'Nachricht',
   'composer.pastes': 'Eingefügte Texte',

@@ -16,6 +16,8 @@ export default {
   'answer.regenerate': 'Regenerate',
   'answer.stopped': 'The answer was stopped.',
   'answer.thinking': 'Waiting for the answer',
+  'answer.queued': 'Number {position} in line, about {seconds} s',
+  'answer.queuedOpen': 'Number {position} in line',
   'answer.truncated': 'The answer reached the longest length that the model allows.',
   'answer.writing': 'The answer is being written',
 
@@ -37,6 +39,7 @@ export default {
   'code.text': 'text',
   'code.wrap': 'Wrap lines',
 
+  'composer.add': 'Add and more',
   'composer.characters': { one: '{count} character', other: '{count} characters' },
   'composer.label': 'Message',
   'composer.pastes': 'Pasted texts',

@@ -16,6 +16,8 @@ export default {
   'answer.regenerate': 'Regenerar',
   'answer.stopped': 'La respuesta se detuvo.',
   'answer.thinking': 'Esperando la respuesta',
+  'answer.queued': 'Puesto {position} en la cola, unos {seconds} s',
+  'answer.queuedOpen': 'Puesto {position} en la cola',
   'answer.truncated': 'La respuesta alcanzó la longitud máxima que permite el modelo.',
   'answer.writing': 'Se está escribiendo la respuesta',
 
@@ -37,6 +39,7 @@ export default {
   'code.text': 'texto',
   'code.wrap': 'Ajustar líneas',
 
+  'composer.add': 'Añadir y más',
   'composer.characters': { one: '{count} carácter', many: '{count} de caracteres', other: '{count} caracteres' },
   'composer.label': 'Mensaje',
   'composer.pastes': 'Textos pegados',

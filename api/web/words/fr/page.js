@@ -16,6 +16,8 @@ export default {
   'answer.regenerate': 'Régénérer',
   'answer.stopped': 'La réponse a été arrêtée.',
   'answer.thinking': 'En attente de la réponse',
+  'answer.queued': 'Position {position} dans la file, environ {seconds} s',
+  'answer.queuedOpen': 'Position {position} dans la file',
   'answer.truncated': 'La réponse a atteint la longueur maximale permise par le modèle.',
   'answer.writing': 'La réponse est en cours de rédaction',
 
@@ -37,6 +39,7 @@ export default {
   'code.text': 'texte',
   'code.wrap': 'Renvoi à la ligne',
 
+  'composer.add': 'Ajouter et plus',
   'composer.characters': { one: '{count} caractère', many: '{count} de caractères', other: '{count} caractères' },
   'composer.label': 'Message',
   'composer.pastes': 'Textes collés',

@@ -16,6 +16,8 @@ export default {
   'answer.regenerate': '重新生成',
   'answer.stopped': '回答已停止。',
   'answer.thinking': '正在等待回答',
+  'answer.queued': '排队第 {position} 位，约 {seconds} 秒',
+  'answer.queuedOpen': '排队第 {position} 位',
   'answer.truncated': '回答已达到模型允许的最大长度。',
   'answer.writing': '正在回答',
 
@@ -37,6 +39,7 @@ export default {
   'code.text': '文本',
   'code.wrap': '自动换行',
 
+  'composer.add': '添加及更多',
   'composer.characters': { other: '{count} 个字符' },
   'composer.label': '消息',
   'composer.pastes': '粘贴的文本',

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from infra.settings import Settings, load
+from infra.settings.issuers import IssuerSettings, RoleRule
 from infra.settings.processes import ApiSettings
 from infra.settings.servers import CassandraSettings, KafkaSettings, RedisSettings, ServersSettings, TritonSettings
 from infra.stack.addresses import external_servers, settings_env, with_local_addresses
@@ -29,7 +30,19 @@ FULL = Settings(
     redis=RedisSettings(url=SecretStr("rediss://:pw@r:1/0")),
     triton=TritonSettings(grpc="t:8001"),
     servers=ServersSettings(java="packaged", redis="/usr/bin/redis-server"),
-    api=ApiSettings(port=0, heartbeat_s=1.5),
+    api=ApiSettings(
+        port=0,
+        heartbeat_s=1.5,
+        issuers=(
+            IssuerSettings(
+                name="corp",
+                issuer="https://id.example.org",
+                client_id="v",
+                client_secret=SecretStr('s"w$ t'),
+                roles=(RoleRule(claim="groups", value="ops", role="admin"),),
+            ),
+        ),
+    ),
 )
 
 

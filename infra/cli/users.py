@@ -1,0 +1,77 @@
+"""`./verbatim user`: one-time links that let people in: invitations, and password resets."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from infra.cli.key_names import checked_user
+from infra.cli.keys import with_accounts
+from infra.cli.state_option import StateOption
+from infra.cli.terminal import UserError, complain, printable
+
+if TYPE_CHECKING:
+    from infra.cli.keys_accounts import Accounts
+
+app = typer.Typer(
+    name="user",
+    help="Users, their roles and tiers; invitations and resets.",
+    no_args_is_help=True,
+    add_completion=False,
+)
+DaysOption = Annotated[int | None, typer.Option("--days", min=1, max=30, help="How long the link is good.")]
+ROLES = ("admin", "auditor", "member", "reviewer")
+
+
+@app.command()
+def invite(
+    name: Annotated[str, typer.Option("--name", help="The only name that it is for. Default: any that is free.")] = "",
+    role: Annotated[list[str] | None, typer.Option("--role", help="A role of the new user; may be repeated.")] = None,
+    days: DaysOption = None,
+    state: StateOption = None,
+) -> None:
+    """Print an address by which a person becomes a user, once. Only its hash is kept."""
+    from infra.cli.one_time_links import invitation
+
+    try:
+        if name:
+            checked_user(name)
+        unknown = next((word for word in role or () if word not in ROLES), None)
+        if unknown is not None:
+            raise UserError(f"{printable(unknown)[:40]!r} is not a role: {', '.join(ROLES)}")
+    except UserError as error:
+        complain(error)
+
+    async def run(accounts: Accounts) -> str:
+        return await accounts.make_link(invitation(name, tuple(role or ()), days))
+
+    _print(with_accounts(state, run), "invitation", state)
+
+
+@app.command()
+def reset(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The user's name.")],
+    days: DaysOption = None,
+    state: StateOption = None,
+) -> None:
+    """Print an address by which the user chooses a new password, once."""
+    from infra.cli.one_time_links import password_reset
+
+    try:
+        checked_user(name)
+    except UserError as error:
+        complain(error)
+
+    async def run(accounts: Accounts) -> str:
+        return await accounts.make_link(password_reset(await accounts.user_named(name), days))
+
+    _print(with_accounts(state, run), "reset", state)
+
+
+def _print(text: str, kind: str, state: StateOption) -> None:
+    from infra.cli.stack_file import running_stack, state_folder
+
+    print("opens once; keep it, it is not shown again:", file=sys.stderr, flush=True)
+    print(f"{running_stack(state_folder(state)).api_url}/signin#{kind}={text}", flush=True)

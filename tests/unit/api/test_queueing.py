@@ -1,0 +1,162 @@
+"""What waits is known from offsets, who would wait longer than promised is refused without a record."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import Any
+
+import httpx
+import pytest
+
+from api.pulse.fleet import Readings
+from api.streaming import sse
+from api.streaming.frames import EventFrames
+from api.streaming.readers import Credential
+from api.streaming.sse import EventStream
+from api.turns.queue_figures import FORGETS_S, MAX_WAITING, STALE_S, PoolFigures, Queue, too_long
+from api.turns.queue_news import QueueNews
+from api.turns.queueing import QueueFull
+from infra.clock import monotonic_s
+from infra.tiers.tier import Tier, Tiers
+from tests.eventually import eventually
+from tests.unit.api.memory_log import Attempt
+from tests.unit.api.turns import TURN
+from tests.unit.api.world import World
+from topics.catalogue import CONVERSATION_EVENTS
+
+JOBS = ("generation-jobs.default.interactive", 0)
+
+
+def test_what_is_not_committed_waits_or_runs() -> None:
+    figures = PoolFigures()
+    assert figures.queue(0.0) == Queue(0, None)
+    figures.sampled(0.0, committed=10, end=50, slots=4)
+    assert figures.queue(0.0) == Queue(36, None)
+    figures.sampled(2.0, committed=20, end=50, slots=4)
+    assert figures.queue(2.0) == Queue(26, 5.2)
+    figures.admitted()
+    assert figures.queue(2.0).waiting == 27
+    assert figures.queue(2.1 + STALE_S) == Queue(0, None)
+
+
+def test_free_slots_are_no_queue_whatever_is_asked() -> None:
+    figures = PoolFigures()
+    figures.sampled(0.0, committed=10, end=12, slots=4)
+    for _ in range(5):
+        figures.admitted()
+    assert figures.queue(0.0) == Queue(0, 0.0)
+
+
+def test_workers_that_stand_still_are_seen() -> None:
+    figures = PoolFigures()
+    figures.sampled(0.0, committed=0, end=100, slots=0)
+    for second in range(1, 100):
+        figures.sampled(float(second), committed=min(second, 10), end=100, slots=0)
+    wait_s = figures.queue(99.0).wait_s
+    assert wait_s is None or wait_s > 1000
+
+
+@pytest.mark.parametrize(
+    ("queue", "promised", "again_s"),
+    [
+        (Queue(10, 5.0), None, None),
+        (Queue(10, 5.0), 5, None),
+        (Queue(10, 5.5), 5, 0.5),
+        (Queue(10, None), 5, None),
+        (Queue(MAX_WAITING, None), None, FORGETS_S),
+        (Queue(MAX_WAITING, 70.0), 100, 70.0),
+    ],
+)
+def test_a_tiers_promise_and_the_bound_for_all_decide(
+    queue: Queue, promised: int | None, again_s: float | None
+) -> None:
+    assert too_long(queue, promised) == again_s
+
+
+def queued(world: World, waiting: int, committed: int) -> None:
+    """As the queue is after two looks, with so much of it committed in a second."""
+    figures = world.queues._pools["default"]
+    figures.sampled(monotonic_s() - 1.0, committed=0, end=waiting + committed + 4, slots=4)
+    figures.sampled(monotonic_s(), committed=committed, end=waiting + committed + 4, slots=4)
+
+
+async def test_who_would_wait_too_long_is_refused_without_a_record(world: World, alice: httpx.AsyncClient) -> None:
+    promising = Tier(name="default", longest_wait_s=5)
+    world.limiter.tiers = Tiers({"default": promising, "unlimited": replace(promising, name="unlimited")})
+    queued(world, waiting=100, committed=10)
+    body = {"model": "verbatim-scripted", "messages": [{"role": "user", "content": "hi"}]}
+    answer = await alice.post("/v1/chat/completions", json=body)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "queue_full")
+    assert 4 <= int(answer.headers["retry-after"]) <= 6
+    assert not [place for place in world.log.partitions if place[0] == CONVERSATION_EVENTS]
+    queued(world, waiting=10, committed=10)
+    assert (await alice.post("/v1/chat/completions", json=body)).status_code == 200
+
+
+async def test_the_status_tells_the_queues(world: World, alice: httpx.AsyncClient) -> None:
+    world.log.partitions[JOBS] = [object()] * 30  # type: ignore[list-item]  # only counted
+    world.fleet.said = Readings({JOBS: {"verbatim-workers-default": 10}}, {"default": ["worker-0"]})
+    found = (await alice.get("/api/v1/status")).json()["pools"]
+    assert found == [{"pool": "default", "waiting": 0, "etaSeconds": None}]
+    await world.queues.look()
+    found = (await alice.get("/api/v1/status")).json()["pools"]
+    assert found == [{"pool": "default", "waiting": 16, "etaSeconds": None}]
+
+
+def test_a_refusal_says_what_to_do() -> None:
+    refused = QueueFull("small", Queue(12, None), 0.2)
+    assert (refused.status, refused.headers["Retry-After"]) == (503, "1")
+    assert "an unknown time" in refused.message
+
+
+class Sent:
+    """What a client gets of a stream."""
+
+    def __init__(self) -> None:
+        self.bytes = b""
+
+    async def __call__(self, message: Any) -> None:
+        self.bytes += message.get("body", b"")
+
+
+@pytest.mark.parametrize(
+    ("comment", "told"),
+    [
+        (False, b'event: queued\ndata: {"position":30,"etaSeconds":3.0}\n\n'),
+        (True, b': queued {"position":30,"etaSeconds":3.0}\n\n'),
+    ],
+)
+async def test_who_waits_is_told_beside_the_frames(
+    world: World, monkeypatch: pytest.MonkeyPatch, comment: bool, told: bytes
+) -> None:
+    monkeypatch.setattr(sse, "NEWS_AFTER_S", 0.0)
+    feed = world.adapters.hub.open(TURN.generation_id, TURN.conversation_id, TURN.user_id)
+    news, gone, sent = QueueNews(world.queues, "default", comment=comment), asyncio.Event(), Sent()
+
+    async def receive() -> dict[str, Any]:
+        await gone.wait()
+        return {"type": "http.disconnect"}
+
+    stream = EventStream(feed, EventFrames(), world.adapters.readers, Credential("0" * 64), lambda: None, news=news)
+    queued(world, waiting=30, committed=10)
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(stream({"type": "http"}, receive, sent))
+        await eventually(lambda: sent.bytes == told)
+        for reader in world.queues.listeners:
+            reader.wake()  # nothing is new
+        attempt = Attempt(world.log, TURN)
+        attempt.start()
+        attempt.chunk("Hello")
+        attempt.end()
+        await eventually(lambda: b"message_end" in sent.bytes)
+        assert sent.bytes.startswith(told + b"id: 0\nevent: message_start")
+        assert sent.bytes.count(b"queued") == 1 and not world.queues.listeners
+        gone.set()
+
+
+def test_nothing_is_told_where_nobody_waits(world: World) -> None:
+    news = QueueNews(world.queues, "default")
+    assert news.next() == b""
+    queued(world, waiting=0, committed=10)
+    assert news.next() == b""
