@@ -14,6 +14,7 @@ from api.access.auth import AccessPorts
 from api.access.challenge import Challenge
 from api.access.issuer_ends import SignedOutReads
 from api.access.key_cache import KeyCache
+from api.access.key_uses import KeyUses
 from api.access.limiting import RateLimits
 from api.access.own_models import OwnModels
 from api.access.people import People
@@ -24,6 +25,12 @@ from api.access.signed_in import SignedInReads
 from api.account import folders, limits, snippets, usage
 from api.account import settings as own_settings
 from api.account.ports import PreferencePorts, PreferenceReads
+from api.admin import keys as admin_keys
+from api.admin import organisations as admin_organisations
+from api.admin import users as admin_users
+from api.admin.ports import AdminPorts, AdminReads
+from api.budgets import routes as budget_routes
+from api.budgets.routes import BudgetPorts
 from api.changes import routes as changes
 from api.changes.catching_up import CatchingUp
 from api.changes.hub import ChangeHub
@@ -77,6 +84,7 @@ from api.turns.model_listing import ListingPorts
 from api.turns.ports import AskPorts, GenerationReads, MessageReads, StreamPorts, TurnPorts
 from api.turns.prompting import PromptSizes
 from api.turns.queueing import Queues
+from api.turns.quotas import BookedQuotas
 from api.turns.stored import StoredReads
 from infra.blobs.ports import BlobStore
 from infra.cassandra.errors import StoreUnavailable
@@ -85,6 +93,7 @@ from infra.models.catalogue import ModelCatalogue, ModelNotFound
 from infra.settings.processes import ApiSettings
 from schemas.codec import NewerRecord
 from schemas.envelope import SealedContent
+from topics.admission.book import Book
 from topics.catalogue import Catalogue
 from topics.errors import LogUnavailable
 
@@ -108,6 +117,7 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
 
 
 class Reads(
+    AdminReads,
     SigninReads,
     CommandReads,
     ContextReads,
@@ -145,6 +155,7 @@ class Adapters:
     keys: KeyCache
     sign_ins: SignIns
     people: People
+    key_uses: KeyUses
     hub: TailHub
     readers: Readers
     own_writes: OwnWrites
@@ -162,6 +173,7 @@ class Adapters:
     pulse: Pulse
     queues: Queues
     blobs: BlobStore
+    book: Book
     searches: Gate = field(default_factory=lambda: Gate(search.MAX_AT_ONCE))
     schema_checks: Gate = field(default_factory=lambda: Gate(1))
 
@@ -175,6 +187,7 @@ class Adapters:
 def ports_of(adapters: Adapters) -> tuple[object, ...]:
     """The ports of each room."""
     settings, reads, log, own_writes = adapters.settings, adapters.reads, adapters.log, adapters.own_writes
+    quotas = BookedQuotas(adapters.book)
     own = OwnModels(adapters.models, adapters.limiter)
     return (
         Bodies(settings.max_body_bytes),
@@ -187,13 +200,16 @@ def ports_of(adapters: Adapters) -> tuple[object, ...]:
             models=own,
             embedders=adapters.embedders,
             ledger=LedgerPorts(log=log, reads=reads, ends=adapters.ends, wait_s=settings.read_wait_s),
+            quotas=quotas,
         ),
+        BudgetPorts(log=log, book=adapters.book),
         AccessPorts(
             keys=adapters.keys,
             signed_in=adapters.sign_ins.signed_in,
             issuer_ends=adapters.sign_ins.issuer_ends,
             tokens=adapters.sign_ins.tokens,
             people=adapters.people,
+            key_uses=adapters.key_uses,
             sessions=adapters.sessions,
             session_ends=adapters.session_ends,
             limiter=adapters.limiter,
@@ -201,6 +217,7 @@ def ports_of(adapters: Adapters) -> tuple[object, ...]:
             cross_origin=CrossOrigin.of(settings.cors_origins),
         ),
         AccountPorts(reads=reads, links=adapters.links),
+        AdminPorts(reads=reads, tiers=adapters.limiter.tiers),
         SigninPorts(
             reads=reads,
             passwords=adapters.sign_ins.passwords,
@@ -219,6 +236,7 @@ def ports_of(adapters: Adapters) -> tuple[object, ...]:
                 streams=StreamPorts(hub=adapters.hub, reads=reads, models=adapters.models),
                 log=log,
                 own_writes=own_writes,
+                quotas=quotas,
                 limits=adapters.limiter,
                 queues=adapters.queues,
             ),
@@ -291,11 +309,14 @@ def create_app(adapters: Adapters) -> FastAPI:
         app.include_router(router, responses=_ERRORS)
     for router in (invitation_routes.router, model_listing.router, status.router):
         app.include_router(router, responses=_ERRORS)
+    app.include_router(budget_routes.router, responses=_ERRORS)
     for router in (branches.router, search.router, import_routes.router, export_routes.router):
         app.include_router(router, responses=_ERRORS)
     for router in (marking.router, own_settings.router, folders.router, snippets.router, usage.router, limits.router):
         app.include_router(router, responses=_ERRORS)
     for router in (log_view.router, changes.router, pulse.router):
+        app.include_router(router, responses=_ERRORS)
+    for router in (admin_users.router, admin_organisations.router, admin_keys.router):
         app.include_router(router, responses=_ERRORS)
     app.include_router(web_pages.router)
     app.include_router(operations.router)

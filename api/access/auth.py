@@ -19,6 +19,7 @@ from api.access.challenge import HEADER as CHALLENGE_HEADER
 from api.access.challenge import Challenge
 from api.access.issuer_ends import IssuerEnds
 from api.access.key_cache import KeyCache
+from api.access.key_uses import KeyUses
 from api.access.limiting import RateLimits
 from api.access.may import RULES, Action, has_scope, is_privileged, may_at_all
 from api.access.people import People
@@ -54,6 +55,7 @@ class AccessPorts:
     issuer_ends: IssuerEnds
     tokens: BearerTokens
     people: People
+    key_uses: KeyUses
     sessions: Sessions
     session_ends: SessionEnds
     limiter: RateLimits
@@ -254,7 +256,9 @@ class RouteGate:
     async def __call__(self, request: Request, access: Access) -> Principal:
         principal = await authorise(request, access)
         add_headers(request.scope, await within_rate(access, principal))
-        return allowed(principal, self.action)
+        admitted = allowed(principal, self.action)
+        await access.key_uses.note(principal.key_id, now_us())
+        return admitted
 
 
 async def admit_anybody(request: Request, access: Access) -> None:
@@ -301,5 +305,12 @@ UserManager = Annotated[Principal, Depends(RouteGate("users.manage"))]
 UsageCaller = Annotated[Principal, Depends(RouteGate("usage.read"))]
 AllUsageCaller = Annotated[Principal, Depends(RouteGate("all_usage.read"))]
 AdminLimitsCaller = Annotated[Principal, Depends(RouteGate("limits.read"))]
+BudgetReader = Annotated[Principal, Depends(RouteGate("budgets.read"))]
+BudgetManager = Annotated[Principal, Depends(RouteGate("budgets.manage"))]
+OrganisationReader = Annotated[Principal, Depends(RouteGate("organisations.read"))]
+OrganisationManager = Annotated[Principal, Depends(RouteGate("organisations.manage"))]
+MemberManager = Annotated[Principal, Depends(RouteGate("members.manage"))]
+AllKeysReader = Annotated[Principal, Depends(RouteGate("all_keys.read"))]
+AllKeysManager = Annotated[Principal, Depends(RouteGate("all_keys.manage"))]
 PulseCaller = Annotated[Principal, Depends(RouteGate("pulse.read"))]
 """Who asks, by what the route is for: its action in api.access.may."""

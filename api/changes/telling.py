@@ -29,6 +29,7 @@ from schemas.conversation import (
 )
 from schemas.envelope import SealedContent, plain
 from schemas.outcome import GenerationCancelled, GenerationCompleted, GenerationFailed, GenerationRefused
+from schemas.signing import SessionEnded, SessionStarted
 from schemas.turns import IMPORTS, TITLES
 from topics.catalogue import ACCOUNT_EVENTS, CONVERSATION_EVENTS, GENERATION_OUTCOMES, Catalogue
 from topics.cuts import TopicPartition
@@ -91,7 +92,7 @@ def _of_account(record: object) -> Iterator[Change]:
             yield {"kind": "folders"}
         case SnippetChanged():
             yield {"kind": "snippets"}
-        case SessionsEnded():
+        case SessionsEnded() | SessionStarted() | SessionEnded():
             yield {"kind": "sessions"}
         case ConversationsMarked(conversation_ids=marked):
             for conversation_id in marked:

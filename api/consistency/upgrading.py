@@ -12,6 +12,8 @@ PARTS_FROM_LEVEL = 4
 KEPT_FROM_LEVEL = 5
 """The write level from which records say what users keep beside their conversations."""
 
+IDENTITY_FROM_LEVEL = 6
+"""The write level from which records say what users and keys may, and who pays for them."""
 SIGNED_FROM_LEVEL = 6
 """The write level from which records say how users sign in."""
 
@@ -25,6 +27,11 @@ def check_written(param: str, level: int = PARTS_FROM_LEVEL) -> None:
 def check_kept(param: str) -> None:
     """`check_written` for what users keep beside their conversations."""
     check_written(param, KEPT_FROM_LEVEL)
+
+
+def check_identity(param: str) -> None:
+    """`check_written` for roles, tiers, organisations, and what keys may. An older record would lose it."""
+    check_written(param, IDENTITY_FROM_LEVEL)
 
 
 def check_signing(param: str) -> None:

@@ -1,4 +1,4 @@
-"""Creates the first user's key, so that a new stack can be used at once."""
+"""Creates the first user and their key, so that a new stack can be used at once: an administrator without limits."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ async def ensure_first_key(settings: Settings, existing: str | None) -> str:
     from infra.cli.keys_accounts import connected_accounts
 
     async with connected_accounts(settings) as accounts:
-        if existing and await accounts.is_valid(existing):
-            return existing
-        return (await accounts.create_key(FIRST_USER, FIRST_LABEL)).secret
+        if not existing or not await accounts.is_valid(existing):
+            existing = (await accounts.create_key(FIRST_USER, FIRST_LABEL)).secret
+        await accounts.make_first(FIRST_USER)
+        return existing

@@ -15,12 +15,16 @@ from infra.cli.terminal import UserError, printable
 from infra.clock import monotonic_s, now_us
 from infra.ids import draw_id, draw_secret
 from infra.settings import Settings
+from infra.tiers.tier import UNLIMITED_TIER
 from projections import Projections
 from projections.accounts.queries import ApiKeyRow, UserRow
+from projections.identities.standing import UserStanding
 from projections.sign_ins.queries import LinkRow
 from schemas import ids
 from schemas.account import AccountEvent, ApiKeyCreated, ApiKeyRevoked, UserCreated
+from schemas.codec.levels import is_written
 from schemas.envelope import Envelope, Position
+from schemas.identity import UserChanged
 from topics.catalogue import ACCOUNT_EVENTS, catalogue
 from topics.producer import LogProducer
 from topics.topic import Topic
@@ -30,6 +34,7 @@ SHORTEST_ID_PREFIX = 4
 VISIBLE_WITHIN_S = 20.0
 _POLL_S = 0.05
 _ACTOR = "system:cli"
+FIRST_ROLES = ("admin", "member")
 
 T = TypeVar("T")
 
@@ -51,6 +56,7 @@ class AccountRows(Protocol):
     async def keys(self, user_id: str) -> Sequence[ApiKeyRow]: ...
     async def user(self, user_id: str) -> UserRow | None: ...
     async def users(self) -> Sequence[UserRow]: ...
+    async def standing(self, user_id: str) -> UserStanding: ...
     async def one_time_link(self, token_sha256: str) -> LinkRow | None: ...
 
 
@@ -86,13 +92,24 @@ class Accounts:
         """Whether a key opens anything now."""
         return await self._rows.api_key(sha256_of(secret)) is not None
 
-    async def create_key(self, user: str, label: str, announce: Callable[[NewKey], None] = lambda key: None) -> NewKey:
+    async def create_key(
+        self,
+        user: str,
+        label: str,
+        announce: Callable[[NewKey], None] = lambda key: None,
+        *,
+        scopes: Sequence[str] = (),
+        expires_at_us: int | None = None,
+    ) -> NewKey:
         """A new key for the user called `user`, who is created if there is none of that name.
 
+        `scopes`: what it is for; none: all that its user may. Raises UserError where restrictions are not written yet.
         `announce` gets the key as soon as the log has it. Raises NotVisibleYet if it may not open anything yet.
         """
         user_id = ids.user_id(checked_user(user))
         checked_label(label)
+        if (scopes or expires_at_us is not None) and not is_written(UserChanged):
+            raise UserError("scopes and ends of keys are not written until ./verbatim upgrade finish")
         if await self._rows.user(user_id) is None:
             await self._send(user_id, UserCreated(_envelope(user_id, "UserCreated"), user_id, user))
         key_id = draw_id()
@@ -102,13 +119,35 @@ class Accounts:
         await self._send(
             user_id,
             ApiKeyCreated(
-                envelope=envelope, user_id=user_id, key_id=key_id, key_sha256=key_sha256, label=label, hint=secret[-4:]
+                envelope=envelope,
+                user_id=user_id,
+                key_id=key_id,
+                key_sha256=key_sha256,
+                label=label,
+                hint=secret[-4:],
+                scopes=tuple(sorted(set(scopes))) or None,
+                expires_at_us=expires_at_us,
             ),
         )
         key = NewKey(key_id, user, secret)
         announce(key)
         await self._visible(lambda: self._rows.api_key(key_sha256), lambda row: row is not None, f"key {key_id}")
         return key
+
+    async def make_first(self, user: str) -> None:
+        """The user called `user` is an administrator of the tier "unlimited", unless somebody has said what they are.
+
+        Below the write level that can say so nothing is done.
+        """
+        if not is_written(UserChanged):
+            return
+        user_id = ids.user_id(user)
+        said = await self._rows.standing(user_id)
+        roles = FIRST_ROLES if said.roles is None else None
+        tier = UNLIMITED_TIER if said.tier is None else None
+        if roles is not None or tier is not None:
+            envelope = _envelope(draw_id(), "UserChanged")
+            await self._send(user_id, UserChanged(envelope=envelope, user_id=user_id, roles=roles, tier=tier))
 
     async def all_keys(self) -> list[tuple[UserRow, ApiKeyRow]]:
         """Every key with its user, by user name, oldest first."""
@@ -177,12 +216,19 @@ class Accounts:
 @asynccontextmanager
 async def connected_accounts(settings: Settings) -> AsyncIterator[Accounts]:
     """Accounts over the log and the projections that `settings` name, for the length of the block."""
+    async with connected_rows(settings) as (log, rows):
+        yield Accounts(log, rows)
+
+
+@asynccontextmanager
+async def connected_rows(settings: Settings) -> AsyncIterator[tuple[LogProducer, Projections]]:
+    """The log and the projections that `settings` name, for the length of the block."""
     log = LogProducer(settings.kafka.client_properties(), catalogue(), client_id="verbatim-cli")
     await log.start()
     try:
         rows = await Projections.connect(settings.cassandra)
         try:
-            yield Accounts(log, rows)
+            yield log, rows
         finally:
             await rows.aclose()
     finally:
@@ -200,6 +246,11 @@ def _chosen(wanted: str, keys: list[tuple[UserRow, ApiKeyRow]]) -> tuple[UserRow
     if near:
         raise UserError(f"{len(near)} keys have ids that begin with {shown!r}: give more of it")
     raise UserError(f"no key has the id {shown!r}: ./verbatim key list shows them")
+
+
+def envelope_of(cause: str, event_type: str) -> Envelope:
+    """Of a change that can be made again: a command line has no key that would tell a repeat."""
+    return _envelope(f"{cause}/{draw_id()}", event_type)
 
 
 def _envelope(cause: str, event_type: str) -> Envelope:

@@ -15,14 +15,14 @@ from infra.cli.terminal import UserError, complain, printable
 if TYPE_CHECKING:
     from infra.cli.keys_accounts import Accounts
 
-app = typer.Typer(name="user", help="Invitations and password resets.", no_args_is_help=True, add_completion=False)
+app = typer.Typer(
+    name="user",
+    help="Users, their roles and tiers; invitations and resets.",
+    no_args_is_help=True,
+    add_completion=False,
+)
 DaysOption = Annotated[int | None, typer.Option("--days", min=1, max=30, help="How long the link is good.")]
 ROLES = ("admin", "auditor", "member", "reviewer")
-
-
-def register(parent: typer.Typer) -> None:
-    """Add the command group to the command line."""
-    parent.add_typer(app)
 
 
 @app.command()

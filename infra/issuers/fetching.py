@@ -71,10 +71,9 @@ class HttpWeb:
     ) -> Answer:
         # Compressed answers are refused: a small one could grow without end.
         headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
-        auth = None if basic is None else aiohttp.BasicAuth(*basic)
-        async with self._session().request(
-            method, url, data=form, auth=auth, headers=headers, allow_redirects=False
-        ) as answer:
+        if basic is not None:
+            headers["Authorization"] = aiohttp.encode_basic_auth(*basic)
+        async with self._session().request(method, url, data=form, headers=headers, allow_redirects=False) as answer:
             if 300 <= answer.status < 400:
                 raise IssuerUnavailable(issuer, "answered with a redirect, which is not followed")
             if answer.status >= 500:

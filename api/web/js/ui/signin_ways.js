@@ -7,7 +7,8 @@ import { html, useEffect, useState } from './html.js';
 
 const given = new URLSearchParams(/^#(?:invitation|reset|failed)=/.test(location.hash) ? location.hash.slice(1) : '');
 if (given.size) history.replaceState(null, '', location.pathname + location.search);
-const LINK = given.get('invitation') ?? given.get('reset');
+/** The one-time link, until it is used. */
+let link = given.get('invitation') ?? given.get('reset');
 const SAID = { link_used: 'signin.link-used', link_expired: 'signin.link-expired', link_revoked: 'signin.link-revoked', link_unknown: 'signin.link-unknown', wrong_password: 'signin.wrong-password' };
 
 const told = (failure) => (SAID[failure.code] ? t(SAID[failure.code]) : failure.message);
@@ -17,11 +18,11 @@ export const failedThere = given.has('failed') ? given.get('why') || given.get('
 
 export function Ways() {
   const [ways, setWays] = useState({ issuers: [], signUp: 'closed' });
-  const [creating, setCreating] = useState(given.has('invitation'));
+  const [creating, setCreating] = useState(false);
   useEffect(() => {
     get('/api/v1/session/ways', { quiet401: true }).then(setWays).catch(() => {}); // a key signs in all the same
   }, []);
-  if (LINK) return html`<${ByLink} kind=${given.has('reset') ? 'reset' : 'invitation'} ways=${ways} />`;
+  if (link) return html`<${ByLink} kind=${given.has('reset') ? 'reset' : 'invitation'} ways=${ways} />`;
   return html`<section class="signin-ways" aria-label=${t('signin.other')}>
     <${Issuers} issuers=${ways.issuers} />
     <${NameAndPassword} path=${creating ? '/api/v1/session/sign-up' : '/api/v1/session'} title=${t(creating ? 'signin.create' : 'signin.by-password')} fresh=${creating} />
@@ -42,14 +43,14 @@ function ByLink({ kind, ways }) {
   const [found, setFound] = useState(null);
   const [error, setError] = useState('');
   useEffect(() => {
-    post('/api/v1/session/link', { link: LINK }, { quiet401: true }).then(setFound).catch((failure) => setError(told(failure)));
+    post('/api/v1/session/link', { link }, { quiet401: true }).then(setFound).catch((failure) => setError(told(failure)));
   }, []);
   if (error) return html`<p class="form-error" role="alert" data-testid="signin-link-told">${error}</p>`;
   if (!found) return null;
   const reset = kind === 'reset';
   return html`<section class="signin-ways" aria-label=${t(reset ? 'signin.reset' : 'signin.create')}>
-    <${NameAndPassword} path=${`/api/v1/session/${reset ? 'reset' : 'sign-up'}`} title=${t(reset ? 'signin.reset' : 'signin.create')} fresh known=${found.name ?? ''} body=${reset ? { link: LINK } : { invitation: LINK }} named=${!reset} />
-    ${!reset && html`<${Issuers} issuers=${ways.issuers} invitation=${LINK} />`}
+    <${NameAndPassword} path=${`/api/v1/session/${reset ? 'reset' : 'sign-up'}`} title=${t(reset ? 'signin.reset' : 'signin.create')} fresh known=${found.name ?? ''} body=${reset ? { link } : { invitation: link }} named=${!reset} />
+    ${!reset && html`<${Issuers} issuers=${ways.issuers} invitation=${link} />`}
   </section>`;
 }
 
@@ -65,6 +66,7 @@ function NameAndPassword({ path, title, fresh = false, known = '', body = {}, na
     setError('');
     try {
       await signIn({ ...body, ...(named && { name: name.trim() }), password }, path);
+      link = null;
     } catch (failure) {
       setError(told(failure));
       setBusy(false);

@@ -15,11 +15,15 @@ from infra.cli.keys_accounts import Accounts, NewKey, NotVisibleYet, sha256_of
 from infra.cli.one_time_links import invitation, password_reset
 from infra.cli.terminal import UserError
 from projections.accounts.queries import ApiKeyRow, UserRow
+from projections.identities.queries import OrganisationRow
+from projections.identities.standing import NOTHING_SAID, UserStanding, joined_users, user_said
 from projections.sign_ins.queries import LinkRow
 from schemas import ids
 from schemas.account import AccountEvent, ApiKeyCreated, ApiKeyRevoked, UserCreated
 from schemas.envelope import Position
+from schemas.identity import OrganisationCreated, UserChanged
 from schemas.signing import OneTimeLinkMade
+from topics.catalogue import ACCOUNT_EVENTS
 from topics.topic import Topic
 
 
@@ -89,6 +93,25 @@ class InstantAccounts:
 
     async def user(self, user_id: str) -> UserRow | None:
         return next((row for row in await self.users() if row.user_id == user_id), None)
+
+    async def standing(self, user_id: str) -> UserStanding:
+        found = NOTHING_SAID
+        for number, event in enumerate(self._visible()):
+            said = user_said(event, Position(0, 0, number))
+            if said is not None and getattr(event, "user_id", None) == user_id:
+                found = joined_users(found, said)
+        return found
+
+    async def organisation(self, organisation_id: str) -> OrganisationRow | None:
+        return next((row for row in await self.organisations("", 100) if row.organisation_id == organisation_id), None)
+
+    async def organisations(self, after: str, limit: int) -> list[OrganisationRow]:
+        made = [event for event in self._visible() if isinstance(event, OrganisationCreated)]
+        rows = [
+            OrganisationRow(organisation_id=event.organisation_id, name=event.name, tier=event.tier, created_at_us=1)
+            for event in made
+        ]
+        return [row for row in sorted(rows, key=lambda row: row.organisation_id) if row.organisation_id > after][:limit]
 
 
 def accounts(store: InstantAccounts, visible_within_s: float = 20.0) -> Accounts:
@@ -226,6 +249,20 @@ def test_the_list_shows_no_hash_and_no_secret(monkeypatch: pytest.MonkeyPatch) -
     assert "laptop" in shown.stdout
     assert "valid" in shown.stdout
     assert not any(event.key_sha256 in shown.stdout for event in store.events if isinstance(event, ApiKeyCreated))
+
+
+async def test_the_first_user_is_an_administrator_without_limits_until_somebody_says_otherwise() -> None:
+    store = InstantAccounts()
+    await accounts(store).create_key("admin", "first")
+    for _ in range(2):
+        await accounts(store).make_first("admin")
+    (made,) = [event for event in store.events if isinstance(event, UserChanged)]
+    assert (made.roles, made.tier) == (("admin", "member"), "unlimited")
+    envelope = replace(made.envelope, event_id="later")
+    await store.send(ACCOUNT_EVENTS, made.user_id, UserChanged(envelope=envelope, user_id=made.user_id, tier="free"))
+    await accounts(store).make_first("admin")
+    assert (await store.standing(made.user_id)).tier is not None
+    assert len([event for event in store.events if isinstance(event, UserChanged)]) == 2
 
 
 async def test_a_one_time_link_is_shown_once_it_is_good_and_kept_as_its_hash() -> None:

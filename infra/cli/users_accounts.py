@@ -1,0 +1,137 @@
+"""Commands on users and organisations: written to account-events, read from the projections."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from infra.cli.key_names import checked_user
+from infra.cli.keys_accounts import AccountRows, EventLog, envelope_of
+from infra.cli.terminal import UserError, printable
+from projections.accounts.queries import UserRow
+from projections.identities.queries import Member, OrganisationRow
+from projections.identities.standing import UserStanding
+from schemas import ids
+from schemas.account import AccountEvent, UserCreated
+from schemas.codec import is_written
+from schemas.identity import MembershipChanged, OrganisationCreated, UserChanged
+from topics.catalogue import ACCOUNT_EVENTS
+
+ROLES = ("admin", "auditor", "member", "reviewer")
+PAGE = 100
+
+
+class IdentityRows(AccountRows, Protocol):
+    """What is read of users and organisations. The projections' facade is one."""
+
+    async def organisation(self, organisation_id: str) -> OrganisationRow | None: ...
+    async def organisations(self, after: str, limit: int) -> Sequence[OrganisationRow]: ...
+    async def members(self, organisation_id: str, after: str, limit: int) -> Sequence[Member]: ...
+
+
+class Identities:
+    """Every change is an event; it counts for running processes as soon as they read it, a moment later."""
+
+    def __init__(self, log: EventLog, rows: IdentityRows) -> None:
+        self._log = log
+        self._rows = rows
+
+    async def all_users(self) -> list[tuple[UserRow, UserStanding]]:
+        """Every user by name, and what they are."""
+        users = sorted(await self._rows.users(), key=lambda row: row.name)
+        return [(user, await self._rows.standing(user.user_id)) for user in users]
+
+    async def create_user(self, name: str, email: str, roles: Sequence[str], tier: str | None) -> str:
+        """A new user; returns the id. Raises UserError for a name that is taken."""
+        user_id = ids.user_id(checked_user(name))
+        if await self._rows.user(user_id) is not None:
+            raise UserError(f"there is a user called {printable(name)} already")
+        await self._send(user_id, UserCreated(envelope_of(user_id, "UserCreated"), user_id, name, email))
+        if roles or tier is not None:
+            await self._changed(user_id, roles=tuple(sorted(set(roles))) or None, tier=tier)
+        return user_id
+
+    async def change_user(
+        self,
+        name: str,
+        *,
+        roles: Sequence[str] | None = None,
+        tier: str | None = None,
+        suspended: bool | None = None,
+    ) -> None:
+        """From now on the user is this. Raises UserError for an unknown one."""
+        user_id = await self._user_id(name)
+        said = None if roles is None else tuple(sorted(set(roles)))
+        await self._changed(user_id, roles=said, tier=tier, suspended=suspended)
+
+    async def all_organisations(self) -> list[OrganisationRow]:
+        """Every organisation by name."""
+        found: list[OrganisationRow] = []
+        while page := await self._rows.organisations(found[-1].organisation_id if found else "", PAGE):
+            found += page
+            if len(page) < PAGE:
+                break
+        return sorted(found, key=lambda row: row.name)
+
+    async def create_organisation(self, name: str, tier: str) -> str:
+        """A new organisation; returns the id. Raises UserError for a name that is taken."""
+        organisation_id = ids.organisation_id(name)
+        if await self._rows.organisation(organisation_id) is not None:
+            raise UserError(f"there is an organisation called {printable(name)} already")
+        made = envelope_of(organisation_id, "OrganisationCreated")
+        event = OrganisationCreated(envelope=made, organisation_id=organisation_id, name=name, tier=tier)
+        await self._send(organisation_id, event)
+        return organisation_id
+
+    async def set_member(self, organisation: str, user: str, role: str | None) -> None:
+        """The user belongs to the organisation with this role; None: no more. Raises UserError for unknown ones."""
+        organisation_id = next(
+            (
+                row.organisation_id
+                for row in await self.all_organisations()
+                if organisation in (row.name, row.organisation_id)
+            ),
+            None,
+        )
+        if organisation_id is None:
+            raise UserError(
+                f"no organisation is called {printable(organisation)[:80]!r}: ./verbatim org list shows them"
+            )
+        user_id = await self._user_id(user)
+        if role is None and not (await self._rows.standing(user_id)).role_in(organisation_id):
+            raise UserError(f"{printable(user)} is not a member of {printable(organisation)}")
+        said = envelope_of(user_id, "MembershipChanged")
+        event = MembershipChanged(envelope=said, user_id=user_id, organisation_id=organisation_id, role=role)
+        await self._send(user_id, event)
+
+    async def _user_id(self, name: str) -> str:
+        for user_id in (ids.user_id(name), name):
+            if await self._rows.user(user_id) is not None:
+                return user_id
+        raise UserError(f"no user is called {printable(name)[:80]!r}: ./verbatim user list shows them")
+
+    async def _changed(
+        self,
+        user_id: str,
+        *,
+        roles: tuple[str, ...] | None = None,
+        tier: str | None = None,
+        suspended: bool | None = None,
+    ) -> None:
+        said = envelope_of(user_id, "UserChanged")
+        await self._send(
+            user_id, UserChanged(envelope=said, user_id=user_id, roles=roles, tier=tier, suspended=suspended)
+        )
+
+    async def _send(self, key: str, event: AccountEvent) -> None:
+        if not is_written(type(event)):
+            raise UserError("this is not written until the upgrade is finished: run ./verbatim upgrade finish")
+        await self._log.send(ACCOUNT_EVENTS, key, event)
+
+
+def checked_roles(roles: Sequence[str]) -> tuple[str, ...]:
+    """Roles that there are. Raises UserError."""
+    for role in roles:
+        if role not in ROLES:
+            raise UserError(f"{printable(role)[:40]!r} is not a role: use {', '.join(ROLES)}")
+    return tuple(roles)

@@ -1,0 +1,124 @@
+"""Users and organisations at the command line: what is written, and which mistakes are told."""
+
+from __future__ import annotations
+
+import pytest
+from typer.testing import CliRunner
+
+from api.access import may
+from infra.cli import identities as commands
+from infra.cli.key_names import SCOPES, checked_scopes, end_of
+from infra.cli.keys_accounts import Accounts
+from infra.cli.terminal import UserError
+from infra.cli.users import app as users
+from infra.cli.users_accounts import Identities, checked_roles
+from projections.identities.queries import Member
+from schemas import ids
+from schemas.account import ApiKeyCreated
+from schemas.codec import set_write_level
+from schemas.identity import MembershipChanged, OrganisationCreated, UserChanged
+from schemas.registry import WRITE_LEVEL
+from tests.unit.infra.cli.test_keys import InstantAccounts
+
+
+class Store(InstantAccounts):
+    async def members(self, organisation_id: str, after: str, limit: int) -> list[Member]:
+        return []
+
+
+@pytest.fixture
+def store() -> Store:
+    return Store()
+
+
+async def test_users_and_organisations_are_made_and_changed(store: Store) -> None:
+    made = Identities(store, store)
+    ada = await made.create_user("ada", "a@x", ("auditor",), "free")
+    await made.change_user("ada", suspended=True)
+    await made.change_user(ada, roles=("member", "admin", "member"))
+    guild = await made.create_organisation("Guild", "plus")
+    await made.set_member("Guild", "ada", "admin")
+    await made.set_member(guild, ada, None)
+    changes = [event for event in store.events if isinstance(event, UserChanged)]
+    assert [(one.roles, one.tier, one.suspended) for one in changes] == [
+        (("auditor",), "free", None),
+        (None, None, True),
+        (("admin", "member"), None, None),
+    ]
+    assert len({one.envelope.event_id for one in changes}) == 3
+    (organisation,) = [event for event in store.events if isinstance(event, OrganisationCreated)]
+    assert (organisation.organisation_id, organisation.tier) == (ids.organisation_id("Guild"), "plus")
+    members = [event for event in store.events if isinstance(event, MembershipChanged)]
+    assert [(one.user_id, one.organisation_id, one.role) for one in members] == [
+        (ada, guild, "admin"),
+        (ada, guild, None),
+    ]
+    ((user, said),) = await made.all_users()
+    assert (user.name, said.is_suspended, said.held_roles) == ("ada", True, ("admin", "member"))
+
+
+async def test_mistakes_are_told_and_nothing_is_written(store: Store) -> None:
+    made = Identities(store, store)
+    await made.create_user("ada", "", (), None)
+    await made.create_organisation("Guild", "")
+    before = len(store.log)
+    for attempt, says in (
+        (made.create_user("ada", "", (), None), "there is a user called ada already"),
+        (made.create_user("a b", "", (), None), "is not a user name"),
+        (made.change_user("bob", suspended=True), "no user is called 'bob'"),
+        (made.create_organisation("Guild", ""), "there is an organisation called Guild already"),
+        (made.set_member("Other", "ada", "member"), "no organisation is called 'Other'"),
+        (made.set_member("Guild", "ada", None), "ada is not a member of Guild"),
+    ):
+        with pytest.raises(UserError, match=says):
+            await attempt
+    with pytest.raises(UserError, match="'king' is not a role: use admin, auditor, member, reviewer"):
+        checked_roles(("king",))
+    assert len(store.log) == before
+
+
+async def test_nothing_is_written_that_an_older_release_may_not_read(store: Store) -> None:
+    await Accounts(store, store).create_key("ada", "")
+    set_write_level(WRITE_LEVEL - 1)
+    try:
+        with pytest.raises(UserError, match="upgrade finish"):
+            await Identities(store, store).change_user("ada", suspended=True)
+        await Accounts(store, store).make_first("ada")
+    finally:
+        set_write_level(WRITE_LEVEL)
+    assert not [event for event in store.events if isinstance(event, UserChanged)]
+
+
+@pytest.mark.parametrize("group", [users, commands.organisations])
+def test_each_command_says_what_it_does(group: object) -> None:
+    shown = CliRunner().invoke(group, ["--help"])  # type: ignore[arg-type]  # a Typer each
+    assert shown.exit_code == 0
+    assert "list" in shown.stdout
+
+
+async def test_a_key_has_scopes_and_an_end(store: Store) -> None:
+    await Accounts(store, store).create_key("ada", "", scopes=("read", "chat"), expires_at_us=7)
+    (made,) = [event for event in store.events if isinstance(event, ApiKeyCreated)]
+    assert (made.scopes, made.expires_at_us) == (("chat", "read"), 7)
+    await Accounts(store, store).create_key("ada", "")
+    assert store.events[-1].scopes is None  # type: ignore[union-attr]  # the key that was just made
+
+
+@pytest.mark.parametrize(
+    ("text", "end_us"),
+    [("90d", 90 * 86_400_000_000), ("12h", 43_200_000_000), ("1970-01-02T00:00:00Z", 86_400_000_000)],
+)
+def test_ends_as_people_write_them(text: str, end_us: int) -> None:
+    assert end_of(text, 0) == end_us
+
+
+@pytest.mark.parametrize("text", ["", "0d", "tomorrow", "2027-01-31", "1960-01-01T00:00:00Z", "-1d"])
+def test_other_ends_are_refused(text: str) -> None:
+    with pytest.raises(UserError, match="is not an end"):
+        end_of(text, 0)
+
+
+def test_other_scopes_are_refused() -> None:
+    assert set(SCOPES) == may.SCOPES
+    with pytest.raises(UserError, match="'root' is not a scope: use admin, chat"):
+        checked_scopes(["chat", "root"])
