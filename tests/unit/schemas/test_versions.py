@@ -110,7 +110,8 @@ def plain(record: Any) -> Any:
 
 def _newer(record: Any) -> set[str]:
     """The fields that the first version of the record's type has not."""
-    first = versions_of(type(record))[0].definition["fields"]
+    record_type: type = type(record)
+    first = versions_of(record_type)[0].definition["fields"]
     return {field.name for field in fields(record)} - {field["name"] for field in first}
 
 
