@@ -29,6 +29,8 @@ from api.admin import keys as admin_keys
 from api.admin import organisations as admin_organisations
 from api.admin import users as admin_users
 from api.admin.ports import AdminPorts, AdminReads
+from api.budgets import routes as budget_routes
+from api.budgets.routes import BudgetPorts
 from api.changes import routes as changes
 from api.changes.catching_up import CatchingUp
 from api.changes.hub import ChangeHub
@@ -82,6 +84,7 @@ from api.turns.model_listing import ListingPorts
 from api.turns.ports import AskPorts, GenerationReads, MessageReads, StreamPorts, TurnPorts
 from api.turns.prompting import PromptSizes
 from api.turns.queueing import Queues
+from api.turns.quotas import BookedQuotas
 from api.turns.stored import StoredReads
 from infra.blobs.ports import BlobStore
 from infra.cassandra.errors import StoreUnavailable
@@ -90,6 +93,7 @@ from infra.models.catalogue import ModelCatalogue, ModelNotFound
 from infra.settings.processes import ApiSettings
 from schemas.codec import NewerRecord
 from schemas.envelope import SealedContent
+from topics.admission.book import Book
 from topics.catalogue import Catalogue
 from topics.errors import LogUnavailable
 
@@ -169,6 +173,7 @@ class Adapters:
     pulse: Pulse
     queues: Queues
     blobs: BlobStore
+    book: Book
     searches: Gate = field(default_factory=lambda: Gate(search.MAX_AT_ONCE))
     schema_checks: Gate = field(default_factory=lambda: Gate(1))
 
@@ -182,6 +187,7 @@ class Adapters:
 def ports_of(adapters: Adapters) -> tuple[object, ...]:
     """The ports of each room."""
     settings, reads, log, own_writes = adapters.settings, adapters.reads, adapters.log, adapters.own_writes
+    quotas = BookedQuotas(adapters.book)
     own = OwnModels(adapters.models, adapters.limiter)
     return (
         Bodies(settings.max_body_bytes),
@@ -194,7 +200,9 @@ def ports_of(adapters: Adapters) -> tuple[object, ...]:
             models=own,
             embedders=adapters.embedders,
             ledger=LedgerPorts(log=log, reads=reads, ends=adapters.ends, wait_s=settings.read_wait_s),
+            quotas=quotas,
         ),
+        BudgetPorts(log=log, book=adapters.book),
         AccessPorts(
             keys=adapters.keys,
             signed_in=adapters.sign_ins.signed_in,
@@ -228,6 +236,7 @@ def ports_of(adapters: Adapters) -> tuple[object, ...]:
                 streams=StreamPorts(hub=adapters.hub, reads=reads, models=adapters.models),
                 log=log,
                 own_writes=own_writes,
+                quotas=quotas,
                 limits=adapters.limiter,
                 queues=adapters.queues,
             ),
@@ -300,6 +309,7 @@ def create_app(adapters: Adapters) -> FastAPI:
         app.include_router(router, responses=_ERRORS)
     for router in (invitation_routes.router, model_listing.router, status.router):
         app.include_router(router, responses=_ERRORS)
+    app.include_router(budget_routes.router, responses=_ERRORS)
     for router in (branches.router, search.router, import_routes.router, export_routes.router):
         app.include_router(router, responses=_ERRORS)
     for router in (marking.router, own_settings.router, folders.router, snippets.router, usage.router, limits.router):

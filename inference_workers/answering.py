@@ -12,6 +12,7 @@ from inference_workers.calls import CallIds, checked_name
 from inference_workers.coalescing import MAX_LOGPROBS_CHARS
 from inference_workers.counting import runaway_at
 from inference_workers.failing import BROKEN, SEALED, failure_of
+from inference_workers.leases import LeaseKeeper
 from inference_workers.ports import (
     AnswerEvent,
     Arguments,
@@ -47,13 +48,15 @@ _log = get_logger(__name__)
 class Said:
     """How a call ended: with a `finish` or a `failure`.
 
-    `thought`: tokens of reasoning, published or not. `taken`: an engine worked at it, as far as we know.
+    `thought`: tokens of reasoning, published or not. `taken`: an engine worked at it, as far as we know. `spent`: it
+    was ended because its lease is used up and no more was granted.
     """
 
     finish: Finish | None = None
     failure: Failure | None = None
     thought: int = 0
     taken: bool = True
+    spent: bool = False
 
 
 class AnswerSink:
@@ -191,11 +194,18 @@ class AnswerSink:
         return False
 
 
-async def answer(engine: Engine, call: EngineRequest, writer: AttemptWriter, room: int = MAX_STREAM_BYTES) -> Said:
+async def answer(
+    engine: Engine,
+    call: EngineRequest,
+    writer: AttemptWriter,
+    room: int = MAX_STREAM_BYTES,
+    lease: LeaseKeeper | None = None,
+) -> Said:
     """Put an engine's answer into the log. Whatever the engine does, this returns, or is cancelled.
 
     The first Finish ends it. An answer that is as long as an answer may be, or much longer than was asked for, ends
-    with `length`, and the call is closed at once. `room`: bytes that the generation's outcome has left for it.
+    with `length`, and the call is closed at once. `room`: bytes that the generation's outcome has left for it. What a
+    `lease` does not cover waits, and is never said where more was denied.
     """
     sink = AnswerSink(call, writer, room)
     said = sink.said
@@ -205,6 +215,11 @@ async def answer(engine: Engine, call: EngineRequest, writer: AttemptWriter, roo
                 if isinstance(event, Finish):
                     said.finish = event
                     break
+                if lease is not None and not lease.take(event.tokens):
+                    wait_s = call.deadlines.inter_token_s
+                    if not await lease.covers(event.tokens, min(wait_s, call.deadlines.total_s)):
+                        said.finish, said.spent = Finish("length"), True
+                        break
                 if not sink.take(event):
                     break
     except EngineError as error:

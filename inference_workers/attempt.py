@@ -12,6 +12,7 @@ from inference_workers.attempts import Answer, EndOnly, NothingToDo, Plan, owns,
 from inference_workers.counting import NOTHING, counted_usage
 from inference_workers.failing import BROKEN, EXPIRED, MOVED, NO_TOKENS
 from inference_workers.job_table import Interrupt, Job
+from inference_workers.leases import LeaseKeeper, Leases
 from inference_workers.lookback import Lookback, Past
 from inference_workers.metrics import OVERTAKEN, TOKENS, WORN_OUT
 from inference_workers.ports import Engine, EngineRequest, may_continue
@@ -26,7 +27,7 @@ from schemas.bounding import bounded
 from schemas.codec import write_level
 from schemas.conversation import Sampling
 from schemas.envelope import Envelope, Position
-from schemas.generation import AttemptStarted, Failure, GenerationRequested
+from schemas.generation import AttemptStarted, Failure, FinishReason, GenerationRequested
 from schemas.price import Usage
 from topics.errors import LogError, LogUnavailable, RecordRefused
 
@@ -60,6 +61,7 @@ class WorkerContext:
     worker: str
     still_owner: Callable[[Job], bool]
     pool: str
+    leases: Leases | None = None
 
 
 class Attempt:
@@ -136,14 +138,29 @@ class Attempt:
             parts=parts,
         )
         self._job.engine_calls += 1
-        said = self._said = await answer(self._context.engine, call, writer, step.room)
+        lease = self._keeper(step.prefix_tokens)
+        try:
+            said = self._said = await answer(self._context.engine, call, writer, step.room, lease)
+        finally:
+            if lease is not None:
+                lease.close()
         if said.failure is not None:
             await self._end(writer, said.failure)
             return
         await self._acknowledged_start()
         crash_point("worker.before_attempt_ended")
-        await writer.end(said.finish.reason if said.finish is not None else "length", self._usage(writer))
+        reason: FinishReason = said.finish.reason if said.finish is not None else "length"
+        await writer.end("budget" if said.spent else reason, self._usage(writer))
         crash_point("worker.after_attempt_ended")
+
+    def _keeper(self, said: int) -> LeaseKeeper | None:
+        """Of the lease that the job runs on, if its account has a hard budget."""
+        leases, lease = self._context.leases, self._request.lease
+        if lease is None:
+            return None
+        if leases is None:
+            raise LogUnavailable("this worker reads no leases")
+        return leases.keeper(self._request, lease, said)
 
     async def _end(self, writer: AttemptWriter, failure: Failure | None) -> None:
         """The end without an engine's finish: by a failure, or at the length that was reached before."""

@@ -32,7 +32,8 @@ from schemas.envelope import Position
 from schemas.identity import MembershipChanged, OrganisationChanged, OrganisationCreated, UserChanged
 from topics.catalogue import ACCOUNT_EVENTS, Catalogue
 
-TTL_S = 30.0
+TTL_S = 5.0
+"""As long as a key's: what was said just before this process began, it reads by then."""
 MAX_USERS = 10_000
 MAX_SEEN = 100_000
 ADMIN = "admin"

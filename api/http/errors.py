@@ -142,7 +142,17 @@ def context_length_exceeded(context_tokens: int, tokens: str, param: str) -> Api
     )
 
 
+QUOTA = "insufficient_quota"
+QUOTA_SAID = "You exceeded your current quota: the budget is spent. Ask your operator for more."
+
+
+def quota_exceeded(message: str = QUOTA_SAID) -> ApiError:
+    """For what a hard budget does not cover. Asking again does not help: `Retry-After` would say that it does."""
+    return ApiError(429, message, code=QUOTA, error_type=QUOTA, headers={"x-should-retry": "false"})
+
+
 _FAILURE_STATUS = {
+    "budget_currency": 400,
     "context_length_exceeded": 400,
     "invalid_request": 400,
     "content_filter": 400,
@@ -157,6 +167,8 @@ _FAILURE_STATUS = {
 
 def of_failure(failure: Failure) -> ApiError:
     """The answer for a turn that failed before anything of it was sent. An upstream's 429 is ours, with its wait."""
+    if failure.code == QUOTA:
+        return quota_exceeded()
     # What an engine refuses for good is the operator's to mend (engine_auth, engine_misconfigured), no fault of ours.
     final = 502 if failure.code.startswith("engine_") else 500
     status = _FAILURE_STATUS.get(failure.code, 503 if failure.retryable else final)

@@ -21,6 +21,7 @@ from api.openai import embedding_ledger as ledger
 from api.openai.embedding_ledger import LedgerPorts
 from api.openai.embedding_requests import EmbeddingRequest, EmbeddingsAsked, Encoding
 from api.openai.embedding_shapes import embeddings_body
+from api.turns.quotas import Quotas
 from infra.embeddings.embedders import Embedders, QueueFull
 from infra.embeddings.ports import Embedded, EmbeddingFailed, TextTooLong, Vectors
 from infra.embeddings.vectors import shortened
@@ -29,6 +30,7 @@ from schemas import ids
 from schemas.codec import is_written
 from schemas.price import Attribution, Usage
 from schemas.usage import EmbeddingsComputed
+from topics.admission.sums import Who
 
 router = APIRouter(prefix="/v1", tags=["openai"])
 
@@ -43,6 +45,7 @@ class EmbeddingPorts:
     models: OwnModels
     embedders: Embedders
     ledger: LedgerPorts
+    quotas: Quotas
 
 
 Ports = Annotated[EmbeddingPorts, Depends(provided(EmbeddingPorts))]
@@ -57,6 +60,11 @@ async def create_embeddings(request: Request, caller: AskCaller, bodies: BodyRea
     dimensions = asked.dimensions_of(spec)
     if not is_written(EmbeddingsComputed):
         raise _not_yet()
+    if ports.quotas.is_limited(author.limited.account, Who(caller.user_id, author.limited.key_id)):
+        raise bad_request(
+            "Embeddings are not leased, so an account with a hard budget cannot ask for them.",
+            code="unsupported_with_budget",
+        )
     wanted = ledger.Request(
         user_id=caller.user_id,
         embedding_id=ids.embedding_id(caller.user_id, key.value),

@@ -40,6 +40,8 @@ def completion_usage(usage: Usage) -> dict[str, Any]:
 
 def finish_reason_of(ending: Ending) -> str:
     """OpenAI's word for an ending that is not an error."""
+    if ending.finish_reason == "budget":
+        return "length"
     return "content_filter" if ending.status == "refused" else ending.finish_reason
 
 

@@ -18,7 +18,11 @@ Status = Literal["queued", "in_progress", "completed", "failed", "cancelled", "i
 RESPONSE_PREFIX: Final = "resp_"
 CONVERSATION_PREFIX: Final = "conv_"
 _UUID_DIGITS = re.compile("[0-9a-f]{32}", re.ASCII)
-_INCOMPLETE: Mapping[str, str] = {"length": "max_output_tokens", "content_filter": "content_filter"}
+_INCOMPLETE: Mapping[str, str] = {
+    "length": "max_output_tokens",
+    "budget": "max_output_tokens",
+    "content_filter": "content_filter",
+}
 """Finish reasons of an answer that is not whole, in the words of `incomplete_details.reason`."""
 _CODES: Mapping[str, str] = {
     "engine_overloaded": "rate_limit_exceeded",

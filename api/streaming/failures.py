@@ -31,6 +31,8 @@ _SAID: Mapping[str, str] = {
     "internal_error": "The server had an error.",
     "interrupted": "The answer was interrupted. Try again.",
     "invalid_request": "The model cannot take this request.",
+    "insufficient_quota": "The budget for this is spent. Ask your operator for more.",
+    "budget_currency": "This model is priced in another currency than the budget. Choose another one.",
     "invalid_tool_call": "The model made a call that is not valid. Try again.",
     "message_not_found": "The prompt to answer is not there any more.",
     "model_moved": "The model is served elsewhere now. Try again.",

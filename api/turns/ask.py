@@ -27,6 +27,7 @@ from api.turns.admitting import Watch, admitted
 from api.turns.intents import Asking, Intent, PromptIntent, command_of
 from api.turns.joining import Opened, find_repeat, turn_of_row, with_others
 from api.turns.ports import AskPorts, StreamPorts
+from api.turns.quotas import refuse_denied
 from infra.crash_points import crash_point
 from infra.models.prices import price_of
 from schemas import ids
@@ -44,8 +45,8 @@ async def ask(ports: AskPorts, asking: Asking, prepare: Callable[[], Awaitable[I
 
     Returns once the log has acknowledged the command; with a key, once it is known that no earlier command had it.
     Raises KeyReused if one had, with another body; ApiError 503 where the log did not acknowledge: the command may have
-    been accepted; 429 where a limit is reached; 503 where it would wait longer than its tier is promised, which is
-    recorded nowhere; and as `prepare`.
+    been accepted; 429 where a limit is reached or a hard budget does not cover it; 503 where it would wait longer than
+    its tier is promised; both, where they are known before, are recorded nowhere; and as `prepare`.
     """
     known = await _repeated(ports.streams, asking)
     if known is not None:
@@ -57,6 +58,8 @@ async def ask(ports: AskPorts, asking: Asking, prepare: Callable[[], Awaitable[I
         if known is not None:
             return known
         intent = replace(intent, parent_id=None)
+    tokens = intent.tokens if isinstance(intent, PromptIntent) else 0
+    ports.quotas.check(asking.account, asking.who, intent.spec.price, tokens)
     tier = ports.limits.tiers.of(asking.author.limited.tier)
     ports.queues.admit(intent.spec.id, intent.spec.pool, tier, asking.choices)
     running = await admitted(ports.limits, asking.author, intent, asking.choices)
@@ -78,7 +81,15 @@ async def _repeated(streams: StreamPorts, asking: Asking) -> Opened | None:
     if not asking.key.given:
         return None
     known = await find_repeat(streams, asking.author.user_id, asking.generation_id, asking.request_hash)
-    return known and await with_others(streams, known, asking.choices)
+    if known is None:
+        return None
+    opened = await with_others(streams, known, asking.choices)
+    try:
+        refuse_denied(opened.source)
+    except BaseException:
+        opened.release_all()
+        raise
+    return opened
 
 
 async def _begun(ports: AskPorts, asking: Asking, intent: Intent) -> Opened:
@@ -111,6 +122,9 @@ async def _first_begun(ports: AskPorts, asking: Asking, intent: Intent) -> Opene
         if turn.kind == "chat":
             ports.own_writes.wrote(asking.conversation_id, user_id, at)
         source, replayed = (await _settle(streams, feed, turn, key.value)) if key.given else (feed, False)
+        if not replayed:
+            await ports.quotas.decided(feed, turn)
+        refuse_denied(source)
     except BaseException:
         streams.hub.close(feed)
         raise

@@ -13,6 +13,7 @@ from schemas import ids
 from schemas.conversation import ChatMessage, PromptKind, PromptSubmitted, RegenerateRequested, Request, Sampling
 from schemas.envelope import Position
 from schemas.turns import UserCommand
+from topics.admission.sums import Who
 
 DEFAULT_SAMPLING: Final = Sampling()
 
@@ -27,6 +28,16 @@ class Asking:
     conversation_id: str
     request_hash: str
     choices: int = 1
+
+    @property
+    def account(self) -> str:
+        """Who pays."""
+        return self.author.limited.account
+
+    @property
+    def who(self) -> Who:
+        """For whom within that account."""
+        return Who(self.author.user_id, self.author.limited.key_id)
 
     @property
     def command_id(self) -> str:

@@ -16,11 +16,14 @@ from api.streaming.readers import Readers
 from api.streaming.tail_hub import TailHub
 from api.turns.prompting import PromptSizes
 from api.turns.queueing import Queues
+from api.turns.quotas import NoQuotas, Quotas
 from infra.blobs.ports import BlobStore
 from infra.models.catalogue import ModelCatalogue
 from projections.generations.queries import GenerationRow
 from projections.messages.rows import MessageRow
 from schemas.outcome import Outcome
+
+NO_QUOTAS = NoQuotas()
 
 
 class GenerationReads(Protocol):
@@ -61,6 +64,7 @@ class AskPorts:
     own_writes: OwnWrites
     limits: RateLimits
     queues: Queues
+    quotas: Quotas = NO_QUOTAS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

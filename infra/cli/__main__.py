@@ -23,6 +23,7 @@ COMMANDS = {
     "logs": "infra.cli.stack_views",
     "doctor": "infra.cli.stack_views",
     "key": "infra.cli.keys",
+    "budget": "infra.cli.budget",
     "user": "infra.cli.identities",
     "org": "infra.cli.identities",
     "chat": "infra.cli.chat",

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
 
 from infra.cli.terminal import UserError, printable
 
 MAX_LABEL_CHARACTERS = 64
+SCOPES = ("admin", "chat", "keys", "read", "usage", "write")
+_SPAN = re.compile(r"([0-9]{1,5})([dh])")
+_HOURS = {"d": 24, "h": 1}
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}")
 
 
@@ -25,3 +30,26 @@ def checked_label(label: str) -> str:
     if len(label) > MAX_LABEL_CHARACTERS or not label.isprintable():
         raise UserError(f"a label has at most {MAX_LABEL_CHARACTERS} characters and no line breaks or control codes")
     return label
+
+
+def checked_scopes(scopes: Sequence[str]) -> None:
+    """Raises UserError for a scope that there is not."""
+    for scope in scopes:
+        if scope not in SCOPES:
+            raise UserError(f"{printable(scope)[:40]!r} is not a scope: use {', '.join(SCOPES)}")
+
+
+def end_of(text: str, now_us: int) -> int:
+    """When a key ends: so many days or hours from now, or at a time. Raises UserError."""
+    span = _SPAN.fullmatch(text)
+    if span is not None and int(span[1]) > 0:
+        return now_us + int(span[1]) * _HOURS[span[2]] * 3_600_000_000
+    try:
+        moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    except ValueError:
+        moment = datetime.min
+    if moment.tzinfo is None or moment.astimezone(UTC).timestamp() * 1_000_000 <= now_us:
+        raise UserError(
+            f"{printable(text)[:40]!r} is not an end: write 90d, 12h, or a time to come as 2027-01-31T12:00:00Z"
+        )
+    return round(moment.timestamp() * 1_000_000)

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from infra.cli.key_names import checked_label, checked_user
+from infra.cli.key_names import checked_label, checked_scopes, checked_user, end_of
 from infra.cli.state_option import StateOption
 from infra.cli.terminal import UserError, complain, printable
+from infra.clock import now_us
 
 if TYPE_CHECKING:
     from infra.cli.keys_accounts import Accounts, NewKey
@@ -37,6 +38,13 @@ def register(parent: typer.Typer) -> None:
 def create(
     user: Annotated[str, typer.Option("--user", metavar="NAME", help="The key's user; created if missing.")] = "admin",
     label: Annotated[str, typer.Option("--label", help="A label that says what the key is for.")] = "",
+    scope: Annotated[
+        list[str] | None,
+        typer.Option("--scope", help="What it is for; repeat for several. Default: all that its user may."),
+    ] = None,
+    expires: Annotated[
+        str | None, typer.Option("--expires", help="When it ends: 90d, 12h, or a time as 2027-01-31T12:00:00Z.")
+    ] = None,
     state: StateOption = None,
 ) -> None:
     """Create a key. It is printed once, alone on stdout; only its hash is stored."""
@@ -46,11 +54,13 @@ def create(
         print(key.secret, flush=True)
 
     async def run(accounts: Accounts) -> None:
-        await accounts.create_key(user, label, announce)
+        await accounts.create_key(user, label, announce, scopes=scope or (), expires_at_us=expires_at_us)
 
     try:
         checked_user(user)
         checked_label(label)
+        checked_scopes(scope or ())
+        expires_at_us = None if expires is None else end_of(expires, now_us())
     except UserError as error:
         complain(error)
     with_accounts(state, run)

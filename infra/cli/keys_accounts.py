@@ -92,13 +92,24 @@ class Accounts:
         """Whether a key opens anything now."""
         return await self._rows.api_key(sha256_of(secret)) is not None
 
-    async def create_key(self, user: str, label: str, announce: Callable[[NewKey], None] = lambda key: None) -> NewKey:
+    async def create_key(
+        self,
+        user: str,
+        label: str,
+        announce: Callable[[NewKey], None] = lambda key: None,
+        *,
+        scopes: Sequence[str] = (),
+        expires_at_us: int | None = None,
+    ) -> NewKey:
         """A new key for the user called `user`, who is created if there is none of that name.
 
+        `scopes`: what it is for; none: all that its user may. Raises UserError where restrictions are not written yet.
         `announce` gets the key as soon as the log has it. Raises NotVisibleYet if it may not open anything yet.
         """
         user_id = ids.user_id(checked_user(user))
         checked_label(label)
+        if (scopes or expires_at_us is not None) and not is_written(UserChanged):
+            raise UserError("scopes and ends of keys are not written until ./verbatim upgrade finish")
         if await self._rows.user(user_id) is None:
             await self._send(user_id, UserCreated(_envelope(user_id, "UserCreated"), user_id, user))
         key_id = draw_id()
@@ -108,7 +119,14 @@ class Accounts:
         await self._send(
             user_id,
             ApiKeyCreated(
-                envelope=envelope, user_id=user_id, key_id=key_id, key_sha256=key_sha256, label=label, hint=secret[-4:]
+                envelope=envelope,
+                user_id=user_id,
+                key_id=key_id,
+                key_sha256=key_sha256,
+                label=label,
+                hint=secret[-4:],
+                scopes=tuple(sorted(set(scopes))) or None,
+                expires_at_us=expires_at_us,
             ),
         )
         key = NewKey(key_id, user, secret)

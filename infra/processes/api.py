@@ -70,6 +70,7 @@ from infra.stack.snapshot import troubles
 from infra.stack.word_vectors import WORD_VECTORS
 from infra.tiers.tiers_file import load_tiers
 from projections.facade import Projections
+from topics.admission.following import following
 from topics.catalogue import ACCOUNT_EVENTS, TOKEN_CHUNKS
 from topics.clients import open_admin
 from topics.counts import configured, on_broker
@@ -140,6 +141,7 @@ async def connected(settings: Settings) -> AsyncIterator[tuple[Adapters, list[Fa
         accounts = Tail(properties, ACCOUNT_EVENTS, on_accounts)
         await accounts.start(list(range(topics[ACCOUNT_EVENTS].partitions)))
         stack.push_async_callback(accounts.aclose)
+        book, admissions = await stack.enter_async_context(following(properties, topics))
         chunks = KafkaChunkLog(properties, topics)
         hub = TailHub(topics, chunks)
         live = LiveLog(
@@ -199,8 +201,9 @@ async def connected(settings: Settings) -> AsyncIterator[tuple[Adapters, list[Fa
                 pulse=pulse,
                 queues=Queues(models.pools, topics, ends, fleet, settings.worker.slots),
                 blobs=ObjectBlobs(blobs_url(settings)),
+                book=book,
             ),
-            [chunks, accounts],
+            [chunks, accounts, admissions],
         )
 
 

@@ -17,6 +17,7 @@ from inference_workers.attempt import WorkerContext
 from inference_workers.engines import Engines, import_adapters
 from inference_workers.engines.persevering import PerseveringEngine
 from inference_workers.job_reader import JobReader
+from inference_workers.leases import Leases
 from inference_workers.lookback import Lookback
 from inference_workers.ports import Engine, EngineError
 from inference_workers.publishing import BUSY_LINGER_MS, Outlet
@@ -34,6 +35,7 @@ from infra.settings import Settings
 from infra.settings.environment import INSTANCE_VARIABLE
 from infra.tiers.tiers_file import load_tiers
 from topics.catalogue import (
+    ADMISSIONS,
     CONTROL,
     GENERATION_OUTCOMES,
     jobs_topics,
@@ -75,6 +77,7 @@ async def run_worker(
         engines = PerseveringEngine(Engines(served, settings.triton.grpc, ObjectBlobs(blobs_url(settings))))
         opened.push_async_callback(engines.aclose)
         lookback = Lookback(properties)
+        leases = Leases(properties, calm)
         context = WorkerContext(
             engine=engines,
             models=models,
@@ -83,17 +86,20 @@ async def run_worker(
             worker=instance or f"{socket.gethostname()}:{os.getpid()}",
             still_owner=lambda job: worker.still_owner(job),
             pool=pool,
+            leases=leases,
         )
         worker = Worker(context, topics, calm, rules=_rules(settings))
         control = Tail(properties, CONTROL, worker.signals.on_control)
         outcomes = Tail(properties, GENERATION_OUTCOMES, worker.signals.on_outcomes, lazy_ms=OUTCOMES_LAZY_MS)
-        for tail, topic in ((control, CONTROL), (outcomes, GENERATION_OUTCOMES)):
+        admissions = Tail(properties, ADMISSIONS, leases.on_admissions)
+        tails = ((control, CONTROL), (outcomes, GENERATION_OUTCOMES), (admissions, ADMISSIONS))
+        for tail, topic in tails:
             await tail.start(list(range(topics[topic].partitions)))
             opened.push_async_callback(tail.aclose)
         orders: Orders | None = None
         async with asyncio.TaskGroup() as tasks:
             # Beside the work: a server that does not answer must not hold up the models of the others.
-            watched = [tasks.create_task(tail.failed()) for tail in (control, outcomes)]
+            watched = [tasks.create_task(tail.failed()) for tail, _ in tails]
             watched.append(tasks.create_task(_check(engines)))
             if as_spare:
                 orders = await _named_later(stop, settings.log.level)

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
+from typing import cast
 
 from confluent_kafka import KafkaError
 
@@ -23,6 +24,7 @@ from infra.moderation.policy import Policy
 from infra.runtime.retrying import Retrying
 from infra.settings import Settings
 from infra.tiers.tier import NO_TIERS, Tiers
+from schemas.admission import BudgetChanged, LeaseExtensionRequested, LeaseRequested, LeaseSettled
 from schemas.codec import UnencodableRecord, encode, write_level
 from schemas.conversation import (
     ChatMessage,
@@ -44,6 +46,7 @@ from schemas.outcome import (
 )
 from schemas.turns import Command, choices_of, turn_of
 from streams.conversation.counting import RememberedCounts
+from streams.conversation.leasing import Deciding, Leasing
 from streams.conversation.leaving import EndingTemporaries
 from streams.conversation.memory import Begun, Memory
 from streams.conversation.overflow import Backlogs
@@ -64,7 +67,9 @@ from streams.conversation.reactor import (
 from streams.conversation.titles import TitleModel
 from streams.conversation.titling import Titling
 from streams.faust.app import Handler, Source, StreamApp, make_app, run_agent
-from topics.catalogue import CONVERSATION_EVENTS, GENERATION_OUTCOMES, Catalogue, jobs_topic
+from topics.admission.book import Book
+from topics.admission.following import following
+from topics.catalogue import ADMISSIONS, CONVERSATION_EVENTS, GENERATION_OUTCOMES, Catalogue, jobs_topic
 from topics.errors import LogUnavailable, RecordRefused
 from topics.headers import headers_of
 from topics.producer import LogProducer, log_error
@@ -91,7 +96,7 @@ What the API has counted, the command tells. The rest, history above all, is cou
 context (`infra/models/tokenizers.py`), with other threads running, and remembered by message.
 """
 Said = ConversationStarted | Command | ConversationDeleted | GenerationDeleted
-Read = Said | Outcome
+Read = Said | Outcome | Deciding
 RECORDS: Family[Read] = Family(Read)
 _log = get_logger(__name__)
 
@@ -109,11 +114,13 @@ class ConversationAgent:
         *,
         topics: Catalogue | None = None,
         titles: TitleModel | None = None,
+        book: Book | None = None,
         store_errors: tuple[type[Exception], ...] = (),
         history_wait_s: float = HISTORY_WAIT_S,
         tiers: Tiers = NO_TIERS,
     ) -> None:
         """`titles`: which model makes titles, None: none does; `topics`, of the log, are needed for it.
+        `book`: the accounts with budgets; None: no account has one.
         `store_errors`: what `history` raises while its store is away. `tiers`: how much context each has."""
         self._producer = producer
         self._models = models
@@ -128,6 +135,7 @@ class ConversationAgent:
         self._memory = Memory()
         self._backlogs = Backlogs()
         self._counters: dict[str, RememberedCounts] = {}
+        self._leasing = None if book is None else Leasing(producer, book)
         self._titling: Titling | None = None
         if titles is not None and topics is not None:
             self._titling = Titling(producer, history, self._memory, topics, titles, store_errors=store_errors)
@@ -151,6 +159,9 @@ class ConversationAgent:
                 self._backlogs.ended(record.turn.generation_id)
                 if self._titling is not None:
                     await self._titling.handle(record)
+            case BudgetChanged() | LeaseRequested() | LeaseExtensionRequested() | LeaseSettled():
+                if self._leasing is not None:
+                    await self._leasing.announce(record, source)
 
     async def _begin(self, command: Command, source: Source) -> None:
         model = self._model(command)
@@ -168,9 +179,10 @@ class ConversationAgent:
         large = characters(command, context) > INLINE_CHARACTERS or _messages(command, context) > INLINE_MESSAGES
         verdict, last = await asyncio.to_thread(reaction) if large else reaction()
         await self._produce((verdict,))
+        all_of_it = (last, *(for_choice(last, command, other) for other in others))
         try:
-            outs = (last, *(for_choice(last, command, other) for other in others))
-            await self._produce(tuple(self._in_lane(out, model, command) for out in outs))
+            leaving = await self._leased(all_of_it)
+            await self._produce(tuple(self._in_lane(out, model, command) for out in leaving))
         except (UnencodableRecord, RecordRefused) as error:
             if not isinstance(last.record, GenerationRequested):
                 raise
@@ -180,6 +192,17 @@ class ConversationAgent:
         is_begun = isinstance(last.record, GenerationRequested)
         for each in (turn, *others):
             self._memory.begun(each.generation_id, Begun(each, command.deadline_at_us) if is_begun else None)
+
+    async def _leased(self, outs: tuple[Job | End, ...]) -> tuple[Job | End, ...]:
+        """What may leave: jobs of accounts with a hard budget on their leases. Raises LogUnavailable."""
+        leasing, found = self._leasing, list[Job | End]()
+        for out in outs:
+            record = out.record
+            if leasing is None or not isinstance(record, GenerationRequested) or not leasing.is_limited(record.turn):
+                found.append(out)
+            elif (leaves := await leasing.leased(cast(Job, out))) is not None:
+                found.append(leaves)
+        return tuple(found)
 
     def _in_lane(self, out: Job | End, model: ModelSpec | None, command: Command) -> Job | End:
         job = out.record
@@ -332,8 +355,9 @@ def make_conversation_app(
 
     @asynccontextmanager
     async def opened(producer: LogProducer) -> AsyncIterator[Handler[Read]]:
-        async with open_history() as history:
-            topics = app.topics_catalogue
+        topics = app.topics_catalogue
+        properties = settings.kafka.client_properties()
+        async with following(properties, topics) as (book, tail), open_history() as history:
             agent = ConversationAgent(
                 producer,
                 models,
@@ -342,19 +366,24 @@ def make_conversation_app(
                 topics[CONVERSATION_EVENTS],
                 topics=topics,
                 titles=titles,
+                book=book,
                 store_errors=store_errors,
                 tiers=tiers,
             )
             async with asyncio.TaskGroup() as tasks:
-                leaving = tasks.create_task(EndingTemporaries(producer, history, store_errors).run())
+                helpers = [
+                    tasks.create_task(EndingTemporaries(producer, history, store_errors).run()),
+                    tasks.create_task(tail.failed()),
+                ]
                 try:
                     yield agent.handle
                 finally:
-                    leaving.cancel()
+                    for helper in helpers:
+                        helper.cancel()
 
     run_agent(
         app,
-        (CONVERSATION_EVENTS, GENERATION_OUTCOMES),
+        (CONVERSATION_EVENTS, GENERATION_OUTCOMES, ADMISSIONS),
         RECORDS,
         opened,
         most_in_flight=MAX_IN_FLIGHT,

@@ -355,6 +355,12 @@ def _prompt(command: Command) -> Sequence[ChatMessage]:
     return command.messages
 
 
+def ended(cause: Envelope, turn: Turn, failure: Failure) -> End:
+    """The end of a turn whose job (of the envelope `cause`) may not leave."""
+    envelope = _envelope(cause, turn.generation_id, "GenerationEnded/failed")
+    return Out(TOKEN_CHUNKS, turn.conversation_id, GenerationEnded(envelope, turn, "failed", None, failure))
+
+
 def _end(command: Command, turn: Turn, reason: EndReason, failure: Failure) -> End:
     envelope = _envelope(command.envelope, turn.generation_id, f"GenerationEnded/{reason}")
     return Out(TOKEN_CHUNKS, turn.conversation_id, GenerationEnded(envelope, turn, reason, None, failure))

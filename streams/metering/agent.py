@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -12,6 +13,8 @@ from schemas.families import Family
 from schemas.outcome import Outcome
 from streams.faust.app import Handler, Source, StreamApp, make_app, run_agent
 from streams.metering.reactor import usage_record
+from streams.metering.settling import Settling
+from topics.admission.following import Fence, ends_of, following
 from topics.catalogue import GENERATION_OUTCOMES, USAGE_RECORDS
 from topics.producer import LogProducer
 from topics.spec import TopicSpec
@@ -29,9 +32,11 @@ class Metering:
     the same event id, so readers of the ledger drop an event id that they have seen: that makes it exactly one.
     """
 
-    def __init__(self, producer: LogProducer, outcomes: TopicSpec) -> None:
+    def __init__(self, producer: LogProducer, outcomes: TopicSpec, settling: Settling | None = None) -> None:
+        """`settling`: of accounts with budgets; None: there are none."""
         self._producer = producer
         self._outcomes = outcomes
+        self._settling = settling
         self._billed: Seen[str] = Seen(REMEMBERED)
 
     async def handle(self, outcome: Outcome, source: Source) -> None:
@@ -39,7 +44,9 @@ class Metering:
         generation = outcome.turn.generation_id
         if generation in self._billed:
             return
-        record = usage_record(outcome, self._outcomes.position(source.partition, source.offset))
+        position = self._outcomes.position(source.partition, source.offset)
+        settled = None if self._settling is None else await self._settling.settled(outcome, position)
+        record = usage_record(outcome, position, settled)
         crash_point("metering.before_usage")
         await self._producer.send(USAGE_RECORDS, record.user_id, record)
         crash_point("metering.after_usage")
@@ -52,7 +59,14 @@ def make_metering_app(settings: Settings, pools: tuple[str, ...] = ("default",))
 
     @asynccontextmanager
     async def opened(producer: LogProducer) -> AsyncIterator[Handler[Outcome]]:
-        yield Metering(producer, app.topics_catalogue[GENERATION_OUTCOMES]).handle
+        topics, properties = app.topics_catalogue, settings.kafka.client_properties()
+        async with following(properties, topics) as (book, tail), asyncio.TaskGroup() as tasks:
+            failing = tasks.create_task(tail.failed())
+            settling = Settling(producer, book, Fence(book, lambda: ends_of(properties, topics)))
+            try:
+                yield Metering(producer, topics[GENERATION_OUTCOMES], settling).handle
+            finally:
+                failing.cancel()
 
     run_agent(app, (GENERATION_OUTCOMES,), RECORDS, opened, most_in_flight=MAX_IN_FLIGHT)
     return app

@@ -6,16 +6,19 @@ from schemas import ids
 from schemas.envelope import Envelope, Position
 from schemas.outcome import Outcome
 from schemas.usage import UsageRecorded
+from topics.admission.account import Settled
 
 _ACTOR = "system:metering"
 
 
-def usage_record(outcome: Outcome, position: Position) -> UsageRecorded:
-    """What `outcome`, which stands at `position` in generation-outcomes, costs its user.
+def usage_record(outcome: Outcome, position: Position, settled: Settled | None = None) -> UsageRecorded:
+    """What `outcome`, which stands at `position` in generation-outcomes, costs its user: of one that ran on a lease, at
+    most that (`settled`).
 
     The record's event id comes from the generation alone, so readers of the ledger drop repeats.
     """
     turn = outcome.turn
+    leased = settled if settled is not None and settled.leased else None
     return UsageRecorded(
         envelope=Envelope(
             ids.event_id(turn.generation_id, "UsageRecorded"),
@@ -29,11 +32,12 @@ def usage_record(outcome: Outcome, position: Position) -> UsageRecorded:
         generation_id=turn.generation_id,
         model=turn.model,
         outcome_type=type(outcome).__name__,
-        usage=outcome.usage,
+        usage=outcome.usage if leased is None else leased.usage,
         price_version=turn.price.version,
         currency=turn.price.currency,
-        cost_micros=outcome.cost_micros,
+        cost_micros=outcome.cost_micros if leased is None else leased.cost_micros,
         outcome=position,
         ended_at_us=outcome.ended_at_us,
         attribution=turn.attribution,
+        unbilled_tokens=0 if leased is None else leased.unbilled,
     )

@@ -28,15 +28,17 @@ from streams.faust.agents import Consumption, consume
 from streams.faust.handlers import Handler, OpenHandler, StreamMessage
 from streams.metering.agent import RECORDS as BILLED
 from streams.metering.agent import Metering
+from streams.metering.settling import Settling
 from streams.watchdog.agent import RECORDS as WATCHED
 from streams.watchdog.agent import Watchable, Watchdog
 from tests.fakes.broker import MemoryMessage, Place
 from tests.sim.member import Member
 from tests.sim.network import Network
 from tests.sim.producing import SimProducer
+from tests.sim.reading import follow_admissions
 from tests.sim.store import Reads, Store, StoreWriter
 from tests.sim.virtual_time import Process
-from topics.catalogue import CONVERSATION_EVENTS, GENERATION_OUTCOMES
+from topics.catalogue import ADMISSIONS, CONVERSATION_EVENTS, GENERATION_OUTCOMES
 from topics.producer import LogProducer
 
 COMMIT_EVERY_S = 0.5
@@ -151,6 +153,7 @@ async def run_conversation(
 
     @asynccontextmanager
     async def opened(producer: LogProducer) -> AsyncIterator[Handler[Read]]:
+        book, _ = await follow_admissions(network, process)
         agent = ConversationAgent(
             producer,
             models,
@@ -159,6 +162,7 @@ async def run_conversation(
             commands,
             topics=network.topics,
             titles=titles,
+            book=book,
             store_errors=(StoreUnavailable,),
         )
         yield agent.handle
@@ -167,7 +171,7 @@ async def run_conversation(
         network,
         process,
         "conversation",
-        (CONVERSATION_EVENTS,) if titles is None else (CONVERSATION_EVENTS, GENERATION_OUTCOMES),
+        (CONVERSATION_EVENTS, ADMISSIONS, *(() if titles is None else (GENERATION_OUTCOMES,))),
         SAID,
         opened,
         most_in_flight=64,
@@ -180,7 +184,8 @@ async def run_metering(network: Network, process: Process) -> None:
 
     @asynccontextmanager
     async def opened(producer: LogProducer) -> AsyncIterator[Handler[Outcome]]:
-        yield Metering(producer, outcomes).handle
+        book, fence = await follow_admissions(network, process)
+        yield Metering(producer, outcomes, Settling(producer, book, fence)).handle
 
     await run_agent(network, process, "metering", (GENERATION_OUTCOMES,), BILLED, opened, most_in_flight=64)
 

@@ -9,6 +9,7 @@ from random import Random
 from typing import Any
 from unittest.mock import patch
 
+import inference_workers.leases
 import inference_workers.lookback
 import infra.clock
 import infra.ids
@@ -41,6 +42,8 @@ def installed(world: World) -> Iterator[None]:
         patch.object(topics.scan, "scan", scan),
         patch.object(inference_workers.lookback, "scan", scan),
         patch.object(inference_workers.lookback, "watermarks", watermarks_in(network)),
+        patch.object(inference_workers.leases, "scan", scan),
+        patch.object(inference_workers.leases, "watermarks", watermarks_in(network)),
         patch.object(streams.watchdog.lookback, "scan", scan),
         patch.object(streams.watchdog.lookback, "watermarks", watermarks_in(network)),
         patch.object(streams.recorder.lookback, "scan", scan),

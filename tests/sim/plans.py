@@ -94,6 +94,8 @@ class Plan:
     """Whether the topics have an older epoch beside the one that is written."""
     titles: bool = False
     """Whether conversations get titles."""
+    budget: int | None = None
+    """The hard budget in tokens of all who ask; None: there is none."""
 
     @property
     def healed_at_s(self) -> float:

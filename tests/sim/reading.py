@@ -10,16 +10,26 @@ from schemas.envelope import Position
 from tests.fakes.broker import MemoryMessage
 from tests.sim.network import Network
 from tests.sim.virtual_time import CURRENT, Process
-from topics.catalogue import TOKEN_CHUNKS
+from topics.admission.book import Book
+from topics.admission.following import Fence
+from topics.catalogue import ADMISSIONS, TOKEN_CHUNKS
 from topics.errors import LogUnavailable, OutOfRange
 from topics.generation_fold import GenerationFold
 from topics.scan import fold_generation
 
 
 class SimTail:
-    """topics.tail.Tail: from now on, in batches, the position moved after each batch."""
+    """topics.tail.Tail: from now on or from the beginning, in batches, the position moved after each batch."""
 
-    def __init__(self, network: Network, process: Process, topic: str, on_batch: Callable[[Any], None]) -> None:
+    def __init__(
+        self,
+        network: Network,
+        process: Process,
+        topic: str,
+        on_batch: Callable[[Any], None],
+        *,
+        from_beginning: bool = False,
+    ) -> None:
         self._network = network
         self._process = process
         self._on_batch = on_batch
@@ -28,6 +38,10 @@ class SimTail:
         self._coming = False
         network.broker.on_append.append(self._appended)
         process.on_death.append(self._close)
+        if from_beginning:
+            self._next = dict.fromkeys(self._next, 0)
+            self._coming = True
+            network.loop.call_later(network.delay_s(), self._deliver, context=process.context)
 
     def position(self, partition: int) -> int:
         return self._next[partition]
@@ -52,6 +66,21 @@ class SimTail:
 
     def _close(self) -> None:
         self._network.broker.on_append.remove(self._appended)
+
+
+async def follow_admissions(network: Network, process: Process) -> tuple[Book, Fence]:
+    """topics.admission.following: a book that has read what there is."""
+    book = Book(network.topics)
+    SimTail(network, process, ADMISSIONS, book.on_batch, from_beginning=True)
+
+    async def ends() -> Mapping[int, int]:
+        await asyncio.sleep(network.delay_s())
+        _reachable(network)
+        return {place[1]: network.broker.end(*place) for place in network.broker.places(ADMISSIONS)}
+
+    for place in network.broker.places(ADMISSIONS):
+        await book.read_up_to(place[1], network.broker.end(*place), 60.0)
+    return book, Fence(book, ends)
 
 
 class SimChunkLog:

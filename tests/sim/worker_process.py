@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from inference_workers.attempt import WorkerContext
 from inference_workers.job_reader import BATCH, HAND_OVER_S, IN_TOUCH_S, POLL_S, JobHandler
+from inference_workers.leases import Leases
 from inference_workers.lookback import Lookback
 from inference_workers.publishing import Outlet
 from inference_workers.worker import Worker
@@ -19,7 +20,7 @@ from tests.sim.network import Network
 from tests.sim.producing import SimProducer
 from tests.sim.reading import SimTail
 from tests.sim.virtual_time import Process
-from topics.catalogue import CONTROL, GENERATION_OUTCOMES, OVERFLOW, jobs_topics
+from topics.catalogue import ADMISSIONS, CONTROL, GENERATION_OUTCOMES, OVERFLOW, jobs_topics
 from topics.errors import FatalLogError
 from topics.fairness.flows import Rules, usual_user_limit
 
@@ -103,6 +104,7 @@ async def run_worker(
 ) -> None:
     """infra.processes.worker.run_worker over the fakes."""
     calm, busy = SimProducer(network, process), SimProducer(network, process)
+    leases = Leases({}, calm)
     context = WorkerContext(
         engine=engine,
         models=models,
@@ -111,10 +113,12 @@ async def run_worker(
         worker=slot,
         still_owner=lambda job: worker.still_owner(job),
         pool="default",
+        leases=leases,
     )
     worker = Worker(context, network.topics, calm, rules=Rules(SLOTS, usual_user_limit(SLOTS)))
     SimTail(network, process, CONTROL, worker.signals.on_control)
     SimTail(network, process, GENERATION_OUTCOMES, worker.signals.on_outcomes)
+    SimTail(network, process, ADMISSIONS, leases.on_admissions)
     reader = SimJobReader(network, process, slot, worker)
     worker.attach(reader)  # type: ignore[arg-type]  # a SimJobReader has what it asks of one
     async with asyncio.TaskGroup() as tasks:

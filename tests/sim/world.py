@@ -6,10 +6,12 @@ import asyncio
 from random import Random
 
 from infra.models.catalogue import ModelCatalogue
+from schemas.codec import encode
 from streams.conversation.titles import TitleModel
 from tests.fakes.broker import MemoryBroker
 from tests.fakes.grown_topics import grown
 from tests.faults.evidence import Evidence
+from tests.sim.admissions import hard_budget
 from tests.sim.agent_processes import run_conversation, run_metering, run_projector, run_watchdog
 from tests.sim.api_process import ApiServer
 from tests.sim.clients import People
@@ -22,7 +24,7 @@ from tests.sim.recorder_process import run_recorder
 from tests.sim.store import Reads, Store
 from tests.sim.virtual_time import Process, VirtualLoop, until
 from tests.sim.worker_process import run_worker
-from topics.catalogue import catalogue
+from topics.catalogue import ADMISSIONS, catalogue
 from topics.errors import LogError
 
 QUIET_WITHIN_S = 300.0
@@ -158,6 +160,10 @@ class World:
     # -- the run ------------------------------------------------------------------------------------------------------
 
     async def main(self) -> None:
+        if self.plan.budget is not None:
+            record = hard_budget("ada", self.plan.budget)
+            partition = self.network.topics.partition(ADMISSIONS, record.account)
+            self.broker.append(ADMISSIONS, partition, record.account.encode(), encode(record))
         for slot in SLOTS:
             if not slot.startswith("worker") or int(slot[-1]) < self.plan.workers:
                 self.spawn(slot)

@@ -17,6 +17,7 @@ from infra.clock import monotonic_s
 MAX_SHOWN = 2_000
 MAX_REQUESTS = 30
 PATIENCE_S = 10
+ANSWERED_S = 1
 FAILED = pytest.StashKey[bool]()
 SHOWN = """() => {
   const line = (text, most = 160) => text.replace(/\\s+/g, ' ').trim().slice(0, most);
@@ -37,41 +38,44 @@ SHOWN = """() => {
 _ID = re.compile(r"([0-9a-f]{8})-[0-9a-f-]{27}")
 
 
-@dataclass(eq=False, slots=True)
-class _Asked:
-    request: Request
-    begun_s: float
-    became: str = "no answer"
-
-    def line(self, now_s: float) -> str:
-        path = _ID.sub("\\1", urlsplit(self.request.url).path.removeprefix("/api/v1"))
-        return f"{self.request.method} {path} {self.became} ({now_s - self.begun_s:.0f} s ago)"
-
-
 @dataclass
 class Requests:
-    """The last requests of a page to its server, with what became of each."""
+    """The last requests of a page to its server."""
 
-    _last: deque[_Asked] = field(default_factory=lambda: deque(maxlen=MAX_REQUESTS))
+    _last: deque[tuple[Request, float]] = field(default_factory=lambda: deque(maxlen=MAX_REQUESTS))
 
     def watch(self, page: Page) -> None:
         """Notes them from now on."""
         page.on("request", self._begun)
-        page.on("response", lambda answer: self._became(answer.request, str(answer.status)))
-        page.on("requestfailed", lambda request: self._became(request, request.failure or "failed"))
 
     def _begun(self, request: Request) -> None:
         if urlsplit(request.url).path.startswith("/api/"):
-            self._last.append(_Asked(request, monotonic_s()))
+            self._last.append((request, monotonic_s()))
 
-    def _became(self, request: Request, state: str) -> None:
-        for asked in self._last:
-            if asked.request == request:
-                asked.became = state
-
-    def __str__(self) -> str:
+    async def line(self) -> str:
+        """The last one first, with what became of each."""
         now_s = monotonic_s()
-        return "requests, the last one first: " + ", ".join(asked.line(now_s) for asked in reversed(self._last))
+        became = await asyncio.gather(*(_became(request) for request, _ in self._last))
+        said = [
+            f"{request.method} {_path(request)} {state} ({now_s - begun_s:.0f} s ago)"
+            for (request, begun_s), state in zip(self._last, became, strict=True)
+        ]
+        return f"requests, the last one first: {', '.join(reversed(said))}"
+
+
+def _path(request: Request) -> str:
+    return _ID.sub(r"\1", urlsplit(request.url).path.removeprefix("/api/v1"))
+
+
+async def _became(request: Request) -> str:
+    if request.failure:
+        return request.failure
+    try:
+        async with asyncio.timeout(ANSWERED_S):
+            answer = await request.response()
+    except (TimeoutError, Error):
+        return "no answer"
+    return "no answer" if answer is None else str(answer.status)
 
 
 async def shown(page: Page, requests: Requests, complaints: Sequence[str]) -> str:
@@ -82,7 +86,7 @@ async def shown(page: Page, requests: Requests, complaints: Sequence[str]) -> st
     except (TimeoutError, Error) as broken:
         lines = [f"the page does not answer: {broken}"[:200]]
     said = [f"it said: {line}"[:200] for line in complaints[-3:]]
-    return "\n".join([f"page: {page.url}", *lines, *said, str(requests)])[:MAX_SHOWN]
+    return "\n".join([f"page: {page.url}", *lines, *said, await requests.line()])[:MAX_SHOWN]
 
 
 @pytest.hookimpl(wrapper=True)

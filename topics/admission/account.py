@@ -161,11 +161,16 @@ class Account:
                     most, reason = tokens, SPENT
         return most, reason if most < 1 else ""
 
-    def left(self, budget: BudgetChanged, moment: Moment) -> int:
-        """What a budget has left in its period of this moment, in its unit; negative where it was lowered since."""
+    def standing(self, budget: BudgetChanged, moment: Moment) -> tuple[int, int, int]:
+        """What is spent, leased and left of a budget in its period of this moment, in its unit. What is left is
+        negative where the budget was lowered since."""
         key = _key(budget, moment)
-        taken = self.spent.of(key, budget.unit) + self.leased.of(key, budget.unit)
-        return (budget.limit or 0) - taken
+        spent, leased = self.spent.of(key, budget.unit), self.leased.of(key, budget.unit)
+        return spent, leased, (budget.limit or 0) - spent - leased
+
+    def left(self, budget: BudgetChanged, moment: Moment) -> int:
+        """What of `standing` is left."""
+        return self.standing(budget, moment)[2]
 
     def moment_at(self, at_us: int) -> Moment:
         """The periods in which a request counts that comes now."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from topics.catalogue import (
     ACCOUNT_EVENTS,
+    ADMISSIONS,
     CONVERSATION_EVENTS,
     GENERATION_OUTCOMES,
     JOBS_PREFIX,
@@ -15,6 +16,7 @@ from topics.catalogue import (
 # The conversation agent reads outcomes too, for titles and lanes. It wants those of the last minute only: nothing waits
 # for it.
 _GROUPS = {
+    ADMISSIONS: ("verbatim-conversation",),
     CONVERSATION_EVENTS: ("verbatim-conversation", "verbatim-projections", "verbatim-watchdog"),
     GENERATION_OUTCOMES: ("verbatim-metering", "verbatim-projections", "verbatim-watchdog"),
     USAGE_RECORDS: ("verbatim-projections",),

@@ -202,3 +202,12 @@ async def test_the_schemas_hold_together_and_our_own_endpoint_has_them_all(runni
     assert pushed.status == 0 and pushed.out.startswith(b"0 schemas pushed, ")
     listed = lines(await replay(running.settings, "schemas", "list", "--json"))
     assert listed[0] == {**listed[0], "id": 1, "subject": "verbatim.ConversationStarted", "version": 1}
+
+
+async def test_attempts_that_say_nothing_of_their_pick_leave_nothing_to_check(running: Running) -> None:
+    """The stand-in for a worker of these tests says nothing; real picks are checked in tests/sim."""
+    await said(running, "say 3")
+    report = json.loads((await replay(running.settings, "picks", "--json")).out)
+    assert (report["wrong"], report["checked"], report["unchecked"]) == (0, 0, 0)
+    table = await replay(running.settings, "picks", "--since", "1h")
+    assert b"are what the rule gives (none)" in table.out

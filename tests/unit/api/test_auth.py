@@ -84,6 +84,10 @@ MATRIX: dict[tuple[str, str], Row] = {
     ("GET", "/api/v1/admin/tiers"): Row(404, 404),
     ("GET", "/api/v1/pulse"): Row(404, 404),
     ("GET", "/api/v1/pulse/stream"): Row(404, 404),
+    ("GET", "/api/v1/admin/budgets"): Row(404, 404),
+    ("PUT", "/api/v1/admin/budgets"): Row(404, 404, {"account": "ada", "limit": 1}),
+    ("DELETE", "/api/v1/admin/budgets"): Row(404, 404, {"account": "ada"}),
+    ("GET", "/api/v1/budgets"): Row(200, 200),
     # It lacks its question here.
     ("GET", "/api/v1/search"): Row(400, 400),
     ("GET", "/api/v1/session"): Row(200, 200),

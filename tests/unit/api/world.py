@@ -53,7 +53,8 @@ from tests.unit.api.memory_links import MemoryLinks
 from tests.unit.api.memory_live import MemoryFleet, MemoryTail
 from tests.unit.api.memory_log import AT, TOPICS, Attempt, MemoryLog, MemoryRecord, turn_of
 from tests.unit.api.memory_reads import MemoryReads
-from topics.catalogue import ACCOUNT_EVENTS, CONVERSATION_EVENTS, GENERATION_OUTCOMES, TOKEN_CHUNKS
+from topics.admission.book import Book
+from topics.catalogue import ACCOUNT_EVENTS, ADMISSIONS, CONVERSATION_EVENTS, GENERATION_OUTCOMES, TOKEN_CHUNKS
 from topics.errors import LogUnavailable
 from topics.generation_fold import GenerationFold
 from topics.outcomes import outcome_of
@@ -92,6 +93,7 @@ class World:
     live: LiveLog = field(init=False)
     changes: ChangeHub = field(init=False)
     pulse: Pulse = field(init=False)
+    book: Book = field(init=False)
     queues: Queues = field(init=False)
     fleet: MemoryFleet = field(default_factory=MemoryFleet)
     models: ModelCatalogue = field(default_factory=lambda: ModelCatalogue.load(()))
@@ -134,6 +136,8 @@ class World:
         self.log.tail(ACCOUNT_EVENTS, people.on_batch)
         self.log.tail(ACCOUNT_EVENTS, keys.on_batch)
         self.log.tail(ACCOUNT_EVENTS, session_ends.on_batch)
+        self.book = Book(TOPICS)
+        self.log.tail(ADMISSIONS, self.book.on_batch)
         self.log.tail(ACCOUNT_EVENTS, sign_ins.on_batch)
         self.log.tail(CONVERSATION_EVENTS, self._work)
         self.log.tail(TOKEN_CHUNKS, self._record)
@@ -174,6 +178,7 @@ class World:
             pulse=self.pulse,
             queues=self.queues,
             blobs=self.blobs,
+            book=self.book,
         )
         self.app = create_app(self.adapters)
 

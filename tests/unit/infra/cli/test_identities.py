@@ -5,13 +5,16 @@ from __future__ import annotations
 import pytest
 from typer.testing import CliRunner
 
+from api.access import may
 from infra.cli import identities as commands
+from infra.cli.key_names import SCOPES, checked_scopes, end_of
 from infra.cli.keys_accounts import Accounts
 from infra.cli.terminal import UserError
 from infra.cli.users import app as users
 from infra.cli.users_accounts import Identities, checked_roles
 from projections.identities.queries import Member
 from schemas import ids
+from schemas.account import ApiKeyCreated
 from schemas.codec import set_write_level
 from schemas.identity import MembershipChanged, OrganisationCreated, UserChanged
 from schemas.registry import WRITE_LEVEL
@@ -91,3 +94,31 @@ def test_each_command_says_what_it_does(group: object) -> None:
     shown = CliRunner().invoke(group, ["--help"])  # type: ignore[arg-type]  # a Typer each
     assert shown.exit_code == 0
     assert "list" in shown.stdout
+
+
+async def test_a_key_has_scopes_and_an_end(store: Store) -> None:
+    await Accounts(store, store).create_key("ada", "", scopes=("read", "chat"), expires_at_us=7)
+    (made,) = [event for event in store.events if isinstance(event, ApiKeyCreated)]
+    assert (made.scopes, made.expires_at_us) == (("chat", "read"), 7)
+    await Accounts(store, store).create_key("ada", "")
+    assert store.events[-1].scopes is None  # type: ignore[union-attr]  # the key that was just made
+
+
+@pytest.mark.parametrize(
+    ("text", "end_us"),
+    [("90d", 90 * 86_400_000_000), ("12h", 43_200_000_000), ("1970-01-02T00:00:00Z", 86_400_000_000)],
+)
+def test_ends_as_people_write_them(text: str, end_us: int) -> None:
+    assert end_of(text, 0) == end_us
+
+
+@pytest.mark.parametrize("text", ["", "0d", "tomorrow", "2027-01-31", "1960-01-01T00:00:00Z", "-1d"])
+def test_other_ends_are_refused(text: str) -> None:
+    with pytest.raises(UserError, match="is not an end"):
+        end_of(text, 0)
+
+
+def test_other_scopes_are_refused() -> None:
+    assert set(SCOPES) == may.SCOPES
+    with pytest.raises(UserError, match="'root' is not a scope: use admin, chat"):
+        checked_scopes(["chat", "root"])

@@ -1,0 +1,1 @@
+"""Budgets: set, shown and removed by operators, shown to whom they bind."""

@@ -1,0 +1,127 @@
+"""`./verbatim budget`: set, list and remove what accounts may spend."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from infra.cli.state_option import StateOption
+from infra.cli.terminal import UserError, complain, printable
+
+if TYPE_CHECKING:
+    from infra.cli.budget_log import Named
+
+app = typer.Typer(
+    name="budget", help="Budgets: what accounts may spend.", no_args_is_help=True, pretty_exceptions_enable=False
+)
+MAX_LIMIT = 2**53 - 1
+
+
+class Period(StrEnum):
+    DAY = "day"
+    MONTH = "month"
+    TOTAL = "total"
+
+
+Account = Annotated[str, typer.Argument(metavar="ACCOUNT", help="The id of the user or organisation that pays.")]
+OfUser = Annotated[str, typer.Option("--user", metavar="ID", help="Only what this user asks for.")]
+OfKey = Annotated[str, typer.Option("--key", metavar="ID", help="Only what this key asks for.")]
+For = Annotated[Period, typer.Option("--period", help="What it is for: each day or month (UTC), or all in all.")]
+Soft = Annotated[bool, typer.Option("--soft", help="Refuse nothing; only show what is left.")]
+
+
+def register(parent: typer.Typer) -> None:
+    """Add the command group to the command line."""
+    parent.add_typer(app)
+
+
+@app.command("set")
+def set_budget(
+    account: Account,
+    limit: Annotated[int, typer.Argument(metavar="LIMIT", min=0, max=MAX_LIMIT, help="Tokens, or millionths.")],
+    user: OfUser = "",
+    key: OfKey = "",
+    period: For = Period.MONTH,
+    soft: Soft = False,
+    unit: Annotated[str, typer.Option("--unit", metavar="tokens|USD|…", help="What is counted.")] = "tokens",
+    state: StateOption = None,
+) -> None:
+    """Set a budget, or change it. What is asked for from now on is refused (HTTP 429) where a hard one is spent."""
+    try:
+        if unit != "tokens" and not (len(unit) == 3 and unit.isascii() and unit.isupper()):
+            raise UserError(f"--unit {printable(unit)[:20]}: expected tokens, or a currency's code such as USD")
+        shown = _run(state, _named(account, user, key, period, soft), unit, limit)
+    except UserError as error:
+        complain(error)
+    print(_line(shown))
+
+
+@app.command("remove")
+def remove_budget(
+    account: Account,
+    user: OfUser = "",
+    key: OfKey = "",
+    period: For = Period.MONTH,
+    soft: Soft = False,
+    state: StateOption = None,
+) -> None:
+    """Remove a budget. What waits for it goes on."""
+    try:
+        _run(state, _named(account, user, key, period, soft), None, None)
+    except UserError as error:
+        complain(error)
+    print("removed")
+
+
+@app.command("list")
+def list_budgets(
+    as_json: Annotated[bool, typer.Option("--json", help="A JSON array of objects.")] = False,
+    state: StateOption = None,
+) -> None:
+    """Show every budget, with what is spent and leased of it in its present period."""
+    from infra.cli.budget_log import budgets
+
+    try:
+        found = asyncio.run(budgets(_settings(state)))
+    except UserError as error:
+        complain(error)
+    if as_json:
+        print(json.dumps(found, indent=2))
+        return
+    for budget in found:
+        print(_line(budget))
+
+
+def _settings(state: Path | None) -> Any:
+    from infra.cli.stack_file import connected_settings
+
+    return connected_settings(state, cassandra=False)
+
+
+def _run(state: Path | None, named: Named, unit: str | None, limit: int | None) -> dict[str, Any]:
+    from infra.cli.budget_log import change
+
+    return asyncio.run(change(_settings(state), named, unit, limit))
+
+
+def _named(account: str, user: str, key: str, period: Period, soft: bool) -> Named:
+    from infra.cli.budget_log import Named
+
+    if user and key:
+        raise UserError("--user and --key exclude each other")
+    scope = "user" if user else "key" if key else "account"
+    return Named(account, scope, user or key, period.value, not soft)
+
+
+def _line(budget: dict[str, Any]) -> str:
+    whose = budget["account"] if not budget["subject"] else f"{budget['account']} {budget['scope']} {budget['subject']}"
+    kind = "hard" if budget["hard"] else "soft"
+    return (
+        f"{printable(whose)}  {kind}, {budget['period']}: {budget['limit']} {budget['unit']}, "
+        f"spent {budget['spent']}, leased {budget['leased']}, left {budget['left']}"
+    )

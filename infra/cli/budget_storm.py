@@ -1,0 +1,243 @@
+"""Many streams at once on a budget for a few answers, while processes are killed; then the check by replay.
+
+The budget is one account's own, made for this. Whatever dies, what is spent is at most the budget, to the token.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+
+import aiohttp
+
+from infra.cli.demo_victims import kill, victims
+from infra.cli.stack_file import running_stack
+from infra.cli.terminal import UserError
+from infra.clock import monotonic_s
+from infra.settings import Settings
+from schemas.codec import NewerRecord, UndecodableRecord
+from schemas.outcome import Outcome
+from schemas.usage import UsageRecorded
+from topics.admission.audit import Audit, Placed, audit
+from topics.catalogue import ADMISSIONS, GENERATION_OUTCOMES, USAGE_RECORDS, Catalogue, catalogue
+from topics.counts import on_broker
+from topics.errors import LogError
+from topics.scan import scan, watermarks
+from topics.topic import R, Topic
+
+ROLES = ("worker", "worker", "api", "conversation", "metering", "agents", "recorder")
+"""What is killed, drawn with these weights; a role that this stack does not run as a process is passed over."""
+DRAIN_S = 180.0
+LOOK_S = 1.0
+AGAIN_S = 0.3
+MAX_TRIES = 40
+MAX_CONNECTIONS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Storm:
+    """What is done. `budget`: in tokens."""
+
+    account: str
+    key: str
+    model: str
+    budget: int
+    streams: int
+    kills: int
+    seed: int
+    numbers: int = 20
+    """How far each answer counts."""
+    within_s: float = 600.0
+
+
+@dataclass(slots=True)
+class Tally:
+    """What clients saw."""
+
+    ends: Counter[str] = field(default_factory=Counter)
+    kills: Counter[str] = field(default_factory=Counter)
+    tries: int = 0
+    open: int = 0
+
+
+@dataclass(slots=True)
+class Judged:
+    """What came of it. `problems`: every broken promise."""
+
+    tally: Tally
+    audit: Audit
+    spent: int
+    left: int
+    problems: list[str]
+
+
+async def storm(settings: Settings, state: Path, asked: Storm, say: Callable[[Tally], None]) -> Judged:
+    """Let all of it happen, wait until it is over, and check it. Raises UserError for a stack that is not there."""
+    tally, url = Tally(), running_stack(state).api_url
+    rng = Random(asked.seed)
+    over = asyncio.Event()
+    connector = aiohttp.TCPConnector(limit=MAX_CONNECTIONS)
+    headers = {"Authorization": f"Bearer {asked.key}"}
+    async with (
+        aiohttp.ClientSession(connector=connector, headers=headers) as session,
+        asyncio.timeout(asked.within_s + DRAIN_S),
+        asyncio.TaskGroup() as tasks,
+    ):
+        telling = tasks.create_task(_tell(tally, say))
+        killing = tasks.create_task(_kill(state, asked, tally, rng, over))
+        seeds = [rng.randrange(1 << 30) for _ in range(asked.streams)]
+        streams = [tasks.create_task(_stream(session, url, asked, tally, Random(seed))) for seed in seeds]
+        await asyncio.wait(streams)
+        over.set()
+        await killing
+        telling.cancel()
+    return await _judged(settings, asked, tally)
+
+
+async def _tell(tally: Tally, say: Callable[[Tally], None]) -> None:
+    while True:
+        say(tally)
+        await asyncio.sleep(LOOK_S)
+
+
+async def _stream(session: aiohttp.ClientSession, url: str, asked: Storm, tally: Tally, rng: Random) -> None:
+    """One stream, from its request to its end, its refusal, or the moment at which its client leaves."""
+    await asyncio.sleep(rng.uniform(0, 2.0))
+    body = {
+        "model": asked.model,
+        "stream": True,
+        "messages": [{"role": "user", "content": f"Count to {asked.numbers}."}],
+    }
+    leaves_after = rng.randint(1, asked.numbers) if rng.random() < 0.25 else None
+    key = f"storm-{asked.seed}-{rng.randrange(1 << 60)}"
+    tally.open += 1
+    try:
+        for _ in range(MAX_TRIES):
+            tally.tries += 1
+            end = await _once(session, url, body, key, leaves_after)
+            if end != "again":
+                tally.ends[end] += 1
+                return
+            await asyncio.sleep(AGAIN_S * rng.uniform(0.5, 2.0))
+        tally.ends["gave up"] += 1
+    finally:
+        tally.open -= 1
+
+
+async def _once(
+    session: aiohttp.ClientSession, url: str, body: Mapping[str, object], key: str, leaves_after: int | None
+) -> str:
+    try:
+        async with session.post(
+            f"{url}/v1/chat/completions",
+            json=body,
+            headers={"Idempotency-Key": key},
+            timeout=aiohttp.ClientTimeout(total=120),
+        ) as answer:
+            if answer.status == 429:
+                said = await answer.json()
+                final = answer.headers.get("x-should-retry") == "false"
+                return str(said["error"]["code"]) if final else "again"
+            if answer.status != 200:
+                return "again"
+            return await _read(answer, leaves_after)
+    except (aiohttp.ClientError, TimeoutError, json.JSONDecodeError):
+        return "again"
+
+
+async def _read(answer: aiohttp.ClientResponse, leaves_after: int | None) -> str:
+    chunks, end = 0, "again"
+    async for line in answer.content:
+        if not line.startswith(b"data: "):
+            continue
+        if line.startswith(b"data: [DONE]"):
+            return end
+        chunks += 1
+        if leaves_after is not None and chunks > leaves_after:
+            return "left"
+        said = json.loads(line[6:])
+        if "error" in said:
+            end = str(said["error"].get("code"))
+        for choice in said.get("choices", ()):
+            end = choice.get("finish_reason") or end
+    return "again"
+
+
+async def _kill(state: Path, asked: Storm, tally: Tally, rng: Random, over: asyncio.Event) -> None:
+    """SIGKILL one process after another, until there were enough and no stream is open."""
+    while sum(tally.kills.values()) < asked.kills:
+        with contextlib.suppress(TimeoutError):
+            # Beside each other at times, before what was killed is back.
+            await asyncio.wait_for(asyncio.Event().wait(), rng.uniform(0.1, 1.2))
+        with contextlib.suppress(UserError):
+            found = victims(state, rng.choice(ROLES), None)
+            chosen = rng.choice(found)
+            kill(state, (chosen,))
+            tally.kills[chosen.name] += 1
+        if over.is_set() and not tally.kills:
+            return
+
+
+async def _judged(settings: Settings, asked: Storm, tally: Tally) -> Judged:
+    properties = settings.kafka.client_properties()
+    topics = await asyncio.to_thread(on_broker, properties, catalogue())
+    until_s = monotonic_s() + DRAIN_S
+    while True:
+        judged = await asyncio.to_thread(_check, properties, topics, asked, tally)
+        if not judged.problems or monotonic_s() > until_s:
+            return judged
+        await asyncio.sleep(LOOK_S)
+
+
+def _check(properties: Mapping[str, str], topics: Catalogue, asked: Storm, tally: Tally) -> Judged:
+    try:
+        placed = [
+            Placed(record, topics.position(ADMISSIONS, partition, offset), at_us)
+            for record, partition, offset, at_us in _records(properties, topics, ADMISSIONS)
+            if record.account == asked.account
+        ]
+        outcomes: list[Outcome] = [found[0] for found in _records(properties, topics, GENERATION_OUTCOMES)]
+        bills = [found[0] for found in _records(properties, topics, USAGE_RECORDS)]
+    except LogError as error:
+        return Judged(tally, Audit(), 0, 0, [str(error)])
+    billed = [bill for bill in bills if isinstance(bill, UsageRecorded)]
+    ours = [outcome for outcome in outcomes if outcome.turn.user_id == asked.account]
+    once, twice = audit(placed, ours, billed), audit([each for each in placed for _ in (0, 1)], ours, billed)
+    problems = list(once.problems)
+    account = once.accounts.get(asked.account)
+    if account is None:
+        return Judged(tally, once, 0, 0, ["nothing is in admissions"])
+    budget = next(iter(account.budgets.values()))
+    spent, _, left = account.standing(budget, account.moment)
+    if left < 0:
+        problems.append(f"{-left} tokens more than the budget were spent")
+    if twice.accounts[asked.account].settled != account.settled:
+        problems.append("every record twice changes what is charged")
+    first: dict[str, UsageRecorded] = {}
+    for bill in billed:
+        if bill.user_id == asked.account:
+            first.setdefault(bill.generation_id, bill)
+    ledger = sum(bill.usage.prompt_tokens + bill.usage.completion_tokens for bill in first.values())
+    if ledger != spent:
+        problems.append(f"the ledger says {ledger} tokens, the budget {spent}")
+    unsettled = {outcome.turn.generation_id for outcome in ours} - set(account.settled)
+    problems += [f"{generation} ended and is not settled" for generation in unsettled]
+    return Judged(tally, once, spent, left, problems)
+
+
+def _records(properties: Mapping[str, str], topics: Catalogue, topic: Topic[R]) -> list[tuple[R, int, int, int]]:
+    """Every record of a topic: itself, partition, offset, time. Raises LogError."""
+    found = []
+    for partition in range(topics[topic].partitions):
+        first, end = watermarks(properties, topic, partition)
+        for message in scan(properties, topic, partition, first, end):
+            with contextlib.suppress(UndecodableRecord, NewerRecord):
+                at_us = message.timestamp()[1] * 1000
+                found.append((topic.decode(message.value()), partition, message.offset() or 0, at_us))
+    return found
