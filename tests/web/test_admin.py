@@ -60,9 +60,11 @@ async def test_users_are_made_found_changed_suspended_and_restored(open_chat: Op
     async def let_in() -> bool:
         return await status() == 200
 
-    await eventually(refused, 30)
+    ended: bool = await eventually(refused, 30)
+    assert ended
     await chat.part("user-restore").click()
-    await eventually(let_in, 30)
+    restored: bool = await eventually(let_in, 30)
+    assert restored
     await chat.part("user-reset").click()
     await expect(chat.part("once-text")).to_contain_text("/signin#reset=")
     await chat.part("once-done").click()
@@ -138,7 +140,8 @@ async def test_tiers_and_usage_are_shown(open_chat: OpenChat) -> None:
         await chat.page.locator("[data-testid=usage-totals], [data-testid=admin-usage-empty]").first.wait_for()
         return await chat.part("usage-totals").count() == 1
 
-    assert await eventually(billed, 60)
+    told: bool = await eventually(billed, 60)
+    assert told
     await chat.page.get_by_label("Told by").select_option("user")
     await expect(chat.part("usage-models").locator("tbody tr").first).to_be_visible()
     await expect(chat.part("usage-plot").locator("canvas")).to_be_visible()
