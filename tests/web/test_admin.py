@@ -124,6 +124,8 @@ async def test_a_budget_is_set_and_removed(open_chat: OpenChat, stack: Stack) ->
     await chat.part("budget-set").click()
     budget = chat.part("budget").filter(has_text="of-a-budget")
     await expect(budget).to_contain_text("0 of 12,000 used, 12,000 left")
+    bound = await open_chat("/settings/limits", user="of-a-budget")
+    await expect(bound.part("own-budget")).to_contain_text("12,000 left")
     await budget.get_by_test_id("budget-remove").click()
     await chat.part("confirm").click()
     await expect(budget).to_have_count(0)

@@ -1,23 +1,17 @@
 // Administration → Budgets: what accounts may spend, what of it is spent and left.
 
 import { newKey, put, request } from '../api.js';
-import { money } from '../format.js';
+import { aboutBudget, MICROS, periods, TOKENS } from '../settings/budget_words.js';
 import { Confirm } from '../settings/confirming.js';
 import { Choice, Field, Switch } from '../settings/fields.js';
 import { Coming, NotRead, useRead } from '../settings/loading.js';
 import { oneLine } from '../text.js';
 import { html, useState } from '../ui/html.js';
-import { language, t } from '../words.js';
+import { t } from '../words.js';
 import { useAll, useDoing } from './reading.js';
 import { nameOf } from './users.js';
 
 const PATH = '/api/v1/admin/budgets';
-const TOKENS = 'tokens';
-const MICROS = 1e6;
-const numbers = new Intl.NumberFormat(language);
-const amount = (value, unit) => (unit === TOKENS ? numbers.format(value) : money(value / MICROS, unit));
-const periods = () => [['day', t('admin.budget.day')], ['month', t('admin.budget.month')], ['total', t('admin.budget.total')]];
-const periodOf = (period) => periods().find(([each]) => each === period)?.[1] ?? oneLine(period);
 const idOf = ({ account, scope, subject, period, hard }) => [account, scope, subject, period, hard].join(' ');
 
 export function Section() {
@@ -66,9 +60,8 @@ function Set({ accounts, onSet }) {
 }
 
 function Budget({ of, name, onRemove }) {
-  const { unit, spent, left, limit, leased } = of;
   return html`<li data-testid="budget" data-account=${of.account}><div class="entry"><bdi class="entry-name">${name}</bdi>
-      <small>${periodOf(of.period)} · ${t(of.hard ? 'admin.budget.is-hard' : 'admin.budget.is-soft')} · ${t('admin.budget.stands', { spent: amount(spent + leased, unit), limit: amount(limit, unit), left: amount(left, unit) })}</small></div>
-    <meter class="limit-left" min="0" max=${Math.max(limit, 1)} value=${Math.max(left, 0)} aria-label=${`${t('admin.budget.left')}: ${name}`} />
+      <small>${aboutBudget(of)}</small></div>
+    <meter class="limit-left" min="0" max=${Math.max(of.limit, 1)} value=${Math.max(of.left, 0)} aria-label=${`${t('admin.budget.left')}: ${name}`} />
     <button type="button" class="quiet danger" aria-label=${t('admin.member.remove.title', { name })} data-testid="budget-remove" onClick=${onRemove}>${t('admin.member.remove')}</button></li>`;
 }

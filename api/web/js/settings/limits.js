@@ -3,6 +3,8 @@
 import { oneLine } from '../text.js';
 import { html } from '../ui/html.js';
 import { language, t, tOr } from '../words.js';
+import { aboutBudget } from './budget_words.js';
+import { Group } from './fields.js';
 import { Coming, NotRead, useRead } from './loading.js';
 
 const numbers = new Intl.NumberFormat(language);
@@ -30,7 +32,16 @@ export function Section() {
       ${tier.maxContextTokens && html`<div><dt>${t('limits.context')}</dt><dd>${numbers.format(tier.maxContextTokens)}</dd></div>`}
     </dl>
     ${rows.length === 0 ? html`<p class="nothing" role="status" data-testid="limits-none">${t('limits.none')}</p>`
-      : html`<ul class="entries" aria-label=${t('limits.title')} data-testid="limits-list">${rows.map((row) => html`<${Limit} key=${`${row.of} ${row.kind} ${row.period}`} ...${row} />`)}</ul>`}`;
+      : html`<ul class="entries" aria-label=${t('limits.title')} data-testid="limits-list">${rows.map((row) => html`<${Limit} key=${`${row.of} ${row.kind} ${row.period}`} ...${row} />`)}</ul>`}
+    <${Budgets} />`;
+}
+
+/** What may be spent on what the user asks for. */
+function Budgets() {
+  const [found, error, again] = useRead('/api/v1/budgets');
+  if (error) return html`<${NotRead} error=${error} again=${again} />`;
+  if (!found || found.budgets.length === 0) return null;
+  return html`<${Group} title=${t('admin.budgets')}><ul class="entries" aria-label=${t('admin.budgets')}>${found.budgets.map((budget, at) => html`<li key=${at} data-testid="own-budget"><span class="entry">${aboutBudget(budget)}</span></li>`)}</ul></${Group}>`;
 }
 
 export const modelsOf = ({ models }) => (models.includes('*') ? t('limits.models.all') : html`<bdi>${models.map(oneLine).join(', ')}</bdi>`);
