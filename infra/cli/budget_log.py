@@ -60,7 +60,7 @@ def standing(book: Book, budget: BudgetChanged) -> dict[str, Any]:
 
 async def budgets(settings: Settings) -> list[dict[str, Any]]:
     """Every budget. Raises UserError."""
-    async with _opened(settings) as (book, _):
+    async with opened(settings) as (book, _):
         accounts = [account for _, account in sorted(book.accounts.items())]
         return [standing(book, budget) for account in accounts for budget in account.budgets.values()]
 
@@ -69,7 +69,7 @@ async def change(settings: Settings, named: Named, unit: str | None, limit: int 
     """Set a budget, or remove it (`limit` None: it is answered as it was). Raises UserError."""
     if not is_written(BudgetChanged):
         raise UserError("budgets need the upgrade to be finished: run ./verbatim upgrade finish")
-    async with _opened(settings) as (book, topics):
+    async with opened(settings) as (book, topics):
         account = book.account(named.account)
         known = None if account is None else account.budgets.get(named.name)
         if limit is None and known is None:
@@ -100,7 +100,8 @@ async def change(settings: Settings, named: Named, unit: str | None, limit: int 
 
 
 @asynccontextmanager
-async def _opened(settings: Settings) -> AsyncIterator[tuple[Book, Catalogue]]:
+async def opened(settings: Settings) -> AsyncIterator[tuple[Book, Catalogue]]:
+    """The book of all accounts, which follows the log for the length of the block. Raises UserError."""
     properties = settings.kafka.client_properties()
     try:
         topics = await asyncio.to_thread(on_broker, properties, catalogue())

@@ -75,6 +75,8 @@ class Judged:
     spent: int
     left: int
     problems: list[str]
+    placed: list[Placed] = field(default_factory=list)
+    """The account's records, in the order of the log."""
 
 
 async def storm(settings: Settings, state: Path, asked: Storm, say: Callable[[Tally], None]) -> Judged:
@@ -228,7 +230,7 @@ def _check(properties: Mapping[str, str], topics: Catalogue, asked: Storm, tally
         problems.append(f"the ledger says {ledger} tokens, the budget {spent}")
     unsettled = {outcome.turn.generation_id for outcome in ours} - set(account.settled)
     problems += [f"{generation} ended and is not settled" for generation in unsettled]
-    return Judged(tally, once, spent, left, problems)
+    return Judged(tally, once, spent, left, problems, placed)
 
 
 def _records(properties: Mapping[str, str], topics: Catalogue, topic: Topic[R]) -> list[tuple[R, int, int, int]]:

@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from infra.cli import demo_budget
+from infra.cli.demo_place import on_a_stack
 from infra.cli.state_option import StateOption
 from infra.cli.terminal import UserError, complain, end_quietly
 
@@ -24,9 +24,7 @@ if TYPE_CHECKING:
     from infra.cli.stack_file import RunningStack
     from infra.settings.servers import KafkaSettings
 
-T = TypeVar("T")
 INTERRUPTED = 130
-_WIDTH = 120
 
 app = typer.Typer(name="demo", help="See what the platform promises.", no_args_is_help=True, add_completion=False)
 
@@ -77,6 +75,7 @@ class Answering(StrEnum):
 
 def register(parent: typer.Typer) -> None:
     """Add the command group to the command line."""
+    demo_budget.register(app)
     parent.add_typer(app)
 
 
@@ -118,8 +117,6 @@ def crash(
 
     wanted = Wanted(role.value, model.value, numbers, limit_s)
     try:
-        if own and state is not None:
-            raise UserError("--own-stack and --state exclude each other")
         report = _run(wanted, own, state, as_json)
     except UserError as error:
         complain(error)
@@ -155,9 +152,7 @@ def upgrade(
 
     wanted = WantedUpgrade(role.value, model.value, numbers, limit_s)
     try:
-        if own and state is not None:
-            raise UserError("--own-stack and --state exclude each other")
-        holds = _on_a_stack(own, state, as_json, lambda folder, screen: _upgrade(wanted, folder, own, screen, as_json))
+        holds = on_a_stack(own, state, as_json, lambda folder, screen: _upgrade(wanted, folder, own, screen, as_json))
     except UserError as error:
         complain(error)
     except BrokenPipeError:
@@ -178,26 +173,7 @@ def _run(wanted: Wanted, own: bool, state: Path | None, as_json: bool) -> Report
             _show(report, screen)
         return report
 
-    return _on_a_stack(own, state, as_json, crash_on)
-
-
-def _on_a_stack(own: bool, state: Path | None, as_json: bool, demo_on: Callable[[Path, Screen], T]) -> T:
-    from rich.console import Console
-
-    from infra.cli.demo_screen import Screen
-    from infra.cli.demo_stack import own_stack
-    from infra.cli.stack_file import state_folder
-
-    # A terminal's narrow encoding must not end the demo.
-    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]  # a TextIOWrapper, its type says TextIO
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=_WIDTH)
-    if own and not as_json:
-        console.print("Starting a stack for the demo …")
-    place: AbstractContextManager[Path] = own_stack() if own else nullcontext(state_folder(state))
-    with place as folder:
-        return demo_on(folder, Screen(console, quiet=as_json))
+    return on_a_stack(own, state, as_json, crash_on)
 
 
 def _crash(wanted: Wanted, folder: Path, own: bool, screen: Screen) -> Report:

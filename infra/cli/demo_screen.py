@@ -14,6 +14,7 @@ from rich.text import Text
 
 from infra.cli.demo_check import Finding
 from infra.cli.demo_story import Attempt
+from infra.cli.demo_table import LiveTable
 from infra.cli.terminal import one_line
 from infra.clock import monotonic_s
 
@@ -74,6 +75,10 @@ class Screen:
             mark = Text("✓", "green") if finding.holds else Text("✗", "bold red")
             table.add_row(mark, finding.promise, Text(one_line(finding.seen)))
         self._print(table)
+
+    def table(self, title: str) -> LiveTable:
+        """A table that changes, instead of the answer."""
+        return LiveTable(self._console, title, quiet=self._quiet)
 
     def say(self, line: str, style: str = "") -> None:
         """A line without a time."""

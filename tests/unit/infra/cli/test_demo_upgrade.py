@@ -12,6 +12,7 @@ import pytest
 from rich.console import Console
 
 from infra.cli import demo
+from infra.cli.demo_place import on_a_stack
 from infra.cli.demo_screen import Screen
 from infra.cli.terminal import UserError
 from infra.settings.servers import KafkaSettings
@@ -67,5 +68,5 @@ def test_a_stack_of_the_demos_own_is_reached_as_its_own_file_says(
     monkeypatch.setattr("infra.cli.demo_stack.own_stack", own_stack)
     running: Any = SimpleNamespace(api_key="key", kafka_bootstrap="127.0.0.1:7", kafka_prefix="")
     monkeypatch.setattr("infra.cli.stack_file.running_stack", lambda folder: running if folder == tmp_path else None)
-    stack, kafka = demo._on_a_stack(True, None, True, lambda folder, _: demo._stack_of(folder, True))
+    stack, kafka = on_a_stack(True, None, True, lambda folder, _: demo._stack_of(folder, True))
     assert (stack, kafka.client_properties()["bootstrap.servers"]) == (running, "127.0.0.1:7")
