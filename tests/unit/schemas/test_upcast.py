@@ -62,7 +62,11 @@ def older_version(monkeypatch: pytest.MonkeyPatch) -> int:
 
 
 def test_an_old_record_is_read_in_todays_shape(older_version: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(upcasting, "STEPS", {("UserCreated", 0): lambda fields: {**fields, "name": "nameless"}, ("UserCreated", 1): dict})
+    monkeypatch.setattr(
+        upcasting,
+        "STEPS",
+        {("UserCreated", 0): lambda fields: {**fields, "name": "nameless"}, ("UserCreated", 1): dict},
+    )
     monkeypatch.setitem(decoding._DECODERS, older_version, decoding.decoder_from(older_version))
     written = encode(samples(UserCreated)["full"])
     without_name = written.replace(b"\x10the name", b"")
