@@ -28,8 +28,10 @@ class Period(StrEnum):
     TOTAL = "total"
 
 
-Account = Annotated[str, typer.Argument(metavar="ACCOUNT", help="The id of the user or organisation that pays.")]
-OfUser = Annotated[str, typer.Option("--user", metavar="ID", help="Only what this user asks for.")]
+Who = Annotated[str, typer.Argument(metavar="WHO", help="A user or an organisation, by name or id.")]
+OfUser = Annotated[
+    str, typer.Option("--user", metavar="USER", help="Only what this member of an organisation asks for.")
+]
 OfKey = Annotated[str, typer.Option("--key", metavar="ID", help="Only what this key asks for.")]
 For = Annotated[Period, typer.Option("--period", help="What it is for: each day or month (UTC), or all in all.")]
 Soft = Annotated[bool, typer.Option("--soft", help="Refuse nothing; only show what is left.")]
@@ -42,7 +44,7 @@ def register(parent: typer.Typer) -> None:
 
 @app.command("set")
 def set_budget(
-    account: Account,
+    who: Who,
     limit: Annotated[int, typer.Argument(metavar="LIMIT", min=0, max=MAX_LIMIT, help="Tokens, or millionths.")],
     user: OfUser = "",
     key: OfKey = "",
@@ -51,11 +53,14 @@ def set_budget(
     unit: Annotated[str, typer.Option("--unit", metavar="tokens|USD|…", help="What is counted.")] = "tokens",
     state: StateOption = None,
 ) -> None:
-    """Set a budget, or change it. What is asked for from now on is refused (HTTP 429) where a hard one is spent."""
+    """Set a budget, or change it. What is asked for from now on is refused (HTTP 429) where a hard one is spent.
+
+    Of a user for whom an organisation pays it is what the organisation pays for them.
+    """
     try:
         if unit != "tokens" and not (len(unit) == 3 and unit.isascii() and unit.isupper()):
             raise UserError(f"--unit {printable(unit)[:20]}: expected tokens, or a currency's code such as USD")
-        shown = _run(state, _named(account, user, key, period, soft), unit, limit)
+        shown = _run(state, _named(state, who, user, key, period, soft), unit, limit)
     except UserError as error:
         complain(error)
     print(_line(shown))
@@ -63,7 +68,7 @@ def set_budget(
 
 @app.command("remove")
 def remove_budget(
-    account: Account,
+    who: Who,
     user: OfUser = "",
     key: OfKey = "",
     period: For = Period.MONTH,
@@ -72,7 +77,7 @@ def remove_budget(
 ) -> None:
     """Remove a budget. What waits for it goes on."""
     try:
-        _run(state, _named(account, user, key, period, soft), None, None)
+        _run(state, _named(state, who, user, key, period, soft), None, None)
     except UserError as error:
         complain(error)
     print("removed")
@@ -109,13 +114,17 @@ def _run(state: Path | None, named: Named, unit: str | None, limit: int | None) 
     return asyncio.run(change(_settings(state), named, unit, limit))
 
 
-def _named(account: str, user: str, key: str, period: Period, soft: bool) -> Named:
+def _named(state: Path | None, who: str, user: str, key: str, period: Period, soft: bool) -> Named:
     from infra.cli.budget_log import Named
+    from infra.cli.identities import with_identities
 
     if user and key:
         raise UserError("--user and --key exclude each other")
-    scope = "user" if user else "key" if key else "account"
-    return Named(account, scope, user or key, period.value, not soft)
+    payer = with_identities(state, lambda identities: identities.payer(who, user))
+    if key:
+        return Named(payer.account, "key", key, period.value, not soft)
+    scope = "user" if payer.user_id else "account"
+    return Named(payer.account, scope, payer.user_id, period.value, not soft)
 
 
 def _line(budget: dict[str, Any]) -> str:

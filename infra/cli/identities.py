@@ -47,7 +47,7 @@ def list_users(as_json: JsonOption = False, state: StateOption = None) -> None:
             "suspended": said.is_suspended,
             "organisation_id": said.organisation_id,
         }
-        for user, said in _run(state, lambda identities: identities.all_users())
+        for user, said in with_identities(state, lambda identities: identities.all_users())
     ]
     if as_json:
         print(json.dumps(found, indent=2))
@@ -76,20 +76,20 @@ def create_user(
 ) -> None:
     """Create a user. ./verbatim key create --user NAME makes them a key."""
     chosen = _roles(roles or [])
-    print(_run(state, lambda identities: identities.create_user(name, email, chosen, tier)))
+    print(with_identities(state, lambda identities: identities.create_user(name, email, chosen, tier)))
 
 
 @users.command()
 def suspend(name: Name, state: StateOption = None) -> None:
     """Let the user in no more: their streams end at once, their answers that run go on."""
-    _run(state, lambda identities: identities.change_user(name, suspended=True))
+    with_identities(state, lambda identities: identities.change_user(name, suspended=True))
     print(f"{printable(name)} is suspended")
 
 
 @users.command()
 def restore(name: Name, state: StateOption = None) -> None:
     """Let a suspended user in again."""
-    _run(state, lambda identities: identities.change_user(name, suspended=False))
+    with_identities(state, lambda identities: identities.change_user(name, suspended=False))
     print(f"{printable(name)} is let in again")
 
 
@@ -101,7 +101,7 @@ def role(
 ) -> None:
     """Set the user's roles: member, reviewer, auditor, admin."""
     chosen = _roles(roles)
-    _run(state, lambda identities: identities.change_user(name, roles=chosen))
+    with_identities(state, lambda identities: identities.change_user(name, roles=chosen))
     print(f"{printable(name)} has the roles {', '.join(chosen)}")
 
 
@@ -112,14 +112,14 @@ def set_tier(
     state: StateOption = None,
 ) -> None:
     """Set the user's tier. One that tiers.toml does not name counts as default."""
-    _run(state, lambda identities: identities.change_user(name, tier=tier))
+    with_identities(state, lambda identities: identities.change_user(name, tier=tier))
     print(f"{printable(name)} is of the tier {printable(tier) or 'of the organisation'}")
 
 
 @organisations.command("list")
 def list_organisations(as_json: JsonOption = False, state: StateOption = None) -> None:
     """Show every organisation."""
-    found = _run(state, lambda identities: identities.all_organisations())
+    found = with_identities(state, lambda identities: identities.all_organisations())
     if as_json:
         shown = [{"organisation": row.name, "organisation_id": row.organisation_id, "tier": row.tier} for row in found]
         print(json.dumps(shown, indent=2))
@@ -135,7 +135,7 @@ def create_organisation(
     """Create an organisation."""
     if not 0 < len(name) <= 64 or not name.isprintable():
         complain("an organisation's name has 1 to 64 characters and no line breaks or control codes")
-    print(_run(state, lambda identities: identities.create_organisation(name, tier)))
+    print(with_identities(state, lambda identities: identities.create_organisation(name, tier)))
 
 
 @organisations.command()
@@ -147,14 +147,14 @@ def add(
 ) -> None:
     """Have the organisation take a user: it pays for what they ask from now on."""
     (chosen,) = _roles([role])
-    _run(state, lambda identities: identities.set_member(organisation, user, chosen))
+    with_identities(state, lambda identities: identities.set_member(organisation, user, chosen))
     print(f"{printable(user)} belongs to {printable(organisation)} as {chosen}")
 
 
 @organisations.command()
 def remove(organisation: Organisation, user: Name, state: StateOption = None) -> None:
     """Let a member go: they pay for themselves again. What was billed stays billed."""
-    _run(state, lambda identities: identities.set_member(organisation, user, None))
+    with_identities(state, lambda identities: identities.set_member(organisation, user, None))
     print(f"{printable(user)} does not belong to {printable(organisation)} any more")
 
 
@@ -173,7 +173,7 @@ def _table(rows: Sequence[Sequence[str]]) -> None:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
-def _run(state: Path | None, run: Callable[[Identities], Awaitable[T]]) -> T:
+def with_identities(state: Path | None, run: Callable[[Identities], Awaitable[T]]) -> T:
     """What `run` returns over the running stack. Mistakes become one line and exit code 1."""
     from infra.cli.stack_file import connected_settings
 

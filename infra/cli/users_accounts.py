@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from infra.cli.key_names import checked_user
@@ -27,6 +28,14 @@ class IdentityRows(AccountRows, Protocol):
     async def organisation(self, organisation_id: str) -> OrganisationRow | None: ...
     async def organisations(self, after: str, limit: int) -> Sequence[OrganisationRow]: ...
     async def members(self, organisation_id: str, after: str, limit: int) -> Sequence[Member]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Payer:
+    """Whose budget is meant: `account` pays; `user_id`: only for what this member asks; empty: for all of it."""
+
+    account: str
+    user_id: str = ""
 
 
 class Identities:
@@ -85,14 +94,7 @@ class Identities:
 
     async def set_member(self, organisation: str, user: str, role: str | None) -> None:
         """The user belongs to the organisation with this role; None: no more. Raises UserError for unknown ones."""
-        organisation_id = next(
-            (
-                row.organisation_id
-                for row in await self.all_organisations()
-                if organisation in (row.name, row.organisation_id)
-            ),
-            None,
-        )
+        organisation_id = await self._organisation_id(organisation)
         if organisation_id is None:
             raise UserError(
                 f"no organisation is called {printable(organisation)[:80]!r}: ./verbatim org list shows them"
@@ -103,6 +105,28 @@ class Identities:
         said = envelope_of(user_id, "MembershipChanged")
         event = MembershipChanged(envelope=said, user_id=user_id, organisation_id=organisation_id, role=role)
         await self._send(user_id, event)
+
+    async def payer(self, who: str, member: str = "") -> Payer:
+        """Who pays for `who`: an organisation, or a user, for whom it may be an organisation; an id is an account as it
+        is. `member`: only for what this user asks an organisation to pay. Raises UserError for unknown ones."""
+        organisation_id = await self._organisation_id(who)
+        if organisation_id is not None:
+            return Payer(organisation_id, await self._user_id(member) if member else "")
+        try:
+            user_id = await self._user_id(who)
+        except UserError:
+            shown = printable(who)[:80]
+            raise UserError(
+                f"no user or organisation is called {shown!r}: ./verbatim user list and org list show them"
+            ) from None
+        if member:
+            raise UserError(f"--user: {printable(who)[:80]} is not an organisation")
+        paying = "" if who == user_id else (await self._rows.standing(user_id)).organisation_id
+        return Payer(paying, user_id) if paying else Payer(user_id)
+
+    async def _organisation_id(self, organisation: str) -> str | None:
+        rows = await self.all_organisations()
+        return next((row.organisation_id for row in rows if organisation in (row.name, row.organisation_id)), None)
 
     async def _user_id(self, name: str) -> str:
         for user_id in (ids.user_id(name), name):

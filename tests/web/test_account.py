@@ -13,8 +13,8 @@ from tests.web.conftest import PICTURES, OpenChat, key_of
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(300)]
 
 
-def status_of(stack: Stack, key: str) -> int:
-    return httpx.get(f"{stack.url}/api/v1/models", headers={"Authorization": f"Bearer {key}"}).status_code
+def status_of(stack: Stack, key: str, path: str = "models") -> int:
+    return httpx.get(f"{stack.url}/api/v1/{path}", headers={"Authorization": f"Bearer {key}"}).status_code
 
 
 async def test_a_key_is_made_shown_once_used_and_revoked(open_chat: OpenChat, stack: Stack) -> None:
@@ -136,3 +136,18 @@ async def test_limits_are_said_with_what_is_left_of_them(open_chat: OpenChat) ->
     chat = await open_chat("/settings/limits", user="limits-reader")
     await expect(chat.part("limits-tier")).to_contain_text("default")
     await expect(chat.part("limit").or_(chat.part("limits-none")).first).to_be_visible()
+
+
+async def test_a_key_is_made_for_something_only_and_for_a_while(open_chat: OpenChat, stack: Stack) -> None:
+    chat = await open_chat("/settings/keys", user="key-with-an-end")
+    await chat.part("key-more").click()
+    await chat.part("scope-usage").check()
+    await chat.page.get_by_label("Good", exact=True).select_option("30")
+    await chat.part("key-label").fill("for the books")
+    await chat.part("key-create").click()
+    key = await chat.part("key-secret").inner_text()
+    assert status_of(stack, key, "usage") == 200
+    assert status_of(stack, key, "conversations") in (403, 404)
+    row = chat.part("key").filter(has_text="for the books")
+    await expect(row).to_contain_text("may read usage")
+    await expect(row).to_contain_text("good until")

@@ -11,7 +11,7 @@ from infra.cli.key_names import SCOPES, checked_scopes, end_of
 from infra.cli.keys_accounts import Accounts
 from infra.cli.terminal import UserError
 from infra.cli.users import app as users
-from infra.cli.users_accounts import Identities, checked_roles
+from infra.cli.users_accounts import Identities, Payer, checked_roles
 from projections.identities.queries import Member
 from schemas import ids
 from schemas.account import ApiKeyCreated
@@ -55,6 +55,25 @@ async def test_users_and_organisations_are_made_and_changed(store: Store) -> Non
     ]
     ((user, said),) = await made.all_users()
     assert (user.name, said.is_suspended, said.held_roles) == ("ada", True, ("admin", "member"))
+
+
+async def test_a_budget_is_of_who_pays(store: Store) -> None:
+    made = Identities(store, store)
+    ada = await made.create_user("ada", "", (), None)
+    bob = await made.create_user("bob", "", (), None)
+    guild = await made.create_organisation("Guild", "")
+    await made.set_member("Guild", "ada", "member")
+    assert await made.payer("bob") == Payer(bob)
+    assert await made.payer("Guild") == await made.payer(guild) == Payer(guild)
+    assert await made.payer("ada") == await made.payer("Guild", "ada") == Payer(guild, ada)
+    assert await made.payer(ada) == Payer(ada), "an id is an account as it is"
+    for attempt, says in (
+        (made.payer("Other"), "no user or organisation is called 'Other'"),
+        (made.payer("Guild", "eve"), "no user is called 'eve'"),
+        (made.payer("bob", "ada"), "bob is not an organisation"),
+    ):
+        with pytest.raises(UserError, match=says):
+            await attempt
 
 
 async def test_mistakes_are_told_and_nothing_is_written(store: Store) -> None:
