@@ -12,7 +12,7 @@ from functools import partial
 import uvicorn
 from confluent_kafka import Message
 
-from api.access import key_uses, redis_buckets, used_links
+from api.access import account_tail, key_uses, redis_buckets, used_links
 from api.access.buckets import LocalBuckets
 from api.access.challenge import challenge_named
 from api.access.key_cache import KeyCache
@@ -75,6 +75,7 @@ from topics.catalogue import ACCOUNT_EVENTS, TOKEN_CHUNKS
 from topics.clients import open_admin
 from topics.counts import configured, on_broker
 from topics.producer import LogProducer
+from topics.scan import watermarks
 from topics.tail import Tail
 
 ENDED_BY_S = 60.0
@@ -139,8 +140,10 @@ async def connected(settings: Settings) -> AsyncIterator[tuple[Adapters, list[Fa
             sign_ins.on_batch(batch)
 
         accounts = Tail(properties, ACCOUNT_EVENTS, on_accounts)
-        await accounts.start(list(range(topics[ACCOUNT_EVENTS].partitions)))
         stack.push_async_callback(accounts.aclose)
+        places = range(topics[ACCOUNT_EVENTS].partitions)
+        ends_now = [await asyncio.to_thread(watermarks, properties, ACCOUNT_EVENTS, place) for place in places]
+        await account_tail.begin(accounts, reads, dict(zip(places, ends_now, strict=True)))
         book, admissions = await stack.enter_async_context(following(properties, topics))
         chunks = KafkaChunkLog(properties, topics)
         hub = TailHub(topics, chunks)
