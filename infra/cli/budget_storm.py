@@ -54,6 +54,8 @@ class Storm:
     numbers: int = 20
     """How far each answer counts."""
     within_s: float = 600.0
+    leaving: float = 0.25
+    """The share of clients that leave before the end."""
 
 
 @dataclass(slots=True)
@@ -63,6 +65,7 @@ class Tally:
     ends: Counter[str] = field(default_factory=Counter)
     kills: Counter[str] = field(default_factory=Counter)
     tries: int = 0
+    chunks: int = 0
     open: int = 0
 
 
@@ -85,16 +88,15 @@ async def storm(settings: Settings, state: Path, asked: Storm, say: Callable[[Ta
     rng = Random(asked.seed)
     over = asyncio.Event()
     connector = aiohttp.TCPConnector(limit=MAX_CONNECTIONS)
-    headers = {"Authorization": f"Bearer {asked.key}"}
     async with (
-        aiohttp.ClientSession(connector=connector, headers=headers) as session,
+        aiohttp.ClientSession(connector=connector) as session,
         asyncio.timeout(asked.within_s + DRAIN_S),
         asyncio.TaskGroup() as tasks,
     ):
         telling = tasks.create_task(_tell(tally, say))
         killing = tasks.create_task(_kill(state, asked, tally, rng, over))
         seeds = [rng.randrange(1 << 30) for _ in range(asked.streams)]
-        streams = [tasks.create_task(_stream(session, url, asked, tally, Random(seed))) for seed in seeds]
+        streams = [tasks.create_task(stream(session, url, asked, tally, Random(seed))) for seed in seeds]
         await asyncio.wait(streams)
         over.set()
         await killing
@@ -108,7 +110,7 @@ async def _tell(tally: Tally, say: Callable[[Tally], None]) -> None:
         await asyncio.sleep(LOOK_S)
 
 
-async def _stream(session: aiohttp.ClientSession, url: str, asked: Storm, tally: Tally, rng: Random) -> None:
+async def stream(session: aiohttp.ClientSession, url: str, asked: Storm, tally: Tally, rng: Random) -> None:
     """One stream, from its request to its end, its refusal, or the moment at which its client leaves."""
     await asyncio.sleep(rng.uniform(0, 2.0))
     body = {
@@ -116,13 +118,14 @@ async def _stream(session: aiohttp.ClientSession, url: str, asked: Storm, tally:
         "stream": True,
         "messages": [{"role": "user", "content": f"Count to {asked.numbers}."}],
     }
-    leaves_after = rng.randint(1, asked.numbers) if rng.random() < 0.25 else None
+    leaves_after = rng.randint(1, asked.numbers) if rng.random() < asked.leaving else None
     key = f"storm-{asked.seed}-{rng.randrange(1 << 60)}"
+    headers = {"Authorization": f"Bearer {asked.key}", "Idempotency-Key": key}
     tally.open += 1
     try:
         for _ in range(MAX_TRIES):
             tally.tries += 1
-            end = await _once(session, url, body, key, leaves_after)
+            end = await _once(session, url, body, headers, tally, leaves_after)
             if end != "again":
                 tally.ends[end] += 1
                 return
@@ -133,13 +136,18 @@ async def _stream(session: aiohttp.ClientSession, url: str, asked: Storm, tally:
 
 
 async def _once(
-    session: aiohttp.ClientSession, url: str, body: Mapping[str, object], key: str, leaves_after: int | None
+    session: aiohttp.ClientSession,
+    url: str,
+    body: Mapping[str, object],
+    headers: Mapping[str, str],
+    tally: Tally,
+    leaves_after: int | None,
 ) -> str:
     try:
         async with session.post(
             f"{url}/v1/chat/completions",
             json=body,
-            headers={"Idempotency-Key": key},
+            headers=headers,
             timeout=aiohttp.ClientTimeout(total=120),
         ) as answer:
             if answer.status == 429:
@@ -148,12 +156,12 @@ async def _once(
                 return str(said["error"]["code"]) if final else "again"
             if answer.status != 200:
                 return "again"
-            return await _read(answer, leaves_after)
+            return await _read(answer, tally, leaves_after)
     except (aiohttp.ClientError, TimeoutError, json.JSONDecodeError):
         return "again"
 
 
-async def _read(answer: aiohttp.ClientResponse, leaves_after: int | None) -> str:
+async def _read(answer: aiohttp.ClientResponse, tally: Tally, leaves_after: int | None) -> str:
     chunks, end = 0, "again"
     async for line in answer.content:
         if not line.startswith(b"data: "):
@@ -161,6 +169,7 @@ async def _read(answer: aiohttp.ClientResponse, leaves_after: int | None) -> str
         if line.startswith(b"data: [DONE]"):
             return end
         chunks += 1
+        tally.chunks += 1
         if leaves_after is not None and chunks > leaves_after:
             return "left"
         said = json.loads(line[6:])

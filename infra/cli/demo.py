@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from infra.cli import demo_budget
+from infra.cli import demo_budget, demo_fairness
 from infra.cli.demo_place import on_a_stack
 from infra.cli.state_option import StateOption
 from infra.cli.terminal import UserError, complain, end_quietly
@@ -76,6 +76,7 @@ class Answering(StrEnum):
 def register(parent: typer.Typer) -> None:
     """Add the command group to the command line."""
     demo_budget.register(app)
+    demo_fairness.register(app)
     parent.add_typer(app)
 
 

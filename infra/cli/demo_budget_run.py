@@ -44,8 +44,8 @@ class Wanted:
 
 async def run(state: Path, own: bool, wanted: Wanted, screen: Screen) -> Judged:
     """Let it happen, with a table of it. Raises UserError."""
-    settings = _settings(state, own)
-    account, key = await _someone(settings)
+    settings = settings_of(state, own)
+    account, key = await new_user(settings, "demo-budget")
     await change(settings, Named(account, "account", "", "total", True), TOKENS, wanted.tokens)
     asked = Storm(
         account, key, MODEL, wanted.tokens, wanted.streams, wanted.kills, wanted.seed, within_s=wanted.limit_s
@@ -65,7 +65,8 @@ async def run(state: Path, own: bool, wanted: Wanted, screen: Screen) -> Judged:
         raise UserError(f"the streams did not end in {wanted.limit_s:g} s: see ./verbatim status") from None
 
 
-def _settings(state: Path, own: bool) -> Settings:
+def settings_of(state: Path, own: bool) -> Settings:
+    """Settings that reach the demo's stack. Raises UserError."""
     settings = connected_settings(state)
     if not own:
         return settings
@@ -78,12 +79,12 @@ def _settings(state: Path, own: bool) -> Settings:
     return settings.model_copy(update={"kafka": kafka, "cassandra": cassandra})
 
 
-async def _someone(settings: Settings) -> tuple[str, str]:
-    """A new user: id and key."""
-    name, keys = f"demo-budget-{draw_id()[-8:]}", list[NewKey]()
+async def new_user(settings: Settings, kind: str) -> tuple[str, str]:
+    """A new user: id and key. Raises UserError."""
+    name, keys = f"{kind}-{draw_id()[-8:]}", list[NewKey]()
     try:
         async with connected_accounts(settings) as accounts:
-            await accounts.create_key(name, "demo budget", keys.append)
+            await accounts.create_key(name, kind, keys.append)
             return await accounts.user_named(name), keys[0].secret
     except (LogError, StoreError) as error:
         raise UserError(f"{error}. See ./verbatim status") from None

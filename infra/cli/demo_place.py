@@ -17,8 +17,13 @@ T = TypeVar("T")
 _WIDTH = 120
 
 
-def on_a_stack(own: bool, state: Path | None, as_json: bool, demo_on: Callable[[Path, Screen], T]) -> T:
-    """What `demo_on` returns for the state folder. Raises UserError, also for `own` together with a state folder."""
+def on_a_stack(
+    own: bool, state: Path | None, as_json: bool, demo_on: Callable[[Path, Screen], T], settings: str = ""
+) -> T:
+    """What `demo_on` returns for the state folder. `settings`: TOML, for a stack of its own.
+
+    Raises UserError, also for `own` together with a state folder.
+    """
     from rich.console import Console
 
     from infra.cli.demo_screen import Screen
@@ -34,6 +39,6 @@ def on_a_stack(own: bool, state: Path | None, as_json: bool, demo_on: Callable[[
         console = Console(width=_WIDTH)
     if own and not as_json:
         console.print("Starting a stack for the demo …")
-    place: AbstractContextManager[Path] = own_stack() if own else nullcontext(state_folder(state))
+    place: AbstractContextManager[Path] = own_stack(settings) if own else nullcontext(state_folder(state))
     with place as folder:
         return demo_on(folder, Screen(console, quiet=as_json))

@@ -13,15 +13,15 @@ from infra.cli.terminal import UserError
 
 
 @contextmanager
-def own_stack() -> Iterator[Path]:
-    """The state folder of a stack that was started for the block; stopped and deleted with it.
+def own_stack(settings: str = "") -> Iterator[Path]:
+    """The state folder of a stack that was started for the block; stopped and deleted with it. `settings`: TOML.
 
     Raises UserError if it does not come up in time. After a UserError the folder stays, for its logs.
     """
     folder = Path(tempfile.mkdtemp(prefix="verbatim-demo-"))
     keep = False
     try:
-        with stack_in(folder) as state:
+        with stack_in(folder, settings=settings) as state:
             yield state
     except UserError as error:
         keep = True

@@ -13,6 +13,7 @@ from infra.cli.state_option import StateOption
 from infra.cli.terminal import UserError, complain, one_line
 
 if TYPE_CHECKING:
+    from infra.settings import Settings
     from topics.fairness.replay import Report
 
 
@@ -41,14 +42,19 @@ def picks(
 
 
 def _report(state: Path | None, since: str) -> Report:
+    from infra.cli.stack_file import connected_settings
+
+    return report_of(connected_settings(state, cassandra=False), since)
+
+
+def report_of(settings: Settings, since: str) -> Report:
+    """All picks since a moment, worked out again. Raises UserError."""
     from infra.cli.replay.opened import log_errors, open_log, parse_moment
     from infra.cli.replay.progress import interruptible
-    from infra.cli.stack_file import connected_settings
     from infra.clock import utc_now
     from topics.catalogue import JOBS_PREFIX, TOKEN_CHUNKS
     from topics.fairness.replay import Picks
 
-    settings = connected_settings(state, cassandra=False)
     found = Picks()
     with interruptible() as stop, log_errors(), open_log(settings) as log:
         there = log.topics()

@@ -61,7 +61,7 @@ def test_a_stack_of_the_demos_own_is_reached_as_its_own_file_says(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     @contextmanager
-    def own_stack() -> Iterator[Path]:
+    def own_stack(settings: str) -> Iterator[Path]:
         yield tmp_path
 
     monkeypatch.setenv("VERBATIM_KAFKA__BOOTSTRAP", "the.users.own:9092")
