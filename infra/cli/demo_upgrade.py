@@ -126,9 +126,11 @@ class _Run:
         letters = await asyncio.to_thread(log.end_of, DEAD_LETTERS)
         async with asyncio.timeout(4 * self._wanted.limit_s), asyncio.TaskGroup() as tasks:
             answer = tasks.create_task(self._ask())
-            if role in READS_CHUNKS:
-                await self._say_something_new()
+            # An API that knows no attempt of today stops before the answer begins, and needs nothing more to stop at.
+            saying = tasks.create_task(self._say_something_new()) if role in READS_CHUNKS else None
             stopped = await self._older.stopped(self._until_s())
+            if saying is not None:
+                saying.cancel()
             self._screen.happened(f"{stopped.name} stops: {stopped.told}", "bold red")
             found = [
                 Finding("the old process stops with exit code 3 and says where", True, stopped.told),
