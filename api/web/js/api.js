@@ -59,9 +59,13 @@ export async function request(method, path, body, { headers = {}, signal, key, q
   throw error;
 }
 
+/** A 429 that no waiting helps. */
+const SPENT = 'insufficient_quota';
+
 async function errorOf(answer) {
   const { error = {} } = await answer.json().catch(() => ({}));
-  const retryable = answer.headers.get('x-should-retry') === 'true' || answer.status === 429 || answer.status >= 500;
+  const limited = answer.status === 429 && error.code !== SPENT;
+  const retryable = answer.headers.get('x-should-retry') === 'true' || limited || answer.status >= 500;
   return new ApiError(answer.status, error.code ?? '', error.message ?? '', retryable, Number(answer.headers.get('Retry-After')) || 0);
 }
 

@@ -7,7 +7,7 @@ import { tOr } from './words.js';
  * asking differently is said by its code; the rest, such as a setting out of range, as the server says it.
  */
 export function problem({ status, code, message = '', retryAfterS = 0 }) {
-  if (status === 429) return tOr(retryAfterS ? 'problem.limited-for' : 'problem.limited', message, { seconds: retryAfterS });
+  if (status === 429 && code !== 'insufficient_quota') return tOr(retryAfterS ? 'problem.limited-for' : 'problem.limited', message, { seconds: retryAfterS });
   const known = tOr(`problem.${code}`, '');
   if (known) return known;
   if (status >= 500) return tOr(status === 503 ? 'problem.503' : 'problem.500', message);

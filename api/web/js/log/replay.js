@@ -108,7 +108,7 @@ export class Replay {
 
   /** Shows the text as of a moment. */
   seek(ms) {
-    this.live = Object.assign(new Said(), { id: this.answer.id, state: signal('open'), stopping: signal(false) });
+    this.live = Object.assign(new Said(), { id: this.answer.id, state: signal('open'), stopping: signal(false), queue: signal(null) });
     this.end = 0;
     this.part = 0;
     this.begun = false;

@@ -126,6 +126,7 @@ export default {
   'problem.503': 'Der Server kann gerade nicht antworten. Versuchen Sie es gleich noch einmal.',
   'problem.context_length_exceeded': 'Das ist länger, als das Modell lesen kann. Kürzen Sie es, beginnen Sie einen neuen Chat oder wählen Sie ein anderes Modell.',
   'problem.gone': 'Die Verbindung konnte nicht wieder aufgenommen werden.',
+  'problem.insufficient_quota': 'Das Budget dafür ist aufgebraucht. Wer den Server betreibt, kann es erhöhen.',
   'problem.limited': 'Zu viele Anfragen. Versuchen Sie es gleich noch einmal.',
   'problem.limited-for': 'Zu viele Anfragen. Versuchen Sie es in {seconds} s erneut.',
   'problem.log_unavailable': 'Das Log des Servers ist nicht erreichbar. Versuchen Sie es gleich noch einmal.',

@@ -126,6 +126,7 @@ export default {
   'problem.503': 'The server cannot answer now. Try again in a moment.',
   'problem.context_length_exceeded': 'This is longer than the model can read. Shorten it, begin a new chat, or choose another model.',
   'problem.gone': 'The connection could not be taken up again.',
+  'problem.insufficient_quota': 'The budget for this is spent. Whoever runs the server can raise it.',
   'problem.limited': 'Too many requests. Try again in a moment.',
   'problem.limited-for': 'Too many requests. Try again in {seconds} s.',
   'problem.log_unavailable': 'The server’s log is away. Try again in a moment.',

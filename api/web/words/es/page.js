@@ -126,6 +126,7 @@ export default {
   'problem.503': 'El servidor no puede responder ahora. Inténtalo de nuevo en un momento.',
   'problem.context_length_exceeded': 'Es más largo de lo que el modelo puede leer. Acórtalo, empieza un chat nuevo o elige otro modelo.',
   'problem.gone': 'No se pudo retomar la conexión.',
+  'problem.insufficient_quota': 'El presupuesto para esto se ha agotado. Quien administra el servidor puede ampliarlo.',
   'problem.limited': 'Demasiadas solicitudes. Inténtalo de nuevo en un momento.',
   'problem.limited-for': 'Demasiadas solicitudes. Inténtalo de nuevo en {seconds} s.',
   'problem.log_unavailable': 'El registro del servidor no está disponible. Inténtalo de nuevo en un momento.',

@@ -126,6 +126,7 @@ export default {
   'problem.503': 'Le serveur ne peut pas répondre pour le moment. Réessayez dans un instant.',
   'problem.context_length_exceeded': 'C’est plus long que ce que le modèle peut lire. Raccourcissez, commencez une nouvelle conversation ou choisissez un autre modèle.',
   'problem.gone': 'La connexion n’a pas pu être reprise.',
+  'problem.insufficient_quota': 'Le budget prévu est épuisé. La personne qui gère le serveur peut l’augmenter.',
   'problem.limited': 'Trop de requêtes. Réessayez dans un instant.',
   'problem.limited-for': 'Trop de requêtes. Réessayez dans {seconds} s.',
   'problem.log_unavailable': 'Le journal du serveur est indisponible. Réessayez dans un instant.',

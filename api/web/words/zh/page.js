@@ -126,6 +126,7 @@ export default {
   'problem.503': '服务器暂时无法响应，请稍后重试。',
   'problem.context_length_exceeded': '内容超出模型可读取的长度。请缩短内容、新建对话或换一个模型。',
   'problem.gone': '无法恢复连接。',
+  'problem.insufficient_quota': '可用预算已用完。服务器管理员可以提高预算。',
   'problem.limited': '请求过多，请稍后重试。',
   'problem.limited-for': '请求过多，请在 {seconds} 秒后重试。',
   'problem.log_unavailable': '服务器的日志暂不可用，请稍后重试。',
