@@ -99,7 +99,7 @@ class Streams:
             begun = ConversationStarted(
                 envelope=envelope,
                 conversation_id=submitted.conversation_id,
-                user_id="u",
+                user_id=submitted.user_id,
                 title=None,
                 model=None,
                 system_prompt="be brief",

@@ -24,6 +24,7 @@ async def test_the_focus_goes_back_to_where_one_was(open_chat: OpenChat) -> None
     await expect(composer).to_be_focused()
     await chat.part("edit").focus()
     await page.keyboard.press("Enter")
+    await expect(chat.part("edit-text")).to_be_focused()
     await page.keyboard.press("Escape")
     await expect(chat.part("edit")).to_be_focused()
     # A menu and a dialog.
