@@ -93,10 +93,12 @@ async def change_password(
     """Another password. Every session so far is over, but for the one that asks."""
     body = await bodies.read(request, NewPassword, max_bytes=MAX_BODY_BYTES)
     check_signing("password")
-    if caller.form == "jwt":
+    if caller.is_restricted:
+        # A password opens all that the user may, for good.
         raise ApiError(
             403,
-            "A token of an issuer sets no password. Sign in at the issuer.",
+            "What you came with may less than you, or ends, so it sets no password: neither a key with scopes, an end or"
+            " limits does, nor a token of an issuer. Sign in in a browser.",
             code="insufficient_permissions",
             error_type="permission_error",
         )

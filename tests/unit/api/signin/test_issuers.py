@@ -338,6 +338,18 @@ async def test_a_token_gives_no_role_that_its_claims_do_not(theirs: TestIssuer) 
         assert now.json()["roles"] == ["member"], "and none that its user has lost"
 
 
+async def test_a_token_makes_no_key_that_may_more(theirs: TestIssuer) -> None:
+    world = world_of(theirs, roles=[{"claim": "groups", "value": "ops", "role": "admin"}])
+    async with browser(world) as page, world.client(None) as program:
+        theirs.person = {**theirs.person, "groups": ["ops"]}
+        await signed_in(page, theirs)
+        less = await program.post("/api/v1/keys", json={}, headers=bearer(theirs.token()))
+        assert error_of(less) == (403, "insufficient_permissions"), "its claims give less than its user has"
+        full = await program.post("/api/v1/keys", json={}, headers=bearer(theirs.token({"groups": ["ops"]})))
+        assert full.status_code == 201, full.text
+        assert full.json()["expiresAt"] is not None, "it ends with the token"
+
+
 async def test_a_sign_out_ends_tokens_and_streams(world: World, theirs: TestIssuer) -> None:
     async with browser(world) as page, world.client(None) as program:
         await signed_in(page, theirs)
