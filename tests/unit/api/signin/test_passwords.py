@@ -172,6 +172,20 @@ async def test_another_password_ends_every_other_session(world: World) -> None:
     assert len(said(world, SessionsEnded)) == 1
 
 
+async def test_who_is_called_as_another_forgives_no_tries_for_them(world: World) -> None:
+    await add_person(world, "alice")
+    bob = await add_person(world, "bob", "the password of bob")
+    world.log.append(ACCOUNT_EVENTS, bob, UserChanged(envelope=envelope("b"), user_id=bob, name="alice"))
+    same = {"current": "the password of bob", "password": "the next one of bob"}
+    async with browser(world) as page, browser(world, "192.0.2.9") as guessing:
+        await page.post(SESSION, json={"name": "bob", "password": "the password of bob"})
+        for _ in range(ACCOUNT.free):
+            await guessing.post(SESSION, json={**ALICE, "password": "wrong"})
+        assert (await page.post(SESSION + "/password", json=same)).status_code == 204
+        assert error_of(await guessing.post(SESSION, json={**ALICE, "password": "wrong"}))[0] == 401
+        assert error_of(await guessing.post(SESSION, json=ALICE)) == (429, "too_many_tries")
+
+
 @pytest.mark.parametrize(
     "less",
     [{"scopes": ["keys"]}, {"expires_at": "2030-01-01T00:00:00Z"}, {"limits": {"requests_per_minute": 9}}],
