@@ -121,7 +121,7 @@ def _expiry(wanted: str | None, maker: Principal) -> int | None:
 
 
 def _end_of(maker: Principal) -> int | None:
-    """When what its keys may have ends: with the maker's own key or token. A session is one of many, and gives keys that
+    """When what its keys may have ends: with the maker's own key or token. A session gives keys that
     outlast it."""
     return None if maker.recorded else maker.expires_at_us
 

@@ -47,7 +47,7 @@ class Principal:
 
     @property
     def is_restricted(self) -> bool:
-        """Whether what they come with may less, or ends sooner, than their user: so it must open nothing that may more."""
+        """Whether what they come with may less, or ends sooner, than their user: so it opens nothing that may more."""
         if self.recorded:
             return False
         ends = self.form == "jwt" or self.expires_at_us is not None

@@ -40,7 +40,8 @@ async def user_by_password(
 
 
 async def slow_down(signing: SigninPorts, whom: str, address: str) -> None:
-    """Count a try. `whom`: an id, for what somebody is called may be another's name. Raises ApiError 429 for one that comes too early."""
+    """Count a try. `whom`: an id, for what somebody is called may be another's name. Raises ApiError
+    429 for one that comes too early."""
     wait_s = await signing.tries.begin(whom, address)
     if wait_s > 0:
         shown = max(int(-(-wait_s // 1)), 1)

@@ -97,8 +97,7 @@ async def change_password(
         # A password opens all that the user may, for good.
         raise ApiError(
             403,
-            "What you came with may less than you, or ends, so it sets no password: neither a key with scopes, an end or"
-            " limits does, nor a token of an issuer. Sign in in a browser.",
+            "A key with scopes, an end or limits sets no password, nor does an issuer's token. Sign in in a browser.",
             code="insufficient_permissions",
             error_type="permission_error",
         )
