@@ -251,6 +251,16 @@ async def test_where_everybody_may_sign_up_a_name_is_taken_once() -> None:
     assert len(said(world, PasswordSet)) == 1
 
 
+async def test_the_first_administrators_name_is_nobodys_to_take() -> None:
+    """`up` makes the user of this name an administrator, whoever is configured to be one beside."""
+    world = World(settings=ApiSettings(sign_up="open", operators=("root",), read_wait_s=0.2))
+    async with browser(world) as page:
+        for name in ("admin", "root"):
+            answer = await page.post(SESSION + "/sign-up", json={**ALICE, "name": name})
+            assert error_of(answer) == (409, "name_taken")
+    assert not said(world, UserCreated)
+
+
 async def admin_of(world: World) -> str:
     """The key of an administrator."""
     key = world.add_key("root", "r")
