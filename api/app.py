@@ -90,7 +90,7 @@ from infra.blobs.ports import BlobStore
 from infra.cassandra.errors import StoreUnavailable
 from infra.embeddings.embedders import Embedders
 from infra.models.catalogue import ModelCatalogue, ModelNotFound
-from infra.settings.processes import ApiSettings
+from infra.settings.processes import FIRST_USER, ApiSettings
 from schemas.codec import NewerRecord
 from schemas.envelope import SealedContent
 from topics.admission.book import Book
@@ -225,7 +225,7 @@ def ports_of(adapters: Adapters) -> tuple[object, ...]:
             flows=adapters.sign_ins.flows,
             issuers={issuer.settings.name: issuer for issuer in adapters.sign_ins.issuers},
             sign_up=settings.sign_up,
-            reserved=settings.operators,
+            reserved=(FIRST_USER, *settings.operators),
             session_s=round(settings.session_days * 86_400),
         ),
         PreferencePorts(reads=reads, models=adapters.models),

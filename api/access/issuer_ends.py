@@ -50,6 +50,7 @@ class IssuerEnds:
     def __init__(self, reads: SignedOutReads, on_ended: Callable[[IssuerSignedOut], None], young_s: float = YOUNG_S):
         self._reads = reads
         self._on_ended = on_ended
+        self._young_s = young_s
         self._young_until_s = monotonic_s() + young_s
         self._read: Bounded[tuple[str, str], tuple[float, int]] = Bounded(MAX_LOGINS)
         # What was seen here counts, however far the projections are behind.
@@ -78,8 +79,13 @@ class IssuerEnds:
         for record in records:
             try:
                 event = ACCOUNT_EVENTS.decode(record.value())
-            except (UndecodableRecord, NewerRecord):
-                continue  # the projections will tell what this process does not understand
+            except UndecodableRecord:
+                continue
+            except NewerRecord:
+                # It may be a sign-out: the projections tell of it, and are asked again and often meanwhile.
+                self._read.clear()
+                self._young_until_s = monotonic_s() + self._young_s
+                continue
             if isinstance(event, IssuerSignedOut):
                 self.ended(event)
 

@@ -60,12 +60,14 @@ class ChangeKey(ApiBody):
 def key_made(body: CreateKey, maker: Principal, owner: Standing, author: Author) -> tuple[ApiKeyCreated, str]:
     """The record of a new key of `owner`'s, and the key. Raises ApiError 400, and 403 for more than its maker's own key
     may."""
+    if maker.form == "jwt" and maker.user_id == owner.user_id and not owner.roles <= maker.roles:
+        raise _more("roles")
     limits = None if body.limits is None else body.limits.limits()
     if limits is None and maker.limits != NO_LIMITS:
         limits = maker.limits
     elif maker.limits != NO_LIMITS and limits != maker.limits:
         raise _more("limits")
-    restricted = (body.scopes, body.expires_at, limits, body.organisation_id, maker.scopes, maker.expires_at_us)
+    restricted = (body.scopes, body.expires_at, limits, body.organisation_id, maker.scopes, _end_of(maker))
     if any(each is not None for each in restricted):
         check_identity("scopes")
     organisation_id = body.organisation_id or ""
@@ -99,8 +101,9 @@ def _scopes(wanted: list[str] | None, maker: Principal) -> tuple[str, ...] | Non
 
 
 def _expiry(wanted: str | None, maker: Principal) -> int | None:
+    end_us = _end_of(maker)
     if wanted is None:
-        return maker.expires_at_us
+        return end_us
     try:
         moment = datetime.fromisoformat(wanted)
     except ValueError:
@@ -112,9 +115,15 @@ def _expiry(wanted: str | None, maker: Principal) -> int | None:
     at_us = round(moment.astimezone(UTC).timestamp() * 1_000_000)
     if not now_us() < at_us < now_us() + LONGEST_US:
         raise bad_request("Invalid value for 'expires_at': it is past, or ten years off.", param="expires_at")
-    if maker.expires_at_us is not None and at_us > maker.expires_at_us:
+    if end_us is not None and at_us > end_us:
         raise _more("expires_at")
     return at_us
+
+
+def _end_of(maker: Principal) -> int | None:
+    """When what its keys may have ends: with the maker's own key or token. A session gives keys that
+    outlast it."""
+    return None if maker.recorded else maker.expires_at_us
 
 
 def _more(param: str) -> ApiError:

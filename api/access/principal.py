@@ -24,7 +24,7 @@ class Principal:
     `organisation_role`: in the organisation that pays (`organisation_id`; empty: none does). `scopes` None: all that
     the user may. `revision`: how often what is known of the user had lost something here (api.access.people).
     `privileged`: they ask for something that others may not have; it ends with the role. `login`: where an issuer
-    signed them in.
+    signed them in. `recorded`: by a session that stands in the log; its end is its own, and no key's.
     """
 
     user_id: str
@@ -43,6 +43,15 @@ class Principal:
     revision: int = 0
     privileged: bool = False
     login: Login | None = None
+    recorded: bool = False
+
+    @property
+    def is_restricted(self) -> bool:
+        """Whether what they come with may less, or ends sooner, than their user: so it opens nothing that may more."""
+        if self.recorded:
+            return False
+        ends = self.form == "jwt" or self.expires_at_us is not None
+        return ends or self.scopes is not None or self.limits != NO_LIMITS
 
     @property
     def account(self) -> str:

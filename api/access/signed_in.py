@@ -50,6 +50,7 @@ class _Known:
                 key_sha256=self.row.session_sha256,
                 expires_at_us=self.row.expires_at_us,
                 login=self.row.login,
+                recorded=True,
             )
         return self.principal
 

@@ -152,6 +152,14 @@ async def set_member(
     is_member = bool(standing.membership(organisation_id).role)
     if await admin.reads.user(user_id) is None or not (is_member or may(caller, "members.manage", INSTALLATION)):
         raise not_found("user")
+    if standing.organisation_id != organisation_id and not may(caller, "members.manage", INSTALLATION):
+        # What is said last of a membership says who pays.
+        raise ApiError(
+            409,
+            "Another organisation pays for this user now. Ask an administrator of this installation.",
+            code="paid_by_another",
+            param="user_id",
+        )
     headers = await _membership(request, caller, access, commands, organisation_id, user_id, role)
     return json_answer({"organisationId": organisation_id, "userId": user_id, "role": role}, 200, headers)
 

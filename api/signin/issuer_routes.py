@@ -146,6 +146,7 @@ async def signed_out_there(
     request: Request, name: str, signing: Signing, access: Access, accounts: Accounts, commands: Commands
 ) -> Response:
     """Back-channel logout: the issuer says, signed, whom it has signed out. What was open by it ends."""
+    check_signing("issuers")
     issuer = _issuer(signing, name)
     await slow_down_wrong(signing, request, name)
     settings = issuer.settings

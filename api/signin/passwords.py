@@ -25,7 +25,7 @@ async def user_by_password(
     Raises ApiError 401, the same and as late for a name that nobody has; 429 for who tries too fast; 503.
     """
     user_id, address = ids.user_id(name), address_of(request)
-    await slow_down(signing, name, address)
+    await slow_down(signing, user_id, address)
     kept = await signing.reads.password_hash(user_id)
     try:
         verdict = await signing.passwords.verdict(kept, prepared(password))
@@ -33,15 +33,16 @@ async def user_by_password(
         raise _full() from None
     if not verdict.fits:
         raise wrong_password()
-    await signing.tries.forgive(name, address)
+    await signing.tries.forgive(user_id, address)
     if verdict.renewed is not None:
         await _write(request, commands, user_id, verdict.renewed)
     return user_id
 
 
-async def slow_down(signing: SigninPorts, name: str, address: str) -> None:
-    """Count a try. Raises ApiError 429 for one that comes too early."""
-    wait_s = await signing.tries.begin(name, address)
+async def slow_down(signing: SigninPorts, whom: str, address: str) -> None:
+    """Count a try. `whom`: an id, for what somebody is called may be another's name. Raises ApiError
+    429 for one that comes too early."""
+    wait_s = await signing.tries.begin(whom, address)
     if wait_s > 0:
         shown = max(int(-(-wait_s // 1)), 1)
         raise ApiError(

@@ -93,17 +93,18 @@ async def change_password(
     """Another password. Every session so far is over, but for the one that asks."""
     body = await bodies.read(request, NewPassword, max_bytes=MAX_BODY_BYTES)
     check_signing("password")
-    if caller.form == "jwt":
+    if caller.is_restricted:
+        # A password opens all that the user may, for good.
         raise ApiError(
             403,
-            "A token of an issuer sets no password. Sign in at the issuer.",
+            "A key with scopes, an end or limits sets no password, nor does an issuer's token. Sign in in a browser.",
             code="insufficient_permissions",
             error_type="permission_error",
         )
     await fresh.catch_up_lists(caller.user_id, ACCOUNT_EVENTS)
     user = await signing.reads.user(caller.user_id)
     name = user.name if user is not None else ""
-    await _check_current(signing, caller, name, body.current, request)
+    await _check_current(signing, caller, body.current, request)
     await set_password(request, commands, caller.user_id, await hash_for(signing, body.password, name))
     await end_all(request, access, commands, caller.user_id)
     answer = Response(status_code=204)
@@ -115,20 +116,20 @@ async def change_password(
     return answer
 
 
-async def _check_current(signing: Signing, caller: Principal, name: str, current: str | None, request: Request) -> None:
+async def _check_current(signing: Signing, caller: Principal, current: str | None, request: Request) -> None:
     """Raises ApiError 401 for another password than the user has, 429."""
     kept = await signing.reads.password_hash(caller.user_id)
     if kept is None:
         return
     address = request.client.host if request.client else ""
-    await slow_down(signing, name, address)
+    await slow_down(signing, caller.user_id, address)
     try:
         verdict = await signing.passwords.verdict(kept, prepared(current or ""))
     except HashingFull:
         raise ApiError(503, "Too many passwords are being checked. Please retry.", code="overloaded") from None
     if not verdict.fits:
         raise unauthorised("The current password is wrong.", code="wrong_password")
-    await signing.tries.forgive(name, address)
+    await signing.tries.forgive(caller.user_id, address)
 
 
 async def end_all(request: Request, access: AccessPorts, commands: CommandPorts, user_id: str) -> None:

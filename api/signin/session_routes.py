@@ -14,6 +14,7 @@ from api.access.auth import (
     address_of,
     admit_anybody,
     admit_try,
+    allowed,
     author_of,
     authorise,
     checked_key,
@@ -118,7 +119,7 @@ async def sign_out(
     """The cookie is gone from this browser. It needs no good one: an old one can be taken away as well.
 
     `everywhere`: no cookie of the user's that was made before opens anything any more, and what is streamed by one
-    ends. For this, the caller must be signed in, or bring a key.
+    ends. For this, the caller must be signed in, or bring a key that is for it.
     """
     refuse_other_sites(request.headers)
     answer = Response(status_code=204)
@@ -133,7 +134,7 @@ async def sign_out(
 async def _end_sessions(
     request: Request, access: AccessPorts, fresh: Freshness, commands: CommandPorts, answer: Response
 ) -> None:
-    caller = await authorise(request, access)
+    caller = allowed(await authorise(request, access), "sessions.end")
     check_kept("everywhere")
     giving = Giving(
         fresh,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from infra.settings import Settings
+from infra.settings.processes import FIRST_USER
 
-FIRST_USER = "admin"
 FIRST_LABEL = "first key"
 
 

@@ -15,6 +15,8 @@ from schemas.registry import READ_BEFORE, WRITE_LEVEL
 
 SHORTEST_SESSION_SECRET = 32
 MAX_STARTS = 6
+FIRST_USER = "admin"
+"""The user whom `up` makes first, an administrator."""
 Start = Annotated[str, StringConstraints(min_length=1, max_length=500, strip_whitespace=True)]
 
 
@@ -67,7 +69,7 @@ class ApiSettings(Section):
     produce_timeout_s: float = Field(default=10.0, gt=0, le=60)
     trusted_proxies: tuple[str, ...] = ("127.0.0.1", "::1")
     cors_origins: tuple[str, ...] = ()
-    operators: tuple[str, ...] = ("admin",)
+    operators: tuple[str, ...] = (FIRST_USER,)
     starts: tuple[Start, ...] = Field(default=(), max_length=MAX_STARTS)
     sign_up: Literal["closed", "invitation", "open"] = "closed"
     issuers: tuple[IssuerSettings, ...] = Field(default=(), max_length=MAX_ISSUERS)

@@ -16,8 +16,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from infra.cli.first_key import FIRST_USER
 from infra.clock import monotonic_s
+from infra.settings.processes import FIRST_USER
 from schemas import ids
 from tests.faults.background import BACKGROUND, BackgroundUser
 from tests.faults.evidence import Acked, Entry, Frame

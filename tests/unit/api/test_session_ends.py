@@ -92,6 +92,21 @@ async def test_who_signs_out_everywhere_must_be_signed_in(world: World, browsers
     assert [await opens(client) for client in browsers] == [True, True, True]
 
 
+async def test_a_key_that_is_for_something_else_signs_nobody_out(
+    world: World, browsers: list[httpx.AsyncClient]
+) -> None:
+    async with world.client("vk_" + "a" * 43) as program:
+        chat, keys = [
+            (await program.post("/api/v1/keys", json={"scopes": [scope]})).json()["key"] for scope in ("chat", "keys")
+        ]
+    async with world.client(chat) as bot:
+        assert refusal(await bot.delete(EVERYWHERE, headers=MARK)) == (403, "insufficient_permissions")
+        assert [await opens(client) for client in browsers] == [True, True, True]
+    async with world.client(keys) as bot:
+        assert (await bot.delete(EVERYWHERE, headers=MARK)).status_code == 204
+        assert [await opens(client) for client in browsers] == [False, False, True]
+
+
 async def test_a_repeat_ends_nothing_that_began_since(world: World, browsers: list[httpx.AsyncClient]) -> None:
     async with world.client("vk_" + "a" * 43) as program:
         headers = {**MARK, **KEY}

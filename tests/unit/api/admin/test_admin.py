@@ -148,6 +148,21 @@ async def test_an_organisations_administrator_sees_and_manages_its_members_alone
     assert (await alice.get(USERS)).status_code == 404
 
 
+async def test_an_organisations_administrator_takes_nobody_from_another(
+    admin: httpx.AsyncClient, alice: httpx.AsyncClient
+) -> None:
+    guild, other = [await made(await admin.post(ORGANISATIONS, json={"name": name})) for name in ("Guild", "Other")]
+    bob = ids.user_id("bob")
+    await made(await admin.put(f"{ORGANISATIONS}/{guild['id']}/members/{ALICE}", json={"role": "admin"}), 200)
+    for one in (guild, other):
+        await made(await admin.put(f"{ORGANISATIONS}/{one['id']}/members/{bob}", json={}), 200)
+    bobs = f"{ORGANISATIONS}/{guild['id']}/members/{bob}"
+    assert code_of(await alice.put(bobs, json={"role": "auditor"})) == (409, "paid_by_another")
+    assert (await admin.get(f"{USERS}/{bob}")).json()["account"] == other["id"]
+    await made(await admin.put(bobs, json={"role": "auditor"}), 200)
+    assert (await admin.get(f"{USERS}/{bob}")).json()["account"] == guild["id"]
+
+
 async def test_keys_of_others_are_made_limited_and_revoked(world: World, admin: httpx.AsyncClient) -> None:
     key = await made(await admin.post(KEYS, json={"user_id": ALICE, "scopes": ["chat"], "label": "ci"}))
     async with world.client(key["key"]) as theirs:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -9,13 +10,16 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import httpx
 import pytest
 
-from api.access.issuer_ends import is_over
+from api.access.issuer_ends import IssuerEnds, is_over
 from api.streaming.readers import Credential
 from infra.settings.processes import ApiSettings
 from schemas import ids
+from schemas.codec import set_write_level
 from schemas.identity import MembershipChanged, UserChanged
+from schemas.registry import registered_schemas
 from schemas.signing import IdentityLinked, IssuerSignedOut, Login, SessionStarted
 from tests.oidc_issuer import AUDIENCE, CLIENT, SECRET, IssuerWeb, TestIssuer, stranger
+from tests.unit.api.memory_log import MemoryRecord
 from tests.unit.api.signin.people import SESSION, browser, envelope, error_of, said
 from tests.unit.api.signin.test_passwords import admin_of, made
 from tests.unit.api.world import World
@@ -270,6 +274,11 @@ async def test_a_logout_that_is_none_ends_nothing(
     assert (await page.get(SESSION)).status_code == 200
 
 
+async def test_a_logout_waits_for_the_upgrade(page: httpx.AsyncClient, theirs: TestIssuer) -> None:
+    set_write_level(5)
+    assert error_of(await posted(page, theirs.logout_token())) == (400, "unsupported_parameter")
+
+
 @pytest.mark.parametrize("body", [b"", b"logout_token=a&logout_token=b", b"x=" + b"a" * 40_000, b"\xff=\xff"])
 async def test_a_logout_that_is_no_form_is_refused(page: httpx.AsyncClient, body: bytes) -> None:
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -338,6 +347,18 @@ async def test_a_token_gives_no_role_that_its_claims_do_not(theirs: TestIssuer) 
         assert now.json()["roles"] == ["member"], "and none that its user has lost"
 
 
+async def test_a_token_makes_no_key_that_may_more(theirs: TestIssuer) -> None:
+    world = world_of(theirs, roles=[{"claim": "groups", "value": "ops", "role": "admin"}])
+    async with browser(world) as page, world.client(None) as program:
+        theirs.person = {**theirs.person, "groups": ["ops"]}
+        await signed_in(page, theirs)
+        less = await program.post("/api/v1/keys", json={}, headers=bearer(theirs.token()))
+        assert error_of(less) == (403, "insufficient_permissions"), "its claims give less than its user has"
+        full = await program.post("/api/v1/keys", json={}, headers=bearer(theirs.token({"groups": ["ops"]})))
+        assert full.status_code == 201, full.text
+        assert full.json()["expiresAt"] is not None, "it ends with the token"
+
+
 async def test_a_sign_out_ends_tokens_and_streams(world: World, theirs: TestIssuer) -> None:
     async with browser(world) as page, world.client(None) as program:
         await signed_in(page, theirs)
@@ -394,3 +415,15 @@ async def test_what_a_sign_out_ends(world: World, login: dict[str, Any], out: di
     later.log.append(ACCOUNT_EVENTS, "about", event)
     fresh = type(world.adapters.sign_ins.issuer_ends)(later.reads, lambda _: None)
     assert await fresh.is_over(began) is over
+
+
+async def test_a_record_that_is_too_new_has_sign_outs_asked_for_again(world: World) -> None:
+    """A process that runs on during an upgrade hears of a sign-out by the projections."""
+    began = Login(issuer="i", subject="s", issued_at_s=1)
+    ends = IssuerEnds(world.reads, lambda _: None, young_s=0.0)
+    assert not await ends.is_over(began)
+    world.log.append(ACCOUNT_EVENTS, "about", IssuerSignedOut(**(OUT | {"subject": "s", "issuer_session": ""})))
+    assert not await ends.is_over(began), "it is known, for a while"
+    newer = struct.pack(">bI", 0, max(registered_schemas()) + 1) + b"?"
+    ends.on_batch([MemoryRecord((ACCOUNT_EVENTS, 0, 99), b"", newer)])
+    assert await ends.is_over(began)

@@ -172,6 +172,50 @@ async def test_another_password_ends_every_other_session(world: World) -> None:
     assert len(said(world, SessionsEnded)) == 1
 
 
+async def test_who_is_called_as_another_forgives_no_tries_for_them(world: World) -> None:
+    await add_person(world, "alice")
+    bob = await add_person(world, "bob", "the password of bob")
+    world.log.append(ACCOUNT_EVENTS, bob, UserChanged(envelope=envelope("b"), user_id=bob, name="alice"))
+    same = {"current": "the password of bob", "password": "the next one of bob"}
+    async with browser(world) as page, browser(world, "192.0.2.9") as guessing:
+        await page.post(SESSION, json={"name": "bob", "password": "the password of bob"})
+        for _ in range(ACCOUNT.free):
+            await guessing.post(SESSION, json={**ALICE, "password": "wrong"})
+        assert (await page.post(SESSION + "/password", json=same)).status_code == 204
+        assert error_of(await guessing.post(SESSION, json={**ALICE, "password": "wrong"}))[0] == 401
+        assert error_of(await guessing.post(SESSION, json=ALICE)) == (429, "too_many_tries")
+
+
+@pytest.mark.parametrize(
+    "less",
+    [{"scopes": ["keys"]}, {"expires_at": "2030-01-01T00:00:00Z"}, {"limits": {"requests_per_minute": 9}}],
+    ids=lambda less: next(iter(less)),
+)
+async def test_a_key_that_may_less_sets_no_password(world: World, less: dict[str, object]) -> None:
+    """By a password one would come in again with all that the user may, for good."""
+    new = {"password": "long enough to be one"}
+    add_user(world, "alice")
+    async with world.client(world.add_key("alice", "a")) as whole, browser(world) as page:
+        key = (await whole.post("/api/v1/keys", json=less)).json()["key"]
+        async with world.client(key) as some:
+            assert error_of(await some.post(SESSION + "/password", json=new)) == (403, "insufficient_permissions")
+        assert (await page.post(SESSION, json={"key": key})).status_code == 200
+        refused = await page.post(SESSION + "/password", json=new)
+        assert error_of(refused) == (403, "insufficient_permissions"), "nor does its cookie"
+        assert not said(world, PasswordSet)
+        assert (await whole.post(SESSION + "/password", json=new)).status_code == 204
+
+
+async def test_a_key_made_in_a_session_outlasts_it(world: World) -> None:
+    await add_person(world, "alice")
+    async with browser(world) as page:
+        await page.post(SESSION, json=ALICE)
+        key = (await page.post("/api/v1/keys", json={})).json()
+        assert key["expiresAt"] is None
+        late = await page.post("/api/v1/keys", json={"expires_at": "2031-01-01T00:00:00Z"})
+        assert late.status_code == 201, late.text
+
+
 async def test_who_is_suspended_is_not_let_in_and_is_put_out(world: World) -> None:
     user_id = await add_person(world, "alice")
     suspended = UserChanged(envelope=envelope("s"), user_id=user_id, suspended=True)
@@ -205,6 +249,16 @@ async def test_where_everybody_may_sign_up_a_name_is_taken_once() -> None:
             "weak_password",
         )
     assert len(said(world, PasswordSet)) == 1
+
+
+async def test_the_first_administrators_name_is_nobodys_to_take() -> None:
+    """`up` makes the user of this name an administrator, whoever is configured to be one beside."""
+    world = World(settings=ApiSettings(sign_up="open", operators=("root",), read_wait_s=0.2))
+    async with browser(world) as page:
+        for name in ("admin", "root"):
+            answer = await page.post(SESSION + "/sign-up", json={**ALICE, "name": name})
+            assert error_of(answer) == (409, "name_taken")
+    assert not said(world, UserCreated)
 
 
 async def admin_of(world: World) -> str:
