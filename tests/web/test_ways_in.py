@@ -64,6 +64,12 @@ async def test_an_invitation_a_password_and_a_reset(open_chat: OpenChat, stack: 
     again.complaints.expected.append("status of 410")
     await expect(again.part("signin-link-told")).to_contain_text("already been used")
     other = await open_chat("/signin", signed_in=False)
+    # Opened where the page is open already, it is taken all the same.
+    other.complaints.expected.append("status of 410")
+    await other.page.goto(f"{stack.url}{invitation}")
+    await expect(other.part("signin-link-told")).to_contain_text("already been used")
+    assert "vl_" not in other.page.url
+    await other.page.goto(f"{stack.url}/signin")
     await fill(other.page, "walker", "the wrong password")
     await expect(other.part("signin-password-told")).to_have_text("The name or the password is wrong.")
     await fill(other.page, "walker", FIRST)

@@ -7,6 +7,8 @@ import { models, offeredStarts, session, signInReason } from './state.js';
 
 const tabs = 'BroadcastChannel' in globalThis ? new BroadcastChannel('verbatim-session') : null;
 if (tabs) tabs.onmessage = ({ data }) => (data === 'in' ? whoAmI() : leave());
+// A link that is opened where the page is open already changes only what stands behind the #: the page begins anew with it.
+addEventListener('hashchange', () => /^#(?:link|invitation|reset|failed)=/.test(location.hash) && location.reload());
 const AGAIN_MS = 1500;
 let shownTo = null;
 /** The one-time link, until the server has taken or refused it. */
