@@ -241,9 +241,19 @@ async def test_an_order_that_fails_is_the_askers_alone(monkeypatch: pytest.Monke
             await user.reader.order(refused)
         await eventually(lambda: len(user.read) == 2)
         monkeypatch.setattr(loop_reader, "ANSWER_S", 0.05)
-        monkeypatch.setattr(user.reader.group.orders, "run", lambda: None)
-        with pytest.raises(LogUnavailable, match="did not answer"):
-            await user.reader.order(lambda: 1)
+        begun, over = threading.Event(), threading.Event()
+
+        def busy() -> None:
+            begun.set()
+            over.wait(60)
+
+        user.reader.group.orders.add(busy)
+        assert await asyncio.to_thread(begun.wait, 60)
+        try:
+            with pytest.raises(LogUnavailable, match="did not answer"):
+                await user.reader.order(lambda: 1)
+        finally:
+            over.set()
 
 
 async def test_a_stop_does_not_wait_for_a_loop_that_takes_nothing() -> None:
