@@ -216,7 +216,7 @@ def ports_of(adapters: Adapters) -> tuple[object, ...]:
             challenge=adapters.challenge,
             cross_origin=CrossOrigin.of(settings.cors_origins),
         ),
-        AccountPorts(reads=reads, links=adapters.links),
+        AccountPorts(reads=reads, links=adapters.links, budgets=adapters.book),
         AdminPorts(reads=reads, tiers=adapters.limiter.tiers),
         SigninPorts(
             reads=reads,

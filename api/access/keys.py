@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Request, Response
 
 from api.access.auth import Access, KeyCaller, author_of
-from api.access.new_keys import ChangeKey, CreateKey, key_json, key_made, row_of
+from api.access.new_keys import ChangeKey, CreateKey, check_room, key_json, key_made, key_with_budget, row_of
 from api.access.ports import AccountPorts, Accounts
 from api.consistency.commanding import idempotency_key, send
 from api.consistency.freshness import Fresh, Freshness
@@ -26,10 +26,13 @@ router = APIRouter(prefix="/api/v1/keys", tags=["keys"])
 
 @router.post("", status_code=201, openapi_extra=openapi_body(CreateKey, required=False))
 async def create_key(
-    request: Request, caller: KeyCaller, bodies: BodyReader, access: Access, commands: Commands
+    request: Request, caller: KeyCaller, bodies: BodyReader, access: Access, accounts: Accounts, commands: Commands
 ) -> Response:
     """A new key. It is shown here and never again; only its hash is kept."""
     body = await bodies.read(request, CreateKey, empty_is_object=True)
+    if accounts.budgets.limits_key(caller.account, caller.key_id):
+        raise key_with_budget()
+    check_room(await accounts.reads.keys(caller.user_id))
     owner = await access.people.standing(caller.user_id)
     event, key = key_made(body, caller, owner, author_of(request, caller))
     at = await send(commands.log, ACCOUNT_EVENTS, caller.user_id, event, idempotency_key(request))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import Any
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from api.access.auth import KEY_PREFIX, hash_of
 from api.access.may import SCOPES
@@ -25,6 +27,9 @@ LABEL = r"^[^\x00-\x1f\x7f]*$"
 MOST = 1_000_000_000
 LONGEST_US = 10 * 366 * 86_400 * 1_000_000
 """How long a key may be good that ends at all."""
+MAX_KEYS = 1000
+"""Keys of one user that open something."""
+_EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 
 
 class LimitsBody(ApiBody):
@@ -34,7 +39,9 @@ class LimitsBody(ApiBody):
     tokens_per_minute: int | None = Field(default=None, ge=1, le=MOST)
     messages_per_hour: int | None = Field(default=None, ge=1, le=MOST)
     concurrent_streams: int | None = Field(default=None, ge=1, le=MOST)
-    models: list[str] | None = Field(default=None, min_length=1, max_length=100)
+    models: list[Annotated[str, StringConstraints(min_length=1, max_length=200)]] | None = Field(
+        default=None, min_length=1, max_length=100
+    )
 
     def limits(self) -> KeyLimits:
         """As records say it."""
@@ -63,14 +70,20 @@ def key_made(body: CreateKey, maker: Principal, owner: Standing, author: Author)
     if maker.form == "jwt" and maker.user_id == owner.user_id and not owner.roles <= maker.roles:
         raise _more("roles")
     limits = None if body.limits is None else body.limits.limits()
-    if limits is None and maker.limits != NO_LIMITS:
-        limits = maker.limits
-    elif maker.limits != NO_LIMITS and limits != maker.limits:
-        raise _more("limits")
+    if replace(maker.limits, models=None) != NO_LIMITS:
+        raise _refused("A key with limits of its own makes no other: each would have as much again.", "limits")
+    if maker.limits.models is not None:
+        if limits is not None and limits.models not in (None, maker.limits.models):
+            raise _more("limits")
+        limits = replace(limits or NO_LIMITS, models=maker.limits.models)
     restricted = (body.scopes, body.expires_at, limits, body.organisation_id, maker.scopes, _end_of(maker))
     if any(each is not None for each in restricted):
         check_identity("scopes")
     organisation_id = body.organisation_id or ""
+    if maker.bound_to and maker.user_id == owner.user_id:
+        if organisation_id not in ("", maker.bound_to):
+            raise _more("organisation_id")
+        organisation_id = maker.bound_to
     if organisation_id and not owner.membership(organisation_id).role:
         raise bad_request("The key's user is not a member of this organisation.", param="organisation_id")
     key_id, key = draw_id(), KEY_PREFIX + draw_secret(32)
@@ -112,7 +125,7 @@ def _expiry(wanted: str | None, maker: Principal) -> int | None:
         raise bad_request(
             "Invalid value for 'expires_at': write a time as 2027-01-31T12:00:00Z, with its offset.", param="expires_at"
         )
-    at_us = round(moment.astimezone(UTC).timestamp() * 1_000_000)
+    at_us = (moment - _EPOCH) // _MICROSECOND
     if not now_us() < at_us < now_us() + LONGEST_US:
         raise bad_request("Invalid value for 'expires_at': it is past, or ten years off.", param="expires_at")
     if end_us is not None and at_us > end_us:
@@ -126,14 +139,25 @@ def _end_of(maker: Principal) -> int | None:
     return None if maker.recorded else maker.expires_at_us
 
 
+def check_room(keys: Iterable[ApiKeyRow]) -> None:
+    """Raises ApiError 409 where a user with these keys may have no more."""
+    at_us = now_us()
+    good = sum(not key.revoked and (key.expires_at_us is None or key.expires_at_us > at_us) for key in keys)
+    if good >= MAX_KEYS:
+        raise ApiError(409, f"A user has at most {MAX_KEYS} keys. Revoke some of them first.", code="too_many_keys")
+
+
+def key_with_budget() -> ApiError:
+    """403 for a key that would make another one to which its budget does not apply."""
+    return _refused("A key with a budget of its own makes no other: that would have none.", None)
+
+
 def _more(param: str) -> ApiError:
-    return ApiError(
-        403,
-        f"Your own key has less: a key that it makes cannot have other '{param}'.",
-        code="insufficient_permissions",
-        error_type="permission_error",
-        param=param,
-    )
+    return _refused(f"Your own key has less: a key that it makes cannot have other '{param}'.", param)
+
+
+def _refused(message: str, param: str | None) -> ApiError:
+    return ApiError(403, message, code="insufficient_permissions", error_type="permission_error", param=param)
 
 
 def key_json(row: ApiKeyRow, last_used_us: int | None = None) -> dict[str, Any]:

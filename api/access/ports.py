@@ -69,12 +69,20 @@ class AccountReads(KeyReads, SessionReads, IdentityReads, Protocol):
         """None if it does not exist (yet)."""
 
 
+class KeyBudgets(Protocol):
+    """Budgets, as far as this process has read of them."""
+
+    def limits_key(self, account: str, key_id: str) -> bool:
+        """Whether one of the account's hard budgets is this key's alone."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountPorts:
     """What the routes of keys and of sign-in need beside the gate itself."""
 
     reads: AccountReads
     links: Links
+    budgets: KeyBudgets
 
 
 Accounts = Annotated[AccountPorts, Depends(provided(AccountPorts))]

@@ -24,7 +24,8 @@ class Principal:
     `organisation_role`: in the organisation that pays (`organisation_id`; empty: none does). `scopes` None: all that
     the user may. `revision`: how often what is known of the user had lost something here (api.access.people).
     `privileged`: they ask for something that others may not have; it ends with the role. `login`: where an issuer
-    signed them in. `recorded`: by a session that stands in the log; its end is its own, and no key's.
+    signed them in. `recorded`: by a session that stands in the log; its end is its own, and no key's. `bound_to`: the
+    organisation that their key is for, and no other; empty: whoever pays for the user.
     """
 
     user_id: str
@@ -44,6 +45,7 @@ class Principal:
     privileged: bool = False
     login: Login | None = None
     recorded: bool = False
+    bound_to: str = ""
 
     @property
     def is_restricted(self) -> bool:
@@ -51,7 +53,7 @@ class Principal:
         if self.recorded:
             return False
         ends = self.form == "jwt" or self.expires_at_us is not None
-        return ends or self.scopes is not None or self.limits != NO_LIMITS
+        return ends or self.scopes is not None or self.limits != NO_LIMITS or bool(self.bound_to)
 
     @property
     def account(self) -> str:
@@ -118,6 +120,7 @@ def holder_of(key: ApiKeyRow, standing: Standing) -> Principal | None:
         expires_at_us=key.expires_at_us,
         limits=key.limits,
         form="key",
+        bound_to=key.organisation_id,
     )
 
 

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
 
 from api.access.auth import Access, AllKeysManager, AllKeysReader, author_of
-from api.access.new_keys import ChangeKey, CreateKey, key_json, key_made, row_of
+from api.access.new_keys import ChangeKey, CreateKey, check_room, key_json, key_made, row_of
 from api.admin.ports import Admin, AdminPorts
 from api.consistency.commanding import idempotency_key, send
 from api.consistency.freshness import Fresh
@@ -49,6 +49,7 @@ async def create_key(
     body = await bodies.read(request, CreateKeyFor)
     if await admin.reads.user(body.user_id) is None:
         raise not_found("user", param="user_id")
+    check_room(await admin.reads.keys(body.user_id))
     owner = await access.people.standing(body.user_id)
     event, key = key_made(body, caller, owner, author_of(request, caller))
     at = await send(commands.log, ACCOUNT_EVENTS, body.user_id, event, idempotency_key(request))

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
 from api.access.auth import Access, AccessPorts, SessionCaller
+from api.access.ports import Accounts
 from api.access.principal import Principal
 from api.consistency.freshness import Fresh
 from api.consistency.ownership import checked_id
@@ -87,17 +88,19 @@ async def change_password(
     bodies: BodyReader,
     fresh: Fresh,
     access: Access,
+    accounts: Accounts,
     signing: Signing,
     commands: Commands,
 ) -> Response:
     """Another password. Every session so far is over, but for the one that asks."""
     body = await bodies.read(request, NewPassword, max_bytes=MAX_BODY_BYTES)
     check_signing("password")
-    if caller.is_restricted:
+    if caller.is_restricted or accounts.budgets.limits_key(caller.account, caller.key_id):
         # A password opens all that the user may, for good.
         raise ApiError(
             403,
-            "A key with scopes, an end or limits sets no password, nor does an issuer's token. Sign in in a browser.",
+            "A key with scopes, an end, limits or a budget sets no password, nor does an issuer's token. Sign in in "
+            "a browser.",
             code="insufficient_permissions",
             error_type="permission_error",
         )

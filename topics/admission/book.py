@@ -49,6 +49,15 @@ class Book:
         """What is known of an account; None: no record is about it."""
         return self._accounts.get(name)
 
+    def limits_key(self, account: str, key_id: str) -> bool:
+        """Whether one of the account's hard budgets is this key's alone."""
+        known = self._accounts.get(account)
+        if known is None:
+            return False
+        return any(
+            budget.hard and (budget.scope, budget.subject) == ("key", key_id) for budget in known.budgets.values()
+        )
+
     @property
     def accounts(self) -> Mapping[str, Account]:
         return self._accounts

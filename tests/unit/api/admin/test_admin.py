@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from api.access import new_keys
 from schemas import ids
 from schemas.account import ApiKeyCreated, UserCreated
 from schemas.conversation import PromptSubmitted
@@ -207,6 +208,59 @@ async def test_a_key_cannot_make_a_key_that_may_more(world: World, alice: httpx.
         assert code_of(refused) == (403, "insufficient_permissions")
 
 
+async def test_a_key_with_limits_makes_none_that_has_them_anew(world: World, alice: httpx.AsyncClient) -> None:
+    key = await made(await alice.post("/api/v1/keys", json={"limits": {"requests_per_minute": 9, "models": ["a"]}}))
+    async with world.client(key["key"]) as limited:
+        for body in ({}, {"limits": {"requests_per_minute": 9, "models": ["a"]}}):
+            assert code_of(await limited.post("/api/v1/keys", json=body)) == (403, "insufficient_permissions")
+    key = await made(await alice.post("/api/v1/keys", json={"limits": {"models": ["a"]}}))
+    async with world.client(key["key"]) as limited:
+        child = await made(await limited.post("/api/v1/keys", json={"limits": {"requests_per_minute": 9}}))
+        assert (child["limits"]["models"], child["limits"]["requestsPerMinute"]) == (["a"], 9)
+        more = await limited.post("/api/v1/keys", json={"limits": {"models": ["a", "b"]}})
+        assert code_of(more) == (403, "insufficient_permissions")
+
+
+async def test_a_key_for_an_organisation_makes_none_that_another_pays_for(
+    world: World, admin: httpx.AsyncClient, alice: httpx.AsyncClient
+) -> None:
+    acme, guild = [await made(await admin.post(ORGANISATIONS, json={"name": name})) for name in ("acme", "guild")]
+    for one in (acme, guild):
+        await made(await admin.put(f"{ORGANISATIONS}/{one['id']}/members/{ALICE}", json={}), 200)
+    key = await made(await alice.post("/api/v1/keys", json={"organisation_id": acme["id"]}))
+    async with world.client(key["key"]) as bound:
+        child = await made(await bound.post("/api/v1/keys", json={}))
+        assert child["organisationId"] == acme["id"]
+        other = await bound.post("/api/v1/keys", json={"organisation_id": guild["id"]})
+        assert code_of(other) == (403, "insufficient_permissions")
+        password = await bound.post("/api/v1/session/password", json={"password": "long enough to be one"})
+        assert code_of(password) == (403, "insufficient_permissions"), "by a session another pays"
+
+
+async def test_a_key_with_a_budget_opens_nothing_that_has_none(
+    world: World, admin: httpx.AsyncClient, alice: httpx.AsyncClient
+) -> None:
+    key = await made(await alice.post("/api/v1/keys", json={}))
+    budget = {"account": ALICE, "scope": "key", "subject": key["id"], "limit": 5}
+    assert (await admin.put("/api/v1/admin/budgets", json=budget)).status_code == 200
+    async with world.client(key["key"]) as bound:
+        assert code_of(await bound.post("/api/v1/keys", json={})) == (403, "insufficient_permissions")
+        password = await bound.post("/api/v1/session/password", json={"password": "long enough to be one"})
+        assert code_of(password) == (403, "insufficient_permissions")
+    await made(await alice.post("/api/v1/keys", json={}))
+
+
+async def test_a_user_has_so_many_keys_at_most(
+    admin: httpx.AsyncClient, alice: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(new_keys, "MAX_KEYS", 2)  # one is there
+    one = await made(await alice.post("/api/v1/keys", json={}))
+    assert code_of(await alice.post("/api/v1/keys", json={})) == (409, "too_many_keys")
+    assert code_of(await admin.post(KEYS, json={"user_id": ALICE})) == (409, "too_many_keys")
+    assert (await alice.delete(f"/api/v1/keys/{one['id']}")).status_code == 204
+    await made(await alice.post("/api/v1/keys", json={}))
+
+
 @pytest.mark.parametrize(
     ("body", "says"),
     [
@@ -215,6 +269,12 @@ async def test_a_key_cannot_make_a_key_that_may_more(world: World, alice: httpx.
         ({"expires_at": "tomorrow"}, "2027-01-31T12:00:00Z"),
         ({"expires_at": "2020-01-01T00:00:00Z"}, "it is past"),
         ({"expires_at": "2030-01-01T00:00:00"}, "with its offset"),
+        ({"expires_at": "0001-01-01T00:00:00+14:00"}, "it is past"),
+        ({"expires_at": "9999-12-31T23:59:59-14:00"}, "ten years off"),
+        ({"limits": {"models": ["m" * 201]}}, "models"),
+        ({"limits": {"requests_per_minute": 2**63}}, "requests_per_minute"),
+        ({"limits": {"requests_per_minute": 1.5}}, "requests_per_minute"),
+        ({"limits": {"requests_per_minute": True}}, "requests_per_minute"),
         ({"limits": {"requests_per_minute": 0}}, "requests_per_minute"),
         ({"limits": {"requests_per_minute": -5}}, "requests_per_minute"),
         ({"organisation_id": "x"}, "not a member"),
