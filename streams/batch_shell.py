@@ -18,6 +18,7 @@ from infra.clock import monotonic_s
 from infra.lifesign import LifeSign
 from infra.runtime.metrics import ConsumerMetrics
 from schemas.codec import NewerRecord
+from streams.stalling import StallWatch
 from topics.consumer import group_consumer
 from topics.cuts import TopicPartition as Place
 from topics.errors import TooMuchPoison
@@ -82,6 +83,7 @@ class BatchShell:
             poll_s=POLL_S,
         )
         self._is_member = False
+        self._watch = StallWatch(monotonic_s)
         self.sign = LifeSign(None)
         self._breath_at_s = 0.0
         self._commit_at_s = monotonic_s() + COMMIT_EVERY_S
@@ -99,6 +101,7 @@ class BatchShell:
             self._metrics.handled(len(batch))
         try:
             for message in batch:
+                self._watch.read(self._topic, message.partition() or 0, message.offset() or 0)
                 self._work.take(message)
                 self.breathe()
         except (TooMuchPoison, NewerRecord):
@@ -150,18 +153,25 @@ class BatchShell:
 
     def on_polled(self, epoch: int, batch: list[Message]) -> None:
         self.handle(batch)
+        if batch:
+            self._watch.busy()
+        else:
+            self._watch.quiet(self.reader, self.reader.consumer)
 
     def on_assigned(self, places: list[Place]) -> None:
         self._is_member = True
+        self._watch.came(places)
 
     def on_revoked(self, places: list[Place]) -> None:
         gone = [partition for _, partition in places]
         self._work.flush()
         self._commit(wait=True, partitions=gone)
         self._work.forget(gone)
+        self._watch.went(places)
 
     def on_lost(self, places: list[Place]) -> None:
         self._work.forget([partition for _, partition in places])
+        self._watch.lost(places)
 
     def on_stopping(self) -> None:
         self.end()

@@ -16,6 +16,7 @@ from schemas.codec import set_write_level, write_level
 from schemas.registry import WRITE_LEVEL
 from tests.failing import failing
 from tests.stack_fixture import SCRIPTED_MODELS, session_servers
+from tests.stack_state import StackState
 from tests.timing import timing
 
 UNIT = Path(__file__).parent / "unit"
@@ -36,9 +37,10 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Times of all tests, and none that is slow without a reason; and what failed."""
+    """Times of all tests, and none that is slow without a reason; what failed, and on what a stack."""
     config.pluginmanager.register(timing())
     config.pluginmanager.register(failing())
+    config.pluginmanager.register(StackState())
 
 
 class SocketInUnitTest(Exception):

@@ -22,7 +22,7 @@ from faust.types.tuples import ConsumerMessage
 from infra.crash_points import crash_point
 from infra.runtime.metrics import ConsumerMetrics, bound
 from streams.faust.poller import Poller
-from streams.faust.progress import Offsets, Place, Progress
+from streams.progress import Offsets, Place, Progress
 from topics.errors import LogUnavailable
 
 _held_full = bound("agents.held")

@@ -14,7 +14,7 @@ from infra.clock import monotonic_s
 from infra.lifesign import CALM_INTERVAL_S
 from infra.logging import get_logger
 from streams.faust.driver import GroupConsumer
-from streams.faust.progress import Stuck
+from streams.progress import Stuck
 from topics.errors import LogUnavailable
 
 NOT_YET_S = 0.1

@@ -16,7 +16,7 @@ from confluent_kafka.admin._listoffsets import OffsetSpec
 
 from infra.runtime.bridge import NotDone
 from infra.runtime.metrics import bound
-from streams.faust.progress import Offsets, Place
+from streams.progress import Offsets, Place
 from topics.clients import open_admin, open_consumer
 from topics.errors import LogError, LogUnavailable
 from topics.group_commits import Answers

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from confluent_kafka import KafkaError, KafkaException, TopicPartition
+from confluent_kafka import OFFSET_INVALID, KafkaError, KafkaException, TopicPartition
 
 from streams.batch_shell import MAX_BATCH
 from streams.recorder.shell import FLUSH_S, GROUP, Recorder
@@ -51,8 +51,17 @@ class RecorderConsumer:
         except FatalLogError as error:
             raise KafkaException(KafkaError(KafkaError.FENCED_INSTANCE_ID, str(error))) from error
 
-    def get_watermark_offsets(self, place: TopicPartition, *, cached: bool) -> tuple[int, int]:
+    def get_watermark_offsets(
+        self, place: TopicPartition, timeout: float = 0, *, cached: bool = False
+    ) -> tuple[int, int]:
         return 0, self._broker.end(place.topic, place.partition)
+
+    def assignment(self) -> list[TopicPartition]:
+        return [TopicPartition(*place) for place in sorted(self.member.next)]
+
+    def committed(self, places: list[TopicPartition], timeout: float) -> list[TopicPartition]:
+        known = [(place, self._broker.committed(GROUP, (place.topic, place.partition))) for place in places]
+        return [TopicPartition(p.topic, p.partition, OFFSET_INVALID if at is None else at) for p, at in known]
 
 
 async def run_recorder(network: Network, topics: Any, stop: asyncio.Event) -> None:

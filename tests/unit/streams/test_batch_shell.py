@@ -14,7 +14,7 @@ from streams import batch_shell
 from streams.batch_shell import BREATH_S, COMMIT_EVERY_S, BatchShell
 from tests.fakes.broker import MemoryMessage
 from topics.catalogue import USAGE_RECORDS
-from topics.errors import TooMuchPoison
+from topics.errors import FatalLogError, TooMuchPoison
 
 
 class Sink:
@@ -76,8 +76,16 @@ class Consumer:
         self.commits.append({place.partition: place.offset for place in offsets})
         self._on_commit(None, offsets)
 
-    def get_watermark_offsets(self, place: TopicPartition, *, cached: bool) -> tuple[int, int]:
+    def get_watermark_offsets(
+        self, place: TopicPartition, timeout: float = 0, *, cached: bool = False
+    ) -> tuple[int, int]:
         return 0, 100
+
+    def assignment(self) -> list[TopicPartition]:
+        return places(0)
+
+    def committed(self, asked: list[TopicPartition], timeout: float) -> list[TopicPartition]:
+        return [TopicPartition(place.topic, place.partition, 6) for place in asked]
 
     def close(self) -> None:
         self.closed = True
@@ -180,3 +188,12 @@ def test_of_partitions_that_are_lost_nothing_is_committed(ground: Ground) -> Non
     ground.handle()
     ground.shell.end()
     assert ground.consumer.commits == []
+
+
+def test_a_member_that_gets_nothing_although_there_is_more_ends(ground: Ground) -> None:
+    ground.handle((0, 5))
+    ground.consumer.told["on_assign"](None, places(0))
+    with pytest.raises(FatalLogError, match="nothing comes"):
+        for _ in range(1000):
+            ground.clock[0] += 0.2
+            ground.shell.on_polled(1, [])

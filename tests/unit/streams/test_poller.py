@@ -15,7 +15,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
 from streams.faust import poller
 from streams.faust.poller import Poller
-from streams.faust.progress import Offsets, Place
+from streams.progress import Offsets, Place
 from tests.eventually import eventually
 from tests.fakes.broker import MemoryBroker
 from tests.fakes.consumer import MemoryConsumer

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.faust.progress import Progress, Stuck
+from streams.progress import Progress, Stuck
 
 HERE = ("topic", 0)
 
