@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -20,6 +21,7 @@ app = typer.Typer(
     name="budget", help="Budgets: what accounts may spend.", no_args_is_help=True, pretty_exceptions_enable=False
 )
 MAX_LIMIT = 2**53 - 1
+HEADINGS = ("WHO", "OF IT", "KIND", "PERIOD", "LIMIT", "SPENT", "LEASED", "LEFT", "UNIT")
 
 
 class Period(StrEnum):
@@ -45,7 +47,9 @@ def register(parent: typer.Typer) -> None:
 @app.command("set")
 def set_budget(
     who: Who,
-    limit: Annotated[int, typer.Argument(metavar="LIMIT", min=0, max=MAX_LIMIT, help="Tokens, or millionths.")],
+    limit: Annotated[
+        int, typer.Argument(metavar="LIMIT", min=0, max=MAX_LIMIT, help="Tokens, or millionths of USD, ….")
+    ],
     user: OfUser = "",
     key: OfKey = "",
     period: For = Period.MONTH,
@@ -90,6 +94,7 @@ def list_budgets(
 ) -> None:
     """Show every budget, with what is spent and leased of it in its present period."""
     from infra.cli.budget_log import budgets
+    from infra.cli.identities import table, with_identities
 
     try:
         found = asyncio.run(budgets(_settings(state)))
@@ -98,8 +103,11 @@ def list_budgets(
     if as_json:
         print(json.dumps(found, indent=2))
         return
-    for budget in found:
-        print(_line(budget))
+    if not found:
+        print("No budget is set. ./verbatim budget set sets one.")
+        return
+    names = with_identities(state, lambda identities: identities.names())
+    table([HEADINGS, *(_row(budget, names) for budget in found)])
 
 
 def _settings(state: Path | None) -> Any:
@@ -125,6 +133,15 @@ def _named(state: Path | None, who: str, user: str, key: str, period: Period, so
         return Named(payer.account, "key", key, period.value, not soft)
     scope = "user" if payer.user_id else "account"
     return Named(payer.account, scope, payer.user_id, period.value, not soft)
+
+
+def _row(budget: dict[str, Any], names: Mapping[str, str]) -> tuple[str, ...]:
+    """A budget of the list. A key has no name: its id is shown."""
+    account, subject = str(budget["account"]), str(budget["subject"])
+    whose = f"{budget['scope']} {names.get(subject, subject)}" if subject else "all"
+    counts = (str(budget[name]) for name in ("limit", "spent", "leased", "left"))
+    kind = "hard" if budget["hard"] else "soft"
+    return printable(names.get(account, account)), printable(whose), kind, budget["period"], *counts, budget["unit"]
 
 
 def _line(budget: dict[str, Any]) -> str:

@@ -63,7 +63,7 @@ def list_users(as_json: JsonOption = False, state: StateOption = None) -> None:
         )
         for each in found
     ]
-    _table(rows)
+    table(rows)
 
 
 @users.command("create")
@@ -125,7 +125,7 @@ def list_organisations(as_json: JsonOption = False, state: StateOption = None) -
         print(json.dumps(shown, indent=2))
         return
     rows = [("ORGANISATION", "ID", "TIER")]
-    _table(rows + [(printable(row.name), row.organisation_id, printable(row.tier) or "-") for row in found])
+    table(rows + [(printable(row.name), row.organisation_id, printable(row.tier) or "-") for row in found])
 
 
 @organisations.command("create")
@@ -167,7 +167,8 @@ def _roles(roles: Sequence[str]) -> tuple[str, ...]:
         complain(error)
 
 
-def _table(rows: Sequence[Sequence[str]]) -> None:
+def table(rows: Sequence[Sequence[str]]) -> None:
+    """Print rows in columns."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

@@ -10,6 +10,9 @@ from infra.cli.terminal import UserError, printable
 
 MAX_LABEL_CHARACTERS = 64
 SCOPES = ("admin", "chat", "keys", "read", "usage", "write")
+LIMITS = ("concurrent_streams", "messages_per_hour", "models", "requests_per_minute", "tokens_per_minute")
+MAX_LIMIT = 1_000_000_000
+MAX_MODELS = 100
 _SPAN = re.compile(r"([0-9]{1,5})([dh])")
 _HOURS = {"d": 24, "h": 1}
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}")
@@ -37,6 +40,34 @@ def checked_scopes(scopes: Sequence[str]) -> None:
     for scope in scopes:
         if scope not in SCOPES:
             raise UserError(f"{printable(scope)[:40]!r} is not a scope: use {', '.join(SCOPES)}")
+
+
+def limits_of(said: Sequence[str]) -> dict[str, int | tuple[str, ...]]:
+    """A key's limits by name, of NAME=VALUE each. Raises UserError."""
+    found: dict[str, int | tuple[str, ...]] = {}
+    for text in said:
+        name, _, value = text.partition("=")
+        if name not in LIMITS:
+            raise UserError(
+                f"{printable(text)[:60]!r} is not a limit: write NAME=VALUE with one of {', '.join(LIMITS)}"
+            )
+        if name in found:
+            raise UserError(f"{name} is limited twice")
+        found[name] = _models(value) if name == "models" else _number(name, value)
+    return found
+
+
+def _number(name: str, value: str) -> int:
+    if not (value.isascii() and value.isdigit() and len(value) <= 10 and 1 <= int(value) <= MAX_LIMIT):
+        raise UserError(f"{name} is {printable(value)[:20]!r}: use a whole number from 1 to {MAX_LIMIT}")
+    return int(value)
+
+
+def _models(value: str) -> tuple[str, ...]:
+    models = tuple(model.strip() for model in value.split(","))
+    if not all(models) or len(models) > MAX_MODELS or not value.isprintable():
+        raise UserError(f"models is a list of 1 to {MAX_MODELS} names with commas between them: models=this,that")
+    return models
 
 
 def end_of(text: str, now_us: int) -> int:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from infra.cli.key_names import checked_label, checked_scopes, checked_user, end_of
+from infra.cli.key_names import checked_label, checked_scopes, checked_user, end_of, limits_of
 from infra.cli.state_option import StateOption
 from infra.cli.terminal import UserError, complain, printable
 from infra.clock import now_us
@@ -45,6 +45,15 @@ def create(
     expires: Annotated[
         str | None, typer.Option("--expires", help="When it ends: 90d, 12h, or a time as 2027-01-31T12:00:00Z.")
     ] = None,
+    limit: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--limit",
+            metavar="NAME=VALUE",
+            help="Beside its user's: requests_per_minute, tokens_per_minute, messages_per_hour, concurrent_streams, or"
+            " models=A,B; repeat for several.",
+        ),
+    ] = None,
     state: StateOption = None,
 ) -> None:
     """Create a key. It is printed once, alone on stdout; only its hash is stored."""
@@ -54,13 +63,14 @@ def create(
         print(key.secret, flush=True)
 
     async def run(accounts: Accounts) -> None:
-        await accounts.create_key(user, label, announce, scopes=scope or (), expires_at_us=expires_at_us)
+        await accounts.create_key(user, label, announce, scopes=scope or (), expires_at_us=expires_at_us, limits=limits)
 
     try:
         checked_user(user)
         checked_label(label)
         checked_scopes(scope or ())
         expires_at_us = None if expires is None else end_of(expires, now_us())
+        limits = limits_of(limit or ())
     except UserError as error:
         complain(error)
     with_accounts(state, run)

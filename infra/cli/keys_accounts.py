@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from infra.cli.key_names import checked_label, checked_user
 from infra.cli.one_time_links import NewLink
@@ -24,7 +24,7 @@ from schemas import ids
 from schemas.account import AccountEvent, ApiKeyCreated, ApiKeyRevoked, UserCreated
 from schemas.codec.levels import is_written
 from schemas.envelope import Envelope, Position
-from schemas.identity import UserChanged
+from schemas.identity import KeyLimits, UserChanged
 from topics.catalogue import ACCOUNT_EVENTS, catalogue
 from topics.producer import LogProducer
 from topics.topic import Topic
@@ -100,16 +100,18 @@ class Accounts:
         *,
         scopes: Sequence[str] = (),
         expires_at_us: int | None = None,
+        limits: Mapping[str, Any] | None = None,
     ) -> NewKey:
         """A new key for the user called `user`, who is created if there is none of that name.
 
-        `scopes`: what it is for; none: all that its user may. Raises UserError where restrictions are not written yet.
+        `scopes`: what it is for; none: all that its user may. `limits`: fields of KeyLimits. Raises UserError where
+        restrictions are not written yet.
         `announce` gets the key as soon as the log has it. Raises NotVisibleYet if it may not open anything yet.
         """
         user_id = ids.user_id(checked_user(user))
         checked_label(label)
-        if (scopes or expires_at_us is not None) and not is_written(UserChanged):
-            raise UserError("scopes and ends of keys are not written until ./verbatim upgrade finish")
+        if (scopes or expires_at_us is not None or limits) and not is_written(UserChanged):
+            raise UserError("scopes, ends and limits of keys are not written until ./verbatim upgrade finish")
         if await self._rows.user(user_id) is None:
             await self._send(user_id, UserCreated(_envelope(user_id, "UserCreated"), user_id, user))
         key_id = draw_id()
@@ -127,6 +129,7 @@ class Accounts:
                 hint=secret[-4:],
                 scopes=tuple(sorted(set(scopes))) or None,
                 expires_at_us=expires_at_us,
+                limits=KeyLimits(**limits) if limits else None,
             ),
         )
         key = NewKey(key_id, user, secret)

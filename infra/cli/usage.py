@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,11 +11,14 @@ import typer
 
 from infra.cli.state_option import StateOption
 from infra.cli.terminal import UserError, complain, end_quietly, one_line
+from schemas import ids
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from projections.usage_rollups.queries import Asked, SumRow
+
+_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def register(app: typer.Typer) -> None:
@@ -36,8 +40,10 @@ def show(
     until: Annotated[
         str | None, typer.Option("--to", metavar="TIME", help="Not counted. Default: the end of today.")
     ] = None,
-    user: Annotated[str | None, typer.Option("--user", metavar="ID", help="Only this user's.")] = None,
-    organisation: Annotated[str | None, typer.Option("--organisation", metavar="ID", help="Only this one's.")] = None,
+    user: Annotated[str | None, typer.Option("--user", metavar="USER", help="Only this user's, by name or id.")] = None,
+    organisation: Annotated[
+        str | None, typer.Option("--organisation", metavar="ORGANISATION", help="Only this one's, by name or id.")
+    ] = None,
     key: Annotated[str | None, typer.Option("--key", metavar="ID", help="Only of this key.")] = None,
     model: Annotated[str | None, typer.Option("--model", help="Only of this model.")] = None,
     tier: Annotated[str | None, typer.Option("--tier", help="Only of this tier.")] = None,
@@ -51,11 +57,16 @@ def show(
     from api.http.errors import ApiError
     from projections.usage_rollups.queries import Asked, grouped
 
-    filters = {"user": user, "organisation": organisation, "key": key, "model": model, "tier": tier}
+    whose = {
+        "user": user and id_of(user, ids.user_id),
+        "organisation": organisation and id_of(organisation, ids.organisation_id),
+    }
+    filters = {**whose, "key": key, "model": model, "tier": tier}
     try:
         span = span_of(since, until, by)
         asked = Asked(scope_of(span, filters), span.since_us, span.until_us, span.finest)
-        found = grouped(filtered(asyncio.run(_read(asked, state)), filters), span.by)
+        read, names = asyncio.run(_read(asked, state, () if as_csv else span.by))
+        found = grouped(filtered(read, filters), span.by)
     except ApiError as error:
         complain(error.message.replace("`from`", "--from").replace("`to`", "--to").replace("`by`", "--by"))
     except UserError as error:
@@ -64,12 +75,18 @@ def show(
         if as_csv:
             typer.echo(csv_of(found, span.by), nl=False)
         else:
-            _print(found, span.by)
+            _print(found, span.by, names)
     except BrokenPipeError:
         end_quietly()
 
 
-async def _read(asked: Asked, state: Path | None) -> Sequence[SumRow]:
+def id_of(said: str, named: Callable[[str], str]) -> str:
+    """The id that a person means: as it is, or of the name."""
+    return said if _ID.fullmatch(said) else named(said)
+
+
+async def _read(asked: Asked, state: Path | None, by: Sequence[str]) -> tuple[Sequence[SumRow], Mapping[str, str]]:
+    """The sums, and what users and organisations in them are called where the table names them."""
     from infra.cassandra.errors import StoreError
     from infra.cli.stack_file import connected_settings
     from projections import Projections
@@ -78,14 +95,22 @@ async def _read(asked: Asked, state: Path | None) -> Sequence[SumRow]:
     try:
         reads = await Projections.connect(connected_settings(state).cassandra)
         try:
-            return await reads.usage_sums(asked)
+            rows = await reads.usage_sums(asked)
+            names: dict[str, str] = {}
+            for user_id in {row.user for row in rows} if "user" in by else ():
+                if (user := await reads.user(user_id)) is not None:
+                    names[user_id] = user.name
+            for organisation_id in {row.organisation for row in rows} if "organisation" in by else ():
+                if (organisation := await reads.organisation(organisation_id)) is not None:
+                    names[organisation_id] = organisation.name
+            return rows, names
         finally:
             await reads.aclose()
     except (StoreError, TooManySums) as error:
         raise UserError(str(error)) from None
 
 
-def _print(rows: Sequence[SumRow], by: Sequence[str]) -> None:
+def _print(rows: Sequence[SumRow], by: Sequence[str], called: Mapping[str, str]) -> None:
     from api.http.answers import iso
     from infra.cli.replay.tables import say, shown, table
     from projections.usage_rollups.entries import PERIODS
@@ -101,7 +126,7 @@ def _print(rows: Sequence[SumRow], by: Sequence[str]) -> None:
         figures = row.figures
         made.add_row(
             *([iso(row.at_us)] if is_timed else []),
-            *(one_line(getattr(row, name)) or "-" for name in names),
+            *(one_line(called.get(getattr(row, name), getattr(row, name))) or "-" for name in names),
             f"{figures.requests:,}",
             f"{figures.prompt_tokens:,}",
             f"{figures.completion_tokens:,}",

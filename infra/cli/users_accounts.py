@@ -120,9 +120,14 @@ class Identities:
                 f"no user or organisation is called {shown!r}: ./verbatim user list and org list show them"
             ) from None
         if member:
-            raise UserError(f"--user: {printable(who)[:80]} is not an organisation")
+            raise UserError(f"{printable(who)[:80]} is not an organisation, and --user names a member of one")
         paying = "" if who == user_id else (await self._rows.standing(user_id)).organisation_id
         return Payer(paying, user_id) if paying else Payer(user_id)
+
+    async def names(self) -> dict[str, str]:
+        """What users and organisations are called, by id."""
+        users = {row.user_id: row.name for row in await self._rows.users()}
+        return users | {row.organisation_id: row.name for row in await self.all_organisations()}
 
     async def _organisation_id(self, organisation: str) -> str | None:
         rows = await self.all_organisations()

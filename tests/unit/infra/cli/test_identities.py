@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+
 import pytest
 from typer.testing import CliRunner
 
 from api.access import may
+from api.access.new_keys import LimitsBody
 from infra.cli import identities as commands
-from infra.cli.key_names import SCOPES, checked_scopes, end_of
+from infra.cli.key_names import LIMITS, MAX_LIMIT, SCOPES, checked_scopes, end_of, limits_of
 from infra.cli.keys_accounts import Accounts
 from infra.cli.terminal import UserError
 from infra.cli.users import app as users
@@ -16,7 +19,7 @@ from projections.identities.queries import Member
 from schemas import ids
 from schemas.account import ApiKeyCreated
 from schemas.codec import set_write_level
-from schemas.identity import MembershipChanged, OrganisationCreated, UserChanged
+from schemas.identity import KeyLimits, MembershipChanged, OrganisationCreated, UserChanged
 from schemas.registry import WRITE_LEVEL
 from tests.unit.infra.cli.test_keys import InstantAccounts
 
@@ -70,7 +73,7 @@ async def test_a_budget_is_of_who_pays(store: Store) -> None:
     for attempt, says in (
         (made.payer("Other"), "no user or organisation is called 'Other'"),
         (made.payer("Guild", "eve"), "no user is called 'eve'"),
-        (made.payer("bob", "ada"), "bob is not an organisation"),
+        (made.payer("bob", "ada"), "bob is not an organisation, and --user names a member of one"),
     ):
         with pytest.raises(UserError, match=says):
             await attempt
@@ -141,3 +144,45 @@ def test_other_scopes_are_refused() -> None:
     assert set(SCOPES) == may.SCOPES
     with pytest.raises(UserError, match="'root' is not a scope: use admin, chat"):
         checked_scopes(["chat", "root"])
+
+
+def test_limits_as_people_write_them() -> None:
+    assert {field.name for field in fields(KeyLimits)} == set(LIMITS)
+    assert LimitsBody(requests_per_minute=MAX_LIMIT).requests_per_minute == MAX_LIMIT
+    assert limits_of(["tokens_per_minute=500", "models=one, two"]) == {
+        "tokens_per_minute": 500,
+        "models": ("one", "two"),
+    }
+    assert limits_of([]) == {}
+
+
+@pytest.mark.parametrize(
+    ("said", "says"),
+    [
+        (["speed=9"], "'speed=9' is not a limit: write NAME=VALUE with one of concurrent_streams"),
+        (["tokens_per_minute"], "tokens_per_minute is ''"),
+        (["tokens_per_minute=0"], "use a whole number from 1 to 1000000000"),
+        (["tokens_per_minute=-1"], "a whole number"),
+        (["tokens_per_minute=1e9"], "a whole number"),
+        (["tokens_per_minute=99999999999"], "a whole number"),
+        (["models="], "models is a list of 1 to 100 names"),
+        (["models=a,,b"], "models is a list"),
+        (["requests_per_minute=1", "requests_per_minute=2"], "requests_per_minute is limited twice"),
+    ],
+)
+def test_other_limits_are_refused(said: list[str], says: str) -> None:
+    with pytest.raises(UserError, match=says):
+        limits_of(said)
+
+
+async def test_a_key_has_its_limits(store: Store) -> None:
+    limits = limits_of(["concurrent_streams=2", "models=one"])
+    await Accounts(store, store).create_key("ada", "", limits=limits)
+    (made,) = [event for event in store.events if isinstance(event, ApiKeyCreated)]
+    assert made.limits == KeyLimits(concurrent_streams=2, models=("one",))
+
+
+async def test_what_users_and_organisations_are_called(store: Store) -> None:
+    made = Identities(store, store)
+    ada, guild = await made.create_user("ada", "", (), None), await made.create_organisation("Guild", "")
+    assert await made.names() == {ada: "ada", guild: "Guild"}
