@@ -390,7 +390,9 @@ async def test_an_invitation_makes_one_user_as_it_says(world: World) -> None:
     event = OrganisationCreated(envelope=envelope("acme"), organisation_id=organisation, name="acme")
     world.log.append(ACCOUNT_EVENTS, organisation, event)
     key = await admin_of(world)
-    link = await made(world, key, {"roles": ["reviewer", "member"], "tier": "unlimited", "organisationId": organisation})
+    link = await made(
+        world, key, {"roles": ["reviewer", "member"], "tier": "unlimited", "organisationId": organisation}
+    )
     assert link["address"] == f"http://verbatim/signin#invitation={link['link']}"
     assert link["link"] not in repr(world.log.all_of(ACCOUNT_EVENTS)), "only its hash is kept"
     async with browser(world) as page, browser(world) as second:
