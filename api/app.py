@@ -22,6 +22,7 @@ from api.access.ports import AccountPorts, Links, SentReads
 from api.access.session_ends import SessionEnds
 from api.access.sessions import Sessions
 from api.access.signed_in import SignedInReads
+from api.access.unknown_keys import UnknownKeys
 from api.account import folders, limits, snippets, usage
 from api.account import settings as own_settings
 from api.account.ports import PreferencePorts, PreferenceReads
@@ -227,6 +228,7 @@ def ports_of(adapters: Adapters) -> tuple[object, ...]:
             sign_up=settings.sign_up,
             reserved=(FIRST_USER, *settings.operators),
             session_s=round(settings.session_days * 86_400),
+            wrong_logouts=UnknownKeys(),
         ),
         PreferencePorts(reads=reads, models=adapters.models),
         FreshPorts(reads=reads, ends=adapters.ends, own_writes=own_writes, wait_s=settings.read_wait_s),

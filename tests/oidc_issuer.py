@@ -20,7 +20,7 @@ from threading import Thread
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-from joserfc import jwt
+from joserfc import jws
 from joserfc.jwk import ECKey, OctKey, RSAKey
 
 from infra.issuers.errors import IssuerUnavailable
@@ -80,10 +80,11 @@ class TestIssuer:
             "exp": self.time_s() + 300,
         }
         said = {name: value for name, value in (usual | dict(claims or {})).items() if name not in drop}
-        header = {"alg": "RS256", "kid": _RSA.kid} | dict(head or {})
-        return jwt.encode(
+        header = {"typ": "JWT", "alg": "RS256", "kid": _RSA.kid} | dict(head or {})
+        # JSON in ASCII, so that it may hold what no library would write.
+        return jws.serialize_compact(
             {name: value for name, value in header.items() if value is not None},
-            said,
+            json.dumps(said),
             key or _RSA,
             algorithms=[header["alg"]],
         )

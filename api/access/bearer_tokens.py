@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
-from typing import Any, Protocol
+from typing import Protocol
 
 from api.access.issuer_ends import IssuerEnds
 from api.access.people import People
@@ -20,12 +20,14 @@ from api.http.errors import ApiError, unauthorised, unavailable
 from infra.clock import monotonic_s, now_us
 from infra.issuers.claims import roles_of
 from infra.issuers.errors import IssuerUnavailable, TokenRefused
-from infra.issuers.issuer import Issuer
+from infra.issuers.issuer import FRESH_S, Issuer
 from infra.issuers.tokens import check_claims, issuer_named
 from infra.runtime.bounded import Bounded
 from schemas.signing import Login
 
 TTL_S = 30.0
+CHECKED_S = FRESH_S
+"""How long a token is good unchecked: a key that its issuer withdraws opens nothing once its keys are read again."""
 MAX_TOKENS = 10_000
 MAX_PEOPLE = 10_000
 NOT_BEARERS = frozenset({"logout+jwt", "secevent+jwt", "id_token+jwt"})
@@ -38,13 +40,14 @@ class LinkedReads(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A token that passed every check. `roles` None: its issuer's settings map none."""
+    """A token that passed every check, and until when it need not be checked again. `roles` None: its issuer's settings
+    map none."""
 
     digest: str
     login: Login
     expires_at_s: int
     roles: frozenset[str] | None
-    claims: dict[str, Any]
+    until_s: float
 
 
 class BearerTokens:
@@ -93,7 +96,7 @@ class BearerTokens:
     async def _check(self, token: str, address: str) -> Checked:
         digest = sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
         known = self._checked.get(digest)
-        if known is not None:
+        if known is not None and monotonic_s() < known.until_s:
             return known
 
         async def check() -> Checked | TokenRefused:
@@ -138,7 +141,7 @@ class BearerTokens:
             issued_at_s=int(claims["iat"]),
         )
         roles = roles_of(claims, settings.roles) if settings.roles else None
-        return Checked(digest, login, int(claims["exp"]), roles, claims)
+        return Checked(digest, login, int(claims["exp"]), roles, monotonic_s() + CHECKED_S)
 
     async def _user_of(self, login: Login) -> str:
         key = login.issuer, login.subject

@@ -34,6 +34,9 @@ class Links(Protocol):
     async def take(self, nonce: str, for_s: int) -> bool:
         """Whether this is the first time in `for_s` seconds, among all processes. Raises LinksUnavailable."""
 
+    async def give_back(self, nonce: str) -> None:
+        """Nothing came of it: it may be taken again, now or a moment later. Raises LinksUnavailable."""
+
 
 class KeyReads(Protocol):
     async def api_key(self, key_sha256: str) -> ApiKeyRow | None:

@@ -10,6 +10,7 @@ from api.access.ports import LinksUnavailable
 from infra.redis import RedisScripts, RedisUnavailable
 
 SCRIPT = "return redis.call('SET', KEYS[1], '', 'NX', 'EX', ARGV[1])"
+_FORGET = "return redis.call('PEXPIRE', KEYS[1], 1)"
 
 
 KEY_PREFIX = "verbatim:link:"
@@ -25,5 +26,11 @@ class RedisLinks:
     async def take(self, nonce: str, for_s: int) -> bool:
         try:
             return bool(await self._scripts.run(SCRIPT, [self._prefix + nonce], [for_s]))
+        except RedisUnavailable as error:
+            raise LinksUnavailable from error
+
+    async def give_back(self, nonce: str) -> None:
+        try:
+            await self._scripts.run(_FORGET, [self._prefix + nonce], [])
         except RedisUnavailable as error:
             raise LinksUnavailable from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from hmac import compare_digest
 from typing import Any
 from urllib.parse import parse_qs, urlencode
@@ -21,7 +22,6 @@ from api.signin.flow import DRAWN_BYTES, FLOW_S, Flow, own_path
 from api.signin.issuer_people import person_of
 from api.signin.linked import good_link
 from api.signin.one_time import INVITATION
-from api.signin.passwords import slow_down
 from api.signin.ports import Signing, SigninPorts
 from api.signin.saying import born, say
 from api.signin.starting import put_cookie, start_session
@@ -148,18 +148,28 @@ async def signed_out_there(
     """Back-channel logout: the issuer says, signed, whom it has signed out. What was open by it ends."""
     check_signing("issuers")
     issuer = _issuer(signing, name)
-    await slow_down_wrong(signing, request, name)
     settings = issuer.settings
+    failed: list[TokenRefused] = []
+
+    async def checked() -> tuple[dict[str, Any], str] | None:
+        try:
+            token = await _logout_token(request)
+            heading, claims = await issuer.claims(token, settings.algorithms)
+            jti = checked_logout(heading, claims, settings.issuer, settings.client_id, _now_s())
+            await _once(accounts, f"logout:{settings.name}:{jti}")
+        except TokenRefused as why:
+            failed.append(why)
+            return None
+        return claims, jti
+
     try:
-        token = await _logout_token(request)
-        heading, claims = await issuer.claims(token, settings.algorithms)
-        jti = checked_logout(heading, claims, settings.issuer, settings.client_id, _now_s())
-        await _once(accounts, f"logout:{settings.name}:{jti}")
-    except TokenRefused as why:
-        raise bad_request(f"{why} (check: {why.check})", code="invalid_request") from None
+        # Who sends wrong ones is told to wait. An issuer may say many at once: no good one is refused.
+        found = await signing.wrong_logouts.ask(address_of(request), checked)
     except IssuerUnavailable as why:
         raise issuer_away(why) from None
-    await signing.tries.forgive(f"logout {name} {address_of(request)}", address_of(request))
+    if found is None:
+        raise bad_request(f"{failed[0]} (check: {failed[0].check})", code="invalid_request")
+    claims, jti = found
     subject, session = str(claims.get("sub", "")), str(claims.get("sid", ""))
     about = ids.event_id(f"{settings.issuer} {subject} {session}", "issuer")
     envelope = born(request, about, "IssuerSignedOut", f"{settings.issuer} {jti}")
@@ -170,14 +180,14 @@ async def signed_out_there(
         issuer_session=session,
         at_s=int(claims["iat"]),
     )
-    await say(request, commands, about, event)
+    try:
+        await say(request, commands, about, event)
+    except ApiError:
+        with contextlib.suppress(LinksUnavailable):
+            await accounts.links.give_back(f"logout:{settings.name}:{jti}")  # the issuer may say it again
+        raise
     access.issuer_ends.ended(event)
     return Response(status_code=200, headers={"Cache-Control": "no-store"})
-
-
-async def slow_down_wrong(signing: SigninPorts, request: Request, name: str) -> None:
-    """Whoever sends logout tokens that are none slows down. By address: issuers have few."""
-    await slow_down(signing, f"logout {name} {address_of(request)}", address_of(request))
 
 
 async def _logout_token(request: Request) -> str:

@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Protocol
 from fastapi import Depends
 
 from api.access.ports import AccountReads
+from api.access.unknown_keys import UnknownKeys
 from api.http.providing import provided
 from api.signin.flow import Flows
 from api.signin.slowing import Tries
@@ -43,7 +44,8 @@ class SigninReads(AccountReads, Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SigninPorts:
-    """`reserved`: names, and ids, that nobody may take by signing up; `issuers`: by their names in addresses."""
+    """`reserved`: names, and ids, that nobody may take by signing up; `issuers`: by their names in addresses;
+    `wrong_logouts`: how many sign-outs that are none an address may send."""
 
     reads: SigninReads
     passwords: Passwords
@@ -53,6 +55,7 @@ class SigninPorts:
     sign_up: SignUp
     reserved: tuple[str, ...]
     session_s: int
+    wrong_logouts: UnknownKeys
 
 
 Signing = Annotated[SigninPorts, Depends(provided(SigninPorts))]

@@ -16,7 +16,12 @@ _ALWAYS = "member"
 
 
 def values_of(claims: Mapping[str, Any], claim: str) -> frozenset[str]:
-    """The values of a claim, one or a list; of `outer.inner` those in the object `outer`, unless it is one name."""
+    """The values of a claim, one or a list; of `outer.inner` those in the object `outer`, unless it is one name.
+
+    An address counts only if the issuer says that it is its person's: else anybody could have written it there.
+    """
+    if claim == "email" and claims.get("email_verified") not in (True, "true"):
+        return frozenset()
     found: Any = claims.get(claim)
     if found is None and "." in claim:
         found = claims

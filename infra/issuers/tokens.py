@@ -75,7 +75,9 @@ def verified(token: str, heading: Heading, key: IssuerKey) -> dict[str, Any]:
     registry = JWSRegistry(algorithms=[heading.algorithm], strict_check_header=False)
     registry.max_header_length = _HEADER_LIMIT
     try:
-        return jwt.decode(token, key.key, algorithms=[heading.algorithm], registry=registry).claims
+        claims = jwt.decode(token, key.key, algorithms=[heading.algorithm], registry=registry).claims
+        json.dumps(claims, ensure_ascii=False).encode()  # halves of characters are no text that could be kept
+        return claims
     except BadSignatureError:
         raise TokenRefused("signature", "The token's signature is wrong.") from None
     except (JoseError, ValueError, TypeError, RecursionError):

@@ -56,8 +56,8 @@ def fold(record: AccountEvent, position: Position) -> tuple[RowChange, ...]:
         case IdentityLinked(user_id=user_id, issuer=issuer, subject=subject):
             return (Put(LINKED, (issuer, subject), {"user_id": user_id}, first),)
         case IssuerSignedOut(issuer=issuer, at_s=at_s):
-            last = last_wins(position)
-            return tuple(Put(SIGNED_OUT, (issuer, name), {"at_s": at_s}, last) for name in names_of(record))
+            # By the issuer's own time: one that comes late takes back nothing that a newer one has ended.
+            return tuple(Put(SIGNED_OUT, (issuer, name), {"at_s": at_s}, max(at_s, 0)) for name in names_of(record))
         case OneTimeLinkMade():
             return (Put(ONE_TIME_LINKS, (record.token_sha256,), _made(record), first),)
         case OneTimeLinkUsed(token_sha256=digest):

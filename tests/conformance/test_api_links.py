@@ -35,6 +35,15 @@ async def test_a_link_is_taken_once(links: Links) -> None:
     assert await links.take("b", 60)
 
 
+async def test_what_came_to_nothing_can_be_taken_again(links: Links) -> None:
+    await links.give_back("never taken")
+    assert await links.take("a", 60)
+    await links.give_back("a")
+    taken: bool = await eventually(lambda: links.take("a", 60), 10)
+    assert taken
+    assert not await links.take("a", 60)
+
+
 async def test_one_of_many_at_once_has_it(links: Links) -> None:
     async with asyncio.TaskGroup() as tasks:
         taken = [tasks.create_task(links.take("a", 60)) for _ in range(20)]

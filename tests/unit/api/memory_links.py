@@ -18,3 +18,8 @@ class MemoryLinks:
         first = nonce not in self._used
         self._used.add(nonce)
         return first
+
+    async def give_back(self, nonce: str) -> None:
+        if self.away:
+            raise LinksUnavailable
+        self._used.discard(nonce)

@@ -61,7 +61,7 @@ class MemorySignIns(MemoryAccounts):
         outs = [
             event.at_s for event in self._said(IssuerSignedOut) if event.issuer == issuer and name in names_of(event)
         ]
-        return outs[-1] if outs else None
+        return max(outs, default=None)
 
     async def one_time_link(self, token_sha256: str) -> LinkRow | None:
         return next((row for row in self._links() if row.token_sha256 == token_sha256), None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import struct
 from collections.abc import AsyncIterator
 from typing import Any
@@ -10,8 +11,11 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import httpx
 import pytest
 
+from api.access import bearer_tokens
+from api.access.bearer_tokens import CHECKED_S
 from api.access.issuer_ends import IssuerEnds, is_over
 from api.streaming.readers import Credential
+from infra.clock import monotonic_s
 from infra.settings.processes import ApiSettings
 from schemas import ids
 from schemas.codec import set_write_level
@@ -19,6 +23,7 @@ from schemas.identity import MembershipChanged, UserChanged
 from schemas.registry import registered_schemas
 from schemas.signing import IdentityLinked, IssuerSignedOut, Login, SessionStarted
 from tests.oidc_issuer import AUDIENCE, CLIENT, SECRET, IssuerWeb, TestIssuer, stranger
+from tests.unit.api.memory_links import MemoryLinks
 from tests.unit.api.memory_log import MemoryRecord
 from tests.unit.api.signin.people import SESSION, browser, envelope, error_of, said
 from tests.unit.api.signin.test_passwords import admin_of, made
@@ -250,6 +255,82 @@ async def test_the_issuer_ends_all_of_a_person(world: World, theirs: TestIssuer)
             assert error_of(await page.get(SESSION)) == (401, "session_ended")
 
 
+async def test_an_issuer_says_many_sign_outs_at_once(
+    page: httpx.AsyncClient, world: World, theirs: TestIssuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It does not say them again: each that is refused leaves somebody signed in."""
+    take = MemoryLinks.take
+
+    async def slowly(self: MemoryLinks, nonce: str, for_s: int) -> bool:
+        await asyncio.sleep(0)
+        return await take(self, nonce, for_s)
+
+    monkeypatch.setattr(MemoryLinks, "take", slowly)
+    answers = await asyncio.gather(*(posted(page, theirs.logout_token(sub=f"person {n}")) for n in range(50)))
+    assert {answer.status_code for answer in answers} == {200}
+    assert len(said(world, IssuerSignedOut)) == 50
+
+
+async def test_who_sends_wrong_sign_outs_is_told_to_wait(page: httpx.AsyncClient, theirs: TestIssuer) -> None:
+    forged = theirs.token({"jti": "x"}, key=stranger())
+    answers = [(await posted(page, forged)).status_code for _ in range(40)]
+    assert (answers[0], answers[-1]) == (400, 429)
+
+
+async def test_a_sign_out_that_was_not_recorded_can_be_said_again(
+    page: httpx.AsyncClient, world: World, theirs: TestIssuer
+) -> None:
+    await signed_in(page, theirs)
+    token = theirs.logout_token()
+    world.log.down = "refuse"
+    assert (await posted(page, token)).status_code == 503
+    world.log.down = ""
+    assert (await posted(page, token)).status_code == 200
+    assert error_of(await page.get(SESSION)) == (401, "session_ended")
+
+
+async def test_a_sign_out_that_comes_late_takes_no_other_back(world: World, theirs: TestIssuer) -> None:
+    start = theirs.time_s()
+    async with browser(world) as page:
+        await signed_in(page, theirs)
+        assert (await posted(page, theirs.logout_token())).status_code == 200
+        assert (await posted(page, theirs.logout_token(iat=start - 100))).status_code == 200
+    (started,) = said(world, SessionStarted)
+    assert await IssuerEnds(world.reads, lambda _: None).is_over(started.login), "by what the projections say alone"
+
+
+@pytest.mark.parametrize("claims", [{"sub": "\ud800"}, {"sid": "\ud800"}, {"jti": "\ud800"}, {"name": "\ud800"}])
+async def test_half_a_character_is_no_text(world: World, theirs: TestIssuer, claims: dict[str, Any]) -> None:
+    async with browser(world) as page:
+        theirs.id_claims = claims
+        for answer in (
+            await page.get(SESSION, headers=bearer(theirs.token(claims))),
+            await signed_in(page, theirs),
+        ):
+            assert "(check: format)" in answer.json()["error"]["message"]
+        assert (await posted(page, theirs.logout_token(**claims))).status_code == 400
+
+
+async def test_an_address_gives_a_role_only_if_its_issuer_has_checked_it(theirs: TestIssuer) -> None:
+    """Who may write any address beside their name would else be whoever they like."""
+    world = world_of(
+        theirs,
+        roles=[{"claim": "email", "value": "boss@corp.test", "role": "admin"}],
+        organisations=[{"claim": "email", "value": "boss@corp.test", "organisation": "Corp", "role": "admin"}],
+    )
+    async with browser(world) as page:
+        for verified, roles in (
+            (False, ["member"]),
+            (None, ["member"]),
+            ("false", ["member"]),
+            (True, ["admin", "member"]),
+        ):
+            theirs.person = {**theirs.person, "email": "boss@corp.test", "email_verified": verified}
+            await signed_in(page, theirs)
+            session = (await page.get(SESSION)).json()
+            assert (session["roles"], session["organisation"] is None) == (roles, roles == ["member"])
+
+
 @pytest.mark.parametrize(
     ("claims", "check"),
     [
@@ -320,6 +401,23 @@ async def test_a_token_that_proves_nothing_opens_nothing(
         assert error_of(answer) == (401, "invalid_token")
         assert f"(check: {check})" in answer.json()["error"]["message"]
         assert all(part not in answer.text for part in token.split("."))
+
+
+async def test_a_token_of_a_key_that_was_withdrawn_is_found_out(
+    world: World, theirs: TestIssuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long the token says that it is good."""
+    token = theirs.token({"exp": theirs.time_s() + 86_400})
+    async with browser(world) as page, world.client(None) as program:
+        await signed_in(page, theirs)
+        assert (await program.get(SESSION, headers=bearer(token))).status_code == 200
+        theirs.keys = [stranger()]
+        later_s = monotonic_s() + CHECKED_S + 1
+        (known, _) = world.adapters.sign_ins.issuers
+        monkeypatch.setattr(known._keys, "_now_s", lambda: later_s)
+        monkeypatch.setattr(bearer_tokens, "monotonic_s", lambda: later_s)
+        answer = await program.get(SESSION, headers=bearer(token))
+        assert "(check: kid)" in answer.json()["error"]["message"]
 
 
 async def test_who_sends_wrong_tokens_is_told_to_wait(world: World, theirs: TestIssuer) -> None:
