@@ -326,9 +326,13 @@ class Projections:
         """The link with this hash, used or not."""
         return await sign_ins.one_time_link(self.tables, token_sha256)
 
-    async def one_time_links(self) -> list[LinkRow]:
-        """One-time links, newest first, up to a bound."""
-        return await sign_ins.one_time_links(self.tables)
+    async def one_time_links(self, at_us: int) -> list[LinkRow]:
+        """One-time links, newest first, up to a bound: before all others those that are good at this time."""
+        return await sign_ins.one_time_links(self.tables, at_us)
+
+    async def user_made_at(self, user_id: str) -> int | None:
+        """`projections.order.first_wins` of the record that made the user; None: none did (yet)."""
+        return await accounts.user_made_at(self.tables, user_id)
 
     async def usage(self, user_id: str, since_us: int, until_us: int) -> list[UsageRow]:
         """The user's ledger from `since_us` to `until_us` (excluded), newest first."""

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from fastapi import Request
 from pydantic import Field
 
 from api.access.auth import AccessPorts, author_of
-from api.access.may import ROLES
 from api.access.principal import Principal
 from api.consistency.commanding import IdempotencyKey, send
 from api.consistency.ports import CommandPorts
 from api.http.bodies import ApiBody
 from api.http.errors import bad_request
 from api.http.headers import POSITION_HEADER
-from infra.tiers.tier import Tiers
 from projections.cursors import BadCursor, decode_cursor, encode_cursor
 from schemas.account import UserCreated
 from schemas.envelope import Envelope
@@ -24,6 +20,7 @@ from topics.catalogue import ACCOUNT_EVENTS
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}$"
 TITLE = r"^[^\x00-\x1f\x7f]+$"
+EMAIL = r"^[^\x00-\x20\x7f]*$"
 
 Command = UserCreated | UserChanged | OrganisationCreated | OrganisationChanged | MembershipChanged
 
@@ -49,21 +46,6 @@ async def give(
     if not isinstance(event, UserCreated):
         access.people.said(event, at)
     return {POSITION_HEADER: str(commands.own_writes.wrote_of_user(caller.user_id, ACCOUNT_EVENTS, at))}
-
-
-def checked_roles(roles: Iterable[str], param: str = "roles") -> tuple[str, ...]:
-    """Roles that there are. Raises ApiError 400."""
-    unknown = sorted(set(roles) - ROLES)
-    if unknown:
-        raise bad_request(f"'{unknown[0][:40]}' is not a role. Roles: {', '.join(sorted(ROLES))}.", param=param)
-    return tuple(sorted(set(roles)))
-
-
-def checked_tier(tier: str, tiers: Tiers) -> str:
-    """A tier that there is, or none. Raises ApiError 400."""
-    if tier and tier not in tiers:
-        raise bad_request(f"'{tier[:40]}' is not a tier. Tiers: {', '.join(tiers.names)}.", param="tier")
-    return tier
 
 
 def place_of(cursor: str | None) -> str:

@@ -11,7 +11,8 @@ from pydantic import Field
 from api.access.auth import Access, MemberManager, OrganisationManager, OrganisationReader
 from api.access.may import INSTALLATION, Resource, may
 from api.access.principal import Principal
-from api.admin.giving import TITLE, checked_roles, checked_tier, cursor_after, envelope, give, place_of
+from api.access.words import checked_roles, checked_tier
+from api.admin.giving import TITLE, cursor_after, envelope, give, place_of
 from api.admin.ports import Admin, AdminPorts
 from api.consistency.commanding import idempotency_key
 from api.consistency.freshness import Fresh

@@ -10,7 +10,8 @@ from pydantic import Field
 
 from api.access.auth import Access, AccessPorts, UserManager, UserReader
 from api.access.principal import user_of
-from api.admin.giving import NAME, TITLE, Words, checked_roles, checked_tier, cursor_after, envelope, give, place_of
+from api.access.words import checked_roles, checked_tier
+from api.admin.giving import EMAIL, NAME, TITLE, Words, cursor_after, envelope, give, place_of
 from api.admin.ports import Admin
 from api.consistency.commanding import idempotency_key
 from api.consistency.freshness import Fresh
@@ -31,7 +32,7 @@ router = APIRouter(prefix="/api/v1/admin/users", tags=["admin"])
 
 class CreateUser(Words):
     name: str = Field(max_length=64, pattern=NAME)
-    email: str = Field(default="", max_length=254)
+    email: str = Field(default="", max_length=254, pattern=EMAIL)
 
 
 class ChangeUser(Words):
@@ -39,7 +40,7 @@ class ChangeUser(Words):
 
     suspended: bool | None = None
     name: str | None = Field(default=None, max_length=64, pattern=TITLE)
-    email: str | None = Field(default=None, max_length=254)
+    email: str | None = Field(default=None, max_length=254, pattern=EMAIL)
 
 
 @router.get("")

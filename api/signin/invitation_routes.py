@@ -7,8 +7,8 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
-from api.access.auth import UserManager, UserReader, author_of
-from api.access.may import ROLES
+from api.access.auth import Access, UserManager, UserReader, author_of
+from api.access.words import checked_roles, checked_tier
 from api.consistency.commanding import idempotency_key, send
 from api.consistency.freshness import Fresh
 from api.consistency.ownership import checked_id
@@ -16,13 +16,13 @@ from api.consistency.ports import Commands
 from api.consistency.upgrading import check_signing
 from api.http.answers import iso, json_answer, openapi_body
 from api.http.bodies import ApiBody, BodyReader
-from api.http.errors import bad_request, behind, not_found
+from api.http.errors import ApiError, bad_request, behind, not_found
 from api.http.headers import POSITION_HEADER
 from api.signin.one_time import DAY_US, DAYS, INVITATION, LINK_PREFIX, LONGEST_DAYS, RESET, hash_of_link, state_of
 from api.signin.ports import Signing
 from infra.clock import now_us
 from infra.ids import draw_id, draw_secret
-from projections.sign_ins.queries import LinkRow
+from projections.sign_ins.queries import MAX_LINKS, LinkRow
 from schemas.signing import OneTimeLinkMade, OneTimeLinkRevoked
 from topics.catalogue import ACCOUNT_EVENTS
 
@@ -49,30 +49,33 @@ async def list_invitations(caller: UserReader, fresh: Fresh, signing: Signing) -
     """One-time links, invitations and resets, newest first, without their texts."""
     await fresh.catch_up_lists(caller.user_id, ACCOUNT_EVENTS)
     at_us = now_us()
-    return json_answer({"data": [link_json(row, at_us) for row in await signing.reads.one_time_links()]})
+    return json_answer({"data": [link_json(row, at_us) for row in await signing.reads.one_time_links(at_us)]})
 
 
 @router.post("/invitations", status_code=201, openapi_extra=openapi_body(Invite, required=False))
 async def invite(
-    request: Request, caller: UserManager, bodies: BodyReader, signing: Signing, commands: Commands
+    request: Request, caller: UserManager, bodies: BodyReader, access: Access, signing: Signing, commands: Commands
 ) -> Response:
     """A link by which a person becomes a user, once. It is shown here and never again; only its hash is kept."""
     body = await bodies.read(request, Invite, empty_is_object=True)
     check_signing("invitations")
-    unknown = sorted(set(body.roles + ([body.organisation_role] if body.organisation_role else [])) - ROLES)
-    if unknown:
-        raise bad_request(f"'{unknown[0]}' is not a role. Roles: {', '.join(sorted(ROLES))}.", param="roles")
+    roles, tier = checked_roles(body.roles), checked_tier(body.tier, access.limiter.tiers)
+    if body.organisation_role:
+        checked_roles([body.organisation_role], "organisationRole")
+        if not body.organisation_id:
+            raise bad_request("A role in an organisation needs 'organisationId'.", param="organisationRole")
     if body.organisation_id and await signing.reads.organisation(body.organisation_id) is None:
         raise not_found("organisation", param="organisationId")
     return await _made(
         request,
         caller,
+        signing,
         commands,
         kind=INVITATION,
         days=body.days,
         name=body.name.strip(),
-        roles=tuple(sorted(set(body.roles))),
-        tier=body.tier,
+        roles=roles,
+        tier=tier,
         organisation_id=body.organisation_id,
         organisation_role=body.organisation_role,
     )
@@ -85,7 +88,7 @@ async def take_back(
     """The link is good no more."""
     checked_id("invitation", link_id)
     shown = await fresh.catch_up_lists(caller.user_id, ACCOUNT_EVENTS)
-    row = next((row for row in await signing.reads.one_time_links() if row.link_id == link_id), None)
+    row = next((row for row in await signing.reads.one_time_links(now_us()) if row.link_id == link_id), None)
     if row is None:
         raise not_found("invitation") if shown else behind()
     event = OneTimeLinkRevoked(
@@ -108,12 +111,19 @@ async def reset(
     check_signing("reset")
     if await signing.reads.user(user_id) is None:
         raise not_found("user")
-    return await _made(request, caller, commands, kind=RESET, days=body.days, user_id=user_id)
+    return await _made(request, caller, signing, commands, kind=RESET, days=body.days, user_id=user_id)
 
 
 async def _made(
-    request: Request, caller: UserManager, commands: Commands, *, kind: str, days: int, **said: Any
+    request: Request, caller: UserManager, signing: Signing, commands: Commands, *, kind: str, days: int, **said: Any
 ) -> Response:
+    at_us = now_us()
+    if sum(state_of(row, at_us) == "good" for row in await signing.reads.one_time_links(at_us)) >= MAX_LINKS:
+        raise ApiError(
+            409,
+            f"There are {MAX_LINKS} one-time links that nobody used. Take some of them back.",
+            code="too_many_links",
+        )
     link_id, text = draw_id(), LINK_PREFIX + draw_secret(32)
     envelope = author_of(request, caller).envelope(link_id, "OneTimeLinkMade")
     event = OneTimeLinkMade(

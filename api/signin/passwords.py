@@ -5,8 +5,9 @@ from __future__ import annotations
 from fastapi import Request
 
 from api.access.auth import address_of
+from api.consistency.freshness import Freshness
 from api.consistency.ports import CommandPorts
-from api.http.errors import ApiError, Overloaded, bad_request
+from api.http.errors import ApiError, Overloaded, bad_request, behind
 from api.signin.ports import SigninPorts
 from api.signin.saying import born, say
 from api.signin.starting import wrong_password
@@ -15,10 +16,11 @@ from infra.passwords.rules import WeakPassword, checked_password, prepared
 from schemas import ids
 from schemas.envelope import Position
 from schemas.signing import PasswordSet
+from topics.catalogue import ACCOUNT_EVENTS
 
 
 async def user_by_password(
-    request: Request, signing: SigninPorts, commands: CommandPorts, name: str, password: str
+    request: Request, signing: SigninPorts, fresh: Freshness, commands: CommandPorts, name: str, password: str
 ) -> str:
     """Whose name and password these are.
 
@@ -26,7 +28,7 @@ async def user_by_password(
     """
     user_id, address = ids.user_id(name), address_of(request)
     await slow_down(signing, user_id, address)
-    kept = await signing.reads.password_hash(user_id)
+    kept = await password_now(signing, fresh, user_id)
     try:
         verdict = await signing.passwords.verdict(kept, prepared(password))
     except HashingFull:
@@ -37,6 +39,16 @@ async def user_by_password(
     if verdict.renewed is not None:
         await _write(request, commands, user_id, verdict.renewed)
     return user_id
+
+
+async def password_now(signing: SigninPorts, fresh: Freshness, user_id: str) -> str | None:
+    """The hash of the user's password, as the log has it now: one that was replaced a moment ago opens nothing.
+
+    None: they have none. Raises ApiError 503 where that cannot be told.
+    """
+    if not await fresh.up_to_date(user_id, ACCOUNT_EVENTS):
+        raise behind()
+    return await signing.reads.password_hash(user_id)
 
 
 async def slow_down(signing: SigninPorts, whom: str, address: str) -> None:

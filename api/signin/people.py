@@ -9,6 +9,7 @@ from api.consistency.ports import CommandPorts
 from api.http.errors import behind
 from api.signin.ports import SigninPorts
 from api.signin.saying import born, say
+from projections.order import first_wins
 from projections.sign_ins.queries import LinkRow
 from schemas.account import UserCreated
 from schemas.identity import MembershipChanged, UserChanged
@@ -29,12 +30,11 @@ async def create_user(
 
     Two may sign up at once: the log says who was first, and the other one gets nothing.
     """
-    envelope = born(request, user_id, "UserCreated")
-    await say(request, commands, user_id, UserCreated(envelope=envelope, user_id=user_id, name=name))
+    made = UserCreated(envelope=born(request, user_id, "UserCreated"), user_id=user_id, name=name)
+    at = await say(request, commands, user_id, made)
     if not await fresh.up_to_date(user_id, ACCOUNT_EVENTS):
         raise behind()
-    row = await signing.reads.user(user_id)
-    if row is None or row.created_at_us != envelope.occurred_at_us:
+    if await signing.reads.user_made_at(user_id) != first_wins(at):
         return False
     if link is None:
         return True

@@ -34,13 +34,16 @@ class SigninReads(AccountReads, Protocol):
     async def one_time_link(self, token_sha256: str) -> LinkRow | None:
         """The link with this hash, used or not."""
 
-    async def one_time_links(self) -> Sequence[LinkRow]:
-        """One-time links, newest first, up to a bound."""
+    async def one_time_links(self, at_us: int) -> Sequence[LinkRow]:
+        """One-time links, newest first, up to a bound: before all others those that are good at this time."""
+
+    async def user_made_at(self, user_id: str) -> int | None:
+        """`projections.order.first_wins` of the record that made the user; None: none did (yet)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SigninPorts:
-    """`reserved`: names that nobody may take by signing up; `issuers`: by their names in addresses."""
+    """`reserved`: names, and ids, that nobody may take by signing up; `issuers`: by their names in addresses."""
 
     reads: SigninReads
     passwords: Passwords

@@ -17,7 +17,7 @@ from api.http.bodies import ApiBody, BodyReader
 from api.http.errors import ApiError, behind, not_found, unauthorised
 from api.http.headers import POSITION_HEADER
 from api.signin.ending import end_session
-from api.signin.passwords import hash_for, set_password, slow_down
+from api.signin.passwords import hash_for, password_now, set_password, slow_down
 from api.signin.ports import Signing
 from api.signin.saying import born, say
 from api.signin.starting import put_cookie, start_session
@@ -104,11 +104,14 @@ async def change_password(
             code="insufficient_permissions",
             error_type="permission_error",
         )
-    await fresh.catch_up_lists(caller.user_id, ACCOUNT_EVENTS)
+    before = await password_now(signing, fresh, caller.user_id)
     user = await signing.reads.user(caller.user_id)
     name = user.name if user is not None else ""
-    await _check_current(signing, caller, body.current, request)
-    await set_password(request, commands, caller.user_id, await hash_for(signing, body.password, name))
+    await _check_current(signing, caller, before, body.current, request)
+    kept = await hash_for(signing, body.password, name)
+    if await password_now(signing, fresh, caller.user_id) != before:
+        raise unauthorised("Another password was set meanwhile.", code="wrong_password")
+    await set_password(request, commands, caller.user_id, kept)
     await end_all(request, access, commands, caller.user_id)
     answer = Response(status_code=204)
     if caller.form == "session":
@@ -119,9 +122,10 @@ async def change_password(
     return answer
 
 
-async def _check_current(signing: Signing, caller: Principal, current: str | None, request: Request) -> None:
+async def _check_current(
+    signing: Signing, caller: Principal, kept: str | None, current: str | None, request: Request
+) -> None:
     """Raises ApiError 401 for another password than the user has, 429."""
-    kept = await signing.reads.password_hash(caller.user_id)
     if kept is None:
         return
     address = request.client.host if request.client else ""

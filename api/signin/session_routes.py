@@ -43,6 +43,7 @@ from api.signin.passwords import user_by_password
 from api.signin.ports import Signing
 from api.signin.starting import put_cookie, start_session
 from infra.clock import now_us
+from schemas import ids
 from schemas.account import SessionsEnded
 
 router = APIRouter(prefix="/api/v1/session", tags=["session"])
@@ -67,7 +68,13 @@ async def get_session(request: Request, caller: Caller, access: Access, accounts
 
 @router.post("", openapi_extra=openapi_body(SignIn), dependencies=[Depends(admit_anybody), Depends(admit_try)])
 async def sign_in(
-    request: Request, bodies: BodyReader, access: Access, accounts: Accounts, commands: Commands, signing: Signing
+    request: Request,
+    bodies: BodyReader,
+    fresh: Fresh,
+    access: Access,
+    accounts: Accounts,
+    commands: Commands,
+    signing: Signing,
 ) -> Response:
     """Sign in: exchange a password, a key or a one-time link for a session cookie. A refusal is a 401."""
     refuse_other_sites(request.headers)
@@ -77,9 +84,19 @@ async def sign_in(
         raise bad_request("Send 'name' and 'password', or 'key', or 'link'.", param="name")
     if body.name is not None and body.password is not None:
         check_signing("password")
-        user_id = await user_by_password(request, signing, commands, body.name.strip(), body.password)
+        name = body.name.strip()
+        # Asked before the password is: who ends all sessions meanwhile, with another password, ends this one too.
+        number = await access.session_ends.last(ids.user_id(name))
+        user_id = await user_by_password(request, signing, fresh, commands, name, body.password)
         return await signed_in_answer(
-            request, access, accounts, commands, user_id=user_id, method="password", session_s=signing.session_s
+            request,
+            access,
+            accounts,
+            commands,
+            user_id=user_id,
+            method="password",
+            session_s=signing.session_s,
+            number=number,
         )
     if body.key is not None:
         principal = await principal_of_key(request, access.keys, checked_key(body.key.strip()))
@@ -102,10 +119,11 @@ async def signed_in_answer(
     user_id: str,
     method: str,
     session_s: int,
+    number: int | None = None,
 ) -> Response:
-    """A session that stands in the log, and its cookie."""
+    """A session that stands in the log, and its cookie. `number` as in `start_session`."""
     cookie, principal, expires_at_s = await start_session(
-        request, access, commands, user_id=user_id, method=method, session_s=session_s
+        request, access, commands, user_id=user_id, method=method, session_s=session_s, number=number
     )
     answer = json_answer(await session_json(accounts, principal, expires_at_s))
     put_cookie(request, answer, cookie, expires_at_s)

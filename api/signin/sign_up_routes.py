@@ -94,9 +94,9 @@ async def sign_up(
             raise bad_request(f"This invitation is for the name '{link.name}'.", code="other_name", param="name")
     else:
         await slow_down(signing, f"sign-up {address_of(request)}", address_of(request))
-    if name in signing.reserved and (link is None or link.name != name):
-        raise name_taken()
     user_id = ids.user_id(name)
+    if not {name, user_id}.isdisjoint(signing.reserved) and (link is None or link.name != name):
+        raise name_taken()
     if await signing.reads.user(user_id) is not None:
         raise name_taken()
     kept = await hash_for(signing, body.password, name)

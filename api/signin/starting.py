@@ -29,8 +29,10 @@ async def start_session(
     method: str,
     session_s: int,
     login: Login | None = None,
+    number: int | None = None,
 ) -> tuple[str, Principal, int]:
-    """The value of the cookie, who they are, and until when (seconds since 1970).
+    """The value of the cookie, who they are, and until when (seconds since 1970). `number`: of the last end of all
+    their sessions before they showed who they are; None: that is now.
 
     Raises ApiError 403 for somebody who is suspended, 503.
     """
@@ -48,7 +50,8 @@ async def start_session(
         login=login,
     )
     # After how many ends of all sessions it comes is asked first: an end meanwhile ends it as well.
-    number = await access.session_ends.last(user_id)
+    if number is None:
+        number = await access.session_ends.last(user_id)
     at = await send(commands.log, ACCOUNT_EVENTS, user_id, event, IdempotencyKey(session_id, False))
     commands.own_writes.wrote_of_user(user_id, ACCOUNT_EVENTS, at)
     access.signed_in.started(event)

@@ -18,6 +18,7 @@ _KEYS = (
 _USERS = "SELECT user_id, name, created_at_us FROM {users}"
 _FIRST_USERS = "SELECT user_id, name, created_at_us FROM {users} LIMIT ?"
 _NEXT_USERS = "SELECT user_id, name, created_at_us FROM {users} WHERE token(user_id) > token(?) LIMIT ?"
+_USER_MADE = "SELECT WRITETIME(created_at_us) FROM {users} WHERE user_id = ?"
 _USER = "SELECT user_id, name, created_at_us FROM {users} WHERE user_id = ?"
 
 
@@ -85,3 +86,9 @@ async def user(tables: Tables, user_id: str) -> UserRow | None:
     """The user, or None."""
     values = await tables.one(_NAME, _USER, (user_id,))
     return None if values is None else UserRow(*values)
+
+
+async def user_made_at(tables: Tables, user_id: str) -> int | None:
+    """`first_wins` of the record that made the user; None: none did (yet)."""
+    values = await tables.one(_NAME, _USER_MADE, (user_id,))
+    return None if values is None else values[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from infra.cassandra.session import Row
@@ -12,6 +13,8 @@ from schemas.signing import Login
 _NAME = "sign_ins"
 MAX_LINKS = 500
 """One-time links that are listed at once."""
+MAX_READ = 50_000
+"""Of all that ever were."""
 _HASH = "SELECT password_hash FROM {passwords} WHERE user_id = ?"
 _SESSION_CELLS = (
     "session_sha256, session_id, user_id, method, created_at_us, expires_at_us, ended_at_us,"
@@ -26,7 +29,7 @@ _LINK_CELLS = (
     " created_at_us, expires_at_us, used_by, revoked_at_us"
 )
 _LINK = f"SELECT {_LINK_CELLS} FROM {{one_time_links}} WHERE token_sha256 = ?"  # noqa: S608 - our own names
-_LINKS = f"SELECT {_LINK_CELLS} FROM {{one_time_links}} LIMIT {MAX_LINKS}"  # noqa: S608 - our own names
+_LINKS = f"SELECT {_LINK_CELLS} FROM {{one_time_links}} LIMIT {MAX_READ}"  # noqa: S608 - our own names
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +102,22 @@ async def one_time_link(tables: Tables, token_sha256: str) -> LinkRow | None:
     return None if values is None else link_of(values)
 
 
-async def one_time_links(tables: Tables) -> list[LinkRow]:
+async def one_time_links(tables: Tables, at_us: int) -> list[LinkRow]:
     """At most MAX_LINKS links, newest first. For administrators."""
     rows = [link_of(values) for values in await tables.select(_NAME, _LINKS, ())]
-    return sorted((row for row in rows if row is not None), key=lambda row: (-row.created_at_us, row.link_id))
+    return listed((row for row in rows if row is not None), at_us)
+
+
+def listed(rows: Iterable[LinkRow], at_us: int) -> list[LinkRow]:
+    """MAX_LINKS of these at most, newest first. Those that are good at this time go before all others. Pure."""
+
+    def age(row: LinkRow) -> tuple[int, str]:
+        return -row.created_at_us, row.link_id
+
+    def is_over(row: LinkRow) -> bool:
+        return row.used_by is not None or row.revoked_at_us is not None or row.expires_at_us <= at_us
+
+    return sorted(sorted(rows, key=lambda row: (is_over(row), *age(row)))[:MAX_LINKS], key=age)
 
 
 def session_of(values: Row) -> SessionRow | None:

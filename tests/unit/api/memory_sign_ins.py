@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from projections.order import first_wins
 from projections.sign_ins.fold import names_of
-from projections.sign_ins.queries import LinkRow, SessionRow
+from projections.sign_ins.queries import LinkRow, SessionRow, listed
+from schemas.account import UserCreated
 from schemas.signing import (
     IdentityLinked,
     IssuerSignedOut,
@@ -62,9 +64,18 @@ class MemorySignIns(MemoryAccounts):
         return outs[-1] if outs else None
 
     async def one_time_link(self, token_sha256: str) -> LinkRow | None:
-        return next((row for row in await self.one_time_links() if row.token_sha256 == token_sha256), None)
+        return next((row for row in self._links() if row.token_sha256 == token_sha256), None)
 
-    async def one_time_links(self) -> list[LinkRow]:
+    async def one_time_links(self, at_us: int) -> list[LinkRow]:
+        return listed(self._links(), at_us)
+
+    async def user_made_at(self, user_id: str) -> int | None:
+        for event, at in self._events(ACCOUNT_EVENTS):
+            if isinstance(event, UserCreated) and event.user_id == user_id:
+                return first_wins(at)
+        return None
+
+    def _links(self) -> list[LinkRow]:
         rows: dict[str, LinkRow] = {}
         for event, _ in self._events(ACCOUNT_EVENTS):
             if isinstance(event, OneTimeLinkMade):

@@ -77,6 +77,12 @@ async def test_what_is_wrong_is_said(admin: httpx.AsyncClient, body: dict[str, A
     assert says in answer.json()["error"]["message"]
 
 
+async def test_an_address_holds_no_control_characters(admin: httpx.AsyncClient) -> None:
+    for email in ("a\x1b[31m@x", "a\n@x", "a b@x"):
+        assert (await admin.post(USERS, json={"name": "dora", "email": email})).status_code == 400
+        assert (await admin.patch(f"{USERS}/{ALICE}", json={"email": email})).status_code == 400
+
+
 async def test_nobody_locks_themselves_out(admin: httpx.AsyncClient) -> None:
     me = ids.user_id("admin")
     for body in ({"suspended": True}, {"roles": ["member"]}):
