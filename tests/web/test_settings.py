@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from playwright.async_api import Route, expect
 
@@ -117,6 +119,35 @@ async def test_a_setting_is_the_same_in_each_browser_and_is_sent_once(open_chat:
     await expect(here.part("signin-key")).to_be_visible()
     assert "Be brief." not in await here.evaluate("() => JSON.stringify({ ...localStorage })")
     await expect(here.page.locator("html")).to_have_attribute("data-theme", "light")
+
+
+async def test_what_comes_in_while_one_leaves_is_not_kept(open_chat: OpenChat, stack: Stack) -> None:
+    """The answer to a change that was under way brings the settings, after they were forgotten."""
+    chat = await open_chat("/signin", signed_in=False)
+    await chat.sign_in(key_of(stack, "leaver"))
+    await open_settings(chat)
+    saved, leaving = asyncio.Event(), asyncio.Event()
+
+    async def hold(route: Route, until: asyncio.Event) -> None:
+        answer = await route.fetch()
+        await until.wait()
+        await route.fulfill(response=answer)
+
+    async def hold_patch(route: Route) -> None:
+        await (hold(route, saved) if route.request.method == "PATCH" else route.fallback())
+
+    await chat.page.route("**/api/v1/settings", hold_patch)
+    await chat.page.route("**/signin", lambda route: hold(route, leaving))
+    await chat.part("system-prompt").fill("Be brief.")
+    await chat.part("system-prompt-save").click()
+    async with chat.page.expect_request(lambda asked: asked.is_navigation_request()):
+        # Nothing waits for the navigation, which is held up.
+        await chat.part("sign-out").click(no_wait_after=True)
+    async with chat.page.expect_response(lambda answer: answer.request.method == "PATCH"):
+        saved.set()
+    leaving.set()
+    await expect(chat.part("signin-key")).to_be_visible()
+    assert "Be brief." not in await chat.evaluate("() => JSON.stringify({ ...localStorage })")
 
 
 async def test_a_section_that_is_not_there_is_said(open_chat: OpenChat) -> None:

@@ -10,12 +10,17 @@ export function read(store, name) {
 }
 export function write(store, name, value) {
   try {
-    if (value) store.setItem(`verbatim.${name}`, value);
+    if (value && !(left && PERSONAL.test(name))) store.setItem(`verbatim.${name}`, value);
     else store.removeItem(`verbatim.${name}`);
   } catch (error) {
     console.warn('Not kept:', error.message);
   }
 }
+
+/** What is of a user, and not of the browser. */
+const PERSONAL = /^(?:(?:draft|pending|queue)\.|(?:settings|activity|leaving|who)$)/;
+/** Whether this page's user has left it: what still comes in for them is nobody's to keep. */
+let left = false;
 
 export function names(store) {
   try {
@@ -59,14 +64,16 @@ export const keepPositions = (positions) => write(sessionStorage, 'positions', J
 export const lastModel = () => read(localStorage, 'model');
 export const keepModel = (id) => write(localStorage, 'model', id);
 
-/** Drafts, prompts on their way, settings and the name of whoever was signed in. */
+/** Drafts, prompts on their way, settings and the name of whoever was signed in. The caller leaves the page: until it
+ * has gone, nothing of the kind is written again. */
 export function forgetWhatWasWritten() {
+  left = true;
   for (const store of [localStorage, sessionStorage]) forget(store);
 }
 
 function forget(store) {
   unsaved.clear();
-  for (const name of names(store)) if (/^verbatim\.((draft|pending|queue)\.|settings$|activity$|leaving$|who$)/.test(name)) store.removeItem(name);
+  for (const name of names(store)) if (name.startsWith('verbatim.') && PERSONAL.test(name.slice('verbatim.'.length))) store.removeItem(name);
 }
 
 /** Who was signed in when the server last said so: {userId, userName}; null after they signed out. */

@@ -22,10 +22,12 @@ export function Chart({ label, ...shape }) {
   const element = useRef(null);
   const [failed, setFailed] = useState(false);
   useEffect(() => {
+    // The element as it is now: by the time the library has come, it may be out of the page.
+    const place = element.current;
     let gone = false;
     let end = () => {};
     loadPlot().then((UPlot) => {
-      if (!gone) end = draw(UPlot, element.current, shape);
+      if (!gone && place?.isConnected) end = draw(UPlot, place, shape);
     }, () => gone || setFailed(true));
     return () => {
       gone = true;

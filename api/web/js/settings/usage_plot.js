@@ -20,10 +20,12 @@ export function UsagePlot({ dates, piled, format, label }) {
   const [failed, setFailed] = useState(false);
   const [told, setTold] = useState(null);
   useEffect(() => {
+    // The element as it is now: by the time the library has come, it may be out of the page.
+    const place = element.current;
     let gone = false;
     let end = () => {};
     loadPlot().then((UPlot) => {
-      if (!gone) end = draw(UPlot, element.current, { dates, piled, format, setTold });
+      if (!gone && place?.isConnected) end = draw(UPlot, place, { dates, piled, format, setTold });
     }, () => gone || setFailed(true));
     return () => {
       gone = true;
