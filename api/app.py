@@ -258,7 +258,7 @@ def ports_of(adapters: Adapters) -> tuple[object, ...]:
             searches=adapters.searches,
             wait_s=settings.read_wait_s,
         ),
-        MovingPorts(reads=reads, models=adapters.models),
+        MovingPorts(reads=reads, models=adapters.models, readers=adapters.readers),
         LogViewPorts(
             places=reads,
             generations=reads,
