@@ -131,10 +131,14 @@ class Identities:
 
     async def _organisation_id(self, organisation: str) -> str | None:
         rows = await self.all_organisations()
-        return next((row.organisation_id for row in rows if organisation in (row.name, row.organisation_id)), None)
+        # An id first: what has it as its name is another one.
+        by_id = [row for row in rows if row.organisation_id == organisation]
+        found = by_id or [row for row in rows if row.name == organisation]
+        return found[0].organisation_id if found else None
 
     async def _user_id(self, name: str) -> str:
-        for user_id in (ids.user_id(name), name):
+        # An id first: who has it as their name is somebody else.
+        for user_id in (name, ids.user_id(name)):
             if await self._rows.user(user_id) is not None:
                 return user_id
         raise UserError(f"no user is called {printable(name)[:80]!r}: ./verbatim user list shows them")

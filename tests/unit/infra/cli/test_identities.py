@@ -99,6 +99,21 @@ async def test_mistakes_are_told_and_nothing_is_written(store: Store) -> None:
     assert len(store.log) == before
 
 
+async def test_who_has_an_id_goes_before_who_is_called_so(store: Store) -> None:
+    """Else whoever signs up under another's id would be given what is meant for them."""
+    made = Identities(store, store)
+    ada = await made.create_user("ada", "", (), None)
+    thief = await made.create_user(ada, "", (), None)
+    await made.change_user(ada, roles=("admin",))
+    (change,) = [event for event in store.events if isinstance(event, UserChanged)]
+    assert change.user_id == ada != thief
+    guild = await made.create_organisation("Guild", "")
+    other = await made.create_organisation(guild, "")
+    await made.set_member(guild, ada, "member")
+    (joined,) = [event for event in store.events if isinstance(event, MembershipChanged)]
+    assert joined.organisation_id == guild != other
+
+
 async def test_nothing_is_written_that_an_older_release_may_not_read(store: Store) -> None:
     await Accounts(store, store).create_key("ada", "")
     set_write_level(WRITE_LEVEL - 1)
