@@ -203,7 +203,7 @@ def ports_of(adapters: Adapters) -> tuple[object, ...]:
             ledger=LedgerPorts(log=log, reads=reads, ends=adapters.ends, wait_s=settings.read_wait_s),
             quotas=quotas,
         ),
-        BudgetPorts(log=log, book=adapters.book),
+        BudgetPorts(log=log, book=adapters.book, reads=reads),
         AccessPorts(
             keys=adapters.keys,
             signed_in=adapters.sign_ins.signed_in,
