@@ -420,6 +420,21 @@ async def test_a_token_of_a_key_that_was_withdrawn_is_found_out(
         assert "(check: kid)" in answer.json()["error"]["message"]
 
 
+async def test_a_good_token_is_checked_again_whoever_sends_wrong_ones(
+    world: World, theirs: TestIssuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = theirs.token()
+    async with browser(world) as page, world.client(None) as program:
+        await signed_in(page, theirs)
+        assert (await program.get(SESSION, headers=bearer(token))).status_code == 200
+        for n in range(40):
+            wrong = await program.get(SESSION, headers=bearer(theirs.token({"n": n}, key=stranger())))
+        assert wrong.status_code == 429
+        later_s = monotonic_s() + CHECKED_S + 1
+        monkeypatch.setattr(bearer_tokens, "monotonic_s", lambda: later_s)
+        assert (await program.get(SESSION, headers=bearer(token))).status_code == 200
+
+
 async def test_who_sends_wrong_tokens_is_told_to_wait(world: World, theirs: TestIssuer) -> None:
     async with world.client(None) as program:
         answers = [
