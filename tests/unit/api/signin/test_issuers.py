@@ -208,6 +208,16 @@ async def test_who_was_never_here_needs_an_invitation(theirs: TestIssuer) -> Non
         assert (await signed_in(page, theirs)).status_code == 303, "the link between the two stays"
 
 
+async def test_an_invitation_for_a_name_is_for_no_other_persons_of_an_issuer(theirs: TestIssuer) -> None:
+    world = world_of(theirs, create_users=False)
+    key = await admin_of(world)
+    async with browser(world) as page:
+        link = (await made(world, key, {"name": "someone else"}))["link"]
+        assert error_of(await signed_in(page, theirs, invitation=link)) == (400, "other_name")
+        theirs.person = {**theirs.person, "preferred_username": "someone else"}
+        assert (await signed_in(page, theirs, invitation=link)).status_code == 303, "it was not used up"
+
+
 async def test_claims_are_mapped_at_each_sign_in_and_what_is_gone_is_taken(theirs: TestIssuer) -> None:
     world = world_of(
         theirs,
