@@ -202,6 +202,7 @@ def ports_of(adapters: Adapters) -> tuple[object, ...]:
             embedders=adapters.embedders,
             ledger=LedgerPorts(log=log, reads=reads, ends=adapters.ends, wait_s=settings.read_wait_s),
             quotas=quotas,
+            limits=adapters.limiter,
         ),
         BudgetPorts(log=log, book=adapters.book, reads=reads),
         AccessPorts(

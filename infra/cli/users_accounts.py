@@ -42,7 +42,8 @@ class Payer:
 class Identities:
     """Every change is an event; it counts for running processes as soon as they read it, a moment later.
 
-    `tiers` reads those that there are, where one is given. Raises WrongArgument for another one, and for a role that there is not.
+    `tiers` reads those that there are, where one is given. Raises WrongArgument for another one, and
+    for a role that there is not.
     """
 
     def __init__(self, log: EventLog, rows: IdentityRows, tiers: Callable[[], Tiers]) -> None:
