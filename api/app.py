@@ -202,8 +202,9 @@ def ports_of(adapters: Adapters) -> tuple[object, ...]:
             embedders=adapters.embedders,
             ledger=LedgerPorts(log=log, reads=reads, ends=adapters.ends, wait_s=settings.read_wait_s),
             quotas=quotas,
+            limits=adapters.limiter,
         ),
-        BudgetPorts(log=log, book=adapters.book),
+        BudgetPorts(log=log, book=adapters.book, reads=reads),
         AccessPorts(
             keys=adapters.keys,
             signed_in=adapters.sign_ins.signed_in,
@@ -258,7 +259,7 @@ def ports_of(adapters: Adapters) -> tuple[object, ...]:
             searches=adapters.searches,
             wait_s=settings.read_wait_s,
         ),
-        MovingPorts(reads=reads, models=adapters.models),
+        MovingPorts(reads=reads, models=adapters.models, readers=adapters.readers),
         LogViewPorts(
             places=reads,
             generations=reads,

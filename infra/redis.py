@@ -12,7 +12,7 @@ from typing import Any
 import redis.asyncio
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import NoScriptError, RedisError
+from redis.exceptions import NoScriptError, RedisError, ResponseError
 
 from infra.clock import monotonic_s
 
@@ -70,6 +70,9 @@ class RedisScripts:
                 return await call
         except NoScriptError:
             raise
+        except ResponseError as error:
+            # It is there and refuses this one: nobody else is to do without it.
+            raise RedisUnavailable(f"Redis refused a command: {type(error).__name__}") from error
         except (RedisError, OSError, TimeoutError) as error:
             self._away_until_s = monotonic_s() + self._pause_s
             raise RedisUnavailable(f"Redis did not answer: {type(error).__name__}") from error

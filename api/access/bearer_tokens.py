@@ -111,8 +111,9 @@ class BearerTokens:
                 return None
             return answer
 
-        # Who sends wrong ones is told to wait, as who tries keys: each costs the check of a signature.
-        checked = await self._unknown.ask(address, found)
+        # Who sends wrong ones is told to wait, as who tries keys: each costs the check of a signature. One that was
+        # good here is checked in any case.
+        checked = await (self._unknown.ask(address, found) if known is None else found())
         if checked is None:
             raise refused(failed[0])
         self._checked[digest] = checked

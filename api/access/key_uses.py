@@ -9,12 +9,22 @@ from typing import Protocol
 from infra.redis import RedisScripts, RedisUnavailable
 from infra.runtime.bounded import Bounded
 
-KEY_PREFIX = "verbatim:used:"
+KEY_PREFIX = "verbatim:key-used:"
 EVERY_US = 60_000_000
 KEPT_S = 400 * 86_400
 MAX_KEYS = 10_000
-_NOTE = "return redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])"
-_READ = "return redis.call('MGET', unpack(KEYS))"
+MAX_DIGITS = 19
+# Of Redis only commands that the stack's own server allows (infra/stack/redis.py).
+_NOTE = """
+redis.call('HSET', KEYS[1], 'at', ARGV[1])
+redis.call('PEXPIRE', KEYS[1], ARGV[2] * 1000)
+return 1
+"""
+_READ = """
+local found = {}
+for i, key in ipairs(KEYS) do found[i] = redis.call('HMGET', key, 'at')[1] end
+return found
+"""
 
 
 class KeyUses(Protocol):
@@ -47,4 +57,8 @@ class RedisKeyUses:
             values = await self._scripts.run(_READ, [self._prefix + key_id for key_id in key_ids], [])
         except RedisUnavailable:
             return {}
-        return {key_id: int(value) for key_id, value in zip(key_ids, values, strict=True) if value is not None}
+        return {key_id: int(value) for key_id, value in zip(key_ids, values, strict=False) if _is_time(value)}
+
+
+def _is_time(value: object) -> bool:
+    return isinstance(value, bytes) and value.isdigit() and len(value) < MAX_DIGITS

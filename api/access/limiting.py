@@ -112,11 +112,23 @@ class RateLimits:
         self._running[running.lease.id] = running
         return Admitted(taken, slots, tokens, running)
 
+    async def admit_tokens(self, limited: Limited, tokens: int) -> Admitted:
+        """Reserve tokens of what is no message: about so many; `over` says how many it were."""
+        rates = rates_of(limited, self.tier_of(limited), "tokens")
+        if not rates:
+            return Admitted(Taken(True))
+        running = Running(Lease(draw_id(), ()), tuple(Draw(rate, min(tokens, rate.limit)) for rate in rates))
+        taken = await self._take(running.draws, user_id=limited.user_id)
+        if not taken.allowed or len(self._running) >= MAX_RUNNING:
+            return Admitted(taken)
+        self._running[running.lease.id] = running
+        return Admitted(taken, running=running)
+
     def over(self, running: Running, used: int | None) -> None:
         """An answer has ended, or cannot be followed any more. `used`: its tokens; None: what was guessed stands."""
-        by = 0 if used is None else used - running.tokens
-        rates = [draw.rate for draw in running.draws if draw.rate.kind == "tokens"]
-        self._end(running, tuple(Correction(rate, by) for rate in rates if by))
+        draws = [draw for draw in running.draws if draw.rate.kind == "tokens"]
+        corrections = [] if used is None else [Correction(draw.rate, used - draw.amount) for draw in draws]
+        self._end(running, tuple(one for one in corrections if one.by))
 
     def give_back(self, running: Running) -> None:
         """No answer was begun: nothing was taken."""

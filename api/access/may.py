@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
 from api.access.principal import Principal
+from infra.roles import Role
 
-Role = Literal["member", "reviewer", "auditor", "admin"]
 Scope = Literal["chat", "read", "write", "keys", "usage", "admin"]
 Action = Literal[
     "self.read",
@@ -42,7 +42,6 @@ Action = Literal[
     "all_usage.read",
     "pulse.read",
 ]
-ROLES: Final = frozenset(get_args(Role))
 SCOPES: Final = frozenset(get_args(Scope))
 ACTIONS: Final = frozenset(get_args(Action))
 

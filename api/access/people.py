@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Protocol
 
+from api.access.may import RULES
 from api.access.ports import IdentityReads
 from api.access.principal import Membership, Standing
 from api.access.shared_reads import SharedReads
@@ -37,6 +38,8 @@ TTL_S = 5.0
 MAX_USERS = 10_000
 MAX_SEEN = 100_000
 ADMIN = "admin"
+READERS: frozenset[str] = RULES["chat.answers"].own
+"""Roles that read answers of their own."""
 
 
 class EndStreams(Protocol):
@@ -193,11 +196,13 @@ class People:
 def _lost(before: Standing, now: Standing) -> Callable[[Credential], bool] | None:
     """Which streams of a user end that were open before; None: nothing was taken from them.
 
-    All of somebody who is suspended; else those that only a role allowed that is gone, and those that an organisation
-    paid for that has them no more.
+    All of somebody who is suspended, or who has lost every role that reads answers at all; else those that only a role
+    allowed that is gone, and those that an organisation paid for that has them no more.
     """
     if now.suspended:
         return None if before.suspended else lambda _: True
+    if before.roles & READERS and not now.roles & READERS:
+        return lambda _: True
     left = {one.organisation_id for one in before.memberships} - {one.organisation_id for one in now.memberships}
     roles = {(one.organisation_id, one.role) for one in before.memberships}
     changed = bool(before.roles - now.roles or roles - {(one.organisation_id, one.role) for one in now.memberships})
@@ -208,7 +213,7 @@ def _lost(before: Standing, now: Standing) -> Callable[[Credential], bool] | Non
 
 def _taken_by(said: UserStanding) -> Callable[[Credential], bool] | None:
     """As `_lost`, where it is not known what they were before."""
-    if said.is_suspended:
+    if said.is_suspended or (said.roles is not None and not READERS.intersection(said.roles.value)):
         return lambda _: True
     left = {organisation_id for organisation_id, role in said.memberships.items() if not role.value}
     if said.roles is None and not said.memberships:

@@ -142,14 +142,25 @@ class RedisBuckets:
             fill = (fills or {}).get(place, ASK_THE_LOG) if draw.rate.outlives else NO_FILL
             arguments += [draw.rate.limit, draw.rate.period_us, draw.amount, fill]
         arguments += [each.limit for each in slots]
-        decided, now_us, told, *counts = await self._run(TAKE, keys, arguments)
-        if self._away:
-            self._away, self._lost_at_us = False, int(now_us)
+        answer = await self._run(TAKE, keys, arguments)
+        try:
+            return self._taken(answer, draws)
+        except (TypeError, ValueError, IndexError, OverflowError):
+            self._away = True
+            raise BucketsAway("Redis answers what its script does not") from None
+
+    def _taken(self, answer: Any, draws: Sequence[Draw]) -> Taken:
+        decided, now_us, told, *counts = answer
+        at_us = int(now_us)
         if decided == MUST_FILL:
-            return Taken(False, unknown=tuple(told))
-        allowed = decided == 1
-        left = tuple(Left.of(draw, float(level), allowed) for draw, level in zip(draws, told, strict=True))
-        return Taken(allowed, left, tuple(counts[0]))
+            taken = Taken(False, unknown=tuple(range(len(draws))[int(place)] for place in told))
+        else:
+            allowed = decided == 1
+            left = tuple(Left.of(draw, float(level), allowed) for draw, level in zip(draws, told, strict=True))
+            taken = Taken(allowed, left, tuple(map(int, counts[0])))
+        if self._away:
+            self._away, self._lost_at_us = False, at_us
+        return taken
 
     async def settle(self, corrections: Sequence[Correction], lease: str, slots: Sequence[Slots]) -> None:
         keys = [self._prefix + each.name for each in _named([one.rate for one in corrections], slots)]

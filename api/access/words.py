@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from api.access.may import ROLES
 from api.http.errors import bad_request
+from infra.roles import ROLES
 from infra.tiers.tier import Tiers
 
 

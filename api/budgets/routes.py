@@ -10,8 +10,10 @@ from pydantic import Field
 
 from api.access.auth import BudgetManager, BudgetReader, Caller, author_of
 from api.access.may import Resource, may
+from api.access.ports import AccountReads
 from api.access.principal import Principal
 from api.consistency.commanding import IdempotencyKey, idempotency_key, send
+from api.consistency.freshness import Fresh, Freshness
 from api.consistency.ports import CommandLog
 from api.consistency.request_hash import request_hash
 from api.http.answers import json_answer, openapi_body
@@ -25,7 +27,7 @@ from schemas.envelope import Position
 from topics.admission.account import Account
 from topics.admission.book import Book
 from topics.admission.sums import Who
-from topics.catalogue import ADMISSIONS
+from topics.catalogue import ACCOUNT_EVENTS, ADMISSIONS
 from topics.errors import LogUnavailable
 
 router = APIRouter(tags=["budgets"])
@@ -43,6 +45,7 @@ class BudgetPorts:
 
     log: CommandLog
     book: Book
+    reads: AccountReads
 
 
 Ports = Annotated[BudgetPorts, Depends(provided(BudgetPorts))]
@@ -79,10 +82,13 @@ async def list_budgets(caller: BudgetReader, ports: Ports) -> Response:
 
 
 @router.put("/api/v1/admin/budgets", openapi_extra=openapi_body(SetBudget))
-async def set_budget(request: Request, operator: BudgetManager, bodies: BodyReader, ports: Ports) -> Response:
+async def set_budget(
+    request: Request, operator: BudgetManager, bodies: BodyReader, fresh: Fresh, ports: Ports
+) -> Response:
     """Set a budget, or change it. It counts for what is asked for once the answer is here."""
     body = await bodies.read(request, SetBudget)
     _check(body)
+    await _check_known(fresh, ports.reads, body)
     key = idempotency_key(request)
     account = ports.book.account(body.account)
     if account is not None:
@@ -148,6 +154,22 @@ def _check(body: BudgetName) -> None:
             "Invalid value for 'subject': expected the id of the user or key, and nothing for scope account.",
             param="subject",
         )
+
+
+async def _check_known(fresh: Freshness, reads: AccountReads, body: BudgetName) -> None:
+    """Raises ApiError 404 for an account, or a user, that there is not: a budget of that would limit nobody."""
+
+    async def is_known(name: str) -> bool:
+        if await reads.user(name) is not None:
+            return True
+        return name == body.account and await reads.organisation(name) is not None
+
+    names = {"account": body.account} | ({"subject": body.subject} if body.scope == "user" else {})
+    for param, name in names.items():
+        if not await is_known(name):
+            await fresh.up_to_date(name, ACCOUNT_EVENTS)  # it may have been made a moment ago
+            if not await is_known(name):
+                raise not_found("user" if param == "subject" else "account", param=param)
 
 
 def _check_overlaps(account: Account, body: SetBudget) -> None:

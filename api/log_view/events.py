@@ -14,11 +14,13 @@ from schemas.codec import NewerRecord, UndecodableRecord, decode
 from schemas.envelope import Envelope, Sealed
 from schemas.moderation import ModerationVerdict
 from schemas.outcome import ChunkMark
+from schemas.picks import Pick
 from schemas.turns import MAX_CHOICES, Command, generations_of
 from topics.catalogue import Catalogue
 from topics.log import RawRecord
 
 UNDECODABLE = "Undecodable"
+_OWN_OF_A_PICK = ("domain", "number", "reason", "job", "work", "weight_milli")
 _OF_NEWER = "A newer release wrote this record: upgrade to read it."
 NEWER = "Newer"
 
@@ -103,8 +105,11 @@ def payload_of(value: Any) -> Any:
     """A record, or a part of one, as JSON: fields in camelCase, times as text, content plain.
 
     Sealed content is only named; a chunk mark is [length, tokens, microseconds since 1970], as there are thousands.
+    Of a pick its own is told, and nothing of the other users whose jobs waited.
     """
     match value:
+        case Pick():
+            return {_camel(name): payload_of(getattr(value, name)) for name in _OWN_OF_A_PICK}
         case Sealed(key_id=key_id):
             return {"sealedUnder": key_id}
         case ChunkMark(length=length, tokens=tokens, at_us=at_us):

@@ -11,12 +11,14 @@ from fastapi import APIRouter, Query, Response
 from starlette.responses import StreamingResponse
 
 from api.access.auth import ReadCaller
+from api.access.principal import Principal
 from api.consistency.freshness import Fresh
 from api.consistency.ownership import row_of
 from api.http.errors import Overloaded, bad_request
 from api.http.gates import GateBusy
 from api.moving.export_files import WRITERS, Format, conversations_of, file_name, written, zipped
 from api.moving.ports import MAX_AT_ONCE, Moving, MovingPorts
+from api.streaming.readers import Reader
 from infra.clock import utc_now
 from topics.catalogue import CONVERSATION_EVENTS
 
@@ -36,7 +38,7 @@ async def export_conversation(
     if row.temporary:
         raise bad_request("A temporary conversation is not exported.", code="temporary", param="conversation_id")
     how = WRITERS[as_format]
-    return await _streamed(moving, written(moving.reads, row, how), how.media_type, file_name(row, how), {})
+    return await _streamed(moving, caller, written(moving.reads, row, how), how.media_type, file_name(row, how), {})
 
 
 @router.get("/export")
@@ -46,14 +48,24 @@ async def export_all(caller: ReadCaller, fresh: Fresh, moving: Moving, as_format
     chosen = await conversations_of(moving.reads, caller.user_id)
     pieces = zipped(moving.reads, caller.user_id, chosen, WRITERS[as_format])
     name = f"Verbatim {utc_now():%Y-%m-%d}.zip"
-    return await _streamed(moving, pieces, "application/zip", name, {TOTAL_HEADER: str(len(chosen))})
+    return await _streamed(moving, caller, pieces, "application/zip", name, {TOTAL_HEADER: str(len(chosen))})
+
+
+class ReaderGone(Exception):
+    """Whoever reads may read no more."""
 
 
 async def _streamed(
-    moving: MovingPorts, pieces: AsyncIterator[bytes], media_type: str, name: str, headers: dict[str, str]
+    moving: MovingPorts,
+    caller: Principal,
+    pieces: AsyncIterator[bytes],
+    media_type: str,
+    name: str,
+    headers: dict[str, str],
 ) -> Response:
     """The pieces as an answer, while a place is held. What fails before the first of them is an error like others;
-    later the connection ends without its end, so that no client takes a part for the whole."""
+    later the connection ends without its end, so that no client takes a part for the whole. So it does when what the
+    caller came with has ended."""
     made = _placed(moving, pieces)
     try:
         first = await anext(made, b"")
@@ -61,10 +73,14 @@ async def _streamed(
         raise Overloaded(f"{MAX_AT_ONCE} exports are already being made") from None
 
     async def all_of() -> AsyncIterator[bytes]:
-        async with contextlib.aclosing(made):
-            yield first
-            async for piece in made:
-                yield piece
+        reader = moving.readers.enter(caller.credential)
+        try:
+            async with contextlib.aclosing(made):
+                yield allowed(reader, first)
+                async for piece in made:
+                    yield allowed(reader, piece)
+        finally:
+            moving.readers.exit(reader)
 
     said = {
         "Content-Disposition": f"attachment; filename*=UTF-8''{quote(name)}",
@@ -72,6 +88,13 @@ async def _streamed(
         **headers,
     }
     return StreamingResponse(all_of(), headers=said, media_type=media_type)
+
+
+def allowed(reader: Reader, piece: bytes) -> bytes:
+    """The piece, if the reader may read on. Raises ReaderGone."""
+    if reader.gone in ("revoked", "expired"):
+        raise ReaderGone(reader.gone)
+    return piece
 
 
 async def _placed(moving: MovingPorts, pieces: AsyncIterator[bytes]) -> AsyncGenerator[bytes]:

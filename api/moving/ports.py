@@ -12,6 +12,7 @@ from fastapi import Depends
 from api.http.errors import ApiError
 from api.http.gates import Gate
 from api.http.providing import provided
+from api.streaming.readers import Readers
 from infra.models.catalogue import ModelCatalogue
 from projections.conversation_lists.queries import ConversationPage
 from projections.conversations.queries import ConversationRow
@@ -50,6 +51,7 @@ class MovingPorts:
 
     reads: MovingReads
     models: ModelCatalogue
+    readers: Readers
     exports: Gate = field(default_factory=lambda: Gate(MAX_AT_ONCE))
     imports: Gate = field(default_factory=lambda: Gate(MAX_AT_ONCE))
     coming: set[str] = field(default_factory=set)

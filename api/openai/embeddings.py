@@ -9,13 +9,16 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request, Response
 
 from api.access.auth import AskCaller, author_of
+from api.access.limiting import RateLimits, Running
 from api.access.own_models import OwnModels
 from api.access.principal import Principal
+from api.access.refusals import refusal, tell
 from api.consistency.commanding import Author, idempotency_key
 from api.http.answers import openapi_body
 from api.http.bodies import BodyReader
 from api.http.errors import ApiError, Overloaded, bad_request, of_failure, unavailable
 from api.http.headers import REPLAYED_HEADER
+from api.http.metrics import LIMITED
 from api.http.providing import provided
 from api.openai import embedding_ledger as ledger
 from api.openai.embedding_ledger import LedgerPorts
@@ -34,6 +37,8 @@ from topics.admission.sums import Who
 
 router = APIRouter(prefix="/v1", tags=["openai"])
 
+CHARACTERS_PER_TOKEN = 4
+"""A guess; what was counted corrects it."""
 INLINE_NUMBERS = 4_096
 """Answers with up to so many numbers are shortened and written on the loop; larger ones in a thread."""
 
@@ -46,6 +51,7 @@ class EmbeddingPorts:
     embedders: Embedders
     ledger: LedgerPorts
     quotas: Quotas
+    limits: RateLimits
 
 
 Ports = Annotated[EmbeddingPorts, Depends(provided(EmbeddingPorts))]
@@ -72,7 +78,15 @@ async def create_embeddings(request: Request, caller: AskCaller, bodies: BodyRea
         key=key,
     )
     known = await ledger.earlier(ports.ledger, wanted)
-    embedded = await _embedded(ports.embedders, spec, asked)
+    running = await _admitted(ports.limits, author, asked)
+    try:
+        embedded = await _embedded(ports.embedders, spec, asked)
+    except BaseException:
+        if running is not None:
+            ports.limits.give_back(running)
+        raise
+    if running is not None:
+        ports.limits.over(running, embedded.tokens)
     usage = Usage(embedded.tokens, 0, estimated=embedded.estimated)
     if known is None:
         event = _record(spec, wanted, author, usage, len(asked.texts), dimensions)
@@ -82,6 +96,18 @@ async def create_embeddings(request: Request, caller: AskCaller, bodies: BodyRea
     counted = usage if known is None else known.usage
     body = await _written(spec, embedded.vectors, dimensions, asked.encoding, counted)
     return Response(body, 200, headers, "application/json")
+
+
+async def _admitted(limits: RateLimits, author: Author, asked: EmbeddingsAsked) -> Running | None:
+    """What of the limits of tokens is reserved; None: nothing is counted. Raises ApiError 429."""
+    guessed = max(sum(map(len, asked.texts)) // CHARACTERS_PER_TOKEN, 1)
+    admission = await limits.admit_tokens(author.limited, guessed)
+    refused = refusal(admission.taken)
+    if refused is not None:
+        LIMITED.labels("tokens").inc()
+        raise refused
+    tell(author.answer, admission.taken)
+    return admission.running
 
 
 async def _embedded(embedders: Embedders, spec: EmbeddingSpec, asked: EmbeddingsAsked) -> Embedded:

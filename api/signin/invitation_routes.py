@@ -18,6 +18,7 @@ from api.http.answers import iso, json_answer, openapi_body
 from api.http.bodies import ApiBody, BodyReader
 from api.http.errors import ApiError, bad_request, behind, not_found
 from api.http.headers import POSITION_HEADER
+from api.signin.names import checked_name
 from api.signin.one_time import DAY_US, DAYS, INVITATION, LINK_PREFIX, LONGEST_DAYS, RESET, hash_of_link, state_of
 from api.signin.ports import Signing
 from infra.clock import now_us
@@ -73,7 +74,7 @@ async def invite(
         commands,
         kind=INVITATION,
         days=body.days,
-        name=body.name.strip(),
+        name=checked_name(body.name) if body.name.strip() else "",
         roles=roles,
         tier=tier,
         organisation_id=body.organisation_id,
@@ -121,7 +122,7 @@ async def _made(
     if sum(state_of(row, at_us) == "good" for row in await signing.reads.one_time_links(at_us)) >= MAX_LINKS:
         raise ApiError(
             409,
-            f"There are {MAX_LINKS} one-time links that nobody used. Take some of them back.",
+            f"There are {MAX_LINKS} one-time links still to be used. Take some of them back.",
             code="too_many_links",
         )
     link_id, text = draw_id(), LINK_PREFIX + draw_secret(32)

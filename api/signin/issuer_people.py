@@ -13,9 +13,10 @@ from fastapi import Request
 from api.access.auth import AccessPorts
 from api.consistency.freshness import Freshness
 from api.consistency.ports import CommandPorts
-from api.http.errors import ApiError
+from api.http.errors import ApiError, bad_request
 from api.signin.flow import Flow
 from api.signin.linked import good_link, use_link
+from api.signin.names import prepared
 from api.signin.one_time import INVITATION
 from api.signin.people import create_user
 from api.signin.ports import SigninPorts
@@ -73,9 +74,11 @@ async def _welcomed(
             code="not_a_user",
             error_type="permission_error",
         )
-    if link is not None:
-        await use_link(request, signing, fresh, commands, link)
     name = name_of(claims, settings.name_claim)
+    if link is not None:
+        if link.name and prepared(name) != link.name:
+            raise bad_request(f"This invitation is for the name '{link.name}'.", code="other_name", param="invitation")
+        await use_link(request, signing, fresh, commands, link)
     if await signing.reads.user(user_id) is None:
         # Who was first does not matter here: both are this person.
         await create_user(request, fresh, commands, signing, user_id=user_id, name=name, link=link)

@@ -39,6 +39,7 @@ from api.http.bodies import ApiBody, BodyReader
 from api.http.errors import ApiError, bad_request, unauthorised, unavailable
 from api.http.headers import POSITION_HEADER, REPLAYED_HEADER
 from api.signin.ending import end_session
+from api.signin.names import prepared
 from api.signin.passwords import user_by_password
 from api.signin.ports import Signing
 from api.signin.starting import put_cookie, start_session
@@ -84,7 +85,7 @@ async def sign_in(
         raise bad_request("Send 'name' and 'password', or 'key', or 'link'.", param="name")
     if body.name is not None and body.password is not None:
         check_signing("password")
-        name = body.name.strip()
+        name = prepared(body.name)
         # Asked before the password is: who ends all sessions meanwhile, with another password, ends this one too.
         number = await access.session_ends.last(ids.user_id(name))
         user_id = await user_by_password(request, signing, fresh, commands, name, body.password)

@@ -15,6 +15,7 @@ from api.http.answers import iso, json_answer, openapi_body
 from api.http.bodies import ApiBody, BodyReader
 from api.http.errors import ApiError, bad_request
 from api.signin.linked import good_link, use_link
+from api.signin.names import checked_name
 from api.signin.one_time import INVITATION, RESET
 from api.signin.passwords import hash_for, set_password, slow_down
 from api.signin.people import create_user
@@ -77,9 +78,7 @@ async def sign_up(
     refuse_other_sites(request.headers)
     body = await bodies.read(request, SignUp, max_bytes=MAX_BODY_BYTES)
     check_signing("password")
-    name = body.name.strip()
-    if not name:
-        raise bad_request("A name has at least one character.", param="name")
+    name = checked_name(body.name)
     if body.invitation is None and signing.sign_up != "open":
         raise ApiError(
             403,

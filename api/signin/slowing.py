@@ -137,11 +137,12 @@ class Tries:
             return None
         try:
             answer = int(await self._scripts.run(script, [self._prefix + key for key in keys], arguments))
-        except RedisUnavailable as error:
+        except (RedisUnavailable, TypeError, ValueError) as error:
             if not self._away:
                 self._away = True
                 get_logger(__name__).warning(
-                    "Redis is not reachable: each process counts tries to sign in alone", reason=str(error)
+                    "Redis is not reachable: each process counts tries to sign in alone",
+                    reason=str(error) if isinstance(error, RedisUnavailable) else "it answers what its script does not",
                 )
             return None
         self._away = False

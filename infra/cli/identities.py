@@ -37,7 +37,7 @@ def register(parent: typer.Typer) -> None:
 
 @users.command("list")
 def list_users(as_json: JsonOption = False, state: StateOption = None) -> None:
-    """Show every user: name, roles, tier, state, and the organisation that pays."""
+    """Show every user: name, id, roles, tier, state, and the organisation that pays."""
     found = [
         {
             "user": user.name,
@@ -52,10 +52,11 @@ def list_users(as_json: JsonOption = False, state: StateOption = None) -> None:
     if as_json:
         print(json.dumps(found, indent=2))
         return
-    rows = [("USER", "ROLES", "TIER", "STATE", "ORGANISATION")]
+    rows = [("USER", "ID", "ROLES", "TIER", "STATE", "ORGANISATION")]
     rows += [
         (
             printable(str(each["user"])),
+            str(each["user_id"]),
             ",".join(map(printable, map(str, each["roles"] if isinstance(each["roles"], list) else []))),
             printable(str(each["tier"])) or "-",
             "suspended" if each["suspended"] else "active",
@@ -111,7 +112,7 @@ def set_tier(
     tier: Annotated[str, typer.Argument(metavar="TIER", help='A tier of tiers.toml; "": that of the organisation.')],
     state: StateOption = None,
 ) -> None:
-    """Set the user's tier. One that tiers.toml does not name counts as default."""
+    """Set the user's tier."""
     with_identities(state, lambda identities: identities.change_user(name, tier=tier))
     print(f"{printable(name)} is of the tier {printable(tier) or 'of the organisation'}")
 
@@ -138,6 +139,17 @@ def create_organisation(
     print(with_identities(state, lambda identities: identities.create_organisation(name, tier)))
 
 
+@organisations.command("tier")
+def set_organisation_tier(
+    organisation: Organisation,
+    tier: Annotated[str, typer.Argument(metavar="TIER", help='A tier of tiers.toml; "": the default one.')],
+    state: StateOption = None,
+) -> None:
+    """Set the tier of those members that have none of their own."""
+    with_identities(state, lambda identities: identities.change_organisation(organisation, tier))
+    print(f"{printable(organisation)} is of the tier {printable(tier) or 'default'}")
+
+
 @organisations.command()
 def add(
     organisation: Organisation,
@@ -159,7 +171,7 @@ def remove(organisation: Organisation, user: Name, state: StateOption = None) ->
 
 
 def _roles(roles: Sequence[str]) -> tuple[str, ...]:
-    from infra.cli.users_accounts import checked_roles
+    from infra.cli.words import checked_roles
 
     try:
         return checked_roles(roles)
@@ -175,7 +187,7 @@ def table(rows: Sequence[Sequence[str]]) -> None:
 
 
 def with_identities(state: Path | None, run: Callable[[Identities], Awaitable[T]]) -> T:
-    """What `run` returns over the running stack. Mistakes become one line and exit code 1."""
+    """What `run` returns over the running stack. Mistakes become one line and exit code 1, or 2."""
     from infra.cli.stack_file import connected_settings
 
     try:
@@ -188,11 +200,12 @@ def _connected(settings: Settings, run: Callable[[Identities], Awaitable[T]]) ->
     from infra.cassandra.errors import StoreError
     from infra.cli.keys_accounts import connected_rows
     from infra.cli.users_accounts import Identities
+    from infra.cli.words import tiers_of
     from topics.errors import LogError
 
     async def connected() -> T:
         async with connected_rows(settings) as (log, rows):
-            return await run(Identities(log, rows))
+            return await run(Identities(log, rows, lambda: tiers_of(settings)))
 
     try:
         return asyncio.run(connected())

@@ -6,7 +6,6 @@ import asyncio
 import json
 import sys
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
@@ -81,27 +80,19 @@ def list_keys(
     as_json: Annotated[bool, typer.Option("--json", help="A JSON array of objects.")] = False,
     state: StateOption = None,
 ) -> None:
-    """Show every key: id, user, label, last characters, creation time, and whether it is revoked."""
+    """Show every key: whose it is, what it may, when it ends, and when it was used last (to the minute)."""
+    from infra.cli.key_list import HEADINGS, last_uses, object_of, row_of
 
     async def run(accounts: Accounts) -> list[tuple[UserRow, ApiKeyRow]]:
         return await accounts.all_keys()
 
     keys = with_accounts(state, run)
+    used = asyncio.run(last_uses(state, [key.key_id for _, key in keys]))
+    at_us = now_us()
     if as_json:
-        print(json.dumps([_as_object(user, key) for user, key in keys], indent=2))
+        print(json.dumps([object_of(user, key, at_us, used.get(key.key_id)) for user, key in keys], indent=2))
         return
-    rows = [("KEY ID", "USER", "LABEL", "ENDS IN", "CREATED", "STATE")]
-    rows += [
-        (
-            key.key_id,
-            printable(user.name),
-            printable(key.label),
-            key.hint,
-            _when(key.created_at_us),
-            "revoked" if key.revoked else "valid",
-        )
-        for user, key in keys
-    ]
+    rows = [HEADINGS, *(row_of(user, key, at_us, used.get(key.key_id)) for user, key in keys)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
@@ -177,19 +168,3 @@ def _connected(settings: Settings, run: Callable[[Accounts], Awaitable[T]]) -> T
         raise UserError(f"{error}. See ./verbatim status") from None
     except StoreError as error:
         raise UserError(f"the projections cannot be read: {error}. See ./verbatim status") from None
-
-
-def _when(at_us: int) -> str:
-    return datetime.fromtimestamp(at_us / 1e6, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _as_object(user: UserRow, key: ApiKeyRow) -> dict[str, str | bool]:
-    return {
-        "key_id": key.key_id,
-        "user_id": user.user_id,
-        "user": user.name,
-        "label": key.label,
-        "hint": key.hint,
-        "created_at": _when(key.created_at_us),
-        "revoked": key.revoked,
-    }

@@ -199,7 +199,9 @@ class Accounts:
         return user_id
 
     async def make_link(self, link: NewLink) -> str:
-        """The text of a one-time link, once it is good. Raises NotVisibleYet."""
+        """The text of a one-time link, once it is good. Raises NotVisibleYet; UserError where none is written yet."""
+        if not is_written(type(link.event)):
+            raise UserError("one-time links are not written until ./verbatim upgrade finish")
         await self._send(link.event.link_id, link.event)
         digest = link.event.token_sha256
         await self._visible(lambda: self._rows.one_time_link(digest), lambda row: row is not None, "the link")

@@ -20,9 +20,9 @@ class NewLink:
     event: OneTimeLinkMade
 
 
-def invitation(name: str, roles: tuple[str, ...], days: int | None) -> NewLink:
+def invitation(name: str, roles: tuple[str, ...], tier: str, days: int | None) -> NewLink:
     """For somebody new, with this name (empty: any that is free)."""
-    return _made(INVITATION, days, name=name, roles=tuple(sorted(set(roles))))
+    return _made(INVITATION, days, name=name, roles=tuple(sorted(set(roles))), tier=tier)
 
 
 def password_reset(user_id: str, days: int | None) -> NewLink:
@@ -30,7 +30,15 @@ def password_reset(user_id: str, days: int | None) -> NewLink:
     return _made(RESET, days, user_id=user_id)
 
 
-def _made(kind: str, days: int | None, *, name: str = "", roles: tuple[str, ...] = (), user_id: str = "") -> NewLink:
+def _made(
+    kind: str,
+    days: int | None,
+    *,
+    name: str = "",
+    roles: tuple[str, ...] = (),
+    tier: str = "",
+    user_id: str = "",
+) -> NewLink:
     link_id, text, at_us = draw_id(), LINK_PREFIX + draw_secret(32), now_us()
     envelope = Envelope(ids.event_id(link_id, "OneTimeLinkMade"), at_us, None, draw_id(), "system:cli")
     event = OneTimeLinkMade(
@@ -41,6 +49,7 @@ def _made(kind: str, days: int | None, *, name: str = "", roles: tuple[str, ...]
         expires_at_us=at_us + (days or DAYS[kind]) * DAY_US,
         name=name,
         roles=roles,
+        tier=tier,
         user_id=user_id,
     )
     return NewLink(text, event)

@@ -69,6 +69,7 @@ MAIN_FIELDS = {
     "UserCreated": "name",
     "ApiKeyCreated": "key_id label hint",
     "ApiKeyRevoked": "key_id",
+    "ApiKeyChanged": "key_id label limits",
     "SettingsChanged": "changes",
     "ConversationsMarked": "pinned archived folder_id conversation_ids",
     "ConversationSettingsChanged": "conversation_id settings",

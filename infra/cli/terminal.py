@@ -15,10 +15,14 @@ class UserError(Exception):
     """Something the user can mend. The message is one line that says what to do."""
 
 
+class WrongArgument(UserError):
+    """A word of the command line that there is not, whatever runs: the exit code is 2, as for an unknown option."""
+
+
 def complain(message: object) -> NoReturn:
-    """Say in one line on stderr what is wrong and exit with 1."""
+    """Say in one line on stderr what is wrong and exit with 1; with 2 for a WrongArgument."""
     print(f"verbatim: {one_line(str(message))}", file=sys.stderr)
-    raise SystemExit(1)
+    raise SystemExit(2 if isinstance(message, WrongArgument) else 1)
 
 
 def printable(text: str) -> str:

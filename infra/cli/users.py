@@ -10,7 +10,8 @@ import typer
 from infra.cli.key_names import checked_user
 from infra.cli.keys import with_accounts
 from infra.cli.state_option import StateOption
-from infra.cli.terminal import UserError, complain, printable
+from infra.cli.terminal import UserError, complain
+from infra.cli.words import checked_roles, checked_tier, tiers_of
 
 if TYPE_CHECKING:
     from infra.cli.keys_accounts import Accounts
@@ -22,30 +23,31 @@ app = typer.Typer(
     add_completion=False,
 )
 DaysOption = Annotated[int | None, typer.Option("--days", min=1, max=30, help="How long the link is good.")]
-ROLES = ("admin", "auditor", "member", "reviewer")
 
 
 @app.command()
 def invite(
     name: Annotated[str, typer.Option("--name", help="The only name that it is for. Default: any that is free.")] = "",
     role: Annotated[list[str] | None, typer.Option("--role", help="A role of the new user; may be repeated.")] = None,
+    tier: Annotated[str, typer.Option("--tier", help="The new user's tier, of tiers.toml.")] = "",
     days: DaysOption = None,
     state: StateOption = None,
 ) -> None:
     """Print an address by which a person becomes a user, once. Only its hash is kept."""
     from infra.cli.one_time_links import invitation
+    from infra.cli.stack_file import connected_settings
 
     try:
         if name:
             checked_user(name)
-        unknown = next((word for word in role or () if word not in ROLES), None)
-        if unknown is not None:
-            raise UserError(f"{printable(unknown)[:40]!r} is not a role: {', '.join(ROLES)}")
+        roles = checked_roles(role or ())
+        if tier:
+            checked_tier(tier, tiers_of(connected_settings(state)))
     except UserError as error:
         complain(error)
 
     async def run(accounts: Accounts) -> str:
-        return await accounts.make_link(invitation(name, tuple(role or ()), days))
+        return await accounts.make_link(invitation(name, roles, tier, days))
 
     _print(with_accounts(state, run), "invitation", state)
 

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from infra.cli.key_names import checked_user
 from infra.cli.keys_accounts import AccountRows, EventLog, envelope_of
 from infra.cli.terminal import UserError, printable
+from infra.cli.words import checked_roles, checked_tier
+from infra.tiers.tier import Tiers
 from projections.accounts.queries import UserRow
 from projections.identities.queries import Member, OrganisationRow
 from projections.identities.standing import UserStanding
 from schemas import ids
 from schemas.account import AccountEvent, UserCreated
 from schemas.codec import is_written
-from schemas.identity import MembershipChanged, OrganisationCreated, UserChanged
+from schemas.identity import MembershipChanged, OrganisationChanged, OrganisationCreated, UserChanged
 from topics.catalogue import ACCOUNT_EVENTS
 
-ROLES = ("admin", "auditor", "member", "reviewer")
 PAGE = 100
 
 
@@ -39,11 +40,16 @@ class Payer:
 
 
 class Identities:
-    """Every change is an event; it counts for running processes as soon as they read it, a moment later."""
+    """Every change is an event; it counts for running processes as soon as they read it, a moment later.
 
-    def __init__(self, log: EventLog, rows: IdentityRows) -> None:
+    `tiers` reads those that there are, where one is given. Raises WrongArgument for another one, and
+    for a role that there is not.
+    """
+
+    def __init__(self, log: EventLog, rows: IdentityRows, tiers: Callable[[], Tiers]) -> None:
         self._log = log
         self._rows = rows
+        self._tiers = tiers
 
     async def all_users(self) -> list[tuple[UserRow, UserStanding]]:
         """Every user by name, and what they are."""
@@ -51,13 +57,17 @@ class Identities:
         return [(user, await self._rows.standing(user.user_id)) for user in users]
 
     async def create_user(self, name: str, email: str, roles: Sequence[str], tier: str | None) -> str:
-        """A new user; returns the id. Raises UserError for a name that is taken."""
-        user_id = ids.user_id(checked_user(name))
+        """A new user; returns the id. Raises UserError for a name that is taken, and where what is said of them besides
+        is not written yet: then nothing of them is."""
+        user_id, chosen = ids.user_id(checked_user(name)), checked_roles(roles)
+        self._check_tier(tier)
+        if chosen or tier is not None or email:
+            _check_written(UserChanged)
         if await self._rows.user(user_id) is not None:
             raise UserError(f"there is a user called {printable(name)} already")
         await self._send(user_id, UserCreated(envelope_of(user_id, "UserCreated"), user_id, name, email))
-        if roles or tier is not None:
-            await self._changed(user_id, roles=tuple(sorted(set(roles))) or None, tier=tier)
+        if chosen or tier is not None:
+            await self._changed(user_id, roles=chosen or None, tier=tier)
         return user_id
 
     async def change_user(
@@ -69,8 +79,9 @@ class Identities:
         suspended: bool | None = None,
     ) -> None:
         """From now on the user is this. Raises UserError for an unknown one."""
+        said = None if roles is None else checked_roles(roles)
+        self._check_tier(tier)
         user_id = await self._user_id(name)
-        said = None if roles is None else tuple(sorted(set(roles)))
         await self._changed(user_id, roles=said, tier=tier, suspended=suspended)
 
     async def all_organisations(self) -> list[OrganisationRow]:
@@ -84,6 +95,7 @@ class Identities:
 
     async def create_organisation(self, name: str, tier: str) -> str:
         """A new organisation; returns the id. Raises UserError for a name that is taken."""
+        self._check_tier(tier)
         organisation_id = ids.organisation_id(name)
         if await self._rows.organisation(organisation_id) is not None:
             raise UserError(f"there is an organisation called {printable(name)} already")
@@ -92,13 +104,20 @@ class Identities:
         await self._send(organisation_id, event)
         return organisation_id
 
+    async def change_organisation(self, organisation: str, tier: str) -> None:
+        """The organisation is of this tier from now on; empty: the default one. Raises UserError for an unknown one."""
+        self._check_tier(tier)
+        organisation_id = await self._known_organisation(organisation)
+        said = envelope_of(organisation_id, "OrganisationChanged")
+        await self._send(
+            organisation_id, OrganisationChanged(envelope=said, organisation_id=organisation_id, tier=tier)
+        )
+
     async def set_member(self, organisation: str, user: str, role: str | None) -> None:
         """The user belongs to the organisation with this role; None: no more. Raises UserError for unknown ones."""
-        organisation_id = await self._organisation_id(organisation)
-        if organisation_id is None:
-            raise UserError(
-                f"no organisation is called {printable(organisation)[:80]!r}: ./verbatim org list shows them"
-            )
+        if role is not None:
+            checked_roles([role])
+        organisation_id = await self._known_organisation(organisation)
         user_id = await self._user_id(user)
         if role is None and not (await self._rows.standing(user_id)).role_in(organisation_id):
             raise UserError(f"{printable(user)} is not a member of {printable(organisation)}")
@@ -131,10 +150,26 @@ class Identities:
 
     async def _organisation_id(self, organisation: str) -> str | None:
         rows = await self.all_organisations()
-        return next((row.organisation_id for row in rows if organisation in (row.name, row.organisation_id)), None)
+        # An id first: what has it as its name is another one.
+        by_id = [row for row in rows if row.organisation_id == organisation]
+        found = by_id or [row for row in rows if row.name == organisation]
+        return found[0].organisation_id if found else None
+
+    def _check_tier(self, tier: str | None) -> None:
+        if tier:
+            checked_tier(tier, self._tiers())
+
+    async def _known_organisation(self, organisation: str) -> str:
+        organisation_id = await self._organisation_id(organisation)
+        if organisation_id is None:
+            raise UserError(
+                f"no organisation is called {printable(organisation)[:80]!r}: ./verbatim org list shows them"
+            )
+        return organisation_id
 
     async def _user_id(self, name: str) -> str:
-        for user_id in (ids.user_id(name), name):
+        # An id first: who has it as their name is somebody else.
+        for user_id in (name, ids.user_id(name)):
             if await self._rows.user(user_id) is not None:
                 return user_id
         raise UserError(f"no user is called {printable(name)[:80]!r}: ./verbatim user list shows them")
@@ -153,14 +188,10 @@ class Identities:
         )
 
     async def _send(self, key: str, event: AccountEvent) -> None:
-        if not is_written(type(event)):
-            raise UserError("this is not written until the upgrade is finished: run ./verbatim upgrade finish")
+        _check_written(type(event))
         await self._log.send(ACCOUNT_EVENTS, key, event)
 
 
-def checked_roles(roles: Sequence[str]) -> tuple[str, ...]:
-    """Roles that there are. Raises UserError."""
-    for role in roles:
-        if role not in ROLES:
-            raise UserError(f"{printable(role)[:40]!r} is not a role: use {', '.join(ROLES)}")
-    return tuple(roles)
+def _check_written(record_type: type) -> None:
+    if not is_written(record_type):
+        raise UserError("this is not written until the upgrade is finished: run ./verbatim upgrade finish")

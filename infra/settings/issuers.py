@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, StringConstraints, field_validator, model_validator
 
+from infra.roles import Role
 from infra.settings.section import Section
 
 MAX_ISSUERS = 20
@@ -15,7 +16,6 @@ MAX_RULES = 100
 Algorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512"]
 """What may sign a token: never `none`, and never a secret that both sides have."""
 ALGORITHMS: tuple[str, ...] = get_args(Algorithm)
-Role = Literal["member", "reviewer", "auditor", "admin"]
 Claim = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
 _Value = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 _Scope = Annotated[str, StringConstraints(pattern=r"^[\x21\x23-\x5b\x5d-\x7e]{1,100}$")]

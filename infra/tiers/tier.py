@@ -14,7 +14,7 @@ UNLIMITED_TIER = "unlimited"
 class Limits:
     """How much one user, key or organisation may. None: as much as it likes.
 
-    A message is a request that asks for an answer. Tokens are those of prompts and answers together.
+    A message is a request that asks for an answer. Tokens are those of prompts and answers together, and of embeddings.
     """
 
     requests_per_minute: int | None = None

@@ -8,6 +8,8 @@ from typing import Any
 
 from schemas.identity import NO_LIMITS, KeyLimits
 
+NOTHING = KeyLimits(models=())
+"""No model may be asked."""
 _NUMBERS = tuple(field.name for field in fields(KeyLimits) if field.name != "models")
 
 
@@ -19,13 +21,17 @@ def limits_cell(limits: KeyLimits | None) -> str | None:
 
 
 def limits_of(cell: str | None) -> KeyLimits:
-    """What `limits_cell` wrote. A limit that only a newer release knows is not kept here."""
-    read = _read(cell)
-    if not isinstance(read, dict):
+    """What `limits_cell` wrote. Of anything else, a limit of a newer release too: NOTHING."""
+    if cell is None:
         return NO_LIMITS
-    numbers = {name: read[name] for name in _NUMBERS if isinstance(read.get(name), int)}
+    read = _read(cell)
+    if not isinstance(read, dict) or not read.keys() <= {*_NUMBERS, "models"}:
+        return NOTHING
+    numbers = {name: read[name] for name in _NUMBERS if name in read}
+    if any(type(number) is not int or number < 1 for number in numbers.values()):
+        return NOTHING
     models = read.get("models")
-    return KeyLimits(**numbers, models=words_of(models) if isinstance(models, list) else None)
+    return KeyLimits(**numbers, models=words_of(models) if isinstance(models, list) else None if models is None else ())
 
 
 def words_of(cell: str | list[Any] | None) -> tuple[str, ...] | None:

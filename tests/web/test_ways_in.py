@@ -33,13 +33,18 @@ async def test_an_issuer_signs_in_and_out_again(chromium: Browser, stack: Stack,
     context = await chromium.new_context(locale="en-GB", service_workers="block")
     try:
         page = await context.new_page()
-        await page.goto(f"{stack.url}/signin")
+        await page.goto(f"{stack.url}/signin#failed=x&why=Call%20us%20now")
         button = page.get_by_test_id("signin-issuer-local")
         await expect(button).to_have_text("Sign in with Local ID")
+        await expect(page.get_by_text("Call us now")).to_have_count(0)  # anybody may have written the address
+        issuer.id_claims = {"aud": "another"}
+        await button.click()
+        await expect(page.get_by_text("(check: aud)")).to_be_visible()
+        issuer.id_claims = {}
         await button.click()
         await page.get_by_test_id("composer").wait_for()
         assert page.url == f"{stack.url}/"
-        assert issuer.asked["/token"] == 1
+        assert issuer.asked["/token"] == 2
         who = await page.evaluate("fetch('/api/v1/session').then((answer) => answer.json())")
         assert who["userName"] == "jane"
         signed_out = {"logout_token": issuer.logout_token(sid=issuer.last_sid)}

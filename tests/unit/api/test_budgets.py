@@ -13,11 +13,13 @@ from schemas.admission import LeaseRequested, LeaseSettled
 from schemas.conversation import PromptSubmitted
 from schemas.envelope import Envelope, Position
 from schemas.generation import Failure, GenerationEnded
+from schemas.identity import OrganisationCreated
 from schemas.price import Usage
 from schemas.turns import turn_of
 from tests.eventually import eventually
+from tests.unit.api.signin.people import add_user
 from tests.unit.api.world import World
-from topics.catalogue import ADMISSIONS, CONVERSATION_EVENTS, TOKEN_CHUNKS
+from topics.catalogue import ACCOUNT_EVENTS, ADMISSIONS, CONVERSATION_EVENTS, TOKEN_CHUNKS
 
 BUDGETS = "/api/v1/admin/budgets"
 ALICE = ids.user_id("alice")
@@ -26,6 +28,7 @@ CHAT = {"model": "verbatim-local", "messages": [{"role": "user", "content": "hi"
 
 @pytest.fixture
 async def admin(world: World) -> AsyncIterator[httpx.AsyncClient]:
+    add_user(world, "alice")
     async with world.client(world.add_key("admin", "c")) as client:
         yield client
 
@@ -62,10 +65,28 @@ async def test_what_is_not_a_budget_is_refused(admin: httpx.AsyncClient, body: d
     assert (refused.status_code, refused.json()["error"]["param"]) == (400, param)
 
 
+async def test_a_budget_of_nobody_is_refused(world: World, admin: httpx.AsyncClient) -> None:
+    """Who takes a name for an id would believe that it is limited."""
+    for body, param in (
+        ({"account": "alice"}, "account"),
+        ({"account": ids.user_id("nobody")}, "account"),
+        ({"account": ALICE, "scope": "user", "subject": "alice"}, "subject"),
+        ({"account": ALICE, "scope": "user", "subject": ids.organisation_id("guild")}, "subject"),
+    ):
+        refused = await admin.put(BUDGETS, json={"limit": 10, **body})
+        assert (refused.status_code, refused.json()["error"]["param"]) == (404, param)
+    assert not world.log.all_of(ADMISSIONS)
+    guild = ids.organisation_id("guild")
+    born = Envelope("o", 1, None, "r", "system:test")
+    world.log.append(ACCOUNT_EVENTS, guild, OrganisationCreated(envelope=born, organisation_id=guild, name="guild"))
+    for body in ({"account": guild}, {"account": guild, "scope": "user", "subject": ALICE}):
+        assert (await admin.put(BUDGETS, json={"limit": 10, **body})).status_code == 200
+
+
 async def test_budgets_that_contradict_each_other_are_refused(admin: httpx.AsyncClient) -> None:
-    assert (await admin.put(BUDGETS, json={"account": "a", "limit": 10})).status_code == 200
+    assert (await admin.put(BUDGETS, json={"account": ALICE, "limit": 10})).status_code == 200
     for body in ({"unit": "USD"}, {"hard": False, "limit": 11}):
-        refused = await admin.put(BUDGETS, json={"account": "a", "limit": 10, **body})
+        refused = await admin.put(BUDGETS, json={"account": ALICE, "limit": 10, **body})
         assert (refused.status_code, refused.json()["error"]["code"]) == (400, "overlapping_budgets")
 
 
@@ -93,6 +114,7 @@ async def test_a_spent_budget_refuses_on_every_surface_and_records_nothing(
 async def test_the_head_waits_for_a_denial_in_the_log() -> None:
     """Known to be affordable here, and spent by another by the time its request is in the log."""
     world = World(script=None)
+    add_user(world, "alice")
     async with (
         world.client(world.add_key("admin", "c")) as admin,
         world.client(world.add_key("alice", "a")) as alice,

@@ -19,6 +19,7 @@ from infra.embeddings.embedders import Embedders
 from infra.embeddings.ports import EmbeddingFailed, Vectors, failed
 from infra.embeddings.vectors import shortened
 from infra.models.catalogue import ModelCatalogue
+from infra.tiers.tier import Limits
 from schemas import ids
 from schemas.codec import set_write_level
 from schemas.price import Usage
@@ -187,6 +188,22 @@ async def test_so_many_numbers_in_one_answer(alice: httpx.AsyncClient, monkeypat
     answer = await alice.post(EMBEDDINGS, json=body(["a"] * 4))
     assert answer.status_code == 400
     assert f"with {DIMENSIONS} dimensions a request may have at most 3 texts" in answer.json()["error"]["message"]
+
+
+async def test_their_tokens_count_as_all_others_do(world: World, alice: httpx.AsyncClient) -> None:
+    world.limiter.change(Limits(tokens_per_minute=20))
+    first = await alice.post(EMBEDDINGS, json=body("one two three " * 6))
+    assert first.status_code == 200, first.text
+    assert first.headers["x-ratelimit-limit-tokens"] == "20"
+    await world.limiter.settle()
+    refused = await alice.post(EMBEDDINGS, json=body())
+    assert (refused.status_code, refused.json()["error"]["type"]) == (429, "tokens")
+    assert len(recorded(world)) == 1
+    world.limiter.change(Limits(tokens_per_minute=20))
+    wrong = await alice.post(EMBEDDINGS, json=body("x " * 100_000))
+    assert wrong.status_code == 400
+    await world.limiter.settle()
+    assert (await alice.post(EMBEDDINGS, json=body())).status_code == 200, "what failed has taken nothing"
 
 
 async def test_it_needs_a_key(world: World) -> None:

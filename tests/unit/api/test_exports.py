@@ -11,6 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from api.access.auth import hash_of
+from api.moving.export_routes import ReaderGone
 from infra.cassandra.errors import StoreUnavailable
 from infra.clock import now_us
 from projections.messages.queries import MessagePage
@@ -131,6 +133,29 @@ async def test_an_export_that_breaks_off_is_no_whole_file(monkeypatch: pytest.Mo
         monkeypatch.setattr(world.reads, "messages", broken)
         with pytest.raises((ValueError, StoreUnavailable)):
             json.loads((await client.get(f"/api/v1/conversations/{made}/export")).text)
+
+
+async def test_an_export_ends_with_the_key_that_it_is_read_by(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World()
+    key = world.add_key("ann", "a")
+    whole, asked = world.reads.messages, 0
+
+    async def revoking(conversation_id: str, cursor: str | None, limit: int) -> MessagePage:
+        nonlocal asked
+        asked += 1
+        if cursor is not None:
+            world.adapters.keys.revoked(hash_of(key))
+        return await whole(conversation_id, cursor, limit)
+
+    async with world.client(key) as client:
+        chain = [said(str(n), str(n - 1) if n else None) for n in range(700)]
+        made = (await client.post(IMPORT, json=body(*chain))).json()["id"]
+        monkeypatch.setattr(world.reads, "messages", revoking)
+        with pytest.raises((ValueError, ReaderGone)):
+            json.loads((await client.get(f"/api/v1/conversations/{made}/export")).text)
+        before = asked
+        assert (await client.get(f"/api/v1/conversations/{made}/export")).status_code == 401
+    assert (asked, len(world.adapters.readers)) == (before, 0)
 
 
 async def test_a_temporary_conversation_is_in_no_export() -> None:

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from api.access.may import ACTIONS, INSTALLATION, ROLES, RULES, SCOPES, Resource, is_privileged, may, may_at_all, own
+from api.access.may import ACTIONS, INSTALLATION, RULES, SCOPES, Resource, is_privileged, may, may_at_all, own
 from api.access.principal import Principal
+from infra.roles import ROLES
 
 PLAIN = Principal("alice", "key", "a" * 64, organisation_id="guild", organisation_role="member")
 OTHERS, GUILD = Resource(user_id="bob"), Resource(organisation_id="guild")

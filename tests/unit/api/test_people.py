@@ -209,6 +209,9 @@ async def test_damaged_records_are_passed_over() -> None:
 Case = tuple[tuple[object, ...], object, set[str]]
 LOSSES: dict[str, Case] = {
     "suspension ends all": ((), user(suspended=True), {"plain", "privileged", "paid"}),
+    "who reads no answers any more, reads none on": ((), user(roles=("auditor",)), {"plain", "privileged", "paid"}),
+    "a role that nobody knows allows nothing": ((), user(roles=("owner",)), {"plain", "privileged", "paid"}),
+    "no role at all": ((), user(roles=()), {"plain", "privileged", "paid"}),
     "a role that is gone ends what only it allowed": (
         (user(roles=("member", "admin")),),
         user(roles=("member",)),

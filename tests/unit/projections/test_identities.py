@@ -97,6 +97,22 @@ def test_what_was_changed_of_a_key_counts_over_what_it_was_made_with() -> None:
 def test_cells_that_nobody_wrote_grant_nothing() -> None:
     assert words_of('"admin"') == words_of("{") == ()
     assert words_of(None) is None
-    assert limits_of("[1]") == limits_of("{") == NO_LIMITS
+    assert limits_of(None) == limits_of("{}") == NO_LIMITS, "nothing is said"
+    for cell in (
+        "",
+        "[1]",
+        "{",
+        "7",
+        "null",
+        '{"tokens_per_minute": 0}',
+        '{"tokens_per_minute": true}',
+        '{"tokens_per_minute": -5}',
+        '{"tokens_per_minute": 1.5}',
+        '{"tokens_per_minute": "9"}',
+        '{"tokens_per_week": 5}',
+        '{"models": "m"}',
+        '{"models": 7}',
+    ):
+        assert limits_of(cell).models == (), cell
     limits = KeyLimits(tokens_per_minute=5, models=("m",))
     assert limits_of(limits_cell(limits)) == limits

@@ -1,6 +1,7 @@
 // The other ways in: a name and its password, an issuer, an invitation, a reset. What an address brings is taken out of it at once.
 
 import { get, post } from '../api.js';
+import { read, write } from '../kept.js';
 import { signIn } from '../signing.js';
 import { t } from '../words.js';
 import { html, useEffect, useState } from './html.js';
@@ -13,8 +14,11 @@ const SAID = { link_used: 'signin.link-used', link_expired: 'signin.link-expired
 
 const told = (failure) => (SAID[failure.code] ? t(SAID[failure.code]) : failure.message);
 
+// An address can be anybody's: what it says is shown only to whom we sent to an issuer.
+const begun = read(sessionStorage, 'signin-begun') !== null;
+write(sessionStorage, 'signin-begun', null);
 /** Where an issuer could not sign one in, what it says. */
-export const failedThere = given.has('failed') ? given.get('why') || given.get('failed') : '';
+export const failedThere = begun && given.has('failed') ? given.get('why') || given.get('failed') : '';
 
 export function Ways() {
   const [ways, setWays] = useState({ issuers: [], signUp: 'closed' });
@@ -33,6 +37,7 @@ export function Ways() {
 function Issuers({ issuers, invitation = '' }) {
   const go = (name) => {
     const to = location.pathname === '/signin' ? '/' : location.pathname;
+    write(sessionStorage, 'signin-begun', '1');
     location.assign(`/api/v1/session/issuers/${name}?${new URLSearchParams({ to, ...(invitation && { invitation }) })}`);
   };
   return issuers.map(({ name, label }) => html`<button key=${name} type="button" class="wide" data-testid=${`signin-issuer-${name}`} onClick=${() => go(name)}>${t('signin.with', { issuer: label })}</button>`);

@@ -15,8 +15,10 @@ from api.log_view.places import JOBS_PREFIX, concerning, in_order, newest_first,
 from api.log_view.summaries import MAX_CHARACTERS, summary_of
 from schemas.codec import encode
 from schemas.control import CancelRequested
-from schemas.envelope import Sealed
+from schemas.envelope import Position, Sealed
+from schemas.generation import AttemptStarted
 from schemas.outcome import ChunkMark
+from schemas.picks import FlowLead, JobRead, LostPick, Pick, PickRules, Seen, TierWeight
 from tests.generation_logs import TURN, chunk
 from tests.record_strategies import any_record
 from tests.unit.api.log_view.logged import ENVELOPE, START_MS, Written, bill, outcome, prompt
@@ -140,3 +142,51 @@ def test_of_one_millisecond_causes_come_before_what_follows_from_them() -> None:
     jobs = [at for at, topic in enumerate(shown) if topic.startswith(JOBS_PREFIX)]
     assert jobs and shown.index(MODERATION_VERDICTS) < min(jobs)
     assert shown.index(TOKEN_CHUNKS) < shown.index(GENERATION_OUTCOMES) < shown.index(USAGE_RECORDS)
+
+
+def test_a_pick_tells_nothing_of_the_others_who_waited() -> None:
+    theirs = FlowLead("interactive", "their tier", "their organisation", "another user", 7)
+    place = JobRead("jobs.default.interactive", 1, 2)
+    seen = Seen(reads=(JobRead("their jobs", 8, 9),), inherited=(theirs,))
+    rules = PickRules(
+        slots=4,
+        user_limit=3,
+        held_back=1,
+        lowest_share=5,
+        input_weight=1,
+        output_weight=2,
+        tiers=(TierWeight("their tier", 1000),),
+    )
+    pick = Pick(
+        domain="d",
+        reason="aged",
+        number=3,
+        job=place,
+        charged=10,
+        floor=11,
+        work=12,
+        weight_milli=8000,
+        seen=seen,
+        lost=(LostPick(number=2, job=JobRead("their jobs", 8, 8), seen=seen),),
+        rules=rules,
+    )
+    started = AttemptStarted(
+        envelope=ENVELOPE,
+        turn=TURN,
+        attempt_id="attempt",
+        number=1,
+        prompt_tokens=5,
+        worker="worker",
+        job=Position(0, 0, 0),
+        pick=pick,
+    )
+    shown = payload_of(started)
+    assert shown["pick"] == {
+        "domain": "d",
+        "number": 3,
+        "reason": "aged",
+        "job": {"topic": "jobs.default.interactive", "partition": 1, "offset": 2},
+        "work": 12,
+        "weightMilli": 8000,
+    }
+    assert not [word for word in ("their", "another user") if word in repr(shown)]

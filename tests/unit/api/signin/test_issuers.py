@@ -208,6 +208,16 @@ async def test_who_was_never_here_needs_an_invitation(theirs: TestIssuer) -> Non
         assert (await signed_in(page, theirs)).status_code == 303, "the link between the two stays"
 
 
+async def test_an_invitation_for_a_name_is_for_no_other_persons_of_an_issuer(theirs: TestIssuer) -> None:
+    world = world_of(theirs, create_users=False)
+    key = await admin_of(world)
+    async with browser(world) as page:
+        link = (await made(world, key, {"name": "someone else"}))["link"]
+        assert error_of(await signed_in(page, theirs, invitation=link)) == (400, "other_name")
+        theirs.person = {**theirs.person, "preferred_username": "someone else"}
+        assert (await signed_in(page, theirs, invitation=link)).status_code == 303, "it was not used up"
+
+
 async def test_claims_are_mapped_at_each_sign_in_and_what_is_gone_is_taken(theirs: TestIssuer) -> None:
     world = world_of(
         theirs,
@@ -418,6 +428,21 @@ async def test_a_token_of_a_key_that_was_withdrawn_is_found_out(
         monkeypatch.setattr(bearer_tokens, "monotonic_s", lambda: later_s)
         answer = await program.get(SESSION, headers=bearer(token))
         assert "(check: kid)" in answer.json()["error"]["message"]
+
+
+async def test_a_good_token_is_checked_again_whoever_sends_wrong_ones(
+    world: World, theirs: TestIssuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = theirs.token()
+    async with browser(world) as page, world.client(None) as program:
+        await signed_in(page, theirs)
+        assert (await program.get(SESSION, headers=bearer(token))).status_code == 200
+        for n in range(40):
+            wrong = await program.get(SESSION, headers=bearer(theirs.token({"n": n}, key=stranger())))
+        assert wrong.status_code == 429
+        later_s = monotonic_s() + CHECKED_S + 1
+        monkeypatch.setattr(bearer_tokens, "monotonic_s", lambda: later_s)
+        assert (await program.get(SESSION, headers=bearer(token))).status_code == 200
 
 
 async def test_who_sends_wrong_tokens_is_told_to_wait(world: World, theirs: TestIssuer) -> None:

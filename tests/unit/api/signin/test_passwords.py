@@ -265,6 +265,31 @@ async def test_the_first_administrators_name_is_nobodys_to_take() -> None:
     assert not said(world, UserCreated)
 
 
+@pytest.mark.parametrize(
+    "name", [ids.user_id("root"), ids.user_id("root").upper(), "a\u200bb", "\u202eeve", " ", "\u3000"]
+)
+async def test_a_name_is_nobodys_id_and_can_be_seen(name: str) -> None:
+    """An operator who says an id means the user who has it, and nobody who is called so."""
+    world = World(settings=ApiSettings(sign_up="open", read_wait_s=0.2))
+    key = await admin_of(world)
+    async with browser(world) as page, world.client(key) as admin:
+        answer = await page.post(SESSION + "/sign-up", json={**ALICE, "name": name})
+        assert (answer.status_code, answer.json()["error"]["param"]) == (400, "name")
+        if name.strip():
+            assert (await admin.post(INVITATIONS, json={"name": name})).status_code == 400
+    assert not said(world, UserCreated)
+
+
+async def test_a_name_is_the_same_however_it_is_typed() -> None:
+    world = World(settings=ApiSettings(sign_up="open", read_wait_s=0.2))
+    async with browser(world) as page, browser(world, "192.0.2.9") as other:
+        made = await page.post(SESSION + "/sign-up", json={**ALICE, "name": "Ren\u00e9"})
+        assert made.status_code == 200, made.text
+        taken = await other.post(SESSION + "/sign-up", json={**ALICE, "name": "Rene\u0301"})
+        assert error_of(taken) == (409, "name_taken")
+        assert (await other.post(SESSION, json={**ALICE, "name": " Rene\u0301"})).status_code == 200
+
+
 async def test_an_operator_who_is_named_by_an_id_is_nobodys_to_be() -> None:
     """Ids follow from names: who has the name would be the operator."""
     world = World(settings=ApiSettings(sign_up="open", operators=(ids.user_id("root"),), read_wait_s=0.2))

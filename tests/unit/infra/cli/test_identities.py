@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from pathlib import Path
 
 import pytest
+from typer import Typer
 from typer.testing import CliRunner
 
 from api.access import may
@@ -12,16 +14,22 @@ from api.access.new_keys import LimitsBody
 from infra.cli import identities as commands
 from infra.cli.key_names import LIMITS, MAX_LIMIT, SCOPES, checked_scopes, end_of, limits_of
 from infra.cli.keys_accounts import Accounts
-from infra.cli.terminal import UserError
+from infra.cli.one_time_links import invitation
+from infra.cli.terminal import UserError, WrongArgument
 from infra.cli.users import app as users
-from infra.cli.users_accounts import Identities, Payer, checked_roles
+from infra.cli.users_accounts import Identities, Payer
+from infra.cli.words import checked_roles
+from infra.settings import Settings
+from infra.tiers.tier import Tier, Tiers
 from projections.identities.queries import Member
 from schemas import ids
 from schemas.account import ApiKeyCreated
 from schemas.codec import set_write_level
-from schemas.identity import KeyLimits, MembershipChanged, OrganisationCreated, UserChanged
+from schemas.identity import KeyLimits, MembershipChanged, OrganisationChanged, OrganisationCreated, UserChanged
 from schemas.registry import WRITE_LEVEL
 from tests.unit.infra.cli.test_keys import InstantAccounts
+
+TIERS = Tiers({name: Tier(name=name) for name in ("default", "free", "plus", "unlimited")})
 
 
 class Store(InstantAccounts):
@@ -35,11 +43,13 @@ def store() -> Store:
 
 
 async def test_users_and_organisations_are_made_and_changed(store: Store) -> None:
-    made = Identities(store, store)
+    made = Identities(store, store, lambda: TIERS)
     ada = await made.create_user("ada", "a@x", ("auditor",), "free")
     await made.change_user("ada", suspended=True)
     await made.change_user(ada, roles=("member", "admin", "member"))
     guild = await made.create_organisation("Guild", "plus")
+    await made.change_organisation("Guild", "free")
+    await made.change_organisation(guild, "")
     await made.set_member("Guild", "ada", "admin")
     await made.set_member(guild, ada, None)
     changes = [event for event in store.events if isinstance(event, UserChanged)]
@@ -51,6 +61,8 @@ async def test_users_and_organisations_are_made_and_changed(store: Store) -> Non
     assert len({one.envelope.event_id for one in changes}) == 3
     (organisation,) = [event for event in store.events if isinstance(event, OrganisationCreated)]
     assert (organisation.organisation_id, organisation.tier) == (ids.organisation_id("Guild"), "plus")
+    tiers = [(one.organisation_id, one.tier) for one in store.events if isinstance(one, OrganisationChanged)]
+    assert tiers == [(guild, "free"), (guild, "")]
     members = [event for event in store.events if isinstance(event, MembershipChanged)]
     assert [(one.user_id, one.organisation_id, one.role) for one in members] == [
         (ada, guild, "admin"),
@@ -61,7 +73,7 @@ async def test_users_and_organisations_are_made_and_changed(store: Store) -> Non
 
 
 async def test_a_budget_is_of_who_pays(store: Store) -> None:
-    made = Identities(store, store)
+    made = Identities(store, store, lambda: TIERS)
     ada = await made.create_user("ada", "", (), None)
     bob = await made.create_user("bob", "", (), None)
     guild = await made.create_organisation("Guild", "")
@@ -80,7 +92,7 @@ async def test_a_budget_is_of_who_pays(store: Store) -> None:
 
 
 async def test_mistakes_are_told_and_nothing_is_written(store: Store) -> None:
-    made = Identities(store, store)
+    made = Identities(store, store, lambda: TIERS)
     await made.create_user("ada", "", (), None)
     await made.create_organisation("Guild", "")
     before = len(store.log)
@@ -91,12 +103,76 @@ async def test_mistakes_are_told_and_nothing_is_written(store: Store) -> None:
         (made.create_organisation("Guild", ""), "there is an organisation called Guild already"),
         (made.set_member("Other", "ada", "member"), "no organisation is called 'Other'"),
         (made.set_member("Guild", "ada", None), "ada is not a member of Guild"),
+        (made.change_organisation("Other", "free"), "no organisation is called 'Other'"),
     ):
         with pytest.raises(UserError, match=says):
             await attempt
-    with pytest.raises(UserError, match="'king' is not a role: use admin, auditor, member, reviewer"):
+    assert len(store.log) == before
+
+
+async def test_words_that_there_are_not_are_told_with_those_that_there_are(store: Store) -> None:
+    made = Identities(store, store, lambda: TIERS)
+    await made.create_user("ada", "", (), None)
+    await made.create_organisation("Guild", "")
+    before = len(store.log)
+    roles = "'king' is not a role: use admin, auditor, member, reviewer"
+    tiers = "'gold' is not a tier: use default, free, plus, unlimited"
+    for attempt, says in (
+        (made.create_user("bob", "", ("king",), None), roles),
+        (made.change_user("ada", roles=("member", "king")), roles),
+        (made.set_member("Guild", "ada", "king"), roles),
+        (made.create_user("bob", "", (), "gold"), tiers),
+        (made.change_user("ada", tier="gold"), tiers),
+        (made.create_organisation("Other", "gold"), tiers),
+        (made.change_organisation("Guild", "gold"), tiers),
+    ):
+        with pytest.raises(WrongArgument, match=says):
+            await attempt
+    with pytest.raises(WrongArgument, match=roles):
         checked_roles(("king",))
     assert len(store.log) == before
+
+
+@pytest.mark.parametrize(
+    ("group", "arguments"),
+    [
+        (users, ["invite", "--role", "king"]),
+        (users, ["create", "bob", "--role", "king"]),
+        (users, ["role", "ada", "king"]),
+        (commands.organisations, ["add", "Guild", "ada", "--role", "king"]),
+    ],
+)
+def test_an_unknown_role_is_exit_code_2_whatever_runs(group: Typer, arguments: list[str]) -> None:
+    ended = CliRunner().invoke(group, arguments)
+    assert (ended.exit_code, ended.stdout) == (2, "")
+    assert ended.stderr == "verbatim: 'king' is not a role: use admin, auditor, member, reviewer\n"
+
+
+def test_a_tier_that_there_is_not_is_told_before_the_log_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = Settings(state=tmp_path)
+    monkeypatch.setattr("infra.cli.stack_file.connected_settings", lambda state: settings)
+    ended = CliRunner().invoke(users, ["invite", "--tier", "gold"])
+    assert (ended.exit_code, ended.stderr) == (
+        2,
+        "verbatim: 'gold' is not a tier: use default, unlimited, free, plus\n",
+    )
+
+
+async def test_who_has_an_id_goes_before_who_is_called_so(store: Store) -> None:
+    """Else whoever signs up under another's id would be given what is meant for them."""
+    made = Identities(store, store, lambda: TIERS)
+    ada = await made.create_user("ada", "", (), None)
+    thief = await made.create_user(ada, "", (), None)
+    await made.change_user(ada, roles=("admin",))
+    (change,) = [event for event in store.events if isinstance(event, UserChanged)]
+    assert change.user_id == ada != thief
+    guild = await made.create_organisation("Guild", "")
+    other = await made.create_organisation(guild, "")
+    await made.set_member(guild, ada, "member")
+    (joined,) = [event for event in store.events if isinstance(event, MembershipChanged)]
+    assert joined.organisation_id == guild != other
 
 
 async def test_nothing_is_written_that_an_older_release_may_not_read(store: Store) -> None:
@@ -104,8 +180,19 @@ async def test_nothing_is_written_that_an_older_release_may_not_read(store: Stor
     set_write_level(WRITE_LEVEL - 1)
     try:
         with pytest.raises(UserError, match="upgrade finish"):
-            await Identities(store, store).change_user("ada", suspended=True)
+            await Identities(store, store, lambda: TIERS).change_user("ada", suspended=True)
         await Accounts(store, store).make_first("ada")
+        before, made = len(store.log), Identities(store, store, lambda: TIERS)
+        for attempt in (
+            made.create_user("bob", "", ("admin",), None),
+            made.create_user("bob", "", (), "free"),
+            made.create_user("bob", "bob@x", (), None),
+            Accounts(store, store).make_link(invitation("bob", (), "", None)),
+        ):
+            with pytest.raises(UserError, match="upgrade finish"):
+                await attempt
+        assert len(store.log) == before, "a user is made whole or not at all"
+        await made.create_user("bob", "", (), None)
     finally:
         set_write_level(WRITE_LEVEL)
     assert not [event for event in store.events if isinstance(event, UserChanged)]
@@ -183,6 +270,6 @@ async def test_a_key_has_its_limits(store: Store) -> None:
 
 
 async def test_what_users_and_organisations_are_called(store: Store) -> None:
-    made = Identities(store, store)
+    made = Identities(store, store, lambda: TIERS)
     ada, guild = await made.create_user("ada", "", (), None), await made.create_organisation("Guild", "")
     assert await made.names() == {ada: "ada", guild: "Guild"}

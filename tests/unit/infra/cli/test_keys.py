@@ -269,7 +269,7 @@ async def test_a_one_time_link_is_shown_once_it_is_good_and_kept_as_its_hash() -
     rows = InstantAccounts(lag=2)
     accounts = Accounts(rows, rows)
     await accounts.create_key("alice", "")
-    for link in (invitation("bob", ("admin",), 3), password_reset(await accounts.user_named("alice"), None)):
+    for link in (invitation("bob", ("admin",), "free", 3), password_reset(await accounts.user_named("alice"), None)):
         text = await accounts.make_link(link)
         assert text.startswith("vl_")
         assert text not in repr(rows.events)
