@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from api.access import auth
+from api.consistency.own_writes import OwnWrites
 from api.log_view import live_log
 from projections.conversations.queries import ConversationRow
 from schemas import ids
@@ -105,6 +106,7 @@ async def test_a_route_that_asks_nobody_whose_it_is_is_found(monkeypatch: pytest
         return None if found is None else replace(found, user_id=Everybodys(found.user_id))
 
     monkeypatch.setattr(MemoryReads, "conversation", everybodys)
+    monkeypatch.setattr(OwnWrites, "find", lambda self, conversation_id: None)
     with pytest.raises(AssertionError, match="same organisation by key"):
         await knocked("GET", "/api/v1/conversations/{conversation_id}/messages")
 
