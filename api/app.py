@@ -82,6 +82,7 @@ from api.streaming.readers import Readers
 from api.streaming.tail_hub import TailHub
 from api.turns import generations, messages, model_listing, status
 from api.turns.model_listing import ListingPorts
+from api.turns.own_queue import OwnQueue
 from api.turns.ports import AskPorts, GenerationReads, MessageReads, StreamPorts, TurnPorts
 from api.turns.prompting import PromptSizes
 from api.turns.queueing import Queues
@@ -242,6 +243,7 @@ def ports_of(adapters: Adapters) -> tuple[object, ...]:
                 quotas=quotas,
                 limits=adapters.limiter,
                 queues=adapters.queues,
+                own_queue=OwnQueue(settings.processes),
             ),
             messages=reads,
             readers=adapters.readers,

@@ -265,6 +265,11 @@ async def test_a_user_has_so_many_keys_at_most(
     assert code_of(await admin.post(KEYS, json={"user_id": ALICE})) == (409, "too_many_keys")
     assert (await alice.delete(f"/api/v1/keys/{one['id']}")).status_code == 204
     await made(await alice.post("/api/v1/keys", json={}))
+    monkeypatch.setattr(new_keys, "MAX_KEYS", 9)
+    monkeypatch.setattr(new_keys, "MAX_KEYS_EVER", 3)
+    answer = await alice.post("/api/v1/keys", json={})
+    assert code_of(answer) == (409, "too_many_keys")
+    assert "revoked ones among them" in answer.json()["error"]["message"]
 
 
 @pytest.mark.parametrize(
