@@ -232,7 +232,7 @@ def ports_of(adapters: Adapters) -> tuple[object, ...]:
             session_s=round(settings.session_days * 86_400),
             wrong_logouts=UnknownKeys(),
         ),
-        PreferencePorts(reads=reads, models=adapters.models),
+        PreferencePorts(reads=reads, own_models=own),
         FreshPorts(reads=reads, ends=adapters.ends, own_writes=own_writes, wait_s=settings.read_wait_s),
         CommandPorts(log=log, reads=reads, own_writes=own_writes, past=adapters.history),
         TurnPorts(
@@ -256,7 +256,7 @@ def ports_of(adapters: Adapters) -> tuple[object, ...]:
         ConversationPorts(
             reads=reads,
             own_writes=own_writes,
-            models=adapters.models,
+            own_models=own,
             history=adapters.history,
             searches=adapters.searches,
             wait_s=settings.read_wait_s,
