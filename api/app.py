@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 
 from api.access import keys
 from api.access.auth import AccessPorts
+from api.access.bearer_tokens import ALL_WRONG_PER_MINUTE
 from api.access.challenge import Challenge
 from api.access.issuer_ends import SignedOutReads
 from api.access.key_cache import KeyCache
@@ -230,7 +231,7 @@ def ports_of(adapters: Adapters) -> tuple[object, ...]:
             sign_up=settings.sign_up,
             reserved=(FIRST_USER, *settings.operators),
             session_s=round(settings.session_days * 86_400),
-            wrong_logouts=UnknownKeys(),
+            wrong_logouts=UnknownKeys(all_misses_per_minute=ALL_WRONG_PER_MINUTE),
         ),
         PreferencePorts(reads=reads, own_models=own),
         FreshPorts(reads=reads, ends=adapters.ends, own_writes=own_writes, wait_s=settings.read_wait_s),
