@@ -16,6 +16,7 @@ import contextlib
 from dataclasses import replace
 from itertools import chain, repeat
 
+from api.access.limiting import Running
 from api.consistency.commanding import send
 from api.consistency.position_tokens import token_of
 from api.http.errors import KeyReused, unavailable
@@ -61,15 +62,22 @@ async def ask(ports: AskPorts, asking: Asking, prepare: Prepare) -> Opened:
         intent = replace(intent, parent_id=None)
     check_covered(ports, asking, intent)
     intent = await queued(ports, asking, intent, prepare)
-    running = await admitted(ports.limits, asking.author, intent, asking.choices)
+    tier = ports.limits.tiers.of(asking.author.limited.tier)
+    places = ports.own_queue.enter(asking.author.user_id, tier, asking.choices)
+    running: Running | None = None
     try:
+        running = await admitted(ports.limits, asking.author, intent, asking.choices)
         if isinstance(intent, PromptIntent) and intent.first is not None:
             await intent.first()
         opened = await _begun(ports, asking, intent)
     except BaseException:
         if running is not None:
             ports.limits.give_back(running)
+        if places is not None:
+            places.leave()
         raise
+    if places is not None:
+        places.follow(ports.streams.hub, opened)
     if running is not None:
         Watch(ports.limits, ports.streams.hub, running).follow(opened)
     return opened

@@ -15,6 +15,7 @@ from api.streaming.frames import EventFrames
 from api.streaming.readers import Credential
 from api.streaming.sse import EventStream
 from api.turns.alternatives import MAX_ALTERNATIVES
+from api.turns.ports import TurnPorts
 from api.turns.queue_figures import FORGETS_S, MAX_WAITING, STALE_S, PoolFigures, Queue, too_long
 from api.turns.queue_news import QueueNews
 from api.turns.queueing import QueueFull
@@ -204,6 +205,40 @@ async def test_an_alternative_must_be_the_callers_to_use_and_covered() -> None:
         refused = await alice.post(path, json={**body, "model": "verbatim-scripted", "models": many})
         assert (refused.status_code, refused.json()["error"]["param"]) == (400, "models")
     assert not commands(world)
+
+
+async def test_so_many_requests_of_a_user_wait_as_their_tier_may(world: World) -> None:
+    """One user's backlog is not what fills the queue of all."""
+    started: list[Attempt] = []
+    world.script = started.append
+    tier = replace(world.limiter.tiers.of("default"), max_queued=2)
+    world.limiter.begin(tier)
+    ask: dict[str, Any] = {"model": "verbatim-local", "messages": [{"role": "user", "content": "hi"}], "stream": True}
+    async with (
+        world.client(world.add_key("alice", "a")) as alice,
+        world.client(world.add_key("bob", "b")) as bob,
+        asyncio.TaskGroup() as tasks,
+    ):
+        asked = [tasks.create_task(alice.post("/v1/chat/completions", json=ask)) for _ in range(2)]
+        await eventually(lambda: len(started) == 2)
+        refused = await alice.post("/v1/chat/completions", json=ask)
+        assert (refused.status_code, refused.json()["error"]["code"]) == (503, "queue_full")
+        assert refused.headers["retry-after"] == "2"
+        assert len(started) == 2, "nothing was recorded"
+        of_bob = tasks.create_task(bob.post("/v1/chat/completions", json=ask))
+        await eventually(lambda: len(started) == 3)
+        started[0].start()
+        third = tasks.create_task(alice.post("/v1/chat/completions", json=ask))
+        await eventually(lambda: len(started) == 4)
+        several = await bob.post("/v1/chat/completions", json={**ask, "n": 2})
+        assert several.status_code == 503, "each answer waits"
+        started[0].chunk("a").end()
+        started[1].ended_from_outside("expired")
+        for attempt in started[2:]:
+            attempt.start().chunk("a").end()
+        answers = await asyncio.gather(*asked, of_bob, third)
+        assert [answer.status_code for answer in answers].count(200) >= 3
+    assert len(world.app.state.ports[TurnPorts].ask.own_queue) == 0, "nothing of it is kept"
 
 
 async def test_the_status_tells_the_queues(world: World, alice: httpx.AsyncClient) -> None:

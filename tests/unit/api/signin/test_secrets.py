@@ -92,6 +92,7 @@ async def test_a_secret_is_told_once_and_to_whom_it_is_for(capfd: pytest.Capture
         "metrics": generate_latest().decode(),
         "records": repr(world.log.partitions),
     }
+    assert all("walker" in places[where] for where in ("answers", "records")), "what is there is found"
     for where, text in places.items():
         found = [secret for secret in (*secrets, *heard.cookies) if secret in text]
         assert not found, where
