@@ -159,6 +159,9 @@ class PrefixedProducer:
     def flush(self, timeout: float = -1) -> int:
         return self._producer.flush(timeout)
 
+    def purge(self, in_queue: bool = True, in_flight: bool = True, blocking: bool = True) -> None:
+        self._producer.purge(in_queue, in_flight, blocking)
+
     def __len__(self) -> int:
         return len(self._producer)
 

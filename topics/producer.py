@@ -7,8 +7,10 @@ import threading
 from collections import deque
 from collections.abc import Callable, Mapping
 
-from confluent_kafka import KafkaError, KafkaException, Message
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
+from infra.clock import monotonic_s
+from infra.logging import get_logger
 from infra.runtime.bridge import Burst
 from infra.runtime.metrics import bound
 from schemas.codec import encode
@@ -24,6 +26,7 @@ Acknowledged = Callable[[KafkaError | None, int], None]
 
 _Answer = tuple[Acknowledged, KafkaError | None, int]
 _queue_full = bound("producer.queue")
+_log = get_logger(__name__)
 _POLL_S = 0.2
 """How long a producer's thread waits for an acknowledgement at a time. It rests while there is none to come."""
 _BATCH_OVERHEAD_BYTES = 256
@@ -34,6 +37,9 @@ REFUSALS = frozenset({KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.RECORD_LIST_TOO_
 
 class LogProducer:
     """One librdkafka producer for one event loop. Partitions are named by us (murmur2), never by the client.
+
+    A client that takes records and gets none acknowledged is replaced: one that was opened while the broker hung may
+    wait for its producer id for ever.
 
     `linger_ms` 0 suits a calm producer, 1-2 a busy one: research "spine" §3.3.
     """
@@ -56,20 +62,22 @@ class LogProducer:
         self.in_flight = 0
         self._is_resting = False
         self._work = threading.Event()
-        self._producer = open_producer(
-            {
-                **properties,
-                "client.id": client_id,
-                "enable.idempotence": "true",
-                "acks": "all",
-                "linger.ms": str(linger_ms),
-                "message.timeout.ms": str(int(timeout_s * 1000)),
-                "message.max.bytes": str(9 * 1024 * 1024),
-                "queue.buffering.max.messages": str(max_queued),
-                "queue.buffering.max.kbytes": "262144",
-                "compression.type": "none",
-            }
-        )
+        self._settings = {
+            **properties,
+            "client.id": client_id,
+            "enable.idempotence": "true",
+            "acks": "all",
+            "linger.ms": str(linger_ms),
+            "message.timeout.ms": str(int(timeout_s * 1000)),
+            "message.max.bytes": str(9 * 1024 * 1024),
+            "queue.buffering.max.messages": str(max_queued),
+            "queue.buffering.max.kbytes": "262144",
+            "compression.type": "none",
+        }
+        self._producer = open_producer(self._settings)
+        self._retired: list[tuple[Producer, float]] = []
+        self._renewed_at_s = self._acknowledged_at_s = monotonic_s()
+        self._is_stuck = threading.Event()
         self._thread = threading.Thread(target=self._poll, name=f"{client_id}-acks", daemon=True)
 
     @property
@@ -174,25 +182,56 @@ class LogProducer:
     def _poll(self) -> None:
         # Delivery reports run here, in this thread; they only append. One wake-up of the loop takes a whole burst.
         while not self._closing.is_set():
+            if self._is_stuck.is_set():
+                self._renew()
             served = self._producer.poll(_POLL_S)
+            if self._retired:
+                served += self._poll_retired()
             if not self._acknowledged.wake():
                 return  # the loop is closed: no callback is left
             if not served and not self.in_flight:
                 self._rest()
+
+    def _renew(self) -> None:
+        """Go on with a new client. What the old one still holds fails; what comes to it in this moment, a little later.
+
+        Of a record whose failure was told it is not known whether it is in the log: that is so with every client.
+        """
+        self._is_stuck.clear()
+        now_s = monotonic_s()
+        if now_s - self._renewed_at_s < self._timeout_s:
+            return
+        _log.warning("nothing is acknowledged any more: going on with a new client", client=self._settings["client.id"])
+        old, self._producer, self._renewed_at_s = self._producer, open_producer(self._settings), now_s
+        old.purge()
+        self._retired.append((old, now_s))
+
+    def _poll_retired(self) -> int:
+        """Until all that was given to them has been told of: that takes no longer than a record may."""
+        served = sum(client.poll(0) for client, _ in self._retired)
+        since_s = monotonic_s() - 2 * self._timeout_s
+        self._retired = [(client, at_s) for client, at_s in self._retired if at_s > since_s]
+        return served
 
     def _rest(self) -> None:
         """Until a record is produced or the producer closes: idle, it would wake up five times a second."""
         self._work.clear()
         # Before the looks: whoever produces counts the record, and then looks at this.
         self._is_resting = True
-        if not self.in_flight and not self._closing.is_set():
+        if not self.in_flight and not self._closing.is_set() and not self._is_stuck.is_set():
             self._work.wait()
         self._is_resting = False
 
     def _taken(self, answers: deque[_Answer]) -> None:
+        now_s = monotonic_s()
         while answers:
             acknowledged, error, offset = answers.popleft()
             self.in_flight -= 1
+            if error is None:
+                self._acknowledged_at_s = now_s
+            elif error.code() == KafkaError._MSG_TIMED_OUT and now_s - self._acknowledged_at_s >= self._timeout_s:
+                self._is_stuck.set()
+                self._work.set()
             try:
                 acknowledged(error, offset)
             except Exception as failure:  # one caller's mistake must not keep the others from their answers

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import time
 
 import pytest
 from confluent_kafka import Producer
@@ -14,6 +15,10 @@ from tests.e2e.stack import CANARY, Stack
 from tests.eventually import eventually_sync
 
 pytestmark = pytest.mark.timeout(240)
+
+FENCED_AFTER_S = 13.0
+"""More than broker.session.timeout.ms, which is 9 s."""
+MISSING = "01890a5d-ac96-774b-bcce-b302099a8057"
 
 
 def test_a_killed_worker_is_replaced(stack: Stack, client: Client) -> None:
@@ -51,12 +56,15 @@ def test_a_broker_that_is_away_is_a_503_that_says_what_to_do(stack: Stack, clien
     assert client.get(f"/api/v1/conversations/{conversation['id']}").status_code == 200
     broker = stack.pid("kafka")
     os.kill(broker, signal.SIGSTOP)
+    stopped_s = time.monotonic()
     try:
         answer = client.post(
             f"/api/v1/conversations/{conversation['id']}/messages",
             json={"content": f"Hello {CANARY}"},
             headers={"Idempotency-Key": "broker-away"},
         )
+        # Long enough for its controller to take the partitions from it: what clients have learned counts no more then.
+        time.sleep(max(0.0, FENCED_AFTER_S - (time.monotonic() - stopped_s)))
     finally:
         os.kill(broker, signal.SIGCONT)
     assert answer.status_code == 503
@@ -73,3 +81,10 @@ def test_a_broker_that_is_away_is_a_503_that_says_what_to_do(stack: Stack, clien
         assert "message_end" in again.text
 
     eventually_sync(retried, 45)
+
+    def known_to_be_missing() -> None:
+        # The log's end is asked for that.
+        missing = client.get(f"/api/v1/conversations/{MISSING}")
+        assert missing.status_code == 404, missing.text
+
+    eventually_sync(known_to_be_missing, 20)
