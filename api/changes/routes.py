@@ -21,7 +21,7 @@ async def stream_changes(
     caller: ReadCaller,
     access: Access,
     changes: Changes,
-    after: Annotated[str | None, Query()] = None,
+    after: Annotated[str | None, Query(max_length=4000)] = None,
 ) -> Response:
     """Stream the changes of the caller's conversations, settings and keys; with `Last-Event-ID`, from there on."""
     start = asked_cut(request)

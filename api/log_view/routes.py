@@ -45,7 +45,7 @@ async def list_events(
     limit: Limit = 200,
     before: Cursor = None,
     types: Types = None,
-    generation: str | None = None,
+    generation: Annotated[str | None, Query(max_length=100)] = None,
     chunks: bool = True,
 ) -> Response:
     """The events of a conversation as the log holds them: the newest page, or the one before a cursor."""
@@ -69,7 +69,7 @@ async def stream_events(
     access: Access,
     fresh: Fresh,
     view: LogView,
-    after: Annotated[str | None, Query()] = None,
+    after: Annotated[str | None, Query(max_length=4000)] = None,
 ) -> Response:
     """Stream each new event as it is appended; with `Last-Event-ID` (or `?after=`), first the events after that cut."""
     given = asked_cut(request)
