@@ -12,7 +12,7 @@ from api.consistency.ownership import checked_id, row_of
 from api.conversations.as_of import history_errors
 from api.http.answers import json_answer
 from api.http.errors import bad_request, not_found
-from api.log_view.asked_cut import asked_cut, no_cut
+from api.log_view.asked_cut import AskedAfter, asked_cut, no_cut
 from api.log_view.events import event_of, event_types
 from api.log_view.following import Following, Watch
 from api.log_view.pages import EventPages, of_one_turn
@@ -69,7 +69,7 @@ async def stream_events(
     access: Access,
     fresh: Fresh,
     view: LogView,
-    after: Annotated[str | None, Query(max_length=4000)] = None,
+    after: AskedAfter = None,
 ) -> Response:
     """Stream each new event as it is appended; with `Last-Event-ID` (or `?after=`), first the events after that cut."""
     given = asked_cut(request)
