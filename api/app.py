@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 
 from api.access import keys
 from api.access.auth import AccessPorts
+from api.access.bearer_tokens import ALL_WRONG_PER_MINUTE
 from api.access.challenge import Challenge
 from api.access.issuer_ends import SignedOutReads
 from api.access.key_cache import KeyCache
@@ -83,6 +84,7 @@ from api.streaming.readers import Readers
 from api.streaming.tail_hub import TailHub
 from api.turns import generations, messages, model_listing, status
 from api.turns.model_listing import ListingPorts
+from api.turns.own_queue import OwnQueue
 from api.turns.ports import AskPorts, GenerationReads, MessageReads, StreamPorts, TurnPorts
 from api.turns.prompting import PromptSizes
 from api.turns.queueing import Queues
@@ -212,9 +214,9 @@ def ports_of(adapters: Adapters) -> tuple[object, ...]:
             sign_up=settings.sign_up,
             reserved=(FIRST_USER, *settings.operators),
             session_s=round(settings.session_days * 86_400),
-            wrong_logouts=UnknownKeys(),
+            wrong_logouts=UnknownKeys(all_misses_per_minute=ALL_WRONG_PER_MINUTE),
         ),
-        PreferencePorts(reads=reads, models=adapters.models),
+        PreferencePorts(reads=reads, own_models=own),
         FreshPorts(reads=reads, ends=adapters.ends, own_writes=own_writes, wait_s=settings.read_wait_s),
         CommandPorts(log=log, reads=reads, own_writes=own_writes, past=adapters.history),
         TurnPorts(
@@ -225,6 +227,7 @@ def ports_of(adapters: Adapters) -> tuple[object, ...]:
                 quotas=quotas,
                 limits=adapters.limiter,
                 queues=adapters.queues,
+                own_queue=OwnQueue(settings.processes),
             ),
             messages=reads,
             readers=adapters.readers,
@@ -237,7 +240,7 @@ def ports_of(adapters: Adapters) -> tuple[object, ...]:
         ConversationPorts(
             reads=reads,
             own_writes=own_writes,
-            models=adapters.models,
+            own_models=own,
             history=adapters.history,
             searches=adapters.searches,
             wait_s=settings.read_wait_s,

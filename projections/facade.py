@@ -314,6 +314,10 @@ class Projections:
         """A user's sessions, oldest first, also those that are over."""
         return await sign_ins.sessions(self.tables, user_id)
 
+    async def session_of_user(self, user_id: str, session_id: str) -> SessionRow | None:
+        """The user's session with this id, also one that is over."""
+        return await sign_ins.session_of_user(self.tables, user_id, session_id)
+
     async def linked_user(self, issuer: str, subject: str) -> str | None:
         """Whom the issuer calls so; None: nobody here."""
         return await sign_ins.linked_user(self.tables, issuer, subject)

@@ -28,6 +28,9 @@ from schemas.signing import Login
 TTL_S = 30.0
 CHECKED_S = FRESH_S
 """How long a token is good unchecked: a key that its issuer withdraws opens nothing once its keys are read again."""
+ALL_WRONG_PER_MINUTE = 60_000
+"""Of all addresses together. Each costs the check of a signature and no read, so many addresses of one attacker keep
+nobody else's good tokens out."""
 MAX_TOKENS = 10_000
 MAX_PEOPLE = 10_000
 NOT_BEARERS = frozenset({"logout+jwt", "secevent+jwt", "id_token+jwt"})
@@ -65,7 +68,7 @@ class BearerTokens:
         self._reads = reads
         self._people = people
         self._issuer_ends = issuer_ends
-        self._unknown = unknown or UnknownKeys()
+        self._unknown = unknown or UnknownKeys(all_misses_per_minute=ALL_WRONG_PER_MINUTE)
         self._checked: Bounded[str, Checked] = Bounded(MAX_TOKENS)
         self._linked: Bounded[tuple[str, str], tuple[float, str]] = Bounded(MAX_PEOPLE)
 

@@ -29,6 +29,8 @@ LONGEST_US = 10 * 366 * 86_400 * 1_000_000
 """How long a key may be good that ends at all."""
 MAX_KEYS = 1000
 """Keys of one user that open something."""
+MAX_KEYS_EVER = 10_000
+"""Those too that open nothing any more: all of them are listed."""
 _EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 
 
@@ -141,8 +143,11 @@ def _end_of(maker: Principal) -> int | None:
 
 def check_room(keys: Iterable[ApiKeyRow]) -> None:
     """Raises ApiError 409 where a user with these keys may have no more."""
-    at_us = now_us()
-    good = sum(not key.revoked and (key.expires_at_us is None or key.expires_at_us > at_us) for key in keys)
+    at_us, rows = now_us(), tuple(keys)
+    if len(rows) >= MAX_KEYS_EVER:
+        what = f"A user has at most {MAX_KEYS_EVER} keys, revoked ones among them. Make keys for another user."
+        raise ApiError(409, what, code="too_many_keys")
+    good = sum(not key.revoked and (key.expires_at_us is None or key.expires_at_us > at_us) for key in rows)
     if good >= MAX_KEYS:
         raise ApiError(409, f"A user has at most {MAX_KEYS} keys. Revoke some of them first.", code="too_many_keys")
 

@@ -8,8 +8,8 @@ from typing import Annotated, Protocol
 
 from fastapi import Depends
 
+from api.access.own_models import OwnModels
 from api.http.providing import provided
-from infra.models.catalogue import ModelCatalogue
 from projections.preferences.queries import FolderRow, SnippetRow
 from projections.usage_rollups.queries import Asked, SumRow
 from schemas.envelope import Content
@@ -36,7 +36,7 @@ class PreferencePorts:
     """What the routes of an account need."""
 
     reads: PreferenceReads
-    models: ModelCatalogue
+    own_models: OwnModels
 
 
 Preferences = Annotated[PreferencePorts, Depends(provided(PreferencePorts))]

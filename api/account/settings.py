@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 
-from api.access.auth import ReadCaller, WriteCaller, author_of
+from api.access.auth import ReadCaller, WriteCaller, author_of, limited_of
 from api.account.ports import Preferences
 from api.account.values import Settings, changed, changes_of, settings_json
 from api.consistency.account_commands import Giving
@@ -49,7 +49,7 @@ async def change_settings(
     changes = changes_of(body.settings)
     if not changes:
         raise bad_request("Invalid value for 'settings': it names none.", param="settings")
-    _check_model(preferences.models, body.settings.default_model)
+    _check_model(preferences.own_models.of(limited_of(caller)), body.settings.default_model)
     giving = Giving(
         fresh,
         commands,

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Request, Response
 from pydantic import Field
 
-from api.access.auth import WriteCaller, author_of
+from api.access.auth import WriteCaller, author_of, limited_of
 from api.consistency.account_commands import Giving
 from api.consistency.commanding import idempotency_key
 from api.consistency.freshness import Fresh, Freshness
@@ -157,7 +157,7 @@ async def set_settings(
     body = await bodies.read(request, SetSettings)
     check_kept("settings")
     if body.model is not None:
-        conversations.models.get(body.model)
+        conversations.own_models.of(limited_of(caller)).get(body.model)
     settings = body.model_dump(exclude_none=True, by_alias=True)
     marks = await marks_of(fresh, conversations.reads, row)
     giving = Giving(

@@ -8,11 +8,11 @@ from typing import Annotated, Protocol, TypeVar
 
 from fastapi import Depends
 
+from api.access.own_models import OwnModels
 from api.consistency.own_writes import OwnWrites
 from api.consistency.ports import PastCommands
 from api.http.gates import Gate
 from api.http.providing import provided
-from infra.models.catalogue import ModelCatalogue
 from projections.conversation_lists.kinds import EVERY, Kind
 from projections.conversation_lists.queries import ConversationPage
 from projections.conversation_marks.queries import Marks
@@ -115,7 +115,7 @@ class ConversationPorts:
 
     reads: ConversationReads
     own_writes: OwnWrites
-    models: ModelCatalogue
+    own_models: OwnModels
     history: History
     searches: Gate
     wait_s: float

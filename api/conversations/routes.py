@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
-from api.access.auth import AskCaller, ReadCaller, WriteCaller, author_of
+from api.access.auth import AskCaller, ReadCaller, WriteCaller, author_of, limited_of
 from api.consistency.commanding import idempotency_key, send
 from api.consistency.freshness import Fresh
 from api.consistency.ownership import checked_id, conversation_of, row_of
@@ -86,7 +86,7 @@ async def start_conversation(
     """Create a conversation. A retry with the same Idempotency-Key returns the same one."""
     body = await bodies.read(request, StartConversation)
     if body.model is not None:
-        conversations.models.get(body.model)
+        conversations.own_models.of(limited_of(caller)).get(body.model)
     if body.temporary:
         check_kept("temporary")
     key = idempotency_key(request, body.request_id)

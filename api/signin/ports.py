@@ -27,7 +27,10 @@ class SigninReads(AccountReads, Protocol):
         """The hash of the user's password; None: they have none."""
 
     async def sessions(self, user_id: str) -> Sequence[SessionRow]:
-        """A user's sessions, oldest first, also those that are over."""
+        """A user's sessions, oldest first, also those that are over, up to a bound."""
+
+    async def session_of_user(self, user_id: str, session_id: str) -> SessionRow | None:
+        """The user's session with this id, also one that is over."""
 
     async def linked_user(self, issuer: str, subject: str) -> str | None:
         """Whom the issuer calls so; None: nobody here."""

@@ -73,8 +73,7 @@ async def delete_session(
     """From now on it opens nothing, and its open streams end."""
     checked_id("session", session_id)
     shown = await fresh.catch_up_lists(caller.user_id, ACCOUNT_EVENTS)
-    rows = await signing.reads.sessions(caller.user_id)
-    row = next((row for row in rows if row.session_id == session_id), None)
+    row = await signing.reads.session_of_user(caller.user_id, session_id)
     if row is None:
         raise not_found("session") if shown else behind()
     token = await end_session(request, access, commands, caller.user_id, session_id, row.session_sha256)

@@ -29,6 +29,7 @@ class Feed:
     """
 
     __slots__ = (
+        "_begun",
         "_held",
         "_listeners",
         "_over",
@@ -60,6 +61,7 @@ class Feed:
         self._held: list[tuple[GenerationRecord, Position | None]] | None = None
         self._listeners: list[Listener] = []
         self._over: list[Callable[[], None]] = []
+        self._begun: list[Callable[[], None]] = []
 
     @property
     def turn(self) -> Turn | None:
@@ -112,10 +114,21 @@ class Feed:
     def wake(self) -> None:
         for listener in self._listeners:
             listener.wake()
+        if self._begun and (self.fold.start is not None or self.ending is not None or self.lost is not None):
+            begun, self._begun = self._begun, []
+            for callback in begun:
+                callback()
         if self._over and (self.ending is not None or self.lost is not None):
             over, self._over = self._over, []
             for callback in over:
                 callback()
+
+    def when_begun(self, callback: Callable[[], None]) -> None:
+        """Call it once, when attempt 1 has begun, the answer has ended or cannot be followed any more; it is no
+        reader."""
+        self._begun.append(callback)
+        if self.fold.start is not None or self.ending is not None or self.lost is not None:
+            self.wake()
 
     def when_over(self, callback: Callable[[], None]) -> None:
         """Call it once, when the answer has ended or cannot be followed any more; it is no reader."""

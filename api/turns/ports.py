@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Protocol
 
 from fastapi import Depends
@@ -14,6 +14,7 @@ from api.consistency.ports import CommandLog
 from api.http.providing import provided
 from api.streaming.readers import Readers
 from api.streaming.tail_hub import TailHub
+from api.turns.own_queue import OwnQueue
 from api.turns.prompting import PromptSizes
 from api.turns.queueing import Queues
 from api.turns.quotas import NoQuotas, Quotas
@@ -65,6 +66,7 @@ class AskPorts:
     limits: RateLimits
     queues: Queues
     quotas: Quotas = NO_QUOTAS
+    own_queue: OwnQueue = field(default_factory=OwnQueue)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,10 +14,12 @@ from infra.cli.budget_storm import Judged, Storm, Tally, storm
 from infra.cli.demo_check import Finding
 from infra.cli.demo_screen import Screen
 from infra.cli.demo_table import Row
-from infra.cli.keys_accounts import NewKey, connected_accounts
+from infra.cli.keys_accounts import Accounts, NewKey, connected_rows
 from infra.cli.plot import Line, svg
 from infra.cli.stack_file import connected_settings, running_stack
 from infra.cli.terminal import UserError
+from infra.cli.users_accounts import Identities
+from infra.cli.words import tiers_of
 from infra.ids import draw_id
 from infra.settings import Settings
 from infra.settings.servers import CassandraSettings, KafkaSettings
@@ -79,11 +81,15 @@ def settings_of(state: Path, own: bool) -> Settings:
     return settings.model_copy(update={"kafka": kafka, "cassandra": cassandra})
 
 
-async def new_user(settings: Settings, kind: str) -> tuple[str, str]:
-    """A new user: id and key. Raises UserError."""
+async def new_user(settings: Settings, kind: str, tier: str | None = None) -> tuple[str, str]:
+    """A new user of this tier: id and key. Raises UserError."""
     name, keys = f"{kind}-{draw_id()[-8:]}", list[NewKey]()
     try:
-        async with connected_accounts(settings) as accounts:
+        async with connected_rows(settings) as (log, rows):
+            if tier is not None:
+                await Identities(log, rows, lambda: tiers_of(settings)).create_user(name, "", (), tier)
+            accounts = Accounts(log, rows)
+            # Once the key can be read, so can what was said of its user before.
             await accounts.create_key(name, kind, keys.append)
             return await accounts.user_named(name), keys[0].secret
     except (LogError, StoreError) as error:

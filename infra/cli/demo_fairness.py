@@ -32,13 +32,13 @@ def register(app: typer.Typer) -> None:
 
 
 def fairness(
-    jobs: Annotated[int, typer.Option("--jobs", min=1, max=1000, metavar="N", help="Jobs of the heavy user.")] = 60,
+    jobs: Annotated[int, typer.Option("--jobs", min=1, max=1000, metavar="N", help="Jobs of each heavy user.")] = 60,
     light: Annotated[
         int, typer.Option("--light", min=1, max=1000, metavar="N", help="Jobs of each of two light users.")
     ] = 15,
     limit_s: Annotated[
         float, typer.Option("--timeout", min=1, max=1800, metavar="SECONDS", help="Time limit of the answers.")
-    ] = 60,
+    ] = 120,
     plot: Annotated[
         Path, typer.Option("--plot", dir_okay=False, metavar="FILE", help="Where the SVG picture is written.")
     ] = PLOT,
@@ -48,7 +48,8 @@ def fairness(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of the live table.")] = False,
     state: StateOption = None,
 ) -> None:
-    """One heavy user and two light ones ask at once; then every pick of the workers is worked out again from the log.
+    """Two heavy users, one of a tier of more weight, and two light ones ask at once; then every pick of the workers is
+    worked out again from the log.
 
     Jobs wait only where there are more than the worker has slots (`worker.slots`): ask for so many, or take
     --own-stack. The users and their conversations stay. Exit code 0 only if all jobs ended, and each pick is what fair
@@ -78,6 +79,7 @@ def fairness(
 def _fairness(wanted: Wanted, folder: Path, own: bool, screen: Screen, as_json: bool) -> bool:
     from infra.cli.demo_budget_run import settings_of
     from infra.cli.demo_fairness_run import document, findings, picture, run
+    from infra.cli.demo_fairness_shares import told
     from infra.cli.replay.picks import report_of
 
     settings = settings_of(folder, own)
@@ -95,6 +97,7 @@ def _fairness(wanted: Wanted, folder: Path, own: bool, screen: Screen, as_json: 
     screen.findings(found)
     for wrong in report.found:
         screen.say(f"pick {wrong.number} of {wrong.domain}: {wrong.problem}", "red")
+    screen.say(told(seen.shares))
     screen.say(f"Tokens served by user over time: {wanted.plot}")
     if holds:
         screen.say("Everything holds: each pick is what fair queueing gives.", "bold green")

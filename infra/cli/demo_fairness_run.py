@@ -15,6 +15,7 @@ import aiohttp
 from infra.cli.budget_storm import MAX_CONNECTIONS, Storm, Tally, stream
 from infra.cli.demo_budget_run import MODEL, new_user
 from infra.cli.demo_check import Finding
+from infra.cli.demo_fairness_shares import Share, shares
 from infra.cli.demo_screen import Screen
 from infra.cli.demo_table import Row
 from infra.cli.plot import Line, svg
@@ -22,6 +23,7 @@ from infra.cli.replay.opened import log_errors
 from infra.cli.stack_file import running_stack
 from infra.cli.terminal import UserError
 from infra.settings import Settings
+from infra.tiers.tier import UNLIMITED_TIER
 from schemas.codec import NewerRecord, UndecodableRecord
 from schemas.generation import AttemptStarted, GenerationRecord, TokenChunk
 from topics.catalogue import TOKEN_CHUNKS, catalogue
@@ -31,11 +33,13 @@ from topics.scan import scan, watermarks
 
 LOOK_S = 1.0
 LIGHT_USERS = ("light 1", "light 2")
+WEIGHTIER = f"heavy, tier {UNLIMITED_TIER}"
+"""As heavy a user, of a tier of more weight in the shipped tiers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """`jobs`: of the heavy user. `light`: of each light one. `plot`: the file of the picture."""
+    """`jobs`: of each heavy user. `light`: of each light one. `plot`: the file of the picture."""
 
     jobs: int
     light: int
@@ -63,13 +67,15 @@ class Seen:
     asked: Mapping[str, int]
     tallies: Mapping[str, Tally]
     served: Sequence[Served]
+    shares: Sequence[Share] = ()
 
 
 async def run(state: Path, settings: Settings, wanted: Wanted, screen: Screen) -> Seen:
     """Let it happen, with a table of it. Raises UserError."""
     url = running_stack(state).api_url
-    asked = {"heavy": wanted.jobs, **dict.fromkeys(LIGHT_USERS, wanted.light)}
-    users = {name: await new_user(settings, "demo-fairness") for name in asked}
+    asked = {"heavy": wanted.jobs, WEIGHTIER: wanted.jobs, **dict.fromkeys(LIGHT_USERS, wanted.light)}
+    tiers = {WEIGHTIER: UNLIMITED_TIER}
+    users = {name: await new_user(settings, "demo-fairness", tiers.get(name)) for name in asked}
     properties = settings.kafka.client_properties()
     with log_errors():
         topics = await asyncio.to_thread(on_broker, properties, catalogue())
@@ -85,7 +91,7 @@ async def run(state: Path, settings: Settings, wanted: Wanted, screen: Screen) -
     names = {user_id: name for name, (user_id, _) in users.items()}
     with log_errors():
         log = await asyncio.to_thread(lambda: [each for part in partitions for each in _read(properties, part, begin)])
-    return Seen(asked, tallies, served(log, names))
+    return Seen(asked, tallies, served(log, names), shares(log, names))
 
 
 async def _ask(
@@ -101,18 +107,20 @@ async def _ask(
         asyncio.timeout(wanted.limit_s),
         asyncio.TaskGroup() as tasks,
     ):
-        streams = []
-        for name, count in asked.items():
-            account, key = users[name]
-            storm = Storm(account, key, MODEL, 0, count, 0, 0, leaving=0.0)
-            streams += [
-                tasks.create_task(stream(session, url, storm, tallies[name], Random(f"{name} {number}")))
-                for number in range(count)
-            ]
+        storms = {name: Storm(*users[name], MODEL, 0, count, 0, 0, leaving=0.0) for name, count in asked.items()}
+        streams = [
+            tasks.create_task(stream(session, url, storms[name], tallies[name], Random(f"{name} {number}")))
+            for number, name in _in_turn(asked)
+        ]
         while any(not each.done() for each in streams):
             show()
             await asyncio.wait(streams, timeout=LOOK_S)
         show()
+
+
+def _in_turn(asked: Mapping[str, int]) -> list[tuple[int, str]]:
+    """Each user's jobs by their numbers, so that nobody's come first."""
+    return sorted((number, name) for name, count in asked.items() for number in range(count))
 
 
 def _end(properties: Mapping[str, str], partition: int) -> int:
@@ -192,6 +200,7 @@ def document(wanted: Wanted, seen: Seen, report: Report, found: Sequence[Finding
     return {
         "holds": all(finding.holds for finding in found),
         "users": users,
+        "shares": [asdict(share) for share in seen.shares],
         "checked": report.checked,
         "unchecked": report.unchecked,
         "wrong": report.wrong,

@@ -15,13 +15,16 @@ MAX_LINKS = 500
 """One-time links that are listed at once."""
 MAX_READ = 50_000
 """Of all that ever were."""
+MAX_SESSIONS = 5000
+"""Of one user, those that are over among them, that are read at once."""
 _HASH = "SELECT password_hash FROM {passwords} WHERE user_id = ?"
 _SESSION_CELLS = (
     "session_sha256, session_id, user_id, method, created_at_us, expires_at_us, ended_at_us,"
     " issuer, subject, issuer_session, issued_at_s"
 )
 _SESSION = f"SELECT {_SESSION_CELLS} FROM {{signed_in}} WHERE session_sha256 = ?"  # noqa: S608 - our own names
-_SESSIONS = f"SELECT {_SESSION_CELLS} FROM {{signed_in_by_user}} WHERE user_id = ?"  # noqa: S608 - our own names
+_SESSIONS = f"SELECT {_SESSION_CELLS} FROM {{signed_in_by_user}} WHERE user_id = ? LIMIT {MAX_SESSIONS}"  # noqa: S608 - our own names
+_SESSION_OF_USER = f"SELECT {_SESSION_CELLS} FROM {{signed_in_by_user}} WHERE user_id = ? AND session_id = ?"  # noqa: S608 - our own names
 _LINKED = "SELECT user_id FROM {linked} WHERE issuer = ? AND subject = ?"
 _SIGNED_OUT = "SELECT at_s FROM {signed_out} WHERE issuer = ? AND whom = ?"
 _LINK_CELLS = (
@@ -78,8 +81,14 @@ async def signed_in(tables: Tables, session_sha256: str) -> SessionRow | None:
     return None if values is None else session_of(values)
 
 
+async def session_of_user(tables: Tables, user_id: str, session_id: str) -> SessionRow | None:
+    """The user's session with this id, also one that is over; None if there is none (yet)."""
+    values = await tables.one(_NAME, _SESSION_OF_USER, (user_id, session_id))
+    return None if values is None else session_of(values)
+
+
 async def sessions(tables: Tables, user_id: str) -> list[SessionRow]:
-    """A user's sessions, oldest first, also those that are over."""
+    """A user's sessions, oldest first, also those that are over; MAX_SESSIONS at most."""
     rows = [session_of(values) for values in await tables.select(_NAME, _SESSIONS, (user_id,))]
     return sorted((row for row in rows if row is not None), key=lambda row: (row.created_at_us, row.session_id))
 

@@ -3,24 +3,45 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 
 import httpx
 import pytest
+import pytest_asyncio
 from moto.server import ThreadedMotoServer
 
 from infra.settings import Settings
-from tests.conformance.api_reads import Open, memory_reads, real_reads
+from tests.conformance.api_reads import Open, ReadsUnderTest, memory_reads, real_reads
 
+Which = Callable[[str], Open]
 BUCKET = "bucket-of-the-tests"
 
 
 @pytest.fixture(params=["memory", pytest.param("cassandra", marks=pytest.mark.stack)])
-def opened(request: pytest.FixtureRequest) -> Open:
-    if request.param == "memory":
-        return memory_reads
-    settings: Settings = request.getfixturevalue("servers")
-    return lambda: real_reads(settings)
+def opened(request: pytest.FixtureRequest, which: Which) -> Open:
+    return which(request.param)
+
+
+@pytest_asyncio.fixture(
+    scope="module", loop_scope="module", params=["memory", pytest.param("cassandra", marks=pytest.mark.stack)]
+)
+async def under_test(request: pytest.FixtureRequest, which: Which) -> AsyncIterator[ReadsUnderTest]:
+    """One log and its tables for all tests of a module: each has users of its own."""
+    async with which(request.param)() as shared:
+        yield shared
+
+
+@pytest.fixture(scope="session")
+def which(request: pytest.FixtureRequest) -> Which:
+    """What opens a log and its reads of a kind; servers are started for the real ones alone."""
+
+    def opens(kind: str) -> Open:
+        if kind == "memory":
+            return memory_reads
+        settings: Settings = request.getfixturevalue("servers")
+        return lambda: real_reads(settings)
+
+    return opens
 
 
 @pytest.fixture(scope="session")

@@ -33,6 +33,7 @@ from schemas.conversation import RegenerateRequested
 from schemas.envelope import Envelope, Position, plain
 from schemas.generation import AttemptEnded, AttemptStarted, Failure, GenerationEnded, TokenChunk, Turn
 from schemas.messages import message_text
+from schemas.outcome import Outcome
 from schemas.parts import AnswerPart, ChunkPart, stream_digest
 from schemas.price import Price, Usage
 from schemas.turns import UserCommand, choices_of, turn_of
@@ -57,11 +58,12 @@ PROJECTED = (CONVERSATION_EVENTS, GENERATION_OUTCOMES, ACCOUNT_EVENTS, USAGE_REC
 
 @dataclass
 class Agents:
-    """`pace_s`: the pause between two chunks."""
+    """`pace_s`: the pause between two chunks. `ended`: the outcomes by their generations, and where each stands."""
 
     log: LogProducer
     writer: RowWriter
     pace_s: float = 0.0
+    ended: dict[str, tuple[Outcome, Position]] = field(default_factory=dict)
     _queue: asyncio.Queue[tuple[str, Message]] = field(default_factory=asyncio.Queue)
     _folds: dict[str, GenerationFold] = field(default_factory=dict)
     _answered: set[str] = field(default_factory=set)
@@ -79,6 +81,8 @@ class Agents:
                 position = Position(0, message.partition() or 0, message.offset() or 0)
                 if topic in PROJECTED:
                     await self._project(topic, record, position)
+                if isinstance(record, Outcome):
+                    self.ended.setdefault(record.turn.generation_id, (record, position))
                 if topic == TOKEN_CHUNKS:
                     await self._record(record, position)
                 if not isinstance(record, UserCommand):

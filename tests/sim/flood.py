@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from random import Random
 from statistics import quantiles
@@ -25,6 +25,7 @@ from infra.models.spec import ModelSpec
 from schemas.codec import decode, encode
 from schemas.generation import AttemptEnded, TokenChunk
 from streams.conversation.overflow import Backlogs
+from tests.fakes.broker import MemoryMessage
 from tests.sim.installed import Secrets
 from tests.sim.virtual_time import VirtualLoop, run
 from tests.unit.inference_workers.memory_log import (
@@ -68,10 +69,15 @@ class PacedEngine:
 
 @dataclass
 class Reader:
-    """inference_workers.job_reader.JobReader over the log in memory: reads in batches what is not paused."""
+    """inference_workers.job_reader.JobReader over jobs in memory: reads in batches what is not paused.
 
-    log: MemoryLog
+    `places`: its partitions. `held`: the messages of one. `every_s`: the pause between two looks.
+    """
+
+    places: Sequence[Partition]
+    held: Callable[[Partition], Sequence[MemoryMessage]]
     committed: dict[Partition, int]
+    every_s: float = READ_S
     in_touch: bool = True
     paused: bool = False
     overflow_paused: bool = False
@@ -84,19 +90,18 @@ class Reader:
         self.committed.update(offsets)
 
     async def run(self, worker: Worker) -> None:
-        places: list[Partition] = [(str(jobs_topic("default", "interactive", lane)), 0) for lane in ("", OVERFLOW)]
-        self.following = {place: self.committed.get(place, 0) for place in places}
-        worker.partitions_assigned({place: len(self.log.of(place[0])) for place in places})
+        self.following = {place: self.committed.get(place, 0) for place in self.places}
+        worker.partitions_assigned({place: len(self.held(place)) for place in self.places})
         while True:
-            for place in places:
+            for place in self.places:
                 if self.paused or (self.overflow_paused and place[0].endswith(OVERFLOW)):
                     continue
                 at = self.following[place]
-                batch = self.log.of(place[0])[at : at + BATCH]
+                batch = self.held(place)[at : at + BATCH]
                 self.following[place] = at + len(batch)
                 if batch:
-                    worker.jobs_arrived(batch)  # type: ignore[arg-type]  # a MemoryMessage has what it reads of one
-            await asyncio.sleep(READ_S)
+                    worker.jobs_arrived(list(batch))  # type: ignore[arg-type]  # a MemoryMessage each
+            await asyncio.sleep(self.every_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +193,8 @@ class Flood:
                 await _killed(serving)
 
     async def _serve(self) -> None:
-        rules, reader = self._rules, Reader(self._log, self._committed)
+        places = [(str(jobs_topic("default", "interactive", lane)), 0) for lane in ("", OVERFLOW)]
+        rules, reader = self._rules, Reader(places, lambda place: self._log.of(place[0]), self._committed)
         context = a_context(self._log, PacedEngine(), lambda job: worker.still_owner(job))
         worker = self._worker = Worker(context, self._log.topics, MemoryProducer(self._log), rules=rules)
         worker.attach(reader)  # type: ignore[arg-type]  # a Reader has what it asks of one

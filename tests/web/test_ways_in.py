@@ -60,6 +60,8 @@ async def test_an_issuer_signs_in_and_out_again(chromium: Browser, stack: Stack,
 async def test_an_invitation_a_password_and_a_reset(open_chat: OpenChat, stack: Stack) -> None:
     invitation = made(stack, "invitations", {})
     chat = await open_chat(invitation, signed_in=False)
+    await expect(chat.page.get_by_role("heading", name="Create an account")).to_be_visible()
+    await expect(chat.part("signin-name")).to_be_focused()
     await fill(chat.page, "walker", "short")
     await expect(chat.part("composer")).not_to_be_visible()
     await fill(chat.page, "walker", FIRST)

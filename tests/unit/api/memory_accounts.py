@@ -58,7 +58,9 @@ class MemoryAccounts:
                 found.setdefault(event.user_id, row)
             elif isinstance(event, UserChanged) and event.user_id in found:
                 row = found[event.user_id]
-                found[event.user_id] = replace(row, name=event.name or row.name, email=event.email or row.email)
+                found[event.user_id] = replace(
+                    row, name=event.name or row.name, email=row.email if event.email is None else event.email
+                )
         return list(found.values())
 
     async def standing(self, user_id: str) -> UserStanding:

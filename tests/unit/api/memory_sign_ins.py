@@ -37,6 +37,9 @@ class MemorySignIns(MemoryAccounts):
     async def sessions(self, user_id: str) -> list[SessionRow]:
         return [row for row in self._sessions() if row.user_id == user_id]
 
+    async def session_of_user(self, user_id: str, session_id: str) -> SessionRow | None:
+        return next((row for row in await self.sessions(user_id) if row.session_id == session_id), None)
+
     def _sessions(self) -> list[SessionRow]:
         ended = {event.session_id: event.envelope.occurred_at_us for event in self._said(SessionEnded)}
         return [

@@ -9,9 +9,12 @@ import pytest
 from infra.cassandra.errors import StoreRefused
 from projections.conversation_marks.queries import UserMarks, marked, marked_of
 from projections.conversations.queries import conversation
+from projections.identities import queries as identities
+from projections.identities.standing import NOTHING_SAID, OrganisationStanding
 from projections.preferences import queries as preferences
 from projections.reading import Tables
 from projections.registry import ADDED, names
+from projections.sign_ins import queries as sign_ins
 from projections.temporaries.queries import begun_on
 
 
@@ -41,6 +44,28 @@ async def test_what_was_added_reads_as_empty(tables: Tables) -> None:
     assert await marked(tables, "u", "pinned", 10) == []
     assert await marked_of(tables, "u", "archived", ["c"]) == set()
     assert await begun_on(tables, 20_000, "") == ()
+
+
+async def test_nothing_is_said_of_users_and_keys_before_there_are_tables_of_it(tables: Tables) -> None:
+    said, profile = await identities.standing(tables, "u")
+    assert (said, profile) == (NOTHING_SAID, identities.Profile(None, None)), "a member, of the default tier"
+    assert await identities.memberships(tables, "u") == {}
+    assert await identities.members(tables, "o", "", 10) == []
+    assert await identities.organisation(tables, "o") is None
+    assert await identities.organisations(tables, "", 10) == await identities.organisations(tables, "o", 10) == []
+    assert await identities.organisation_standing(tables, "o") == OrganisationStanding()
+    assert await identities.grant(tables, "hash") == identities.NO_GRANT, "keys open what they opened"
+    assert await identities.grants(tables, "u") == {}
+
+
+async def test_nobody_was_signed_in_before_there_are_tables_of_it(tables: Tables) -> None:
+    assert await sign_ins.password_hash(tables, "u") is None
+    assert await sign_ins.signed_in(tables, "hash") is None
+    assert await sign_ins.sessions(tables, "u") == []
+    assert await sign_ins.linked_user(tables, "i", "s") is None
+    assert await sign_ins.signed_out_at(tables, "i", "sub:s") is None
+    assert await sign_ins.one_time_link(tables, "hash") is None
+    assert await sign_ins.one_time_links(tables, 0) == []
 
 
 async def test_what_was_never_made_is_refused_all_the_same(tables: Tables, monkeypatch: pytest.MonkeyPatch) -> None:

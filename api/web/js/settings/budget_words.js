@@ -16,5 +16,5 @@ const periodOf = (period) => periods().find(([each]) => each === period)?.[1] ??
 export const aboutBudget = ({ period, hard, unit, spent, leased, limit, left }) => [
   periodOf(period),
   t(hard ? 'admin.budget.is-hard' : 'admin.budget.is-soft'),
-  t('admin.budget.stands', { spent: amount(spent + leased, unit), limit: amount(limit, unit), left: amount(left, unit) }),
+  t('admin.budget.stands', { spent: amount(spent + leased, unit), limit: unit === TOKENS ? t('cost.tokens', { count: limit }) : amount(limit, unit), left: amount(left, unit) }),
 ].join(' · ');

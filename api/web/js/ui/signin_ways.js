@@ -4,7 +4,7 @@ import { get, post } from '../api.js';
 import { read, write } from '../kept.js';
 import { signIn } from '../signing.js';
 import { t } from '../words.js';
-import { html, useEffect, useState } from './html.js';
+import { html, useEffect, useRef, useState } from './html.js';
 
 const given = new URLSearchParams(/^#(?:invitation|reset|failed)=/.test(location.hash) ? location.hash.slice(1) : '');
 if (given.size) history.replaceState(null, '', location.pathname + location.search);
@@ -54,13 +54,18 @@ function ByLink({ kind, ways }) {
   if (!found) return null;
   const reset = kind === 'reset';
   return html`<section class="signin-ways" aria-label=${t(reset ? 'signin.reset' : 'signin.create')}>
-    <${NameAndPassword} path=${`/api/v1/session/${reset ? 'reset' : 'sign-up'}`} title=${t(reset ? 'signin.reset' : 'signin.create')} fresh known=${found.name ?? ''} body=${reset ? { link } : { invitation: link }} named=${!reset} />
+    <${NameAndPassword} path=${`/api/v1/session/${reset ? 'reset' : 'sign-up'}`} title=${t(reset ? 'signin.reset' : 'signin.create')} fresh known=${found.name ?? ''} body=${reset ? { link } : { invitation: link }} named=${!reset} first />
     ${!reset && html`<${Issuers} issuers=${ways.issuers} invitation=${link} />`}
   </section>`;
 }
 
-/** `fresh`: a password is chosen; `known`: the only name it is for; `named`: the name is sent. */
-function NameAndPassword({ path, title, fresh = false, known = '', body = {}, named = true }) {
+/** `fresh`: a password is chosen; `known`: the only name it is for; `named`: the name is sent; `first`: it is what the page
+ * is for, so one begins to write at once. */
+function NameAndPassword({ path, title, fresh = false, known = '', body = {}, named = true, first = false }) {
+  const form = useRef(null);
+  useEffect(() => {
+    if (first) form.current?.querySelector('input:not([readonly])')?.focus();
+  }, []);
   const [name, setName] = useState(known);
   const [password, setPassword] = useState('');
   const [busy, setBusy] = useState(false);
@@ -77,7 +82,7 @@ function NameAndPassword({ path, title, fresh = false, known = '', body = {}, na
       setBusy(false);
     }
   };
-  return html`<form onSubmit=${submit}>
+  return html`<form onSubmit=${submit} ref=${form}>
     <h2>${title}</h2>
     <label for="signin-name">${t('signin.name')}</label>
     <input id="signin-name" name="username" autocomplete="username" autocapitalize="none" spellcheck=${false} required maxlength="64" value=${name} readonly=${Boolean(known)} onInput=${(event) => setName(event.target.value)} data-testid="signin-name" />

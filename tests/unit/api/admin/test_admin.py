@@ -77,6 +77,29 @@ async def test_what_is_wrong_is_said(admin: httpx.AsyncClient, body: dict[str, A
     assert says in answer.json()["error"]["message"]
 
 
+async def test_unknown_words_are_refused_wherever_one_is_given(world: World, admin: httpx.AsyncClient) -> None:
+    guild = (await made(await admin.post(ORGANISATIONS, json={"name": "Guild"})))["id"]
+    told = len(world.log.all_of(ACCOUNT_EVENTS))
+    organisations, invitations = ORGANISATIONS, "/api/v1/admin/invitations"
+    role, tier = {"role": "king"}, {"tier": "gold"}
+    for answer, says in (
+        (await admin.post(USERS, json={"name": "dora", "roles": ["king"]}), "Roles: admin, auditor, member, reviewer."),
+        (await admin.put(f"{organisations}/{guild}/members/{ALICE}", json=role), "Roles: admin, auditor"),
+        (await admin.post(invitations, json={"roles": ["king"]}), "Roles: admin, auditor"),
+        (
+            await admin.post(invitations, json={"organisationId": guild, "organisationRole": "king"}),
+            "Roles: admin, auditor",
+        ),
+        (await admin.post(USERS, json={"name": "dora", **tier}), "Tiers: default, unlimited"),
+        (await admin.post(organisations, json={"name": "Other", **tier}), "Tiers: default, unlimited"),
+        (await admin.patch(f"{organisations}/{guild}", json=tier), "Tiers: default, unlimited"),
+        (await admin.post(invitations, json=tier), "Tiers: default, unlimited"),
+    ):
+        assert answer.status_code == 400, answer.request.url
+        assert says in answer.json()["error"]["message"]
+    assert len(world.log.all_of(ACCOUNT_EVENTS)) == told, "nothing was written"
+
+
 async def test_an_address_holds_no_control_characters(admin: httpx.AsyncClient) -> None:
     for email in ("a\x1b[31m@x", "a\n@x", "a b@x"):
         assert (await admin.post(USERS, json={"name": "dora", "email": email})).status_code == 400
@@ -265,6 +288,11 @@ async def test_a_user_has_so_many_keys_at_most(
     assert code_of(await admin.post(KEYS, json={"user_id": ALICE})) == (409, "too_many_keys")
     assert (await alice.delete(f"/api/v1/keys/{one['id']}")).status_code == 204
     await made(await alice.post("/api/v1/keys", json={}))
+    monkeypatch.setattr(new_keys, "MAX_KEYS", 9)
+    monkeypatch.setattr(new_keys, "MAX_KEYS_EVER", 3)
+    answer = await alice.post("/api/v1/keys", json={})
+    assert code_of(answer) == (409, "too_many_keys")
+    assert "revoked ones among them" in answer.json()["error"]["message"]
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,8 @@ import pytest
 from api.access import bearer_tokens
 from api.access.bearer_tokens import CHECKED_S
 from api.access.issuer_ends import IssuerEnds, is_over
+from api.access.unknown_keys import ALL_MISSES_PER_MINUTE
+from api.http.errors import ApiError
 from api.streaming.readers import Credential
 from infra.clock import monotonic_s
 from infra.settings.processes import ApiSettings
@@ -443,6 +445,18 @@ async def test_a_good_token_is_checked_again_whoever_sends_wrong_ones(
         later_s = monotonic_s() + CHECKED_S + 1
         monkeypatch.setattr(bearer_tokens, "monotonic_s", lambda: later_s)
         assert (await program.get(SESSION, headers=bearer(token))).status_code == 200
+
+
+async def test_many_addresses_that_send_wrong_tokens_keep_nobody_out(world: World, theirs: TestIssuer) -> None:
+    async with browser(world) as page:
+        await signed_in(page, theirs)
+        tokens = world.adapters.sign_ins.tokens
+        for n in range(ALL_MISSES_PER_MINUTE + 10):
+            with pytest.raises(ApiError, match="not a signed JSON"):
+                await tokens.principal("a.b.c", f"198.51.{n // 250}.{n % 250}")
+        assert (await tokens.principal(theirs.token(), "192.0.2.77")).form == "jwt"
+        out = theirs.logout_token()
+        assert (await posted(page, out)).status_code == 200
 
 
 async def test_who_sends_wrong_tokens_is_told_to_wait(world: World, theirs: TestIssuer) -> None:
