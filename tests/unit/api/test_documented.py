@@ -10,7 +10,7 @@ import pytest
 
 from tests.fuzz.asgi import Answered, ask
 from tests.fuzz.documented import Asked, operations_of, tried
-from tests.unit.api.test_auth import ids_of
+from tests.unit.api.matrix.rows import ids_of
 from tests.unit.api.world import World, saying
 
 SEED = 7
