@@ -107,18 +107,20 @@ async def _ask(
         asyncio.timeout(wanted.limit_s),
         asyncio.TaskGroup() as tasks,
     ):
-        streams = []
-        for name, count in asked.items():
-            account, key = users[name]
-            storm = Storm(account, key, MODEL, 0, count, 0, 0, leaving=0.0)
-            streams += [
-                tasks.create_task(stream(session, url, storm, tallies[name], Random(f"{name} {number}")))
-                for number in range(count)
-            ]
+        storms = {name: Storm(*users[name], MODEL, 0, count, 0, 0, leaving=0.0) for name, count in asked.items()}
+        streams = [
+            tasks.create_task(stream(session, url, storms[name], tallies[name], Random(f"{name} {number}")))
+            for number, name in _in_turn(asked)
+        ]
         while any(not each.done() for each in streams):
             show()
             await asyncio.wait(streams, timeout=LOOK_S)
         show()
+
+
+def _in_turn(asked: Mapping[str, int]) -> list[tuple[int, str]]:
+    """Each user's jobs by their numbers, so that nobody's come first."""
+    return sorted((number, name) for name, count in asked.items() for number in range(count))
 
 
 def _end(properties: Mapping[str, str], partition: int) -> int:

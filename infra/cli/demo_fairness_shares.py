@@ -23,11 +23,13 @@ class Share:
 def shares(log: Iterable[tuple[int, GenerationRecord]], names: Mapping[str, str]) -> list[Share]:
     """Of each user of `names` (by id) that was picked at all, from records and their times in ms.
 
-    It counts until the first of them had no more job that waits: from then on the others share what is left.
+    It counts from when each was picked once until the first of them had no more job that waits: before and after that
+    fewer share what there is.
     """
     users: dict[str, str] = {}
     weights: dict[str, int] = {}
-    begun: dict[str, int] = {}
+    first: dict[str, int] = {}
+    last: dict[str, int] = {}
     work: dict[str, list[tuple[int, int]]] = defaultdict(list)
     for at_ms, record in log:
         if isinstance(record, AttemptStarted) and record.pick is not None:
@@ -35,12 +37,13 @@ def shares(log: Iterable[tuple[int, GenerationRecord]], names: Mapping[str, str]
             if name is not None:
                 users[record.attempt_id] = name
                 weights[name] = record.pick.weight_milli
-                begun[name] = max(begun.get(name, 0), at_ms)
+                first[name] = min(first.get(name, at_ms), at_ms)
+                last[name] = max(last.get(name, at_ms), at_ms)
                 work[name].append((at_ms, record.pick.work))
         elif isinstance(record, TokenChunk) and (name := users.get(record.attempt_id)) is not None:
             work[name].append((at_ms, max(record.tokens, 0) * OUTPUT_WEIGHT))
-    until = min(begun.values(), default=0)
-    served = {name: sum(done for at_ms, done in work[name] if at_ms <= until) for name in weights}
+    since, until = max(first.values(), default=0), min(last.values(), default=0)
+    served = {name: sum(done for at_ms, done in work[name] if since <= at_ms <= until) for name in weights}
     total, of_weights = sum(served.values()) or 1, sum(weights.values()) or 1
     return [
         Share(name, weights[name], served[name] / total, weights[name] / of_weights)

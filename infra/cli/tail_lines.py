@@ -14,6 +14,7 @@ from schemas.envelope import Position, Sealed
 from schemas.generation import Failure
 from schemas.parts import AnswerPart, ChunkPart
 from schemas.price import Usage
+from schemas.signing import PasswordSet
 
 _BARE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@-]*")
 # What json.dumps leaves as it is although it ends a line or steers a terminal for somebody, and lone surrogates.
@@ -94,6 +95,9 @@ MAIN_FIELDS = {
 """What a line for people shows of a record type, as dotted paths; of a type that is not here, all but its envelope."""
 
 
+HIDDEN = "(hidden)"
+
+
 @dataclass(frozen=True, slots=True)
 class Seen:
     """A record as it stands in the log. `timestamp_ms`: when the broker appended it."""
@@ -142,7 +146,10 @@ def conversation_of(read: Read) -> str | None:
 
 
 def as_json(read: Read) -> str:
-    """One JSON object on one line. Bytes are base64; an undecodable record has "record": null and an "error"."""
+    """One JSON object on one line. Bytes are base64; an undecodable record has "record": null and an "error".
+
+    The hash of a password is left out: from it passwords can be guessed, wherever the line goes.
+    """
     seen = read.seen
     document = {
         "topic": seen.topic,
@@ -154,6 +161,8 @@ def as_json(read: Read) -> str:
         "key": _key(seen.key),
         "record": _plain(read.record),
     }
+    if isinstance(read.record, PasswordSet):
+        document["record"] = {**_plain(read.record), "password_hash": HIDDEN}
     if read.error:
         document["error"] = read.error
     return _UNSAFE.sub(_escape, json.dumps(document, ensure_ascii=False))

@@ -77,6 +77,29 @@ async def test_what_is_wrong_is_said(admin: httpx.AsyncClient, body: dict[str, A
     assert says in answer.json()["error"]["message"]
 
 
+async def test_unknown_words_are_refused_wherever_one_is_given(world: World, admin: httpx.AsyncClient) -> None:
+    guild = (await made(await admin.post(ORGANISATIONS, json={"name": "Guild"})))["id"]
+    told = len(world.log.all_of(ACCOUNT_EVENTS))
+    organisations, invitations = ORGANISATIONS, "/api/v1/admin/invitations"
+    role, tier = {"role": "king"}, {"tier": "gold"}
+    for answer, says in (
+        (await admin.post(USERS, json={"name": "dora", "roles": ["king"]}), "Roles: admin, auditor, member, reviewer."),
+        (await admin.put(f"{organisations}/{guild}/members/{ALICE}", json=role), "Roles: admin, auditor"),
+        (await admin.post(invitations, json={"roles": ["king"]}), "Roles: admin, auditor"),
+        (
+            await admin.post(invitations, json={"organisationId": guild, "organisationRole": "king"}),
+            "Roles: admin, auditor",
+        ),
+        (await admin.post(USERS, json={"name": "dora", **tier}), "Tiers: default, unlimited"),
+        (await admin.post(organisations, json={"name": "Other", **tier}), "Tiers: default, unlimited"),
+        (await admin.patch(f"{organisations}/{guild}", json=tier), "Tiers: default, unlimited"),
+        (await admin.post(invitations, json=tier), "Tiers: default, unlimited"),
+    ):
+        assert answer.status_code == 400, answer.request.url
+        assert says in answer.json()["error"]["message"]
+    assert len(world.log.all_of(ACCOUNT_EVENTS)) == told, "nothing was written"
+
+
 async def test_an_address_holds_no_control_characters(admin: httpx.AsyncClient) -> None:
     for email in ("a\x1b[31m@x", "a\n@x", "a b@x"):
         assert (await admin.post(USERS, json={"name": "dora", "email": email})).status_code == 400

@@ -21,12 +21,12 @@ LOG: list[tuple[int, GenerationRecord]] = [
 ]
 
 
-def test_shares_are_of_the_work_until_the_first_has_no_more_that_waits() -> None:
-    # heavy: 1 for a start, 30 for its answer; light: 2 for starts, 8 for its answer.
-    assert shares(LOG, NAMES) == [Share("heavy", 8000, 31 / 41, 0.8), Share("light", 2000, 10 / 41, 0.2)]
+def test_shares_are_of_the_work_while_all_of_them_wait() -> None:
+    # heavy: 30 for its answer, its start was before the other's; light: 2 for starts, 8 for its answer.
+    assert shares(LOG, NAMES) == [Share("heavy", 8000, 0.75, 0.8), Share("light", 2000, 0.25, 0.2)]
     assert shares([], NAMES) == []
 
 
 def test_shares_are_told_beside_the_weights() -> None:
-    assert told(shares(LOG, NAMES)).endswith("heavy 75.6% (weight 8: 80.0%), light 24.4% (weight 2: 20.0%)")
+    assert told(shares(LOG, NAMES)).endswith("heavy 75.0% (weight 8: 80.0%), light 25.0% (weight 2: 20.0%)")
     assert told([]).endswith("nothing was picked")

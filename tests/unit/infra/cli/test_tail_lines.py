@@ -4,12 +4,13 @@ import json
 
 import pytest
 
-from infra.cli.tail_lines import MAIN_FIELDS, Seen, as_json, as_line, conversation_of, read
+from infra.cli.tail_lines import HIDDEN, MAIN_FIELDS, Seen, as_json, as_line, conversation_of, read
 from infra.cli.terminal import printable
 from schemas.codec import encode
 from schemas.generation import TokenChunk
 from schemas.parts import ChunkPart
 from schemas.registry import RECORD_TYPES, current_schema, registered_schemas
+from schemas.signing import PasswordSet
 from tests.golden.samples import samples
 
 AT_MS = 1_763_692_800_123
@@ -125,3 +126,12 @@ def test_a_record_of_a_newer_release_is_told_as_such() -> None:
     document = json.loads(as_json(found))
     assert (document["record"], document["error"], document["schema_id"]) == (None, said, newest + 1)
     assert conversation_of(found) is None
+
+
+def test_the_hash_of_a_password_goes_nowhere() -> None:
+    record = samples(PasswordSet)["full"]
+    assert isinstance(record, PasswordSet)
+    shown = read(seen(encode(record)))
+    found = json.loads(as_json(shown))["record"]
+    assert (found["user_id"], found["password_hash"]) == (record.user_id, HIDDEN)
+    assert record.password_hash not in as_json(shown) + as_line(shown)
