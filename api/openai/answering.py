@@ -17,6 +17,7 @@ from api.openai.requests.asked import Asked, fit
 from api.openai.shapes import ChoiceFrames
 from api.openai.whole import Shape, WholeCompletion
 from api.streaming.sse import EventStream
+from api.turns.alternatives import check_alternatives
 from api.turns.answering import news_of
 from api.turns.ask import ask
 from api.turns.images import keep
@@ -49,10 +50,13 @@ async def answer(
         conversation_id=ids.conversation_id(caller.user_id, key.value),
         request_hash=asked.request_hash,
         choices=asked.choices,
+        alternatives=asked.models,
     )
 
-    async def prompt() -> PromptIntent:
-        spec = turns.own_models.of(asking.author.limited).get(asked.model)
+    async def prompt(instead: str | None) -> PromptIntent:
+        models = turns.own_models.of(asking.author.limited)
+        spec = models.get(instead or asked.model)
+        check_alternatives(models, asked.models)
         fitted = fit(spec, asked)
         tools = tools_message(None if fitted.request is None else fitted.request.tooling)
         tokens = await turns.prompts.check_context(spec, (*tools, *asked.messages), dialect.prompt)
@@ -75,7 +79,8 @@ async def answer(
         return WholeCompletion(dialect.whole, turns.readers, caller, opened, on_leave, stop, headers, arrived_s)
     if opened.others:
         frames = [dialect.frames(asked.include_usage, index) for index in range(asked.choices)]
-        return ChoiceStream(frames, turns.readers, caller, opened, on_leave, stop, headers, arrived_s)
+        news = news_of(turns, opened.turn.model, comment=True)
+        return ChoiceStream(frames, turns.readers, caller, opened, on_leave, stop, headers, arrived_s, news)
     return EventStream(
         opened.source,
         dialect.frames(asked.include_usage, 0),

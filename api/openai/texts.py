@@ -22,6 +22,7 @@ from api.openai.requests.fields import LenientBody, Stop
 from api.openai.shapes import ChoiceFrames, completion_usage, finish_reason_of, sum_of
 from api.streaming.endings import Ending
 from api.streaming.pieces import Piece, PlacedPiece, parts_said
+from api.turns.alternatives import Alternatives
 from api.turns.images import Images
 from api.turns.ports import Turns
 from infra.clock import monotonic_s
@@ -66,6 +67,7 @@ class CompletionRequest(LenientBody):
     stop: Stop = None
     n: int | None = Field(default=None, ge=1, le=MAX_CHOICES)
     user: str | None = None
+    models: Alternatives | None = None
 
     # Refused unless they say what is so anyway.
     best_of: Any = None
@@ -112,6 +114,7 @@ def asked_of(request: CompletionRequest) -> Asked:
         ),
         tooling=None,
         choices=request.n or 1,
+        models=tuple(request.models or ()),
         request_hash=request_hash("completions", said),
         stream=bool(request.stream),
         include_usage=bool(options is not None and options.include_usage),

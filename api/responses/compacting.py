@@ -43,9 +43,9 @@ class Compacting:
         own_id = ids.conversation_id(self._author.user_id, by) if conversation is None else conversation.conversation_id
         asking = self._asking(asked, own_id)
 
-        async def prompt() -> PromptIntent:
+        async def prompt(instead: str | None) -> PromptIntent:
             understood = await self._prompting.understood(
-                asked, place, asking.generation_id, needs_input=conversation is None
+                asked.of_model(instead), place, asking.generation_id, needs_input=conversation is None
             )
             await self._prompting.tokens(understood)
             await keep(self._turns.blobs, asked.images)
@@ -81,7 +81,11 @@ class Compacting:
 
     def _asking(self, asked: Asked, conversation_id: str) -> Asking:
         return Asking(
-            author=self._author, key=self._key, conversation_id=conversation_id, request_hash=asked.request_hash
+            author=self._author,
+            key=self._key,
+            conversation_id=conversation_id,
+            request_hash=asked.request_hash,
+            alternatives=asked.models,
         )
 
 

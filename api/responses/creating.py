@@ -66,11 +66,12 @@ class Creating:
             key=self._key,
             conversation_id=self._conversation_id(asked, place),
             request_hash=asked.request_hash,
+            alternatives=asked.models,
         )
 
-        async def prompt() -> PromptIntent:
+        async def prompt(instead: str | None) -> PromptIntent:
             nonlocal messages
-            intent = await self._prompt(asked, place, asking)
+            intent = await self._prompt(asked.of_model(instead), place, asking)
             messages = intent.messages
             return intent
 

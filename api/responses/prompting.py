@@ -11,6 +11,7 @@ from api.responses.items import joined, with_calls
 from api.responses.places import Place, Places
 from api.responses.ports import ResponsePorts
 from api.responses.requests import Asked, fit
+from api.turns.alternatives import check_alternatives
 from api.turns.intents import Asking, PromptIntent, command_of
 from api.turns.parents import parent_of
 from api.turns.ports import TurnPorts
@@ -130,8 +131,10 @@ class Prompting:
         return await prompts.check_context(spec, (*tools, *understood.messages), "input")
 
     def _model(self, asked: Asked, place: Place) -> ModelSpec:
-        """The request's, else the previous response's or the conversation's, else the default. Raises ModelNotFound."""
+        """The request's, else the previous response's or the conversation's, else the default. Raises ModelNotFound,
+        and ApiError 404 for an alternative that the caller has not."""
         models = self._turns.own_models.of(self._author.limited)
+        check_alternatives(models, asked.models)
         if asked.model is not None:
             return models.get(asked.model)
         if place.previous is not None:

@@ -17,6 +17,7 @@ from api.openai.requests.fields import LenientBody, Metadata
 from api.responses.items import MAX_ITEMS, Said, said_of
 from api.responses.parameters import SURFACE, echo_of
 from api.responses.shapes import CONVERSATION_PREFIX, RESPONSE_PREFIX, conversation_behind, generation_of
+from api.turns.alternatives import Alternatives
 from api.turns.images import Images
 from api.turns.tools import definition, offered, tooling_of
 from infra.models.json_schemas import ANY_OBJECT, UnsupportedSchema, check_schema
@@ -107,6 +108,7 @@ class CreateResponse(Asking):
     max_tool_calls: int | None = Field(default=None, ge=1, le=MAX_TOKENS)
     include: Annotated[list[str], Field(max_length=32)] | None = None
     metadata: Metadata | None = None
+    models: Alternatives | None = None
     user: str | None = Field(default=None, max_length=512)
     safety_identifier: str | None = Field(default=None, max_length=512)
     prompt_cache_key: str | None = Field(default=None, max_length=512)
@@ -123,6 +125,7 @@ class CompactResponse(LenientBody):
     input: Input = None
     instructions: str | None = Field(default=None, max_length=MAX_INSTRUCTIONS)
     previous_response_id: str | None = Field(default=None, max_length=100)
+    models: Alternatives | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,6 +133,7 @@ class Asked:
     """What a request asks for, checked as far as that does not depend on the model or on what is stored.
 
     `previous`: the generation that it follows; `conversation_id`: the conversation that it goes on in; at most one.
+    `models`: those that may answer instead of `model`.
     """
 
     model: str | None
@@ -142,6 +146,11 @@ class Asked:
     request: Request
     request_hash: str
     stream: bool
+    models: tuple[str, ...] = ()
+
+    def of_model(self, instead: str | None) -> Asked:
+        """The same, asked of another model; None: as it is."""
+        return self if instead is None else replace(self, model=instead)
 
     @classmethod
     def to_compact(cls, body: CompactResponse) -> Asked:
@@ -192,6 +201,7 @@ class Asked:
             ),
             request_hash=request_hash("responses", _stated(body)),
             stream=bool(body.stream),
+            models=tuple(body.models or ()),
         )
 
 

@@ -1,7 +1,7 @@
 """The use case `ask`: a prompt, another answer to a prompt, or a stateless completion.
 
     look for an earlier request with this key
-      ──▶ prepare what is asked
+      ──▶ prepare what is asked, of an alternative where the model's queue is too long
       ──▶ take it of the limits
       ──▶ register a reader, then produce one command
       ──▶ with a key: wait until it is known which command was the first
@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from itertools import chain, repeat
 
@@ -25,7 +24,8 @@ from api.streaming.feed import Feed
 from api.streaming.sources import FinishedSource, Source
 from api.streaming.waiting import Wakeup
 from api.turns.admitting import Watch, admitted
-from api.turns.intents import Asking, Intent, PromptIntent, command_of
+from api.turns.alternatives import check_covered, queued
+from api.turns.intents import Asking, Intent, Prepare, PromptIntent, command_of
 from api.turns.joining import Opened, find_repeat, turn_of_row, with_others
 from api.turns.ports import AskPorts, StreamPorts
 from api.turns.quotas import refuse_denied
@@ -41,28 +41,28 @@ SETTLE_S = 30.0
 _POLLS_S = (0.1, 0.25, 0.5, 1.0)
 
 
-async def ask(ports: AskPorts, asking: Asking, prepare: Callable[[], Awaitable[Intent]]) -> Opened:
+async def ask(ports: AskPorts, asking: Asking, prepare: Prepare) -> Opened:
     """The stream of the answer. `prepare` says what is asked; it is not called where the answer was asked for before.
 
     Returns once the log has acknowledged the command; with a key, once it is known that no earlier command had it.
     Raises KeyReused if one had, with another body; ApiError 503 where the log did not acknowledge: the command may have
     been accepted; 429 where a limit is reached or a hard budget does not cover it; 503 where it would wait longer than
-    its tier is promised; both, where they are known before, are recorded nowhere; and as `prepare`.
+    its tier is promised, whichever of its models is asked; both, where they are known before, are recorded nowhere; and
+    as `prepare`.
     """
     known = await _repeated(ports.streams, asking)
     if known is not None:
         return known
-    intent = await prepare()
+    intent = await prepare(None)
     if isinstance(intent, PromptIntent) and intent.parent_id == asking.generation_id:
         # A request with the same key came first while this one looked around; whichever is first in the log counts.
         known = await _repeated(ports.streams, asking)
         if known is not None:
             return known
         intent = replace(intent, parent_id=None)
-    tokens = intent.tokens if isinstance(intent, PromptIntent) else 0
-    ports.quotas.check(asking.account, asking.who, intent.spec.price, tokens)
+    check_covered(ports, asking, intent)
+    intent = await queued(ports, asking, intent, prepare)
     tier = ports.limits.tiers.of(asking.author.limited.tier)
-    ports.queues.admit(intent.spec.id, intent.spec.pool, tier, asking.choices)
     places = ports.own_queue.enter(asking.author.user_id, tier, asking.choices)
     running: Running | None = None
     try:

@@ -21,13 +21,14 @@ DEFAULT_SAMPLING: Final = Sampling()
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asking:
     """Who asks, under which key, in which conversation. `request_hash`: of what the request asks for.
-    `choices`: how many answers."""
+    `choices`: how many answers. `alternatives`: models that may answer instead, where its own would take too long."""
 
     author: Author
     key: IdempotencyKey
     conversation_id: str
     request_hash: str
     choices: int = 1
+    alternatives: tuple[str, ...] = ()
 
     @property
     def account(self) -> str:
@@ -79,6 +80,8 @@ class RegenerateIntent:
 
 
 Intent = PromptIntent | RegenerateIntent
+Prepare = Callable[[str | None], Awaitable[Intent]]
+"""Says what is asked: of the model that the request names (None), or of another one."""
 
 
 def command_of(asking: Asking, intent: Intent, tail: Position) -> UserCommand:

@@ -13,6 +13,7 @@ from api.consistency.request_hash import request_hash
 from api.http.answers import openapi_body
 from api.http.bodies import BodyReader
 from api.http.errors import bad_request
+from api.turns.alternatives import check_alternatives
 from api.turns.answering import event_stream
 from api.turns.ask import ask
 from api.turns.intents import Asking, PromptIntent, RegenerateIntent
@@ -55,11 +56,12 @@ async def send_message(
         key=key,
         conversation_id=conversation_id,
         request_hash=request_hash("message", body.asked()),
+        alternatives=tuple(body.models or ()),
     )
 
-    async def prompt() -> PromptIntent:
+    async def prompt(instead: str | None) -> PromptIntent:
         streams = turns.streams
-        spec = _model(turns.own_models.of(asking.author.limited), body.model, conversation)
+        spec = _model(turns.own_models.of(asking.author.limited), instead or body.model, conversation, asking)
         said = ChatMessage("user", body.content)
         tokens = await turns.prompts.check_context(spec, [said], "content")
         request = body.request()
@@ -102,23 +104,26 @@ async def regenerate(
         key=key,
         conversation_id=conversation_id,
         request_hash=request_hash("regenerate", {"message_id": message_id, **body.asked()}),
+        alternatives=tuple(body.models or ()),
     )
 
-    async def again() -> RegenerateIntent:
+    async def again(instead: str | None) -> RegenerateIntent:
         row = await settled_message(fresh, turns.messages, conversation, message_id)
         prompt_id = row.message_id if row.role == "user" else row.parent_message_id
         if prompt_id is None:
             raise bad_request("This message is not an answer to a prompt.", param="message_id")
         # Who wrote an appended message need not be a model of this installation.
-        name = body.model or (None if row.appended else row.model)
-        spec = _model(turns.own_models.of(asking.author.limited), name, conversation)
+        name = instead or body.model or (None if row.appended else row.model)
+        spec = _model(turns.own_models.of(asking.author.limited), name, conversation, asking)
         return RegenerateIntent(spec=spec, prompt_id=prompt_id, sampling=body.sampling, request=body.request())
 
     opened = await ask(turns.ask, asking, again)
     return event_stream(turns, caller, opened, arrived_s=arrived_s)
 
 
-def _model(models: ModelCatalogue, asked: str | None, conversation: Conversation) -> ModelSpec:
-    """The model of a turn: the request's, else the conversation's, else the default. Raises ModelNotFound."""
+def _model(models: ModelCatalogue, asked: str | None, conversation: Conversation, asking: Asking) -> ModelSpec:
+    """The model of a turn: the request's, else the conversation's, else the default. Raises ModelNotFound, and
+    ApiError 404 for an alternative that the caller has not."""
+    check_alternatives(models, asking.alternatives)
     name = asked or conversation.model
     return models.default_model if name is None else models.get(name)

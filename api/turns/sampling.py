@@ -9,6 +9,7 @@ from pydantic import Field
 from api.consistency.upgrading import check_written
 from api.http.bodies import CommandBody
 from api.http.errors import bad_request
+from api.turns.alternatives import Alternatives
 from schemas.conversation import Request, Sampling
 from schemas.limits import MAX_TOKENS
 
@@ -20,13 +21,15 @@ MaxTokens = Annotated[int | None, Field(ge=1, le=MAX_TOKENS)]
 
 
 class SampledBody(CommandBody):
-    """`instructions`: how to answer, put before the messages of this answer alone. The others: as the model's engine
-    takes them; left out: its defaults."""
+    """`instructions`: how to answer, put before the messages of this answer alone. `models`: those that may answer
+    instead, where the model's own queue is too long. The others: as the model's engine takes them; left out: its
+    defaults."""
 
     instructions: str | None = Field(default=None, min_length=1, max_length=MAX_SYSTEM_PROMPT_CHARACTERS)
     temperature: Temperature = None
     top_p: TopP = None
     max_tokens: MaxTokens = None
+    models: Alternatives | None = None
 
     def asked(self) -> dict[str, Any]:
         """As in every release for a request that says nothing of this: its repeat may come after an upgrade."""

@@ -137,8 +137,8 @@ class ApiServer:
                 request_hash=prompt.body_sha256,
             )
 
-            async def asked() -> PromptIntent:
-                return _asked(prompt, ports.streams.models.get(prompt.model))
+            async def asked(instead: str | None) -> PromptIntent:
+                return _asked(prompt, ports.streams.models.get(instead or prompt.model))
 
             opened = await ask(ports, asking, asked)
             await self._stream(connection, opened, -1)

@@ -41,7 +41,7 @@ _EXTENDED = (
 class Asked:
     """What a request asks for, checked as far as that does not depend on the model.
 
-    `functions`: its tools came in the earlier shape, and so does the answer.
+    `functions`: its tools came in the earlier shape, and so does the answer. `models`: those that may answer instead.
     """
 
     surface: str
@@ -54,6 +54,7 @@ class Asked:
     store: bool = False
     metadata: dict[str, str] | None = None
     functions: bool = False
+    models: tuple[str, ...] = ()
     request_hash: str
     stream: bool
     include_usage: bool
@@ -74,6 +75,7 @@ class Asked:
             store=bool(request.store),
             metadata=request.metadata,
             functions=bool(request.functions),
+            models=tuple(request.models or ()),
             request_hash=request_hash("chat.completions", stated(request, images.digests)),
             stream=bool(request.stream),
             include_usage=request.include_usage,

@@ -10,6 +10,7 @@ from api.openai.requests.fields import LenientBody, Metadata, Stop
 from api.openai.requests.formats import ResponseFormat
 from api.openai.requests.messages import MAX_MESSAGES, RequestMessage
 from api.openai.requests.tools import FunctionDefinition, Tool
+from api.turns.alternatives import Alternatives
 from api.turns.tools import MAX_TOOLS
 from schemas.turns import MAX_CHOICES
 
@@ -47,6 +48,9 @@ class ChatCompletionRequest(LenientBody):
     logprobs: bool | None = None
     top_logprobs: int | None = Field(default=None, ge=0, le=MAX_TOP_LOGPROBS)
     reasoning_effort: str | None = Field(default=None, max_length=64)
+
+    # Of routers like OpenRouter: who may answer instead.
+    models: Alternatives | None = None
 
     # Of servers like vLLM.
     top_k: int | None = Field(default=None, ge=-1, le=2**31 - 1)

@@ -14,17 +14,24 @@ from api.streaming import sse
 from api.streaming.frames import EventFrames
 from api.streaming.readers import Credential
 from api.streaming.sse import EventStream
+from api.turns.alternatives import MAX_ALTERNATIVES
 from api.turns.ports import TurnPorts
 from api.turns.queue_figures import FORGETS_S, MAX_WAITING, STALE_S, PoolFigures, Queue, too_long
 from api.turns.queue_news import QueueNews
 from api.turns.queueing import QueueFull
 from infra.clock import monotonic_s
+from infra.models.catalogue import ModelCatalogue
 from infra.tiers.tier import Tier, Tiers
+from schemas import ids
+from schemas.admission import BudgetChanged
+from schemas.envelope import Envelope
+from schemas.turns import UserCommand
 from tests.eventually import eventually
 from tests.unit.api.memory_log import Attempt
+from tests.unit.api.streams import Client
 from tests.unit.api.turns import TURN
-from tests.unit.api.world import World
-from topics.catalogue import CONVERSATION_EVENTS
+from tests.unit.api.world import World, saying
+from topics.catalogue import ADMISSIONS, CONVERSATION_EVENTS
 
 JOBS = ("generation-jobs.default.interactive", 0)
 
@@ -95,6 +102,112 @@ async def test_who_would_wait_too_long_is_refused_without_a_record(world: World,
     assert (await alice.post("/v1/chat/completions", json=body)).status_code == 200
 
 
+ASKED: list[tuple[str, dict[str, Any]]] = [
+    ("/v1/chat/completions", {"messages": [{"role": "user", "content": "hi"}]}),
+    ("/v1/completions", {"prompt": "hi"}),
+    ("/v1/responses", {"input": "hi"}),
+    ("/v1/responses", {"input": "hi", "store": False}),
+]
+
+
+def other_pool(world: World) -> None:
+    """`other` is as the shipped model, of a pool of its own, and dearer ones are of another currency."""
+    shipped = next(iter(world.models))
+    other = replace(shipped, id="other", pool="other")
+    abroad = replace(shipped, id="abroad", pool="abroad", price=replace(shipped.price, currency="XTS"))
+    world.models = ModelCatalogue([*world.models, other, abroad], shipped.id)
+    World.__post_init__(world)
+    world.script = saying("Hello")
+
+
+def crowded(world: World, *pools: str) -> None:
+    promising = Tier(name="default", longest_wait_s=5)
+    world.limiter.tiers = Tiers({"default": promising, "unlimited": replace(promising, name="unlimited")})
+    for pool in pools:
+        figures = world.queues._pools[pool]
+        figures.sampled(monotonic_s() - 1.0, committed=0, end=114, slots=4)
+        figures.sampled(monotonic_s(), committed=10, end=114, slots=4)
+
+
+def budget_of(account: str, unit: str) -> BudgetChanged:
+    return BudgetChanged(
+        envelope=Envelope("b", 1, None, "r", "system:test"),
+        account=account,
+        scope="account",
+        subject="",
+        period="month",
+        hard=True,
+        limit=1_000_000,
+        unit=unit,
+    )
+
+
+def commands(world: World) -> list[UserCommand]:
+    return [record for record, _ in world.log.all_of(CONVERSATION_EVENTS) if isinstance(record, UserCommand)]
+
+
+@pytest.mark.parametrize(("path", "body"), ASKED)
+async def test_an_alternative_answers_where_the_promise_would_be_broken_and_the_record_names_it(
+    path: str, body: dict[str, Any]
+) -> None:
+    world = World()
+    other_pool(world)
+    async with world.client(world.add_key("alice", "a")) as alice:
+        asked = {**body, "model": "verbatim-scripted", "models": ["verbatim-scripted", "other"]}
+        crowded(world)
+        answer = await alice.post(path, json=asked)
+        assert (answer.status_code, answer.json()["model"]) == (200, "verbatim-scripted")
+        crowded(world, "default")
+        headers = {"Idempotency-Key": "k"}
+        answer = await alice.post(path, json=asked, headers=headers)
+        assert (answer.status_code, answer.json()["model"]) == (200, "other")
+        # A repeat is the same answer, whatever the queues are like then.
+        world.queues._pools["default"].sampled(monotonic_s(), committed=114, end=114, slots=4)
+        assert (await alice.post(path, json=asked, headers=headers)).json()["model"] == "other"
+        crowded(world, "default", "other")
+        refused = await alice.post(path, json=asked)
+        assert (refused.status_code, refused.json()["error"]["code"]) == (503, "queue_full")
+        assert "'verbatim-scripted'" in refused.json()["error"]["message"]
+    assert sorted(command.model for command in commands(world)) == ["other", "verbatim-scripted"]
+
+
+async def test_our_own_api_takes_alternatives_for_prompts_and_for_other_answers() -> None:
+    world = World()
+    other_pool(world)
+    async with world.client(world.add_key("alice", "a")) as alice:
+        conversation = (await alice.post("/api/v1/conversations", json={})).json()["id"]
+        crowded(world, "default")
+        messages = f"/api/v1/conversations/{conversation}/messages"
+        said = await alice.post(messages, json={"content": "hi", "models": ["other"]})
+        assert '"model":"other"' in said.text
+        [prompt] = commands(world)
+        again = await alice.post(
+            f"{messages}/{prompt.message_id}/regenerate", json={"model": "verbatim-scripted", "models": ["other"]}
+        )
+        assert '"model":"other"' in again.text
+    assert [command.model for command in commands(world)] == ["other", "other"]
+
+
+async def test_an_alternative_must_be_the_callers_to_use_and_covered() -> None:
+    world = World()
+    other_pool(world)
+    path, body = ASKED[0]
+    async with world.client(world.add_key("alice", "a")) as alice:
+        crowded(world, "default")
+        tier = Tier(name="default", longest_wait_s=5, models=("verbatim-*", "abroad"))
+        world.limiter.tiers = Tiers({"default": tier, "unlimited": tier})
+        refused = await alice.post(path, json={**body, "model": "verbatim-scripted", "models": ["abroad", "other"]})
+        assert (refused.status_code, refused.json()["error"]["param"]) == (404, "models[1]")
+        unit = next(iter(world.models)).price.currency
+        world.log.append(ADMISSIONS, ids.user_id("alice"), budget_of(ids.user_id("alice"), unit))
+        refused = await alice.post(path, json={**body, "model": "verbatim-scripted", "models": ["abroad"]})
+        assert (refused.status_code, refused.json()["error"]["code"]) == (503, "queue_full")
+        many = [f"m{nth}" for nth in range(MAX_ALTERNATIVES + 1)]
+        refused = await alice.post(path, json={**body, "model": "verbatim-scripted", "models": many})
+        assert (refused.status_code, refused.json()["error"]["param"]) == (400, "models")
+    assert not commands(world)
+
+
 async def test_so_many_requests_of_a_user_wait_as_their_tier_may(world: World) -> None:
     """One user's backlog is not what fills the queue of all."""
     started: list[Attempt] = []
@@ -110,7 +223,7 @@ async def test_so_many_requests_of_a_user_wait_as_their_tier_may(world: World) -
         asked = [tasks.create_task(alice.post("/v1/chat/completions", json=ask)) for _ in range(2)]
         await eventually(lambda: len(started) == 2)
         refused = await alice.post("/v1/chat/completions", json=ask)
-        assert (refused.status_code, refused.json()["error"]["code"]) == (503, "queue_full")
+        assert (refused.status_code, refused.json()["error"]["code"]) == (429, "rate_limit_exceeded")
         assert refused.headers["retry-after"] == "2"
         assert len(started) == 2, "nothing was recorded"
         of_bob = tasks.create_task(bob.post("/v1/chat/completions", json=ask))
@@ -119,7 +232,7 @@ async def test_so_many_requests_of_a_user_wait_as_their_tier_may(world: World) -
         third = tasks.create_task(alice.post("/v1/chat/completions", json=ask))
         await eventually(lambda: len(started) == 4)
         several = await bob.post("/v1/chat/completions", json={**ask, "n": 2})
-        assert several.status_code == 503, "each answer waits"
+        assert several.status_code == 429, "each answer waits"
         started[0].chunk("a").end()
         started[1].ended_from_outside("expired")
         for attempt in started[2:]:
@@ -188,6 +301,32 @@ async def test_who_waits_is_told_beside_the_frames(
         assert sent.bytes.startswith(told + b"id: 0\nevent: message_start")
         assert sent.bytes.count(b"queued") == 1 and not world.queues.listeners
         gone.set()
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "last"),
+    [
+        ("/v1/chat/completions", {"messages": [{"role": "user", "content": "hi"}], "n": 2}, b"data: [DONE]\n\n"),
+        ("/v1/responses", {"input": "hi"}, b"event: response.completed"),
+    ],
+)
+async def test_several_choices_and_responses_are_told_too(
+    world: World, monkeypatch: pytest.MonkeyPatch, path: str, body: dict[str, Any], last: bytes
+) -> None:
+    monkeypatch.setattr(sse, "NEWS_AFTER_S", 0.0)
+    started: list[Attempt] = []
+    world.script = started.append
+    key, client = world.add_key("alice", "a"), Client()
+    queued(world, waiting=30, committed=10)
+    async with asyncio.TaskGroup() as tasks:
+        asking = {"model": "verbatim-scripted", "stream": True, **body}
+        request = tasks.create_task(client.ask(world.app, path, key, asking))
+        await eventually(lambda: client.body.startswith(b': queued {"position":'))
+        for attempt in started:
+            attempt.start().chunk("a").end()
+        await request
+    assert last in client.body and client.complete
+    assert client.body.count(b": queued") == 1 and not world.queues.listeners
 
 
 def test_nothing_is_told_where_nobody_waits(world: World) -> None:
