@@ -21,7 +21,7 @@ from statistics import median, quantiles
 import httpx
 import uvloop
 
-from infra.cli.budget_log import Named, change
+from infra.cli.budget_log import Named, budgets, change
 from infra.cli.demo_budget_run import MODEL, new_user, settings_of
 from infra.cli.demo_stack import own_stack
 from infra.cli.stack_file import running_stack
@@ -72,6 +72,8 @@ async def measured(state: Path, tiers: Path, rounds: int, rng: Random) -> list[M
             took = {name: await first_text_ms(client, key) for name, key in keys}
             if number >= WARM_UP:
                 found.append(took)
+    held_back = next(each for each in await budgets(settings) if each["account"] == account)
+    assert held_back["spent"] > 0, "nothing was charged to the budget: what was measured is not its cost"
     return found
 
 
