@@ -17,7 +17,8 @@ COOKIES = frozenset({"session", "cookie of a key", "a forged cookie"})
 
 async def opened(at: Scene, headers: Mapping[str, str]) -> int:
     """200: the connection stands; else the status of the refusal. The client leaves at once."""
-    heard, sent = iter([{"type": "websocket.connect"}, {"type": "websocket.disconnect", "code": 1000}]), list[Any]()
+    leaves: list[Mapping[str, Any]] = [{"type": "websocket.connect"}, {"type": "websocket.disconnect", "code": 1000}]
+    heard, sent = iter(leaves), list[Any]()
 
     async def receive() -> Mapping[str, Any]:
         return next(heard)
