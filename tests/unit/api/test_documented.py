@@ -51,7 +51,7 @@ def test_every_operation_is_as_the_document_says(label: str) -> None:
             own = () if asked.keyless else (mine,)
             return runner.run(ask(world.app, asked.method, asked.target, (*headers, *own), asked.body))
 
-        known = runner.run(names())
+        known = runner.run(names()) if "{" in label else {"conv": ""}
         if operation.path.startswith("/v1/"):
             known["conversation_id"] = known["conv"]
         result = tried(operation, call, {**known, "model_id": "verbatim-local"}, EXAMPLES, SEED)
