@@ -43,8 +43,9 @@ from api.conversations import branches, marking, search
 from api.conversations import messages as conversation_messages
 from api.conversations import routes as conversations
 from api.conversations.ports import ConversationPorts, ConversationReads, History
+from api.document.describing import described
 from api.http import operations
-from api.http.answers import ERROR_SCHEMA
+from api.http.allowing import allowed_at
 from api.http.bodies import Bodies
 from api.http.cross_origin import CrossOrigin
 from api.http.errors import ApiError, as_api_error, bad_request
@@ -99,24 +100,6 @@ from schemas.envelope import SealedContent
 from topics.admission.book import Book
 from topics.catalogue import Catalogue
 from topics.errors import LogUnavailable
-
-_ERRORS: dict[int | str, dict[str, Any]] = {
-    status: {"description": meaning, "content": {"application/json": {"schema": ERROR_SCHEMA}}}
-    for status, meaning in {
-        400: "The request is invalid; `param` names the field.",
-        401: "The key is missing, wrong or revoked, or the browser is no longer signed in.",
-        403: "The key is not for this, its user is suspended, or a change by cookie may come from another site.",
-        404: "Not found, or it belongs to another user.",
-        409: "The request depends on something that is still running.",
-        413: "The body is too large.",
-        415: "The body is not plain JSON.",
-        422: "The Idempotency-Key was used with another body.",
-        429: "Too many requests; Retry-After says when to try again.",
-        502: "The model's engine refuses the request; the operator must fix the cause, which `code` names.",
-        503: "A backend server is not reachable; retry with the same Idempotency-Key.",
-        504: "The model's engine missed a deadline.",
-    }.items()
-}
 
 
 class Reads(
@@ -286,9 +269,70 @@ def ports_of(adapters: Adapters) -> tuple[object, ...]:
     )
 
 
+# A request tries one router after another: those that every prompt takes come first.
+ROUTERS = (
+    chat.router,
+    messages.router,
+    conversations.router,
+    conversation_messages.router,
+    generations.router,
+    # Their paths would be the id of a response in the other one.
+    compaction_routes.router,
+    responses.router,
+    socket.router,
+    response_conversations.router,
+    conversation_items.router,
+    keys.router,
+    embeddings.router,
+    models.router,
+    texts.router,
+    stored.router,
+    session_routes.router,
+    session_list.router,
+    sign_up_routes.router,
+    issuer_routes.router,
+    invitation_routes.router,
+    model_listing.router,
+    status.router,
+    budget_routes.router,
+    branches.router,
+    search.router,
+    import_routes.router,
+    export_routes.router,
+    marking.router,
+    own_settings.router,
+    folders.router,
+    snippets.router,
+    usage.router,
+    limits.router,
+    log_view.router,
+    changes.router,
+    pulse.router,
+    admin_users.router,
+    admin_organisations.router,
+    admin_keys.router,
+    web_pages.router,
+    operations.router,
+    schema_registry.router,
+    schema_tools.router,
+)
+
+
+class Api(FastAPI):
+    """An application whose document is whole. `max_body_bytes`: the bound of bodies, which it names."""
+
+    max_body_bytes = 0
+
+    def openapi(self) -> dict[str, Any]:
+        """The document of the routes; made once."""
+        if self.openapi_schema is None:
+            self.openapi_schema = described(super().openapi(), self.max_body_bytes)
+        return self.openapi_schema
+
+
 def create_app(adapters: Adapters) -> FastAPI:
     """The application; it opens and closes nothing itself."""
-    app = FastAPI(
+    app = Api(
         title="Verbatim",
         version="1",
         description="A self-hosted chat platform in which the log is the truth.",
@@ -297,37 +341,10 @@ def create_app(adapters: Adapters) -> FastAPI:
         openapi_url="/openapi.json",
         redirect_slashes=False,
     )
+    app.max_body_bytes = adapters.settings.max_body_bytes
     provide(app, *ports_of(adapters))
-    # A request tries one router after another: those that every prompt takes come first.
-    for router in (chat.router, messages.router):
-        app.include_router(router, responses=_ERRORS)
-    for router in (conversations.router, conversation_messages.router, generations.router):
-        app.include_router(router, responses=_ERRORS)
-    # Their paths would be the id of a response in the other one.
-    for router in (compaction_routes.router, responses.router):
-        app.include_router(router, responses=_ERRORS)
-    app.include_router(socket.router)
-    for router in (response_conversations.router, conversation_items.router):
-        app.include_router(router, responses=_ERRORS)
-    for router in (keys.router, embeddings.router, models.router, texts.router, stored.router):
-        app.include_router(router, responses=_ERRORS)
-    for router in (session_routes.router, session_list.router, sign_up_routes.router, issuer_routes.router):
-        app.include_router(router, responses=_ERRORS)
-    for router in (invitation_routes.router, model_listing.router, status.router):
-        app.include_router(router, responses=_ERRORS)
-    app.include_router(budget_routes.router, responses=_ERRORS)
-    for router in (branches.router, search.router, import_routes.router, export_routes.router):
-        app.include_router(router, responses=_ERRORS)
-    for router in (marking.router, own_settings.router, folders.router, snippets.router, usage.router, limits.router):
-        app.include_router(router, responses=_ERRORS)
-    for router in (log_view.router, changes.router, pulse.router):
-        app.include_router(router, responses=_ERRORS)
-    for router in (admin_users.router, admin_organisations.router, admin_keys.router):
-        app.include_router(router, responses=_ERRORS)
-    app.include_router(web_pages.router)
-    app.include_router(operations.router)
-    app.include_router(schema_registry.router)
-    app.include_router(schema_tools.router)
+    for router in ROUTERS:
+        app.include_router(router)
     for kind in (ApiError, HTTPException, LogUnavailable, StoreUnavailable, ModelNotFound, SealedContent, NewerRecord):
         app.add_exception_handler(kind, _answer_error)
     app.add_exception_handler(RequestValidationError, _answer_wrong_parameter)
@@ -339,7 +356,10 @@ def create_app(adapters: Adapters) -> FastAPI:
 async def _answer_error(request: Request, error: Exception) -> Response:
     if isinstance(error, HTTPException) and error.status_code == 404 and web_pages.is_visit(request):
         return web_pages.nothing_here(request)
-    return schema_registry.in_registry_shape(request.url.path, as_api_error(error)).response()
+    told = as_api_error(error)
+    if told.status == 405:
+        told.headers["Allow"] = allowed_at(request.app.router, request)
+    return schema_registry.in_registry_shape(request.url.path, told).response()
 
 
 async def _answer_wrong_parameter(request: Request, error: Exception) -> Response:

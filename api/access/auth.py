@@ -7,11 +7,14 @@ A cookie speaks for this installation's own pages alone.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Annotated
 
 from fastapi import Depends, Request
+from fastapi.openapi.models import HTTPBearer
+from fastapi.openapi.models import SecurityBase as SecurityBaseModel
+from fastapi.security.base import SecurityBase
 from starlette.requests import HTTPConnection
 
 from api.access.bearer_tokens import BearerTokens
@@ -244,14 +247,20 @@ def allowed(principal: Principal, action: Action) -> Principal:
     raise not_found("route")
 
 
+_BEARER = HTTPBearer(description="A key, or an issuer's token. X-Api-Key takes a key as well.")
+
+
 @dataclass(frozen=True, slots=True)
-class RouteGate:
+class RouteGate(SecurityBase):
     """The gate of a route: who is let in, within the key's request rate, for one action.
 
+    `model` and `scheme_name` are what /openapi.json says of the routes behind it.
     Raises ApiError 401, 403, 404 and 429 as `authorise`, `allowed` and `within_rate` do.
     """
 
     action: Action
+    model: SecurityBaseModel = field(default_factory=lambda: _BEARER, compare=False, repr=False)
+    scheme_name: str = "key"
 
     async def __call__(self, request: Request, access: Access) -> Principal:
         principal = await authorise(request, access)

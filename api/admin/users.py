@@ -80,7 +80,7 @@ async def create_user(
 
 @router.get("/{user_id}")
 async def get_user(caller: UserReader, user_id: str, fresh: Fresh, access: Access, admin: Admin) -> Response:
-    """One user."""
+    """One user, by the id."""
     await fresh.catch_up_lists(caller.user_id, ACCOUNT_EVENTS)
     row = await admin.reads.user(user_id)
     if row is None:

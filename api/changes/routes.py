@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Request, Response
 
 from api.access.auth import Access, ReadCaller, authorise
 from api.changes.following import Following
 from api.changes.ports import Changes
-from api.log_view.asked_cut import asked_cut
+from api.log_view.asked_cut import AskedAfter, asked_cut
 from api.streaming.pushed import PushedStream
 
 router = APIRouter(prefix="/api/v1/changes", tags=["conversations"])
@@ -21,7 +19,7 @@ async def stream_changes(
     caller: ReadCaller,
     access: Access,
     changes: Changes,
-    after: Annotated[str | None, Query()] = None,
+    after: AskedAfter = None,
 ) -> Response:
     """Stream the changes of the caller's conversations, settings and keys; with `Last-Event-ID`, from there on."""
     start = asked_cut(request)

@@ -1,4 +1,4 @@
-"""JSON responses, and the descriptions of bodies and errors for the API page."""
+"""JSON responses, and the descriptions of bodies for the API page."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import Any
 import orjson
 from pydantic import BaseModel
 from starlette.responses import Response
+
+from api.http.bodies import ApiBody
 
 
 def json_answer(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
@@ -23,7 +25,8 @@ def iso(at_us: int) -> str:
 
 def openapi_body(model: type[BaseModel], *, required: bool = True) -> dict[str, Any]:
     """A route's request body for /openapi.json: routes read their bodies themselves."""
-    schema = model.model_json_schema(by_alias=False)
+    # What is not of /api/v1 has but one spelling, and it may be another one than the field's.
+    schema = model.model_json_schema(by_alias=not issubclass(model, ApiBody))
     return {"requestBody": {"required": required, "content": {"application/json": {"schema": _inline(schema)}}}}
 
 
@@ -42,21 +45,3 @@ def _inline(schema: dict[str, Any]) -> dict[str, Any]:
 
     resolved: dict[str, Any] = resolve(schema)
     return resolved
-
-
-ERROR_SCHEMA: dict[str, Any] = {
-    "type": "object",
-    "required": ["error"],
-    "properties": {
-        "error": {
-            "type": "object",
-            "required": ["message", "type", "param", "code"],
-            "properties": {
-                "message": {"type": "string"},
-                "type": {"type": "string"},
-                "param": {"type": ["string", "null"]},
-                "code": {"type": ["string", "null"]},
-            },
-        }
-    },
-}

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import Request
+from fastapi import Query, Request
 
 from api.http.errors import ApiError, bad_request
 from api.http.headers import LAST_EVENT_ID_HEADER
 from topics.cuts import BadCut, parse_cut
 
-_MAX_CUT_CHARACTERS = 8000
+MAX_CUT_CHARACTERS = 8000
+AskedAfter = Annotated[str | None, Query(json_schema_extra={"maxLength": MAX_CUT_CHARACTERS})]
+"""For /openapi.json: `asked_cut` reads it, and says more of what is wrong with one."""
 
 
 def asked_cut(request: Request) -> dict[tuple[str, int], int] | None:
@@ -22,7 +24,7 @@ def asked_cut(request: Request) -> dict[tuple[str, int], int] | None:
     if not given:
         return None
     text = given.pop()
-    if len(text) > _MAX_CUT_CHARACTERS:
+    if len(text) > MAX_CUT_CHARACTERS:
         raise no_cut("it is too long")
     try:
         return parse_cut(text)

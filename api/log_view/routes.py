@@ -12,7 +12,7 @@ from api.consistency.ownership import checked_id, row_of
 from api.conversations.as_of import history_errors
 from api.http.answers import json_answer
 from api.http.errors import bad_request, not_found
-from api.log_view.asked_cut import asked_cut, no_cut
+from api.log_view.asked_cut import AskedAfter, asked_cut, no_cut
 from api.log_view.events import event_of, event_types
 from api.log_view.following import Following, Watch
 from api.log_view.pages import EventPages, of_one_turn
@@ -45,7 +45,7 @@ async def list_events(
     limit: Limit = 200,
     before: Cursor = None,
     types: Types = None,
-    generation: str | None = None,
+    generation: Annotated[str | None, Query(max_length=100)] = None,
     chunks: bool = True,
 ) -> Response:
     """The events of a conversation as the log holds them: the newest page, or the one before a cursor."""
@@ -69,7 +69,7 @@ async def stream_events(
     access: Access,
     fresh: Fresh,
     view: LogView,
-    after: Annotated[str | None, Query()] = None,
+    after: AskedAfter = None,
 ) -> Response:
     """Stream each new event as it is appended; with `Last-Event-ID` (or `?after=`), first the events after that cut."""
     given = asked_cut(request)

@@ -79,7 +79,8 @@ async def answer(
         return WholeCompletion(dialect.whole, turns.readers, caller, opened, on_leave, stop, headers, arrived_s)
     if opened.others:
         frames = [dialect.frames(asked.include_usage, index) for index in range(asked.choices)]
-        return ChoiceStream(frames, turns.readers, caller, opened, on_leave, stop, headers, arrived_s)
+        news = news_of(turns, opened.turn.model, comment=True)
+        return ChoiceStream(frames, turns.readers, caller, opened, on_leave, stop, headers, arrived_s, news)
     return EventStream(
         opened.source,
         dialect.frames(asked.include_usage, 0),

@@ -17,16 +17,18 @@ from api.http.errors import as_api_error
 from api.http.metrics import FIRST_FRAME_SECONDS
 from api.openai.leaving import refusal
 from api.openai.shapes import ChoiceFrames
+from api.streaming import sse
 from api.streaming.frames import KEEP_ALIVE
 from api.streaming.readers import Reader, Readers
 from api.streaming.serving import ServedResponse
-from api.streaming.sse import HEADERS, MAX_FRAMES
+from api.streaming.sse import HEADERS, MAX_FRAMES, News
 from api.turns.joining import Opened
 from infra.clock import monotonic_s
 
 
 class ChoiceStream(ServedResponse):
-    """Serves all answers that were opened, from the beginning; `frames` are theirs, in the same order."""
+    """Serves all answers that were opened, from the beginning; `frames` are theirs, in the same order. `news` is told
+    until the first choice begins, which names the completion."""
 
     def __init__(
         self,
@@ -38,6 +40,7 @@ class ChoiceStream(ServedResponse):
         stop: Callable[[], Awaitable[None]],
         headers: dict[str, str],
         arrived_s: float,
+        news: News | None = None,
     ) -> None:
         super().__init__(readers, caller.credential, {**HEADERS, **headers})
         self._frames = frames
@@ -48,14 +51,19 @@ class ChoiceStream(ServedResponse):
         self._on_leave = on_leave
         self._stop = stop
         self._arrived_s: float | None = arrived_s
+        self._news = news
 
     def listen(self, reader: Reader) -> None:
         for source in self._sources:
             source.listen(reader)
+        if self._news is not None and self._sources[0].turn is None:
+            self._news.listen(reader)
 
     def leave(self, reader: Reader) -> None:
         for source in self._sources:
             source.leave(reader)
+        if self._news is not None:
+            self._news.leave(reader)
 
     def release(self) -> None:
         self._opened.release_all()
@@ -74,6 +82,7 @@ class ChoiceStream(ServedResponse):
                 await self._stop()
                 return refused
             out, last = self._due(beat=reader.beat)
+            out += self._told(reader)
             if not out and reader.beat:
                 out.append(KEEP_ALIVE)
             if not out:
@@ -125,6 +134,17 @@ class ChoiceStream(ServedResponse):
         usages = [source.ending.usage for source in self._sources if source.ending is not None]
         out.append(self._frames[0].close(usages))
         return out, True
+
+    def _told(self, reader: Reader) -> list[bytes]:
+        """What is new of a queue in which the first choice waits."""
+        if self._news is None:
+            return []
+        if self._sources[0].turn is not None:
+            self._news.leave(reader)
+            self._news = None
+            return []
+        told = self._news.next() if monotonic_s() - reader.entered_s >= sse.NEWS_AFTER_S else b""
+        return [told] if told else []
 
     def _measure(self) -> None:
         if self._arrived_s is not None and any(source.pieces for source in self._sources):

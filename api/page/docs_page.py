@@ -64,7 +64,7 @@ def _operation(method: str, path: str, operation: Mapping[str, Any]) -> str:
         ]
         parts.append(_table("Parameters", ("Name", "In", ""), rows))
     if body := operation.get("requestBody"):
-        schema = body["content"]["application/json"]["schema"]
+        schema = next(iter(body["content"].values()))["schema"]
         shown = escape(json.dumps(schema, indent=2))
         parts.append(f'<h3>Body</h3><pre tabindex="0" role="region" aria-label="Schema of the body">{shown}</pre>')
     answers = [(status, answer.get("description", "")) for status, answer in operation["responses"].items()]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import orjson
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import ConfigDict, Field
 
 from api.access.auth import admit_anybody
@@ -21,6 +21,10 @@ from api.registry.schema_index import Entry
 MEDIA_TYPE = "application/vnd.schemaregistry.v1+json"
 MAX_BODY_BYTES = 64 * 1024
 """Many times our largest schema: looking into one takes time."""
+MAX_SUBJECT_CHARACTERS = 300
+"""Many times our longest name of a subject."""
+Subject = Annotated[str, Path(max_length=MAX_SUBJECT_CHARACTERS)]
+"""Also of subjects that there are not."""
 _FOR_EVER = {"cache-control": "public, max-age=86400, immutable"}
 """An id, once given, means its schema for ever."""
 A_MINUTE = {"cache-control": "public, max-age=60"}
@@ -72,7 +76,10 @@ LOOK_UP_BODY = {
                 "schema": {
                     "type": "object",
                     "required": ["schema"],
-                    "properties": {"schema": {"type": "string"}, "schemaType": {"type": "string"}},
+                    "properties": {
+                        "schema": {"type": "string", "maxLength": MAX_BODY_BYTES},
+                        "schemaType": {"type": "string", "maxLength": 100},
+                    },
                 }
             }
         },
@@ -168,7 +175,9 @@ async def subjects_of_id(schema_id: str) -> Response:
 
 
 @router.get("/subjects")
-async def subjects(prefix: Annotated[str, Query(alias="subjectPrefix")] = "") -> Response:
+async def subjects(
+    prefix: Annotated[str, Query(alias="subjectPrefix", max_length=MAX_SUBJECT_CHARACTERS)] = "",
+) -> Response:
     """All subjects: the full names of the record types."""
     return answer([subject for subject in index.by_subject() if subject.startswith(without_context(prefix))])
 
@@ -220,7 +229,7 @@ async def config() -> Response:
 
 @router.get("/config/{subject}")
 async def config_of_subject(
-    subject: str, or_global: Annotated[bool, Query(alias="defaultToGlobal")] = False
+    subject: Subject, or_global: Annotated[bool, Query(alias="defaultToGlobal")] = False
 ) -> Response:
     """The compatibility level of a subject: none of its own, the global one applies."""
     if not or_global:
@@ -237,7 +246,7 @@ async def mode() -> Response:
 
 
 @router.get("/mode/{subject}")
-async def mode_of_subject(subject: str) -> Response:
+async def mode_of_subject(subject: Subject) -> Response:
     """Refused: this registry is read-only."""
     return answer({"mode": "READONLY"})
 

@@ -14,6 +14,7 @@ from api.registry import schema_index as index
 from api.registry.checks import SchemaChecks
 from api.registry.routes import (
     LOOK_UP_BODY,
+    MAX_SUBJECT_CHARACTERS,
     RegistryError,
     answer,
     said,
@@ -25,6 +26,9 @@ from api.registry.routes import (
 from api.registry.schema_index import Entry
 
 router = APIRouter(tags=["schemas"], dependencies=[Depends(admit_anybody)])
+
+MAX_LISTED = 2**31 - 1
+"""What the registry of others takes for an offset or a limit."""
 
 Checks = Annotated[SchemaChecks, Depends(provided(SchemaChecks))]
 
@@ -64,10 +68,10 @@ def _verdict(reasons: list[str], *, verbose: bool) -> dict[str, Any]:
 
 @router.get("/schemas")
 async def schemas(
-    prefix: Annotated[str, Query(alias="subjectPrefix")] = "",
+    prefix: Annotated[str, Query(alias="subjectPrefix", max_length=MAX_SUBJECT_CHARACTERS)] = "",
     latest_only: Annotated[bool, Query(alias="latestOnly")] = False,
-    offset: Annotated[int, Query(ge=0)] = 0,
-    limit: Annotated[int, Query(ge=-1)] = -1,
+    offset: Annotated[int, Query(ge=0, le=MAX_LISTED)] = 0,
+    limit: Annotated[int, Query(ge=-1, le=MAX_LISTED)] = -1,
 ) -> Response:
     """All versions of all subjects."""
     found = [

@@ -85,7 +85,7 @@ async def list_items(
 async def retrieve_item(
     caller: AnswerCaller, conversation_id: str, item_id: str, fresh: Fresh, turns: Turns
 ) -> Response:
-    """One item."""
+    """One item of a conversation."""
     conversation = await found_conversation(fresh, caller.user_id, conversation_id)
     item = item_of(await _message(fresh, turns, conversation, item_id, "item_id"), item_id)
     if item is None:

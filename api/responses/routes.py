@@ -29,6 +29,7 @@ from api.responses.shapes import response_id as id_of
 from api.responses.whole import WholeResponse, as_it_stands, json_response, refusal
 from api.streaming.sse import EventStream
 from api.streaming.waiting import ended_within
+from api.turns.answering import news_of
 from api.turns.cancelling import cancel
 from api.turns.images import MAX_IMAGES_BYTES
 from api.turns.joining import Opened, find
@@ -70,6 +71,7 @@ async def create_response(
             on_leave=on_leave,
             headers=headers,
             arrived_s=arrived_s,
+            news=news_of(turns, opened.turn.model, comment=True),
         )
     if shown.background:
         try:
@@ -112,7 +114,8 @@ async def retrieve_response(
                 f"Invalid value for 'starting_after': the last event is number {last}.", param="starting_after"
             )
     frames = ResponseFrames(shown, after)
-    return EventStream(opened.source, frames, turns.readers, caller.credential, opened.release)
+    news = news_of(turns, opened.turn.model, comment=True)
+    return EventStream(opened.source, frames, turns.readers, caller.credential, opened.release, news=news)
 
 
 @router.delete("/{response_id}")

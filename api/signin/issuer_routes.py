@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 from hmac import compare_digest
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import parse_qs, urlencode
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from starlette.responses import RedirectResponse
 
 from api.access.auth import Access, address_of, admit_anybody
@@ -34,15 +34,30 @@ from infra.issuers.tokens import LEEWAY_S, MAX_TOKEN_BYTES
 from schemas import ids
 from schemas.signing import IssuerSignedOut
 
-router = APIRouter(
-    prefix="/api/v1/session/issuers", tags=["session"], dependencies=[Depends(admit_anybody)], include_in_schema=False
-)
+router = APIRouter(prefix="/api/v1/session/issuers", tags=["session"], dependencies=[Depends(admit_anybody)])
 _LONGEST_CODE = 2000
+_LOGOUT_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/x-www-form-urlencoded": {
+                "schema": {
+                    "type": "object",
+                    "description": "What the issuer says, as a signed token.",
+                    "required": ["logout_token"],
+                    "properties": {"logout_token": {"type": "string", "maxLength": MAX_TOKEN_BYTES}},
+                }
+            }
+        },
+    }
+}
+Asked = Annotated[str, Query(max_length=4096)]
+"""A parameter of an issuer's, or of a link of ours."""
 
 
-@router.get("/{name}")
+@router.get("/{name}", status_code=303)
 async def to_issuer(
-    request: Request, name: str, signing: Signing, fresh: Fresh, to: str = "/", invitation: str = ""
+    request: Request, name: str, signing: Signing, fresh: Fresh, to: Asked = "/", invitation: Asked = ""
 ) -> Response:
     """Send the browser to the issuer; it comes back to `callback`. `to`: where it is in the end, a path of our own."""
     check_signing("issuers")
@@ -73,7 +88,7 @@ async def to_issuer(
     return answer
 
 
-@router.get("/{name}/callback")
+@router.get("/{name}/callback", status_code=303)
 async def back_from_issuer(
     request: Request,
     name: str,
@@ -82,10 +97,10 @@ async def back_from_issuer(
     accounts: Accounts,
     fresh: Fresh,
     commands: Commands,
-    code: str = "",
-    state: str = "",
-    iss: str = "",
-    error: str = "",
+    code: Asked = "",
+    state: Asked = "",
+    iss: Asked = "",
+    error: Asked = "",
 ) -> Response:
     """The issuer has sent the browser back: with a code, which is good once, or with an error of its own."""
     try:
@@ -141,7 +156,7 @@ async def back_from_issuer(
     return answer
 
 
-@router.post("/{name}/logout")
+@router.post("/{name}/logout", openapi_extra=_LOGOUT_BODY)
 async def signed_out_there(
     request: Request, name: str, signing: Signing, access: Access, accounts: Accounts, commands: Commands
 ) -> Response:

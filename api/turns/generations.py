@@ -39,7 +39,7 @@ async def resume_stream(
     generation_id: str,
     fresh: Fresh,
     turns: Turns,
-    after: Annotated[str | None, Query()] = None,
+    after: Annotated[str | None, Query(json_schema_extra={"maxLength": 200})] = None,
 ) -> Response:
     """The frames after `Last-Event-ID` (or `?after=`), then live ones, to the end: the same bytes at any age."""
     position = _asked_position(request)

@@ -24,9 +24,10 @@ class TooManyWait(ApiError):
 
     def __init__(self, most: int) -> None:
         super().__init__(
-            503,
-            f"Of your tier at most {most} requests may wait at a time. Please retry when some of yours have begun.",
-            code="queue_full",
+            429,
+            f"Rate limit reached: {most} requests waiting at a time. Please try again when some of yours have begun.",
+            code="rate_limit_exceeded",
+            error_type="requests",
             headers={"Retry-After": str(RETRY_AFTER_S)},
         )
 

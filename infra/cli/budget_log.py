@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from infra.cli.producing import producer_of
 from infra.cli.terminal import UserError
 from infra.clock import now_us
 from infra.ids import draw_id
@@ -20,7 +21,6 @@ from topics.admission.following import following
 from topics.catalogue import ADMISSIONS, Catalogue, catalogue
 from topics.counts import on_broker
 from topics.errors import LogError
-from topics.producer import LogProducer
 
 READ_S = 10.0
 
@@ -87,7 +87,7 @@ async def change(settings: Settings, named: Named, unit: str | None, limit: int 
             unit=unit or (known.unit if known is not None else ""),
             limit=limit,
         )
-        producer = LogProducer(settings.kafka.client_properties(), topics, client_id="verbatim-cli")
+        producer = producer_of(settings, topics)
         try:
             await producer.start()
             at = await producer.send(ADMISSIONS, named.account, record)

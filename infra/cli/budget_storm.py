@@ -9,15 +9,17 @@ import asyncio
 import contextlib
 import json
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import cycle
 from pathlib import Path
 from random import Random
+from typing import TypeVar
 
 import aiohttp
 
 from infra.cli.demo_victims import kill, victims
-from infra.cli.stack_file import running_stack
+from infra.cli.stack_file import StackChild, running_stack
 from infra.cli.terminal import UserError
 from infra.clock import monotonic_s
 from infra.settings import Settings
@@ -31,13 +33,21 @@ from topics.errors import LogError
 from topics.scan import scan, watermarks
 from topics.topic import R, Topic
 
-ROLES = ("worker", "worker", "api", "conversation", "metering", "agents", "recorder")
-"""What is killed, drawn with these weights; a role that this stack does not run as a process is passed over."""
+KINDS = {
+    "worker": ("worker",),
+    "api": ("api",),
+    "agents": ("agents", "conversation", "metering"),
+    "recorder": ("recorder",),
+}
+"""What is killed, kind by kind in turn, and the roles of each; one that this stack does not run is passed over."""
+MUST_DIE = frozenset(("worker", "api", "agents"))
+"""Kinds that a storm of as many kills strikes, each of them."""
 DRAIN_S = 180.0
 LOOK_S = 1.0
 AGAIN_S = 0.3
 MAX_TRIES = 40
 MAX_CONNECTIONS = 1000
+D = TypeVar("D")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +74,10 @@ class Tally:
 
     ends: Counter[str] = field(default_factory=Counter)
     kills: Counter[str] = field(default_factory=Counter)
+    kinds: Counter[str] = field(default_factory=Counter)
+    """Kills by kind."""
+    amid: int = 0
+    """Kills while streams were open."""
     tries: int = 0
     chunks: int = 0
     open: int = 0
@@ -181,18 +195,29 @@ async def _read(answer: aiohttp.ClientResponse, tally: Tally, leaves_after: int 
 
 
 async def _kill(state: Path, asked: Storm, tally: Tally, rng: Random, over: asyncio.Event) -> None:
-    """SIGKILL one process after another, until there were enough and no stream is open."""
-    while sum(tally.kills.values()) < asked.kills:
-        with contextlib.suppress(TimeoutError):
-            # Beside each other at times, before what was killed is back.
-            await asyncio.wait_for(asyncio.Event().wait(), rng.uniform(0.1, 1.2))
+    """SIGKILL one process after another, each kind in turn, until there were enough and no stream is open."""
+    for kind in cycle(KINDS):
+        if sum(tally.kills.values()) >= asked.kills or (over.is_set() and not tally.kills):
+            return
+        # Beside each other at times, before what was killed is back.
+        await asyncio.sleep(rng.uniform(0.1, 1.2))
         with contextlib.suppress(UserError):
-            found = victims(state, rng.choice(ROLES), None)
-            chosen = rng.choice(found)
+            chosen = rng.choice(_of_kind(state, kind))
             kill(state, (chosen,))
             tally.kills[chosen.name] += 1
-        if over.is_set() and not tally.kills:
-            return
+            tally.kinds[kind] += 1
+            tally.amid += tally.open > 0
+
+
+def _of_kind(state: Path, kind: str) -> list[StackChild]:
+    """The processes of a kind. Raises UserError if there are none."""
+    found = list[StackChild]()
+    for role in KINDS[kind]:
+        with contextlib.suppress(UserError):
+            found += victims(state, role, None)
+    if not found:
+        raise UserError(f"this stack runs no {kind} process")
+    return found
 
 
 async def _judged(settings: Settings, asked: Storm, tally: Tally) -> Judged:
@@ -219,7 +244,7 @@ def _check(properties: Mapping[str, str], topics: Catalogue, asked: Storm, tally
         return Judged(tally, Audit(), 0, 0, [str(error)])
     billed = [bill for bill in bills if isinstance(bill, UsageRecorded)]
     ours = [outcome for outcome in outcomes if outcome.turn.user_id == asked.account]
-    once, twice = audit(placed, ours, billed), audit([each for each in placed for _ in (0, 1)], ours, billed)
+    once, twice = audit(placed, ours, billed), audit(_doubled(placed), _doubled(ours), _doubled(billed))
     problems = list(once.problems)
     account = once.accounts.get(asked.account)
     if account is None:
@@ -228,8 +253,8 @@ def _check(properties: Mapping[str, str], topics: Catalogue, asked: Storm, tally
     spent, _, left = account.standing(budget, account.moment)
     if left < 0:
         problems.append(f"{-left} tokens more than the budget were spent")
-    if twice.accounts[asked.account].settled != account.settled:
-        problems.append("every record twice changes what is charged")
+    if _comes_to(twice, asked.account) != _comes_to(once, asked.account):
+        problems.append("every record delivered twice changes what the log comes to")
     first: dict[str, UsageRecorded] = {}
     for bill in billed:
         if bill.user_id == asked.account:
@@ -240,6 +265,18 @@ def _check(properties: Mapping[str, str], topics: Catalogue, asked: Storm, tally
     unsettled = {outcome.turn.generation_id for outcome in ours} - set(account.settled)
     problems += [f"{generation} ended and is not settled" for generation in unsettled]
     return Judged(tally, once, spent, left, problems, placed)
+
+
+def _comes_to(found: Audit, name: str) -> tuple[object, ...]:
+    """All that a replay of an account says: charges, open leases, budgets, decisions and broken promises."""
+    account = found.accounts[name]
+    stands = [account.standing(budget, account.moment) for budget in account.budgets.values()]
+    decided = found.granted, found.denied, found.extensions, found.denied_extensions, found.unbilled
+    return account.settled, account.leases, stands, decided, found.problems
+
+
+def _doubled(delivered: Sequence[D]) -> list[D]:
+    return [each for each in delivered for _ in (0, 1)]
 
 
 def _records(properties: Mapping[str, str], topics: Catalogue, topic: Topic[R]) -> list[tuple[R, int, int, int]]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from infra.cassandra.errors import StoreError
 from infra.cli.budget_log import Named, change, opened, standing
-from infra.cli.budget_storm import Judged, Storm, Tally, storm
+from infra.cli.budget_storm import KINDS, MUST_DIE, Judged, Storm, Tally, storm
 from infra.cli.demo_check import Finding
 from infra.cli.demo_screen import Screen
 from infra.cli.demo_table import Row
@@ -158,7 +158,11 @@ def findings(wanted: Wanted, judged: Judged) -> tuple[Finding, ...]:
             f"{judged.spent} spent, {decided.granted} leases, {decided.extensions} extensions, "
             f"{decided.denied} refused, {len(judged.problems)} problems",
         ),
-        Finding("as many kills as asked for", killed >= wanted.kills, _counts(judged.tally.kills)),
+        Finding(
+            "as many kills as asked for, of each kind",
+            killed >= wanted.kills and (wanted.kills < len(KINDS) or set(judged.tally.kinds) >= MUST_DIE),
+            f"{_counts(judged.tally.kinds)}; {judged.tally.amid} of {killed} while streams were open",
+        ),
     )
 
 
@@ -173,6 +177,9 @@ def document(wanted: Wanted, judged: Judged, found: Sequence[Finding]) -> dict[s
         "left": judged.left,
         "ended": dict(judged.tally.ends),
         "killed": dict(judged.tally.kills),
+        "killed_by_kind": dict(judged.tally.kinds),
+        "killed_amid_streams": judged.tally.amid,
+        "open_leases": judged.audit.open_leases,
         "findings": [asdict(finding) for finding in found],
         "problems": judged.problems,
         "plot": str(wanted.plot),

@@ -11,6 +11,7 @@ from typing import Any, Protocol, TypeVar
 
 from infra.cli.key_names import checked_label, checked_user
 from infra.cli.one_time_links import NewLink
+from infra.cli.producing import producer_of
 from infra.cli.terminal import UserError, printable
 from infra.clock import monotonic_s, now_us
 from infra.ids import draw_id, draw_secret
@@ -228,9 +229,9 @@ async def connected_accounts(settings: Settings) -> AsyncIterator[Accounts]:
 @asynccontextmanager
 async def connected_rows(settings: Settings) -> AsyncIterator[tuple[LogProducer, Projections]]:
     """The log and the projections that `settings` name, for the length of the block."""
-    log = LogProducer(settings.kafka.client_properties(), catalogue(), client_id="verbatim-cli")
-    await log.start()
+    log = producer_of(settings, catalogue())
     try:
+        await log.start()
         rows = await Projections.connect(settings.cassandra)
         try:
             yield log, rows

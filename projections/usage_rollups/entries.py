@@ -43,7 +43,7 @@ class Whose:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A bill (`rerated` false), or another price for one. `unbilled_tokens` are in `usage` and cost nothing."""
+    """A bill (`rerated` false), or another price for one. `unbilled_tokens` are not in `usage` and cost nothing."""
 
     bill_id: str
     at_us: int

@@ -6,12 +6,12 @@ The rule is the one that billed the outcome at first, `Price.cost_micros`: whole
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from schemas import ids
 from schemas.envelope import Envelope, Position
 from schemas.outcome import Outcome
-from schemas.price import Price
+from schemas.price import Price, Usage
 from schemas.usage import UsageRerated
 
 _ACTOR = "system:backfill"
@@ -37,14 +37,17 @@ Produced = tuple[UsageRerated, ...] | Left
 
 @dataclass(frozen=True, slots=True)
 class Repricing:
-    """The new prices by model, and the name of the backfill that brings them."""
+    """The new prices by model, and the name of the backfill that brings them. `capped`: by generation, what bills count
+    that are less than their outcomes, since they ran on a lease."""
 
     backfill: str
     prices: Mapping[str, Price]
+    capped: Mapping[str, Usage] = field(default_factory=dict)
 
 
 def reprice(outcome: Outcome, position: Position, repricing: Repricing) -> Produced:
-    """What `outcome`, which stands at `position` in generation-outcomes, costs at the new price.
+    """What `outcome`, which stands at `position` in generation-outcomes, costs at the new price: all of it, or what its
+    bill counts that a lease capped.
 
     A model without a new price, one priced in another currency, and a title are left as they are. Raises Unprocessable
     if a price has the version that the outcome was billed at, but other figures: the two could never be told apart.
@@ -64,6 +67,9 @@ def reprice(outcome: Outcome, position: Position, repricing: Repricing) -> Produ
         )
     if price.currency != turn.price.currency:
         return Left(f"model {turn.model!r} was billed in {turn.price.currency}, not in {price.currency}")
+    usage = repricing.capped.get(turn.generation_id)
+    billed = outcome.cost_micros if usage is None else turn.price.cost_micros(usage)
+    usage = usage or outcome.usage
     return (
         UsageRerated(
             envelope=Envelope(
@@ -77,12 +83,12 @@ def reprice(outcome: Outcome, position: Position, repricing: Repricing) -> Produ
             conversation_id=turn.conversation_id,
             generation_id=turn.generation_id,
             model=turn.model,
-            usage=outcome.usage,
+            usage=usage,
             price_version=price.version,
             currency=price.currency,
-            cost_micros=price.cost_micros(outcome.usage),
+            cost_micros=price.cost_micros(usage),
             superseded_price_version=turn.price.version,
-            superseded_cost_micros=outcome.cost_micros,
+            superseded_cost_micros=billed,
             outcome=position,
             ended_at_us=outcome.ended_at_us,
             backfill=repricing.backfill,

@@ -1,22 +1,28 @@
 """Compares every bill with the outcome that it is of, in a scratch database: memory stays flat.
 
 Of a generation's outcomes the first counts, of its bills the first, of its prices the newest, by the order of the log.
+
+A bill that says that a part is unbilled was capped by a lease: it must be its outcome's count without that part, at the
+outcome's price. That the lease was so large is checked by the replay of admissions (topics/admission/audit.py).
 """
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from hashlib import sha256
 from types import TracebackType
 
 from schemas.codec import UndecodableRecord, decode
 from schemas.envelope import Position
 from schemas.outcome import Outcome
+from schemas.price import Price, Usage
 from schemas.turns import TITLES
 from schemas.usage import EmbeddingsComputed, UsageRecorded, UsageRerated
 from streams.metering.reactor import usage_record
+from topics.admission.amounts import capped, tokens_of
 from topics.catalogue import GENERATION_OUTCOMES, Catalogue
 from topics.cuts import Cut
 from topics.log import RawRecord
@@ -28,7 +34,7 @@ _COMPARED = tuple(field.name for field in fields(UsageRecorded) if field.name no
 _SCHEMA = """
 CREATE TABLE bills (
     id TEXT PRIMARY KEY, currency TEXT, outcome TEXT, told TEXT, place TEXT, bill TEXT, bill_place TEXT, billed INTEGER,
-    rated INTEGER, rated_place TEXT
+    rated INTEGER, rated_place TEXT, counted TEXT
 ) WITHOUT ROWID
 """
 Read = Callable[[Cut, Cut], Iterator[list[RawRecord]]]
@@ -107,19 +113,23 @@ class Audit:
     def _outcome(self, outcome: Outcome, position: Position, where: str) -> None:
         self.seen.outcomes += 1
         made = usage_record(outcome, position)
+        counted = json.dumps((asdict(made.usage), made.cost_micros, asdict(outcome.turn.price)))
         self._base.execute(
-            "INSERT OR IGNORE INTO bills (id, outcome, told, place) VALUES (?, ?, ?, ?)",
-            (made.generation_id, _digest(made), _figures(made), where),
+            "INSERT OR IGNORE INTO bills (id, outcome, told, place, counted) VALUES (?, ?, ?, ?, ?)",
+            (made.generation_id, _digest(made), _figures(made), where, counted),
         )
 
     def _bill(self, bill: UsageRecorded, where: str) -> None:
         self.seen.bills += 1
-        there = self._base.execute("SELECT bill, outcome FROM bills WHERE id = ?", (bill.generation_id,)).fetchone()
+        there = self._base.execute(
+            "SELECT bill, outcome, counted FROM bills WHERE id = ?", (bill.generation_id,)
+        ).fetchone()
         if there is not None and there[0] is not None:
             self.seen.repeats += 1
             return
         known = there is not None and there[1] is not None
-        digest = _digest(bill) if known else "ahead" if self._is_ahead(bill.outcome) else "alone"
+        whole = _uncapped(bill, there[2]) if known and bill.unbilled_tokens else bill
+        digest = _digest(whole) if known else "ahead" if self._is_ahead(bill.outcome) else "alone"
         self.seen.ahead += digest == "ahead"
         free = bill.price_version == TITLES
         self._base.execute(
@@ -187,6 +197,19 @@ class Audit:
             for nth, more in enumerate((1, billed, rated)):
                 sum_[nth] += more
         return [Total(currency, *sum_) for currency, sum_ in sorted(sums.items())]
+
+
+def _uncapped(bill: UsageRecorded, counted: str) -> UsageRecorded:
+    """The bill as it would be without a lease, of what its outcome counted; as it is, where it is no part of that."""
+    usage, cost_micros, price = json.loads(counted)
+    whole = Usage(**usage)
+    part = capped(whole, bill.usage.prompt_tokens, bill.usage.completion_tokens)
+    is_part = (bill.usage, bill.cost_micros, bill.unbilled_tokens) == (
+        part,
+        Price(**price).cost_micros(part),
+        tokens_of(whole) - tokens_of(part),
+    )
+    return replace(bill, usage=whole, cost_micros=cost_micros, unbilled_tokens=0) if is_part else bill
 
 
 def _digest(bill: UsageRecorded) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from infra.cli.budget_storm import Storm, storm
+from infra.cli.budget_storm import MUST_DIE, Storm, storm
 from infra.cli.stack_file import connected_settings
 from tests.e2e.stack import Stack
 from tests.eventually import eventually_sync
@@ -80,5 +80,6 @@ def test_a_storm_on_a_small_budget_spends_it_to_the_token(stack: Stack, tmp_path
     judged = asyncio.run(storm(connected_settings(stack.state), stack.state, asked, lambda tally: None))
     assert judged.problems == [], f"{judged.tally}"
     assert sum(judged.tally.kills.values()) >= 10
+    assert set(judged.tally.kinds) >= MUST_DIE
     assert judged.audit.granted
     assert judged.audit.denied + judged.tally.ends["insufficient_quota"]

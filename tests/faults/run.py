@@ -106,6 +106,8 @@ async def run_faults(
                 report.evidence = await asyncio.to_thread(collect, stack.state, folder / "journal", report.faults)
             except StoresUnreadable as error:
                 report.violations.append(Violation("I15", "the stores", f"cannot be read at the end: {error}"))
+            if different := await stack.audited():
+                report.violations.append(Violation("I9", "usage audit", different))
         finally:
             await load.aclose()
     report.violations += [late for one in report.struck if (late := _late(one)) is not None]

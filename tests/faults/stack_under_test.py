@@ -31,6 +31,7 @@ from tests.stack_fixture import SCRIPTED_MODELS
 ROOT = Path(__file__).resolve().parents[2]
 START_TIMEOUT_S = 300.0
 STOP_TIMEOUT_S = 60.0
+AUDIT_TIMEOUT_S = 120.0
 POLL_S = 0.1
 SMALL_DISK_BYTES = 1024 * 1024 * 1024
 
@@ -128,6 +129,11 @@ class StackUnderTest:
         code, said = await self._verbatim({}, "down", timeout_s=STOP_TIMEOUT_S)
         if code != 0:
             raise NotStopped(said.strip()[-500:])
+
+    async def audited(self) -> str:
+        """What `usage audit` found that is not equal, or why it could not be made; "" if all is equal."""
+        code, said = await self._verbatim({}, "usage", "audit", timeout_s=AUDIT_TIMEOUT_S)
+        return "" if code == 0 else said.strip()[-500:] or f"it ended with status {code}"
 
     async def _verbatim(self, settings: dict[str, str], *arguments: str, timeout_s: float) -> tuple[int, str]:
         process = await asyncio.create_subprocess_exec(

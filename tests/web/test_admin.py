@@ -105,6 +105,25 @@ async def test_an_organisation_is_made_renamed_and_has_members(open_chat: OpenCh
     await expect(member).to_have_count(0)
 
 
+async def test_a_key_is_made_for_another(open_chat: OpenChat, stack: Stack) -> None:
+    """It is theirs, it is shown once, and it may what was chosen."""
+    key_of(stack, "key-winner")
+    chat = await open_chat("/admin/keys")
+    await chat.page.get_by_label("Keys of").select_option(label="key-winner")
+    await chat.part("key-label").fill("from the office")
+    await chat.part("key-more").click()
+    await chat.part("scope-read").click()
+    await chat.part("key-create").click()
+    secret = await chat.part("key-secret").inner_text()
+    row = chat.part("admin-key").filter(has_text="from the office")
+    await expect(row).to_contain_text(f"ends in {secret[-4:]}")
+    async with httpx.AsyncClient(base_url=stack.url, headers={"Authorization": f"Bearer {secret}"}) as holder:
+        assert (await holder.get("/api/v1/session")).json()["userName"] == "key-winner"
+        assert (await holder.post("/api/v1/keys", json={"label": "more"})).status_code == 403
+    await chat.part("key-done").click()
+    await expect(chat.part("key-made")).to_have_count(0)
+
+
 async def test_a_key_of_another_is_revoked(open_chat: OpenChat, stack: Stack) -> None:
     key = key_of(stack, "key-loser")
     chat = await open_chat("/admin/keys")

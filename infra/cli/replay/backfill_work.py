@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -17,16 +17,17 @@ from infra.models.catalogue import ModelCatalogue
 from infra.models.prices_file import read_prices_file
 from infra.models.spec import ModelsFileError
 from infra.settings import Settings
-from schemas.price import Price
+from schemas.price import Price, Usage
 from streams.backfill.appending import Appender
 from streams.backfill.backfill_log import BackfillLog
+from streams.backfill.capped import TooManyCapped, capped_bills
 from streams.backfill.comparing import compare, read_on
 from streams.backfill.processors import PROCESSORS, Processor, repricing_of, repricing_text
 from streams.backfill.promoting import note_comparison, promote
 from streams.backfill.reactor import Unprocessable
 from streams.backfill.running import begin, run
 from streams.backfill.shadow import Shadow, shadows
-from topics.catalogue import Catalogue, catalogue
+from topics.catalogue import USAGE_RECORDS, Catalogue, catalogue
 from topics.cuts import Cut, format_cut, parse_cut
 from topics.log import Log
 
@@ -102,15 +103,20 @@ def _run(
                 shadow,
                 appender,
                 processor,
-                repricing_of(shadow.name, parameters),
+                replace(repricing_of(shadow.name, parameters), capped=_capped(work)),
                 strict=strict,
                 report=report,
                 check=work.stop.check,
             )
-    except Unprocessable as error:
+    except (Unprocessable, TooManyCapped) as error:
         if is_new:
             shadow.drop()
         raise UserError(f"{error}. Nothing was changed") from None
+
+
+def _capped(work: Work) -> dict[str, Usage]:
+    """What bills count that leases have capped. Raises TooManyCapped, LogError."""
+    return capped_bills(work.log.read(*work.log.held(work.partitions((USAGE_RECORDS,)))))
 
 
 def _prices(settings: Settings, file: Path | None) -> dict[str, Price]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import re
 
+from infra.cli.producing import producer_of
 from infra.cli.replay.dlq_retry import consumers_of, topics_of
 from infra.cli.replay.dlq_work import Letters, models_of
 from infra.cli.terminal import UserError, one_line
@@ -43,7 +44,7 @@ async def set_aside(letters: Letters, topic: str, partition: int, offset: int) -
     if not consumers:
         raise UserError(f"no consumer reads {topic}")
     raw = letters.raw(topic, partition, offset)
-    producer = LogProducer(settings.kafka.client_properties(), topics_of(settings, models), client_id="verbatim-dlq")
+    producer = producer_of(settings, topics_of(settings, models), client_id="verbatim-dlq")
     await producer.start()
     try:
         for consumer in consumers:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
+from infra.cli.producing import producer_of
 from infra.cli.replay.dlq_retry import CannotRetry, opened, topics_of
 from infra.cli.replay.progress import Stop
 from infra.cli.terminal import UserError
@@ -95,7 +96,7 @@ async def retry_all(letters: Letters, wanted: list[Listed], said: Said) -> bool:
     """
     settings = letters.settings
     models = models_of(settings)
-    producer = LogProducer(settings.kafka.client_properties(), topics_of(settings, models), client_id="verbatim-dlq")
+    producer = producer_of(settings, topics_of(settings, models), client_id="verbatim-dlq")
     all_well = True
     await producer.start()
     try:
@@ -132,7 +133,7 @@ async def _retry(letters: Letters, listed: Listed, again: Again, producer: LogPr
 
 async def drop(letters: Letters, listed: Listed, reason: str) -> None:
     """Note that a letter's record will never be handled. Raises LogError."""
-    producer = LogProducer(letters.settings.kafka.client_properties(), catalogue(), client_id="verbatim-dlq")
+    producer = producer_of(letters.settings, catalogue(), client_id="verbatim-dlq")
     await producer.start()
     try:
         await resolve(producer, listed, "dropped", reason)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import orjson
 from starlette.responses import Response
 
 SCOPE: dict[str, Any] = {"type": "http", "method": "POST", "headers": []}
@@ -49,3 +50,26 @@ class Client:
 
     async def take(self, response: Response) -> None:
         await response(SCOPE, self.receive, self.send)
+
+    async def ask(self, app: Any, path: str, key: str, body: dict[str, Any]) -> None:
+        """Send a request to a whole app; returns when it is answered."""
+        raw: list[bytes] = [orjson.dumps(body)]
+
+        async def receive() -> dict[str, Any]:
+            if raw:
+                return {"type": "http.request", "body": raw.pop(), "more_body": False}
+            return await self.receive()
+
+        scope = {
+            "type": "http",
+            "method": "POST",
+            "path": path,
+            "raw_path": path.encode(),
+            "query_string": b"",
+            "headers": [(b"authorization", f"Bearer {key}".encode()), (b"content-type", b"application/json")],
+            "client": ("127.0.0.1", 1),
+            "server": ("127.0.0.1", 2),
+            "scheme": "http",
+            "http_version": "1.1",
+        }
+        await app(scope, receive, self.send)

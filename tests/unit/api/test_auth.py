@@ -15,7 +15,7 @@ def test_every_route_has_a_row() -> None:
     routes = all_routes(World().app) - ANYBODYS - ASSETS
     assert routes - PUBLIC == set(MATRIX)
     assert routes >= PUBLIC
-    # Who may open one: tests/integration/test_responses_socket.py.
+    # Who may open one: tests/unit/api/matrix/test_socket.py.
     assert sockets(World().app) == {"/v1/responses"}
 
 

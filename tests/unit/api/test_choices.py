@@ -221,29 +221,9 @@ async def test_stopping_one_stops_all(world: World, alice: httpx.AsyncClient, st
 @pytest.mark.parametrize("stream", [True, False])
 async def test_leaving_ends_all(world: World, stream: bool) -> None:
     world.script = lambda attempt: attempt.start().chunk("x")
-    key, client, raw, sent = world.add_key("alice", "a"), Client(), orjson.dumps(body(stream=stream)), False
-
-    async def receive() -> dict[str, Any]:
-        nonlocal sent
-        if not sent:
-            sent = True
-            return {"type": "http.request", "body": raw, "more_body": False}
-        return await client.receive()
-
-    scope = {
-        "type": "http",
-        "method": "POST",
-        "path": CHAT,
-        "raw_path": CHAT.encode(),
-        "query_string": b"",
-        "headers": [(b"authorization", f"Bearer {key}".encode()), (b"content-type", b"application/json")],
-        "client": ("127.0.0.1", 1),
-        "server": ("127.0.0.1", 2),
-        "scheme": "http",
-        "http_version": "1.1",
-    }
+    key, client = world.add_key("alice", "a"), Client()
     async with asyncio.TaskGroup() as tasks:
-        request = tasks.create_task(world.app(scope, receive, client.send))
+        request = tasks.create_task(client.ask(world.app, CHAT, key, body(stream=stream)))
         await eventually(lambda: len(world.adapters.readers) == 1)
         client.leave()
         await request

@@ -28,6 +28,7 @@ from schemas.envelope import Envelope
 from schemas.turns import UserCommand
 from tests.eventually import eventually
 from tests.unit.api.memory_log import Attempt
+from tests.unit.api.streams import Client
 from tests.unit.api.turns import TURN
 from tests.unit.api.world import World, saying
 from topics.catalogue import ADMISSIONS, CONVERSATION_EVENTS
@@ -222,7 +223,7 @@ async def test_so_many_requests_of_a_user_wait_as_their_tier_may(world: World) -
         asked = [tasks.create_task(alice.post("/v1/chat/completions", json=ask)) for _ in range(2)]
         await eventually(lambda: len(started) == 2)
         refused = await alice.post("/v1/chat/completions", json=ask)
-        assert (refused.status_code, refused.json()["error"]["code"]) == (503, "queue_full")
+        assert (refused.status_code, refused.json()["error"]["code"]) == (429, "rate_limit_exceeded")
         assert refused.headers["retry-after"] == "2"
         assert len(started) == 2, "nothing was recorded"
         of_bob = tasks.create_task(bob.post("/v1/chat/completions", json=ask))
@@ -231,7 +232,7 @@ async def test_so_many_requests_of_a_user_wait_as_their_tier_may(world: World) -
         third = tasks.create_task(alice.post("/v1/chat/completions", json=ask))
         await eventually(lambda: len(started) == 4)
         several = await bob.post("/v1/chat/completions", json={**ask, "n": 2})
-        assert several.status_code == 503, "each answer waits"
+        assert several.status_code == 429, "each answer waits"
         started[0].chunk("a").end()
         started[1].ended_from_outside("expired")
         for attempt in started[2:]:
@@ -300,6 +301,32 @@ async def test_who_waits_is_told_beside_the_frames(
         assert sent.bytes.startswith(told + b"id: 0\nevent: message_start")
         assert sent.bytes.count(b"queued") == 1 and not world.queues.listeners
         gone.set()
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "last"),
+    [
+        ("/v1/chat/completions", {"messages": [{"role": "user", "content": "hi"}], "n": 2}, b"data: [DONE]\n\n"),
+        ("/v1/responses", {"input": "hi"}, b"event: response.completed"),
+    ],
+)
+async def test_several_choices_and_responses_are_told_too(
+    world: World, monkeypatch: pytest.MonkeyPatch, path: str, body: dict[str, Any], last: bytes
+) -> None:
+    monkeypatch.setattr(sse, "NEWS_AFTER_S", 0.0)
+    started: list[Attempt] = []
+    world.script = started.append
+    key, client = world.add_key("alice", "a"), Client()
+    queued(world, waiting=30, committed=10)
+    async with asyncio.TaskGroup() as tasks:
+        asking = {"model": "verbatim-scripted", "stream": True, **body}
+        request = tasks.create_task(client.ask(world.app, path, key, asking))
+        await eventually(lambda: client.body.startswith(b': queued {"position":'))
+        for attempt in started:
+            attempt.start().chunk("a").end()
+        await request
+    assert last in client.body and client.complete
+    assert client.body.count(b": queued") == 1 and not world.queues.listeners
 
 
 def test_nothing_is_told_where_nobody_waits(world: World) -> None:

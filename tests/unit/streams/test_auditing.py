@@ -17,6 +17,7 @@ from streams.metering.auditing import Audit, Total
 from streams.metering.reactor import usage_record
 from tests.fakes.projection_logs import TOPICS
 from tests.fakes.projection_records import AT, computed, outcome, prompt, rerated, turn_of
+from topics.admission.account import Settled
 from topics.catalogue import GENERATION_OUTCOMES, USAGE_RECORDS
 from topics.log import RawRecord
 
@@ -87,6 +88,36 @@ def test_what_metering_has_not_come_to_is_not_wrong() -> None:
     assert (wrong, audit.seen.ahead) == ([], 1)
 
 
+def capped_bill(told: Told, key: str) -> tuple[Outcome, UsageRecorded]:
+    """An answer that was counted a token beyond its lease, and what it is billed."""
+    ended, bill = told.ends(key)
+    usage = replace(ended.usage, completion_tokens=ended.usage.completion_tokens - 1)
+    settled = Settled(AT, usage, ended.turn.price.cost_micros(usage), 1, True)
+    return ended, usage_record(ended, bill.outcome, settled)
+
+
+def test_a_bill_capped_by_its_lease_is_what_it_should_be_also_once_it_was_rerated() -> None:
+    told = Told()
+    ended, bill = capped_bill(told, "capped")
+    told.bills(bill)
+    told.bills(bill)
+    wrong, audit = told.audited()
+    assert (wrong, audit.totals()) == ([], [Total(bill.currency, 1, bill.cost_micros, bill.cost_micros)])
+    dearer = rerated(ended, bill.outcome, "dearer")
+    told.bills(dearer)
+    wrong, audit = told.audited()
+    assert (wrong, audit.totals()) == ([], [Total(bill.currency, 1, bill.cost_micros, dearer.cost_micros)])
+
+
+def _capped_too_low(told: Told) -> None:
+    told.bills(replace(capped_bill(told, "one")[1], unbilled_tokens=2))
+
+
+def _capped_too_dear(told: Told) -> None:
+    bill = capped_bill(told, "one")[1]
+    told.bills(replace(bill, cost_micros=bill.cost_micros + 1))
+
+
 def _otherwise(told: Told) -> None:
     told.bills(replace(told.ends("one")[1], cost_micros=1))
 
@@ -114,6 +145,8 @@ def _only_rerated(told: Told) -> None:
 @pytest.mark.parametrize(
     ("plant", "said"),
     [
+        (_capped_too_low, "was billed otherwise than it ended"),
+        (_capped_too_dear, "was billed otherwise than it ended"),
         (_otherwise, "was billed otherwise than it ended"),
         (_not_attributed, "was billed otherwise than it ended"),
         (_not_at_all, "has ended and was never billed"),

@@ -16,11 +16,14 @@ from schemas.outcome import Outcome
 from schemas.price import Price, Usage
 from schemas.usage import UsageRerated
 from streams.backfill.backfill_log import BackfillLog, read_backfill_log
+from streams.backfill.capped import capped_bills
 from streams.backfill.processors import REPRICE, repricing_of, repricing_text
 from streams.backfill.reactor import Left, Repricing, Unprocessable, reprice
 from streams.backfill.running import MAX_REASONS, begin, run
+from streams.metering.reactor import usage_record
 from tests.fakes.projection_records import PRICE, outcome, prompt, turn_of
-from topics.catalogue import GENERATION_OUTCOMES, SHADOW_LOG, SHADOW_RECORDS, catalogue
+from topics.admission.account import Settled
+from topics.catalogue import GENERATION_OUTCOMES, SHADOW_LOG, SHADOW_RECORDS, USAGE_RECORDS, catalogue
 from topics.cuts import Cut
 from topics.log import RawRecord
 
@@ -44,6 +47,31 @@ def test_an_outcome_is_re_rated_by_the_rule_that_billed_it() -> None:
     assert (record.price_version, record.superseded_price_version) == ("p2", "p1")
     assert (record.usage, record.outcome, record.backfill, record.currency) == (usage, PLACE, "fix", "EUR")
     assert reprice(ended("a", usage), PLACE, REPRICING) == produced
+
+
+def test_a_bill_that_its_lease_capped_is_re_rated_for_what_it_counts() -> None:
+    outcome_, part = ended("a", Usage(1_000_003, 5_000_077, 10)), Usage(1_000_003, 5_000_000, 10)
+    generation = outcome_.turn.generation_id
+    settled = Settled(0, part, PRICE.cost_micros(part), 77, True)
+    bill = usage_record(outcome_, PLACE, settled)
+    ledger = [
+        RawRecord(USAGE_RECORDS, 0, nth, 0, b"key", value)
+        for nth, value in enumerate(
+            (
+                encode(usage_record(ended("b"), PLACE)),
+                b"nothing",
+                encode(bill),
+                encode(replace(bill, usage=Usage(1, 1), unbilled_tokens=1)),
+            )
+        )
+    ]
+    found = capped_bills([ledger[:2], ledger[2:]])
+    assert found == {generation: part}
+    produced = reprice(outcome_, PLACE, replace(REPRICING, capped=found))
+    assert isinstance(produced, tuple)
+    (record,) = produced
+    assert (record.usage, record.cost_micros) == (part, NEW.cost_micros(part))
+    assert record.superseded_cost_micros == bill.cost_micros
 
 
 def test_each_backfill_and_each_price_version_has_its_own_event_id() -> None:

@@ -1,10 +1,11 @@
-// Administration → Keys: those of a user, each of which can be revoked.
+// Administration → Keys: those of a user: seen, made (shown once), revoked.
 
-import { del, newKey } from '../api.js';
+import { del, newKey, post } from '../api.js';
 import { Confirm } from '../settings/confirming.js';
 import { Choice, Field } from '../settings/fields.js';
 import { Coming, NotRead } from '../settings/loading.js';
 import { aboutKey, keyName } from '../settings/key_words.js';
+import { Create, Made } from '../settings/keys.js';
 import { html, useState } from '../ui/html.js';
 import { language, t } from '../words.js';
 import { More, useAll } from './reading.js';
@@ -24,15 +25,22 @@ function KeysOf({ userId }) {
   const query = new URLSearchParams({ user_id: userId });
   const [found, error, again] = useAll(`/api/v1/admin/keys?${query}`);
   const [revoking, setRevoking] = useState(null);
-  if (error) return html`<${NotRead} error=${error} again=${again} />`;
-  if (!found) return html`<${Coming} />`;
+  const [made, setMade] = useState(null);
   const revoke = async () => {
     await del(`/api/v1/admin/keys/${revoking.id}?${query}`, { key: newKey() });
     again();
   };
-  const title = (key) => t('keys.revoke.title', { name: keyName(key) });
-  return html`${found.rows.length === 0 ? html`<p class="nothing" role="status">${t('admin.keys.none')}</p>`
-    : html`<ul class="entries" aria-label=${t('admin.keys')}>${found.rows.map((key) => html`<li key=${key.id} data-testid="admin-key" data-id=${key.id}><div class="entry"><bdi class="entry-name">${keyName(key)}</bdi><small>${aboutKey(key)}</small></div>
-      ${!key.revoked && html`<button type="button" class="quiet danger" aria-label=${title(key)} data-testid="admin-key-revoke" onClick=${() => setRevoking(key)}>${t('keys.revoke')}</button>`}</li>`)}</ul>`}
-    ${revoking && html`<${Confirm} title=${title(revoking)} text=${t('keys.revoke.text')} action=${t('keys.revoke')} act=${revoke} close=${() => setRevoking(null)} />`}`;
+  const make = (body) => post('/api/v1/admin/keys', { ...body, user_id: userId });
+  return html`<${Create} make=${make} onMade=${(key) => { setMade(key); again(); }} />
+    ${made && html`<${Made} key=${made.id} made=${made} onDone=${() => setMade(null)} />`}
+    ${error ? html`<${NotRead} error=${error} again=${again} />` : !found ? html`<${Coming} />` : html`<${Listed} rows=${found.rows} onRevoke=${setRevoking} />`}
+    ${revoking && html`<${Confirm} title=${titleOf(revoking)} text=${t('keys.revoke.text')} action=${t('keys.revoke')} act=${revoke} close=${() => setRevoking(null)} />`}`;
+}
+
+const titleOf = (key) => t('keys.revoke.title', { name: keyName(key) });
+
+function Listed({ rows, onRevoke }) {
+  if (rows.length === 0) return html`<p class="nothing" role="status">${t('admin.keys.none')}</p>`;
+  return html`<ul class="entries" aria-label=${t('admin.keys')}>${rows.map((key) => html`<li key=${key.id} data-testid="admin-key" data-id=${key.id}><div class="entry"><bdi class="entry-name">${keyName(key)}</bdi><small>${aboutKey(key)}</small></div>
+    ${!key.revoked && html`<button type="button" class="quiet danger" aria-label=${titleOf(key)} data-testid="admin-key-revoke" onClick=${() => onRevoke(key)}>${t('keys.revoke')}</button>`}</li>`)}</ul>`;
 }

@@ -20,7 +20,7 @@ export function Section() {
   const active = (found?.data ?? []).filter(({ revoked }) => !revoked).reverse();
   const gone = (found?.data ?? []).filter(({ revoked }) => revoked).reverse();
   return html`<p class="hint">${t('keys.hint')}</p>
-    <${Create} onMade=${(key) => { setMade(key); again(); }} />
+    <${Create} make=${(body) => post('/api/v1/keys', body)} onMade=${(key) => { setMade(key); again(); }} />
     ${made && html`<${Made} key=${made.id} made=${made} onDone=${() => setMade(null)} />`}
     ${error ? html`<${NotRead} error=${error} again=${again} />` : !found ? html`<${Coming} />` : html`
       <${Group}><ul class="entries" aria-label=${t('keys.list')}>${active.map((key) => html`<${Key} key=${key.id} of=${key} onRevoke=${() => setRevoking(key)} />`)}</ul></${Group}>
@@ -36,7 +36,8 @@ async function revoke({ id }, again) {
   else again();
 }
 
-function Create({ onMade }) {
+/** `make`: sends {label, scopes?, expires_at?}, and returns the new key with its secret. */
+export function Create({ make, onMade }) {
   const field = useRef(null);
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState('');
@@ -48,7 +49,7 @@ function Create({ onMade }) {
     setError('');
     try {
       const end = days && { expires_at: new Date(Date.now() + Number(days) * DAY_MS).toISOString() };
-      onMade(await post('/api/v1/keys', { label: field.current.value.trim(), ...(scopes.length > 0 && { scopes }), ...end }));
+      onMade(await make({ label: field.current.value.trim(), ...(scopes.length > 0 && { scopes }), ...end }));
       field.current.value = '';
       setScopes([]);
       setDays('');
@@ -72,7 +73,7 @@ function Create({ onMade }) {
 }
 
 /** It leaves the page with this card: the server has only its hash. */
-function Made({ made, onDone }) {
+export function Made({ made, onDone }) {
   const [copied, setCopied] = useState(false);
   return html`<section class="made" role="status" data-testid="key-made">
     <p><strong>${t('keys.made')}</strong> ${t('keys.made.once')}</p>

@@ -272,7 +272,7 @@ export default {
 
   'limits.apart': 'Die Grenzen aller Server lassen sich gerade nicht abfragen: Dies sind die eines einzelnen.',
   'limits.context': 'Längster Kontext',
-  'limits.hint': 'Was Sie auf einmal nutzen dürfen. Wo mehrere Grenzen gelten, gilt die kleinste.',
+  'limits.hint': 'Was Sie auf einmal nutzen dürfen. Eine Nachricht bittet um eine Antwort; Tokens sind die von Prompts, Antworten und Embeddings. Was genutzt ist, kommt nach und nach zurück. Wo mehrere Grenzen gelten, gilt die kleinste.',
   'limits.kind.messages': 'Nachrichten',
   'limits.kind.requests': 'Anfragen',
   'limits.kind.streams': 'Antworten zugleich',

@@ -272,7 +272,7 @@ export default {
 
   'limits.apart': 'The limits of all servers cannot be asked now: these are those of one.',
   'limits.context': 'Longest context',
-  'limits.hint': 'What you may use at a time. Where several limits hold, the smallest wins.',
+  'limits.hint': 'What you may use at a time. A message asks for an answer; tokens are those of prompts, answers and embeddings. What is used comes back bit by bit. Where several limits hold, the smallest wins.',
   'limits.kind.messages': 'Messages',
   'limits.kind.requests': 'Requests',
   'limits.kind.streams': 'Answers at once',

@@ -272,7 +272,7 @@ export default {
 
   'limits.apart': 'Ahora no se pueden consultar los límites de todos los servidores: estos son los de uno.',
   'limits.context': 'Contexto más largo',
-  'limits.hint': 'Lo que puede usar a la vez. Donde rigen varios límites, vale el menor.',
+  'limits.hint': 'Lo que puede usar a la vez. Un mensaje pide una respuesta; los tokens son los de peticiones, respuestas y embeddings. Lo usado vuelve poco a poco. Donde rigen varios límites, vale el menor.',
   'limits.kind.messages': 'Mensajes',
   'limits.kind.requests': 'Solicitudes',
   'limits.kind.streams': 'Respuestas a la vez',

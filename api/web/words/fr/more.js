@@ -272,7 +272,7 @@ export default {
 
   'limits.apart': 'Les limites de tous les serveurs ne peuvent être lues maintenant : voici celles d’un seul.',
   'limits.context': 'Plus long contexte',
-  'limits.hint': 'Ce que vous pouvez utiliser à la fois. Si plusieurs limites valent, la plus petite l’emporte.',
+  'limits.hint': 'Ce que vous pouvez utiliser à la fois. Un message demande une réponse ; les jetons sont ceux des prompts, des réponses et des embeddings. Ce qui est utilisé revient peu à peu. Si plusieurs limites valent, la plus petite l’emporte.',
   'limits.kind.messages': 'Messages',
   'limits.kind.requests': 'Requêtes',
   'limits.kind.streams': 'Réponses simultanées',

@@ -272,7 +272,7 @@ export default {
 
   'limits.apart': '目前无法查询所有服务器的限额：这里是其中一台的。',
   'limits.context': '最长上下文',
-  'limits.hint': '您一次可以使用的量。有多个限额时，以最小者为准。',
+  'limits.hint': '您一次可以使用的量。一条消息请求一个回答；令牌计入提示、回答和嵌入。已用的量会逐渐恢复。有多个限额时，以最小者为准。',
   'limits.kind.messages': '消息',
   'limits.kind.requests': '请求',
   'limits.kind.streams': '同时进行的回答',

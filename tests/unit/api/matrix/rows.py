@@ -217,19 +217,25 @@ SIGNING = {
 ANYBODYS = SIGNING | {(method, path) for method, path, *_ in SCHEMA_ROUTES}
 
 
-async def ids_of(alice: httpx.AsyncClient) -> dict[str, str]:
-    """What Alice has, by the names of path parameters. All that she may write holds the canary."""
-    conversation = (await alice.post("/api/v1/conversations", json={"title": CANARY})).json()["id"]
-    await alice.post(f"/api/v1/conversations/{conversation}/messages", json={"content": CANARY})
+async def ids_of(
+    alice: httpx.AsyncClient,
+    who: str = "alice",
+    organisation_id: str = GUILD,
+    canary: str = CANARY,
+    label: str = OPEN_CANARY,
+) -> dict[str, str]:
+    """What Alice, or `who`, has, by the names of path parameters. All that they may write holds the canary."""
+    conversation = (await alice.post("/api/v1/conversations", json={"title": canary})).json()["id"]
+    await alice.post(f"/api/v1/conversations/{conversation}/messages", json={"content": canary})
     messages = (await alice.get(f"/api/v1/conversations/{conversation}/messages")).json()["data"]
-    made = (await alice.post("/api/v1/keys", json={"label": OPEN_CANARY})).json()
+    made = (await alice.post("/api/v1/keys", json={"label": label})).json()
     # Names of one's own are taken once.
-    name = f"{CANARY}-{made['id'][-6:]}"
+    name = f"{canary}-{made['id'][-6:]}"
     folder = (await alice.post("/api/v1/folders", json={"name": name})).json()
-    snippet = (await alice.post("/api/v1/snippets", json={"name": name, "text": CANARY})).json()
-    await alice.patch("/api/v1/settings", json={"settings": {"systemPrompt": CANARY}})
-    asked = {"model": "verbatim-local", "messages": [{"role": "user", "content": CANARY}], "store": True}
-    kept = (await alice.post("/v1/chat/completions", json={**asked, "metadata": {"of": CANARY}})).json()
+    snippet = (await alice.post("/api/v1/snippets", json={"name": name, "text": canary})).json()
+    await alice.patch("/api/v1/settings", json={"settings": {"systemPrompt": canary}})
+    asked = {"model": "verbatim-local", "messages": [{"role": "user", "content": canary}], "store": True}
+    kept = (await alice.post("/v1/chat/completions", json={**asked, "metadata": {"of": canary}})).json()
     return {
         "conversation_id": conversation,
         "conv": "conv_" + conversation.replace("-", ""),
@@ -241,8 +247,8 @@ async def ids_of(alice: httpx.AsyncClient) -> dict[str, str]:
         "folder_id": folder["id"],
         "snippet_id": snippet["id"],
         "completion_id": kept["id"],
-        "user_id": ids.user_id("alice"),
-        "organisation_id": GUILD,
+        "user_id": ids.user_id(who),
+        "organisation_id": organisation_id,
         "model_id:path": "verbatim-local",
     }
 

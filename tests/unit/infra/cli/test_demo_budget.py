@@ -54,6 +54,15 @@ def test_a_problem_a_sum_over_the_budget_and_too_few_kills_are_each_told() -> No
     assert document(WANTED, judged(kills=0), found)["holds"] is False
 
 
+def test_many_kills_of_one_kind_are_too_few_kinds() -> None:
+    wanted = replace(WANTED, kills=4)
+    some, kinds = judged(kills=4), ("worker", "api", "agents")
+    some.tally.kinds.update({"worker": 4})
+    assert [finding.holds for finding in findings(wanted, some)] == [True, True, False]
+    some.tally.kinds.update(kinds)
+    assert all(finding.holds for finding in findings(wanted, some))
+
+
 def test_the_picture_has_the_budget_and_what_is_taken_of_it() -> None:
     drawn = picture(WANTED, judged())
     assert [name in drawn for name in (">spent<", ">spent + open leases<", ">budget<")] == [True, True, True]
