@@ -67,6 +67,7 @@ class Writer(Protocol):
 @dataclass(frozen=True, slots=True)
 class _Waiting:
     record: object
+    """None: nothing comes of what stands there."""
     changes: list[tuple[int, RowChange]]
     topic: str
     position: Position
@@ -142,6 +143,13 @@ class Projector:
             await written.wait()
         raise unprojectable
 
+    async def pass_over(self, place: LogPlace, done: Callable[[], None]) -> None:
+        """Nothing comes of a record (it is parked, or no projection's): what is in the tables reaches past it, though.
+
+        Without that, whoever waits for the newest record of a quiet partition would wait for the next one."""
+        position = self._topics.position(place.topic, place.partition, place.offset)
+        await self._queue(_Waiting(None, [], place.topic, position, 0, done, None))
+
     async def _queue(self, waiting: _Waiting) -> None:
         await self._room.wait()
         self._waiting.append(waiting)
@@ -213,7 +221,7 @@ class Projector:
         for topic in {item.topic for item in waiting if any(p.counts for p in self._by_topic[item.topic])}:
             there: dict[int, dict[int, Placed]] = {}
             for item in waiting:
-                if item.topic == topic:
+                if item.topic == topic and item.record is not None:
                     there.setdefault(item.position.partition, {})[item.position.offset] = item.record, item.position
             for projection in self._by_topic[topic]:
                 if projection.counts and self._counting is not None:

@@ -21,7 +21,7 @@ from schemas.envelope import SealedContent
 from schemas.families import Family, R
 from streams.errors import GaveUp, Poison, Retry
 from streams.faust.acks import OrderedAcks
-from streams.faust.handlers import Handler, SetAsideAt, Source, StreamMessage
+from streams.faust.handlers import Handler, Passed, SetAsideAt, Source, StreamMessage
 from streams.faust.lanes import Lanes
 from topics.catalogue import DEAD_LETTERS
 from topics.dead_letters import PoisonRun, dead_letter_of, letter_key
@@ -61,6 +61,7 @@ class Consumption(Generic[R]):
         self._set_aside = set_aside
         self._consumer = f"streams.{name}"
         self._handler = handler
+        self._passed: Passed | None = getattr(handler, "passed", None)
         self._producer = producer
         self._wanted = records
         self._retry_on: tuple[type[Exception], ...] = (Retry, LogUnavailable, *retry_on)
@@ -86,6 +87,13 @@ class Consumption(Generic[R]):
         if record_type is not None and not self._wanted.takes(record_type):
             return False
         return self._imported or not is_imported(message.headers)
+
+    async def pass_over(self, message: StreamMessage, acknowledge: Callable[[], None]) -> None:
+        """Nothing comes of a record: it is acknowledged, by the handler if that keeps count of them."""
+        if self._passed is None:
+            acknowledge()
+        else:
+            await self._passed(message.topic, message.partition, message.offset, acknowledge)
 
     async def take(self, message: StreamMessage, acknowledge: Callable[[], None]) -> None:
         """Handle one message to its end: handled, parked as a dead letter, or raising what ends the process."""
@@ -120,19 +128,21 @@ class Consumption(Generic[R]):
             if self._wanted.holds(record):
                 await self._handler(record, source)
             elif self._holds:
-                source.acknowledge()
+                await self.pass_over(message, source.acknowledge)
             self._poison.good()
         except NewerRecord as error:
             at_ms = source.timestamp_us // 1000
             if await asyncio.to_thread(self._set_aside, source.topic, source.partition, source.offset, at_ms):
                 _log.warning("skipped: an operator has set it aside", source=_place(source))
                 if self._holds:
-                    source.acknowledge()
+                    await self.pass_over(message, source.acknowledge)
                 return
             tell_newer(_log, error, source.topic, source.partition, source.offset)
             raise
         except _POISON as error:
             await self._park(message, source, error)
+            if self._holds:
+                await self.pass_over(message, source.acknowledge)
 
     def _parking(self, message: StreamMessage, source: Source) -> Callable[[Exception], Awaitable[None]]:
         async def park(error: Exception) -> None:
@@ -143,6 +153,8 @@ class Consumption(Generic[R]):
                 await self._retrying.run(once, LogUnavailable)
             except LogUnavailable as away:
                 raise GaveUp(f"{_place(source)} cannot be parked: {away}") from away
+            # The handler had it, and knows how far it is.
+            source.acknowledge()
 
         return park
 
@@ -166,8 +178,6 @@ class Consumption(Generic[R]):
         _log.error("parked in dead-letters", source=_place(source), error=type(error).__name__)
         self._metrics.parked()
         self._poison.poison(_place(source), error)
-        if self._holds:
-            source.acknowledge()
 
     async def _handled(self, message: StreamMessage, source: Source) -> bool:
         """Whether the record was seen to; False if the process is stopping and the record stays for the next one."""
@@ -199,7 +209,7 @@ async def consume(messages: AsyncIterable[StreamMessage], consumption: Consumpti
         async for message in messages:
             acknowledge = consumption.opened(message)
             if not consumption.is_wanted(message):
-                acknowledge()
+                await consumption.pass_over(message, acknowledge)
             elif most_in_flight == 1:
                 await consumption.take(message, acknowledge)
             else:

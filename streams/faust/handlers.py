@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from schemas.families import R
 from topics.producer import LogProducer
+
+C = TypeVar("C", contravariant=True)
 
 
 async def _nowhere(error: Exception) -> None:
@@ -58,6 +60,21 @@ Handler = Callable[[R, Source], Awaitable[None]]
 """Handles one record; what it brought about is durable when it returns. Raises Poison (or what the log or the codec
 say of a record that they will never take), Retry, or what ends the process. It is called again with the same record
 after Retry, a restart or a rebalance."""
+
+
+class Holding(Protocol[C]):
+    """A Handler that also wants to know of the records that it never gets: parked ones, set aside ones, others' kinds.
+    For agents that hold records back."""
+
+    async def __call__(self, record: C, source: Source) -> None:
+        """As a Handler."""
+
+    async def passed(self, topic: str, partition: int, offset: int, acknowledge: Callable[[], None]) -> None:
+        """Nothing comes of this record, in the order of its partition. `acknowledge` it when that may be forgotten."""
+
+
+Passed = Callable[[str, int, int, Callable[[], None]], Awaitable[None]]
+"""Holding.passed."""
 
 SetAsideAt = Callable[[str, int, int, int], bool]
 """Whether an operator has set aside the record of a newer release at (topic, partition, offset), appended at so many

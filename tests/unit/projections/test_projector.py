@@ -36,6 +36,23 @@ async def test_a_record_is_done_when_its_rows_and_then_its_watermark_are_written
         assert writer.watermarks == [5]
 
 
+async def test_a_record_that_nothing_comes_of_moves_the_watermark_in_its_turn() -> None:
+    writer = GatedWriter()
+    done: list[int] = []
+    async with running(writer) as projector:
+        writer.gate.clear()
+        await projector.take(prompt("c", "key"), place(4), lambda: done.append(4))
+        await eventually(lambda: not projector._waiting)
+        await projector.pass_over(place(5), lambda: done.append(5))
+        assert (done, writer.watermarks) == ([], [])
+        writer.gate.set()
+        await eventually(lambda: done == [4, 5])
+        assert writer.watermarks[-1] == 6
+        await projector.pass_over(place(6), lambda: done.append(6))
+        await eventually(lambda: done == [4, 5, 6])
+        assert writer.watermarks[-1] == 7, "also where nothing else comes"
+
+
 async def test_what_comes_while_a_write_is_under_way_is_written_together() -> None:
     writer = GatedWriter()
     done: list[int] = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -197,6 +198,25 @@ async def test_holding_agents_acknowledge_themselves_and_keep_no_payload() -> No
     assert agent.acknowledged == [] and message.value is None
     agent.handled[0][1].acknowledge()
     assert agent.acknowledged == [1, 2, 3]
+
+
+async def test_a_handler_that_counts_them_is_told_of_what_it_never_gets() -> None:
+    passed: list[int] = []
+
+    class Counting:
+        async def __call__(self, record: Any, source: Source) -> None:
+            source.acknowledge()
+
+        async def passed(self, topic: str, partition: int, offset: int, acknowledge: Callable[[], None]) -> None:
+            assert (topic, partition) == ("topic", 0)
+            passed.append(offset)
+            acknowledge()
+
+    agent = Agent(holds=True)
+    agent.consumption._handler = Counting()
+    agent.consumption._passed = agent.consumption._handler.passed
+    await agent.take(Message(1, encode(USER)), Message(2, encode(OTHER)), Message(3, FUTURE), Message(4, b"garbage"))
+    assert (passed, agent.acknowledged) == ([2, 3, 4], [1, 2, 3, 4])
 
 
 @pytest.mark.parametrize("holds", [False, True])
