@@ -7,14 +7,17 @@ text, a search takes no more than that many steps a character.
 
 from __future__ import annotations
 
+import importlib
 import re
 import unicodedata
 from collections.abc import Iterable
-from re import _constants as sre  # type: ignore[attr-defined]  # the parser of `re` itself; it has no public name
-from re import _parser as parser  # type: ignore[attr-defined]  # as above
 from typing import Any
 
 from infra.moderation.policy import OVERLAP, normalise
+
+# The parser of `re` itself; it has no public name.
+sre: Any = importlib.import_module("re._constants")
+parser: Any = importlib.import_module("re._parser")
 
 MAX_EXPRESSION_CHARS = 500
 MAX_STEPS = 20_000
