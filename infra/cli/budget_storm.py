@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import cycle
@@ -18,6 +16,7 @@ from typing import TypeVar
 
 import aiohttp
 
+from infra.cli.budget_clients import MAX_CONNECTIONS, Storm, Tally, stream
 from infra.cli.demo_victims import kill, victims
 from infra.cli.stack_file import StackChild, running_stack
 from infra.cli.terminal import UserError
@@ -44,43 +43,7 @@ MUST_DIE = frozenset(("worker", "api", "agents"))
 """Kinds that a storm of as many kills strikes, each of them."""
 DRAIN_S = 180.0
 LOOK_S = 1.0
-AGAIN_S = 0.3
-MAX_TRIES = 40
-MAX_CONNECTIONS = 1000
 D = TypeVar("D")
-
-
-@dataclass(frozen=True, slots=True)
-class Storm:
-    """What is done. `budget`: in tokens."""
-
-    account: str
-    key: str
-    model: str
-    budget: int
-    streams: int
-    kills: int
-    seed: int
-    numbers: int = 20
-    """How far each answer counts."""
-    within_s: float = 600.0
-    leaving: float = 0.25
-    """The share of clients that leave before the end."""
-
-
-@dataclass(slots=True)
-class Tally:
-    """What clients saw."""
-
-    ends: Counter[str] = field(default_factory=Counter)
-    kills: Counter[str] = field(default_factory=Counter)
-    kinds: Counter[str] = field(default_factory=Counter)
-    """Kills by kind."""
-    amid: int = 0
-    """Kills while streams were open."""
-    tries: int = 0
-    chunks: int = 0
-    open: int = 0
 
 
 @dataclass(slots=True)
@@ -122,76 +85,6 @@ async def _tell(tally: Tally, say: Callable[[Tally], None]) -> None:
     while True:
         say(tally)
         await asyncio.sleep(LOOK_S)
-
-
-async def stream(session: aiohttp.ClientSession, url: str, asked: Storm, tally: Tally, rng: Random) -> None:
-    """One stream, from its request to its end, its refusal, or the moment at which its client leaves."""
-    await asyncio.sleep(rng.uniform(0, 2.0))
-    body = {
-        "model": asked.model,
-        "stream": True,
-        "messages": [{"role": "user", "content": f"Count to {asked.numbers}."}],
-    }
-    leaves_after = rng.randint(1, asked.numbers) if rng.random() < asked.leaving else None
-    key = f"storm-{asked.seed}-{rng.randrange(1 << 60)}"
-    headers = {"Authorization": f"Bearer {asked.key}", "Idempotency-Key": key}
-    tally.open += 1
-    try:
-        for _ in range(MAX_TRIES):
-            tally.tries += 1
-            end = await _once(session, url, body, headers, tally, leaves_after)
-            if end != "again":
-                tally.ends[end] += 1
-                return
-            await asyncio.sleep(AGAIN_S * rng.uniform(0.5, 2.0))
-        tally.ends["gave up"] += 1
-    finally:
-        tally.open -= 1
-
-
-async def _once(
-    session: aiohttp.ClientSession,
-    url: str,
-    body: Mapping[str, object],
-    headers: Mapping[str, str],
-    tally: Tally,
-    leaves_after: int | None,
-) -> str:
-    try:
-        async with session.post(
-            f"{url}/v1/chat/completions",
-            json=body,
-            headers=headers,
-            timeout=aiohttp.ClientTimeout(total=120),
-        ) as answer:
-            if answer.status == 429:
-                said = await answer.json()
-                final = answer.headers.get("x-should-retry") == "false"
-                return str(said["error"]["code"]) if final else "again"
-            if answer.status != 200:
-                return "again"
-            return await _read(answer, tally, leaves_after)
-    except (aiohttp.ClientError, TimeoutError, json.JSONDecodeError):
-        return "again"
-
-
-async def _read(answer: aiohttp.ClientResponse, tally: Tally, leaves_after: int | None) -> str:
-    chunks, end = 0, "again"
-    async for line in answer.content:
-        if not line.startswith(b"data: "):
-            continue
-        if line.startswith(b"data: [DONE]"):
-            return end
-        chunks += 1
-        tally.chunks += 1
-        if leaves_after is not None and chunks > leaves_after:
-            return "left"
-        said = json.loads(line[6:])
-        if "error" in said:
-            end = str(said["error"].get("code"))
-        for choice in said.get("choices", ()):
-            end = choice.get("finish_reason") or end
-    return "again"
 
 
 async def _kill(state: Path, asked: Storm, tally: Tally, rng: Random, over: asyncio.Event) -> None:

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from infra.cassandra.errors import StoreError
+from infra.cli.budget_clients import Storm, Tally
 from infra.cli.budget_log import Named, change, opened, standing
-from infra.cli.budget_storm import KINDS, MUST_DIE, Judged, Storm, Tally, storm
+from infra.cli.budget_storm import KINDS, MUST_DIE, Judged, storm
 from infra.cli.demo_check import Finding
 from infra.cli.demo_screen import Screen
 from infra.cli.demo_table import Row
@@ -31,6 +32,13 @@ from topics.errors import LogError
 MODEL = "verbatim-scripted"
 """It counts exactly, and costs little."""
 
+CANCELLING = 0.15
+"""The share of clients that cancel their answer."""
+MANY_KILLS = 20
+KILL_EVERY_S = 0.7
+ANSWER_TOKENS = 70
+LEAST_PACE = 0.5
+
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
@@ -50,7 +58,16 @@ async def run(state: Path, own: bool, wanted: Wanted, screen: Screen) -> Judged:
     account, key = await new_user(settings, "demo-budget")
     await change(settings, Named(account, "account", "", "total", True), TOKENS, wanted.tokens)
     asked = Storm(
-        account, key, MODEL, wanted.tokens, wanted.streams, wanted.kills, wanted.seed, within_s=wanted.limit_s
+        account,
+        key,
+        MODEL,
+        wanted.tokens,
+        wanted.streams,
+        wanted.kills,
+        wanted.seed,
+        within_s=wanted.limit_s,
+        cancelling=CANCELLING,
+        pace=pace_of(wanted.kills),
     )
     screen.happened(f"{wanted.streams} streams on {wanted.tokens} tokens, {wanted.kills} kills, seed {wanted.seed}")
     try:
@@ -65,6 +82,12 @@ async def run(state: Path, own: bool, wanted: Wanted, screen: Screen) -> Judged:
                 return await storm(settings, state, asked, say)
     except TimeoutError:
         raise UserError(f"the streams did not end in {wanted.limit_s:g} s: see ./verbatim status") from None
+
+
+def pace_of(kills: int) -> float:
+    """Tokens a second with which an answer lasts about as long as so many kills take: they are to strike amid streams.
+    For a few kills, 0: as fast as the model likes."""
+    return 0.0 if kills < MANY_KILLS else max(ANSWER_TOKENS / (kills * KILL_EVERY_S), LEAST_PACE)
 
 
 def settings_of(state: Path, own: bool) -> Settings:
@@ -176,6 +199,7 @@ def document(wanted: Wanted, judged: Judged, found: Sequence[Finding]) -> dict[s
         "spent": judged.spent,
         "left": judged.left,
         "ended": dict(judged.tally.ends),
+        "cancelled": judged.tally.cancels,
         "killed": dict(judged.tally.kills),
         "killed_by_kind": dict(judged.tally.kinds),
         "killed_amid_streams": judged.tally.amid,

@@ -12,7 +12,7 @@ from typing import Any
 
 import aiohttp
 
-from infra.cli.budget_storm import MAX_CONNECTIONS, Storm, Tally, stream
+from infra.cli.budget_clients import MAX_CONNECTIONS, Storm, Tally, stream
 from infra.cli.demo_budget_run import MODEL, new_user
 from infra.cli.demo_check import Finding
 from infra.cli.demo_fairness_shares import Share, shares

@@ -9,7 +9,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from infra.cli.budget_storm import MUST_DIE, Storm, storm
+from infra.cli.budget_clients import Storm
+from infra.cli.budget_storm import MUST_DIE, storm
 from infra.cli.stack_file import connected_settings
 from tests.e2e.stack import Stack
 from tests.eventually import eventually_sync
@@ -76,7 +77,7 @@ def test_a_storm_on_a_small_budget_spends_it_to_the_token(stack: Stack, tmp_path
     usage = chat(stack, stack.key, 20).json()["usage"]  # another account's
     budget = 8 * usage["total_tokens"]
     limited(stack, account, budget)
-    asked = Storm(account, key, MODEL, budget, streams=60, kills=10, seed=20261201, within_s=200)
+    asked = Storm(account, key, MODEL, budget, streams=60, kills=10, seed=20261201, within_s=200, cancelling=0.2)
     judged = asyncio.run(storm(connected_settings(stack.state), stack.state, asked, lambda tally: None))
     assert judged.problems == [], f"{judged.tally}"
     assert sum(judged.tally.kills.values()) >= 10

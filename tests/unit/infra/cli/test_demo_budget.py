@@ -7,10 +7,24 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from rich.console import Console
 
-from infra.cli.budget_storm import Judged, Tally
-from infra.cli.demo_budget_run import Standing, Wanted, course, document, findings, picture, rows
+from infra.cli.budget_clients import Storm, Tally
+from infra.cli.budget_storm import Judged
+from infra.cli.demo_budget_run import (
+    ANSWER_TOKENS,
+    KILL_EVERY_S,
+    LEAST_PACE,
+    Standing,
+    Wanted,
+    course,
+    document,
+    findings,
+    pace_of,
+    picture,
+    rows,
+)
 from infra.cli.demo_table import LiveTable
 from schemas.admission import AdmissionRecord
 from schemas.envelope import Position
@@ -92,3 +106,11 @@ def test_quiet_is_quiet() -> None:
     with LiveTable(Console(file=out, width=100), "the budget", quiet=True) as table:
         table.show(rows(WANTED, {}, Tally()))
     assert out.getvalue() == ""
+
+
+def test_answers_last_as_long_as_many_kills_take() -> None:
+    assert pace_of(5) == 0.0
+    assert Storm("a", "k", "m", 1, 1, 5, 1).prompt == "Count to 20."
+    assert ANSWER_TOKENS / pace_of(100) == pytest.approx(100 * KILL_EVERY_S)
+    assert pace_of(500) == LEAST_PACE
+    assert Storm("a", "k", "m", 1, 1, 1, 1, pace=0.5).prompt == "[[count 20]] [[pace 0.5]]"

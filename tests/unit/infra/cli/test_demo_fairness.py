@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
-from infra.cli.budget_storm import Tally
+from infra.cli.budget_clients import Tally
 from infra.cli.demo_fairness_run import Seen, Served, Wanted, document, findings, picture, rows, served
 from schemas.generation import AttemptStarted, GenerationRecord, TokenChunk
 from schemas.picks import JobRead, Pick
