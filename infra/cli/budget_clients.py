@@ -104,9 +104,10 @@ class Client:
     tally: Tally
     leaves_after: int | None = None
     cancels_after: int | None = None
+    has_cancelled: bool = False
 
     async def ask(self, body: Mapping[str, object]) -> str:
-        """How it ended: a finish reason, an error's code, "left", or "again"."""
+        """How it ended: a finish reason, an error's code, "left", "cancelled" (by this client), or "again"."""
         try:
             async with self.session.post(
                 f"{self.url}/v1/chat/completions",
@@ -130,7 +131,7 @@ class Client:
             if not line.startswith(b"data: "):
                 continue
             if line.startswith(b"data: [DONE]"):
-                return end
+                return "cancelled" if self.has_cancelled else end
             chunks += 1
             self.tally.chunks += 1
             if self.leaves_after is not None and chunks > self.leaves_after:
@@ -143,7 +144,7 @@ class Client:
                 end = str(said["error"].get("code"))
             for choice in said.get("choices", ()):
                 end = choice.get("finish_reason") or end
-        return "again"
+        return "cancelled" if self.has_cancelled else "again"
 
     async def _cancel(self, completion: str) -> None:
         """Stop the answer, and read on to whatever end it has then."""
@@ -151,4 +152,6 @@ class Client:
         generation = "-".join((name[:8], name[8:12], name[12:16], name[16:20], name[20:]))
         path = f"{self.url}/api/v1/generations/{generation}/cancel"
         async with self.session.post(path, json={}, headers=self.headers) as answer:
-            self.tally.cancels += answer.status == 200
+            if answer.status == 200:
+                self.has_cancelled = True
+                self.tally.cancels += 1
