@@ -116,6 +116,7 @@ class _Run:
         self._conversation_id = ""
         self._characters = 0
         self._told_s = SILENCE_S
+        self._first_after: int | None = None
         self._transcript = Transcript()
         self._begun, self._half = asyncio.Event(), asyncio.Event()
         self._killed_at_s = self._back_at_s = float("inf")
@@ -192,6 +193,8 @@ class _Run:
             taken_up = f"with Last-Event-ID {seq}" if seq >= 0 else "with the same key"
             self._screen.happened(f"no connection ({news}): again, {taken_up}", "yellow")
             return
+        if self._first_after is None and times[-1] > self._killed_at_s:
+            self._first_after = seq
         if len(times) > 1 and (silence_s := times[-1] - times[-2]) > self._told_s and times[-1] > self._killed_at_s:
             self._told_s = silence_s
             self._screen.happened(f"the stream goes on with frame {seq} after {silence_s:.2f} s", "bold green")
@@ -209,6 +212,8 @@ class _Run:
                     # An answer that failed early must not leave the killer waiting.
                     self._begun.set()
                     self._half.set()
+                    if self._told_s == SILENCE_S and self._first_after is not None:
+                        self._screen.happened(f"the stream goes on with frame {self._first_after}, without a pause")
                     self._screen.happened(f"the end: frame {seq}, connections {self._transcript.connections}")
 
     def _back(self, name: str) -> None:

@@ -149,6 +149,10 @@ class ChatPage:
         await self.part("add").click()
         await self.part(f"add-{what}").click()
 
+    async def dialog_has_focus(self) -> None:
+        """Only a dialog that is open can be left by a key; which of its fields has the focus is its own matter."""
+        await self.page.wait_for_function("() => document.activeElement?.closest('dialog, [role=dialog]')")
+
     async def show_down_to(self, row: Locator) -> None:
         """As much of the list as it takes to show this row of it. A button that loads is not pressed again."""
         more = self.page.locator(".list button.quiet.wide")
