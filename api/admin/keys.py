@@ -28,7 +28,7 @@ OfUser = Annotated[str, Query(alias="user_id", min_length=1, max_length=64)]
 
 
 class CreateKeyFor(CreateKey):
-    user_id: str = Field(max_length=64)
+    user_id: str = Field(min_length=1, max_length=64)
 
 
 @router.get("")

@@ -33,6 +33,13 @@ def name() -> str:
     return name_of_its_own()
 
 
+async def test_nothing_has_an_empty_id(log: Projected) -> None:
+    """Cassandra refuses to look for one."""
+    assert await log.reads.user("") is None
+    assert await log.reads.conversation("") is None
+    assert await log.reads.keys("") == []
+
+
 async def test_a_conversation_is_as_its_events_say(log: Projected, name: str) -> None:
     log.said(started(name, at_us=AT, system="Be brief."))
     await log.show()

@@ -75,3 +75,19 @@ async def test_what_was_never_made_is_refused_all_the_same(tables: Tables, monke
     monkeypatch.setattr(OlderStore, "execute", none)
     with pytest.raises(StoreRefused, match="run the migration"):
         await conversation(tables, "c")
+
+
+class RefusingStore(OlderStore):
+    """As Cassandra: no empty key is looked for, and a table that is gone is none."""
+
+    async def execute(self, statement: str, parameters: Any = ()) -> list[tuple[Any, ...]]:
+        if "pointers" in statement or "versions" in statement:
+            return await super().execute(statement, parameters)
+        raise StoreRefused("Key may not be empty" if "" in parameters else "unconfigured table")
+
+
+async def test_an_empty_key_is_not_there_and_another_refusal_is_one() -> None:
+    tables = Tables(RefusingStore(), "ks")  # type: ignore[arg-type]  # it answers what is asked of it
+    assert await conversation(tables, "") is None
+    with pytest.raises(StoreRefused, match="unconfigured"):
+        await conversation(tables, "c")

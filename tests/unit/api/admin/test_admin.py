@@ -335,3 +335,8 @@ async def test_an_expired_key_opens_nothing(world: World) -> None:
     world.log.append(ACCOUNT_EVENTS, created.user_id, old)
     async with world.client(key) as client:
         assert code_of(await client.get("/v1/models")) == (401, "key_expired")
+
+
+async def test_a_key_is_of_somebody(admin: httpx.AsyncClient) -> None:
+    for user_id, status in (("", 400), ("nobody", 404)):
+        assert (await admin.post(KEYS, json={"user_id": user_id})).status_code == status
