@@ -81,8 +81,13 @@ class Places:
 
     async def known_calls(self, place: Place) -> Mapping[str, str]:
         """The functions that may be answered here, by the calls' ids."""
-        if place.previous is not None:
-            return _calls_of(place.previous)
+        previous = place.previous
+        if previous is not None and previous.outcome is None:
+            # It still ran when it was looked up, and was waited for since.
+            reads = self._responses.stored
+            previous = await reads.stored_generation(self._author.user_id, previous.row.generation_id) or previous
+        if previous is not None:
+            return _calls_of(previous)
         if place.conversation is None:
             return calls_of(place.earlier)
         return await calls_in(self._responses.messages, place.conversation.conversation_id)
