@@ -4,6 +4,7 @@ up."""
 from __future__ import annotations
 
 import base64
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -16,10 +17,12 @@ from api.responses.sealing import Seal
 from api.responses.shapes import conversation_id_shown
 from infra.models.catalogue import ModelCatalogue
 from infra.models.tokenizers import TokenCounter
+from projections.stored import StoredGeneration
 from schemas.conversation import ChatMessage, ConversationStarted, PromptSubmitted
 from schemas.parts import ChunkPart
 from tests.unit.api.able import ALL, able, catalogue_of
 from tests.unit.api.memory_log import Attempt
+from tests.unit.api.memory_stored import MemoryStored
 from tests.unit.api.test_conversations import PATH as OURS
 from tests.unit.api.test_images import PNG
 from tests.unit.api.world import World
@@ -139,6 +142,32 @@ async def test_thoughts_and_calls_are_referred_to() -> None:
         conversation = conversation_id_shown(prompts(world)[0].conversation_id)
         await made(alice, input=[result], conversation=conversation)
         assert prompts(world)[-1].messages[0].parts[0].name == "look"
+
+
+async def test_a_result_finds_the_call_of_an_answer_that_still_ran_when_it_was_looked_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def script(attempt: Attempt) -> None:
+        attempt.start()
+        attempt.chunk("{}", part=ChunkPart(0, "tool_call", "call_1", "look"))
+        attempt.end("tool_calls")
+
+    world = World(script=script, models=catalogue_of(able(*ALL)))
+    async with world.client(world.add_key("alice", "a")) as alice:
+        tool = {"type": "function", "name": "look", "parameters": {"type": "object"}}
+        response = await made(alice, tools=[tool])
+        read = MemoryStored.stored_generation
+        looks: list[str] = []
+
+        async def late(self: MemoryStored, user_id: str, generation_id: str) -> StoredGeneration | None:
+            found = await read(self, user_id, generation_id)
+            looks.append(generation_id)
+            return found if found is None or len(looks) > 2 else replace(found, outcomes=(None,))
+
+        monkeypatch.setattr(MemoryStored, "stored_generation", late)
+        result = {"type": "function_call_output", "call_id": "call_1", "output": "sunny"}
+        await made(alice, input=[result], previous_response_id=response["id"])
+        assert prompts(world)[-1].messages[-1].parts[0].name == "look"
 
 
 async def test_the_tokens_of_a_prompt_are_counted(world: World, alice: httpx.AsyncClient) -> None:
