@@ -10,6 +10,9 @@ from infra.cassandra.session import CassandraSession, Row
 from projections.registry import ADDED, DEFINITIONS, defined, newest
 from projections.versions import NoTables, Pointers, physical_name
 
+EMPTY_KEY = "Key may not be empty"
+"""What Cassandra says of an empty partition key, and of nothing else: an empty cursor is no reason to find nothing."""
+
 
 class Tables:
     """Runs a projection's queries. They name tables as `{conversations}`: the version's own table stands there.
@@ -42,9 +45,9 @@ class Tables:
             self._statements[cql, version] = statement
         try:
             return await self._session.execute(statement, parameters)
-        except StoreRefused:
+        except StoreRefused as error:
             # Cassandra refuses to look for an empty partition key. No row has one.
-            if "" in parameters:
+            if EMPTY_KEY in str(error):
                 return []
             raise
 

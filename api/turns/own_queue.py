@@ -10,6 +10,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from api.http.errors import ApiError
+from api.streaming.feed import Feed
 from api.streaming.tail_hub import TailHub
 from infra.tiers.tier import Tier
 
@@ -49,8 +50,8 @@ class Places:
             turn = each.turn
             feed = hub.open(turn.generation_id, turn.conversation_id, turn.user_id)
 
-            def begun(feed: object = feed) -> None:
-                hub.close(feed)  # type: ignore[arg-type]  # it is the feed
+            def begun(feed: Feed = feed) -> None:
+                hub.close(feed)
                 self._give_back(1)
 
             feed.when_begun(begun)

@@ -12,7 +12,7 @@ from projections.conversations.queries import conversation
 from projections.identities import queries as identities
 from projections.identities.standing import NOTHING_SAID, OrganisationStanding
 from projections.preferences import queries as preferences
-from projections.reading import Tables
+from projections.reading import EMPTY_KEY, Tables
 from projections.registry import ADDED, names
 from projections.sign_ins import queries as sign_ins
 from projections.temporaries.queries import begun_on
@@ -83,11 +83,12 @@ class RefusingStore(OlderStore):
     async def execute(self, statement: str, parameters: Any = ()) -> list[tuple[Any, ...]]:
         if "pointers" in statement or "versions" in statement:
             return await super().execute(statement, parameters)
-        raise StoreRefused("Key may not be empty" if "" in parameters else "unconfigured table")
+        raise StoreRefused(EMPTY_KEY if tuple(parameters) == ("",) else "unconfigured table")
 
 
 async def test_an_empty_key_is_not_there_and_another_refusal_is_one() -> None:
     tables = Tables(RefusingStore(), "ks")  # type: ignore[arg-type]  # it answers what is asked of it
     assert await conversation(tables, "") is None
-    with pytest.raises(StoreRefused, match="unconfigured"):
-        await conversation(tables, "c")
+    for parameters in (["c"], ["", "of a cursor"]):
+        with pytest.raises(StoreRefused, match="unconfigured"):
+            await tables.select("conversations", "SELECT a FROM {conversations} WHERE b = ? AND c > ?", parameters)
