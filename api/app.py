@@ -60,6 +60,7 @@ from api.log_view.ports import LogViewPorts, PlaceReads
 from api.moving import export_routes, import_routes
 from api.moving.ports import MovingPorts, MovingReads
 from api.openai import chat, embeddings, models, stored, texts
+from api.openai.embedding_leases import EmbeddingLeases
 from api.openai.embedding_ledger import EmbeddingReads, LedgerPorts
 from api.openai.embeddings import EmbeddingPorts
 from api.openai.kept import KeptPorts
@@ -186,7 +187,7 @@ def ports_of(adapters: Adapters) -> tuple[object, ...]:
             models=own,
             embedders=adapters.embedders,
             ledger=LedgerPorts(log=log, reads=reads, ends=adapters.ends, wait_s=settings.read_wait_s),
-            quotas=quotas,
+            leases=EmbeddingLeases(log, adapters.book, quotas),
             limits=adapters.limiter,
         ),
         BudgetPorts(log=log, book=adapters.book, reads=reads),

@@ -2,7 +2,8 @@
 
 LeaseRequested, LeaseExtensionRequested, LeaseSettled and BudgetChanged decide (`topics.admission.account`); what they
 decide follows from the records below them in their partition alone. LeaseGranted and LeaseDenied announce it, for
-readers that do not fold the whole account: copies carry the same `event_id`.
+readers that do not fold the whole account: copies carry the same `event_id`. Requests for embeddings have
+EmbeddingsRequested and EmbeddingsSettled; who asks for them folds the account, so nothing is announced.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Literal
 
 from schemas.envelope import Envelope, Position
 from schemas.families import members
-from schemas.price import Price, Usage
+from schemas.price import Attribution, Price, Usage
 
 BudgetScope = Literal["account", "user", "key"]
 BudgetPeriod = Literal["day", "month", "total"]
@@ -110,5 +111,61 @@ class LeaseSettled:
     outcome: Position
 
 
-AdmissionRecord = BudgetChanged | LeaseRequested | LeaseExtensionRequested | LeaseGranted | LeaseDenied | LeaseSettled
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmbeddingsRequested:
+    """A request for embeddings needs `tokens` at most, at `price`: all of them are leased here, or it is denied.
+
+    `lease_id`: of this try; the first counts. `embedding_id`: of what is asked for, the same at each try with its key.
+    `held_us`: so long after it stands in the log, by the log's time, it may be settled as unused by anybody.
+    """
+
+    envelope: Envelope
+    account: str
+    user_id: str
+    key_id: str
+    lease_id: str
+    embedding_id: str
+    model: str
+    price: Price
+    tokens: int
+    held_us: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmbeddingsSettled:
+    """Ends the lease `lease_id`, which was requested at `lease`. The first one counts; without a lease it is void.
+
+    `used`: the vectors were made. Then `usage` is what the engine counted; it is charged for at most the lease, once an
+    `embedding_id`, and billed so by an EmbeddingsComputed, whose other fields these are. Else it costs nothing.
+    """
+
+    envelope: Envelope
+    account: str
+    user_id: str
+    lease_id: str
+    lease: Position
+    embedding_id: str
+    used: bool
+    model: str
+    model_version: str
+    texts: int
+    dimensions: int
+    usage: Usage
+    price: Price
+    request_hash: str
+    attribution: Attribution | None = None
+
+
+LeaseRecord = LeaseRequested | LeaseExtensionRequested | LeaseGranted | LeaseDenied | LeaseSettled
+"""What is said of the lease of a generation."""
+AdmissionRecord = (
+    BudgetChanged
+    | LeaseRequested
+    | LeaseExtensionRequested
+    | LeaseGranted
+    | LeaseDenied
+    | LeaseSettled
+    | EmbeddingsRequested
+    | EmbeddingsSettled
+)
 RECORDS = members(AdmissionRecord)

@@ -16,7 +16,7 @@ from typing import Any
 
 from schemas.families import record_types
 
-WRITE_LEVEL = 6
+WRITE_LEVEL = 7
 """The newest write level: what this release can write. New schemas are published at this level."""
 
 READ_BEFORE = 1

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from fastapi import APIRouter, Depends, Request, Response
 
@@ -21,20 +22,22 @@ from api.http.headers import REPLAYED_HEADER
 from api.http.metrics import LIMITED
 from api.http.providing import provided
 from api.openai import embedding_ledger as ledger
+from api.openai.embedding_leases import EmbeddingLeases, Wanted
 from api.openai.embedding_ledger import LedgerPorts
 from api.openai.embedding_requests import EmbeddingRequest, EmbeddingsAsked, Encoding
 from api.openai.embedding_shapes import embeddings_body
-from api.turns.quotas import Quotas
 from infra.embeddings.embedders import Embedders, QueueFull
-from infra.embeddings.ports import Embedded, EmbeddingFailed, TextTooLong, Vectors
+from infra.embeddings.ports import EmbeddingFailed, TextTooLong, Vectors
 from infra.embeddings.vectors import shortened
 from infra.models.catalogue import EmbeddingSpec
 from schemas import ids
+from schemas.admission import EmbeddingsSettled
 from schemas.codec import is_written
 from schemas.price import Attribution, Usage
 from schemas.usage import EmbeddingsComputed
 from topics.admission.sums import Who
 
+T = TypeVar("T")
 router = APIRouter(prefix="/v1", tags=["openai"])
 
 CHARACTERS_PER_TOKEN = 4
@@ -50,7 +53,7 @@ class EmbeddingPorts:
     models: OwnModels
     embedders: Embedders
     ledger: LedgerPorts
-    quotas: Quotas
+    leases: EmbeddingLeases
     limits: RateLimits
 
 
@@ -66,35 +69,48 @@ async def create_embeddings(request: Request, caller: AskCaller, bodies: BodyRea
     dimensions = asked.dimensions_of(spec)
     if not is_written(EmbeddingsComputed):
         raise _not_yet()
-    if ports.quotas.is_limited(author.limited.account, Who(caller.user_id, author.limited.key_id)):
-        raise bad_request(
-            "Embeddings are not leased, so an account with a hard budget cannot ask for them.",
-            code="unsupported_with_budget",
-        )
+    leased = ports.leases.is_needed(author.limited.account, Who(caller.user_id, author.limited.key_id))
+    if leased and not is_written(EmbeddingsSettled):
+        raise _not_yet()
     wanted = ledger.Request(
         user_id=caller.user_id,
         embedding_id=ids.embedding_id(caller.user_id, key.value),
         request_hash=asked.request_hash,
         key=key,
     )
-    known = await ledger.earlier(ports.ledger, wanted)
+    before = await ledger.earlier(ports.ledger, wanted)
+    known = None if before is None else before.usage
+    if known is None and leased:
+        charged = ports.leases.charged(author.limited.account, wanted.embedding_id, wanted.request_hash)
+        known = None if charged is None else charged.usage
     running = await _admitted(ports.limits, author, asked)
+    tried, lease = None, None
     try:
-        embedded = await _embedded(ports.embedders, spec, asked)
+        if known is None and leased:
+            tried = await _tried(ports, spec, asked, author, wanted)
+            lease = await ports.leases.granted(tried)
+        embedded = await _embedded(ports.embedders.embed, spec, asked)
     except BaseException:
         if running is not None:
             ports.limits.give_back(running)
+        if lease is not None:
+            ports.leases.give_back(author.limited.account, lease)
         raise
     if running is not None:
         ports.limits.over(running, embedded.tokens)
     usage = Usage(embedded.tokens, 0, estimated=embedded.estimated)
+    replayed = known is not None
     if known is None:
         event = _record(spec, wanted, author, usage, len(asked.texts), dimensions)
         event = replace(event, attribution=_attribution(caller))
-        known = await ledger.record(ports.ledger, wanted, event)
-    headers = {} if known is None else {REPLAYED_HEADER: "true"}
-    counted = usage if known is None else known.usage
-    body = await _written(spec, embedded.vectors, dimensions, asked.encoding, counted)
+        if tried is not None and lease is not None:
+            charged, replayed = await ports.leases.settle(tried, lease, event)
+            known = charged.usage
+        else:
+            first = await ledger.record(ports.ledger, wanted, event)
+            known, replayed = (usage, False) if first is None else (first.usage, True)
+    headers = {REPLAYED_HEADER: "true"} if replayed else {}
+    body = await _written(spec, embedded.vectors, dimensions, asked.encoding, known)
     return Response(body, 200, headers, "application/json")
 
 
@@ -110,9 +126,28 @@ async def _admitted(limits: RateLimits, author: Author, asked: EmbeddingsAsked) 
     return admission.running
 
 
-async def _embedded(embedders: Embedders, spec: EmbeddingSpec, asked: EmbeddingsAsked) -> Embedded:
+async def _tried(
+    ports: EmbeddingPorts, spec: EmbeddingSpec, asked: EmbeddingsAsked, author: Author, wanted: ledger.Request
+) -> Wanted:
+    """What is to be leased, counted before. Raises ApiError, as the vectors would."""
+    return Wanted(
+        author=author,
+        key=wanted.key,
+        embedding_id=wanted.embedding_id,
+        request_hash=wanted.request_hash,
+        model=spec.id,
+        price=spec.price,
+        tokens=await _embedded(ports.embedders.most_tokens, spec, asked),
+        timeout_s=spec.timeout_s,
+    )
+
+
+async def _embedded(
+    asking: Callable[[EmbeddingSpec, Sequence[str]], Awaitable[T]], spec: EmbeddingSpec, asked: EmbeddingsAsked
+) -> T:
+    """What the engines say, their errors as answers. Raises ApiError."""
     try:
-        return await embedders.embed(spec, asked.texts)
+        return await asking(spec, asked.texts)
     except QueueFull:
         raise Overloaded("too many requests for embeddings are waiting") from None
     except EmbeddingFailed as error:

@@ -17,8 +17,9 @@ from api.streaming.waiting import Wakeup
 from infra.clock import now_us
 from schemas.generation import Turn
 from schemas.price import Price
-from topics.admission.account import CURRENCY, Account
+from topics.admission.account import Account
 from topics.admission.book import Book
+from topics.admission.leases import CURRENCY
 from topics.admission.paying import account_of, who_of
 from topics.admission.sums import Who
 
@@ -33,8 +34,9 @@ class Quotas(Protocol):
     def is_limited(self, account: str, who: Who) -> bool:
         """Whether a hard budget counts what they ask for."""
 
-    def check(self, account: str, who: Who, price: Price, prompt_tokens: int) -> None:
-        """Raises ApiError 429 for what is known not to be covered, 400 for a model of another currency."""
+    def check(self, account: str, who: Who, price: Price, prompt_tokens: int, *, answer: int = 1) -> None:
+        """Raises ApiError 429 if prompt and so many tokens of an answer are known not to be covered, 400 for a model
+        of another currency."""
 
     async def decided(self, feed: Feed, turn: Turn) -> None:
         """Wait until the lease of a turn that was just asked for is granted, if it needs one.
@@ -49,7 +51,7 @@ class NoQuotas:
     def is_limited(self, account: str, who: Who) -> bool:
         return False
 
-    def check(self, account: str, who: Who, price: Price, prompt_tokens: int) -> None:
+    def check(self, account: str, who: Who, price: Price, prompt_tokens: int, *, answer: int = 1) -> None:
         """All is covered."""
 
     async def decided(self, feed: Feed, turn: Turn) -> None:
@@ -66,13 +68,13 @@ class BookedQuotas:
         known = self._book.account(account)
         return known is not None and known.is_limited(who)
 
-    def check(self, account: str, who: Who, price: Price, prompt_tokens: int) -> None:
+    def check(self, account: str, who: Who, price: Price, prompt_tokens: int, *, answer: int = 1) -> None:
         known = self._book.account(account)
         if known is None or not known.is_limited(who):
             return
         covered, reason = known.covered(who, price, prompt_tokens, known.moment_at(now_us()))
-        if covered < 1:
-            raise _denied(reason)
+        if covered < answer:
+            raise refused(reason)
 
     async def decided(self, feed: Feed, turn: Turn) -> None:
         account = self._book.account(account_of(turn))
@@ -105,11 +107,12 @@ def _is_decided(account: Account, feed: Feed) -> bool:
         raise feed.lost
     lease = account.leases.get(feed.generation_id)
     if lease is not None and lease.decisions and not lease.is_open:
-        raise _denied(lease.decisions[0].reason)
+        raise refused(lease.decisions[0].reason)
     return lease is not None or feed.turn is not None or feed.ending is not None
 
 
-def _denied(reason: str) -> ApiError:
+def refused(reason: str) -> ApiError:
+    """What a denial answers; `reason` is the fold's."""
     if reason == CURRENCY:
         said = "This model is priced in another currency than the budget: choose another model."
         return bad_request(said, code="budget_currency", param="model")

@@ -92,6 +92,18 @@ class Embedders:
         seconds.observe(monotonic_s() - began_s)
         return embedded
 
+    async def most_tokens(self, spec: EmbeddingSpec, texts: Sequence[str]) -> int:
+        """How many tokens the vectors of these texts count at most, within the model's `timeout_s`.
+
+        Raises QueueFull, EmbeddingFailed, TextTooLong.
+        """
+        try:
+            async with asyncio.timeout(spec.timeout_s), self._place(spec, sum(map(len, texts))):
+                return await self._embedders[spec.id].most_tokens(texts)
+        except TimeoutError:
+            said = f"the engine of {spec.id} counted no tokens within {spec.timeout_s:g} s"
+            raise failed("engine_timeout", said, retryable=True) from None
+
     async def aclose(self) -> None:
         for embedder in self._embedders.values():
             await embedder.aclose()

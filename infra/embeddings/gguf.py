@@ -20,7 +20,7 @@ import orjson
 
 from infra.embeddings.gguf_child import LENGTH_BYTES
 from infra.embeddings.openai_answers import checked
-from infra.embeddings.ports import Embedded, EmbeddingFailed, TextTooLong, failed, unavailable
+from infra.embeddings.ports import Embedded, EmbeddingFailed, TextTooLong, bound_of, failed, unavailable
 from infra.embeddings.vectors import normalised
 from infra.models.embedding_spec import EmbeddingSpec
 from infra.runtime.signalling import send_signal
@@ -47,6 +47,10 @@ class GgufEmbedder:
         async with self._turn:
             parts = [await self._batch(texts, start) for start in range(0, len(texts), BATCH_TEXTS)]
         return Embedded(np.concatenate([part.vectors for part in parts]), sum(part.tokens for part in parts))
+
+    async def most_tokens(self, texts: Sequence[str]) -> int:
+        """See Embedder.most_tokens. To count, the child would have to tokenize twice: by the bytes of the texts."""
+        return bound_of(texts, self._spec.max_input_tokens)
 
     async def aclose(self) -> None:
         child, self._child = self._child, None

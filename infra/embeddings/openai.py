@@ -11,7 +11,7 @@ import numpy as np
 import orjson
 
 from infra.embeddings.openai_answers import checked_answer, refusal
-from infra.embeddings.ports import Embedded, EmbeddingFailed, failed, unavailable
+from infra.embeddings.ports import AROUND_A_TEXT, Embedded, EmbeddingFailed, bound_of, failed, unavailable
 from infra.embeddings.vectors import normalised
 from infra.models.embedding_spec import EmbeddingSpec
 
@@ -42,6 +42,10 @@ class UpstreamEmbedder:
         parts = [await self._persevering(batch) for batch in _batches(texts)]
         vectors = np.concatenate([part.vectors for part in parts])
         return Embedded(vectors, sum(part.tokens for part in parts), any(part.estimated for part in parts))
+
+    async def most_tokens(self, texts: Sequence[str]) -> int:
+        """See Embedder.most_tokens. Of the upstream's tokenizer nothing is known: by the bytes of the texts."""
+        return bound_of(texts, self._spec.max_input_tokens)
 
     async def aclose(self) -> None:
         if self._session is not None:
@@ -110,7 +114,7 @@ def _understood(spec: EmbeddingSpec, answer: bytes, texts: Sequence[str]) -> Emb
     vectors, tokens = checked_answer(spec, answer, len(texts))
     size = sum(len(text.encode()) for text in texts)
     # No token is less than a byte of its text, but for a few around it.
-    believed = tokens is not None and 0 < tokens <= size + 16 * len(texts)
+    believed = tokens is not None and 0 < tokens <= size + AROUND_A_TEXT * len(texts)
     return Embedded(normalised(vectors), tokens if believed and tokens else max(size // 4, len(texts)), not believed)
 
 

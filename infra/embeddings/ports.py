@@ -53,8 +53,23 @@ class Embedder(Protocol):
         Raises EmbeddingFailed, TextTooLong.
         """
 
+    async def most_tokens(self, texts: Sequence[str]) -> int:
+        """How many tokens `embed` counts of these texts at most; what it counts beyond, nobody pays.
+
+        Raises EmbeddingFailed, TextTooLong, as `embed`.
+        """
+
     async def aclose(self) -> None:
         """Give back what it holds."""
+
+
+AROUND_A_TEXT = 16
+"""Tokens that an engine may put around a text. No other token is less than a byte of it."""
+
+
+def bound_of(texts: Sequence[str], most: int) -> int:
+    """How many tokens texts have at most, by their bytes, if each has at most `most`."""
+    return sum(min(len(text.encode()) + AROUND_A_TEXT, most) for text in texts)
 
 
 def failed(code: str, message: str, *, retryable: bool = False, retry_after_s: int | None = None) -> EmbeddingFailed:

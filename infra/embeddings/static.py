@@ -9,9 +9,9 @@ import asyncio
 import json
 import mmap
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,7 @@ from infra.models.embedding_spec import EmbeddingSpec
 from infra.models.token_bounds import most_bytes_a_token
 from infra.models.tokenizers import load_tokenizer
 
+T = TypeVar("T")
 VECTORS_FILE = Path("wordllama/weights/l2_supercat_256.safetensors")
 TOKENIZER_FILE = Path("wordllama/tokenizers/l2_supercat_tokenizer_config.json")
 VECTORS_NAME = "embedding.weight"
@@ -49,12 +50,21 @@ class StaticEmbedder:
 
     async def embed(self, texts: Sequence[str]) -> Embedded:
         """See Embedder.embed."""
+        return await self._in_thread(_embedded, texts)
+
+    async def most_tokens(self, texts: Sequence[str]) -> int:
+        """See Embedder.most_tokens. They are counted, so this is how many there are."""
+        return await self._in_thread(_counted, texts)
+
+    async def _in_thread(
+        self, work: Callable[[_Table, Sequence[str], int, threading.Event], T], texts: Sequence[str]
+    ) -> T:
         async with self._loading:
             if self._table is None:
                 self._table = await asyncio.to_thread(self._load)
         table, stop = self._table, threading.Event()
         try:
-            return await asyncio.to_thread(_embedded, table, texts, self._spec.max_input_tokens, stop)
+            return await asyncio.to_thread(work, table, texts, self._spec.max_input_tokens, stop)
         finally:
             stop.set()  # the thread of a request that was given up ends after its chunk
 
@@ -126,10 +136,24 @@ def read_vectors(file: Path) -> npt.NDArray[Any]:
 
 def _embedded(table: _Table, texts: Sequence[str], most: int, stop: threading.Event) -> Embedded:
     """Blocking; ends early, with any result, once `stop` is set."""
+    vectors, total = [], 0
+    for tokens in _tokens(table, texts, most, stop):
+        vectors.append(normalised(table.means(tokens)))
+        total += sum(map(len, tokens))
+    return Embedded(np.concatenate(vectors) if vectors else np.zeros((0, table.dimensions), np.float32), total)
+
+
+def _counted(table: _Table, texts: Sequence[str], most: int, stop: threading.Event) -> int:
+    """As `_embedded`."""
+    return sum(sum(map(len, tokens)) for tokens in _tokens(table, texts, most, stop))
+
+
+def _tokens(table: _Table, texts: Sequence[str], most: int, stop: threading.Event) -> Iterator[list[list[int]]]:
+    """The tokens of the texts, some texts at a time. Raises TextTooLong."""
     for index, text in enumerate(texts):
         if (certain := table.at_least(text)) > most:
             raise TextTooLong(index, certain, most, exactly=False)
-    vectors, total, done = [], 0, 0
+    done = 0
     for chunk in _chunks(texts):
         if stop.is_set():
             break
@@ -137,10 +161,8 @@ def _embedded(table: _Table, texts: Sequence[str], most: int, stop: threading.Ev
         for index, ids in enumerate(tokens, done):
             if len(ids) > most:
                 raise TextTooLong(index, len(ids), most, exactly=True)
-        vectors.append(normalised(table.means(tokens)))
-        total += sum(map(len, tokens))
+        yield tokens
         done += len(chunk)
-    return Embedded(np.concatenate(vectors) if vectors else np.zeros((0, table.dimensions), np.float32), total)
 
 
 def _chunks(texts: Sequence[str]) -> Iterator[Sequence[str]]:

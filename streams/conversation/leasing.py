@@ -17,8 +17,9 @@ from schemas.envelope import Envelope
 from schemas.generation import Failure, GenerationRequested, Turn
 from streams.conversation.reactor import End, Job, ended
 from streams.faust.handlers import Source
-from topics.admission.account import CURRENCY, Account, Decision, Lease
+from topics.admission.account import Account
 from topics.admission.book import Book
+from topics.admission.leases import CURRENCY, Decision, Lease
 from topics.admission.paying import account_of, first_tokens, who_of
 from topics.catalogue import ADMISSIONS
 from topics.producer import LogProducer

@@ -6,7 +6,7 @@ from schemas import ids
 from schemas.envelope import Envelope, Position
 from schemas.outcome import Outcome
 from schemas.usage import UsageRecorded
-from topics.admission.account import Settled
+from topics.admission.leases import Settled
 
 _ACTOR = "system:metering"
 

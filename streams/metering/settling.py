@@ -10,9 +10,9 @@ from schemas import ids
 from schemas.admission import LeaseSettled
 from schemas.envelope import Envelope, Position
 from schemas.outcome import Outcome
-from topics.admission.account import Settled
 from topics.admission.book import Book
 from topics.admission.following import Fence
+from topics.admission.leases import Settled
 from topics.admission.paying import account_of, who_of
 from topics.catalogue import ADMISSIONS
 from topics.producer import LogProducer

@@ -20,14 +20,14 @@ from projections.handling import handling
 from projections.projector import Projector
 from projections.registry import PROJECTED, PROJECTIONS, TOPICS, Projected
 from schemas.families import Family, R
-from schemas.outcome import Outcome
 from streams.conversation.agent import RECORDS as SAID
 from streams.conversation.agent import ConversationAgent, Read
 from streams.conversation.titles import TitleModel
 from streams.faust.agents import Consumption, consume
 from streams.faust.handlers import Handler, OpenHandler, StreamMessage
 from streams.metering.agent import RECORDS as BILLED
-from streams.metering.agent import Metering
+from streams.metering.agent import Billable, Metering
+from streams.metering.embeddings import EmbeddingBills
 from streams.metering.settling import Settling
 from streams.watchdog.agent import RECORDS as WATCHED
 from streams.watchdog.agent import Watchable, Watchdog
@@ -183,11 +183,17 @@ async def run_metering(network: Network, process: Process) -> None:
     outcomes = network.topics[GENERATION_OUTCOMES]
 
     @asynccontextmanager
-    async def opened(producer: LogProducer) -> AsyncIterator[Handler[Outcome]]:
+    async def opened(producer: LogProducer) -> AsyncIterator[Handler[Billable]]:
         book, fence = await follow_admissions(network, process)
-        yield Metering(producer, outcomes, Settling(producer, book, fence)).handle
+        embeddings = EmbeddingBills(producer, book)
+        async with asyncio.TaskGroup() as tasks:
+            looking = tasks.create_task(embeddings.run())
+            try:
+                yield Metering(producer, outcomes, Settling(producer, book, fence), embeddings).handle
+            finally:
+                looking.cancel()
 
-    await run_agent(network, process, "metering", (GENERATION_OUTCOMES,), BILLED, opened, most_in_flight=64)
+    await run_agent(network, process, "metering", (GENERATION_OUTCOMES, ADMISSIONS), BILLED, opened, most_in_flight=64)
 
 
 async def run_watchdog(network: Network, process: Process, models: ModelCatalogue) -> None:

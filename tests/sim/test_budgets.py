@@ -19,7 +19,8 @@ from tests.sim.admissions import audit_of
 from tests.sim.plans import Plan, draw
 from tests.sim.simulate import Verdict, simulate
 from tests.sim.test_schedules import A_RUN_S, SEEDS_VARIABLE, judged, seeds
-from topics.admission.account import SPENT, Account
+from topics.admission.account import Account
+from topics.admission.leases import SPENT
 
 AMPLE = 100_000
 GATE = "1000..1040"

@@ -13,13 +13,15 @@ only announce it. The rules (docs/adr/0029):
 - A lease counts in the day and month in which it was requested, also what is said of it later. The log's time never
   goes back here: a record that is older than one below it counts as of the same time.
 - The first request, extension of a number and settlement of a generation count; a budget's change counts once.
+- A request for embeddings is leased what it may take at most, or denied. Its settlement charges what was used, at most
+  the lease, and of what was asked for twice with one key only the first. Without an open lease a settlement is void: so
+  the first in the log decides, that of who computed or that of who gave them up.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import get_args
+from typing import TypeVar, get_args
 
 from schemas.admission import (
     TOKENS,
@@ -27,6 +29,8 @@ from schemas.admission import (
     BudgetChanged,
     BudgetPeriod,
     BudgetScope,
+    EmbeddingsRequested,
+    EmbeddingsSettled,
     LeaseDenied,
     LeaseExtensionRequested,
     LeaseGranted,
@@ -36,67 +40,19 @@ from schemas.admission import (
 from schemas.envelope import Position
 from schemas.limits import MAX_TOKENS
 from schemas.price import Price, Usage
-from topics.admission.amounts import answer_tokens_for, capped, is_free, leased_micros, tokens_of
+from topics.admission.amounts import answer_tokens_for, capped, is_free, tokens_of
+from topics.admission.leases import CURRENCY, SPENT, Charged, Decision, Lease, Settled
 from topics.admission.periods import DAY_US, Moment, moment_of
 from topics.admission.sums import Amount, Key, Sums, Who
 from topics.vocabulary import check_word
 
+K = TypeVar("K", Settled, Charged)
 SETTLED_KEPT_US = 35 * DAY_US
 """How long a settled generation is known, by the log's time: a request or a settlement that comes again is void."""
 OLD_US = 30 * DAY_US
 """A request, or a settlement without a lease, whose cause is so long ago is void: it may be one that is forgotten."""
-SPENT = "budget"
-CURRENCY = "currency"
-"""Why a lease is denied: what is left does not cover it, or its price is in another currency than a budget."""
 _SCOPES = frozenset(get_args(BudgetScope))
 _PERIODS = frozenset(get_args(BudgetPeriod))
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """On request `number` of a generation: `tokens` granted, or 0 and the reason."""
-
-    number: int
-    tokens: int
-    reason: str = ""
-
-
-@dataclass(slots=True)
-class Lease:
-    """What a generation may spend. `granted`: tokens of its answer. `waiting`: tokens of an extension that is neither
-    granted nor denied; 0: none is. `denied`: nothing more is granted. Refused from the start: `granted` is 0."""
-
-    position: Position
-    who: Who
-    price: Price
-    prompt: int
-    moment: Moment
-    granted: int = 0
-    waiting: int = 0
-    denied: bool = False
-    decisions: list[Decision] = field(default_factory=list)
-    announced: set[int] = field(default_factory=set)
-
-    @property
-    def is_open(self) -> bool:
-        return self.granted > 0
-
-    @property
-    def amount(self) -> Amount:
-        """What it takes from its budgets."""
-        micros = leased_micros(self.price, self.prompt, self.granted)
-        return Amount(self.prompt + self.granted, micros, self.price.currency)
-
-
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """What a generation that has ended was charged. `unbilled`: tokens that its lease did not cover."""
-
-    at_us: int
-    usage: Usage
-    cost_micros: int
-    unbilled: int
-    leased: bool
 
 
 class Account:
@@ -108,6 +64,7 @@ class Account:
         self.budgets: dict[tuple[str, str, str, bool], BudgetChanged] = {}
         self.leases: dict[str, Lease] = {}
         self.settled: dict[str, Settled] = {}
+        self._charged: dict[str, Charged] = {}
         self.spent = Sums()
         self.leased = Sums()
         self._waiting: dict[str, Lease] = {}
@@ -141,6 +98,10 @@ class Account:
                 self._extended(record)
             case LeaseSettled():
                 self._settle(record)
+            case EmbeddingsRequested():
+                self._embeddings_requested(record, position)
+            case EmbeddingsSettled():
+                self._embeddings_settled(record)
             case LeaseGranted() | LeaseDenied():
                 lease = self.leases.get(record.generation_id)
                 if lease is not None:
@@ -184,6 +145,18 @@ class Account:
                     if decision.number not in lease.announced:
                         yield generation_id, lease, decision
 
+    def charged(self, embedding_id: str) -> Charged | None:
+        """What embeddings were charged in the last 35 days, whichever lease they had; None: nothing was."""
+        found = self._charged.get(embedding_id)
+        if found is None:
+            alone = self.settled.get(embedding_id)  # one without a key has its own id for its lease
+            return Charged(alone.at_us, alone.usage, "") if alone is not None and alone.used else None
+        return found
+
+    def given_up(self, at_us: int) -> Iterator[Lease]:
+        """The leases of embeddings that nobody has settled in their time."""
+        return (lease for lease in self.leases.values() if lease.embeddings is not None and lease.until_us < at_us)
+
     # -- the records ---------------------------------------------------------------------------------------------------
 
     def _now(self, at_us: int) -> None:
@@ -195,10 +168,8 @@ class Account:
         oldest = min((lease.moment.day for lease in self.leases.values()), default=moment.day)
         for sums in (self.spent, self.leased):
             sums.forget_before(moment_of(min(oldest, moment.day) * DAY_US))
-        for generation_id, settled in tuple(self.settled.items()):
-            if settled.at_us >= self.at_us - SETTLED_KEPT_US:
-                break  # they are in the order of their times
-            del self.settled[generation_id]
+        _forget_before(self.settled, self.at_us - SETTLED_KEPT_US)
+        _forget_before(self._charged, self.at_us - SETTLED_KEPT_US)
 
     def _changed(self, change: BudgetChanged) -> None:
         if change.envelope.event_id in self._changes:
@@ -233,7 +204,9 @@ class Account:
 
     def _extended(self, request: LeaseExtensionRequested) -> None:
         lease = self.leases.get(request.generation_id)
-        if lease is None or lease.denied or lease.waiting or request.number != len(lease.decisions):
+        if lease is None or lease.embeddings is not None or lease.denied or lease.waiting:
+            return
+        if request.number != len(lease.decisions):
             return
         lease.waiting = _asked(request.tokens)
         self._waiting[request.generation_id] = lease
@@ -257,7 +230,48 @@ class Account:
         self.settled[generation_id] = Settled(self.at_us, usage, cost, unbilled, lease is not None)
         self._decide_waiting()
 
-    def _is_old(self, record: LeaseRequested | LeaseSettled) -> bool:
+    def _embeddings_requested(self, request: EmbeddingsRequested, position: Position) -> None:
+        lease_id = request.lease_id
+        if lease_id in self.leases or lease_id in self.settled or self._is_old(request):
+            return
+        lease = Lease(
+            position,
+            Who(request.user_id, request.key_id),
+            request.price,
+            min(max(request.tokens, 0), MAX_TOKENS),
+            self.moment,
+            embeddings=request,
+            until_us=self.at_us + max(request.held_us, 0),
+        )
+        covered, reason = self.covered(lease.who, lease.price, lease.prompt, lease.moment)
+        if covered < 0:
+            self.settled[lease_id] = Settled(
+                self.at_us, Usage(0, 0), 0, 0, leased=False, embedding_id=request.embedding_id, denied=reason
+            )
+        else:
+            self.leases[lease_id] = lease
+            self.leased.add(lease.who, lease.moment, lease.amount)
+
+    def _embeddings_settled(self, settlement: EmbeddingsSettled) -> None:
+        lease = self.leases.get(settlement.lease_id)
+        if lease is None or lease.embeddings is None:
+            return
+        del self.leases[settlement.lease_id]
+        self.leased.add(lease.who, lease.moment, lease.amount, -1)
+        embedding_id = lease.embeddings.embedding_id
+        used = settlement.used and self.charged(embedding_id) is None
+        usage = capped(settlement.usage, lease.prompt, 0) if used else Usage(0, 0)
+        cost = lease.price.cost_micros(usage)
+        self.spent.add(lease.who, lease.moment, Amount(tokens_of(usage), cost, lease.price.currency))
+        unbilled = tokens_of(settlement.usage) - tokens_of(usage) if used else 0
+        self.settled[settlement.lease_id] = Settled(
+            self.at_us, usage, cost, unbilled, leased=True, embedding_id=embedding_id, used=used
+        )
+        if used and embedding_id != settlement.lease_id:
+            self._charged[embedding_id] = Charged(self.at_us, usage, settlement.request_hash)
+        self._decide_waiting()
+
+    def _is_old(self, record: LeaseRequested | LeaseSettled | EmbeddingsRequested) -> bool:
         return self.at_us - record.envelope.occurred_at_us > OLD_US
 
     # -- the rules -----------------------------------------------------------------------------------------------------
@@ -322,6 +336,13 @@ class Account:
             return False
         covered = self._covered_by(budget, lease.price, lease.prompt, lease.moment, lease)
         return covered is None or covered <= lease.granted
+
+
+def _forget_before(known: dict[str, K], at_us: int) -> None:
+    for name, each in tuple(known.items()):
+        if each.at_us >= at_us:
+            break  # they are in the order of their times
+        del known[name]
 
 
 def _asked(tokens: int) -> int:

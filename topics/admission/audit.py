@@ -9,12 +9,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from schemas.admission import TOKENS, AdmissionRecord, BudgetChanged, LeaseDenied, LeaseGranted
+from schemas.admission import (
+    TOKENS,
+    AdmissionRecord,
+    BudgetChanged,
+    EmbeddingsRequested,
+    LeaseDenied,
+    LeaseGranted,
+)
 from schemas.envelope import Position
 from schemas.outcome import GenerationCompleted, Outcome
-from schemas.usage import UsageRecorded
-from topics.admission.account import Account, Lease
+from schemas.usage import EmbeddingsComputed, UsageRecorded
+from topics.admission.account import Account
 from topics.admission.amounts import is_free, leased_micros, tokens_of
+from topics.admission.leases import Lease
 from topics.admission.periods import Moment
 from topics.admission.sums import Who
 
@@ -37,6 +45,8 @@ class Audit:
     denied: int = 0
     extensions: int = 0
     denied_extensions: int = 0
+    embeddings: int = 0
+    denied_embeddings: int = 0
     unbilled: int = 0
     problems: list[str] = field(default_factory=list)
 
@@ -45,7 +55,10 @@ class Audit:
         return sum(lease.is_open for account in self.accounts.values() for lease in account.leases.values())
 
 
-def audit(placed: Iterable[Placed], outcomes: Iterable[Outcome], bills: Iterable[UsageRecorded]) -> Audit:
+Bill = UsageRecorded | EmbeddingsComputed
+
+
+def audit(placed: Iterable[Placed], outcomes: Iterable[Outcome], bills: Iterable[Bill]) -> Audit:
     """Replay admissions, in the order of each partition, and compare them with all outcomes and bills."""
     found = Audit()
     announced: dict[str, dict[int, int]] = {}
@@ -53,14 +66,16 @@ def audit(placed: Iterable[Placed], outcomes: Iterable[Outcome], bills: Iterable
         record = entry.record
         account = found.accounts.setdefault(record.account, Account())
         before = {name: (lease.granted, len(lease.decisions)) for name, lease in account.leases.items()}
+        known = isinstance(record, EmbeddingsRequested) and record.lease_id in account.settled
         account.apply(record, entry.position, entry.at_us)
-        if isinstance(record, LeaseGranted | LeaseDenied):
+        if isinstance(record, EmbeddingsRequested):
+            if record.lease_id not in before and not known:
+                _leased(found, record, account)
+        elif isinstance(record, LeaseGranted | LeaseDenied):
             tokens = record.tokens if isinstance(record, LeaseGranted) else 0
-            known = announced.setdefault(record.generation_id, {})
-            if known.setdefault(record.number, tokens) != tokens:
-                found.problems.append(
-                    f"{record.generation_id} was announced {tokens} and {known[record.number]} tokens"
-                )
+            said = announced.setdefault(record.generation_id, {})
+            if said.setdefault(record.number, tokens) != tokens:
+                found.problems.append(f"{record.generation_id} was announced {tokens} and {said[record.number]} tokens")
         else:
             _decided(found, record, account, before)
     _settled(found, outcomes, bills, announced)
@@ -83,22 +98,24 @@ def taken(account: Account, budget: BudgetChanged, moment: Moment) -> int:
     return total
 
 
-def affordable(account: Account, lease: Lease) -> bool:
-    """Whether all hard budgets cover one more token of a lease, and of a new one its prompt."""
+def affordable(account: Account, lease: Lease, *, fresh: bool | None = None) -> bool:
+    """Whether all hard budgets cover one more token of a lease, and of a new one its prompt; of one for embeddings,
+    its prompt alone. `fresh`: it takes nothing yet."""
+    fresh = not lease.is_open if fresh is None else fresh
+    more = 1 if lease.embeddings is None else 0
     for budget in account.budgets.values():
         if not budget.hard or not _in(budget, lease.who):
             continue
         left = (budget.limit or 0) - taken(account, budget, lease.moment)
-        fresh = not lease.is_open
         if budget.unit == TOKENS:
-            needed = 1 + (lease.prompt if fresh else 0)
+            needed = more + (lease.prompt if fresh else 0)
         elif is_free(lease.price):
             continue
         elif budget.unit != lease.price.currency:
             return False
         else:
             had = 0 if fresh else leased_micros(lease.price, lease.prompt, lease.granted)
-            needed = leased_micros(lease.price, lease.prompt, lease.granted + 1) - had
+            needed = leased_micros(lease.price, lease.prompt, lease.granted + more) - had
         if needed > left:
             return False
     return True
@@ -115,32 +132,52 @@ def _decided(found: Audit, record: AdmissionRecord, account: Account, before: Ma
             if not decision.tokens and affordable(account, lease):
                 found.problems.append(f"{name} was refused although affordable (request {decision.number})")
         if lease.granted > had:
-            for budget in account.budgets.values():
-                free = budget.unit != TOKENS and is_free(lease.price)
-                if budget.hard and _in(budget, lease.who) and not free:
-                    over = taken(account, budget, lease.moment) - (budget.limit or 0)
-                    if over > 0:
-                        found.problems.append(f"{record.account} is {over} over its budget by {name}")
+            _within(found, record.account, account, name, lease)
+
+
+def _leased(found: Audit, request: EmbeddingsRequested, account: Account) -> None:
+    """What a first request for embeddings brought: a lease, a denial, or nothing if it is too old."""
+    lease, settled = account.leases.get(request.lease_id), account.settled.get(request.lease_id)
+    if lease is not None:
+        found.embeddings += 1
+        _within(found, request.account, account, request.lease_id, lease)
+    elif settled is not None:
+        found.denied_embeddings += 1
+        who = Who(request.user_id, request.key_id)
+        asked = Lease(Position(0, 0, 0), who, request.price, request.tokens, account.moment, embeddings=request)
+        if affordable(account, asked, fresh=True):
+            found.problems.append(f"{request.lease_id} was refused although affordable")
+
+
+def _within(found: Audit, name: str, account: Account, of: str, lease: Lease) -> None:
+    for budget in account.budgets.values():
+        free = budget.unit != TOKENS and is_free(lease.price)
+        if budget.hard and _in(budget, lease.who) and not free:
+            over = taken(account, budget, lease.moment) - (budget.limit or 0)
+            if over > 0:
+                found.problems.append(f"{name} is {over} over its budget by {of}")
 
 
 def _settled(
     found: Audit,
     outcomes: Iterable[Outcome],
-    bills: Iterable[UsageRecorded],
+    bills: Iterable[Bill],
     announced: Mapping[str, Mapping[int, int]],
 ) -> None:
     ended: dict[str, Outcome] = {}
     for outcome in outcomes:
         ended.setdefault(outcome.turn.generation_id, outcome)
-    billed: dict[str, UsageRecorded] = {}
+    billed: dict[str, Bill] = {}
     for bill in bills:
-        billed.setdefault(bill.generation_id, bill)
+        billed.setdefault(bill.generation_id if isinstance(bill, UsageRecorded) else bill.embedding_id, bill)
     for name, account in found.accounts.items():
         found.problems += [f"the lease of {generation} is still open" for generation in account.leases]
         for generation, settled in account.settled.items():
             found.unbilled += settled.unbilled
-            bill_of = billed.get(generation)
-            if generation not in ended:
+            bill_of = billed.get(settled.embedding_id or generation)
+            if settled.embedding_id and not settled.used:
+                continue  # it costs nothing, whatever became of its key
+            if generation not in ended and not settled.embedding_id:
                 found.problems.append(f"{generation} was settled for {name} and has not ended")
             elif bill_of is None:
                 found.problems.append(f"{generation} was settled for {name} and not billed")

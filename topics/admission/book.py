@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
-from schemas.admission import BudgetChanged
+from schemas.admission import LeaseRecord
 from schemas.codec import UndecodableRecord
 from topics.admission.account import Account
 from topics.catalogue import ADMISSIONS, Catalogue
@@ -77,7 +77,7 @@ class Book:
                 if account is None:
                     account = self._accounts[record.account] = Account()
                 account.apply(record, self._spec.position(partition, offset), message.timestamp()[1] * 1000)
-                if self._watched and not isinstance(record, BudgetChanged):
+                if self._watched and isinstance(record, LeaseRecord):
                     self._watched.get(record.generation_id, _nobody)()
             self._next[partition] = offset + 1
         for partition, end, done in self._waiting:

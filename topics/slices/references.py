@@ -36,6 +36,7 @@ POINTS_INTO: Mapping[tuple[str, str], str] = {
     ("LeaseGranted", "lease_at"): ADMISSIONS,
     ("LeaseDenied", "lease_at"): ADMISSIONS,
     ("LeaseSettled", "outcome"): GENERATION_OUTCOMES,
+    ("EmbeddingsSettled", "lease"): ADMISSIONS,
     ("DeadLetterResolved", "letter"): DEAD_LETTERS,
 }
 """(type, field) of every position there is -> the topic that it is a place of."""

@@ -16,7 +16,7 @@ from topics.catalogue import (
 # The conversation agent reads outcomes too, for titles and lanes. It wants those of the last minute only: nothing waits
 # for it.
 _GROUPS = {
-    ADMISSIONS: ("verbatim-conversation",),
+    ADMISSIONS: ("verbatim-conversation", "verbatim-metering"),
     CONVERSATION_EVENTS: ("verbatim-conversation", "verbatim-projections", "verbatim-watchdog"),
     GENERATION_OUTCOMES: ("verbatim-metering", "verbatim-projections", "verbatim-watchdog"),
     USAGE_RECORDS: ("verbatim-projections",),

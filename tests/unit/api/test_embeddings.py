@@ -44,6 +44,9 @@ class Failing:
     async def embed(self, texts: object) -> Any:
         raise self._error
 
+    async def most_tokens(self, texts: object) -> int:
+        raise self._error
+
     async def aclose(self) -> None:
         """It holds nothing."""
 

@@ -17,7 +17,7 @@ from streams.metering.auditing import Audit, Total
 from streams.metering.reactor import usage_record
 from tests.fakes.projection_logs import TOPICS
 from tests.fakes.projection_records import AT, computed, outcome, prompt, rerated, turn_of
-from topics.admission.account import Settled
+from topics.admission.leases import Settled
 from topics.catalogue import GENERATION_OUTCOMES, USAGE_RECORDS
 from topics.log import RawRecord
 

@@ -22,7 +22,7 @@ from streams.backfill.reactor import Left, Repricing, Unprocessable, reprice
 from streams.backfill.running import MAX_REASONS, begin, run
 from streams.metering.reactor import usage_record
 from tests.fakes.projection_records import PRICE, outcome, prompt, turn_of
-from topics.admission.account import Settled
+from topics.admission.leases import Settled
 from topics.catalogue import GENERATION_OUTCOMES, SHADOW_LOG, SHADOW_RECORDS, USAGE_RECORDS, catalogue
 from topics.cuts import Cut
 from topics.log import RawRecord

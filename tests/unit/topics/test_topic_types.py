@@ -14,9 +14,9 @@ from api.consistency.ports import CommandLog
 from schemas.control import CancelRequested
 from schemas.conversation import PromptSubmitted
 from schemas.generation import GenerationEnded, GenerationRecord, GenerationRequested, TokenChunk
-from schemas.outcome import Outcome
 from streams.faust.app import OpenHandler, StreamApp, run_agent
 from streams.metering.agent import RECORDS as BILLED
+from streams.metering.agent import Billable
 from topics.catalogue import CONTROL, CONVERSATION_EVENTS, GENERATION_OUTCOMES, TOKEN_CHUNKS, USAGE_RECORDS, jobs_topic
 from topics.producer import LogProducer
 from topics.topic import Topic
@@ -51,7 +51,7 @@ if TYPE_CHECKING:
         job: GenerationRequested = CONTROL.decode(value)  # type: ignore[assignment]  # a cancel notice is no job
         print(job, found.seq)  # type: ignore[union-attr]  # only chunks have one
 
-    def handled(app: StreamApp, bills: OpenHandler[Outcome], notices: OpenHandler[CancelRequested]) -> None:
+    def handled(app: StreamApp, bills: OpenHandler[Billable], notices: OpenHandler[CancelRequested]) -> None:
         run_agent(app, (GENERATION_OUTCOMES,), BILLED, bills)
         run_agent(app, (CONTROL,), BILLED, notices)  # type: ignore[arg-type]  # it would get outcomes
 

@@ -33,6 +33,9 @@ class Held:
             self.running -= 1
         return Embedded(np.zeros((len(texts), 8), np.float32), len(texts))
 
+    async def most_tokens(self, texts: Sequence[str]) -> int:
+        return len((await self.embed(texts)).vectors)
+
     async def aclose(self) -> None:
         self.closed = True
 

@@ -19,8 +19,9 @@ from schemas.admission import (
 )
 from schemas.envelope import Envelope, Position
 from schemas.price import Price, Usage
-from topics.admission.account import CURRENCY, SPENT, Account, Decision, Lease
+from topics.admission.account import Account
 from topics.admission.amounts import is_free, leased_micros, tokens_of
+from topics.admission.leases import CURRENCY, SPENT, Decision, Lease
 from topics.admission.periods import DAY_US, moment_of
 
 ACCOUNT = "org"
