@@ -56,6 +56,11 @@ def embedding_id(user: str, idempotency_key: str) -> str:
     return _derive("embedding", user, idempotency_key)
 
 
+def lease_id(embedding: str, attempt: str) -> str:
+    """The lease of one try of a request for embeddings."""
+    return _derive("lease", embedding, attempt)
+
+
 def event_id(cause_id: str, event_type: str, n: int = 0) -> str:
     """The `n`-th event of a type that one cause brings about."""
     return _derive("event", cause_id, event_type, str(n))

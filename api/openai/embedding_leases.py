@@ -14,8 +14,9 @@ from api.consistency.ports import CommandLog
 from api.http.errors import ApiError, KeyReused, unavailable
 from api.turns.quotas import Quotas, refused
 from infra.crash_points import crash_point
-from infra.ids import draw_id
+from infra.ids import draw_attempt_id
 from infra.logging import get_logger
+from schemas import ids
 from schemas.admission import EmbeddingsRequested
 from schemas.envelope import Position
 from schemas.price import Price
@@ -29,7 +30,7 @@ from topics.errors import LogUnavailable, RecordRefused
 
 READ_S = 10.0
 """How long a record of ours may take from its acknowledgement until it is read here."""
-SETTLED_BY_S = 60.0
+SETTLED_BY_S = 30.0
 """How long after the model's deadline a lease may still be settled by who asked for it."""
 _ACTOR = "system:api"
 _log = get_logger(__name__)
@@ -86,7 +87,8 @@ class EmbeddingLeases:
         """
         self._quotas.check(wanted.account, wanted.who, wanted.price, wanted.tokens, answer=0)
         # One without a key is never asked for under the same id again, unless its key was told: then it is one.
-        lease_id = draw_id() if wanted.key.given else wanted.embedding_id
+        embedding_id = wanted.embedding_id
+        lease_id = ids.lease_id(embedding_id, draw_attempt_id()) if wanted.key.given else embedding_id
         at = await send(self._log, ADMISSIONS, wanted.account, _request(wanted, lease_id), wanted.key)
         try:
             crash_point("api.after_embeddings_requested")

@@ -80,6 +80,16 @@ async def test_one_vector_a_text_in_their_order(opened: Open) -> None:
         assert not np.allclose(together.vectors[0], together.vectors[1], atol=0.01)
 
 
+async def test_never_more_tokens_than_were_told_before(opened: Open) -> None:
+    async with opened() as under_test:
+        for texts in (TEXTS, ["a"], ["one two three " * 5], ["\u6f22" * 20, "  "]):
+            most = await under_test.embedder.most_tokens(texts)
+            counted = (await under_test.embedder.embed(texts)).tokens
+            assert counted <= most <= len(texts) * under_test.spec.max_input_tokens
+            if under_test.spec.engine == "static":
+                assert counted == most
+
+
 async def test_the_same_text_has_the_same_vector_whenever_it_is_asked_for(opened: Open) -> None:
     async with opened() as under_test:
         first, second = await asyncio.gather(*(under_test.embedder.embed(TEXTS) for _ in range(2)))

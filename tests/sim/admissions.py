@@ -9,9 +9,9 @@ from schemas.admission import TOKENS, BudgetChanged
 from schemas.codec import decode
 from schemas.envelope import Envelope
 from schemas.outcome import Outcome
-from schemas.usage import UsageRecorded
+from schemas.usage import EmbeddingsComputed, UsageRecorded
 from tests.fakes.broker import MemoryBroker
-from topics.admission.audit import Audit, Placed, audit
+from topics.admission.audit import Audit, Bill, Placed, audit
 from topics.catalogue import ADMISSIONS, GENERATION_OUTCOMES, USAGE_RECORDS
 
 
@@ -32,7 +32,7 @@ def audit_of(broker: MemoryBroker, *, twice: bool = False) -> Audit:
     """The audit of all that stands in the log; `twice`: with every record delivered twice."""
     placed: list[Placed] = []
     outcomes: list[Outcome] = []
-    bills: list[UsageRecorded] = []
+    bills: list[Bill] = []
     for message in broker.records():
         if message.topic() not in (ADMISSIONS, GENERATION_OUTCOMES, USAGE_RECORDS):
             continue
@@ -40,7 +40,7 @@ def audit_of(broker: MemoryBroker, *, twice: bool = False) -> Audit:
         if message.topic() == ADMISSIONS:
             at = broker.topics.position(ADMISSIONS, message.partition(), message.offset())
             placed += [Placed(record, at, message.timestamp_us())] * (2 if twice else 1)
-        elif isinstance(record, UsageRecorded):
+        elif isinstance(record, UsageRecorded | EmbeddingsComputed):
             bills.append(record)
         elif isinstance(record, Outcome):
             outcomes.append(record)

@@ -13,6 +13,7 @@ from api.access.principal import Principal
 from api.consistency.commanding import Author, IdempotencyKey
 from api.consistency.own_writes import OwnWrites
 from api.http.errors import ApiError, as_api_error
+from api.openai.embedding_leases import EmbeddingLeases, Wanted
 from api.streaming.frames import EventFrames
 from api.streaming.readers import Readers
 from api.streaming.sse import EventStream
@@ -24,6 +25,7 @@ from api.turns.intents import Asking, PromptIntent
 from api.turns.joining import Opened, find
 from api.turns.ports import AskPorts, StreamPorts
 from api.turns.queueing import Queues
+from api.turns.quotas import BookedQuotas
 from infra.cassandra.errors import StoreUnavailable
 from infra.clock import now_us
 from infra.models.catalogue import ModelCatalogue, ModelSpec
@@ -33,16 +35,19 @@ from infra.tiers.tier import Tiers
 from schemas import ids
 from schemas.conversation import ChatMessage, ConversationStarted, Request
 from schemas.envelope import Envelope
-from tests.sim.engine import THINKS, TOOLS
+from schemas.price import Usage
+from schemas.usage import EmbeddingsComputed
+from tests.sim.engine import COUNTS, THINKS, TOOLS
 from tests.sim.network import Network
-from tests.sim.plans import Prompt
+from tests.sim.plans import Embedding, Prompt
 from tests.sim.producing import SimProducer
-from tests.sim.reading import SimChunkLog
+from tests.sim.reading import SimChunkLog, follow_admissions
 from tests.sim.store import Reads, Store
 from tests.sim.virtual_time import Process
 from topics.catalogue import CONVERSATION_EVENTS
 from topics.errors import LogUnavailable
 
+EMBEDS_WITHIN_S = 5.0
 USER = Principal("ada", "key-1", "00" * 32)
 
 
@@ -84,8 +89,14 @@ class Connection:
 class ApiServer:
     """One api process."""
 
-    def __init__(self, network: Network, process: Process, store: Store, models: ModelCatalogue) -> None:
+    def __init__(
+        self, network: Network, process: Process, store: Store, models: ModelCatalogue, *, embeds: bool = False
+    ) -> None:
+        """`embeds`: it is asked for embeddings, of accounts with budgets."""
         self.process = process
+        self._network = network
+        self._embeds = embeds
+        self._leases: EmbeddingLeases | None = None
         self._errors: list[BaseException] = []
         log = SimChunkLog(network, process)
         hub = TailHub(network.topics, log)
@@ -104,6 +115,9 @@ class ApiServer:
     async def run(self) -> None:
         """Serve until killed."""
         async with self._tasks:
+            if self._embeds:
+                book, _ = await follow_admissions(self._network, self.process)
+                self._leases = EmbeddingLeases(self._ports.log, book, BookedQuotas(book))
             self._ready = True
             await self._readers.run_ticks()
 
@@ -142,6 +156,43 @@ class ApiServer:
 
             opened = await ask(ports, asking, asked)
             await self._stream(connection, opened, -1)
+
+    async def embed(self, connection: Connection, embedding: Embedding) -> None:
+        """A request for embeddings with its key, as api/openai/embeddings.py serves it; its usage is answered."""
+        async with answering(connection):
+            leases = self._leases
+            assert leases is not None
+            embedding_id, hashed = ids.embedding_id(USER.user_id, embedding.key), embedding.key
+            charged = leases.charged(USER.user_id, embedding_id, hashed)
+            if charged is None:
+                wanted = Wanted(
+                    author=Author(USER.user_id, "request", Limited(user_id=USER.user_id)),
+                    key=IdempotencyKey(embedding.key, True),
+                    embedding_id=embedding_id,
+                    request_hash=hashed,
+                    model="embeds",
+                    price=COUNTS.price,
+                    tokens=embedding.bound,
+                    timeout_s=EMBEDS_WITHIN_S,
+                )
+                lease = await leases.granted(wanted)
+                await asyncio.sleep(embedding.takes_s)
+                usage = Usage(embedding.tokens, 0)
+                computed = EmbeddingsComputed(
+                    envelope=_envelope(embedding_id, "EmbeddingsComputed"),
+                    user_id=USER.user_id,
+                    embedding_id=embedding_id,
+                    model=wanted.model,
+                    model_version="1",
+                    texts=1,
+                    dimensions=1,
+                    usage=usage,
+                    price=wanted.price,
+                    cost_micros=wanted.price.cost_micros(usage),
+                    request_hash=hashed,
+                )
+                charged, _ = await leases.settle(wanted, lease, computed)
+            connection.answer(200, str(charged.usage.prompt_tokens).encode())
 
     async def resume(self, connection: Connection, generation_id: str, after: int) -> None:
         """As api/turns/generations.py: 404 for what is not there (yet), 400 for a place that is not."""

@@ -11,7 +11,7 @@ from typing import Any
 
 from tests.faults.evidence import Acked, CancelAnswered, Cut, Entry, Frame, GaveUp, Intent, Refused, Unknown
 from tests.sim.api_process import ApiServer, Connection
-from tests.sim.plans import Prompt
+from tests.sim.plans import Embedding, Prompt
 
 PATIENCE_S = 240.0
 ANSWER_S = 60.0
@@ -30,6 +30,8 @@ class People:
     acked: dict[str, asyncio.Event] = field(default_factory=lambda: defaultdict(asyncio.Event))
     reached: dict[str, asyncio.Event] = field(default_factory=lambda: defaultdict(asyncio.Event))
     """By key: a reader has the frame at which the prompt is to be cancelled."""
+    embedded: list[tuple[str, int, bytes]] = field(default_factory=list)
+    """Of each request for embeddings its key, the status of its answer, and the answer."""
 
     async def ask(self, prompt: Prompt) -> None:
         """One turn, from its question to its end."""
@@ -45,6 +47,30 @@ class People:
                 group.create_task(self._cancel(prompt))
             for number, after_s in enumerate(prompt.readers):
                 group.create_task(self._join(prompt, f"{prompt.key}-late-{number}", after_s))
+
+    async def embed(self, embedding: Embedding) -> None:
+        """Ask for embeddings until they are answered, or refused for good."""
+        await asyncio.sleep(embedding.at_s)
+        async with asyncio.TaskGroup() as group:
+            for _ in range(2 if embedding.twice else 1):
+                group.create_task(self._embed(embedding))
+
+    async def _embed(self, embedding: Embedding) -> None:
+        until_s = self.loop.time() + PATIENCE_S
+        while self.loop.time() < until_s:
+            if (api := self.api()) is not None:
+                connection = Connection(api.process)
+                api.start(api.embed(connection, embedding))
+                try:
+                    async with asyncio.timeout(ANSWER_S):
+                        piece = await connection.inbox.get()
+                except TimeoutError:
+                    piece = None
+                connection.leave()
+                if piece is not None and piece[0] != 503:
+                    self.embedded.append((embedding.key, *piece[:2]))
+                    return
+            await asyncio.sleep(self.rng.uniform(0.1, 1.0))
 
     async def _ended(self, generation_id: str) -> None:
         until_s = self.loop.time() + PATIENCE_S

@@ -11,16 +11,18 @@ from typing import Any
 from projections.registry import PROJECTIONS, TOPICS, fold_all
 from projections.rows import Erase
 from projections.versions import physical_name
+from schemas.admission import AdmissionRecord, EmbeddingsSettled
 from schemas.codec import UndecodableRecord, decode
 from schemas.conversation import PromptSubmitted, RegenerateRequested
 from schemas.generation import AttemptStarted, GenerationEnded, GenerationRecord, GenerationRequested, TokenChunk
 from schemas.outcome import Outcome
-from schemas.usage import UsageRecorded
+from schemas.usage import EmbeddingsComputed, UsageRecorded
 from streams.recorder.shell import GROUP as RECORDER
 from tests.fakes.broker import MemoryBroker, MemoryMessage, Place
 from tests.sim.store import Store
 from tests.sim.worker_process import GROUP as WORKERS
-from topics.catalogue import CONVERSATION_EVENTS, GENERATION_OUTCOMES, TOKEN_CHUNKS
+from topics.admission.account import Account
+from topics.catalogue import ADMISSIONS, CONVERSATION_EVENTS, GENERATION_OUTCOMES, TOKEN_CHUNKS
 from topics.generation_fold import GenerationFold
 from topics.scan import generation_of
 
@@ -40,6 +42,8 @@ class CommitWitness:
         self._answered: set[str] = set()
         self._outcomes: set[str] = set()
         self._billed: set[str] = set()
+        self._charged: set[str] = set()
+        self._accounts: dict[str, Account] = {}
         self._numbers: dict[str, int] = {}
         self._first_seq: dict[str, int] = {}
         self._wrote: set[str] = set()
@@ -80,6 +84,17 @@ class CommitWitness:
             self._outcomes.add(record.turn.generation_id)
         elif isinstance(record, UsageRecorded):
             self._billed.add(record.generation_id)
+        elif isinstance(record, EmbeddingsComputed):
+            self._billed.add(record.embedding_id)
+        elif isinstance(record, AdmissionRecord):
+            at = self._broker.topics.position(message.topic(), message.partition(), message.offset())
+            self._accounts.setdefault(record.account, Account()).apply(record, at, message.timestamp_us())
+            if isinstance(record, EmbeddingsSettled) and self._is_charged(record):
+                self._charged.add(record.embedding_id)
+
+    def _is_charged(self, record: EmbeddingsSettled) -> bool:
+        settled = self._accounts[record.account].settled.get(record.lease_id)
+        return record.used and settled is not None and settled.used
 
     def _begins(self, record: GenerationRecord) -> None:
         """An attempt after the first writes only once it has seen that it owns the generation, and from where.
@@ -128,6 +143,10 @@ class CommitWitness:
         return None
 
     def _bill(self, record: Any, message: MemoryMessage) -> str | None:
+        if message.topic() == ADMISSIONS:
+            due = isinstance(record, EmbeddingsSettled) and self._is_charged(record)
+            missing = due and record.embedding_id not in self._billed
+            return f"the embeddings at {message.offset()} are not billed ({record.embedding_id})" if missing else None
         generation = record.turn.generation_id
         return None if generation in self._billed else f"the outcome at {message.offset()} is not billed ({generation})"
 
@@ -152,7 +171,9 @@ class CommitWitness:
         """What has not had its effect yet, anywhere."""
         found = [f"{name} has no end" for name in self._asked if not self._ended(name)]
         found += [f"{name} has no outcome" for name in self._asked if name not in self._outcomes]
-        found += [f"{name} is not billed" for name in self._outcomes if name not in self._billed]
+        found += [f"{name} is not billed" for name in self._outcomes | self._charged if name not in self._billed]
+        for account in self._accounts.values():
+            found += [f"{name} has its lease" for name, lease in account.leases.items() if lease.embeddings is not None]
         for topic in TOPICS:
             for place in self._broker.places(topic):
                 end = self._broker.end(*place)
@@ -162,6 +183,7 @@ class CommitWitness:
             ("verbatim-conversation", CONVERSATION_EVENTS),
             ("verbatim-watchdog", CONVERSATION_EVENTS),
             ("verbatim-metering", GENERATION_OUTCOMES),
+            ("verbatim-metering", ADMISSIONS),
         ):
             for place in self._broker.places(topic):
                 if (self._broker.committed(group, place) or 0) < self._broker.end(*place):

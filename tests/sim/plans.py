@@ -64,6 +64,19 @@ class Prompt:
 
 
 @dataclass(frozen=True, slots=True)
+class Embedding:
+    """A request for embeddings of so many tokens, of which the api knows that there are at most `bound`. `twice`: it is
+    sent twice at once, with the same key."""
+
+    key: str
+    tokens: int
+    bound: int
+    at_s: float
+    takes_s: float
+    twice: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Fault:
     """`for_s`: how long it lasts. `step`: of a kill_at_step, at which effect from then on."""
 
@@ -94,6 +107,8 @@ class Plan:
     """Whether the topics have an older epoch beside the one that is written."""
     titles: bool = False
     """Whether conversations get titles."""
+    embeddings: tuple[Embedding, ...] = ()
+    """Of an account with a budget."""
     budget: int | None = None
     """The hard budget in tokens of all who ask; None: there is none."""
 

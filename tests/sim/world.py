@@ -98,7 +98,7 @@ class World:
         stop = self._stops[slot] = asyncio.Event()
         match slot.partition("-")[0]:
             case "api":
-                api = ApiServer(network, process, store, MODELS)
+                api = ApiServer(network, process, store, MODELS, embeds=bool(self.plan.embeddings))
                 self._api = api
                 await api.run()
             case "conversation":
@@ -173,6 +173,8 @@ class World:
                 group.create_task(self._heal())
                 for prompt in self.plan.prompts:
                     group.create_task(self.people.ask(prompt))
+                for embedding in self.plan.embeddings:
+                    group.create_task(self.people.embed(embedding))
             await self._quiet()
         finally:
             await self._end()
