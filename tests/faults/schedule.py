@@ -31,14 +31,15 @@ UNREACHED = frozenset(
     {
         "watchdog.before_expiry",
         "watchdog.after_expiry",
-        "api.before_embeddings",
-        "api.after_embeddings",
+        *(name for name in POINTS if "embeddings" in name),
+        "metering.before_given_up",
         "api.mid_import",
     }
     | {name for name in POINTS if name.startswith(_OPERATORS)}
 )
 """Points that only a turn past its deadline, a request for embeddings, an import or an operator comes by; users of the
-run do not. Embeddings: tests/integration/test_api_openai_client.py; imports: tests/integration/test_api.py."""
+run do not. Embeddings: tests/integration/test_api_openai_client.py, tests/e2e/test_budgets.py; imports:
+tests/integration/test_api.py."""
 
 SESSION_S = 3.0
 """A worker's session in its group; Faust processes have 10 s, and after 10 s a hung process is killed."""

@@ -26,7 +26,7 @@ from schemas import ids
 from schemas.account import ApiKeyCreated
 from schemas.codec import set_write_level
 from schemas.identity import KeyLimits, MembershipChanged, OrganisationChanged, OrganisationCreated, UserChanged
-from schemas.registry import WRITE_LEVEL
+from schemas.registry import WRITE_LEVEL, versions_of
 from tests.unit.infra.cli.test_keys import InstantAccounts
 
 TIERS = Tiers({name: Tier(name=name) for name in ("default", "free", "plus", "unlimited")})
@@ -177,7 +177,7 @@ async def test_who_has_an_id_goes_before_who_is_called_so(store: Store) -> None:
 
 async def test_nothing_is_written_that_an_older_release_may_not_read(store: Store) -> None:
     await Accounts(store, store).create_key("ada", "")
-    set_write_level(WRITE_LEVEL - 1)
+    set_write_level(versions_of(UserChanged)[0].writes - 1)
     try:
         with pytest.raises(UserError, match="upgrade finish"):
             await Identities(store, store, lambda: TIERS).change_user("ada", suspended=True)
