@@ -131,6 +131,7 @@ def test_embeddings_spend_a_budget_to_the_token_and_are_then_refused(stack: Stac
     eventually_sync(lambda: audited(stack), 30)
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.slow("a lease has to be given up: the model's deadline and half a minute")
 def test_an_api_that_dies_with_a_lease_leaves_it_to_be_given_up(stack: Stack) -> None:
     account, key = someone(stack, "unlucky")
