@@ -14,7 +14,7 @@ import fastavro
 from schemas.codec import FRAME_BYTES, decode, encode
 from schemas.generation import TokenChunk
 from schemas.outcome import ChunkMark, GenerationCompleted
-from schemas.registry import current_schema
+from schemas.registry import versions_of
 from tests.golden.samples import as_json, samples
 from topics.generation_fold import GenerationFold
 
@@ -30,7 +30,7 @@ def main() -> None:
     """Measure and print."""
     chunk = samples(TokenChunk)["first"]
     listed = TokenChunk(chunk.generation_id, chunk.attempt_id, 1, chunk.at_us, 1, "Hello", (15496,))
-    schema = fastavro.parse_schema(dict(current_schema(TokenChunk).definition))
+    schema = fastavro.parse_schema(dict(versions_of(TokenChunk)[0].definition))  # plain text is written as version 1
     wire: dict[str, Any] = {**as_json(chunk), "delta": {"body": chunk.delta}}
     value, listed_value = encode(chunk), encode(listed)
 
