@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Iterable, Mapping
 
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._listoffsets import OffsetSpec
 
+from topics.admins import Admins
 from topics.catalogue import Catalogue
 from topics.errors import LogUnavailable
 
@@ -24,8 +24,8 @@ for minutes what it has learned: it must be told to learn it again."""
 class KafkaEnds:
     """The LogEnds of api.consistency.ports."""
 
-    def __init__(self, admin: AdminClient, topics: Catalogue) -> None:
-        self._admin = admin
+    def __init__(self, admins: Admins, topics: Catalogue) -> None:
+        self._admins = admins
         self._topics = topics
         self._asking = asyncio.Semaphore(MAX_AT_ONCE)
 
@@ -38,15 +38,17 @@ class KafkaEnds:
                 except KafkaException as error:
                     if error.args[0].code() not in _STALE:
                         raise
-                    await asyncio.to_thread(self._admin.list_topics, topic, ANSWER_S)
+                    await asyncio.to_thread(self._admins.client.list_topics, topic, ANSWER_S)
                     ends = await self._ends(topic, partitions)
         except (KafkaException, TimeoutError) as error:
+            self._admins.failed()
             raise LogUnavailable(f"cannot read the end offsets of {topic}: {error}") from error
+        self._admins.answered()
         return {place: end - 1 for place, end in ends.items() if end > 0}
 
     async def _ends(self, topic: str, partitions: Iterable[int]) -> dict[tuple[str, int], int]:
         asked = {TopicPartition(topic, partition): OffsetSpec.latest() for partition in partitions}  # type: ignore[no-untyped-call]  # the stubs leave it untyped
-        answers = self._admin.list_offsets(asked, request_timeout=ANSWER_S)
+        answers = self._admins.client.list_offsets(asked, request_timeout=ANSWER_S)
         return {
             (topic, place.partition): (await asyncio.wrap_future(answer)).offset for place, answer in answers.items()
         }

@@ -10,7 +10,9 @@ from typing import Protocol
 
 from confluent_kafka.admin import AdminClient
 
+from topics.admins import Admins
 from topics.cuts import TopicPartition
+from topics.errors import LogUnavailable
 from topics.groups import committed_by, instances, listed
 
 GROUP_PREFIX = "verbatim-"
@@ -38,8 +40,8 @@ class KafkaFleet:
     """The Fleet of a Kafka cluster. It has a thread of its own, and asks one thing at a time: a broker that hangs must
     not keep the threads that read the log back for those who speak."""
 
-    def __init__(self, admin: AdminClient) -> None:
-        self._admin = admin
+    def __init__(self, admins: Admins) -> None:
+        self._admins = admins
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="fleet")
         self._asked: asyncio.Future[Readings] | None = None
 
@@ -59,13 +61,23 @@ class KafkaFleet:
             asked.exception()  # remaining waiters get it; nobody needs a late answer
 
     def _read(self) -> Readings:
+        try:
+            found = self._read_by(self._admins.client)
+        except LogUnavailable:
+            self._admins.failed()
+            raise
+        self._admins.answered()
+        return found
+
+    @staticmethod
+    def _read_by(admin: AdminClient) -> Readings:
         committed = {
             place: {group: at for group, at in groups.items() if group.startswith(GROUP_PREFIX)}
-            for place, groups in committed_by(self._admin, answer_s=ANSWER_S).items()
+            for place, groups in committed_by(admin, answer_s=ANSWER_S).items()
         }
         # Before its first job a pool's group has committed nothing.
-        pools = listed(self._admin, WORKERS_PREFIX, answer_s=ANSWER_S)
-        members = instances(self._admin, pools, answer_s=ANSWER_S)
+        pools = listed(admin, WORKERS_PREFIX, answer_s=ANSWER_S)
+        members = instances(admin, pools, answer_s=ANSWER_S)
         return Readings(committed, {group.removeprefix(WORKERS_PREFIX): names for group, names in members.items()})
 
 

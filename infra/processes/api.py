@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from functools import partial
 
 import uvicorn
-from confluent_kafka import Message
+from confluent_kafka import KafkaException, Message
 
 from api.access import account_tail, key_uses, redis_buckets, used_links
 from api.access.buckets import LocalBuckets
@@ -70,6 +70,7 @@ from infra.stack.snapshot import troubles
 from infra.stack.word_vectors import WORD_VECTORS
 from infra.tiers.tiers_file import load_tiers
 from projections.facade import Projections
+from topics.admins import Admins
 from topics.admission.following import following
 from topics.catalogue import ACCOUNT_EVENTS, TOKEN_CHUNKS
 from topics.clients import open_admin
@@ -107,7 +108,8 @@ async def connected(settings: Settings) -> AsyncIterator[tuple[Adapters, list[Fa
             per_address=settings.api.requests_per_minute,
             tries=settings.api.tries_per_minute,
         )
-        admin = open_admin(dict(properties))
+        # One that is asked for ends alone: what else is answered says nothing of those.
+        admins, of_ends = Admins(partial(open_admin, dict(properties))), Admins(partial(open_admin, dict(properties)))
         log = LogProducer(properties, topics, timeout_s=settings.api.produce_timeout_s, client_id="verbatim-api")
         await log.start()
         stack.push_async_callback(log.aclose)
@@ -163,14 +165,19 @@ async def connected(settings: Settings) -> AsyncIterator[tuple[Adapters, list[Fa
         stack.push_async_callback(chunks.aclose)
 
         async def ask_log() -> None:
-            await asyncio.to_thread(admin.list_topics, TOKEN_CHUNKS, 2.0)
+            try:
+                await asyncio.to_thread(admins.client.list_topics, TOKEN_CHUNKS, 2.0)
+            except KafkaException:
+                admins.failed()
+                raise
+            admins.answered()
 
         history = LogHistory(settings, topics)
         stack.push_async_callback(history.aclose)
         status_file = Layout.at(settings.state).status_file
         supervised = partial(troubles, status_file) if os.environ.get(STACK_ID_VARIABLE) else None
         readiness = Readiness({"log": ask_log, "projections": reads.ping}, supervised)
-        ends, fleet = KafkaEnds(admin, topics), KafkaFleet(admin)
+        ends, fleet = KafkaEnds(of_ends, topics), KafkaFleet(admins)
         stack.push_async_callback(fleet.aclose)
         pulse = Pulse(topics, live, history, ends, fleet, readiness, readers, settings.worker.slots)
         yield (

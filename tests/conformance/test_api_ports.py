@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import pytest
 
@@ -27,6 +28,7 @@ from tests.unit.api.memory_log import TOPICS as MEMORY_TOPICS
 from tests.unit.api.memory_log import Attempt, MemoryLog
 from tests.unit.api.turns import TURN
 from topics.admin import create_topics
+from topics.admins import Admins
 from topics.catalogue import TOKEN_CHUNKS, Catalogue, catalogue
 from topics.clients import open_admin
 from topics.generation_fold import GenerationFold
@@ -61,7 +63,7 @@ async def kafka_log(settings: Settings) -> AsyncIterator[LogUnderTest]:
     topics, properties = catalogue(), settings.kafka.client_properties()
     await asyncio.to_thread(create_topics, properties, topics)
     log, chunks = LogProducer(properties, topics), KafkaChunkLog(properties, topics)
-    ends = KafkaEnds(open_admin(properties), topics)
+    ends = KafkaEnds(Admins(partial(open_admin, properties)), topics)
     under_test = LogUnderTest(log, ends, chunks, topics)
 
     def see(records: Iterable[LogRecord]) -> None:

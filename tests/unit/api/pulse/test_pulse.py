@@ -22,6 +22,7 @@ from tests.unit.api.sse_text import events_of
 from tests.unit.api.streams import Client
 from tests.unit.api.test_conversations import begun, said
 from tests.unit.api.world import World
+from topics.admins import Admins
 from topics.catalogue import CONVERSATION_EVENTS, TOKEN_CHUNKS, USAGE_RECORDS
 from topics.log import RawRecord
 
@@ -197,7 +198,7 @@ async def test_a_broker_that_hangs_is_asked_once(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(fleet, "committed_by", committed_by)
     monkeypatch.setattr(fleet, "listed", lambda admin, prefix, answer_s: [])
     monkeypatch.setattr(fleet, "instances", lambda admin, pools, answer_s: {})
-    kafka = KafkaFleet(AdminClient({"bootstrap.servers": "127.0.0.1:1", "log_level": "0"}))
+    kafka = KafkaFleet(Admins(lambda: AdminClient({"bootstrap.servers": "127.0.0.1:1", "log_level": "0"})))
     for _ in range(3):
         with pytest.raises(TimeoutError):
             await kafka.readings()
