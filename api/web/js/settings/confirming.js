@@ -1,6 +1,6 @@
 // A question before what cannot be taken back.
 
-import { html, useEffect, useRef, useState } from '../ui/html.js';
+import { html, useLayoutEffect, useRef, useState } from '../ui/html.js';
 import { t } from '../words.js';
 
 /** Asks in a dialog; `act` does it and may raise, `close` is called when it is done or left. */
@@ -8,7 +8,7 @@ export function Confirm({ title, text, action, act, close }) {
   const element = useRef(null);
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState('');
-  useEffect(() => {
+  useLayoutEffect(() => {
     element.current.showModal();
   }, []);
   const run = async () => {

@@ -1,7 +1,7 @@
 // The user's snippets: what `/name` in the composer puts in.
 
 import { oneLine } from '../text.js';
-import { html, Icon, useEffect, useRef, useState } from '../ui/html.js';
+import { html, Icon, useEffect, useLayoutEffect, useRef, useState } from '../ui/html.js';
 import { MAX_NAME, MAX_TEXT } from '../snippets/expanding.js';
 import { loadError, loadSnippets, removeSnippet, saveSnippet, snippets } from '../snippets/store.js';
 import { t } from '../words.js';
@@ -21,7 +21,7 @@ export function Snippets() {
   const all = snippets.value;
   const done = () => {
     setEditing(null);
-    requestAnimationFrame(() => button.current?.focus());
+    queueMicrotask(() => button.current?.focus());
   };
   return html`<${Group} title=${t('snippet.title')}>
     <p class="hint">${t('snippet.hint', { variable: '{{name}}' })}</p>
@@ -40,7 +40,7 @@ function Edit({ of, done }) {
   const name = useRef(null);
   const [error, setError] = useState('');
   const [busy, setBusy] = useState(false);
-  useEffect(() => {
+  useLayoutEffect(() => {
     name.current.focus();
   }, []);
   const save = async (event) => {

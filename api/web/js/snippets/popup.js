@@ -100,7 +100,7 @@ function put(element, { from, to }, text) {
 
 function Variables({ snippet, text, variables, put: insert, close }) {
   const element = useRef(null);
-  useEffect(() => {
+  useLayoutEffect(() => {
     element.current.showModal();
   }, []);
   const submit = (event) => {

@@ -51,7 +51,8 @@ export function Composer({ conversationId, live, queues, disabled, onSend, onSto
       keepDraft(conversationId, began.current ? '' : element.value);
     };
   }, [conversationId]);
-  useEffect(() => {
+  // At once: the next key may come before the next frame.
+  useLayoutEffect(() => {
     if (finePointer.matches) field.current.focus();
   }, [conversationId]);
   const putPastes = (texts) => {

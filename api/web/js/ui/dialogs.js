@@ -5,7 +5,7 @@ import { sendKey } from '../preferences.js';
 import { dialog } from '../state.js';
 import { t } from '../words.js';
 import { settleFocus } from './focus.js';
-import { composing, html, useEffect, useRef, useState } from './html.js';
+import { composing, html, useLayoutEffect, useRef, useState } from './html.js';
 import { FolderDialog, FolderName } from './folder_dialog.js';
 import { later } from './later.js';
 
@@ -22,7 +22,7 @@ const shortcuts = (enter = t('general.send.enter')) => [
 export function Dialogs() {
   const shown = dialog.value;
   const element = useRef(null);
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (shown && !element.current.open) element.current.showModal();
   }, [shown]);
   if (!shown) return null;

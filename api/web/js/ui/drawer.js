@@ -2,7 +2,7 @@
 
 import { signal } from '../../vendor/signals.mjs';
 import { drawerOpen, sidebarHidden } from '../state.js';
-import { useEffect } from './html.js';
+import { useLayoutEffect } from './html.js';
 
 const media = matchMedia('(max-width: 760px)');
 export const narrow = signal(media.matches);
@@ -23,14 +23,26 @@ export function hideList() {
 /** Focus goes into an open drawer; afterwards it is where one went, or on the button that opened it. */
 export function useDrawer() {
   const open = drawerOpen.value && narrow.value;
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (!open) return undefined;
     const from = location.pathname;
-    if (!document.querySelector('.sidebar').contains(document.activeElement)) focusOn('.new-chat');
-    return () => focusOn(location.pathname === from ? '.show-list' : '#main');
+    queueMicrotask(() => document.querySelector('.sidebar')?.contains(document.activeElement) || focusOn('.new-chat'));
+    return () => {
+      // What one went to may have the focus already: the field of a new chat.
+      if (location.pathname === from) focusOn('.show-list');
+      else queueMicrotask(() => document.querySelector('#main')?.contains(document.activeElement) || focusOn('#main'));
+    };
   }, [open]);
   return open;
 }
 
-/** After what is being drawn is there. */
-export const focusOn = (selector) => requestAnimationFrame(() => document.querySelector(selector)?.focus({ preventScroll: true }));
+/** Focuses it once what has just changed is in the page: after this task, before the next key. */
+export function focusOn(selector) {
+  const found = () => document.querySelector(selector);
+  const focus = () => found()?.focus({ preventScroll: true });
+  queueMicrotask(() => {
+    focus();
+    // Only what is not in the page yet is waited for, unless something else has been focused meanwhile.
+    if (!found()) requestAnimationFrame(() => document.activeElement === document.body && focus());
+  });
+}

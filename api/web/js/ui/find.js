@@ -3,7 +3,7 @@
 import { currentThread } from '../threads.js';
 import { t } from '../words.js';
 import { settleFocus } from './focus.js';
-import { composing, html, IconButton, useEffect, useRef, useState } from './html.js';
+import { composing, html, IconButton, useLayoutEffect, useRef, useState } from './html.js';
 import { finding } from './places.js';
 
 const PATIENCE_MS = 120;
@@ -82,7 +82,7 @@ export function FindBar() {
     finding.value = false;
     settleFocus();
   };
-  useEffect(() => {
+  useLayoutEffect(() => {
     field.current.focus();
     return () => {
       clearTimeout(timer.current);

@@ -5,9 +5,10 @@ import { useLayoutEffect } from './html.js';
 const COMPOSER = '[data-testid=composer]';
 const FALLBACKS = [COMPOSER, '[data-testid=new-chat]', '.main'];
 
-/** Once the page has been drawn again: focuses the first of these that is there, unless something has the focus. */
+/** Focuses the first of these that is there, unless something has the focus: before the next key, and once more when
+ * the page has been drawn again, for what has gone by then. */
 export function settleFocus(...wanted) {
-  requestAnimationFrame(() => requestAnimationFrame(() => {
+  const settle = () => {
     const now = document.activeElement;
     if (now && now !== document.body && now.isConnected) return;
     for (const each of [...wanted, ...FALLBACKS]) {
@@ -16,7 +17,9 @@ export function settleFocus(...wanted) {
       element.focus();
       if (document.activeElement === element) return;
     }
-  }));
+  };
+  queueMicrotask(settle);
+  requestAnimationFrame(() => requestAnimationFrame(settle));
 }
 
 /** A field that stands for a while where something else was: the focus goes back to where it came from, or near it. */

@@ -7,7 +7,7 @@ import { visible } from '../text.js';
 import { t } from '../words.js';
 import { settleFocus } from './focus.js';
 import { styled } from '../log/stylesheet.js';
-import { composing, html, IconButton, useEffect, useRef, useState } from './html.js';
+import { composing, html, IconButton, useLayoutEffect, useRef, useState } from './html.js';
 
 await styled('composing.css');
 
@@ -43,7 +43,7 @@ function Item({ item, thread, live, go }) {
 function Rewrite({ item, thread, done }) {
   const field = useRef(null);
   const over = useRef(false);
-  useEffect(() => {
+  useLayoutEffect(() => {
     const element = field.current;
     element.focus();
     // It was sent meanwhile, as it was: what was being written is in the composer.

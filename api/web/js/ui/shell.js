@@ -149,7 +149,11 @@ function onKeyDown(event) {
       showList();
       focusOn('.search input');
     });
-  } else if (command && event.shiftKey && is('o')) act(() => go('/'));
+  } else if (command && event.shiftKey && is('o')) act(() => {
+    drawerOpen.value = false;
+    go('/');
+    focusOn('[data-testid=composer]');
+  });
   else if (command && event.shiftKey && is('s')) act(() => (sidebarHidden.value ? showList() : hideList()));
   else if (command && is('z') && !writing && leaving.value.size > 0) act(() => import('../leaving.js').then(({ undoLast }) => undoLast()));
   else if (command && !event.shiftKey && is('p') && currentThread()) act(() => import('../printing.js').then(({ printConversation }) => printConversation(currentThread()), () => print()));

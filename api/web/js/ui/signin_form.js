@@ -3,14 +3,14 @@
 import { signIn } from '../signing.js';
 import { signInReason } from '../state.js';
 import { t, tt } from '../words.js';
-import { html, useEffect, useRef, useState } from './html.js';
+import { html, useLayoutEffect, useRef, useState } from './html.js';
 import { failedThere, Ways } from './signin_ways.js';
 
 export function SignInForm({ alone = false }) {
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState('');
   const field = useRef(null);
-  useEffect(() => field.current.focus(), []);
+  useLayoutEffect(() => field.current.focus(), []);
   const submit = async (event) => {
     event.preventDefault();
     const key = field.current.value.trim();

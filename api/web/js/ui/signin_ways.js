@@ -4,7 +4,7 @@ import { get, post } from '../api.js';
 import { read, write } from '../kept.js';
 import { signIn } from '../signing.js';
 import { t } from '../words.js';
-import { html, useEffect, useRef, useState } from './html.js';
+import { html, useEffect, useLayoutEffect, useRef, useState } from './html.js';
 
 const given = new URLSearchParams(/^#(?:invitation|reset|failed)=/.test(location.hash) ? location.hash.slice(1) : '');
 if (given.size) history.replaceState(null, '', location.pathname + location.search);
@@ -63,7 +63,7 @@ function ByLink({ kind, ways }) {
  * is for, so one begins to write at once. */
 function NameAndPassword({ path, title, fresh = false, known = '', body = {}, named = true, first = false }) {
   const form = useRef(null);
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (first) form.current?.querySelector('input:not([readonly])')?.focus();
   }, []);
   const [name, setName] = useState(known);
