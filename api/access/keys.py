@@ -14,7 +14,7 @@ from api.consistency.ports import Commands
 from api.consistency.upgrading import check_identity
 from api.http.answers import json_answer, openapi_body
 from api.http.bodies import BodyReader
-from api.http.errors import bad_request, behind, not_found
+from api.http.errors import bad_request
 from api.http.headers import POSITION_HEADER
 from projections.accounts.queries import ApiKeyRow
 from schemas.account import ApiKeyRevoked
@@ -103,8 +103,8 @@ async def revoke_key(
 async def own_key(fresh: Freshness, accounts: AccountPorts, user_id: str, key_id: str) -> ApiKeyRow:
     """The user's key. Raises ApiError 404, 503 where it may yet come."""
     checked_id("key", key_id)
-    shown = await fresh.catch_up_lists(user_id, ACCOUNT_EVENTS)
+    await fresh.catch_up_lists(user_id, ACCOUNT_EVENTS)
     row = next((row for row in await accounts.reads.keys(user_id) if row.key_id == key_id), None)
     if row is None:
-        raise not_found("key") if shown else behind()
+        raise fresh.missing("key")
     return row

@@ -22,7 +22,7 @@ from api.consistency.position_tokens import PositionToken
 from api.consistency.upgrading import check_kept
 from api.http.answers import iso, json_answer, openapi_body
 from api.http.bodies import ApiBody, BodyReader, CommandBody
-from api.http.errors import bad_request, behind, not_found
+from api.http.errors import bad_request, not_found
 from api.http.headers import POSITION_HEADER, REPLAYED_HEADER
 from projections.preferences.queries import FolderRow
 from schemas import ids
@@ -75,7 +75,7 @@ async def create_folder(
     check_kept("name")
     key = idempotency_key(request, body.request_id)
     folder_id = ids.folder_id(caller.user_id, key.value)
-    await fresh.catch_up_lists(caller.user_id, ACCOUNT_EVENTS)
+    await fresh.decide_on_lists(caller.user_id, ACCOUNT_EVENTS)
     giving = _giving(request, caller, fresh, commands, key, "folders", body.asked())
     repeated = await giving.is_repeat()
     rows = await preferences.reads.folders(caller.user_id)
@@ -140,10 +140,10 @@ def _found(rows: Any, folder_id: str) -> FolderRow | None:
 async def _row(fresh: Freshness, preferences: PreferencePorts, user_id: str, folder_id: str) -> FolderRow:
     """The user's folder. Raises ApiError 404: the same for unknown, deleted and others'; 503."""
     checked_id("folder", folder_id)
-    shown = await fresh.catch_up_lists(user_id, ACCOUNT_EVENTS)
+    await fresh.catch_up_lists(user_id, ACCOUNT_EVENTS)
     row = _found(await preferences.reads.folders(user_id), folder_id)
     if row is None:
-        raise not_found("folder") if shown else behind()
+        raise fresh.missing("folder")
     return row
 
 

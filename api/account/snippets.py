@@ -22,7 +22,7 @@ from api.consistency.position_tokens import PositionToken
 from api.consistency.upgrading import check_kept
 from api.http.answers import iso, json_answer, openapi_body
 from api.http.bodies import ApiBody, BodyReader, CommandBody
-from api.http.errors import ApiError, bad_request, behind, not_found
+from api.http.errors import ApiError, bad_request, not_found
 from api.http.headers import POSITION_HEADER, REPLAYED_HEADER
 from projections.preferences.queries import SnippetRow
 from schemas import ids
@@ -61,7 +61,7 @@ class ChangeSnippet(ApiBody):
 @router.get("")
 async def list_snippets(caller: ReadCaller, fresh: Fresh, preferences: Preferences) -> Response:
     """The caller's snippets, oldest first."""
-    rows, _ = await _rows(fresh, preferences, caller.user_id)
+    rows = await _rows(fresh, preferences, caller.user_id)
     return json_answer({"data": [snippet_json(row) for row in rows]})
 
 
@@ -79,13 +79,14 @@ async def create_snippet(
     check_kept("name")
     key = idempotency_key(request, body.request_id)
     snippet_id = ids.snippet_id(caller.user_id, key.value)
-    rows, _ = await _rows(fresh, preferences, caller.user_id)
+    await fresh.decide_on_lists(caller.user_id, ACCOUNT_EVENTS)
     giving = _giving(request, caller, fresh, commands, key, "snippets", body.asked())
     if await giving.is_repeat():
-        known = _found((await _rows(fresh, preferences, caller.user_id))[0], snippet_id)
+        known = _found(await preferences.reads.snippets(caller.user_id), snippet_id)
         if known is None:
             raise not_found("snippet")
         return json_answer(snippet_json(known), 201, {REPLAYED_HEADER: "true"})
+    rows = await preferences.reads.snippets(caller.user_id)
     if len(rows) >= MAX_SNIPPETS:
         raise bad_request(f"There are {MAX_SNIPPETS} snippets already; delete one first.", code="too_many_snippets")
     row = SnippetRow(snippet_id, body.name, body.text, giving.at_us)
@@ -106,6 +107,8 @@ async def change_snippet(
 ) -> Response:
     """Give it another name, another text, or both."""
     body = await bodies.read(request, ChangeSnippet)
+    checked_id("snippet", snippet_id)
+    await fresh.decide_on_lists(caller.user_id, ACCOUNT_EVENTS)
     rows, before = await _row(fresh, preferences, caller.user_id, snippet_id)
     check_kept("name")
     giving = _giving(request, caller, fresh, commands, idempotency_key(request), snippet_id, body.model_dump())
@@ -168,10 +171,10 @@ def _found(rows: Iterable[SnippetRow], snippet_id: str) -> SnippetRow | None:
     return next((row for row in rows if row.snippet_id == snippet_id), None)
 
 
-async def _rows(fresh: Freshness, preferences: PreferencePorts, user_id: str) -> tuple[Sequence[SnippetRow], bool]:
-    """The user's snippets, and whether they are as new as the request asks for."""
-    shown = await fresh.catch_up_lists(user_id, ACCOUNT_EVENTS)
-    return await preferences.reads.snippets(user_id), shown
+async def _rows(fresh: Freshness, preferences: PreferencePorts, user_id: str) -> Sequence[SnippetRow]:
+    """The user's snippets, as new as the request asks for if that can be had in time."""
+    await fresh.catch_up_lists(user_id, ACCOUNT_EVENTS)
+    return await preferences.reads.snippets(user_id)
 
 
 async def _row(
@@ -179,10 +182,10 @@ async def _row(
 ) -> tuple[Sequence[SnippetRow], SnippetRow]:
     """The user's snippets, and the one of them. Raises ApiError 404: the same for unknown, deleted and others'; 503."""
     checked_id("snippet", snippet_id)
-    rows, shown = await _rows(fresh, preferences, user_id)
+    rows = await _rows(fresh, preferences, user_id)
     row = _found(rows, snippet_id)
     if row is None:
-        raise not_found("snippet") if shown else behind()
+        raise fresh.missing("snippet")
     return rows, row
 
 

@@ -11,12 +11,12 @@ from api.access.auth import Access, AllKeysManager, AllKeysReader, author_of
 from api.access.new_keys import ChangeKey, CreateKey, check_room, key_json, key_made, row_of
 from api.admin.ports import Admin, AdminPorts
 from api.consistency.commanding import idempotency_key, send
-from api.consistency.freshness import Fresh
+from api.consistency.freshness import Fresh, Freshness
 from api.consistency.ports import Commands
 from api.consistency.upgrading import check_identity
 from api.http.answers import json_answer, openapi_body
 from api.http.bodies import BodyReader
-from api.http.errors import bad_request, not_found
+from api.http.errors import bad_request
 from api.http.headers import POSITION_HEADER
 from projections.accounts.queries import ApiKeyRow
 from schemas.account import ApiKeyRevoked
@@ -43,12 +43,19 @@ async def list_keys(caller: AllKeysReader, user_id: OfUser, fresh: Fresh, access
 
 @router.post("", status_code=201, openapi_extra=openapi_body(CreateKeyFor))
 async def create_key(
-    request: Request, caller: AllKeysManager, bodies: BodyReader, access: Access, admin: Admin, commands: Commands
+    request: Request,
+    caller: AllKeysManager,
+    bodies: BodyReader,
+    fresh: Fresh,
+    access: Access,
+    admin: Admin,
+    commands: Commands,
 ) -> Response:
     """A new key of a user's. It is shown here and never again; only its hash is kept."""
     body = await bodies.read(request, CreateKeyFor)
+    await fresh.catch_up_lists(caller.user_id, ACCOUNT_EVENTS)
     if await admin.reads.user(body.user_id) is None:
-        raise not_found("user", param="user_id")
+        raise fresh.missing("user", param="user_id")
     check_room(await admin.reads.keys(body.user_id))
     owner = await access.people.standing(body.user_id)
     event, key = key_made(body, caller, owner, author_of(request, caller))
@@ -77,7 +84,7 @@ async def change_key(
         raise bad_request("Send at least one of 'label' and 'limits'.", param="label")
     check_identity("limits")
     await fresh.catch_up_lists(caller.user_id, ACCOUNT_EVENTS)
-    row, key = await _found(admin, user_id, key_id), idempotency_key(request)
+    row, key = await _found(fresh, admin, user_id, key_id), idempotency_key(request)
     event = ApiKeyChanged(
         envelope=author_of(request, caller).envelope(f"{key_id}/{key.value}", "ApiKeyChanged"),
         user_id=user_id,
@@ -107,7 +114,7 @@ async def revoke_key(
 ) -> Response:
     """From now on it opens nothing, and its open streams end."""
     await fresh.catch_up_lists(caller.user_id, ACCOUNT_EVENTS)
-    row = await _found(admin, user_id, key_id)
+    row = await _found(fresh, admin, user_id, key_id)
     ended = author_of(request, caller).envelope(key_id, "ApiKeyRevoked")
     event = ApiKeyRevoked(ended, user_id, key_id, row.key_sha256)
     at = await send(commands.log, ACCOUNT_EVENTS, user_id, event, idempotency_key(request))
@@ -116,8 +123,8 @@ async def revoke_key(
     return Response(status_code=204, headers={POSITION_HEADER: str(token)})
 
 
-async def _found(admin: AdminPorts, user_id: str, key_id: str) -> ApiKeyRow:
+async def _found(fresh: Freshness, admin: AdminPorts, user_id: str, key_id: str) -> ApiKeyRow:
     row = next((row for row in await admin.reads.keys(user_id) if row.key_id == key_id), None)
     if row is None:
-        raise not_found("key")
+        raise fresh.missing("key")
     return row

@@ -15,7 +15,7 @@ from api.access.words import checked_roles, checked_tier
 from api.admin.giving import TITLE, cursor_after, envelope, give, place_of
 from api.admin.ports import Admin, AdminPorts
 from api.consistency.commanding import idempotency_key
-from api.consistency.freshness import Fresh
+from api.consistency.freshness import Fresh, Freshness
 from api.consistency.ports import Commands
 from api.consistency.upgrading import check_identity
 from api.http.answers import iso, json_answer, openapi_body
@@ -60,13 +60,20 @@ async def list_organisations(
 
 @router.post("", status_code=201, openapi_extra=openapi_body(CreateOrganisation))
 async def create_organisation(
-    request: Request, caller: OrganisationManager, bodies: BodyReader, access: Access, admin: Admin, commands: Commands
+    request: Request,
+    caller: OrganisationManager,
+    bodies: BodyReader,
+    fresh: Fresh,
+    access: Access,
+    admin: Admin,
+    commands: Commands,
 ) -> Response:
     """An organisation of this name, which is its alone."""
     body = await bodies.read(request, CreateOrganisation)
     check_identity("name")
     tier, key = checked_tier(body.tier, admin.tiers), idempotency_key(request)
     organisation_id = ids.organisation_id(body.name)
+    await fresh.decide_on_lists(caller.user_id, ACCOUNT_EVENTS)
     if await admin.reads.organisation(organisation_id) is not None:
         raise ApiError(409, "There is an organisation of this name already.", code="already_exists", param="name")
     born = envelope(request, caller, key, organisation_id, "OrganisationCreated")
@@ -94,7 +101,7 @@ async def change_organisation(
         raise bad_request("Send at least one of 'name' and 'tier'.", param="name")
     tier = None if body.tier is None else checked_tier(body.tier, admin.tiers)
     await fresh.catch_up_lists(caller.user_id, ACCOUNT_EVENTS)
-    row, key = await _found(admin, caller, "organisations.manage", organisation_id), idempotency_key(request)
+    row, key = await _found(fresh, admin, caller, "organisations.manage", organisation_id), idempotency_key(request)
     event = OrganisationChanged(
         envelope=envelope(request, caller, key, organisation_id, "OrganisationChanged"),
         organisation_id=organisation_id,
@@ -117,7 +124,7 @@ async def list_members(
 ) -> Response:
     """A page of its members."""
     await fresh.catch_up_lists(caller.user_id, ACCOUNT_EVENTS)
-    await _found(admin, caller, "members.read", organisation_id)
+    await _found(fresh, admin, caller, "members.read", organisation_id)
     members = await admin.reads.members(organisation_id, place_of(cursor), limit + 1)
     users = await asyncio.gather(*(admin.reads.user(one.user_id) for one in members[:limit]))
     data = [
@@ -148,11 +155,11 @@ async def set_member(
     check_identity("role")
     (role,) = checked_roles([body.role], "role")
     await fresh.catch_up_lists(caller.user_id, ACCOUNT_EVENTS)
-    await _found(admin, caller, "members.manage", organisation_id)
+    await _found(fresh, admin, caller, "members.manage", organisation_id)
     standing = await access.people.standing(user_id)
     is_member = bool(standing.membership(organisation_id).role)
     if await admin.reads.user(user_id) is None or not (is_member or may(caller, "members.manage", INSTALLATION)):
-        raise not_found("user")
+        raise fresh.missing("user")
     if standing.organisation_id != organisation_id and not may(caller, "members.manage", INSTALLATION):
         # What is said last of a membership says who pays.
         raise ApiError(
@@ -179,9 +186,9 @@ async def remove_member(
     """They pay for themselves again. What was billed stays billed."""
     check_identity("role")
     await fresh.catch_up_lists(caller.user_id, ACCOUNT_EVENTS)
-    await _found(admin, caller, "members.manage", organisation_id)
+    await _found(fresh, admin, caller, "members.manage", organisation_id)
     if not (await access.people.standing(user_id)).membership(organisation_id).role:
-        raise not_found("member")
+        raise fresh.missing("member")
     headers = await _membership(request, caller, access, commands, organisation_id, user_id, None)
     return Response(status_code=204, headers=headers)
 
@@ -201,12 +208,16 @@ async def _membership(
     return await give(access, commands, caller, key, event)
 
 
-async def _found(admin: AdminPorts, caller: Principal, action: str, organisation_id: str) -> OrganisationRow:
-    """The organisation, if the caller may do this with it. Raises ApiError 404: the same for those there are not."""
-    there = may(caller, action, Resource(organisation_id=organisation_id))
-    row = await admin.reads.organisation(organisation_id) if there else None
-    if row is None:
+async def _found(
+    fresh: Freshness, admin: AdminPorts, caller: Principal, action: str, organisation_id: str
+) -> OrganisationRow:
+    """The organisation, if the caller may do this with it. Raises ApiError 404: the same for those there are not; 503
+    where it may yet come."""
+    if not may(caller, action, Resource(organisation_id=organisation_id)):
         raise not_found("organisation")
+    row = await admin.reads.organisation(organisation_id)
+    if row is None:
+        raise fresh.missing("organisation")
     return row
 
 

@@ -19,7 +19,7 @@ from api.consistency.ports import Commands
 from api.consistency.upgrading import check_identity
 from api.http.answers import iso, json_answer, openapi_body
 from api.http.bodies import BodyReader
-from api.http.errors import ApiError, bad_request, not_found
+from api.http.errors import ApiError, bad_request
 from api.http.paging import Cursor, Limit
 from projections.accounts.queries import UserRow
 from schemas import ids
@@ -58,7 +58,13 @@ async def list_users(
 
 @router.post("", status_code=201, openapi_extra=openapi_body(CreateUser))
 async def create_user(
-    request: Request, caller: UserManager, bodies: BodyReader, access: Access, admin: Admin, commands: Commands
+    request: Request,
+    caller: UserManager,
+    bodies: BodyReader,
+    fresh: Fresh,
+    access: Access,
+    admin: Admin,
+    commands: Commands,
 ) -> Response:
     """A user of this name, which is theirs alone. They come in by a key, or by an invitation."""
     body = await bodies.read(request, CreateUser)
@@ -66,6 +72,7 @@ async def create_user(
     roles = None if body.roles is None else checked_roles(body.roles)
     tier = checked_tier(body.tier or "", admin.tiers) or None
     user_id, key = ids.user_id(body.name), idempotency_key(request)
+    await fresh.decide_on_lists(caller.user_id, ACCOUNT_EVENTS)
     if await admin.reads.user(user_id) is not None:
         raise ApiError(409, "There is a user of this name already.", code="already_exists", param="name")
     born = envelope(request, caller, key, user_id, "UserCreated")
@@ -84,7 +91,7 @@ async def get_user(caller: UserReader, user_id: str, fresh: Fresh, access: Acces
     await fresh.catch_up_lists(caller.user_id, ACCOUNT_EVENTS)
     row = await admin.reads.user(user_id)
     if row is None:
-        raise not_found("user")
+        raise fresh.missing("user")
     return json_answer(await user_json(access, row))
 
 
@@ -112,7 +119,7 @@ async def change_user(
     await fresh.catch_up_lists(caller.user_id, ACCOUNT_EVENTS)
     row = await admin.reads.user(user_id)
     if row is None:
-        raise not_found("user")
+        raise fresh.missing("user")
     key = idempotency_key(request)
     change = UserChanged(
         envelope=envelope(request, caller, key, user_id, "UserChanged"),

@@ -18,7 +18,7 @@ from api.consistency.ports import CommandLog
 from api.consistency.request_hash import request_hash
 from api.http.answers import json_answer, openapi_body
 from api.http.bodies import ApiBody, BodyReader
-from api.http.errors import ApiError, bad_request, not_found, unavailable
+from api.http.errors import ApiError, bad_request, behind, not_found, unavailable
 from api.http.providing import provided
 from infra.clock import now_us
 from schemas.admission import TOKENS, BudgetChanged
@@ -167,9 +167,9 @@ async def _check_known(fresh: Freshness, reads: AccountReads, body: BudgetName) 
     names = {"account": body.account} | ({"subject": body.subject} if body.scope == "user" else {})
     for param, name in names.items():
         if not await is_known(name):
-            await fresh.up_to_date(name, ACCOUNT_EVENTS)  # it may have been made a moment ago
+            shown = await fresh.up_to_date(name, ACCOUNT_EVENTS)  # it may have been made a moment ago
             if not await is_known(name):
-                raise not_found("user" if param == "subject" else "account", param=param)
+                raise behind() if not shown else not_found("user" if param == "subject" else "account", param=param)
 
 
 def _check_overlaps(account: Account, body: SetBudget) -> None:

@@ -11,7 +11,7 @@ from starlette.requests import HTTPConnection
 
 from api.consistency.ports import FreshPorts
 from api.consistency.position_tokens import BadPositionToken, PositionToken, join, parse
-from api.http.errors import bad_request
+from api.http.errors import ApiError, bad_request, behind, not_found
 from api.http.headers import BEHIND_HEADER, POSITION_HEADER
 from api.http.metrics import READS_BEHIND
 from api.http.middleware import add_headers
@@ -58,6 +58,17 @@ class Freshness:
         """`catch_up` for what lists a user's own things of some topics: with the position the request brings, and with
         what this process wrote for that user."""
         return await self._catch_up_own(user_id, topics, self.position)
+
+    async def decide_on_lists(self, user_id: str, *topics: str) -> None:
+        """`catch_up_lists` for a command that is refused or accepted by what the lists hold. Raises ApiError 503 where
+        they are not as new: by older rows it could be decided wrongly."""
+        if not await self.catch_up_lists(user_id, *topics):
+            raise behind()
+
+    def missing(self, what: str, *, param: str | None = None) -> ApiError:
+        """For what is not in the rows that were read: 404, or 503 where this request's reads are behind, so that it may
+        yet come."""
+        return behind() if self._behind else not_found(what, param=param)
 
     async def catch_up_marks(self, user_id: str) -> bool:
         """`catch_up` for what a user keeps beside their conversations: the position is waited for as far as it is of

@@ -16,7 +16,7 @@ from api.consistency.ports import Commands
 from api.consistency.upgrading import check_signing
 from api.http.answers import iso, json_answer, openapi_body
 from api.http.bodies import ApiBody, BodyReader
-from api.http.errors import ApiError, bad_request, behind, not_found
+from api.http.errors import ApiError, bad_request
 from api.http.headers import POSITION_HEADER
 from api.signin.names import checked_name
 from api.signin.one_time import DAY_US, DAYS, INVITATION, LINK_PREFIX, LONGEST_DAYS, RESET, hash_of_link, state_of
@@ -55,7 +55,13 @@ async def list_invitations(caller: UserReader, fresh: Fresh, signing: Signing) -
 
 @router.post("/invitations", status_code=201, openapi_extra=openapi_body(Invite, required=False))
 async def invite(
-    request: Request, caller: UserManager, bodies: BodyReader, access: Access, signing: Signing, commands: Commands
+    request: Request,
+    caller: UserManager,
+    bodies: BodyReader,
+    fresh: Fresh,
+    access: Access,
+    signing: Signing,
+    commands: Commands,
 ) -> Response:
     """A link by which a person becomes a user, once. It is shown here and never again; only its hash is kept."""
     body = await bodies.read(request, Invite, empty_is_object=True)
@@ -65,8 +71,9 @@ async def invite(
         checked_roles([body.organisation_role], "organisationRole")
         if not body.organisation_id:
             raise bad_request("A role in an organisation needs 'organisationId'.", param="organisationRole")
+    await fresh.catch_up_lists(caller.user_id, ACCOUNT_EVENTS)
     if body.organisation_id and await signing.reads.organisation(body.organisation_id) is None:
-        raise not_found("organisation", param="organisationId")
+        raise fresh.missing("organisation", param="organisationId")
     return await _made(
         request,
         caller,
@@ -88,10 +95,10 @@ async def take_back(
 ) -> Response:
     """The link is good no more."""
     checked_id("invitation", link_id)
-    shown = await fresh.catch_up_lists(caller.user_id, ACCOUNT_EVENTS)
+    await fresh.catch_up_lists(caller.user_id, ACCOUNT_EVENTS)
     row = next((row for row in await signing.reads.one_time_links(now_us()) if row.link_id == link_id), None)
     if row is None:
-        raise not_found("invitation") if shown else behind()
+        raise fresh.missing("invitation")
     event = OneTimeLinkRevoked(
         envelope=author_of(request, caller).envelope(link_id, "OneTimeLinkRevoked"),
         link_id=link_id,
@@ -104,14 +111,21 @@ async def take_back(
 
 @router.post("/users/{user_id}/reset", status_code=201, openapi_extra=openapi_body(ResetFor, required=False))
 async def reset(
-    request: Request, user_id: str, caller: UserManager, bodies: BodyReader, signing: Signing, commands: Commands
+    request: Request,
+    user_id: str,
+    caller: UserManager,
+    bodies: BodyReader,
+    fresh: Fresh,
+    signing: Signing,
+    commands: Commands,
 ) -> Response:
     """A link by which the user chooses a new password, once."""
     checked_id("user", user_id)
     body = await bodies.read(request, ResetFor, empty_is_object=True)
     check_signing("reset")
+    await fresh.catch_up_lists(caller.user_id, ACCOUNT_EVENTS)
     if await signing.reads.user(user_id) is None:
-        raise not_found("user")
+        raise fresh.missing("user")
     return await _made(request, caller, signing, commands, kind=RESET, days=body.days, user_id=user_id)
 
 

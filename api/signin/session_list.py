@@ -14,7 +14,7 @@ from api.consistency.ports import CommandPorts, Commands
 from api.consistency.upgrading import check_signing
 from api.http.answers import iso, json_answer, openapi_body
 from api.http.bodies import ApiBody, BodyReader
-from api.http.errors import ApiError, behind, not_found, unauthorised
+from api.http.errors import ApiError, unauthorised
 from api.http.headers import POSITION_HEADER
 from api.signin.ending import end_session
 from api.signin.passwords import hash_for, password_now, set_password, slow_down
@@ -72,10 +72,10 @@ async def delete_session(
 ) -> Response:
     """From now on it opens nothing, and its open streams end."""
     checked_id("session", session_id)
-    shown = await fresh.catch_up_lists(caller.user_id, ACCOUNT_EVENTS)
+    await fresh.catch_up_lists(caller.user_id, ACCOUNT_EVENTS)
     row = await signing.reads.session_of_user(caller.user_id, session_id)
     if row is None:
-        raise not_found("session") if shown else behind()
+        raise fresh.missing("session")
     token = await end_session(request, access, commands, caller.user_id, session_id, row.session_sha256)
     return Response(status_code=204, headers={POSITION_HEADER: str(token)})
 

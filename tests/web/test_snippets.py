@@ -133,3 +133,25 @@ async def test_a_snippet_that_names_itself_is_refused(open_chat: OpenChat) -> No
     await expect(chat.part("snippet-text")).to_have_value("Then /one again")
     await save(chat, "two", "Then stop.")
     await expect(chat.part("snippet")).to_have_count(2)
+
+
+async def test_a_snippet_that_comes_too_early_is_sent_again_under_its_key(open_chat: OpenChat) -> None:
+    chat = await open_chat("/settings/prompts", user="early")
+    chat.complaints.expected.append("status of 503")
+    keys: list[str | None] = []
+
+    async def behind(route: Route) -> None:
+        keys.append(await route.request.header_value("idempotency-key"))
+        error = {"message": "Not yet.", "code": "projections_behind"}
+        if len(keys) < 3:
+            await route.fulfill(status=503, headers={"Retry-After": "1"}, json={"error": error})
+        else:
+            await route.continue_()
+
+    await chat.part("snippet-new").click()
+    await chat.page.route(
+        "**/api/v1/snippets", lambda route: behind(route) if route.request.method == "POST" else route.continue_()
+    )
+    await save(chat, "one", "Say one.")
+    await expect(chat.part("snippet")).to_have_count(1)
+    assert len(keys) == 3 and len(set(keys)) == 1 and keys[0]

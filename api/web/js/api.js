@@ -31,8 +31,24 @@ async function json(method, path, body, options = {}) {
   return answer.status === 204 ? null : answer.json();
 }
 
-/** The response, if it is a good one. Raises ApiError; a 401 brings the sign-in card over the page. */
-export async function request(method, path, body, { headers = {}, signal, key, quiet401 = false } = {}) {
+/** Nothing was done, because the server does not show yet what came before. */
+const NOT_YET = 'projections_behind';
+const TRIES = 4;
+
+/** The response, if it is a good one. Raises ApiError; a 401 brings the sign-in card over the page. A command that
+ * comes too early is sent again, a few times, with the same key. */
+export async function request(method, path, body, options = {}) {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await once(method, path, body, options);
+    } catch (error) {
+      if (method === 'GET' || error.code !== NOT_YET || tries === TRIES) throw error;
+      await new Promise((resolve) => setTimeout(resolve, Math.min(error.retryAfterS || 1, 5) * 1000));
+    }
+  }
+}
+
+async function once(method, path, body, { headers = {}, signal, key, quiet401 = false }) {
   const sent = { ...headers };
   const seen = position();
   if (seen) sent['X-Verbatim-Position'] = seen;

@@ -224,6 +224,25 @@ async def test_a_snippet_that_names_itself_is_refused(world: World, alice: httpx
     assert len(events(world, SnippetChanged)) == 4
 
 
+async def test_nothing_is_decided_by_rows_that_lack_what_came_before(world: World, alice: httpx.AsyncClient) -> None:
+    first = (await snippet(alice, "one", "Then /two")).json()["id"]
+    folder = (await alice.post(FOLDERS, json={"name": "F"})).json()["id"]
+    written = events(world, SnippetChanged) + events(world, FolderChanged)
+    world.reads.caught_up = False
+    for refused in (
+        await snippet(alice, "two", "Then /one"),
+        await alice.patch(f"{SNIPPETS}/{first}", json={"text": "Then /one"}),
+        await alice.post(FOLDERS, json={"name": "G"}),
+    ):
+        assert refusal(refused) == (503, "projections_behind")
+        assert refused.headers["retry-after"] == "1"
+    assert events(world, SnippetChanged) + events(world, FolderChanged) == written
+    # What the rows do show is changed: nothing else decides about it.
+    assert (await alice.patch(f"{FOLDERS}/{folder}", json={"name": "H"})).status_code == 200
+    world.reads.caught_up = True
+    assert refusal(await snippet(alice, "two", "Then /one")) == (400, "snippet_names_itself")
+
+
 async def test_usage_is_summed_by_day_and_model(world: World, alice: httpx.AsyncClient, bob: httpx.AsyncClient) -> None:
     now, day = now_us(), 86_400_000_000
     for key, at_us in (("a", now), ("b", now), ("c", now - day), ("d", now - 40 * day)):

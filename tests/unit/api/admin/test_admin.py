@@ -340,3 +340,28 @@ async def test_an_expired_key_opens_nothing(world: World) -> None:
 async def test_a_key_is_of_somebody(admin: httpx.AsyncClient) -> None:
     for user_id, status in (("", 400), ("nobody", 404)):
         assert (await admin.post(KEYS, json={"user_id": user_id})).status_code == status
+
+
+async def test_nothing_is_missing_and_nothing_is_new_while_the_rows_are_behind(
+    world: World, admin: httpx.AsyncClient
+) -> None:
+    dora = await made(await admin.post(USERS, json={"name": "dora"}))
+    there = len(world.log.all_of(ACCOUNT_EVENTS))
+    world.reads.caught_up = False
+    nobody, none = ids.user_id("nobody"), ids.organisation_id("none")
+    for answer in (
+        await admin.post(USERS, json={"name": "emma"}),
+        await admin.get(f"{USERS}/{nobody}"),
+        await admin.patch(f"{USERS}/{nobody}", json={"suspended": True}),
+        await admin.post(f"{USERS}/{nobody}/reset"),
+        await admin.post(ORGANISATIONS, json={"name": "none"}),
+        await admin.patch(f"{ORGANISATIONS}/{none}", json={"name": "Some"}),
+        await admin.put(f"{ORGANISATIONS}/{none}/members/{dora['id']}"),
+        await admin.post(KEYS, json={"userId": nobody}),
+        await admin.delete(f"{KEYS}/{nobody}", params={"user_id": dora["id"]}),
+        await admin.post("/api/v1/admin/invitations", json={"organisationId": none}),
+    ):
+        assert code_of(answer) == (503, "projections_behind"), answer.request.url
+    assert len(world.log.all_of(ACCOUNT_EVENTS)) == there
+    world.reads.caught_up = True
+    assert code_of(await admin.get(f"{USERS}/{nobody}")) == (404, "not_found")
