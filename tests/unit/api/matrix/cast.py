@@ -16,12 +16,12 @@ from schemas.envelope import Envelope
 from schemas.identity import MembershipChanged, OrganisationCreated, UserChanged
 from schemas.signing import IdentityLinked, IssuerSignedOut, PasswordSet
 from tests.oidc_issuer import AUDIENCE, CLIENT, SECRET, IssuerWeb, TestIssuer
+from tests.unit.api.matrix.writing import MARK
 from tests.unit.api.memory_log import AT
 from tests.unit.api.world import PASSWORDS, World, saying
 from topics.catalogue import ACCOUNT_EVENTS
 
 GUILD, OTHER = ids.organisation_id("Guild"), ids.organisation_id("Other")
-MARK = {"X-Verbatim-CSRF": "1", "Sec-Fetch-Site": "same-origin"}
 PASSWORD = "correct horse battery"
 HASH = asyncio.run(PASSWORDS.hashed(PASSWORD))
 """Everybody's."""
