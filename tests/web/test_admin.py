@@ -124,6 +124,58 @@ async def test_a_key_is_made_for_another(open_chat: OpenChat, stack: Stack) -> N
     await expect(chat.part("key-made")).to_have_count(0)
 
 
+async def _requests_of_key(holder: httpx.AsyncClient) -> list[int]:
+    """How many requests a minute the key itself may."""
+    found = (await holder.get("/api/v1/limits")).json()["limits"]
+    return [each["limit"] for each in found if (each["of"], each["kind"]) == ("key", "requests")]
+
+
+async def test_the_limits_of_a_key_are_set_changed_and_taken_away(open_chat: OpenChat, stack: Stack) -> None:
+    key = key_of(stack, "key-limited")
+    chat = await open_chat("/admin/keys")
+    chat.complaints.expected.append("status of 400")
+    await chat.page.get_by_label("Keys of").select_option(label="key-limited")
+    row = chat.part("admin-key").filter(has_text=f"ends in {key[-4:]}")
+    data_id = await row.get_attribute("data-id")
+    row = chat.page.locator(f"[data-testid=admin-key][data-id='{data_id}']")
+    async with httpx.AsyncClient(base_url=stack.url, headers={"Authorization": f"Bearer {key}"}) as holder:
+        before = await _requests_of_key(holder)
+    assert 500 not in before
+    await row.get_by_test_id("admin-key-limit").click()
+    await expect(row.get_by_test_id("limit-requestsPerMinute")).to_be_focused()
+    await row.get_by_test_id("limit-requestsPerMinute").fill("500")
+    await row.get_by_test_id("limit-models").fill(" verbatim-scripted ,")
+    await row.get_by_test_id("key-limits-save").click()
+    await expect(row).to_contain_text("Requests a minute: 500 · Models: verbatim-scripted")
+    await expect(row.get_by_test_id("admin-key-limit")).to_be_focused()
+    async with httpx.AsyncClient(base_url=stack.url, headers={"Authorization": f"Bearer {key}"}) as holder:
+        assert await _requests_of_key(holder) == [500]
+        assert [each["id"] for each in (await holder.get("/v1/models")).json()["data"]] == ["verbatim-scripted"]
+        # What cannot be is said where it was written, and nothing has changed.
+        await row.get_by_test_id("admin-key-limit").click()
+        await expect(row.get_by_test_id("limit-models")).to_have_value("verbatim-scripted")
+        await row.get_by_test_id("limit-models").fill("x" * 201)
+        await row.get_by_test_id("key-limits-save").click()
+        await expect(row.get_by_role("alert")).to_be_visible()
+        await row.get_by_test_id("limit-models").fill("")
+        await row.get_by_test_id("limit-requestsPerMinute").fill("")
+        await row.get_by_test_id("key-limits-save").click()
+        await expect(row).not_to_contain_text("Requests a minute")
+        assert await _requests_of_key(holder) == before
+        assert len((await holder.get("/v1/models")).json()["data"]) > 1
+
+
+async def test_a_key_of_ones_own_is_made_with_limits(open_chat: OpenChat) -> None:
+    chat = await open_chat("/settings/keys", user="limits-oneself")
+    await chat.part("key-label").fill("for a script")
+    await chat.part("key-more").click()
+    await chat.part("limit-concurrentStreams").fill("2")
+    await chat.part("key-create").click()
+    row = chat.part("key").filter(has_text="for a script")
+    await expect(row).to_contain_text("Answers at once running: 2")
+    await expect(chat.part("limit-concurrentStreams")).to_have_value("")
+
+
 async def test_a_key_of_another_is_revoked(open_chat: OpenChat, stack: Stack) -> None:
     key = key_of(stack, "key-loser")
     chat = await open_chat("/admin/keys")

@@ -6,6 +6,7 @@ import { copyText, html, Icon, useRef, useState } from '../ui/html.js';
 import { t } from '../words.js';
 import { Confirm } from './confirming.js';
 import { Choice, Field, Group } from './fields.js';
+import { LimitFields, limitsOf, textsOf } from './key_limits.js';
 import { aboutKey, keyName, scopeOf, SCOPES } from './key_words.js';
 import { Coming, NotRead, useRead } from './loading.js';
 
@@ -36,23 +37,26 @@ async function revoke({ id }, again) {
   else again();
 }
 
-/** `make`: sends {label, scopes?, expires_at?}, and returns the new key with its secret. */
+/** `make`: sends {label, scopes?, expires_at?, limits?}, and returns the new key with its secret. */
 export function Create({ make, onMade }) {
   const field = useRef(null);
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState('');
   const [scopes, setScopes] = useState([]);
   const [days, setDays] = useState('');
+  const [texts, setTexts] = useState(textsOf(null));
   const create = async (event) => {
     event.preventDefault();
     setBusy(true);
     setError('');
     try {
       const end = days && { expires_at: new Date(Date.now() + Number(days) * DAY_MS).toISOString() };
-      onMade(await make({ label: field.current.value.trim(), ...(scopes.length > 0 && { scopes }), ...end }));
+      const limits = limitsOf(texts);
+      onMade(await make({ label: field.current.value.trim(), ...(scopes.length > 0 && { scopes }), ...end, ...(limits && { limits }) }));
       field.current.value = '';
       setScopes([]);
       setDays('');
+      setTexts(textsOf(null));
     } catch (failure) {
       setError(failure.message);
     } finally {
@@ -67,7 +71,8 @@ export function Create({ make, onMade }) {
       <fieldset class="field"><legend class="visually-hidden">${t('keys.scopes')}</legend><span class="field-name" aria-hidden="true">${t('keys.scopes')}<p class="hint">${t('keys.scopes.hint')}</p></span>
         <div class="roles">${SCOPES.map((scope) => html`<label key=${scope}><input type="checkbox" checked=${scopes.includes(scope)} data-testid=${`scope-${scope}`}
           onChange=${({ target }) => setScopes(target.checked ? [...scopes, scope] : scopes.filter((each) => each !== scope))} /> ${scopeOf(scope)}</label>`)}</div></fieldset>
-      <${Field} id="key-end" label=${t('keys.end')}><${Choice} id="key-end" value=${days} options=${[['', t('keys.end.never')], ...ENDS_DAYS.map((each) => [String(each), t('keys.end.in', { count: each })])]} onChoose=${setDays} /></${Field}></details>
+      <${Field} id="key-end" label=${t('keys.end')}><${Choice} id="key-end" value=${days} options=${[['', t('keys.end.never')], ...ENDS_DAYS.map((each) => [String(each), t('keys.end.in', { count: each })])]} onChoose=${setDays} /></${Field}>
+      <${LimitFields} id="key" texts=${texts} change=${(key, text) => setTexts({ ...texts, [key]: text })} /></details>
     ${error && html`<p class="form-error" role="alert">${error}</p>`}
   </form>`;
 }
