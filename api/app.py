@@ -59,12 +59,13 @@ from api.log_view.live_log import LiveLog
 from api.log_view.ports import LogViewPorts, PlaceReads
 from api.moving import export_routes, import_routes
 from api.moving.ports import MovingPorts, MovingReads
-from api.openai import chat, embeddings, models, stored, texts
+from api.openai import chat, embeddings, models, moderations, stored, texts
 from api.openai.embedding_leases import EmbeddingLeases
 from api.openai.embedding_ledger import EmbeddingReads, LedgerPorts
 from api.openai.embeddings import EmbeddingPorts
 from api.openai.kept import KeptPorts
 from api.openai.models import ModelPorts
+from api.openai.moderations import ModerationPorts
 from api.page import routes as web_pages
 from api.page.files import WebFiles
 from api.pulse import routes as pulse
@@ -95,6 +96,7 @@ from infra.blobs.ports import BlobStore
 from infra.cassandra.errors import StoreUnavailable
 from infra.embeddings.embedders import Embedders
 from infra.models.catalogue import ModelCatalogue, ModelNotFound
+from infra.moderation.policy import Policy
 from infra.settings.processes import FIRST_USER, ApiSettings
 from schemas.codec import NewerRecord
 from schemas.envelope import SealedContent
@@ -134,6 +136,7 @@ class Adapters:
     settings: ApiSettings
     models: ModelCatalogue
     embedders: Embedders
+    policy: Policy
     log: CommandLog
     ends: LogEnds
     reads: Reads
@@ -190,6 +193,7 @@ def ports_of(adapters: Adapters) -> tuple[object, ...]:
             leases=EmbeddingLeases(log, adapters.book, quotas),
             limits=adapters.limiter,
         ),
+        ModerationPorts(policy=adapters.policy, long=Gate(moderations.MAX_AT_ONCE)),
         BudgetPorts(log=log, book=adapters.book, reads=reads),
         AccessPorts(
             keys=adapters.keys,
@@ -285,6 +289,7 @@ ROUTERS = (
     conversation_items.router,
     keys.router,
     embeddings.router,
+    moderations.router,
     models.router,
     texts.router,
     stored.router,

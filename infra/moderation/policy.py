@@ -55,10 +55,14 @@ class Policy:
     version: str
     rules: tuple[Rule, ...]
 
+    def matching(self, texts: tuple[str, ...]) -> list[Rule]:
+        """The rules that match anything in `texts`, in their order."""
+        pieces = [piece for text in texts for piece in _pieces(normalise(text))]
+        return [rule for rule in self.rules if any(map(rule.matches, pieces))]
+
     def judge(self, texts: tuple[str, ...]) -> Ruling:
         """The ruling on all of `texts` together. Nothing that matched is kept."""
-        pieces = [piece for text in texts for piece in _pieces(normalise(text))]
-        matched = [rule for rule in self.rules if any(map(rule.matches, pieces))]
+        matched = self.matching(texts)
         if not matched:
             return Ruling("allow", (), None)
         severest = max(matched, key=lambda rule: _SEVERITY.get(rule.decision, _UNKNOWN))

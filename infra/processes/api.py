@@ -57,6 +57,7 @@ from infra.lifesign import CALM_INTERVAL_S, LifeSign
 from infra.logging import get_logger
 from infra.models.catalogue import ModelCatalogue
 from infra.models.tokenizers import TokenCounter
+from infra.moderation.policy_file import load_policy
 from infra.passwords.hashing import Passwords
 from infra.processes.http_server import GRACE_S, CannotListen, Failing, Server, listening
 from infra.processes.runner import run, run_loop
@@ -113,6 +114,7 @@ async def connected(settings: Settings) -> AsyncIterator[tuple[Adapters, list[Fa
         log = LogProducer(properties, topics, timeout_s=settings.api.produce_timeout_s, client_id="verbatim-api")
         await log.start()
         stack.push_async_callback(log.aclose)
+        policy = load_policy(settings.policy)
         embedders = Embedders.of(models.embeddings, WORD_VECTORS.folder(cache_dir()), packages_folder(cache_dir()))
         stack.push_async_callback(embedders.aclose)
         longest_s = max(model.deadlines.total_s for model in models)
@@ -185,6 +187,7 @@ async def connected(settings: Settings) -> AsyncIterator[tuple[Adapters, list[Fa
                 settings=settings.api,
                 models=models,
                 embedders=embedders,
+                policy=policy,
                 log=log,
                 ends=ends,
                 reads=reads,

@@ -80,6 +80,12 @@ def test_errors_are_its_exceptions(client: openai.OpenAI, stack: Stack) -> None:
         stranger.models.list()
 
 
+def test_texts_are_judged_by_the_rules_that_prompts_are(client: openai.OpenAI) -> None:
+    made = client.moderations.create(input=["How do I kill myself?", f"Good morning. {CANARY}"])
+    assert [each.flagged for each in made.results] == [True, False]
+    assert made.results[0].categories.self_harm_instructions is True
+
+
 def test_a_round_of_tools(client: openai.OpenAI) -> None:
     numbers = {"type": "object", "properties": {"a": {"type": "integer"}, "b": {"type": "integer"}}}
     tools: Any = [{"type": "function", "function": {"name": "add", "parameters": numbers}}]

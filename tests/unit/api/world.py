@@ -36,6 +36,8 @@ from api.turns.queueing import Queues
 from infra.embeddings.embedders import Embedders
 from infra.issuers.fetching import Web
 from infra.models.catalogue import ModelCatalogue
+from infra.moderation.policy import Policy
+from infra.moderation.policy_file import load_policy
 from infra.passwords.hashing import Parameters, Passwords
 from infra.settings.processes import ApiSettings
 from schemas import ids
@@ -98,6 +100,7 @@ class World:
     fleet: MemoryFleet = field(default_factory=MemoryFleet)
     models: ModelCatalogue = field(default_factory=lambda: ModelCatalogue.load(()))
     embedders: Embedders = field(default_factory=lambda: Embedders({}, {}))
+    policy: Policy = field(default_factory=load_policy)
     blobs: MemoryBlobs = field(default_factory=MemoryBlobs)
     adapters: Adapters = field(init=False)
     app: Any = field(init=False)
@@ -152,6 +155,7 @@ class World:
             settings=self.settings,
             models=self.models,
             embedders=self.embedders,
+            policy=self.policy,
             log=self.log,
             ends=self.log,
             reads=self.reads,

@@ -151,6 +151,7 @@ MATRIX: dict[tuple[str, str], Row] = {
     ("GET", "/v1/chat/completions/{completion_id}/messages"): Row(200, 404),
     # The model is not there.
     ("POST", "/v1/embeddings"): Row(404, 404, {"model": "none", "input": "a"}, there=True),
+    ("POST", "/v1/moderations"): Row(200, 200, {"input": "hi"}),
     ("POST", "/v1/completions"): Row(200, 200, {"model": "verbatim-local", "prompt": "hi"}),
     ("POST", "/v1/responses"): Row(200, 200, {"model": "verbatim-local", "input": "hi"}),
     ("GET", "/v1/responses/{response_id}"): Row(200, 404),
