@@ -20,9 +20,25 @@ class NewLink:
     event: OneTimeLinkMade
 
 
-def invitation(name: str, roles: tuple[str, ...], tier: str, days: int | None) -> NewLink:
-    """For somebody new, with this name (empty: any that is free)."""
-    return _made(INVITATION, days, name=name, roles=tuple(sorted(set(roles))), tier=tier)
+def invitation(
+    name: str,
+    roles: tuple[str, ...],
+    tier: str,
+    days: int | None,
+    *,
+    organisation_id: str = "",
+    organisation_role: str = "",
+) -> NewLink:
+    """For somebody new, with this name (empty: any that is free), who belongs to this organisation from the start."""
+    return _made(
+        INVITATION,
+        days,
+        name=name,
+        roles=tuple(sorted(set(roles))),
+        tier=tier,
+        organisation_id=organisation_id,
+        organisation_role=organisation_role,
+    )
 
 
 def password_reset(user_id: str, days: int | None) -> NewLink:
@@ -38,6 +54,8 @@ def _made(
     roles: tuple[str, ...] = (),
     tier: str = "",
     user_id: str = "",
+    organisation_id: str = "",
+    organisation_role: str = "",
 ) -> NewLink:
     link_id, text, at_us = draw_id(), LINK_PREFIX + draw_secret(32), now_us()
     envelope = Envelope(ids.event_id(link_id, "OneTimeLinkMade"), at_us, None, draw_id(), "system:cli")
@@ -51,5 +69,7 @@ def _made(
         roles=roles,
         tier=tier,
         user_id=user_id,
+        organisation_id=organisation_id,
+        organisation_role=organisation_role,
     )
     return NewLink(text, event)

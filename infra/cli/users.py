@@ -10,7 +10,7 @@ import typer
 from infra.cli.key_names import checked_user
 from infra.cli.keys import with_accounts
 from infra.cli.state_option import StateOption
-from infra.cli.terminal import UserError, complain
+from infra.cli.terminal import UserError, WrongArgument, complain
 from infra.cli.words import checked_roles, checked_tier, tiers_of
 
 if TYPE_CHECKING:
@@ -30,10 +30,17 @@ def invite(
     name: Annotated[str, typer.Option("--name", help="The only name that it is for. Default: any that is free.")] = "",
     role: Annotated[list[str] | None, typer.Option("--role", help="A role of the new user; may be repeated.")] = None,
     tier: Annotated[str, typer.Option("--tier", help="The new user's tier, of tiers.toml.")] = "",
+    organisation: Annotated[
+        str, typer.Option("--org", metavar="ORGANISATION", help="Who pays for the new user: its name, or id.")
+    ] = "",
+    organisation_role: Annotated[
+        str, typer.Option("--org-role", metavar="ROLE", help="The new user's role in it. Default: member.")
+    ] = "",
     days: DaysOption = None,
     state: StateOption = None,
 ) -> None:
     """Print an address by which a person becomes a user, once. Only its hash is kept."""
+    from infra.cli.identities import with_identities
     from infra.cli.one_time_links import invitation
     from infra.cli.stack_file import connected_settings
 
@@ -41,13 +48,22 @@ def invite(
         if name:
             checked_user(name)
         roles = checked_roles(role or ())
+        if organisation_role:
+            checked_roles([organisation_role])
+            if not organisation:
+                raise WrongArgument("--org-role needs --org")
         if tier:
             checked_tier(tier, tiers_of(connected_settings(state)))
     except UserError as error:
         complain(error)
 
+    pays = ""
+    if organisation:
+        pays = with_identities(state, lambda identities: identities.organisation_named(organisation))
+
     async def run(accounts: Accounts) -> str:
-        return await accounts.make_link(invitation(name, roles, tier, days))
+        link = invitation(name, roles, tier, days, organisation_id=pays, organisation_role=organisation_role)
+        return await accounts.make_link(link)
 
     _print(with_accounts(state, run), "invitation", state)
 

@@ -107,7 +107,7 @@ class Identities:
     async def change_organisation(self, organisation: str, tier: str) -> None:
         """The organisation is of this tier from now on; empty: the default one. Raises UserError for an unknown one."""
         self._check_tier(tier)
-        organisation_id = await self._known_organisation(organisation)
+        organisation_id = await self.organisation_named(organisation)
         said = envelope_of(organisation_id, "OrganisationChanged")
         await self._send(
             organisation_id, OrganisationChanged(envelope=said, organisation_id=organisation_id, tier=tier)
@@ -117,7 +117,7 @@ class Identities:
         """The user belongs to the organisation with this role; None: no more. Raises UserError for unknown ones."""
         if role is not None:
             checked_roles([role])
-        organisation_id = await self._known_organisation(organisation)
+        organisation_id = await self.organisation_named(organisation)
         user_id = await self._user_id(user)
         if role is None and not (await self._rows.standing(user_id)).role_in(organisation_id):
             raise UserError(f"{printable(user)} is not a member of {printable(organisation)}")
@@ -159,7 +159,7 @@ class Identities:
         if tier:
             checked_tier(tier, self._tiers())
 
-    async def _known_organisation(self, organisation: str) -> str:
+    async def organisation_named(self, organisation: str) -> str:
         organisation_id = await self._organisation_id(organisation)
         if organisation_id is None:
             raise UserError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import fields
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from api.access.new_keys import LimitsBody
 from infra.cli import identities as commands
 from infra.cli.key_names import LIMITS, MAX_LIMIT, SCOPES, checked_scopes, end_of, limits_of
 from infra.cli.keys_accounts import Accounts
-from infra.cli.one_time_links import invitation
+from infra.cli.one_time_links import NewLink, invitation
 from infra.cli.terminal import UserError, WrongArgument
 from infra.cli.users import app as users
 from infra.cli.users_accounts import Identities, Payer
@@ -27,6 +28,7 @@ from schemas.account import ApiKeyCreated
 from schemas.codec import set_write_level
 from schemas.identity import KeyLimits, MembershipChanged, OrganisationChanged, OrganisationCreated, UserChanged
 from schemas.registry import WRITE_LEVEL, versions_of
+from schemas.signing import OneTimeLinkMade
 from tests.unit.infra.cli.test_keys import InstantAccounts
 
 TIERS = Tiers({name: Tier(name=name) for name in ("default", "free", "plus", "unlimited")})
@@ -137,6 +139,7 @@ async def test_words_that_there_are_not_are_told_with_those_that_there_are(store
     ("group", "arguments"),
     [
         (users, ["invite", "--role", "king"]),
+        (users, ["invite", "--org", "Guild", "--org-role", "king"]),
         (users, ["create", "bob", "--role", "king"]),
         (users, ["role", "ada", "king"]),
         (commands.organisations, ["add", "Guild", "ada", "--role", "king"]),
@@ -146,6 +149,44 @@ def test_an_unknown_role_is_exit_code_2_whatever_runs(group: Typer, arguments: l
     ended = CliRunner().invoke(group, arguments)
     assert (ended.exit_code, ended.stdout) == (2, "")
     assert ended.stderr == "verbatim: 'king' is not a role: use admin, auditor, member, reviewer\n"
+
+
+def test_a_role_in_an_organisation_needs_one() -> None:
+    ended = CliRunner().invoke(users, ["invite", "--org-role", "admin"])
+    assert (ended.exit_code, ended.stdout) == (2, "")
+    assert ended.stderr == "verbatim: --org-role needs --org\n"
+
+
+async def test_an_invitation_is_into_an_organisation_by_its_name(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = Identities(store, store, lambda: TIERS)
+    guild = await made.create_organisation("Guild", "")
+    assert await made.organisation_named("Guild") == await made.organisation_named(guild) == guild
+    with pytest.raises(UserError, match="no organisation is called 'Other'"):
+        await made.organisation_named("Other")
+    links: list[OneTimeLinkMade] = []
+
+    class Sent:
+        async def make_link(self, link: NewLink) -> str:
+            links.append(link.event)
+            return link.text
+
+    monkeypatch.setattr("infra.cli.stack_file.connected_settings", lambda state: Settings())
+    monkeypatch.setattr("infra.cli.identities.with_identities", lambda state, run: guild)
+    monkeypatch.setattr("infra.cli.users.with_accounts", lambda state, run: asyncio.run(run(Sent())))
+    monkeypatch.setattr("infra.cli.users._print", lambda text, kind, state: None)
+
+    def invite(*arguments: str) -> None:
+        ended = CliRunner().invoke(users, ["invite", *arguments])
+        assert ended.exit_code == 0, ended.output
+
+    await asyncio.to_thread(invite, "--org", "Guild", "--org-role", "reviewer")
+    await asyncio.to_thread(invite, "--org", "Guild")
+    await asyncio.to_thread(invite)
+    assert [(each.organisation_id, each.organisation_role) for each in links] == [
+        (guild, "reviewer"),
+        (guild, ""),
+        ("", ""),
+    ]
 
 
 def test_a_tier_that_there_is_not_is_told_before_the_log_is_asked(
