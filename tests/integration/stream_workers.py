@@ -35,6 +35,7 @@ class StreamProcess:
             "VERBATIM_STATE": str(folder),
             "VERBATIM_LIFESIGN": str(self.sign),
             "VERBATIM_LOG_LEVEL": "info",
+            "PYTHONFAULTHANDLER": "1",
             **env,
         }
         with self.output.open("ab") as file:
@@ -53,7 +54,15 @@ class StreamProcess:
                 raise AssertionError(f"ended with {self.process.returncode}: {self.said()[-3000:]}")
             return self.sign.exists()
 
-        eventually_sync(signed, READY_S)
+        try:
+            eventually_sync(signed, READY_S)
+        except AssertionError as late:
+            if self.process.poll() is not None:
+                raise
+            # Where it hangs is told by its own stacks.
+            self.process.send_signal(signal.SIGABRT)
+            self.process.wait(END_S)
+            raise AssertionError(f"no sign of life: {self.said()[-6000:]}") from late
         return self
 
     def said(self) -> str:
