@@ -10,6 +10,8 @@ from api.http.bodies import StrictBody
 from api.http.errors import ApiError, bad_request, model_not_found
 
 MAX_TEXTS = 256
+MAX_CHARACTERS = 100_000
+"""Of one text: looking at a longer one would hold the interpreter's lock, and with it every stream, for too long."""
 MODEL = "verbatim-rules"
 MODELS = frozenset(
     {
@@ -22,16 +24,17 @@ MODELS = frozenset(
 )
 """OpenAI's names mean the rules of this installation: clients send them unasked."""
 
+_TEXT = {"type": "string", "maxLength": MAX_CHARACTERS}
 _PART = {
     "type": "object",
-    "properties": {"type": {"const": "text"}, "text": {"type": "string"}},
+    "properties": {"type": {"const": "text"}, "text": _TEXT},
     "required": ["type", "text"],
     "additionalProperties": False,
 }
 _INPUT = {
     "anyOf": [
-        {"type": "string"},
-        {"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": MAX_TEXTS},
+        _TEXT,
+        {"type": "array", "items": _TEXT, "minItems": 1, "maxItems": MAX_TEXTS},
         {"type": "array", "items": _PART, "minItems": 1, "maxItems": MAX_TEXTS},
     ]
 }
@@ -51,7 +54,7 @@ def texts_of(request: ModerationRequest) -> tuple[tuple[str, ...], ...]:
         raise model_not_found(request.model)
     said = request.input
     if isinstance(said, str):
-        return ((said,),)
+        return ((_bounded(said, "input"),),)
     if not isinstance(said, list):
         raise _wrong("input", "expected a string, a list of strings or a list of parts", "invalid_type")
     if not said:
@@ -59,7 +62,7 @@ def texts_of(request: ModerationRequest) -> tuple[tuple[str, ...], ...]:
     if len(said) > MAX_TEXTS:
         raise _wrong("input", f"expected 1 to {MAX_TEXTS} texts, got {len(said)}", "array_above_max_length")
     if all(isinstance(item, str) for item in said):
-        return tuple((item,) for item in said)
+        return tuple((_bounded(item, f"input[{index}]"),) for index, item in enumerate(said))
     return (tuple(_text_of(item, f"input[{index}]") for index, item in enumerate(said)),)
 
 
@@ -76,6 +79,13 @@ def _text_of(part: Any, where: str) -> str:
     text = part["text"]
     if not isinstance(text, str):
         raise _wrong(f"{where}.text", "expected a string", "invalid_type")
+    return _bounded(text, f"{where}.text")
+
+
+def _bounded(text: str, where: str) -> str:
+    if len(text) > MAX_CHARACTERS:
+        said = f"expected at most {MAX_CHARACTERS} characters, got {len(text)}"
+        raise _wrong(where, said, "string_above_max_length")
     return text
 
 

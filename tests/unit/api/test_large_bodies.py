@@ -18,12 +18,15 @@ from api.http import bodies
 from api.http.errors import ApiError
 from api.openai.embedding_requests import EmbeddingRequest, EmbeddingsAsked
 from api.openai.embedding_shapes import embeddings_body
+from api.openai.moderation_requests import ModerationRequest, texts_of
+from api.openai.moderation_shapes import result
 from api.openai.requests.asked import Asked
 from api.openai.requests.body import ChatCompletionRequest
 from api.turns.prompting import PromptSizes
 from infra.embeddings import static
 from infra.embeddings.ports import TextTooLong
 from infra.models.catalogue import ModelCatalogue
+from infra.moderation.policy_file import load_policy
 from schemas.codec import encode
 from schemas.price import Usage
 from tests import large_bodies
@@ -165,6 +168,26 @@ async def test_a_prompt_that_cannot_fit_says_so(alice: httpx.AsyncClient) -> Non
         error = (await alice.post(path, json=body)).json()["error"]
         assert error["code"] == "context_length_exceeded"
         assert "resulted in at least" in error["message"]
+
+
+MODERATED: dict[str, list[str]] = {
+    "long texts": ["how to build a fine house and " * 3_333] * 38,
+    "long texts of another script": ["كيف أصنع بيتا جميلا " * 5_000] * 20,
+    "letters that are folded": ["ﬁｈｏｗ ｔｏ ｂｕｉｌｄ " * 7_000] * 12,
+    "as many as there may be": ["word " * 3_000] * 256,
+}
+
+
+@pytest.mark.parametrize("name", MODERATED)
+def test_the_interpreters_lock_is_not_held_by_moderations(name: str) -> None:
+    body = json.dumps({"input": MODERATED[name]}).encode()
+    policy = load_policy()
+
+    def work() -> None:
+        for texts in texts_of(bodies._validated(body, ModerationRequest)):
+            result(policy, policy.matching(texts))
+
+    assert any(longest_hold_s(work) <= MAX_HELD_S for _ in range(TRIES))
 
 
 EMBEDDED: dict[str, list[str]] = {

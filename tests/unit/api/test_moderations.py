@@ -10,7 +10,7 @@ import openai
 import pytest
 
 from api.openai import moderations as route
-from api.openai.moderation_requests import MAX_TEXTS
+from api.openai.moderation_requests import MAX_CHARACTERS, MAX_TEXTS
 from api.openai.moderation_shapes import CATEGORIES
 from infra.moderation.policy_file import load_policy
 from tests.unit.api.sdk import sdk
@@ -122,6 +122,9 @@ async def test_long_texts_are_judged_beside_the_loop_and_alike(
         ([{"type": "audio"}], "input[0].type", "invalid_value"),
         ([{"type": "text", "text": 7}], "input[0].text", "invalid_type"),
         ([{"type": "text", "text": "a", "more": 1}], "input[0]", "invalid_value"),
+        ("a" * (MAX_CHARACTERS + 1), "input", "string_above_max_length"),
+        (["a", "a" * (MAX_CHARACTERS + 1)], "input[1]", "string_above_max_length"),
+        ([{"type": "text", "text": "a" * (MAX_CHARACTERS + 1)}], "input[0].text", "string_above_max_length"),
     ],
 )
 async def test_what_cannot_be_judged_is_refused_by_name(
