@@ -11,7 +11,7 @@ from infra.clock import monotonic_s
 from infra.logging import get_logger
 
 RENEWED_AFTER_S = 10.0
-"""Without any answer; a new client is given as long."""
+"""From the first failure, without any answer since; a new client is given as long."""
 
 _log = get_logger(__name__)
 
@@ -28,7 +28,7 @@ class Admins:
         self._clock = clock
         self._lock = threading.Lock()
         self._client = opened()
-        self._since_s = clock()
+        self._failing_since_s: float | None = None
 
     @property
     def client(self) -> AdminClient:
@@ -37,15 +37,18 @@ class Admins:
 
     def answered(self) -> None:
         """The broker has answered."""
-        self._since_s = self._clock()
+        self._failing_since_s = None
 
     def failed(self) -> None:
         """There was no answer, or none that helps."""
         with self._lock:
-            now_s = self._clock()
-            if now_s - self._since_s < RENEWED_AFTER_S:
+            now_s, since_s = self._clock(), self._failing_since_s
+            if since_s is None:
+                self._failing_since_s = now_s
                 return
-            self._since_s = now_s
+            if now_s - since_s < RENEWED_AFTER_S:
+                return
+            self._failing_since_s = now_s
             _log.warning("the broker does not answer this process: asking with a new client")
             old = [self._client]
             self._client = self._open()

@@ -97,11 +97,15 @@ def test_a_client_that_is_answered_now_and_then_stays() -> None:
 
     admins = Admins(another, lambda: now[0])
     for _ in range(10):
+        admins.failed()
         now[0] += RENEWED_AFTER_S - 1
         admins.failed()
         admins.answered()
+        # Nobody asks for long: what fails then has not failed for long.
+        now[0] += 10 * RENEWED_AFTER_S
     assert len(opened) == 1
     # A new one has as long before it is given up in turn.
+    admins.failed()
     now[0] += RENEWED_AFTER_S
     admins.failed()
     now[0] += 1
