@@ -16,6 +16,7 @@ from infra.ids import draw_id
 from infra.tiers.limited import Limited
 from schemas import ids
 from schemas.envelope import Envelope, Position
+from topics.admission.sums import Who
 from topics.errors import LogUnavailable, RecordRefused
 from topics.topic import R, Topic
 
@@ -41,6 +42,11 @@ class Author:
     request_id: str
     limited: Limited
     answer: MutableMapping[str, str] = field(default_factory=dict, compare=False)
+
+    @property
+    def who(self) -> Who:
+        """For whom within the account that pays."""
+        return Who(self.user_id, self.limited.key_id)
 
     def envelope(self, cause_id: str, event_type: str) -> Envelope:
         """The envelope of an event that the request causes now; its id derives from `cause_id`."""

@@ -53,10 +53,6 @@ class Wanted:
     def account(self) -> str:
         return self.author.limited.account
 
-    @property
-    def who(self) -> Who:
-        return Who(self.author.user_id, self.author.limited.key_id)
-
 
 class EmbeddingLeases:
     """`book`: accounts with budgets as this process has read them."""
@@ -85,7 +81,7 @@ class EmbeddingLeases:
         Raises ApiError 429 for what the budget does not cover, 400 for a model of another currency, 503 if the log
         does not say in time.
         """
-        self._quotas.check(wanted.account, wanted.who, wanted.price, wanted.tokens, answer=0)
+        self._quotas.check(wanted.account, wanted.author.who, wanted.price, wanted.tokens, answer=0)
         # One without a key is never asked for under the same id again, unless its key was told: then it is one.
         embedding_id = wanted.embedding_id
         lease_id = ids.lease_id(embedding_id, draw_attempt_id()) if wanted.key.given else embedding_id
@@ -160,8 +156,8 @@ def _request(wanted: Wanted, lease_id: str) -> EmbeddingsRequested:
     return EmbeddingsRequested(
         envelope=wanted.author.envelope(lease_id, EmbeddingsRequested.__name__),
         account=wanted.account,
-        user_id=wanted.who.user_id,
-        key_id=wanted.who.key_id,
+        user_id=wanted.author.who.user_id,
+        key_id=wanted.author.who.key_id,
         lease_id=lease_id,
         embedding_id=wanted.embedding_id,
         model=wanted.model,

@@ -35,7 +35,6 @@ from schemas.admission import EmbeddingsSettled
 from schemas.codec import is_written
 from schemas.price import Attribution, Usage
 from schemas.usage import EmbeddingsComputed
-from topics.admission.sums import Who
 
 T = TypeVar("T")
 router = APIRouter(prefix="/v1", tags=["openai"])
@@ -69,7 +68,7 @@ async def create_embeddings(request: Request, caller: AskCaller, bodies: BodyRea
     dimensions = asked.dimensions_of(spec)
     if not is_written(EmbeddingsComputed):
         raise _not_yet()
-    leased = ports.leases.is_needed(author.limited.account, Who(caller.user_id, author.limited.key_id))
+    leased = ports.leases.is_needed(author.limited.account, author.who)
     if leased and not is_written(EmbeddingsSettled):
         raise _not_yet()
     wanted = ledger.Request(

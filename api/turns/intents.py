@@ -38,7 +38,7 @@ class Asking:
     @property
     def who(self) -> Who:
         """For whom within that account."""
-        return Who(self.author.user_id, self.author.limited.key_id)
+        return self.author.who
 
     @property
     def command_id(self) -> str:
